@@ -1,0 +1,48 @@
+package health
+
+import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// mergeAttributes returns the JSON object that has the members of both, those of later winning unless they are empty
+// (null, "", [] or {}). The result has its names in order, so that two merges of the same members are equal as text;
+// an argument that is "" stands for the empty object, and so does one that is not an object.
+func mergeAttributes(have, later string) string {
+	if later == "" || later == have {
+		return have
+	}
+	if have == "" {
+		return later
+	}
+	members := map[string]jsontext.Value{}
+	if json.Unmarshal([]byte(have), &members) != nil {
+		return later
+	}
+	sent := map[string]jsontext.Value{}
+	if json.Unmarshal([]byte(later), &sent) != nil {
+		return have
+	}
+	for name, value := range sent {
+		switch string(value) {
+		case "null", `""`, "[]", "{}":
+			if _, ok := members[name]; ok {
+				continue
+			}
+		}
+		members[name] = value
+	}
+	merged, err := json.Marshal(members, json.Deterministic(true))
+	if err != nil {
+		return have
+	}
+	return string(merged)
+}
+
+// CanonicalJSON returns a JSON value without white space and with the members of its objects in order of their names,
+// so that values that say the same are equal as text. Numbers keep the digits they were sent with.
+func CanonicalJSON(value []byte) (string, error) {
+	canonical := jsontext.Value(value).Clone()
+	err := canonical.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false))
+	return string(canonical), err
+}

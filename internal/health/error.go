@@ -1,0 +1,78 @@
+package health
+
+import "errors"
+
+// Kind says what sort of failure an error is, so that the edge can choose a status, an exit code or a retry without
+// knowing where it came from. A Kind is itself an error: errors.Is(err, health.NotFound) asks for the kind.
+type Kind string
+
+// The kinds of failure. An error without a kind is an internal one: its text is for the log, never for the person.
+const (
+	Invalid         Kind = "invalid"
+	Unrecognised    Kind = "unrecognised"
+	NotFound        Kind = "not_found"
+	Conflict        Kind = "conflict"
+	Unauthenticated Kind = "unauthenticated"
+	Forbidden       Kind = "forbidden"
+	TooLarge        Kind = "too_large"
+	RateLimited     Kind = "rate_limited"
+	Unavailable     Kind = "unavailable"
+)
+
+// Error makes a Kind usable with errors.Is.
+func (k Kind) Error() string { return string(k) }
+
+// Error is a failure that a person may be told about. Code is stable and may be programmed against; Message is a
+// sentence that says what to do; Field names the input at fault, if one is; Cause is for the log only.
+type Error struct {
+	Kind    Kind
+	Code    string
+	Message string
+	Field   string
+	Cause   error
+}
+
+// NewError returns an Error that may be shown.
+func NewError(kind Kind, code, message string) *Error {
+	return &Error{Kind: kind, Code: code, Message: message}
+}
+
+// Because adds the cause, which is logged but never shown, and returns e.
+func (e *Error) Because(cause error) *Error {
+	e.Cause = cause
+	return e
+}
+
+// In adds the name of the field or parameter that is at fault, and returns e.
+func (e *Error) In(field string) *Error {
+	e.Field = field
+	return e
+}
+
+// Error returns the message and the cause: the text for a log.
+func (e *Error) Error() string {
+	if e.Cause == nil {
+		return e.Message
+	}
+	return e.Message + ": " + e.Cause.Error()
+}
+
+// Is reports whether target is the kind of e.
+func (e *Error) Is(target error) bool {
+	kind, ok := target.(Kind)
+	return ok && kind == e.Kind
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// KindOf returns the kind of err, or "" where it has none (and for nil).
+func KindOf(err error) Kind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	if k, ok := errors.AsType[Kind](err); ok {
+		return k
+	}
+	return ""
+}

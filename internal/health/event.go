@@ -1,0 +1,133 @@
+package health
+
+// Event is anything with a time that is neither a sample, sleep, a workout nor an ECG: a symptom, a state of mind, a
+// medication, a cycle entry, a heart notification, or a type nobody has described yet.
+//
+// Its identity is the app's id where it sent one, else kind, start and name; an event of an unknown type that has
+// neither id nor time is identified by its Digest.
+type Event struct {
+	// Kind is what sort of event: symptom, state_of_mind, medication, cycle_tracking, heart_rate_notification, or the
+	// key of the array it came in.
+	Kind  string
+	AppID string // "" where the app sent none
+	// Name is the class within the kind as sent, in the phone's language: the symptom, the medication …
+	Name string
+	// Start is 0 where no time was sent, which only an unknown type may do. End is 0 where it was not sent.
+	Start, End Instant
+	Offset     int32
+	Source     string
+	// Attributes is the JSON object of every other field as it was sent.
+	Attributes string
+	// Digest tells apart events that have neither id nor time; "" otherwise.
+	Digest string
+}
+
+// EventKey is the identity of an event within one user's data.
+type EventKey struct {
+	Kind, AppID, Name string
+	Start             Instant
+	Digest            string
+}
+
+// Key returns the identity of the event.
+func (e *Event) Key() EventKey {
+	if e.AppID != "" {
+		return EventKey{Kind: e.Kind, AppID: e.AppID}
+	}
+	return EventKey{Kind: e.Kind, Name: e.Name, Start: e.Start, Digest: e.Digest}
+}
+
+// MergeFrom lets the fields of later win over those of e where they are not empty, and reports whether e changed.
+func (e *Event) MergeFrom(later *Event) bool {
+	changed := false
+	if later.Name != "" && later.Name != e.Name {
+		e.Name, changed = later.Name, true
+	}
+	if later.Source != "" && later.Source != e.Source {
+		e.Source, changed = later.Source, true
+	}
+	if later.Start != 0 && later.Start != e.Start {
+		e.Start, changed = later.Start, true
+	}
+	if later.End != 0 && later.End != e.End {
+		e.End, changed = later.End, true
+	}
+	if merged := mergeAttributes(e.Attributes, later.Attributes); merged != e.Attributes {
+		e.Attributes, changed = merged, true
+	}
+	if changed {
+		e.Offset = later.Offset
+	}
+	return changed
+}
+
+// ECG is one electrocardiogram. A user has at most one that starts at a given instant; that is its identity.
+type ECG struct {
+	Start, End       Instant // End is 0 where it was not sent
+	Offset           int32
+	Source           string
+	Classification   string  // as sent, in the phone's language
+	Severity         string  // as sent
+	AverageHeartRate float64 // beats per minute; absent (NaN) where none was measured
+	// SamplingFrequency is in hertz, absent where it was not sent.
+	SamplingFrequency float64
+	// Unit is that of the voltages as sent, usually "mcV".
+	Unit string
+	// Times has one instant per voltage, or is empty where they were sent without times.
+	Times    []Instant
+	Voltages []float64
+	// Attributes is a JSON object of what else was sent, as Sample.Attributes.
+	Attributes string
+}
+
+// MergeFrom lets what later says win over what e says, field by field, and reports whether e changed. Voltages that
+// later leaves out stay as they were.
+func (e *ECG) MergeFrom(later *ECG) bool {
+	changed := false
+	setString := func(have *string, sent string) {
+		if sent != "" && sent != *have {
+			*have, changed = sent, true
+		}
+	}
+	setFloat := func(have *float64, sent float64) {
+		if !IsAbsent(sent) && !SameValue(sent, *have) {
+			*have, changed = sent, true
+		}
+	}
+	if later.End != 0 && later.End != e.End {
+		e.End, changed = later.End, true
+	}
+	setString(&e.Source, later.Source)
+	setString(&e.Classification, later.Classification)
+	setString(&e.Severity, later.Severity)
+	setString(&e.Unit, later.Unit)
+	setFloat(&e.AverageHeartRate, later.AverageHeartRate)
+	setFloat(&e.SamplingFrequency, later.SamplingFrequency)
+	if len(later.Voltages) > 0 && !sameVoltages(e, later) {
+		e.Voltages, e.Times, changed = later.Voltages, later.Times, true
+	}
+	if merged := mergeAttributes(e.Attributes, later.Attributes); merged != e.Attributes {
+		e.Attributes, changed = merged, true
+	}
+	if changed {
+		e.Offset = later.Offset
+	}
+	return changed
+}
+
+func sameVoltages(a, b *ECG) bool {
+	if len(a.Voltages) != len(b.Voltages) || len(a.Times) != len(b.Times) {
+		return false
+	}
+	for i := range a.Voltages {
+		if a.Voltages[i] != b.Voltages[i] {
+			return false
+		}
+	}
+	for i := range a.Times {
+		if a.Times[i] != b.Times[i] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,46 @@
+package health
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Status is where an ingestion stands.
+type Status string
+
+// The statuses. Accepted means archived and not finished yet; only Accepted ingestions are worked on.
+const (
+	StatusAccepted     Status = "accepted"
+	StatusProcessed    Status = "processed"    // everything was stored
+	StatusPartial      Status = "partial"      // some elements were rejected
+	StatusRejected     Status = "rejected"     // all elements were rejected
+	StatusUnrecognised Status = "unrecognised" // no known format
+	StatusFailed       Status = "failed"       // the body could not be read to its end
+)
+
+// Ingestion is one received body: what came, and what became of it. The body itself is in the archive.
+type Ingestion struct {
+	ID     uuid.UUID // version 7: sorts by time of arrival
+	UserID uuid.UUID
+	KeyID  string // the API key that brought it; "" for an import from the command line
+	// ReceivedAt is when the body had arrived in full.
+	ReceivedAt time.Time
+	// Headers are those that say something about the body (content type, the app's automation-…, session-id), with
+	// lower-case names. Never credentials.
+	Headers map[string]string
+	// Size is the length of the body after Content-Encoding was undone; WireSize before; StoredSize in the archive.
+	Size, WireSize, StoredSize int64
+	SHA256                     [32]byte // of the body after Content-Encoding was undone
+	Format                     string   // as detected: hae, typed …; "" until then
+	Status                     Status
+	// Attempts counts how often processing was begun.
+	Attempts int
+	// FinishedAt is zero while Status is StatusAccepted.
+	FinishedAt time.Time
+	// Failure is the sentence for the person when Status is StatusUnrecognised or StatusFailed, with its stable code.
+	Failure, FailureCode string
+	Report               Report
+	// Duration is how long the last processing took.
+	Duration time.Duration
+}

@@ -1,0 +1,56 @@
+package health
+
+// Record is one element of a body as a decoder understood it. Exactly one of Samples, Night, Segment, Workout, Event
+// and ECG is set; Samples holds one sample for nearly every element, and several where one object carries several
+// quantities.
+//
+// A record, and what it points to, is the receiver's only until the decoder yields the next one.
+type Record struct {
+	Position Position
+	// Item is the entry of the metric that Samples are points of; nil where each sample says its own Metric and Unit.
+	Item     *Item
+	Samples  []Sample
+	Night    *Night
+	Segment  *Segment
+	Workout  *Workout
+	Event    *Event
+	ECG      *ECG
+	Warnings []Warning
+}
+
+// Kind returns the heading under which the record is counted.
+func (r *Record) Kind() ElementKind {
+	switch {
+	case r.Workout != nil:
+		return Workouts
+	case r.Event != nil:
+		return Events
+	case r.ECG != nil:
+		return ECGs
+	default:
+		return Metrics
+	}
+}
+
+// KindOfType returns the heading under which an element with Position.Type t is counted, for elements that were
+// rejected before they became a record.
+func KindOfType(t string) ElementKind {
+	switch t {
+	case "metric":
+		return Metrics
+	case "workout":
+		return Workouts
+	case "ecg":
+		return ECGs
+	default:
+		return Events
+	}
+}
+
+// Item is what one entry of a body's metrics array says of all its points. Phones write its members in any order, so
+// Name and Unit may still be empty when its points are yielded; they are final when the decoder yields a record with
+// another Item, or ends.
+type Item struct {
+	Name string // as sent
+	Unit string // as sent
+}

@@ -1,0 +1,154 @@
+package health
+
+import "math"
+
+// Grain is how many seconds a sample summarises. GrainRaw is a reading as the sensor or the person made it.
+type Grain int32
+
+// The grains that have names. Months and years are nominal (30 and 365 days): the value tells them apart, it is not
+// used for arithmetic.
+const (
+	GrainUnknown Grain = -1 // as decoded: to be read off the header or the clock of the other points
+	GrainRaw     Grain = 0
+	GrainMinute  Grain = 60
+	GrainHour    Grain = 3600
+	GrainDay     Grain = 86_400
+	GrainWeek    Grain = 604_800
+	GrainMonth   Grain = 2_592_000
+	GrainYear    Grain = 31_536_000
+)
+
+// Sample is one value of a metric.
+//
+// A decoder leaves Metric and Unit as they were sent (or empty, where Record.Item has them) and Grain at GrainUnknown
+// unless the format says it; after ingest has normalised the sample, Metric is the catalogue's name (or the name as sent, where the catalogue does not
+// know it) and Unit the metric's canonical unit (or the unit as sent, where it cannot be converted).
+//
+// Which values are there depends on the shape of the metric: a quantity has Value; a minimum/average/maximum summary
+// has Min, Value (the average) and Max, any of which may be missing; a blood pressure has Systolic and Diastolic.
+// A value that is not there is NaN, see Absent.
+type Sample struct {
+	Metric string
+	Unit   string
+	// Source is the device or app as sent, several joined by "|" where HealthKit merged them.
+	Source string
+	// Start and End bound what the sample measures; End equals Start for a moment and for summaries, whose length is
+	// their Grain.
+	Start, End Instant
+	// Offset is the offset from UTC, in seconds, that the times were sent with: the local day is Start + Offset.
+	Offset int32
+	Grain  Grain
+	// PerSource marks a summary of one source among several that one body held for the same metric and time. Only
+	// then is the source part of a summary's identity.
+	PerSource bool
+	// Complete marks a summary of a day or more that arrived after its last day had ended, so that it will not grow.
+	Complete bool
+
+	Value, Min, Max     float64
+	Systolic, Diastolic float64
+
+	// Attributes is a JSON object of everything else that came with the sample (context, mealTime, metadata …), under
+	// the names it was sent with; "" where there was nothing. It is in the form CanonicalJSON gives.
+	Attributes string
+}
+
+// Absent stands for a value that was not sent.
+func Absent() float64 { return math.NaN() }
+
+// IsAbsent reports whether v stands for a value that was not sent.
+func IsAbsent(v float64) bool { return v != v }
+
+// NewSample returns a sample with all its values absent and its grain unknown.
+func NewSample() Sample {
+	nan := math.NaN()
+	return Sample{Grain: GrainUnknown, Value: nan, Min: nan, Max: nan, Systolic: nan, Diastolic: nan}
+}
+
+// LocalDate returns the day on which the sample began where the person was.
+func (s *Sample) LocalDate() Date { return s.Start.Date(s.Offset) }
+
+// SampleKey is the identity of a sample within one user's data: two samples with the same key are the same sample,
+// and the later one replaces the earlier. Stores use its fields as their primary key.
+type SampleKey struct {
+	Metric string
+	Unit   string
+	Grain  Grain
+	// Time is the start; for a summary of a day or more it is midnight UTC of the local date, so that a bucket sent
+	// again with another offset, after travel, is found.
+	Time Instant
+	// End and Source are set for raw samples; Source also for summaries that are PerSource. The text of a merged
+	// summary's source changes from one sending to the next, so it is no part of the key.
+	End    Instant
+	Source string
+	// PerSource keeps a summary of one source apart from the merged summary.
+	PerSource bool
+}
+
+// Key returns the identity of a normalised sample.
+func (s *Sample) Key() SampleKey {
+	key := SampleKey{Metric: s.Metric, Unit: s.Unit, Grain: s.Grain, Time: s.KeyTime()}
+	switch {
+	case s.Grain == GrainRaw:
+		key.End, key.Source = s.End, s.Source
+	case s.PerSource:
+		key.Source, key.PerSource = s.Source, true
+	}
+	return key
+}
+
+// KeyTime is the time part of the sample's identity, see SampleKey.
+func (s *Sample) KeyTime() Instant {
+	if s.Grain >= GrainDay {
+		return Instant(s.LocalDate()) * Day
+	}
+	return s.Start
+}
+
+// SameValue reports whether two values are the same reading. Values that differ by less than 1e-9 of their size are:
+// the app's own arithmetic produces such noise from one sending to the next.
+func SameValue(a, b float64) bool {
+	if a == b {
+		return true
+	}
+	if IsAbsent(a) || IsAbsent(b) {
+		return IsAbsent(a) && IsAbsent(b)
+	}
+	return math.Abs(a-b) < 1e-9*math.Max(math.Abs(a), math.Abs(b))
+}
+
+// SameReading reports whether two samples with the same key say the same: values and attributes. The source text and
+// the offset of a summary, and whether it is complete, may differ without the reading being another.
+func (s *Sample) SameReading(o *Sample) bool {
+	return SameValue(s.Value, o.Value) && SameValue(s.Min, o.Min) && SameValue(s.Max, o.Max) &&
+		SameValue(s.Systolic, o.Systolic) && SameValue(s.Diastolic, o.Diastolic) && s.Attributes == o.Attributes
+}
+
+// FillFrom sets the blood-pressure values that s lacks from o: systolic and diastolic may arrive as two elements, or in
+// two bodies, and make one sample. It reports whether anything was set.
+func (s *Sample) FillFrom(o *Sample) bool {
+	filled := false
+	if IsAbsent(s.Systolic) && !IsAbsent(o.Systolic) {
+		s.Systolic, filled = o.Systolic, true
+	}
+	if IsAbsent(s.Diastolic) && !IsAbsent(o.Diastolic) {
+		s.Diastolic, filled = o.Diastolic, true
+	}
+	return filled
+}
+
+// Replaces reports what storing s over old, a sample with the same key, amounts to: Unchanged when it says the same,
+// Updated when it does not. s is completed first with what old has and s lacks (see FillFrom; attributes are never
+// erased by their absence). rewrite is true when the row must be written: on every update, and when a summary that had
+// been partial is now known to be complete.
+func (s *Sample) Replaces(old *Sample) (outcome Outcome, rewrite bool) {
+	s.FillFrom(old)
+	s.Attributes = mergeAttributes(old.Attributes, s.Attributes)
+	finished := s.Complete && !old.Complete
+	if s.SameReading(old) {
+		s.Complete = s.Complete || old.Complete
+	}
+	if s.SameReading(old) {
+		return Unchanged, finished
+	}
+	return Updated, true
+}

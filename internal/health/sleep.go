@@ -1,0 +1,135 @@
+package health
+
+import (
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// Night is sleep as the app sums it: one stretch of sleep of one source, a nap among them. Durations are hours; one
+// that was not recorded is absent (NaN), never zero: the app writes 0 for "not recorded".
+type Night struct {
+	ID     uuid.UUID // given by the store
+	Source string
+	// Date is the local date of waking.
+	Date Date
+	// SleepStart and SleepEnd bound the sleep; InBedStart and InBedEnd the time in bed. Zero: not sent.
+	SleepStart, SleepEnd, InBedStart, InBedEnd Instant
+	// Offset is that of SleepEnd, or of whichever time was sent.
+	Offset int32
+	// Asleep is sleep whose stage is not known; it is no part of a sum with the stages. Total is all sleep.
+	Total, Asleep, Core, Deep, REM, Awake, InBed float64
+	Attributes                                   string // JSON object of what else was sent, as Sample.Attributes
+}
+
+// NewNight returns a night with all its durations absent.
+func NewNight() Night {
+	a := Absent()
+	return Night{Total: a, Asleep: a, Core: a, Deep: a, REM: a, Awake: a, InBed: a}
+}
+
+// Span returns the stretch of time the night is about: the sleep, else the time in bed. ok is false when neither was
+// sent, or only one end.
+func (n *Night) Span() (start, end Instant, ok bool) {
+	if n.SleepStart != 0 && n.SleepEnd != 0 {
+		return n.SleepStart, n.SleepEnd, true
+	}
+	if n.InBedStart != 0 && n.InBedEnd != 0 {
+		return n.InBedStart, n.InBedEnd, true
+	}
+	return 0, 0, false
+}
+
+// SameNight reports whether two entries are about the same night: same source and date, and spans that overlap. One
+// without a span is taken for the night of its date.
+func (n *Night) SameNight(o *Night) bool {
+	if n.Source != o.Source || n.Date != o.Date {
+		return false
+	}
+	aStart, aEnd, aOK := n.Span()
+	bStart, bEnd, bOK := o.Span()
+	if !aOK || !bOK {
+		return true
+	}
+	return aStart < bEnd && bStart < aEnd || aStart == bStart
+}
+
+// MergeFrom lets the non-empty fields of later win over those of n, and reports whether n changed.
+func (n *Night) MergeFrom(later *Night) bool {
+	changed := false
+	for _, f := range []struct{ have, sent *Instant }{
+		{&n.SleepStart, &later.SleepStart},
+		{&n.SleepEnd, &later.SleepEnd},
+		{&n.InBedStart, &later.InBedStart},
+		{&n.InBedEnd, &later.InBedEnd},
+	} {
+		if *f.sent != 0 && *f.sent != *f.have {
+			*f.have, changed = *f.sent, true
+		}
+	}
+	for _, f := range []struct{ have, sent *float64 }{
+		{&n.Total, &later.Total},
+		{&n.Asleep, &later.Asleep},
+		{&n.Core, &later.Core},
+		{&n.Deep, &later.Deep},
+		{&n.REM, &later.REM},
+		{&n.Awake, &later.Awake},
+		{&n.InBed, &later.InBed},
+	} {
+		if !IsAbsent(*f.sent) && !SameValue(*f.sent, *f.have) {
+			*f.have, changed = *f.sent, true
+		}
+	}
+	if merged := mergeAttributes(n.Attributes, later.Attributes); merged != n.Attributes {
+		n.Attributes, changed = merged, true
+	}
+	if changed {
+		n.Offset = later.Offset
+	}
+	return changed
+}
+
+// Stage is a stage of sleep.
+type Stage string
+
+// The stages. StageAsleep is sleep whose stage is not known; StageInBed is not sleep.
+const (
+	StageInBed  Stage = "in_bed"
+	StageAsleep Stage = "asleep"
+	StageCore   Stage = "core"
+	StageDeep   Stage = "deep"
+	StageREM    Stage = "rem"
+	StageAwake  Stage = "awake"
+)
+
+// ParseStage reads a stage in any spelling the app or HealthKit uses (Core, AsleepCore, "In Bed",
+// HKCategoryValueSleepAnalysisAsleepREM, Unspecified …), without regard to case. ok is false for any other text,
+// which phones in other languages may send; such a segment is kept with the text as its stage.
+func ParseStage(s string) (stage Stage, ok bool) {
+	text := strings.ToLower(strings.NewReplacer(" ", "", "_", "", "-", "").Replace(s))
+	text = strings.TrimPrefix(text, "hkcategoryvaluesleepanalysis")
+	switch text {
+	case "inbed", "0":
+		return StageInBed, true
+	case "asleep", "asleepunspecified", "unspecified", "1":
+		return StageAsleep, true
+	case "awake", "2":
+		return StageAwake, true
+	case "core", "asleepcore", "light", "3":
+		return StageCore, true
+	case "deep", "asleepdeep", "4":
+		return StageDeep, true
+	case "rem", "asleeprem", "5":
+		return StageREM, true
+	}
+	return Stage(s), false
+}
+
+// Segment is one stretch of one stage of sleep. Source, Start, End and Stage together are its identity.
+type Segment struct {
+	Source     string
+	Start, End Instant
+	Offset     int32
+	Stage      Stage
+	Attributes string // JSON object of what else was sent, as Sample.Attributes
+}

@@ -1,0 +1,95 @@
+package health
+
+import (
+	"fmt"
+	"time"
+)
+
+// Instant is a point in time: microseconds since 1970-01-01T00:00:00Z. It is what stores keep and compare; anything
+// finer than a microsecond is cut off when an Instant is made.
+type Instant int64
+
+// The range of instants that is accepted as real: nothing in a person's data is older than 1900, and the future limit
+// is checked against the clock by whoever has one. Year 10000 is where RFC 3339 ends.
+const (
+	MinInstant Instant = -2208988800_000000 // 1900-01-01T00:00:00Z
+	MaxInstant Instant = 253402300799_999999
+)
+
+// Second and Day are spans of time in the unit of Instant.
+const (
+	Second Instant = 1_000_000
+	Day    Instant = 86_400 * Second
+)
+
+// InstantOf returns t as an Instant.
+func InstantOf(t time.Time) Instant { return Instant(t.UnixMicro()) }
+
+// Time returns i in UTC.
+func (i Instant) Time() time.Time { return time.UnixMicro(int64(i)).UTC() }
+
+// In returns i in a zone that is offset seconds east of UTC.
+func (i Instant) In(offset int32) time.Time {
+	if offset == 0 {
+		return i.Time()
+	}
+	return time.UnixMicro(int64(i)).In(time.FixedZone("", int(offset)))
+}
+
+// Date returns the calendar day on which i falls for somebody whose clock is offset seconds east of UTC.
+func (i Instant) Date(offset int32) Date {
+	return Date(floorDiv(int64(i)+int64(offset)*int64(Second), int64(Day)))
+}
+
+// String prints i as RFC 3339 in UTC.
+func (i Instant) String() string { return i.Time().Format(time.RFC3339Nano) }
+
+// Date is a calendar day without a zone: days since 1970-01-01.
+type Date int32
+
+// DateOf returns the calendar day that t shows on its own clock.
+func DateOf(t time.Time) Date {
+	_, offset := t.Zone()
+	return InstantOf(t).Date(int32(offset))
+}
+
+// ParseDate reads YYYY-MM-DD. An impossible day such as 2026-02-31 is an error.
+func ParseDate(s string) (Date, error) {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a date of the form YYYY-MM-DD", s)
+	}
+	return DateOf(t), nil
+}
+
+// Time returns midnight of d in UTC.
+func (d Date) Time() time.Time { return Instant(int64(d) * int64(Day)).Time() }
+
+// Midnight returns the instant at which d begins for a clock offset seconds east of UTC.
+func (d Date) Midnight(offset int32) Instant {
+	return Instant(int64(d)*int64(Day)) - Instant(offset)*Second
+}
+
+// String prints d as YYYY-MM-DD.
+func (d Date) String() string { return d.Time().Format(time.DateOnly) }
+
+// MarshalText makes a Date a string in JSON.
+func (d Date) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (d *Date) UnmarshalText(text []byte) error {
+	parsed, err := ParseDate(string(text))
+	if err != nil {
+		return err
+	}
+	*d = parsed
+	return nil
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b != 0 && (a < 0) != (b < 0) {
+		q--
+	}
+	return q
+}

@@ -1,0 +1,60 @@
+package health
+
+import (
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// User is a person whose data it is.
+type User struct {
+	ID        uuid.UUID
+	Email     string // unique, compared without regard to case
+	Name      string
+	TimeZone  string // IANA name; "" is UTC. It is used where a time was sent without a zone
+	CreatedAt time.Time
+}
+
+// Location returns the user's time zone, UTC where none is set or it is unknown to this system.
+func (u User) Location() *time.Location {
+	if zone, err := time.LoadLocation(u.TimeZone); err == nil {
+		return zone
+	}
+	return time.UTC
+}
+
+// Scope is what an API key allows.
+type Scope string
+
+// The scopes. Admin allows everything, for every user.
+const (
+	ScopeIngest Scope = "ingest"
+	ScopeRead   Scope = "read"
+	ScopeAdmin  Scope = "admin"
+)
+
+// APIKey is a secret that acts for a user. The secret itself is never kept: only Hash, its Argon2id hash in PHC form.
+type APIKey struct {
+	ID        string // the public part
+	UserID    uuid.UUID
+	Name      string
+	Scopes    []Scope
+	Tier      string // sets the limits: default, bulk, unlimited
+	Hash      string
+	CreatedAt time.Time
+	ExpiresAt time.Time // zero: never
+	RevokedAt time.Time // zero: in force
+	// LastUsedAt lags behind by a few seconds: it is written in batches.
+	LastUsedAt time.Time
+}
+
+// Allows reports whether the key's scopes include s.
+func (k APIKey) Allows(s Scope) bool {
+	return slices.Contains(k.Scopes, s) || slices.Contains(k.Scopes, ScopeAdmin)
+}
+
+// Usable reports whether the key is neither revoked nor expired at t.
+func (k APIKey) Usable(t time.Time) bool {
+	return k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || t.Before(k.ExpiresAt))
+}

@@ -1,0 +1,141 @@
+package health
+
+import "github.com/google/uuid"
+
+// Workout is one training session. Its identity is AppID where the app sent one, else name, start and end.
+type Workout struct {
+	ID    uuid.UUID // given by the store
+	AppID string    // the app's own id; "" where it sent none
+	// Name is the activity as sent, in the phone's language.
+	Name       string
+	Start, End Instant // End is 0 where it was not sent
+	Offset     int32
+	Source     string
+	// Duration is the active time in seconds, pauses left out; absent (NaN) where it was not sent.
+	Duration float64
+	// Quantities are the single figures of the workout by name (active_energy, distance, avg_heart_rate …), in
+	// canonical units.
+	Quantities map[string]Quantity
+	// Series are the readings taken during it, by name (heart_rate_data, step_count …), each in order of time.
+	Series map[string][]SeriesPoint
+	Route  []RoutePoint
+	// Attributes is a JSON object of what else was sent (location, isIndoor, metadata …), as Sample.Attributes.
+	Attributes string
+}
+
+// Quantity is a value with its unit.
+type Quantity struct {
+	Value float64 `json:"qty"`
+	Unit  string  `json:"unit"`
+}
+
+// SeriesPoint is one reading of a workout's series. A value that is not there is absent (NaN).
+type SeriesPoint struct {
+	Time            Instant // 0 where the point was sent without one
+	Offset          int32
+	Value, Min, Max float64
+	Unit            string
+	Source          string
+}
+
+// RoutePoint is one position of a route. Latitude and longitude are degrees in WGS 84, altitude and accuracies metres,
+// speed m/s, course degrees; a value that was not sent, or that Core Location marks as unknown by a negative number,
+// is absent (NaN).
+type RoutePoint struct {
+	Time                                 Instant // 0 where the point was sent without one
+	Latitude, Longitude, Altitude        float64
+	Speed, Course                        float64
+	HorizontalAccuracy, VerticalAccuracy float64
+	SpeedAccuracy, CourseAccuracy        float64
+}
+
+// SameWorkout reports whether two elements are the same workout: the same app id; or, where one of them has none, the
+// same name, start and end (an end that was not sent matches any).
+func (w *Workout) SameWorkout(o *Workout) bool {
+	if w.AppID != "" && o.AppID != "" {
+		return w.AppID == o.AppID
+	}
+	return w.Name == o.Name && w.Start == o.Start && (w.End == o.End || w.End == 0 || o.End == 0)
+}
+
+// MergeFrom lets what later says win over what w says, field by field, and reports whether w changed. What later
+// leaves out or sends empty (a figure, a series, the route) stays as it was.
+func (w *Workout) MergeFrom(later *Workout) bool {
+	changed := false
+	setString := func(have *string, sent string) {
+		if sent != "" && sent != *have {
+			*have, changed = sent, true
+		}
+	}
+	setString(&w.AppID, later.AppID)
+	setString(&w.Name, later.Name)
+	setString(&w.Source, later.Source)
+	if later.Start != 0 && later.Start != w.Start {
+		w.Start, changed = later.Start, true
+	}
+	if later.End != 0 && later.End != w.End {
+		w.End, changed = later.End, true
+	}
+	if !IsAbsent(later.Duration) && !SameValue(later.Duration, w.Duration) {
+		w.Duration, changed = later.Duration, true
+	}
+	for name, sent := range later.Quantities {
+		have, ok := w.Quantities[name]
+		if ok && have.Unit == sent.Unit && SameValue(have.Value, sent.Value) {
+			continue
+		}
+		if w.Quantities == nil {
+			w.Quantities = map[string]Quantity{}
+		}
+		w.Quantities[name], changed = sent, true
+	}
+	for name, sent := range later.Series {
+		if len(sent) == 0 || sameSeries(w.Series[name], sent) {
+			continue
+		}
+		if w.Series == nil {
+			w.Series = map[string][]SeriesPoint{}
+		}
+		w.Series[name], changed = sent, true
+	}
+	if len(later.Route) > 0 && !sameRoute(w.Route, later.Route) {
+		w.Route, changed = later.Route, true
+	}
+	if merged := mergeAttributes(w.Attributes, later.Attributes); merged != w.Attributes {
+		w.Attributes, changed = merged, true
+	}
+	if changed {
+		w.Offset = later.Offset
+	}
+	return changed
+}
+
+func sameSeries(a, b []SeriesPoint) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		p, q := &a[i], &b[i]
+		if p.Time != q.Time || p.Unit != q.Unit || p.Source != q.Source ||
+			!SameValue(p.Value, q.Value) || !SameValue(p.Min, q.Min) || !SameValue(p.Max, q.Max) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameRoute(a, b []RoutePoint) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		p, q := &a[i], &b[i]
+		if p.Time != q.Time || !SameValue(p.Latitude, q.Latitude) || !SameValue(p.Longitude, q.Longitude) ||
+			!SameValue(p.Altitude, q.Altitude) || !SameValue(p.Speed, q.Speed) || !SameValue(p.Course, q.Course) ||
+			!SameValue(p.HorizontalAccuracy, q.HorizontalAccuracy) || !SameValue(p.VerticalAccuracy, q.VerticalAccuracy) ||
+			!SameValue(p.SpeedAccuracy, q.SpeedAccuracy) || !SameValue(p.CourseAccuracy, q.CourseAccuracy) {
+			return false
+		}
+	}
+	return true
+}

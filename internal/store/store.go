@@ -1,0 +1,246 @@
+// Package store is the contract between the product and whatever keeps its data: small roles that a database
+// implements and that the rooms above ask for one by one. storetest proves the contract on every implementation.
+//
+// What holds for every method:
+//
+//   - It is one transaction: all of it happens, or nothing. No transaction outlives the call.
+//   - Times are kept in UTC to the microsecond.
+//   - An error has a health.Kind where the caller can act on it: NotFound, Conflict, or Unavailable (the store cannot
+//     be reached, is full or is read-only; the same call may succeed later). A cancelled context returns its own error.
+//   - It may be called from several goroutines at once, and by several processes on one database.
+//   - A user's data is reached only with that user's id; an id of somebody else's thing is NotFound.
+package store
+
+import (
+	"context"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// Store is everything a database offers. Only the program that opens it holds a Store; every other room names the
+// roles it needs.
+type Store interface {
+	Users
+	Keys
+	Archive
+	Inbox
+	Writer
+	SampleReader
+	SleepReader
+	WorkoutReader
+	EventReader
+
+	// Ping returns nil when the database answers.
+	Ping(ctx context.Context) error
+	// Capabilities says in what the database differs from the others.
+	Capabilities() Capabilities
+	// Close waits for calls that are under way and lets the database go.
+	Close() error
+}
+
+// Capabilities are the declared differences between stores.
+type Capabilities struct {
+	// Name is the kind of database: sqlite, postgres.
+	Name string
+	// SingleServer is true where only one server process may use the database, so that work another process had
+	// claimed can be taken over at start without waiting for the claim to lapse.
+	SingleServer bool
+}
+
+// Users keeps the people whose data it is.
+type Users interface {
+	// CreateUser stores a new user. Conflict: the email address is taken, compared without regard to case.
+	CreateUser(ctx context.Context, user health.User) error
+	// User returns one user by id. NotFound.
+	User(ctx context.Context, id uuid.UUID) (health.User, error)
+	// UserByEmail returns one user by email address, compared without regard to case. NotFound.
+	UserByEmail(ctx context.Context, email string) (health.User, error)
+	// Users returns all users in the order of their creation.
+	Users(ctx context.Context) ([]health.User, error)
+}
+
+// Keys keeps the API keys.
+type Keys interface {
+	// CreateKey stores a new key. Conflict: its id exists. NotFound: its user does not.
+	CreateKey(ctx context.Context, key health.APIKey) error
+	// Key returns one key by its id, also one that is revoked or expired. NotFound.
+	Key(ctx context.Context, id string) (health.APIKey, error)
+	// KeysOf returns all keys of a user in the order of their creation, revoked ones among them.
+	KeysOf(ctx context.Context, user uuid.UUID) ([]health.APIKey, error)
+	// RevokeKey marks a key of the user as revoked at t; one that is revoked already stays as it is. NotFound.
+	RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time) error
+	// TouchKeys records when keys were last used. An earlier time than the one on record, or an id that does not
+	// exist, is passed over.
+	TouchKeys(ctx context.Context, used map[string]time.Time) error
+}
+
+// Archive keeps every received body as it came.
+type Archive interface {
+	// Put stores a new ingestion with its body, read to its end from body and kept as it is (the caller has compressed
+	// it), claimed by owner until the given time as by Inbox.Claim. When Put returns nil the body is durable.
+	// Unavailable: there is no room.
+	Put(ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time) error
+	// Body returns the stored body for reading; the caller closes it. NotFound.
+	Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error)
+	// Ingestion returns one ingestion without its body. NotFound.
+	Ingestion(ctx context.Context, user, id uuid.UUID) (health.Ingestion, error)
+	// Ingestions returns a user's ingestions, newest first, without their bodies and with the counts of their reports
+	// but not the lists of errors and warnings.
+	Ingestions(ctx context.Context, user uuid.UUID, query IngestionQuery) ([]health.Ingestion, error)
+	// ActiveUsers counts the users who have an ingestion received since t.
+	ActiveUsers(ctx context.Context, since time.Time) (int, error)
+}
+
+// IngestionQuery narrows a listing of ingestions. Zero values do not narrow.
+type IngestionQuery struct {
+	Status health.Status
+	// Before is the id of the last ingestion of the page before: only older ones follow.
+	Before uuid.UUID
+	Limit  int // required
+}
+
+// Inbox hands out the ingestions that are archived but not finished. A claim keeps other workers away until it lapses;
+// who works for longer renews it.
+type Inbox interface {
+	// ClaimNext claims for owner, until the given time, the oldest unfinished ingestion of any user that nobody holds
+	// a claim on at now, counts an attempt, and returns it. NotFound: there is none. An ingestion is passed over while
+	// an older one of the same user is unfinished and claimed: a user's bodies are processed in the order they came.
+	ClaimNext(ctx context.Context, owner string, now, until time.Time) (health.Ingestion, error)
+	// Renew extends owner's claim. Conflict: owner does not hold it any more.
+	Renew(ctx context.Context, id uuid.UUID, owner string, until time.Time) error
+	// Release gives up owner's claim without finishing, so that the next ClaimNext finds the ingestion after the given
+	// time.
+	Release(ctx context.Context, id uuid.UUID, owner string, after time.Time) error
+	// Finish records what became of the ingestion (format, status, failure, report, duration, finished time, size) and
+	// ends owner's claim. Conflict: owner does not hold it any more; nothing is recorded.
+	Finish(ctx context.Context, ingestion health.Ingestion, owner string) error
+	// Reopen makes a finished ingestion unfinished again, claimed by owner, and counts an attempt. NotFound; Conflict:
+	// it is unfinished.
+	Reopen(ctx context.Context, user, id uuid.UUID, owner string, until time.Time) (health.Ingestion, error)
+	// ReleaseAll ends every claim, whoever holds it. Only for a store with Capabilities.SingleServer, at start.
+	ReleaseAll(ctx context.Context) error
+	// Backlog counts the unfinished ingestions and returns when the oldest of them was received (zero for none).
+	Backlog(ctx context.Context) (count int, oldest time.Time, err error)
+}
+
+// Written says what became of each element of a batch.
+type Written struct {
+	// Outcomes has one entry per element, in the order of the batch: Inserted, Updated, Unchanged or Rejected.
+	Outcomes []health.Outcome
+	// Refused holds, for elements that are Rejected, a sentence that may be shown. The database refused that one
+	// element; its neighbours are stored.
+	Refused map[int]string
+}
+
+// Writer stores the elements of one body in batches. Identity, and what a repeat means, is defined in package health;
+// a store compares what is there with what comes and writes only what differs. An unchanged batch writes nothing.
+//
+// No two elements of a batch have the same identity. Batches of one user are applied one after the other, also when
+// several processes write.
+type Writer interface {
+	// WriteSamples stores normalised samples, ordered by metric, unit and key time. See health.SampleKey and
+	// health.Sample.Replaces.
+	WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (Written, error)
+	// WriteNights stores summed sleep. See health.Night.SameNight and MergeFrom.
+	WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (Written, error)
+	// WriteSegments stores stages of sleep; a segment that is there is Unchanged, or Updated where its attributes differ.
+	WriteSegments(ctx context.Context, user uuid.UUID, batch []health.Segment) (Written, error)
+	// WriteWorkouts stores workouts with their series and routes. See health.Workout.SameWorkout and MergeFrom. A
+	// workout with an app id is compared first with the one that has the same id, then with one without an id that has
+	// the same name, start and end.
+	WriteWorkouts(ctx context.Context, user uuid.UUID, batch []health.Workout) (Written, error)
+	// WriteEvents stores events. See health.EventKey and health.Event.MergeFrom.
+	WriteEvents(ctx context.Context, user uuid.UUID, batch []health.Event) (Written, error)
+	// WriteECGs stores electrocardiograms. See health.ECG.
+	WriteECGs(ctx context.Context, user uuid.UUID, batch []health.ECG) (Written, error)
+}
+
+// Range is a stretch of time: From is in it, To is not. Zero values leave that end open.
+type Range struct {
+	From, To health.Instant
+}
+
+// MetricInfo says what a user has of one metric in one unit.
+type MetricInfo struct {
+	Metric string
+	Unit   string
+	Count  int64
+	// First and Last are the earliest and the latest start.
+	First, Last health.Instant
+	Sources     []string       // in order
+	Grains      []health.Grain // in order
+}
+
+// SampleQuery asks for the samples of one metric.
+type SampleQuery struct {
+	Metric string
+	// Unit narrows to samples stored in this unit; "" is all of them.
+	Unit string
+	Range
+	Grains []health.Grain // nil: all
+	Source string         // "": all
+	// After is the key of the last sample of the page before: only later ones follow, in the order of Samples.
+	After *health.SampleKey
+	Limit int // 0: all
+}
+
+// SampleReader reads back what WriteSamples stored.
+type SampleReader interface {
+	// Metrics returns what the user has, ordered by name and unit.
+	Metrics(ctx context.Context, user uuid.UUID) ([]MetricInfo, error)
+	// Samples yields samples whose Start is in the range, ordered by key time, grain, end, source and unit. It stops
+	// at the first error. The caller must not write to the same user while it iterates.
+	Samples(ctx context.Context, user uuid.UUID, query SampleQuery) iter.Seq2[health.Sample, error]
+	// Latest returns the latest sample of every metric the user has, ordered by name and unit; of several grains with
+	// the same start, the finest.
+	Latest(ctx context.Context, user uuid.UUID) ([]health.Sample, error)
+}
+
+// SleepReader reads back sleep.
+type SleepReader interface {
+	// Nights returns the nights whose date is from the first to the last, both included, ordered by date, start and source.
+	Nights(ctx context.Context, user uuid.UUID, first, last health.Date) ([]health.Night, error)
+	// Segments returns the segments that end in the range, ordered by start, end, source and stage.
+	Segments(ctx context.Context, user uuid.UUID, r Range) ([]health.Segment, error)
+}
+
+// WorkoutQuery narrows a listing of workouts. Zero values do not narrow.
+type WorkoutQuery struct {
+	Range        // of the start
+	Name  string // without regard to case
+	Box   *health.Box
+	Near  *health.Circle
+	// Before is the id of the last workout of the page before, BeforeStart its start: only older ones follow.
+	Before      uuid.UUID
+	BeforeStart health.Instant
+	Limit       int // required
+}
+
+// WorkoutReader reads back workouts.
+type WorkoutReader interface {
+	// Workouts returns workouts without series and routes, newest first (by start, then id, both descending).
+	Workouts(ctx context.Context, user uuid.UUID, query WorkoutQuery) ([]health.Workout, error)
+	// Workout returns one workout with its series and its route. NotFound.
+	Workout(ctx context.Context, user, id uuid.UUID) (health.Workout, error)
+}
+
+// EventQuery narrows a listing of events. Zero values do not narrow.
+type EventQuery struct {
+	Range
+	Kind  string
+	After *health.EventKey // the last event of the page before
+	Limit int              // 0: all
+}
+
+// EventReader reads back events and electrocardiograms.
+type EventReader interface {
+	// Events returns events ordered by start, kind, name, app id and digest. Events without a time have start 0.
+	Events(ctx context.Context, user uuid.UUID, query EventQuery) ([]health.Event, error)
+	// ECGs returns the electrocardiograms that start in the range, ordered by start; voltages only if asked.
+	ECGs(ctx context.Context, user uuid.UUID, r Range, voltages bool) ([]health.ECG, error)
+}
