@@ -20,6 +20,8 @@ type Event struct {
 	Attributes string
 	// Digest tells apart events that have neither id nor time; "" otherwise.
 	Digest string
+	// Received is when the body that said this had arrived, see Sample.Received.
+	Received Instant
 }
 
 // EventKey is the identity of an event within one user's data.
@@ -37,8 +39,18 @@ func (e *Event) Key() EventKey {
 	return EventKey{Kind: e.Kind, Name: e.Name, Start: e.Start, Digest: e.Digest}
 }
 
-// MergeFrom lets the fields of later win over those of e where they are not empty, and reports whether e changed.
-func (e *Event) MergeFrom(later *Event) bool {
+// MergeFrom brings together e and another entry for the same event, and reports whether e changed. The non-empty fields
+// of the one received later win.
+func (e *Event) MergeFrom(other *Event) bool {
+	if other.Received < e.Received {
+		base := *other
+		base.merge(e)
+		return e.merge(&base)
+	}
+	return e.merge(other)
+}
+
+func (e *Event) merge(later *Event) bool {
 	changed := false
 	if later.Name != "" && later.Name != e.Name {
 		e.Name, changed = later.Name, true
@@ -57,6 +69,7 @@ func (e *Event) MergeFrom(later *Event) bool {
 	}
 	if changed {
 		e.Offset = later.Offset
+		e.Received = max(e.Received, later.Received)
 	}
 	return changed
 }
@@ -78,11 +91,22 @@ type ECG struct {
 	Voltages []float64
 	// Attributes is a JSON object of what else was sent, as Sample.Attributes.
 	Attributes string
+	// Received is when the body that said this had arrived, see Sample.Received.
+	Received Instant
 }
 
-// MergeFrom lets what later says win over what e says, field by field, and reports whether e changed. Voltages that
-// later leaves out stay as they were.
-func (e *ECG) MergeFrom(later *ECG) bool {
+// MergeFrom brings together e and another entry for the same recording, and reports whether e changed. Field by field,
+// what the one received later says wins; voltages that it leaves out stay.
+func (e *ECG) MergeFrom(other *ECG) bool {
+	if other.Received < e.Received {
+		base := *other
+		base.merge(e)
+		return e.merge(&base)
+	}
+	return e.merge(other)
+}
+
+func (e *ECG) merge(later *ECG) bool {
 	changed := false
 	setString := func(have *string, sent string) {
 		if sent != "" && sent != *have {
@@ -111,6 +135,7 @@ func (e *ECG) MergeFrom(later *ECG) bool {
 	}
 	if changed {
 		e.Offset = later.Offset
+		e.Received = max(e.Received, later.Received)
 	}
 	return changed
 }

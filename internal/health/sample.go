@@ -41,8 +41,9 @@ type Sample struct {
 	// PerSource marks a summary of one source among several that one body held for the same metric and time. Only
 	// then is the source part of a summary's identity.
 	PerSource bool
-	// Complete marks a summary of a day or more that arrived after its last day had ended, so that it will not grow.
-	Complete bool
+	// Received is when the body that said this had arrived. Stores keep it: a body that is processed again, or late,
+	// never replaces what a later body said.
+	Received Instant
 
 	Value, Min, Max     float64
 	Systolic, Diastolic float64
@@ -62,6 +63,12 @@ func IsAbsent(v float64) bool { return v != v }
 func NewSample() Sample {
 	nan := math.NaN()
 	return Sample{Grain: GrainUnknown, Value: nan, Min: nan, Max: nan, Systolic: nan, Diastolic: nan}
+}
+
+// Complete reports whether the sample is a summary of a day or more that was received after its last day had ended, so
+// that it will not grow any more. Lengths of months and years are nominal, see Grain.
+func (s *Sample) Complete() bool {
+	return s.Grain >= GrainDay && s.Received >= s.LocalDate().Midnight(s.Offset)+Instant(s.Grain)*Second
 }
 
 // LocalDate returns the day on which the sample began where the person was.
@@ -117,7 +124,7 @@ func SameValue(a, b float64) bool {
 }
 
 // SameReading reports whether two samples with the same key say the same: values and attributes. The source text and
-// the offset of a summary, and whether it is complete, may differ without the reading being another.
+// the offset of a summary, and when it was received, may differ without the reading being another.
 func (s *Sample) SameReading(o *Sample) bool {
 	return SameValue(s.Value, o.Value) && SameValue(s.Min, o.Min) && SameValue(s.Max, o.Max) &&
 		SameValue(s.Systolic, o.Systolic) && SameValue(s.Diastolic, o.Diastolic) && s.Attributes == o.Attributes
@@ -136,19 +143,25 @@ func (s *Sample) FillFrom(o *Sample) bool {
 	return filled
 }
 
-// Replaces reports what storing s over old, a sample with the same key, amounts to: Unchanged when it says the same,
-// Updated when it does not. s is completed first with what old has and s lacks (see FillFrom; attributes are never
-// erased by their absence). rewrite is true when the row must be written: on every update, and when a summary that had
-// been partial is now known to be complete.
+// Replaces reports what storing s over old, a sample with the same key, amounts to: Unchanged when old stays as it is,
+// Updated when the person can see a difference. s is completed first with what old has and s lacks (see FillFrom;
+// attributes are never erased by their absence). Where old comes from a later body it wins, and s only adds what old
+// lacks.
+//
+// After the call s is what has to be in the store; rewrite is true when that is not what is there: on every update,
+// and when a summary that had been partial is now known to be complete.
 func (s *Sample) Replaces(old *Sample) (outcome Outcome, rewrite bool) {
-	s.FillFrom(old)
-	s.Attributes = mergeAttributes(old.Attributes, s.Attributes)
-	finished := s.Complete && !old.Complete
-	if s.SameReading(old) {
-		s.Complete = s.Complete || old.Complete
+	if s.Received < old.Received {
+		late := *s
+		*s = *old
+		s.FillFrom(&late)
+		s.Attributes = mergeAttributes(late.Attributes, old.Attributes)
+	} else {
+		s.FillFrom(old)
+		s.Attributes = mergeAttributes(old.Attributes, s.Attributes)
 	}
 	if s.SameReading(old) {
-		return Unchanged, finished
+		return Unchanged, s.Complete() && !old.Complete()
 	}
 	return Updated, true
 }

@@ -20,6 +20,8 @@ type Night struct {
 	// Asleep is sleep whose stage is not known; it is no part of a sum with the stages. Total is all sleep.
 	Total, Asleep, Core, Deep, REM, Awake, InBed float64
 	Attributes                                   string // JSON object of what else was sent, as Sample.Attributes
+	// Received is when the body that said this had arrived, see Sample.Received.
+	Received Instant
 }
 
 // NewNight returns a night with all its durations absent.
@@ -54,8 +56,18 @@ func (n *Night) SameNight(o *Night) bool {
 	return aStart < bEnd && bStart < aEnd || aStart == bStart
 }
 
-// MergeFrom lets the non-empty fields of later win over those of n, and reports whether n changed.
-func (n *Night) MergeFrom(later *Night) bool {
+// MergeFrom brings together n and another entry for the same night, and reports whether n changed. The non-empty fields
+// of the one received later win.
+func (n *Night) MergeFrom(other *Night) bool {
+	if other.Received < n.Received {
+		base := *other
+		base.merge(n)
+		return n.merge(&base)
+	}
+	return n.merge(other)
+}
+
+func (n *Night) merge(later *Night) bool {
 	changed := false
 	for _, f := range []struct{ have, sent *Instant }{
 		{&n.SleepStart, &later.SleepStart},
@@ -85,6 +97,7 @@ func (n *Night) MergeFrom(later *Night) bool {
 	}
 	if changed {
 		n.Offset = later.Offset
+		n.Received = max(n.Received, later.Received)
 	}
 	return changed
 }

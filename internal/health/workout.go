@@ -1,6 +1,10 @@
 package health
 
-import "github.com/google/uuid"
+import (
+	"maps"
+
+	"github.com/google/uuid"
+)
 
 // Workout is one training session. Its identity is AppID where the app sent one, else name, start and end.
 type Workout struct {
@@ -21,6 +25,8 @@ type Workout struct {
 	Route  []RoutePoint
 	// Attributes is a JSON object of what else was sent (location, isIndoor, metadata …), as Sample.Attributes.
 	Attributes string
+	// Received is when the body that said this had arrived, see Sample.Received.
+	Received Instant
 }
 
 // Quantity is a value with its unit.
@@ -58,9 +64,19 @@ func (w *Workout) SameWorkout(o *Workout) bool {
 	return w.Name == o.Name && w.Start == o.Start && (w.End == o.End || w.End == 0 || o.End == 0)
 }
 
-// MergeFrom lets what later says win over what w says, field by field, and reports whether w changed. What later
-// leaves out or sends empty (a figure, a series, the route) stays as it was.
-func (w *Workout) MergeFrom(later *Workout) bool {
+// MergeFrom brings together w and another entry for the same workout, and reports whether w changed. Field by field,
+// what the one received later says wins; what it leaves out or has empty (a figure, a series, the route) stays.
+func (w *Workout) MergeFrom(other *Workout) bool {
+	if other.Received < w.Received {
+		base := *other
+		base.Quantities, base.Series = maps.Clone(other.Quantities), maps.Clone(other.Series)
+		base.merge(w)
+		return w.merge(&base)
+	}
+	return w.merge(other)
+}
+
+func (w *Workout) merge(later *Workout) bool {
 	changed := false
 	setString := func(have *string, sent string) {
 		if sent != "" && sent != *have {
@@ -106,6 +122,7 @@ func (w *Workout) MergeFrom(later *Workout) bool {
 	}
 	if changed {
 		w.Offset = later.Offset
+		w.Received = max(w.Received, later.Received)
 	}
 	return changed
 }
