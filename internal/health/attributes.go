@@ -5,10 +5,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// mergeAttributes returns the JSON object that has the members of both, those of later winning unless they are empty
+// MergeAttributes returns the JSON object that has the members of both, those of later winning unless they are empty
 // (null, "", [] or {}). The result has its names in order, so that two merges of the same members are equal as text;
 // an argument that is "" stands for the empty object, and so does one that is not an object.
-func mergeAttributes(have, later string) string {
+func MergeAttributes(have, later string) string {
 	if later == "" || later == have {
 		return have
 	}
@@ -32,11 +32,15 @@ func mergeAttributes(have, later string) string {
 		}
 		members[name] = value
 	}
-	merged, err := json.Marshal(members, json.Deterministic(true))
+	merged, err := json.Marshal(members)
 	if err != nil {
 		return have
 	}
-	return string(merged)
+	text, err := CanonicalJSON(merged)
+	if err != nil {
+		return have
+	}
+	return text
 }
 
 // CanonicalJSON returns a JSON value without white space and with the members of its objects in order of their names,

@@ -1,5 +1,7 @@
 package health
 
+import "slices"
+
 // Event is anything with a time that is neither a sample, sleep, a workout nor an ECG: a symptom, a state of mind, a
 // medication, a cycle entry, a heart notification, or a type nobody has described yet.
 //
@@ -64,7 +66,7 @@ func (e *Event) merge(later *Event) bool {
 	if later.End != 0 && later.End != e.End {
 		e.End, changed = later.End, true
 	}
-	if merged := mergeAttributes(e.Attributes, later.Attributes); merged != e.Attributes {
+	if merged := MergeAttributes(e.Attributes, later.Attributes); merged != e.Attributes {
 		e.Attributes, changed = merged, true
 	}
 	if changed {
@@ -127,10 +129,14 @@ func (e *ECG) merge(later *ECG) bool {
 	setString(&e.Unit, later.Unit)
 	setFloat(&e.AverageHeartRate, later.AverageHeartRate)
 	setFloat(&e.SamplingFrequency, later.SamplingFrequency)
-	if len(later.Voltages) > 0 && !sameVoltages(e, later) {
+	switch {
+	case len(later.Voltages) == 0:
+	case !slices.EqualFunc(e.Voltages, later.Voltages, SameValue):
 		e.Voltages, e.Times, changed = later.Voltages, later.Times, true
+	case len(later.Times) > 0 && !slices.Equal(e.Times, later.Times):
+		e.Times, changed = later.Times, true
 	}
-	if merged := mergeAttributes(e.Attributes, later.Attributes); merged != e.Attributes {
+	if merged := MergeAttributes(e.Attributes, later.Attributes); merged != e.Attributes {
 		e.Attributes, changed = merged, true
 	}
 	if changed {
@@ -138,21 +144,4 @@ func (e *ECG) merge(later *ECG) bool {
 		e.Received = max(e.Received, later.Received)
 	}
 	return changed
-}
-
-func sameVoltages(a, b *ECG) bool {
-	if len(a.Voltages) != len(b.Voltages) || len(a.Times) != len(b.Times) {
-		return false
-	}
-	for i := range a.Voltages {
-		if a.Voltages[i] != b.Voltages[i] {
-			return false
-		}
-	}
-	for i := range a.Times {
-		if a.Times[i] != b.Times[i] {
-			return false
-		}
-	}
-	return true
 }

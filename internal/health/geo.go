@@ -24,8 +24,8 @@ type Circle struct {
 
 // Contains reports whether p is in the box, its edges included.
 func (b Box) Contains(p Place) bool {
-	if p.Latitude < b.South || p.Latitude > b.North {
-		return false
+	if !(p.Latitude >= b.South && p.Latitude <= b.North) {
+		return false // also where there is no latitude
 	}
 	if b.West <= b.East {
 		return p.Longitude >= b.West && p.Longitude <= b.East
@@ -83,10 +83,11 @@ func Crosses(route []RoutePoint, box Box) bool {
 }
 
 // distanceToLeg works with unit vectors: the nearest point of a great-circle arc is the foot of the perpendicular if
-// that lies between the ends, else the nearer end.
+// that lies between the ends, else the nearer end. The normal is that of a × b, which of vectors as near to each other
+// as the points of a route loses nearly all its digits; (a − b) × (a + b) is twice the same and loses none.
 func distanceToLeg(a, b, p Place) float64 {
 	va, vb, vp := vector(a), vector(b), vector(p)
-	normal := cross(va, vb)
+	normal := cross(sum(va, -1, vb), sum(va, 1, vb))
 	length := math.Sqrt(dot(normal, normal))
 	ends := math.Min(Distance(a, p), Distance(b, p))
 	if length < 1e-15 {
@@ -137,6 +138,11 @@ func vector(p Place) [3]float64 {
 
 func cross(a, b [3]float64) [3]float64 {
 	return [3]float64{a[1]*b[2] - a[2]*b[1], a[2]*b[0] - a[0]*b[2], a[0]*b[1] - a[1]*b[0]}
+}
+
+// sum returns a + sign × b.
+func sum(a [3]float64, sign float64, b [3]float64) [3]float64 {
+	return [3]float64{a[0] + sign*b[0], a[1] + sign*b[1], a[2] + sign*b[2]}
 }
 
 func dot(a, b [3]float64) float64 { return a[0]*b[0] + a[1]*b[1] + a[2]*b[2] }

@@ -4,7 +4,8 @@ package health
 // and ECG is set; Samples holds one sample for nearly every element, and several where one object carries several
 // quantities.
 //
-// A record, and what it points to, is the receiver's only until the decoder yields the next one.
+// Samples and Warnings, and the structs that the pointers lead to, are the receiver's only until the decoder yields the
+// next record; strings, maps and slices inside those structs are its to keep.
 type Record struct {
 	Position Position
 	// Item is the entry of the metric that Samples are points of; nil where each sample says its own Metric and Unit.

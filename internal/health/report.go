@@ -82,7 +82,7 @@ type Position struct {
 	// Metric is the name as sent, for metric points.
 	Metric string `json:"metric,omitempty"`
 	// Point is the index in the metric's data, from 0, or -1 where the element is not a point of a metric.
-	Point int `json:"-"`
+	Point int `json:"point_index"`
 }
 
 // The codes of a rejection.
@@ -112,8 +112,9 @@ func (r *Rejection) Error() string {
 const (
 	SuspiciousValue  = "suspicious_value"       // stored, but unlikely
 	UnknownUnit      = "unknown_unit"           // stored as sent, not converted
-	UnknownField     = "unknown_field"          // kept in the archive only
+	UnknownField     = "unknown_field"          // a field nobody has described; kept in the archive, and as an attribute where the element has any
 	UnknownType      = "unknown_type"           // a type of element nobody has described yet; stored as an event
+	DroppedPoint     = "dropped_point"          // a reading or place within an element that cannot be read; kept in the archive only
 	RecoveryAsSeries = "recovery_as_heart_rate" // a workout whose heart rate series holds the recovery, an app fault
 	ImplausibleSleep = "implausible_sleep"      // a night whose sums and times disagree
 )
@@ -144,6 +145,11 @@ func (r *Report) Count(kind ElementKind, o Outcome) { r.Counts[kind].Add(o) }
 // Reject counts a refused element and lists it while there is room.
 func (r *Report) Reject(kind ElementKind, rejection *Rejection) {
 	r.Counts[kind].Add(Rejected)
+	r.List(rejection)
+}
+
+// List lists a rejection, while there is room, without counting it: for a part of an element that is counted as a whole.
+func (r *Report) List(rejection *Rejection) {
 	if len(r.Errors) < MaxListed {
 		r.Errors = append(r.Errors, *rejection)
 	}

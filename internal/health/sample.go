@@ -66,9 +66,13 @@ func NewSample() Sample {
 }
 
 // Complete reports whether the sample is a summary of a day or more that was received after its last day had ended, so
-// that it will not grow any more. Lengths of months and years are nominal, see Grain.
+// that it will not grow any more. An hour is added for the day on which clocks go back.
 func (s *Sample) Complete() bool {
-	return s.Grain >= GrainDay && s.Received >= s.LocalDate().Midnight(s.Offset)+Instant(s.Grain)*Second
+	if s.Grain < GrainDay {
+		return false
+	}
+	end := s.LocalDate().After(s.Grain).Midnight(s.Offset) + 3600*Second
+	return s.Received >= end
 }
 
 // LocalDate returns the day on which the sample began where the person was.
@@ -155,10 +159,10 @@ func (s *Sample) Replaces(old *Sample) (outcome Outcome, rewrite bool) {
 		late := *s
 		*s = *old
 		s.FillFrom(&late)
-		s.Attributes = mergeAttributes(late.Attributes, old.Attributes)
+		s.Attributes = MergeAttributes(late.Attributes, old.Attributes)
 	} else {
 		s.FillFrom(old)
-		s.Attributes = mergeAttributes(old.Attributes, s.Attributes)
+		s.Attributes = MergeAttributes(old.Attributes, s.Attributes)
 	}
 	if s.SameReading(old) {
 		return Unchanged, s.Complete() && !old.Complete()

@@ -92,7 +92,7 @@ func (n *Night) merge(later *Night) bool {
 			*f.have, changed = *f.sent, true
 		}
 	}
-	if merged := mergeAttributes(n.Attributes, later.Attributes); merged != n.Attributes {
+	if merged := MergeAttributes(n.Attributes, later.Attributes); merged != n.Attributes {
 		n.Attributes, changed = merged, true
 	}
 	if changed {

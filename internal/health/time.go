@@ -70,6 +70,19 @@ func (d Date) Midnight(offset int32) Instant {
 	return Instant(int64(d)*int64(Day)) - Instant(offset)*Second
 }
 
+// After returns the day after the last one of a summary of the given grain, a day or more, that begins on d: months and
+// years by the calendar.
+func (d Date) After(grain Grain) Date {
+	switch grain {
+	case GrainMonth:
+		return DateOf(d.Time().AddDate(0, 1, 0))
+	case GrainYear:
+		return DateOf(d.Time().AddDate(1, 0, 0))
+	default:
+		return d + Date(grain/GrainDay)
+	}
+}
+
 // String prints d as YYYY-MM-DD.
 func (d Date) String() string { return d.Time().Format(time.DateOnly) }
 

@@ -1,7 +1,9 @@
 package health
 
 import (
+	"net/mail"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,6 +16,30 @@ type User struct {
 	Name      string
 	TimeZone  string // IANA name; "" is UTC. It is used where a time was sent without a zone
 	CreatedAt time.Time
+}
+
+// NewUser returns a new user with an id, or an Invalid error that names the field at fault. zone is an IANA name; "" is
+// UTC.
+func NewUser(email, name, zone string, now time.Time) (User, error) {
+	email, name = strings.TrimSpace(email), strings.TrimSpace(name)
+	address, err := mail.ParseAddress(email)
+	if err != nil || address.Address != email || len(email) > 254 {
+		return User{}, NewError(Invalid, "invalid_email", "This is not an email address. Give one such as anna@example.org.").In("email")
+	}
+	if len(name) > 200 || strings.ContainsRune(name, 0) {
+		return User{}, NewError(Invalid, "invalid_name", "The name is too long. Give at most 200 characters.").In("name")
+	}
+	if zone == "" {
+		zone = "UTC"
+	}
+	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
+		return User{}, NewError(Invalid, "invalid_time_zone", "This is not an IANA time zone. Give one such as Europe/Paris.").In("time_zone")
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return User{}, err
+	}
+	return User{ID: id, Email: email, Name: name, TimeZone: zone, CreatedAt: now.UTC().Truncate(time.Microsecond)}, nil
 }
 
 // Location returns the user's time zone, UTC where none is set or it is unknown to this system.

@@ -97,7 +97,7 @@ func (w *Workout) merge(later *Workout) bool {
 	}
 	for name, sent := range later.Quantities {
 		have, ok := w.Quantities[name]
-		if ok && have.Unit == sent.Unit && SameValue(have.Value, sent.Value) {
+		if IsAbsent(sent.Value) || ok && have.Unit == sent.Unit && SameValue(have.Value, sent.Value) {
 			continue
 		}
 		if w.Quantities == nil {
@@ -117,7 +117,7 @@ func (w *Workout) merge(later *Workout) bool {
 	if len(later.Route) > 0 && !sameRoute(w.Route, later.Route) {
 		w.Route, changed = later.Route, true
 	}
-	if merged := mergeAttributes(w.Attributes, later.Attributes); merged != w.Attributes {
+	if merged := MergeAttributes(w.Attributes, later.Attributes); merged != w.Attributes {
 		w.Attributes, changed = merged, true
 	}
 	if changed {

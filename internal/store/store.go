@@ -74,6 +74,9 @@ type Keys interface {
 	KeysOf(ctx context.Context, user uuid.UUID) ([]health.APIKey, error)
 	// RevokeKey marks a key of the user as revoked at t; one that is revoked already stays as it is. NotFound.
 	RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time) error
+	// RevokedSince returns the ids of keys, of any user, that were revoked at t or later. Servers ask for it every second,
+	// so that a key revoked by another process stops working at once.
+	RevokedSince(ctx context.Context, t time.Time) ([]string, error)
 	// TouchKeys records when keys were last used. An earlier time than the one on record, or an id that does not
 	// exist, is passed over.
 	TouchKeys(ctx context.Context, used map[string]time.Time) error
@@ -143,8 +146,8 @@ type Written struct {
 // No two elements of a batch have the same identity. Batches of one user are applied one after the other, also when
 // several processes write.
 type Writer interface {
-	// WriteSamples stores normalised samples, ordered by metric, unit and key time. See health.SampleKey and
-	// health.Sample.Replaces.
+	// WriteSamples stores normalised samples: those of one metric and unit stand together, ordered by key time. See
+	// health.SampleKey and health.Sample.Replaces.
 	WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (Written, error)
 	// WriteNights stores summed sleep. See health.Night.SameNight and MergeFrom.
 	WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (Written, error)

@@ -1,0 +1,44 @@
+.DEFAULT_GOAL := help
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+FUZZTIME ?= 30s
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Run the server on an SQLite database in your data directory, http://127.0.0.1:8080
+	go run ./cmd/health-export serve
+
+.PHONY: build
+build: ## Build the static binary bin/health-export
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/health-export ./cmd/health-export
+
+.PHONY: test
+test: ## Run every test
+	scripts/test
+
+.PHONY: test-race
+test-race: ## Run every test with the race detector
+	scripts/test -race
+
+.PHONY: fuzz
+fuzz: ## Fuzz every decoder and parser, FUZZTIME (30s) each
+	scripts/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: ## Run the benchmarks; each prints ratios against a baseline of the same run
+	go test -run '^$$' -bench . -benchtime 3x -timeout 30m ./...
+
+.PHONY: lint
+lint: ## Check formatting, vet, staticcheck and the module files
+	scripts/lint
+
+.PHONY: generate
+generate: ## Write the generated documents and golden files again
+	go test ./internal/catalog ./internal/format ./internal/query ./internal/store/sqlite ./cmd/health-export -update
+
+.PHONY: verify
+verify: generate ## Fail if a generated file is not the committed one
+	git diff --exit-code

@@ -1,0 +1,301 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/joho/godotenv"
+	"github.com/pelletier/go-toml/v2"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// setting is one thing that can be configured. What is in force comes from, in this order: the flag, the environment,
+// the file .env in the working directory, the TOML file, the default.
+type setting struct {
+	key         string // in the TOML file, with dots for tables
+	variable    string // in the environment and in .env
+	flag        string // "" for those that are rarely needed
+	usage       string
+	initial     string // the default, as text
+	set         func(text string) error
+	secret      bool // hidden when printed
+	value, from string
+}
+
+// settings is everything that can be configured.
+type settings struct {
+	environment map[string]string
+	file        string // of the TOML configuration; "" for none
+	list        []*setting
+
+	database      string
+	listen        string
+	metricsListen string
+	logLevel      string
+	logFormat     string
+	maxBody       int64
+	wait          time.Duration
+	concurrency   int
+	tempDir       string
+	drain         time.Duration
+}
+
+func newSettings(environment map[string]string) *settings {
+	s := &settings{environment: environment}
+	s.list = []*setting{
+		{
+			key: "database", variable: "DATABASE_URL", flag: "database", set: text(&s.database), secret: true,
+			initial: "sqlite:" + filepath.Join(dataDir(environment), "health-export.db"),
+			usage:   "where data is kept: sqlite:/path/file.db or sqlite::memory:",
+		},
+		{
+			key: "listen", variable: "HEALTH_EXPORT_LISTEN", flag: "listen", set: text(&s.listen),
+			initial: "127.0.0.1:8080", usage: "address of the API",
+		},
+		{
+			key: "metrics_listen", variable: "HEALTH_EXPORT_METRICS_LISTEN", flag: "metrics-listen", set: text(&s.metricsListen),
+			initial: "127.0.0.1:9090", usage: `address of the Prometheus metrics; "off" for none`,
+		},
+		{
+			key: "log.level", variable: "HEALTH_EXPORT_LOG_LEVEL", flag: "log-level", set: oneOf(&s.logLevel, "debug", "info", "warn", "error"),
+			initial: "info", usage: "least level that is logged: debug, info, warn or error",
+		},
+		{
+			key: "log.format", variable: "HEALTH_EXPORT_LOG_FORMAT", flag: "log-format", set: oneOf(&s.logFormat, "json", "text"),
+			initial: "json", usage: "json or text",
+		},
+		{
+			key: "ingest.max_body", variable: "HEALTH_EXPORT_INGEST_MAX_BODY", set: bytes(&s.maxBody),
+			initial: "200MiB", usage: "largest body that is accepted, before and after its compression is undone",
+		},
+		{
+			key: "ingest.wait", variable: "HEALTH_EXPORT_INGEST_WAIT", set: duration(&s.wait),
+			initial: "20s", usage: "how long an answer waits for processing before it says 202",
+		},
+		{
+			key: "ingest.concurrency", variable: "HEALTH_EXPORT_INGEST_CONCURRENCY", set: number(&s.concurrency),
+			initial: "0", usage: "how many bodies are processed at once; 0 for the number of CPUs",
+		},
+		{
+			key: "ingest.temp_dir", variable: "HEALTH_EXPORT_INGEST_TEMP_DIR", set: text(&s.tempDir),
+			initial: "", usage: "directory for temporary files of large bodies; empty for the system's",
+		},
+		{
+			key: "shutdown.timeout", variable: "HEALTH_EXPORT_SHUTDOWN_TIMEOUT", set: duration(&s.drain),
+			initial: "30s", usage: "how long a stop waits for requests and bodies that are under way",
+		},
+	}
+	return s
+}
+
+// addFlags adds a flag for every setting that has one, and the one that names the file.
+func (s *settings) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&s.file, "config", s.environment["HEALTH_EXPORT_CONFIG"], "TOML file to read (HEALTH_EXPORT_CONFIG)")
+	for _, item := range s.list {
+		if item.flag != "" {
+			flags.String(item.flag, item.initial, item.usage+" ("+item.variable+")")
+		}
+	}
+}
+
+// load finds the value of every setting. Flags must have been parsed.
+func (s *settings) load(flags *pflag.FlagSet) error {
+	file, err := readTOML(s.file)
+	if err != nil {
+		return err
+	}
+	dotenv, err := readDotenv(".env")
+	if err != nil {
+		return err
+	}
+	for _, item := range s.list {
+		item.value, item.from = item.initial, "default"
+		if value, ok := file[item.key]; ok {
+			item.value, item.from = value, s.file
+			delete(file, item.key)
+		}
+		if value, ok := dotenv[item.variable]; ok {
+			item.value, item.from = value, ".env"
+		}
+		if value, ok := s.environment[item.variable]; ok {
+			item.value, item.from = value, item.variable
+		}
+		if item.flag != "" && flags.Changed(item.flag) {
+			item.value, item.from = flags.Lookup(item.flag).Value.String(), "--"+item.flag
+		}
+		if err := item.set(item.value); err != nil {
+			return usageError{fmt.Errorf("%s (from %s): %w", item.key, item.from, err)}
+		}
+	}
+	for key := range file {
+		return usageError{fmt.Errorf("%s: %q is not a setting; health-export config print lists them", s.file, key)}
+	}
+	return nil
+}
+
+// readTOML returns the settings of a file by their keys, tables joined with dots.
+func readTOML(path string) (map[string]string, error) {
+	flat := map[string]string{}
+	if path == "" {
+		return flat, nil
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	tree := map[string]any{}
+	if err := toml.Unmarshal(content, &tree); err != nil {
+		return nil, usageError{fmt.Errorf("configuration %s: %w", path, err)}
+	}
+	flatten(flat, "", tree)
+	return flat, nil
+}
+
+func flatten(flat map[string]string, prefix string, tree map[string]any) {
+	for key, value := range tree {
+		if table, ok := value.(map[string]any); ok {
+			flatten(flat, prefix+key+".", table)
+			continue
+		}
+		flat[prefix+key] = fmt.Sprint(value)
+	}
+}
+
+func readDotenv(path string) (map[string]string, error) {
+	values, err := godotenv.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, usageError{fmt.Errorf("%s: %w", path, err)}
+	}
+	return values, nil
+}
+
+// dataDir is where the user's data lives by the custom of the system: XDG_DATA_HOME, on Linux ~/.local/share.
+func dataDir(environment map[string]string) string {
+	home := environment["HOME"]
+	switch {
+	case environment["XDG_DATA_HOME"] != "":
+		return filepath.Join(environment["XDG_DATA_HOME"], "health-export")
+	case runtime.GOOS == "darwin":
+		return filepath.Join(home, "Library", "Application Support", "health-export")
+	case runtime.GOOS == "windows":
+		return filepath.Join(environment["LOCALAPPDATA"], "health-export")
+	default:
+		return filepath.Join(home, ".local", "share", "health-export")
+	}
+}
+
+func (p *program) configCommand() *cobra.Command {
+	command := &cobra.Command{Use: "config", Short: "Show the configuration"}
+	printCommand := &cobra.Command{
+		Use: "print", Short: "Show every setting, its value and where that comes from; secrets are hidden",
+		Args: exactArgs(0),
+		RunE: func(*cobra.Command, []string) error { return p.printSettings() },
+	}
+	p.addJSONFlag(printCommand)
+	command.AddCommand(printCommand)
+	return command
+}
+
+// printedSetting is a setting as config print shows it.
+type printedSetting struct {
+	Key      string `json:"key"`
+	Value    string `json:"value"`
+	From     string `json:"from"`
+	Variable string `json:"variable"`
+	Usage    string `json:"usage"`
+}
+
+func (p *program) printSettings() error {
+	var list []printedSetting
+	for _, item := range p.settings.list {
+		value := item.value
+		if item.secret {
+			value = redactURL(value)
+		}
+		list = append(list, printedSetting{item.key, value, item.from, item.variable, item.usage})
+	}
+	return p.print(list, "KEY\tVALUE\tFROM\tVARIABLE", func(i int) []string {
+		return []string{list[i].Key, list[i].Value, list[i].From, list[i].Variable}
+	}, len(list))
+}
+
+// redactURL hides the password of a database URL.
+func redactURL(value string) string {
+	scheme, rest, ok := strings.Cut(value, "://")
+	if !ok {
+		return value
+	}
+	if at := strings.LastIndex(rest, "@"); at >= 0 {
+		user, _, _ := strings.Cut(rest[:at], ":")
+		rest = user + ":…@" + rest[at+1:]
+	}
+	return scheme + "://" + rest
+}
+
+func text(target *string) func(string) error {
+	return func(value string) error {
+		*target = value
+		return nil
+	}
+}
+
+func oneOf(target *string, allowed ...string) func(string) error {
+	return func(value string) error {
+		if !slices.Contains(allowed, value) {
+			return fmt.Errorf("%q is none of %s", value, strings.Join(allowed, ", "))
+		}
+		*target = value
+		return nil
+	}
+}
+
+func number(target *int) func(string) error {
+	return func(value string) error {
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 0 {
+			return fmt.Errorf("%q is not a whole number of 0 or more", value)
+		}
+		*target = n
+		return nil
+	}
+}
+
+func duration(target *time.Duration) func(string) error {
+	return func(value string) error {
+		d, err := time.ParseDuration(value)
+		if err != nil || d <= 0 {
+			return fmt.Errorf("%q is not a duration such as 20s or 5m", value)
+		}
+		*target = d
+		return nil
+	}
+}
+
+func bytes(target *int64) func(string) error {
+	return func(value string) error {
+		digits, shift := value, 0
+		for unit, s := range map[string]int{"KiB": 10, "MiB": 20, "GiB": 30} {
+			if rest, ok := strings.CutSuffix(value, unit); ok {
+				digits, shift = rest, s
+			}
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+		if err != nil || n <= 0 || n > 1<<62>>shift {
+			return fmt.Errorf("%q is not a size such as 200MiB", value)
+		}
+		*target = n << shift
+		return nil
+	}
+}

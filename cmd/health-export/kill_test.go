@@ -1,0 +1,143 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// process is the program in a process of its own.
+type process struct {
+	*instance
+	command *exec.Cmd
+	exited  chan struct{}
+}
+
+// launch starts binary on a database file and waits until it listens.
+func launch(t *testing.T, binary, database, key string) *process {
+	t.Helper()
+	out, errOut := newBuffer(), newBuffer()
+	command := exec.CommandContext(t.Context(), binary, "serve", "--database", "sqlite:"+database, "--listen", "127.0.0.1:0", "--metrics-listen", "off")
+	command.Dir = filepath.Dir(database)
+	command.Stdout, command.Stderr = out, errOut
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{command: command, exited: make(chan struct{})}
+	go func() {
+		_ = command.Wait() // it is killed: the error is wanted
+		close(p.exited)
+	}()
+	t.Cleanup(p.kill)
+	p.instance = &instance{t: t, url: "http://" + errOut.find(t, `"listen":"([^"]+)"`, p.exited), key: key}
+	if key == "" {
+		p.key = regexp.MustCompile(`hea_\w+`).FindString(out.String())
+	}
+	return p
+}
+
+// kill ends the process as a power cut would.
+func (p *process) kill() {
+	_ = p.command.Process.Kill() // it may have ended already
+	<-p.exited
+}
+
+// Whatever moment the server is killed at, every body that it acknowledged is in the archive afterwards, and stored in
+// full once the next server has taken up what was left.
+func TestKill(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "health-export")
+	if output, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, output)
+	}
+	database := filepath.Join(t.TempDir(), "health.db")
+	server := launch(t, binary, database, "")
+	key := server.key
+
+	acknowledged := map[string]int{} // ingestion → number of its body
+	var mu sync.Mutex
+	next := 0
+	for round := range 4 {
+		var senders sync.WaitGroup
+		enough := make(chan struct{}) // closed when this round has had its acknowledgements
+		wanted := len(acknowledged) + 5 + 7*round
+		for range 3 {
+			senders.Go(func() {
+				for {
+					mu.Lock()
+					next++
+					n := next
+					mu.Unlock()
+					status, answer, err := server.try("POST", "/v1/ingest", minutes(n))
+					if err != nil {
+						return // killed
+					}
+					if status == http.StatusOK || status == http.StatusAccepted {
+						var report struct {
+							ID string `json:"ingestion_id"`
+						}
+						if err := json.Unmarshal(answer, &report); err != nil {
+							t.Errorf("answer %q: %v", answer, err)
+							return
+						}
+						mu.Lock()
+						if acknowledged[report.ID] = n; len(acknowledged) == wanted {
+							close(enough)
+						}
+						mu.Unlock()
+					}
+				}
+			})
+		}
+		<-enough
+		server.kill()
+		senders.Wait()
+		server = launch(t, binary, database, key)
+	}
+	t.Logf("%d bodies acknowledged in 4 rounds", len(acknowledged))
+
+	server.waitUntilFinished()
+	for id, n := range acknowledged {
+		status, ingestion := server.call("GET", "/v1/ingestions/"+id, "")
+		if status != http.StatusOK || ingestion["status"] != "processed" {
+			t.Errorf("acknowledged ingestion %s: %d %v", id, status, ingestion["status"])
+		}
+		if _, raw, err := server.try("GET", "/v1/ingestions/"+id+"/raw", ""); err != nil || string(raw) != minutes(n) {
+			t.Errorf("the body of %s is not what was sent (%v)", id, err)
+		}
+		if status, report := server.call("POST", "/v1/ingest", minutes(n)); status != http.StatusOK || counts(report)["unchanged"] != 60.0 {
+			t.Errorf("body %d, acknowledged before the kill, is not stored in full: %v", n, counts(report))
+		}
+	}
+}
+
+// minutes is a body of 60 points that no other number has.
+func minutes(n int) string {
+	day := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Hour)
+	var points []string
+	for m := range 60 {
+		points = append(points, fmt.Sprintf(`{"date":"%s +0000","qty":%d.5}`, day.Add(time.Duration(m)*time.Minute).Format("2006-01-02 15:04:05"), n%100))
+	}
+	return `{"data":{"metrics":[{"name":"step_count","units":"count","data":[` + strings.Join(points, ",") + `]}]}}`
+}
+
+// waitUntilFinished returns when no ingestion is unfinished.
+func (i *instance) waitUntilFinished() {
+	i.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		_, page := i.call("GET", "/v1/ingestions?status=accepted&limit=1", "")
+		if list, _ := page["ingestions"].([]any); len(list) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			i.t.Fatal("a minute after the restart there are unfinished ingestions")
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// The exit codes.
+const (
+	exitOK          = 0
+	exitFailed      = 1 // the command could not do what it was asked to
+	exitUsage       = 2 // the command was not understood
+	exitNotFound    = 3 // what was named does not exist
+	exitConflict    = 4 // it exists already, or is in use
+	exitUnavailable = 5 // the database or another service could not be reached
+)
+
+// program is what every command has: its surroundings, injected so that tests can run the program as a function.
+type program struct {
+	environment map[string]string
+	in          io.Reader
+	out, err    io.Writer
+	settings    *settings
+	json        bool
+}
+
+// run runs the program once and returns its exit code. It prints a failure to err.
+func run(ctx context.Context, args []string, environment map[string]string, in io.Reader, out, errOut io.Writer) int {
+	p := &program{environment: environment, in: in, out: out, err: errOut, settings: newSettings(environment)}
+	root := p.rootCommand()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintln(errOut, "health-export:", err)
+	return exitCode(err)
+}
+
+func (p *program) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "health-export",
+		Short: "Keeps your health data and gives it back",
+		Long: `health-export receives health data from the iOS app Health Auto Export, keeps all of it, and gives it back.
+
+Exit codes: 0 done, 1 failed, 2 not understood, 3 not found, 4 conflict, 5 a service is unavailable.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return p.settings.load(cmd.Flags())
+		},
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	p.settings.addFlags(root.PersistentFlags())
+	root.AddCommand(p.serveCommand(), p.userCommand(), p.keyCommand(), p.configCommand(), p.versionCommand())
+	return root
+}
+
+// usageError is a command line that was not understood.
+type usageError struct{ error }
+
+// exactArgs is cobra.ExactArgs with an error that counts as usage.
+func exactArgs(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := cobra.ExactArgs(n)(cmd, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+}
+
+func exitCode(err error) int {
+	var usage usageError
+	switch {
+	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"):
+		return exitUsage
+	case errors.Is(err, health.NotFound):
+		return exitNotFound
+	case errors.Is(err, health.Conflict):
+		return exitConflict
+	case errors.Is(err, health.Unavailable):
+		return exitUnavailable
+	default:
+		return exitFailed
+	}
+}
+
+// environment turns the operating system's list into a map.
+func environment(list []string) map[string]string {
+	env := make(map[string]string, len(list))
+	for _, entry := range list {
+		name, value, _ := strings.Cut(entry, "=")
+		env[name] = value
+	}
+	return env
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/cache"
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/ingest"
+	"github.com/health-export/health-export/internal/job"
+	"github.com/health-export/health-export/internal/query"
+	"github.com/health-export/health-export/internal/server"
+)
+
+func (p *program) serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "serve", Short: "Run the server", Args: exactArgs(0),
+		Long: `Run the server. Without any configuration it keeps its data in an SQLite database under your data directory and
+listens on 127.0.0.1:8080, with Prometheus metrics on 127.0.0.1:9090. The first start creates a user and prints an API key once.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context()) },
+	}
+}
+
+// rooms are the parts of a running server, in the order in which they start.
+type rooms struct {
+	store    database
+	door     *access.Door
+	ingest   *ingest.Service
+	handler  http.Handler
+	registry *prometheus.Registry
+}
+
+// serve runs the server until ctx ends or a part of it fails. It starts in order and stops in mirror order: HTTP drains,
+// then the jobs, then ingestion, then the store.
+func (p *program) serve(ctx context.Context) (err error) {
+	logger := p.logger()
+	listener, err := listen(ctx, p.settings.listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+
+	r, err := p.openRooms(ctx, logger)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, p.closeRooms(r))
+	}()
+	if err := p.welcome(ctx, r, listener.Addr().String()); err != nil {
+		return err
+	}
+	p.takeUpUnfinished(ctx, r, logger)
+
+	jobsDone, stopJobs := p.startJobs(r, logger)
+	err = p.serveHTTP(ctx, r, listener, logger)
+	stopJobs()
+	return errors.Join(err, <-jobsDone)
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s (choose another address with --listen): %w", address, err)
+	}
+	return listener, nil
+}
+
+func (p *program) logger() *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(p.settings.logLevel)) // one of four words, checked when it was read
+	options := &slog.HandlerOptions{Level: level}
+	if p.settings.logFormat == "text" {
+		return slog.New(slog.NewTextHandler(p.err, options))
+	}
+	return slog.New(slog.NewJSONHandler(p.err, options))
+}
+
+// openRooms builds everything from the store upwards.
+func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, error) {
+	words, err := catalog.Load()
+	if err != nil {
+		return nil, err
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	db, err := openStore(ctx, p.settings.database, words)
+	if err != nil {
+		return nil, err
+	}
+	r := &rooms{store: db, registry: registry}
+	r.door = access.NewDoor(db, db, cache.NewMemory(16<<20), access.DoorOptions{
+		Now: time.Now, Logger: logger, Registerer: registry,
+	})
+	r.ingest, err = ingest.New(ingest.Config{
+		Store: db, Catalog: words, Logger: logger, Registerer: registry,
+		Limits: ingest.Limits{
+			MaxBody: p.settings.maxBody, Wait: p.settings.wait,
+			Concurrency: p.settings.concurrency, TempDir: p.settings.tempDir,
+		},
+	})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	answers := query.New(query.Config{
+		Samples: db, Sleep: db, Workouts: db, Events: db, Catalog: words, Now: time.Now,
+	})
+	r.handler = server.New(server.Config{
+		Ingest: r.ingest, Query: answers, Door: r.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,
+		Logger: logger, Registerer: registry, MaxBody: p.settings.maxBody, Version: version,
+	})
+	return r, nil
+}
+
+// closeRooms ends what openRooms began, in mirror order, in a time of its own: the context of serve has ended.
+func (p *program) closeRooms(r *rooms) error {
+	ctx, cancel := context.WithTimeout(context.Background(), p.settings.drain)
+	defer cancel()
+	return errors.Join(r.ingest.Stop(ctx), r.door.FlushUse(ctx), r.store.Close())
+}
+
+// takeUpUnfinished processes what a crash left behind before new bodies come in, so that they are processed in the order
+// they were received. If it takes too long it goes on as a job.
+func (p *program) takeUpUnfinished(ctx context.Context, r *rooms, logger *slog.Logger) {
+	if r.store.Capabilities().SingleServer {
+		if err := r.store.ReleaseAll(ctx); err != nil {
+			logger.ErrorContext(ctx, "could not release the claims of the last run", "err", err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.settings.wait)
+	defer cancel()
+	if err := r.ingest.Resume(ctx); err != nil && ctx.Err() == nil {
+		logger.ErrorContext(ctx, "could not take up unfinished ingestions", "err", err)
+	}
+}
+
+// startJobs runs the periodic tasks until stop is called; done yields when all of them have returned.
+func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	runner := job.NewRunner(logger, r.registry)
+	result := make(chan error, 1)
+	go func() {
+		result <- runner.Run(ctx,
+			job.Task{Name: "resume_ingestions", Every: 5 * time.Second, Run: r.ingest.Resume},
+			job.Task{Name: "notice_revoked_keys", Every: time.Second, AtStart: true, Run: r.door.NoticeRevoked},
+			job.Task{Name: "write_key_use", Every: 15 * time.Second, Run: r.door.FlushUse},
+			job.Task{Name: "refresh_gauges", Every: 30 * time.Second, AtStart: true, Run: r.ingest.RefreshGauges},
+		)
+	}()
+	return result, cancel
+}
+
+// serveHTTP serves the API and the metrics until ctx ends, then lets what is under way come to its end.
+func (p *program) serveHTTP(ctx context.Context, r *rooms, listener net.Listener, logger *slog.Logger) error {
+	api := &http.Server{
+		Handler: r.handler,
+		// Headers come at once; a body may take long on a phone's bad line, so there is no limit on reading it.
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+	servers := map[*http.Server]net.Listener{api: listener}
+	if p.settings.metricsListen != "off" {
+		metricsListener, err := listen(ctx, p.settings.metricsListen)
+		if err != nil {
+			return fmt.Errorf("metrics: %w", err)
+		}
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", promhttp.HandlerFor(r.registry, promhttp.HandlerOpts{Registry: r.registry}))
+		servers[&http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}] = metricsListener
+	}
+
+	group, ctx := errgroup.WithContext(ctx)
+	for s, l := range servers {
+		var stopping atomic.Bool
+		group.Go(func() error {
+			if err := s.Serve(l); !stopping.Load() {
+				return err
+			}
+			return nil
+		})
+		group.Go(func() error {
+			<-ctx.Done()
+			stopping.Store(true)
+			drain, cancel := context.WithTimeout(context.Background(), p.settings.drain)
+			defer cancel()
+			if err := s.Shutdown(drain); err != nil {
+				return errors.Join(fmt.Errorf("requests were still under way after %s: %w", p.settings.drain, err), s.Close())
+			}
+			return nil
+		})
+	}
+	logger.InfoContext(ctx, "ready", "listen", listener.Addr().String(), "metrics", p.settings.metricsListen, "version", version)
+	err := group.Wait()
+	logger.InfoContext(ctx, "stopped")
+	return err
+}

@@ -1,0 +1,34 @@
+package access
+
+import (
+	"context"
+	"slices"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// Actor is who acts in a request: a user, through one of the user's keys.
+type Actor struct {
+	User   health.User
+	KeyID  string
+	Scopes []health.Scope
+	Tier   string
+}
+
+// Allows reports whether the actor's scopes include s; admin includes every scope.
+func (a Actor) Allows(s health.Scope) bool {
+	return slices.Contains(a.Scopes, s) || slices.Contains(a.Scopes, health.ScopeAdmin)
+}
+
+type actorKey struct{}
+
+// WithActor returns a context that carries the actor.
+func WithActor(ctx context.Context, actor Actor) context.Context {
+	return context.WithValue(ctx, actorKey{}, actor)
+}
+
+// ActorFrom returns the actor that ctx carries, and false where nobody has been let in.
+func ActorFrom(ctx context.Context) (Actor, bool) {
+	actor, ok := ctx.Value(actorKey{}).(Actor)
+	return actor, ok
+}

@@ -1,0 +1,166 @@
+// Package access is the door: it knows API keys, proves that a caller holds one, and says who acts and what they may do.
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/health-export/health-export/internal/cache"
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// Door lets callers in by their API keys. It may be used from several goroutines at once.
+type Door struct {
+	keys    store.Keys
+	users   store.Users
+	now     func() time.Time
+	logger  *slog.Logger
+	metrics metrics
+	hasher  *hasher
+	proved  *proved
+	flights singleflight.Group
+	uses    uses
+	notices notices
+}
+
+// DoorOptions is what a Door can do without.
+type DoorOptions struct {
+	Now        func() time.Time      // nil: time.Now
+	Logger     *slog.Logger          // nil: nothing is logged
+	Registerer prometheus.Registerer // nil: the metrics are not registered
+}
+
+// NewDoor returns a door for the keys and users of a store, which remembers proved keys in the cache. A process that
+// authenticates needs one door, not several: a door learns of what another one revokes only by NoticeRevoked.
+func NewDoor(keys store.Keys, users store.Users, c cache.Cache, options DoorOptions) *Door {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
+	}
+	m := newMetrics(options.Registerer)
+	return &Door{
+		keys:    keys,
+		users:   users,
+		now:     options.Now,
+		logger:  options.Logger,
+		metrics: m,
+		hasher:  newHasher(max(1, runtime.NumCPU()), m.argon2),
+		proved:  newProved(c),
+		notices: notices{until: options.Now()},
+	}
+}
+
+// Authenticate returns who holds the presented key. Blanks, line breaks and invisible characters around it do not
+// matter.
+//
+// The error is Unauthenticated with one of the codes missing_key, malformed_key, unknown_key (also for a wrong secret,
+// after the same time), revoked_key and expired_key; or what the store returned; or the error of ctx. It never holds
+// a part of the key.
+//
+// A key that was proved is taken on trust for 5 minutes, unless it expires, RevokeKey of this Door has returned, or
+// NoticeRevoked has found that another process revoked it.
+func (d *Door) Authenticate(ctx context.Context, presented string) (Actor, error) {
+	actor, outcome, err := d.authenticate(ctx, presented)
+	d.metrics.count(outcome, err)
+	if err != nil {
+		return Actor{}, err
+	}
+	d.uses.note(actor.KeyID, d.now().UTC())
+	return actor, nil
+}
+
+func (d *Door) authenticate(ctx context.Context, presented string) (actor Actor, outcome string, err error) {
+	k, err := parseKey(presented)
+	if err != nil {
+		return Actor{}, "", err
+	}
+	if known, ok := d.proved.recall(ctx, k); ok {
+		if d.isPast(known.ExpiresAt) {
+			return Actor{}, "", errExpiredKey()
+		}
+		return known.Actor, outcomeRemembered, nil
+	}
+	actor, err = d.proveOnce(ctx, k)
+	return actor, outcomeProved, err
+}
+
+// proveOnce is prove for many simultaneous calls with the same key: one proves it for all of them. A call that begins
+// after a revocation shares no proof that began before it.
+func (d *Door) proveOnce(ctx context.Context, k key) (Actor, error) {
+	epoch := d.proved.epoch()
+	flight := strconv.FormatUint(epoch, 10) + k.text
+	for {
+		leading := false
+		proof := d.flights.DoChan(flight, func() (any, error) {
+			leading = true
+			return d.prove(ctx, k, epoch)
+		})
+		select {
+		case <-ctx.Done():
+			return Actor{}, ctx.Err()
+		case p := <-proof:
+			if p.Err == nil {
+				actor := p.Val.(Actor)
+				actor.Scopes = slices.Clone(actor.Scopes)
+				return actor, nil
+			}
+			if leading || !isCancelled(p.Err) {
+				return Actor{}, p.Err
+			}
+			// The caller who was proving the key for this one has gone away.
+		}
+	}
+}
+
+// prove looks a key up, verifies its secret, and remembers it. Whether a key is revoked or expired is told only to who
+// has its secret.
+func (d *Door) prove(ctx context.Context, k key, epoch uint64) (Actor, error) {
+	stored, err := d.keys.Key(ctx, k.id())
+	exists := !errors.Is(err, health.NotFound)
+	switch {
+	case !exists:
+		stored.Hash = dummyHash
+	case err != nil:
+		return Actor{}, fmt.Errorf("look up an API key: %w", err)
+	}
+	matches, err := d.hasher.verify(ctx, k.secret(), stored.Hash)
+	switch {
+	case err != nil:
+		return Actor{}, err
+	case !exists, !matches:
+		return Actor{}, errUnknownKey()
+	case !stored.RevokedAt.IsZero():
+		return Actor{}, errRevokedKey()
+	case d.isPast(stored.ExpiresAt):
+		return Actor{}, errExpiredKey()
+	}
+	user, err := d.users.User(ctx, stored.UserID)
+	if errors.Is(err, health.NotFound) {
+		return Actor{}, errUnknownKey().Because(err)
+	}
+	if err != nil {
+		return Actor{}, fmt.Errorf("look up the user of an API key: %w", err)
+	}
+	actor := Actor{User: user, KeyID: stored.ID, Scopes: stored.Scopes, Tier: stored.Tier}
+	if err := d.proved.remember(ctx, k, actor, stored.ExpiresAt, epoch); err != nil {
+		d.logger.WarnContext(ctx, "API key cannot be remembered: each of its requests costs a proof", "key_id", actor.KeyID, "err", err)
+	}
+	return actor, nil
+}
+
+// isPast reports whether an expiry has come; the zero time never does.
+func (d *Door) isPast(expiry time.Time) bool {
+	return !expiry.IsZero() && !d.now().Before(expiry)
+}

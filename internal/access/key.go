@@ -1,0 +1,96 @@
+package access
+
+import (
+	"crypto/rand"
+	"hash/crc32"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A key reads hea_<id>_<secret><checksum>. The prefix lets secret scanners recognise it, the id finds its row, the
+// secret carries 256 bits, and the checksum, the CRC-32 (IEEE) of everything before it, tells a mistyped key from a
+// wrong one without a look-up.
+const (
+	keyPrefix      = "hea_"
+	idLength       = 12
+	secretLength   = 43 // 62⁴³ > 2²⁵⁶
+	checksumLength = 6  // 62⁶ > 2³²
+	secretStart    = len(keyPrefix) + idLength + 1
+	checksumStart  = secretStart + secretLength
+	keyLength      = checksumStart + checksumLength
+)
+
+const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// key is an API key in full. It is a secret: it must not reach a log, an error or a cache.
+type key struct {
+	text string // well formed
+}
+
+// newKey makes up a key.
+func newKey() key {
+	body := keyPrefix + randomText(idLength) + "_" + randomText(secretLength)
+	return key{text: body + checksum(body)}
+}
+
+// parseKey reads a key as it was presented, with whatever blanks came along when it was copied. The error never holds
+// any part of it.
+func parseKey(presented string) (key, error) {
+	text := strings.TrimFunc(presented, isInvisible)
+	switch {
+	case text == "":
+		return key{}, errMissingKey()
+	case !wellFormed(text), checksum(text[:checksumStart]) != text[checksumStart:]:
+		return key{}, errMalformedKey()
+	}
+	return key{text: text}, nil
+}
+
+// id is the public part of the key.
+func (k key) id() string { return k.text[len(keyPrefix) : secretStart-1] }
+
+// secret is the part that only the holder knows.
+func (k key) secret() string { return k.text[secretStart:checksumStart] }
+
+func wellFormed(text string) bool {
+	if len(text) != keyLength || !strings.HasPrefix(text, keyPrefix) || text[secretStart-1] != '_' {
+		return false
+	}
+	rest := text[len(keyPrefix):secretStart-1] + text[secretStart:]
+	return strings.Trim(rest, base62) == ""
+}
+
+// checksum returns the CRC-32 of body in base 62, most significant digit first.
+func checksum(body string) string {
+	sum := crc32.ChecksumIEEE([]byte(body))
+	var digits [checksumLength]byte
+	for i := range digits {
+		digits[checksumLength-1-i] = base62[sum%62]
+		sum /= 62
+	}
+	return string(digits[:])
+}
+
+// randomText returns n base62 characters, each of them equally likely.
+func randomText(n int) string {
+	const fair = 256 - 256%len(base62) // bytes from here on would favour the first characters
+	text := make([]byte, 0, n)
+	var random [64]byte
+	for len(text) < n {
+		rand.Read(random[:]) // never fails: crypto/rand ends the program instead
+		for _, b := range random {
+			if int(b) < fair && len(text) < n {
+				text = append(text, base62[int(b)%len(base62)])
+			}
+		}
+	}
+	return string(text)
+}
+
+// isInvisible reports whether r is something that comes along when a key is copied and cannot be seen: blanks and line
+// breaks of all sorts, zero-width characters, a byte order mark, and a byte that is not UTF-8, which is what a no-break
+// space becomes in a header sent as Latin-1.
+func isInvisible(r rune) bool {
+	return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || unicode.IsControl(r) || r == utf8.RuneError
+}

@@ -1,0 +1,197 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+func TestCreateKeyStoresWhatItReturns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeople()
+		d := openDoor(p)
+		u := p.add()
+		time.Sleep(1234567891)
+		now := time.Now().UTC()
+		got, text, err := d.CreateKey(t.Context(), NewKey{
+			UserID: u.ID, Name: "  Anna’s phone\n", Tier: TierUnlimited,
+			Scopes:    []health.Scope{health.ScopeAdmin, health.ScopeIngest, health.ScopeAdmin},
+			ExpiresAt: now.Add(time.Hour).In(time.FixedZone("", 7200)),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := health.APIKey{
+			ID: text[4:16], UserID: u.ID, Name: "Anna’s phone", Tier: "unlimited",
+			Scopes:    []health.Scope{health.ScopeIngest, health.ScopeAdmin},
+			CreatedAt: now.Truncate(time.Microsecond),
+			ExpiresAt: now.Add(time.Hour).Truncate(time.Microsecond),
+		}
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(health.APIKey{}, "Hash")); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff(got, p.keys[got.ID]); diff != "" {
+			t.Error("stored otherwise:", diff)
+		}
+		if strings.Contains(got.Hash, text[17:60]) {
+			t.Error("the hash holds the secret")
+		}
+	})
+}
+
+func TestCreateKeyRefuses(t *testing.T) {
+	t.Parallel()
+	p := newPeople()
+	d := openDoor(p)
+	u := p.add()
+	for name, tt := range map[string]struct {
+		edit        func(*NewKey)
+		field, code string
+	}{
+		"no name":           {func(n *NewKey) { n.Name = " \t" }, "name", "invalid_name"},
+		"long name":         {func(n *NewKey) { n.Name = strings.Repeat("ä", 101) }, "name", "invalid_name"},
+		"NUL in name":       {func(n *NewKey) { n.Name = "a\x00b" }, "name", "invalid_name"},
+		"line in name":      {func(n *NewKey) { n.Name = "a\nb" }, "name", "invalid_name"},
+		"name not in UTF-8": {func(n *NewKey) { n.Name = "a\xff" }, "name", "invalid_name"},
+		"no scope":          {func(n *NewKey) { n.Scopes = nil }, "scopes", "invalid_scopes"},
+		"unknown scope":     {func(n *NewKey) { n.Scopes = append(n.Scopes, "write") }, "scopes", "invalid_scopes"},
+		"only unknown":      {func(n *NewKey) { n.Scopes = []health.Scope{""} }, "scopes", "invalid_scopes"},
+		"unknown tier":      {func(n *NewKey) { n.Tier = "gold" }, "tier", "invalid_tier"},
+		"expired":           {func(n *NewKey) { n.ExpiresAt = time.Now() }, "expires_at", "invalid_expiry"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := NewKey{UserID: u.ID, Name: "phone", Scopes: []health.Scope{health.ScopeRead}}
+			tt.edit(&n)
+			_, text, err := d.CreateKey(t.Context(), n)
+			wantCode(t, err, health.Invalid, tt.code)
+			if e, _ := errors.AsType[*health.Error](err); e != nil && e.Field != tt.field {
+				t.Errorf("field %q, want %q", e.Field, tt.field)
+			}
+			if text != "" {
+				t.Error("a key was made all the same")
+			}
+		})
+	}
+}
+
+func TestCreateKeyAllows(t *testing.T) {
+	t.Parallel()
+	p := newPeople()
+	d := openDoor(p)
+	k, text, err := d.CreateKey(t.Context(), NewKey{
+		UserID: p.add().ID, Name: strings.Repeat("ä", 100), Scopes: []health.Scope{health.ScopeRead},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k.Tier != "default" || !k.ExpiresAt.IsZero() {
+		t.Errorf("tier %q, expires %v", k.Tier, k.ExpiresAt)
+	}
+	wantLetIn(t, d, text)
+}
+
+func TestKeyOfUnknownUser(t *testing.T) {
+	t.Parallel()
+	p := newPeople()
+	d := openDoor(p)
+	id, text := makeKey(t, d, p.add())
+	wantLetIn(t, d, text)
+	_, _, err := d.CreateKey(t.Context(), NewKey{UserID: uuid.New(), Name: "x", Scopes: []health.Scope{health.ScopeRead}})
+	if !errors.Is(err, health.NotFound) {
+		t.Errorf("CreateKey: %v; want NotFound", err)
+	}
+	if err := d.RevokeKey(t.Context(), uuid.New(), id); !errors.Is(err, health.NotFound) {
+		t.Errorf("RevokeKey: %v; want NotFound", err)
+	}
+	wantLetIn(t, d, text)
+	if p.reads != 1 {
+		t.Error("somebody else's key was forgotten")
+	}
+}
+
+func TestRevokedKeyIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	p := newPeople()
+	d := openDoor(p)
+	u := p.add()
+	id, text := makeKey(t, d, u)
+	_, other := makeKey(t, d, u)
+	wantLetIn(t, d, text)
+	wantLetIn(t, d, other)
+	reads := p.reads
+
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := d.RevokeKey(gone, u.ID, id); err != nil { // the store of this test does not look at the context
+		t.Fatal(err)
+	}
+	wantRefusal(t, d, text, "revoked_key")
+	wantLetIn(t, d, other)
+	if p.reads != reads+1 {
+		t.Error("another key was forgotten too")
+	}
+}
+
+func TestParseScopes(t *testing.T) {
+	t.Parallel()
+	for list, want := range map[string][]health.Scope{
+		"ingest":              {health.ScopeIngest},
+		"read,ingest":         {health.ScopeIngest, health.ScopeRead},
+		" Read , INGEST,read": {health.ScopeIngest, health.ScopeRead},
+		"admin read":          {health.ScopeRead, health.ScopeAdmin},
+	} {
+		if got, err := ParseScopes(list); !slices.Equal(got, want) || err != nil {
+			t.Errorf("ParseScopes(%q) = %v, %v", list, got, err)
+		}
+	}
+	for _, list := range []string{"", " , ", "write", "read,write", "read;ingest"} {
+		_, err := ParseScopes(list)
+		wantCode(t, err, health.Invalid, "invalid_scopes")
+	}
+}
+
+func TestActorAllows(t *testing.T) {
+	t.Parallel()
+	reader := Actor{Scopes: []health.Scope{health.ScopeRead}}
+	admin := Actor{Scopes: []health.Scope{health.ScopeAdmin}}
+	for _, tt := range []struct {
+		actor Actor
+		scope health.Scope
+		want  bool
+	}{
+		{reader, health.ScopeRead, true},
+		{reader, health.ScopeIngest, false},
+		{reader, health.ScopeAdmin, false},
+		{admin, health.ScopeIngest, true},
+		{admin, health.ScopeAdmin, true},
+		{Actor{}, health.ScopeRead, false},
+	} {
+		if got := tt.actor.Allows(tt.scope); got != tt.want {
+			t.Errorf("%v allows %s: %t", tt.actor.Scopes, tt.scope, got)
+		}
+	}
+}
+
+func TestActorTravelsInTheContext(t *testing.T) {
+	t.Parallel()
+	if _, ok := ActorFrom(t.Context()); ok {
+		t.Error("an actor out of nothing")
+	}
+	want := Actor{KeyID: "abc", User: health.User{Email: "anna@example.org"}}
+	got, ok := ActorFrom(WithActor(t.Context(), want))
+	if diff := cmp.Diff(want, got); diff != "" || !ok {
+		t.Error(diff, ok)
+	}
+}

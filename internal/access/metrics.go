@@ -1,0 +1,61 @@
+package access
+
+import (
+	"context"
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// The outcomes of a verification beside the codes of the errors.
+const (
+	outcomeProved     = "proved"     // by an Argon2id hash
+	outcomeRemembered = "remembered" // proved a short while ago
+	outcomeCancelled  = "cancelled"  // the caller went away
+	outcomeError      = "error"      // the store did not answer
+)
+
+type metrics struct {
+	verifications *prometheus.CounterVec
+	argon2        prometheus.Histogram
+}
+
+// newMetrics registers the metrics; a nil registerer leaves them unregistered.
+func newMetrics(registerer prometheus.Registerer) metrics {
+	factory := promauto.With(registerer)
+	return metrics{
+		verifications: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "health_export_key_verifications_total",
+			Help: "API keys presented, by outcome: proved, remembered, the code of the refusal, cancelled or error.",
+		}, []string{"outcome"}),
+		argon2: factory.NewHistogram(prometheus.HistogramOpts{
+			Name:    "health_export_key_argon2_seconds",
+			Help:    "Time to compute one Argon2id hash, without the wait for a turn.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 2, 9),
+		}),
+	}
+}
+
+func (m metrics) count(outcome string, err error) {
+	if err != nil {
+		outcome = outcomeOf(err)
+	}
+	m.verifications.WithLabelValues(outcome).Inc()
+}
+
+func outcomeOf(err error) string {
+	if refusal, ok := errors.AsType[*health.Error](err); ok && refusal.Kind == health.Unauthenticated {
+		return refusal.Code
+	}
+	if isCancelled(err) {
+		return outcomeCancelled
+	}
+	return outcomeError
+}
+
+func isCancelled(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,42 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// lookBack is how far behind revocations may come to light: the time on record is taken before it is written, which
+// may have to wait, and by the clock of another machine.
+const lookBack = time.Minute
+
+// notices is what is known of revocations by other processes.
+type notices struct {
+	mu sync.Mutex
+	// until is when they were last asked for.
+	until time.Time
+	// known are the ids of the last answer. The next one holds some of them again.
+	known map[string]bool
+}
+
+// NoticeRevoked forgets the keys that other processes have revoked since the last call, or since the door was made.
+// When it has returned, this door does not let them in. A job calls it every second.
+func (d *Door) NoticeRevoked(ctx context.Context) error {
+	d.notices.mu.Lock()
+	defer d.notices.mu.Unlock()
+	now := d.now()
+	ids, err := d.keys.RevokedSince(ctx, d.notices.until.Add(-lookBack).UTC())
+	if err != nil {
+		return fmt.Errorf("ask which keys were revoked: %w", err)
+	}
+	known := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		if !d.notices.known[id] {
+			d.proved.forget(ctx, id)
+		}
+		known[id] = true
+	}
+	d.notices.until, d.notices.known = now, known
+	return nil
+}

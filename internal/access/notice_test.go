@@ -1,0 +1,105 @@
+package access
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+func revokeElsewhere(p *people, id string, at time.Time) {
+	p.change(id, func(k *health.APIKey) { k.RevokedAt = at })
+}
+
+func notice(t *testing.T, d *Door) {
+	t.Helper()
+	if err := d.NoticeRevoked(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRevocationByAnotherProcessIsNoticed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeople()
+		d := openDoor(p)
+		u := p.add()
+		id, text := makeKey(t, d, u)
+		_, other := makeKey(t, d, u)
+		wantLetIn(t, d, text)
+		wantLetIn(t, d, other)
+		notice(t, d)
+
+		time.Sleep(time.Minute)
+		revokeElsewhere(p, id, time.Now())
+		time.Sleep(time.Second)
+		notice(t, d)
+		wantRefusal(t, d, text, "revoked_key")
+		reads := p.reads
+		wantLetIn(t, d, other)
+		if p.reads != reads {
+			t.Error("another key was forgotten too")
+		}
+	})
+}
+
+// The write may have waited for its turn, so that the revocation shows up with a time that is past already.
+func TestRevocationThatComesToLightLateIsNoticed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeople()
+		d := openDoor(p)
+		id, text := makeKey(t, d, p.add())
+		wantLetIn(t, d, text)
+		time.Sleep(2 * time.Minute)
+		notice(t, d)
+		revokeElsewhere(p, id, time.Now().Add(-30*time.Second))
+		time.Sleep(time.Second)
+		notice(t, d)
+		wantRefusal(t, d, text, "revoked_key")
+	})
+}
+
+// While the store does not answer, nothing is missed.
+func TestRevocationIsNoticedAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeople()
+		d := openDoor(p)
+		id, text := makeKey(t, d, p.add())
+		wantLetIn(t, d, text)
+		notice(t, d)
+		revokeElsewhere(p, id, time.Now())
+
+		down := errors.New("connection refused")
+		p.asked = func() error { return down }
+		for range 4 {
+			time.Sleep(time.Minute)
+			if err := d.NoticeRevoked(t.Context()); !errors.Is(err, down) {
+				t.Errorf("error = %v; want that of the store", err)
+			}
+		}
+		wantLetIn(t, d, text) // the five minutes are not over
+		p.asked = nil
+		notice(t, d)
+		wantRefusal(t, d, text, "revoked_key")
+	})
+}
+
+// Every revocation keeps proofs that are under way from being remembered, so each counts once.
+func TestRevocationIsNoticedOnce(t *testing.T) {
+	t.Parallel()
+	p := newPeople()
+	d := openDoor(p)
+	id, _ := makeKey(t, d, p.add())
+	revokeElsewhere(p, id, time.Now())
+	before := d.proved.epoch()
+	for range 3 {
+		notice(t, d)
+	}
+	if n := d.proved.epoch() - before; n != 1 {
+		t.Errorf("noticed %d times, want once", n)
+	}
+}

@@ -1,0 +1,179 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/cache"
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// people is a store of users and keys in memory. The fields that are functions let a test step in, and are set before
+// the door is used.
+type people struct {
+	roles // the methods that a door does not call
+
+	found   func(ctx context.Context) error // called when Key has read a key, before it returns it
+	touched func() error                    // called by TouchKeys
+	asked   func() error                    // called by RevokedSince
+
+	mu    sync.Mutex
+	keys  map[string]health.APIKey
+	users map[uuid.UUID]health.User
+	used  map[string]time.Time
+	reads int // of Key
+}
+
+type roles interface {
+	store.Keys
+	store.Users
+}
+
+func newPeople() *people {
+	return &people{keys: map[string]health.APIKey{}, users: map[uuid.UUID]health.User{}, used: map[string]time.Time{}}
+}
+
+func (p *people) CreateKey(_ context.Context, k health.APIKey) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.users[k.UserID]; !ok {
+		return health.NotFound
+	}
+	p.keys[k.ID] = k
+	return nil
+}
+
+func (p *people) Key(ctx context.Context, id string) (health.APIKey, error) {
+	p.mu.Lock()
+	p.reads++
+	k, ok := p.keys[id]
+	p.mu.Unlock()
+	if p.found != nil {
+		if err := p.found(ctx); err != nil {
+			return health.APIKey{}, err
+		}
+	}
+	if !ok {
+		return health.APIKey{}, health.NotFound
+	}
+	return k, nil
+}
+
+func (p *people) RevokeKey(_ context.Context, user uuid.UUID, id string, t time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	k, ok := p.keys[id]
+	if !ok || k.UserID != user {
+		return health.NotFound
+	}
+	k.RevokedAt = t
+	p.keys[id] = k
+	return nil
+}
+
+func (p *people) RevokedSince(_ context.Context, t time.Time) ([]string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.asked != nil {
+		if err := p.asked(); err != nil {
+			return nil, err
+		}
+	}
+	var ids []string
+	for id, k := range p.keys {
+		if !k.RevokedAt.IsZero() && !k.RevokedAt.Before(t) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+func (p *people) TouchKeys(_ context.Context, used map[string]time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.touched != nil {
+		if err := p.touched(); err != nil {
+			return err
+		}
+	}
+	maps.Copy(p.used, used)
+	return nil
+}
+
+func (p *people) User(_ context.Context, id uuid.UUID) (health.User, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if u, ok := p.users[id]; ok {
+		return u, nil
+	}
+	return health.User{}, health.NotFound
+}
+
+// add stores a user and returns it.
+func (p *people) add() health.User {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	u := health.User{
+		ID: uuid.New(), Email: "anna@example.org", Name: "Anna", TimeZone: "Europe/Helsinki",
+		CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 678000, time.UTC),
+	}
+	p.users[u.ID] = u
+	return u
+}
+
+// change edits a stored key behind the door's back.
+func (p *people) change(id string, edit func(*health.APIKey)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	k := p.keys[id]
+	edit(&k)
+	p.keys[id] = k
+}
+
+func openDoor(p *people) *Door {
+	return NewDoor(p, p, cache.NewMemory(1<<20), DoorOptions{})
+}
+
+// makeKey creates a key that may read, and returns its id and its text.
+func makeKey(t testing.TB, d *Door, u health.User) (id, text string) {
+	t.Helper()
+	k, text, err := d.CreateKey(t.Context(), NewKey{UserID: u.ID, Name: "phone", Scopes: []health.Scope{health.ScopeRead}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k.ID, text
+}
+
+func wantLetIn(t testing.TB, d *Door, text string) Actor {
+	t.Helper()
+	actor, err := d.Authenticate(t.Context(), text)
+	if err != nil {
+		t.Fatalf("Authenticate: %v", err)
+	}
+	return actor
+}
+
+// wantRefusal checks that a key is refused as Unauthenticated with the code.
+func wantRefusal(t testing.TB, d *Door, text, code string) {
+	t.Helper()
+	actor, err := d.Authenticate(t.Context(), text)
+	wantCode(t, err, health.Unauthenticated, code)
+	if actor.KeyID != "" {
+		t.Errorf("a refused key acts as %v", actor.KeyID)
+	}
+}
+
+func wantCode(t testing.TB, err error, kind health.Kind, code string) {
+	t.Helper()
+	refusal, ok := errors.AsType[*health.Error](err)
+	if !ok || refusal.Kind != kind || refusal.Code != code {
+		t.Errorf("error = %v; want kind %q, code %q", err, kind, code)
+	}
+}

@@ -1,0 +1,128 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestFlushUseWritesWhenKeysWereUsed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeople()
+		d := openDoor(p)
+		u := p.add()
+		first, firstText := makeKey(t, d, u)
+		second, secondText := makeKey(t, d, u)
+		unused, _ := makeKey(t, d, u)
+
+		wantLetIn(t, d, firstText)
+		firstUse := time.Now()
+		time.Sleep(time.Second)
+		wantLetIn(t, d, secondText)
+		wantLetIn(t, d, secondText)
+		secondUse := time.Now()
+		time.Sleep(time.Second)
+		wantRefusal(t, d, withSecret(second, "x"), "unknown_key")
+		flush(t, d)
+
+		if !p.used[first].Equal(firstUse) || !p.used[second].Equal(secondUse) {
+			t.Errorf("used = %v; want %v and %v", p.used, firstUse, secondUse)
+		}
+		if _, ok := p.used[unused]; ok || len(p.used) != 2 {
+			t.Errorf("used = %v; want two keys", p.used)
+		}
+	})
+}
+
+func TestFlushUseWritesNothingTwice(t *testing.T) {
+	t.Parallel()
+	p := newPeople()
+	d := openDoor(p)
+	writes := 0
+	p.touched = func() error { writes++; return nil }
+	flush(t, d)
+	d.uses.note("a", time.Now())
+	flush(t, d)
+	flush(t, d)
+	if writes != 1 {
+		t.Errorf("%d writes, want 1", writes)
+	}
+}
+
+func TestFlushUseKeepsWhatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	p := newPeople()
+	d := openDoor(p)
+	early := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	late := early.Add(time.Hour)
+	d.uses.note("a", early)
+	d.uses.note("b", late)
+	full := errors.New("disk full")
+	p.touched = func() error {
+		d.uses.note("a", late) // used while it was being written
+		d.uses.note("b", early)
+		return full
+	}
+	if err := d.FlushUse(t.Context()); !errors.Is(err, full) {
+		t.Errorf("error = %v; want that of the store", err)
+	}
+	p.touched = nil
+	flush(t, d)
+	if want := map[string]time.Time{"a": late, "b": late}; !maps.Equal(p.used, want) {
+		t.Errorf("used = %v; want %v", p.used, want)
+	}
+}
+
+func TestUsesAreBounded(t *testing.T) {
+	t.Parallel()
+	p := newPeople()
+	d := openDoor(p)
+	early := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range maxUses + 5 {
+		d.uses.note(fmt.Sprint(i), early)
+	}
+	d.uses.note("0", early.Add(time.Hour)) // a key that has its place is still updated
+	flush(t, d)
+	if len(p.used) != maxUses || !p.used["0"].Equal(early.Add(time.Hour)) {
+		t.Errorf("%d uses, the first at %v", len(p.used), p.used["0"])
+	}
+}
+
+func TestUsesFromManyRequests(t *testing.T) {
+	t.Parallel()
+	p := newPeople()
+	d := openDoor(p)
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for i := range 500 {
+				d.uses.note(fmt.Sprint(i%7), start.Add(time.Duration(i)*time.Second))
+			}
+		})
+	}
+	wg.Go(func() {
+		for range 50 {
+			if err := d.FlushUse(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	wg.Wait()
+	flush(t, d)
+	if len(p.used) != 7 {
+		t.Errorf("%d keys, want 7", len(p.used))
+	}
+}
+
+func flush(t *testing.T, d *Door) {
+	t.Helper()
+	if err := d.FlushUse(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,73 @@
+package cache
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+)
+
+// entryOverhead is about how many bytes an entry takes beside its key and value: the node, its place in the table and
+// in the queues. It keeps the bound honest for many small values.
+const entryOverhead = 160
+
+// Memory is a Cache in the memory of this process, bounded in size. It prefers to keep what is asked for often.
+type Memory struct {
+	entries *otter.Cache[string, entry]
+}
+
+var _ Cache = (*Memory)(nil)
+
+type entry struct {
+	value []byte
+	ttl   time.Duration
+}
+
+// NewMemory returns an empty cache that holds about maxBytes of keys and values; while it makes room it may hold a
+// little more for a moment. It has no goroutine of its own and needs no closing.
+func NewMemory(maxBytes int) *Memory {
+	return &Memory{entries: otter.Must(&otter.Options[string, entry]{
+		MaximumWeight: uint64(max(maxBytes, 1)),
+		Weigher: func(key string, e entry) uint32 {
+			return uint32(min(len(key)+len(e.value)+entryOverhead, math.MaxUint32))
+		},
+		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, entry]) time.Duration {
+			return e.Value.ttl
+		}),
+		Clock: clock{start: time.Now()},
+	})}
+}
+
+// Get is Cache.Get.
+func (m *Memory) Get(_ context.Context, key string) ([]byte, bool) {
+	e, ok := m.entries.GetIfPresent(key)
+	return bytes.Clone(e.value), ok
+}
+
+// Set is Cache.Set.
+func (m *Memory) Set(_ context.Context, key string, value []byte, ttl time.Duration) {
+	if ttl <= 0 {
+		m.entries.Invalidate(key)
+		return
+	}
+	m.entries.Set(key, entry{value: bytes.Clone(value), ttl: ttl})
+}
+
+// Delete is Cache.Delete.
+func (m *Memory) Delete(_ context.Context, keys ...string) {
+	for _, key := range keys {
+		m.entries.Invalidate(key)
+	}
+}
+
+// clock counts from its start by the monotonic clock, so that a correction of the wall clock prolongs no entry's life.
+type clock struct{ start time.Time }
+
+// NowNano returns the nanoseconds since the start.
+func (c clock) NowNano() int64 { return int64(time.Since(c.start)) }
+
+// Tick returns no ticks: without a periodic clean-up there is no goroutine to stop. Entries whose time is over are
+// never returned; their memory is freed by later writes.
+func (clock) Tick(time.Duration) <-chan time.Time { return nil }

@@ -1,0 +1,131 @@
+package catalog
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write docs/metrics.md anew")
+
+const documentFile = "../../docs/metrics.md"
+
+// docs/metrics.md is made from the tables: go test ./internal/catalog -run Document -update
+func TestMetricsDocument(t *testing.T) {
+	t.Parallel()
+	want := document(load(t))
+	if *update {
+		if err := os.WriteFile(documentFile, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	have, err := os.ReadFile(documentFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(have)); diff != "" {
+		t.Errorf("docs/metrics.md does not fit the tables; run this test with -update (-want +have):\n%s", diff)
+	}
+}
+
+const preface = `# Metrics
+
+<!-- Made from internal/catalog/*.tsv by: go test ./internal/catalog -run Document -update -->
+
+Every metric the server knows by name: %d of them, in %d groups. A metric that is not here is stored all the same, under
+the name and in the unit it was sent with. To add one, write a line in ` + "`internal/catalog/metrics.tsv`" + `.
+
+- **Unit** is the one values are kept in; values in the other accepted units, in any of the spellings listed at the
+  end, are converted exactly. A value in any other unit is kept as it was sent, with a warning.
+- **Valid**: a value outside is refused. For metrics that are added up (sum), the range holds for one day.
+- **Likely**: a value outside is stored with a warning.
+- **Also known as**: other names, and Apple's identifier, for the same metric. Case does not matter.
+- Among the spellings of a unit, (none) stands for one that was sent empty.
+`
+
+func document(c *Catalog) string {
+	var b strings.Builder
+	groups := map[string][]*Metric{}
+	var order []string
+	for _, m := range c.Metrics() {
+		if groups[m.Category] == nil {
+			order = append(order, m.Category)
+		}
+		groups[m.Category] = append(groups[m.Category], m)
+	}
+	slices.Sort(order)
+	fmt.Fprintf(&b, preface, len(c.metrics), len(order))
+	for _, category := range order {
+		fmt.Fprintf(&b, "\n## %s%s\n\n", strings.ToUpper(category[:1]), category[1:])
+		writeMetrics(&b, groups[category])
+	}
+	b.WriteString("\n## Units\n\n")
+	writeUnits(&b, c.units)
+	return b.String()
+}
+
+func writeMetrics(b *strings.Builder, metrics []*Metric) {
+	line(b, "Metric", "Unit", "Other accepted units", "Over time", "Valid", "Likely", "Also known as", "Notes")
+	line(b, "---", "---", "---", "---", "---", "---", "---", "---")
+	for _, m := range metrics {
+		others := slices.DeleteFunc(slices.Clone(m.AcceptedUnits), func(u string) bool { return u == m.Unit })
+		known := slices.Clone(m.Aliases)
+		if m.HealthKitID != "" {
+			known = append(known, m.HealthKitID)
+		}
+		over := string(m.Aggregation)
+		if m.Shape == ShapeEvent || m.Shape == ShapeCorrelation {
+			over = string(m.Shape)
+		}
+		line(b, "`"+m.Name+"`", m.Unit, strings.Join(others, ", "), over, between(m.Min, m.Max),
+			between(m.SuspiciousMin, m.SuspiciousMax), code(known), m.Notes)
+	}
+}
+
+func writeUnits(b *strings.Builder, units *unitTable) {
+	line(b, "Unit", "Measures", "Other spellings", "Case matters")
+	line(b, "---", "---", "---", "---")
+	for _, u := range units.list {
+		matters := "yes"
+		if units.folded[strings.ToLower(normalUnit(u.name))] == u {
+			matters = ""
+		}
+		line(b, "`"+u.name+"`", u.dimension, code(u.spellings), matters)
+	}
+}
+
+func line(b *strings.Builder, cells ...string) {
+	b.WriteString("|")
+	for _, cell := range cells {
+		b.WriteString(" " + strings.ReplaceAll(cell, "|", "\\|") + " |")
+	}
+	b.WriteString("\n")
+}
+
+func code(texts []string) string {
+	if len(texts) == 0 {
+		return ""
+	}
+	return "`" + strings.Join(texts, "`, `") + "`"
+}
+
+func between(low, high float64) string {
+	number := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+	switch {
+	case math.IsNaN(low) && math.IsNaN(high):
+		return ""
+	case math.IsNaN(low):
+		return "≤ " + number(high)
+	case math.IsNaN(high):
+		return "≥ " + number(low)
+	}
+	return number(low) + " … " + number(high)
+}

@@ -1,0 +1,75 @@
+package catalog
+
+// Shape says which values a sample of a metric has, or that it is no sample at all.
+type Shape string
+
+// The shapes.
+const (
+	ShapeQuantity      Shape = "quantity"       // one value
+	ShapeRange         Shape = "min_avg_max"    // minimum, average and maximum, any of which may be missing; or one value
+	ShapeBloodPressure Shape = "blood_pressure" // systolic and diastolic
+	ShapeNamedCounts   Shape = "named_counts"   // several counts, each under a name of its own
+	ShapeSleep         Shape = "sleep"          // nights and segments
+	ShapeEvent         Shape = "event"          // something that happened; it has no value to sum or average
+	ShapeCorrelation   Shape = "correlation"    // a group of records that are metrics of their own
+)
+
+// Aggregation says how the values of a stretch of time become one.
+type Aggregation string
+
+// The aggregations.
+const (
+	AggregationSum     Aggregation = "sum"
+	AggregationAverage Aggregation = "avg"
+	AggregationLatest  Aggregation = "latest"
+	AggregationSpecial Aggregation = "special" // by rules of its own: sleep
+)
+
+// Metric is one line of the catalogue. It is shared: callers must not change it.
+type Metric struct {
+	Name string
+	// HealthKitID is Apple's identifier of the type; "" where Apple has none.
+	HealthKitID string
+	Category    string
+	Shape       Shape
+	// Unit is the canonical unit, in which values are stored; "" for what has no value.
+	Unit string
+	// AcceptedUnits are the units from which an exact conversion to Unit exists, Unit among them, each in the spelling
+	// of the unit table. Convert also knows their other spellings.
+	AcceptedUnits []string
+	Aggregation   Aggregation
+	// Min and Max bound the values that are possible, in Unit; a value outside is refused. NaN: no bound.
+	//
+	// Where Aggregation is AggregationSum they hold for one day and everything shorter. For a summary of n days the
+	// caller compares with n times Max.
+	Min, Max float64
+	// SuspiciousMin and SuspiciousMax bound the values that are likely; one outside is stored with a warning. They
+	// lie within Min and Max and scale as those do. NaN: no bound.
+	SuspiciousMin, SuspiciousMax float64
+	// Aliases are other names of the metric.
+	Aliases []string
+	Notes   string
+
+	units       *unitTable
+	conversions map[*unit]Conversion
+}
+
+// Cumulative reports whether the values of a stretch of time are added up, as steps are and heart rates are not.
+func (m *Metric) Cumulative() bool { return m.Aggregation == AggregationSum }
+
+// Convert returns the conversion from a unit as it was sent to m.Unit. ok is false for a unit that is not among the
+// accepted ones of this metric, whatever else it may be: such a value is to be kept as it was sent, never guessed at.
+//
+// Blanks around the unit are ignored, and so is its case except where case tells units apart (Cal and cal, S and s,
+// mg and Mg).
+func (m *Metric) Convert(unit string) (conversion Conversion, ok bool) {
+	if m.units == nil {
+		return Conversion{}, false
+	}
+	sent, ok := m.units.find(unit)
+	if !ok {
+		return Conversion{}, false
+	}
+	conversion, ok = m.conversions[sent]
+	return conversion, ok
+}

@@ -1,0 +1,161 @@
+package catalog
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+var metricColumns = []string{
+	"name", "healthkit_identifier", "category", "shape", "unit", "accepted_units", "aggregation",
+	"min", "max", "suspicious_min", "suspicious_max", "aliases", "notes",
+}
+
+// parse builds a catalogue from the text of its two tables.
+func parse(metrics, units string) (*Catalog, error) {
+	table, err := parseUnits(units)
+	if err != nil {
+		return nil, err
+	}
+	c := &Catalog{names: map[string]*Metric{}, units: table}
+	for r, err := range rows("metrics.tsv", metrics, metricColumns) {
+		if err != nil {
+			return nil, err
+		}
+		if err := c.add(r); err != nil {
+			return nil, r.errorf("%w", err)
+		}
+	}
+	slices.SortFunc(c.metrics, func(a, b *Metric) int { return cmp.Compare(a.Name, b.Name) })
+	return c, nil
+}
+
+func (c *Catalog) add(r row) error {
+	m, err := c.metric(r)
+	if err != nil {
+		return err
+	}
+	c.metrics = append(c.metrics, m)
+	names := append([]string{m.Name}, m.Aliases...)
+	if m.HealthKitID != "" {
+		names = append(names, m.HealthKitID)
+	}
+	for _, name := range names {
+		if name == "" {
+			return fmt.Errorf("an alias is empty")
+		}
+		if other, ok := c.names[normalName(name)]; ok {
+			return fmt.Errorf("%q names both %s and %s", name, other.Name, m.Name)
+		}
+		c.names[normalName(name)] = m
+		c.names[name] = m
+	}
+	return nil
+}
+
+// metric reads and checks what one line says by itself.
+func (c *Catalog) metric(r row) (*Metric, error) {
+	m := &Metric{
+		Name:        r.value("name"),
+		HealthKitID: r.value("healthkit_identifier"),
+		Category:    r.value("category"),
+		Shape:       Shape(r.value("shape")),
+		Unit:        r.value("unit"),
+		Aggregation: Aggregation(r.value("aggregation")),
+		Aliases:     r.list("aliases"),
+		Notes:       r.value("notes"),
+		units:       c.units,
+	}
+	if m.Name == "" || m.Name != normalName(m.Name) {
+		return nil, fmt.Errorf("the name %q must be in lower case and not empty", m.Name)
+	}
+	if m.Category == "" {
+		return nil, fmt.Errorf("%s has no category", m.Name)
+	}
+	if !slices.Contains(shapes, m.Shape) {
+		return nil, fmt.Errorf("%s: the shape %q is unknown", m.Name, m.Shape)
+	}
+	if !slices.Contains(aggregations, m.Aggregation) {
+		return nil, fmt.Errorf("%s: the aggregation %q is unknown", m.Name, m.Aggregation)
+	}
+	if err := m.acceptUnits(r.list("accepted_units")); err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Name, err)
+	}
+	if err := m.setRanges(r); err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Name, err)
+	}
+	return m, nil
+}
+
+var (
+	shapes = []Shape{
+		ShapeQuantity, ShapeRange, ShapeBloodPressure, ShapeNamedCounts, ShapeSleep, ShapeEvent, ShapeCorrelation,
+	}
+	aggregations = []Aggregation{AggregationSum, AggregationAverage, AggregationLatest, AggregationSpecial}
+)
+
+// acceptUnits works out the conversions to m.Unit. An entry is a unit of the dimension of m.Unit, or "unit=other"
+// where for this metric alone a unit of another dimension means the same as other: hours stood are a count of hours.
+func (m *Metric) acceptUnits(entries []string) error {
+	if m.Unit == "" {
+		if len(entries) > 0 || m.Shape != ShapeEvent && m.Shape != ShapeCorrelation {
+			return fmt.Errorf("there is no canonical unit")
+		}
+		return nil
+	}
+	canonical, ok := m.units.find(m.Unit)
+	if !ok || canonical.name != m.Unit {
+		return fmt.Errorf("the canonical unit %q is not in the unit table", m.Unit)
+	}
+	m.conversions = map[*unit]Conversion{}
+	for _, entry := range entries {
+		name, meaning, equal := strings.Cut(entry, "=")
+		if !equal {
+			meaning = name
+		}
+		accepted, ok := m.units.find(name)
+		if !ok || accepted.name != name {
+			return fmt.Errorf("the accepted unit %q is not in the unit table", name)
+		}
+		same, ok := m.units.find(meaning)
+		if !ok {
+			return fmt.Errorf("the accepted unit %q means %q, which is not in the unit table", name, meaning)
+		}
+		conversion, ok := same.conversions[canonical]
+		if !ok {
+			return fmt.Errorf("the accepted unit %q does not convert to %s", name, m.Unit)
+		}
+		if _, twice := m.conversions[accepted]; twice {
+			return fmt.Errorf("the unit %q is accepted twice", name)
+		}
+		m.conversions[accepted] = conversion
+		m.AcceptedUnits = append(m.AcceptedUnits, name)
+	}
+	if !slices.Contains(m.AcceptedUnits, m.Unit) {
+		return fmt.Errorf("the canonical unit %q is not among the accepted units", m.Unit)
+	}
+	return nil
+}
+
+func (m *Metric) setRanges(r row) error {
+	for _, bound := range []struct {
+		column string
+		value  *float64
+	}{
+		{"min", &m.Min}, {"max", &m.Max}, {"suspicious_min", &m.SuspiciousMin}, {"suspicious_max", &m.SuspiciousMax},
+	} {
+		var err error
+		if *bound.value, err = r.number(bound.column); err != nil {
+			return err
+		}
+	}
+	bounds := slices.DeleteFunc([]float64{m.Min, m.SuspiciousMin, m.SuspiciousMax, m.Max}, math.IsNaN)
+	for i := 1; i < len(bounds); i++ {
+		if bounds[i-1] >= bounds[i] {
+			return fmt.Errorf("the ranges must be ordered min < suspicious_min < suspicious_max < max")
+		}
+	}
+	return nil
+}

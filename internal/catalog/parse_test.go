@@ -1,0 +1,132 @@
+package catalog
+
+import (
+	"strings"
+	"testing"
+)
+
+const (
+	metricHeader = "name\thealthkit_identifier\tcategory\tshape\tunit\taccepted_units\taggregation\tmin\tmax\tsuspicious_min\tsuspicious_max\taliases\tnotes\n"
+	unitHeader   = "unit\tspellings\tcase\tdimension\tfactor\toffset\n"
+	goodUnits    = unitHeader + "kg\t\tany\tmass\t1000\t0\nlb\tlbs\tany\tmass\t453.59237\t0\nm\t\texact\tlength\t1\t0\n"
+	goodMetric   = "weight\tHKWeight\tbody\tquantity\tkg\tkg|lb\tlatest\t1\t700\t20\t300\tmass|body_mass\tnotes\n"
+)
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	c, err := parse(metricHeader+goodMetric, goodUnits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := lookup(t, c, "body_mass")
+	if m.Min != 1 || m.Max != 700 || m.SuspiciousMin != 20 || m.SuspiciousMax != 300 || m.Notes != "notes" ||
+		m.HealthKitID != "HKWeight" || m.Category != "body" || len(m.AcceptedUnits) != 2 {
+		t.Errorf("read as %+v", m)
+	}
+}
+
+func TestParseRefusesBadMetrics(t *testing.T) {
+	t.Parallel()
+	with := func(old, new string) string { return strings.Replace(goodMetric, old, new, 1) }
+	second := func(line string) string { return metricHeader + goodMetric + line }
+	other := func(old, new string) string {
+		line := strings.NewReplacer("weight", "other", "HKWeight", "HKOther", "mass|body_mass", "").Replace(goodMetric)
+		return strings.Replace(line, old, new, 1)
+	}
+	if _, err := parse(second(other("", "")), goodUnits); err != nil {
+		t.Fatalf("the line the cases are made of is refused: %v", err)
+	}
+	for name, test := range map[string]struct{ table, want string }{
+		"empty":                    {"", "metrics.tsv is empty"},
+		"other columns":            {"name\tunit\n", "metrics.tsv, line 1: the columns must be"},
+		"missing column":           {second("x\ty\n"), "line 3: there must be 13 columns, not 2"},
+		"blank line":               {second("\n"), "line 3: there must be 13 columns, not 1"},
+		"no name":                  {second(other("other", "")), "line 3: the name"},
+		"upper case name":          {second(other("other", "Other")), "line 3: the name"},
+		"name twice":               {second(goodMetric), `line 3: "weight" names both weight and weight`},
+		"name is an alias":         {second(other("other", "mass")), `line 3: "mass" names both weight and mass`},
+		"alias of two":             {second(other("\t\tnotes", "\tBody_Mass\tnotes")), `line 3: "Body_Mass" names both weight and other`},
+		"alias is a name":          {second(other("\t\tnotes", "\tweight\tnotes")), `line 3: "weight" names both weight and other`},
+		"alias is an identifier":   {second(other("\t\tnotes", "\thkweight\tnotes")), `line 3: "hkweight" names both`},
+		"identifier of two":        {second(other("HKOther", "HKWeight")), `line 3: "HKWeight" names both weight and other`},
+		"alias twice":              {metricHeader + with("mass|body_mass", "mass|mass"), `line 2: "mass" names both weight and weight`},
+		"empty alias":              {metricHeader + with("mass|body_mass", "mass|"), "line 2: an alias is empty"},
+		"no category":              {metricHeader + with("body\tquantity", "\tquantity"), "line 2: weight has no category"},
+		"unknown shape":            {metricHeader + with("quantity", "qty"), `line 2: weight: the shape "qty" is unknown`},
+		"unknown aggregation":      {metricHeader + with("latest", "mean"), `line 2: weight: the aggregation "mean" is unknown`},
+		"unknown unit":             {metricHeader + with("\tkg\tkg|lb", "\tt\tt|kg"), `line 2: weight: the canonical unit "t" is not in`},
+		"other spelling":           {metricHeader + with("\tkg\tkg|lb", "\tlbs\tlbs"), `line 2: weight: the canonical unit "lbs" is not in`},
+		"unknown accepted unit":    {metricHeader + with("kg|lb", "kg|oz"), `line 2: weight: the accepted unit "oz" is not in`},
+		"accepted spelling":        {metricHeader + with("kg|lb", "kg|lbs"), `line 2: weight: the accepted unit "lbs" is not in`},
+		"accepted of other kind":   {metricHeader + with("kg|lb", "kg|m"), `line 2: weight: the accepted unit "m" does not convert to kg`},
+		"unknown meaning":          {metricHeader + with("kg|lb", "kg|m=t"), `line 2: weight: the accepted unit "m" means "t"`},
+		"meaning of other kind":    {metricHeader + with("kg|lb", "kg|lb=m"), `line 2: weight: the accepted unit "lb" does not convert to kg`},
+		"accepted twice":           {metricHeader + with("kg|lb", "kg|lb|kg"), `line 2: weight: the unit "kg" is accepted twice`},
+		"canonical not accepted":   {metricHeader + with("kg|lb", "lb"), `line 2: weight: the canonical unit "kg" is not among`},
+		"no unit":                  {metricHeader + with("\tkg\tkg|lb", "\t\t"), "line 2: weight: there is no canonical unit"},
+		"accepted without unit":    {metricHeader + with("quantity\tkg\tkg|lb", "event\t\tkg"), "line 2: weight: there is no canonical unit"},
+		"bound is no number":       {metricHeader + with("700", "7OO"), `line 2: weight: max: "7OO" is not a number`},
+		"bound is infinite":        {metricHeader + with("700", "Inf"), `line 2: weight: max: "Inf" is not a number`},
+		"bound is NaN":             {metricHeader + with("\t20\t", "\tNaN\t"), `line 2: weight: suspicious_min: "NaN" is not a number`},
+		"range upside down":        {metricHeader + with("\t1\t700", "\t700\t1"), "line 2: weight: the ranges must be ordered"},
+		"suspicious upside down":   {metricHeader + with("\t20\t300", "\t300\t20"), "line 2: weight: the ranges must be ordered"},
+		"suspicious below valid":   {metricHeader + with("\t20\t", "\t0.5\t"), "line 2: weight: the ranges must be ordered"},
+		"suspicious above valid":   {metricHeader + with("\t300\t", "\t701\t"), "line 2: weight: the ranges must be ordered"},
+		"lone maximum below valid": {metricHeader + with("\t20\t300", "\t\t0.5"), "line 2: weight: the ranges must be ordered"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			refuses(t, test.table, goodUnits, test.want)
+		})
+	}
+}
+
+func TestParseRefusesBadUnits(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ line, want string }{
+		"no name":              {"\t\tany\tmass\t1\t0\n", "units.tsv, line 5: a unit needs a name"},
+		"no dimension":         {"g\t\tany\t\t1\t0\n", "line 5: a unit needs a name and a dimension"},
+		"factor is no number":  {"g\t\tany\tmass\tone\t0\n", `line 5: the factor "one" is not a number`},
+		"factor of nothing":    {"g\t\tany\tmass\t0\t0\n", `line 5: the factor "0" is not a number greater than 0`},
+		"negative factor":      {"g\t\tany\tmass\t-1\t0\n", `line 5: the factor "-1" is not`},
+		"division by zero":     {"g\t\tany\tmass\t1/0\t0\n", `line 5: the factor "1/0" is not`},
+		"offset is no number":  {"g\t\tany\tmass\t1\t\n", `line 5: the offset "" is not a number`},
+		"unknown case":         {"g\t\tsome\tmass\t1\t0\n", `line 5: the case "some" is neither`},
+		"name twice":           {"kg\t\tany\tmass\t1\t0\n", `line 5: the spelling "kg" is used by both kg and kg`},
+		"spelling of another":  {"g\tlbs\tany\tmass\t1\t0\n", `line 5: the spelling "lbs" is used by both lb and g`},
+		"differs only in case": {"KG\t\tany\tmass\t1\t0\n", `line 5: the spelling "KG" is that of kg but for case`},
+		"missing column":       {"g\t\tany\n", "line 5: there must be 6 columns, not 3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			refuses(t, metricHeader+goodMetric, goodUnits+test.line, test.want)
+		})
+	}
+	refuses(t, metricHeader, "", "units.tsv is empty")
+}
+
+// Case that matters is allowed to tell two units apart.
+func TestParseKeepsUnitsApartByCase(t *testing.T) {
+	t.Parallel()
+	c, err := parse(metricHeader, unitHeader+"Cal\t\texact\tenergy\t1000\t0\ncal\t\texact\tenergy\t1\t0\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if conversion, ok := c.Conversion("Cal", "cal"); !ok || conversion.Factor != 1000 {
+		t.Errorf("1 Cal = %v cal (%v), want 1000", conversion.Factor, ok)
+	}
+	if _, ok := c.Conversion("CAL", "cal"); ok {
+		t.Error("CAL is taken for one of Cal and cal")
+	}
+}
+
+func refuses(t *testing.T, metrics, units, want string) {
+	t.Helper()
+	_, err := parse(metrics, units)
+	if err == nil {
+		t.Fatalf("the tables are accepted, want an error with %q", want)
+	}
+	if !strings.Contains(err.Error(), want) {
+		t.Fatalf("the error is %q, want it to contain %q", err, want)
+	}
+}

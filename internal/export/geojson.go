@@ -1,0 +1,122 @@
+// Package export writes what is stored in the languages of other programs.
+package export
+
+import (
+	"io"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// feature is a GeoJSON Feature (RFC 7946 §3.2).
+type feature struct {
+	Type       string     `json:"type"`
+	ID         uuid.UUID  `json:"id"`
+	Geometry   *geometry  `json:"geometry"`
+	Properties properties `json:"properties"`
+}
+
+// geometry is a LineString, or a Point where Coordinates is a single position.
+type geometry struct {
+	Type        string `json:"type"`
+	Coordinates any    `json:"coordinates"`
+}
+
+type properties struct {
+	Name     string     `json:"name"`
+	Start    time.Time  `json:"start"`
+	End      *time.Time `json:"end"`
+	Duration *float64   `json:"duration"`
+	Source   string     `json:"source"`
+	Length   float64    `json:"length"`
+	// Every list that is there has one entry per position.
+	Times                []*time.Time `json:"times,omitempty"`
+	Speeds               []*float64   `json:"speeds,omitempty"`
+	Courses              []*float64   `json:"courses,omitempty"`
+	HorizontalAccuracies []*float64   `json:"horizontal_accuracies,omitempty"`
+	VerticalAccuracies   []*float64   `json:"vertical_accuracies,omitempty"`
+	SpeedAccuracies      []*float64   `json:"speed_accuracies,omitempty"`
+	CourseAccuracies     []*float64   `json:"course_accuracies,omitempty"`
+}
+
+// GeoJSON writes the route of a workout as a GeoJSON Feature. Its geometry is a LineString of [longitude, latitude,
+// altitude], without the altitude where none was recorded; a Point for a route of one point; null for none.
+//
+// The properties are name, start, end, duration (s), source, length (m along the route), and lists with one entry per
+// position: times, speeds (m/s), courses (degrees), and horizontal_, vertical_ (m), speed_ (m/s) and course_accuracies
+// (degrees). An entry is null where that point was sent without the value, and a list is left out where all were.
+func GeoJSON(w io.Writer, workout *health.Workout) error {
+	f := feature{
+		Type: "Feature", ID: workout.ID, Geometry: geometryOf(workout.Route),
+		Properties: properties{
+			Name: workout.Name, Start: workout.Start.In(workout.Offset), End: moment(workout.End, workout.Offset),
+			Duration: present(workout.Duration), Source: workout.Source, Length: health.RouteLength(workout.Route),
+		},
+	}
+	p := &f.Properties
+	for _, point := range workout.Route {
+		p.Times = append(p.Times, moment(point.Time, workout.Offset))
+		p.Speeds = append(p.Speeds, present(point.Speed))
+		p.Courses = append(p.Courses, present(point.Course))
+		p.HorizontalAccuracies = append(p.HorizontalAccuracies, present(point.HorizontalAccuracy))
+		p.VerticalAccuracies = append(p.VerticalAccuracies, present(point.VerticalAccuracy))
+		p.SpeedAccuracies = append(p.SpeedAccuracies, present(point.SpeedAccuracy))
+		p.CourseAccuracies = append(p.CourseAccuracies, present(point.CourseAccuracy))
+	}
+	p.Times = unlessEmpty(p.Times)
+	for _, list := range []*[]*float64{
+		&p.Speeds, &p.Courses, &p.HorizontalAccuracies, &p.VerticalAccuracies, &p.SpeedAccuracies, &p.CourseAccuracies,
+	} {
+		*list = unlessEmpty(*list)
+	}
+	return json.MarshalWrite(w, f, jsontext.AllowInvalidUTF8(true))
+}
+
+func geometryOf(route []health.RoutePoint) *geometry {
+	positions := make([][]float64, len(route))
+	for i, point := range route {
+		positions[i] = []float64{point.Longitude, point.Latitude}
+		if !health.IsAbsent(point.Altitude) {
+			positions[i] = append(positions[i], point.Altitude)
+		}
+	}
+	switch len(positions) {
+	case 0:
+		return nil
+	case 1:
+		return &geometry{"Point", positions[0]}
+	default:
+		return &geometry{"LineString", positions}
+	}
+}
+
+// present returns v, or nil where it was not sent.
+func present(v float64) *float64 {
+	if health.IsAbsent(v) {
+		return nil
+	}
+	return &v
+}
+
+// moment returns i, or nil where it was not sent.
+func moment(i health.Instant, offset int32) *time.Time {
+	if i == 0 {
+		return nil
+	}
+	t := i.In(offset)
+	return &t
+}
+
+// unlessEmpty returns nil for a list without any entry that was sent.
+func unlessEmpty[T any](entries []*T) []*T {
+	for _, entry := range entries {
+		if entry != nil {
+			return entries
+		}
+	}
+	return nil
+}

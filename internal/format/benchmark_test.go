@@ -1,0 +1,134 @@
+package format
+
+import (
+	"bytes"
+	stdjson "encoding/json"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/health-export/health-export/internal/format/generator"
+)
+
+func generated(tb testing.TB, o generator.Options) (body []byte, points int) {
+	tb.Helper()
+	var text bytes.Buffer
+	points, err := generator.Write(&text, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return text.Bytes(), points
+}
+
+// drain decodes a body and returns how many samples it has.
+func drain(tb testing.TB, body io.Reader) (samples int) {
+	tb.Helper()
+	for record, err := range decodeBody(body, Options{}) {
+		if err != nil {
+			tb.Fatal(err)
+		}
+		samples += len(record.Samples)
+	}
+	return samples
+}
+
+// BenchmarkDecode measures the decoder, and in the same run what it is to be compared with: encoding/json reading the
+// whole body into structs, and a loop over the tokens of jsontext that does nothing with them. Of each it takes the
+// fastest run, since what else the machine does only ever slows them down.
+func BenchmarkDecode(b *testing.B) {
+	body, points := generated(b, generator.Options{Bytes: 20 << 20})
+	var reader bytes.Reader
+	var ours, tokens, whole time.Duration
+	for b.Loop() {
+		ours = fastest(ours, func() {
+			reader.Reset(body)
+			drain(b, &reader)
+		})
+	}
+	for range 5 {
+		tokens = fastest(tokens, func() { readTokens(b, body) })
+		whole = fastest(whole, func() { readWhole(b, body) })
+	}
+	b.ReportMetric(float64(len(body))/1e6/ours.Seconds(), "MB/s")
+	b.ReportMetric(float64(ours.Nanoseconds())/float64(points), "ns/point")
+	b.ReportMetric(float64(tokens)/float64(ours), "×tokens")
+	b.ReportMetric(float64(whole)/float64(ours), "×encoding/json")
+}
+
+func fastest(before time.Duration, run func()) time.Duration {
+	start := time.Now()
+	run()
+	if took := time.Since(start); before == 0 || took < before {
+		return took
+	}
+	return before
+}
+
+func readTokens(tb testing.TB, body []byte) {
+	decoder := jsontext.NewDecoder(bytes.NewReader(body))
+	for {
+		if _, err := decoder.ReadToken(); err == io.EOF {
+			return
+		} else if err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+func readWhole(tb testing.TB, body []byte) {
+	var read struct {
+		Data struct {
+			Metrics []struct {
+				Name, Units string
+				Data        []struct {
+					Date          string
+					Qty           float64
+					Min, Avg, Max float64
+					Source        string
+				}
+			}
+			Workouts []stdjson.RawMessage
+		}
+	}
+	if err := stdjson.Unmarshal(body, &read); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// TestPointsMakeNoGarbage holds the decoder to allocating per body, not per point.
+func TestPointsMakeNoGarbage(t *testing.T) {
+	body, points := generated(t, generator.Options{Points: 20_000})
+	var reader bytes.Reader
+	perBody := testing.AllocsPerRun(5, func() {
+		reader.Reset(body)
+		if samples := drain(t, &reader); samples != points {
+			t.Fatalf("%d samples from %d points", samples, points)
+		}
+	})
+	if perPoint := perBody / float64(points); perPoint > 0.05 {
+		t.Errorf("%.3f allocations per point", perPoint)
+	}
+}
+
+func BenchmarkParseTime(b *testing.B) {
+	text := []byte("2026-05-19 07:30:00 -0700")
+	for b.Loop() {
+		if _, _, ok := parseTime(text, nil); !ok {
+			b.Fatal("not read")
+		}
+	}
+}
+
+func BenchmarkParseNumber(b *testing.B) {
+	for name, text := range map[string]string{"integer": "72", "short": "12.5", "long": "515.6963842913865"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, ok := parseNumber([]byte(text)); !ok {
+					b.Fatal("not read")
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,136 @@
+package format
+
+import (
+	"math"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// appleEpoch is 2001-01-01T00:00:00Z in seconds since 1970: Apple's frameworks count from there.
+const appleEpoch = 978307200
+
+// decodeECG reads one electrocardiogram with its voltages.
+func decodeECG(raw []byte, at health.Position, o Options) (health.Record, error) {
+	e := readElement(raw, at, o)
+	var ecg health.ECG
+	ecg.Start, ecg.Offset = e.requireInstant("start", "startDate", "date")
+	ecg.End, _, _ = e.instant(endFields...)
+	e.checkSpan("end", ecg.Start, ecg.End)
+	ecg.Source = e.source()
+	ecg.Classification = e.text("classification")
+	ecg.Severity = e.text("severity")
+	ecg.AverageHeartRate = e.rate("averageHeartRate", "count/min", "bpm")
+	if ecg.AverageHeartRate == 0 {
+		ecg.AverageHeartRate = health.Absent()
+	}
+	ecg.SamplingFrequency = e.rate("samplingFrequency", "Hz", "hz", "hertz")
+	for _, field := range []string{"voltageMeasurements", "voltages"} {
+		if m := e.find(field); m != nil && m.value.Kind() == '[' && ecg.Voltages == nil {
+			account := e.voltages(&ecg, m.value)
+			m.used = true
+			account.report(e, field)
+		}
+	}
+	ecg.Attributes = e.attributes()
+	return e.finish(health.Record{ECG: &ecg})
+}
+
+// rate returns a figure whose unit is one of units or was not sent. One in another unit is left for the attributes.
+func (e *element) rate(field string, units ...string) float64 {
+	m := e.find(field)
+	if m == nil {
+		return health.Absent()
+	}
+	q, ok := e.quantity(m)
+	if !ok {
+		return health.Absent()
+	}
+	for _, unit := range append(units, "") {
+		if q.Unit == unit {
+			return q.Value
+		}
+	}
+	m.used = false
+	return health.Absent()
+}
+
+// voltages reads the measurements, {"date": 1188745353.99, "voltage": -12.5, "units": "mcV"}. All must be in one unit,
+// that of the first.
+func (e *element) voltages(ecg *health.ECG, array jsontext.Value) *points {
+	var account points
+	clock := voltageClock{ecg: ecg, element: e}
+	timed := false
+	for i, o := range account.each(array) {
+		if o == nil {
+			account.drop(i)
+			continue
+		}
+		voltage := o.number("voltage", "qty", "value")
+		time, ok := clock.read(o)
+		unit := ""
+		if m := o.find("units", "unit"); m != nil {
+			unit, _ = e.word(m)
+		}
+		if len(ecg.Voltages) == 0 {
+			ecg.Unit = unit
+		}
+		if !ok || health.IsAbsent(voltage) || !finite(voltage) || unit != ecg.Unit {
+			account.drop(i)
+			continue
+		}
+		timed = timed || time != 0
+		ecg.Voltages = append(ecg.Voltages, voltage)
+		ecg.Times = append(ecg.Times, time)
+		account.noteUnused(o)
+	}
+	if !timed {
+		ecg.Times = nil
+	}
+	return &account
+}
+
+// voltageClock reads the times of voltages. Numbers are seconds since 1970 or since 2001, as the phone pleases: the
+// first one shows which, since it must lie within the recording.
+type voltageClock struct {
+	ecg     *health.ECG
+	element *element
+	decided bool
+	epoch   float64
+}
+
+// read returns the time of one voltage, 0 where it was sent without; ok is false where it cannot be read.
+func (c *voltageClock) read(o *object) (at health.Instant, ok bool) {
+	m := o.find("date", "timestamp")
+	if m == nil {
+		return 0, true
+	}
+	m.used = true
+	if m.value.Kind() != '0' {
+		at, _, ok = instantOf(m.value, c.element.location)
+		return at, ok
+	}
+	v, ok := numberOf(m.value)
+	if !ok || !finite(v) {
+		return 0, false
+	}
+	if !c.decided {
+		c.decided = true
+		if c.distance(v+appleEpoch) < c.distance(v) {
+			c.epoch = appleEpoch
+		}
+	}
+	at, ok = epochTime(v + c.epoch)
+	return at, ok && inRange(at)
+}
+
+// distance is how far, in microseconds, a time in seconds since 1970 lies from the recording.
+func (c *voltageClock) distance(v float64) float64 {
+	at, ok := epochTime(v)
+	if !ok {
+		return math.Inf(1)
+	}
+	end := max(c.ecg.Start, c.ecg.End)
+	return math.Max(0, math.Max(float64(c.ecg.Start-at), float64(at-end)))
+}

@@ -1,0 +1,312 @@
+package format
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// elementDecoder reads one element of a top-level array: raw is one complete JSON value, which need not be an object.
+// The error, if any, is a *health.Rejection and refuses this element alone.
+type elementDecoder func(raw []byte, at health.Position, o Options) (health.Record, error)
+
+// elements has the decoder of every top-level array whose elements are known, metrics apart.
+var elements = map[string]elementDecoder{
+	"workouts":               decodeWorkout,
+	"ecg":                    decodeECG,
+	"symptoms":               symptoms.decode,
+	"cycleTracking":          cycleTracking.decode,
+	"stateOfMind":            stateOfMind.decode,
+	"medications":            medications.decode,
+	"heartRateNotifications": heartRateNotifications.decode,
+}
+
+// elementType returns the kind of element, in the singular, that the top-level array key holds: Position.Type.
+func elementType(key string) string {
+	switch key {
+	case "workouts":
+		return "workout"
+	case "symptoms":
+		return symptoms.kind
+	case "cycleTracking":
+		return cycleTracking.kind
+	case "stateOfMind":
+		return stateOfMind.kind
+	case "medications":
+		return medications.kind
+	case "heartRateNotifications":
+		return heartRateNotifications.kind
+	}
+	return key
+}
+
+// element is one object of a body while it is decoded. The first fault that refuses it is remembered and given out by
+// finish, so that a decoder reads as a list of what it takes.
+type element struct {
+	object
+	at       health.Position // its Type may be found out on the way
+	location *time.Location
+	warnings []health.Warning
+	refusal  *health.Rejection
+
+	inner object            // for an object within the element
+	words map[string]string // units and sources of points, which repeat
+}
+
+func newElement(at health.Position, o Options) *element {
+	e := &element{at: at, location: o.Location}
+	if e.location == nil {
+		e.location = time.UTC
+	}
+	return e
+}
+
+// readElement takes in raw. Where that fails the element is refused, and has no fields.
+func readElement(raw []byte, at health.Position, o Options) *element {
+	e := newElement(at, o)
+	if err := e.read(raw); err != nil {
+		e.members = nil
+		e.refuseUnreadable(err)
+	}
+	return e
+}
+
+// refuse refuses the element because of a field.
+func (e *element) refuse(field, message, suggestion string) {
+	if e.refusal == nil {
+		e.refusal = refusal(e.at, field, message, suggestion)
+	}
+}
+
+// refusal returns the rejection of the element at a position because of a field.
+func refusal(at health.Position, field, message, suggestion string) *health.Rejection {
+	return &health.Rejection{
+		Position:   at,
+		Code:       health.ValidationError,
+		Message:    message,
+		Suggestion: suggestion,
+		Details:    map[string]any{"field": field},
+	}
+}
+
+func (e *element) refuseUnreadable(err error) {
+	field := ""
+	if fault, ok := err.(*fieldError); ok {
+		field = fault.field
+	}
+	e.refuse(field, "This element cannot be read: "+err.Error()+".",
+		"Send each element as one JSON object in which every field name is there once.")
+}
+
+// warn notes something a person should know about the element.
+func (e *element) warn(code, message string, details map[string]any) {
+	e.warnings = append(e.warnings, health.Warning{Code: code, Message: message, Details: details})
+}
+
+// finish returns the record with its position and warnings, or the refusal.
+func (e *element) finish(record health.Record) (health.Record, error) {
+	if e.refusal != nil {
+		e.refusal.Position = e.at
+		return health.Record{}, e.refusal
+	}
+	record.Position, record.Warnings = e.at, e.warnings
+	for i := range record.Warnings {
+		record.Warnings[i].Position = e.at
+	}
+	return record, nil
+}
+
+// text uses the first of the named fields that is a string with something in it.
+func (e *element) text(names ...string) string {
+	text, _ := e.textOf(names...)
+	return text
+}
+
+// textOf is text, and returns the member as well; it is nil where there is no such field.
+func (e *element) textOf(names ...string) (string, *member) {
+	for _, name := range names {
+		m := e.find(name)
+		if m == nil {
+			continue
+		}
+		if text, ok := unquoted(m.value); ok {
+			m.used = true
+			e.checkText(name, text)
+			return string(text), m
+		}
+	}
+	return "", nil
+}
+
+func (e *element) checkText(field string, text []byte) {
+	if problem := kept(text); problem != "" {
+		e.refuse(field, fmt.Sprintf("The field %q %s.", field, problem),
+			fmt.Sprintf("Send at most %d bytes of plain text.", maxText))
+	}
+}
+
+// id uses the first of the named fields that is a string or a number.
+func (e *element) id(names ...string) string {
+	m := e.find(names...)
+	if m != nil && m.value.Kind() == '0' && len(m.value) <= maxText {
+		m.used = true
+		return string(m.value)
+	}
+	return e.text(names...)
+}
+
+// requireText is text, but refuses the element where there is none.
+func (e *element) requireText(names ...string) string {
+	text := e.text(names...)
+	if strings.TrimSpace(text) == "" {
+		e.refuseMissing(names[0])
+	}
+	return text
+}
+
+func (e *element) refuseMissing(field string) {
+	e.refuse(field, fmt.Sprintf("The field %q is missing.", field),
+		fmt.Sprintf("Send %q as text with something in it.", field))
+}
+
+// source uses the field that says where the element comes from: text, or an object with a name. An object that says
+// more than the name is left for the attributes as well.
+func (e *element) source() string {
+	if m := e.find("source"); m != nil && m.value.Kind() == '{' {
+		return e.nameIn(m)
+	}
+	return e.text("source", "source_device", "sourceName")
+}
+
+// nameIn returns the name in an object such as {"name": "Watch", "identifier": "com.apple.health"}. It uses m where
+// the object says nothing else.
+func (e *element) nameIn(m *member) string {
+	if e.inner.read(m.value) != nil {
+		return ""
+	}
+	named := e.inner.find("name")
+	if named == nil {
+		return ""
+	}
+	name, ok := e.word(named)
+	m.used = ok && len(e.inner.members) == 1
+	return name
+}
+
+const timeSuggestion = "Send a time such as 2026-05-19 07:30:00 -0700 or 2026-05-19T07:30:00-07:00, from 1900 on."
+
+// instant uses the first of the named fields that is there. One that cannot be read as a time refuses the element.
+func (e *element) instant(names ...string) (at health.Instant, offset int32, ok bool) {
+	m := e.find(names...)
+	if m == nil {
+		return 0, 0, false
+	}
+	if at, offset, ok = instantOf(m.value, e.location); !ok {
+		e.refuse(string(m.name), fmt.Sprintf("The field %q is not a time that can be read.", m.name), timeSuggestion)
+		return 0, 0, false
+	}
+	m.used = true
+	return at, offset, true
+}
+
+// requireInstant is instant, but refuses the element where no time was sent.
+func (e *element) requireInstant(names ...string) (at health.Instant, offset int32) {
+	at, offset, ok := e.instant(names...)
+	if !ok {
+		e.refuseWithoutTime(names[0])
+	}
+	return at, offset
+}
+
+func (e *element) refuseWithoutTime(field string) {
+	e.refuse(field, fmt.Sprintf("The field %q is missing.", field), timeSuggestion)
+}
+
+// checkSpan refuses an element that ends before it begins.
+func (e *element) checkSpan(field string, start, end health.Instant) {
+	if end != 0 && end < start {
+		e.refuse(field, fmt.Sprintf("The time in %q is before the start.", field),
+			"Send an end that is not before the start, or none.")
+	}
+}
+
+// quantity reads {"qty": 1, "units": "km"}, a number, or a string that holds one. It uses m, unless m says more than
+// the quantity: then it is left for the attributes as well.
+func (e *element) quantity(m *member) (q health.Quantity, ok bool) {
+	switch m.value.Kind() {
+	case '{':
+		if q, ok = e.quantityIn(m); !ok {
+			return health.Quantity{}, false
+		}
+	default:
+		if q.Value, ok = numberOf(m.value); !ok {
+			return health.Quantity{}, false
+		}
+		m.used = true
+	}
+	e.checkFinite(string(m.name), q.Value)
+	return q, true
+}
+
+func (e *element) quantityIn(m *member) (q health.Quantity, ok bool) {
+	if e.inner.read(m.value) != nil {
+		return q, false
+	}
+	value := e.inner.find("qty", "value", "quantity")
+	if value == nil {
+		return q, false
+	}
+	if q.Value, ok = numberOf(value.value); !ok {
+		return q, false
+	}
+	value.used = true
+	if unit := e.inner.find("units", "unit"); unit != nil {
+		if q.Unit, ok = e.word(unit); !ok {
+			return q, false
+		}
+	}
+	m.used = true
+	for range e.inner.unused() {
+		m.used = false
+	}
+	return q, true
+}
+
+// word uses m where it is text that may be kept, and returns it without a copy where the same text was there before.
+func (e *element) word(m *member) (word string, ok bool) {
+	text, ok := unquoted(m.value)
+	if !ok {
+		return "", false
+	}
+	word, known := e.words[string(text)]
+	if !known {
+		if kept(text) != "" {
+			return "", false
+		}
+		if e.words == nil {
+			e.words = map[string]string{}
+		}
+		word = string(text)
+		e.words[word] = word
+	}
+	m.used = true
+	return word, true
+}
+
+func (e *element) checkFinite(field string, v float64) {
+	if !finite(v) {
+		e.refuse(field, fmt.Sprintf("The number in %q is too large.", field), "Send a number that a computer can hold: at most 1.7e308.")
+	}
+}
+
+// attributes returns every field that was not used, as canonical JSON.
+func (e *element) attributes() string {
+	rest, err := e.rest()
+	if err != nil {
+		e.refuse("", "A field of this element holds an object in which a name is there twice, or text that is not valid UTF-8.",
+			"Send JSON objects in which every name is there once, as UTF-8.")
+	}
+	return rest
+}

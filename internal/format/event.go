@@ -1,0 +1,136 @@
+package format
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// eventForm says how one kind of event is written. Whatever it does not mention becomes an attribute, as sent.
+type eventForm struct {
+	kind string
+	// name are the fields that may hold the name, in order of preference.
+	name []string
+	// start are the fields that may hold the start, in order of preference.
+	start []string
+	// flow is true where the name may be missing because a field "flow" says what the event is.
+	flow bool
+	// nameless is true where an event need not have a name.
+	nameless bool
+}
+
+// startFields are the names that the start of an event goes by, and endFields those of its end.
+var (
+	startFields = []string{"start", "startDate", "date", "timestamp", "recorded_at", "time"}
+	endFields   = []string{"end", "endDate"}
+)
+
+// The kinds of event that the app sends in arrays of their own. Names are in the language of the phone.
+var (
+	symptoms      = eventForm{kind: "symptom", name: []string{"name"}, start: startFields}
+	cycleTracking = eventForm{kind: "cycle_tracking", name: []string{"name"}, start: startFields, flow: true}
+	stateOfMind   = eventForm{kind: "state_of_mind", name: []string{"kind"}, start: startFields, nameless: true}
+	medications   = eventForm{
+		kind: "medication", name: []string{"displayText", "nickname", "name"},
+		start: append([]string{"start", "scheduledDate"}, startFields[1:]...),
+	}
+	heartRateNotifications = eventForm{
+		kind: "heart_rate_notification", name: []string{"heartNotification", "type", "name"}, start: startFields,
+		nameless: true,
+	}
+)
+
+// decode reads one event of the form.
+func (f eventForm) decode(raw []byte, at health.Position, o Options) (health.Record, error) {
+	e := readElement(raw, at, o)
+	event := health.Event{Kind: f.kind}
+	event.AppID = e.id("id", "uuid")
+	event.Name = e.eventName(f)
+	event.Start, event.Offset = e.requireInstant(f.start...)
+	event.End, _, _ = e.instant(endFields...)
+	e.checkSpan("end", event.Start, event.End)
+	event.Source = e.source()
+	event.Attributes = e.attributes()
+	return e.finish(health.Record{Event: &event})
+}
+
+// eventName returns the name without the blanks around it with which the app pads some. A name that had such blanks
+// stays in the attributes as well, as it was sent.
+func (e *element) eventName(f eventForm) string {
+	sent, m := e.textOf(f.name...)
+	name := strings.TrimSpace(sent)
+	if name != sent {
+		m.used = false
+	}
+	switch {
+	case name != "" || f.nameless:
+		return name
+	case f.flow && e.find("flow") != nil:
+		return "flow"
+	}
+	e.refuseMissing(f.name[0])
+	return ""
+}
+
+// decodeUnknown returns the decoder of a top-level array that nobody has described yet. Its elements are kept as
+// events whose kind is the key, whatever they are.
+func decodeUnknown(key string) elementDecoder {
+	return func(raw []byte, at health.Position, o Options) (health.Record, error) {
+		e := newElement(at, o)
+		canonical, err := health.CanonicalJSON(raw)
+		if err == nil && canonical[0] != '{' {
+			canonical = `{"value":` + canonical + `}`
+			raw = []byte(canonical)
+		}
+		if err != nil {
+			e.refuseUnreadable(fmt.Errorf("it is not valid JSON, or a name is there twice in one object"))
+		} else if err := e.read(raw); err != nil {
+			e.refuseUnreadable(err)
+		}
+		event := e.unknownEvent(key, canonical)
+		e.warn(health.UnknownType,
+			fmt.Sprintf("Nothing is known about elements of %q yet. It was stored as an event, with all its fields.", shown([]byte(key))),
+			map[string]any{"type": shown([]byte(key))})
+		return e.finish(health.Record{Event: event})
+	}
+}
+
+func (e *element) unknownEvent(key, canonical string) *health.Event {
+	event := &health.Event{Kind: key}
+	if problem := kept([]byte(key)); problem != "" {
+		e.refuse(shown([]byte(key)), "The name of this array "+problem+".",
+			fmt.Sprintf("Give the array a name of at most %d bytes.", maxText))
+	}
+	event.AppID = e.id("id", "uuid")
+	event.Name = e.text("name", "type")
+	event.Start, event.Offset = e.someInstant(startFields...)
+	if event.Start != 0 {
+		event.End, _ = e.someInstant(endFields...)
+	}
+	event.Source = e.source()
+	event.Attributes = e.attributes()
+	if event.AppID == "" && event.Start == 0 {
+		digest := sha256.Sum256([]byte(canonical))
+		event.Digest = hex.EncodeToString(digest[:])
+	}
+	return event
+}
+
+// someInstant uses the first of the named fields that can be read as a time. Unlike instant it refuses nothing: what
+// the fields of an unknown type mean is a guess.
+func (e *element) someInstant(names ...string) (at health.Instant, offset int32) {
+	for _, name := range names {
+		m := e.find(name)
+		if m == nil {
+			continue
+		}
+		if at, offset, ok := instantOf(m.value, e.location); ok {
+			m.used = true
+			return at, offset
+		}
+	}
+	return 0, 0
+}

@@ -1,0 +1,275 @@
+package format
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// maxText is how many bytes a word that becomes a column of its own may have: a name, a source, a unit, an id.
+const maxText = 1000
+
+// object gives the members of one JSON object by their names, and knows which of them have been used: the others can
+// be kept as they were sent. It may be read into again and again; what it gave out before is then no longer valid.
+type object struct {
+	members []member
+	spans   []memberSpan // kept for the next reading
+}
+
+// member is one name and value of an object, both within the text that was read.
+type member struct {
+	name  []byte // unquoted
+	token []byte // the name as it stands in the text, with its quotes
+	value jsontext.Value
+	used  bool
+}
+
+// fieldError says which field makes an object unreadable, and why.
+type fieldError struct{ field, problem string }
+
+func (e *fieldError) Error() string { return e.problem }
+
+// errSyntax says that a text is not JSON. The scanner has seen to it that this cannot happen to an element of a body.
+var errSyntax = errors.New("it is not valid JSON")
+
+// read takes in one JSON object. The error says what is wrong with the text, and is a *fieldError where one field is.
+// Only the names of this object are checked for being there twice, not those of objects in it.
+func (o *object) read(text []byte) error {
+	start := skipSpace(text, 0)
+	if start == len(text) || text[start] != '{' {
+		return errors.New("it is not a JSON object")
+	}
+	end, err := o.scan(text[start:])
+	if err == nil && skipSpace(text, start+end) < len(text) {
+		err = errSyntax
+	}
+	return err
+}
+
+// scan takes in the JSON object that text begins with, and returns where it ends: 0 where it is not JSON, and then the
+// error is errSyntax.
+func (o *object) scan(text []byte) (end int, err error) {
+	o.members = o.members[:0]
+	raw, end, _, err := scanMembers(text, 0, o.spans[:0], false)
+	if err != nil {
+		return 0, errSyntax
+	}
+	o.spans = raw.members
+	for i := range raw.members {
+		span := &raw.members[i]
+		m := member{name: span.nameIn(text), token: text[span.name-1 : span.nameEnd+1], value: raw.value(span)}
+		if err = checkName(m.name); err != nil {
+			return end, err
+		}
+		o.members = append(o.members, m)
+	}
+	return end, o.checkNames()
+}
+
+func checkName(name []byte) error {
+	if problem := kept(name); problem != "" {
+		return &fieldError{shown(name), "the name of one of its fields " + problem}
+	}
+	return nil
+}
+
+func (o *object) checkNames() error {
+	twice := func(name []byte) error {
+		return &fieldError{shown(name), fmt.Sprintf("the field %q is there twice", shown(name))}
+	}
+	if len(o.members) <= 16 {
+		for i := range o.members {
+			for j := range i {
+				if bytes.Equal(o.members[i].name, o.members[j].name) {
+					return twice(o.members[i].name)
+				}
+			}
+		}
+		return nil
+	}
+	seen := make(map[string]struct{}, len(o.members))
+	for i := range o.members {
+		if _, ok := seen[string(o.members[i].name)]; ok {
+			return twice(o.members[i].name)
+		}
+		seen[string(o.members[i].name)] = struct{}{}
+	}
+	return nil
+}
+
+// find returns the first of the named members that is there and says something. Members that are null or "" say
+// nothing; they count as used, since their absence says the same.
+func (o *object) find(names ...string) *member {
+	for _, name := range names {
+		for i := range o.members {
+			m := &o.members[i]
+			if string(m.name) != name {
+				continue
+			}
+			if m.value.Kind() != 'n' && string(m.value) != `""` {
+				return m
+			}
+			m.used = true
+		}
+	}
+	return nil
+}
+
+// number returns the first of the named members that is there as a number, absent where none is or it is no number.
+func (o *object) number(names ...string) float64 {
+	m := o.find(names...)
+	if m == nil {
+		return health.Absent()
+	}
+	v, ok := numberOf(m.value)
+	if !ok {
+		return health.Absent()
+	}
+	m.used = true
+	return v
+}
+
+// unused yields the members that nobody has used.
+func (o *object) unused() iter.Seq[*member] {
+	return func(yield func(*member) bool) {
+		for i := range o.members {
+			if m := &o.members[i]; !m.used && !yield(m) {
+				return
+			}
+		}
+	}
+}
+
+// rest returns the unused members as canonical JSON, "" where there are none.
+func (o *object) rest() (string, error) {
+	var text []byte
+	for m := range o.unused() {
+		text = append(text, `,`...)
+		text = append(text, m.token...)
+		text = append(text, ':')
+		text = append(text, m.value...)
+	}
+	if text == nil {
+		return "", nil
+	}
+	text[0] = '{'
+	return health.CanonicalJSON(append(text, '}'))
+}
+
+// unquoted returns the text of a JSON string, without a copy where nothing in it is escaped.
+func unquoted(value []byte) (text []byte, ok bool) {
+	if len(value) < 2 || value[0] != '"' {
+		return nil, false
+	}
+	if bytes.IndexByte(value, '\\') < 0 {
+		return value[1 : len(value)-1], true
+	}
+	text, err := jsontext.AppendUnquote(nil, value)
+	return text, err == nil
+}
+
+// numberOf reads a number, or a string that holds one. A number too large for a float64 is infinite.
+func numberOf(value jsontext.Value) (v float64, ok bool) {
+	text := []byte(value)
+	if value.Kind() == '"' {
+		if text, ok = unquoted(value); !ok {
+			return 0, false
+		}
+		text = bytes.TrimSpace(text)
+		if jsontext.Value(text).Kind() != '0' || !jsontext.Value(text).IsValid() {
+			return 0, false
+		}
+	} else if value.Kind() != '0' {
+		return 0, false
+	}
+	v, _ = parseNumber(text)
+	return v, true
+}
+
+// instantOf reads a time: text in any form the app, its imitators or Apple write, or a number of seconds or
+// milliseconds since 1970. offset is the one that was sent, or the one in force at location where none was.
+func instantOf(value jsontext.Value, location *time.Location) (at health.Instant, offset int32, ok bool) {
+	if text, isText := unquoted(value); isText {
+		if at, offset, ok = parseTime(text, location); ok {
+			return at, offset, inRange(at)
+		}
+	}
+	v, ok := numberOf(value)
+	if !ok || math.IsInf(v, 0) {
+		return 0, 0, false
+	}
+	if at, ok = epochTime(v); !ok || !inRange(at) {
+		return 0, 0, false
+	}
+	_, east := at.Time().In(location).Zone()
+	return at, int32(east), true
+}
+
+func inRange(at health.Instant) bool { return at >= health.MinInstant && at <= health.MaxInstant }
+
+// finite reports whether none of the values is infinite; they may be absent.
+func finite(values ...float64) bool {
+	for _, v := range values {
+		if math.IsInf(v, 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// kept reports whether text may become a column of its own, and why not.
+func kept(text []byte) (problem string) {
+	switch {
+	case bytes.IndexByte(text, 0) >= 0:
+		return "holds a NUL character"
+	case len(text) > maxText:
+		return fmt.Sprintf("is longer than %d bytes", maxText)
+	}
+	return ""
+}
+
+// shown returns a name as it may stand in a message: not endless, and with nothing invisible in it.
+func shown(name []byte) string {
+	const enough = 60
+	text := strings.ToValidUTF8(string(name[:min(len(name), enough)]), "")
+	return strings.Map(func(r rune) rune {
+		if strconv.IsPrint(r) {
+			return r
+		}
+		return '�'
+	}, text)
+}
+
+// snakeCase turns a field name such as heartRateData into the form all names have here, heart_rate_data.
+func snakeCase(name string) string {
+	runes := []rune(name)
+	isUpper := func(i int) bool { return i >= 0 && i < len(runes) && runes[i] >= 'A' && runes[i] <= 'Z' }
+	isLower := func(i int) bool {
+		return i >= 0 && i < len(runes) && (runes[i] >= 'a' && runes[i] <= 'z' || runes[i] >= '0' && runes[i] <= '9')
+	}
+	var snake []rune
+	for i, r := range runes {
+		switch {
+		case isUpper(i):
+			if isLower(i-1) || isUpper(i-1) && isLower(i+1) {
+				snake = append(snake, '_')
+			}
+			snake = append(snake, r-'A'+'a')
+		case r == ' ' || r == '-':
+			snake = append(snake, '_')
+		default:
+			snake = append(snake, r)
+		}
+	}
+	return string(slices.Clip(snake))
+}

@@ -1,0 +1,84 @@
+package format
+
+import (
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// maxHeld is how many bytes of unknown members are held back in a body.
+const maxHeld = 8 << 20
+
+// held are the members of an object that are not known, kept until it is clear what the object is: an envelope, with
+// what a new version of the app has added; a single flat point; or nothing that is known, so that its members are not
+// to be stored.
+type held struct {
+	names  []string
+	values [][]byte
+	full   bool // there were more
+}
+
+// hold reads the value of an unknown member and keeps it. Where nothing known comes before more than can be held, the
+// body is taken for something else.
+func (d *decoder) hold(h *held, name string) error {
+	raw, err := d.value()
+	if err != nil && err != errTooLong {
+		return err
+	}
+	d.heldBytes += len(name) + len(raw)
+	if err == nil && d.heldBytes <= maxHeld {
+		h.names = append(h.names, name)
+		h.values = append(h.values, slices.Clone(raw))
+		return nil
+	}
+	if !d.recognised {
+		return unrecognised()
+	}
+	h.full = true
+	at := health.Position{Type: elementType(name), Point: -1}
+	if err == errTooLong {
+		return d.reject(nil, tooLong(at))
+	}
+	record, err := decodeUnknown(name)(raw, at, d.options)
+	return d.emitElement(record, err, at)
+}
+
+// release decodes what was held as what nobody has described yet.
+func (d *decoder) release(h *held) error {
+	for i, name := range h.names {
+		if err := d.within(h.values[i], func() error { return d.unknown(name) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// within lets read work on a text that is held instead of on the body.
+func (d *decoder) within(text []byte, read func() error) error {
+	body := d.scanner
+	d.scanner = scannerOf(text)
+	err := read()
+	d.scanner = body
+	return err
+}
+
+// isFlat reports whether the members make a flat point, or an object of the typed form.
+func (h *held) isFlat() bool {
+	has := func(name string) bool { return slices.Contains(h.names, name) }
+	return !h.full && (has("name") && (has("date") || has("start") || has("startDate") || has("qty")) || has("type"))
+}
+
+// object returns the members as the JSON object they were in.
+func (h *held) object() []byte {
+	var text []byte
+	for i, name := range h.names {
+		text = append(text, ',')
+		text, _ = jsontext.AppendQuote(text, name)
+		text = append(text, ':')
+		text = append(text, h.values[i]...)
+	}
+	text[0] = '{'
+	return append(text, '}')
+}

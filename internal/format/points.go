@@ -1,0 +1,106 @@
+package format
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// maxNamed is how many field names a warning lists.
+const maxNamed = 20
+
+// points are the small objects of one array within an element: the readings of a series, the places of a route, the
+// voltages of an ECG. One that cannot be read does not sink the element: it is left out, and a warning says so.
+type points struct {
+	dropped, firstDropped int
+	unknown               []string // names of fields that nobody has used, a few of them
+}
+
+// each yields the elements of array in order, a nil object for what is no readable object. The object is valid until
+// the next one.
+func (p *points) each(array jsontext.Value) iter.Seq2[int, *object] {
+	return func(yield func(int, *object) bool) {
+		var o object
+		next := skipSpace(array, 1)
+		for i := 0; next < len(array) && array[next] != ']'; i++ {
+			point, end, ok := pointAt(&o, array, next)
+			if !ok || !yield(i, point) {
+				return
+			}
+			next = skipSpace(array, end)
+			if next < len(array) && array[next] == ',' {
+				next = skipSpace(array, next+1)
+			}
+		}
+	}
+}
+
+// pointAt reads the element of array that begins at start, into o, and returns where it ends. ok is false where it is
+// not JSON.
+func pointAt(o *object, array []byte, start int) (point *object, end int, ok bool) {
+	if array[start] != '{' {
+		var other memberSpan
+		end, err := other.scanValue(array, start, 0)
+		return nil, end, err == nil
+	}
+	length, err := o.scan(array[start:])
+	if err != nil {
+		return nil, start + length, length > 0
+	}
+	return o, start + length, true
+}
+
+// drop notes that the point with index i is left out.
+func (p *points) drop(i int) {
+	if p.dropped == 0 {
+		p.firstDropped = i
+	}
+	p.dropped++
+}
+
+// noteUnused remembers which fields of a point were not used.
+func (p *points) noteUnused(o *object) {
+	for m := range o.unused() {
+		if len(p.unknown) < maxNamed && !slices.Contains(p.unknown, shown(m.name)) {
+			p.unknown = append(p.unknown, shown(m.name))
+		}
+	}
+}
+
+// report adds to e what became of the points of field.
+func (p *points) report(e *element, field string) {
+	if p.dropped > 0 {
+		e.warn(health.DroppedPoint,
+			fmt.Sprintf("%d of the points in %q cannot be read and were left out.", p.dropped, field),
+			map[string]any{"field": field, "dropped": p.dropped, "first_index": p.firstDropped})
+	}
+	if len(p.unknown) > 0 {
+		slices.Sort(p.unknown)
+		e.warn(health.UnknownField,
+			fmt.Sprintf("The points in %q have fields that are not known; they are kept in the archive only.", field),
+			map[string]any{"field": field, "fields": p.unknown})
+	}
+}
+
+// sortByTime puts points in order of their time, unless one has none.
+func sortByTime[P any](list []P, at func(*P) health.Instant) {
+	for i := range list {
+		if at(&list[i]) == 0 {
+			return
+		}
+	}
+	slices.SortStableFunc(list, func(a, b P) int {
+		x, y := at(&a), at(&b)
+		switch {
+		case x < y:
+			return -1
+		case x > y:
+			return 1
+		}
+		return 0
+	})
+}

@@ -1,0 +1,60 @@
+package format
+
+import (
+	"math"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// route reads the places of a workout's route, in the first or the second version of the app's form or the typed one.
+func (e *element) route(array jsontext.Value) ([]health.RoutePoint, *points) {
+	var list []health.RoutePoint
+	var account points
+	for i, o := range account.each(array) {
+		if o == nil {
+			account.drop(i)
+			continue
+		}
+		point, ok := e.routePoint(o)
+		if !ok {
+			account.drop(i)
+			continue
+		}
+		account.noteUnused(o)
+		list = append(list, point)
+	}
+	sortByTime(list, func(p *health.RoutePoint) health.Instant { return p.Time })
+	return list, &account
+}
+
+// routePoint reads one place. It must lie on the globe, and its time, if it has one, must be readable.
+func (e *element) routePoint(o *object) (p health.RoutePoint, ok bool) {
+	if m := o.find("timestamp", "recorded_at", "date", "time"); m != nil {
+		if p.Time, _, ok = instantOf(m.value, e.location); !ok {
+			return p, false
+		}
+		m.used = true
+	}
+	p.Latitude = o.number("latitude", "lat")
+	p.Longitude = o.number("longitude", "lon", "lng")
+	p.Altitude = o.number("altitude", "altitude_meters")
+	p.Speed = known(o.number("speed"))
+	p.Course = known(o.number("course"))
+	p.HorizontalAccuracy = known(o.number("horizontalAccuracy"))
+	p.VerticalAccuracy = known(o.number("verticalAccuracy"))
+	p.SpeedAccuracy = known(o.number("speedAccuracy"))
+	p.CourseAccuracy = known(o.number("courseAccuracy"))
+	onGlobe := math.Abs(p.Latitude) <= 90 && math.Abs(p.Longitude) <= 180 // false where one is absent
+	return p, onGlobe && finite(p.Altitude, p.Speed, p.Course,
+		p.HorizontalAccuracy, p.VerticalAccuracy, p.SpeedAccuracy, p.CourseAccuracy)
+}
+
+// known makes a negative number absent: so Core Location marks a speed, a course or an accuracy it does not know.
+func known(v float64) float64 {
+	if v < 0 {
+		return health.Absent()
+	}
+	return v
+}

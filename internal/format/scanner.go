@@ -1,0 +1,304 @@
+package format
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+const (
+	// firstWindow is enough for most bodies, which are small; windowSize is what longer ones are read through.
+	firstWindow = 16 << 10
+	windowSize  = 256 << 10
+	// maxElement is the length of the longest element that is taken into memory, and so what the window may grow to.
+	maxElement = 32 << 20
+)
+
+// errTooLong says that a value is longer than maxElement. It has been passed over, and the next one can be read.
+var errTooLong = errors.New("the value is too long to be taken in")
+
+// scanner reads a body through a window that slides over it. Whatever its methods return lies in the window, and is
+// valid until the next call. Their errors are errTooLong, a *health.Error where the body is at fault, or the reader's.
+//
+// A thing is read by a function on the bytes of the window that comes back with errShort when they run out; then the
+// rest of the window is filled, keeping where the thing begins, and the function is called again.
+type scanner struct {
+	body     io.Reader
+	window   []byte // what has been read and not passed over is window[pos:end]
+	pos, end int
+	base     int64        // the offset of window[0] in the body
+	depth    int          // the containers that are open at pos
+	limit    int          // how far the window may grow
+	ended    bool         // body has been read to its end
+	members  []memberSpan // room for those of the object that was read last
+}
+
+func newScanner(body io.Reader) scanner {
+	return scanner{body: body, first: firstWindow, usual: windowSize, limit: maxElement}
+}
+
+// scannerOf reads what is in memory already.
+func scannerOf(text []byte) scanner {
+	return scanner{window: text, end: len(text), ended: true}
+}
+
+// more reads on until the window is full or the body ends. The window keeps what begins at pos, and grows when that
+// fills it.
+func (s *scanner) more() error {
+	if s.ended {
+		return s.fault(s.end, errEnd)
+	}
+	if err := s.makeRoom(); err != nil {
+		return err
+	}
+	for idle := 0; s.end < len(s.window) && !s.ended; {
+		n, err := s.body.Read(s.window[s.end:])
+		s.end += n
+		switch {
+		case err == io.EOF:
+			s.ended = true
+		case err != nil:
+			return err
+		case n > 0:
+			idle = 0
+		default:
+			if idle++; idle == 100 {
+				return io.ErrNoProgress
+			}
+		}
+	}
+	return nil
+}
+
+func (s *scanner) makeRoom() error {
+	kept := s.window[s.pos:s.end]
+	size := len(s.window)
+	switch {
+	case size == 0:
+		size = s.first
+	case size < s.usual:
+		size = s.usual
+	case len(kept) == size:
+		size = min(2*size, s.limit)
+	}
+	if len(kept) == size {
+		return errTooLong
+	}
+	to := s.window
+	if size > len(to) {
+		to = make([]byte, size)
+	}
+	s.base += int64(s.pos)
+	s.pos, s.end = 0, copy(to, kept)
+	s.window = to
+	return nil
+}
+
+// unread returns the bytes of the window from pos on.
+func (s *scanner) unread() []byte { return s.window[s.pos:s.end] }
+
+// fault makes the error for what is wrong at window[at].
+func (s *scanner) fault(at int, reason error) error {
+	if reason == errTooDeep {
+		return health.NewError(health.Invalid, "nested_too_deeply",
+			fmt.Sprintf("The body nests objects and arrays deeper than %d levels, at byte %d. Nothing that is known does; send the data as the app exports it.",
+				maxDepth, s.base+int64(at)))
+	}
+	return health.NewError(health.Invalid, "malformed_json",
+		fmt.Sprintf("The body is not valid JSON: %v, at byte %d. Send it again whole, as UTF-8.", reason, s.base+int64(at)))
+}
+
+// peek returns the next byte that is not white space, without passing over it.
+func (s *scanner) peek() (byte, error) {
+	for {
+		s.pos = skipSpace(s.window[:s.end], s.pos)
+		if s.pos < s.end {
+			return s.window[s.pos], nil
+		}
+		if err := s.more(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// finish makes sure that nothing but white space follows.
+func (s *scanner) finish() error {
+	for {
+		s.pos = skipSpace(s.window[:s.end], s.pos)
+		if s.pos < s.end {
+			return s.fault(s.pos, errTrailing)
+		}
+		if s.ended {
+			return nil
+		}
+		if err := s.more(); err != nil {
+			return err
+		}
+	}
+}
+
+// value returns the next value, of any kind, as it stands in the body.
+func (s *scanner) value() ([]byte, error) {
+	if _, err := s.peek(); err != nil {
+		return nil, err
+	}
+	scan := valueScan{outside: s.depth, last: s.ended}
+	for length := 0; ; {
+		next, done, err := scan.run(s.window[:s.end], s.pos+length)
+		if err != nil {
+			return nil, s.fault(next, err)
+		}
+		length = next - s.pos
+		if done {
+			s.pos = next
+			return s.window[next-length : next], nil
+		}
+		switch err := s.more(); err {
+		case nil:
+			scan.last = s.ended
+		case errTooLong:
+			s.pos += length
+			return nil, s.passOver(&scan)
+		default:
+			return nil, err
+		}
+	}
+}
+
+// passOver reads on to the end of a value without keeping it. It returns errTooLong when it is there.
+func (s *scanner) passOver(scan *valueScan) error {
+	for {
+		next, done, err := scan.run(s.window[:s.end], s.pos)
+		if err != nil {
+			return s.fault(next, err)
+		}
+		s.pos = next
+		if done {
+			return errTooLong
+		}
+		if err := s.more(); err == errTooLong {
+			return s.fault(s.pos, errLongNumber)
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// name returns the name of the next member of an object, and passes over the colon behind it.
+func (s *scanner) name() ([]byte, error) {
+	if _, err := s.peek(); err != nil {
+		return nil, err
+	}
+	for {
+		text := s.unread()
+		var m memberSpan
+		next, err := m.scanName(text, 0)
+		if err == nil {
+			s.pos += next
+			return m.nameIn(text), nil
+		}
+		if err := s.again(next, err); err != nil {
+			if err == errTooLong {
+				return nil, health.NewError(health.Invalid, "name_too_long",
+					fmt.Sprintf("The body holds a field name that is longer than %d bytes. Send names as the app does.", s.limit))
+			}
+			return nil, err
+		}
+	}
+}
+
+// again follows up on an error of a function that read from pos: it gets more bytes, or says what is wrong at the
+// index the function returned.
+func (s *scanner) again(next int, err error) error {
+	if err != errShort {
+		return s.fault(s.pos+next, err)
+	}
+	return s.more()
+}
+
+// array passes over an array, and calls element for each of its elements, with its index, to pass over that.
+func (s *scanner) array(element func(index int) error) error {
+	if err := s.open(); err != nil {
+		return err
+	}
+	c, err := s.peek()
+	if err != nil || c == ']' {
+		return s.close(err)
+	}
+	for index := 0; ; index++ {
+		if err := element(index); err != nil {
+			return err
+		}
+		switch c, err := s.peek(); {
+		case err != nil:
+			return err
+		case c == ']':
+			return s.close(nil)
+		case c != ',':
+			return s.fault(s.pos, errNoComma)
+		}
+		s.pos++
+	}
+}
+
+// object passes over an object, and calls member for each of its members, with its name, to pass over the value. The
+// name is valid until then.
+func (s *scanner) object(member func(name []byte) error) error {
+	if err := s.open(); err != nil {
+		return err
+	}
+	c, err := s.peek()
+	if err != nil || c == '}' {
+		return s.close(err)
+	}
+	name, err := s.name()
+	if err != nil {
+		return err
+	}
+	if err := member(name); err != nil {
+		return err
+	}
+	return s.restOfObject(member)
+}
+
+// restOfObject is object from behind the value of a member on.
+func (s *scanner) restOfObject(member func(name []byte) error) error {
+	for {
+		switch c, err := s.peek(); {
+		case err != nil:
+			return err
+		case c == '}':
+			return s.close(nil)
+		case c != ',':
+			return s.fault(s.pos, errNoComma)
+		}
+		s.pos++
+		name, err := s.name()
+		if err != nil {
+			return err
+		}
+		if err := member(name); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *scanner) open() error {
+	if s.depth == maxDepth {
+		return s.fault(s.pos, errTooDeep)
+	}
+	s.depth++
+	s.pos++
+	return nil
+}
+
+func (s *scanner) close(err error) error {
+	if err != nil {
+		return err
+	}
+	s.depth--
+	s.pos++
+	return nil
+}

@@ -1,0 +1,59 @@
+package format
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// series reads the readings taken during a workout.
+func (e *element) series(array jsontext.Value) ([]health.SeriesPoint, *points) {
+	var list []health.SeriesPoint
+	var account points
+	for i, o := range account.each(array) {
+		if o == nil {
+			account.drop(i)
+			continue
+		}
+		point, ok := e.seriesPoint(o)
+		if !ok {
+			account.drop(i)
+			continue
+		}
+		account.noteUnused(o)
+		list = append(list, point)
+	}
+	sortByTime(list, func(p *health.SeriesPoint) health.Instant { return p.Time })
+	return list, &account
+}
+
+// seriesPoint reads one reading. It must have a number, and its time, if it has one, must be readable.
+func (e *element) seriesPoint(o *object) (p health.SeriesPoint, ok bool) {
+	if m := o.find("date", "timestamp", "startDate", "start"); m != nil {
+		if p.Time, p.Offset, ok = instantOf(m.value, e.location); !ok {
+			return p, false
+		}
+		m.used = true
+	}
+	p.Value = o.number("qty", "Avg", "avg", "value")
+	p.Min = o.number("Min", "min")
+	p.Max = o.number("Max", "max")
+	if !finite(p.Value, p.Min, p.Max) {
+		return p, false
+	}
+	if m := o.find("units", "unit"); m != nil {
+		p.Unit, _ = e.word(m)
+	}
+	if m := o.find("source"); m != nil {
+		p.Source = e.pointSource(m)
+	}
+	return p, !health.IsAbsent(p.Value) || !health.IsAbsent(p.Min) || !health.IsAbsent(p.Max)
+}
+
+func (e *element) pointSource(m *member) string {
+	if m.value.Kind() == '{' {
+		return e.nameIn(m)
+	}
+	source, _ := e.word(m)
+	return source
+}

@@ -1,0 +1,366 @@
+package format
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/bits"
+	"unicode/utf8"
+)
+
+// The syntax of JSON (RFC 8259) as functions on bytes. Each returns where what it reads ends. Where the bytes run out
+// before that the error is errShort, and the caller comes again when it has more; with any other error the index is
+// that of the fault.
+
+// errShort says that the bytes end before the thing that is read does.
+var errShort = errors.New("more bytes are needed")
+
+// The faults of a text that is not JSON.
+var (
+	errControl    = errors.New("a text holds a control character that is not escaped")
+	errUTF8       = errors.New("a text is not valid UTF-8")
+	errEscape     = errors.New("a text holds an escape that does not exist")
+	errNumber     = errors.New("a number is not written as JSON writes numbers")
+	errNoValue    = errors.New("a value was expected")
+	errNoName     = errors.New("a field name in quotes was expected")
+	errNoColon    = errors.New("a colon was expected")
+	errNoComma    = errors.New("a comma or a closing bracket was expected")
+	errTrailing   = errors.New("something follows the end of the JSON value")
+	errEnd        = errors.New("the body ends in the middle")
+	errTooDeep    = errors.New("values are nested too deeply")
+	errLongNumber = errors.New("a number is too long")
+)
+
+// maxDepth is how deeply objects and arrays may be nested.
+const maxDepth = 512
+
+// skipSpace returns the index of the first byte from i on that is not white space.
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// scanText reads a string from behind its opening quote, or from where it was left when the bytes ran out. The end is
+// that of the closing quote, or where to go on; escaped reports whether an escape was seen.
+func scanText(b []byte, i int) (end int, escaped bool, err error) {
+	for {
+		i = skipPlain(b, i)
+		if i >= len(b) {
+			return i, escaped, errShort
+		}
+		n := 0
+		switch c := b[i]; {
+		case c == '"':
+			return i, escaped, nil
+		case c == '\\':
+			n, err = scanEscape(b[i:])
+			escaped = true
+		case c < ' ':
+			err = errControl
+		default:
+			n, err = scanRune(b[i:])
+		}
+		if err != nil {
+			return i, escaped, err
+		}
+		i += n
+	}
+}
+
+// skipPlain returns the index of the first byte from i on that needs a closer look: a quote, a backslash, a control
+// character or one that is not ASCII. It looks at eight bytes at a time; the lowest of the marks it finds is exact.
+func skipPlain(b []byte, i int) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		quote, backslash := w^ones*'"', w^ones*'\\'
+		marks := (quote-ones)&^quote | (backslash-ones)&^backslash | (w-ones*' ')&^w | w
+		if marks &= highs; marks != 0 {
+			return i + bits.TrailingZeros64(marks)/8
+		}
+	}
+	for i < len(b) && b[i] >= ' ' && b[i] < utf8.RuneSelf && b[i] != '"' && b[i] != '\\' {
+		i++
+	}
+	return i
+}
+
+// scanEscape returns the length of the escape that b begins with, both halves of a surrogate pair being one.
+func scanEscape(b []byte) (int, error) {
+	if len(b) < 2 {
+		return 0, errShort
+	}
+	switch b[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2, nil
+	}
+	first, err := scanUnicodeEscape(b)
+	if err != nil || first < 0xd800 || first > 0xdfff {
+		return 6, err
+	}
+	second, err := scanUnicodeEscape(b[6:])
+	if err == nil && (first > 0xdbff || second < 0xdc00 || second > 0xdfff) {
+		err = errEscape
+	}
+	return 12, err
+}
+
+func scanUnicodeEscape(b []byte) (code uint16, err error) {
+	for i := range 6 {
+		if i >= len(b) {
+			return 0, errShort
+		}
+		c := b[i]
+		switch {
+		case i == 0 && c == '\\', i == 1 && c == 'u':
+		case i < 2:
+			return 0, errEscape
+		case c >= '0' && c <= '9':
+			code = code<<4 | uint16(c-'0')
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			code = code<<4 | uint16(c|0x20-'a'+10)
+		default:
+			return 0, errEscape
+		}
+	}
+	return code, nil
+}
+
+func scanRune(b []byte) (int, error) {
+	r, n := utf8.DecodeRune(b)
+	if r != utf8.RuneError || n > 1 {
+		return n, nil
+	}
+	if !utf8.FullRune(b) {
+		return 0, errShort
+	}
+	return 0, errUTF8
+}
+
+// scanNumber reads a number. One that the bytes end with may go on, so that errShort comes with their end.
+func scanNumber(b []byte, i int) (int, error) {
+	if i < len(b) && b[i] == '-' {
+		i++
+	}
+	switch {
+	case i >= len(b):
+		return i, errShort
+	case b[i] == '0':
+		i++
+	default:
+		var err error
+		if i, err = scanDigits(b, i); err != nil {
+			return i, err
+		}
+	}
+	if i < len(b) && b[i] == '.' {
+		var err error
+		if i, err = scanDigits(b, i+1); err != nil {
+			return i, err
+		}
+	}
+	if i < len(b) && b[i]|0x20 == 'e' {
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		var err error
+		if i, err = scanDigits(b, i); err != nil {
+			return i, err
+		}
+	}
+	if i >= len(b) {
+		return i, errShort
+	}
+	return i, nil
+}
+
+func scanDigits(b []byte, i int) (int, error) {
+	start := i
+	for i < len(b) && isDigit(b[i]) {
+		i++
+	}
+	switch {
+	case i >= len(b):
+		return i, errShort
+	case i == start:
+		return i, errNumber
+	}
+	return i, nil
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// scanLiteral reads true, false or null.
+func scanLiteral(b []byte, i int) (int, error) {
+	literal := "null"
+	switch b[i] {
+	case 't':
+		literal = "true"
+	case 'f':
+		literal = "false"
+	}
+	for j := range len(literal) {
+		switch {
+		case i+j >= len(b):
+			return i, errShort
+		case b[i+j] != literal[j]:
+			return i + j, errNoValue
+		}
+	}
+	return i + len(literal), nil
+}
+
+// valueScan reads one value of any kind and size, piece by piece: it can go on in the middle of a value whose beginning
+// is no longer there.
+type valueScan struct {
+	outside int // containers open around the value
+	depth   int // containers open within it
+	objects [maxDepth / 64]uint64
+	expect  expectation
+	// last says that no more bytes will come, so that a number may end where they do.
+	last bool
+}
+
+// expectation is what may come next in a value.
+type expectation uint8
+
+const (
+	expectValue expectation = iota
+	expectValueOrEnd
+	expectName
+	expectNameOrEnd
+	expectColon
+	expectCommaOrEnd
+	withinName
+	withinText
+)
+
+// run reads on from b[i]. Where the value ends within b, done is true and next is its end; otherwise next is the first
+// byte that is needed again.
+func (v *valueScan) run(b []byte, i int) (next int, done bool, err error) {
+	for {
+		if v.expect < withinName {
+			i = skipSpace(b, i)
+		}
+		if i >= len(b) {
+			return i, false, nil
+		}
+		if i, err = v.step(b, i); err != nil {
+			if err == errShort {
+				return i, false, nil
+			}
+			return i, false, err
+		}
+		if v.expect == expectCommaOrEnd && v.depth == 0 {
+			return i, true, nil
+		}
+	}
+}
+
+// step reads one token.
+func (v *valueScan) step(b []byte, i int) (int, error) {
+	c := b[i]
+	switch v.expect {
+	case withinName, withinText:
+		return v.text(b, i, v.expect)
+	case expectColon:
+		if c != ':' {
+			return i, errNoColon
+		}
+		v.expect = expectValue
+		return i + 1, nil
+	case expectNameOrEnd, expectName:
+		if c == '"' {
+			return v.text(b, i+1, withinName)
+		}
+		if c == '}' && v.expect == expectNameOrEnd {
+			return v.closeContainer(i)
+		}
+		return i, errNoName
+	case expectCommaOrEnd:
+		return v.commaOrEnd(c, i)
+	case expectValueOrEnd:
+		if c == ']' {
+			return v.closeContainer(i)
+		}
+	}
+	return v.value(b, i)
+}
+
+func (v *valueScan) value(b []byte, i int) (end int, err error) {
+	switch c := b[i]; c {
+	case '{', '[':
+		return v.openContainer(c, i)
+	case '"':
+		return v.text(b, i+1, withinText)
+	case 't', 'f', 'n':
+		end, err = scanLiteral(b, i)
+		if err == errShort {
+			return i, err
+		}
+	default:
+		if c != '-' && !isDigit(c) {
+			return i, errNoValue
+		}
+		end, err = scanNumber(b, i)
+		if err == errShort {
+			if !v.last || !isDigit(b[end-1]) {
+				return i, err
+			}
+			err = nil
+		}
+	}
+	v.expect = expectCommaOrEnd
+	return end, err
+}
+
+func (v *valueScan) text(b []byte, i int, where expectation) (int, error) {
+	end, _, err := scanText(b, i)
+	if err != nil {
+		v.expect = where
+		return end, err
+	}
+	v.expect = expectCommaOrEnd
+	if where == withinName {
+		v.expect = expectColon
+	}
+	return end + 1, nil
+}
+
+func (v *valueScan) openContainer(c byte, i int) (int, error) {
+	if v.outside+v.depth >= maxDepth {
+		return i, errTooDeep
+	}
+	word, bit := v.depth/64, uint64(1)<<(v.depth%64)
+	v.objects[word] &^= bit
+	v.expect = expectValueOrEnd
+	if c == '{' {
+		v.objects[word] |= bit
+		v.expect = expectNameOrEnd
+	}
+	v.depth++
+	return i + 1, nil
+}
+
+func (v *valueScan) closeContainer(i int) (int, error) {
+	v.depth--
+	v.expect = expectCommaOrEnd
+	return i + 1, nil
+}
+
+func (v *valueScan) commaOrEnd(c byte, i int) (int, error) {
+	inObject := v.objects[(v.depth-1)/64]>>((v.depth-1)%64)&1 == 1
+	switch {
+	case c == ',' && inObject:
+		v.expect = expectName
+		return i + 1, nil
+	case c == ',':
+		v.expect = expectValue
+		return i + 1, nil
+	case c == '}' && inObject, c == ']' && !inObject:
+		return v.closeContainer(i)
+	}
+	return i, errNoComma
+}

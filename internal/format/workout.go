@@ -1,0 +1,272 @@
+package format
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// WorkoutUnits has the canonical unit of every figure of a workout whose unit is known, by the name it has in
+// Workout.Quantities. Decoders leave figures in the unit they were sent in; whoever normalises a workout converts them
+// with this table. It is not to be written to.
+var WorkoutUnits = map[string]string{
+	"active_energy":         "kcal",
+	"basal_energy":          "kcal",
+	"total_energy":          "kcal",
+	"intensity":             "kcal/hr·kg",
+	"distance":              "km",
+	"lap_length":            "m",
+	"speed":                 "km/hr",
+	"avg_speed":             "km/hr",
+	"max_speed":             "km/hr",
+	"elevation_up":          "m",
+	"elevation_down":        "m",
+	"temperature":           "degC",
+	"humidity":              "%",
+	"avg_heart_rate":        "count/min",
+	"max_heart_rate":        "count/min",
+	"min_heart_rate":        "count/min",
+	"step_cadence":          "count/min",
+	"swim_cadence":          "count/min",
+	"step_count":            "count",
+	"flights_climbed":       "count",
+	"swimming_stroke_count": "count",
+}
+
+// workoutFigure is a field that holds a single figure of a workout.
+type workoutFigure struct {
+	field, name string
+	// unit is that of a bare number, where the name of the field says it.
+	unit string
+	// heartRate is true for the typed form's heart rates, whose range is part of its contract.
+	heartRate bool
+}
+
+// workoutFigures are the fields whose figures are not simply named after the field, or may be bare numbers. Where two
+// of them have the same name, the first that was sent is taken.
+var workoutFigures = []workoutFigure{
+	{field: "activeEnergyBurned", name: "active_energy"},
+	{field: "activeEnergy", name: "active_energy"},
+	{field: "active_energy_kcal", name: "active_energy", unit: "kcal"},
+	{field: "total_energy_kcal", name: "total_energy", unit: "kcal"},
+	{field: "totalEnergy", name: "total_energy"},
+	{field: "intensity", name: "intensity"},
+	{field: "intesity", name: "intensity"},
+	{field: "distance", name: "distance"},
+	{field: "distance_meters", name: "distance", unit: "m"},
+	{field: "lapLength", name: "lap_length"},
+	{field: "speed", name: "speed"},
+	{field: "avgSpeed", name: "avg_speed"},
+	{field: "maxSpeed", name: "max_speed"},
+	{field: "elevationUp", name: "elevation_up"},
+	{field: "elevationDown", name: "elevation_down"},
+	{field: "temperature", name: "temperature"},
+	{field: "humidity", name: "humidity"},
+	{field: "avgHeartRate", name: "avg_heart_rate"},
+	{field: "maxHeartRate", name: "max_heart_rate"},
+	{field: "minHeartRate", name: "min_heart_rate"},
+	{field: "avg_heart_rate", name: "avg_heart_rate", unit: "count/min", heartRate: true},
+	{field: "max_heart_rate", name: "max_heart_rate", unit: "count/min", heartRate: true},
+	{field: "min_heart_rate", name: "min_heart_rate", unit: "count/min", heartRate: true},
+	{field: "stepCadence", name: "step_cadence"},
+	{field: "swimCadence", name: "swim_cadence"},
+	{field: "stepCount", name: "step_count"},
+	{field: "step_count", name: "step_count", unit: "count"},
+	{field: "flightsClimbed", name: "flights_climbed"},
+	{field: "totalSwimmingStrokeCount", name: "swimming_stroke_count"},
+}
+
+// workoutSeries are the arrays that hold readings, by field. Any other array is one too if it holds nothing but
+// readings.
+var workoutSeries = map[string]bool{
+	"activeEnergy": true, "basalEnergy": true, "stepCount": true, "walkingAndRunningDistance": true,
+	"cyclingCadence": true, "cyclingDistance": true, "cyclingPower": true, "cyclingSpeed": true,
+	"swimDistance": true, "swimStroke": true, "heartRateData": true, "heartRateRecovery": true,
+}
+
+// decodeWorkout reads a workout in any form: version 1 or 2 of the app's, those of its imitators, and the typed one.
+func decodeWorkout(raw []byte, at health.Position, o Options) (health.Record, error) {
+	e := readElement(raw, at, o)
+	if e.find("workout_type") != nil || familyName(e.peekText("type")) == "workout" {
+		return e.typedWorkout()
+	}
+	w := newWorkout()
+	w.AppID = e.id("id", "uuid")
+	w.Name = e.requireText("name", "workoutActivityType")
+	e.workout(&w)
+	w.Attributes = e.attributes()
+	return e.finish(health.Record{Workout: &w})
+}
+
+func newWorkout() health.Workout {
+	return health.Workout{
+		Duration:   health.Absent(),
+		Quantities: map[string]health.Quantity{},
+		Series:     map[string][]health.SeriesPoint{},
+	}
+}
+
+// workout takes all that the forms of a workout have in common; what it leaves is for the attributes.
+func (e *element) workout(w *health.Workout) {
+	w.Start, w.Offset = e.requireInstant("start", "start_time", "started_at", "startDate")
+	w.End, _, _ = e.instant("end", "end_time", "ended_at", "endDate")
+	e.checkSpan("end", w.Start, w.End)
+	w.Source = e.source()
+	w.Duration = e.duration()
+	e.figures(w)
+	if m := e.find("route"); m != nil && m.value.Kind() == '[' {
+		route, account := e.route(m.value)
+		w.Route, m.used = route, true
+		account.report(e, "route")
+	}
+	for field := range workoutSeries {
+		e.find(field) // so that a null one does not become an attribute
+	}
+	e.otherFigures(w)
+	if holdsRecovery(w) {
+		e.warn(health.RecoveryAsSeries,
+			"The heart rate series begins when the workout ends: it holds the recovery, and average and maximum are wrong too. "+
+				"This is a known fault of some versions of the app; exporting the workout again may cure it.",
+			map[string]any{"field": "heartRateData"})
+	}
+}
+
+// duration returns the active time in seconds. One in an unknown unit is left for the attributes.
+func (e *element) duration() float64 {
+	for _, d := range []struct {
+		field   string
+		seconds float64
+	}{{"duration", 1}, {"duration_seconds", 1}, {"duration_minutes", 60}} {
+		m := e.find(d.field)
+		if m == nil {
+			continue
+		}
+		q, ok := e.quantity(m)
+		if !ok {
+			continue
+		}
+		switch q.Unit {
+		case "", "s", "sec", "seconds":
+			return q.Value * d.seconds
+		case "min", "minutes":
+			return q.Value * 60
+		case "hr", "h", "hours":
+			return q.Value * 3600
+		}
+		m.used = false
+	}
+	return health.Absent()
+}
+
+// figures takes the figures that are known by their field, and those that come several in one field.
+func (e *element) figures(w *health.Workout) {
+	for _, f := range workoutFigures {
+		if m := e.find(f.field); m != nil {
+			q := e.figure(w, f.name, f.unit, m)
+			if f.heartRate {
+				e.checkRange(f.field, q, heartRateRange)
+			}
+		}
+	}
+	if m := e.find("heartRate"); m != nil {
+		e.figuresIn(w, m, map[string]string{
+			"avg": "avg_heart_rate", "Avg": "avg_heart_rate", "min": "min_heart_rate", "Min": "min_heart_rate",
+			"max": "max_heart_rate", "Max": "max_heart_rate",
+		})
+	}
+	if m := e.find("elevation"); m != nil {
+		e.figuresIn(w, m, map[string]string{"ascent": "elevation_up", "descent": "elevation_down"})
+	}
+}
+
+// figure takes one figure under name, and returns its value. A second figure under one name stays in the attributes,
+// unless it says the same.
+func (e *element) figure(w *health.Workout, name, unit string, m *member) float64 {
+	q, ok := e.quantity(m)
+	if !ok {
+		return health.Absent()
+	}
+	q.Unit = cmp.Or(q.Unit, unit)
+	if have, taken := w.Quantities[name]; taken && have != q {
+		m.used = false
+		return q.Value
+	}
+	w.Quantities[name] = q
+	return q.Value
+}
+
+// figuresIn takes the figures of an object by the names that its members have in it. Their unit is their own, or one
+// for all of them. The object stays in the attributes as well if anything of it could not be taken.
+func (e *element) figuresIn(w *health.Workout, m *member, names map[string]string) {
+	var o object
+	if o.read(m.value) != nil {
+		return
+	}
+	unit := ""
+	if u := o.find("units", "unit"); u != nil {
+		unit, _ = e.word(u)
+	}
+	for i := range o.members {
+		inner := &o.members[i]
+		if name, ok := names[string(inner.name)]; ok && o.find(string(inner.name)) != nil {
+			e.figure(w, name, unit, inner)
+		}
+	}
+	m.used = true
+	for range o.unused() {
+		m.used = false
+	}
+}
+
+// otherFigures takes what looks like a figure or a series by its shape: the app adds new ones every few months.
+func (e *element) otherFigures(w *health.Workout) {
+	var others []*member
+	for m := range e.unused() {
+		others = append(others, m)
+	}
+	slices.SortFunc(others, func(a, b *member) int { return cmp.Compare(string(a.name), string(b.name)) })
+	for _, m := range others {
+		field := string(m.name)
+		name := snakeCase(field)
+		switch m.value.Kind() {
+		case '{':
+			if q, ok := e.quantityIn(m); ok && m.used && q.Unit != "" {
+				e.figure(w, name, "", m)
+			} else {
+				m.used = false
+			}
+		case '[':
+			if _, taken := w.Series[name]; !taken {
+				e.takeSeries(w, name, m)
+			}
+		}
+	}
+}
+
+func (e *element) takeSeries(w *health.Workout, name string, m *member) {
+	list, account := e.series(m.value)
+	if !workoutSeries[string(m.name)] && (len(list) == 0 || account.dropped > 0 || len(account.unknown) > 0) {
+		return
+	}
+	m.used = true
+	if len(list) > 0 {
+		w.Series[name] = list
+	}
+	account.report(e, shown(m.name))
+}
+
+// holdsRecovery reports the fault in which the app sends the recovery as the heart rate of the workout: single
+// readings, the first of them when the workout is over.
+func holdsRecovery(w *health.Workout) bool {
+	series := w.Series["heart_rate_data"]
+	if len(series) == 0 || len(w.Series["heart_rate_recovery"]) > 0 || w.End == 0 || series[0].Time < w.End {
+		return false
+	}
+	for _, p := range series {
+		if spread := p.Max - p.Min; spread != 0 && !health.IsAbsent(spread) {
+			return false
+		}
+	}
+	return true
+}

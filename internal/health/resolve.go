@@ -1,0 +1,252 @@
+package health
+
+import (
+	"math"
+	"slices"
+)
+
+// Span returns the stretch of time a sample is about, from included, to not. That of a summary ends with its minute,
+// hour, local day, week, calendar month or year; a raw sample's is what was sent, and may have no length.
+func (s *Sample) Span() (from, to Instant) {
+	switch {
+	case s.Grain >= GrainDay:
+		return s.LocalDate().Midnight(s.Offset), (s.lastDate() + 1).Midnight(s.Offset)
+	case s.Grain > GrainRaw:
+		return s.Start, s.Start + Instant(s.Grain)*Second
+	default:
+		return s.Start, max(s.Start, s.End)
+	}
+}
+
+// lastDate returns the last local day of a summary of a day or more.
+func (s *Sample) lastDate() Date {
+	first := s.LocalDate()
+	switch s.Grain {
+	case GrainMonth:
+		return DateOf(first.Time().AddDate(0, 1, 0)) - 1
+	case GrainYear:
+		return DateOf(first.Time().AddDate(1, 0, 0)) - 1
+	default:
+		return first + Date(s.Grain/GrainDay) - 1
+	}
+}
+
+// Resolver decides which samples of one metric count where several sources measured the same, and by which share. It
+// treats every grain by itself: what the grains say is compared afterwards, see Tallies.
+//
+// Of a cumulative metric a stretch of time counts once, from the best source that was measuring (see CompareSources):
+// a sample that sticks out of a better source's counts by the share that sticks out. Of any other metric the best of
+// the samples with the same span counts. Samples of one source never take from each other.
+type Resolver struct {
+	cumulative bool
+	emit       func(s *Sample, share float64)
+	overlaps   map[Grain]*overlap
+	pending    map[Grain]*Sample
+}
+
+// NewResolver returns a resolver that passes on every sample that counts, with a share that is above 0 and at most 1.
+// The sample is the receiver's only for the length of the call.
+func NewResolver(cumulative bool, emit func(s *Sample, share float64)) *Resolver {
+	return &Resolver{
+		cumulative: cumulative, emit: emit,
+		overlaps: map[Grain]*overlap{}, pending: map[Grain]*Sample{},
+	}
+}
+
+// Add takes the next sample in the order of store.SampleReader. It keeps a copy for as long as later samples may bear
+// on it: what is in memory are the samples of one moment.
+func (r *Resolver) Add(s *Sample) {
+	if r.cumulative {
+		o := r.overlaps[s.Grain]
+		if o == nil {
+			o = newOverlap(r.emit)
+			r.overlaps[s.Grain] = o
+		}
+		o.add(s)
+		return
+	}
+	have := r.pending[s.Grain]
+	switch {
+	case have == nil:
+		have = new(Sample)
+		r.pending[s.Grain] = have
+	case !sameSpan(have, s):
+		r.emit(have, 1)
+	case compareOrigins(have, s) <= 0:
+		return
+	}
+	*have = *s
+}
+
+// Finish passes on what was held back. The resolver is not used after it.
+func (r *Resolver) Finish() {
+	for _, o := range r.overlaps {
+		o.finish()
+	}
+	for _, s := range r.pending {
+		r.emit(s, 1)
+	}
+}
+
+func sameSpan(a, b *Sample) bool {
+	return a.KeyTime() == b.KeyTime() && (a.Grain > GrainRaw || a.End == b.End)
+}
+
+// Stats are the mean and the extremes of some values.
+type Stats struct {
+	// Sum and Weight make the mean; Sum is the total of a cumulative metric.
+	Sum, Weight float64
+	// Min and Max are absent (NaN) where there was no value.
+	Min, Max float64
+}
+
+func newStats() Stats { return Stats{Min: Absent(), Max: Absent()} }
+
+// Mean returns the mean, absent (NaN) where there was no value.
+func (s Stats) Mean() float64 {
+	if s.Weight == 0 {
+		return Absent()
+	}
+	return s.Sum / s.Weight
+}
+
+// include widens the extremes to v.
+func (s *Stats) include(v float64) {
+	if IsAbsent(v) {
+		return
+	}
+	if IsAbsent(s.Min) {
+		s.Min, s.Max = v, v
+		return
+	}
+	s.Min, s.Max = math.Min(s.Min, v), math.Max(s.Max, v)
+}
+
+func (s *Stats) add(v float64) {
+	if !IsAbsent(v) {
+		s.Sum += v
+		s.Weight++
+		s.include(v)
+	}
+}
+
+func (s *Stats) merge(o Stats) {
+	s.Sum += o.Sum
+	s.Weight += o.Weight
+	s.include(o.Min)
+	s.include(o.Max)
+}
+
+// Tally is what samples of one metric, unit and grain say together about a stretch of time.
+type Tally struct {
+	Grain Grain
+	// Count is how many samples took part.
+	Count int
+	// Values are those of quantities and summaries; Systolic and Diastolic those of blood pressures.
+	Values, Systolic, Diastolic Stats
+	// Last is the value of the sample that began last, at LastStart.
+	Last      float64
+	LastStart Instant
+	// Complete is set when one of the samples was, see Sample.Complete.
+	Complete bool
+	Sources  []string // in order
+}
+
+func newTally(grain Grain) Tally {
+	return Tally{
+		Grain: grain, Values: newStats(), Systolic: newStats(), Diastolic: newStats(),
+		Last: Absent(), LastStart: math.MinInt64,
+	}
+}
+
+func (t *Tally) add(s *Sample, share float64) {
+	t.Count++
+	t.Values.add(s.Value * share)
+	if share == 1 {
+		t.Values.include(s.Min)
+		t.Values.include(s.Max)
+	}
+	t.Systolic.add(s.Systolic)
+	t.Diastolic.add(s.Diastolic)
+	t.Complete = t.Complete || s.Complete()
+	t.last(s.Value*share, s.Start)
+	t.addSource(s.Source)
+}
+
+func (t *Tally) last(value float64, start Instant) {
+	if start >= t.LastStart && !IsAbsent(value) {
+		t.Last, t.LastStart = value, start
+	}
+}
+
+func (t *Tally) addSource(source string) {
+	if i, found := slices.BinarySearch(t.Sources, source); !found {
+		t.Sources = slices.Insert(t.Sources, i, source)
+	}
+}
+
+// Tallies are the tallies of one stretch of time, one per grain that is there. They are alternatives: what two grains
+// say is never added.
+type Tallies []Tally
+
+// Add counts a sample, by a share of its value where a Resolver gave it only that.
+func (t *Tallies) Add(s *Sample, share float64) {
+	i := slices.IndexFunc(*t, func(have Tally) bool { return have.Grain == s.Grain })
+	if i < 0 {
+		i = len(*t)
+		*t = append(*t, newTally(s.Grain))
+	}
+	(*t)[i].add(s, share)
+}
+
+// Largest answers for a cumulative metric. A complete summary of exactly this stretch (whole is its grain) is the
+// answer, since HealthKit has merged the sources in it; else the grain with the largest sum is, since what is missing
+// can only make a sum smaller, and of equal ones the coarsest. t is not empty.
+func (t Tallies) Largest(whole Grain) Tally {
+	best := t[0]
+	for _, other := range t {
+		if other.Grain == whole && other.Complete {
+			return other
+		}
+		if other.Values.Sum > best.Values.Sum || other.Values.Sum == best.Values.Sum && other.Grain > best.Grain {
+			best = other
+		}
+	}
+	return best
+}
+
+// Finest answers for any other metric: the finest grain knows most about the extremes. t is not empty.
+func (t Tallies) Finest() Tally {
+	return slices.MinFunc(t, func(a, b Tally) int { return int(a.Grain - b.Grain) })
+}
+
+// Together adds up the answers of days that follow each other. Means are weighted by the count of samples where all
+// days were answered by the same grain; where they were not, the counts cannot be compared and each day of a metric
+// that is not cumulative weighs the same. Grain is the coarsest that answered. days is not empty.
+func Together(days []Tally, cumulative bool) Tally {
+	sum := newTally(days[0].Grain)
+	mixed := slices.ContainsFunc(days, func(day Tally) bool { return day.Grain != days[0].Grain })
+	for _, day := range days {
+		if mixed && !cumulative {
+			day.Values, day.Systolic, day.Diastolic = day.Values.once(), day.Systolic.once(), day.Diastolic.once()
+		}
+		sum.Grain = max(sum.Grain, day.Grain)
+		sum.Count += day.Count
+		sum.Values.merge(day.Values)
+		sum.Systolic.merge(day.Systolic)
+		sum.Diastolic.merge(day.Diastolic)
+		sum.last(day.Last, day.LastStart)
+		for _, source := range day.Sources {
+			sum.addSource(source)
+		}
+	}
+	return sum
+}
+
+// once gives the mean the weight of a single value.
+func (s Stats) once() Stats {
+	if s.Weight > 0 {
+		s.Sum, s.Weight = s.Mean(), 1
+	}
+	return s
+}

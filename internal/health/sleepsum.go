@@ -1,0 +1,237 @@
+package health
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// napGap is how long somebody must have been up for what follows to be another stretch of sleep.
+const napGap = 3 * 3600 * Second
+
+// stagesByDepth are the stages in the order in which they are believed where a source recorded several at once. Sleep
+// whose stage is not known comes last: a source that knows the stages may write the whole night as asleep besides.
+var stagesByDepth = []Stage{StageDeep, StageREM, StageCore, StageAwake, StageAsleep}
+
+// SumSegments makes nights out of stages of sleep, for sources that do not sum them: one night for each stretch of
+// each source, in order of source and date. Time that several segments cover counts once; time in bed is apart from
+// sleep, and alone makes a night only where the source recorded no sleep with it. Segments whose stage is not one of
+// the known ones count for nothing. The slice is sorted.
+func SumSegments(segments []Segment) []Night {
+	slices.SortFunc(segments, func(a, b Segment) int {
+		return cmp.Or(strings.Compare(a.Source, b.Source), cmp.Compare(a.Start, b.Start))
+	})
+	var nights []Night
+	for len(segments) > 0 {
+		n := 1
+		for n < len(segments) && segments[n].Source == segments[0].Source {
+			n++
+		}
+		nights = append(nights, sumSource(segments[:n])...)
+		segments = segments[n:]
+	}
+	return nights
+}
+
+// sumSource sums the segments of one source, which are in order of start.
+func sumSource(segments []Segment) []Night {
+	var inBed, sleep []Segment
+	for _, s := range segments {
+		switch {
+		case s.End <= s.Start:
+		case s.Stage == StageInBed:
+			inBed = append(inBed, s)
+		case slices.Contains(stagesByDepth, s.Stage):
+			sleep = append(sleep, s)
+		}
+	}
+	stretches := stretchesOf(sleep)
+	var alone []Segment
+	for _, bed := range inBed {
+		i := slices.IndexFunc(stretches, func(stretch []Segment) bool {
+			return bed.Start < endOf(stretch) && stretch[0].Start < bed.End
+		})
+		if i < 0 {
+			alone = append(alone, bed)
+			continue
+		}
+		stretches[i] = append(stretches[i], bed)
+	}
+	stretches = append(stretches, stretchesOf(alone)...)
+	nights := make([]Night, len(stretches))
+	for i, stretch := range stretches {
+		nights[i] = sumStretch(stretch)
+	}
+	slices.SortStableFunc(nights, func(a, b Night) int { return cmp.Compare(a.Date, b.Date) })
+	return nights
+}
+
+// stretchesOf cuts segments in order of start where nothing was recorded for napGap.
+func stretchesOf(segments []Segment) [][]Segment {
+	var stretches [][]Segment
+	var end Instant
+	for _, s := range segments {
+		if len(stretches) == 0 || s.Start-end > napGap {
+			stretches = append(stretches, nil)
+			end = s.End
+		}
+		last := len(stretches) - 1
+		stretches[last] = append(stretches[last], s)
+		end = max(end, s.End)
+	}
+	return stretches
+}
+
+func endOf(segments []Segment) Instant {
+	end := segments[0].End
+	for _, s := range segments {
+		end = max(end, s.End)
+	}
+	return end
+}
+
+func sumStretch(segments []Segment) Night {
+	night := NewNight()
+	night.Source = segments[0].Source
+	spans := map[Stage][]span{}
+	for _, s := range segments {
+		spans[s.Stage] = append(spans[s.Stage], span{s.Start, s.End})
+		begin, end := &night.SleepStart, &night.SleepEnd
+		if s.Stage == StageInBed {
+			begin, end = &night.InBedStart, &night.InBedEnd
+		}
+		if *begin == 0 || s.Start < *begin {
+			*begin = s.Start
+		}
+		if s.End > *end {
+			*end = s.End
+		}
+	}
+	end := night.SleepEnd
+	if end == 0 {
+		end = night.InBedEnd
+	}
+	for _, s := range segments {
+		if s.End == end {
+			night.Offset = s.Offset
+		}
+	}
+	night.Date = end.Date(night.Offset)
+	night.InBed = hours(union(spans[StageInBed]))
+	durations := map[Stage]*float64{
+		StageDeep: &night.Deep, StageREM: &night.REM, StageCore: &night.Core,
+		StageAwake: &night.Awake, StageAsleep: &night.Asleep,
+	}
+	var covered []span
+	var total Instant
+	for _, stage := range stagesByDepth {
+		wider := append(slices.Clone(covered), spans[stage]...)
+		added := union(wider) - union(covered)
+		covered = wider
+		*durations[stage] = hours(added)
+		if stage != StageAwake {
+			total += added
+		}
+	}
+	night.Total = hours(total)
+	return night
+}
+
+// hours returns a duration in hours, absent (NaN) for none: no sleep recorded is not a sleep of zero hours.
+func hours(d Instant) float64 {
+	if d == 0 {
+		return Absent()
+	}
+	return float64(d) / float64(3600*Second)
+}
+
+type span struct{ from, to Instant }
+
+// union returns how much time spans cover together.
+func union(spans []span) Instant {
+	sorted := slices.SortedFunc(slices.Values(spans), func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	var covered, end Instant
+	for i, s := range sorted {
+		if i == 0 || s.from > end {
+			end = s.from
+		}
+		if s.to > end {
+			covered += s.to - end
+			end = s.to
+		}
+	}
+	return covered
+}
+
+// MainSleep picks, among the nights of one date, the one that answers for it, and the naps: the other stretches of the
+// same source. A source that recorded stages is preferred to one that recorded only sleep, that to one that recorded
+// only time in bed; then by CompareSources. ok is false when there are no nights.
+func MainSleep(nights []Night) (night Night, naps []Night, ok bool) {
+	if len(nights) == 0 {
+		return Night{}, nil, false
+	}
+	best := slices.MinFunc(nights, func(a, b Night) int {
+		return cmp.Or(cmp.Compare(a.detail(), b.detail()), CompareSources(a.Source, b.Source))
+	})
+	for i := range nights {
+		switch {
+		case nights[i].Source != best.Source:
+		case IsNap(&nights[i], nights):
+			naps = append(naps, nights[i])
+		default:
+			night = nights[i]
+		}
+	}
+	return night, naps, true
+}
+
+// IsNap reports whether another of the nights has the same date and source and is the longer sleep. Time in bed without
+// sleep is shorter than any sleep. The night itself may be among nights.
+func IsNap(night *Night, nights []Night) bool {
+	return slices.ContainsFunc(nights, func(other Night) bool {
+		return other.Source == night.Source && other.Date == night.Date && compareLengths(&other, night) < 0
+	})
+}
+
+// compareLengths puts the longer sleep first. It is 0 only for a night and itself.
+func compareLengths(a, b *Night) int {
+	onlyInBed := func(n *Night) int { return n.detail() / 2 }
+	aStart, _, _ := a.Span()
+	bStart, _, _ := b.Span()
+	return cmp.Or(
+		cmp.Compare(onlyInBed(a), onlyInBed(b)),
+		cmp.Compare(b.length(), a.length()),
+		cmp.Compare(aStart, bStart),
+		bytes.Compare(a.ID[:], b.ID[:]),
+	)
+}
+
+// detail says how much the source knew: 0 stages, 1 sleep, 2 only time in bed.
+func (n *Night) detail() int {
+	recorded := func(hours ...float64) bool {
+		return slices.ContainsFunc(hours, func(h float64) bool { return h > 0 })
+	}
+	switch {
+	case recorded(n.Core, n.Deep, n.REM):
+		return 0
+	case recorded(n.Total, n.Asleep):
+		return 1
+	default:
+		return 2
+	}
+}
+
+// length is how long the night lasted, by its span or else by the hours that were sent.
+func (n *Night) length() Instant {
+	if start, end, ok := n.Span(); ok {
+		return end - start
+	}
+	longest := 0.0
+	for _, h := range []float64{n.Total, n.Asleep, n.InBed} {
+		if h > longest {
+			longest = h
+		}
+	}
+	return Instant(longest * float64(3600*Second))
+}

@@ -1,0 +1,79 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// lease is how long a claim on an ingestion lasts unless it is renewed. After a crash the work is taken up again when
+// it has lapsed.
+const lease = 30 * time.Second
+
+// holdClaim renews the claim on an ingestion until release is called. The context it returns ends when the claim is
+// lost, so that two workers do not process the same body.
+func (s *Service) holdClaim(ctx context.Context, id uuid.UUID) (held context.Context, release func()) {
+	held, cancel := context.WithCancel(ctx)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		ticker := time.NewTicker(lease / 3)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-held.Done():
+				return
+			case <-ticker.C:
+			}
+			err := s.store.Renew(held, id, s.owner, s.now().Add(lease))
+			if errors.Is(err, health.Conflict) {
+				cancel()
+				return
+			}
+		}
+	}()
+	return held, func() {
+		cancel()
+		<-stopped
+	}
+}
+
+// Resume takes up archived ingestions that nobody is working on, oldest first, until there is none. A job calls it at
+// start, for what a crash left behind, and regularly, for what had to be postponed.
+func (s *Service) Resume(ctx context.Context) error {
+	for ctx.Err() == nil {
+		end, err := s.begin()
+		if err != nil {
+			return nil // stopping
+		}
+		found, err := s.resumeNext(ctx)
+		end()
+		if err != nil || !found {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (s *Service) resumeNext(ctx context.Context) (found bool, err error) {
+	now := s.now()
+	ingestion, err := s.store.ClaimNext(ctx, s.owner, now, now.Add(lease))
+	if errors.Is(err, health.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	user, err := s.store.User(ctx, ingestion.UserID)
+	if err != nil {
+		return false, err
+	}
+	s.logger.InfoContext(ctx, "taking up an unfinished ingestion", "ingestion", ingestion.ID, "user", user.ID,
+		"attempt", ingestion.Attempts)
+	s.work(ingestion, user)
+	return true, nil
+}

@@ -1,0 +1,350 @@
+package ingest
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// The tables of one body are bounded, so that a hostile one cannot fill the memory with names.
+const (
+	maxSeries  = 10_000
+	maxSources = 100_000
+)
+
+// maxAhead is how far ahead of its receipt something may lie: clocks and zones differ.
+const maxAhead = 48 * time.Hour
+
+// collector takes the records of one body, normalises them, and holds them, in order and with bounded memory, until
+// the body has been read to its end: only then is it known that it is whole, what grain its points have and which of
+// its elements are the same. Nothing is written before that.
+type collector struct {
+	words    *vocabulary
+	received health.Instant
+	grain    health.Grain // from the header; GrainUnknown: off the clock
+	report   *health.Report
+
+	understood map[seriesKey]*understood // by name and unit as sent
+	series     []series
+	seriesIDs  map[seriesKey]uint32 // by name and unit as stored
+	sources    []string
+	sourceIDs  map[string]uint32
+	sorter    sorter
+	sequence  uint32
+	// elements has an entry for every element that carries several samples; the others are counted as they are written.
+	elements []element
+
+	item item
+	rest rest
+}
+
+type seriesKey struct{ name, unit string }
+
+// series is the points of one metric in one unit, as stored.
+type series struct {
+	name, unit    string
+	cumulative    bool
+	bloodPressure bool
+	clock         clock
+}
+
+// understood is what a name and a unit as sent mean in this body.
+type understood struct {
+	meaning
+	series uint32
+	warned bool // its unknown unit has been reported
+}
+
+// element is an element with several samples: counted once, by the best outcome of its samples.
+type element struct {
+	position health.Position
+	outcome  health.Outcome
+	known    bool
+}
+
+// item is the metric entry whose points are arriving.
+type item struct {
+	head    *health.Item
+	index   int
+	pending pile // points that came before the name and the unit
+	means   *understood // nil until name and unit are known
+	errors  int         // index into the report's errors at its beginning
+}
+
+func newCollector(words *vocabulary, ingestion *health.Ingestion, report *health.Report, dir string) *collector {
+	c := &collector{
+		words: words, received: health.InstantOf(ingestion.ReceivedAt), grain: headerGrain(ingestion.Headers),
+		report: report, understood: map[seriesKey]*understood{}, seriesIDs: map[seriesKey]uint32{},
+		sourceIDs: map[string]uint32{},
+		sorter: sorter{dir: dir}, item: item{pending: pile{dir: dir}},
+	}
+	c.rest = newRest(dir, report)
+	return c
+}
+
+func (c *collector) close() {
+	c.sorter.close()
+	c.item.pending.clear()
+	c.rest.close()
+}
+
+// add takes one record. An error is a failure of ours; what is wrong with the record goes into the report.
+func (c *collector) add(r *health.Record) error {
+	for _, w := range r.Warnings {
+		c.report.Warn(w)
+	}
+	if r.Item != c.item.head {
+		if err := c.endItem(); err != nil {
+			return err
+		}
+		c.beginItem(r)
+	}
+	switch {
+	case r.Samples != nil:
+		return c.addSamples(r)
+	case r.Night != nil, r.Segment != nil, r.Workout != nil, r.Event != nil, r.ECG != nil:
+		return c.addOther(r)
+	}
+	return fmt.Errorf("the decoder yielded an empty record at %s %d", r.Position.Type, r.Position.Item)
+}
+
+// reject takes a refused element.
+func (c *collector) reject(kind health.ElementKind, rejection *health.Rejection) {
+	c.report.Reject(kind, rejection)
+}
+
+func (c *collector) addSamples(r *health.Record) error {
+	if r.Item != nil {
+		return c.addPoint(&r.Position, &r.Samples[0])
+	}
+	points := make([]point, 0, len(r.Samples))
+	for i := range r.Samples {
+		p, rejection := c.prepare(&r.Position, &r.Samples[i])
+		var means *understood
+		if rejection == nil {
+			means, rejection = c.understand(r.Samples[i].Metric, r.Samples[i].Unit, &r.Position)
+		}
+		if rejection == nil {
+			rejection = c.normalise(&p, means, &r.Position)
+		}
+		if rejection != nil { // one bad value refuses the element, so nothing of it is placed before all is checked
+			c.reject(health.Metrics, rejection)
+			return nil
+		}
+		points = append(points, p)
+	}
+	if len(points) > 1 {
+		c.elements = append(c.elements, element{position: r.Position})
+	}
+	for i := range points {
+		if len(points) > 1 {
+			points[i].element = int32(len(c.elements) - 1)
+		}
+		if err := c.place(&points[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addPoint takes a point of a metric's entry, whose name and unit may come after it.
+func (c *collector) addPoint(at *health.Position, sample *health.Sample) error {
+	p, rejection := c.prepare(at, sample)
+	if rejection != nil {
+		c.reject(health.Metrics, rejection)
+		return nil
+	}
+	if c.item.means == nil && c.item.head.Name != "" && c.item.head.Unit != "" {
+		if err := c.settle(); err != nil {
+			return err
+		}
+	}
+	if c.item.means == nil {
+		return c.item.pending.add(&p)
+	}
+	return c.placePoint(&p)
+}
+
+func (c *collector) beginItem(r *health.Record) {
+	c.item.head, c.item.index = r.Item, r.Position.Item
+	c.item.means, c.item.errors = nil, len(c.report.Errors)
+}
+
+// endItem settles what the item's late name and unit mean for its points.
+func (c *collector) endItem() error {
+	if c.item.head == nil {
+		return nil
+	}
+	if c.item.means == nil {
+		if err := c.settle(); err != nil {
+			return err
+		}
+	}
+	errors := c.report.Errors[min(c.item.errors, len(c.report.Errors)):]
+	for i := range errors {
+		if errors[i].Metric == "" && errors[i].Type == "metric" && errors[i].Item == c.item.index {
+			errors[i].Metric = c.item.head.Name
+		}
+	}
+	c.item.head = nil
+	return nil
+}
+
+// settle finds out what the item's name and unit mean, and places the points that were waiting for them. Where they
+// mean nothing that can be stored, the points are refused, and so are those that follow, when the item ends.
+func (c *collector) settle() error {
+	at := health.Position{Type: "metric", Item: c.item.index, Metric: c.item.head.Name}
+	means, rejection := c.understand(c.item.head.Name, c.item.head.Unit, &at)
+	c.item.means = means
+	defer c.item.pending.clear()
+	for p, err := range c.item.pending.all() {
+		if err != nil {
+			return err
+		}
+		if rejection != nil {
+			refused := *rejection
+			refused.Point = int(p.index)
+			c.reject(health.Metrics, &refused)
+			continue
+		}
+		if err := c.placePoint(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *collector) placePoint(p *point) error {
+	at := health.Position{Type: "metric", Item: c.item.index, Metric: c.item.head.Name, Point: int(p.index)}
+	if rejection := c.normalise(p, c.item.means, &at); rejection != nil {
+		c.reject(health.Metrics, rejection)
+		return nil
+	}
+	return c.place(p)
+}
+
+// understand finds out what a metric name and a unit, as sent, mean, and which series of this body is theirs.
+func (c *collector) understand(name, unit string, at *health.Position) (*understood, *health.Rejection) {
+	key := seriesKey{name, unit}
+	if u, ok := c.understood[key]; ok {
+		return u, nil
+	}
+	if name == "" {
+		return nil, refuse(at, "name", "The metric has no name.", `Give the entry a "name", such as step_count.`)
+	}
+	if len(c.understood) == maxSeries {
+		return nil, refuse(at, "name", "The body holds too many different metrics.", "Send it in several parts.")
+	}
+	u := &understood{meaning: c.words.understand(name, unit)}
+	stored := seriesKey{u.name, u.unit}
+	id, ok := c.seriesIDs[stored]
+	if !ok {
+		id = uint32(len(c.series))
+		c.series = append(c.series, series{
+			name: u.name, unit: u.unit, cumulative: u.cumulative(), bloodPressure: u.metric == c.words.bloodPressure,
+		})
+		c.seriesIDs[stored] = id
+	}
+	u.series = id
+	c.understood[key] = u
+	return u, nil
+}
+
+// prepare checks what can be checked of a sample without knowing its metric, and packs it.
+func (c *collector) prepare(at *health.Position, s *health.Sample) (point, *health.Rejection) {
+	if s.End == 0 {
+		s.End = s.Start
+	}
+	if rejection := c.checkTime(at, "date", s.Start); rejection != nil {
+		return point{}, rejection
+	}
+	if s.End < s.Start {
+		return point{}, refuse(at, "end", "The sample ends before it starts.", "Check the clock of the device that recorded it.")
+	}
+	if rejection := c.checkTime(at, "end", s.End); rejection != nil {
+		return point{}, rejection
+	}
+	for _, v := range [...]float64{s.Value, s.Min, s.Max, s.Systolic, s.Diastolic} {
+		if math.IsInf(v, 0) {
+			return point{}, refuse(at, "qty", "The value is too large to be a number.", "Send a finite number.")
+		}
+	}
+	source, ok := c.sourceIDs[s.Source]
+	if !ok {
+		if len(c.sources) == maxSources {
+			return point{}, refuse(at, "source", "The body holds too many different sources.", "Send it in several parts.")
+		}
+		source = uint32(len(c.sources))
+		c.sources = append(c.sources, s.Source)
+		c.sourceIDs[s.Source] = source
+	}
+	p := pack(s)
+	p.source, p.item, p.index, p.sequence = source, uint32(at.Item), int32(at.Point), c.sequence
+	c.sequence++
+	if p.grain == health.GrainUnknown {
+		p.grain = c.grain
+		if s.End > s.Start {
+			p.grain = health.GrainRaw // it says its own length
+		}
+	}
+	return p, nil
+}
+
+// normalise converts the values of a point and holds them against the valid range of its metric.
+func (c *collector) normalise(p *point, means *understood, at *health.Position) *health.Rejection {
+	m := &means.meaning
+	p.series = means.series
+	s := p.unpack()
+	m.values(&s)
+	p.values = [5]float64{s.Value, s.Min, s.Max, s.Systolic, s.Diastolic}
+
+	var unlikely *bound
+	bounds := c.words.bounds(m, &s)
+	for i := range bounds {
+		b := &bounds[i]
+		if !b.valid(p.grain) {
+			return outOfRange(at, b, m.unit)
+		}
+		if unlikely == nil && b.suspicious(p.grain) {
+			unlikely = b
+		}
+	}
+	if unlikely != nil {
+		c.report.Warn(suspicious(at, unlikely, m.unit))
+	}
+	if !m.known && !means.warned {
+		means.warned = true
+		c.report.Warn(unknownUnit(at, m))
+	}
+	return nil
+}
+
+// place hands a normalised point to the sorter.
+func (c *collector) place(p *point) error {
+	if p.grain == health.GrainUnknown {
+		c.series[p.series].clock.see(p.start, p.offset)
+	}
+	return c.sorter.add(p, c.grains)
+}
+
+// grains returns the grain that each series shows so far.
+func (c *collector) grains() []health.Grain {
+	grains := make([]health.Grain, len(c.series))
+	for i := range c.series {
+		grains[i] = c.series[i].clock.grain()
+	}
+	return grains
+}
+
+// checkTime refuses a time before 1900 or too far ahead.
+func (c *collector) checkTime(at *health.Position, field string, t health.Instant) *health.Rejection {
+	if t >= health.MinInstant && t <= c.received+health.Instant(maxAhead/time.Microsecond) {
+		return nil
+	}
+	rejection := refuse(at, field, "The time is not between 1900 and two days after the body was received.",
+		"Check the date and the clock of the device that recorded it.")
+	rejection.Details["value"] = t.String()
+	return rejection
+}

@@ -1,0 +1,244 @@
+// Package ingest is the way in: a body is archived, then decoded, normalised, sorted, and written in batches, and a
+// report says what became of every element of it.
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/format"
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// Store is what ingest needs of the store.
+type Store interface {
+	store.Users
+	store.Archive
+	store.Inbox
+	store.Writer
+}
+
+// Limits bound what one body may cost. The zero value of a field means its default.
+type Limits struct {
+	// MaxBody is the most bytes a body may have, before and after its Content-Encoding is undone. Default 200 MiB.
+	MaxBody int64
+	// Wait is how long Receive waits for processing before it answers that the body is accepted. Default 20 s: the app
+	// runs in the background of a phone and is not given much more.
+	Wait time.Duration
+	// Concurrency is how many bodies are processed at once. Default: the number of CPUs, at least 2.
+	Concurrency int
+	// TempDir holds what does not fit in memory while a body is processed. Default: the system's.
+	TempDir string
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.MaxBody == 0 {
+		l.MaxBody = 200 << 20
+	}
+	if l.Wait == 0 {
+		l.Wait = 20 * time.Second
+	}
+	if l.Concurrency == 0 {
+		l.Concurrency = max(2, runtime.NumCPU())
+	}
+	return l
+}
+
+// Config is what New needs. Now defaults to time.Now, Logger to slog.Default; Registerer may be nil.
+type Config struct {
+	Store      Store
+	Catalog    *catalog.Catalog
+	Limits     Limits
+	Now        func() time.Time
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Service receives bodies and processes them. It is safe for concurrent use.
+type Service struct {
+	store   Store
+	limits  Limits
+	now     func() time.Time
+	logger  *slog.Logger
+	metrics *metrics
+	words   *vocabulary
+	formats func(head []byte) (format.Format, error)
+	owner   string // names this process in claims
+
+	slots  chan struct{} // one per body being processed
+	users  userLocks
+	ctx    context.Context // ends when work under way must be given up
+	cancel context.CancelFunc
+
+	mu      sync.Mutex
+	stopped bool
+	working sync.WaitGroup
+}
+
+// New returns a service that is ready to receive.
+func New(c Config) (*Service, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	words, err := newVocabulary(c.Catalog)
+	if err != nil {
+		return nil, err
+	}
+	limits := c.Limits.withDefaults()
+	s := &Service{
+		store: c.Store, limits: limits, now: c.Now, logger: c.Logger,
+		metrics: newMetrics(c.Registerer), words: words, formats: format.Detect,
+		owner: uuid.NewString(), slots: make(chan struct{}, limits.Concurrency),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// Stop takes no new work, waits for what is under way, and gives it up when ctx ends: the body is in the archive, and
+// the next start takes it up again.
+func (s *Service) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	s.stopped = true
+	s.mu.Unlock()
+
+	done := make(chan struct{})
+	go func() {
+		s.working.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		s.cancel()
+		return nil
+	case <-ctx.Done():
+		s.cancel()
+		<-done
+		return fmt.Errorf("stop ingest: gave up work under way, it goes on at the next start: %w", ctx.Err())
+	}
+}
+
+// begin registers one piece of work; the caller calls end when it is over.
+func (s *Service) begin() (end func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return nil, health.NewError(health.Unavailable, "stopping", "The server is stopping. Send the body again in a minute.")
+	}
+	s.working.Add(1)
+	return s.working.Done, nil
+}
+
+// start processes a claimed ingestion in the background and returns a channel that yields the result, once.
+func (s *Service) start(ingestion health.Ingestion, user health.User, end func()) <-chan health.Ingestion {
+	result := make(chan health.Ingestion, 1)
+	go func() {
+		defer end()
+		result <- s.work(ingestion, user)
+	}()
+	return result
+}
+
+// work processes a claimed ingestion when its turn comes: one body of a user at a time, and no more bodies at once
+// than there are slots. It returns the ingestion as it stands afterwards, still accepted if it has to be tried again.
+func (s *Service) work(ingestion health.Ingestion, user health.User) health.Ingestion {
+	ctx, held := s.holdClaim(s.ctx, ingestion.ID)
+	defer held()
+
+	unlock := s.users.lock(ingestion.UserID)
+	defer unlock()
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+		return ingestion
+	}
+
+	finished, err := s.process(ctx, ingestion, user)
+	if err == nil {
+		err = s.store.Finish(ctx, finished, s.owner)
+	}
+	if err != nil {
+		s.postpone(ingestion, err)
+		return ingestion
+	}
+	s.metrics.finished(&finished)
+	return finished
+}
+
+// maxAttempts is how often a body is tried that fails for a reason of ours before it is marked as failed. It stays in
+// the archive and can be replayed.
+const maxAttempts = 20
+
+// postpone gives the claim back so that the ingestion is tried again, later each time, or marks it as failed.
+func (s *Service) postpone(ingestion health.Ingestion, cause error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
+	defer cancel()
+	stopping := s.ctx.Err() != nil
+	if !stopping {
+		s.metrics.postponed()
+		s.logger.ErrorContext(ctx, "ingestion postponed", "ingestion", ingestion.ID, "user", ingestion.UserID,
+			"attempt", ingestion.Attempts, "err", cause)
+	}
+	if ingestion.Attempts >= maxAttempts && !errors.Is(cause, health.Unavailable) && !stopping {
+		ingestion.Status, ingestion.FailureCode = health.StatusFailed, "processing_failed"
+		ingestion.Failure = "The body could not be processed because of a fault in the server. It is kept in the archive: replay it after an upgrade."
+		ingestion.FinishedAt = s.now()
+		if s.store.Finish(ctx, ingestion, s.owner) == nil {
+			return
+		}
+	}
+	wait := min(time.Duration(ingestion.Attempts)*5*time.Second, 5*time.Minute)
+	if stopping {
+		wait = 0
+	}
+	// Where even this fails the claim lapses by itself.
+	_ = s.store.Release(ctx, ingestion.ID, s.owner, s.now().Add(wait))
+}
+
+// userLocks lets one body of a user be processed at a time.
+type userLocks struct {
+	mu    sync.Mutex
+	locks map[uuid.UUID]*userLock
+}
+
+type userLock struct {
+	sync.Mutex
+	waiting int
+}
+
+func (l *userLocks) lock(user uuid.UUID) (unlock func()) {
+	l.mu.Lock()
+	if l.locks == nil {
+		l.locks = map[uuid.UUID]*userLock{}
+	}
+	lock, ok := l.locks[user]
+	if !ok {
+		lock = &userLock{}
+		l.locks[user] = lock
+	}
+	lock.waiting++
+	l.mu.Unlock()
+
+	lock.Lock()
+	return func() {
+		lock.Unlock()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if lock.waiting--; lock.waiting == 0 {
+			delete(l.locks, user)
+		}
+	}
+}

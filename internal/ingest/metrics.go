@@ -1,0 +1,113 @@
+package ingest
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// metrics are what Prometheus sees of ingestion. No label grows with users.
+type metrics struct {
+	requests    prometheus.Counter
+	errors      *prometheus.CounterVec
+	duration    prometheus.Histogram
+	points      *prometheus.CounterVec
+	elements    *prometheus.CounterVec
+	activeUsers prometheus.Gauge
+	backlog     prometheus.Gauge
+	backlogAge  prometheus.Gauge
+}
+
+func newMetrics(registerer prometheus.Registerer) *metrics {
+	factory := promauto.With(registerer)
+	return &metrics{
+		requests: factory.NewCounter(prometheus.CounterOpts{
+			Name: "health_export_ingest_requests_total", Help: "Bodies that were sent to be ingested.",
+		}),
+		errors: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "health_export_ingest_errors_total",
+			Help: "Bodies that were not taken in whole, by reason: the code of the problem, or the status of the ingestion.",
+		}, []string{"reason"}),
+		duration: factory.NewHistogram(prometheus.HistogramOpts{
+			Name: "health_export_ingest_duration_seconds", Help: "Time from the beginning of processing a body to its report.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
+		}),
+		points: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "health_export_metrics_processed_total", Help: "Metric points processed, by outcome.",
+		}, []string{"outcome"}),
+		elements: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "health_export_elements_processed_total",
+			Help: "Elements of all kinds processed, by kind and outcome.",
+		}, []string{"kind", "outcome"}),
+		activeUsers: factory.NewGauge(prometheus.GaugeOpts{
+			Name: "health_export_active_users", Help: "Users who sent a body in the last 24 hours.",
+		}),
+		backlog: factory.NewGauge(prometheus.GaugeOpts{
+			Name: "health_export_ingest_backlog", Help: "Bodies that are archived but not processed yet.",
+		}),
+		backlogAge: factory.NewGauge(prometheus.GaugeOpts{
+			Name: "health_export_ingest_backlog_age_seconds", Help: "Age of the oldest body that is not processed yet.",
+		}),
+	}
+}
+
+func (m *metrics) received() { m.requests.Inc() }
+
+func (m *metrics) refused(err error) {
+	reason := string(health.KindOf(err))
+	if reason == "" {
+		reason = "internal"
+	}
+	m.errors.WithLabelValues(reason).Inc()
+}
+
+func (m *metrics) postponed() { m.errors.WithLabelValues("postponed").Inc() }
+
+func (m *metrics) finished(ingestion *health.Ingestion) {
+	m.duration.Observe(ingestion.Duration.Seconds())
+	if ingestion.Status != health.StatusProcessed {
+		m.errors.WithLabelValues(string(ingestion.Status)).Inc()
+	}
+	for kind, counts := range ingestion.Report.Counts {
+		for _, outcome := range [...]struct {
+			outcome health.Outcome
+			count   int
+		}{
+			{health.Inserted, counts.Inserted},
+			{health.Updated, counts.Updated},
+			{health.Unchanged, counts.Unchanged},
+			{health.Merged, counts.Merged},
+			{health.Rejected, counts.Rejected},
+		} {
+			m.elements.WithLabelValues(health.ElementKind(kind).String(), outcome.outcome.String()).Add(float64(outcome.count))
+			if health.ElementKind(kind) == health.Metrics {
+				m.points.WithLabelValues(outcome.outcome.String()).Add(float64(outcome.count))
+			}
+		}
+	}
+}
+
+// RefreshGauges brings the gauges up to date that are counted in the store. A job calls it.
+func (s *Service) RefreshGauges(ctx context.Context) error {
+	now := s.now()
+	active, err := s.store.ActiveUsers(ctx, now.Add(-24*time.Hour))
+	if err != nil {
+		return err
+	}
+	count, oldest, err := s.store.Backlog(ctx)
+	if err != nil {
+		return err
+	}
+	s.metrics.activeUsers.Set(float64(active))
+	s.metrics.backlog.Set(float64(count))
+	age := 0.0
+	if count > 0 {
+		age = now.Sub(oldest).Seconds()
+	}
+	s.metrics.backlogAge.Set(age)
+	return nil
+}

@@ -1,0 +1,133 @@
+package ingest
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/binary"
+	"io"
+	"math"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// point is a sample between decoding and writing, packed: a body may have millions. Strings that repeat are numbers
+// into the body's tables.
+type point struct {
+	start, end health.Instant
+	values     [5]float64 // value, min, max, systolic, diastolic
+	attributes string
+	series     uint32 // index into collector.series
+	source     uint32 // index into collector.sources
+	sequence   uint32 // order of arrival in the body
+	item       uint32 // position in the body, for reports
+	index      int32  // … within the item; -1 for an element that is no point of a metric
+	offset     int32
+	grain      health.Grain // GrainUnknown: that of the series
+	// element is the index of the element's entry in collector.elements, or -1 for an element with one sample.
+	element int32
+}
+
+const pointSize = 16 + 40 + 32 // without the attributes
+
+// write appends the packed form.
+func (p *point) write(w *bufio.Writer) error {
+	var b [pointSize + 4]byte
+	le := binary.LittleEndian
+	le.PutUint64(b[0:], uint64(p.start))
+	le.PutUint64(b[8:], uint64(p.end))
+	for i, v := range p.values {
+		le.PutUint64(b[16+8*i:], math.Float64bits(v))
+	}
+	for i, v := range [...]uint32{
+		p.series, p.source, p.sequence, p.item,
+		uint32(p.index), uint32(p.offset), uint32(p.grain), uint32(p.element),
+	} {
+		le.PutUint32(b[56+4*i:], v)
+	}
+	le.PutUint32(b[pointSize:], uint32(len(p.attributes)))
+	if _, err := w.Write(b[:]); err != nil {
+		return err
+	}
+	_, err := w.WriteString(p.attributes)
+	return err
+}
+
+// read fills p from its packed form; io.EOF where there is no more.
+func (p *point) read(r *bufio.Reader) error {
+	var b [pointSize + 4]byte
+	if _, err := io.ReadFull(r, b[:]); err != nil {
+		return err
+	}
+	le := binary.LittleEndian
+	p.start = health.Instant(le.Uint64(b[0:]))
+	p.end = health.Instant(le.Uint64(b[8:]))
+	for i := range p.values {
+		p.values[i] = math.Float64frombits(le.Uint64(b[16+8*i:]))
+	}
+	p.series, p.source, p.sequence, p.item = le.Uint32(b[56:]), le.Uint32(b[60:]), le.Uint32(b[64:]), le.Uint32(b[68:])
+	p.index, p.offset = int32(le.Uint32(b[72:])), int32(le.Uint32(b[76:]))
+	p.grain, p.element = health.Grain(le.Uint32(b[80:])), int32(le.Uint32(b[84:]))
+	p.attributes = ""
+	if n := le.Uint32(b[pointSize:]); n > 0 {
+		text := make([]byte, n)
+		if _, err := io.ReadFull(r, text); err != nil {
+			return err
+		}
+		p.attributes = string(text)
+	}
+	return nil
+}
+
+// pack makes a point of a sample; series and source are for the caller to fill in.
+func pack(s *health.Sample) point {
+	return point{
+		start: s.Start, end: s.End, offset: s.Offset, grain: s.Grain, attributes: s.Attributes, element: -1,
+		values: [5]float64{s.Value, s.Min, s.Max, s.Systolic, s.Diastolic},
+	}
+}
+
+// unpack is the reverse of pack.
+func (p *point) unpack() health.Sample {
+	return health.Sample{
+		Start: p.start, End: p.end, Offset: p.offset, Grain: p.grain, Attributes: p.attributes,
+		Value: p.values[0], Min: p.values[1], Max: p.values[2], Systolic: p.values[3], Diastolic: p.values[4],
+	}
+}
+
+// keyTime is health.Sample.KeyTime for a point of the given grain.
+func (p *point) keyTime(grain health.Grain) health.Instant {
+	if grain >= health.GrainDay {
+		return health.Instant(p.start.Date(p.offset)) * health.Day
+	}
+	return p.start
+}
+
+// order is the order in which points are written and in which those with one identity come to stand together: by
+// series, key time, grain, then end (of raw samples only), source and arrival. grains has the grain of each series.
+func order(a, b *point, grains []health.Grain) int {
+	if a.series != b.series {
+		return cmp.Compare(a.series, b.series)
+	}
+	grainA, grainB := a.resolved(grains), b.resolved(grains)
+	if d := cmp.Compare(a.keyTime(grainA), b.keyTime(grainB)); d != 0 {
+		return d
+	}
+	if grainA != grainB {
+		return cmp.Compare(grainA, grainB)
+	}
+	if grainA == health.GrainRaw && a.end != b.end {
+		return cmp.Compare(a.end, b.end)
+	}
+	if a.source != b.source {
+		return cmp.Compare(a.source, b.source)
+	}
+	return cmp.Compare(a.sequence, b.sequence)
+}
+
+// resolved returns the grain of the point once that of its series is known.
+func (p *point) resolved(grains []health.Grain) health.Grain {
+	if p.grain != health.GrainUnknown {
+		return p.grain
+	}
+	return grains[p.series]
+}

@@ -1,0 +1,210 @@
+package ingest
+
+import (
+	"bufio"
+	"container/heap"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"slices"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// What is sorted in memory at once; more becomes sorted runs in temporary files, which are merged when they are read.
+const (
+	runSize       = 1 << 16 // points, about 7 MB
+	runAttributes = 8 << 20 // bytes of attributes
+)
+
+// sorter brings the points of a body into order with bounded memory.
+type sorter struct {
+	dir        string
+	points     []point
+	attributes int // bytes in points
+	runs       []*run
+}
+
+// run is a sorted stretch of points in a file.
+type run struct {
+	file *os.File
+	// grains is what the run was sorted with: the grain of a series may show only later in the body.
+	grains []health.Grain
+}
+
+func (s *sorter) close() {
+	for _, r := range s.runs {
+		removeTemp(r.file)
+	}
+	s.runs, s.points = nil, nil
+}
+
+// add takes a point. grains has the grains of the series as they look so far.
+func (s *sorter) add(p *point, grains func() []health.Grain) error {
+	if len(s.points) == runSize || s.attributes > runAttributes {
+		if err := s.flush(grains()); err != nil {
+			return err
+		}
+	}
+	s.points = append(s.points, *p)
+	s.attributes += len(p.attributes)
+	return nil
+}
+
+func (s *sorter) flush(grains []health.Grain) error {
+	file, err := tempFile(s.dir)
+	if err != nil {
+		return err
+	}
+	r := &run{file: file}
+	s.runs = append(s.runs, r)
+	if err := r.write(s.points, grains); err != nil {
+		return err
+	}
+	s.points, s.attributes = s.points[:0], 0
+	return nil
+}
+
+// write sorts points and makes them the content of the run.
+func (r *run) write(points []point, grains []health.Grain) error {
+	sortPoints(points, grains)
+	r.grains = grains
+	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(r.file, 256<<10)
+	for i := range points {
+		if err := points[i].write(w); err != nil {
+			return fmt.Errorf("%w: %w", errSpoolFull, err)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("%w: %w", errSpoolFull, err)
+	}
+	return nil
+}
+
+func sortPoints(points []point, grains []health.Grain) {
+	slices.SortFunc(points, func(a, b point) int { return order(&a, &b, grains) })
+}
+
+// sorted yields all points in order, now that the grains of all series are known. A point is the receiver's until the
+// next one is yielded.
+func (s *sorter) sorted(grains []health.Grain) iter.Seq2[*point, error] {
+	if len(s.runs) == 0 {
+		sortPoints(s.points, grains)
+		return func(yield func(*point, error) bool) {
+			for i := range s.points {
+				if !yield(&s.points[i], nil) {
+					return
+				}
+			}
+		}
+	}
+	return func(yield func(*point, error) bool) {
+		queue, err := s.openRuns(grains)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for queue.Len() > 0 {
+			head := queue.cursors[0]
+			if !yield(&head.point, nil) {
+				return
+			}
+			switch err := head.next(); {
+			case errors.Is(err, io.EOF):
+				heap.Pop(queue)
+			case err != nil:
+				yield(nil, err)
+				return
+			default:
+				heap.Fix(queue, 0)
+			}
+		}
+	}
+}
+
+// openRuns prepares the merge: what is left in memory becomes the last run, and runs whose order no longer holds,
+// because the grain of a series has become clear since, are sorted again.
+func (s *sorter) openRuns(grains []health.Grain) (*cursorHeap, error) {
+	if len(s.points) > 0 {
+		if err := s.flush(grains); err != nil {
+			return nil, err
+		}
+	}
+	queue := &cursorHeap{grains: grains}
+	for _, r := range s.runs {
+		if !slices.Equal(r.grains, grains[:len(r.grains)]) {
+			if err := s.sortAgain(r, grains); err != nil {
+				return nil, err
+			}
+		}
+		c, err := r.open()
+		if err == nil {
+			err = c.next()
+		}
+		if err != nil {
+			return nil, err
+		}
+		queue.cursors = append(queue.cursors, c)
+	}
+	s.points = nil
+	heap.Init(queue)
+	return queue, nil
+}
+
+func (s *sorter) sortAgain(r *run, grains []health.Grain) error {
+	c, err := r.open()
+	if err != nil {
+		return err
+	}
+	s.points = s.points[:0]
+	for {
+		err := c.next()
+		if errors.Is(err, io.EOF) {
+			return r.write(s.points, grains)
+		}
+		if err != nil {
+			return err
+		}
+		s.points = append(s.points, c.point)
+	}
+}
+
+// cursor reads a run.
+type cursor struct {
+	reader *bufio.Reader
+	point  point
+}
+
+func (r *run) open() (*cursor, error) {
+	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return &cursor{reader: bufio.NewReaderSize(r.file, 64<<10)}, nil
+}
+
+func (c *cursor) next() error { return c.point.read(c.reader) }
+
+// cursorHeap has the run with the first point on top.
+type cursorHeap struct {
+	cursors []*cursor
+	grains  []health.Grain
+}
+
+func (h *cursorHeap) Len() int { return len(h.cursors) }
+
+func (h *cursorHeap) Less(i, j int) bool {
+	return order(&h.cursors[i].point, &h.cursors[j].point, h.grains) < 0
+}
+func (h *cursorHeap) Swap(i, j int) { h.cursors[i], h.cursors[j] = h.cursors[j], h.cursors[i] }
+func (h *cursorHeap) Push(x any)    { h.cursors = append(h.cursors, x.(*cursor)) }
+
+func (h *cursorHeap) Pop() any {
+	last := h.cursors[len(h.cursors)-1]
+	h.cursors = h.cursors[:len(h.cursors)-1]
+	return last
+}

@@ -1,0 +1,110 @@
+package ingest
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// randomPoints makes n points of two series, one of days and one raw.
+func randomPoints(n int) []point {
+	random := rand.New(rand.NewPCG(1, 2))
+	points := make([]point, n)
+	for i := range points {
+		points[i] = point{
+			start: health.Instant(random.IntN(400)) * health.Day / 4, values: [5]float64{random.Float64()},
+			series: uint32(random.IntN(2)), source: uint32(random.IntN(3)), sequence: uint32(i),
+			offset: int32(random.IntN(3)) * 3600, grain: health.GrainUnknown, element: -1,
+		}
+		if i%7 == 0 {
+			points[i].attributes = `{"context":1}`
+		}
+	}
+	return points
+}
+
+// What is sorted through temporary files must come out as if it had been sorted in memory, also when the grain of a
+// series shows only after the first runs were written.
+func TestSorterRuns(t *testing.T) {
+	t.Parallel()
+	points := randomPoints(3*runSize + 17)
+	early := []health.Grain{health.GrainDay, health.GrainDay}
+	final := []health.Grain{health.GrainRaw, health.GrainDay}
+
+	s := sorter{dir: t.TempDir()}
+	defer s.close()
+	for i := range points {
+		if err := s.add(&points[i], func() []health.Grain { return early }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(s.runs) != 3 {
+		t.Fatalf("%d runs, want 3", len(s.runs))
+	}
+	var got []point
+	for p, err := range s.sorted(final) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, *p)
+	}
+	want := slices.Clone(points)
+	sortPoints(want, final)
+	if !slices.Equal(got, want) {
+		t.Errorf("the merged runs differ from points sorted in memory (%d, want %d points)", len(got), len(want))
+	}
+}
+
+func TestPileKeepsOrder(t *testing.T) {
+	t.Parallel()
+	points := randomPoints(runSize + 100)
+	h := pile{dir: t.TempDir()}
+	for i := range points {
+		if err := h.add(&points[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []point
+	for p, err := range h.all() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, *p)
+	}
+	if !slices.Equal(got, points) {
+		t.Error("the pile does not give back what was put on it, in order")
+	}
+	h.clear()
+	for range h.all() {
+		t.Fatal("a cleared pile is not empty")
+	}
+}
+
+func TestClockGrain(t *testing.T) {
+	t.Parallel()
+	const minute, hour = 60 * health.Second, 3600 * health.Second
+	for name, c := range map[string]struct {
+		starts []health.Instant
+		offset int32
+		want   health.Grain
+	}{
+		"local midnights":      {[]health.Instant{-2 * hour, health.Day - 2*hour}, 7200, health.GrainDay},
+		"one on the hour":      {[]health.Instant{-2 * hour, 3 * hour}, 7200, health.GrainHour},
+		"one on the minute":    {[]health.Instant{0, hour, minute}, 0, health.GrainMinute},
+		"one with seconds":     {[]health.Instant{0, hour, minute, health.Second}, 0, health.GrainRaw},
+		"half-hour zone, hour": {[]health.Instant{30 * minute, 90 * minute}, 19800, health.GrainHour},
+		"before 1970":          {[]health.Instant{-health.Day, -3 * health.Day}, 0, health.GrainDay},
+	} {
+		var k clock
+		for _, s := range c.starts {
+			k.see(s, c.offset)
+		}
+		if diff := cmp.Diff(c.want, k.grain()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package ingest
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// batchSize is how many samples are written in one transaction.
+const batchSize = 10_000
+
+// batch is samples on their way to the store, with the point that each stands for.
+type batch struct {
+	samples []health.Sample
+	points  []point
+}
+
+// write writes everything that was collected. Call it once, when the body has been read to its end.
+func (c *collector) write(ctx context.Context, user uuid.UUID, writer store.Writer) error {
+	if err := c.endItem(); err != nil {
+		return err
+	}
+	if err := c.writeSamples(ctx, user, writer); err != nil {
+		return err
+	}
+	for i := range c.elements {
+		e := &c.elements[i]
+		c.report.Count(health.Metrics, e.outcome)
+	}
+	return c.rest.write(ctx, user, writer)
+}
+
+func (c *collector) writeSamples(ctx context.Context, user uuid.UUID, writer store.Writer) error {
+	f := &fold{collector: c, grains: c.grains()}
+	var b batch
+	for entry, err := range f.samples() {
+		if err != nil {
+			return err
+		}
+		b.samples = append(b.samples, c.sample(&entry, f.perSource(&entry)))
+		b.points = append(b.points, entry.point)
+		if len(b.samples) == batchSize {
+			if err := c.flush(ctx, user, writer, &b); err != nil {
+				return err
+			}
+		}
+	}
+	return c.flush(ctx, user, writer, &b)
+}
+
+func (c *collector) flush(ctx context.Context, user uuid.UUID, writer store.Writer, b *batch) error {
+	if len(b.samples) == 0 {
+		return nil
+	}
+	written, err := writer.WriteSamples(ctx, user, b.samples)
+	if err != nil {
+		return err
+	}
+	for i, outcome := range written.Outcomes {
+		if outcome == health.Rejected {
+			c.refusedByStore(&b.points[i], written.Refused[i])
+			continue
+		}
+		c.outcome(&b.points[i], outcome)
+	}
+	b.samples, b.points = b.samples[:0], b.points[:0]
+	return nil
+}
+
+// sample makes what is stored of a folded point.
+func (c *collector) sample(entry *folded, perSource bool) health.Sample {
+	s := entry.unpack()
+	series := &c.series[entry.series]
+	s.Metric, s.Unit, s.Source = series.name, series.unit, c.sources[entry.source]
+	s.PerSource, s.Received = perSource, c.received
+	if s.Grain != health.GrainRaw {
+		s.End = s.Start
+	}
+	return s
+}
+
+// outcome counts what became of the element that a point belongs to. An element with several samples is counted when
+// all of them are written.
+func (c *collector) outcome(p *point, o health.Outcome) {
+	if p.element < 0 {
+		c.report.Count(health.Metrics, o)
+		return
+	}
+	e := &c.elements[p.element]
+	if !e.known || better(o, e.outcome) {
+		e.outcome, e.known = o, true
+	}
+}
+
+// better reports whether outcome a of one sample says more about its element than outcome b of another: a refusal most
+// of all, then that something is new, then that something changed.
+func better(a, b health.Outcome) bool {
+	rank := [...]int{health.Rejected: 4, health.Inserted: 3, health.Updated: 2, health.Unchanged: 1, health.Merged: 0}
+	return rank[a] > rank[b]
+}
+
+func (c *collector) refusedByStore(p *point, reason string) {
+	at := health.Position{
+		Type: "metric", Item: int(p.item), Point: int(p.index), Metric: c.series[p.series].name,
+	}
+	rejection := databaseRefused(at, reason)
+	if p.element >= 0 {
+		c.outcome(p, health.Rejected)
+		c.report.List(rejection)
+		return
+	}
+	c.report.Reject(health.Metrics, rejection)
+}
+
+func databaseRefused(at health.Position, reason string) *health.Rejection {
+	return &health.Rejection{
+		Position: at, Code: health.DatabaseError, Message: reason,
+		Suggestion: "The element is kept in the archive; replay the ingestion once the cause is gone.",
+	}
+}

@@ -1,0 +1,181 @@
+package query
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// bucket is the length of the stretches of a series: minutes, days or months, of which exactly one is not 0.
+type bucket struct {
+	minutes, days, months int
+}
+
+const bucketsAllowed = "Buckets are a whole number and a unit: minutes and hours that divide a day (1m, 5m, 15m, 30m, 1h, 6h …), " +
+	"days (1d to 366d), weeks (1w to 52w), months that divide a year (1mo, 3mo …) or years (1y to 10y)."
+
+func parseBucket(text string) (bucket, error) {
+	unit := strings.TrimLeft(text, "0123456789")
+	n, err := strconv.Atoi(strings.TrimSuffix(text, unit))
+	if err == nil && n >= 1 && n <= 1440 {
+		switch {
+		case unit == "m" && n <= 720 && 1440%n == 0:
+			return bucket{minutes: n}, nil
+		case unit == "h" && n <= 12 && 24%n == 0:
+			return bucket{minutes: 60 * n}, nil
+		case unit == "d" && n <= 366:
+			return bucket{days: n}, nil
+		case unit == "w" && n <= 52:
+			return bucket{days: 7 * n}, nil
+		case unit == "mo" && n <= 6 && 12%n == 0:
+			return bucket{months: n}, nil
+		case unit == "y" && n <= 10:
+			return bucket{months: 12 * n}, nil
+		}
+	}
+	return bucket{}, health.NewError(health.Invalid, "invalid_bucket", bucketsAllowed).In("bucket")
+}
+
+// length is how long a bucket is at least.
+func (b bucket) length() time.Duration {
+	const day = 24 * time.Hour
+	return time.Duration(b.minutes)*time.Minute + time.Duration(b.days)*day + time.Duration(b.months)*28*day
+}
+
+// ofDays reports whether the bucket has days in it that are resolved one by one.
+func (b bucket) ofDays() bool { return b.days > 1 || b.months > 0 }
+
+// grain returns the grain of summaries as long as the bucket, or GrainUnknown where there are none.
+func (b bucket) grain() health.Grain {
+	switch {
+	case b.minutes > 0:
+		return health.Grain(60 * b.minutes)
+	case b.days == 1:
+		return health.GrainDay
+	case b.days == 7:
+		return health.GrainWeek
+	case b.months == 1:
+		return health.GrainMonth
+	case b.months == 12:
+		return health.GrainYear
+	default:
+		return health.GrainUnknown
+	}
+}
+
+// calendar cuts time into buckets, by the clock of a zone or, where zone is nil, by the clock each sample was recorded
+// with. Weeks begin on Monday; several days or weeks are counted from the first Monday of 1970, several months or years
+// from January of year 0.
+type calendar struct {
+	bucket
+	zone *time.Location
+}
+
+// slot is one bucket of a calendar.
+type slot struct {
+	// order tells slots apart and sorts them. It is the instant of the start, but where buckets follow recorded clocks
+	// and are longer than an hour it is what the clock showed: a day stays one day although the offset changes in it.
+	order      int64
+	start, end time.Time
+}
+
+// at returns an instant on the clock that counts.
+func (c calendar) at(i health.Instant, offset int32) time.Time {
+	if c.zone != nil {
+		return i.Time().In(c.zone)
+	}
+	return i.In(offset)
+}
+
+// beginning returns the time by which a sample belongs to a slot: its start, or for a summary of a day or more the
+// beginning of its own date.
+func (c calendar) beginning(s *health.Sample) time.Time {
+	if s.Grain < health.GrainDay {
+		return c.at(s.Start, s.Offset)
+	}
+	if c.zone == nil {
+		return s.LocalDate().Midnight(s.Offset).In(s.Offset)
+	}
+	return midnight(s.LocalDate(), c.zone)
+}
+
+// slot returns the bucket that t is in, by the clock of t.
+func (c calendar) slot(t time.Time) slot {
+	start := c.floor(t)
+	s := slot{start: start, end: c.after(start, 1)}
+	s.order = start.UnixMicro()
+	if c.zone == nil && c.minutes != 0 && c.minutes <= 60 {
+		return s
+	}
+	if c.zone == nil {
+		_, offset := start.Zone()
+		s.order += int64(offset) * int64(health.Second)
+	}
+	return s
+}
+
+func (c calendar) floor(t time.Time) time.Time {
+	year, month, day := t.Date()
+	minute := t.Hour()*60 + t.Minute()
+	switch {
+	case c.minutes > 60:
+		return time.Date(year, month, day, 0, minute-minute%c.minutes, 0, 0, t.Location())
+	case c.minutes > 0:
+		into := time.Duration(minute%c.minutes)*time.Minute + time.Duration(t.Second())*time.Second + time.Duration(t.Nanosecond())
+		return t.Add(-into)
+	case c.days > 0:
+		const monday = 4 // 1970-01-05
+		date := int(health.DateOf(t))
+		return midnight(health.Date(date-floorMod(date-monday, c.days)), t.Location())
+	default:
+		months := 12*year + int(month) - 1
+		months -= floorMod(months, c.months)
+		return midnight(firstOf(months), t.Location())
+	}
+}
+
+// after returns the beginning of the n-th bucket after the one that begins at start.
+func (c calendar) after(start time.Time, n int) time.Time {
+	year, month, day := start.Date()
+	switch {
+	case c.minutes > 60:
+		return time.Date(year, month, day, 0, start.Hour()*60+start.Minute()+n*c.minutes, 0, 0, start.Location())
+	case c.minutes > 0:
+		return start.Add(time.Duration(n*c.minutes) * time.Minute)
+	case c.days > 0:
+		return midnight(health.DateOf(start)+health.Date(n*c.days), start.Location())
+	default:
+		return midnight(firstOf(12*year+int(month)-1+n*c.months), start.Location())
+	}
+}
+
+// firstOf returns the first day of a month that is counted from January of year 0.
+func firstOf(months int) health.Date {
+	return health.DateOf(time.Date(0, time.Month(1+months), 1, 0, 0, 0, 0, time.UTC))
+}
+
+// midnight returns the first moment of a day in a zone: 01:00 where the clocks are put forward at midnight, and the
+// first of two midnights where they are put back to it.
+func midnight(date health.Date, zone *time.Location) time.Time {
+	year, month, day := date.Time().Date()
+	t := time.Date(year, month, day, 0, 0, 0, 0, zone)
+	if health.DateOf(t) < date {
+		_, t = t.ZoneBounds()
+		return t
+	}
+	changed, _ := t.ZoneBounds()
+	if changed.IsZero() {
+		return t
+	}
+	_, before := changed.Add(-time.Second).Zone()
+	_, now := t.Zone()
+	first := t.Add(-time.Duration(before-now) * time.Second)
+	if before > now && first.Before(changed) {
+		return first
+	}
+	return t
+}
+
+func floorMod(a, b int) int { return (a%b + b) % b }

@@ -1,0 +1,53 @@
+package query
+
+import (
+	"encoding/base64"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// cursorVersion is that of what the positions in cursors look like.
+const cursorVersion = 1
+
+// cursor says where the next page of a listing begins. Clients see it as a text they only hand back.
+type cursor[Position any] struct {
+	Version int      `json:"v"`
+	Of      string   `json:"of"` // which listing: the cursor of one does not fit another
+	At      Position `json:"at"`
+}
+
+func encodeCursor[Position any](of string, at Position) (*string, error) {
+	text, err := json.Marshal(cursor[Position]{cursorVersion, of, at})
+	if err != nil {
+		return nil, err
+	}
+	encoded := base64.RawURLEncoding.EncodeToString(text)
+	return &encoded, nil
+}
+
+// decodeCursor reads what encodeCursor wrote for the same listing. at is nil for "".
+func decodeCursor[Position any](of, encoded string) (at *Position, err error) {
+	if encoded == "" {
+		return nil, nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil {
+		return nil, cursorError(err)
+	}
+	var c cursor[Position]
+	if err := json.Unmarshal(text, &c, json.RejectUnknownMembers(true)); err != nil {
+		return nil, cursorError(err)
+	}
+	if c.Version != cursorVersion || c.Of != of {
+		return nil, cursorError(nil)
+	}
+	return &c.At, nil
+}
+
+func cursorError(cause error) error {
+	return health.NewError(health.Invalid, "invalid_cursor",
+		"This cursor does not belong to this listing. Use next_cursor of the page before, or none for the first page.").
+		In("cursor").Because(cause)
+}

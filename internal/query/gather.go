@@ -1,0 +1,256 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// reach is how far beyond a range samples are read: a day recorded in another zone lies up to 14 hours off, and a
+// better source may cover a sample from the other side of the edge.
+const reach = 36 * 3600 * health.Second
+
+// gatherer puts the samples of one metric into the buckets of a range, in the order the store yields them. What it
+// holds are figures per bucket and the few samples that later ones may still bear on.
+type gatherer struct {
+	calendar    calendar
+	cumulative  bool
+	first, last int64 // the orders of the first and the last slot of the range
+	buckets     map[int64]*gathered
+
+	resolver *health.Resolver
+	// Summaries that are longer than their bucket wait until it is known whether anything finer is there. They have a
+	// resolver of their own, since they come to it late.
+	waiting []waiting
+	late    *health.Resolver
+	// latest is the latest start that was seen of each grain.
+	latest  map[health.Grain]health.Instant
+	current slot // the slot of the last sample, for the next one
+}
+
+// gathered is one bucket.
+type gathered struct {
+	slot        slot
+	first, last health.Instant // the earliest and the latest start
+	days        []day
+	long        health.Tallies // of summaries longer than a day, where the bucket is too
+}
+
+// day is the part of a bucket in which grains are compared: a local day, or the bucket itself where that is shorter.
+type day struct {
+	date    health.Date
+	tallies health.Tallies
+}
+
+// waiting is a summary that reaches beyond its bucket. There it could only answer for time that is not the bucket's, so
+// it does so, in the bucket it begins in, only while nothing finer lies in its span: else the series would show the
+// same steps twice.
+type waiting struct {
+	sample   health.Sample
+	from, to health.Instant
+	shadowed bool
+}
+
+func newGatherer(c calendar, cumulative bool, first, last slot) *gatherer {
+	g := &gatherer{
+		calendar: c, cumulative: cumulative, first: first.order, last: last.order,
+		buckets: map[int64]*gathered{}, latest: map[health.Grain]health.Instant{},
+	}
+	g.resolver = health.NewResolver(cumulative, g.count)
+	g.late = health.NewResolver(cumulative, g.count)
+	return g
+}
+
+// gather reads the samples of the slots from first to last and returns the buckets that have any, in order.
+func (s *Service) gather(ctx context.Context, user uuid.UUID, r reading, c calendar, cumulative bool, first, last slot) ([]*gathered, error) {
+	g := newGatherer(c, cumulative, first, last)
+	query := store.SampleQuery{Metric: r.metric, Unit: r.unit}
+	query.From, query.To = health.InstantOf(first.start)-reach, health.InstantOf(last.end)+reach
+	for sample, err := range s.Config.Samples.Samples(ctx, user, query) {
+		if err != nil {
+			return nil, err
+		}
+		if sample.Unit != r.unit {
+			continue
+		}
+		convert(&sample, r.conversion)
+		g.add(&sample)
+	}
+	g.resolver.Finish()
+	for i := range g.waiting {
+		w := &g.waiting[i]
+		if !w.shadowed && w.to > query.To {
+			if err := s.lookBeyond(ctx, user, query, w); err != nil {
+				return nil, err
+			}
+		}
+		g.settleOne(w)
+	}
+	g.late.Finish()
+	return slices.SortedFunc(maps.Values(g.buckets), func(a, b *gathered) int {
+		return cmp.Compare(a.slot.order, b.slot.order)
+	}), nil
+}
+
+// lookBeyond finds out whether something finer than w lies in the part of its span that was not read: weeks and longer
+// reach beyond the edge.
+func (s *Service) lookBeyond(ctx context.Context, user uuid.UUID, query store.SampleQuery, w *waiting) error {
+	query.From, query.To = query.To, w.to
+	for sample, err := range s.Config.Samples.Samples(ctx, user, query) {
+		if err != nil {
+			return err
+		}
+		if sample.Grain < w.sample.Grain {
+			w.shadowed = true
+			return nil
+		}
+	}
+	return nil
+}
+
+func (g *gatherer) add(s *health.Sample) {
+	g.settle(s.KeyTime())
+	for i := range g.waiting {
+		w := &g.waiting[i]
+		if s.Grain < w.sample.Grain && w.from <= s.Start && s.Start < w.to {
+			w.shadowed = true
+		}
+	}
+	if at, seen := g.latest[s.Grain]; !seen || s.Start > at {
+		g.latest[s.Grain] = s.Start
+	}
+	if !reachesBeyond(s, g.slotOf(s)) {
+		g.resolver.Add(s)
+		return
+	}
+	w := waiting{sample: *s}
+	w.from, w.to = s.Span()
+	for grain, at := range g.latest {
+		w.shadowed = w.shadowed || grain < s.Grain && w.from <= at && at < w.to
+	}
+	g.waiting = append(g.waiting, w)
+}
+
+// settle lets go of the summaries whose span has been read to its end. Days are read in the order of their dates, which
+// is up to a day off their time.
+func (g *gatherer) settle(now health.Instant) {
+	g.waiting = slices.DeleteFunc(g.waiting, func(w waiting) bool {
+		end := w.to
+		if w.sample.Grain > health.GrainDay {
+			end += health.Day
+		}
+		if end > now {
+			return false
+		}
+		g.settleOne(&w)
+		return true
+	})
+}
+
+func (g *gatherer) settleOne(w *waiting) {
+	if !w.shadowed {
+		g.late.Add(&w.sample)
+	}
+}
+
+// reachesBeyond reports whether a summary ends after its slot. Those of a day or more are compared by their dates.
+func reachesBeyond(s *health.Sample, in slot) bool {
+	if s.Grain == health.GrainRaw {
+		return false
+	}
+	from, to := s.Span()
+	if s.Grain >= health.GrainDay {
+		return s.LocalDate()+health.Date((to-from)/health.Day) > health.DateOf(in.end)
+	}
+	return to > health.InstantOf(in.end)
+}
+
+// slotOf returns the slot of a sample. Most samples are in the slot of the one before.
+func (g *gatherer) slotOf(s *health.Sample) slot {
+	t := g.calendar.beginning(s)
+	if !t.Before(g.current.start) && t.Before(g.current.end) && sameClock(t, g.current.start, g.calendar.zone) {
+		return g.current
+	}
+	g.current = g.calendar.slot(t)
+	return g.current
+}
+
+func sameClock(a, b time.Time, zone *time.Location) bool {
+	if zone != nil {
+		return true
+	}
+	_, aOffset := a.Zone()
+	_, bOffset := b.Zone()
+	return aOffset == bOffset
+}
+
+// count adds a share of a sample to its bucket.
+func (g *gatherer) count(s *health.Sample, share float64) {
+	in := g.slotOf(s)
+	if in.order < g.first || in.order > g.last {
+		return
+	}
+	b := g.buckets[in.order]
+	if b == nil {
+		b = &gathered{slot: in, first: s.Start, last: s.Start}
+		g.buckets[in.order] = b
+	}
+	// Where the offset changes within a recorded day, the day begins by the clock of its first sample and ends by that
+	// of its last.
+	if s.Start < b.first {
+		b.first, b.slot.start = s.Start, in.start
+	}
+	if s.Start > b.last {
+		b.last, b.slot.end = s.Start, in.end
+	}
+	if !g.calendar.ofDays() {
+		b.on(0).Add(s, share)
+		return
+	}
+	if s.Grain > health.GrainDay {
+		b.long.Add(s, share)
+		return
+	}
+	b.on(health.DateOf(g.calendar.beginning(s))).Add(s, share)
+}
+
+// on returns the tallies of a day. The days are in no order, but the one asked for is nearly always the last.
+func (b *gathered) on(date health.Date) *health.Tallies {
+	for i := len(b.days) - 1; i >= 0; i-- {
+		if b.days[i].date == date {
+			return &b.days[i].tallies
+		}
+	}
+	b.days = append(b.days, day{date: date})
+	return &b.days[len(b.days)-1].tallies
+}
+
+// answer chooses which grain answers for each day and for the bucket.
+func (b *gathered) answer(length bucket, cumulative bool) health.Tally {
+	choose := func(t health.Tallies, whole health.Grain) health.Tally {
+		if cumulative {
+			return t.Largest(whole)
+		}
+		return t.Finest()
+	}
+	slices.SortFunc(b.days, func(a, b day) int { return int(a.date - b.date) })
+	days := make([]health.Tally, len(b.days))
+	for i := range b.days {
+		days[i] = choose(b.days[i].tallies, health.GrainDay)
+	}
+	if len(days) == 0 {
+		return choose(b.long, length.grain())
+	}
+	together := health.Together(days, cumulative)
+	if len(b.long) == 0 || !cumulative {
+		return together
+	}
+	return append(slices.Clone(b.long), together).Largest(length.grain())
+}

@@ -1,0 +1,256 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/health"
+)
+
+// The limits of a series.
+const (
+	seriesDays     = 30 // how far back a series goes that says no start
+	seriesPoints   = 10_000
+	maxPoints      = 100_000
+	maxBuckets     = 1_000_000
+	seriesCursor   = "series"
+	recordedDays   = "local"
+	standardBucket = "1d"
+)
+
+// SeriesRequest asks for the figures of one metric, bucket by bucket.
+type SeriesRequest struct {
+	// Metric is a name, an alias or a HealthKit identifier.
+	Metric string
+	// Start and End bound the range; whole buckets answer, so it is widened to their edges. A zero End is now, a zero
+	// Start 30 days before the end.
+	Start, End time.Time
+	// Bucket is the length of the buckets, see bucketsAllowed; "" is 1d.
+	Bucket string
+	// TZ is the IANA zone by whose clock buckets begin; "" or "local" is the clock the samples were recorded with.
+	TZ string
+	// Aggregation is sum, avg, min, max, count or last; "" is what the catalogue says.
+	Aggregation string
+	Unit        string // "" is the unit the metric is stored in
+	// Gaps asks for buckets without data too, up to the end of the range.
+	Gaps   bool
+	Cursor string
+	Limit  int // points on a page; 0 is 10,000
+}
+
+// Series is the answer to a SeriesRequest.
+type Series struct {
+	Metric      string  `json:"metric"`
+	Unit        string  `json:"unit"`
+	Bucket      string  `json:"bucket"`
+	TZ          string  `json:"tz"`
+	Aggregation string  `json:"aggregation"`
+	Points      []Point `json:"points"`
+	NextCursor  *string `json:"next_cursor"`
+}
+
+// Point is one bucket of a series. Start and End are in the offset of the bucket's first and last sample, or of the
+// zone that was asked for.
+type Point struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+	Figures
+}
+
+// seriesPosition is where the next page of a series begins.
+type seriesPosition struct {
+	Start  health.Instant `json:"start"`
+	Offset int32          `json:"offset"`
+}
+
+// Series returns the figures of a metric over time. Which grain and which source answers in a bucket is decided as
+// package health says; grains are never added. A summary that is longer than the bucket belongs to the bucket it begins
+// in, unless there is something finer in its span.
+func (s *Service) Series(ctx context.Context, user health.User, request SeriesRequest) (Series, error) {
+	plan, err := s.planSeries(ctx, user, request)
+	if err != nil {
+		return Series{}, err
+	}
+	series, err := s.seriesPage(ctx, user.ID, plan)
+	if err != nil || len(series.Points) > 0 || request.Unit != "" || plan.known == nil {
+		return series, err
+	}
+	// Nothing in the catalogue's unit; perhaps all of it came in a unit that nobody can convert.
+	units, err := s.storedUnits(ctx, user.ID, plan.metric)
+	if err != nil || len(units) == 0 || slices.Contains(units, plan.unit) {
+		return series, err
+	}
+	plan.unit, plan.shown = units[0], units[0]
+	return s.seriesPage(ctx, user.ID, plan)
+}
+
+// seriesPlan is a request that was understood.
+type seriesPlan struct {
+	reading
+	calendar
+	request     SeriesRequest
+	aggregation string
+	adds        bool // whether values are added up
+	from        time.Time
+	last        slot
+	limit       int
+}
+
+func (s *Service) planSeries(ctx context.Context, user health.User, request SeriesRequest) (p seriesPlan, err error) {
+	request.Bucket = cmp.Or(request.Bucket, standardBucket)
+	request.TZ = cmp.Or(request.TZ, recordedDays)
+	p.request = request
+	if p.bucket, err = parseBucket(request.Bucket); err != nil {
+		return p, err
+	}
+	if p.zone, err = parseZone(request.TZ); err != nil {
+		return p, err
+	}
+	if p.limit, err = pageLimit(request.Limit, seriesPoints, maxPoints); err != nil {
+		return p, err
+	}
+	if err := p.setRange(s.Now().In(user.Location())); err != nil {
+		return p, err
+	}
+	if p.reading, err = s.reading(ctx, user.ID, request.Metric, request.Unit); err != nil {
+		return p, err
+	}
+	p.aggregation, p.adds, err = aggregationFor(p.known, request.Aggregation)
+	return p, err
+}
+
+func parseZone(name string) (*time.Location, error) {
+	if name == recordedDays {
+		return nil, nil
+	}
+	// "Local" would be the zone of the server, which nobody can see from outside.
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		return nil, health.NewError(health.Invalid, "invalid_tz",
+			"The zone must be local (the days as they were recorded) or an IANA name such as Europe/Berlin or UTC.").In("tz")
+	}
+	return zone, nil
+}
+
+// setRange works out the first and the last slot.
+func (p *seriesPlan) setRange(now time.Time) error {
+	end := p.request.End
+	if end.IsZero() {
+		end = now
+	}
+	start := p.request.Start
+	if start.IsZero() {
+		start = end.AddDate(0, 0, -seriesDays)
+	}
+	if _, err := rangeOf(start, end); err != nil {
+		return err
+	}
+	start, end = clamp(start), clamp(end)
+	if (end.UnixMicro()-start.UnixMicro())/p.length().Microseconds() > maxBuckets {
+		return health.NewError(health.Invalid, "range_too_large", fmt.Sprintf(
+			"The range has more than %d buckets. Ask for a shorter range or a longer bucket.", maxBuckets)).In("bucket")
+	}
+	if p.zone != nil {
+		start, end = start.In(p.zone), end.In(p.zone)
+	}
+	p.from = p.slot(start).start
+	p.last = p.slot(end.Add(-time.Microsecond))
+	at, err := decodeCursor[seriesPosition](seriesCursor, p.request.Cursor)
+	if err != nil || at == nil {
+		return err
+	}
+	next := p.slot(p.at(at.Start, at.Offset))
+	if next.order < p.slot(p.from).order || next.order > p.last.order {
+		return cursorError(nil)
+	}
+	p.from = next.start
+	return nil
+}
+
+// clamp returns t in its own zone, or the nearest time that data can have.
+func clamp(t time.Time) time.Time {
+	return instantOf(t).Time().In(t.Location())
+}
+
+// aggregationFor returns the aggregation to use, and whether values of the metric are added up. Of a metric that the
+// catalogue does not know the person may say so by asking for sums.
+func aggregationFor(known *catalog.Metric, asked string) (aggregation string, adds bool, err error) {
+	allowed := []string{aggregateAvg, aggregateMin, aggregateMax, aggregateCount, aggregateLast}
+	standard := aggregateAvg
+	switch {
+	case known == nil:
+		allowed = append(allowed, aggregateSum)
+		adds = asked == aggregateSum
+	case known.Cumulative():
+		allowed = append(allowed, aggregateSum)
+		adds, standard = true, aggregateSum
+	case known.Aggregation == catalog.AggregationLatest:
+		standard = aggregateLast
+	}
+	if asked != "" && !slices.Contains(allowed, asked) {
+		return "", false, health.NewError(health.Invalid, "invalid_aggregation",
+			"This metric can be aggregated by: "+strings.Join(allowed, ", ")+".").In("agg")
+	}
+	return cmp.Or(asked, standard), adds, nil
+}
+
+// seriesPage goes through the range in windows, until one has data. Windows are long even where pages are short, so that
+// a long range without data takes few questions to the store.
+func (s *Service) seriesPage(ctx context.Context, user uuid.UUID, p seriesPlan) (Series, error) {
+	series := Series{
+		Metric: p.metric, Unit: p.shown, Bucket: p.request.Bucket, TZ: p.request.TZ, Aggregation: p.aggregation,
+		Points: []Point{},
+	}
+	for from := p.from; ; {
+		first, last, next := p.slot(from), p.last, p.after(from, max(p.limit, seriesPoints))
+		more := next.Before(p.last.end) && p.slot(next).order <= p.last.order
+		if more {
+			last = p.slot(next.Add(-time.Microsecond))
+		}
+		buckets, err := s.gather(ctx, user, p.reading, p.calendar, p.adds, first, last)
+		if err != nil {
+			return Series{}, err
+		}
+		series.Points = p.points(buckets, first, last)
+		if len(series.Points) > p.limit {
+			next, more = series.Points[p.limit].Start, true
+			series.Points = series.Points[:p.limit]
+		}
+		if !more {
+			return series, nil
+		}
+		if len(series.Points) > 0 {
+			_, offset := next.Zone()
+			series.NextCursor, err = encodeCursor(seriesCursor, seriesPosition{health.InstantOf(next), int32(offset)})
+			return series, err
+		}
+		from = next
+	}
+}
+
+// points turns buckets into points, with the empty ones from first to last between them if gaps were asked for.
+func (p *seriesPlan) points(buckets []*gathered, first, last slot) []Point {
+	points := make([]Point, 0, len(buckets))
+	empty := first
+	fill := func(before int64) {
+		for p.request.Gaps && empty.order < before {
+			points = append(points, Point{Start: empty.start, End: empty.end, Figures: Figures{Sources: []string{}}})
+			empty = p.slot(empty.end)
+		}
+	}
+	for _, b := range buckets {
+		fill(b.slot.order)
+		tally := b.answer(p.bucket, p.adds)
+		points = append(points, Point{b.slot.start, b.slot.end, figuresOf(&tally, p.adds, p.aggregation)})
+		empty = p.slot(b.slot.end)
+	}
+	fill(last.order + 1)
+	return points
+}

@@ -1,0 +1,129 @@
+package query
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// Sleep is what was recorded about sleep, as it was sent: summed nights and single segments, which may tell of the
+// same sleep.
+type Sleep struct {
+	// Unit is that of the durations: hours.
+	Unit     string    `json:"unit"`
+	Nights   []Night   `json:"nights"`
+	Segments []Segment `json:"segments"`
+}
+
+// Night is one stretch of sleep of one source. Durations are hours, null where they were not recorded.
+type Night struct {
+	// ID is left out of nights that were summed from segments.
+	ID uuid.UUID `json:"id,omitzero"`
+	// Date is the local day of waking.
+	Date       health.Date `json:"date"`
+	Source     string      `json:"source"`
+	SleepStart *time.Time  `json:"sleep_start"`
+	SleepEnd   *time.Time  `json:"sleep_end"`
+	InBedStart *time.Time  `json:"in_bed_start"`
+	InBedEnd   *time.Time  `json:"in_bed_end"`
+	Total      *float64    `json:"total"`
+	// Asleep is sleep whose stage is not known.
+	Asleep *float64 `json:"asleep"`
+	Core   *float64 `json:"core"`
+	Deep   *float64 `json:"deep"`
+	REM    *float64 `json:"rem"`
+	Awake  *float64 `json:"awake"`
+	InBed  *float64 `json:"in_bed"`
+	// Nap is true where the same source has a longer stretch on the same date.
+	Nap        bool   `json:"nap"`
+	Attributes Object `json:"attributes,omitempty"`
+}
+
+// Segment is one stretch of one stage of sleep.
+type Segment struct {
+	Start  time.Time    `json:"start"`
+	End    time.Time    `json:"end"`
+	Stage  health.Stage `json:"stage"`
+	Source string       `json:"source"`
+	// Date is the day whose list the segment is in.
+	Date       health.Date `json:"date"`
+	Attributes Object      `json:"attributes,omitempty"`
+}
+
+// DaySleep is the sleep that answers for a day: the night of the best source, with its naps apart.
+type DaySleep struct {
+	Night
+	// FromSegments is true where no source had summed the night, so that it was summed here.
+	FromSegments bool    `json:"from_segments"`
+	Naps         []Night `json:"naps"`
+}
+
+// Sleep returns the nights whose date is from first to last, both included, ordered by date, start and source, and the
+// segments of those days. A segment belongs to the day it ends on, or to the next where it ends at 18:00 or later, so
+// that the stages of one night stay together.
+func (s *Service) Sleep(ctx context.Context, user health.User, first, last health.Date) (Sleep, error) {
+	if err := checkDates(first, last); err != nil {
+		return Sleep{}, err
+	}
+	sleep := Sleep{Unit: "hr", Nights: []Night{}, Segments: []Segment{}}
+	nights, err := s.Config.Sleep.Nights(ctx, user.ID, first, last)
+	if err != nil {
+		return Sleep{}, err
+	}
+	for len(nights) > 0 {
+		n := 1
+		for n < len(nights) && nights[n].Date == nights[0].Date {
+			n++
+		}
+		for i := range nights[:n] {
+			sleep.Nights = append(sleep.Nights, nightOf(&nights[i], health.IsNap(&nights[i], nights[:n])))
+		}
+		nights = nights[n:]
+	}
+	segments, err := s.Config.Sleep.Segments(ctx, user.ID, localDays(first-1, last))
+	if err != nil {
+		return Sleep{}, err
+	}
+	for i := range segments {
+		seg := &segments[i]
+		if date := segmentDate(seg); first <= date && date <= last {
+			sleep.Segments = append(sleep.Segments, Segment{
+				Start: seg.Start.In(seg.Offset), End: seg.End.In(seg.Offset), Stage: seg.Stage, Source: seg.Source,
+				Date: date, Attributes: object(seg.Attributes),
+			})
+		}
+	}
+	return sleep, nil
+}
+
+func segmentDate(s *health.Segment) health.Date {
+	const evening = 6 * 3600 * health.Second // before midnight
+	return (s.End + evening).Date(s.Offset)
+}
+
+func nightOf(n *health.Night, nap bool) Night {
+	return Night{
+		ID: n.ID, Date: n.Date, Source: n.Source,
+		SleepStart: moment(n.SleepStart, n.Offset), SleepEnd: moment(n.SleepEnd, n.Offset),
+		InBedStart: moment(n.InBedStart, n.Offset), InBedEnd: moment(n.InBedEnd, n.Offset),
+		Total: value(n.Total), Asleep: value(n.Asleep), Core: value(n.Core), Deep: value(n.Deep), REM: value(n.REM),
+		Awake: value(n.Awake), InBed: value(n.InBed),
+		Nap: nap, Attributes: object(n.Attributes),
+	}
+}
+
+// daySleep chooses among the nights of one date; nil where there are none.
+func daySleep(nights []health.Night, fromSegments bool) *DaySleep {
+	night, naps, ok := health.MainSleep(nights)
+	if !ok {
+		return nil
+	}
+	sleep := &DaySleep{Night: nightOf(&night, false), FromSegments: fromSegments, Naps: []Night{}}
+	for i := range naps {
+		sleep.Naps = append(sleep.Naps, nightOf(&naps[i], true))
+	}
+	return sleep
+}

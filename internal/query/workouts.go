@@ -1,0 +1,173 @@
+package query
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// The limits of a page of workouts.
+const (
+	workoutsOnPage = 100
+	maxWorkouts    = 1000
+	workoutsCursor = "workouts"
+)
+
+// WorkoutsRequest narrows a listing of workouts. Zero values do not narrow.
+type WorkoutsRequest struct {
+	Start, End time.Time      // of the start
+	Name       string         // without regard to case
+	Box        *health.Box    // the route enters it
+	Near       *health.Circle // the route comes that near
+	Cursor     string
+	Limit      int // 0 is 100
+}
+
+// WorkoutsPage is one page of workouts, newest first. NextCursor is null on the last one.
+type WorkoutsPage struct {
+	Workouts   []Workout `json:"workouts"`
+	NextCursor *string   `json:"next_cursor"`
+}
+
+// Workout is one training session without its series and its route.
+type Workout struct {
+	ID uuid.UUID `json:"id"`
+	// AppID is the app's own id; null where it sent none.
+	AppID *string    `json:"app_id"`
+	Name  string     `json:"name"`
+	Start time.Time  `json:"start"`
+	End   *time.Time `json:"end"`
+	// Duration is the active time in seconds.
+	Duration *float64 `json:"duration"`
+	Source   string   `json:"source"`
+	// Quantities are the single figures by name: active_energy, distance …
+	Quantities map[string]health.Quantity `json:"quantities"`
+	Attributes Object                     `json:"attributes,omitempty"`
+}
+
+// WorkoutDetail is a workout with its series. The points of its route are an answer of their own.
+type WorkoutDetail struct {
+	Workout
+	Series      map[string][]SeriesPoint `json:"series"`
+	HasRoute    bool                     `json:"has_route"`
+	RoutePoints int                      `json:"route_points"`
+}
+
+// SeriesPoint is one reading during a workout: Value, or any of Min, Avg and Max.
+type SeriesPoint struct {
+	// Time is null where the reading was sent without one.
+	Time   *time.Time `json:"time"`
+	Value  *float64   `json:"value,omitempty"`
+	Min    *float64   `json:"min,omitempty"`
+	Avg    *float64   `json:"avg,omitempty"`
+	Max    *float64   `json:"max,omitempty"`
+	Unit   string     `json:"unit"`
+	Source string     `json:"source"`
+}
+
+// workoutPosition is the last workout of a page.
+type workoutPosition struct {
+	Start health.Instant `json:"start"`
+	ID    uuid.UUID      `json:"id"`
+}
+
+// Workouts returns workouts, newest first.
+func (s *Service) Workouts(ctx context.Context, user health.User, request WorkoutsRequest) (WorkoutsPage, error) {
+	limit, err := pageLimit(request.Limit, workoutsOnPage, maxWorkouts)
+	if err != nil {
+		return WorkoutsPage{}, err
+	}
+	query := store.WorkoutQuery{Name: request.Name, Box: request.Box, Near: request.Near, Limit: limit + 1}
+	if query.Range, err = rangeOf(request.Start, request.End); err != nil {
+		return WorkoutsPage{}, err
+	}
+	after, err := decodeCursor[workoutPosition](workoutsCursor, request.Cursor)
+	if err != nil {
+		return WorkoutsPage{}, err
+	}
+	if after != nil {
+		query.Before, query.BeforeStart = after.ID, after.Start
+	}
+	workouts, err := s.Config.Workouts.Workouts(ctx, user.ID, query)
+	if err != nil {
+		return WorkoutsPage{}, err
+	}
+	page := WorkoutsPage{}
+	if len(workouts) > limit {
+		workouts = workouts[:limit]
+		last := workouts[limit-1]
+		if page.NextCursor, err = encodeCursor(workoutsCursor, workoutPosition{last.Start, last.ID}); err != nil {
+			return WorkoutsPage{}, err
+		}
+	}
+	page.Workouts = make([]Workout, len(workouts))
+	for i := range workouts {
+		page.Workouts[i] = workoutOf(&workouts[i])
+	}
+	return page, nil
+}
+
+// Workout returns one workout with its series.
+func (s *Service) Workout(ctx context.Context, user health.User, id uuid.UUID) (WorkoutDetail, error) {
+	workout, err := s.Config.Workouts.Workout(ctx, user.ID, id)
+	if err != nil {
+		return WorkoutDetail{}, err
+	}
+	detail := WorkoutDetail{
+		Workout: workoutOf(&workout), Series: map[string][]SeriesPoint{},
+		HasRoute: len(workout.Route) > 0, RoutePoints: len(workout.Route),
+	}
+	for name, points := range workout.Series {
+		shown := make([]SeriesPoint, len(points))
+		for i := range points {
+			shown[i] = seriesPointOf(&points[i])
+		}
+		detail.Series[name] = shown
+	}
+	return detail, nil
+}
+
+// Route returns a workout with the points of its route, of which there is at least one. NotFound.
+func (s *Service) Route(ctx context.Context, user health.User, id uuid.UUID) (health.Workout, error) {
+	workout, err := s.Config.Workouts.Workout(ctx, user.ID, id)
+	if err != nil {
+		return health.Workout{}, err
+	}
+	if len(workout.Route) == 0 {
+		return health.Workout{}, health.NewError(health.NotFound, "no_route",
+			"No route was recorded with this workout, or none has been sent yet.")
+	}
+	return workout, nil
+}
+
+func workoutOf(w *health.Workout) Workout {
+	shown := Workout{
+		ID: w.ID, Name: w.Name, Start: w.Start.In(w.Offset), End: moment(w.End, w.Offset),
+		Duration: value(w.Duration), Source: w.Source,
+		Quantities: map[string]health.Quantity{}, Attributes: object(w.Attributes),
+	}
+	if w.AppID != "" {
+		shown.AppID = &w.AppID
+	}
+	for name, quantity := range w.Quantities {
+		if !health.IsAbsent(quantity.Value) {
+			shown.Quantities[name] = quantity
+		}
+	}
+	return shown
+}
+
+func seriesPointOf(p *health.SeriesPoint) SeriesPoint {
+	shown := SeriesPoint{
+		Time: moment(p.Time, p.Offset), Value: value(p.Value), Min: value(p.Min), Max: value(p.Max),
+		Unit: p.Unit, Source: p.Source,
+	}
+	if shown.Min != nil || shown.Max != nil {
+		shown.Value, shown.Avg = nil, shown.Value
+	}
+	return shown
+}

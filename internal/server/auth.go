@@ -1,0 +1,56 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/health"
+)
+
+// authenticate finds out who holds the key that the request presents, and notes it for the log.
+func (s *server) authenticate(r *http.Request) (access.Actor, error) {
+	key, remembered := presentedKey(r)
+	actor, err := s.Door.Authenticate(r.Context(), key)
+	if err != nil {
+		return access.Actor{}, err
+	}
+	e := exchangeOf(r.Context())
+	e.user, e.keyID = actor.User.ID, actor.KeyID
+	if remembered {
+		return actor, sameOrigin(r)
+	}
+	return actor, nil
+}
+
+// keyHeaders are the headers that hold nothing but a key, as net/http spells them. Clients may use any case.
+var keyHeaders = []string{"X-Api-Key", "Api-Key"}
+
+// presentedKey returns the key that came with a request, in any of the four ways, or "". It is never looked for in the
+// URL, which ends up in logs. remembered is true for Basic authentication: a browser repeats it by itself.
+func presentedKey(r *http.Request) (key string, remembered bool) {
+	scheme, credentials, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
+	if strings.EqualFold(scheme, "Bearer") {
+		if key := strings.TrimSpace(credentials); key != "" {
+			return key, false
+		}
+	}
+	for _, name := range keyHeaders {
+		if key := strings.TrimSpace(r.Header.Get(name)); key != "" {
+			return key, false
+		}
+	}
+	if _, password, ok := r.BasicAuth(); ok {
+		return strings.TrimSpace(password), true
+	}
+	return "", false
+}
+
+// sameOrigin refuses a request that a page of somebody else made a browser send with the password it remembers.
+func sameOrigin(r *http.Request) error {
+	if err := http.NewCrossOriginProtection().Check(r); err != nil {
+		return health.NewError(health.Forbidden, "cross_origin",
+			"A page of another origin sent this request. Send the key in the header X-API-Key instead.").Because(err)
+	}
+	return nil
+}

@@ -1,0 +1,268 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// loadContract reads the OpenAPI document, once for all tests.
+var loadContract = sync.OnceValues(func() (*openapi3.T, error) {
+	loader := openapi3.NewLoader()
+	document, err := loader.LoadFromData(openAPI)
+	if err != nil {
+		return nil, err
+	}
+	return document, document.Validate(loader.Context)
+})
+
+// strictContract is the document with every object closed: a member of an answer that the document does not describe
+// is a fault of the document.
+var strictContract = sync.OnceValues(func() (*contract, error) {
+	document, err := openapi3.NewLoader().LoadFromData(openAPI)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[*openapi3.Schema]bool{}
+	for _, schema := range document.Components.Schemas {
+		closeObjects(schema, seen)
+	}
+	mux := http.NewServeMux()
+	for path, item := range document.Paths.Map() {
+		for method, operation := range item.Operations() {
+			for _, response := range operation.Responses.Map() {
+				for _, content := range response.Value.Content {
+					closeObjects(content.Schema, seen)
+				}
+			}
+			mux.Handle(method+" "+path, operationHandler{path, item, method, operation})
+		}
+	}
+	return &contract{document, mux}, nil
+})
+
+func closeObjects(ref *openapi3.SchemaRef, seen map[*openapi3.Schema]bool) {
+	if ref == nil || ref.Value == nil || seen[ref.Value] {
+		return
+	}
+	schema := ref.Value
+	seen[schema] = true
+	if schema.Properties != nil && schema.AdditionalProperties.Has == nil && schema.AdditionalProperties.Schema == nil {
+		closed := false
+		schema.AdditionalProperties.Has = &closed
+	}
+	for _, child := range schema.Properties {
+		closeObjects(child, seen)
+	}
+	closeObjects(schema.Items, seen)
+	closeObjects(schema.AdditionalProperties.Schema, seen)
+	for _, child := range slices.Concat(schema.AllOf, schema.AnyOf, schema.OneOf) {
+		closeObjects(child, seen)
+	}
+}
+
+// contract holds requests and answers against the document.
+type contract struct {
+	document *openapi3.T
+	mux      *http.ServeMux // finds the operation of a request
+}
+
+type operationHandler struct {
+	path      string
+	item      *openapi3.PathItem
+	method    string
+	operation *openapi3.Operation
+}
+
+func (operationHandler) ServeHTTP(http.ResponseWriter, *http.Request) {}
+
+// check returns what is wrong with an answer, or with the document. body is the answer's, its encoding undone.
+func (c *contract) check(request *http.Request, sent []byte, answer *http.Response, body []byte) error {
+	handler, _ := c.mux.Handler(request)
+	found, ok := handler.(operationHandler)
+	if !ok {
+		return c.checkNoOperation(answer, body)
+	}
+	copied := request.Clone(context.Background())
+	copied.Body = io.NopCloser(bytes.NewReader(sent))
+	input := &openapi3filter.RequestValidationInput{
+		Request:    copied,
+		PathParams: pathParameters(found.path, request.URL.Path),
+		Route: &routers.Route{
+			Spec: c.document, Path: found.path, PathItem: found.item, Method: found.method, Operation: found.operation,
+		},
+		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true},
+	}
+	if answer.StatusCode < 300 && request.Header.Get("Content-Encoding") == "" {
+		if err := openapi3filter.ValidateRequest(context.Background(), input); err != nil {
+			return fmt.Errorf("the server accepted a request that the document does not allow: %w", err)
+		}
+	}
+	input.Options.ExcludeResponseBody = request.Method == http.MethodHead
+	input.Request = copied.Clone(context.Background())
+	input.Request.Method = found.method
+	err := openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: input, Status: answer.StatusCode, Header: answer.Header,
+		Body: io.NopCloser(bytes.NewReader(body)), Options: input.Options,
+	})
+	if err != nil {
+		return fmt.Errorf("%s %s → %d: %w", found.method, found.path, answer.StatusCode, err)
+	}
+	return nil
+}
+
+// checkNoOperation checks the answer to a request for a path or a method that does not exist.
+func (c *contract) checkNoOperation(answer *http.Response, body []byte) error {
+	if answer.StatusCode != http.StatusNotFound && answer.StatusCode != http.StatusMethodNotAllowed {
+		return fmt.Errorf("there is no such operation, yet the answer is %d", answer.StatusCode)
+	}
+	if answer.Request.Method == http.MethodHead {
+		return nil
+	}
+	var value any
+	if err := unmarshal(body, &value); err != nil {
+		return fmt.Errorf("the problem is not JSON: %w", err)
+	}
+	return c.document.Components.Schemas["Problem"].Value.VisitJSON(value, openapi3.EnableJSONSchema2020())
+}
+
+func pathParameters(pattern, path string) map[string]string {
+	values := map[string]string{}
+	parts := strings.Split(path, "/")
+	for i, segment := range strings.Split(pattern, "/") {
+		if name, ok := strings.CutPrefix(segment, "{"); ok {
+			values[strings.TrimSuffix(name, "}")] = parts[i]
+		}
+	}
+	return values
+}
+
+// checkedTransport holds every answer against the document, so that no test can forget to.
+type checkedTransport struct {
+	t    testing.TB
+	next http.RoundTripper
+}
+
+func (c checkedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	var sent []byte
+	if request.Body != nil {
+		var err error
+		if sent, err = io.ReadAll(request.Body); err != nil {
+			return nil, err
+		}
+		request.Body = io.NopCloser(bytes.NewReader(sent))
+	}
+	answer, err := c.next.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	wire, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return nil, err
+	}
+	answer.Body.Close()
+	answer.Body = io.NopCloser(bytes.NewReader(wire))
+	contract, err := strictContract()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	body, err := plain(answer.Header.Get("Content-Encoding"), wire)
+	if err != nil {
+		return nil, err
+	}
+	if err := contract.check(request, sent, answer, body); err != nil {
+		c.t.Errorf("%v\n%s", err, body)
+	}
+	return answer, nil
+}
+
+func TestDocumentIsValid(t *testing.T) {
+	t.Parallel()
+	if _, err := loadContract(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDocumentMatchesRoutes compares the table of routes and the document in both directions: the operations, their
+// ids, the scopes they need and the query parameters they know.
+func TestDocumentMatchesRoutes(t *testing.T) {
+	t.Parallel()
+	document, err := loadContract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	type row struct {
+		Operation string
+		Scope     health.Scope
+		Params    []string
+	}
+	routed, documented := map[string]row{}, map[string]row{}
+	for _, r := range (&server{}).routes() {
+		routed[r.method+" "+r.path] = row{r.operation, r.scope, slices.Sorted(slices.Values(r.params))}
+	}
+	for path, item := range document.Paths.Map() {
+		for method, operation := range item.Operations() {
+			documented[method+" "+path] = row{operation.OperationID, scopeOf(t, operation), queryParameters(item, operation)}
+		}
+	}
+	if diff := cmp.Diff(routed, documented); diff != "" {
+		t.Errorf("the table of routes (-) and the document (+) differ:\n%s", diff)
+	}
+}
+
+// scopeOf reads off an operation's security what the table of routes calls its scope. All four ways to present a key
+// must need the same.
+func scopeOf(t *testing.T, operation *openapi3.Operation) health.Scope {
+	t.Helper()
+	if operation.Security == nil {
+		t.Fatalf("%s says nothing about its security", operation.OperationID)
+	}
+	if len(*operation.Security) == 0 {
+		return open
+	}
+	scopes, schemes := map[health.Scope]bool{}, map[string]bool{}
+	for _, requirement := range *operation.Security {
+		for scheme, needed := range requirement {
+			schemes[scheme] = true
+			if len(needed) == 0 {
+				scopes[anyKey] = true
+			}
+			for _, scope := range needed {
+				scopes[health.Scope(scope)] = true
+			}
+		}
+	}
+	want := []string{"apiKeyHeader", "basic", "bearer", "shortKeyHeader"}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(schemes))); diff != "" || len(scopes) != 1 {
+		t.Fatalf("%s: security is not the same for all ways to present a key: %v\n%s", operation.OperationID, scopes, diff)
+	}
+	for scope := range scopes {
+		return scope
+	}
+	return ""
+}
+
+func queryParameters(item *openapi3.PathItem, operation *openapi3.Operation) []string {
+	var names []string
+	for _, p := range slices.Concat(item.Parameters, operation.Parameters) {
+		if p.Value.In == openapi3.ParameterInQuery {
+			names = append(names, p.Value.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

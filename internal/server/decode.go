@@ -1,0 +1,53 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// maxJSON is the most bytes a request body may have that is not health data.
+const maxJSON = 64 << 10
+
+// readJSON reads the body of a request, a JSON object that has only members value knows.
+func readJSON(w http.ResponseWriter, r *http.Request, value any) error {
+	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/json" {
+		return &failure{
+			err:    health.NewError(health.Invalid, "unsupported_content_type", "Send the body as application/json."),
+			status: http.StatusUnsupportedMediaType,
+			header: http.Header{"Accept": {"application/json"}},
+		}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxJSON))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return health.NewError(health.TooLarge, "body_too_large", "The body is larger than 64 KiB.")
+	}
+	if err != nil {
+		return health.NewError(health.Invalid, "incomplete_body", "The body broke off before its end. Send it again.").Because(err)
+	}
+	if err := json.Unmarshal(body, value, json.RejectUnknownMembers(true)); err != nil {
+		return badJSON(err)
+	}
+	return nil
+}
+
+// badJSON says which member is at fault, where the body is JSON at all.
+func badJSON(err error) error {
+	semantic, ok := errors.AsType[*json.SemanticError](err)
+	if !ok {
+		return health.NewError(health.Invalid, "not_json", "The body is not valid JSON.").Because(err)
+	}
+	field := printable(strings.TrimPrefix(string(semantic.JSONPointer), "/"))
+	if errors.Is(err, json.ErrUnknownName) {
+		return health.NewError(health.Invalid, "unknown_member",
+			"The body has a member that this path does not know. See /openapi.yaml for those it does.").In(field).Because(err)
+	}
+	return health.NewError(health.Invalid, "invalid_member",
+		"A member of the body has a value of the wrong type or form. See /openapi.yaml.").In(field).Because(err)
+}

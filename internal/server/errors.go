@@ -1,0 +1,161 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// problem is the body of every failure: RFC 9457 with a stable code and the id under which the log has the request.
+type problem struct {
+	Type        string    `json:"type"`
+	Title       string    `json:"title"`
+	Status      int       `json:"status"`
+	Detail      string    `json:"detail"`
+	Code        string    `json:"code"`
+	Instance    string    `json:"instance,omitempty"`
+	RequestID   string    `json:"request_id"`
+	Field       string    `json:"field,omitempty"`
+	Allowed     []string  `json:"allowed,omitempty"`
+	IngestionID uuid.UUID `json:"ingestion_id,omitzero"`
+}
+
+// kinds says for each kind of failure how it is answered. The sentence is for failures that bring none of their own.
+var kinds = map[health.Kind]struct {
+	status     int
+	sentence   string
+	retryAfter time.Duration // 0: the same request would fail again
+}{
+	health.Invalid:         {http.StatusBadRequest, "The request is not valid.", 0},
+	health.Unrecognised:    {http.StatusUnprocessableEntity, "The body is in no format that is known here.", 0},
+	health.NotFound:        {http.StatusNotFound, "There is no such thing.", 0},
+	health.Conflict:        {http.StatusConflict, "The request contradicts the state of the thing it is about.", 0},
+	health.Unauthenticated: {http.StatusUnauthorized, "A valid API key is needed.", 0},
+	health.Forbidden:       {http.StatusForbidden, "The API key does not allow this.", 0},
+	health.TooLarge:        {http.StatusRequestEntityTooLarge, "The body is too large.", 0},
+	health.RateLimited:     {http.StatusTooManyRequests, "Too many requests. Wait before the next one.", time.Minute},
+	health.Unavailable:     {http.StatusServiceUnavailable, "The server cannot do this now. Try again later.", 30 * time.Second},
+}
+
+// failure is an error with what only HTTP can add to it.
+type failure struct {
+	err    *health.Error
+	status int // 0: as the kind of err says
+	// allowed lists what would have been accepted in place of the field at fault.
+	allowed     []string
+	ingestionID uuid.UUID
+	header      http.Header
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+func methodNotAllowed(allow string) error {
+	return &failure{
+		err:    health.NewError(health.Invalid, "method_not_allowed", "This path answers only to "+allow+"."),
+		status: http.StatusMethodNotAllowed,
+		header: http.Header{"Allow": {allow}},
+	}
+}
+
+// codeCutShort is for the log: an answer that broke off has no room for a code.
+const codeCutShort = "cut_short"
+
+// cutShort is the failure of an answer of which a part has been sent: all that is left is to break the connection, so
+// that the part is not taken for the whole.
+type cutShort struct{ cause error }
+
+func (c cutShort) Error() string { return "answer cut short: " + c.cause.Error() }
+func (c cutShort) Unwrap() error { return c.cause }
+
+// fail is the one place that answers failures.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	exchange := exchangeOf(r.Context())
+	exchange.err = err
+	// A context that ended is the client that left, or the server that stops. Nobody may be listening any more, but an
+	// answer is written all the same: silence would be sent as 200.
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		exchange.clientGone = true
+		err = health.NewError(health.Unavailable, "interrupted", "The request was interrupted. Send it again.").Because(err)
+	}
+	if _, ok := errors.AsType[cutShort](err); ok || exchange.response.status != 0 {
+		exchange.code = codeCutShort
+		exchange.clientGone = exchange.clientGone || exchange.response.broken
+		panic(http.ErrAbortHandler)
+	}
+	answer := problemOf(err, w.Header())
+	answer.RequestID = exchange.id
+	exchange.code = answer.Code
+	w.Header().Set("Cache-Control", "no-store")
+	writeAs(w, "application/problem+json", answer.Status, answer)
+}
+
+// problemOf says what the client is told about err, in the body and in headers.
+func problemOf(err error, header http.Header) problem {
+	if errors.Is(err, context.DeadlineExceeded) && health.KindOf(err) == "" {
+		err = health.NewError(health.Unavailable, "timed_out", "The server took too long. Try again later.").Because(err)
+	}
+	kind, known := kinds[health.KindOf(err)]
+	if !known {
+		return problemWith(http.StatusInternalServerError, "internal_error",
+			"The server failed. Its log has the reason under the request id of this answer.")
+	}
+	answer := problemWith(kind.status, string(health.KindOf(err)), kind.sentence)
+	if e, ok := errors.AsType[*health.Error](err); ok {
+		answer.Code = cmp.Or(e.Code, answer.Code)
+		answer.Detail = cmp.Or(e.Message, answer.Detail)
+		answer.Field = e.Field
+	}
+	if kind.retryAfter > 0 && header.Get("Retry-After") == "" {
+		header.Set("Retry-After", strconv.Itoa(int(kind.retryAfter.Seconds())))
+	}
+	if kind.status == http.StatusUnauthorized {
+		header.Set("WWW-Authenticate", `Bearer realm="health-export"`)
+	}
+	if f, ok := errors.AsType[*failure](err); ok {
+		f.addTo(&answer, header)
+	}
+	return answer
+}
+
+func (f *failure) addTo(answer *problem, header http.Header) {
+	if f.status != 0 {
+		answer.Status, answer.Title = f.status, http.StatusText(f.status)
+	}
+	answer.Allowed = f.allowed
+	if f.ingestionID != uuid.Nil {
+		answer.IngestionID = f.ingestionID
+		answer.Instance = ingestionPath(f.ingestionID)
+	}
+	for name, values := range f.header {
+		header[name] = values
+	}
+}
+
+// problemWith returns a problem without a type of its own: about:blank says that the status and the code tell it all.
+func problemWith(status int, code, detail string) problem {
+	return problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code}
+}
+
+// guard turns a panic of handle into an error. The panic with which a handler breaks the connection on purpose goes on.
+func guard(handle func() error) (err error) {
+	defer func() {
+		switch recovered := recover(); recovered {
+		case nil:
+		case http.ErrAbortHandler:
+			panic(recovered)
+		default:
+			err = fmt.Errorf("panic: %v\n%s", recovered, debug.Stack())
+		}
+	}()
+	return handle()
+}

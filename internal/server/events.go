@@ -1,0 +1,39 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/health-export/health-export/internal/query"
+)
+
+func (s *server) listEvents(w http.ResponseWriter, r *http.Request) error {
+	p := parametersOf(r)
+	request := query.EventsRequest{
+		Start: p.time("start"), End: p.time("end"), Kind: p.text("kind"), Cursor: p.text("cursor"), Limit: p.limit(),
+	}
+	if p.err != nil {
+		return p.err
+	}
+	page, err := s.Query.Events(r.Context(), actorOf(r).User, request)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, page)
+}
+
+func (s *server) listECGs(w http.ResponseWriter, r *http.Request) error {
+	p := parametersOf(r)
+	request := query.ECGRequest{
+		Start: p.time("start"), End: p.time("end"), Voltages: p.oneOf("voltages", "true", "false") == "true",
+	}
+	if p.err != nil {
+		return p.err
+	}
+	found, err := s.Query.ECGs(r.Context(), actorOf(r).User, request)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, struct {
+		ECG []query.ECG `json:"ecg"`
+	}{found})
+}

@@ -1,0 +1,94 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"net/http"
+
+	"github.com/google/uuid"
+)
+
+// exchange is what there is to tell about one request and its answer when it is over. The parts of the server fill it
+// in as they learn it; only the goroutine that serves the request touches it.
+type exchange struct {
+	id         string // the request id
+	route      string // the pattern, never the path: that holds ids
+	user       uuid.UUID
+	keyID      string
+	code       string // of the problem, "" where there was none
+	err        error
+	clientGone bool // it did not wait for the whole answer
+	response   *response
+}
+
+type exchangeKey struct{}
+
+func withExchange(ctx context.Context, e *exchange) context.Context {
+	return context.WithValue(ctx, exchangeKey{}, e)
+}
+
+// exchangeOf returns the exchange that observe put into every request's context.
+func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
+
+// requestID returns the id the client gave its request, if that is fit for a log, else a new one.
+func requestID(header http.Header) string {
+	if id := header.Get("X-Request-ID"); saneRequestID(id) {
+		return id
+	}
+	return rand.Text()
+}
+
+func saneRequestID(id string) bool {
+	if id == "" || len(id) > 64 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// response notes the status and counts the bytes on their way out, as they are on the wire.
+type response struct {
+	http.ResponseWriter
+	status int // 0: nothing was sent yet
+	bytes  int64
+	broken bool // the client takes no more
+}
+
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *response) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	w.broken = w.broken || err != nil
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach what is below.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// requestBody counts the bytes that come in.
+type requestBody struct {
+	io.ReadCloser
+	bytes int64
+}
+
+func (b *requestBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.bytes += int64(n)
+	return n, err
+}

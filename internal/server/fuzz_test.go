@@ -1,0 +1,127 @@
+package server
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/query"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// adasDoor lets everybody in as Ada.
+type adasDoor struct{ Door }
+
+func (adasDoor) Authenticate(context.Context, string) (access.Actor, error) {
+	return access.Actor{
+		User:   health.User{ID: unknownID, TimeZone: "America/Sao_Paulo"},
+		Scopes: []health.Scope{health.ScopeAdmin},
+	}, nil
+}
+
+// smallStore has a sample and nothing else.
+type smallStore struct{ store.Store }
+
+func (smallStore) Metrics(context.Context, uuid.UUID) ([]store.MetricInfo, error) {
+	at := health.InstantOf(time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC))
+	return []store.MetricInfo{{Metric: "step_count", Unit: "count", Count: 1, First: at, Last: at, Sources: []string{"Watch"}}}, nil
+}
+
+func (smallStore) Samples(context.Context, uuid.UUID, store.SampleQuery) iter.Seq2[health.Sample, error] {
+	return func(yield func(health.Sample, error) bool) {
+		sample := health.NewSample()
+		sample.Metric, sample.Unit, sample.Source, sample.Grain, sample.Value = "step_count", "count", "Watch", health.GrainHour, 12
+		sample.Start = health.InstantOf(time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC))
+		sample.End = sample.Start
+		yield(sample, nil)
+	}
+}
+
+func (smallStore) Latest(context.Context, uuid.UUID) ([]health.Sample, error) { return nil, nil }
+
+func (smallStore) Nights(context.Context, uuid.UUID, health.Date, health.Date) ([]health.Night, error) {
+	return nil, nil
+}
+
+func (smallStore) Segments(context.Context, uuid.UUID, store.Range) ([]health.Segment, error) {
+	return nil, nil
+}
+
+func (smallStore) Workouts(context.Context, uuid.UUID, store.WorkoutQuery) ([]health.Workout, error) {
+	return nil, nil
+}
+
+func (smallStore) Events(context.Context, uuid.UUID, store.EventQuery) ([]health.Event, error) {
+	return nil, nil
+}
+
+func (smallStore) ECGs(context.Context, uuid.UUID, store.Range, bool) ([]health.ECG, error) {
+	return nil, nil
+}
+
+func (smallStore) Ingestions(context.Context, uuid.UUID, store.IngestionQuery) ([]health.Ingestion, error) {
+	return nil, nil
+}
+
+// FuzzParams asks every route that has query parameters for anything: the answer is the data or says which parameter
+// is at fault, and is never the server's fault. The document describes it in either case.
+func FuzzParams(f *testing.F) {
+	words, err := catalog.Load()
+	if err != nil {
+		f.Fatal(err)
+	}
+	contract, err := strictContract()
+	if err != nil {
+		f.Fatal(err)
+	}
+	small := smallStore{}
+	handler := New(Config{
+		Query: query.New(query.Config{Samples: small, Sleep: small, Workouts: small, Events: small, Catalog: words}),
+		Door:  adasDoor{}, Archive: small, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+	})
+	var paths []string
+	for _, row := range (&server{}).routes() {
+		if len(row.params) > 0 {
+			paths = append(paths, fill(row.path, ""))
+		}
+	}
+	for i := range paths {
+		for _, query := range []string{
+			"", "start=2026-03-10&end=2026-03-11", "start=2026-03-10T06:30:00 02:00", "date=2026-03-10", "start=0000-01-01&end=9999-12-31",
+			"bbox=13,52,14,53", "near=52.5,13.4,1000", "bucket=1mo&tz=America/Sao_Paulo&agg=avg&gaps=null", "bucket=1m&gaps=null&start=1900-01-01",
+			"limit=1&cursor=eyJ2IjoxfQ", "grain=3600&unit=km&source=Watch", "unit=%00", "limit=%zz", "a;b", "status=processed&limit=1000", "voltages=true",
+		} {
+			f.Add(uint8(i), query)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint8, query string) {
+		request := httptest.NewRequest(http.MethodGet, paths[int(which)%len(paths)], nil)
+		request.URL.RawQuery = query
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, request)
+		answer := recorder.Result()
+		if answer.StatusCode >= 500 {
+			t.Fatalf("%s?%s is answered with %d: %s", request.URL.Path, query, answer.StatusCode, recorder.Body)
+		}
+		answer.Request = request
+		if _, err := url.ParseQuery(query); err != nil && answer.StatusCode == http.StatusOK {
+			t.Errorf("a query that cannot be read is answered: %s", query)
+		}
+		if answer.StatusCode != http.StatusOK || len(query) < 1 {
+			if err := contract.check(request, nil, answer, recorder.Body.Bytes()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}

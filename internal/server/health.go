@@ -1,0 +1,43 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// pingTimeout is how long a health check waits for the database.
+const pingTimeout = 3 * time.Second
+
+// getHealth tells whether the process is alive and has its database.
+func (s *server) getHealth(w http.ResponseWriter, r *http.Request) error {
+	if err := s.pingDatabase(r.Context()); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, struct {
+		Status  string `json:"status"`
+		Version string `json:"version"`
+	}{"ok", s.Version})
+}
+
+// getReady tells whether everything the server depends on is there.
+func (s *server) getReady(w http.ResponseWriter, r *http.Request) error {
+	if err := s.pingDatabase(r.Context()); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, struct {
+		Status string            `json:"status"`
+		Checks map[string]string `json:"checks"`
+	}{"ready", map[string]string{"database": "ok"}})
+}
+
+func (s *server) pingDatabase(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	if err := s.Ping(ctx); err != nil {
+		return health.NewError(health.Unavailable, "database_unreachable", "The database does not answer.").Because(err)
+	}
+	return nil
+}

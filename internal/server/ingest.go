@@ -1,0 +1,107 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/ingest"
+)
+
+// ingest takes in one body, whatever its content type says.
+func (s *server) ingest(w http.ResponseWriter, r *http.Request) error {
+	if s.MaxBody > 0 && r.ContentLength > s.MaxBody {
+		return health.NewError(health.TooLarge, "body_too_large", fmt.Sprintf(
+			"The body is larger than %d MiB, the limit for one body. Send a shorter period, turn on batch requests in the app, or raise the server's limit.",
+			s.MaxBody>>20))
+	}
+	actor := actorOf(r)
+	async := prefersAsync(r.Header)
+	ingestion, err := s.Ingest.Receive(r.Context(), ingest.Request{
+		User:            actor.User,
+		KeyID:           actor.KeyID,
+		Body:            r.Body,
+		ContentEncoding: strings.Join(r.Header.Values("Content-Encoding"), ", "),
+		Headers:         aboutTheBody(r.Header),
+		Async:           async,
+	})
+	if err != nil {
+		return encodingFailure(err)
+	}
+	if async {
+		w.Header().Set("Preference-Applied", "respond-async")
+	}
+	return answerIngestion(w, &ingestion)
+}
+
+// replayIngestion processes an archived body again.
+func (s *server) replayIngestion(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	ingestion, err := s.Ingest.Replay(r.Context(), actorOf(r).User, id)
+	if err != nil {
+		return err
+	}
+	return answerIngestion(w, &ingestion)
+}
+
+// answerIngestion tells whoever sent a body what became of it.
+func answerIngestion(w http.ResponseWriter, i *health.Ingestion) error {
+	switch i.Status {
+	case health.StatusAccepted:
+		w.Header().Set("Location", ingestionPath(i.ID))
+		return writeJSON(w, http.StatusAccepted, reportOf(i))
+	case health.StatusRejected:
+		return writeJSON(w, http.StatusUnprocessableEntity, reportOf(i))
+	case health.StatusUnrecognised:
+		return &failure{err: health.NewError(health.Unrecognised, i.FailureCode, i.Failure), ingestionID: i.ID}
+	case health.StatusFailed:
+		return &failure{err: health.NewError(health.Invalid, i.FailureCode, i.Failure), ingestionID: i.ID}
+	default:
+		return writeJSON(w, http.StatusOK, reportOf(i))
+	}
+}
+
+func ingestionPath(id uuid.UUID) string { return "/v1/ingestions/" + id.String() }
+
+// encodingFailure gives a Content-Encoding that nobody here undoes the status HTTP has for it.
+func encodingFailure(err error) error {
+	e, ok := errors.AsType[*health.Error](err)
+	if !ok || e.Code != "unsupported_encoding" {
+		return err
+	}
+	return &failure{
+		err:    e,
+		status: http.StatusUnsupportedMediaType,
+		header: http.Header{"Accept-Encoding": {"gzip, zstd, br"}},
+	}
+}
+
+// aboutTheBody returns the headers with lower-case names, without those that may hold a key.
+func aboutTheBody(header http.Header) map[string]string {
+	headers := make(map[string]string, len(header))
+	for name, values := range header {
+		if name != "Authorization" && name != "Cookie" && !slices.Contains(keyHeaders, name) {
+			headers[strings.ToLower(name)] = strings.Join(values, ", ")
+		}
+	}
+	return headers
+}
+
+// prefersAsync reports whether the client asked, by RFC 7240, not to wait for the processing.
+func prefersAsync(header http.Header) bool {
+	for preference := range strings.SplitSeq(strings.Join(header.Values("Prefer"), ","), ",") {
+		token, _, _ := strings.Cut(preference, ";")
+		if strings.EqualFold(strings.TrimSpace(token), "respond-async") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,28 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+type me struct {
+	User user      `json:"user"`
+	Key  presented `json:"key"`
+}
+
+// presented is the key of the request itself.
+type presented struct {
+	ID     string         `json:"id"`
+	Scopes []health.Scope `json:"scopes"`
+	Tier   string         `json:"tier"`
+}
+
+// getMe tells who a key acts for and what it may do.
+func (s *server) getMe(w http.ResponseWriter, r *http.Request) error {
+	actor := actorOf(r)
+	return writeJSON(w, http.StatusOK, me{
+		User: userOf(actor.User),
+		Key:  presented{ID: actor.KeyID, Scopes: actor.Scopes, Tier: actor.Tier},
+	})
+}

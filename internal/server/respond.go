@@ -1,0 +1,34 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// writeJSON answers with value as JSON.
+func writeJSON(w http.ResponseWriter, status int, value any) error {
+	return writeAs(w, "application/json", status, value)
+}
+
+// writeAs answers with value as JSON under another content type. The value is encoded before anything is sent, so an
+// error means that no answer has begun.
+func writeAs(w http.ResponseWriter, contentType string, status int, value any) error {
+	// Text that phones send may hold half a character; an answer that shows it with a mark is better than none.
+	body, err := json.Marshal(value, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	if err != nil {
+		return err
+	}
+	writeBytes(w, contentType, status, body)
+	return nil
+}
+
+// writeBytes answers with a body that is there in full. An error in sending it concerns only the client that left.
+func writeBytes(w http.ResponseWriter, contentType string, status int, body []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}

@@ -1,0 +1,100 @@
+package server
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// Who may use a route, besides those who hold one certain scope.
+const (
+	open   health.Scope = ""    // everybody, without a key
+	anyKey health.Scope = "any" // every valid key, whatever its scopes
+)
+
+// unmatched stands for the pattern of a request that none matched.
+const unmatched = "unmatched"
+
+// handler answers one request. What it returns is written by fail, and by nobody else.
+type handler func(http.ResponseWriter, *http.Request) error
+
+// route is one row of the table of everything the server answers to.
+type route struct {
+	method string
+	path   string // a pattern of http.ServeMux
+	scope  health.Scope
+	// params are the query parameters that the route knows; any other is refused.
+	params    []string
+	handle    handler
+	operation string // the operation's id in the OpenAPI document
+}
+
+// routes is the only list of what the server answers to. The OpenAPI document has the same set, with the same scopes
+// and parameters, or a test fails.
+func (s *server) routes() []route {
+	return []route{
+		{"POST", "/v1/ingest", health.ScopeIngest, nil, s.ingest, "ingest"},
+		{"GET", "/v1/ingestions", health.ScopeRead, []string{"status", "limit", "cursor"}, s.listIngestions, "listIngestions"},
+		{"GET", "/v1/ingestions/{id}", anyKey, nil, s.getIngestion, "getIngestion"},
+		{"GET", "/v1/ingestions/{id}/raw", health.ScopeRead, nil, s.getIngestionRaw, "getIngestionRaw"},
+		{"POST", "/v1/ingestions/{id}/replay", health.ScopeIngest, nil, s.replayIngestion, "replayIngestion"},
+
+		{"GET", "/v1/metrics", health.ScopeRead, nil, s.listMetrics, "listMetrics"},
+		{"GET", "/v1/metrics/latest", health.ScopeRead, nil, s.latestMetrics, "latestMetrics"},
+		{"GET", "/v1/metrics/{name}/samples", health.ScopeRead, []string{"start", "end", "source", "grain", "unit", "limit", "cursor"}, s.getSamples, "getSamples"},
+		{"GET", "/v1/metrics/{name}/series", health.ScopeRead, []string{"start", "end", "bucket", "tz", "agg", "unit", "gaps", "limit", "cursor"}, s.getSeries, "getSeries"},
+		{"GET", "/v1/summary", health.ScopeRead, []string{"date", "start", "end"}, s.getSummary, "getSummary"},
+		{"GET", "/v1/sleep", health.ScopeRead, []string{"start", "end"}, s.getSleep, "getSleep"},
+		{"GET", "/v1/workouts", health.ScopeRead, []string{"start", "end", "name", "bbox", "near", "limit", "cursor"}, s.listWorkouts, "listWorkouts"},
+		{"GET", "/v1/workouts/{id}", health.ScopeRead, nil, s.getWorkout, "getWorkout"},
+		{"GET", "/v1/workouts/{id}/route", health.ScopeRead, nil, s.getRoute, "getRoute"},
+		{"GET", "/v1/events", health.ScopeRead, []string{"start", "end", "kind", "limit", "cursor"}, s.listEvents, "listEvents"},
+		{"GET", "/v1/ecg", health.ScopeRead, []string{"start", "end", "voltages"}, s.listECGs, "listECGs"},
+
+		{"GET", "/v1/me", anyKey, nil, s.getMe, "getMe"},
+		{"GET", "/v1/keys", health.ScopeRead, nil, s.listKeys, "listKeys"},
+		{"POST", "/v1/keys", anyKey, nil, s.createKey, "createKey"},
+		{"DELETE", "/v1/keys/{id}", anyKey, nil, s.revokeKey, "revokeKey"},
+		{"GET", "/v1/users", health.ScopeAdmin, nil, s.listUsers, "listUsers"},
+		{"POST", "/v1/users", health.ScopeAdmin, nil, s.createUser, "createUser"},
+		{"GET", "/v1/users/{id}", health.ScopeAdmin, nil, s.getUser, "getUser"},
+
+		{"GET", "/openapi.yaml", open, nil, s.getDocumentYAML, "getDocumentYAML"},
+		{"GET", "/openapi.json", open, nil, s.getDocumentJSON, "getDocumentJSON"},
+		{"GET", "/health", open, nil, s.getHealth, "getHealth"},
+		{"GET", "/ready", open, nil, s.getReady, "getReady"},
+	}
+}
+
+// mux serves the routes. A path that is none of theirs, and a method that a path does not have, are refused as
+// problems too, which http.ServeMux alone would answer in plain text.
+func (s *server) mux() http.Handler {
+	mux := http.NewServeMux()
+	methods := map[string][]string{}
+	for _, row := range s.routes() {
+		mux.Handle(row.method+" "+row.path, s.serve(row))
+		methods[row.path] = append(methods[row.path], row.method)
+	}
+	for path, allowed := range methods {
+		mux.Handle(path, s.serve(route{path: path, handle: refuseMethod(allowed)}))
+	}
+	mux.Handle("/", s.serve(route{path: unmatched, handle: notFound}))
+	return mux
+}
+
+func refuseMethod(allowed []string) handler {
+	if slices.Contains(allowed, http.MethodGet) {
+		allowed = append(allowed, http.MethodHead)
+	}
+	slices.Sort(allowed)
+	return func(http.ResponseWriter, *http.Request) error {
+		return methodNotAllowed(strings.Join(allowed, ", "))
+	}
+}
+
+func notFound(http.ResponseWriter, *http.Request) error {
+	return health.NewError(health.NotFound, "no_such_path",
+		"There is nothing at this path. /openapi.yaml lists every path there is.")
+}

@@ -1,0 +1,166 @@
+package server
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// fill puts values into the wildcards of a pattern.
+func fill(path, id string) string {
+	return strings.NewReplacer("{id}", id, "{name}", "step_count").Replace(path)
+}
+
+func TestRoutesNeedAKey(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	for _, row := range (&server{}).routes() {
+		answer := a.do(row.method, fill(row.path, unknownID.String()), "", "")
+		if row.scope == open {
+			answer.wants(http.StatusOK)
+			continue
+		}
+		answer.refused(http.StatusUnauthorized, "missing_key")
+	}
+}
+
+func TestRoutesNeedTheirScope(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	ada := a.ada()
+	keys := map[health.Scope]string{}
+	for _, scope := range []health.Scope{health.ScopeIngest, health.ScopeRead, health.ScopeAdmin} {
+		_, keys[scope] = a.keyFor(ada.user, scope)
+	}
+	for _, row := range (&server{}).routes() {
+		for scope, key := range keys {
+			answer := a.do(row.method, fill(row.path, unknownID.String()), key, "")
+			allowed := row.scope == open || row.scope == anyKey || row.scope == scope || scope == health.ScopeAdmin
+			if !allowed {
+				answer.refused(http.StatusForbidden, "missing_scope")
+			} else if answer.status == http.StatusForbidden || answer.status == http.StatusUnauthorized {
+				t.Errorf("%s %s refuses a key with the scope %s: %s", row.method, row.path, scope, answer.body)
+			}
+		}
+	}
+}
+
+func TestUnknownParametersAreRefused(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	_, key := a.keyFor(a.ada().user, health.ScopeAdmin)
+	for _, row := range (&server{}).routes() {
+		p := a.do(row.method, fill(row.path, unknownID.String())+"?form=2026-03-10", key, "").
+			refused(http.StatusBadRequest, "unknown_parameter")
+		if p.Field != "form" || !slices.Equal(p.Allowed, row.params) {
+			t.Errorf("%s %s: the problem is %+v", row.method, row.path, p)
+		}
+	}
+	a.get("/v1/sleep?start=2026-03-10&start=2026-03-11", key).refused(http.StatusBadRequest, "invalid_parameter")
+	a.get("/v1/sleep?start=%zz", key).refused(http.StatusBadRequest, "invalid_query")
+}
+
+// TestUsersAreApart asks, on every route with an id, for a thing of somebody else.
+func TestUsersAreApart(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	ada, bob := a.ada(), a.person("bob@example.org", "")
+	ids := map[string]string{
+		"/v1/ingestions/{id}": a.send(ada.key, bodyOfAda).IngestionID.String(),
+		"/v1/workouts/{id}":   a.workoutOf(ada),
+	}
+	spare, _ := a.keyFor(ada.user, health.ScopeRead)
+	ids["/v1/keys/{id}"] = spare.ID
+	var tried []string
+	for _, row := range (&server{}).routes() {
+		end := strings.Index(row.path, "{id}")
+		if end < 0 || row.scope == health.ScopeAdmin {
+			continue
+		}
+		id, ok := ids[row.path[:end+len("{id}")]]
+		if !ok {
+			t.Errorf("the test has no id for %s", row.path)
+			continue
+		}
+		tried = append(tried, row.operation)
+		a.do(row.method, fill(row.path, id), bob.key, "").refused(http.StatusNotFound, notFoundCode(t, a, row, bob))
+		if answer := a.do(row.method, fill(row.path, id), ada.key, ""); answer.status >= 300 {
+			t.Errorf("%s does not give its owner the thing: %d %s", row.path, answer.status, answer.body)
+		}
+	}
+	want := []string{"getIngestion", "getIngestionRaw", "replayIngestion", "getWorkout", "getRoute", "revokeKey"}
+	if diff := cmp.Diff(want, tried); diff != "" {
+		t.Errorf("the routes that were tried differ:\n%s", diff)
+	}
+	if answer := a.get("/v1/metrics/step_count/samples", bob.key).wants(http.StatusOK); strings.Contains(string(answer.body), "9900") {
+		t.Error("a listing shows somebody else's data")
+	}
+}
+
+// notFoundCode returns the code with which a route answers for an id that nobody has: somebody else's must be answered
+// in the same way.
+func notFoundCode(t *testing.T, a *api, row route, who person) string {
+	t.Helper()
+	var p problem
+	a.do(row.method, fill(row.path, unknownID.String()), who.key, "").wants(http.StatusNotFound).into(&p)
+	return p.Code
+}
+
+func TestIDsThatAreNone(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	_, key := a.keyFor(a.ada().user, health.ScopeAdmin)
+	for _, row := range (&server{}).routes() {
+		if strings.Contains(row.path, "{id}") {
+			a.do(row.method, fill(row.path, "%00..%2F"), key, "").wants(http.StatusNotFound)
+		}
+	}
+}
+
+func TestPathsAndMethodsThatAreNone(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	for _, path := range []string{"/", "/v1", "/v1/ingest/", "/v1/unknown", "/metrics", "/v2/ingest"} {
+		a.get(path, "").refused(http.StatusNotFound, "no_such_path")
+	}
+	for _, test := range []struct{ method, path, allow string }{
+		{"GET", "/v1/ingest", "POST"},
+		{"HEAD", "/v1/ingest", "POST"},
+		{"DELETE", "/v1/keys", "GET, HEAD, POST"},
+		{"PUT", "/v1/workouts/" + unknownID.String(), "GET, HEAD"},
+		{"OPTIONS", "/v1/me", "GET, HEAD"},
+		{"BREW", "/health", "GET, HEAD"},
+	} {
+		answer := a.do(test.method, test.path, "", "").wants(http.StatusMethodNotAllowed)
+		if test.method != "HEAD" {
+			answer.refused(http.StatusMethodNotAllowed, "method_not_allowed")
+		}
+		if allow := answer.header.Get("Allow"); allow != test.allow {
+			t.Errorf("%s %s: Allow is %q, not %q", test.method, test.path, allow, test.allow)
+		}
+	}
+}
+
+func TestHeadAnswersAsGetWithoutABody(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	ada := a.ada()
+	id := a.send(ada.key, bodyOfAda).IngestionID.String()
+	for _, path := range []string{"/health", "/openapi.json", "/v1/me", "/v1/metrics", "/v1/ingestions/" + id, "/v1/ingestions/" + id + "/raw"} {
+		get := a.get(path, ada.key).wants(http.StatusOK)
+		head := a.do(http.MethodHead, path, ada.key, "").wants(http.StatusOK)
+		if len(head.body) != 0 {
+			t.Errorf("HEAD %s has a body", path)
+		}
+		for _, name := range []string{"Content-Type", "Content-Length", "Cache-Control", "X-Content-Sha256"} {
+			if head.header.Get(name) != get.header.Get(name) {
+				t.Errorf("HEAD %s: %s is %q, but %q for GET", path, name, head.header.Get(name), get.header.Get(name))
+			}
+		}
+	}
+}

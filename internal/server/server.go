@@ -1,0 +1,112 @@
+// Package server is the HTTP face of the product: one table of routes, one place that writes failures, one file per
+// resource. It decides nothing about health data; it asks the rooms below in their own words.
+package server
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/ingest"
+	"github.com/health-export/health-export/internal/query"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// Config is what the server stands on. All fields but MaxBody and Version are required.
+type Config struct {
+	Ingest  Ingest
+	Query   Query
+	Door    Door
+	Users   Users
+	Keys    Keys
+	Archive Archive
+	// Ping returns nil while the database answers; /health and /ready ask it.
+	Ping func(context.Context) error
+
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+
+	// MaxBody is the largest body, in bytes, that Ingest takes: one that announces more is refused before it is sent.
+	// 0 leaves that to Ingest.
+	MaxBody int64
+	// Version is that of the program, for people who ask a running server.
+	Version string
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// Ingest takes in bodies, keeps them, and processes them again.
+type Ingest interface {
+	Receive(ctx context.Context, request ingest.Request) (health.Ingestion, error)
+	Replay(ctx context.Context, user health.User, id uuid.UUID) (health.Ingestion, error)
+	Raw(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error)
+}
+
+// Query answers questions about what is stored.
+type Query interface {
+	Metrics(ctx context.Context, user health.User) ([]query.Metric, error)
+	Samples(ctx context.Context, user health.User, request query.SamplesRequest) (query.SamplesPage, error)
+	Series(ctx context.Context, user health.User, request query.SeriesRequest) (query.Series, error)
+	Latest(ctx context.Context, user health.User) ([]query.LatestValue, error)
+	Day(ctx context.Context, user health.User, date health.Date) (query.DaySummary, error)
+	Days(ctx context.Context, user health.User, first, last health.Date) ([]query.DaySummary, error)
+	Sleep(ctx context.Context, user health.User, first, last health.Date) (query.Sleep, error)
+	Workouts(ctx context.Context, user health.User, request query.WorkoutsRequest) (query.WorkoutsPage, error)
+	Workout(ctx context.Context, user health.User, id uuid.UUID) (query.WorkoutDetail, error)
+	Route(ctx context.Context, user health.User, id uuid.UUID) (health.Workout, error)
+	Events(ctx context.Context, user health.User, request query.EventsRequest) (query.EventsPage, error)
+	ECGs(ctx context.Context, user health.User, request query.ECGRequest) ([]query.ECG, error)
+}
+
+// Door knows who stands before it, and gives out and takes back keys.
+type Door interface {
+	Authenticate(ctx context.Context, presented string) (access.Actor, error)
+	CreateKey(ctx context.Context, key access.NewKey) (health.APIKey, string, error)
+	RevokeKey(ctx context.Context, user uuid.UUID, id string) error
+}
+
+// Users keeps the people whose data it is.
+type Users interface {
+	CreateUser(ctx context.Context, user health.User) error
+	User(ctx context.Context, id uuid.UUID) (health.User, error)
+	Users(ctx context.Context) ([]health.User, error)
+}
+
+// Keys looks up API keys.
+type Keys interface {
+	Key(ctx context.Context, id string) (health.APIKey, error)
+	KeysOf(ctx context.Context, user uuid.UUID) ([]health.APIKey, error)
+}
+
+// Archive tells what became of the bodies that were received.
+type Archive interface {
+	Ingestion(ctx context.Context, user, id uuid.UUID) (health.Ingestion, error)
+	Ingestions(ctx context.Context, user uuid.UUID, query store.IngestionQuery) ([]health.Ingestion, error)
+}
+
+type server struct {
+	Config
+	instruments instruments
+	document    document
+}
+
+// New returns the handler of the whole API. It is safe for concurrent use, and it registers the metrics of the requests
+// with config.Registerer, so it is called once for each registerer.
+func New(config Config) http.Handler {
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	s := &server{
+		Config:      config,
+		instruments: newInstruments(config.Registerer),
+		document:    loadDocument(),
+	}
+	return s.observe(compress(s.mux()))
+}

@@ -1,0 +1,73 @@
+package server
+
+import (
+	"cmp"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// user is a person as clients see them.
+type user struct {
+	ID        uuid.UUID `json:"id"`
+	Email     string    `json:"email"`
+	Name      string    `json:"name"`
+	TimeZone  string    `json:"time_zone"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func userOf(u health.User) user {
+	return user{ID: u.ID, Email: u.Email, Name: u.Name, TimeZone: cmp.Or(u.TimeZone, "UTC"), CreatedAt: u.CreatedAt}
+}
+
+func (s *server) listUsers(w http.ResponseWriter, r *http.Request) error {
+	found, err := s.Users.Users(r.Context())
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Users []user `json:"users"`
+	}
+	for _, u := range found {
+		answer.Users = append(answer.Users, userOf(u))
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+func (s *server) getUser(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	found, err := s.Users.User(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, userOf(found))
+}
+
+// newUser is what a client says of a user who is to be made.
+type newUser struct {
+	Email    string `json:"email"`
+	Name     string `json:"name"`
+	TimeZone string `json:"time_zone"`
+}
+
+func (s *server) createUser(w http.ResponseWriter, r *http.Request) error {
+	var sent newUser
+	if err := readJSON(w, r, &sent); err != nil {
+		return err
+	}
+	created, err := health.NewUser(sent.Email, sent.Name, sent.TimeZone, s.Now())
+	if err != nil {
+		return err
+	}
+	if err := s.Users.CreateUser(r.Context(), created); err != nil {
+		return err
+	}
+	w.Header().Set("Location", "/v1/users/"+created.ID.String())
+	return writeJSON(w, http.StatusCreated, userOf(created))
+}

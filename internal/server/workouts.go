@@ -1,0 +1,55 @@
+package server
+
+import (
+	"bytes"
+	"net/http"
+
+	"github.com/health-export/health-export/internal/export"
+	"github.com/health-export/health-export/internal/query"
+)
+
+func (s *server) listWorkouts(w http.ResponseWriter, r *http.Request) error {
+	p := parametersOf(r)
+	request := query.WorkoutsRequest{
+		Start: p.time("start"), End: p.time("end"), Name: p.text("name"), Box: p.box(), Near: p.circle(),
+		Cursor: p.text("cursor"), Limit: p.limit(),
+	}
+	if p.err != nil {
+		return p.err
+	}
+	page, err := s.Query.Workouts(r.Context(), actorOf(r).User, request)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, page)
+}
+
+func (s *server) getWorkout(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	workout, err := s.Query.Workout(r.Context(), actorOf(r).User, id)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, workout)
+}
+
+// getRoute answers with the route of a workout as GeoJSON. It is encoded before it is sent, so that a failure is told.
+func (s *server) getRoute(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	workout, err := s.Query.Route(r.Context(), actorOf(r).User, id)
+	if err != nil {
+		return err
+	}
+	var body bytes.Buffer
+	if err := export.GeoJSON(&body, &workout); err != nil {
+		return err
+	}
+	writeBytes(w, "application/geo+json", http.StatusOK, body.Bytes())
+	return nil
+}

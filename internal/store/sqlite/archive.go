@@ -1,0 +1,145 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// pieceSize is how much of a body is in memory at a time.
+const pieceSize = 1 << 20
+
+// Put stores a new ingestion with its body, claimed by owner. Its StoredSize is what was read from body. A claim counts
+// as the first attempt; with an empty owner nobody holds one.
+func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time) error {
+	ingestion.Attempts = 0
+	if owner != "" {
+		ingestion.Attempts = 1
+	}
+	return s.writeOf(ctx, ingestion.UserID, "archive body", func(tx *sql.Tx, user int64) (err error) {
+		if ingestion.StoredSize, err = putBody(ctx, tx, ingestion.ID, body); err != nil {
+			return err
+		}
+		return insertIngestion(ctx, tx, user, &ingestion, owner, until)
+	})
+}
+
+func putBody(ctx context.Context, tx *sql.Tx, id uuid.UUID, body io.Reader) (size int64, err error) {
+	piece := make([]byte, pieceSize)
+	for number := 0; ; number++ {
+		n, err := io.ReadFull(body, piece)
+		if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return 0, err
+		}
+		if n == 0 {
+			return size, nil
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO raw_bodies (ingestion_id, piece, bytes) VALUES (?, ?, ?)`,
+			id[:], number, piece[:n]); err != nil {
+			return 0, err
+		}
+		size += int64(n)
+	}
+}
+
+// Body returns the stored body for reading. It holds no transaction while the caller reads: a body never changes.
+func (s *Store) Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error) {
+	ingestion, err := s.Ingestion(ctx, user, id)
+	if err != nil {
+		return nil, err
+	}
+	return &bodyReader{ctx: ctx, store: s, id: id, left: ingestion.StoredSize}, nil
+}
+
+// bodyReader reads a body piece by piece.
+type bodyReader struct {
+	ctx   context.Context
+	store *Store
+	id    uuid.UUID
+	next  int
+	piece []byte
+	left  int64
+}
+
+// Read reads on in the present piece, or fetches the next one.
+func (r *bodyReader) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if len(r.piece) == 0 {
+		if r.left <= 0 {
+			return 0, io.EOF
+		}
+		if err := r.fetch(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, r.piece)
+	r.piece = r.piece[n:]
+	return n, nil
+}
+
+func (r *bodyReader) fetch() error {
+	return r.store.read(r.ctx, "read body", func(tx *sql.Tx) error {
+		err := tx.QueryRowContext(r.ctx, `SELECT bytes FROM raw_bodies WHERE ingestion_id = ? AND piece = ?`,
+			r.id[:], r.next).Scan(&r.piece)
+		if isNoRows(err) {
+			return io.ErrUnexpectedEOF
+		}
+		r.next++
+		r.left -= int64(len(r.piece))
+		return err
+	})
+}
+
+// Close ends the reading.
+func (r *bodyReader) Close() error {
+	r.piece, r.left = nil, 0
+	return nil
+}
+
+// Ingestion returns one ingestion without its body.
+func (s *Store) Ingestion(ctx context.Context, user, id uuid.UUID) (ingestion health.Ingestion, err error) {
+	err = s.read(ctx, "read ingestion", func(tx *sql.Tx) error {
+		ingestion, err = scanIngestion(tx.QueryRowContext(ctx,
+			selectIngestions(true)+`WHERE i.id = ? AND u.uuid = ?`, id[:], user[:]))
+		if isNoRows(err) {
+			return notFound("ingestion")
+		}
+		return err
+	})
+	return ingestion, err
+}
+
+// Ingestions returns a user's ingestions, newest first.
+func (s *Store) Ingestions(ctx context.Context, user uuid.UUID, query store.IngestionQuery) (ingestions []health.Ingestion, err error) {
+	text, args := selectIngestions(false)+`WHERE i.user_id = ?`, []any{}
+	if query.Status != "" {
+		text, args = text+` AND i.status = ?`, append(args, string(query.Status))
+	}
+	if query.Before != uuid.Nil {
+		text, args = text+` AND i.id < ?`, append(args, query.Before[:])
+	}
+	text, args = text+` ORDER BY i.id DESC LIMIT ?`, append(args, query.Limit)
+	err = s.readOf(ctx, user, "list ingestions", func(tx *sql.Tx, number int64) error {
+		ingestions, err = list(ctx, tx, scanIngestion, text, append([]any{number}, args...)...)
+		return err
+	})
+	return ingestions, err
+}
+
+// ActiveUsers counts the users who have an ingestion received since t.
+func (s *Store) ActiveUsers(ctx context.Context, since time.Time) (count int, err error) {
+	err = s.read(ctx, "count active users", func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx,
+			`SELECT count(DISTINCT user_id) FROM raw_ingestions WHERE received_at >= ?`, micros(since)).Scan(&count)
+	})
+	return count, err
+}

@@ -1,0 +1,51 @@
+package sqlite
+
+import (
+	"database/sql"
+	"strings"
+	"time"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// micros is how a time is kept: microseconds since 1970, 0 where there is none.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func timeOf(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
+}
+
+// nullable is how a value that may be absent is kept.
+func nullable(v float64) sql.NullFloat64 {
+	return sql.NullFloat64{Float64: v, Valid: !health.IsAbsent(v)}
+}
+
+// absentable reads a value that may be absent into a float64.
+type absentable struct{ *float64 }
+
+// Scan reads one column.
+func (a absentable) Scan(column any) error {
+	var v sql.NullFloat64
+	if err := v.Scan(column); err != nil {
+		return err
+	}
+	*a.float64 = v.Float64
+	if !v.Valid {
+		*a.float64 = health.Absent()
+	}
+	return nil
+}
+
+// folded is the form in which texts are compared without regard to case. SQLite's own folding knows ASCII only.
+func folded(s string) string { return strings.ToLower(s) }
+
+// marks returns n parameters for an IN list.
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }

@@ -1,0 +1,70 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// ecgColumns ends with the voltages, which a listing may leave out.
+const ecgColumns = `start_time, end_time, utc_offset, source, classification, severity, average_heart_rate,
+	sampling_frequency, unit, attributes, received, `
+
+// WriteECGs stores electrocardiograms.
+func (s *Store) WriteECGs(ctx context.Context, user uuid.UUID, batch []health.ECG) (store.Written, error) {
+	return s.writeElements(ctx, user, "write ECGs", len(batch), func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+		return writeECG(ctx, tx, user, &batch[i])
+	})
+}
+
+func writeECG(ctx context.Context, tx *sql.Tx, user int64, sent *health.ECG) (health.Outcome, error) {
+	found, ecg, err := one(ctx, tx, scanECG,
+		`SELECT `+ecgColumns+`voltages FROM ecg_recordings WHERE user_id = ? AND start_time = ?`, user, int64(sent.Start))
+	if err != nil {
+		return 0, err
+	}
+	outcome := health.Inserted
+	switch {
+	case !found:
+		ecg = *sent
+	case !ecg.MergeFrom(sent):
+		return health.Unchanged, nil
+	default:
+		outcome = health.Updated
+	}
+	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO ecg_recordings (user_id, `+ecgColumns+`voltages)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		user, int64(ecg.Start), int64(ecg.End), ecg.Offset, ecg.Source, ecg.Classification, ecg.Severity,
+		nullable(ecg.AverageHeartRate), nullable(ecg.SamplingFrequency), ecg.Unit, ecg.Attributes, int64(ecg.Received),
+		encodeVoltages(ecg.Times, ecg.Voltages))
+	return outcome, err
+}
+
+func scanECG(row row) (e health.ECG, err error) {
+	var voltages []byte
+	err = row.Scan(&e.Start, &e.End, &e.Offset, &e.Source, &e.Classification, &e.Severity,
+		absentable{&e.AverageHeartRate}, absentable{&e.SamplingFrequency}, &e.Unit, &e.Attributes, &e.Received, &voltages)
+	if err == nil && len(voltages) > 0 {
+		e.Times, e.Voltages, err = decodeVoltages(voltages)
+	}
+	return e, err
+}
+
+// ECGs returns the electrocardiograms that start in the range, ordered by start.
+func (s *Store) ECGs(ctx context.Context, user uuid.UUID, r store.Range, voltages bool) (ecgs []health.ECG, err error) {
+	last := `x''`
+	if voltages {
+		last = `voltages`
+	}
+	within, args := between("start_time", r)
+	err = s.readOf(ctx, user, "read ECGs", func(tx *sql.Tx, number int64) error {
+		ecgs, err = list(ctx, tx, scanECG, `SELECT `+ecgColumns+last+` FROM ecg_recordings WHERE user_id = ?`+within+
+			` ORDER BY start_time`, append([]any{number}, args...)...)
+		return err
+	})
+	return ecgs, err
+}

@@ -1,0 +1,67 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// writeElements writes a batch one element after the other, in one transaction: everything but samples is few enough
+// for that. An element that the database refuses is undone alone.
+func (s *Store) writeElements(
+	ctx context.Context, user uuid.UUID, doing string, count int,
+	write func(tx *sql.Tx, user int64, index int) (health.Outcome, error),
+) (store.Written, error) {
+	written := store.Written{Outcomes: make([]health.Outcome, count)}
+	if count == 0 {
+		return written, nil
+	}
+	err := s.writeOf(ctx, user, doing, func(tx *sql.Tx, number int64) error {
+		for i := range count {
+			if _, err := tx.ExecContext(ctx, `SAVEPOINT element`); err != nil {
+				return err
+			}
+			outcome, err := write(tx, number, i)
+			if err != nil {
+				reason, isRefused := refused(err)
+				if !isRefused {
+					return err
+				}
+				outcome, written.Refused = health.Rejected, withReason(written.Refused, i, reason)
+				if _, err := tx.ExecContext(ctx, `ROLLBACK TO element`); err != nil {
+					return err
+				}
+			}
+			if _, err := tx.ExecContext(ctx, `RELEASE element`); err != nil {
+				return err
+			}
+			written.Outcomes[i] = outcome
+		}
+		return nil
+	})
+	if err != nil {
+		return store.Written{}, err
+	}
+	return written, nil
+}
+
+func withReason(reasons map[int]string, index int, reason string) map[int]string {
+	if reasons == nil {
+		reasons = map[int]string{}
+	}
+	reasons[index] = reason
+	return reasons
+}
+
+// one reads the row that is expected at most once; found is false where there is none.
+func one[T any](ctx context.Context, tx *sql.Tx, scan func(row) (T, error), query string, args ...any) (found bool, it T, err error) {
+	it, err = scan(tx.QueryRowContext(ctx, query, args...))
+	if isNoRows(err) {
+		return false, it, nil
+	}
+	return err == nil, it, err
+}

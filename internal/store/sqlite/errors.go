@@ -1,0 +1,95 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+var errClosed = health.NewError(health.Unavailable, "store_closed", "The server is stopping. Try again in a moment.")
+
+// errUnstorable is the fault of an element that this package cannot put into a form the database takes.
+var errUnstorable = errors.New("a number that is not finite")
+
+func notFound(what string) *health.Error {
+	return health.NewError(health.NotFound, "not_found", "There is no such "+what+".")
+}
+
+// translate gives an error of the driver its kind, by its code and never by its text. doing says, for the log, what
+// was being done. An error that has a kind already is left as it is, and a context that ended comes before whatever
+// the database made of it.
+func translate(ctx context.Context, doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ended := ctx.Err(); ended != nil {
+		return ended
+	}
+	if health.KindOf(err) != "" {
+		return err
+	}
+	code, ok := codeOf(err)
+	if !ok {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	cause := fmt.Errorf("%s: SQLite code %d: %w", doing, code, err)
+	switch primary := code & 0xff; {
+	case code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+		return health.NewError(health.Conflict, "exists", "There is one already.").Because(cause)
+	case primary == sqlite3.SQLITE_FULL:
+		return health.NewError(health.Unavailable, "store_full",
+			"There is no room left for the database. Free some disk space, then try again.").Because(cause)
+	case primary == sqlite3.SQLITE_READONLY:
+		return health.NewError(health.Unavailable, "store_read_only",
+			"The database cannot be written to. Check the permissions of its file and of the folder it is in.").Because(cause)
+	case primary == sqlite3.SQLITE_BUSY || primary == sqlite3.SQLITE_LOCKED:
+		return health.NewError(health.Unavailable, "store_busy",
+			"Another program is using the database. Try again in a moment.").Because(cause)
+	case primary == sqlite3.SQLITE_IOERR || primary == sqlite3.SQLITE_CANTOPEN ||
+		primary == sqlite3.SQLITE_PROTOCOL || primary == sqlite3.SQLITE_NOMEM:
+		return health.NewError(health.Unavailable, "store_unavailable",
+			"The database cannot be read or written. Check the disk it is on, then try again.").Because(cause)
+	}
+	return cause
+}
+
+// refused reports whether the database found fault with the row itself, so that its neighbours may be stored without
+// it, and says why in a sentence that may be shown.
+func refused(err error) (reason string, ok bool) {
+	if errors.Is(err, errUnstorable) {
+		return "The element has a number that is not finite.", true
+	}
+	code, ok := codeOf(err)
+	if !ok {
+		return "", false
+	}
+	switch code & 0xff {
+	case sqlite3.SQLITE_CONSTRAINT:
+		if code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
+			return "The database holds an element with the same identity already.", true
+		}
+		return "The database does not accept a value of this element.", true
+	case sqlite3.SQLITE_MISMATCH:
+		return "The database does not accept a value of this element.", true
+	case sqlite3.SQLITE_TOOBIG:
+		return "The element is too big for the database.", true
+	}
+	return "", false
+}
+
+// codeOf returns the extended result code of SQLite in err.
+func codeOf(err error) (code int, ok bool) {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return 0, false
+	}
+	return e.Code(), true
+}
+
+func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }

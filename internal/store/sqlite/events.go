@@ -1,0 +1,88 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+const eventColumns = `kind, app_id, digest, name, start_time, end_time, utc_offset, source, attributes, received`
+
+const eventByKey = ` FROM events WHERE user_id = ? AND kind = ? AND app_id = ? AND key_name = ? AND key_start = ? AND digest = ?`
+
+// WriteEvents stores events.
+func (s *Store) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.Event) (store.Written, error) {
+	return s.writeElements(ctx, user, "write events", len(batch), func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+		return writeEvent(ctx, tx, user, &batch[i])
+	})
+}
+
+func writeEvent(ctx context.Context, tx *sql.Tx, user int64, sent *health.Event) (health.Outcome, error) {
+	key := sent.Key()
+	found, event, err := one(ctx, tx, scanEvent, `SELECT `+eventColumns+eventByKey,
+		user, key.Kind, key.AppID, key.Name, int64(key.Start), key.Digest)
+	if err != nil {
+		return 0, err
+	}
+	outcome := health.Inserted
+	switch {
+	case !found:
+		event = *sent
+	case !event.MergeFrom(sent):
+		return health.Unchanged, nil
+	default:
+		outcome = health.Updated
+	}
+	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO events (user_id, key_name, key_start, `+eventColumns+`)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		user, key.Name, int64(key.Start), event.Kind, event.AppID, key.Digest, event.Name,
+		int64(event.Start), int64(event.End), event.Offset, event.Source, event.Attributes, int64(event.Received))
+	return outcome, err
+}
+
+func scanEvent(row row) (e health.Event, err error) {
+	err = row.Scan(&e.Kind, &e.AppID, &e.Digest, &e.Name, &e.Start, &e.End, &e.Offset, &e.Source, &e.Attributes, &e.Received)
+	return e, err
+}
+
+// Events returns events ordered by start, kind, name, app id and digest.
+func (s *Store) Events(ctx context.Context, user uuid.UUID, query store.EventQuery) (events []health.Event, err error) {
+	within, conditions := between("start_time", query.Range)
+	if query.Kind != "" {
+		within, conditions = within+` AND kind = ?`, append(conditions, query.Kind)
+	}
+	limit := query.Limit
+	if limit == 0 {
+		limit = -1
+	}
+	err = s.readOf(ctx, user, "read events", func(tx *sql.Tx, number int64) error {
+		args := append([]any{number}, conditions...)
+		if query.After != nil {
+			last, err := eventAt(ctx, tx, number, query.After)
+			if err != nil {
+				return err
+			}
+			within += ` AND (start_time, kind, name, app_id, digest) > (?, ?, ?, ?, ?)`
+			args = append(args, int64(last.Start), last.Kind, last.Name, last.AppID, last.Digest)
+		}
+		events, err = list(ctx, tx, scanEvent, `SELECT `+eventColumns+` FROM events WHERE user_id = ?`+within+
+			` ORDER BY start_time, kind, name, app_id, digest LIMIT ?`, append(args, limit)...)
+		return err
+	})
+	return events, err
+}
+
+// eventAt returns the event with a key. The key of one with an app id does not say where it stands in the order; where
+// there is none, the key has to do.
+func eventAt(ctx context.Context, tx *sql.Tx, user int64, key *health.EventKey) (health.Event, error) {
+	found, event, err := one(ctx, tx, scanEvent, `SELECT `+eventColumns+eventByKey,
+		user, key.Kind, key.AppID, key.Name, int64(key.Start), key.Digest)
+	if !found {
+		event = health.Event{Kind: key.Kind, AppID: key.AppID, Name: key.Name, Start: key.Start, Digest: key.Digest}
+	}
+	return event, err
+}

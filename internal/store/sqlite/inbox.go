@@ -1,0 +1,145 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+var errNotHeld = health.NewError(health.Conflict, "claim_lost", "Another worker has taken over this ingestion.")
+
+// nextUnfinished finds the oldest of those ingestions that are each the oldest unfinished one of their user, and that
+// nobody keeps others away from.
+const nextUnfinished = `
+SELECT i.id FROM raw_ingestions i
+WHERE i.status = 'accepted' AND i.claimed_until <= ?
+  AND NOT EXISTS (SELECT 1 FROM raw_ingestions o WHERE o.status = 'accepted' AND o.user_id = i.user_id AND o.id < i.id)
+ORDER BY i.id LIMIT 1`
+
+// ClaimNext claims the oldest unfinished ingestion that nobody holds a claim on and that no older one of the same user
+// comes before.
+func (s *Store) ClaimNext(ctx context.Context, owner string, now, until time.Time) (ingestion health.Ingestion, err error) {
+	err = s.write(ctx, "claim ingestion", func(tx *sql.Tx) error {
+		var id uuid.UUID
+		if err := tx.QueryRowContext(ctx, nextUnfinished, micros(now)).Scan(&id); err != nil {
+			if isNoRows(err) {
+				return notFound("unfinished ingestion")
+			}
+			return err
+		}
+		ingestion, err = claim(ctx, tx, id, owner, until)
+		return err
+	})
+	return ingestion, err
+}
+
+// claim counts an attempt and returns the ingestion as it then is.
+func claim(ctx context.Context, tx *sql.Tx, id uuid.UUID, owner string, until time.Time) (health.Ingestion, error) {
+	if _, err := tx.ExecContext(ctx,
+		`UPDATE raw_ingestions SET owner = ?, claimed_until = ?, attempts = attempts + 1 WHERE id = ?`,
+		owner, micros(until), id[:]); err != nil {
+		return health.Ingestion{}, err
+	}
+	return scanIngestion(tx.QueryRowContext(ctx, selectIngestions(true)+`WHERE i.id = ?`, id[:]))
+}
+
+// Renew extends owner's claim.
+func (s *Store) Renew(ctx context.Context, id uuid.UUID, owner string, until time.Time) error {
+	return s.write(ctx, "renew claim", func(tx *sql.Tx) error {
+		return ifHeld(tx.ExecContext(ctx, `
+			UPDATE raw_ingestions SET claimed_until = ? WHERE id = ? AND owner = ? AND status = 'accepted'`,
+			micros(until), id[:], owner))
+	})
+}
+
+// Release gives up owner's claim; the ingestion is not found by ClaimNext until the given time.
+func (s *Store) Release(ctx context.Context, id uuid.UUID, owner string, after time.Time) error {
+	return s.write(ctx, "release claim", func(tx *sql.Tx) error {
+		return ifHeld(tx.ExecContext(ctx, `
+			UPDATE raw_ingestions SET owner = '', claimed_until = ? WHERE id = ? AND owner = ? AND status = 'accepted'`,
+			micros(after), id[:], owner))
+	})
+}
+
+// Finish records what became of the ingestion and ends owner's claim.
+func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string) error {
+	report, err := storedReportOf(&in.Report)
+	if err != nil {
+		return err
+	}
+	return s.writeOf(ctx, in.UserID, "finish ingestion", func(tx *sql.Tx, user int64) error {
+		return ifHeld(tx.ExecContext(ctx, `
+			UPDATE raw_ingestions SET owner = '', claimed_until = 0, size = ?, format = ?, status = ?, finished_at = ?,
+				failure = ?, failure_code = ?, duration = ?, counts = ?, warning_count = ?, errors = ?, warnings = ?
+			WHERE id = ? AND user_id = ? AND owner = ? AND status = 'accepted'`,
+			in.Size, in.Format, string(in.Status), micros(in.FinishedAt),
+			in.Failure, in.FailureCode, int64(in.Duration), report.counts, in.Report.WarningCount, report.errors, report.warnings,
+			in.ID[:], user, owner))
+	})
+}
+
+// Reopen makes a finished ingestion unfinished again, claimed by owner; what became of it before is forgotten.
+func (s *Store) Reopen(ctx context.Context, user, id uuid.UUID, owner string, until time.Time) (in health.Ingestion, err error) {
+	empty, err := storedReportOf(&health.Report{})
+	if err != nil {
+		return in, err
+	}
+	err = s.write(ctx, "reopen ingestion", func(tx *sql.Tx) error {
+		var status health.Status
+		err := tx.QueryRowContext(ctx, `
+			SELECT i.status FROM raw_ingestions i JOIN users u ON u.id = i.user_id WHERE i.id = ? AND u.uuid = ?`,
+			id[:], user[:]).Scan(&status)
+		switch {
+		case isNoRows(err):
+			return notFound("ingestion")
+		case err != nil:
+			return err
+		case status == health.StatusAccepted:
+			return health.NewError(health.Conflict, "unfinished", "The ingestion is still being worked on. Try again when it is finished.")
+		}
+		if _, err := tx.ExecContext(ctx, `
+			UPDATE raw_ingestions SET status = 'accepted', finished_at = 0, failure = '', failure_code = '', duration = 0,
+				counts = ?, warning_count = 0, errors = ?, warnings = ? WHERE id = ?`,
+			empty.counts, empty.errors, empty.warnings, id[:]); err != nil {
+			return err
+		}
+		in, err = claim(ctx, tx, id, owner, until)
+		return err
+	})
+	return in, err
+}
+
+// ReleaseAll ends every claim, whoever holds it.
+func (s *Store) ReleaseAll(ctx context.Context) error {
+	return s.write(ctx, "release all claims", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE raw_ingestions SET owner = '', claimed_until = 0 WHERE status = 'accepted'`)
+		return err
+	})
+}
+
+// Backlog counts the unfinished ingestions.
+func (s *Store) Backlog(ctx context.Context) (count int, oldest time.Time, err error) {
+	var received int64
+	err = s.read(ctx, "count unfinished ingestions", func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx,
+			`SELECT count(*), coalesce(min(received_at), 0) FROM raw_ingestions WHERE status = 'accepted'`).
+			Scan(&count, &received)
+	})
+	return count, timeOf(received), err
+}
+
+// ifHeld turns an update that found no row into errNotHeld.
+func ifHeld(result sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	changed, err := result.RowsAffected()
+	if err == nil && changed == 0 {
+		return errNotHeld
+	}
+	return err
+}

@@ -1,0 +1,97 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// selectIngestions begins a query whose rows scanIngestion reads; lists says whether with the lists of the report.
+func selectIngestions(lists bool) string {
+	columns := `'[]', '[]'`
+	if lists {
+		columns = `i.errors, i.warnings`
+	}
+	return `
+SELECT i.id, u.uuid, i.key_id, i.received_at, i.headers, i.size, i.wire_size, i.stored_size, i.sha256, i.format,
+       i.status, i.attempts, i.finished_at, i.failure, i.failure_code, i.duration, i.counts, i.warning_count, ` + columns + `
+FROM raw_ingestions i
+JOIN users u ON u.id = i.user_id
+`
+}
+
+func insertIngestion(
+	ctx context.Context, tx *sql.Tx, user int64, in *health.Ingestion, owner string, until time.Time,
+) error {
+	headers, err := json.Marshal(in.Headers)
+	if err != nil {
+		return err
+	}
+	report, err := storedReportOf(&in.Report)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `
+		INSERT INTO raw_ingestions (id, user_id, key_id, received_at, headers, size, wire_size, stored_size, sha256, format,
+			status, attempts, finished_at, failure, failure_code, duration, owner, claimed_until,
+			counts, warning_count, errors, warnings)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		in.ID[:], user, in.KeyID, micros(in.ReceivedAt), string(headers), in.Size, in.WireSize, in.StoredSize, in.SHA256[:],
+		in.Format, string(in.Status), in.Attempts, micros(in.FinishedAt), in.Failure, in.FailureCode, int64(in.Duration),
+		owner, micros(until), report.counts, in.Report.WarningCount, report.errors, report.warnings)
+	return err
+}
+
+func scanIngestion(row row) (in health.Ingestion, err error) {
+	var received, finished, duration int64
+	var headers string
+	var sha256 []byte
+	var report storedReport
+	err = row.Scan(&in.ID, &in.UserID, &in.KeyID, &received, &headers, &in.Size, &in.WireSize, &in.StoredSize, &sha256,
+		&in.Format, &in.Status, &in.Attempts, &finished, &in.Failure, &in.FailureCode, &duration,
+		&report.counts, &in.Report.WarningCount, &report.errors, &report.warnings)
+	if err != nil {
+		return in, err
+	}
+	in.ReceivedAt, in.FinishedAt, in.Duration = timeOf(received), timeOf(finished), time.Duration(duration)
+	copy(in.SHA256[:], sha256)
+	if err := json.Unmarshal([]byte(headers), &in.Headers); err != nil {
+		return in, err
+	}
+	return in, report.into(&in.Report)
+}
+
+// storedReport is a report as three JSON texts.
+type storedReport struct {
+	counts, errors, warnings string
+}
+
+func storedReportOf(r *health.Report) (stored storedReport, err error) {
+	for _, part := range []struct {
+		text  *string
+		value any
+	}{{&stored.counts, r.Counts}, {&stored.errors, r.Errors}, {&stored.warnings, r.Warnings}} {
+		text, err := json.Marshal(part.value)
+		if err != nil {
+			return stored, err
+		}
+		*part.text = string(text)
+	}
+	return stored, nil
+}
+
+func (s storedReport) into(r *health.Report) error {
+	for _, part := range []struct {
+		text string
+		into any
+	}{{s.counts, &r.Counts}, {s.errors, &r.Errors}, {s.warnings, &r.Warnings}} {
+		if err := json.Unmarshal([]byte(part.text), part.into); err != nil {
+			return err
+		}
+	}
+	return nil
+}

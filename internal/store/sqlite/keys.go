@@ -1,0 +1,137 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+const selectKeys = `
+SELECT k.id, u.uuid, k.name, k.scopes, k.tier, k.hash, k.created_at, k.expires_at, k.revoked_at,
+       coalesce(used.last_used_at, 0)
+FROM api_keys k
+JOIN users u ON u.id = k.user_id
+LEFT JOIN api_key_use used ON used.key_id = k.id
+`
+
+// CreateKey stores a new key.
+func (s *Store) CreateKey(ctx context.Context, key health.APIKey) error {
+	return s.writeOf(ctx, key.UserID, "create key", func(tx *sql.Tx, user int64) error {
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO api_keys (id, user_id, name, scopes, tier, hash, created_at, expires_at, revoked_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			key.ID, user, key.Name, joinScopes(key.Scopes), key.Tier, key.Hash,
+			micros(key.CreatedAt), micros(key.ExpiresAt), micros(key.RevokedAt))
+		if err != nil || key.LastUsedAt.IsZero() {
+			return err
+		}
+		return touchKey(ctx, tx, key.ID, key.LastUsedAt)
+	})
+}
+
+// Key returns one key by its id.
+func (s *Store) Key(ctx context.Context, id string) (key health.APIKey, err error) {
+	err = s.read(ctx, "read key", func(tx *sql.Tx) error {
+		key, err = scanKey(tx.QueryRowContext(ctx, selectKeys+`WHERE k.id = ?`, id))
+		if isNoRows(err) {
+			return notFound("API key")
+		}
+		return err
+	})
+	return key, err
+}
+
+// KeysOf returns all keys of a user in the order of their creation.
+func (s *Store) KeysOf(ctx context.Context, user uuid.UUID) (keys []health.APIKey, err error) {
+	err = s.readOf(ctx, user, "list keys", func(tx *sql.Tx, number int64) error {
+		keys, err = list(ctx, tx, scanKey, selectKeys+`WHERE k.user_id = ? ORDER BY k.created_at, k.id`, number)
+		return err
+	})
+	return keys, err
+}
+
+// RevokeKey marks a key of the user as revoked; one that is revoked already stays as it is.
+func (s *Store) RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time) error {
+	return s.write(ctx, "revoke key", func(tx *sql.Tx) error {
+		var revoked int64
+		err := tx.QueryRowContext(ctx, `
+			SELECT k.revoked_at FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.id = ? AND u.uuid = ?`,
+			id, user[:]).Scan(&revoked)
+		if isNoRows(err) {
+			return notFound("API key")
+		}
+		if err != nil || revoked != 0 {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE api_keys SET revoked_at = ? WHERE id = ?`, micros(t), id)
+		return err
+	})
+}
+
+// RevokedSince returns the ids of keys, of any user, that were revoked at t or later.
+func (s *Store) RevokedSince(ctx context.Context, t time.Time) (ids []string, err error) {
+	err = s.read(ctx, "list revoked keys", func(tx *sql.Tx) error {
+		ids, err = list(ctx, tx, scanText, `
+			SELECT id FROM api_keys WHERE revoked_at > 0 AND revoked_at >= ? ORDER BY revoked_at, id`, micros(t))
+		return err
+	})
+	return ids, err
+}
+
+// TouchKeys records when keys were last used.
+func (s *Store) TouchKeys(ctx context.Context, used map[string]time.Time) error {
+	if len(used) == 0 {
+		return nil
+	}
+	return s.write(ctx, "record use of keys", func(tx *sql.Tx) error {
+		for id, t := range used {
+			if err := touchKey(ctx, tx, id, t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func touchKey(ctx context.Context, tx *sql.Tx, id string, t time.Time) error {
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO api_key_use (key_id, last_used_at) SELECT id, ? FROM api_keys WHERE id = ?
+		ON CONFLICT (key_id) DO UPDATE SET last_used_at = excluded.last_used_at
+			WHERE excluded.last_used_at > last_used_at`, micros(t), id)
+	return err
+}
+
+func scanKey(row row) (key health.APIKey, err error) {
+	var scopes string
+	var created, expires, revoked, used int64
+	err = row.Scan(&key.ID, &key.UserID, &key.Name, &scopes, &key.Tier, &key.Hash, &created, &expires, &revoked, &used)
+	key.Scopes = splitScopes(scopes)
+	key.CreatedAt, key.ExpiresAt = timeOf(created), timeOf(expires)
+	key.RevokedAt, key.LastUsedAt = timeOf(revoked), timeOf(used)
+	return key, err
+}
+
+func joinScopes(scopes []health.Scope) string {
+	words := make([]string, len(scopes))
+	for i, scope := range scopes {
+		words[i] = string(scope)
+	}
+	return strings.Join(words, " ")
+}
+
+func splitScopes(text string) (scopes []health.Scope) {
+	for _, word := range strings.Fields(text) {
+		scopes = append(scopes, health.Scope(word))
+	}
+	return scopes
+}
+
+func scanText(row row) (text string, err error) {
+	err = row.Scan(&text)
+	return text, err
+}

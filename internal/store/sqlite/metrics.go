@@ -1,0 +1,119 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// holding is what a user has of one metric in one unit, from the totals: no sample is read for it.
+type holding struct {
+	metric
+	samples int64
+	sources []int64
+	grains  []health.Grain
+}
+
+// mixed reports whether summaries of days stand beside finer samples, so that the order of key times is not that of
+// starts.
+func (h *holding) mixed() bool {
+	return h.grains[0] < health.GrainDay && h.grains[len(h.grains)-1] >= health.GrainDay
+}
+
+// holdings returns what a user has, ordered by name and unit.
+func (s *Store) holdings(ctx context.Context, tx *sql.Tx, user int64) (all []*holding, err error) {
+	rows, err := tx.QueryContext(ctx, `
+		SELECT m.id, m.name, m.unit, m.kept_in, t.source_id, t.grain, t.samples
+		FROM metric_totals t JOIN metric_names m ON m.id = t.metric_id
+		WHERE t.user_id = ? AND t.samples > 0
+		ORDER BY m.name, m.unit, t.source_id, t.grain`, user)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var m metric
+		var keptIn string
+		var source, samples int64
+		var grain health.Grain
+		if err := rows.Scan(&m.id, &m.name.name, &m.name.unit, &keptIn, &source, &grain, &samples); err != nil {
+			return nil, err
+		}
+		if len(all) == 0 || all[len(all)-1].id != m.id {
+			m.table = tableNamed(keptIn)
+			all = append(all, &holding{metric: m})
+		}
+		h := all[len(all)-1]
+		h.samples += samples
+		if source != 0 && !slices.Contains(h.sources, source) {
+			h.sources = append(h.sources, source)
+		}
+		if !slices.Contains(h.grains, grain) {
+			h.grains = append(h.grains, grain)
+		}
+	}
+	for _, h := range all {
+		slices.Sort(h.grains)
+	}
+	return all, rows.Err()
+}
+
+// Metrics returns what the user has, ordered by name and unit.
+func (s *Store) Metrics(ctx context.Context, user uuid.UUID) (infos []store.MetricInfo, err error) {
+	err = s.readOf(ctx, user, "list metrics", func(tx *sql.Tx, number int64) error {
+		holdings, err := s.holdings(ctx, tx, number)
+		if err != nil {
+			return err
+		}
+		for _, h := range holdings {
+			info := store.MetricInfo{Metric: h.name.name, Unit: h.name.unit, Count: h.samples, Grains: h.grains}
+			for _, id := range h.sources {
+				source, err := s.names.sourceName(ctx, tx, id)
+				if err != nil {
+					return err
+				}
+				info.Sources = append(info.Sources, source)
+			}
+			slices.Sort(info.Sources)
+			if err := tx.QueryRowContext(ctx, h.table.extent, number, h.id).Scan(&info.First, &info.Last); err != nil {
+				return err
+			}
+			infos = append(infos, info)
+		}
+		return nil
+	})
+	return infos, err
+}
+
+// Latest returns the latest sample of every metric the user has.
+func (s *Store) Latest(ctx context.Context, user uuid.UUID) (samples []health.Sample, err error) {
+	err = s.readOf(ctx, user, "read latest samples", func(tx *sql.Tx, number int64) error {
+		holdings, err := s.holdings(ctx, tx, number)
+		if err != nil {
+			return err
+		}
+		for _, h := range holdings {
+			window := health.Instant(0)
+			if h.mixed() {
+				window = latest
+			}
+			row := tx.QueryRowContext(ctx, h.table.latest, number, h.id, int64(window))
+			sample, source, err := newSampleRowScan(h.metric).read(row)
+			if err != nil {
+				return err
+			}
+			if sample.Source, err = s.names.sourceName(ctx, tx, source); err != nil {
+				return err
+			}
+			samples = append(samples, sample)
+		}
+		return nil
+	})
+	return samples, err
+}
+

@@ -1,0 +1,93 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"math"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+func putRoute(ctx context.Context, tx *sql.Tx, user int64, w *health.Workout, points []byte) error {
+	box, first, reach := extentOf(w.Route)
+	_, err := tx.ExecContext(ctx, `
+		INSERT OR REPLACE INTO workout_routes (user_id, workout_id, south, west, north, east,
+			first_latitude, first_longitude, reach, points) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		user, w.ID[:], box.South, box.West, box.North, box.East, first.Latitude, first.Longitude, reach, points)
+	return err
+}
+
+// everywhere is a reach that no circle is out of: half the way round the globe.
+const everywhere = math.Pi * health.EarthRadius
+
+// extentOf returns the box that a route's points lie in and how far they are from the first one. A circle with that
+// reach holds the lines between the points too, as long as it is smaller than a hemisphere; a box does not, because
+// the shortest way bends towards the pole.
+//
+// A route with a point that has no place is taken to be everywhere.
+func extentOf(route []health.RoutePoint) (box health.Box, first health.Place, reach float64) {
+	world := health.Box{South: -90, West: -180, North: 90, East: 180}
+	first = route[0].Place()
+	box = health.Box{South: first.Latitude, West: first.Longitude, North: first.Latitude, East: first.Longitude}
+	for i := range route {
+		p := route[i].Place()
+		if health.IsAbsent(p.Latitude) || health.IsAbsent(p.Longitude) {
+			return world, health.Place{}, everywhere
+		}
+		box.South, box.North = math.Min(box.South, p.Latitude), math.Max(box.North, p.Latitude)
+		box.West, box.East = math.Min(box.West, p.Longitude), math.Max(box.East, p.Longitude)
+		reach = math.Max(reach, health.Distance(first, p))
+	}
+	if reach >= everywhere/2 {
+		reach = everywhere
+	}
+	return box, first, reach
+}
+
+// nearBy narrows a listing of workouts to those whose route may lie where the query asks; onRoute tells which do.
+func nearBy(query *store.WorkoutQuery) (condition string, args []any) {
+	if query.Box == nil && query.Near == nil {
+		return "", nil
+	}
+	condition = ` AND EXISTS (SELECT 1 FROM workout_routes r WHERE r.user_id = workouts.user_id AND r.workout_id = workouts.id`
+	if box := query.Box; box != nil {
+		condition, args = condition+` AND r.south <= ? AND r.north >= ?`, append(args, box.North, box.South)
+		across := ` AND r.west <= ? AND r.east >= ?`
+		if box.West > box.East {
+			across = ` AND (r.west <= ? OR r.east >= ?)`
+		}
+		condition, args = condition+across, append(args, box.East, box.West)
+	}
+	return condition + `)`, args
+}
+
+// onRoute reports whether a workout's route lies where the query asks.
+func onRoute(ctx context.Context, tx *sql.Tx, user int64, id uuid.UUID, query *store.WorkoutQuery) (bool, error) {
+	if query.Box == nil && query.Near == nil {
+		return true, nil
+	}
+	if near := query.Near; near != nil {
+		var first health.Place
+		var reach float64
+		err := tx.QueryRowContext(ctx, `
+			SELECT first_latitude, first_longitude, reach FROM workout_routes WHERE user_id = ? AND workout_id = ?`,
+			user, id[:]).Scan(&first.Latitude, &first.Longitude, &reach)
+		const rounding = 1 // metre
+		if err != nil || health.Distance(first, near.Center) > near.Radius+reach+rounding {
+			return false, err
+		}
+	}
+	points, err := readRoute(ctx, tx, user, id)
+	if err != nil {
+		return false, err
+	}
+	route, err := decodeRoute(points)
+	if err != nil {
+		return false, err
+	}
+	return (query.Box == nil || health.Crosses(route, *query.Box)) &&
+		(query.Near == nil || health.DistanceTo(route, query.Near.Center) <= query.Near.Radius), nil
+}

@@ -1,0 +1,132 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"io"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// patience is how many rows that are not asked for a scan steps over before it looks up the next key instead. A look-up
+// costs about as much as ten rows, so a batch that is thinly spread over many rows costs at most twice what looking up
+// every key would.
+const patience = 10
+
+// sampleScan walks along the rows of one metric, in the order of their key.
+type sampleScan struct {
+	w      *sampleWriter
+	table  *table
+	metric int64
+	last   int64 // no key with a later time is asked for
+
+	rows driver.Rows // nil before the first key
+	row  []driver.Value
+	at   sampleKey // of the present row
+	done bool      // there is no present row, and no later one
+	old  health.Sample
+}
+
+func newSampleScan(w *sampleWriter, t *table, metric, last int64) *sampleScan {
+	return &sampleScan{w: w, table: t, metric: metric, last: last}
+}
+
+// find moves to the row with the given key and reports whether there is one. Keys must be asked for in order.
+func (s *sampleScan) find(key *sampleKey) (bool, error) {
+	if s.rows == nil {
+		if err := s.start(key.time); err != nil {
+			return false, err
+		}
+	}
+	for passed := 0; !s.done; passed++ {
+		c := s.at.compare(key)
+		if c >= 0 {
+			return c == 0, nil
+		}
+		move := s.next
+		if passed >= patience && s.at.time < key.time {
+			passed, move = 0, func() error { return s.start(key.time) }
+		}
+		if err := move(); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// start begins the walk at the first row at or after a time.
+func (s *sampleScan) start(time int64) error {
+	s.close()
+	if err := s.w.ctx.Err(); err != nil {
+		return err
+	}
+	var err error
+	s.rows, err = s.w.conn.QueryContext(context.WithoutCancel(s.w.ctx), s.table.compare, []driver.NamedValue{
+		{Ordinal: 1, Value: s.w.user},
+		{Ordinal: 2, Value: s.metric},
+		{Ordinal: 3, Value: time},
+		{Ordinal: 4, Value: s.last},
+	})
+	if err != nil {
+		return err
+	}
+	if s.row == nil {
+		s.row = make([]driver.Value, len(s.rows.Columns()))
+	}
+	return s.next()
+}
+
+func (s *sampleScan) next() error {
+	err := s.rows.Next(s.row)
+	if err == io.EOF {
+		s.done = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.at = sampleKey{
+		time: s.integer(0), grain: s.integer(1), length: s.integer(2), source: s.integer(3), alone: s.integer(4),
+		mergedSource: s.integer(5 + len(s.table.values)),
+	}
+	return nil
+}
+
+func (s *sampleScan) integer(column int) int64 {
+	v, _ := s.row[column].(int64) // the tables are STRICT and these columns NOT NULL
+	return v
+}
+
+// sample returns the present row, without the names that the caller knows: metric, unit and source. It is good until the
+// next call.
+func (s *sampleScan) sample() (*health.Sample, error) {
+	old := &s.old
+	*old = health.NewSample()
+	rest := s.row[5:]
+	for i, v := range s.table.values {
+		if number, ok := rest[i].(float64); ok {
+			*v.of(old) = number
+		}
+	}
+	first := 5 + len(s.table.values)
+	old.Grain, old.PerSource = health.Grain(s.at.grain), s.at.alone != 0
+	old.Start = health.Instant(s.at.time + s.integer(first+1))
+	old.End = old.Start + health.Instant(s.at.length)
+	old.Offset = int32(s.integer(first + 2))
+	old.Received = health.Instant(s.integer(first + 3))
+	old.Attributes, _ = s.row[first+4].(string)
+	if others, ok := s.row[first+5].(string); ok {
+		if err := setOtherValues(old, others); err != nil {
+			return nil, fmt.Errorf("read other values: %w", err)
+		}
+	}
+	return old, nil
+}
+
+func (s *sampleScan) close() {
+	if s.rows != nil {
+		_ = s.rows.Close()
+		s.rows = nil
+	}
+}

@@ -1,0 +1,311 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"database/sql/driver"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// WriteSamples compares a batch with what is there, and writes what differs.
+//
+// Both are in the order of the primary key, so that the comparison is one walk along the table, and new rows go where
+// the one before them went. Statements are run on the driver's connection: database/sql checks and converts each of the
+// thousands of parameters of a batch, which would take a quarter of the time.
+func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
+	w := sampleWriter{
+		batch:   batch,
+		written: store.Written{Outcomes: make([]health.Outcome, len(batch))},
+		totals:  map[total]int64{},
+	}
+	if len(batch) == 0 {
+		return w.written, nil
+	}
+	names, err := s.names.number(ctx, batch)
+	if err != nil {
+		return store.Written{}, err
+	}
+	w.keys = keysOf(batch, names)
+	err = s.writeDirectly(ctx, user, "write samples", func(conn *connection, number int64) error {
+		w.ctx, w.conn, w.user = ctx, conn, number
+		return w.run()
+	})
+	if err != nil {
+		return store.Written{}, err
+	}
+	return w.written, nil
+}
+
+// sampleKey is health.SampleKey in the numbers of the tables, with the index of the sample in its batch.
+type sampleKey struct {
+	table                              *table
+	metric                             int64
+	time, grain, length, source, alone int64 // alone is 1 for a summary that is PerSource
+	mergedSource                       int64 // no part of the key: the source of a merged summary
+	index                              int
+}
+
+func keysOf(batch []health.Sample, names numbers) []sampleKey {
+	keys := make([]sampleKey, len(batch))
+	last := &health.Sample{}
+	var lastMetric metric
+	var lastSource int64
+	for i := range batch {
+		sample := &batch[i]
+		if i == 0 || sample.Metric != last.Metric || sample.Unit != last.Unit {
+			lastMetric = names.metrics[metricName{sample.Metric, sample.Unit}]
+		}
+		if sample.Source != last.Source {
+			lastSource = names.sources[sample.Source]
+		}
+		last = sample
+		key := sampleKey{table: lastMetric.table, metric: lastMetric.id, time: int64(sample.KeyTime()), grain: int64(sample.Grain), index: i}
+		switch {
+		case sample.Grain == health.GrainRaw:
+			key.length, key.source = int64(sample.End-sample.Start), lastSource
+		case sample.PerSource:
+			key.source, key.alone = lastSource, 1
+		default:
+			key.mergedSource = lastSource
+		}
+		keys[i] = key
+	}
+	slices.SortFunc(keys, func(a, b sampleKey) int {
+		if c := cmp.Compare(a.metric, b.metric); c != 0 {
+			return c
+		}
+		return a.compare(&b)
+	})
+	return keys
+}
+
+// compare orders the keys of one metric as its table does.
+func (k *sampleKey) compare(o *sampleKey) int {
+	if c := cmp.Compare(k.time, o.time); c != 0 {
+		return c
+	}
+	return cmp.Or(
+		cmp.Compare(k.grain, o.grain),
+		cmp.Compare(k.length, o.length),
+		cmp.Compare(k.source, o.source),
+		cmp.Compare(k.alone, o.alone),
+	)
+}
+
+// holder is the source that the sample is counted under.
+func (k *sampleKey) holder() int64 { return max(k.source, k.mergedSource) }
+
+// sampleWriter writes one batch.
+type sampleWriter struct {
+	ctx   context.Context
+	conn  *connection
+	user  int64
+	batch []health.Sample
+	keys  []sampleKey
+
+	// What is to be written to each table: rows that are new, and rows that replace one.
+	inserts, replacements map[*table][]sampleRow
+	args                  []driver.NamedValue
+	scratch               health.Sample
+
+	totals  map[total]int64 // by how much each changes
+	written store.Written
+}
+
+// sampleRow is a row to be written. replaced is the source that the row it replaces is counted under, inserted where
+// there is none.
+type sampleRow struct {
+	key      *sampleKey
+	sample   *health.Sample
+	replaced int64
+}
+
+const inserted = -1
+
+func (w *sampleWriter) run() error {
+	w.inserts, w.replacements = map[*table][]sampleRow{}, map[*table][]sampleRow{}
+	for from := 0; from < len(w.keys); {
+		to := from + 1
+		for to < len(w.keys) && w.keys[to].metric == w.keys[from].metric {
+			to++
+		}
+		if err := w.compareMetric(w.keys[from:to]); err != nil {
+			return err
+		}
+		from = to
+	}
+	for _, t := range tables {
+		if err := w.writeRows(t.insert, w.inserts[t], 0); err != nil {
+			return err
+		}
+		if err := w.writeRows(t.replace, w.replacements[t], 0); err != nil {
+			return err
+		}
+	}
+	return w.writeTotals()
+}
+
+// compareMetric finds out what becomes of the samples of one metric.
+func (w *sampleWriter) compareMetric(keys []sampleKey) error {
+	t := keys[0].table
+	there := newSampleScan(w, t, keys[0].metric, keys[len(keys)-1].time)
+	defer there.close()
+	for i := range keys {
+		key := &keys[i]
+		found, err := there.find(key)
+		if err != nil {
+			return err
+		}
+		if !found {
+			w.written.Outcomes[key.index] = health.Inserted
+			w.inserts[t] = append(w.inserts[t], sampleRow{key, &w.batch[key.index], inserted})
+			continue
+		}
+		old, err := there.sample()
+		if err != nil {
+			return err
+		}
+		w.scratch = w.batch[key.index] // a copy: Replaces completes it, and the batch is the caller's
+		replaced := there.at.holder()
+		if w.scratch.Received < old.Received { // the old row wins, and with it the source of a merged summary
+			key.mergedSource = there.at.mergedSource
+		}
+		outcome, rewrite := w.scratch.Replaces(old)
+		w.written.Outcomes[key.index] = outcome
+		if rewrite {
+			completed := w.scratch
+			w.replacements[t] = append(w.replacements[t], sampleRow{key, &completed, replaced})
+		}
+	}
+	return nil
+}
+
+// statementSizes are the numbers of rows that one statement writes. A statement that the database refuses is taken apart
+// into those of the next size, until the row at fault stands alone.
+var statementSizes = []int{100, 10, 1}
+
+// writeRows writes rows with statements of statementSizes[size] rows or fewer.
+func (w *sampleWriter) writeRows(statements []string, rows []sampleRow, size int) error {
+	for len(rows) > 0 {
+		for statementSizes[size] > len(rows) {
+			size++
+		}
+		n := statementSizes[size]
+		err := w.writeStatement(statements[size], rows[:n])
+		reason, isRefused := refused(err)
+		switch {
+		case err == nil:
+			w.count(rows[:n])
+		case !isRefused:
+			return err
+		case n == 1:
+			w.refuse(rows[0].key.index, reason)
+		default:
+			if err := w.writeRows(statements, rows[:n], size+1); err != nil {
+				return err
+			}
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+func (w *sampleWriter) refuse(index int, reason string) {
+	w.written.Outcomes[index] = health.Rejected
+	w.written.Refused = withReason(w.written.Refused, index, reason)
+}
+
+func (w *sampleWriter) writeStatement(statement string, rows []sampleRow) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	w.args = w.args[:0]
+	for i := range rows {
+		if err := w.bind(&rows[i]); err != nil {
+			return err
+		}
+	}
+	_, err := w.conn.ExecContext(context.WithoutCancel(w.ctx), statement, w.args)
+	return err
+}
+
+// bind adds the values of one row, in the order of the columns in newTable.
+func (w *sampleWriter) bind(row *sampleRow) error {
+	key, sample, t := row.key, row.sample, row.key.table
+	others, err := t.otherValues(sample)
+	if err != nil {
+		return err
+	}
+	w.add(w.user)
+	w.add(key.metric)
+	w.add(key.time)
+	w.add(key.grain)
+	w.add(key.length)
+	w.add(key.source)
+	w.add(key.alone)
+	for _, v := range t.values {
+		if number := *v.of(sample); health.IsAbsent(number) {
+			w.add(nil)
+		} else {
+			w.add(number)
+		}
+	}
+	w.add(key.mergedSource)
+	w.add(int64(sample.Start) - key.time)
+	w.add(int64(sample.Offset))
+	w.add(int64(sample.Received))
+	w.addText(sample.Attributes)
+	w.addText(others)
+	return nil
+}
+
+func (w *sampleWriter) add(v driver.Value) {
+	w.args = append(w.args, driver.NamedValue{Ordinal: len(w.args) + 1, Value: v})
+}
+
+func (w *sampleWriter) addText(text string) {
+	if text == "" {
+		w.add(nil)
+		return
+	}
+	w.add(text)
+}
+
+// total is a key of metric_totals, after user_id.
+type total struct{ metric, source, grain int64 }
+
+func (w *sampleWriter) count(rows []sampleRow) {
+	for i := range rows {
+		key := rows[i].key
+		w.totals[total{key.metric, key.holder(), key.grain}]++
+		if rows[i].replaced != inserted {
+			w.totals[total{key.metric, rows[i].replaced, key.grain}]--
+		}
+	}
+}
+
+func (w *sampleWriter) writeTotals() error {
+	for t, change := range w.totals {
+		if change == 0 {
+			continue
+		}
+		_, err := w.conn.ExecContext(context.WithoutCancel(w.ctx), `
+			INSERT INTO metric_totals (user_id, metric_id, source_id, grain, samples) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET samples = samples + excluded.samples`, []driver.NamedValue{
+			{Ordinal: 1, Value: w.user},
+			{Ordinal: 2, Value: t.metric},
+			{Ordinal: 3, Value: t.source},
+			{Ordinal: 4, Value: t.grain},
+			{Ordinal: 5, Value: change},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+const nightColumns = `date, source, id, sleep_start, sleep_end, in_bed_start, in_bed_end, utc_offset,
+	total, asleep, core, deep, rem, awake, in_bed, attributes, received`
+
+// WriteNights stores summed sleep.
+func (s *Store) WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (store.Written, error) {
+	return s.writeElements(ctx, user, "write nights", len(batch), func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+		return writeNight(ctx, tx, user, &batch[i])
+	})
+}
+
+func writeNight(ctx context.Context, tx *sql.Tx, user int64, sent *health.Night) (health.Outcome, error) {
+	stored, err := list(ctx, tx, scanNight, `SELECT `+nightColumns+
+		` FROM sleep_metrics WHERE user_id = ? AND date = ? AND source = ? ORDER BY sleep_start, in_bed_start, id`,
+		user, int64(sent.Date), sent.Source)
+	if err != nil {
+		return 0, err
+	}
+	for i := range stored {
+		if night := &stored[i]; night.SameNight(sent) {
+			if !night.MergeFrom(sent) {
+				return health.Unchanged, nil
+			}
+			return health.Updated, putNight(ctx, tx, user, night)
+		}
+	}
+	night := *sent
+	if night.ID, err = uuid.NewV7(); err != nil {
+		return 0, err
+	}
+	return health.Inserted, putNight(ctx, tx, user, &night)
+}
+
+func putNight(ctx context.Context, tx *sql.Tx, user int64, n *health.Night) error {
+	_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO sleep_metrics (user_id, `+nightColumns+`)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		user, int64(n.Date), n.Source, n.ID[:],
+		int64(n.SleepStart), int64(n.SleepEnd), int64(n.InBedStart), int64(n.InBedEnd), n.Offset,
+		nullable(n.Total), nullable(n.Asleep), nullable(n.Core), nullable(n.Deep), nullable(n.REM), nullable(n.Awake),
+		nullable(n.InBed), n.Attributes, int64(n.Received))
+	return err
+}
+
+func scanNight(row row) (n health.Night, err error) {
+	err = row.Scan(&n.Date, &n.Source, &n.ID, &n.SleepStart, &n.SleepEnd, &n.InBedStart, &n.InBedEnd, &n.Offset,
+		absentable{&n.Total}, absentable{&n.Asleep}, absentable{&n.Core}, absentable{&n.Deep}, absentable{&n.REM},
+		absentable{&n.Awake}, absentable{&n.InBed}, &n.Attributes, &n.Received)
+	return n, err
+}
+
+// Nights returns the nights whose date is from the first to the last.
+func (s *Store) Nights(ctx context.Context, user uuid.UUID, first, last health.Date) (nights []health.Night, err error) {
+	err = s.readOf(ctx, user, "read nights", func(tx *sql.Tx, number int64) error {
+		nights, err = list(ctx, tx, scanNight, `SELECT `+nightColumns+
+			` FROM sleep_metrics WHERE user_id = ? AND date BETWEEN ? AND ?`, number, int64(first), int64(last))
+		return err
+	})
+	slices.SortFunc(nights, func(a, b health.Night) int {
+		aStart, _, _ := a.Span()
+		bStart, _, _ := b.Span()
+		return cmp.Or(cmp.Compare(a.Date, b.Date), cmp.Compare(aStart, bStart), cmp.Compare(a.Source, b.Source))
+	})
+	return nights, err
+}
+
+const segmentColumns = `start_time, end_time, source, stage, utc_offset, attributes`
+
+// WriteSegments stores stages of sleep.
+func (s *Store) WriteSegments(ctx context.Context, user uuid.UUID, batch []health.Segment) (store.Written, error) {
+	return s.writeElements(ctx, user, "write segments", len(batch), func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+		return writeSegment(ctx, tx, user, &batch[i])
+	})
+}
+
+func writeSegment(ctx context.Context, tx *sql.Tx, user int64, sent *health.Segment) (health.Outcome, error) {
+	found, stored, err := one(ctx, tx, scanSegment, `SELECT `+segmentColumns+` FROM sleep_segments
+		WHERE user_id = ? AND start_time = ? AND end_time = ? AND source = ? AND stage = ?`,
+		user, int64(sent.Start), int64(sent.End), sent.Source, string(sent.Stage))
+	if err != nil {
+		return 0, err
+	}
+	outcome, segment := health.Inserted, *sent
+	if found {
+		outcome, segment.Attributes = health.Updated, health.MergeAttributes(stored.Attributes, sent.Attributes)
+		if segment.Attributes == stored.Attributes {
+			return health.Unchanged, nil
+		}
+	}
+	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO sleep_segments (user_id, `+segmentColumns+`)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`, user, int64(segment.Start), int64(segment.End), segment.Source,
+		string(segment.Stage), segment.Offset, segment.Attributes)
+	return outcome, err
+}
+
+func scanSegment(row row) (s health.Segment, err error) {
+	err = row.Scan(&s.Start, &s.End, &s.Source, &s.Stage, &s.Offset, &s.Attributes)
+	return s, err
+}
+
+// Segments returns the segments that end in the range.
+func (s *Store) Segments(ctx context.Context, user uuid.UUID, r store.Range) (segments []health.Segment, err error) {
+	within, args := between("end_time", r)
+	err = s.readOf(ctx, user, "read segments", func(tx *sql.Tx, number int64) error {
+		segments, err = list(ctx, tx, scanSegment, `SELECT `+segmentColumns+` FROM sleep_segments WHERE user_id = ?`+within+
+			` ORDER BY start_time, end_time, source, stage`, append([]any{number}, args...)...)
+		return err
+	})
+	return segments, err
+}
+
+// between is the condition that a column lies in a range, with its parameters.
+func between(column string, r store.Range) (condition string, args []any) {
+	if r.From != 0 {
+		condition, args = condition+` AND `+column+` >= ?`, append(args, int64(r.From))
+	}
+	if r.To != 0 {
+		condition, args = condition+` AND `+column+` < ?`, append(args, int64(r.To))
+	}
+	return condition, args
+}

@@ -1,0 +1,231 @@
+// Package sqlite keeps everything in SQLite: in a file, or in memory with the same engine.
+//
+// One connection writes, so that writers of this process wait for each other in Go and not on the file's lock; others
+// read at the same time. Other processes may use the same file: every write begins by taking SQLite's write lock,
+// waiting for it if need be.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// busyTimeout is how long a call waits for another process's write. A batch of samples takes tens of milliseconds, a
+// large body a second or two.
+const busyTimeout = 20 * time.Second
+
+// Store keeps everything in one SQLite database. It is safe for concurrent use.
+type Store struct {
+	writer *sql.DB // one connection
+	reader *sql.DB
+	// anchor keeps a database in memory alive: it lasts as long as one connection to it is open.
+	anchor *sql.Conn
+
+	catalog *catalog.Catalog
+	names   *dictionary
+	users   sync.Map // user's uuid.UUID → its int64 id in this database
+
+	// underway is held for reading by every call, and taken by Close.
+	underway sync.RWMutex
+	closed   bool
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the database in the file at path and brings its schema up to date. A file that does not exist is created,
+// readable by its owner only, and so is the folder it is in. The error of a database that a newer version has written
+// says so (health.Conflict, code database_newer).
+//
+// The catalogue decides which table a metric's samples are kept in, when the first one comes; nil stands for the one
+// that is part of the program.
+func Open(ctx context.Context, path string, words *catalog.Catalog) (*Store, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	if err := createPrivately(absolute); err != nil {
+		return nil, health.NewError(health.Unavailable, "database_not_opened",
+			"The database "+path+" cannot be opened. Check that its folder exists and may be written to.").Because(err)
+	}
+	return open(ctx, location{path: absolute}, words)
+}
+
+// OpenMemory opens a fresh, empty database in memory, as Open does one in a file. It is gone when the store is closed.
+func OpenMemory(ctx context.Context, words *catalog.Catalog) (*Store, error) {
+	return open(ctx, location{path: "/" + uuid.NewString(), memory: true}, words)
+}
+
+// createPrivately makes an empty file if there is none. SQLite gives the files it puts beside it the same permissions.
+func createPrivately(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+func open(ctx context.Context, at location, words *catalog.Catalog) (_ *Store, err error) {
+	if words == nil {
+		if words, err = catalog.Load(); err != nil {
+			return nil, err
+		}
+	}
+	write, err := newConnector(at.dsn(false))
+	if err != nil {
+		return nil, err
+	}
+	read, err := newConnector(at.dsn(true))
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		writer:  sql.OpenDB(write),
+		reader:  sql.OpenDB(read),
+		catalog: words,
+	}
+	s.names = newDictionary(s)
+	s.writer.SetMaxOpenConns(1)
+	readers := max(4, 2*runtime.GOMAXPROCS(0))
+	s.reader.SetMaxOpenConns(readers)
+	s.reader.SetMaxIdleConns(readers)
+
+	if err := s.start(ctx, at); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Store) start(ctx context.Context, at location) error {
+	if at.memory {
+		var err error
+		if s.anchor, err = s.reader.Conn(ctx); err != nil {
+			return translate(ctx, "open database", err)
+		}
+	}
+	return migrate(ctx, at)
+}
+
+// location is where a database is: a file, or a name in memory that only this process knows.
+type location struct {
+	path   string
+	memory bool
+}
+
+// dsn is the only place where a data source name is made. (A bare ":memory:" would give every connection a database of
+// its own, and a shared cache locks whole tables; the memdb file system of SQLite does neither.)
+func (l location) dsn(readOnly bool) string {
+	path := filepath.ToSlash(l.path)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path // a drive letter
+	}
+	settings := url.Values{
+		"_busy_timeout": {strconv.FormatInt(busyTimeout.Milliseconds(), 10)},
+	}
+	switch {
+	case readOnly:
+		settings.Set("_query_only", "1")
+		settings.Add("_pragma", "cache_size(-4096)") // KiB
+	default:
+		// A transaction that reads first and writes then could find its reading outdated and fail.
+		settings.Set("_txlock", "immediate")
+		settings.Add("_pragma", "cache_size(-16384)")
+	}
+	if l.memory {
+		settings.Set("vfs", "memdb")
+	} else {
+		settings.Set("_journal_mode", "WAL")
+		// FULL and not NORMAL: what was acknowledged must survive a power failure.
+		settings.Set("_synchronous", "FULL")
+		// A large body grows the log; give the room back afterwards.
+		settings.Add("_pragma", "journal_size_limit("+strconv.Itoa(64<<20)+")")
+	}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + settings.Encode()
+}
+
+// Ping returns nil when the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.read(ctx, "ping", func(tx *sql.Tx) error {
+		var users int
+		return tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1)`).Scan(&users)
+	})
+}
+
+// Capabilities says in what SQLite differs from the others.
+func (s *Store) Capabilities() store.Capabilities {
+	return store.Capabilities{Name: "sqlite", SingleServer: true}
+}
+
+// Close waits for calls that are under way and lets the database go.
+func (s *Store) Close() error {
+	s.underway.Lock()
+	defer s.underway.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	if s.anchor != nil {
+		_ = s.anchor.Close()
+	}
+	err := s.reader.Close()
+	if writerErr := s.writer.Close(); err == nil {
+		err = writerErr
+	}
+	return err
+}
+
+// enter begins a call; leave ends it.
+func (s *Store) enter() (leave func(), err error) {
+	s.underway.RLock()
+	if s.closed {
+		s.underway.RUnlock()
+		return nil, errClosed
+	}
+	return s.underway.RUnlock, nil
+}
+
+// read runs a function in one transaction that sees one state of the database. Calls must not be nested: each holds
+// one of a limited number of connections.
+func (s *Store) read(ctx context.Context, doing string, query func(tx *sql.Tx) error) error {
+	return s.transact(ctx, s.reader, doing, query)
+}
+
+// write runs a function in one transaction that nobody writes beside. Calls must not be nested.
+func (s *Store) write(ctx context.Context, doing string, change func(tx *sql.Tx) error) error {
+	return s.transact(ctx, s.writer, doing, change)
+}
+
+func (s *Store) transact(ctx context.Context, db *sql.DB, doing string, do func(tx *sql.Tx) error) error {
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return translate(ctx, doing, err)
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
+	if err := do(tx); err != nil {
+		return translate(ctx, doing, err)
+	}
+	return translate(ctx, doing, tx.Commit())
+}

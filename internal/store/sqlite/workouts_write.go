@@ -1,0 +1,174 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// WriteWorkouts stores workouts with their series and routes.
+func (s *Store) WriteWorkouts(ctx context.Context, user uuid.UUID, batch []health.Workout) (store.Written, error) {
+	return s.writeElements(ctx, user, "write workouts", len(batch), func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+		return writeWorkout(ctx, tx, user, &batch[i])
+	})
+}
+
+func writeWorkout(ctx context.Context, tx *sql.Tx, user int64, sent *health.Workout) (health.Outcome, error) {
+	found, workout, err := findWorkout(ctx, tx, user, sent)
+	if err != nil {
+		return 0, err
+	}
+	if !found {
+		workout = *sent
+		if workout.ID, err = uuid.NewV7(); err != nil {
+			return 0, err
+		}
+		return health.Inserted, putWorkout(ctx, tx, user, &workout, workoutParts{})
+	}
+	parts, err := readParts(ctx, tx, user, workout.ID)
+	if err != nil {
+		return 0, err
+	}
+	if err := parts.into(&workout); err != nil {
+		return 0, err
+	}
+	if !workout.MergeFrom(sent) {
+		return health.Unchanged, nil
+	}
+	return health.Updated, putWorkout(ctx, tx, user, &workout, parts)
+}
+
+// findWorkout returns the stored workout that sent is about, without its series and route: the one with its app id,
+// else one that SameWorkout takes for it, rather one without an id and with the same end.
+func findWorkout(ctx context.Context, tx *sql.Tx, user int64, sent *health.Workout) (found bool, w health.Workout, err error) {
+	if sent.AppID != "" {
+		found, w, err := one(ctx, tx, scanWorkout, selectWorkouts+` AND app_id = ? AND app_id <> ''`, user, sent.AppID)
+		if found || err != nil {
+			return found, w, err
+		}
+	}
+	alike, err := list(ctx, tx, scanWorkout, selectWorkouts+` AND start_time = ? AND name = ?
+		ORDER BY app_id <> '', end_time <> ?, id`, user, int64(sent.Start), sent.Name, int64(sent.End))
+	for i := range alike {
+		if alike[i].SameWorkout(sent) {
+			return true, alike[i], err
+		}
+	}
+	return false, health.Workout{}, err
+}
+
+// workoutParts are the series and the route of a workout as they are kept.
+type workoutParts struct {
+	series map[string][]byte
+	route  []byte
+}
+
+func readParts(ctx context.Context, tx *sql.Tx, user int64, id uuid.UUID) (parts workoutParts, err error) {
+	type series struct {
+		name   string
+		points []byte
+	}
+	all, err := list(ctx, tx, func(row row) (s series, err error) {
+		err = row.Scan(&s.name, &s.points)
+		return s, err
+	}, `SELECT name, points FROM workout_series WHERE user_id = ? AND workout_id = ?`, user, id[:])
+	if err != nil {
+		return parts, err
+	}
+	for _, one := range all {
+		if parts.series == nil {
+			parts.series = map[string][]byte{}
+		}
+		parts.series[one.name] = one.points
+	}
+	parts.route, err = readRoute(ctx, tx, user, id)
+	return parts, err
+}
+
+// readRoute returns nil where there is none.
+func readRoute(ctx context.Context, tx *sql.Tx, user int64, id uuid.UUID) (points []byte, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT points FROM workout_routes WHERE user_id = ? AND workout_id = ?`, user, id[:]).
+		Scan(&points)
+	if isNoRows(err) {
+		return nil, nil
+	}
+	return points, err
+}
+
+func (p *workoutParts) into(w *health.Workout) (err error) {
+	if p.series != nil {
+		w.Series = map[string][]health.SeriesPoint{}
+	}
+	for name, points := range p.series {
+		if w.Series[name], err = decodeSeries(points); err != nil {
+			return err
+		}
+	}
+	if p.route != nil {
+		w.Route, err = decodeRoute(p.route)
+	}
+	return err
+}
+
+// putWorkout writes the row, and those parts that differ from what is there.
+func putWorkout(ctx context.Context, tx *sql.Tx, user int64, w *health.Workout, there workoutParts) error {
+	if err := putWorkoutRow(ctx, tx, user, w); err != nil {
+		return err
+	}
+	for name, points := range w.Series {
+		encoded := encodeSeries(points)
+		if len(points) == 0 || bytes.Equal(encoded, there.series[name]) {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx,
+			`INSERT OR REPLACE INTO workout_series (user_id, workout_id, name, points) VALUES (?, ?, ?, ?)`,
+			user, w.ID[:], name, encoded); err != nil {
+			return err
+		}
+	}
+	if len(w.Route) == 0 {
+		return nil
+	}
+	encoded := encodeRoute(w.Route)
+	if bytes.Equal(encoded, there.route) {
+		return nil
+	}
+	return putRoute(ctx, tx, user, w, encoded)
+}
+
+func putWorkoutRow(ctx context.Context, tx *sql.Tx, user int64, w *health.Workout) error {
+	quantities, err := encodeQuantities(w.Quantities)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `
+		INSERT INTO workouts (user_id, name_folded, `+workoutColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (user_id, id) DO UPDATE SET name_folded = excluded.name_folded, app_id = excluded.app_id,
+			name = excluded.name, start_time = excluded.start_time, end_time = excluded.end_time,
+			utc_offset = excluded.utc_offset, source = excluded.source, duration = excluded.duration,
+			quantities = excluded.quantities, attributes = excluded.attributes, received = excluded.received`,
+		user, folded(w.Name), w.ID[:], w.AppID, w.Name, int64(w.Start), int64(w.End), w.Offset, w.Source,
+		nullable(w.Duration), quantities, w.Attributes, int64(w.Received))
+	return err
+}
+
+// encodeQuantities leaves out figures that are absent: they say nothing, and JSON has no word for them.
+func encodeQuantities(quantities map[string]health.Quantity) (string, error) {
+	present := make(map[string]health.Quantity, len(quantities))
+	for name, q := range quantities {
+		if !health.IsAbsent(q.Value) {
+			present[name] = q
+		}
+	}
+	text, err := json.Marshal(present, json.Deterministic(true))
+	if err != nil {
+		return "", errUnstorable
+	}
+	return string(text), nil
+}

@@ -1,0 +1,168 @@
+package storetest
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// claims checks which ingestion a worker gets at a time, and returns it.
+func claims(t *testing.T, s store.Store, now time.Time, want uuid.UUID) health.Ingestion {
+	t.Helper()
+	got, err := s.ClaimNext(t.Context(), worker, now, now.Add(time.Minute))
+	ok(t, "claim", err)
+	if got.ID != want {
+		t.Fatalf("claimed %s, want %s", got.ID, want)
+	}
+	return got
+}
+
+func noClaim(t *testing.T, s store.Store, now time.Time) {
+	t.Helper()
+	_, err := s.ClaimNext(t.Context(), "worker 2", now, now.Add(time.Minute))
+	fails(t, "claim", err, health.NotFound)
+}
+
+func finish(t *testing.T, s store.Store, ingestion health.Ingestion) {
+	t.Helper()
+	ingestion.Status, ingestion.FinishedAt = health.StatusProcessed, noon
+	ok(t, "finish", s.Finish(t.Context(), ingestion, worker))
+}
+
+// later is when all claims of put have lapsed.
+var later = noon.Add(time.Hour)
+
+var inboxTests = []test{
+	{"inbox/what became of an ingestion is recorded", func(t *testing.T, s store.Store) {
+		user := createUser(t, s)
+		want := put(t, s, user, noon, "x")
+		want.Format, want.Status, want.FinishedAt, want.Size = "hae", health.StatusPartial, noon.Add(time.Second), 99
+		want.Failure, want.FailureCode, want.Duration = "It broke off.", "truncated", 1234567*time.Nanosecond
+		want.Report = report()
+		ok(t, "finish", s.Finish(t.Context(), want, worker))
+		got, err := s.Ingestion(t.Context(), user, want.ID)
+		ok(t, "ingestion", err)
+		equal(t, "ingestion", got, want)
+		noClaim(t, s, later)
+	}},
+	{"inbox/the oldest first, each once", func(t *testing.T, s store.Store) {
+		ada, bob := createUser(t, s), createUser(t, s)
+		first := put(t, s, ada, noon, "1")
+		second := put(t, s, bob, noon, "2")
+		noClaim(t, s, noon.Add(time.Second)) // both are claimed by whoever put them
+		got := claims(t, s, later, first.ID)
+		first.Attempts = 2
+		equal(t, "claimed", got, first)
+		claims(t, s, later, second.ID)
+		noClaim(t, s, later)
+	}},
+	{"inbox/one user's are taken in their order", func(t *testing.T, s store.Store) {
+		ada, bob := createUser(t, s), createUser(t, s)
+		first := put(t, s, ada, noon, "1")
+		second := put(t, s, ada, noon, "2")
+		other := put(t, s, bob, noon, "3")
+		claims(t, s, later, first.ID)
+		claims(t, s, later, other.ID) // not the second: the first is being worked on
+		noClaim(t, s, later)
+		finish(t, s, first)
+		claims(t, s, later, second.ID)
+	}},
+	{"inbox/a claim lapses unless it is renewed", func(t *testing.T, s store.Store) {
+		user := createUser(t, s)
+		ingestion := put(t, s, user, noon, "x")
+		ok(t, "renew", s.Renew(t.Context(), ingestion.ID, worker, later))
+		noClaim(t, s, later.Add(-time.Second))
+		got, err := s.ClaimNext(t.Context(), "worker 2", later.Add(time.Second), later.Add(time.Minute))
+		ok(t, "claim after it lapsed", err)
+		equal(t, "attempts", got.Attempts, 2)
+
+		fails(t, "renew a lost claim", s.Renew(t.Context(), ingestion.ID, worker, later), health.Conflict)
+		fails(t, "release a lost claim", s.Release(t.Context(), ingestion.ID, worker, later), health.Conflict)
+		ingestion.Status = health.StatusFailed
+		fails(t, "finish with a lost claim", s.Finish(t.Context(), ingestion, worker), health.Conflict)
+		got, err = s.Ingestion(t.Context(), user, ingestion.ID)
+		ok(t, "ingestion", err)
+		equal(t, "status", got.Status, health.StatusAccepted)
+	}},
+	{"inbox/a released ingestion waits, and the user's next ones with it", func(t *testing.T, s store.Store) {
+		user := createUser(t, s)
+		first := put(t, s, user, noon, "1")
+		second := put(t, s, user, noon, "2")
+		ok(t, "release", s.Release(t.Context(), second.ID, worker, noon))
+		ok(t, "release", s.Release(t.Context(), first.ID, worker, later))
+		noClaim(t, s, later.Add(-time.Second))
+		claims(t, s, later.Add(time.Second), first.ID)
+		noClaim(t, s, later.Add(time.Second))
+		finish(t, s, first)
+		claims(t, s, later.Add(time.Second), second.ID)
+	}},
+	{"inbox/an ingestion put without an owner is claimed by nobody", func(t *testing.T, s store.Store) {
+		user := createUser(t, s)
+		ingestion := newIngestion(t, user, noon, "")
+		ok(t, "put", s.Put(t.Context(), ingestion, strings.NewReader("x"), "", time.Time{}))
+		equal(t, "attempts", claims(t, s, noon, ingestion.ID).Attempts, 1)
+	}},
+	{"inbox/finishing twice is a conflict", func(t *testing.T, s store.Store) {
+		ingestion := put(t, s, createUser(t, s), noon, "x")
+		finish(t, s, ingestion)
+		fails(t, "finish again", s.Finish(t.Context(), ingestion, worker), health.Conflict)
+		fails(t, "renew", s.Renew(t.Context(), ingestion.ID, worker, later), health.Conflict)
+		fails(t, "release", s.Release(t.Context(), ingestion.ID, worker, later), health.Conflict)
+	}},
+	{"inbox/a finished ingestion is reopened", func(t *testing.T, s store.Store) {
+		user := createUser(t, s)
+		want := put(t, s, user, noon, "x")
+		_, err := s.Reopen(t.Context(), user, want.ID, worker, later)
+		fails(t, "reopen what is unfinished", err, health.Conflict)
+		_, err = s.Reopen(t.Context(), user, newID(t), worker, later)
+		fails(t, "reopen what does not exist", err, health.NotFound)
+
+		finished := want
+		finished.Status, finished.FinishedAt, finished.Report = health.StatusPartial, noon, report()
+		finished.Failure, finished.FailureCode, finished.Duration = "no", "no", time.Second
+		ok(t, "finish", s.Finish(t.Context(), finished, worker))
+		got, err := s.Reopen(t.Context(), user, want.ID, "worker 2", later)
+		ok(t, "reopen", err)
+		want.Attempts = 2
+		equal(t, "reopened", got, want)
+		noClaim(t, s, later.Add(-time.Second))
+		fails(t, "the old owner's finish", s.Finish(t.Context(), finished, worker), health.Conflict)
+		ok(t, "the new owner's finish", s.Finish(t.Context(), finished, "worker 2"))
+	}},
+	{"inbox/all claims are released at once", func(t *testing.T, s store.Store) {
+		if !s.Capabilities().SingleServer {
+			t.Skip("several servers may share this store")
+		}
+		first := put(t, s, createUser(t, s), noon, "1")
+		second := put(t, s, createUser(t, s), noon, "2")
+		done := put(t, s, createUser(t, s), noon, "3")
+		finish(t, s, done)
+		ok(t, "release all", s.ReleaseAll(t.Context()))
+		claims(t, s, noon, first.ID)
+		claims(t, s, noon, second.ID)
+		noClaim(t, s, noon)
+	}},
+	{"inbox/the backlog", func(t *testing.T, s store.Store) {
+		count, oldest, err := s.Backlog(t.Context())
+		ok(t, "backlog", err)
+		if count != 0 || !oldest.IsZero() {
+			t.Errorf("an empty store has a backlog of %d since %v", count, oldest)
+		}
+		first := put(t, s, createUser(t, s), noon, "1")
+		put(t, s, createUser(t, s), noon.Add(time.Minute), "2")
+		for i, want := range []time.Time{noon, noon.Add(time.Minute)} {
+			count, oldest, err = s.Backlog(t.Context())
+			ok(t, "backlog", err)
+			equal(t, "unfinished", count, 2-i)
+			equal(t, "oldest", oldest, want)
+			if i == 0 {
+				finish(t, s, first)
+			}
+		}
+	}},
+}

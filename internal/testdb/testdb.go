@@ -1,0 +1,56 @@
+// Package testdb opens fresh, empty stores for the tests of other rooms.
+package testdb
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/sqlite"
+)
+
+// kinds are the stores this machine can run, the quickest first.
+var kinds = []struct {
+	name string
+	open func(t *testing.T) (store.Store, error)
+}{
+	{"sqlite in memory", func(t *testing.T) (store.Store, error) {
+		return sqlite.OpenMemory(t.Context(), nil)
+	}},
+	{"sqlite on disk", func(t *testing.T) (store.Store, error) {
+		return sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "health-export.db"), nil)
+	}},
+}
+
+// New returns a fresh, empty store of the quickest kind, which is closed at the end of the test.
+func New(t *testing.T) store.Store {
+	t.Helper()
+	return opened(t, kinds[0].open)
+}
+
+// Each runs a test on a fresh, empty store of every kind this machine can run, each as a subtest that runs in parallel
+// with the others.
+func Each(t *testing.T, run func(t *testing.T, s store.Store)) {
+	t.Helper()
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
+			run(t, opened(t, kind.open))
+		})
+	}
+}
+
+func opened(t *testing.T, open func(t *testing.T) (store.Store, error)) store.Store {
+	t.Helper()
+	s, err := open(t)
+	if err != nil {
+		t.Fatalf("open a store: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close the store: %v", err)
+		}
+	})
+	return s
+}
+
