@@ -74,7 +74,7 @@ func newSettings(environment map[string]string) *settings {
 			initial: "json", usage: "json or text",
 		},
 		{
-			key: "ingest.max_body", variable: "HEALTH_EXPORT_INGEST_MAX_BODY", set: bytes(&s.maxBody),
+			key: "ingest.max_body", variable: "HEALTH_EXPORT_INGEST_MAX_BODY", set: size(&s.maxBody),
 			initial: "200MiB", usage: "largest body that is accepted, before and after its compression is undone",
 		},
 		{
@@ -283,7 +283,7 @@ func duration(target *time.Duration) func(string) error {
 	}
 }
 
-func bytes(target *int64) func(string) error {
+func size(target *int64) func(string) error {
 	return func(value string) error {
 		digits, shift := value, 0
 		for unit, s := range map[string]int{"KiB": 10, "MiB": 20, "GiB": 30} {

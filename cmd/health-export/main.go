@@ -5,11 +5,16 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // containers have no time zones of their own
 )
 
 func main() {
+	if os.Getenv("GOGC") == "" {
+		// Memory is what small machines lack. Collecting twice as often costs about 1 % of an ingest.
+		debug.SetGCPercent(50)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], environment(os.Environ()), os.Stdin, os.Stdout, os.Stderr)
 	stop()

@@ -158,7 +158,7 @@ func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, s
 			job.Task{Name: "resume_ingestions", Every: 5 * time.Second, Run: r.ingest.Resume},
 			job.Task{Name: "notice_revoked_keys", Every: time.Second, AtStart: true, Run: r.door.NoticeRevoked},
 			job.Task{Name: "write_key_use", Every: 15 * time.Second, Run: r.door.FlushUse},
-			job.Task{Name: "refresh_gauges", Every: 30 * time.Second, AtStart: true, Run: r.ingest.RefreshGauges},
+			job.Task{Name: "refresh_gauges", Every: 5 * time.Second, AtStart: true, Run: r.ingest.RefreshGauges},
 		)
 	}()
 	return result, cancel

@@ -82,13 +82,11 @@ func (e *element) refuse(field, message, suggestion string) {
 
 // refusal returns the rejection of the element at a position because of a field.
 func refusal(at health.Position, field, message, suggestion string) *health.Rejection {
-	return &health.Rejection{
-		Position:   at,
-		Code:       health.ValidationError,
-		Message:    message,
-		Suggestion: suggestion,
-		Details:    map[string]any{"field": field},
+	r := &health.Rejection{Position: at, Code: health.ValidationError, Message: message, Suggestion: suggestion}
+	if field != "" {
+		r.Details = map[string]any{"field": field}
 	}
+	return r
 }
 
 func (e *element) refuseUnreadable(err error) {

@@ -134,8 +134,8 @@ func TestRefusals(t *testing.T) {
 			if rejection.Item != 3 || rejection.Code != health.ValidationError || rejection.Message == "" || rejection.Suggestion == "" {
 				t.Errorf("rejection incomplete: %+v", rejection)
 			}
-			if rejection.Details["field"] != c.field {
-				t.Errorf("field %q, want %q (%s)", rejection.Details["field"], c.field, rejection.Message)
+			if field, _ := rejection.Details["field"].(string); field != c.field {
+				t.Errorf("field %q, want %q (%s)", field, c.field, rejection.Message)
 			}
 		})
 	}

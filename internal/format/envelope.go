@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -264,17 +265,14 @@ func (d *decoder) metricsByIdentifier() error {
 
 // unknown decodes a member that nobody has described yet.
 func (d *decoder) unknown(name string) error {
-	if problem := unfitName([]byte(name)); problem != "" {
-		return d.elements(shown([]byte(name)), refuseNamed(problem))
+	problem := unfitName([]byte(name))
+	if name == "" {
+		problem = "is empty"
+	}
+	if problem != "" {
+		return d.elements(cmp.Or(shown([]byte(name)), "unknown"), refuseNamed(problem))
 	}
 	return d.elements(name, decodeUnknown(name))
-}
-
-// refuseNamed returns a decoder for elements whose name has a problem: it refuses them all.
-func refuseNamed(problem string) elementDecoder {
-	return func(_ []byte, at health.Position, _ Options) (health.Record, error) {
-		return health.Record{}, refusal(at, "", "The name of the list "+problem+".", "Send names as the app does.")
-	}
 }
 
 func (d *decoder) elements(name string, decode elementDecoder) error {
@@ -307,47 +305,5 @@ func (d *decoder) element(decode elementDecoder, at health.Position) error {
 		return err
 	}
 	record, err := decode(raw, at, d.options)
-	return d.emitElement(record, err, at)
-}
-
-// emitElement yields what an elementDecoder returned.
-func (d *decoder) emitElement(record health.Record, err error, at health.Position) error {
-	if err == nil {
-		return d.emit(record)
-	}
-	rejection, ok := errors.AsType[*health.Rejection](err)
-	if !ok {
-		rejection = refusal(at, "", "The element cannot be read.", "Send it as the app exports it.")
-	}
-	return d.reject(nil, rejection)
-}
-
-func (d *decoder) emit(record health.Record) error {
-	if !d.yield(record, nil) {
-		return errStopped
-	}
-	return nil
-}
-
-// reject yields the refusal of one element, which may be one of an item.
-func (d *decoder) reject(item *health.Item, rejection *health.Rejection) error {
-	if !d.yield(health.Record{Position: rejection.Position, Item: item}, rejection) {
-		return errStopped
-	}
-	return nil
-}
-
-func (d *decoder) emitRefusal(p *metricPoint) error { return d.reject(p.item, p.refusal) }
-
-// skip passes over a value that is refused.
-func (d *decoder) skip(at health.Position, message, suggestion string) error {
-	if err := d.ignore(); err != nil {
-		return err
-	}
-	return d.reject(nil, refusal(at, "", message, suggestion))
-}
-
-func tooLong(at health.Position) *health.Rejection {
-	return refusal(at, "", fmt.Sprintf("The element is too large: it has more than %d MiB.", maxElement>>20),
-		"Send fewer readings in one element, for example a shorter period.")
+	return d.emitElement(record, err)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"iter"
 	"os"
 	"path/filepath"
 	"testing"
@@ -56,7 +57,8 @@ func TestFixtures(t *testing.T) {
 	for _, folder := range fixtures(t) {
 		t.Run(folder, func(t *testing.T) {
 			t.Parallel()
-			got := render(t, readFixture(t, folder, "input.json"))
+			body := readFixture(t, folder, "input.json")
+			got := render(t, decodeBody(bytes.NewReader(body), Options{Location: fixtureZone(t)}))
 			if *update {
 				if err := os.WriteFile(filepath.Join(folder, "expected.json"), got, 0o644); err != nil {
 					t.Fatal(err)
@@ -91,16 +93,16 @@ func TestFixturesDetected(t *testing.T) {
 	}
 }
 
-// render decodes a body and prints everything that the decoder yields as JSON, in its order. What is not there (NaN,
-// zero instants, empty texts) is left out.
-func render(tb testing.TB, body []byte) []byte {
+// render prints everything that a decoder yields as JSON, in its order. What is not there (NaN, zero instants, empty
+// texts) is left out.
+func render(tb testing.TB, records iter.Seq2[health.Record, error]) []byte {
 	tb.Helper()
 	type entry struct {
 		object map[string]any
 		item   *health.Item
 	}
 	var entries []entry
-	for record, err := range decodeBody(bytes.NewReader(body), Options{Location: fixtureZone(tb)}) {
+	for record, err := range records {
 		object := renderRecord(&record)
 		if rejection, ok := errors.AsType[*health.Rejection](err); ok {
 			object = map[string]any{"at": renderPosition(rejection.Position), "rejected": renderRejection(rejection)}

@@ -42,7 +42,7 @@ func (d *decoder) hold(h *held, name string) error {
 		return d.reject(nil, tooLong(at))
 	}
 	record, err := decodeUnknown(name)(raw, at, d.options)
-	return d.emitElement(record, err, at)
+	return d.emitElement(record, err)
 }
 
 // release decodes what was held as what nobody has described yet.

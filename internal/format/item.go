@@ -180,7 +180,7 @@ func (d *decoder) whole(o rawObject, at health.Position) error {
 		return d.reject(nil, refusal(at, "data", "The data of the metric is not a list.", "Send data as a list of points."))
 	case isTyped(o) && !(name && p.has.has(fieldDate) && p.has.has(fieldQty)):
 		record, err := decodeTyped(o.text, at, d.options)
-		return d.emitElement(record, err, at)
+		return d.emitElement(record, err)
 	case p.has&(timeFields|valueFields|nightFields) != 0 && data == nil:
 		return d.flatPoint(p)
 	case name:

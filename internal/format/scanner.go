@@ -30,9 +30,11 @@ type scanner struct {
 	pos, end int
 	base     int64        // the offset of window[0] in the body
 	depth    int          // the containers that are open at pos
-	limit    int          // how far the window may grow
 	ended    bool         // body has been read to its end
 	members  []memberSpan // room for those of the object that was read last
+	// How large the window is at first, how large it becomes for a body that is longer, and how far it may grow for a
+	// single value.
+	first, usual, limit int
 }
 
 func newScanner(body io.Reader) scanner {

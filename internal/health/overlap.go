@@ -51,6 +51,7 @@ type overlap struct {
 	// lanes has one entry per source, the best first.
 	lanes  []*lane
 	ending endings
+	spare  []*running // to be used again
 	// moments are the samples without length at now.
 	moments []Sample
 }
@@ -85,7 +86,19 @@ func (o *overlap) add(s *Sample) {
 	}
 	l := o.laneOf(s)
 	l.open++
-	heap.Push(&o.ending, &running{sample: *s, from: from, to: to, lane: l, counted: l.counted})
+	r := o.unused()
+	*r = running{sample: *s, from: from, to: to, lane: l, counted: l.counted}
+	heap.Push(&o.ending, r)
+}
+
+func (o *overlap) unused() *running {
+	last := len(o.spare) - 1
+	if last < 0 {
+		return new(running)
+	}
+	r := o.spare[last]
+	o.spare = o.spare[:last]
+	return r
 }
 
 // finish emits what is still under way.
@@ -107,6 +120,7 @@ func (o *overlap) advance(to Instant) {
 		if counted := ended.lane.counted - ended.counted; counted > 0 {
 			o.emit(&ended.sample, float64(counted)/float64(ended.to-ended.from))
 		}
+		o.spare = append(o.spare, ended)
 	}
 	o.pass(to)
 }

@@ -53,8 +53,8 @@ func NewResolver(cumulative bool, emit func(s *Sample, share float64)) *Resolver
 	}
 }
 
-// Add takes the next sample in the order of store.SampleReader. It keeps a copy for as long as later samples may bear
-// on it: what is in memory are the samples of one moment.
+// Add takes the next sample, in the order in which stores yield them: by key time, grain, end and source. It keeps a
+// copy for as long as later samples may bear on it: what is in memory are the samples of one moment.
 func (r *Resolver) Add(s *Sample) {
 	if r.cumulative {
 		o := r.overlaps[s.Grain]
@@ -149,7 +149,8 @@ type Tally struct {
 	LastStart Instant
 	// Complete is set when one of the samples was, see Sample.Complete.
 	Complete bool
-	Sources  []string // in order
+	// Sources are in order, without "", which stands for a source that was not sent.
+	Sources []string
 }
 
 func newTally(grain Grain) Tally {
@@ -180,7 +181,7 @@ func (t *Tally) last(value float64, start Instant) {
 }
 
 func (t *Tally) addSource(source string) {
-	if i, found := slices.BinarySearch(t.Sources, source); !found {
+	if i, found := slices.BinarySearch(t.Sources, source); !found && source != "" {
 		t.Sources = slices.Insert(t.Sources, i, source)
 	}
 }

@@ -31,8 +31,8 @@ type collector struct {
 	seriesIDs  map[seriesKey]uint32 // by name and unit as stored
 	sources    []string
 	sourceIDs  map[string]uint32
-	sorter    sorter
-	sequence  uint32
+	sorter     sorter
+	sequence   uint32
 	// elements has an entry for every element that carries several samples; the others are counted as they are written.
 	elements []element
 
@@ -68,7 +68,7 @@ type element struct {
 type item struct {
 	head    *health.Item
 	index   int
-	pending pile // points that came before the name and the unit
+	pending pile        // points that came before the name and the unit
 	means   *understood // nil until name and unit are known
 	errors  int         // index into the report's errors at its beginning
 }
@@ -78,7 +78,7 @@ func newCollector(words *vocabulary, ingestion *health.Ingestion, report *health
 		words: words, received: health.InstantOf(ingestion.ReceivedAt), grain: headerGrain(ingestion.Headers),
 		report: report, understood: map[seriesKey]*understood{}, seriesIDs: map[seriesKey]uint32{},
 		sourceIDs: map[string]uint32{},
-		sorter: sorter{dir: dir}, item: item{pending: pile{dir: dir}},
+		sorter:    sorter{dir: dir}, item: item{pending: pile{dir: dir}},
 	}
 	c.rest = newRest(dir, report)
 	return c
@@ -300,19 +300,17 @@ func (c *collector) normalise(p *point, means *understood, at *health.Position) 
 	m.values(&s)
 	p.values = [5]float64{s.Value, s.Min, s.Max, s.Systolic, s.Diastolic}
 
-	var unlikely *bound
-	bounds := c.words.bounds(m, &s)
-	for i := range bounds {
-		b := &bounds[i]
+	bounds, n := c.words.bounds(m, &s)
+	for _, b := range bounds[:n] {
 		if !b.valid(p.grain) {
 			return outOfRange(at, b, m.unit)
 		}
-		if unlikely == nil && b.suspicious(p.grain) {
-			unlikely = b
-		}
 	}
-	if unlikely != nil {
-		c.report.Warn(suspicious(at, unlikely, m.unit))
+	for _, b := range bounds[:n] {
+		if b.suspicious(p.grain) {
+			c.report.Warn(suspicious(at, b, m.unit))
+			break
+		}
 	}
 	if !m.known && !means.warned {
 		means.warned = true

@@ -9,6 +9,9 @@ import (
 	"os"
 )
 
+// pileSize is how many points of a pile stay in memory.
+const pileSize = 1 << 13
+
 // pile holds points in the order they came, the first of them in memory and the rest in a temporary file.
 type pile struct {
 	dir        string
@@ -19,7 +22,7 @@ type pile struct {
 }
 
 func (h *pile) add(p *point) error {
-	if h.file == nil && len(h.points) < runSize && h.attributes < runAttributes {
+	if h.file == nil && len(h.points) < pileSize && h.attributes < runAttributes {
 		h.points = append(h.points, *p)
 		h.attributes += len(p.attributes)
 		return nil

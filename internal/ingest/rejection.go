@@ -15,14 +15,14 @@ func refuse(at *health.Position, field, message, suggestion string) *health.Reje
 	}
 }
 
-func outOfRange(at *health.Position, b *bound, unit string) *health.Rejection {
+func outOfRange(at *health.Position, b bound, unit string) *health.Rejection {
 	r := refuse(at, b.field, fmt.Sprintf("The value is outside the range that is accepted for %s.", b.metric.Name),
 		"Check the value and its unit; if it is right, tell us, so that the range can be widened.")
 	addRange(r.Details, b, b.metric.Min, b.metric.Max, unit)
 	return r
 }
 
-func suspicious(at *health.Position, b *bound, unit string) health.Warning {
+func suspicious(at *health.Position, b bound, unit string) health.Warning {
 	details := map[string]any{"field": b.field}
 	addRange(details, b, b.metric.SuspiciousMin, b.metric.SuspiciousMax, unit)
 	return health.Warning{
@@ -32,7 +32,7 @@ func suspicious(at *health.Position, b *bound, unit string) health.Warning {
 }
 
 // addRange leaves out a bound that is not there.
-func addRange(details map[string]any, b *bound, low, high float64, unit string) {
+func addRange(details map[string]any, b bound, low, high float64, unit string) {
 	details["value"], details["unit"] = b.value, unit
 	if !health.IsAbsent(low) {
 		details["min"] = low

@@ -16,8 +16,8 @@ import (
 
 // Bounds on elements that are not samples, by a rough measure of their size in memory.
 const (
-	heldBytes  = 8 << 20 // of one kind, until they go to a temporary file
-	batchBytes = 4 << 20 // in one transaction
+	heldBytes  = 4 << 20 // of one kind, until they go to a temporary file
+	batchBytes = 2 << 20 // in one transaction
 	batchCount = 1000
 )
 

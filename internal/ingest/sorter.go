@@ -15,8 +15,8 @@ import (
 
 // What is sorted in memory at once; more becomes sorted runs in temporary files, which are merged when they are read.
 const (
-	runSize       = 1 << 16 // points, about 7 MB
-	runAttributes = 8 << 20 // bytes of attributes
+	runSize       = 1 << 15 // points, about 3.5 MB
+	runAttributes = 4 << 20 // bytes of attributes
 )
 
 // sorter brings the points of a body into order with bounded memory.
@@ -184,7 +184,7 @@ func (r *run) open() (*cursor, error) {
 	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	return &cursor{reader: bufio.NewReaderSize(r.file, 64<<10)}, nil
+	return &cursor{reader: bufio.NewReaderSize(r.file, 32<<10)}, nil
 }
 
 func (c *cursor) next() error { return c.point.read(c.reader) }

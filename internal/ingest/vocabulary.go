@@ -85,13 +85,12 @@ type bound struct {
 	metric *catalog.Metric
 }
 
-// bounds lists the values of a sample that have a valid range: those of a metric the catalogue knows, in its unit.
-func (v *vocabulary) bounds(m *meaning, s *health.Sample) []bound {
+// bounds returns the values of a sample that have a valid range, n of them: those of a metric the catalogue knows, in
+// its unit.
+func (v *vocabulary) bounds(m *meaning, s *health.Sample) (list [5]bound, n int) {
 	if m.metric == nil || !m.known {
-		return nil
+		return list, 0
 	}
-	var list [5]bound
-	n := 0
 	for _, b := range [...]bound{
 		{"qty", s.Value, m.metric}, {"Min", s.Min, m.metric}, {"Max", s.Max, m.metric},
 		{"systolic", s.Systolic, v.systolic}, {"diastolic", s.Diastolic, v.diastolic},
@@ -101,7 +100,7 @@ func (v *vocabulary) bounds(m *meaning, s *health.Sample) []bound {
 			n++
 		}
 	}
-	return list[:n]
+	return list, n
 }
 
 // scale is by how much the limit of a daily sum is stretched for a longer summary.

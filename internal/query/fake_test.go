@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ type memory struct {
 	events   []health.Event
 	ecgs     []health.ECG
 	// read counts the samples that were yielded.
-	read int
+	read atomic.Int64
 }
 
 var anna = health.User{ID: uuid.MustParse("0193c0de-0000-7000-8000-000000000001"), TimeZone: "Europe/Athens"}
@@ -66,7 +67,9 @@ func (m *memory) Metrics(context.Context, uuid.UUID) ([]store.MetricInfo, error)
 		}
 		info.Count++
 		info.First, info.Last = min(info.First, s.Start), max(info.Last, s.Start)
-		info.Sources = append(info.Sources, s.Source)
+		if s.Source != "" {
+			info.Sources = append(info.Sources, s.Source)
+		}
 		info.Grains = append(info.Grains, s.Grain)
 	}
 	var list []store.MetricInfo
@@ -94,7 +97,7 @@ func (m *memory) Samples(ctx context.Context, _ uuid.UUID, q store.SampleQuery) 
 	}
 	return func(yield func(health.Sample, error) bool) {
 		for _, s := range found {
-			m.read++
+			m.read.Add(1)
 			if !yield(s, ctx.Err()) {
 				return
 			}

@@ -73,13 +73,15 @@ func (s *Service) gather(ctx context.Context, user uuid.UUID, r reading, c calen
 	g := newGatherer(c, cumulative, first, last)
 	query := store.SampleQuery{Metric: r.metric, Unit: r.unit}
 	query.From, query.To = health.InstantOf(first.start)-reach, health.InstantOf(last.end)+reach
-	for sample, err := range s.Config.Samples.Samples(ctx, user, query) {
+	var sample health.Sample // one for all: it escapes
+	for next, err := range s.Config.Samples.Samples(ctx, user, query) {
 		if err != nil {
 			return nil, err
 		}
-		if sample.Unit != r.unit {
+		if next.Unit != r.unit {
 			continue
 		}
+		sample = next
 		convert(&sample, r.conversion)
 		g.add(&sample)
 	}
@@ -138,15 +140,10 @@ func (g *gatherer) add(s *health.Sample) {
 	g.waiting = append(g.waiting, w)
 }
 
-// settle lets go of the summaries whose span has been read to its end. Days are read in the order of their dates, which
-// is up to a day off their time.
+// settle lets go of the summaries whose span has been read to its end.
 func (g *gatherer) settle(now health.Instant) {
 	g.waiting = slices.DeleteFunc(g.waiting, func(w waiting) bool {
-		end := w.to
-		if w.sample.Grain > health.GrainDay {
-			end += health.Day
-		}
-		if end > now {
+		if w.to > now {
 			return false
 		}
 		g.settleOne(&w)

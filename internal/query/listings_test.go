@@ -291,7 +291,7 @@ func (b *broken) Samples(context.Context, uuid.UUID, store.SampleQuery) iter.Seq
 // A store that fails must not look like a person without data.
 func TestErrorsOfTheStoreArePassedOn(t *testing.T) {
 	t.Parallel()
-	b := &broken{memory{samples: []health.Sample{steps(t, 0, phone, "2026-03-10T08:00:00+02:00", 1)}}}
+	b := &broken{memory{samples: []health.Sample{steps(t, 0, phone, "2026-03-01T08:00:00+02:00", 1)}}}
 	known, err := catalog.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -312,9 +312,6 @@ func TestErrorsOfTheStoreArePassedOn(t *testing.T) {
 			return err
 		},
 	} {
-		if name == "summary" {
-			b.samples[0].Start = health.InstantOf(start)
-		}
 		if err := ask(); !errors.Is(err, errBroken) {
 			t.Errorf("%s: error %v, want that of the store", name, err)
 		}

@@ -96,8 +96,8 @@ func (s *Service) reading(ctx context.Context, user uuid.UUID, name, unit string
 	return reading{}, unitError(r, units)
 }
 
-// conversionTo converts from the unit that r is stored in. The metric's own conversions come first: there are units,
-// such as mmol/L, that only a metric can convert.
+// conversionTo converts from the unit that r is stored in. The metric's own conversions come first: some units mean
+// something only there, as the hours of stand hours do.
 func (s *Service) conversionTo(r reading, unit string) (catalog.Conversion, bool) {
 	if r.known != nil && r.unit == r.known.Unit {
 		if c, ok := r.known.Convert(unit); ok && c.Factor != 0 {

@@ -16,12 +16,15 @@ import (
 
 // The limits of a series.
 const (
-	seriesDays     = 30 // how far back a series goes that says no start
-	seriesPoints   = 10_000
-	maxPoints      = 100_000
-	maxBuckets     = 1_000_000
+	seriesDays   = 30      // how far back a series goes that says no start
+	seriesPoints = 10_000  // on a page that says no limit
+	maxPoints    = 100_000 // on a page
+	maxBuckets   = 1_000_000
+)
+
+const (
 	seriesCursor   = "series"
-	recordedDays   = "local"
+	recordedClock  = "local"
 	standardBucket = "1d"
 )
 
@@ -32,7 +35,8 @@ type SeriesRequest struct {
 	// Start and End bound the range; whole buckets answer, so it is widened to their edges. A zero End is now, a zero
 	// Start 30 days before the end.
 	Start, End time.Time
-	// Bucket is the length of the buckets, see bucketsAllowed; "" is 1d.
+	// Bucket is the length of the buckets, a whole number and a unit: minutes (5m) and hours (1h) that divide a day, days
+	// (1d), weeks (1w), months that divide a year (1mo) or years (1y); "" is 1d.
 	Bucket string
 	// TZ is the IANA zone by whose clock buckets begin; "" or "local" is the clock the samples were recorded with.
 	TZ string
@@ -105,7 +109,7 @@ type seriesPlan struct {
 
 func (s *Service) planSeries(ctx context.Context, user health.User, request SeriesRequest) (p seriesPlan, err error) {
 	request.Bucket = cmp.Or(request.Bucket, standardBucket)
-	request.TZ = cmp.Or(request.TZ, recordedDays)
+	request.TZ = cmp.Or(request.TZ, recordedClock)
 	p.request = request
 	if p.bucket, err = parseBucket(request.Bucket); err != nil {
 		return p, err
@@ -127,7 +131,7 @@ func (s *Service) planSeries(ctx context.Context, user health.User, request Seri
 }
 
 func parseZone(name string) (*time.Location, error) {
-	if name == recordedDays {
+	if name == recordedClock {
 		return nil, nil
 	}
 	// "Local" would be the zone of the server, which nobody can see from outside.

@@ -121,6 +121,23 @@ func TestSeriesCountsRight(t *testing.T) {
 			},
 			[]string{"2026-03-10T00:00:00+02:00 2026-03-11T00:00:00-05:00 3 of 2, grain 3600, " + phone},
 		},
+		"the first to begin is not the first to end": {
+			[]health.Sample{
+				until(t, steps(t, 0, phone, "2026-03-10T08:00:00+02:00", 1), "2026-03-10T23:00:00+02:00"),
+				until(t, steps(t, 0, phone, "2026-03-10T05:00:00-05:00", 2), "2026-03-10T06:00:00-05:00"),
+			},
+			[]string{"2026-03-10T00:00:00+02:00 2026-03-11T00:00:00-05:00 3 of 2, grain 0, " + phone},
+		},
+		"at both ends of the world": {
+			[]health.Sample{
+				steps(t, 3600, phone, "2026-03-10T00:00:00+13:00", 1), // on the 9th in the zone of the range
+				steps(t, 3600, phone, "2026-03-11T23:00:00-11:00", 2), // on the 12th
+			},
+			[]string{
+				"2026-03-10T00:00:00+13:00 2026-03-11T00:00:00+13:00 1 of 1, grain 3600, " + phone,
+				"2026-03-11T00:00:00-11:00 2026-03-12T00:00:00-11:00 2 of 1, grain 3600, " + phone,
+			},
+		},
 		"nothing": {nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -245,6 +262,26 @@ func TestSeriesWhereTheClockChanges(t *testing.T) {
 			query.SeriesRequest{Start: clock(t, "2026-11-01T05:30:00Z"), End: clock(t, "2026-11-02T05:00:00Z"), TZ: "America/Havana"},
 			[]string{"2026-11-01T00:00:00-04:00 2026-11-02T00:00:00-05:00 25 of 25, grain 3600, " + watch},
 		},
+		"no midnight in Santiago": {
+			hourly("2026-09-06T04:00:00Z", "2026-09-07T03:00:00Z"),
+			query.SeriesRequest{Start: clock(t, "2026-09-06T04:00:00Z"), End: clock(t, "2026-09-07T03:00:00Z"), TZ: "America/Santiago"},
+			[]string{"2026-09-06T01:00:00-03:00 2026-09-07T00:00:00-03:00 23 of 23, grain 3600, " + watch},
+		},
+		"two midnights in Amman": {
+			hourly("2021-10-28T21:00:00Z", "2021-10-29T22:00:00Z"),
+			query.SeriesRequest{Start: clock(t, "2021-10-28T22:30:00Z"), End: clock(t, "2021-10-29T22:00:00Z"), TZ: "Asia/Amman"},
+			[]string{"2021-10-29T00:00:00+03:00 2021-10-30T00:00:00+02:00 25 of 25, grain 3600, " + watch},
+		},
+		"the hour that was recorded twice": {
+			&memory{samples: []health.Sample{
+				steps(t, 60, watch, "2026-10-25T02:10:00+02:00", 1), steps(t, 60, watch, "2026-10-25T02:10:00+01:00", 2),
+			}},
+			query.SeriesRequest{Start: clock(t, "2026-10-25T00:00:00+02:00"), End: clock(t, "2026-10-25T12:00:00+01:00"), Bucket: "1h"},
+			[]string{
+				"2026-10-25T02:00:00+02:00 2026-10-25T03:00:00+02:00 1 of 1, grain 60, " + watch,
+				"2026-10-25T02:00:00+01:00 2026-10-25T03:00:00+01:00 2 of 1, grain 60, " + watch,
+			},
+		},
 		"a day summary stays on its date": {
 			&memory{samples: []health.Sample{steps(t, health.GrainDay, merged, "2026-03-10T00:00:00+02:00", 9900)}},
 			query.SeriesRequest{Start: clock(t, "2026-03-10T00:00:00Z"), End: clock(t, "2026-03-11T00:00:00Z"), TZ: "UTC"},
@@ -311,6 +348,28 @@ func TestSeriesOfSummariesLongerThanTheBucket(t *testing.T) {
 	}
 }
 
+// What makes a longer summary unnecessary may come before it or after it in the order of a store.
+func TestSeriesFindsWhatIsFinerInAnyOrder(t *testing.T) {
+	t.Parallel()
+	m := &memory{samples: []health.Sample{
+		steps(t, 3600, merged, "2026-03-10T00:00:00+02:00", 700), // before the date's midnight in UTC
+		steps(t, health.GrainDay, merged, "2026-03-10T00:00:00+02:00", 9000),
+		steps(t, health.GrainWeek, merged, "2026-03-16T00:00:00-08:00", 30_000),
+		steps(t, health.GrainDay, merged, "2026-03-23T00:00:00-08:00", 5), // not in that week
+	}}
+	request := query.SeriesRequest{
+		Metric: "step_count", Bucket: "1h", Start: clock(t, "2026-03-09T00:00:00+02:00"), End: clock(t, "2026-03-25T00:00:00+02:00"),
+	}
+	want := []string{
+		"2026-03-10T00:00:00+02:00 2026-03-10T01:00:00+02:00 700 of 1, grain 3600, " + merged,
+		"2026-03-16T00:00:00-08:00 2026-03-16T01:00:00-08:00 30000 of 1, grain 604800, " + merged,
+		"2026-03-23T00:00:00-08:00 2026-03-23T01:00:00-08:00 5 of 1, grain 86400, " + merged,
+	}
+	if diff := cmp.Diff(want, series(t, m, request)); diff != "" {
+		t.Errorf("points (-want +got):\n%s", diff)
+	}
+}
+
 func TestSeriesOfHeartRates(t *testing.T) {
 	t.Parallel()
 	beats := func(grain health.Grain, start string, low, mean, high float64) health.Sample {
@@ -353,15 +412,18 @@ func TestSeriesOfHeartRates(t *testing.T) {
 
 func TestSeriesFillsGaps(t *testing.T) {
 	t.Parallel()
-	m := &memory{samples: []health.Sample{steps(t, health.GrainDay, merged, "2026-03-11T00:00:00+02:00", 9)}}
+	m := &memory{samples: []health.Sample{
+		steps(t, 3600, merged, "2026-03-29T01:00:00+02:00", 4), steps(t, 3600, merged, "2026-03-29T12:00:00+03:00", 5),
+	}}
 	got := series(t, m, query.SeriesRequest{
 		Metric: "step_count", Gaps: true,
-		Start: clock(t, "2026-03-10T00:00:00+02:00"), End: clock(t, "2026-03-13T00:00:00+02:00"),
+		Start: clock(t, "2026-03-28T00:00:00+02:00"), End: clock(t, "2026-04-01T00:00:00+03:00"),
 	})
 	want := []string{
-		"2026-03-10T00:00:00+02:00 2026-03-11T00:00:00+02:00 -",
-		"2026-03-11T00:00:00+02:00 2026-03-12T00:00:00+02:00 9 of 1, grain 86400, " + merged,
-		"2026-03-12T00:00:00+02:00 2026-03-13T00:00:00+02:00 -",
+		"2026-03-28T00:00:00+02:00 2026-03-29T00:00:00+02:00 -",
+		"2026-03-29T00:00:00+02:00 2026-03-30T00:00:00+03:00 9 of 2, grain 3600, " + merged,
+		"2026-03-30T00:00:00+03:00 2026-03-31T00:00:00+03:00 -", // by the clock that was last seen
+		"2026-03-31T00:00:00+03:00 2026-04-01T00:00:00+03:00 -",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("points (-want +got):\n%s", diff)
@@ -442,6 +504,9 @@ func TestSeriesUnits(t *testing.T) {
 		strange("kcal", "2026-03-10T08:00:00+02:00", 10), strange("sparks", "2026-03-11T08:00:00+02:00", 7),
 		strange("kcal", "2026-03-10T09:00:00+02:00", 12),
 		point(t, "weight_body_mass", "catty", 0, phone, "2026-03-11T08:00:00+02:00", 140),
+		point(t, "ghost", "", 0, phone, "2026-03-11T08:00:00+02:00", 1), point(t, "ghost", "", 0, phone, "2026-03-11T09:00:00+02:00", 3),
+		point(t, "ghost", "x", 0, phone, "2026-03-11T10:00:00+02:00", 50),
+		point(t, "apple_stand_hour", "count", 0, phone, "2026-03-11T10:00:00+02:00", 1),
 		point(t, "blood_glucose", "mg/dL", 0, phone, "2026-03-11T08:00:00+02:00", 180.15588),
 	}}
 	for _, test := range []struct {
@@ -456,6 +521,8 @@ func TestSeriesUnits(t *testing.T) {
 		{"aura", "sparks", "sparks", 7},
 		{"weight_body_mass", "", "catty", 140}, // all of it came in a unit nobody knows
 		{"blood_glucose", "mmol/L", "mmol/L", 10},
+		{"apple_stand_hour", "hr", "hr", 1},
+		{"ghost", "", "", 2},
 	} {
 		answer, err := newService(t, m).Series(t.Context(), anna, query.SeriesRequest{Metric: test.metric, Unit: test.unit})
 		if err != nil {

@@ -120,6 +120,13 @@ func TestDaySumsSegmentsWhereNoNightIs(t *testing.T) {
 	if days[2].Sleep != nil {
 		t.Error("there is sleep on a day without")
 	}
+	alone, err := newService(t, m).Day(t.Context(), anna, date(t, "2026-03-10"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(days[1].Sleep, alone.Sleep); diff != "" {
+		t.Errorf("the night, asked for alone (-among others +alone):\n%s", diff)
+	}
 	summed := health.NewNight()
 	summed.Source, summed.Date, summed.Total = "Oura", date(t, "2026-03-10"), 6
 	m.nights = []health.Night{summed}
@@ -132,10 +139,35 @@ func TestDaySumsSegmentsWhereNoNightIs(t *testing.T) {
 	}
 }
 
+// East of all other clocks, the evening before is two dates back in the west.
+func TestDaySumsTheWholeNightInTheFarEast(t *testing.T) {
+	t.Parallel()
+	m := &memory{}
+	for i, times := range [][2]string{
+		{"2026-03-09T20:00:00+13:00", "2026-03-09T21:00:00+13:00"}, {"2026-03-09T21:00:00+13:00", "2026-03-10T05:00:00+13:00"},
+	} {
+		s := health.Segment{Source: watch, Stage: []health.Stage{health.StageCore, health.StageDeep}[i]}
+		s.Start, s.Offset = moment(t, times[0])
+		s.End, _ = moment(t, times[1])
+		m.segments = append(m.segments, s)
+	}
+	day, err := newService(t, m).Day(t.Context(), anna, date(t, "2026-03-10"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *day.Sleep.Total != 9 {
+		t.Errorf("%v hours of sleep, want 9", *day.Sleep.Total)
+	}
+}
+
 // Every segment is in the list of exactly one day, that of its night.
 func TestSleepListsEverySegmentOnce(t *testing.T) {
 	t.Parallel()
 	m := &memory{segments: segments(t)}
+	evening := health.Segment{Source: watch, Stage: health.StageCore}
+	evening.Start, evening.Offset = moment(t, "2026-03-11T20:00:00+13:00") // on the 11th, of the night to the 12th
+	evening.End = evening.Start + 3600*health.Second
+	m.segments = append(m.segments, evening)
 	s := newService(t, m)
 	counts := map[string]int{}
 	for day := date(t, "2026-03-07"); day <= date(t, "2026-03-13"); day++ {
@@ -146,7 +178,7 @@ func TestSleepListsEverySegmentOnce(t *testing.T) {
 		counts[day.String()] = len(sleep.Segments)
 	}
 	want := map[string]int{
-		"2026-03-07": 0, "2026-03-08": 0, "2026-03-09": 1, "2026-03-10": 5, "2026-03-11": 0, "2026-03-12": 0, "2026-03-13": 0,
+		"2026-03-07": 0, "2026-03-08": 0, "2026-03-09": 1, "2026-03-10": 5, "2026-03-11": 0, "2026-03-12": 1, "2026-03-13": 0,
 	}
 	if diff := cmp.Diff(want, counts); diff != "" {
 		t.Errorf("segments of each day (-want +got):\n%s", diff)
@@ -187,7 +219,7 @@ func TestSeriesReadsOnlyItsRange(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if m.read > 40 {
-		t.Errorf("%d samples were read for 31 days", m.read)
+	if read := m.read.Load(); read > 40 {
+		t.Errorf("%d samples were read for 31 days", read)
 	}
 }

@@ -154,8 +154,10 @@ func pathParameters(pattern, path string) map[string]string {
 // checkedTransport holds every answer against the document, so that no test can forget to.
 type checkedTransport struct {
 	t    testing.TB
-	next http.RoundTripper
+	next *http.Transport
 }
+
+func (c checkedTransport) CloseIdleConnections() { c.next.CloseIdleConnections() }
 
 func (c checkedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	var sent []byte

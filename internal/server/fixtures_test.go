@@ -14,7 +14,7 @@ const bodyOfAWorkout = `{"data":{"workouts":[{"id":"6F1C2C1E-0000-4000-8000-0000
 	`"route":[{"latitude":52.5,"longitude":13.4,"altitude":34,"timestamp":"2026-03-10 07:00:00 +0100","speed":2.5},` +
 	`{"latitude":52.501,"longitude":13.401,"altitude":35,"timestamp":"2026-03-10 07:00:30 +0100","speed":2.6}]}]}}`
 
-// bodyOfEverything has one thing of every kind that can be read back. The type of metric is read off its shape.
+// bodyOfEverything has one thing of every kind that can be read back.
 const bodyOfEverything = `{"data":{
  "metrics":[
   {"name":"step_count","units":"count","data":[
@@ -29,7 +29,8 @@ const bodyOfEverything = `{"data":{
     "sleepEnd":"2026-03-10 06:30:00 +0100","inBedStart":"2026-03-09 22:50:00 +0100","inBedEnd":"2026-03-10 06:40:00 +0100",
     "totalSleep":7,"core":4,"deep":1,"rem":2,"awake":0.5,"inBed":7.8},
    {"startDate":"2026-03-09 23:00:00 +0100","endDate":"2026-03-09 23:40:00 +0100","value":"Core","qty":0.667,"source":"Ring"}]},
-  {"name":"phase_of_the_moon","units":"sickle","data":[{"date":"2026-03-10 08:00:00 +0100","qty":3}]}],
+  {"name":"phase_of_the_moon","units":"sickle","data":[
+   {"date":"2026-03-10 08:00:00 +0100","qty":3,"source":"Almanac"}]}],
  "symptoms":[{"name":"Headache","start":"2026-03-10 14:00:00 +0100","end":"2026-03-10 16:00:00 +0100",
    "severity":"Mild","userEntered":true,"source":"Health"}],
  "ecg":[{"start":"2026-03-10 12:00:00 +0100","end":"2026-03-10 12:00:30 +0100","classification":"Sinus Rhythm",

@@ -118,10 +118,8 @@ func FuzzParams(f *testing.F) {
 		if _, err := url.ParseQuery(query); err != nil && answer.StatusCode == http.StatusOK {
 			t.Errorf("a query that cannot be read is answered: %s", query)
 		}
-		if answer.StatusCode != http.StatusOK || len(query) < 1 {
-			if err := contract.check(request, nil, answer, recorder.Body.Bytes()); err != nil {
-				t.Error(err)
-			}
+		if err := contract.check(request, nil, answer, recorder.Body.Bytes()); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -150,7 +150,9 @@ func TestBodiesThatAreTooLarge(t *testing.T) {
 	a := newAPI(t) // takes 1 MiB
 	key := a.ada().key
 	large := `{"data":{}}` + strings.Repeat(" ", 1<<20)
-	post := func(body string, headers ...string) answer { return a.do(http.MethodPost, "/v1/ingest", key, body, headers...) }
+	post := func(body string, headers ...string) answer {
+		return a.do(http.MethodPost, "/v1/ingest", key, body, headers...)
+	}
 	post(large).refused(http.StatusRequestEntityTooLarge, "body_too_large")
 	for _, coding := range []string{"gzip", "zstd", "br"} {
 		post(encode(t, coding, large), "Content-Encoding", coding).refused(http.StatusRequestEntityTooLarge, "body_too_large")
@@ -277,7 +279,7 @@ func golden(t *testing.T, name string, got []byte) {
 	got = append(indented, '\n')
 	path := filepath.Join("testdata", name)
 	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(path, got, 0o644); err != nil {

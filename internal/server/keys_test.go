@@ -31,7 +31,9 @@ func TestKeyLivesAndDies(t *testing.T) {
 	}
 	a.send(made.Key, bodyOfAda)
 
-	var list struct{ Keys []key }
+	var list struct {
+		Keys []key `json:"keys"`
+	}
 	listed := a.get("/v1/keys", ada.key).wants(http.StatusOK)
 	listed.into(&list)
 	if len(list.Keys) != 2 || list.Keys[1].ID != made.ID || strings.Contains(string(listed.body), made.Key) {
@@ -126,7 +128,9 @@ func TestUsers(t *testing.T) {
 	if diff := cmp.Diff(made, shown); diff != "" {
 		t.Errorf("the user reads back differently:\n%s", diff)
 	}
-	var list struct{ Users []user }
+	var list struct {
+		Users []user `json:"users"`
+	}
 	a.get("/v1/users", admin).wants(http.StatusOK).into(&list)
 	if len(list.Users) != 2 || list.Users[0].ID != ada.user.ID || list.Users[1].ID != made.ID {
 		t.Errorf("the list is %+v", list)
@@ -135,12 +139,12 @@ func TestUsers(t *testing.T) {
 		status int
 		field  string
 	}{
-		`{"email":"BOB@example.org"}`:                          {http.StatusConflict, "email"},
-		`{"name":"Eve"}`:                                       {http.StatusBadRequest, "email"},
-		`{"email":"Eve <eve@example.org>"}`:                    {http.StatusBadRequest, "email"},
-		`{"email":"eve@example.org","time_zone":"Local"}`:      {http.StatusBadRequest, "time_zone"},
+		`{"email":"BOB@example.org"}`:                           {http.StatusConflict, "email"},
+		`{"name":"Eve"}`:                                        {http.StatusBadRequest, "email"},
+		`{"email":"Eve <eve@example.org>"}`:                     {http.StatusBadRequest, "email"},
+		`{"email":"eve@example.org","time_zone":"Local"}`:       {http.StatusBadRequest, "time_zone"},
 		`{"email":"eve@example.org","time_zone":"Mars/Crater"}`: {http.StatusBadRequest, "time_zone"},
-		`{"email":"eve@example.org","scopes":[]}`:              {http.StatusBadRequest, "scopes"},
+		`{"email":"eve@example.org","scopes":[]}`:               {http.StatusBadRequest, "scopes"},
 	} {
 		var p problem
 		a.do(http.MethodPost, "/v1/users", admin, body).wants(want.status).into(&p)

@@ -16,7 +16,7 @@ import (
 )
 
 // knownParameters refuses a query that cannot be read, that has a parameter the route does not know, or that has one
-// twice: a filter that is passed over in silence gives a wrong answer that looks right.
+// twice or without a value: a filter that is passed over in silence gives a wrong answer that looks right.
 func knownParameters(query string, known []string) error {
 	if query == "" {
 		return nil
@@ -36,6 +36,9 @@ func knownParameters(query string, known []string) error {
 		if len(sent) > 1 {
 			return badParameter(name, "is given more than once. Give it once")
 		}
+		if sent[0] == "" {
+			return badParameter(name, "has no value. Give it one, or leave it out")
+		}
 	}
 	return nil
 }
@@ -54,7 +57,7 @@ func badParameter(name, problem string) error {
 	return health.NewError(health.Invalid, "invalid_parameter", "The query parameter "+name+" "+problem+".").In(name)
 }
 
-// parameters reads the query parameters of a request. A parameter that is absent or empty is the zero value. After the
+// parameters reads the query parameters of a request. A parameter that is absent is the zero value. After the
 // first one that is at fault, err is set and the others do not matter.
 type parameters struct {
 	values url.Values

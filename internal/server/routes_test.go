@@ -62,6 +62,7 @@ func TestUnknownParametersAreRefused(t *testing.T) {
 		}
 	}
 	a.get("/v1/sleep?start=2026-03-10&start=2026-03-11", key).refused(http.StatusBadRequest, "invalid_parameter")
+	a.get("/v1/sleep?start=", key).refused(http.StatusBadRequest, "invalid_parameter")
 	a.get("/v1/sleep?start=%zz", key).refused(http.StatusBadRequest, "invalid_query")
 }
 

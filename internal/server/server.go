@@ -19,7 +19,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// Config is what the server stands on. All fields but MaxBody and Version are required.
+// Config is what the server stands on. All fields but MaxBody, Version and Now are required.
 type Config struct {
 	Ingest  Ingest
 	Query   Query

@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"time"
 
@@ -65,7 +66,12 @@ func (s *server) createUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Users.CreateUser(r.Context(), created); err != nil {
+	err = s.Users.CreateUser(r.Context(), created)
+	if errors.Is(err, health.Conflict) {
+		return health.NewError(health.Conflict, "email_taken", "There is a user with this email address already.").
+			In("email").Because(err)
+	}
+	if err != nil {
 		return err
 	}
 	w.Header().Set("Location", "/v1/users/"+created.ID.String())

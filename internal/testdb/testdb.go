@@ -53,4 +53,3 @@ func opened(t *testing.T, open func(t *testing.T) (store.Store, error)) store.St
 	})
 	return s
 }
-

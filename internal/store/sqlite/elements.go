@@ -56,12 +56,3 @@ func withReason(reasons map[int]string, index int, reason string) map[int]string
 	reasons[index] = reason
 	return reasons
 }
-
-// one reads the row that is expected at most once; found is false where there is none.
-func one[T any](ctx context.Context, tx *sql.Tx, scan func(row) (T, error), query string, args ...any) (found bool, it T, err error) {
-	it, err = scan(tx.QueryRowContext(ctx, query, args...))
-	if isNoRows(err) {
-		return false, it, nil
-	}
-	return err == nil, it, err
-}

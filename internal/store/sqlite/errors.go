@@ -40,8 +40,8 @@ func translate(ctx context.Context, doing string, err error) error {
 	}
 	cause := fmt.Errorf("%s: SQLite code %d: %w", doing, code, err)
 	switch primary := code & 0xff; {
-	case code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
-		return health.NewError(health.Conflict, "exists", "There is one already.").Because(cause)
+	case isDuplicate(code):
+		return health.NewError(health.Conflict, "exists", "This exists already. Choose another name or id.").Because(cause)
 	case primary == sqlite3.SQLITE_FULL:
 		return health.NewError(health.Unavailable, "store_full",
 			"There is no room left for the database. Free some disk space, then try again.").Because(cause)
@@ -71,7 +71,7 @@ func refused(err error) (reason string, ok bool) {
 	}
 	switch code & 0xff {
 	case sqlite3.SQLITE_CONSTRAINT:
-		if code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
+		if isDuplicate(code) {
 			return "The database holds an element with the same identity already.", true
 		}
 		return "The database does not accept a value of this element.", true
@@ -81,6 +81,18 @@ func refused(err error) (reason string, ok bool) {
 		return "The element is too big for the database.", true
 	}
 	return "", false
+}
+
+func isDuplicate(code int) bool {
+	return code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+}
+
+// taken puts a sentence of its own on the error of a row that exists already.
+func taken(err error, code, message string) error {
+	if result, ok := codeOf(err); ok && isDuplicate(result) {
+		return health.NewError(health.Conflict, code, message).Because(err)
+	}
+	return err
 }
 
 // codeOf returns the extended result code of SQLite in err.

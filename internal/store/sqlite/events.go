@@ -51,26 +51,34 @@ func scanEvent(row row) (e health.Event, err error) {
 
 // Events returns events ordered by start, kind, name, app id and digest.
 func (s *Store) Events(ctx context.Context, user uuid.UUID, query store.EventQuery) (events []health.Event, err error) {
-	within, conditions := between("start_time", query.Range)
-	if query.Kind != "" {
-		within, conditions = within+` AND kind = ?`, append(conditions, query.Kind)
-	}
-	limit := query.Limit
-	if limit == 0 {
-		limit = -1
-	}
 	err = s.readOf(ctx, user, "read events", func(tx *sql.Tx, number int64) error {
-		args := append([]any{number}, conditions...)
+		text, args := `SELECT `+eventColumns+` FROM events WHERE user_id = ?`, []any{number}
+		add := func(condition string, more []any) {
+			text += condition
+			args = append(args, more...)
+		}
+		r := query.Range
 		if query.After != nil {
 			last, err := eventAt(ctx, tx, number, query.After)
 			if err != nil {
 				return err
 			}
-			within += ` AND (start_time, kind, name, app_id, digest) > (?, ?, ?, ?, ?)`
-			args = append(args, int64(last.Start), last.Kind, last.Name, last.AppID, last.Digest)
+			add(` AND (start_time, kind, name, app_id, digest) > (?, ?, ?, ?, ?)`,
+				[]any{int64(last.Start), last.Kind, last.Name, last.AppID, last.Digest})
+			if r.From != 0 {
+				r.From = max(r.From, last.Start) // follows from the above, and lets the index begin there
+			}
 		}
-		events, err = list(ctx, tx, scanEvent, `SELECT `+eventColumns+` FROM events WHERE user_id = ?`+within+
-			` ORDER BY start_time, kind, name, app_id, digest LIMIT ?`, append(args, limit)...)
+		add(between("start_time", r))
+		if query.Kind != "" {
+			add(` AND kind = ?`, []any{query.Kind})
+		}
+		limit := query.Limit
+		if limit == 0 {
+			limit = -1
+		}
+		add(` ORDER BY start_time, kind, name, app_id, digest LIMIT ?`, []any{limit})
+		events, err = list(ctx, tx, scanEvent, text, args...)
 		return err
 	})
 	return events, err

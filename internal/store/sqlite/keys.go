@@ -28,7 +28,7 @@ func (s *Store) CreateKey(ctx context.Context, key health.APIKey) error {
 			key.ID, user, key.Name, joinScopes(key.Scopes), key.Tier, key.Hash,
 			micros(key.CreatedAt), micros(key.ExpiresAt), micros(key.RevokedAt))
 		if err != nil || key.LastUsedAt.IsZero() {
-			return err
+			return taken(err, "key_exists", "There is an API key with this id already. Create it with another one.")
 		}
 		return touchKey(ctx, tx, key.ID, key.LastUsedAt)
 	})

@@ -19,11 +19,8 @@ type holding struct {
 	grains  []health.Grain
 }
 
-// mixed reports whether summaries of days stand beside finer samples, so that the order of key times is not that of
-// starts.
-func (h *holding) mixed() bool {
-	return h.grains[0] < health.GrainDay && h.grains[len(h.grains)-1] >= health.GrainDay
-}
+// byDate reports whether summaries of days are among the samples, so that the order of key times is not that of starts.
+func (h *holding) byDate() bool { return h.grains[len(h.grains)-1] >= health.GrainDay }
 
 // holdings returns what a user has, ordered by name and unit.
 func (s *Store) holdings(ctx context.Context, tx *sql.Tx, user int64) (all []*holding, err error) {
@@ -99,7 +96,7 @@ func (s *Store) Latest(ctx context.Context, user uuid.UUID) (samples []health.Sa
 		}
 		for _, h := range holdings {
 			window := health.Instant(0)
-			if h.mixed() {
+			if h.byDate() {
 				window = latest
 			}
 			row := tx.QueryRowContext(ctx, h.table.latest, number, h.id, int64(window))
@@ -116,4 +113,3 @@ func (s *Store) Latest(ctx context.Context, user uuid.UUID) (samples []health.Sa
 	})
 	return samples, err
 }
-

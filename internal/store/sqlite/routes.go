@@ -54,12 +54,13 @@ func nearBy(query *store.WorkoutQuery) (condition string, args []any) {
 	}
 	condition = ` AND EXISTS (SELECT 1 FROM workout_routes r WHERE r.user_id = workouts.user_id AND r.workout_id = workouts.id`
 	if box := query.Box; box != nil {
-		condition, args = condition+` AND r.south <= ? AND r.north >= ?`, append(args, box.North, box.South)
+		const rounding = 1e-9 // degrees
+		condition, args = condition+` AND r.south <= ? AND r.north >= ?`, append(args, box.North+rounding, box.South-rounding)
 		across := ` AND r.west <= ? AND r.east >= ?`
 		if box.West > box.East {
 			across = ` AND (r.west <= ? OR r.east >= ?)`
 		}
-		condition, args = condition+across, append(args, box.East, box.West)
+		condition, args = condition+across, append(args, box.East+rounding, box.West-rounding)
 	}
 	return condition + `)`, args
 }

@@ -147,7 +147,7 @@ func newSampleCursor(s *Store, user int64, m metric, source int64, q *store.Samp
 		for i, grain := range q.Grains {
 			grains[i] = int64(grain)
 		}
-		add(` AND grain IN (`+marks(len(grains))+`)`, grains...)
+		add(` AND +grain IN (`+marks(len(grains))+`)`, grains...) // + keeps the walk in the order of the key
 	}
 	if source != 0 {
 		add(` AND (source_id = ? OR merged_source_id = ?)`, source, source)

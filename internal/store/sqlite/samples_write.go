@@ -1,10 +1,8 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"database/sql/driver"
-	"slices"
 
 	"github.com/google/uuid"
 
@@ -40,65 +38,6 @@ func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health
 	}
 	return w.written, nil
 }
-
-// sampleKey is health.SampleKey in the numbers of the tables, with the index of the sample in its batch.
-type sampleKey struct {
-	table                              *table
-	metric                             int64
-	time, grain, length, source, alone int64 // alone is 1 for a summary that is PerSource
-	mergedSource                       int64 // no part of the key: the source of a merged summary
-	index                              int
-}
-
-func keysOf(batch []health.Sample, names numbers) []sampleKey {
-	keys := make([]sampleKey, len(batch))
-	last := &health.Sample{}
-	var lastMetric metric
-	var lastSource int64
-	for i := range batch {
-		sample := &batch[i]
-		if i == 0 || sample.Metric != last.Metric || sample.Unit != last.Unit {
-			lastMetric = names.metrics[metricName{sample.Metric, sample.Unit}]
-		}
-		if sample.Source != last.Source {
-			lastSource = names.sources[sample.Source]
-		}
-		last = sample
-		key := sampleKey{table: lastMetric.table, metric: lastMetric.id, time: int64(sample.KeyTime()), grain: int64(sample.Grain), index: i}
-		switch {
-		case sample.Grain == health.GrainRaw:
-			key.length, key.source = int64(sample.End-sample.Start), lastSource
-		case sample.PerSource:
-			key.source, key.alone = lastSource, 1
-		default:
-			key.mergedSource = lastSource
-		}
-		keys[i] = key
-	}
-	slices.SortFunc(keys, func(a, b sampleKey) int {
-		if c := cmp.Compare(a.metric, b.metric); c != 0 {
-			return c
-		}
-		return a.compare(&b)
-	})
-	return keys
-}
-
-// compare orders the keys of one metric as its table does.
-func (k *sampleKey) compare(o *sampleKey) int {
-	if c := cmp.Compare(k.time, o.time); c != 0 {
-		return c
-	}
-	return cmp.Or(
-		cmp.Compare(k.grain, o.grain),
-		cmp.Compare(k.length, o.length),
-		cmp.Compare(k.source, o.source),
-		cmp.Compare(k.alone, o.alone),
-	)
-}
-
-// holder is the source that the sample is counted under.
-func (k *sampleKey) holder() int64 { return max(k.source, k.mergedSource) }
 
 // sampleWriter writes one batch.
 type sampleWriter struct {

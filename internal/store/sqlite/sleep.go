@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"database/sql"
@@ -71,7 +72,8 @@ func (s *Store) Nights(ctx context.Context, user uuid.UUID, first, last health.D
 	slices.SortFunc(nights, func(a, b health.Night) int {
 		aStart, _, _ := a.Span()
 		bStart, _, _ := b.Span()
-		return cmp.Or(cmp.Compare(a.Date, b.Date), cmp.Compare(aStart, bStart), cmp.Compare(a.Source, b.Source))
+		return cmp.Or(cmp.Compare(a.Date, b.Date), cmp.Compare(aStart, bStart), cmp.Compare(a.Source, b.Source),
+			bytes.Compare(a.ID[:], b.ID[:]))
 	})
 	return nights, err
 }

@@ -70,7 +70,9 @@ func newTable(name string, values ...value) *table {
 	t.read = "SELECT " + columns + " FROM " + name + " WHERE user_id = ? AND metric_id = ?"
 	t.compare = t.read + " AND key_time >= ? AND key_time <= ? ORDER BY " + strings.Join(key, ", ")
 	const ofMetric = " WHERE user_id = ?1 AND metric_id = ?2"
-	edge := func(function string) string { return "(SELECT " + function + "(key_time) FROM " + name + ofMetric + ")" }
+	edge := func(function string) string {
+		return "(SELECT " + function + "(key_time) FROM " + name + ofMetric + ")"
+	}
 	t.latest = "SELECT " + columns + " FROM " + name + ofMetric +
 		" AND key_time >= " + edge("max") + " - ?3 ORDER BY key_time + start_shift DESC, grain, length, source_id LIMIT 1"
 	// Starts are not quite in the order of key times, see earliest and latest.
@@ -156,4 +158,3 @@ func (t *table) has(v value) bool {
 	}
 	return false
 }
-

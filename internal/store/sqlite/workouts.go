@@ -82,7 +82,11 @@ func workoutPage(
 		text += condition
 		args = append(args, more...)
 	}
-	add(between("start_time", query.Range))
+	r := query.Range
+	if id != uuid.Nil && (r.To == 0 || r.To > health.Instant(start)) {
+		r.To = health.Instant(start) + 1 // follows from what comes below, and lets the index begin there
+	}
+	add(between("start_time", r))
 	if query.Name != "" {
 		add(` AND name_folded = ?`, []any{folded(query.Name)})
 	}

@@ -3,6 +3,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,6 +22,14 @@ import (
 type test struct {
 	name string
 	run  func(t *testing.T, s store.Store)
+}
+
+// tester is what the helpers need of a test; a property's *rapid.T has it too.
+type tester interface {
+	Helper()
+	Context() context.Context
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
 }
 
 // Run runs the contract against a kind of store. open returns a fresh, empty store and closes it at the end of the
@@ -45,7 +54,7 @@ var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
 func at(after time.Duration) health.Instant { return health.InstantOf(noon.Add(after)) }
 
 // createUser stores a user that no other test has.
-func createUser(t *testing.T, s store.Store) uuid.UUID {
+func createUser(t tester, s store.Store) uuid.UUID {
 	t.Helper()
 	id := newID(t)
 	user := health.User{ID: id, Email: id.String() + "@example.org", Name: "Ada", TimeZone: "Europe/Berlin", CreatedAt: noon}
@@ -55,17 +64,15 @@ func createUser(t *testing.T, s store.Store) uuid.UUID {
 	return id
 }
 
-func newID(t *testing.T) uuid.UUID {
+func newID(t tester) uuid.UUID {
 	t.Helper()
 	id, err := uuid.NewV7()
-	if err != nil {
-		t.Fatal(err)
-	}
+	ok(t, "make an id", err)
 	return id
 }
 
 // equal compares by value; absent numbers are equal, and so are a nil and an empty list.
-func equal(t *testing.T, what string, got, want any, options ...cmp.Option) {
+func equal(t tester, what string, got, want any, options ...cmp.Option) {
 	t.Helper()
 	options = append(options, cmpopts.EquateNaNs(), cmpopts.EquateEmpty())
 	if diff := cmp.Diff(want, got, options...); diff != "" {
@@ -74,7 +81,7 @@ func equal(t *testing.T, what string, got, want any, options ...cmp.Option) {
 }
 
 // fails checks that an error has a kind.
-func fails(t *testing.T, what string, err error, kind health.Kind) {
+func fails(t tester, what string, err error, kind health.Kind) {
 	t.Helper()
 	if !errors.Is(err, kind) {
 		t.Errorf("%s: error %v, want %s", what, err, kind)
@@ -82,7 +89,7 @@ func fails(t *testing.T, what string, err error, kind health.Kind) {
 }
 
 // ok ends the test on an error.
-func ok(t *testing.T, what string, err error) {
+func ok(t tester, what string, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatalf("%s: %v", what, err)
@@ -90,7 +97,7 @@ func ok(t *testing.T, what string, err error) {
 }
 
 // outcomes checks what became of each element of a batch.
-func outcomes(t *testing.T, what string, written store.Written, err error, want ...health.Outcome) {
+func outcomes(t tester, what string, written store.Written, err error, want ...health.Outcome) {
 	t.Helper()
 	ok(t, what, err)
 	equal(t, what, fmt.Sprint(written.Outcomes), fmt.Sprint(want))

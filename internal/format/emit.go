@@ -1,0 +1,56 @@
+package format
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// emitElement yields what an elementDecoder returned.
+func (d *decoder) emitElement(record health.Record, err error) error {
+	if err == nil {
+		return d.emit(record)
+	}
+	if rejection, ok := errors.AsType[*health.Rejection](err); ok {
+		return d.reject(nil, rejection)
+	}
+	return err
+}
+
+func (d *decoder) emit(record health.Record) error {
+	if !d.yield(record, nil) {
+		return errStopped
+	}
+	return nil
+}
+
+// reject yields the refusal of one element, which may be one of an item.
+func (d *decoder) reject(item *health.Item, rejection *health.Rejection) error {
+	if !d.yield(health.Record{Position: rejection.Position, Item: item}, rejection) {
+		return errStopped
+	}
+	return nil
+}
+
+func (d *decoder) emitRefusal(p *metricPoint) error { return d.reject(p.item, p.refusal) }
+
+// skip passes over a value that is refused.
+func (d *decoder) skip(at health.Position, message, suggestion string) error {
+	if err := d.ignore(); err != nil {
+		return err
+	}
+	return d.reject(nil, refusal(at, "", message, suggestion))
+}
+
+func tooLong(at health.Position) *health.Rejection {
+	return refusal(at, "", fmt.Sprintf("The element is too large: it has more than %d MiB.", maxElement>>20),
+		"Send fewer readings in one element, for example a shorter period.")
+}
+
+// refuseNamed returns a decoder for elements whose name has a problem: it refuses them all.
+func refuseNamed(problem string) elementDecoder {
+	return func(_ []byte, at health.Position, _ Options) (health.Record, error) {
+		return health.Record{}, refusal(at, "", "The name of the list "+problem+".", "Send names as the app does.")
+	}
+}

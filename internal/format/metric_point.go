@@ -1,0 +1,221 @@
+package format
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// field is a field of a metric's point that has a meaning of its own; every other one becomes an attribute.
+type field uint8
+
+const (
+	fieldOther field = iota
+	fieldDate
+	fieldStart
+	fieldEnd
+	fieldQty
+	fieldMin
+	fieldAvg
+	fieldMax
+	fieldSystolic
+	fieldDiastolic
+	fieldSource
+	fieldValue
+	fieldName
+	fieldUnits
+	fieldTotalSleep
+	fieldAsleep
+	fieldCore
+	fieldDeep
+	fieldREM
+	fieldAwake
+	fieldInBed
+	fieldSleepStart
+	fieldSleepEnd
+	fieldInBedStart
+	fieldInBedEnd
+	fieldSleepSource
+	fieldCount
+)
+
+// fieldOf tells a field by its name. Only the names of summaries come in more than one case.
+func fieldOf(name []byte) field {
+	switch string(name) {
+	case "date":
+		return fieldDate
+	case "qty":
+		return fieldQty
+	case "source":
+		return fieldSource
+	case "start", "startDate":
+		return fieldStart
+	case "end", "endDate":
+		return fieldEnd
+	case "systolic":
+		return fieldSystolic
+	case "diastolic":
+		return fieldDiastolic
+	case "value":
+		return fieldValue
+	case "name":
+		return fieldName
+	case "units":
+		return fieldUnits
+	}
+	if len(name) == 3 {
+		return summaryField(name)
+	}
+	return sleepField(name)
+}
+
+func summaryField(name []byte) field {
+	switch {
+	case bytes.EqualFold(name, []byte("min")):
+		return fieldMin
+	case bytes.EqualFold(name, []byte("avg")):
+		return fieldAvg
+	case bytes.EqualFold(name, []byte("max")):
+		return fieldMax
+	case string(name) == "rem":
+		return fieldREM
+	}
+	return fieldOther
+}
+
+// fieldSet is a set of fields, one bit each.
+type fieldSet uint32
+
+func setOf(fields ...field) (s fieldSet) {
+	for _, f := range fields {
+		s |= 1 << f
+	}
+	return s
+}
+
+func (s fieldSet) has(f field) bool { return s>>f&1 == 1 }
+
+var namedByItem = setOf(fieldName, fieldUnits)
+
+// metricPoint is one point of a metric while it is decoded. The first fault that refuses it is remembered, so that a
+// decoder reads as a list of what it takes.
+type metricPoint struct {
+	rawObject
+	at       health.Position
+	item     *health.Item
+	location *time.Location
+	// has are the fields that say something: neither null nor "". Where they are, index has.
+	has   fieldSet
+	index [fieldCount]int
+	rest  []int // the members that become attributes
+	// flat points say the name and unit of their metric themselves.
+	flat    bool
+	refusal *health.Rejection
+}
+
+// take sorts the members of o into the fields that are known and the rest.
+func (p *metricPoint) take(o rawObject, at health.Position, item *health.Item) {
+	p.rawObject, p.at, p.item, p.refusal = o, at, item, nil
+	p.has, p.rest, p.flat = 0, p.rest[:0], false
+	var seen fieldSet
+	for i := range p.members {
+		name := p.members[i].nameIn(p.text)
+		f := fieldOf(name)
+		switch {
+		case f == fieldOther || seen.has(f):
+			p.rest = append(p.rest, i)
+			if f != fieldOther && bytes.Equal(name, p.members[p.index[f]].nameIn(p.text)) {
+				p.refuse(string(name), fmt.Sprintf("The field %q is there twice.", name), "Send each field of a point once.")
+			}
+			continue
+		case !p.silent(i):
+			p.has |= 1 << f
+		}
+		seen |= 1 << f
+		p.index[f] = i
+	}
+}
+
+// silent reports whether a member says nothing: its absence would say the same.
+func (p *metricPoint) silent(i int) bool {
+	m := &p.members[i]
+	return p.text[m.value] == 'n' || m.valueEnd == m.value+2 && p.text[m.value] == '"'
+}
+
+// refuse refuses the point because of a field.
+func (p *metricPoint) refuse(field, message, suggestion string) {
+	if p.refusal == nil {
+		p.refusal = refusal(p.at, field, message, suggestion)
+	}
+}
+
+// raw returns the value of a field that is there.
+func (p *metricPoint) raw(f field) jsontext.Value { return p.value(&p.members[p.index[f]]) }
+
+// nameOf returns the name that a field was sent under.
+func (p *metricPoint) nameOf(f field) string { return string(p.members[p.index[f]].nameIn(p.text)) }
+
+// number returns the value of a field, absent where the field is not there or refuses the point.
+func (p *metricPoint) number(f field) float64 {
+	if !p.has.has(f) {
+		return health.Absent()
+	}
+	raw := p.raw(f)
+	if raw[0] == '"' {
+		text, _ := unquoted(raw)
+		if raw = bytes.TrimSpace(text); !raw.IsValid() {
+			raw = jsontext.Value("null")
+		}
+	}
+	if raw.Kind() != '0' {
+		name := p.nameOf(f)
+		p.refuse(name, fmt.Sprintf("The field %q is not a number.", name), "Send a number such as 72.5.")
+		return health.Absent()
+	}
+	v, ok := parseNumber(raw)
+	if !ok {
+		p.refuseTooLarge(p.nameOf(f))
+		return health.Absent()
+	}
+	return v
+}
+
+func (p *metricPoint) refuseTooLarge(name string) {
+	p.refuse(name, fmt.Sprintf("The number in %q is too large.", name), "Send a number that a computer can hold: at most 1.7e308.")
+}
+
+// time returns the value of a field. ok is false where the field is not there, or refuses the point.
+func (p *metricPoint) time(f field) (at health.Instant, offset int32, ok bool) {
+	if !p.has.has(f) {
+		return 0, 0, false
+	}
+	raw := p.raw(f)
+	if raw[0] == '"' {
+		if at, offset, ok = parseStandard(raw[1 : len(raw)-1]); ok {
+			return at, offset, true
+		}
+	}
+	if at, offset, ok = instantOf(raw, p.location); !ok {
+		name := p.nameOf(f)
+		p.refuse(name, fmt.Sprintf("The field %q is not a time that can be read.", name), timeSuggestion)
+	}
+	return at, offset, ok
+}
+
+// keep makes attributes of the fields that are there and in neither of the sets.
+func (p *metricPoint) keep(consumed fieldSet) {
+	if p.flat {
+		consumed |= namedByItem
+	}
+	left := p.has &^ consumed
+	for f := fieldDate; left != 0 && f < fieldCount; f++ {
+		if left.has(f) {
+			p.rest = append(p.rest, p.index[f])
+			left &^= 1 << f
+		}
+	}
+}

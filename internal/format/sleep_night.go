@@ -1,0 +1,213 @@
+package format
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// isNight reports whether a point is sleep as the app sums it. It may come under another name, but not with a qty.
+func isNight(p *metricPoint, it *item) bool {
+	return it.sleep || p.has&nightFields != 0 && (it.Name == "" || !p.has.has(fieldQty))
+}
+
+// pendingNight is a night whose durations are in a unit that has not come yet.
+type pendingNight struct {
+	at       health.Position
+	night    health.Night
+	warnings []health.Warning
+}
+
+// maxPending is how many nights wait for the unit of their durations: those of a life. It is hours where so many came
+// before it.
+const maxPending = 10_000
+
+func (d *decoder) sleepNight(p *metricPoint, it *item) error {
+	pending := pendingNight{at: p.at, night: health.NewNight()}
+	n := &pending.night
+	consumed := nightConsume
+	p.nightDurations(n, &consumed)
+	p.nightTimes(&pending)
+	source := fieldSource
+	if !p.has.has(source) {
+		source = fieldSleepSource
+		consumed |= setOf(source)
+	}
+	n.Source = d.source(p, source, &consumed)
+	p.keep(consumed)
+	n.Attributes = d.attributes(p)
+	if p.refusal != nil {
+		return d.emitRefusal(p)
+	}
+	if it.unitKnown {
+		return d.emitNight(&pending, it)
+	}
+	it.nights = append(it.nights, pending)
+	if len(it.nights) == maxPending {
+		return d.emitNights(it)
+	}
+	return nil
+}
+
+// nightDurations reads the durations as sent. The app writes 0 for what was not recorded; only a night with stages may
+// have been without waking.
+func (p *metricPoint) nightDurations(n *health.Night, consumed *fieldSet) {
+	recorded := func(f field) float64 {
+		v := p.number(f)
+		if v == 0 {
+			return health.Absent()
+		}
+		return v
+	}
+	n.Total, n.Asleep, n.InBed = recorded(fieldTotalSleep), recorded(fieldAsleep), recorded(fieldInBed)
+	n.Core, n.Deep, n.REM = recorded(fieldCore), recorded(fieldDeep), recorded(fieldREM)
+	n.Awake = recorded(fieldAwake)
+	if staged := !health.IsAbsent(n.Core) || !health.IsAbsent(n.Deep) || !health.IsAbsent(n.REM); staged {
+		n.Awake = p.number(fieldAwake)
+	}
+	if p.has&nightFields == 0 && p.has.has(fieldQty) {
+		n.Total = recorded(fieldQty) // a plain sum, as Shortcuts write it
+		*consumed |= setOf(fieldQty)
+	}
+	if p.has&nightFields&^durationFields == 0 && !anyDuration(n) {
+		p.refuse("totalSleep", "The night has no sleep in it.",
+			"Send totalSleep or other durations that are not 0, or sleepStart and sleepEnd; for a stretch of one stage, startDate, endDate and value.")
+	}
+}
+
+func anyDuration(n *health.Night) bool {
+	return slices.ContainsFunc(durationsOf(n), func(d duration) bool { return !health.IsAbsent(*d.hours) })
+}
+
+// duration is one of the durations of a night, with the name it is sent under.
+type duration struct {
+	name  string
+	hours *float64
+}
+
+func durationsOf(n *health.Night) []duration {
+	return []duration{
+		{"totalSleep", &n.Total},
+		{"asleep", &n.Asleep},
+		{"core", &n.Core},
+		{"deep", &n.Deep},
+		{"rem", &n.REM},
+		{"awake", &n.Awake},
+		{"inBed", &n.InBed},
+	}
+}
+
+// nightTimes reads the times of a night and the day it belongs to, which is that of waking.
+func (p *metricPoint) nightTimes(pending *pendingNight) {
+	n := &pending.night
+	var sleepOffset, bedOffset int32
+	n.SleepStart, n.SleepEnd, sleepOffset = p.stretch(pending, fieldSleepStart, fieldSleepEnd)
+	n.InBedStart, n.InBedEnd, bedOffset = p.stretch(pending, fieldInBedStart, fieldInBedEnd)
+	date, dateOffset, dated := p.time(fieldDate)
+	switch {
+	case n.SleepEnd != 0:
+		n.Date, n.Offset = n.SleepEnd.Date(sleepOffset), sleepOffset
+	case dated:
+		n.Date, n.Offset = date.Date(dateOffset), dateOffset
+	case n.InBedEnd != 0:
+		n.Date, n.Offset = n.InBedEnd.Date(bedOffset), bedOffset
+	default:
+		p.refuse("date", "The night has no date.", "Send date, or sleepStart and sleepEnd.")
+	}
+}
+
+// stretch reads two times that belong together. Those that cannot be those of one night are left out with a warning.
+func (p *metricPoint) stretch(pending *pendingNight, from, to field) (start, end health.Instant, offset int32) {
+	start, offset, started := p.time(from)
+	end, endOffset, ended := p.time(to)
+	if ended {
+		offset = endOffset
+	}
+	if started && ended && (end < start || end-start > health.Day) {
+		pending.warn(fmt.Sprintf("The times %s and %s cannot be those of one night and were left out.", p.nameOf(from), p.nameOf(to)),
+			p.nameOf(from), p.nameOf(to))
+		return 0, 0, offset
+	}
+	return start, end, offset
+}
+
+func (p *pendingNight) warn(message string, fields ...string) {
+	p.warnings = append(p.warnings, health.Warning{
+		Code: health.ImplausibleSleep, Message: message, Details: map[string]any{"fields": fields},
+	})
+}
+
+// emitNights yields the nights that were waiting for their unit.
+func (d *decoder) emitNights(it *item) error {
+	for i := range it.nights {
+		if err := d.emitNight(&it.nights[i], it); err != nil {
+			return err
+		}
+	}
+	it.nights = it.nights[:0]
+	return nil
+}
+
+// emitNight yields a night with its durations converted, all of them together, to hours.
+func (d *decoder) emitNight(p *pendingNight, it *item) error {
+	p.at.Metric = it.Name
+	if it.fault != nil {
+		return d.reject(it.Item, it.refusal(p.at))
+	}
+	perUnit, ok := hoursPer(it.Unit)
+	if !ok {
+		return d.reject(it.Item, refusal(p.at, "units", "The unit of the night's durations is not one of time.", "Send hr, min or s."))
+	}
+	n := &p.night
+	for _, duration := range durationsOf(n) {
+		*duration.hours *= perUnit
+	}
+	p.dropImpossible()
+	if _, _, spans := n.Span(); !spans && !anyDuration(n) {
+		return d.reject(it.Item, refusal(p.at, "totalSleep", "None of the night's durations can be right: each is negative or longer than a day.",
+			"Send durations in the unit that units names."))
+	}
+	for i := range p.warnings {
+		p.warnings[i].Position = p.at
+	}
+	return d.emit(health.Record{Position: p.at, Item: it.Item, Night: n, Warnings: p.warnings})
+}
+
+// dropImpossible leaves out the durations that no night has, with a warning. A sum that is longer than the time from
+// falling asleep to waking stays, since it cannot be known which of them is wrong.
+func (p *pendingNight) dropImpossible() {
+	const longest, minute = 24, 1.0 / 60
+	var dropped []string
+	for _, duration := range durationsOf(&p.night) {
+		if *duration.hours < 0 || *duration.hours > longest {
+			*duration.hours = health.Absent()
+			dropped = append(dropped, duration.name)
+		}
+	}
+	if len(dropped) > 0 {
+		p.warn(fmt.Sprintf("Durations that no night has (%s) were left out.", strings.Join(dropped, ", ")), dropped...)
+	}
+	n := &p.night
+	if n.SleepStart == 0 || n.SleepEnd == 0 {
+		return
+	}
+	span := float64(n.SleepEnd-n.SleepStart) / float64(3600*health.Second)
+	if n.Total > span+minute {
+		p.warn("The night's totalSleep is longer than the time from sleepStart to sleepEnd.", "totalSleep", "sleepStart", "sleepEnd")
+	}
+}
+
+// hoursPer returns how many hours one of the unit is. Without a unit it is the hour, as the app has it.
+func hoursPer(unit string) (float64, bool) {
+	switch strings.ToLower(strings.TrimSpace(unit)) {
+	case "", "hr", "hrs", "h", "hour", "hours":
+		return 1, true
+	case "min", "mins", "minute", "minutes":
+		return 1.0 / 60, true
+	case "s", "sec", "secs", "second", "seconds":
+		return 1.0 / 3600, true
+	}
+	return 0, false
+}

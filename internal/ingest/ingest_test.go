@@ -1,0 +1,669 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
+	"github.com/klauspost/compress/gzip"
+	"pgregory.net/rapid"
+
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/testdb"
+)
+
+// bench is a service on a store, with one user, and a clock that the test sets.
+type bench struct {
+	*Service
+	t     testing.TB
+	store store.Store
+	user  health.User
+	clock atomic.Pointer[time.Time]
+}
+
+func newBench(t testing.TB, s store.Store, wrap func(Store) Store, limits Limits) *bench {
+	t.Helper()
+	words, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := health.NewUser(uuid.NewString()+"@example.org", "Anna", "Europe/Paris", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CreateUser(context.Background(), user); err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{t: t, store: s, user: user}
+	b.at("2026-06-01T12:00:00Z")
+	var wrapped Store = s
+	if wrap != nil {
+		wrapped = wrap(s)
+	}
+	if limits.Wait == 0 {
+		limits.Wait = time.Minute
+	}
+	b.Service, err = New(Config{
+		Store: wrapped, Catalog: words, Limits: limits, Logger: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return *b.clock.Load() },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+// at sets the clock.
+func (b *bench) at(now string) {
+	parsed, err := time.Parse(time.RFC3339, now)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.clock.Store(&parsed)
+}
+
+func (b *bench) send(body string, headers ...string) health.Ingestion {
+	b.t.Helper()
+	kept := map[string]string{}
+	for i := 0; i+1 < len(headers); i += 2 {
+		kept[headers[i]] = headers[i+1]
+	}
+	ingestion, err := b.Receive(context.Background(), Request{User: b.user, Body: strings.NewReader(body), Headers: kept})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for kind, counts := range ingestion.Report.Counts {
+		if !counts.Balanced() {
+			b.t.Errorf("%s: the account does not balance: %+v", health.ElementKind(kind), counts)
+		}
+	}
+	return ingestion
+}
+
+func (b *bench) samples(metric string) []health.Sample {
+	b.t.Helper()
+	var list []health.Sample
+	for s, err := range b.store.Samples(context.Background(), b.user.ID, store.SampleQuery{Metric: metric}) {
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+// metric is the body with one metric; points are JSON objects.
+func metric(name, unit string, points ...string) string {
+	return fmt.Sprintf(`{"data":{"metrics":[{"name":%q,"units":%q,"data":[%s]}]}}`, name, unit, strings.Join(points, ","))
+}
+
+func point1(date string, qty float64, source string) string {
+	return fmt.Sprintf(`{"date":%q,"qty":%v,"source":%q}`, date, qty, source)
+}
+
+// brief is a sample as the tests below compare it.
+type brief struct {
+	Start  string
+	Value  float64
+	Grain  health.Grain
+	Source string
+}
+
+func briefly(samples []health.Sample) []brief {
+	list := []brief{}
+	for _, s := range samples {
+		list = append(list, brief{s.Start.In(s.Offset).Format("2006-01-02 15:04:05 -0700"), s.Value, s.Grain, s.Source})
+	}
+	return list
+}
+
+func metricCounts(i health.Ingestion) health.Counts { return i.Report.Counts[health.Metrics] }
+
+// One body: which samples must be in the store, and what the report must say. Sent again, everything is unchanged and
+// nothing in the store differs.
+func TestSamples(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		body    string
+		headers []string
+		metric  string
+		want    []brief
+		counts  health.Counts
+	}{
+		{
+			name: "day buckets by the clock", metric: "step_count",
+			body:   metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 9900, "Watch"), point1("2026-03-11 00:00:00 +0100", 100, "Watch")),
+			want:   []brief{{"2026-03-10 00:00:00 +0100", 9900, 86400, "Watch"}, {"2026-03-11 00:00:00 +0100", 100, 86400, "Watch"}},
+			counts: health.Counts{Received: 2, Inserted: 2},
+		},
+		{
+			name: "hours by the clock", metric: "step_count",
+			body:   metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, ""), point1("2026-03-10 05:00:00 +0100", 2, "")),
+			want:   []brief{{"2026-03-10 00:00:00 +0100", 1, 3600, ""}, {"2026-03-10 05:00:00 +0100", 2, 3600, ""}},
+			counts: health.Counts{Received: 2, Inserted: 2},
+		},
+		{
+			name: "the header wins over the clock", metric: "step_count", headers: []string{"automation-aggregation", "minutes"},
+			body:   metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, "")),
+			want:   []brief{{"2026-03-10 00:00:00 +0100", 1, 60, ""}},
+			counts: health.Counts{Received: 1, Inserted: 1},
+		},
+		{
+			name: "an alias, a unit, and raw seconds", metric: "active_energy",
+			body:   metric("active_energy_burned", "kJ", point1("2026-03-10 10:00:01 +0100", 41.84, "Watch")),
+			want:   []brief{{"2026-03-10 10:00:01 +0100", 10, 0, "Watch"}},
+			counts: health.Counts{Received: 1, Inserted: 1},
+		},
+		{
+			name: "the source of one summary is no part of its identity, and cumulative values add up", metric: "step_count",
+			headers: []string{"automation-aggregation", "hours"},
+			body:    metric("step_count", "count", point1("2026-03-10 10:00:00 +0100", 5, "Watch|iPhone"), point1("2026-03-10 10:00:00 +0100", 7, "iPhone|Watch")),
+			want:    []brief{{"2026-03-10 10:00:00 +0100", 12, 3600, "iPhone|Watch"}},
+			counts:  health.Counts{Received: 2, Inserted: 1, Merged: 1},
+		},
+		{
+			name: "two single sources in one body stay apart", metric: "step_count", headers: []string{"automation-aggregation", "hours"},
+			body:   metric("step_count", "count", point1("2026-03-10 10:00:00 +0100", 5, "Watch"), point1("2026-03-10 10:00:00 +0100", 7, "iPhone")),
+			want:   []brief{{"2026-03-10 10:00:00 +0100", 5, 3600, "Watch"}, {"2026-03-10 10:00:00 +0100", 7, 3600, "iPhone"}},
+			counts: health.Counts{Received: 2, Inserted: 2},
+		},
+		{
+			name: "of two discrete values of one time the later counts", metric: "resting_heart_rate",
+			body:   metric("resting_heart_rate", "bpm", point1("2026-03-10 10:00:01 +0100", 61, "Watch"), point1("2026-03-10 10:00:01 +0100", 62, "Watch")),
+			want:   []brief{{"2026-03-10 10:00:01 +0100", 62, 0, "Watch"}},
+			counts: health.Counts{Received: 2, Inserted: 1, Merged: 1},
+		},
+		{
+			name: "the same metric twice in a body, under two names", metric: "step_count",
+			body: `{"data":{"metrics":[{"name":"step_count","units":"count","data":[` + point1("2026-03-10 10:00:01 +0100", 5, "Watch") +
+				`]},{"name":"steps","units":"steps","data":[` + point1("2026-03-10 10:00:01 +0100", 7, "Watch") + `]}]}}`,
+			want:   []brief{{"2026-03-10 10:00:01 +0100", 12, 0, "Watch"}},
+			counts: health.Counts{Received: 2, Inserted: 1, Merged: 1},
+		},
+		{
+			name: "name and unit after the points", metric: "walking_running_distance",
+			body:   `{"data":{"metrics":[{"data":[` + point1("2026-03-10 00:00:00 +0100", 2, "W") + `],"units":"mi","name":"walking_running_distance"}]}}`,
+			want:   []brief{{"2026-03-10 00:00:00 +0100", 3.218688, 86400, "W"}},
+			counts: health.Counts{Received: 1, Inserted: 1},
+		},
+		{
+			name: "an unknown metric is kept under its own name", metric: "aura_brightness",
+			body:   metric("aura_brightness", "lm", point1("2026-03-10 10:00:01 +0100", 3, "")),
+			want:   []brief{{"2026-03-10 10:00:01 +0100", 3, 0, ""}},
+			counts: health.Counts{Received: 1, Inserted: 1},
+		},
+		{
+			name: "one bad point does not sink its neighbours", metric: "heart_rate_variability",
+			body: metric("heart_rate_variability", "ms", point1("2026-03-10 10:00:01 +0100", 50, ""), `{"date":"2026-02-31 10:00:01 +0100","qty":1}`,
+				`{"date":"2026-03-10 10:00:02 +0100","qty":1e6}`, point1("2026-03-10 10:00:03 +0100", 51, "")),
+			want:   []brief{{"2026-03-10 10:00:01 +0100", 50, 0, ""}, {"2026-03-10 10:00:03 +0100", 51, 0, ""}},
+			counts: health.Counts{Received: 4, Inserted: 2, Rejected: 2},
+		},
+		{
+			name: "times before 1900 and far ahead", metric: "step_count",
+			body:   metric("step_count", "count", point1("1899-12-31 00:00:00 +0000", 1, ""), point1("2026-06-04 00:00:00 +0000", 1, ""), point1("9999-06-04 00:00:00 +0000", 1, "")),
+			want:   []brief{},
+			counts: health.Counts{Received: 3, Rejected: 3},
+		},
+		{
+			name: "a week of steps may be more than a day's", metric: "step_count", headers: []string{"automation-aggregation", "Weeks"},
+			body:   metric("step_count", "count", point1("2026-03-09 00:00:00 +0100", 210000, "")),
+			want:   []brief{{"2026-03-09 00:00:00 +0100", 210000, 604800, ""}},
+			counts: health.Counts{Received: 1, Inserted: 1},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			testdb.Each(t, func(t *testing.T, s store.Store) {
+				b := newBench(t, s, nil, Limits{})
+				first := b.send(c.body, c.headers...)
+				close := cmpopts.EquateApprox(1e-9, 0)
+				if diff := cmp.Diff(c.want, briefly(b.samples(c.metric)), close); diff != "" {
+					t.Errorf("stored (-want +got):\n%s", diff)
+				}
+				if diff := cmp.Diff(c.counts, metricCounts(first)); diff != "" {
+					t.Errorf("counts (-want +got):\n%s", diff)
+				}
+				if len(first.Report.Errors) != c.counts.Rejected {
+					t.Errorf("%d errors listed, want %d", len(first.Report.Errors), c.counts.Rejected)
+				}
+				for _, e := range first.Report.Errors {
+					if e.Metric != c.metric || e.Message == "" || e.Suggestion == "" {
+						t.Errorf("an error does not say enough: %+v", e)
+					}
+				}
+				b.at("2026-06-01T13:00:00Z")
+				want := health.Counts{
+					Received: c.counts.Received, Unchanged: c.counts.Inserted, Merged: c.counts.Merged, Rejected: c.counts.Rejected,
+				}
+				if diff := cmp.Diff(want, metricCounts(b.send(c.body, c.headers...))); diff != "" {
+					t.Errorf("counts of the second send (-want +got):\n%s", diff)
+				}
+				if diff := cmp.Diff(c.want, briefly(b.samples(c.metric)), close); diff != "" {
+					t.Errorf("stored after the second send (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// Today's bucket grows: a later body replaces it, also when its source text and its offset have changed. A replay of the
+// earlier body then changes nothing.
+func TestGrowingBucketAndReplay(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, s store.Store) {
+		b := newBench(t, s, nil, Limits{})
+		morning := b.send(metric("step_count", "count", point1("2026-06-01 00:00:00 +0200", 1000, "Watch")))
+		b.at("2026-06-01T20:00:00Z")
+		evening := b.send(metric("step_count", "count", point1("2026-06-01 00:00:00 +0100", 8000, "iPhone|Watch")))
+		if diff := cmp.Diff(health.Counts{Received: 1, Updated: 1}, metricCounts(evening)); diff != "" {
+			t.Errorf("counts (-want +got):\n%s", diff)
+		}
+		want := []brief{{"2026-06-01 00:00:00 +0100", 8000, 86400, "iPhone|Watch"}}
+		if diff := cmp.Diff(want, briefly(b.samples("step_count"))); diff != "" {
+			t.Errorf("stored (-want +got):\n%s", diff)
+		}
+		again, err := b.Replay(t.Context(), b.user, morning.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(health.Counts{Received: 1, Unchanged: 1}, metricCounts(again)); diff != "" {
+			t.Errorf("counts of the replay (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(want, briefly(b.samples("step_count"))); diff != "" {
+			t.Errorf("stored after the replay (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// The two halves of a blood pressure are one sample whether they come in one metric, in two, or in two bodies.
+func TestBloodPressure(t *testing.T) {
+	t.Parallel()
+	half := func(name string, value float64) string {
+		return metric(name, "mmHg", point1("2026-03-10 10:00:01 +0100", value, "Cuff"))
+	}
+	both := `{"data":{"metrics":[{"name":"blood_pressure_systolic","units":"mmHg","data":[` + point1("2026-03-10 10:00:01 +0100", 120, "Cuff") +
+		`]},{"name":"blood_pressure_diastolic","units":"kPa","data":[` + point1("2026-03-10 10:00:01 +0100", 10, "Cuff") + `]}]}}`
+	for name, c := range map[string]struct {
+		bodies    []string
+		diastolic float64
+		last      health.Counts
+	}{
+		"one metric":  {[]string{metric("blood_pressure", "mmHg", `{"date":"2026-03-10 10:00:01 +0100","systolic":120,"diastolic":80,"source":"Cuff"}`)}, 80, health.Counts{Received: 1, Inserted: 1}},
+		"two metrics": {[]string{both}, 75.0061683, health.Counts{Received: 2, Inserted: 1, Merged: 1}},
+		"two bodies":  {[]string{half("blood_pressure_systolic", 120), half("blood_pressure_diastolic", 80)}, 80, health.Counts{Received: 1, Updated: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testdb.Each(t, func(t *testing.T, s store.Store) {
+				b := newBench(t, s, nil, Limits{})
+				var last health.Ingestion
+				for _, body := range c.bodies {
+					last = b.send(body)
+				}
+				list := b.samples("blood_pressure")
+				if len(list) != 1 || list[0].Systolic != 120 || math.Abs(list[0].Diastolic-c.diastolic) > 1e-6 {
+					t.Fatalf("stored %+v", list)
+				}
+				if diff := cmp.Diff(c.last, metricCounts(last)); diff != "" {
+					t.Errorf("counts (-want +got):\n%s", diff)
+				}
+				if got := metricCounts(b.send(c.bodies[len(c.bodies)-1])); got.Unchanged != 1 {
+					t.Errorf("the second send gives %+v", got)
+				}
+			})
+		})
+	}
+}
+
+// A unit that cannot be converted is kept with the raw value, and said to be so, once per metric of a body.
+func TestUnknownUnit(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, testdb.New(t), nil, Limits{})
+	sent := b.send(metric("weight_body_mass", "talents", point1("2026-03-10 10:00:01 +0100", 3, ""), point1("2026-03-11 10:00:01 +0100", 3, "")))
+	list := b.samples("weight_body_mass")
+	if len(list) != 2 || list[0].Value != 3 || list[0].Unit != "talents" {
+		t.Errorf("stored %+v", list)
+	}
+	if sent.Report.WarningCount != 1 || sent.Report.Warnings[0].Code != health.UnknownUnit {
+		t.Errorf("warnings %+v", sent.Report.Warnings)
+	}
+}
+
+func TestSuspiciousValueIsStoredWithAWarning(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, testdb.New(t), nil, Limits{})
+	sent := b.send(metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 150_000, "")))
+	if len(b.samples("step_count")) != 1 || len(sent.Report.Warnings) != 1 || sent.Report.Warnings[0].Code != health.SuspiciousValue {
+		t.Errorf("status %s, warnings %+v", sent.Status, sent.Report.Warnings)
+	}
+}
+
+// An element with several quantities is one element: stored as a whole, refused as a whole.
+func TestTypedElement(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, testdb.New(t), nil, Limits{})
+	sent := b.send(`{"data":{"metrics":[
+		{"type":"Activity","recorded_at":"2026-03-10T10:00:00Z","step_count":1000,"flights_climbed":3,"source":"Watch"},
+		{"type":"Activity","recorded_at":"2026-03-10T11:00:00Z","step_count":1000,"flights_climbed":-1,"source":"Watch"}]}}`)
+	if diff := cmp.Diff(health.Counts{Received: 2, Inserted: 1, Rejected: 1}, metricCounts(sent)); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+	if steps, flights := b.samples("step_count"), b.samples("flights_climbed"); len(steps) != 1 || len(flights) != 1 {
+		t.Errorf("stored %v and %v", briefly(steps), briefly(flights))
+	}
+}
+
+// A body that is not sound to its end leaves nothing in the store, and everything in the archive.
+func TestNothingHalfStored(t *testing.T) {
+	t.Parallel()
+	whole := metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, ""))
+	for name, c := range map[string]struct {
+		body   string
+		status health.Status
+		code   string
+	}{
+		"cut off":      {whole[:len(whole)-4], health.StatusFailed, "malformed_json"},
+		"NaN":          {strings.Replace(whole, `"qty":1`, `"qty":NaN`, 1), health.StatusFailed, "malformed_json"},
+		"not JSON":     {"hello", health.StatusFailed, "not_json"},
+		"unrecognised": {`{"foo":1}`, health.StatusUnrecognised, "unrecognised_format"},
+		"deep nesting": {`{"data":{"metrics":[{"name":"x","data":[` + point1("2026-03-10 00:00:00 +0100", 1, "") + `,` + strings.Repeat("[", 10_000), health.StatusFailed, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, testdb.New(t), nil, Limits{})
+			sent := b.send(c.body)
+			if sent.Status != c.status || c.code != "" && sent.FailureCode != c.code || sent.Failure == "" {
+				t.Errorf("status %s, code %s (%s), want %s, %s", sent.Status, sent.FailureCode, sent.Failure, c.status, c.code)
+			}
+			if list := b.samples("step_count"); len(list) != 0 {
+				t.Errorf("stored %v", briefly(list))
+			}
+			raw, err := b.Raw(t.Context(), b.user.ID, sent.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer raw.Close()
+			if got, err := io.ReadAll(raw); err != nil || string(got) != c.body {
+				t.Errorf("the archive holds %q, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestEmptyData(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, testdb.New(t), nil, Limits{})
+	for _, body := range []string{`{"data":{}}`, `{"data":{"metrics":[]}}`, `{"data":{"metrics":[{"name":"step_count","units":"count","data":[]}]}}`} {
+		if sent := b.send(body); sent.Status != health.StatusProcessed || sent.Report.Total().Received != 0 {
+			t.Errorf("%s: %s %+v", body, sent.Status, sent.Report.Total())
+		}
+	}
+}
+
+func zipped(t *testing.T, content []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write(content); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestRefusedBodies(t *testing.T) {
+	t.Parallel()
+	big := bytes.Repeat([]byte(" "), 3<<20)
+	for name, c := range map[string]struct {
+		body     []byte
+		encoding string
+		kind     health.Kind
+		code     string
+	}{
+		"empty":              {nil, "", health.Invalid, "empty_body"},
+		"too large":          {big, "", health.TooLarge, "body_too_large"},
+		"gzip bomb":          {zipped(t, big), "gzip", health.TooLarge, "body_too_large"},
+		"not gzip":           {[]byte("{}"), "gzip", health.Invalid, "broken_encoding"},
+		"gzip cut off":       {zipped(t, []byte(`{"data":{}}`))[:20], "gzip", health.Invalid, "broken_encoding"},
+		"not zstd":           {[]byte("{}"), "zstd", health.Invalid, "broken_encoding"},
+		"not brotli":         {[]byte("{\"data\":{}}"), "br", health.Invalid, "broken_encoding"},
+		"unknown encoding":   {[]byte("{}"), "lzma", health.Invalid, "unsupported_encoding"},
+		"two encodings":      {[]byte("{}"), "gzip, br", health.Invalid, "unsupported_encoding"},
+		"empty after gunzip": {zipped(t, nil), "gzip", health.Invalid, "empty_body"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, testdb.New(t), nil, Limits{MaxBody: 2 << 20})
+			_, err := b.Receive(t.Context(), Request{User: b.user, Body: bytes.NewReader(c.body), ContentEncoding: c.encoding})
+			var known *health.Error
+			if !errors.As(err, &known) || known.Kind != c.kind || known.Code != c.code {
+				t.Errorf("%v, want %s %s", err, c.kind, c.code)
+			}
+			if list, err := b.store.Ingestions(t.Context(), b.user.ID, store.IngestionQuery{Limit: 10}); err != nil || len(list) != 0 {
+				t.Errorf("archived %v, %v", list, err)
+			}
+		})
+	}
+}
+
+func TestEncodings(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, testdb.New(t), nil, Limits{})
+	body := []byte(metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, "")))
+	sent, err := b.Receive(t.Context(), Request{User: b.user, Body: bytes.NewReader(zipped(t, body)), ContentEncoding: "gzip"})
+	if err != nil || sent.Status != health.StatusProcessed || sent.Size != int64(len(body)) || sent.WireSize == sent.Size {
+		t.Errorf("%+v, %v", sent, err)
+	}
+}
+
+// flaky fails the first writes.
+type flaky struct {
+	Store
+	failures atomic.Int32
+}
+
+func (f *flaky) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
+	if f.failures.Add(-1) >= 0 {
+		return store.Written{}, health.NewError(health.Unavailable, "database_unavailable", "The database is away.")
+	}
+	return f.Store.WriteSamples(ctx, user, batch)
+}
+
+// When the database goes away in the middle, the body has been accepted, and is stored when it is back.
+func TestDatabaseAway(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, s store.Store) {
+		broken := &flaky{}
+		broken.failures.Store(1)
+		b := newBench(t, s, func(s Store) Store {
+			broken.Store = s
+			return broken
+		}, Limits{})
+		sent := b.send(metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, "")))
+		if sent.Status != health.StatusAccepted {
+			t.Fatalf("status %s, want accepted", sent.Status)
+		}
+		if err := b.Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if list := b.samples("step_count"); len(list) != 0 {
+			t.Errorf("taken up before its time: %v", briefly(list))
+		}
+		b.at("2026-06-01T12:01:00Z")
+		if err := b.Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		finished, err := s.Ingestion(t.Context(), b.user.ID, sent.ID)
+		if err != nil || finished.Status != health.StatusProcessed || finished.Attempts != 2 || metricCounts(finished).Inserted != 1 {
+			t.Errorf("%+v, %v", finished, err)
+		}
+	})
+}
+
+// What a crash left between archive and processing is taken up when its claim has lapsed.
+func TestTakenUpAfterACrash(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, s store.Store) {
+		b := newBench(t, s, nil, Limits{})
+		body := metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, ""))
+		crashed, err := b.archive(t.Context(), Request{User: b.user, Body: strings.NewReader(body)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.at("2026-06-01T12:05:00Z")
+		if err := b.Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		finished, err := s.Ingestion(t.Context(), b.user.ID, crashed.ID)
+		if err != nil || finished.Status != health.StatusProcessed || len(b.samples("step_count")) != 1 {
+			t.Errorf("%+v, %v", finished, err)
+		}
+	})
+}
+
+// gate holds writes back until it is opened.
+type gate struct {
+	Store
+	open chan struct{}
+}
+
+func (g *gate) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
+	select {
+	case <-g.open:
+	case <-ctx.Done():
+		return store.Written{}, ctx.Err()
+	}
+	return g.Store.WriteSamples(ctx, user, batch)
+}
+
+func TestAnswersBeforeProcessingEnds(t *testing.T) {
+	t.Parallel()
+	for name, async := range map[string]bool{"asked to": true, "after the wait": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := testdb.New(t)
+			slow := &gate{open: make(chan struct{})}
+			b := newBench(t, s, func(s Store) Store {
+				slow.Store = s
+				return slow
+			}, Limits{Wait: time.Millisecond})
+			body := metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, ""))
+			sent, err := b.Receive(t.Context(), Request{User: b.user, Body: strings.NewReader(body), Async: async})
+			if err != nil || sent.Status != health.StatusAccepted {
+				t.Fatalf("%s, %v", sent.Status, err)
+			}
+			close(slow.open)
+			if err := b.Stop(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			finished, err := s.Ingestion(t.Context(), b.user.ID, sent.ID)
+			if err != nil || finished.Status != health.StatusProcessed {
+				t.Errorf("after the stop: %s, %v", finished.Status, err)
+			}
+			if _, err := b.Receive(t.Context(), Request{User: b.user, Body: strings.NewReader(body)}); !errors.Is(err, health.Unavailable) {
+				t.Errorf("a stopped service answers %v", err)
+			}
+		})
+	}
+}
+
+// Random bodies: the account always balances, a second send changes nothing, and neither does a replay of everything in
+// any order.
+func TestLaws(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, s store.Store) {
+		rapid.Check(t, func(r *rapid.T) {
+			b := newBench(t, s, nil, Limits{})
+			var sent []health.Ingestion
+			for i := range rapid.IntRange(1, 4).Draw(r, "bodies") {
+				b.at(fmt.Sprintf("2026-06-01T12:%02d:00Z", i))
+				sent = append(sent, b.send(randomBody(r)))
+			}
+			last := b.send(b.body(sent[len(sent)-1].ID))
+			if got := last.Report.Total(); got.Inserted+got.Updated != 0 {
+				r.Fatalf("the second send of a body gives %+v", got)
+			}
+			before := b.everything()
+			for _, i := range rapid.Permutation(sent).Draw(r, "order") {
+				again, err := b.Replay(context.Background(), b.user, i.ID)
+				if err != nil {
+					r.Fatal(err)
+				}
+				if got := again.Report.Total(); !got.Balanced() || got.Inserted+got.Updated != 0 {
+					r.Fatalf("a replay gives %+v", got)
+				}
+			}
+			if diff := cmp.Diff(before, b.everything(), cmpopts.EquateNaNs()); diff != "" {
+				r.Fatalf("the replay changed the store:\n%s", diff)
+			}
+		})
+	})
+}
+
+func (b *bench) body(id uuid.UUID) string {
+	raw, err := b.Raw(context.Background(), b.user.ID, id)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer raw.Close()
+	content, err := io.ReadAll(raw)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return string(content)
+}
+
+func (b *bench) everything() map[string][]health.Sample {
+	all := map[string][]health.Sample{}
+	for _, name := range []string{"step_count", "heart_rate", "resting_heart_rate", "blood_pressure"} {
+		for _, s := range b.samples(name) {
+			s.Received = 0
+			all[name] = append(all[name], s)
+		}
+	}
+	return all
+}
+
+// randomBody draws a body in which elements often meet: few times, few sources.
+func randomBody(r *rapid.T) string {
+	var items []string
+	for range rapid.IntRange(0, 3).Draw(r, "items") {
+		name := rapid.SampledFrom([]string{"step_count", "steps", "heart_rate", "resting_heart_rate", "blood_pressure_systolic", "blood_pressure_diastolic"}).Draw(r, "name")
+		unit := map[string]string{"step_count": "count", "steps": "count", "heart_rate": "bpm", "resting_heart_rate": "bpm", "blood_pressure_systolic": "mmHg", "blood_pressure_diastolic": "mmHg"}[name]
+		var points []string
+		for range rapid.IntRange(0, 6).Draw(r, "points") {
+			date := fmt.Sprintf("2026-03-%02d %s %s", rapid.IntRange(9, 11).Draw(r, "day"),
+				rapid.SampledFrom([]string{"00:00:00", "00:00:00", "10:00:00", "10:30:00", "10:30:05"}).Draw(r, "time"),
+				rapid.SampledFrom([]string{"+0100", "+0100", "-0700"}).Draw(r, "offset"))
+			source := rapid.SampledFrom([]string{"Watch", "iPhone", "Watch|iPhone", ""}).Draw(r, "source")
+			value := rapid.IntRange(15, 140).Draw(r, "value")
+			if name == "heart_rate" && value%2 == 0 {
+				points = append(points, fmt.Sprintf(`{"date":%q,"Min":%d,"Avg":%d,"Max":%d,"source":%q}`, date, value, value+2, value+5, source))
+				continue
+			}
+			points = append(points, point1(date, float64(value), source))
+		}
+		items = append(items, fmt.Sprintf(`{"name":%q,"units":%q,"data":[%s]}`, name, unit, strings.Join(points, ",")))
+	}
+	return `{"data":{"metrics":[` + strings.Join(items, ",") + `]}}`
+}

@@ -1,0 +1,210 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// pieceSize is how much of a body is in memory at a time.
+const pieceSize = 1 << 20
+
+// Put stores a new ingestion with its body, claimed by owner. Its StoredSize is what was read from body. A claim counts
+// as the first attempt; with an empty owner nobody holds one.
+//
+// It is tried again as other calls are only where body can be read again from where it began (io.Seeker).
+func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time) error {
+	const doing = "archive body"
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	ingestion.Attempts = 0
+	if owner != "" {
+		ingestion.Attempts = 1
+	}
+	if err := s.partitions.cover(ctx, archiveTables, ingestion.ReceivedAt); err != nil {
+		return translate(ctx, doing, err)
+	}
+	put := func() error {
+		conn, err := s.acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Release()
+		return transact(ctx, conn, s.begin()+durably, func(ctx context.Context, tx pgx.Tx) error {
+			return s.put(ctx, tx, ingestion, body, owner, until)
+		})
+	}
+	seeker, ok := body.(io.Seeker)
+	if !ok {
+		return translate(ctx, doing, put())
+	}
+	start, err := seeker.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return err
+	}
+	return translate(ctx, doing, retry(ctx, func() error {
+		if _, err := seeker.Seek(start, io.SeekStart); err != nil {
+			return unreadable{err}
+		}
+		return put()
+	}))
+}
+
+// durably makes the commit wait for the disk, also in a database that is set up not to. A setting that waits for more
+// than the disk is left as it is.
+const durably = ` SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'`
+
+func (s *Store) put(
+	ctx context.Context, tx pgx.Tx, ingestion health.Ingestion, body io.Reader, owner string, until time.Time,
+) (err error) {
+	if err := checkUser(ctx, tx, ingestion.UserID); err != nil {
+		return err
+	}
+	if ingestion.StoredSize, err = s.putBody(ctx, tx, &ingestion, body); err != nil {
+		return err
+	}
+	limited, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	return insertIngestion(limited, tx, &ingestion, owner, until)
+}
+
+func (s *Store) putBody(ctx context.Context, tx pgx.Tx, of *health.Ingestion, body io.Reader) (size int64, err error) {
+	piece := make([]byte, pieceSize)
+	for number := 0; ; number++ {
+		n, err := io.ReadFull(body, piece)
+		if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return 0, unreadable{err}
+		}
+		if n == 0 {
+			return size, nil
+		}
+		if err := s.putPiece(ctx, tx, of, number, piece[:n]); err != nil {
+			return 0, err
+		}
+		size += int64(n)
+	}
+}
+
+func (s *Store) putPiece(ctx context.Context, tx pgx.Tx, of *health.Ingestion, number int, piece []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	_, err := tx.Exec(ctx, `
+		INSERT INTO raw_bodies (user_id, ingestion_id, received_at, piece, bytes) VALUES ($1, $2, $3, $4, $5)`,
+		of.UserID, of.ID, momentOf(of.ReceivedAt), number, piece)
+	return err
+}
+
+// Body returns the stored body for reading. It holds no connection while the caller reads: a body never changes.
+func (s *Store) Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error) {
+	ingestion, err := s.Ingestion(ctx, user, id)
+	if err != nil {
+		return nil, err
+	}
+	return &bodyReader{ctx: ctx, store: s, of: ingestion, left: ingestion.StoredSize}, nil
+}
+
+// bodyReader reads a body piece by piece.
+type bodyReader struct {
+	ctx   context.Context
+	store *Store
+	of    health.Ingestion
+	next  int
+	piece []byte
+	left  int64
+}
+
+// Read reads on in the present piece, or fetches the next one.
+func (r *bodyReader) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if len(r.piece) == 0 {
+		if r.left <= 0 {
+			return 0, io.EOF
+		}
+		if err := r.fetch(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, r.piece)
+	r.piece = r.piece[n:]
+	return n, nil
+}
+
+func (r *bodyReader) fetch() error {
+	var piece []byte
+	err := r.store.read(r.ctx, "read body", func(ctx context.Context, conn querier) error {
+		return conn.QueryRow(ctx, `
+			SELECT bytes FROM raw_bodies WHERE user_id = $1 AND ingestion_id = $2 AND piece = $3 AND received_at = $4`,
+			r.of.UserID, r.of.ID, r.next, momentOf(r.of.ReceivedAt)).Scan(&piece)
+	})
+	if isNoRows(err) {
+		return io.ErrUnexpectedEOF
+	}
+	r.piece = piece
+	r.next++
+	r.left -= int64(len(piece))
+	return err
+}
+
+// Close ends the reading.
+func (r *bodyReader) Close() error {
+	r.piece, r.left = nil, 0
+	return nil
+}
+
+// Ingestion returns one ingestion without its body.
+func (s *Store) Ingestion(ctx context.Context, user, id uuid.UUID) (ingestion health.Ingestion, err error) {
+	err = s.read(ctx, "read ingestion", func(ctx context.Context, conn querier) error {
+		found := false
+		found, ingestion, err = one(ctx, conn, scanIngestion,
+			`SELECT `+fullIngestion+` FROM raw_ingestions WHERE user_id = $1 AND id = $2`, user, id)
+		if err == nil && !found {
+			return notFound("ingestion")
+		}
+		return err
+	})
+	return ingestion, err
+}
+
+// Ingestions returns a user's ingestions, newest first.
+func (s *Store) Ingestions(ctx context.Context, user uuid.UUID, query store.IngestionQuery) (ingestions []health.Ingestion, err error) {
+	c := condition{text: `user_id = $1`, args: []any{user}}
+	if query.Status != "" {
+		c.and(`status = `, string(query.Status))
+	}
+	if query.Before != uuid.Nil {
+		c.and(`id < `, query.Before)
+	}
+	err = s.read(ctx, "list ingestions", func(ctx context.Context, conn querier) error {
+		ingestions, err = list(ctx, conn, scanIngestion,
+			`SELECT `+briefIngestion+` FROM raw_ingestions WHERE `+c.text+` ORDER BY id DESC LIMIT `+c.arg(query.Limit), c.args...)
+		return err
+	})
+	return ingestions, err
+}
+
+// ActiveUsers counts the users who have an ingestion received since t.
+func (s *Store) ActiveUsers(ctx context.Context, since time.Time) (count int, err error) {
+	err = s.read(ctx, "count active users", func(ctx context.Context, conn querier) error {
+		return conn.QueryRow(ctx, `SELECT count(DISTINCT user_id) FROM raw_ingestions WHERE received_at >= $1`,
+			momentOf(since)).Scan(&count)
+	})
+	return count, err
+}
+
+// unreadable is the failure of a body's reader, not the database's: there is no point in trying again.
+type unreadable struct{ error }
+
+// Unwrap returns the reader's error.
+func (u unreadable) Unwrap() error { return u.error }

@@ -1,0 +1,200 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+const (
+	defaultMaxConns = 20
+	defaultMinConns = 5
+	// oldestServer is the first release that is supported, as server_version_num has it.
+	oldestServer = 150000
+)
+
+// poolConfig sets what is not the URL's to say. A pooler refuses parameters of a session that it does not know, so that
+// nothing but the application's name is sent when a connection is made: time limits are set in each transaction.
+func poolConfig(url string, options Options) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil { // its text has the URL in it, and that the password
+		return nil, health.NewError(health.Invalid, "invalid_database_url",
+			"The address of the database cannot be read. Write it as postgres://user:password@host:5432/name, "+
+				"with %-escapes for special characters in the password.").In("database")
+	}
+	config.MaxConns = cmp.Or(options.MaxConns, defaultMaxConns)
+	config.MinConns = min(cmp.Or(options.MinConns, defaultMinConns), config.MaxConns)
+	config.MaxConnLifetime = time.Hour
+	config.MaxConnLifetimeJitter = 10 * time.Minute
+	config.HealthCheckPeriod = 15 * time.Second
+	config.PingTimeout = 5 * time.Second
+
+	conn := config.ConnConfig
+	conn.ConnectTimeout = cmp.Or(conn.ConnectTimeout, 10*time.Second)
+	if conn.RuntimeParams["application_name"] == "" {
+		conn.RuntimeParams["application_name"] = cmp.Or(options.ApplicationName, "health-export")
+	}
+	if conn.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement { // the driver's default, which prepares by name
+		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
+	// A call that is given up must not go on in the server, where it might hold a lock.
+	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: 5 * time.Second}
+	}
+	return config, nil
+}
+
+// prepareDatabase checks what the database must have, and migrates it unless told not to, on a connection of its own.
+func prepareDatabase(ctx context.Context, config *pgx.ConnConfig, options Options) error {
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return unreachable(ctx, config, err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	server, err := inspect(ctx, conn)
+	if err != nil {
+		return translate(ctx, "inspect the database", err)
+	}
+	if err := server.usable(); err != nil {
+		return err
+	}
+	schema, err := newSchema(config)
+	if err != nil {
+		return err
+	}
+	defer schema.close()
+	pending, err := schema.pending(ctx)
+	if err != nil {
+		return err
+	}
+	if pending {
+		if options.SkipMigration {
+			return health.NewError(health.Conflict, "database_older",
+				"The schema of the database is not up to date. Run: health-export migrate up")
+		}
+		if err := server.migratable(); err != nil {
+			return err
+		}
+		if err := schema.migrate(ctx, conn); err != nil {
+			return err
+		}
+	}
+	return checkOwner(ctx, conn, server)
+}
+
+// server is what has to be known of a database before it is used.
+type server struct {
+	database, role, version    string
+	versionNumber              int
+	readOnly                   bool
+	mayCreate                  bool
+	postGIS, postGISCanBeAdded bool
+}
+
+func inspect(ctx context.Context, conn *pgx.Conn) (s server, err error) {
+	err = conn.QueryRow(ctx, `
+		SELECT current_database(), current_user, current_setting('server_version'),
+			current_setting('server_version_num')::integer, pg_is_in_recovery(),
+			coalesce(has_schema_privilege(current_schema(), 'CREATE'), false),
+			EXISTS (SELECT FROM pg_extension WHERE extname = 'postgis'),
+			EXISTS (SELECT FROM pg_available_extensions WHERE name = 'postgis')`).
+		Scan(&s.database, &s.role, &s.version, &s.versionNumber, &s.readOnly, &s.mayCreate, &s.postGIS, &s.postGISCanBeAdded)
+	return s, err
+}
+
+// usable says what is missing, whether or not the schema has to be changed.
+func (s server) usable() error {
+	switch {
+	case s.versionNumber < oldestServer:
+		return unusable("database_too_old", fmt.Sprintf(
+			"The database is PostgreSQL %s. Use version 15 or later.", s.version))
+	case s.readOnly:
+		return unusable("database_read_only",
+			"The database is a replica that can only be read. Give the address of the primary.")
+	case !s.postGIS && !s.postGISCanBeAdded:
+		return unusable("postgis_missing",
+			"PostGIS is not installed on the database server. Install it there (on Debian the package postgresql-"+
+				fmt.Sprint(s.versionNumber/10000)+"-postgis-3), then start again.")
+	}
+	return nil
+}
+
+// migratable says which right is missing to change the schema.
+func (s server) migratable() error {
+	if !s.mayCreate {
+		return unusable("schema_right_missing", fmt.Sprintf(
+			"The role %s may not create tables. As the owner of the database %s, run: GRANT CREATE ON SCHEMA public TO %s",
+			s.role, s.database, pgx.Identifier{s.role}.Sanitize()))
+	}
+	return nil
+}
+
+// addPostGIS needs more rights than the rest of a migration.
+func addPostGIS(ctx context.Context, conn *pgx.Conn) error {
+	server, err := inspect(ctx, conn)
+	if err != nil || server.postGIS {
+		return translate(ctx, "look for PostGIS", err)
+	}
+	_, err = conn.Exec(ctx, `CREATE EXTENSION IF NOT EXISTS postgis`)
+	if codeOf(err) == codeInsufficientPrivilege {
+		return unusable("postgis_right_missing", fmt.Sprintf(
+			"The role %s may not add PostGIS to the database. As a superuser, run in the database %s: CREATE EXTENSION postgis",
+			server.role, server.database)).Because(err)
+	}
+	return translate(ctx, "add PostGIS", err)
+}
+
+// checkOwner finds out now, and not at the end of a month, that partitions cannot be created.
+func checkOwner(ctx context.Context, conn *pgx.Conn, s server) error {
+	var foreign []string
+	err := conn.QueryRow(ctx, `
+		SELECT coalesce(array_agg(c.relname::text ORDER BY c.relname), '{}') FROM pg_class c
+		WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY ($1)
+			AND NOT pg_has_role(c.relowner, 'USAGE')`, allTables()).Scan(&foreign)
+	if err != nil {
+		return translate(ctx, "look for the owner of the tables", err)
+	}
+	if len(foreign) > 0 {
+		return unusable("owner_right_missing", fmt.Sprintf(
+			"The role %s does not own the tables %s, and cannot create partitions of them. Connect as the role that "+
+				"created them, or make %[1]s a member of that role (GRANT).", s.role, strings.Join(foreign, ", ")))
+	}
+	return nil
+}
+
+// unreachable says why no connection came about. The cause is in the log only; it does not have the password.
+func unreachable(ctx context.Context, config *pgx.ConnConfig, err error) error {
+	if ended := ctx.Err(); ended != nil {
+		return ended
+	}
+	where := fmt.Sprintf("%s:%d", config.Host, config.Port)
+	cause := errors.Unwrap(err)
+	switch code := codeOf(err); {
+	case strings.HasPrefix(code, "28"):
+		return unusable("database_refused_login", fmt.Sprintf(
+			"The database at %s does not let %s in. Check the user and the password.", where, config.User)).Because(cause)
+	case code == "3D000":
+		return unusable("database_missing", fmt.Sprintf(
+			"There is no database %s at %s. Create it: createdb %[1]s", config.Database, where)).Because(cause)
+	case code == codeInsufficientPrivilege:
+		return unusable("database_right_missing", fmt.Sprintf(
+			"The role %s may not connect to the database %s. As its owner, run: GRANT CONNECT, TEMPORARY ON DATABASE %[2]s TO %[1]s",
+			config.User, config.Database)).Because(cause)
+	}
+	return unusable("database_unreachable", fmt.Sprintf(
+		"The database at %s cannot be reached. Check that it is running and that the address is right.", where)).Because(cause)
+}
+
+func unusable(code, message string) *health.Error {
+	return health.NewError(health.Unavailable, code, message)
+}

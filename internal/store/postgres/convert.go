@@ -1,0 +1,101 @@
+package postgres
+
+import (
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// momentOf is how a time that may be missing is kept: NULL where it is zero.
+func momentOf(t time.Time) pgtype.Timestamptz {
+	return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()}
+}
+
+// timeInto reads a column that may be NULL into a time.
+type timeInto struct{ *time.Time }
+
+// ScanTimestamptz reads one column.
+func (t timeInto) ScanTimestamptz(v pgtype.Timestamptz) error {
+	*t.Time = time.Time{}
+	if v.Valid {
+		*t.Time = v.Time.UTC()
+	}
+	return nil
+}
+
+// instant is how an instant is kept where 0 is an instant like any other.
+func instant(i health.Instant) pgtype.Timestamptz { return pgtype.Timestamptz{Time: i.Time(), Valid: true} }
+
+// optional is how an instant is kept that is 0 where it was not sent.
+func optional(i health.Instant) pgtype.Timestamptz {
+	return pgtype.Timestamptz{Time: i.Time(), Valid: i != 0}
+}
+
+// instantInto reads a column that may be NULL into an instant.
+type instantInto struct{ *health.Instant }
+
+// ScanTimestamptz reads one column.
+func (i instantInto) ScanTimestamptz(v pgtype.Timestamptz) error {
+	*i.Instant = 0
+	if v.Valid {
+		*i.Instant = health.InstantOf(v.Time)
+	}
+	return nil
+}
+
+// number is how a value that may be absent is kept.
+func number(v float64) pgtype.Float8 { return pgtype.Float8{Float64: v, Valid: !health.IsAbsent(v)} }
+
+// numberInto reads a column that may be NULL into a value.
+type numberInto struct{ *float64 }
+
+// ScanFloat64 reads one column.
+func (n numberInto) ScanFloat64(v pgtype.Float8) error {
+	*n.float64 = health.Absent()
+	if v.Valid {
+		*n.float64 = v.Float64
+	}
+	return nil
+}
+
+// date is how a local date is kept.
+func date(d health.Date) pgtype.Date { return pgtype.Date{Time: d.Time(), Valid: true} }
+
+// dateInto reads a date.
+type dateInto struct{ *health.Date }
+
+// ScanDate reads one column.
+func (d dateInto) ScanDate(v pgtype.Date) error {
+	*d.Date = health.DateOf(v.Time.UTC())
+	return nil
+}
+
+// numbers is how a list of values is kept that may be absent: NULL where none is there.
+func numbers(count int, value func(i int) float64) []pgtype.Float8 {
+	var list []pgtype.Float8
+	for i := range count {
+		if v := value(i); !health.IsAbsent(v) {
+			if list == nil {
+				list = make([]pgtype.Float8, count)
+			}
+			list[i] = number(v)
+		}
+	}
+	return list
+}
+
+// spread gives values that numbers has made to the points they belong to.
+func spread(list []pgtype.Float8, into func(i int) *float64) {
+	for i, v := range list {
+		*into(i) = health.Absent()
+		if v.Valid {
+			*into(i) = v.Float64
+		}
+	}
+}
+
+// folded is the form in which texts are compared without regard to case, whatever locale the database has.
+func folded(s string) string { return strings.ToLower(s) }

@@ -1,0 +1,129 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+var errClosed = health.NewError(health.Unavailable, "store_closed", "The server is stopping. Try again in a moment.")
+
+// The codes of PostgreSQL (SQLSTATE) that something is done about. The first two characters are the class.
+const (
+	codeUniqueViolation       = "23505"
+	codeCheckViolation        = "23514"
+	codeReadOnly              = "25006"
+	codeSerializationFailure  = "40001"
+	codeDeadlock              = "40P01"
+	codeInsufficientPrivilege = "42501"
+	codeDiskFull              = "53100"
+	codeLockNotAvailable      = "55P03"
+	codeQueryCanceled         = "57014"
+)
+
+// unstorable is the fault of an element that this package finds before the database does: the sentence for the person.
+type unstorable string
+
+// Error returns the sentence.
+func (u unstorable) Error() string { return string(u) }
+
+func notFound(what string) *health.Error {
+	return health.NewError(health.NotFound, "not_found", "There is no such "+what+".")
+}
+
+// codeOf returns the code of PostgreSQL in err, "" where there is none.
+func codeOf(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+func classOf(code string) string {
+	if len(code) < 2 {
+		return ""
+	}
+	return code[:2]
+}
+
+// translate gives an error of the driver its kind, by its code and never by its text. doing says, for the log, what
+// was being done. An error that has a kind already is left as it is, and a context that ended comes before whatever
+// the database made of it.
+func translate(ctx context.Context, doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ended := ctx.Err(); ended != nil {
+		return ended
+	}
+	if health.KindOf(err) != "" {
+		return err
+	}
+	cause := fmt.Errorf("%s: %w", doing, err)
+	code := codeOf(err)
+	switch class := classOf(code); {
+	case code == codeUniqueViolation:
+		return health.NewError(health.Conflict, "exists", "There is one already.").Because(cause)
+	case code == codeDiskFull:
+		return health.NewError(health.Unavailable, "store_full",
+			"There is no room left for the database. Free some disk space, then try again.").Because(cause)
+	case code == codeReadOnly:
+		return health.NewError(health.Unavailable, "store_read_only",
+			"The database can only be read at the moment. Try again later.").Because(cause)
+	case code == codeQueryCanceled, code == codeLockNotAvailable, errors.Is(err, context.DeadlineExceeded),
+		class == "40":
+		return health.NewError(health.Unavailable, "store_busy",
+			"The database took too long. Try again in a moment.").Because(cause)
+	case class == "08", class == "28", class == "53", class == "57", class == "58", disconnected(err):
+		return health.NewError(health.Unavailable, "store_unavailable",
+			"The database cannot be reached. Try again in a moment.").Because(cause)
+	}
+	return cause
+}
+
+// disconnected reports whether there is no connection, or none any more.
+func disconnected(err error) bool {
+	if _, ok := errors.AsType[unreadable](err); ok {
+		return false
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	switch code := codeOf(err); {
+	case classOf(code) == "08", code == "57P01", code == "57P02", code == "57P03", code == "57P05", code == "25P03":
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, pgconn.ErrConnClosed) || pgconn.SafeToRetry(err)
+}
+
+// refused reports whether the database found fault with the row itself, so that its neighbours may be stored without
+// it, and says why in a sentence that may be shown.
+func refused(err error) (reason string, ok bool) {
+	if u, ok := errors.AsType[unstorable](err); ok {
+		return string(u), true
+	}
+	switch code := codeOf(err); {
+	case code == codeUniqueViolation:
+		return "The database holds an element with the same identity already.", true
+	case code == "22021", code == "22P05":
+		return "A text of the element has a character that the database cannot keep.", true
+	case classOf(code) == "22", classOf(code) == "23":
+		return "The database does not accept a value of this element.", true
+	case classOf(code) == "54":
+		return "The element is too big for the database.", true
+	}
+	return "", false
+}
+
+func isNoRows(err error) bool { return errors.Is(err, pgx.ErrNoRows) }

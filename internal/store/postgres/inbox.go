@@ -1,0 +1,156 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+var errNotHeld = health.NewError(health.Conflict, "claim_lost", "Another worker has taken over this ingestion.")
+
+// candidates is how many ingestions a worker tries to claim before it asks again which ones are free.
+const candidates = 8
+
+// free finds the oldest of those ingestions that are each the oldest unfinished one of their user, and that nobody
+// keeps others away from.
+const free = `
+SELECT user_id, id FROM (
+	SELECT DISTINCT ON (user_id) user_id, id, claimed_until FROM raw_ingestions
+	WHERE status = 'accepted' ORDER BY user_id, id
+) oldest
+WHERE claimed_until IS NULL OR claimed_until <= $1
+ORDER BY id LIMIT $2`
+
+// ClaimNext claims the oldest unfinished ingestion that nobody holds a claim on and that no older one of the same user
+// comes before. Candidates are read without a lock; the claim itself is one statement on one user's row, which finds out
+// whether another worker was quicker.
+func (s *Store) ClaimNext(ctx context.Context, owner string, now, until time.Time) (ingestion health.Ingestion, err error) {
+	for {
+		var found []claimant
+		err := s.read(ctx, "look for unfinished ingestions", func(ctx context.Context, conn querier) (err error) {
+			found, err = list(ctx, conn, scanClaimant, free, momentOf(now), candidates)
+			return err
+		})
+		if err != nil {
+			return ingestion, err
+		}
+		if len(found) == 0 {
+			return ingestion, notFound("unfinished ingestion")
+		}
+		for _, c := range found {
+			claimed, in, err := s.claim(ctx, c, owner, now, until)
+			if claimed || err != nil {
+				return in, err
+			}
+		}
+	}
+}
+
+type claimant struct{ user, id uuid.UUID }
+
+func scanClaimant(row pgx.Row) (c claimant, err error) {
+	err = row.Scan(&c.user, &c.id)
+	return c, err
+}
+
+// claim counts an attempt and returns the ingestion as it then is; claimed is false where another worker has it, or has
+// finished it, since it was found.
+func (s *Store) claim(
+	ctx context.Context, c claimant, owner string, now, until time.Time,
+) (claimed bool, in health.Ingestion, err error) {
+	err = s.write(ctx, "claim ingestion", func(ctx context.Context, tx pgx.Tx) error {
+		claimed, in, err = one(ctx, tx, scanIngestion, `
+			UPDATE raw_ingestions SET owner = $3, claimed_until = $4, attempts = attempts + 1
+			WHERE user_id = $1 AND id = $2 AND status = 'accepted' AND (claimed_until IS NULL OR claimed_until <= $5)
+			RETURNING `+fullIngestion, c.user, c.id, owner, momentOf(until), momentOf(now))
+		return err
+	})
+	return claimed, in, err
+}
+
+// Renew extends owner's claim.
+func (s *Store) Renew(ctx context.Context, id uuid.UUID, owner string, until time.Time) error {
+	return s.ifHeld(ctx, "renew claim", `
+		UPDATE raw_ingestions SET claimed_until = $3 WHERE id = $1 AND owner = $2 AND status = 'accepted'`,
+		id, owner, momentOf(until))
+}
+
+// Release gives up owner's claim; the ingestion is not found by ClaimNext until the given time.
+func (s *Store) Release(ctx context.Context, id uuid.UUID, owner string, after time.Time) error {
+	return s.ifHeld(ctx, "release claim", `
+		UPDATE raw_ingestions SET owner = '', claimed_until = $3 WHERE id = $1 AND owner = $2 AND status = 'accepted'`,
+		id, owner, momentOf(after))
+}
+
+// Finish records what became of the ingestion and ends owner's claim.
+func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string) error {
+	report, err := storedReportOf(&in.Report)
+	if err != nil {
+		return err
+	}
+	return s.ifHeld(ctx, "finish ingestion", `
+		UPDATE raw_ingestions SET owner = '', claimed_until = NULL, size = $4, format = $5, status = $6, finished_at = $7,
+			failure = $8, failure_code = $9, duration = $10, counts = $11, warning_count = $12, errors = $13, warnings = $14
+		WHERE user_id = $1 AND id = $2 AND owner = $3 AND status = 'accepted'`,
+		in.UserID, in.ID, owner, in.Size, in.Format, string(in.Status), momentOf(in.FinishedAt), in.Failure, in.FailureCode,
+		int64(in.Duration), report.counts, in.Report.WarningCount, report.errors, report.warnings)
+}
+
+// ifHeld runs an update that finds a row only where owner holds the claim.
+func (s *Store) ifHeld(ctx context.Context, doing, update string, args ...any) error {
+	return s.write(ctx, doing, func(ctx context.Context, tx pgx.Tx) error {
+		held, err := rowsAffected(tx.Exec(ctx, update, args...))
+		if err == nil && held == 0 {
+			return errNotHeld
+		}
+		return err
+	})
+}
+
+// Reopen makes a finished ingestion unfinished again, claimed by owner; what became of it before is forgotten.
+func (s *Store) Reopen(ctx context.Context, user, id uuid.UUID, owner string, until time.Time) (in health.Ingestion, err error) {
+	empty, err := storedReportOf(&health.Report{})
+	if err != nil {
+		return in, err
+	}
+	err = s.write(ctx, "reopen ingestion", func(ctx context.Context, tx pgx.Tx) error {
+		reopened := false
+		reopened, in, err = one(ctx, tx, scanIngestion, `
+			UPDATE raw_ingestions SET status = 'accepted', finished_at = NULL, failure = '', failure_code = '', duration = 0,
+				counts = $5, warning_count = 0, errors = $6, warnings = $7, owner = $3, claimed_until = $4, attempts = attempts + 1
+			WHERE user_id = $1 AND id = $2 AND status <> 'accepted'
+			RETURNING `+fullIngestion, user, id, owner, momentOf(until), empty.counts, empty.errors, empty.warnings)
+		if err != nil || reopened {
+			return err
+		}
+		unfinished := false
+		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM raw_ingestions WHERE user_id = $1 AND id = $2)`, user, id).
+			Scan(&unfinished); err != nil {
+			return err
+		}
+		if unfinished {
+			return health.NewError(health.Conflict, "unfinished", "The ingestion is still being worked on. Try again when it is finished.")
+		}
+		return notFound("ingestion")
+	})
+	return in, err
+}
+
+// ReleaseAll fails: other servers may be at work on what they claimed, and their claims lapse by themselves.
+func (s *Store) ReleaseAll(context.Context) error {
+	return errors.New("release all claims: several servers may share a PostgreSQL database")
+}
+
+// Backlog counts the unfinished ingestions.
+func (s *Store) Backlog(ctx context.Context) (count int, oldest time.Time, err error) {
+	err = s.read(ctx, "count unfinished ingestions", func(ctx context.Context, conn querier) error {
+		return conn.QueryRow(ctx, `SELECT count(*), min(received_at) FROM raw_ingestions WHERE status = 'accepted'`).
+			Scan(&count, timeInto{&oldest})
+	})
+	return count, oldest, err
+}

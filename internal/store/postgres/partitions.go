@@ -1,0 +1,263 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// The tables that are partitioned by time.
+var (
+	archiveTables = []string{"raw_ingestions", "raw_bodies"}
+	auditTables   = []string{"audit_log"}
+	sampleTables  = []string{heartRates.name, bloodPressures.name, activities.name, quantities.name}
+)
+
+// partitions knows which stretches of time have a partition, and creates those that are missing: outside of the
+// transaction that writes, because that would hold everybody up, and one server at a time.
+type partitions struct {
+	store *Store
+
+	mu      sync.RWMutex
+	covered map[string][]span // by table, in order
+}
+
+func newPartitions(s *Store) *partitions {
+	return &partitions{store: s, covered: map[string][]span{}}
+}
+
+// EnsurePartitions creates the partitions that will be needed soon: of samples those of the last months too, so that a
+// first upload does not wait for them. A job calls it once a day, and at the start of the server. A partition that is
+// missing all the same is created when it is needed.
+func (s *Store) EnsurePartitions(ctx context.Context, now time.Time) error {
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	ahead := months(now, 0, monthsAhead)
+	err = s.partitions.cover(ctx, slices.Concat(archiveTables, auditTables), ahead...)
+	if err == nil {
+		err = s.partitions.cover(ctx, sampleTables, append(months(now, -monthsBack, -1), ahead...)...)
+	}
+	return translate(ctx, "create partitions", err)
+}
+
+// cover makes sure that each of the tables has a partition for each of the times.
+func (p *partitions) cover(ctx context.Context, tables []string, times ...time.Time) error {
+	for _, table := range tables {
+		missing := p.missing(table, times)
+		if len(missing) == 0 {
+			continue
+		}
+		if err := p.create(ctx, table, missing); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// missing returns the times of which it is not known that they have a partition.
+func (p *partitions) missing(table string, times []time.Time) []time.Time {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	spans := p.covered[table]
+	return slices.DeleteFunc(slices.Clone(times), func(t time.Time) bool { return covers(spans, t) })
+}
+
+// spans returns what is known to have a partition, for who has many times to ask about.
+func (p *partitions) spans(table string) []span {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.covered[table]
+}
+
+// forget makes the next question be put to the database: somebody has dropped a partition.
+func (p *partitions) forget(tables []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, table := range tables {
+		delete(p.covered, table)
+	}
+}
+
+// create creates the partitions that are missing, each in a transaction of its own: attaching one holds up nobody who
+// reads or writes, but the lock under which it is done holds up the other servers that want to.
+func (p *partitions) create(ctx context.Context, table string, times []time.Time) error {
+	for {
+		var there []span
+		complete := false
+		err := p.store.changePartitions(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
+			if there, err = existing(ctx, tx, table); err != nil {
+				return err
+			}
+			i := slices.IndexFunc(times, func(t time.Time) bool { return !covers(there, t) })
+			if complete = i < 0; complete {
+				return nil
+			}
+			next := spanFor(times[i], time.Now(), there)
+			if err := attach(ctx, tx, table, next); err != nil {
+				return err
+			}
+			there = insertSpan(there, next)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		p.mu.Lock()
+		p.covered[table] = there
+		p.mu.Unlock()
+		if complete {
+			return nil
+		}
+	}
+}
+
+// existing reads the bounds of a table's partitions. PostgreSQL keeps them as an expression, which it prints in the zone
+// and the form of the session, and reads in the same.
+func existing(ctx context.Context, tx pgx.Tx, table string) ([]span, error) {
+	return list(ctx, tx, scanSpan, `
+		SELECT c.relname::text, (regexp_match(b.bound, 'FROM \(''([^'']+)''\)'))[1]::timestamptz,
+			(regexp_match(b.bound, 'TO \(''([^'']+)''\)'))[1]::timestamptz
+		FROM pg_inherits i
+		JOIN pg_class c ON c.oid = i.inhrelid
+		CROSS JOIN LATERAL (SELECT pg_get_expr(c.relpartbound, c.oid) AS bound) b
+		WHERE i.inhparent = to_regclass($1)
+		ORDER BY 2 NULLS FIRST`, table)
+}
+
+func scanSpan(row pgx.Row) (s span, err error) {
+	var from, to *time.Time
+	err = row.Scan(&s.partition, &from, &to)
+	s.from, s.to = beginning, end
+	if from != nil {
+		s.from = *from
+	}
+	if to != nil {
+		s.to = *to
+	}
+	return s, err
+}
+
+// attach creates one partition: first a table like the others, then its place among them, which takes no lock that a
+// reader or writer would wait for.
+func attach(ctx context.Context, tx pgx.Tx, table string, s span) error {
+	name := pgx.Identifier{table + "_" + s.name()}.Sanitize()
+	parent := pgx.Identifier{table}.Sanitize()
+	if _, err := tx.Exec(ctx, fmt.Sprintf(`CREATE TABLE %s (LIKE %s INCLUDING ALL)`, name, parent)); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, fmt.Sprintf(`ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%s) TO (%s)`,
+		parent, name, s.lower(), s.upper()))
+	return err
+}
+
+// History names tables whose old partitions may be dropped.
+type History string
+
+// The histories: what was received with its bodies, and the audit log.
+const (
+	ArchiveHistory History = "archive"
+	AuditHistory   History = "audit"
+)
+
+// DropPartitionsBefore drops the partitions of a history that hold nothing from t or later, and returns how many. A
+// month of the archive in which an ingestion is unfinished stays. What was received in a month that is dropped can
+// neither be shown nor replayed any more; what was stored from it stays.
+func (s *Store) DropPartitionsBefore(ctx context.Context, history History, t time.Time) (dropped int, err error) {
+	tables := archiveTables
+	if history == AuditHistory {
+		tables = auditTables
+	}
+	leave, err := s.enter()
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	defer s.partitions.forget(tables)
+	err = s.changePartitions(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		dropped = 0
+		until, err := t, error(nil)
+		if history == ArchiveHistory {
+			if until, err = beforeUnfinished(ctx, tx, t); err != nil {
+				return err
+			}
+		}
+		for _, table := range tables {
+			n, err := dropBefore(ctx, tx, table, until)
+			if err != nil {
+				return err
+			}
+			dropped += n
+		}
+		return nil
+	})
+	return dropped, translate(ctx, "drop partitions", err)
+}
+
+// beforeUnfinished returns t, or when the oldest unfinished ingestion was received if that is earlier. No other becomes
+// unfinished until the transaction ends.
+func beforeUnfinished(ctx context.Context, tx pgx.Tx, t time.Time) (time.Time, error) {
+	if _, err := tx.Exec(ctx, `LOCK TABLE raw_ingestions IN SHARE ROW EXCLUSIVE MODE`); err != nil {
+		return t, err
+	}
+	var oldest *time.Time
+	err := tx.QueryRow(ctx, `SELECT min(received_at) FROM raw_ingestions WHERE status = 'accepted'`).Scan(&oldest)
+	if err == nil && oldest != nil && oldest.Before(t) {
+		t = *oldest
+	}
+	return t, err
+}
+
+func dropBefore(ctx context.Context, tx pgx.Tx, table string, t time.Time) (dropped int, err error) {
+	spans, err := existing(ctx, tx, table)
+	if err != nil {
+		return 0, err
+	}
+	for _, s := range spans {
+		if s.to.After(t) {
+			break
+		}
+		if _, err := tx.Exec(ctx, `DROP TABLE `+pgx.Identifier{s.partition}.Sanitize()); err != nil {
+			return 0, err
+		}
+		dropped++
+	}
+	return dropped, nil
+}
+
+// changePartitions runs a change of partitions in a transaction, one server at a time. It gives way to whoever uses the
+// table: a lock it does not get soon is tried for again, so that nobody queues up behind it.
+func (s *Store) changePartitions(ctx context.Context, change func(ctx context.Context, tx pgx.Tx) error) error {
+	begin := s.begin() + ` SET LOCAL lock_timeout = 2000; SET LOCAL citus.multi_shard_modify_mode TO 'sequential';` +
+		lockStatement(partitionLock)
+	for attempt := 1; ; attempt++ {
+		err := retry(ctx, func() error {
+			limited, cancel := context.WithTimeout(ctx, s.timeout)
+			defer cancel()
+			conn, err := s.acquire(limited)
+			if err != nil {
+				return err
+			}
+			defer conn.Release()
+			return transact(limited, conn, begin, change)
+		})
+		if codeOf(err) != codeLockNotAvailable || attempt == attempts {
+			return err
+		}
+	}
+}
+
+// isPartitionMissing reports whether a row found no partition. (A row that breaks a rule of its table has the same code,
+// with the name of the rule.)
+func isPartitionMissing(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == codeCheckViolation && e.ConstraintName == ""
+}

@@ -1,0 +1,112 @@
+// Package postgres keeps everything in PostgreSQL 15 or later with PostGIS.
+//
+// Several servers may use one database, directly or through a pooler that hands a connection on after every transaction
+// (pgbouncer): nothing here depends on the state of a session, and no statement is prepared by name. Its SQL runs on
+// Citus too, which spreads the tables by user; citus_test.go holds the rules.
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// Store keeps everything in one PostgreSQL database. It is safe for concurrent use.
+type Store struct {
+	pool       *pgxpool.Pool
+	catalog    *catalog.Catalog
+	names      *dictionary
+	partitions *partitions
+	timeout    time.Duration
+
+	// underway is held for reading by every call, and taken by Close.
+	underway sync.RWMutex
+	closed   bool
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Options are the settings that have a sensible value when they are left out.
+type Options struct {
+	// MaxConns and MinConns bound the connections that are kept open; 20 and 5 where they are 0.
+	MaxConns, MinConns int32
+	// Timeout bounds every call, and in an archive every piece of a body; a minute where it is 0.
+	Timeout time.Duration
+	// SkipMigration leaves the schema as it is; one that is not up to date is then an error.
+	SkipMigration bool
+	// ApplicationName is how the connections are named in PostgreSQL's views; health-export where it is "".
+	ApplicationName string
+}
+
+// Open connects to the database at a postgres:// URL, checks that it can be worked with, and brings its schema up to
+// date. An error says what to do: health.Invalid where the URL cannot be read, health.Unavailable where the database
+// cannot be reached or lacks something, health.Conflict (code database_newer) where a newer version has written it.
+//
+// The catalogue decides which table a metric's samples are kept in, when the first one comes; nil stands for the one
+// that is part of the program.
+func Open(ctx context.Context, url string, words *catalog.Catalog, options Options) (*Store, error) {
+	if words == nil {
+		var err error
+		if words, err = catalog.Load(); err != nil {
+			return nil, err
+		}
+	}
+	config, err := poolConfig(url, options)
+	if err != nil {
+		return nil, err
+	}
+	if err := prepareDatabase(ctx, config.ConnConfig, options); err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open connection pool: %w", err)
+	}
+	s := &Store{pool: pool, catalog: words, timeout: options.Timeout}
+	if s.timeout == 0 {
+		s.timeout = time.Minute
+	}
+	s.names = newDictionary(s)
+	s.partitions = newPartitions(s)
+	return s, nil
+}
+
+// Ping returns nil when the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.read(ctx, "ping", func(ctx context.Context, conn querier) error {
+		var users int
+		return conn.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM users LIMIT 1) some`).Scan(&users)
+	})
+}
+
+// Capabilities says in what PostgreSQL differs from the others.
+func (s *Store) Capabilities() store.Capabilities {
+	return store.Capabilities{Name: "postgres", SingleServer: false}
+}
+
+// Close waits for calls that are under way and lets the database go.
+func (s *Store) Close() error {
+	s.underway.Lock()
+	defer s.underway.Unlock()
+	if !s.closed {
+		s.closed = true
+		s.pool.Close()
+	}
+	return nil
+}
+
+// enter begins a call; leave ends it.
+func (s *Store) enter() (leave func(), err error) {
+	s.underway.RLock()
+	if s.closed {
+		s.underway.RUnlock()
+		return nil, errClosed
+	}
+	return s.underway.RUnlock, nil
+}

@@ -1,0 +1,171 @@
+package postgres
+
+import (
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/health"
+)
+
+// table is one of the four tables of samples. They differ in their columns of values only.
+type table struct {
+	name    string
+	values  []value
+	columns []column
+	// read are the columns that a sampleRow is read from, as a list in SQL.
+	read string
+	// copy begins a COPY of all columns; replace writes rows given as arrays over those that have the same key.
+	copy, replace string
+	// inRange and atTimes select what is there, for comparing; latest selects edges of series.
+	inRange, atTimes, edge string
+}
+
+// value is one of the values a sample may have.
+type value struct {
+	column string // of the tables that have one for it
+	key    string // in the JSON of other_values
+	of     func(*health.Sample) *float64
+}
+
+var (
+	quantity  = value{"value", "value", func(s *health.Sample) *float64 { return &s.Value }}
+	average   = value{"average", "value", func(s *health.Sample) *float64 { return &s.Value }}
+	minimum   = value{"minimum", "min", func(s *health.Sample) *float64 { return &s.Min }}
+	maximum   = value{"maximum", "max", func(s *health.Sample) *float64 { return &s.Max }}
+	systolic  = value{"systolic", "systolic", func(s *health.Sample) *float64 { return &s.Systolic }}
+	diastolic = value{"diastolic", "diastolic", func(s *health.Sample) *float64 { return &s.Diastolic }}
+
+	allValues = []value{quantity, minimum, maximum, systolic, diastolic}
+)
+
+var (
+	heartRates     = newTable("heart_rate_metrics", average, minimum, maximum)
+	bloodPressures = newTable("blood_pressure_metrics", systolic, diastolic)
+	activities     = newTable("activity_metrics", quantity)
+	quantities     = newTable("quantity_metrics", quantity)
+
+	tables = []*table{heartRates, bloodPressures, activities, quantities}
+)
+
+func newTable(name string, values ...value) *table {
+	t := &table{name: name, values: values, columns: columnsOf(values)}
+	names, arrays, set := make([]string, len(t.columns)), make([]string, len(t.columns)), []string(nil)
+	for i, c := range t.columns {
+		names[i], arrays[i] = c.name, placeholder(i+1)+"::"+c.sqlType+"[]"
+		if !c.key {
+			set = append(set, c.name+" = excluded."+c.name)
+		}
+	}
+	all := strings.Join(names, ", ")
+	t.copy = "COPY " + name + " (" + all + ") FROM STDIN (FORMAT binary)"
+	t.replace = "INSERT INTO " + name + " (" + all + ") SELECT * FROM unnest(" + strings.Join(arrays, ", ") + ")" +
+		" ON CONFLICT (user_id, metric_id, grain, recorded_at, ended_at, key_source) DO UPDATE SET " + strings.Join(set, ", ")
+
+	t.read = "t.recorded_at, t.ended_at, t.received_at, t.grain, t.key_source, t.source_id, t.utc_offset, t.attributes, t.other_values"
+	for _, v := range values {
+		t.read += ", t." + v.column
+	}
+	const ofMetric = " WHERE t.user_id = $1 AND t.metric_id = $2 AND t.grain = $3 AND t.recorded_at BETWEEN $4 AND $5"
+	const inOrder = " ORDER BY t.recorded_at, t.ended_at, t.key_source"
+	t.inRange = "SELECT " + t.read + " FROM " + name + " t" + ofMetric + inOrder + " LIMIT $6"
+	// OFFSET 0 keeps the planner from turning the look-ups into a join, for which it would read the whole range.
+	t.atTimes = "SELECT t.* FROM unnest($6::timestamptz[]) WITH ORDINALITY k (at, position)" +
+		" CROSS JOIN LATERAL (SELECT " + t.read + " FROM " + name + " t" + ofMetric + " AND t.recorded_at = k.at OFFSET 0) t" +
+		" ORDER BY k.position, t.ended_at, t.key_source"
+	t.edge = "SELECT k.position, t.* FROM unnest($2::smallint[], $3::integer[], $4::timestamptz[], $5::timestamptz[]," +
+		" $6::bigint[]) WITH ORDINALITY k (metric_id, grain, first_at, last_at, most, position)" +
+		" CROSS JOIN LATERAL (SELECT " + t.read + " FROM " + name + " t WHERE t.user_id = $1 AND t.metric_id = k.metric_id" +
+		" AND t.grain = k.grain AND t.recorded_at BETWEEN k.first_at AND k.last_at" + inOrder + " LIMIT k.most) t"
+	return t
+}
+
+func tableNamed(name string) *table {
+	for _, t := range tables {
+		if t.name == name {
+			return t
+		}
+	}
+	return nil // a schema of another version; the CHECK of metric_names makes it impossible here
+}
+
+// tableFor chooses the table for a metric whose first sample this is: by what the catalogue says of the metric, or,
+// where nobody has described it, by the values the sample has.
+func (s *Store) tableFor(first *health.Sample) *table {
+	if m, ok := s.catalog.Lookup(first.Metric); ok {
+		switch {
+		case m.Shape == catalog.ShapeRange:
+			return heartRates
+		case m.Shape == catalog.ShapeBloodPressure:
+			return bloodPressures
+		case m.Cumulative():
+			return activities
+		}
+		return quantities
+	}
+	switch {
+	case !health.IsAbsent(first.Systolic) || !health.IsAbsent(first.Diastolic):
+		return bloodPressures
+	case !health.IsAbsent(first.Min) || !health.IsAbsent(first.Max):
+		return heartRates
+	}
+	return quantities
+}
+
+// startKey is where other_values keeps the start of a summary of a day or more, in microseconds after recorded_at, that
+// did not begin at a midnight.
+const startKey = "start"
+
+// otherValues returns what the columns of the table do not tell of a sample, "" where there is nothing.
+func (t *table) otherValues(s *health.Sample) (string, error) {
+	var others map[string]float64
+	add := func(key string, number float64) {
+		if others == nil {
+			others = map[string]float64{}
+		}
+		others[key] = number
+	}
+	for _, v := range allValues {
+		if number := *v.of(s); !health.IsAbsent(number) && !t.has(v) {
+			add(v.key, number)
+		}
+	}
+	if s.Grain >= health.GrainDay && s.Start != s.LocalDate().Midnight(s.Offset) {
+		add(startKey, float64(s.Start-s.KeyTime()))
+	}
+	if others == nil {
+		return "", nil
+	}
+	text, err := json.Marshal(others, json.Deterministic(true))
+	if err != nil {
+		return "", unstorable("The element has a number that is not finite.")
+	}
+	return string(text), nil
+}
+
+// setOtherValues gives a sample what otherValues returned.
+func setOtherValues(s *health.Sample, text []byte) error {
+	var others map[string]float64
+	if err := json.Unmarshal(text, &others); err != nil {
+		return err
+	}
+	for _, v := range allValues {
+		if number, ok := others[v.key]; ok {
+			*v.of(s) = number
+		}
+	}
+	if shift, ok := others[startKey]; ok {
+		s.Start = s.KeyTime() + health.Instant(shift)
+	}
+	return nil
+}
+
+func (t *table) has(v value) bool {
+	for _, column := range t.values {
+		if column.key == v.key {
+			return true
+		}
+	}
+	return false
+}

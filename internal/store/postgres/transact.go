@@ -1,0 +1,158 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// querier is what reading needs of a connection or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// read runs a function that makes one query, or several that need not see the same state. It may be run again when the
+// connection is lost.
+func (s *Store) read(ctx context.Context, doing string, query func(ctx context.Context, conn querier) error) error {
+	return s.onConnection(ctx, doing, func(ctx context.Context, conn *pgxpool.Conn) error { return query(ctx, conn) })
+}
+
+// snapshot is read for several queries that must see the same state.
+func (s *Store) snapshot(ctx context.Context, doing string, query func(ctx context.Context, tx querier) error) error {
+	return s.onConnection(ctx, doing, func(ctx context.Context, conn *pgxpool.Conn) error {
+		return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly},
+			func(tx pgx.Tx) error { return query(ctx, tx) })
+	})
+}
+
+// write runs a function in one transaction. It may be run again after a failure that another attempt may not meet.
+func (s *Store) write(ctx context.Context, doing string, change func(ctx context.Context, tx pgx.Tx) error) error {
+	return s.onConnection(ctx, doing, func(ctx context.Context, conn *pgxpool.Conn) error {
+		return transact(ctx, conn, s.begin(), change)
+	})
+}
+
+// writeOf is write for the data of one user, which no other writes meanwhile. NotFound: there is no such user.
+func (s *Store) writeOf(
+	ctx context.Context, user uuid.UUID, doing string, change func(ctx context.Context, tx pgx.Tx) error,
+) error {
+	return s.onConnection(ctx, doing, func(ctx context.Context, conn *pgxpool.Conn) error {
+		return transact(ctx, conn, s.begin()+lockStatement(userLock(user)), func(ctx context.Context, tx pgx.Tx) error {
+			if err := checkUser(ctx, tx, user); err != nil {
+				return err
+			}
+			return change(ctx, tx)
+		})
+	})
+}
+
+// checkUser makes sure that nothing is written for a user who was erased while the body waited.
+func checkUser(ctx context.Context, tx pgx.Tx, user uuid.UUID) error {
+	var known bool
+	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM users WHERE id = $1)`, user).Scan(&known)
+	if err == nil && !known {
+		return notFound("user")
+	}
+	return err
+}
+
+// onConnection runs a function on a connection of the pool, within the time limit, and again while that may help.
+func (s *Store) onConnection(
+	ctx context.Context, doing string, do func(ctx context.Context, conn *pgxpool.Conn) error,
+) error {
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return translate(ctx, doing, retry(ctx, func() error {
+		limited, cancel := context.WithTimeout(ctx, s.timeout)
+		defer cancel()
+		conn, err := s.acquire(limited)
+		if err != nil {
+			return err
+		}
+		defer conn.Release()
+		return do(limited, conn)
+	}))
+}
+
+// acquire waits for a free connection of the pool, within the time limit.
+func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	return s.pool.Acquire(ctx)
+}
+
+func transact(
+	ctx context.Context, conn *pgxpool.Conn, begin string, change func(ctx context.Context, tx pgx.Tx) error,
+) error {
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin})
+	if err != nil {
+		return err
+	}
+	defer rollback(ctx, tx)
+	if err := change(ctx, tx); err != nil {
+		return err
+	}
+	return committed(tx.Commit(ctx))
+}
+
+// rollback does nothing after a commit. It must reach the server also when the call was given up; a connection on which
+// it fails is closed by the pool.
+func rollback(ctx context.Context, tx pgx.Tx) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_ = tx.Rollback(ctx)
+}
+
+// begin begins a transaction, in one round trip and whatever the database's defaults are. The server itself ends one
+// whose client has vanished or hangs, so that its locks do not outlive it for long.
+func (s *Store) begin() string {
+	limit := s.timeout.Milliseconds()
+	return fmt.Sprintf("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"+
+		" SET LOCAL statement_timeout = %d; SET LOCAL idle_in_transaction_session_timeout = %[1]d;", limit)
+}
+
+// The keys of the locks that are not a user's.
+const (
+	migrationLock  int64 = 0x6865616c74680001
+	dictionaryLock int64 = 0x6865616c74680002
+	partitionLock  int64 = 0x6865616c74680003
+)
+
+// userLock is the key of the lock under which a user's data is written. That two users may share one only makes them
+// wait for each other.
+func userLock(user uuid.UUID) int64 { return int64(binary.BigEndian.Uint64(user[8:])) }
+
+// lockStatement takes a lock until the end of the transaction. The next statement sees what the one who held it before
+// has committed.
+func lockStatement(key int64) string { return fmt.Sprintf(" SELECT pg_advisory_xact_lock(%d)", key) }
+
+// list reads all rows of a query.
+func list[T any](ctx context.Context, q querier, scan func(pgx.Row) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := q.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (T, error) { return scan(row) })
+}
+
+// one reads the row that is expected at most once; found is false where there is none.
+func one[T any](ctx context.Context, q querier, scan func(pgx.Row) (T, error), query string, args ...any) (found bool, it T, err error) {
+	it, err = scan(q.QueryRow(ctx, query, args...))
+	if isNoRows(err) {
+		return false, it, nil
+	}
+	return err == nil, it, err
+}
+
+// rowsAffected turns the result of a statement into its number of rows.
+func rowsAffected(tag pgconn.CommandTag, err error) (int64, error) { return tag.RowsAffected(), err }

@@ -1,0 +1,281 @@
+CREATE TABLE activity_metrics (
+    user_id          INTEGER NOT NULL,
+    metric_id        INTEGER NOT NULL,
+    key_time         INTEGER NOT NULL,
+    grain            INTEGER NOT NULL CHECK (grain >= 0),
+    length           INTEGER NOT NULL,
+    source_id        INTEGER NOT NULL,
+    per_source       INTEGER NOT NULL,
+    value            REAL,
+    merged_source_id INTEGER NOT NULL,
+    start_shift      INTEGER NOT NULL,
+    utc_offset       INTEGER NOT NULL,
+    received         INTEGER NOT NULL,
+    attributes       TEXT,
+    other_values     TEXT,
+    PRIMARY KEY (user_id, metric_id, key_time, grain, length, source_id, per_source)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE api_key_use (
+    key_id       TEXT    NOT NULL PRIMARY KEY,
+    last_used_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE api_keys (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    user_id    INTEGER NOT NULL,
+    name       TEXT    NOT NULL,
+    scopes     TEXT    NOT NULL, -- separated by blanks
+    tier       TEXT    NOT NULL,
+    hash       TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    revoked_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX api_keys_of_user ON api_keys (user_id, created_at, id);
+
+CREATE INDEX api_keys_revoked ON api_keys (revoked_at) WHERE revoked_at > 0;
+
+CREATE TABLE blood_pressure_metrics (
+    user_id          INTEGER NOT NULL,
+    metric_id        INTEGER NOT NULL,
+    key_time         INTEGER NOT NULL,
+    grain            INTEGER NOT NULL CHECK (grain >= 0),
+    length           INTEGER NOT NULL,
+    source_id        INTEGER NOT NULL,
+    per_source       INTEGER NOT NULL,
+    systolic         REAL,
+    diastolic        REAL,
+    merged_source_id INTEGER NOT NULL,
+    start_shift      INTEGER NOT NULL,
+    utc_offset       INTEGER NOT NULL,
+    received         INTEGER NOT NULL,
+    attributes       TEXT,
+    other_values     TEXT,
+    PRIMARY KEY (user_id, metric_id, key_time, grain, length, source_id, per_source)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ecg_recordings (
+    user_id            INTEGER NOT NULL,
+    start_time         INTEGER NOT NULL,
+    end_time           INTEGER NOT NULL,
+    utc_offset         INTEGER NOT NULL,
+    source             TEXT    NOT NULL,
+    classification     TEXT    NOT NULL,
+    severity           TEXT    NOT NULL,
+    average_heart_rate REAL,
+    sampling_frequency REAL, -- hertz
+    unit               TEXT    NOT NULL,
+    attributes         TEXT    NOT NULL,
+    received           INTEGER NOT NULL,
+    voltages           BLOB    NOT NULL,
+    PRIMARY KEY (user_id, start_time)
+) STRICT;
+
+CREATE TABLE events (
+    user_id    INTEGER NOT NULL,
+    kind       TEXT    NOT NULL,
+    app_id     TEXT    NOT NULL,
+    key_name   TEXT    NOT NULL,
+    key_start  INTEGER NOT NULL,
+    digest     TEXT    NOT NULL,
+    name       TEXT    NOT NULL,
+    start_time INTEGER NOT NULL,
+    end_time   INTEGER NOT NULL,
+    utc_offset INTEGER NOT NULL,
+    source     TEXT    NOT NULL,
+    attributes TEXT    NOT NULL,
+    received   INTEGER NOT NULL,
+    PRIMARY KEY (user_id, kind, app_id, key_name, key_start, digest)
+) STRICT;
+
+CREATE INDEX events_in_order ON events (user_id, start_time, kind, name, app_id, digest);
+
+CREATE TABLE heart_rate_metrics (
+    user_id          INTEGER NOT NULL,
+    metric_id        INTEGER NOT NULL,
+    key_time         INTEGER NOT NULL,
+    grain            INTEGER NOT NULL CHECK (grain >= 0),
+    length           INTEGER NOT NULL,
+    source_id        INTEGER NOT NULL,
+    per_source       INTEGER NOT NULL,
+    average          REAL,
+    minimum          REAL,
+    maximum          REAL,
+    merged_source_id INTEGER NOT NULL,
+    start_shift      INTEGER NOT NULL,
+    utc_offset       INTEGER NOT NULL, -- seconds
+    received         INTEGER NOT NULL, -- when the body that said this had arrived
+    attributes       TEXT,             -- JSON object
+    other_values     TEXT,
+    PRIMARY KEY (user_id, metric_id, key_time, grain, length, source_id, per_source)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE metric_names (
+    id      INTEGER PRIMARY KEY,
+    name    TEXT NOT NULL,
+    unit    TEXT NOT NULL,
+    kept_in TEXT NOT NULL CHECK (kept_in IN
+        ('heart_rate_metrics', 'blood_pressure_metrics', 'activity_metrics', 'quantity_metrics')),
+    UNIQUE (name, unit)
+) STRICT;
+
+CREATE TABLE metric_totals (
+    user_id   INTEGER NOT NULL,
+    metric_id INTEGER NOT NULL,
+    source_id INTEGER NOT NULL,
+    grain     INTEGER NOT NULL,
+    samples   INTEGER NOT NULL,
+    PRIMARY KEY (user_id, metric_id, source_id, grain)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE quantity_metrics (
+    user_id          INTEGER NOT NULL,
+    metric_id        INTEGER NOT NULL,
+    key_time         INTEGER NOT NULL,
+    grain            INTEGER NOT NULL CHECK (grain >= 0),
+    length           INTEGER NOT NULL,
+    source_id        INTEGER NOT NULL,
+    per_source       INTEGER NOT NULL,
+    value            REAL,
+    merged_source_id INTEGER NOT NULL,
+    start_shift      INTEGER NOT NULL,
+    utc_offset       INTEGER NOT NULL,
+    received         INTEGER NOT NULL,
+    attributes       TEXT,
+    other_values     TEXT,
+    PRIMARY KEY (user_id, metric_id, key_time, grain, length, source_id, per_source)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE raw_bodies (
+    ingestion_id BLOB    NOT NULL,
+    piece        INTEGER NOT NULL, -- from 0
+    bytes        BLOB    NOT NULL,
+    PRIMARY KEY (ingestion_id, piece)
+) STRICT;
+
+CREATE TABLE raw_ingestions (
+    id            BLOB    NOT NULL UNIQUE,
+    user_id       INTEGER NOT NULL,
+    key_id        TEXT    NOT NULL,
+    received_at   INTEGER NOT NULL,
+    headers       TEXT    NOT NULL, -- JSON object
+    size          INTEGER NOT NULL,
+    wire_size     INTEGER NOT NULL,
+    stored_size   INTEGER NOT NULL,
+    sha256        BLOB    NOT NULL,
+    format        TEXT    NOT NULL,
+    status        TEXT    NOT NULL,
+    attempts      INTEGER NOT NULL,
+    finished_at   INTEGER NOT NULL,
+    failure       TEXT    NOT NULL,
+    failure_code  TEXT    NOT NULL,
+    duration      INTEGER NOT NULL, -- nanoseconds
+    owner         TEXT    NOT NULL, -- who holds the claim, '' for nobody
+    claimed_until INTEGER NOT NULL,
+    counts        TEXT    NOT NULL, -- JSON array, one entry per kind of element
+    warning_count INTEGER NOT NULL,
+    -- Last, because they may be long and a listing does not read them.
+    errors        TEXT    NOT NULL, -- JSON array
+    warnings      TEXT    NOT NULL  -- JSON array
+) STRICT;
+
+CREATE INDEX raw_ingestions_of_user ON raw_ingestions (user_id, id);
+
+CREATE INDEX raw_ingestions_received ON raw_ingestions (received_at, user_id);
+
+CREATE INDEX raw_ingestions_unfinished ON raw_ingestions (user_id, id, claimed_until) WHERE status = 'accepted';
+
+CREATE TABLE sleep_metrics (
+    user_id      INTEGER NOT NULL,
+    date         INTEGER NOT NULL, -- days since 1970-01-01
+    source       TEXT    NOT NULL,
+    id           BLOB    NOT NULL,
+    sleep_start  INTEGER NOT NULL,
+    sleep_end    INTEGER NOT NULL,
+    in_bed_start INTEGER NOT NULL,
+    in_bed_end   INTEGER NOT NULL,
+    utc_offset   INTEGER NOT NULL,
+    total        REAL, -- hours, as the six that follow
+    asleep       REAL,
+    core         REAL,
+    deep         REAL,
+    rem          REAL,
+    awake        REAL,
+    in_bed       REAL,
+    attributes   TEXT    NOT NULL,
+    received     INTEGER NOT NULL,
+    PRIMARY KEY (user_id, date, source, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sleep_segments (
+    user_id    INTEGER NOT NULL,
+    start_time INTEGER NOT NULL,
+    end_time   INTEGER NOT NULL,
+    source     TEXT    NOT NULL,
+    stage      TEXT    NOT NULL,
+    utc_offset INTEGER NOT NULL,
+    attributes TEXT    NOT NULL,
+    PRIMARY KEY (user_id, start_time, end_time, source, stage)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX sleep_segments_by_end ON sleep_segments (user_id, end_time);
+
+CREATE TABLE sources (
+    id   INTEGER PRIMARY KEY CHECK (id > 0),
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE users (
+    id           INTEGER PRIMARY KEY,
+    uuid         BLOB    NOT NULL UNIQUE,
+    email        TEXT    NOT NULL,
+    email_folded TEXT    NOT NULL UNIQUE, -- lower case
+    name         TEXT    NOT NULL,
+    time_zone    TEXT    NOT NULL,
+    created_at   INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE workout_routes (
+    user_id         INTEGER NOT NULL,
+    workout_id      BLOB    NOT NULL,
+    south           REAL    NOT NULL,
+    west            REAL    NOT NULL,
+    north           REAL    NOT NULL,
+    east            REAL    NOT NULL,
+    first_latitude  REAL    NOT NULL,
+    first_longitude REAL    NOT NULL,
+    reach           REAL    NOT NULL,
+    points          BLOB    NOT NULL,
+    PRIMARY KEY (user_id, workout_id)
+) STRICT;
+
+CREATE TABLE workout_series (
+    user_id    INTEGER NOT NULL,
+    workout_id BLOB    NOT NULL,
+    name       TEXT    NOT NULL,
+    points     BLOB    NOT NULL,
+    PRIMARY KEY (user_id, workout_id, name)
+) STRICT;
+
+CREATE TABLE workouts (
+    user_id     INTEGER NOT NULL,
+    id          BLOB    NOT NULL,
+    app_id      TEXT    NOT NULL,
+    name        TEXT    NOT NULL,
+    name_folded TEXT    NOT NULL, -- lower case
+    start_time  INTEGER NOT NULL,
+    end_time    INTEGER NOT NULL,
+    utc_offset  INTEGER NOT NULL,
+    source      TEXT    NOT NULL,
+    duration    REAL, -- seconds
+    quantities  TEXT    NOT NULL, -- JSON object
+    attributes  TEXT    NOT NULL,
+    received    INTEGER NOT NULL,
+    PRIMARY KEY (user_id, id)
+) STRICT;
+
+CREATE UNIQUE INDEX workouts_by_app_id ON workouts (user_id, app_id) WHERE app_id <> '';
+
+CREATE INDEX workouts_by_start ON workouts (user_id, start_time, id);

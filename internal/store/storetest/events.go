@@ -1,0 +1,139 @@
+package storetest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+func writesEvents(t *testing.T, s store.Store, user uuid.UUID, what string, batch []health.Event, want ...health.Outcome) {
+	t.Helper()
+	written, err := s.WriteEvents(t.Context(), user, batch)
+	outcomes(t, what, written, err, want...)
+}
+
+func holdsEvents(t *testing.T, s store.Store, user uuid.UUID, query store.EventQuery, want ...health.Event) {
+	t.Helper()
+	got, err := s.Events(t.Context(), user, query)
+	ok(t, "events", err)
+	equal(t, "events", got, want)
+}
+
+func symptom(name string, start health.Instant) health.Event {
+	return health.Event{Kind: "symptom", Name: name, Start: start, Source: "Health", Received: at(0), Attributes: `{"severity":"mild"}`}
+}
+
+var eventTests = []test{
+	{"events/every field comes back", func(t *testing.T, s store.Store) {
+		user := createUser(t, s)
+		full := health.Event{
+			Kind: "state_of_mind", AppID: "app 1", Name: "Zufrieden ☺", Start: at(0), End: at(time.Hour), Offset: -12600,
+			Source: "iPhone", Attributes: `{"valence":0.5,"labels":["a"]}`, Received: at(time.Second) + 1,
+		}
+		timeless := health.Event{Kind: "newThings", Digest: "d1g35t", Attributes: `{"x":1}`}
+		writesEvents(t, s, user, "write", []health.Event{full, timeless}, inserted, inserted)
+		holdsEvents(t, s, user, store.EventQuery{}, timeless, full)
+		writesEvents(t, s, user, "again", []health.Event{full, timeless}, unchanged, unchanged)
+	}},
+	{"events/without an id: kind, name and start tell them apart", func(t *testing.T, s store.Store) {
+		user := createUser(t, s)
+		first, name, start := symptom("Fatigue", at(0)), symptom("Headache", at(0)), symptom("Fatigue", at(time.Second))
+		kind := symptom("Fatigue", at(0))
+		kind.Kind = "medication"
+		one, other := symptom("", 0), symptom("", 0)
+		one.Digest, other.Digest = "1", "2"
+		batch := []health.Event{first, name, start, kind, one, other}
+		writesEvents(t, s, user, "write", batch, all(inserted, 6)...)
+		holdsEvents(t, s, user, store.EventQuery{}, one, other, kind, first, name, start)
+
+		first.Attributes, first.End, first.Received = `{"severity":"severe"}`, at(time.Hour), at(time.Hour)
+		writesEvents(t, s, user, "changed", []health.Event{first}, updated)
+		holdsEvents(t, s, user, store.EventQuery{}, one, other, kind, first, name, start)
+		bare := symptom("Fatigue", at(0))
+		bare.Attributes, bare.Source, bare.Received = "", "", at(2*time.Hour)
+		writesEvents(t, s, user, "what is absent erases nothing", []health.Event{bare}, unchanged)
+	}},
+	{"events/with an id: all else may change", func(t *testing.T, s store.Store) {
+		user := createUser(t, s)
+		first := symptom("Fatigue", at(0))
+		first.AppID = "app 1"
+		without := symptom("Fatigue", at(0))
+		second := symptom("Fatigue", at(0))
+		second.AppID = "app 2"
+		writesEvents(t, s, user, "write", []health.Event{first, without, second}, all(inserted, 3)...)
+		moved := first
+		moved.Name, moved.Start, moved.Received = "Tired", at(time.Hour), at(time.Hour)
+		writesEvents(t, s, user, "moved", []health.Event{moved}, updated)
+		holdsEvents(t, s, user, store.EventQuery{}, without, second, moved)
+		writesEvents(t, s, user, "an earlier body", []health.Event{first}, unchanged)
+		holdsEvents(t, s, user, store.EventQuery{}, without, second, moved)
+	}},
+	{"events/are filtered, and paged so that each comes once", func(t *testing.T, s store.Store) {
+		user := createUser(t, s)
+		var batch []health.Event
+		for i := range 24 {
+			e := symptom(fmt.Sprint("name ", i%2), at(time.Duration(i/8)*time.Hour))
+			e.Kind = []string{"symptom", "medication"}[i/4%2]
+			switch i % 4 {
+			case 1, 2:
+				e.AppID = fmt.Sprint("app ", 99-i)
+			case 3:
+				e.Start, e.Digest = 0, fmt.Sprint("digest ", i)
+			}
+			batch = append(batch, e)
+		}
+		writesEvents(t, s, user, "write", batch, all(inserted, len(batch))...)
+		slices.SortFunc(batch, func(a, b health.Event) int {
+			return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name),
+				cmp.Compare(a.AppID, b.AppID), cmp.Compare(a.Digest, b.Digest))
+		})
+		for name, test := range map[string]struct {
+			query store.EventQuery
+			keep  func(health.Event) bool
+		}{
+			"everything": {keep: func(health.Event) bool { return true }},
+			"kind":       {store.EventQuery{Kind: "medication"}, func(e health.Event) bool { return e.Kind == "medication" }},
+			"range": {
+				store.EventQuery{Range: store.Range{From: at(0), To: at(time.Hour)}},
+				func(e health.Event) bool { return e.Start == at(0) },
+			},
+		} {
+			want := slices.DeleteFunc(slices.Clone(batch), func(e health.Event) bool { return !test.keep(e) })
+			holdsEvents(t, s, user, test.query, want...)
+			for _, limit := range []int{1, 5} {
+				query := test.query
+				query.Limit = limit
+				var got []health.Event
+				for {
+					page, err := s.Events(t.Context(), user, query)
+					ok(t, "events", err)
+					got = append(got, page...)
+					if len(page) < limit {
+						break
+					}
+					key := page[len(page)-1].Key()
+					query.After = &key
+				}
+				equal(t, fmt.Sprintf("%s, pages of %d", name, limit), got, want)
+			}
+		}
+	}},
+	{"events/of another user are out of reach", func(t *testing.T, s store.Store) {
+		ada, bob := createUser(t, s), createUser(t, s)
+		hers := symptom("Fatigue", at(0))
+		hers.AppID = "app 1"
+		his := hers
+		his.Name = "Headache"
+		writesEvents(t, s, ada, "hers", []health.Event{hers}, inserted)
+		holdsEvents(t, s, bob, store.EventQuery{})
+		writesEvents(t, s, bob, "his", []health.Event{his}, inserted)
+		holdsEvents(t, s, ada, store.EventQuery{}, hers)
+	}},
+}
