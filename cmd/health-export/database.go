@@ -24,7 +24,7 @@ func openStore(ctx context.Context, url string, words *catalog.Catalog) (databas
 	case strings.HasPrefix(url, "sqlite:"):
 		return sqlite.Open(ctx, strings.TrimPrefix(strings.TrimPrefix(url, "sqlite:"), "//"), words)
 	default:
-		return nil, usageError{fmt.Errorf("the database %q is not known; use sqlite:/path/file.db or sqlite::memory:", redactURL(url))}
+		return nil, usageError{fmt.Errorf("a database is named sqlite:/path/file.db or sqlite::memory: (for a database that is forgotten), not %q", redactURL(url))}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-
 	"os/exec"
 	"path/filepath"
 	"regexp"

@@ -17,10 +17,9 @@ import (
 
 // instance is a running server, in this process or in one of its own.
 type instance struct {
-	t       *testing.T
-	url     string
-	metrics string
-	key     string
+	t   *testing.T
+	url string
+	key string
 }
 
 // buffer is a bytes.Buffer that a server may write to while a test reads it.

@@ -24,7 +24,7 @@ type Ingestion struct {
 	ID     uuid.UUID // version 7: sorts by time of arrival
 	UserID uuid.UUID
 	KeyID  string // the API key that brought it; "" for an import from the command line
-	// ReceivedAt is when the body had arrived in full.
+	// ReceivedAt is when the body began to arrive: what it says was so before that.
 	ReceivedAt time.Time
 	// Headers are those that say something about the body (content type, the app's automation-…, session-id), with
 	// lower-case names. Never credentials.

@@ -76,6 +76,7 @@ type Service struct {
 	owner   string // names this process in claims
 
 	slots  chan struct{} // one per body being processed
+	places chan struct{} // one per body being decoded while it arrives
 	users  userLocks
 	ctx    context.Context // ends when work under way must be given up
 	cancel context.CancelFunc
@@ -102,6 +103,7 @@ func New(c Config) (*Service, error) {
 		store: c.Store, limits: limits, now: c.Now, logger: c.Logger,
 		metrics: newMetrics(c.Registerer), words: words, formats: format.Detect,
 		owner: uuid.NewString(), slots: make(chan struct{}, limits.Concurrency),
+		places: make(chan struct{}, limits.Concurrency),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
@@ -141,19 +143,23 @@ func (s *Service) begin() (end func(), err error) {
 	return s.working.Done, nil
 }
 
-// start processes a claimed ingestion in the background and returns a channel that yields the result, once.
-func (s *Service) start(ingestion health.Ingestion, user health.User, end func()) <-chan health.Ingestion {
+// start processes a claimed ingestion in the background and returns a channel that yields the result, once. decoded is
+// what is known of the body already, or nil.
+func (s *Service) start(ingestion health.Ingestion, user health.User, decoded *decoded, end func()) <-chan health.Ingestion {
 	result := make(chan health.Ingestion, 1)
 	go func() {
 		defer end()
-		result <- s.work(ingestion, user)
+		if decoded != nil {
+			defer decoded.close()
+		}
+		result <- s.work(ingestion, user, decoded)
 	}()
 	return result
 }
 
 // work processes a claimed ingestion when its turn comes: one body of a user at a time, and no more bodies at once
 // than there are slots. It returns the ingestion as it stands afterwards, still accepted if it has to be tried again.
-func (s *Service) work(ingestion health.Ingestion, user health.User) health.Ingestion {
+func (s *Service) work(ingestion health.Ingestion, user health.User, decoded *decoded) health.Ingestion {
 	ctx, held := s.holdClaim(s.ctx, ingestion.ID)
 	defer held()
 
@@ -166,7 +172,7 @@ func (s *Service) work(ingestion health.Ingestion, user health.User) health.Inge
 		return ingestion
 	}
 
-	finished, err := s.process(ctx, ingestion, user)
+	finished, err := s.process(ctx, ingestion, user, decoded)
 	if err == nil {
 		err = s.store.Finish(ctx, finished, s.owner)
 	}

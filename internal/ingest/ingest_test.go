@@ -526,7 +526,7 @@ func TestTakenUpAfterACrash(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, s store.Store) {
 		b := newBench(t, s, nil, Limits{})
 		body := metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, ""))
-		crashed, err := b.archive(t.Context(), Request{User: b.user, Body: strings.NewReader(body)})
+		crashed, _, err := b.archive(t.Context(), Request{User: b.user, Body: strings.NewReader(body)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,37 +1,35 @@
 package ingest
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime/debug"
 	"time"
 
-	"github.com/health-export/health-export/internal/format"
 	"github.com/health-export/health-export/internal/health"
 )
 
-// process decodes an archived body and stores what it holds. It returns the ingestion as it is to be recorded. An error
-// is a failure of ours: the ingestion stays unfinished and is tried again, which is harmless however far it had come.
-func (s *Service) process(ctx context.Context, ingestion health.Ingestion, user health.User) (_ health.Ingestion, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
-		}
-	}()
+// process stores what an archived body holds: decoded is what was made of it while it arrived, or nil. It returns the
+// ingestion as it is to be recorded. An error is a failure of ours: the ingestion stays unfinished and is tried again,
+// which is harmless however far it had come.
+func (s *Service) process(ctx context.Context, ingestion health.Ingestion, user health.User, decoded *decoded) (_ health.Ingestion, err error) {
+	defer recoverAs(&err)
 	begun := s.now()
-	ingestion.Report = health.Report{}
+	if decoded == nil || decoded.failed() {
+		decoded, err = s.decodeArchived(ctx, &ingestion, user)
+		if err != nil {
+			return ingestion, err
+		}
+		defer decoded.close()
+	}
+	err = decoded.err
+	if err == nil {
+		err = decoded.collector.write(ctx, user.ID, s.store)
+	}
+	ingestion.Format, ingestion.Report = decoded.format, *decoded.report
 	ingestion.Failure, ingestion.FailureCode = "", ""
 
-	body, err := s.Raw(ctx, user.ID, ingestion.ID)
-	if err != nil {
-		return ingestion, err
-	}
-	defer body.Close()
-
-	err = s.take(ctx, &ingestion, user, body)
 	var broken *bodyError
 	switch {
 	case errors.As(err, &broken):
@@ -47,6 +45,13 @@ func (s *Service) process(ctx context.Context, ingestion health.Ingestion, user 
 	return ingestion, nil
 }
 
+// recoverAs turns a panic into an error: one body must not end the server.
+func recoverAs(err *error) {
+	if cause := recover(); cause != nil {
+		*err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+	}
+}
+
 // bodyError is a fault of the body as a whole: trying again would not help.
 type bodyError struct{ fault *health.Error }
 
@@ -58,40 +63,6 @@ func (e *bodyError) status() health.Status {
 		return health.StatusUnrecognised
 	}
 	return health.StatusFailed
-}
-
-// take reads the body to its end and, if it is sound, writes what it holds.
-func (s *Service) take(ctx context.Context, ingestion *health.Ingestion, user health.User, body io.Reader) error {
-	buffered := bufio.NewReaderSize(body, format.DetectSize)
-	head, err := buffered.Peek(format.DetectSize)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	language, err := s.formats(head)
-	if err != nil {
-		return asBodyError(err)
-	}
-	ingestion.Format = language.Name
-
-	c := newCollector(s.words, ingestion, &ingestion.Report, s.limits.TempDir)
-	defer c.close()
-	for record, err := range language.Decode(buffered, format.Options{Location: user.Location()}) {
-		var rejection *health.Rejection
-		switch {
-		case errors.As(err, &rejection):
-			c.reject(health.KindOfType(rejection.Type), rejection)
-		case err != nil:
-			return asBodyError(err)
-		default:
-			if err := c.add(&record); err != nil {
-				return err
-			}
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-	}
-	return c.write(ctx, user.ID, s.store)
 }
 
 // asBodyError marks an error that says what is wrong with the body.

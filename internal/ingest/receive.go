@@ -53,12 +53,12 @@ func (s *Service) receive(ctx context.Context, r Request) (health.Ingestion, err
 	if err != nil {
 		return health.Ingestion{}, err
 	}
-	ingestion, err := s.archive(ctx, r)
+	ingestion, decoded, err := s.archive(ctx, r)
 	if err != nil {
 		end()
 		return health.Ingestion{}, err
 	}
-	result := s.start(ingestion, r.User, end)
+	result := s.start(ingestion, r.User, decoded, end)
 	if r.Async {
 		return ingestion, nil
 	}
@@ -79,44 +79,69 @@ func (s *Service) await(ctx context.Context, ingestion health.Ingestion, result 
 }
 
 // archive streams the body, compressed, into a spool and from there into the archive: a slow phone must not hold a
-// database transaction open.
-func (s *Service) archive(ctx context.Context, r Request) (health.Ingestion, error) {
-	wire := &countingReader{reader: r.Body, limit: s.limits.MaxBody}
-	plain, err := undoEncoding(wire, r.ContentEncoding)
-	if err != nil {
-		return health.Ingestion{}, err
-	}
-	defer plain.Close()
-	body := &countingReader{reader: plain, limit: s.limits.MaxBody}
-
-	spooled := newSpool(s.limits.TempDir)
-	defer spooled.Close()
-	digest := sha256.New()
-	if err := compress(spooled, io.TeeReader(body, digest)); err != nil {
-		return health.Ingestion{}, s.readingFailed(err)
-	}
-	if body.count == 0 {
-		return health.Ingestion{}, health.NewError(health.Invalid, "empty_body",
-			"The body is empty. Send the JSON that the app exports; with curl, use --data-binary @file.json.")
-	}
-	stored, err := spooled.Reader()
-	if err != nil {
-		return health.Ingestion{}, err
-	}
+// database transaction open. It returns what has been decoded of the body meanwhile, or nil.
+func (s *Service) archive(ctx context.Context, r Request) (health.Ingestion, *decoded, error) {
 	now := s.now()
 	id, err := uuid.NewV7()
 	if err != nil {
-		return health.Ingestion{}, err
+		return health.Ingestion{}, nil, err
 	}
 	ingestion := health.Ingestion{
 		ID: id, UserID: r.User.ID, KeyID: r.KeyID, ReceivedAt: now.UTC().Truncate(time.Microsecond), Headers: keep(r.Headers),
-		Size: body.count, WireSize: wire.count, StoredSize: spooled.Size(),
-		SHA256: [32]byte(digest.Sum(nil)), Status: health.StatusAccepted, Attempts: 1,
+		Status: health.StatusAccepted, Attempts: 1,
 	}
-	// The body has arrived: a phone that hangs up now must not undo its archiving.
-	put, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
-	return ingestion, s.store.Put(put, ingestion, stored, s.owner, now.Add(lease))
+	spooled := newSpool(s.limits.TempDir)
+	defer spooled.Close()
+	decoded, err := s.spool(&ingestion, r, spooled)
+	if err != nil {
+		return health.Ingestion{}, nil, err
+	}
+	stored, err := spooled.Reader()
+	if err == nil {
+		// The body has arrived: a phone that hangs up now must not undo its archiving.
+		put, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		err = s.store.Put(put, ingestion, stored, s.owner, s.now().Add(lease))
+	}
+	if err != nil && decoded != nil {
+		decoded.close()
+	}
+	return ingestion, decoded, err
+}
+
+// spool reads the body to its end into w, compressed, decodes it on the way if there is room for that, and notes its
+// sizes and its digest.
+func (s *Service) spool(ingestion *health.Ingestion, r Request, w *spool) (*decoded, error) {
+	wire := &countingReader{reader: r.Body, limit: s.limits.MaxBody}
+	plain, err := undoEncoding(wire, r.ContentEncoding)
+	if err != nil {
+		return nil, err
+	}
+	defer plain.Close()
+	body := &countingReader{reader: plain, limit: s.limits.MaxBody}
+	digest := sha256.New()
+	reader := io.TeeReader(body, digest)
+	decoding := s.decodeAhead(ingestion, r.User)
+	if decoding != nil {
+		reader = io.TeeReader(reader, decoding)
+	}
+	err = compress(w, reader)
+	if err == nil && body.count == 0 {
+		err = health.NewError(health.Invalid, "empty_body",
+			"The body is empty. Send the JSON that the app exports; with curl, use --data-binary @file.json.")
+	}
+	if err != nil {
+		if decoding != nil {
+			decoding.abandon()
+		}
+		return nil, s.readingFailed(err)
+	}
+	ingestion.Size, ingestion.WireSize, ingestion.StoredSize = body.count, wire.count, w.Size()
+	ingestion.SHA256 = [32]byte(digest.Sum(nil))
+	if decoding == nil {
+		return nil, nil
+	}
+	return decoding.finish(), nil
 }
 
 // readingFailed says what a failure while the body was read or spooled means to the sender.
@@ -187,7 +212,7 @@ func (s *Service) Replay(ctx context.Context, user health.User, id uuid.UUID) (h
 		end()
 		return health.Ingestion{}, err
 	}
-	return s.await(ctx, ingestion, s.start(ingestion, user, end)), nil
+	return s.await(ctx, ingestion, s.start(ingestion, user, nil, end)), nil
 }
 
 func keep(headers map[string]string) map[string]string {

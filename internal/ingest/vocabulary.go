@@ -92,8 +92,11 @@ func (v *vocabulary) bounds(m *meaning, s *health.Sample) (list [5]bound, n int)
 		return list, 0
 	}
 	for _, b := range [...]bound{
-		{"qty", s.Value, m.metric}, {"Min", s.Min, m.metric}, {"Max", s.Max, m.metric},
-		{"systolic", s.Systolic, v.systolic}, {"diastolic", s.Diastolic, v.diastolic},
+		{"qty", s.Value, m.metric},
+		{"Min", s.Min, m.metric},
+		{"Max", s.Max, m.metric},
+		{"systolic", s.Systolic, v.systolic},
+		{"diastolic", s.Diastolic, v.diastolic},
 	} {
 		if !health.IsAbsent(b.value) {
 			list[n] = b

@@ -20,9 +20,6 @@ type batch struct {
 
 // write writes everything that was collected. Call it once, when the body has been read to its end.
 func (c *collector) write(ctx context.Context, user uuid.UUID, writer store.Writer) error {
-	if err := c.endItem(); err != nil {
-		return err
-	}
 	if err := c.writeSamples(ctx, user, writer); err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func TestWaysToPresentAKey(t *testing.T) {
 		"basic with blanks around": {"Authorization", basic(" " + key + "\n ")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a.get("/v1/me", "", header[0], header[1]).wants(http.StatusOK)
+			a.in(t).get("/v1/me", "", header[0], header[1]).wants(http.StatusOK)
 		})
 	}
 }
@@ -71,7 +71,7 @@ func TestKeysThatAreNotLetIn(t *testing.T) {
 		"revoked":       {"/v1/me", revokedText, "revoked_key"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer := a.get(test.path, test.key)
+			answer := a.in(t).get(test.path, test.key)
 			answer.refused(http.StatusUnauthorized, test.code)
 			if !strings.HasPrefix(answer.header.Get("WWW-Authenticate"), "Bearer ") {
 				t.Error("the answer does not say how to authenticate")

@@ -85,6 +85,13 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	return a
 }
 
+// in returns the same server for a subtest, which then is the one that fails.
+func (a *api) in(t *testing.T) *api {
+	inner := *a
+	inner.t = t
+	return &inner
+}
+
 // person is a user with a key that has the scopes ingest and read.
 type person struct {
 	user health.User

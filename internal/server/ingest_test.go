@@ -6,13 +6,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"flag"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/andybalholm/brotli"
 	"github.com/go-json-experiment/json/jsontext"
@@ -30,53 +33,43 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func encode(t *testing.T, coding, text string) string {
 	t.Helper()
 	var out bytes.Buffer
-	var err error
+	var w io.WriteCloser
 	switch coding {
 	case "gzip", "x-gzip":
-		w := gzip.NewWriter(&out)
-		_, err = w.Write([]byte(text))
-		err = firstError(err, w.Close())
-	case "zstd":
-		var w *zstd.Encoder
-		if w, err = zstd.NewWriter(&out); err == nil {
-			_, err = w.Write([]byte(text))
-			err = firstError(err, w.Close())
-		}
+		w = gzip.NewWriter(&out)
 	case "br":
-		w := brotli.NewWriter(&out)
-		_, err = w.Write([]byte(text))
-		err = firstError(err, w.Close())
+		w = brotli.NewWriter(&out)
+	case "zstd":
+		encoder, err := zstd.NewWriter(&out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w = encoder
 	default:
 		return text
 	}
-	if err != nil {
+	_, err := io.WriteString(w, text)
+	if err := errors.Join(err, w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
-}
-
-func firstError(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 func TestIngestAnswersWithACode(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	key := a.ada().key
-	post := func(body string, headers ...string) answer {
+	post := func(t *testing.T, body string, headers ...string) answer {
 		t.Helper()
-		return a.do(http.MethodPost, "/v1/ingest", key, body, headers...)
+		return a.in(t).do(http.MethodPost, "/v1/ingest", key, body, headers...)
 	}
-	t.Run("stored", func(t *testing.T) { post(bodyOfAda).wants(http.StatusOK) })
-	t.Run("nothing to store", func(t *testing.T) { post(`{"data":{}}`).wants(http.StatusOK) })
-	t.Run("any content type", func(t *testing.T) { post(bodyOfAda, "Content-Type", "text/html").wants(http.StatusOK) })
-	t.Run("no content type", func(t *testing.T) { post(bodyOfAda, "Content-Type", "").wants(http.StatusOK) })
+	t.Run("stored", func(t *testing.T) { post(t, bodyOfAda).wants(http.StatusOK) })
+	t.Run("nothing to store", func(t *testing.T) { post(t, `{"data":{}}`).wants(http.StatusOK) })
+	t.Run("any content type", func(t *testing.T) { post(t, bodyOfAda, "Content-Type", "text/html").wants(http.StatusOK) })
+	t.Run("no content type", func(t *testing.T) { post(t, bodyOfAda, "Content-Type", "").wants(http.StatusOK) })
 	t.Run("partly refused", func(t *testing.T) {
 		var r report
-		post(`{"data":{"metrics":[{"name":"step_count","units":"count","data":[
+		post(t, `{"data":{"metrics":[{"name":"step_count","units":"count","data":[
 			{"date":"2026-03-10 08:00:00 +0100","qty":1},{"date":"2026-02-31 08:00:00 +0100","qty":1}]}]}}`).wants(http.StatusOK).into(&r)
 		if r.Status != health.StatusPartial || r.Success || *r.Processed.Metrics != 1 || len(r.Errors) != 1 {
 			t.Errorf("the report is %+v", r)
@@ -84,24 +77,24 @@ func TestIngestAnswersWithACode(t *testing.T) {
 	})
 	t.Run("all refused", func(t *testing.T) {
 		var r report
-		answer := post(`{"data":{"metrics":[{"name":"step_count","units":"count","data":[{"date":"2026-02-31 08:00:00 +0100","qty":1}]}]}}`)
+		answer := post(t, `{"data":{"metrics":[{"name":"step_count","units":"count","data":[{"date":"2026-02-31 08:00:00 +0100","qty":1}]}]}}`)
 		answer.wants(http.StatusUnprocessableEntity).into(&r)
 		if r.Status != health.StatusRejected || *r.Processed.Metrics != 0 || r.Errors[0].Error != health.ValidationError {
 			t.Errorf("the report is %+v", r)
 		}
 	})
-	t.Run("empty", func(t *testing.T) { post("").refused(http.StatusBadRequest, "empty_body") })
+	t.Run("empty", func(t *testing.T) { post(t, "").refused(http.StatusBadRequest, "empty_body") })
 	t.Run("not JSON", func(t *testing.T) {
-		kept(t, a, key, post("hello there").refused(http.StatusBadRequest, "not_json"), "hello there")
+		kept(t, a.in(t), key, post(t, "hello there").refused(http.StatusBadRequest, "not_json"), "hello there")
 	})
 	t.Run("cut off", func(t *testing.T) {
-		p := post(bodyOfAda[:len(bodyOfAda)-6]).wants(http.StatusBadRequest)
+		p := post(t, bodyOfAda[:len(bodyOfAda)-6]).wants(http.StatusBadRequest)
 		var sent problem
 		p.into(&sent)
-		kept(t, a, key, sent, bodyOfAda[:len(bodyOfAda)-6])
+		kept(t, a.in(t), key, sent, bodyOfAda[:len(bodyOfAda)-6])
 	})
 	t.Run("unrecognised", func(t *testing.T) {
-		kept(t, a, key, post(`{"hello":"there"}`).refused(http.StatusUnprocessableEntity, "unrecognised_format"), `{"hello":"there"}`)
+		kept(t, a.in(t), key, post(t, `{"hello":"there"}`).refused(http.StatusUnprocessableEntity, "unrecognised_format"), `{"hello":"there"}`)
 	})
 }
 
@@ -179,6 +172,29 @@ func TestBodyOfUnknownLengthThatIsTooLarge(t *testing.T) {
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("the answer is %d", response.StatusCode)
+	}
+}
+
+// TestBodyThatAnnouncesTooMuchIsNotRead waits to be asked for the body, which does not happen.
+func TestBodyThatAnnouncesTooMuchIsNotRead(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	body := strings.NewReader(strings.Repeat(" ", 1<<20+1))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.url+"/v1/ingest", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("X-API-Key", a.ada().key)
+	request.Header.Set("Expect", "100-continue")
+	patient := &http.Transport{ExpectContinueTimeout: time.Hour}
+	defer patient.CloseIdleConnections()
+	response, err := patient.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusRequestEntityTooLarge || body.Len() != 1<<20+1 {
+		t.Errorf("the answer is %d, with %d bytes left to read", response.StatusCode, body.Len())
 	}
 }
 

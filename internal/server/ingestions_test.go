@@ -25,8 +25,8 @@ func TestIngestionsAreListed(t *testing.T) {
 	a := newAPI(t)
 	ada := a.ada()
 	var want []uuid.UUID
-	for i := range 7 {
-		want = append(want, a.send(ada.key, bodyOfAda+string(make([]byte, 0, i))).IngestionID)
+	for range 7 {
+		want = append(want, a.send(ada.key, bodyOfAda).IngestionID)
 	}
 	a.do(http.MethodPost, "/v1/ingest", ada.key, `{"hello":"there"}`).wants(http.StatusUnprocessableEntity)
 	slices.Reverse(want)

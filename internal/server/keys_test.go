@@ -53,8 +53,9 @@ func TestKeysThatAreNotMade(t *testing.T) {
 	a := newAPI(t)
 	ada := a.ada()
 	_, admin := a.keyFor(ada.user, health.ScopeAdmin)
-	post := func(key, body string, headers ...string) answer {
-		return a.do(http.MethodPost, "/v1/keys", key, body, headers...)
+	post := func(t *testing.T, key, body string, headers ...string) answer {
+		t.Helper()
+		return a.in(t).do(http.MethodPost, "/v1/keys", key, body, headers...)
 	}
 	for name, test := range map[string]struct {
 		body   string
@@ -77,13 +78,13 @@ func TestKeysThatAreNotMade(t *testing.T) {
 		"too large a body": {`{"name":"` + strings.Repeat("x", maxJSON) + `"}`, 413, "body_too_large", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if p := post(admin, test.body).refused(test.status, test.code); p.Field != test.field {
+			if p := post(t, admin, test.body).refused(test.status, test.code); p.Field != test.field {
 				t.Errorf("the field at fault is %q, not %q", p.Field, test.field)
 			}
 		})
 	}
-	post(admin, `{"name":"x","scopes":["read"]}`, "Content-Type", "text/plain").refused(415, "unsupported_content_type")
-	post(admin, "").refused(415, "unsupported_content_type")
+	post(t, admin, `{"name":"x","scopes":["read"]}`, "Content-Type", "text/plain").refused(415, "unsupported_content_type")
+	post(t, admin, "").refused(415, "unsupported_content_type")
 }
 
 func TestNoKeyIsMightierThanItsMaker(t *testing.T) {

@@ -41,7 +41,7 @@ func TestEverythingReadsBack(t *testing.T) {
 		"ecg_voltages":     "/v1/ecg?voltages=true&start=2026-03-10",
 	} {
 		t.Run(name, func(t *testing.T) {
-			golden(t, "readback/"+name+".json", a.get(path, ada.key).wants(http.StatusOK).body)
+			golden(t, "readback/"+name+".json", a.in(t).get(path, ada.key).wants(http.StatusOK).body)
 		})
 	}
 }

@@ -73,8 +73,8 @@ func (d dateInto) ScanDate(v pgtype.Date) error {
 	return nil
 }
 
-// numbers is how a list of values is kept that may be absent: NULL where none is there.
-func numbers(count int, value func(i int) float64) []pgtype.Float8 {
+// numberList is how a list of values is kept that may be absent: NULL where none is there.
+func numberList(count int, value func(i int) float64) []pgtype.Float8 {
 	var list []pgtype.Float8
 	for i := range count {
 		if v := value(i); !health.IsAbsent(v) {
@@ -87,7 +87,7 @@ func numbers(count int, value func(i int) float64) []pgtype.Float8 {
 	return list
 }
 
-// spread gives values that numbers has made to the points they belong to.
+// spread gives values that numberList has made to the points they belong to.
 func spread(list []pgtype.Float8, into func(i int) *float64) {
 	for i, v := range list {
 		*into(i) = health.Absent()

@@ -79,10 +79,18 @@ func (s span) upper() string {
 	return "'" + s.to.Format(time.RFC3339) + "'"
 }
 
-// covers reports whether a time lies in one of the spans, which are in order.
-func covers(spans []span, t time.Time) bool {
+// spanAt returns the one of the spans, which are in order, that a time lies in.
+func spanAt(spans []span, t time.Time) (s span, ok bool) {
 	i := sort.Search(len(spans), func(i int) bool { return spans[i].to.After(t) })
-	return i < len(spans) && !spans[i].from.After(t)
+	if i == len(spans) || spans[i].from.After(t) {
+		return span{}, false
+	}
+	return spans[i], true
+}
+
+func covers(spans []span, t time.Time) bool {
+	_, ok := spanAt(spans, t)
+	return ok
 }
 
 func insertSpan(spans []span, s span) []span {

@@ -144,8 +144,10 @@ const selectMetrics = `SELECT id, name, unit, kept_in FROM metric_names `
 
 func scanMetric(row row) (m metric, err error) {
 	var keptIn string
-	err = row.Scan(&m.id, &m.name.name, &m.name.unit, &keptIn)
-	m.table = tableNamed(keptIn)
+	if err := row.Scan(&m.id, &m.name.name, &m.name.unit, &keptIn); err != nil {
+		return m, err
+	}
+	m.table, err = tableNamed(keptIn)
 	return m, err
 }
 

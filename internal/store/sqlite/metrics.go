@@ -42,7 +42,9 @@ func (s *Store) holdings(ctx context.Context, tx *sql.Tx, user int64) (all []*ho
 			return nil, err
 		}
 		if len(all) == 0 || all[len(all)-1].id != m.id {
-			m.table = tableNamed(keptIn)
+			if m.table, err = tableNamed(keptIn); err != nil {
+				return nil, err
+			}
 			all = append(all, &holding{metric: m})
 		}
 		h := all[len(all)-1]
@@ -100,7 +102,8 @@ func (s *Store) Latest(ctx context.Context, user uuid.UUID) (samples []health.Sa
 				window = latest
 			}
 			row := tx.QueryRowContext(ctx, h.table.latest, number, h.id, int64(window))
-			sample, source, err := newSampleRowScan(h.metric).read(row)
+			var sample health.Sample
+			source, err := newRowScan(h.metric).read(row, &sample)
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"iter"
 	"math"
 	"slices"
@@ -234,10 +235,11 @@ func (c *sampleCursor) fill(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	defer func() { _ = rows.Close() }()
-	scan := newSampleRowScan(c.metric)
+	scan := newRowScan(c.metric)
 	var sources []int64
 	for rows.Next() {
-		sample, source, err := scan.read(rows)
+		var sample health.Sample
+		source, err := scan.read(rows, &sample)
 		if err != nil {
 			return err
 		}
@@ -254,42 +256,29 @@ func (c *sampleCursor) fill(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// sampleRowScan reads the rows of a query that begins with table.read.
-type sampleRowScan struct {
+// rowScan reads the rows of a query that begins with table.read. It takes every column as the driver gives it, because
+// database/sql converts to a small integer by way of a text.
+type rowScan struct {
 	metric
-	sample                             health.Sample
-	time, length, source, mergedSource int64
-	shift                              int64
-	attributes, others                 sql.NullString
-	targets                            []any
+	row     []driver.Value
+	targets []any
 }
 
-func newSampleRowScan(m metric) *sampleRowScan {
-	r := &sampleRowScan{metric: m}
-	s := &r.sample
-	r.targets = []any{&r.time, &s.Grain, &r.length, &r.source, &s.PerSource}
-	for _, v := range m.table.values {
-		r.targets = append(r.targets, absentable{v.of(s)})
+func newRowScan(m metric) *rowScan {
+	r := &rowScan{metric: m, row: make([]driver.Value, m.table.width())}
+	for i := range r.row {
+		r.targets = append(r.targets, (*any)(&r.row[i]))
 	}
-	r.targets = append(r.targets, &r.mergedSource, &r.shift, &s.Offset, &s.Received, &r.attributes, &r.others)
 	return r
 }
 
-// read returns the sample of one row without its source, and the number of the source.
-func (r *sampleRowScan) read(row row) (sample health.Sample, source int64, err error) {
-	r.sample = health.NewSample()
+// read reads one row into s, but for its source, of which it returns the number.
+func (r *rowScan) read(row row, s *health.Sample) (source int64, err error) {
 	if err := row.Scan(r.targets...); err != nil {
-		return sample, 0, err
+		return 0, err
 	}
-	s := &r.sample
+	key := r.table.key(r.row)
+	err = r.table.sample(r.row, &key, s)
 	s.Metric, s.Unit = r.name.name, r.name.unit
-	s.Start = health.Instant(r.time + r.shift)
-	s.End = s.Start + health.Instant(r.length)
-	s.Attributes = r.attributes.String
-	if r.others.Valid {
-		if err := setOtherValues(s, r.others.String); err != nil {
-			return sample, 0, err
-		}
-	}
-	return *s, max(r.source, r.mergedSource), nil
+	return key.holder(), err
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
 )
 
 // BenchmarkWriteSamples compares what the store makes of samples with the plainest way to put the same rows into the
@@ -126,4 +128,73 @@ func insertBarely(b *testing.B, batches [][]health.Sample) time.Duration {
 		}
 	}
 	return time.Since(begin)
+}
+
+// BenchmarkReadSamples compares reading a metric through the store with scanning the same columns of the same rows
+// through database/sql.
+func BenchmarkReadSamples(b *testing.B) {
+	s, user := benchmarkStore(b)
+	defer func() { _ = s.Close() }()
+	batches := benchmarkBatches()
+	writeAll(b, s, user, batches, health.Inserted)
+	rows := len(batches[5])
+	var bare, read time.Duration
+	for b.Loop() {
+		bare += scanBarely(b, s, rows)
+		begin, count := time.Now(), 0
+		for _, err := range s.Samples(context.Background(), user, store.SampleQuery{Metric: batches[5][0].Metric}) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			count++
+		}
+		read += time.Since(begin)
+		if count != rows {
+			b.Fatalf("%d samples, want %d", count, rows)
+		}
+	}
+	total := float64(rows) * float64(b.N)
+	b.ReportMetric(total/bare.Seconds(), "bare_rows/s")
+	b.ReportMetric(total/read.Seconds(), "read_rows/s")
+	b.ReportMetric(bare.Seconds()/read.Seconds(), "read/bare")
+}
+
+func scanBarely(b *testing.B, s *Store, want int) time.Duration {
+	b.Helper()
+	begin := time.Now()
+	rows, err := s.reader.Query(quantities.read+" ORDER BY key_time", 1, 6)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	var numbers [10]sql.NullInt64
+	var value sql.NullFloat64
+	var attributes, others sql.NullString
+	count := 0
+	for rows.Next() {
+		n := &numbers
+		err := rows.Scan(&n[0], &n[1], &n[2], &n[3], &n[4], &value, &n[5], &n[6], &n[7], &n[8], &attributes, &others)
+		if err != nil {
+			b.Fatal(err)
+		}
+		count++
+	}
+	if count != want {
+		b.Fatalf("%d rows, want %d", count, want)
+	}
+	return time.Since(begin)
+}
+
+// BenchmarkLatest reads the latest sample of ten metrics with 10,000 samples each.
+func BenchmarkLatest(b *testing.B) {
+	s, user := benchmarkStore(b)
+	defer func() { _ = s.Close() }()
+	batches := benchmarkBatches()
+	writeAll(b, s, user, batches, health.Inserted)
+	for b.Loop() {
+		latest, err := s.Latest(context.Background(), user)
+		if err != nil || len(latest) != len(batches) {
+			b.Fatalf("%d samples, error %v", len(latest), err)
+		}
+	}
 }

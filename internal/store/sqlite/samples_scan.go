@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
-	"fmt"
 	"io"
 
 	"github.com/health-export/health-export/internal/health"
@@ -86,42 +85,14 @@ func (s *sampleScan) next() error {
 	if err != nil {
 		return err
 	}
-	s.at = sampleKey{
-		time: s.integer(0), grain: s.integer(1), length: s.integer(2), source: s.integer(3), alone: s.integer(4),
-		mergedSource: s.integer(5 + len(s.table.values)),
-	}
+	s.at = s.table.key(s.row)
 	return nil
-}
-
-func (s *sampleScan) integer(column int) int64 {
-	v, _ := s.row[column].(int64) // the tables are STRICT and these columns NOT NULL
-	return v
 }
 
 // sample returns the present row, without the names that the caller knows: metric, unit and source. It is good until the
 // next call.
 func (s *sampleScan) sample() (*health.Sample, error) {
-	old := &s.old
-	*old = health.NewSample()
-	rest := s.row[5:]
-	for i, v := range s.table.values {
-		if number, ok := rest[i].(float64); ok {
-			*v.of(old) = number
-		}
-	}
-	first := 5 + len(s.table.values)
-	old.Grain, old.PerSource = health.Grain(s.at.grain), s.at.alone != 0
-	old.Start = health.Instant(s.at.time + s.integer(first+1))
-	old.End = old.Start + health.Instant(s.at.length)
-	old.Offset = int32(s.integer(first + 2))
-	old.Received = health.Instant(s.integer(first + 3))
-	old.Attributes, _ = s.row[first+4].(string)
-	if others, ok := s.row[first+5].(string); ok {
-		if err := setOtherValues(old, others); err != nil {
-			return nil, fmt.Errorf("read other values: %w", err)
-		}
-	}
-	return old, nil
+	return &s.old, s.table.sample(s.row, &s.at, &s.old)
 }
 
 func (s *sampleScan) close() {

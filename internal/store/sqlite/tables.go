@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +18,7 @@ type table struct {
 	values []value // the columns of values, in order
 	// insert and replace are the statements that write as many rows as the entry of statementSizes says.
 	insert, replace []string
-	// compare selects a stretch of one user's metric for sampleScan. read begins a query for sampleRowScan, latest is one.
+	// compare selects a stretch of one user's metric for sampleScan. read begins a query for rowScan, latest is one.
 	compare, read, latest string
 	// extent returns the earliest and the latest start of one user's metric.
 	extent string
@@ -83,13 +84,14 @@ func newTable(name string, values ...value) *table {
 	return t
 }
 
-func tableNamed(name string) *table {
+// tableNamed fails only where a newer version has changed the schema while this one runs.
+func tableNamed(name string) (*table, error) {
 	for _, t := range tables {
 		if t.name == name {
-			return t
+			return t, nil
 		}
 	}
-	return nil // a schema of another version; the CHECK of metric_names makes it impossible here
+	return nil, fmt.Errorf("there is no table of samples %q", name)
 }
 
 // tableFor chooses the table for a metric whose first sample this is: by what the catalogue says of the metric, or,

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -126,6 +127,25 @@ var concurrencyTests = []test{
 		}
 		ok(t, "work", group.Wait())
 		equal(t, "finished", finished.Load(), int32(people*each))
+	}},
+	{"concurrency/a write that is cancelled on its way does all or nothing", func(t *testing.T, s store.Store) {
+		user := createUser(t, s)
+		for i := range 20 {
+			metric := fmt.Sprint("metric ", i)
+			batch := minutes(metric, 0, 2000)
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(time.Duration(i)*time.Millisecond, cancel)
+			_, err := s.WriteSamples(ctx, user, batch)
+			cancel()
+			stored := len(samples(t, s, user, store.SampleQuery{Metric: metric}))
+			switch {
+			case err == nil && stored == len(batch):
+			case errors.Is(err, context.Canceled) && (stored == 0 || stored == len(batch)): // perhaps at the very end
+			default:
+				t.Errorf("error %v, and %d samples are stored", err, stored)
+			}
+		}
+		writes(t, s, user, "afterwards", minutes("metric", 0, 5), all(inserted, 5)...)
 	}},
 	{"concurrency/one of many wins an email address", func(t *testing.T, s store.Store) {
 		var won atomic.Int32

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ func holdsECGs(t *testing.T, s store.Store, user uuid.UUID, r store.Range, want 
 	got, err := s.ECGs(t.Context(), user, r, true)
 	ok(t, "ECGs", err)
 	equal(t, "ECGs", got, want)
+	want = slices.Clone(want)
 	for i := range want {
 		want[i].Times, want[i].Voltages = nil, nil
 	}
@@ -73,7 +75,6 @@ var ecgTests = []test{
 		first, second, third := ecg(at(0)), ecg(at(time.Hour)), ecg(at(2*time.Hour))
 		writesECGs(t, s, user, "write", []health.ECG{third, first, second}, all(inserted, 3)...)
 		holdsECGs(t, s, user, store.Range{From: at(0), To: at(2 * time.Hour)}, first, second)
-		first, second, third = ecg(at(0)), ecg(at(time.Hour)), ecg(at(2*time.Hour))
 		holdsECGs(t, s, user, store.Range{From: at(time.Hour)}, second, third)
 		holdsECGs(t, s, other, store.Range{})
 	}},

@@ -37,7 +37,8 @@ type tester interface {
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	t.Helper()
 	for _, test := range slices.Concat(
-		userTests, keyTests, archiveTests, inboxTests, sampleTests, metricTests, modelTests,
+		userTests, keyTests, archiveTests, inboxTests, sampleTests, sampleReadTests, largeBatchTests, metricTests,
+		modelTests,
 		sleepTests, workoutTests, placeTests, eventTests, ecgTests, concurrencyTests,
 	) {
 		t.Run(test.name, func(t *testing.T) {

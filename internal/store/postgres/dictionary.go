@@ -1,0 +1,341 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+const (
+	// maxRemembered bounds each part of the dictionary that is kept in memory. A person has some hundred metrics and a
+	// few dozen sources.
+	maxRemembered = 100_000
+	// maxNameLength is how many bytes a name may have. A name and a unit together must fit in an entry of an index.
+	maxNameLength = 1000
+	// maxMetrics is how many metrics, each in one unit, a smallint can number.
+	maxMetrics = math.MaxInt16
+)
+
+// dictionary turns the names of metrics and sources into the small numbers that stand for them in the hot tables, and
+// back. A number never changes its meaning, so what was read once is remembered.
+type dictionary struct {
+	store *Store
+
+	mu          sync.RWMutex
+	metrics     map[metricName]metric
+	sources     map[string]int32
+	sourceNames map[int32]string
+}
+
+type metricName struct{ name, unit string }
+
+// metric is a metric in one unit.
+type metric struct {
+	id    int16
+	name  metricName
+	table *table
+}
+
+func newDictionary(s *Store) *dictionary {
+	return &dictionary{
+		store:       s,
+		metrics:     map[metricName]metric{},
+		sources:     map[string]int32{},
+		sourceNames: map[int32]string{},
+	}
+}
+
+// numbers are the numbers of the names in one batch, or why there is none.
+type numbers struct {
+	metrics        map[metricName]metric
+	sources        map[string]int32
+	refusedMetrics map[metricName]string
+	refusedSources map[string]string
+}
+
+func (n *numbers) clone() numbers {
+	return numbers{maps.Clone(n.metrics), maps.Clone(n.sources), maps.Clone(n.refusedMetrics), maps.Clone(n.refusedSources)}
+}
+
+// reasonAgainst says why a sample cannot be kept under its names.
+func (n *numbers) reasonAgainst(s *health.Sample) (reason string, is bool) {
+	if len(n.refusedMetrics) > 0 {
+		if reason, is = n.refusedMetrics[metricName{s.Metric, s.Unit}]; is {
+			return reason, true
+		}
+	}
+	if len(n.refusedSources) > 0 {
+		reason, is = n.refusedSources[s.Source]
+	}
+	return reason, is
+}
+
+// number returns the numbers of all names in a batch. A name that is new is written in a transaction of its own, so that
+// its lock is held for a moment only: one that turns out to have no samples does no harm.
+func (d *dictionary) number(ctx context.Context, batch []health.Sample) (numbers, error) {
+	names := d.recall(batch)
+	newMetrics, newSources := names.missing(batch)
+	if len(newMetrics) == 0 && len(newSources) == 0 {
+		return names, nil
+	}
+	if err := d.look(ctx, &names, newMetrics, newSources); err != nil {
+		return names, err
+	}
+	if newMetrics, newSources = names.missing(batch); len(newMetrics) > 0 || len(newSources) > 0 {
+		var complete numbers
+		err := d.store.write(ctx, "name metrics and sources", func(ctx context.Context, tx pgx.Tx) error {
+			added := names.clone() // another attempt begins anew
+			if err := d.add(ctx, tx, &added, newMetrics, newSources); err != nil {
+				return err
+			}
+			complete = added
+			return nil
+		})
+		if err != nil {
+			return names, err
+		}
+		names = complete
+	}
+	d.remember(names)
+	return names, nil
+}
+
+// recall looks up what is remembered, and refuses names that the tables cannot keep.
+func (d *dictionary) recall(batch []health.Sample) numbers {
+	names := numbers{
+		metrics: map[metricName]metric{}, sources: map[string]int32{"": 0},
+		refusedMetrics: map[metricName]string{}, refusedSources: map[string]string{},
+	}
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	last := &health.Sample{}
+	for i := range batch {
+		sample := &batch[i]
+		if i == 0 || sample.Metric != last.Metric || sample.Unit != last.Unit {
+			name := metricName{sample.Metric, sample.Unit}
+			if m, ok := d.metrics[name]; ok {
+				names.metrics[name] = m
+			} else if reason, bad := faultOf(name.name, name.unit); bad {
+				names.refusedMetrics[name] = reason
+			}
+		}
+		if sample.Source != last.Source {
+			if id, ok := d.sources[sample.Source]; ok {
+				names.sources[sample.Source] = id
+			} else if reason, bad := faultOf(sample.Source); bad {
+				names.refusedSources[sample.Source] = reason
+			}
+		}
+		last = sample
+	}
+	return names
+}
+
+func faultOf(texts ...string) (reason string, bad bool) {
+	for _, text := range texts {
+		if len(text) > maxNameLength {
+			return fmt.Sprintf("The metric, its unit or its source has more than %d bytes.", maxNameLength), true
+		}
+		if !utf8.ValidString(text) || slices.Contains([]byte(text), 0) {
+			return "The metric, its unit or its source has a character that the database cannot keep.", true
+		}
+	}
+	return "", false
+}
+
+// missing returns the names without a number, with one sample of each metric.
+func (n *numbers) missing(batch []health.Sample) (metrics map[metricName]*health.Sample, sources map[string]bool) {
+	metrics, sources = map[metricName]*health.Sample{}, map[string]bool{}
+	last := &health.Sample{}
+	for i := range batch {
+		sample := &batch[i]
+		if i > 0 && sample.Metric == last.Metric && sample.Unit == last.Unit && sample.Source == last.Source {
+			continue
+		}
+		last = sample
+		name := metricName{sample.Metric, sample.Unit}
+		_, known := n.metrics[name]
+		_, refused := n.refusedMetrics[name]
+		if !known && !refused && metrics[name] == nil {
+			metrics[name] = sample
+		}
+		_, known = n.sources[sample.Source]
+		_, refused = n.refusedSources[sample.Source]
+		if !known && !refused {
+			sources[sample.Source] = true
+		}
+	}
+	return metrics, sources
+}
+
+// look reads the numbers of names that others have added.
+func (d *dictionary) look(
+	ctx context.Context, names *numbers, metrics map[metricName]*health.Sample, sources map[string]bool,
+) error {
+	return d.store.read(ctx, "look up names", func(ctx context.Context, conn querier) error {
+		return names.read(ctx, conn, metrics, sources)
+	})
+}
+
+func (n *numbers) read(
+	ctx context.Context, q querier, metrics map[metricName]*health.Sample, sources map[string]bool,
+) error {
+	var metricNames, units []string
+	for name := range metrics {
+		metricNames, units = append(metricNames, name.name), append(units, name.unit)
+	}
+	found, err := list(ctx, q, scanMetric, selectMetrics+
+		`WHERE (name, unit) IN (SELECT * FROM unnest($1::text[], $2::text[]))`, metricNames, units)
+	if err != nil {
+		return err
+	}
+	for _, m := range found {
+		n.metrics[m.name] = m
+	}
+	known, err := list(ctx, q, scanSource, `SELECT id, name FROM sources WHERE name = ANY ($1)`,
+		slices.Collect(maps.Keys(sources)))
+	for _, s := range known {
+		n.sources[s.name] = s.id
+	}
+	return err
+}
+
+// add numbers names that nobody has added. Numbers are given out one by one under a lock, and not by a sequence, which
+// would skip those of attempts that fail: there are few.
+func (d *dictionary) add(
+	ctx context.Context, tx pgx.Tx, names *numbers, metrics map[metricName]*health.Sample, sources map[string]bool,
+) error {
+	if _, err := tx.Exec(ctx, lockStatement(dictionaryLock)); err != nil {
+		return err
+	}
+	if err := names.read(ctx, tx, metrics, sources); err != nil { // what was added while we waited
+		return err
+	}
+	var lastMetric, lastSource int32
+	if err := tx.QueryRow(ctx, `
+		SELECT (SELECT coalesce(max(id), 0) FROM metric_names)::integer, (SELECT coalesce(max(id), 0) FROM sources)`).
+		Scan(&lastMetric, &lastSource); err != nil {
+		return err
+	}
+	var ids []int16
+	var metricNames, units, tables []string
+	for name, sample := range metrics {
+		if _, known := names.metrics[name]; known {
+			continue
+		}
+		if lastMetric >= maxMetrics {
+			names.refusedMetrics[name] = fmt.Sprintf(
+				"The server knows %d metrics already and cannot take up another one. Ask its administrator to remove those nobody needs.",
+				maxMetrics)
+			continue
+		}
+		lastMetric++
+		m := metric{id: int16(lastMetric), name: name, table: d.store.tableFor(sample)}
+		names.metrics[name] = m
+		ids, metricNames = append(ids, m.id), append(metricNames, name.name)
+		units, tables = append(units, name.unit), append(tables, m.table.name)
+	}
+	if _, err := tx.Exec(ctx, `
+		INSERT INTO metric_names (id, name, unit, kept_in)
+		SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::text[])`, ids, metricNames, units, tables); err != nil {
+		return err
+	}
+	var sourceIDs []int32
+	var sourceNames []string
+	for name := range sources {
+		if _, known := names.sources[name]; known {
+			continue
+		}
+		lastSource++
+		names.sources[name] = lastSource
+		sourceIDs, sourceNames = append(sourceIDs, lastSource), append(sourceNames, name)
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO sources (id, name) SELECT * FROM unnest($1::integer[], $2::text[])`,
+		sourceIDs, sourceNames)
+	return err
+}
+
+func (d *dictionary) remember(learned numbers) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.metrics) > maxRemembered {
+		clear(d.metrics)
+	}
+	if len(d.sources) > maxRemembered {
+		clear(d.sources)
+	}
+	maps.Copy(d.metrics, learned.metrics)
+	maps.Copy(d.sources, learned.sources)
+}
+
+const selectMetrics = `SELECT id, name, unit, kept_in FROM metric_names `
+
+func scanMetric(row pgx.Row) (m metric, err error) {
+	var keptIn string
+	err = row.Scan(&m.id, &m.name.name, &m.name.unit, &keptIn)
+	m.table = tableNamed(keptIn)
+	return m, err
+}
+
+type source struct {
+	id   int32
+	name string
+}
+
+func scanSource(row pgx.Row) (s source, err error) {
+	err = row.Scan(&s.id, &s.name)
+	return s, err
+}
+
+// nameSources gives samples the names of their sources, of which they have the numbers.
+func (d *dictionary) nameSources(ctx context.Context, samples []health.Sample, ids []int32) error {
+	names, missing := d.namesOf(ids)
+	if len(missing) > 0 {
+		err := d.store.read(ctx, "look up sources", func(ctx context.Context, conn querier) error {
+			found, err := list(ctx, conn, scanSource, `SELECT id, name FROM sources WHERE id = ANY ($1)`, missing)
+			for _, s := range found {
+				names[s.id] = s.name
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		d.mu.Lock()
+		if len(d.sourceNames) > maxRemembered {
+			clear(d.sourceNames)
+		}
+		maps.Copy(d.sourceNames, names)
+		d.mu.Unlock()
+	}
+	for i, id := range ids {
+		samples[i].Source = names[id]
+	}
+	return nil
+}
+
+// namesOf returns the names that are remembered, and the numbers of the others.
+func (d *dictionary) namesOf(ids []int32) (names map[int32]string, missing []int32) {
+	names = map[int32]string{0: ""}
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, id := range ids {
+		if _, seen := names[id]; seen {
+			continue
+		}
+		name, known := d.sourceNames[id]
+		names[id] = name
+		if !known {
+			missing = append(missing, id)
+		}
+	}
+	return names, missing
+}

@@ -1,0 +1,115 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// plan is what has to be done for a batch of anything but samples: what becomes of each element, and the statements that
+// write those that differ from what is there.
+type plan struct {
+	outcomes []health.Outcome
+	writes   []elementWrite
+}
+
+// elementWrite are the statements that write one element.
+type elementWrite struct {
+	index      int
+	statements []statement
+	fault      error // see plan.refuse
+}
+
+type statement struct {
+	sql  string
+	args []any
+}
+
+func (p *plan) write(index int, outcome health.Outcome, statements ...statement) {
+	p.outcomes[index] = outcome
+	p.writes = append(p.writes, elementWrite{index: index, statements: statements})
+}
+
+// writeElements compares a batch with what is there and writes what differs, in one transaction and with all statements
+// sent at once. When the database refuses an element, everything is done again, one element at a time, so that the one
+// at fault is undone alone.
+func (s *Store) writeElements(
+	ctx context.Context, user uuid.UUID, doing string, count int, compare func(ctx context.Context, tx pgx.Tx, p *plan) error,
+) (written store.Written, err error) {
+	if count == 0 {
+		return written, nil
+	}
+	for _, carefully := range []bool{false, true} {
+		err = s.writeOf(ctx, user, doing, func(ctx context.Context, tx pgx.Tx) error {
+			p := &plan{outcomes: make([]health.Outcome, count)}
+			if err := compare(ctx, tx, p); err != nil {
+				return err
+			}
+			written = store.Written{Outcomes: p.outcomes}
+			if carefully {
+				return p.runOneByOne(ctx, tx, &written)
+			}
+			return p.run(ctx, tx)
+		})
+		if _, isRefused := refused(err); !isRefused {
+			break
+		}
+	}
+	if err != nil {
+		return store.Written{}, err
+	}
+	return written, nil
+}
+
+// refuse leaves out an element for a reason that is known without asking the database.
+func (p *plan) refuse(index int, fault error) {
+	p.writes = append(p.writes, elementWrite{index: index, fault: fault})
+}
+
+func (p *plan) run(ctx context.Context, tx pgx.Tx) error {
+	batch := &pgx.Batch{}
+	for i := range p.writes {
+		w := &p.writes[i]
+		if w.fault != nil {
+			return w.fault
+		}
+		for _, st := range w.statements {
+			batch.Queue(st.sql, st.args...)
+		}
+	}
+	if batch.Len() == 0 {
+		return nil
+	}
+	return tx.SendBatch(ctx, batch).Close()
+}
+
+func (p *plan) runOneByOne(ctx context.Context, tx pgx.Tx, written *store.Written) error {
+	for i := range p.writes {
+		w := &p.writes[i]
+		err := pgx.BeginFunc(ctx, tx, func(element pgx.Tx) error { // a savepoint
+			return (&plan{writes: p.writes[i : i+1]}).run(ctx, element)
+		})
+		if err == nil {
+			continue
+		}
+		reason, isRefused := refused(err)
+		if !isRefused {
+			return err
+		}
+		written.Outcomes[w.index] = health.Rejected
+		written.Refused = withReason(written.Refused, w.index, reason)
+	}
+	return nil
+}
+
+func withReason(reasons map[int]string, index int, reason string) map[int]string {
+	if reasons == nil {
+		reasons = map[int]string{}
+	}
+	reasons[index] = reason
+	return reasons
+}

@@ -1,0 +1,112 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+const eventColumns = `kind, app_id, digest, name, started_at, ended_at, utc_offset, source, attributes, received_at`
+
+const putEvent = `
+INSERT INTO events (user_id, identity, ` + eventColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT (user_id, identity) DO UPDATE SET name = excluded.name, started_at = excluded.started_at,
+	ended_at = excluded.ended_at, utc_offset = excluded.utc_offset, source = excluded.source,
+	attributes = excluded.attributes, received_at = excluded.received_at`
+
+// identityOf turns a key into 16 bytes: half of a SHA-256 over its parts, each after its length.
+func identityOf(key health.EventKey) (id uuid.UUID) {
+	var text []byte
+	for _, part := range []string{key.Kind, key.AppID, key.Name, key.Digest} {
+		text = binary.AppendUvarint(text, uint64(len(part)))
+		text = append(text, part...)
+	}
+	digest := sha256.Sum256(binary.AppendVarint(text, int64(key.Start)))
+	copy(id[:], digest[:])
+	return id
+}
+
+// WriteEvents stores events.
+func (s *Store) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.Event) (store.Written, error) {
+	return s.writeElements(ctx, user, "write events", len(batch), func(ctx context.Context, tx pgx.Tx, p *plan) error {
+		identities := make([]uuid.UUID, len(batch))
+		for i := range batch {
+			identities[i] = identityOf(batch[i].Key())
+		}
+		stored, err := list(ctx, tx, scanEvent, `SELECT `+eventColumns+` FROM events
+			WHERE user_id = $1 AND identity = ANY ($2)`, user, identities)
+		if err != nil {
+			return err
+		}
+		there := map[uuid.UUID]*health.Event{}
+		for i := range stored {
+			there[identityOf(stored[i].Key())] = &stored[i]
+		}
+		for i := range batch {
+			event, outcome := batch[i], health.Inserted
+			if known := there[identities[i]]; known != nil {
+				if !known.MergeFrom(&event) {
+					p.outcomes[i] = health.Unchanged
+					continue
+				}
+				event, outcome = *known, health.Updated
+			}
+			p.write(i, outcome, statement{putEvent, []any{
+				user, identities[i], event.Kind, event.AppID, event.Digest, event.Name, instant(event.Start), optional(event.End),
+				event.Offset, event.Source, event.Attributes, instant(event.Received),
+			}})
+		}
+		return nil
+	})
+}
+
+func scanEvent(row pgx.Row) (e health.Event, err error) {
+	err = row.Scan(&e.Kind, &e.AppID, &e.Digest, &e.Name, instantInto{&e.Start}, instantInto{&e.End}, &e.Offset, &e.Source,
+		&e.Attributes, instantInto{&e.Received})
+	return e, err
+}
+
+// Events returns events ordered by start, kind, name, app id and digest.
+func (s *Store) Events(ctx context.Context, user uuid.UUID, query store.EventQuery) (events []health.Event, err error) {
+	err = s.snapshot(ctx, "read events", func(ctx context.Context, tx querier) error {
+		c := condition{text: `user_id = $1`, args: []any{user}}
+		c.within("started_at", query.Range)
+		if query.Kind != "" {
+			c.and(`kind = `, query.Kind)
+		}
+		if query.After != nil {
+			last, err := eventAt(ctx, tx, user, query.After)
+			if err != nil {
+				return err
+			}
+			start := c.arg(instant(last.Start))
+			// The first comparison follows from the second, but it is the one that an index answers.
+			c.text += ` AND started_at >= ` + start + ` AND (started_at, kind, name, app_id, digest) > (` + start + `, ` +
+				c.arg(last.Kind) + `, ` + c.arg(last.Name) + `, ` + c.arg(last.AppID) + `, ` + c.arg(last.Digest) + `)`
+		}
+		text := `SELECT ` + eventColumns + ` FROM events WHERE ` + c.text + ` ORDER BY started_at, kind, name, app_id, digest`
+		if query.Limit > 0 {
+			text += ` LIMIT ` + c.arg(query.Limit)
+		}
+		events, err = list(ctx, tx, scanEvent, text, c.args...)
+		return err
+	})
+	return events, err
+}
+
+// eventAt returns the event with a key. The key of one with an app id does not say where it stands in the order; where
+// there is none, the key has to do.
+func eventAt(ctx context.Context, q querier, user uuid.UUID, key *health.EventKey) (health.Event, error) {
+	found, event, err := one(ctx, q, scanEvent, `SELECT `+eventColumns+` FROM events WHERE user_id = $1 AND identity = $2`,
+		user, identityOf(*key))
+	if !found {
+		event = health.Event{Kind: key.Kind, AppID: key.AppID, Name: key.Name, Start: key.Start, Digest: key.Digest}
+	}
+	return event, err
+}

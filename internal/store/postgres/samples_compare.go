@@ -1,0 +1,195 @@
+package postgres
+
+import (
+	"encoding/binary"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// patience bounds how many rows are read for a series that is compared: so many for each of its keys, and some. A batch
+// that is thinly spread over very many rows is read row by row from there on.
+const (
+	patience     = 4
+	basePatience = 200
+)
+
+// compare finds out what becomes of each sample: it reads what is there in the same order as the keys and goes along
+// both. All series are asked about at once.
+func (w *sampleWriter) compare(all []series) error {
+	w.prepare(all)
+	pipeline := w.raw().StartPipeline(w.ctx)
+	var asked, left []*series
+	for i := range all {
+		s := &all[i]
+		if known := s.known(); len(known) > 0 {
+			t := known[0].table
+			pipeline.SendQueryParams(t.inRange, append(w.ofSeries(known), wireBigint(limitFor(known))), nil, binaryFormat, binaryFormat)
+			asked = append(asked, s)
+		}
+	}
+	err := pipeline.Sync()
+	for _, s := range asked {
+		if err != nil {
+			break
+		}
+		known, rows := s.known(), 0
+		along := walk{w: w, keys: known}
+		err = eachRow(pipeline, func(columns [][]byte) error {
+			rows++
+			return along.meet(columns)
+		})
+		if int64(rows) == limitFor(known) { // there is more: go on where the rows ended
+			if along.keys = along.keys[along.passed():]; len(along.keys) > 0 {
+				left = append(left, &series{keys: along.keys})
+			}
+		}
+	}
+	if closed := pipeline.Close(); err == nil {
+		err = closed
+	}
+	if err == nil && len(left) > 0 {
+		err = w.compareByTime(left)
+	}
+	if err == nil {
+		w.sort()
+	}
+	return err
+}
+
+// compareByTime looks up the times of keys one by one.
+func (w *sampleWriter) compareByTime(left []*series) error {
+	pipeline := w.raw().StartPipeline(w.ctx)
+	for _, s := range left {
+		pipeline.SendQueryParams(s.keys[0].table.atTimes, append(w.ofSeries(s.keys), timesOf(s.keys)), nil, binaryFormat, binaryFormat)
+	}
+	err := pipeline.Sync()
+	for _, s := range left {
+		if err != nil {
+			break
+		}
+		along := walk{w: w, keys: s.keys}
+		err = eachRow(pipeline, along.meet)
+	}
+	if closed := pipeline.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// prepare undoes what an attempt before this one has found out.
+func (w *sampleWriter) prepare(all []series) {
+	for i := range all {
+		s := &all[i]
+		for j := range s.keys {
+			s.keys[j].found = false
+		}
+		if w.suspicious {
+			s.held, s.first, s.last = true, s.keys[0].time, s.keys[len(s.keys)-1].time
+		}
+	}
+}
+
+// sort takes the samples for which there was no row as new.
+func (w *sampleWriter) sort() {
+	for i := range w.keys {
+		key := &w.keys[i]
+		if !key.found {
+			w.written.Outcomes[key.index] = health.Inserted
+			w.inserts[key.table] = append(w.inserts[key.table],
+				sampleRow{user: &w.user, key: key, sample: &w.batch[key.index], source: key.source})
+		}
+	}
+}
+
+// ofSeries are the parameters that name a series and the range of its keys.
+func (w *sampleWriter) ofSeries(keys []sampleKey) [][]byte {
+	first, last := &keys[0], &keys[len(keys)-1]
+	return [][]byte{
+		w.user[:],
+		binary.BigEndian.AppendUint16(nil, uint16(first.metric)),
+		binary.BigEndian.AppendUint32(nil, uint32(first.grain)),
+		wireInstant(first.time),
+		wireInstant(last.time),
+	}
+}
+
+func limitFor(keys []sampleKey) int64 { return int64(patience*len(keys) + basePatience) }
+
+func wireBigint(v int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(v)) }
+
+// timesOf returns the different times of keys as an array.
+func timesOf(keys []sampleKey) []byte {
+	var times []health.Instant
+	for i := range keys {
+		if i == 0 || keys[i].time != keys[i-1].time {
+			times = append(times, keys[i].time)
+		}
+	}
+	array := arrayHeader(pgtype.TimestamptzOID, len(times))
+	for _, t := range times {
+		array = appendInstant(array, t)
+	}
+	return array
+}
+
+// walk goes along the keys of a series while rows are read that are in the same order.
+type walk struct {
+	w    *sampleWriter
+	keys []sampleKey
+	next int
+	row  storedRow
+}
+
+// meet takes the next row, and compares it with the sample that has its key, if one has.
+func (a *walk) meet(columns [][]byte) error {
+	t := a.keys[0].table
+	row := &a.row
+	if err := row.read(t, columns); err != nil {
+		return err
+	}
+	for a.next < len(a.keys) {
+		key := &a.keys[a.next]
+		c := key.compareTo(row.time, row.end, row.keySource)
+		if c > 0 {
+			return nil
+		}
+		a.next++
+		if c == 0 {
+			if !key.found { // a look-up by time finds rows again that were the last of a range
+				key.found = true
+				a.w.compareWith(key, row)
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// passed returns how many keys lie before the last row, or at its time: more rows of that time may follow, which the
+// look-up by time finds again.
+func (a *walk) passed() int {
+	n := a.next
+	for n > 0 && a.keys[n-1].time >= a.row.time {
+		n--
+	}
+	return n
+}
+
+// compareWith decides what becomes of a sample for which there is a row.
+func (w *sampleWriter) compareWith(key *sampleKey, row *storedRow) {
+	sample, source := &w.scratch, key.source
+	*sample = w.batch[key.index]               // Replaces completes it, and the batch is the caller's
+	if sample.Received < row.sample.Received { // the row wins, and with it the source of a merged summary
+		source = row.source
+	}
+	outcome, rewrite := sample.Replaces(&row.sample)
+	w.written.Outcomes[key.index] = outcome
+	if rewrite {
+		completed := *sample
+		w.replacements[key.table] = append(w.replacements[key.table], sampleRow{
+			user: &w.user, key: key, sample: &completed, source: source, replaces: true, replaced: row.source,
+		})
+	}
+}

@@ -1,0 +1,115 @@
+package postgres
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// mergedSource is the key_source of a summary whose source is no part of its identity.
+const mergedSource = -1
+
+// sampleKey is health.SampleKey in the numbers of the tables, with the index of the sample in its batch.
+type sampleKey struct {
+	table             *table
+	time, end         health.Instant
+	grain             health.Grain
+	keySource, source int32
+	metric            int16
+	found             bool // whether there is a row with that key
+	index             int
+}
+
+// keysOf returns the keys of a batch in the order of the tables. Samples whose names were refused have none.
+func keysOf(batch []health.Sample, names numbers) []sampleKey {
+	keys := make([]sampleKey, 0, len(batch))
+	last := &health.Sample{}
+	var inMetric metric
+	var source int32
+	for i := range batch {
+		sample := &batch[i]
+		if i == 0 || sample.Metric != last.Metric || sample.Unit != last.Unit {
+			inMetric = names.metrics[metricName{sample.Metric, sample.Unit}]
+		}
+		if sample.Source != last.Source {
+			source = names.sources[sample.Source]
+		}
+		last = sample
+		if _, is := names.reasonAgainst(sample); is {
+			continue
+		}
+		key := sampleKey{
+			table: inMetric.table, metric: inMetric.id, grain: sample.Grain, time: sample.KeyTime(),
+			keySource: source, source: source, index: i,
+		}
+		key.end = key.time
+		switch {
+		case sample.Grain == health.GrainRaw:
+			key.end = sample.End
+		case !sample.PerSource:
+			key.keySource = mergedSource
+		}
+		keys = append(keys, key)
+	}
+	if !slices.IsSortedFunc(keys, sampleKey.compare) {
+		slices.SortFunc(keys, sampleKey.compare)
+	}
+	return keys
+}
+
+// compare orders keys by series, and within a series as its index does.
+func (k sampleKey) compare(o sampleKey) int {
+	if k.metric != o.metric {
+		return cmp.Compare(k.metric, o.metric)
+	}
+	if k.grain != o.grain {
+		return cmp.Compare(k.grain, o.grain)
+	}
+	return k.compareTo(o.time, o.end, o.keySource)
+}
+
+// compareTo orders the keys of one series.
+func (k *sampleKey) compareTo(time, end health.Instant, keySource int32) int {
+	if k.time != time {
+		return cmp.Compare(k.time, time)
+	}
+	if k.end != end {
+		return cmp.Compare(k.end, end)
+	}
+	return cmp.Compare(k.keySource, keySource)
+}
+
+// series is a stretch of keys of one metric and grain. Where the table holds anything of it, that lies between first and
+// last.
+type series struct {
+	keys        []sampleKey
+	held        bool
+	first, last health.Instant
+}
+
+// seriesOf cuts keys, which are in order, into series.
+func seriesOf(keys []sampleKey) (all []series) {
+	for from := 0; from < len(keys); {
+		to := from + 1
+		for to < len(keys) && keys[to].metric == keys[from].metric && keys[to].grain == keys[from].grain {
+			to++
+		}
+		all = append(all, series{keys: keys[from:to]})
+		from = to
+	}
+	return all
+}
+
+// known returns the keys for which there may be a row.
+func (s *series) known() []sampleKey {
+	if !s.held {
+		return nil
+	}
+	from, _ := slices.BinarySearchFunc(s.keys, s.first, func(k sampleKey, t health.Instant) int { return cmp.Compare(k.time, t) })
+	to, _ := slices.BinarySearchFunc(s.keys, s.last+1, func(k sampleKey, t health.Instant) int { return cmp.Compare(k.time, t) })
+	if from >= to {
+		return nil
+	}
+	return s.keys[from:to]
+}

@@ -1,0 +1,216 @@
+package postgres
+
+import (
+	"encoding/binary"
+	"io"
+	"math"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// Samples go to the server and come back in PostgreSQL's binary form, written and read by hand: the driver's way, by
+// reflection, takes longer than the database needs to store the row.
+
+// sampleRow is a row to be written.
+type sampleRow struct {
+	user     *uuid.UUID
+	key      *sampleKey
+	sample   *health.Sample
+	source   int32
+	others   string // see table.otherValues
+	replaces bool   // whether there is a row with that key
+	replaced int32  // the source that row has
+}
+
+// column writes one column of a row: its length in four bytes and its value, which is also the form of an array's
+// element.
+type column struct {
+	name, sqlType string
+	oid           uint32
+	key           bool // part of the primary key
+	append        func(to []byte, row *sampleRow) []byte
+}
+
+// columnsOf lists the columns in the order of the table.
+func columnsOf(values []value) []column {
+	columns := []column{
+		{"user_id", "uuid", pgtype.UUIDOID, true, func(to []byte, r *sampleRow) []byte {
+			return append(appendLength(to, 16), r.user[:]...)
+		}},
+		{"recorded_at", "timestamptz", pgtype.TimestamptzOID, true, func(to []byte, r *sampleRow) []byte {
+			return appendInstant(to, r.key.time)
+		}},
+		{"ended_at", "timestamptz", pgtype.TimestamptzOID, true, func(to []byte, r *sampleRow) []byte {
+			return appendInstant(to, r.key.end)
+		}},
+		{"received_at", "timestamptz", pgtype.TimestamptzOID, false, func(to []byte, r *sampleRow) []byte {
+			return appendInstant(to, r.sample.Received)
+		}},
+	}
+	for _, v := range values {
+		columns = append(columns, column{v.column, "double precision", pgtype.Float8OID, false, func(to []byte, r *sampleRow) []byte {
+			number := *v.of(r.sample)
+			if health.IsAbsent(number) {
+				return appendLength(to, -1) // NULL
+			}
+			return binary.BigEndian.AppendUint64(appendLength(to, 8), math.Float64bits(number))
+		}})
+	}
+	return append(columns,
+		column{"grain", "integer", pgtype.Int4OID, true, func(to []byte, r *sampleRow) []byte {
+			return appendInteger(to, int32(r.key.grain))
+		}},
+		column{"key_source", "integer", pgtype.Int4OID, true, func(to []byte, r *sampleRow) []byte {
+			return appendInteger(to, r.key.keySource)
+		}},
+		column{"source_id", "integer", pgtype.Int4OID, false, func(to []byte, r *sampleRow) []byte {
+			return appendInteger(to, r.source)
+		}},
+		column{"utc_offset", "integer", pgtype.Int4OID, false, func(to []byte, r *sampleRow) []byte {
+			return appendInteger(to, r.sample.Offset)
+		}},
+		column{"metric_id", "smallint", pgtype.Int2OID, true, func(to []byte, r *sampleRow) []byte {
+			return binary.BigEndian.AppendUint16(appendLength(to, 2), uint16(r.key.metric))
+		}},
+		column{"attributes", "text", pgtype.TextOID, false, func(to []byte, r *sampleRow) []byte {
+			return append(appendLength(to, len(r.sample.Attributes)), r.sample.Attributes...)
+		}},
+		column{"other_values", "text", pgtype.TextOID, false, func(to []byte, r *sampleRow) []byte {
+			return append(appendLength(to, len(r.others)), r.others...)
+		}},
+	)
+}
+
+func appendLength(to []byte, length int) []byte {
+	return binary.BigEndian.AppendUint32(to, uint32(int32(length)))
+}
+
+func appendInteger(to []byte, v int32) []byte {
+	return binary.BigEndian.AppendUint32(appendLength(to, 4), uint32(v))
+}
+
+func appendInstant(to []byte, i health.Instant) []byte {
+	return append(appendLength(to, 8), wireInstant(i)...)
+}
+
+// epoch is where PostgreSQL counts from: 2000-01-01T00:00:00Z.
+const epoch health.Instant = 946_684_800_000_000
+
+func wireInstant(i health.Instant) []byte {
+	return binary.BigEndian.AppendUint64(make([]byte, 0, 8), uint64(i-epoch))
+}
+
+func readInstant(b []byte) health.Instant { return health.Instant(binary.BigEndian.Uint64(b)) + epoch }
+
+func readInteger(b []byte) int32 { return int32(binary.BigEndian.Uint32(b)) }
+
+// copyReader is the stream of a binary COPY. It holds a few rows at a time.
+type copyReader struct {
+	columns []column
+	rows    []sampleRow
+	begun   bool
+	ended   bool
+	pending []byte // what was encoded and not read yet
+	buffer  []byte
+}
+
+// copyChunk is how much is encoded at a time; the driver sends 64 KiB in one message.
+const copyChunk = 60 << 10
+
+func newCopyReader(t *table, rows []sampleRow) *copyReader {
+	return &copyReader{columns: t.columns, rows: rows, buffer: make([]byte, 0, copyChunk+4<<10)}
+}
+
+// Read encodes the next rows, or hands out the rest of those before.
+func (c *copyReader) Read(p []byte) (int, error) {
+	if len(c.pending) == 0 {
+		if c.ended {
+			return 0, io.EOF
+		}
+		c.encode()
+	}
+	n := copy(p, c.pending)
+	c.pending = c.pending[n:]
+	return n, nil
+}
+
+func (c *copyReader) encode() {
+	to := c.buffer[:0]
+	if !c.begun {
+		c.begun = true
+		to = append(to, "PGCOPY\n\xff\r\n\x00"...)
+		to = append(to, 0, 0, 0, 0, 0, 0, 0, 0) // no flags, no extension
+	}
+	for len(c.rows) > 0 && len(to) < copyChunk {
+		to = binary.BigEndian.AppendUint16(to, uint16(len(c.columns)))
+		for i := range c.columns {
+			to = c.columns[i].append(to, &c.rows[0])
+		}
+		c.rows = c.rows[1:]
+	}
+	if len(c.rows) == 0 {
+		to = append(to, 0xff, 0xff)
+		c.ended = true
+	}
+	c.buffer, c.pending = to, to
+}
+
+// arrayOf encodes one column of many rows as an array.
+func arrayOf(c *column, rows []sampleRow) []byte {
+	to := arrayHeader(c.oid, len(rows))
+	for i := range rows {
+		to = c.append(to, &rows[i])
+	}
+	return to
+}
+
+func arrayHeader(oid uint32, length int) []byte {
+	to := make([]byte, 0, 20+12*length)
+	to = binary.BigEndian.AppendUint32(to, 1) // dimensions
+	to = binary.BigEndian.AppendUint32(to, 1) // there may be NULLs
+	to = binary.BigEndian.AppendUint32(to, oid)
+	to = binary.BigEndian.AppendUint32(to, uint32(length))
+	return binary.BigEndian.AppendUint32(to, 1) // the first index
+}
+
+// storedRow is a row of table.read, without the names that its reader knows: metric, unit and source.
+type storedRow struct {
+	time, end         health.Instant
+	keySource, source int32
+	sample            health.Sample
+}
+
+// read takes over the columns of table.read.
+func (r *storedRow) read(t *table, columns [][]byte) error {
+	s := &r.sample
+	*s = health.NewSample()
+	r.time, r.end = readInstant(columns[0]), readInstant(columns[1])
+	s.Received, s.Grain = readInstant(columns[2]), health.Grain(readInteger(columns[3]))
+	r.keySource, r.source = readInteger(columns[4]), readInteger(columns[5])
+	s.Offset = readInteger(columns[6])
+	s.Start, s.End = r.time, r.end
+	if s.Grain >= health.GrainDay {
+		s.Start -= health.Instant(s.Offset) * health.Second
+	}
+	s.PerSource = s.Grain != health.GrainRaw && r.keySource != mergedSource
+	if len(columns[7]) > 0 {
+		s.Attributes = string(columns[7])
+	}
+	for i, v := range t.values {
+		if column := columns[9+i]; column != nil {
+			*v.of(s) = math.Float64frombits(binary.BigEndian.Uint64(column))
+		}
+	}
+	if len(columns[8]) > 0 {
+		if err := setOtherValues(s, columns[8]); err != nil {
+			return err
+		}
+	}
+	if s.Grain != health.GrainRaw {
+		s.End = s.Start
+	}
+	return nil
+}

@@ -1,0 +1,355 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// WriteSamples compares a batch with what is there, and writes what differs: new rows with COPY, which costs about half
+// of an INSERT that looks for conflicts, and changed ones with one statement. A batch that holds nothing new writes
+// nothing at all, where an INSERT … ON CONFLICT would still lock every row.
+//
+// The comparison holds because whoever writes a user's samples takes the user's lock first. A row that appears all the
+// same makes the COPY fail, and the batch is compared again.
+func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
+	const doing = "write samples"
+	if len(batch) == 0 {
+		return store.Written{}, nil
+	}
+	names, err := s.names.number(ctx, batch)
+	if err != nil {
+		return store.Written{}, err
+	}
+	keys := keysOf(batch, names)
+	if err := s.coverKeys(ctx, keys); err != nil {
+		return store.Written{}, translate(ctx, doing, err)
+	}
+	w := &sampleWriter{store: s, user: user, batch: batch, keys: keys}
+	for attempt := 1; ; attempt++ {
+		err = s.onConnection(ctx, doing, func(ctx context.Context, conn *pgxpool.Conn) error {
+			w.ctx, w.conn = ctx, conn
+			return w.run(names)
+		})
+		if err == nil {
+			return w.written, nil
+		}
+		if attempt == attempts || !w.adapts(err) {
+			return store.Written{}, err
+		}
+		if isPartitionMissing(err) {
+			s.partitions.forget(sampleTables)
+			if err := s.coverKeys(ctx, keys); err != nil {
+				return store.Written{}, translate(ctx, doing, err)
+			}
+		}
+	}
+}
+
+// adapts reports whether another attempt, made in another way, may succeed.
+func (w *sampleWriter) adapts(err error) bool {
+	_, isRefused := refused(err)
+	switch {
+	case codeOf(err) == codeUniqueViolation && !w.suspicious:
+		w.suspicious = true
+		return true
+	case isPartitionMissing(err):
+		return true
+	case isRefused && !w.careful:
+		w.careful = true
+		return true
+	}
+	return false
+}
+
+// coverKeys creates the partitions that a batch needs and that are not there.
+func (s *Store) coverKeys(ctx context.Context, keys []sampleKey) error {
+	var in *table
+	var known []span
+	var here span // that of the key before
+	missing := map[string][]time.Time{}
+	for i := range keys {
+		key := &keys[i]
+		if key.table != in {
+			in, known, here = key.table, s.partitions.spans(key.table.name), span{}
+		}
+		at := key.time.Time()
+		if !at.Before(here.from) && at.Before(here.to) {
+			continue
+		}
+		found, ok := spanAt(known, at)
+		if !ok {
+			found = span{from: monthBegin(at, 0), to: monthBegin(at, 1)}
+			missing[in.name] = append(missing[in.name], at)
+		}
+		here = found
+	}
+	for name, times := range missing {
+		if err := s.partitions.cover(ctx, []string{name}, times...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sampleWriter writes one batch.
+type sampleWriter struct {
+	store *Store
+	user  uuid.UUID
+	batch []health.Sample
+	keys  []sampleKey
+	// suspicious is set when rows were there that the totals did not tell of; careful when the database has refused a row,
+	// which then is to be found.
+	suspicious, careful bool
+
+	ctx     context.Context
+	conn    *pgxpool.Conn
+	written store.Written
+	// What is to be written to each table: rows that are new, and rows that replace one.
+	inserts, replacements map[*table][]sampleRow
+	totals                map[total]*change
+	scratch               health.Sample
+}
+
+func (w *sampleWriter) run(names numbers) error {
+	w.written = store.Written{Outcomes: make([]health.Outcome, len(w.batch))}
+	w.inserts, w.replacements, w.totals = map[*table][]sampleRow{}, map[*table][]sampleRow{}, map[total]*change{}
+	for i := range w.batch {
+		if reason, is := names.reasonAgainst(&w.batch[i]); is {
+			w.refuse(i, reason)
+		}
+	}
+	return transact(w.ctx, w.conn, w.store.begin()+lockStatement(userLock(w.user)), func(_ context.Context, tx pgx.Tx) error {
+		all := seriesOf(w.keys)
+		if err := w.readTotals(all); err != nil {
+			return err
+		}
+		if err := w.compare(all); err != nil {
+			return err
+		}
+		for _, t := range tables {
+			if err := w.each(w.inserts[t], func(rows []sampleRow) error { return w.copy(t, rows) }); err != nil {
+				return err
+			}
+			if err := w.each(w.replacements[t], func(rows []sampleRow) error { return w.replace(t, rows) }); err != nil {
+				return err
+			}
+		}
+		return w.writeTotals(tx)
+	})
+}
+
+func (w *sampleWriter) raw() *pgconn.PgConn { return w.conn.Conn().PgConn() }
+
+func (w *sampleWriter) refuse(index int, reason string) {
+	w.written.Outcomes[index] = health.Rejected
+	w.written.Refused = withReason(w.written.Refused, index, reason)
+}
+
+// each writes rows in one go. In a careful writer, rows that the database refuses are taken back and written in halves,
+// until the one at fault stands alone.
+func (w *sampleWriter) each(rows []sampleRow, write func([]sampleRow) error) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if !w.careful {
+		err := write(rows)
+		if err == nil {
+			w.count(rows)
+		}
+		return err
+	}
+	if err := w.exec(`SAVEPOINT rows`); err != nil {
+		return err
+	}
+	err := write(rows)
+	if err == nil {
+		w.count(rows)
+		return w.exec(`RELEASE rows`)
+	}
+	reason, isRefused := refused(err)
+	if !isRefused || isPartitionMissing(err) || codeOf(err) == codeUniqueViolation {
+		return err
+	}
+	if err := w.exec(`ROLLBACK TO rows; RELEASE rows`); err != nil {
+		return err
+	}
+	if len(rows) == 1 {
+		w.refuse(rows[0].key.index, reason)
+		return nil
+	}
+	half := len(rows) / 2
+	if err := w.each(rows[:half], write); err != nil {
+		return err
+	}
+	return w.each(rows[half:], write)
+}
+
+func (w *sampleWriter) exec(sql string) error {
+	_, err := w.raw().Exec(w.ctx, sql).ReadAll()
+	return err
+}
+
+func (w *sampleWriter) copy(t *table, rows []sampleRow) error {
+	if err := w.complete(t, rows); err != nil {
+		return err
+	}
+	_, err := w.raw().CopyFrom(w.ctx, newCopyReader(t, rows), t.copy)
+	return err
+}
+
+func (w *sampleWriter) replace(t *table, rows []sampleRow) error {
+	if err := w.complete(t, rows); err != nil {
+		return err
+	}
+	arrays := make([][]byte, len(t.columns))
+	for i := range t.columns {
+		arrays[i] = arrayOf(&t.columns[i], rows)
+	}
+	return w.raw().ExecParams(w.ctx, t.replace, arrays, nil, binaryFormat, nil).Read().Err
+}
+
+// complete works out what the columns of the table do not tell.
+func (w *sampleWriter) complete(t *table, rows []sampleRow) (err error) {
+	for i := range rows {
+		if rows[i].others, err = t.otherValues(rows[i].sample); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// binaryFormat says that all parameters, or all columns of a result, are in binary form.
+var binaryFormat = []int16{pgtype.BinaryFormatCode}
+
+// total is a key of metric_totals, after user_id.
+type total struct {
+	metric int16
+	grain  health.Grain
+	source int32
+}
+
+// change is how a total changes.
+type change struct {
+	samples     int64
+	first, last health.Instant
+}
+
+func (w *sampleWriter) count(rows []sampleRow) {
+	for i := range rows {
+		row := &rows[i]
+		if row.replaces && row.replaced == row.source {
+			continue
+		}
+		w.add(row.key, row.source, 1)
+		if row.replaces {
+			w.add(row.key, row.replaced, -1)
+		}
+	}
+}
+
+func (w *sampleWriter) add(key *sampleKey, source int32, samples int64) {
+	t := total{key.metric, key.grain, source}
+	c := w.totals[t]
+	if c == nil {
+		c = &change{first: key.time, last: key.time}
+		w.totals[t] = c
+	}
+	c.samples += samples
+	c.first, c.last = min(c.first, key.time), max(c.last, key.time)
+}
+
+// readTotals finds out between which times there is something of each series, and that the user exists.
+func (w *sampleWriter) readTotals(all []series) error {
+	metrics := arrayHeader(pgtype.Int2OID, len(all))
+	for i := range all {
+		metrics = binary.BigEndian.AppendUint16(appendLength(metrics, 2), uint16(all[i].keys[0].metric))
+	}
+	pipeline := w.raw().StartPipeline(w.ctx)
+	pipeline.SendQueryParams(`SELECT FROM users WHERE id = $1`, [][]byte{w.user[:]}, nil, binaryFormat, binaryFormat)
+	pipeline.SendQueryParams(`
+		SELECT metric_id, grain, min(first_at), max(last_at) FROM metric_totals
+		WHERE user_id = $1 AND metric_id = ANY ($2::smallint[]) GROUP BY metric_id, grain`,
+		[][]byte{w.user[:], metrics}, nil, binaryFormat, binaryFormat)
+	err := pipeline.Sync()
+	known := false
+	if err == nil {
+		err = eachRow(pipeline, func([][]byte) error {
+			known = true
+			return nil
+		})
+	}
+	if err == nil {
+		err = eachRow(pipeline, func(columns [][]byte) error {
+			metric, grain := int16(binary.BigEndian.Uint16(columns[0])), health.Grain(readInteger(columns[1]))
+			for i := range all {
+				if key := &all[i].keys[0]; key.metric == metric && key.grain == grain {
+					all[i].first, all[i].last = readInstant(columns[2]), readInstant(columns[3])
+					all[i].held = true
+				}
+			}
+			return nil
+		})
+	}
+	if closed := pipeline.Close(); err == nil {
+		err = closed
+	}
+	if err == nil && !known {
+		return notFound("user")
+	}
+	return err
+}
+
+// eachRow reads the result of the next query of a pipeline.
+func eachRow(pipeline *pgconn.Pipeline, do func(columns [][]byte) error) error {
+	results, err := pipeline.GetResults()
+	if err != nil {
+		return err
+	}
+	reader, ok := results.(*pgconn.ResultReader)
+	if !ok {
+		return errors.New("a pipeline has no result for a query")
+	}
+	var failed error
+	for reader.NextRow() {
+		if failed == nil {
+			failed = do(reader.Values())
+		}
+	}
+	if _, err := reader.Close(); err != nil {
+		return err
+	}
+	return failed
+}
+
+// writeTotals brings the totals in step with what was written.
+func (w *sampleWriter) writeTotals(tx pgx.Tx) error {
+	var metrics []int16
+	var grains, sources []int32
+	var firsts, lasts []time.Time
+	var samples []int64
+	for t, c := range w.totals {
+		metrics, grains, sources = append(metrics, t.metric), append(grains, int32(t.grain)), append(sources, t.source)
+		firsts, lasts, samples = append(firsts, c.first.Time()), append(lasts, c.last.Time()), append(samples, c.samples)
+	}
+	if len(metrics) == 0 {
+		return nil
+	}
+	_, err := tx.Exec(w.ctx, `
+		INSERT INTO metric_totals AS t (user_id, metric_id, grain, source_id, first_at, last_at, samples)
+		SELECT $1::uuid, * FROM unnest($2::smallint[], $3::integer[], $4::integer[], $5::timestamptz[], $6::timestamptz[], $7::bigint[])
+		ON CONFLICT (user_id, metric_id, grain, source_id) DO UPDATE SET samples = t.samples + excluded.samples,
+			first_at = least(t.first_at, excluded.first_at), last_at = greatest(t.last_at, excluded.last_at)`,
+		w.user, metrics, grains, sources, firsts, lasts, samples)
+	return err
+}

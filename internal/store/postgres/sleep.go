@@ -1,0 +1,167 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+const nightColumns = `id, date, source, sleep_start, sleep_end, in_bed_start, in_bed_end, utc_offset,
+	total, asleep, core, deep, rem, awake, in_bed, attributes, received_at`
+
+const putNight = `
+INSERT INTO sleep_metrics (user_id, ` + nightColumns + `)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+ON CONFLICT (user_id, date, id) DO UPDATE SET sleep_start = excluded.sleep_start, sleep_end = excluded.sleep_end,
+	in_bed_start = excluded.in_bed_start, in_bed_end = excluded.in_bed_end, utc_offset = excluded.utc_offset,
+	total = excluded.total, asleep = excluded.asleep, core = excluded.core, deep = excluded.deep, rem = excluded.rem,
+	awake = excluded.awake, in_bed = excluded.in_bed, attributes = excluded.attributes, received_at = excluded.received_at`
+
+// WriteNights stores summed sleep.
+func (s *Store) WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (store.Written, error) {
+	return s.writeElements(ctx, user, "write nights", len(batch), func(ctx context.Context, tx pgx.Tx, p *plan) error {
+		type evening struct {
+			date   health.Date
+			source string
+		}
+		dates := make([]pgtype.Date, len(batch))
+		for i := range batch {
+			dates[i] = date(batch[i].Date)
+		}
+		stored, err := list(ctx, tx, scanNight, `SELECT `+nightColumns+` FROM sleep_metrics
+			WHERE user_id = $1 AND date = ANY ($2) ORDER BY sleep_start, in_bed_start, id`, user, dates)
+		if err != nil {
+			return err
+		}
+		there := map[evening][]*health.Night{}
+		for i := range stored {
+			n := &stored[i]
+			at := evening{n.Date, n.Source}
+			there[at] = append(there[at], n)
+		}
+		for i := range batch {
+			sent := &batch[i]
+			at := evening{sent.Date, sent.Source}
+			known := slices.IndexFunc(there[at], func(n *health.Night) bool { return n.SameNight(sent) })
+			switch {
+			case known < 0:
+				night := *sent
+				if night.ID, err = uuid.NewV7(); err != nil {
+					return err
+				}
+				there[at] = append(there[at], &night)
+				p.write(i, health.Inserted, statement{putNight, nightArgs(user, &night)})
+			case there[at][known].MergeFrom(sent):
+				p.write(i, health.Updated, statement{putNight, nightArgs(user, there[at][known])})
+			default:
+				p.outcomes[i] = health.Unchanged
+			}
+		}
+		return nil
+	})
+}
+
+func nightArgs(user uuid.UUID, n *health.Night) []any {
+	return []any{
+		user, n.ID, date(n.Date), n.Source, optional(n.SleepStart), optional(n.SleepEnd), optional(n.InBedStart),
+		optional(n.InBedEnd), n.Offset, number(n.Total), number(n.Asleep), number(n.Core), number(n.Deep), number(n.REM),
+		number(n.Awake), number(n.InBed), n.Attributes, instant(n.Received),
+	}
+}
+
+func scanNight(row pgx.Row) (n health.Night, err error) {
+	err = row.Scan(&n.ID, dateInto{&n.Date}, &n.Source, instantInto{&n.SleepStart}, instantInto{&n.SleepEnd},
+		instantInto{&n.InBedStart}, instantInto{&n.InBedEnd}, &n.Offset, numberInto{&n.Total}, numberInto{&n.Asleep},
+		numberInto{&n.Core}, numberInto{&n.Deep}, numberInto{&n.REM}, numberInto{&n.Awake}, numberInto{&n.InBed},
+		&n.Attributes, instantInto{&n.Received})
+	return n, err
+}
+
+// Nights returns the nights whose date is from the first to the last.
+func (s *Store) Nights(ctx context.Context, user uuid.UUID, first, last health.Date) (nights []health.Night, err error) {
+	err = s.read(ctx, "read nights", func(ctx context.Context, conn querier) error {
+		nights, err = list(ctx, conn, scanNight, `SELECT `+nightColumns+` FROM sleep_metrics
+			WHERE user_id = $1 AND date BETWEEN $2 AND $3`, user, date(first), date(last))
+		return err
+	})
+	slices.SortFunc(nights, func(a, b health.Night) int {
+		aStart, _, _ := a.Span()
+		bStart, _, _ := b.Span()
+		return cmp.Or(cmp.Compare(a.Date, b.Date), cmp.Compare(aStart, bStart), cmp.Compare(a.Source, b.Source))
+	})
+	return nights, err
+}
+
+const segmentColumns = `started_at, ended_at, source, stage, utc_offset, attributes`
+
+const putSegment = `
+INSERT INTO sleep_segments (user_id, ` + segmentColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (user_id, started_at, ended_at, source, stage) DO UPDATE SET utc_offset = excluded.utc_offset,
+	attributes = excluded.attributes`
+
+// segmentKey is what makes a segment.
+type segmentKey struct {
+	start, end health.Instant
+	source     string
+	stage      health.Stage
+}
+
+func keyOfSegment(s *health.Segment) segmentKey { return segmentKey{s.Start, s.End, s.Source, s.Stage} }
+
+// WriteSegments stores stages of sleep.
+func (s *Store) WriteSegments(ctx context.Context, user uuid.UUID, batch []health.Segment) (store.Written, error) {
+	return s.writeElements(ctx, user, "write segments", len(batch), func(ctx context.Context, tx pgx.Tx, p *plan) error {
+		starts := make([]pgtype.Timestamptz, len(batch))
+		for i := range batch {
+			starts[i] = instant(batch[i].Start)
+		}
+		stored, err := list(ctx, tx, scanSegment, `SELECT `+segmentColumns+` FROM sleep_segments
+			WHERE user_id = $1 AND started_at = ANY ($2)`, user, starts)
+		if err != nil {
+			return err
+		}
+		there := map[segmentKey]*health.Segment{}
+		for i := range stored {
+			there[keyOfSegment(&stored[i])] = &stored[i]
+		}
+		for i := range batch {
+			segment, outcome := batch[i], health.Inserted
+			if known := there[keyOfSegment(&segment)]; known != nil {
+				outcome, segment.Attributes = health.Updated, health.MergeAttributes(known.Attributes, segment.Attributes)
+				if segment.Attributes == known.Attributes {
+					p.outcomes[i] = health.Unchanged
+					continue
+				}
+			}
+			p.write(i, outcome, statement{putSegment, []any{
+				user, instant(segment.Start), instant(segment.End), segment.Source, string(segment.Stage), segment.Offset,
+				segment.Attributes,
+			}})
+		}
+		return nil
+	})
+}
+
+func scanSegment(row pgx.Row) (s health.Segment, err error) {
+	err = row.Scan(instantInto{&s.Start}, instantInto{&s.End}, &s.Source, &s.Stage, &s.Offset, &s.Attributes)
+	return s, err
+}
+
+// Segments returns the segments that end in the range.
+func (s *Store) Segments(ctx context.Context, user uuid.UUID, r store.Range) (segments []health.Segment, err error) {
+	c := condition{text: `user_id = $1`, args: []any{user}}
+	c.within("ended_at", r)
+	err = s.read(ctx, "read segments", func(ctx context.Context, conn querier) error {
+		segments, err = list(ctx, conn, scanSegment, `SELECT `+segmentColumns+` FROM sleep_segments WHERE `+c.text+
+			` ORDER BY started_at, ended_at, source, stage`, c.args...)
+		return err
+	})
+	return segments, err
+}

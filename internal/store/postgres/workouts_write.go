@@ -1,0 +1,171 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+const putWorkout = `
+INSERT INTO workouts (user_id, name_folded, ` + workoutColumns + `)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+ON CONFLICT (user_id, id) DO UPDATE SET name_folded = excluded.name_folded, app_id = excluded.app_id, name = excluded.name,
+	started_at = excluded.started_at, ended_at = excluded.ended_at, utc_offset = excluded.utc_offset, source = excluded.source,
+	duration = excluded.duration, quantities = excluded.quantities, attributes = excluded.attributes,
+	received_at = excluded.received_at`
+
+// WriteWorkouts stores workouts with their series and routes.
+func (s *Store) WriteWorkouts(ctx context.Context, user uuid.UUID, batch []health.Workout) (store.Written, error) {
+	return s.writeElements(ctx, user, "write workouts", len(batch), func(ctx context.Context, tx pgx.Tx, p *plan) error {
+		there, err := candidateWorkouts(ctx, tx, user, batch)
+		if err != nil {
+			return err
+		}
+		for i := range batch {
+			if err := there.compare(ctx, tx, p, i, &batch[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// workoutsThere are the stored workouts that a batch may be about, in the order of their ids, and those of the batch
+// itself that were planned so far.
+type workoutsThere struct {
+	user uuid.UUID
+	all  []*workoutThere
+}
+
+// workoutThere is a workout whose parts are read when they are needed.
+type workoutThere struct {
+	health.Workout
+	complete bool
+}
+
+func candidateWorkouts(ctx context.Context, tx pgx.Tx, user uuid.UUID, batch []health.Workout) (*workoutsThere, error) {
+	var appIDs []string
+	starts := make([]pgtype.Timestamptz, len(batch))
+	for i := range batch {
+		starts[i] = instant(batch[i].Start)
+		if batch[i].AppID != "" {
+			appIDs = append(appIDs, batch[i].AppID)
+		}
+	}
+	stored, err := list(ctx, tx, scanWorkout, selectWorkouts+`user_id = $1 AND app_id = ANY ($2) AND app_id <> ''
+		UNION `+selectWorkouts+`user_id = $1 AND started_at = ANY ($3) ORDER BY id`, user, appIDs, starts)
+	there := &workoutsThere{user: user}
+	for i := range stored {
+		there.all = append(there.all, &workoutThere{Workout: stored[i]})
+	}
+	return there, err
+}
+
+// find returns the workout that sent is about: the one with its app id, else one that SameWorkout takes for it, rather
+// one without an id and with the same end. nil: there is none.
+func (w *workoutsThere) find(sent *health.Workout) *workoutThere {
+	var best *workoutThere
+	bestRank := 0
+	for _, there := range w.all {
+		if !there.SameWorkout(sent) {
+			continue
+		}
+		rank := 1
+		if there.End == sent.End {
+			rank += 1
+		}
+		if there.AppID == "" {
+			rank += 2
+		}
+		if there.AppID != "" && there.AppID == sent.AppID {
+			rank = 4
+		}
+		if rank > bestRank {
+			best, bestRank = there, rank
+		}
+	}
+	return best
+}
+
+func (w *workoutsThere) compare(ctx context.Context, tx pgx.Tx, p *plan, index int, sent *health.Workout) error {
+	there := w.find(sent)
+	if there == nil {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return err
+		}
+		there = &workoutThere{Workout: *sent, complete: true}
+		there.ID = id
+		w.all = append(w.all, there)
+		return w.put(p, index, health.Inserted, &there.Workout, &health.Workout{})
+	}
+	if !there.complete {
+		if err := readParts(ctx, tx, w.user, &there.Workout); err != nil {
+			return err
+		}
+		there.complete = true
+	}
+	before := there.Workout
+	before.Series = cloneSeries(before.Series)
+	if !there.MergeFrom(sent) {
+		p.outcomes[index] = health.Unchanged
+		return nil
+	}
+	return w.put(p, index, health.Updated, &there.Workout, &before)
+}
+
+// put plans to write the row, and those parts that differ from what is there.
+func (w *workoutsThere) put(p *plan, index int, outcome health.Outcome, workout, before *health.Workout) error {
+	row, err := w.row(workout)
+	if err != nil {
+		p.refuse(index, err)
+		return nil
+	}
+	statements := []statement{row}
+	for name, points := range workout.Series {
+		if len(points) > 0 && !samePoints(points, before.Series[name]) {
+			statements = append(statements, statement{putSeries, seriesArgs(w.user, workout.ID, name, points)})
+		}
+	}
+	if len(workout.Route) > 0 && !samePoints(workout.Route, before.Route) {
+		args, err := routeArgs(w.user, workout.ID, workout.Route)
+		if err != nil {
+			p.refuse(index, err)
+			return nil
+		}
+		statements = append(statements, statement{putRoute, args})
+	}
+	p.write(index, outcome, statements...)
+	return nil
+}
+
+func (w *workoutsThere) row(workout *health.Workout) (statement, error) {
+	quantities, err := encodeQuantities(workout.Quantities)
+	return statement{putWorkout, []any{
+		w.user, folded(workout.Name), workout.ID, workout.AppID, workout.Name, instant(workout.Start), optional(workout.End),
+		workout.Offset, workout.Source, number(workout.Duration), quantities, workout.Attributes, instant(workout.Received),
+	}}, err
+}
+
+// encodeQuantities leaves out figures that are absent: they say nothing, and JSON has no word for them.
+func encodeQuantities(quantities map[string]health.Quantity) (string, error) {
+	present := make(map[string]health.Quantity, len(quantities))
+	for name, q := range quantities {
+		if !health.IsAbsent(q.Value) {
+			present[name] = q
+		}
+	}
+	text, err := json.Marshal(present, json.Deterministic(true))
+	if err != nil {
+		return "", unstorable("The element has a number that is not finite, or a text that is not Unicode.")
+	}
+	return string(text), nil
+}

@@ -1,0 +1,61 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"fmt"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// The rows of a query that begins with table.read: five columns of the key, the table's values, and these.
+const (
+	columnMergedSource = iota
+	columnStartShift
+	columnOffset
+	columnReceived
+	columnAttributes
+	columnOtherValues
+
+	columnsAfterValues
+)
+
+const keyColumns = 5
+
+func (t *table) width() int { return keyColumns + len(t.values) + columnsAfterValues }
+
+// key returns the key of a row.
+func (t *table) key(row []driver.Value) sampleKey {
+	return sampleKey{
+		time: integer(row[0]), grain: integer(row[1]), length: integer(row[2]), source: integer(row[3]), alone: integer(row[4]),
+		mergedSource: integer(row[keyColumns+len(t.values)+columnMergedSource]),
+	}
+}
+
+// sample reads a row with its key into s, but for the names: metric, unit and source.
+func (t *table) sample(row []driver.Value, key *sampleKey, s *health.Sample) error {
+	*s = health.NewSample()
+	for i, v := range t.values {
+		if number, ok := row[keyColumns+i].(float64); ok {
+			*v.of(s) = number
+		}
+	}
+	rest := row[keyColumns+len(t.values):]
+	s.Grain, s.PerSource = health.Grain(key.grain), key.alone != 0
+	s.Start = health.Instant(key.time + integer(rest[columnStartShift]))
+	s.End = s.Start + health.Instant(key.length)
+	s.Offset = int32(integer(rest[columnOffset]))
+	s.Received = health.Instant(integer(rest[columnReceived]))
+	s.Attributes, _ = rest[columnAttributes].(string)
+	if others, ok := rest[columnOtherValues].(string); ok {
+		if err := setOtherValues(s, others); err != nil {
+			return fmt.Errorf("read other values: %w", err)
+		}
+	}
+	return nil
+}
+
+// integer reads a column that is an integer and never NULL, which the STRICT tables see to.
+func integer(v driver.Value) int64 {
+	number, _ := v.(int64)
+	return number
+}
