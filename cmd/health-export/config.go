@@ -37,16 +37,20 @@ type settings struct {
 	file        string // of the TOML configuration; "" for none
 	list        []*setting
 
-	database      string
-	listen        string
-	metricsListen string
-	logLevel      string
-	logFormat     string
-	maxBody       int64
-	wait          time.Duration
-	concurrency   int
-	tempDir       string
-	drain         time.Duration
+	database        string
+	maxConnections  int
+	minConnections  int
+	databaseTimeout time.Duration
+	migrate         bool
+	listen          string
+	metricsListen   string
+	logLevel        string
+	logFormat       string
+	maxBody         int64
+	wait            time.Duration
+	concurrency     int
+	tempDir         string
+	drain           time.Duration
 }
 
 func newSettings(environment map[string]string) *settings {
@@ -55,7 +59,23 @@ func newSettings(environment map[string]string) *settings {
 		{
 			key: "database", variable: "DATABASE_URL", flag: "database", set: text(&s.database), secret: true,
 			initial: "sqlite:" + filepath.Join(dataDir(environment), "health-export.db"),
-			usage:   "where data is kept: sqlite:/path/file.db or sqlite::memory:",
+			usage:   "where data is kept: sqlite:/path/file.db, sqlite::memory: or postgres://user:password@host/database",
+		},
+		{
+			key: "postgres.max_connections", variable: "HEALTH_EXPORT_POSTGRES_MAX_CONNECTIONS", set: number(&s.maxConnections),
+			initial: "20", usage: "most connections to PostgreSQL that are open at once",
+		},
+		{
+			key: "postgres.min_connections", variable: "HEALTH_EXPORT_POSTGRES_MIN_CONNECTIONS", set: number(&s.minConnections),
+			initial: "5", usage: "connections to PostgreSQL that are kept open",
+		},
+		{
+			key: "postgres.timeout", variable: "HEALTH_EXPORT_POSTGRES_TIMEOUT", set: duration(&s.databaseTimeout),
+			initial: "1m", usage: "how long one call to PostgreSQL may take",
+		},
+		{
+			key: "postgres.migrate", variable: "HEALTH_EXPORT_POSTGRES_MIGRATE", set: yesOrNo(&s.migrate),
+			initial: "true", usage: "whether a start brings the schema up to date; if false, run health-export migrate up first",
 		},
 		{
 			key: "listen", variable: "HEALTH_EXPORT_LISTEN", flag: "listen", set: text(&s.listen),
@@ -268,6 +288,17 @@ func number(target *int) func(string) error {
 			return fmt.Errorf("%q is not a whole number of 0 or more", value)
 		}
 		*target = n
+		return nil
+	}
+}
+
+func yesOrNo(target *bool) func(string) error {
+	return func(value string) error {
+		b, err := strconv.ParseBool(value)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", value)
+		}
+		*target = b
 		return nil
 	}
 }

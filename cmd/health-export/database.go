@@ -10,22 +10,37 @@ import (
 	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/postgres"
 	"github.com/health-export/health-export/internal/store/sqlite"
 )
 
 // database is a store as the commands use it.
 type database = store.Store
 
-// openStore opens the store that a database URL names and brings its schema up to date.
-func openStore(ctx context.Context, url string, words *catalog.Catalog) (database, error) {
+// openStore opens the configured store and brings its schema up to date, unless it is told not to.
+func (c *settings) openStore(ctx context.Context, words *catalog.Catalog) (database, error) {
+	url := c.database
 	switch {
 	case url == "sqlite::memory:":
 		return sqlite.OpenMemory(ctx, words)
 	case strings.HasPrefix(url, "sqlite:"):
-		return sqlite.Open(ctx, strings.TrimPrefix(strings.TrimPrefix(url, "sqlite:"), "//"), words)
+		return sqlite.Open(ctx, sqlitePath(url), words)
+	case isPostgres(url):
+		return postgres.Open(ctx, url, words, postgres.Options{
+			MaxConns: int32(c.maxConnections), MinConns: int32(c.minConnections), Timeout: c.databaseTimeout, SkipMigration: !c.migrate,
+		})
 	default:
-		return nil, usageError{fmt.Errorf("a database is named sqlite:/path/file.db or sqlite::memory: (for a database that is forgotten), not %q", redactURL(url))}
+		return nil, usageError{fmt.Errorf(
+			"a database is named sqlite:/path/file.db, sqlite::memory: (one that is forgotten) or postgres://user:password@host/database, not %q", redactURL(url))}
 	}
+}
+
+func sqlitePath(url string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(url, "sqlite:"), "//")
+}
+
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
 // withStore opens the configured store for the time of one command.
@@ -34,7 +49,7 @@ func (p *program) withStore(ctx context.Context, do func(context.Context, databa
 	if err != nil {
 		return err
 	}
-	db, err := openStore(ctx, p.settings.database, words)
+	db, err := p.settings.openStore(ctx, words)
 	if err != nil {
 		return err
 	}

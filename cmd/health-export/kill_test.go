@@ -21,7 +21,7 @@ type process struct {
 }
 
 // launch starts binary on a database file and waits until it listens.
-func launch(t *testing.T, binary, database, key string) *process {
+func launch(t testing.TB, binary, database, key string) *process {
 	t.Helper()
 	out, errOut := newBuffer(), newBuffer()
 	command := exec.CommandContext(t.Context(), binary, "serve", "--database", "sqlite:"+database, "--listen", "127.0.0.1:0", "--metrics-listen", "off")

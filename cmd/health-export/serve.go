@@ -98,7 +98,7 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	db, err := openStore(ctx, p.settings.database, words)
+	db, err := p.settings.openStore(ctx, words)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 
 // instance is a running server, in this process or in one of its own.
 type instance struct {
-	t   *testing.T
+	t   testing.TB
 	url string
 	key string
 }
@@ -48,7 +48,7 @@ func (b *buffer) String() string {
 }
 
 // find waits until what was written matches pattern and returns its first group.
-func (b *buffer) find(t *testing.T, pattern string, exited <-chan struct{}) string {
+func (b *buffer) find(t testing.TB, pattern string, exited <-chan struct{}) string {
 	t.Helper()
 	expression := regexp.MustCompile(pattern)
 	deadline := time.After(time.Minute)

@@ -70,6 +70,28 @@ func (d Date) Midnight(offset int32) Instant {
 	return Instant(int64(d)*int64(Day)) - Instant(offset)*Second
 }
 
+// In returns the first moment of d in a zone: 01:00 where the clocks are put forward at midnight, and the first of two
+// midnights where they are put back to it.
+func (d Date) In(zone *time.Location) time.Time {
+	year, month, day := d.Time().Date()
+	t := time.Date(year, month, day, 0, 0, 0, 0, zone)
+	if DateOf(t) < d {
+		_, t = t.ZoneBounds()
+		return t
+	}
+	changed, _ := t.ZoneBounds()
+	if changed.IsZero() {
+		return t
+	}
+	_, before := changed.Add(-time.Second).Zone()
+	_, now := t.Zone()
+	first := t.Add(-time.Duration(before-now) * time.Second)
+	if before > now && first.Before(changed) {
+		return first
+	}
+	return t
+}
+
 // After returns the day after the last one of a summary of the given grain, a day or more, that begins on d: months and
 // years by the calendar.
 func (d Date) After(grain Grain) Date {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -26,8 +28,8 @@ func NewUser(email, name, zone string, now time.Time) (User, error) {
 	if err != nil || address.Address != email || len(email) > 254 {
 		return User{}, NewError(Invalid, "invalid_email", "This is not an email address. Give one such as anna@example.org.").In("email")
 	}
-	if len(name) > 200 || strings.ContainsRune(name, 0) {
-		return User{}, NewError(Invalid, "invalid_name", "The name is too long. Give at most 200 characters.").In("name")
+	if utf8.RuneCountInString(name) > 200 || strings.ContainsFunc(name, unicode.IsControl) {
+		return User{}, NewError(Invalid, "invalid_name", "The name is too long or has control characters. Give at most 200 characters of text.").In("name")
 	}
 	if zone == "" {
 		zone = "UTC"

@@ -98,7 +98,7 @@ func (c calendar) beginning(s *health.Sample) time.Time {
 	if c.zone == nil {
 		return s.LocalDate().Midnight(s.Offset).In(s.Offset)
 	}
-	return midnight(s.LocalDate(), c.zone)
+	return s.LocalDate().In(c.zone)
 }
 
 // slot returns the bucket that t is in, by the clock of t.
@@ -128,11 +128,11 @@ func (c calendar) floor(t time.Time) time.Time {
 	case c.days > 0:
 		const monday = 4 // 1970-01-05
 		date := int(health.DateOf(t))
-		return midnight(health.Date(date-floorMod(date-monday, c.days)), t.Location())
+		return health.Date(date - floorMod(date-monday, c.days)).In(t.Location())
 	default:
 		months := 12*year + int(month) - 1
 		months -= floorMod(months, c.months)
-		return midnight(firstOf(months), t.Location())
+		return firstOf(months).In(t.Location())
 	}
 }
 
@@ -145,37 +145,15 @@ func (c calendar) after(start time.Time, n int) time.Time {
 	case c.minutes > 0:
 		return start.Add(time.Duration(n*c.minutes) * time.Minute)
 	case c.days > 0:
-		return midnight(health.DateOf(start)+health.Date(n*c.days), start.Location())
+		return (health.DateOf(start) + health.Date(n*c.days)).In(start.Location())
 	default:
-		return midnight(firstOf(12*year+int(month)-1+n*c.months), start.Location())
+		return firstOf(12*year + int(month) - 1 + n*c.months).In(start.Location())
 	}
 }
 
 // firstOf returns the first day of a month that is counted from January of year 0.
 func firstOf(months int) health.Date {
 	return health.DateOf(time.Date(0, time.Month(1+months), 1, 0, 0, 0, 0, time.UTC))
-}
-
-// midnight returns the first moment of a day in a zone: 01:00 where the clocks are put forward at midnight, and the
-// first of two midnights where they are put back to it.
-func midnight(date health.Date, zone *time.Location) time.Time {
-	year, month, day := date.Time().Date()
-	t := time.Date(year, month, day, 0, 0, 0, 0, zone)
-	if health.DateOf(t) < date {
-		_, t = t.ZoneBounds()
-		return t
-	}
-	changed, _ := t.ZoneBounds()
-	if changed.IsZero() {
-		return t
-	}
-	_, before := changed.Add(-time.Second).Zone()
-	_, now := t.Zone()
-	first := t.Add(-time.Duration(before-now) * time.Second)
-	if before > now && first.Before(changed) {
-		return first
-	}
-	return t
 }
 
 func floorMod(a, b int) int { return (a%b + b) % b }

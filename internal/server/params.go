@@ -82,7 +82,7 @@ func (p *parameters) time(name string) time.Time {
 		return time.Time{}
 	}
 	if date, err := health.ParseDate(text); err == nil {
-		return startOfDay(date, p.zone)
+		return date.In(p.zone)
 	}
 	// The + of an offset that was not percent-encoded arrives as a blank.
 	t, err := time.Parse(time.RFC3339, strings.Replace(text, " ", "+", 1))
@@ -209,16 +209,6 @@ func (p *parameters) circle() *health.Circle {
 
 func isPlace(latitude, longitude float64) bool {
 	return math.Abs(latitude) <= 90 && math.Abs(longitude) <= 180
-}
-
-// startOfDay returns the first moment of a day in a zone. Where the clocks are put forward at midnight that is 01:00.
-func startOfDay(date health.Date, zone *time.Location) time.Time {
-	year, month, day := date.Time().Date()
-	midnight := time.Date(year, month, day, 0, 0, 0, 0, zone)
-	if health.DateOf(midnight) < date {
-		_, midnight = midnight.ZoneBounds()
-	}
-	return midnight
 }
 
 // pathID reads the id in a path. One that cannot be an id is that of nothing.

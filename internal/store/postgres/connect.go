@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -140,16 +141,11 @@ func (s server) migratable() error {
 }
 
 // addPostGIS needs more rights than the rest of a migration.
-func addPostGIS(ctx context.Context, conn *pgx.Conn) error {
-	server, err := inspect(ctx, conn)
-	if err != nil || server.postGIS {
-		return translate(ctx, "look for PostGIS", err)
-	}
-	_, err = conn.Exec(ctx, `CREATE EXTENSION IF NOT EXISTS postgis`)
+func (s *schema) addPostGIS(ctx context.Context) error {
+	_, err := s.db.ExecContext(ctx, `CREATE EXTENSION IF NOT EXISTS postgis`)
 	if codeOf(err) == codeInsufficientPrivilege {
-		return unusable("postgis_right_missing", fmt.Sprintf(
-			"The role %s may not add PostGIS to the database. As a superuser, run in the database %s: CREATE EXTENSION postgis",
-			server.role, server.database)).Because(err)
+		return unusable("postgis_right_missing",
+			"PostGIS has to be added to the database by a superuser. Run in it: CREATE EXTENSION postgis").Because(err)
 	}
 	return translate(ctx, "add PostGIS", err)
 }
@@ -160,7 +156,7 @@ func checkOwner(ctx context.Context, conn *pgx.Conn, s server) error {
 	err := conn.QueryRow(ctx, `
 		SELECT coalesce(array_agg(c.relname::text ORDER BY c.relname), '{}') FROM pg_class c
 		WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY ($1)
-			AND NOT pg_has_role(c.relowner, 'USAGE')`, allTables()).Scan(&foreign)
+			AND NOT pg_has_role(c.relowner, 'USAGE')`, slices.Concat(archiveTables, auditTables, sampleTables)).Scan(&foreign)
 	if err != nil {
 		return translate(ctx, "look for the owner of the tables", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"iter"
-	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"

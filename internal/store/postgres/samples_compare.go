@@ -1,8 +1,6 @@
 package postgres
 
 import (
-	"encoding/binary"
-
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/health-export/health-export/internal/health"
@@ -24,8 +22,8 @@ func (w *sampleWriter) compare(all []series) error {
 	for i := range all {
 		s := &all[i]
 		if known := s.known(); len(known) > 0 {
-			t := known[0].table
-			pipeline.SendQueryParams(t.inRange, append(w.ofSeries(known), wireBigint(limitFor(known))), nil, binaryFormat, binaryFormat)
+			args := append(w.seriesArgs(known), wireBigint(limitFor(known)))
+			pipeline.SendQueryParams(known[0].table.compare, args, nil, binaryFormat, binaryFormat)
 			asked = append(asked, s)
 		}
 	}
@@ -35,7 +33,7 @@ func (w *sampleWriter) compare(all []series) error {
 			break
 		}
 		known, rows := s.known(), 0
-		along := walk{w: w, keys: known}
+		along := w.along(known)
 		err = eachRow(pipeline, func(columns [][]byte) error {
 			rows++
 			return along.meet(columns)
@@ -62,14 +60,15 @@ func (w *sampleWriter) compare(all []series) error {
 func (w *sampleWriter) compareByTime(left []*series) error {
 	pipeline := w.raw().StartPipeline(w.ctx)
 	for _, s := range left {
-		pipeline.SendQueryParams(s.keys[0].table.atTimes, append(w.ofSeries(s.keys), timesOf(s.keys)), nil, binaryFormat, binaryFormat)
+		args := append(w.seriesArgs(s.keys), timesOf(s.keys))
+		pipeline.SendQueryParams(s.keys[0].table.compareAt, args, nil, binaryFormat, binaryFormat)
 	}
 	err := pipeline.Sync()
 	for _, s := range left {
 		if err != nil {
 			break
 		}
-		along := walk{w: w, keys: s.keys}
+		along := w.along(s.keys)
 		err = eachRow(pipeline, along.meet)
 	}
 	if closed := pipeline.Close(); err == nil {
@@ -103,21 +102,34 @@ func (w *sampleWriter) sort() {
 	}
 }
 
-// ofSeries are the parameters that name a series and the range of its keys.
-func (w *sampleWriter) ofSeries(keys []sampleKey) [][]byte {
-	first, last := &keys[0], &keys[len(keys)-1]
+// expect says what rows of a series probably have: what the first sample has that is now sent. When a row was received
+// matters only where it was received later than the sample, or where it may be the summary of a day (see
+// health.Sample.Complete).
+func (w *sampleWriter) expect(keys []sampleKey) expectation {
+	key := &keys[0]
+	e := expectation{
+		grain: key.grain, keySource: key.keySource, source: key.source, offset: w.batch[key.index].Offset,
+		received: w.batch[key.index].Received,
+	}
+	for i := range keys {
+		e.received = min(e.received, w.batch[keys[i].index].Received)
+	}
+	if e.grain >= health.GrainDay {
+		e.received = health.InstantOf(beginning)
+	}
+	return e
+}
+
+// seriesArgs are the parameters that name a series, the range of its keys, and what is expected.
+func (w *sampleWriter) seriesArgs(keys []sampleKey) [][]byte {
+	first, last, expected := &keys[0], &keys[len(keys)-1], w.expect(keys)
 	return [][]byte{
-		w.user[:],
-		binary.BigEndian.AppendUint16(nil, uint16(first.metric)),
-		binary.BigEndian.AppendUint32(nil, uint32(first.grain)),
-		wireInstant(first.time),
-		wireInstant(last.time),
+		w.user[:], wireSmallint(first.metric), wireInteger(int32(first.grain)), wireInstant(first.time), wireInstant(last.time),
+		wireInstant(expected.received), wireInteger(expected.keySource), wireInteger(expected.source), wireInteger(expected.offset),
 	}
 }
 
 func limitFor(keys []sampleKey) int64 { return int64(patience*len(keys) + basePatience) }
-
-func wireBigint(v int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(v)) }
 
 // timesOf returns the different times of keys as an array.
 func timesOf(keys []sampleKey) []byte {
@@ -142,11 +154,14 @@ type walk struct {
 	row  storedRow
 }
 
+func (w *sampleWriter) along(keys []sampleKey) walk {
+	return walk{w: w, keys: keys, row: storedRow{table: keys[0].table, expectation: w.expect(keys)}}
+}
+
 // meet takes the next row, and compares it with the sample that has its key, if one has.
 func (a *walk) meet(columns [][]byte) error {
-	t := a.keys[0].table
 	row := &a.row
-	if err := row.read(t, columns); err != nil {
+	if err := row.read(columns); err != nil {
 		return err
 	}
 	for a.next < len(a.keys) {

@@ -103,6 +103,12 @@ func wireInstant(i health.Instant) []byte {
 	return binary.BigEndian.AppendUint64(make([]byte, 0, 8), uint64(i-epoch))
 }
 
+func wireSmallint(v int16) []byte { return binary.BigEndian.AppendUint16(nil, uint16(v)) }
+
+func wireInteger(v int32) []byte { return binary.BigEndian.AppendUint32(nil, uint32(v)) }
+
+func wireBigint(v int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(v)) }
+
 func readInstant(b []byte) health.Instant { return health.Instant(binary.BigEndian.Uint64(b)) + epoch }
 
 func readInteger(b []byte) int32 { return int32(binary.BigEndian.Uint32(b)) }
@@ -176,36 +182,48 @@ func arrayHeader(oid uint32, length int) []byte {
 	return binary.BigEndian.AppendUint32(to, 1) // the first index
 }
 
-// storedRow is a row of table.read, without the names that its reader knows: metric, unit and source.
+// storedRow is a row of a table, without the names that its reader knows: metric, unit and source.
 type storedRow struct {
+	table *table
+	expectation
 	time, end         health.Instant
 	keySource, source int32
 	sample            health.Sample
 }
 
-// read takes over the columns of table.read.
-func (r *storedRow) read(t *table, columns [][]byte) error {
+// expectation is what a row of a series has where a column of it was not sent.
+type expectation struct {
+	grain             health.Grain
+	keySource, source int32
+	offset            int32
+	received          health.Instant
+}
+
+// read takes over the columns of table.read, or those that table.compare selects.
+func (r *storedRow) read(columns [][]byte) error {
 	s := &r.sample
 	*s = health.NewSample()
-	r.time, r.end = readInstant(columns[0]), readInstant(columns[1])
-	s.Received, s.Grain = readInstant(columns[2]), health.Grain(readInteger(columns[3]))
-	r.keySource, r.source = readInteger(columns[4]), readInteger(columns[5])
-	s.Offset = readInteger(columns[6])
+	s.Grain = r.grain
+	r.time = readInstant(columns[0])
+	r.end = instantOr(columns[1], r.time)
+	s.Received = instantOr(columns[2], r.received)
+	r.keySource, r.source = integerOr(columns[3], r.expectation.keySource), integerOr(columns[4], r.expectation.source)
+	s.Offset = integerOr(columns[5], r.offset)
 	s.Start, s.End = r.time, r.end
 	if s.Grain >= health.GrainDay {
 		s.Start -= health.Instant(s.Offset) * health.Second
 	}
 	s.PerSource = s.Grain != health.GrainRaw && r.keySource != mergedSource
-	if len(columns[7]) > 0 {
-		s.Attributes = string(columns[7])
+	if len(columns[6]) > 0 {
+		s.Attributes = string(columns[6])
 	}
-	for i, v := range t.values {
-		if column := columns[9+i]; column != nil {
+	for i, v := range r.table.values {
+		if column := columns[8+i]; column != nil {
 			*v.of(s) = math.Float64frombits(binary.BigEndian.Uint64(column))
 		}
 	}
-	if len(columns[8]) > 0 {
-		if err := setOtherValues(s, columns[8]); err != nil {
+	if len(columns[7]) > 0 {
+		if err := setOtherValues(s, columns[7]); err != nil {
 			return err
 		}
 	}
@@ -213,4 +231,18 @@ func (r *storedRow) read(t *table, columns [][]byte) error {
 		s.End = s.Start
 	}
 	return nil
+}
+
+func instantOr(column []byte, expected health.Instant) health.Instant {
+	if column == nil {
+		return expected
+	}
+	return readInstant(column)
+}
+
+func integerOr(column []byte, expected int32) int32 {
+	if column == nil {
+		return expected
+	}
+	return readInteger(column)
 }

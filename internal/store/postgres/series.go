@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"maps"
 	"slices"
 
 	"github.com/google/uuid"
@@ -88,6 +87,3 @@ func entry[T any](list []T, i int) T {
 	}
 	return list[i]
 }
-
-// cloneSeries copies the map; the lists in it are never changed.
-func cloneSeries(series map[string][]health.SeriesPoint) map[string][]health.SeriesPoint { return maps.Clone(series) }

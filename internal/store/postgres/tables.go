@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -14,12 +15,16 @@ type table struct {
 	name    string
 	values  []value
 	columns []column
-	// read are the columns that a sampleRow is read from, as a list in SQL.
+	// read are the columns that a storedRow is read from, as a list in SQL.
 	read string
 	// copy begins a COPY of all columns; replace writes rows given as arrays over those that have the same key.
 	copy, replace string
-	// inRange and atTimes select what is there, for comparing; latest selects edges of series.
-	inRange, atTimes, edge string
+	// inRange selects a stretch of one series in the order of the index, inRangeOfSource those rows of it that have a
+	// source. edges selects short stretches of many series.
+	inRange, inRangeOfSource, edges string
+	// compare selects a stretch of one series, compareAt the rows of it that have given times, both without what is as
+	// expected.
+	compare, compareAt string
 }
 
 // value is one of the values a sample may have.
@@ -53,7 +58,7 @@ func newTable(name string, values ...value) *table {
 	t := &table{name: name, values: values, columns: columnsOf(values)}
 	names, arrays, set := make([]string, len(t.columns)), make([]string, len(t.columns)), []string(nil)
 	for i, c := range t.columns {
-		names[i], arrays[i] = c.name, placeholder(i+1)+"::"+c.sqlType+"[]"
+		names[i], arrays[i] = c.name, "$"+strconv.Itoa(i+1)+"::"+c.sqlType+"[]"
 		if !c.key {
 			set = append(set, c.name+" = excluded."+c.name)
 		}
@@ -63,21 +68,29 @@ func newTable(name string, values ...value) *table {
 	t.replace = "INSERT INTO " + name + " (" + all + ") SELECT * FROM unnest(" + strings.Join(arrays, ", ") + ")" +
 		" ON CONFLICT (user_id, metric_id, grain, recorded_at, ended_at, key_source) DO UPDATE SET " + strings.Join(set, ", ")
 
-	t.read = "t.recorded_at, t.ended_at, t.received_at, t.grain, t.key_source, t.source_id, t.utc_offset, t.attributes, t.other_values"
+	t.read = "t.recorded_at, t.ended_at, t.received_at, t.key_source, t.source_id, t.utc_offset, t.attributes, t.other_values"
+	// What is as expected is NULL: sending a value costs the server more than comparing it.
+	compared := "t.recorded_at, nullif(t.ended_at, t.recorded_at), CASE WHEN t.received_at > $6 THEN t.received_at END," +
+		" nullif(t.key_source, $7), nullif(t.source_id, $8), nullif(t.utc_offset, $9), nullif(t.attributes, '')," +
+		" nullif(t.other_values, '')"
 	for _, v := range values {
 		t.read += ", t." + v.column
+		compared += ", t." + v.column
 	}
-	const ofMetric = " WHERE t.user_id = $1 AND t.metric_id = $2 AND t.grain = $3 AND t.recorded_at BETWEEN $4 AND $5"
+	from := " FROM " + name + " t WHERE t.user_id = $1 AND "
+	const ofSeries = "t.metric_id = $2 AND t.grain = $3 AND t.recorded_at BETWEEN $4 AND $5"
 	const inOrder = " ORDER BY t.recorded_at, t.ended_at, t.key_source"
-	t.inRange = "SELECT " + t.read + " FROM " + name + " t" + ofMetric + inOrder + " LIMIT $6"
+	t.inRange = "SELECT " + t.read + from + ofSeries + inOrder + " LIMIT $6"
+	t.inRangeOfSource = "SELECT " + t.read + from + ofSeries + " AND t.source_id = $7" + inOrder + " LIMIT $6"
+	t.compare = "SELECT " + compared + from + ofSeries + inOrder + " LIMIT $10"
 	// OFFSET 0 keeps the planner from turning the look-ups into a join, for which it would read the whole range.
-	t.atTimes = "SELECT t.* FROM unnest($6::timestamptz[]) WITH ORDINALITY k (at, position)" +
-		" CROSS JOIN LATERAL (SELECT " + t.read + " FROM " + name + " t" + ofMetric + " AND t.recorded_at = k.at OFFSET 0) t" +
-		" ORDER BY k.position, t.ended_at, t.key_source"
-	t.edge = "SELECT k.position, t.* FROM unnest($2::smallint[], $3::integer[], $4::timestamptz[], $5::timestamptz[]," +
+	t.compareAt = "SELECT t.* FROM unnest($10::timestamptz[]) WITH ORDINALITY k (at, position)" +
+		" CROSS JOIN LATERAL (SELECT " + compared + from + ofSeries + " AND t.recorded_at = k.at" + inOrder + " OFFSET 0) t" +
+		" ORDER BY k.position"
+	t.edges = "SELECT k.position, t.* FROM unnest($2::smallint[], $3::integer[], $4::timestamptz[], $5::timestamptz[]," +
 		" $6::bigint[]) WITH ORDINALITY k (metric_id, grain, first_at, last_at, most, position)" +
-		" CROSS JOIN LATERAL (SELECT " + t.read + " FROM " + name + " t WHERE t.user_id = $1 AND t.metric_id = k.metric_id" +
-		" AND t.grain = k.grain AND t.recorded_at BETWEEN k.first_at AND k.last_at" + inOrder + " LIMIT k.most) t"
+		" CROSS JOIN LATERAL (SELECT " + t.read + from + "t.metric_id = k.metric_id AND t.grain = k.grain" +
+		" AND t.recorded_at BETWEEN k.first_at AND k.last_at AND t.recorded_at BETWEEN $7 AND $8" + inOrder + " LIMIT k.most) t"
 	return t
 }
 

@@ -2,11 +2,10 @@ package postgres
 
 import (
 	"context"
-	"slices"
+	"maps"
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
-	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -60,8 +59,8 @@ func candidateWorkouts(ctx context.Context, tx pgx.Tx, user uuid.UUID, batch []h
 			appIDs = append(appIDs, batch[i].AppID)
 		}
 	}
-	stored, err := list(ctx, tx, scanWorkout, selectWorkouts+`user_id = $1 AND app_id = ANY ($2) AND app_id <> ''
-		UNION `+selectWorkouts+`user_id = $1 AND started_at = ANY ($3) ORDER BY id`, user, appIDs, starts)
+	stored, err := list(ctx, tx, scanWorkout, selectWorkouts+`
+		user_id = $1 AND (app_id <> '' AND app_id = ANY ($2) OR started_at = ANY ($3)) ORDER BY id`, user, appIDs, starts)
 	there := &workoutsThere{user: user}
 	for i := range stored {
 		there.all = append(there.all, &workoutThere{Workout: stored[i]})
@@ -114,7 +113,7 @@ func (w *workoutsThere) compare(ctx context.Context, tx pgx.Tx, p *plan, index i
 		there.complete = true
 	}
 	before := there.Workout
-	before.Series = cloneSeries(before.Series)
+	before.Series = maps.Clone(before.Series)
 	if !there.MergeFrom(sent) {
 		p.outcomes[index] = health.Unchanged
 		return nil
@@ -131,11 +130,11 @@ func (w *workoutsThere) put(p *plan, index int, outcome health.Outcome, workout,
 	}
 	statements := []statement{row}
 	for name, points := range workout.Series {
-		if len(points) > 0 && !samePoints(points, before.Series[name]) {
+		if len(points) > 0 && !isSame(points, before.Series[name]) {
 			statements = append(statements, statement{putSeries, seriesArgs(w.user, workout.ID, name, points)})
 		}
 	}
-	if len(workout.Route) > 0 && !samePoints(workout.Route, before.Route) {
+	if len(workout.Route) > 0 && !isSame(workout.Route, before.Route) {
 		args, err := routeArgs(w.user, workout.ID, workout.Route)
 		if err != nil {
 			p.refuse(index, err)
@@ -145,6 +144,11 @@ func (w *workoutsThere) put(p *plan, index int, outcome health.Outcome, workout,
 	}
 	p.write(index, outcome, statements...)
 	return nil
+}
+
+// isSame reports whether merging has left a list in its place.
+func isSame[T any](a, b []T) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 func (w *workoutsThere) row(workout *health.Workout) (statement, error) {
