@@ -8,14 +8,15 @@ import (
 )
 
 // ahead decodes a body while it is still arriving, beside its compression for the archive. Nothing that comes of it is
-// written before the archive has the body; it only saves reading the body twice.
+// written before the archive has the body; it only saves reading the body twice. A nil ahead does nothing: the body is
+// then decoded from the archive.
 type ahead struct {
 	pipe   *io.PipeWriter
 	result chan *decoded
 }
 
-// decodeAhead begins to decode a body that will be written to the value it returns. It returns nil where as many bodies
-// are being decoded this way as may be processed at once: the body is then decoded from the archive.
+// decodeAhead begins to decode the body that will be written to what it returns: nil where as many bodies are being
+// decoded this way as may be processed at once.
 func (s *Service) decodeAhead(ingestion *health.Ingestion, user health.User) *ahead {
 	select {
 	case s.places <- struct{}{}:
@@ -36,18 +37,31 @@ func (s *Service) decodeAhead(ingestion *health.Ingestion, user health.User) *ah
 
 // Write hands on a part of the body. It never fails: a decoder that has given up needs no more of it.
 func (a *ahead) Write(p []byte) (int, error) {
-	_, _ = a.pipe.Write(p)
+	if a != nil {
+		_, _ = a.pipe.Write(p)
+	}
 	return len(p), nil
 }
 
-// finish says that the body has arrived and returns what became of it.
+// arrived says that the body has been written to its end.
+func (a *ahead) arrived() {
+	if a != nil {
+		a.pipe.Close()
+	}
+}
+
+// finish returns what was decoded of a body that has arrived; nil where nothing was.
 func (a *ahead) finish() *decoded {
-	a.pipe.Close()
+	if a == nil {
+		return nil
+	}
 	return <-a.result
 }
 
-// abandon ends decoding of a body that did not arrive.
+// abandon ends the decoding of a body that did not arrive or could not be kept.
 func (a *ahead) abandon() {
-	a.pipe.CloseWithError(context.Canceled)
-	(<-a.result).close()
+	if a != nil {
+		a.pipe.CloseWithError(context.Canceled)
+		(<-a.result).close()
+	}
 }

@@ -192,6 +192,15 @@ func (c *collector) endItem() error {
 	return nil
 }
 
+// finish is called at the end of the body.
+func (c *collector) finish() error {
+	if err := c.endItem(); err != nil {
+		return err
+	}
+	c.sorter.finish(c.grains())
+	return nil
+}
+
 // settle finds out what the item's name and unit mean, and places the points that were waiting for them. Where they
 // mean nothing that can be stored, the points are refused, and so are those that follow, when the item ends.
 func (c *collector) settle() error {

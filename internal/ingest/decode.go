@@ -72,5 +72,5 @@ func (d *decoded) read(ctx context.Context, detect func([]byte) (format.Format, 
 			return err
 		}
 	}
-	return d.collector.endItem()
+	return d.collector.finish()
 }

@@ -92,56 +92,50 @@ func (s *Service) archive(ctx context.Context, r Request) (health.Ingestion, *de
 	}
 	spooled := newSpool(s.limits.TempDir)
 	defer spooled.Close()
-	decoded, err := s.spool(&ingestion, r, spooled)
-	if err != nil {
-		return health.Ingestion{}, nil, err
-	}
-	stored, err := spooled.Reader()
+	decoding := s.decodeAhead(&ingestion, r.User)
+	err = s.spool(&ingestion, r, spooled, decoding)
 	if err == nil {
-		// The body has arrived: a phone that hangs up now must not undo its archiving.
+		decoding.arrived()
+		// A phone that hangs up now must not undo the archiving.
 		put, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
-		err = s.store.Put(put, ingestion, stored, s.owner, s.now().Add(lease))
+		err = s.put(put, ingestion, spooled)
 	}
-	if err != nil && decoded != nil {
-		decoded.close()
+	if err != nil {
+		decoding.abandon()
+		return health.Ingestion{}, nil, err
 	}
-	return ingestion, decoded, err
+	return ingestion, decoding.finish(), nil
 }
 
-// spool reads the body to its end into w, compressed, decodes it on the way if there is room for that, and notes its
-// sizes and its digest.
-func (s *Service) spool(ingestion *health.Ingestion, r Request, w *spool) (*decoded, error) {
+func (s *Service) put(ctx context.Context, ingestion health.Ingestion, spooled *spool) error {
+	stored, err := spooled.Reader()
+	if err != nil {
+		return err
+	}
+	return s.store.Put(ctx, ingestion, stored, s.owner, s.now().Add(lease))
+}
+
+// spool reads the body to its end into w, compressed, and into decoding as it is, and notes its sizes and its digest.
+func (s *Service) spool(ingestion *health.Ingestion, r Request, w *spool, decoding *ahead) error {
 	wire := &countingReader{reader: r.Body, limit: s.limits.MaxBody}
 	plain, err := undoEncoding(wire, r.ContentEncoding)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer plain.Close()
 	body := &countingReader{reader: plain, limit: s.limits.MaxBody}
 	digest := sha256.New()
-	reader := io.TeeReader(body, digest)
-	decoding := s.decodeAhead(ingestion, r.User)
-	if decoding != nil {
-		reader = io.TeeReader(reader, decoding)
+	if err := compress(w, io.TeeReader(body, io.MultiWriter(digest, decoding))); err != nil {
+		return s.readingFailed(err)
 	}
-	err = compress(w, reader)
-	if err == nil && body.count == 0 {
-		err = health.NewError(health.Invalid, "empty_body",
+	if body.count == 0 {
+		return health.NewError(health.Invalid, "empty_body",
 			"The body is empty. Send the JSON that the app exports; with curl, use --data-binary @file.json.")
-	}
-	if err != nil {
-		if decoding != nil {
-			decoding.abandon()
-		}
-		return nil, s.readingFailed(err)
 	}
 	ingestion.Size, ingestion.WireSize, ingestion.StoredSize = body.count, wire.count, w.Size()
 	ingestion.SHA256 = [32]byte(digest.Sum(nil))
-	if decoding == nil {
-		return nil, nil
-	}
-	return decoding.finish(), nil
+	return nil
 }
 
 // readingFailed says what a failure while the body was read or spooled means to the sender.

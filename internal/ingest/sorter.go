@@ -53,6 +53,9 @@ func (s *sorter) add(p *point, grains func() []health.Grain) error {
 	return nil
 }
 
+// finish sorts what is in memory, now that the grains of all series are known.
+func (s *sorter) finish(grains []health.Grain) { sortPoints(s.points, grains) }
+
 func (s *sorter) flush(grains []health.Grain) error {
 	file, err := tempFile(s.dir)
 	if err != nil {
@@ -90,11 +93,10 @@ func sortPoints(points []point, grains []health.Grain) {
 	slices.SortFunc(points, func(a, b point) int { return order(&a, &b, grains) })
 }
 
-// sorted yields all points in order, now that the grains of all series are known. A point is the receiver's until the
+// sorted yields all points in order, after finish with the same grains. A point is the receiver's until the
 // next one is yielded.
 func (s *sorter) sorted(grains []health.Grain) iter.Seq2[*point, error] {
 	if len(s.runs) == 0 {
-		sortPoints(s.points, grains)
 		return func(yield func(*point, error) bool) {
 			for i := range s.points {
 				if !yield(&s.points[i], nil) {

@@ -45,6 +45,7 @@ func TestSorterRuns(t *testing.T) {
 	if len(s.runs) != 3 {
 		t.Fatalf("%d runs, want 3", len(s.runs))
 	}
+	s.finish(final)
 	var got []point
 	for p, err := range s.sorted(final) {
 		if err != nil {

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -16,6 +17,13 @@ const batchSize = 10_000
 type batch struct {
 	samples []health.Sample
 	points  []point
+	// result is there while the batch is being written.
+	result chan batchResult
+}
+
+type batchResult struct {
+	written store.Written
+	err     error
 }
 
 // write writes everything that was collected. Call it once, when the body has been read to its end.
@@ -30,35 +38,62 @@ func (c *collector) write(ctx context.Context, user uuid.UUID, writer store.Writ
 	return c.rest.write(ctx, user, writer)
 }
 
-func (c *collector) writeSamples(ctx context.Context, user uuid.UUID, writer store.Writer) error {
+// writeSamples writes the samples in batches. While one is being written the next is put together.
+func (c *collector) writeSamples(ctx context.Context, user uuid.UUID, writer store.Writer) (err error) {
 	f := &fold{collector: c, grains: c.grains()}
-	var b batch
+	next, underWay := &batch{}, &batch{}
+	defer func() {
+		// Also after a failure: what has been begun must not outlive the call.
+		err = errors.Join(err, c.settleBatch(underWay))
+	}()
 	for entry, err := range f.samples() {
 		if err != nil {
 			return err
 		}
-		b.samples = append(b.samples, c.sample(&entry, f.perSource(&entry)))
-		b.points = append(b.points, entry.point)
-		if len(b.samples) == batchSize {
-			if err := c.flush(ctx, user, writer, &b); err != nil {
+		next.samples = append(next.samples, c.sample(&entry, f.perSource(&entry)))
+		next.points = append(next.points, entry.point)
+		if len(next.samples) == batchSize {
+			if err := c.settleBatch(underWay); err != nil {
 				return err
 			}
+			next.begin(ctx, user, writer)
+			next, underWay = underWay, next
 		}
 	}
-	return c.flush(ctx, user, writer, &b)
-}
-
-func (c *collector) flush(ctx context.Context, user uuid.UUID, writer store.Writer, b *batch) error {
-	if len(b.samples) == 0 {
-		return nil
-	}
-	written, err := writer.WriteSamples(ctx, user, b.samples)
-	if err != nil {
+	if err := c.settleBatch(underWay); err != nil {
 		return err
 	}
-	for i, outcome := range written.Outcomes {
+	next.begin(ctx, user, writer)
+	return c.settleBatch(next)
+}
+
+// begin hands the batch to the store.
+func (b *batch) begin(ctx context.Context, user uuid.UUID, writer store.Writer) {
+	if len(b.samples) == 0 {
+		return
+	}
+	b.result = make(chan batchResult, 1)
+	go func() {
+		var r batchResult
+		defer func() { b.result <- r }()
+		defer recoverAs(&r.err)
+		r.written, r.err = writer.WriteSamples(ctx, user, b.samples)
+	}()
+}
+
+// settleBatch waits for a batch, if it is being written, counts what became of its elements, and empties it.
+func (c *collector) settleBatch(b *batch) error {
+	if b.result == nil {
+		return nil
+	}
+	r := <-b.result
+	b.result = nil
+	if r.err != nil {
+		return r.err
+	}
+	for i, outcome := range r.written.Outcomes {
 		if outcome == health.Rejected {
-			c.refusedByStore(&b.points[i], written.Refused[i])
+			c.refusedByStore(&b.points[i], r.written.Refused[i])
 			continue
 		}
 		c.outcome(&b.points[i], outcome)
