@@ -9,7 +9,7 @@ import (
 	"github.com/health-export/health-export/internal/store/sqlite"
 )
 
-// kinds are the stores this machine can run, the quickest first.
+// kinds are the stores there are, the quickest first. The last one needs a server, see hasPostgres.
 var kinds = []struct {
 	name string
 	open func(t *testing.T) (store.Store, error)
@@ -20,6 +20,7 @@ var kinds = []struct {
 	{"sqlite on disk", func(t *testing.T) (store.Store, error) {
 		return sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "health-export.db"), nil)
 	}},
+	{"postgres", openPostgres},
 }
 
 // New returns a fresh, empty store of the quickest kind, which is closed at the end of the test.
@@ -32,6 +33,11 @@ func New(t *testing.T) store.Store {
 // with the others.
 func Each(t *testing.T, run func(t *testing.T, s store.Store)) {
 	t.Helper()
+	kinds := kinds
+	if !hasPostgres(t) {
+		t.Logf("PostgreSQL is left out, because %s is not set", environment)
+		kinds = kinds[:len(kinds)-1]
+	}
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()

@@ -81,7 +81,7 @@ func Open(ctx context.Context, url string, words *catalog.Catalog, options Optio
 func (s *Store) Ping(ctx context.Context) error {
 	return s.read(ctx, "ping", func(ctx context.Context, conn querier) error {
 		var users int
-		return conn.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM users LIMIT 1) some`).Scan(&users)
+		return conn.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM users LIMIT 1) u`).Scan(&users)
 	})
 }
 

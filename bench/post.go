@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/ingest"
+	"github.com/health-export/health-export/internal/server"
+)
+
+// measureSmallPost compares a small POST, its key remembered and nothing done with its body, with a handler that only
+// reads the body and answers with as much. The client writes the same bytes over and over, so that it costs next to
+// nothing; what it costs is in both.
+func (b *bench) measureSmallPost(ctx context.Context) error {
+	address, drop, err := b.engines[len(b.engines)-1].create(ctx)
+	if err != nil {
+		return err
+	}
+	defer drop()
+	i, people, err := startWith(ctx, address, 1)
+	if err != nil {
+		return err
+	}
+	whole := httptest.NewServer(server.New(server.Config{
+		Ingest: ingestNothing{i.ingest}, Door: i.door, Registerer: prometheus.NewRegistry(),
+		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
+	}))
+	defer whole.Close()
+	size := 0
+	bare := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, strings.Repeat(" ", size))
+	}))
+	defer bare.Close()
+
+	var wholes, bares spread // microseconds a request
+	const rounds = 5
+	for range rounds {
+		b.say("small posts")
+		once, length, err := posts(ctx, whole, people[0].key, b.scale.posts/rounds)
+		if err != nil {
+			return err
+		}
+		size = length
+		wholes = append(wholes, once)
+		if once, _, err = posts(ctx, bare, people[0].key, b.scale.posts/rounds); err != nil {
+			return err
+		}
+		bares = append(bares, once)
+	}
+	b.report.add(finding{
+		what: "small authenticated POST against a bare handler", measured: wholes.over(bares),
+		compared: bares.format("%.1f µs"), target: "≤ 2 ×", met: wholes.median() <= 2*bares.median(),
+	})
+	return i.stop(ctx)
+}
+
+// ingestNothing reads bodies and does nothing with them.
+type ingestNothing struct{ server.Ingest }
+
+func (ingestNothing) Receive(_ context.Context, r ingest.Request) (health.Ingestion, error) {
+	_, err := io.Copy(io.Discard, r.Body)
+	return health.Ingestion{ID: uuid.Max, Status: health.StatusProcessed}, err
+}
+
+// posts posts for a while over several connections and returns the microseconds a request took, counted over all of
+// them, and the size of an answer.
+func posts(ctx context.Context, to *httptest.Server, key string, duration time.Duration) (micros float64, size int, err error) {
+	const connections = 8
+	const point = `{"data":{"metrics":[{"name":"step_count","units":"count","data":[{"date":"2026-01-01 10:00:00 +0100","qty":7}]}]}}`
+	request := fmt.Appendf(nil, "POST /v1/ingest HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", key, len(point), point)
+	counts, sizes := make([]int, connections), make([]int, connections)
+	begin := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	for n := range connections {
+		group.Go(func() error {
+			conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", to.Listener.Addr().String())
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			answers := bufio.NewReader(conn)
+			for time.Since(begin) < duration {
+				if _, err := conn.Write(request); err != nil {
+					return err
+				}
+				if sizes[n], err = readAnswer(answers); err != nil {
+					return err
+				}
+				counts[n]++
+			}
+			return ctx.Err()
+		})
+	}
+	err = group.Wait()
+	took := time.Since(begin)
+	total := 0
+	for _, count := range counts {
+		total += count
+	}
+	return float64(took.Microseconds()) / float64(total), sizes[0], err
+}
+
+func readAnswer(from *bufio.Reader) (size int, err error) {
+	answer, err := http.ReadResponse(from, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	n, err := io.Copy(io.Discard, answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status %d", answer.StatusCode)
+	}
+	return int(n), err
+}

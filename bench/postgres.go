@@ -1,0 +1,362 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/health-export/health-export/internal/store/postgres"
+)
+
+// postgresEngine makes databases on a PostgreSQL server, and touches no others there.
+type postgresEngine struct {
+	server   *url.URL
+	admin    *pgx.Conn
+	template string // a database with the schema and its partitions, to be copied
+	settings string // those that matter, for the report
+	inspects bool   // whether the server can say what is in its log
+}
+
+func newPostgres(ctx context.Context, address string) (_ *postgresEngine, err error) {
+	e := &postgresEngine{template: databaseName()}
+	if e.server, err = url.Parse(address); err != nil {
+		return nil, fmt.Errorf("%s is not the address of a database", postgresVariable)
+	}
+	if e.admin, err = pgx.Connect(ctx, address); err != nil {
+		return nil, err
+	}
+	if err := e.prepare(ctx); err != nil {
+		e.close()
+		return nil, err
+	}
+	return e, nil
+}
+
+func databaseName() string {
+	return "health_export_bench_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+}
+
+func (e *postgresEngine) addressOf(database string) string {
+	address := *e.server
+	address.Path = "/" + database
+	return address.String()
+}
+
+// prepare makes the template.
+func (e *postgresEngine) prepare(ctx context.Context) error {
+	err := e.admin.QueryRow(ctx, `
+		SELECT 'PostgreSQL ' || current_setting('server_version') || ': ' || string_agg(name || ' ' || current_setting(name), ', ' ORDER BY name)
+		FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'max_wal_size', 'shared_buffers', 'synchronous_commit', 'wal_compression')`).
+		Scan(&e.settings)
+	if err != nil {
+		return err
+	}
+	if _, err := e.admin.Exec(ctx, `CREATE DATABASE `+e.template+` TEMPLATE template0`); err != nil {
+		return err
+	}
+	s, err := postgres.Open(ctx, e.addressOf(e.template), nil, postgres.Options{})
+	if err != nil {
+		return err
+	}
+	err = s.EnsurePartitions(ctx, time.Now())
+	if closed := s.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, e.addressOf(e.template))
+	if err != nil {
+		return err
+	}
+	_, missing := conn.Exec(ctx, `CREATE EXTENSION pg_walinspect`) // of PostgreSQL's own, for superusers
+	e.inspects = missing == nil
+	return conn.Close(ctx)
+}
+
+func (e *postgresEngine) name() string     { return "PostgreSQL" }
+func (e *postgresEngine) plainest() string { return "binary COPY" }
+
+func (e *postgresEngine) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	e.drop(ctx, e.template)
+	_ = e.admin.Close(ctx)
+}
+
+func (e *postgresEngine) drop(ctx context.Context, database string) {
+	_, _ = e.admin.Exec(context.WithoutCancel(ctx), `DROP DATABASE IF EXISTS `+database+` WITH (FORCE)`)
+}
+
+func (e *postgresEngine) create(ctx context.Context) (address string, drop func(), err error) {
+	name := databaseName()
+	_, err = e.admin.Exec(ctx, `CREATE DATABASE `+name+` TEMPLATE `+e.template)
+	return e.addressOf(name), func() { e.drop(ctx, name) }, err
+}
+
+// empty truncates the partitions that have rows, which leaves their files as new ones are, and makes a checkpoint, so
+// that none falls into a measurement.
+func (e *postgresEngine) empty(ctx context.Context, address string) error {
+	return e.on(ctx, address, func(conn *pgx.Conn) error {
+		var filled []string
+		err := conn.QueryRow(ctx, `
+			SELECT coalesce(array_agg(part.relid::text), '{}') FROM unnest($1::text[]) name, pg_partition_tree(name::regclass) part
+			WHERE part.isleaf AND pg_relation_size(part.relid) > 0`, sampleTables).Scan(&filled)
+		if err != nil {
+			return err
+		}
+		for _, statement := range []string{`TRUNCATE ` + strings.Join(append(filled, totalsTable), ", "), `CHECKPOINT`} {
+			if _, err := conn.Exec(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (e *postgresEngine) settle(ctx context.Context, address string) error {
+	return e.on(ctx, address, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, `VACUUM (ANALYZE)`)
+		return err
+	})
+}
+
+func (e *postgresEngine) on(ctx context.Context, address string, do func(*pgx.Conn) error) error {
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	return do(conn)
+}
+
+// logged tells by the files of the tables and their indexes what is theirs in the log.
+func (e *postgresEngine) logged(ctx context.Context, address string) (func(context.Context) (*logged, error), error) {
+	if !e.inspects {
+		return nil, nil
+	}
+	var before string
+	err := e.admin.QueryRow(ctx, `SELECT pg_current_wal_insert_lsn()::text`).Scan(&before)
+	return func(ctx context.Context) (*logged, error) {
+		var l logged
+		err := e.on(ctx, address, func(conn *pgx.Conn) error {
+			return conn.QueryRow(ctx, `
+				WITH samples AS (
+					SELECT DISTINCT 'rel ' || r.tablespace || '/' || r.database || '/' || r.file || ' fork' AS file
+					FROM (SELECT coalesce(nullif(c.reltablespace, 0), d.dattablespace) AS tablespace, d.oid AS database, pg_relation_filenode(c.oid) AS file
+						FROM pg_class c, pg_database d
+						WHERE d.datname = current_database() AND c.relname LIKE ANY ($2) AND pg_relation_filenode(c.oid) IS NOT NULL) r)
+				SELECT coalesce(sum(w.record_length), 0)::bigint,
+					coalesce(sum(w.record_length) FILTER (WHERE EXISTS (SELECT FROM samples s WHERE strpos(w.block_ref, s.file) > 0)), 0)::bigint
+				FROM pg_get_wal_records_info($1::pg_lsn, pg_current_wal_flush_lsn()) w`,
+				before, likeAny(sampleTables)).Scan(&l.all, &l.samples)
+		})
+		return &l, err
+	}, err
+}
+
+func likeAny(names []string) (patterns []string) {
+	for _, name := range names {
+		patterns = append(patterns, strings.ReplaceAll(name, "_", `\_`)+"%")
+	}
+	return patterns
+}
+
+// tuple is a row of a table in the form of a binary COPY. The user is its first column.
+type tuple struct {
+	table string
+	bytes []byte
+}
+
+// bare writes rows that were encoded beforehand: in one transaction for every 10,000, and in one for all. The faster of
+// the two counts.
+func (e *postgresEngine) bare(ctx context.Context, address string, user person) (func(context.Context, int) (time.Duration, error), error) {
+	rows, err := e.rowsOf(ctx, address, user)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, users int) (time.Duration, error) {
+		var fastest time.Duration
+		for _, size := range []int{perTransaction, len(rows)} {
+			took, err := e.copy(ctx, address, rows, size, users)
+			if err != nil {
+				return 0, err
+			}
+			if fastest == 0 || took < fastest {
+				fastest = took
+			}
+			if size == len(rows) && len(rows) <= perTransaction {
+				break
+			}
+		}
+		return fastest, nil
+	}, nil
+}
+
+// rowsOf reads the samples of a user, in the order of the primary key.
+func (e *postgresEngine) rowsOf(ctx context.Context, address string, user person) (rows []tuple, err error) {
+	err = e.on(ctx, address, func(conn *pgx.Conn) error {
+		for _, table := range sampleTables {
+			var stream bytes.Buffer
+			_, err := conn.PgConn().CopyTo(ctx, &stream, fmt.Sprintf(`COPY (SELECT * FROM %s WHERE user_id = '%s' AND grain = 60
+				ORDER BY user_id, metric_id, grain, recorded_at, ended_at, key_source) TO STDOUT (FORMAT binary)`, table, user.ID))
+			if err != nil {
+				return err
+			}
+			for _, row := range tuplesOf(stream.Bytes()) {
+				rows = append(rows, tuple{table, row})
+			}
+		}
+		return nil
+	})
+	return rows, err
+}
+
+const (
+	copyHeader  = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	copyTrailer = "\xff\xff"
+	userAt      = 2 + 4 // after the number of columns and the length of the first
+)
+
+// tuplesOf cuts the stream of a binary COPY into its rows.
+func tuplesOf(stream []byte) (tuples [][]byte) {
+	for stream = stream[len(copyHeader):]; !bytes.Equal(stream, []byte(copyTrailer)); {
+		end := 2
+		for range binary.BigEndian.Uint16(stream) {
+			length := int32(binary.BigEndian.Uint32(stream[end:]))
+			end += 4 + int(max(length, 0))
+		}
+		tuples = append(tuples, stream[:end])
+		stream = stream[end:]
+	}
+	return tuples
+}
+
+// copying is what one user writes: transactions of a COPY for each table.
+type copying struct {
+	conn         *pgx.Conn
+	transactions [][]tuple // streams, in place of rows
+}
+
+// copy writes the rows into empty tables, for so many users at once, each on a connection of its own.
+func (e *postgresEngine) copy(ctx context.Context, address string, rows []tuple, size, users int) (_ time.Duration, err error) {
+	if err := e.empty(ctx, address); err != nil {
+		return 0, err
+	}
+	all := make([]copying, users)
+	for i := range all {
+		if all[i].conn, err = pgx.Connect(ctx, address); err != nil {
+			return 0, err
+		}
+		defer func() { _ = all[i].conn.Close(context.WithoutCancel(ctx)) }()
+		all[i].transactions = transactionsOf(rows, size, uuid.New())
+		if err := all[i].warmUp(ctx, rows); err != nil {
+			return 0, err
+		}
+	}
+	begin := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range all {
+		group.Go(func() error { return all[i].run(ctx, len(rows)) })
+	}
+	err = group.Wait()
+	return time.Since(begin), err
+}
+
+// transactionsOf groups rows into transactions, and in each of them into one stream for each table.
+func transactionsOf(rows []tuple, size int, user uuid.UUID) (transactions [][]tuple) {
+	for len(rows) > 0 {
+		some := rows[:min(size, len(rows))]
+		rows = rows[len(some):]
+		var streams []tuple
+		for i, row := range some {
+			if i == 0 || row.table != some[i-1].table {
+				streams = append(streams, tuple{row.table, []byte(copyHeader)})
+			}
+			stream := &streams[len(streams)-1].bytes
+			at := len(*stream) + userAt
+			*stream = append(*stream, row.bytes...)
+			copy((*stream)[at:], user[:])
+		}
+		for i := range streams {
+			streams[i].bytes = append(streams[i].bytes, copyTrailer...)
+		}
+		transactions = append(transactions, streams)
+	}
+	return transactions
+}
+
+// warmUp has the connection learn what it must know of the tables: it writes a row of each and takes it back.
+func (c *copying) warmUp(ctx context.Context, rows []tuple) error {
+	tx, err := c.conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	for i, row := range rows {
+		if i == 0 || row.table != rows[i-1].table {
+			if _, err := c.stream(ctx, tuple{row.table, slices.Concat([]byte(copyHeader), row.bytes, []byte(copyTrailer))}); err != nil {
+				return err
+			}
+		}
+	}
+	return tx.Rollback(ctx)
+}
+
+func (c *copying) run(ctx context.Context, want int) error {
+	written := int64(0)
+	for _, streams := range c.transactions {
+		tx, err := c.conn.Begin(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+		for _, s := range streams {
+			n, err := c.stream(ctx, s)
+			if err != nil {
+				return err
+			}
+			written += n
+		}
+		if err := tx.Commit(ctx); err != nil {
+			return err
+		}
+	}
+	if written != int64(want) {
+		return fmt.Errorf("COPY wrote %d rows, want %d", written, want)
+	}
+	return nil
+}
+
+func (c *copying) stream(ctx context.Context, s tuple) (int64, error) {
+	tag, err := c.conn.PgConn().CopyFrom(ctx, bytes.NewReader(s.bytes), `COPY `+s.table+` FROM STDIN (FORMAT binary)`)
+	return tag.RowsAffected(), err
+}
+
+func (e *postgresEngine) scan(ctx context.Context, address string, user person, times int) (took []time.Duration, err error) {
+	err = e.on(ctx, address, func(conn *pgx.Conn) error {
+		if _, err := conn.Exec(ctx, `SET max_parallel_workers_per_gather = 0; SET jit = off`); err != nil {
+			return err
+		}
+		for range times {
+			var count int
+			begin := time.Now()
+			err := conn.QueryRow(ctx, `SELECT count(average) FROM heart_rate_metrics
+				WHERE user_id = $1 AND metric_id = (SELECT id FROM metric_names WHERE name = 'heart_rate')`, user.ID).Scan(&count)
+			if err != nil {
+				return err
+			}
+			took = append(took, time.Since(begin))
+		}
+		return nil
+	})
+	return took, err
+}

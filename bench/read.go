@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/health"
+)
+
+// metricRead is the metric of which a year is read: one whose points have a minimum, an average and a maximum.
+const metricRead = "heart_rate"
+
+// measureReading asks for a year of one metric by day and by hour, and for the latest values, while one person is present
+// and while many are. The times are those of the handler, without the network.
+func (b *bench) measureReading(ctx context.Context) error {
+	for _, e := range b.engines {
+		if err := b.readFrom(ctx, e); err != nil {
+			return fmt.Errorf("%s: %w", e.name(), err)
+		}
+	}
+	return nil
+}
+
+// question is one request that is measured.
+type question struct {
+	name, path string
+	answers    int // how many values the answer has; 0 for any number
+	target     float64
+	scans      bool // whether it reads what a scan reads
+}
+
+func (b *bench) readFrom(ctx context.Context, e engine) (err error) {
+	address, drop, err := e.create(ctx)
+	if err != nil {
+		return err
+	}
+	defer drop()
+	i, people, err := startWith(ctx, address, 1)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if stopped := i.stop(ctx); err == nil {
+			err = stopped
+		}
+	}()
+	days := b.scale.days
+	begin := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -days)
+	b.say("reading, %s: storing %d days of minutes", e.name(), days)
+	if err := i.fill(ctx, people[0], begin, health.GrainMinute, days*24*60); err != nil {
+		return err
+	}
+	questions := questionsAbout(begin, days)
+	alone, scans, err := b.ask(ctx, e, i, address, people[0], questions)
+	if err != nil {
+		return err
+	}
+	b.say("reading, %s: storing 1,000 values for each of %d others", e.name(), b.scale.people-1)
+	others, err := i.register(ctx, b.scale.people-1)
+	if err != nil {
+		return err
+	}
+	for _, other := range others {
+		if err := i.fill(ctx, person{User: other}, begin, health.GrainHour, 1000); err != nil {
+			return err
+		}
+	}
+	crowded, _, err := b.ask(ctx, e, i, address, people[0], questions)
+	if err != nil {
+		return err
+	}
+	b.reportReading(e, questions, alone, crowded, scans)
+	return nil
+}
+
+func questionsAbout(begin time.Time, days int) []question {
+	series := func(bucket string) string {
+		return "/v1/metrics/" + metricRead + "/series?" + url.Values{
+			"start": {begin.Format(time.RFC3339)}, "end": {begin.AddDate(0, 0, days).Format(time.RFC3339)}, "bucket": {bucket},
+		}.Encode()
+	}
+	return []question{
+		{name: fmt.Sprintf("%d days of minutes, by day", days), path: series("1d"), answers: days, target: 5, scans: true},
+		{name: fmt.Sprintf("%d days of minutes, by hour", days), path: series("1h"), answers: days * 24, scans: true},
+		{name: "latest value of each metric", path: "/v1/metrics/latest", target: 1},
+	}
+}
+
+// fill stores so many values, one for each grain, past the HTTP interface.
+func (i *instance) fill(ctx context.Context, p person, begin time.Time, grain health.Grain, count int) error {
+	words, err := catalog.Load()
+	if err != nil {
+		return err
+	}
+	described, ok := words.Lookup(metricRead)
+	if !ok {
+		return fmt.Errorf("the catalogue does not know %s", metricRead)
+	}
+	for at := 0; at < count; {
+		batch := make([]health.Sample, min(perTransaction, count-at))
+		for n := range batch {
+			s := health.NewSample()
+			s.Metric, s.Unit, s.Source, s.Grain = described.Name, described.Unit, "Watch", grain
+			s.Start = health.InstantOf(begin) + health.Instant(at+n)*health.Instant(grain)*health.Second
+			s.End, s.Received = s.Start, health.InstantOf(time.Now())
+			s.Min, s.Value, s.Max = 50+float64(n%20), 70.5+float64(n%40), 100+float64(n%60)
+			batch[n] = s
+		}
+		if _, err := i.store.WriteSamples(ctx, p.ID, batch); err != nil {
+			return err
+		}
+		at += len(batch)
+	}
+	return nil
+}
+
+// register creates people without keys.
+func (i *instance) register(ctx context.Context, count int) (all []health.User, err error) {
+	for n := range count {
+		user, err := health.NewUser(fmt.Sprintf("other%d@example.org", n), "", "UTC", time.Now())
+		if err != nil {
+			return nil, err
+		}
+		if err := i.store.CreateUser(ctx, user); err != nil {
+			return nil, err
+		}
+		all = append(all, user)
+	}
+	return all, nil
+}
+
+// ask puts every question several times and returns the milliseconds, and those of bare scans.
+func (b *bench) ask(
+	ctx context.Context, e engine, i *instance, address string, p person, questions []question,
+) (took []spread, scans spread, err error) {
+	if err := e.settle(ctx, address); err != nil {
+		return nil, nil, err
+	}
+	for _, q := range questions {
+		b.say("reading, %s: %s", e.name(), q.name)
+		var times spread
+		for n := range b.scale.reads + 1 { // the first fills the caches
+			once, answer, err := i.get(ctx, p, q.path)
+			if err == nil {
+				err = q.check(answer)
+			}
+			if err != nil {
+				return nil, nil, err
+			}
+			if n > 0 {
+				times = append(times, milliseconds(once))
+			}
+		}
+		took = append(took, times)
+	}
+	scanned, err := e.scan(ctx, address, p, b.scale.reads+1)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, once := range scanned[1:] {
+		scans = append(scans, milliseconds(once))
+	}
+	return took, scans, nil
+}
+
+func (q *question) check(answer []byte) error {
+	var series struct{ Points []json.RawMessage }
+	if err := json.Unmarshal(answer, &series); err != nil {
+		return err
+	}
+	if len(series.Points) != q.answers {
+		return fmt.Errorf("%s: the answer has %d points, want %d", q.path, len(series.Points), q.answers)
+	}
+	return nil
+}
+
+func (b *bench) reportReading(e engine, questions []question, alone, crowded []spread, scans spread) {
+	for n, q := range questions {
+		what := e.name() + ": " + q.name
+		row := finding{
+			what:     fmt.Sprintf("%s, %d users present", what, b.scale.people),
+			measured: crowded[n].format("%.2f ms"),
+		}
+		if q.target > 0 {
+			row.target = fmt.Sprintf("< %.0f ms", q.target)
+			row.met = crowded[n].median() < q.target
+		}
+		b.report.add(row)
+		b.report.add(finding{
+			what: "… against the same with 1 user present", measured: crowded[n].over(alone[n]), compared: alone[n].format("%.2f ms"),
+			target: "flat", met: crowded[n].median() < 1.25*alone[n].median(),
+		})
+		if q.scans {
+			b.report.add(finding{
+				what: "… against a bare scan of the rows (count)", measured: alone[n].over(scans), compared: scans.format("%.2f ms"),
+				target: "≤ 1.5 ×", met: alone[n].median() <= 1.5*scans.median(),
+			})
+		}
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

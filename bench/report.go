@@ -1,0 +1,162 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// report is what comes out, as Markdown.
+type report struct {
+	machine  []string
+	missing  string // what could not be measured, and why
+	whole    bool   // whether so much was measured that it can be held against the targets
+	ingest   []ingestRow
+	findings []finding
+	took     time.Duration
+}
+
+// finding is one line: what was measured, what it is compared with, and what it should reach.
+type finding struct {
+	what, measured, compared string
+	target                   string // "" for none
+	met                      bool
+}
+
+func (r *report) add(f finding) { r.findings = append(r.findings, f) }
+
+// spread is one figure, measured in several rounds.
+type spread []float64
+
+func (s spread) median() float64 {
+	if len(s) == 0 {
+		return math.NaN()
+	}
+	sorted := slices.Sorted(slices.Values(s))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+func (s spread) each(change func(float64) float64) (changed spread) {
+	for _, v := range s {
+		changed = append(changed, change(v))
+	}
+	return changed
+}
+
+func (s spread) format(verb string) string { return fmt.Sprintf(verb, s.median()) }
+
+// ratio prints a spread of ratios: the median, and the least and the greatest.
+func (s spread) ratio() string {
+	if len(s) == 1 {
+		return fmt.Sprintf("%.2f", s[0])
+	}
+	return fmt.Sprintf("%.2f (%.2f–%.2f)", s.median(), slices.Min(s), slices.Max(s))
+}
+
+// over prints how many times as much as another spread this is.
+func (s spread) over(other spread) string { return fmt.Sprintf("%.2f ×", s.median()/other.median()) }
+
+func (r *report) print(out io.Writer) error {
+	var text strings.Builder
+	for _, line := range append(r.machine, fmt.Sprintf("took %.0f s, load average at the end %s", r.took.Seconds(), loadAverage())) {
+		fmt.Fprintln(&text, line)
+	}
+	if r.missing != "" {
+		fmt.Fprintln(&text, r.missing)
+	}
+	if len(r.ingest) > 0 {
+		r.printIngest(&text)
+	}
+	if len(r.findings) > 0 {
+		r.printFindings(&text)
+	}
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+func (r *report) printIngest(text io.Writer) {
+	fmt.Fprintln(text, "\nHTTP ingest, as multiples of the rows a second of the plainest way: median (least–greatest)")
+	fmt.Fprintln(text)
+	rows := [][]string{{"database", "points", "clients", "plainest way", "rows/s", "all new", "sent again", "10 % changed"}}
+	for _, row := range r.ingest {
+		rows = append(rows, []string{
+			row.engine.name(), fmt.Sprint(row.points), fmt.Sprint(row.clients), row.engine.plainest(), row.bare.format("%.0f"),
+			row.first.ratio(), row.again.ratio(), row.changed.ratio(),
+		})
+	}
+	printTable(text, rows)
+}
+
+func (r *report) printFindings(text io.Writer) {
+	fmt.Fprintln(text)
+	rows := [][]string{{"what", "measured", "compared with", "target", "met"}}
+	for _, f := range r.findings {
+		met := ""
+		if f.target != "" && r.whole {
+			met = map[bool]string{true: "yes", false: "**no**"}[f.met]
+		}
+		rows = append(rows, []string{f.what, f.measured, f.compared, f.target, met})
+	}
+	printTable(text, rows)
+}
+
+// printTable prints rows, the first of which is the header, as a Markdown table whose columns stand under each other.
+func printTable(out io.Writer, rows [][]string) {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for n, row := range rows {
+		line := "|"
+		for i, cell := range row {
+			line += " " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)) + " |"
+		}
+		fmt.Fprintln(out, line)
+		if n == 0 {
+			rule := "|"
+			for _, width := range widths {
+				rule += strings.Repeat("-", width+2) + "|"
+			}
+			fmt.Fprintln(out, rule)
+		}
+	}
+}
+
+// describeMachine says what was measured on.
+func describeMachine() []string {
+	return []string{fmt.Sprintf("%s, %s %s/%s, %d CPUs (%s), load average at the beginning %s",
+		time.Now().UTC().Format("2006-01-02 15:04 UTC"), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(),
+		processor(), loadAverage())}
+}
+
+// processor and loadAverage are known on Linux only.
+
+func processor() string {
+	content, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(content)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown"
+}
+
+func loadAverage() string {
+	content, err := os.ReadFile("/proc/loadavg")
+	if fields := strings.Fields(string(content)); err == nil && len(fields) > 2 {
+		return strings.Join(fields[:3], " ")
+	}
+	return "unknown"
+}
