@@ -207,7 +207,7 @@ func BenchmarkLargeBody(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		database := filepath.Join(b.TempDir(), "health.db")
+		database := "sqlite:" + filepath.Join(b.TempDir(), "health.db")
 		first := launch(b, binary, database, "") // creates the user and its key
 		first.kill()
 		server := launch(b, binary, database, first.key)

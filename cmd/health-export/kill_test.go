@@ -20,12 +20,12 @@ type process struct {
 	exited  chan struct{}
 }
 
-// launch starts binary on a database file and waits until it listens.
+// launch starts binary on a database and waits until it listens.
 func launch(t testing.TB, binary, database, key string) *process {
 	t.Helper()
 	out, errOut := newBuffer(), newBuffer()
-	command := exec.CommandContext(t.Context(), binary, "serve", "--database", "sqlite:"+database, "--listen", "127.0.0.1:0", "--metrics-listen", "off")
-	command.Dir = filepath.Dir(database)
+	command := exec.CommandContext(t.Context(), binary, "serve", "--database", database, "--listen", "127.0.0.1:0", "--metrics-listen", "off")
+	command.Dir = filepath.Dir(binary)
 	command.Stdout, command.Stderr = out, errOut
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func TestKill(t *testing.T) {
 	if output, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, output)
 	}
-	database := filepath.Join(t.TempDir(), "health.db")
+	database := newDatabase(t)
 	server := launch(t, binary, database, "")
 	key := server.key
 

@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/health-export/health-export/internal/testdb"
 )
 
 // instance is a running server, in this process or in one of its own.
@@ -64,6 +67,15 @@ func (b *buffer) find(t testing.TB, pattern string, exited <-chan struct{}) stri
 			t.Fatalf("the server did not print %s within a minute; it printed:\n%s", pattern, b)
 		}
 	}
+}
+
+// newDatabase returns the URL of a new database: an SQLite file, or what TEST_STORE names.
+func newDatabase(t *testing.T) string {
+	t.Helper()
+	if os.Getenv("TEST_STORE") == "postgres" {
+		return testdb.EmptyPostgresURL(t)
+	}
+	return "sqlite:" + filepath.Join(t.TempDir(), "new", "health.db")
 }
 
 // start runs the program as a function until the test ends, or stop is called, which returns its exit code.
@@ -130,7 +142,7 @@ func steps(n int, day string) string {
 
 // The first start must be enough to send something and read it back.
 func TestFirstStart(t *testing.T) {
-	database := "sqlite:" + filepath.Join(t.TempDir(), "new", "health.db")
+	database := newDatabase(t)
 	server, logs, stop := start(t, database)
 	if server.key == "" {
 		t.Fatal("the first start printed no key")
@@ -169,7 +181,7 @@ func counts(report map[string]any) map[string]any {
 
 // A key revoked by another process, here the command line, must stop working while the server runs.
 func TestRevokedByAnotherProcess(t *testing.T) {
-	database := "sqlite:" + filepath.Join(t.TempDir(), "health.db")
+	database := newDatabase(t)
 	server, _, _ := start(t, database)
 	tool := func(args ...string) map[string]any {
 		t.Helper()

@@ -27,7 +27,9 @@ func (t timeInto) ScanTimestamptz(v pgtype.Timestamptz) error {
 }
 
 // instant is how an instant is kept where 0 is an instant like any other.
-func instant(i health.Instant) pgtype.Timestamptz { return pgtype.Timestamptz{Time: i.Time(), Valid: true} }
+func instant(i health.Instant) pgtype.Timestamptz {
+	return pgtype.Timestamptz{Time: i.Time(), Valid: true}
+}
 
 // optional is how an instant is kept that is 0 where it was not sent.
 func optional(i health.Instant) pgtype.Timestamptz {

@@ -141,4 +141,3 @@ func samples(t testing.TB, s *postgres.Store, user uuid.UUID, metric string) (al
 
 // march is the time around which the tests play.
 var march = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-
