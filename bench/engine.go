@@ -20,8 +20,10 @@ type engine interface {
 	// empty takes all samples out of a database, so that each round begins with the same tables.
 	empty(ctx context.Context, address string) error
 	// bare reads the samples that a database holds of a user, and returns a function that writes them there for so many
-	// other users at once, in the plainest way there is and into empty tables, and says how long that took.
-	bare(ctx context.Context, address string, user person) (write func(ctx context.Context, users int) (time.Duration, error), err error)
+	// other users at once, in the plainest way there is and into empty tables, and says what that cost.
+	bare(ctx context.Context, address string, user person) (write func(ctx context.Context, users int) (cost, error), err error)
+	// processes returns the processor time that each process has used that serves the database.
+	processes(ctx context.Context, address string) (map[int]time.Duration, error)
 	// scan counts the averages of a user's heart rate in the database, which is the least that reading them can cost.
 	scan(ctx context.Context, address string, user person, times int) (took []time.Duration, err error)
 	// settle does what has long been done in a database in use: collecting statistics.

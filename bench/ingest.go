@@ -8,19 +8,27 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/health-export/health-export/internal/health"
 )
 
-// ingestRow is what became of a body of a size, sent by so many clients at once: first when all of it was new, then
-// again, then with a tenth of its values changed; each as a multiple of the rows per second of the plainest way.
+// ingestRow is what became of a body of a size, sent by so many clients at once: when all of it was new, when it was sent
+// again, and when a tenth of its values had changed; beside the plainest way to write the same rows.
 type ingestRow struct {
-	engine                engine
-	points, clients       int
-	bare                  spread // rows per second
-	first, again, changed spread // ratios to bare
-	log                   *logged
+	engine                      engine
+	points, clients             int
+	bare, first, again, changed costs // by rounds
+	log                         *logged
+}
+
+func (r *ingestRow) rows() float64 { return float64(r.points * r.clients) }
+
+// ratio compares the rows a second with those of the plainest way, round by round.
+func (r *ingestRow) ratio(ours costs) (ratios spread) {
+	for round := range ours {
+		ratios = append(ratios, r.bare[round].wall.Seconds()/ours[round].wall.Seconds())
+	}
+	return ratios
 }
 
 // measureIngest sends bodies over HTTP and compares with the plainest way to write the rows that they leave, into the
@@ -76,7 +84,7 @@ type ingesting struct {
 	first   body
 	changed []byte // with other values in some of its points
 	changes int
-	bare    func(ctx context.Context, users int) (time.Duration, error)
+	bare    func(ctx context.Context, users int) (cost, error)
 }
 
 func newIngesting(e engine, on *instance, address string, points int) (*ingesting, error) {
@@ -92,7 +100,7 @@ func (s *ingesting) prepare(ctx context.Context, somebody person) (err error) {
 		return err
 	}
 	want := health.Counts{Received: s.first.points, Inserted: s.first.points}
-	if _, err := s.on.sendAll(ctx, []person{somebody}, s.first.text, want); err != nil {
+	if err := s.on.sendAll(ctx, []person{somebody}, s.first.text, want); err != nil {
 		return err
 	}
 	s.bare, err = s.engine.bare(ctx, s.address, somebody)
@@ -108,7 +116,7 @@ func (s *ingesting) empty(ctx context.Context, people []person) error {
 
 // round measures everything once, the plainest way before the product or after it in turn. Round 0 does not count.
 func (s *ingesting) round(ctx context.Context, row *ingestRow, people []person, round int) error {
-	var plain time.Duration
+	var plain cost
 	var ours ingested
 	ways := []func() error{
 		func() (err error) {
@@ -125,20 +133,17 @@ func (s *ingesting) round(ctx context.Context, row *ingestRow, people []person, 
 			return err
 		}
 	}
-	if round == 0 {
-		return nil
+	if round > 0 {
+		row.bare, row.first = append(row.bare, plain), append(row.first, ours.first)
+		row.again, row.changed = append(row.again, ours.again), append(row.changed, ours.changed)
+		row.log = ours.log
 	}
-	row.bare = append(row.bare, float64(row.points*row.clients)/plain.Seconds())
-	row.first = append(row.first, plain.Seconds()/ours.first.Seconds())
-	row.again = append(row.again, plain.Seconds()/ours.again.Seconds())
-	row.changed = append(row.changed, plain.Seconds()/ours.changed.Seconds())
-	row.log = ours.log
 	return nil
 }
 
-// ingested says how long a body took when it was new, when it was sent again, and when some of it had changed.
+// ingested says what a body cost when it was new, when it was sent again, and when some of it had changed.
 type ingested struct {
-	first, again, changed time.Duration
+	first, again, changed cost
 	log                   *logged
 }
 
@@ -152,14 +157,17 @@ func (s *ingesting) send(ctx context.Context, people []person) (took ingested, e
 		return took, err
 	}
 	n := s.first.points
-	if took.first, err = s.on.sendAll(ctx, people, s.first.text, health.Counts{Received: n, Inserted: n}); err != nil {
+	post := func(text []byte, want health.Counts) (cost, error) {
+		return measure(ctx, s.engine, s.address, func() error { return s.on.sendAll(ctx, people, text, want) })
+	}
+	if took.first, err = post(s.first.text, health.Counts{Received: n, Inserted: n}); err != nil {
 		return took, err
 	}
 	since, err := s.engine.logged(ctx, s.address)
 	if err != nil {
 		return took, err
 	}
-	if took.again, err = s.on.sendAll(ctx, people, s.first.text, health.Counts{Received: n, Unchanged: n}); err != nil {
+	if took.again, err = post(s.first.text, health.Counts{Received: n, Unchanged: n}); err != nil {
 		return took, err
 	}
 	if since != nil {
@@ -170,8 +178,7 @@ func (s *ingesting) send(ctx context.Context, people []person) (took ingested, e
 			return took, err
 		}
 	}
-	want := health.Counts{Received: n, Unchanged: n - s.changes, Updated: s.changes}
-	took.changed, err = s.on.sendAll(ctx, people, s.changed, want)
+	took.changed, err = post(s.changed, health.Counts{Received: n, Unchanged: n - s.changes, Updated: s.changes})
 	return took, err
 }
 
@@ -182,8 +189,8 @@ func (b *bench) reportIngest() {
 		rows := slices.DeleteFunc(slices.Clone(b.report.ingest), func(r ingestRow) bool { return r.engine != e || r.points < large })
 		alone := slices.DeleteFunc(slices.Clone(rows), func(r ingestRow) bool { return r.clients > 1 })
 		several := slices.DeleteFunc(slices.Clone(rows), func(r ingestRow) bool { return r.clients == 1 })
-		first := func(r ingestRow) spread { return r.first }
-		again := func(r ingestRow) spread { return r.again }
+		first := func(r ingestRow) spread { return r.ratio(r.first) }
+		again := func(r ingestRow) spread { return r.ratio(r.again) }
 		if e.name() == "SQLite" {
 			b.holdAgainst(e, "all new, large bodies", rows, first, 0.8)
 			b.holdAgainst(e, "sent again, large bodies", rows, again, 1)

@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"runtime/pprof"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -38,6 +39,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 	quick := flags.Bool("quick", false, "measure little of everything, in less than a minute: to see that it works")
 	long := flags.Bool("long", false, "measure bodies of a million points too")
 	only := flags.String("only", "", "measure only some of "+strings.Join(subjectNames(), ",")+" (separated by commas)")
+	points := flags.String("points", "", "the sizes of the bodies to ingest, in points (separated by commas)")
+	clients := flags.String("clients", "", "how many clients send at once (separated by commas)")
 	profile := flags.String("cpuprofile", "", "write a CPU profile of the whole run to this file")
 	serve := flags.String("serve", "", "run the server on this database until standard input ends (used by the benchmark itself)")
 	if err := flags.Parse(args); err != nil {
@@ -62,6 +65,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 	}
 
 	b := &bench{scale: scaleFor(*quick, *long), progress: progress, begun: time.Now()}
+	if err := errors.Join(override(&b.scale.points, *points), override(&b.scale.clients, *clients)); err != nil {
+		return err
+	}
 	b.report.machine, b.report.whole = describeMachine(), b.scale.whole
 	if err := b.openEngines(ctx); err != nil {
 		return err
@@ -151,6 +157,22 @@ func scaleFor(quick, long bool) scale {
 		s.points = append(s.points, 1_000_000)
 	}
 	return s
+}
+
+// override replaces numbers by those of a list, if it has any.
+func override(numbers *[]int, list string) error {
+	if list == "" {
+		return nil
+	}
+	*numbers = nil
+	for text := range strings.SplitSeq(list, ",") {
+		number, err := strconv.Atoi(text)
+		if err != nil || number < 1 {
+			return fmt.Errorf("%q is not a number of points or clients", text)
+		}
+		*numbers = append(*numbers, number)
+	}
+	return nil
 }
 
 // say tells somebody who waits what is going on.

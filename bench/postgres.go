@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -179,19 +180,19 @@ type tuple struct {
 
 // bare writes rows that were encoded beforehand: in one transaction for every 10,000, and in one for all. The faster of
 // the two counts.
-func (e *postgresEngine) bare(ctx context.Context, address string, user person) (func(context.Context, int) (time.Duration, error), error) {
+func (e *postgresEngine) bare(ctx context.Context, address string, user person) (func(context.Context, int) (cost, error), error) {
 	rows, err := e.rowsOf(ctx, address, user)
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, users int) (time.Duration, error) {
-		var fastest time.Duration
+	return func(ctx context.Context, users int) (cost, error) {
+		var fastest cost
 		for _, size := range []int{perTransaction, len(rows)} {
 			took, err := e.copy(ctx, address, rows, size, users)
 			if err != nil {
-				return 0, err
+				return cost{}, err
 			}
-			if fastest == 0 || took < fastest {
+			if fastest.wall == 0 || took.wall < fastest.wall {
 				fastest = took
 			}
 			if size == len(rows) && len(rows) <= perTransaction {
@@ -248,28 +249,46 @@ type copying struct {
 }
 
 // copy writes the rows into empty tables, for so many users at once, each on a connection of its own.
-func (e *postgresEngine) copy(ctx context.Context, address string, rows []tuple, size, users int) (_ time.Duration, err error) {
+func (e *postgresEngine) copy(ctx context.Context, address string, rows []tuple, size, users int) (_ cost, err error) {
 	if err := e.empty(ctx, address); err != nil {
-		return 0, err
+		return cost{}, err
 	}
 	all := make([]copying, users)
 	for i := range all {
 		if all[i].conn, err = pgx.Connect(ctx, address); err != nil {
-			return 0, err
+			return cost{}, err
 		}
 		defer func() { _ = all[i].conn.Close(context.WithoutCancel(ctx)) }()
 		all[i].transactions = transactionsOf(rows, size, uuid.New())
 		if err := all[i].warmUp(ctx, rows); err != nil {
-			return 0, err
+			return cost{}, err
 		}
 	}
-	begin := time.Now()
-	group, ctx := errgroup.WithContext(ctx)
-	for i := range all {
-		group.Go(func() error { return all[i].run(ctx, len(rows)) })
+	return measure(ctx, e, address, func() error {
+		group, ctx := errgroup.WithContext(ctx)
+		for i := range all {
+			group.Go(func() error { return all[i].run(ctx, len(rows)) })
+		}
+		return group.Wait()
+	})
+}
+
+// processes are those of the connections to the database, and the one that writes the log. They must run on this machine.
+func (e *postgresEngine) processes(ctx context.Context, address string) (map[int]time.Duration, error) {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		return nil, err
 	}
-	err = group.Wait()
-	return time.Since(begin), err
+	rows, err := e.admin.Query(ctx, `SELECT pid FROM pg_stat_activity WHERE datname = $1 OR backend_type = 'walwriter'`, config.Database)
+	if err != nil {
+		return nil, err
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	used := map[int]time.Duration{}
+	for _, process := range list {
+		used[process] = usedBy(strconv.Itoa(process))
+	}
+	return used, err
 }
 
 // transactionsOf groups rows into transactions, and in each of them into one stream for each table.

@@ -55,8 +55,8 @@ func (s spread) each(change func(float64) float64) (changed spread) {
 
 func (s spread) format(verb string) string { return fmt.Sprintf(verb, s.median()) }
 
-// ratio prints a spread of ratios: the median, and the least and the greatest.
-func (s spread) ratio() string {
+// text prints the median, and the least and the greatest.
+func (s spread) text() string {
 	if len(s) == 1 {
 		return fmt.Sprintf("%.2f", s[0])
 	}
@@ -85,13 +85,28 @@ func (r *report) print(out io.Writer) error {
 }
 
 func (r *report) printIngest(text io.Writer) {
-	fmt.Fprintln(text, "\nHTTP ingest, as multiples of the rows a second of the plainest way: median (least–greatest)")
+	fmt.Fprintln(text, "\nHTTP ingest by the clock: rows a second of the plainest way, and multiples of them: median (least–greatest)")
 	fmt.Fprintln(text)
 	rows := [][]string{{"database", "points", "clients", "plainest way", "rows/s", "all new", "sent again", "10 % changed"}}
 	for _, row := range r.ingest {
+		rate := row.bare.of(wall).each(func(seconds float64) float64 { return row.rows() / seconds })
 		rows = append(rows, []string{
-			row.engine.name(), fmt.Sprint(row.points), fmt.Sprint(row.clients), row.engine.plainest(), row.bare.format("%.0f"),
-			row.first.ratio(), row.again.ratio(), row.changed.ratio(),
+			row.engine.name(), fmt.Sprint(row.points), fmt.Sprint(row.clients), row.engine.plainest(), rate.format("%.0f"),
+			row.ratio(row.first).text(), row.ratio(row.again).text(), row.ratio(row.changed).text(),
+		})
+	}
+	printTable(text, rows)
+
+	fmt.Fprintln(text, "\nHTTP ingest in processor time: microseconds a point, of this program (client and server) + of the database")
+	fmt.Fprintln(text)
+	rows = [][]string{{"database", "points", "clients", "plainest way", "all new", "sent again", "10 % changed"}}
+	for _, row := range r.ingest {
+		perPoint := func(c costs) string {
+			return fmt.Sprintf("%.2f + %.2f", c.of(program).median()*1e6/row.rows(), c.of(database).median()*1e6/row.rows())
+		}
+		rows = append(rows, []string{
+			row.engine.name(), fmt.Sprint(row.points), fmt.Sprint(row.clients),
+			perPoint(row.bare), perPoint(row.first), perPoint(row.again), perPoint(row.changed),
 		})
 	}
 	printTable(text, rows)

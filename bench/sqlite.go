@@ -78,30 +78,36 @@ type sqliteRows struct {
 }
 
 // bare writes through a single connection, because SQLite has one writer.
-func (e *sqliteEngine) bare(ctx context.Context, address string, user person) (func(context.Context, int) (time.Duration, error), error) {
+func (e *sqliteEngine) bare(ctx context.Context, address string, user person) (func(context.Context, int) (cost, error), error) {
 	tables, err := e.rowsOf(ctx, address, user)
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, users int) (took time.Duration, err error) {
+	return func(ctx context.Context, users int) (cost, error) {
 		if err := e.empty(ctx, address); err != nil {
-			return 0, err
+			return cost{}, err
 		}
 		db, err := e.connect(address)
 		if err != nil {
-			return 0, err
+			return cost{}, err
 		}
 		defer db.Close()
-		begin := time.Now()
-		for user := range users {
-			for _, t := range tables {
-				if err := t.insert(ctx, db, int64(user+1)); err != nil {
-					return 0, err
+		return measure(ctx, e, address, func() error {
+			for user := range users {
+				for _, t := range tables {
+					if err := t.insert(ctx, db, int64(user+1)); err != nil {
+						return err
+					}
 				}
 			}
-		}
-		return time.Since(begin), nil
+			return nil
+		})
 	}, nil
+}
+
+// processes returns none: SQLite is part of this one.
+func (e *sqliteEngine) processes(context.Context, string) (map[int]time.Duration, error) {
+	return nil, nil
 }
 
 // rowsOf reads the samples of a user, in the order of the primary key.

@@ -50,6 +50,7 @@ type settings struct {
 	wait            time.Duration
 	concurrency     int
 	tempDir         string
+	archiveDays     int
 	drain           time.Duration
 }
 
@@ -108,6 +109,10 @@ func newSettings(environment map[string]string) *settings {
 		{
 			key: "ingest.temp_dir", variable: "HEALTH_EXPORT_INGEST_TEMP_DIR", set: text(&s.tempDir),
 			initial: "", usage: "directory for temporary files of large bodies; empty for the system's",
+		},
+		{
+			key: "retention.archive_days", variable: "HEALTH_EXPORT_RETENTION_ARCHIVE_DAYS", set: number(&s.archiveDays),
+			initial: "0", usage: "days after which received bodies are let go, what was stored from them staying; 0 keeps them for ever",
 		},
 		{
 			key: "shutdown.timeout", variable: "HEALTH_EXPORT_SHUTDOWN_TIMEOUT", set: duration(&s.drain),

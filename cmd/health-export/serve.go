@@ -153,14 +153,21 @@ func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, s
 	ctx, cancel := context.WithCancel(context.Background())
 	runner := job.NewRunner(logger, r.registry)
 	result := make(chan error, 1)
-	go func() {
-		result <- runner.Run(ctx,
-			job.Task{Name: "resume_ingestions", Every: 5 * time.Second, Run: r.ingest.Resume},
-			job.Task{Name: "notice_revoked_keys", Every: time.Second, AtStart: true, Run: r.door.NoticeRevoked},
-			job.Task{Name: "write_key_use", Every: 15 * time.Second, Run: r.door.FlushUse},
-			job.Task{Name: "refresh_gauges", Every: 5 * time.Second, AtStart: true, Run: r.ingest.RefreshGauges},
-		)
-	}()
+	tasks := []job.Task{
+		{Name: "resume_ingestions", Every: 5 * time.Second, Run: r.ingest.Resume},
+		{Name: "notice_revoked_keys", Every: time.Second, AtStart: true, Run: r.door.NoticeRevoked},
+		{Name: "write_key_use", Every: 15 * time.Second, Run: r.door.FlushUse},
+		{Name: "refresh_gauges", Every: 5 * time.Second, AtStart: true, Run: r.ingest.RefreshGauges},
+		{Name: "prepare_store", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
+			return r.store.Prepare(ctx, time.Now())
+		}},
+	}
+	if days := p.settings.archiveDays; days > 0 {
+		tasks = append(tasks, job.Task{Name: "drop_old_archive", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
+			return r.store.DropArchiveBefore(ctx, time.Now().AddDate(0, 0, -days))
+		}})
+	}
+	go func() { result <- runner.Run(ctx, tasks...) }()
 	return result, cancel
 }
 

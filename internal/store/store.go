@@ -34,6 +34,7 @@ type Store interface {
 	SleepReader
 	WorkoutReader
 	EventReader
+	Upkeep
 
 	// Ping returns nil when the database answers.
 	Ping(ctx context.Context) error
@@ -246,4 +247,15 @@ type EventReader interface {
 	Events(ctx context.Context, user uuid.UUID, query EventQuery) ([]health.Event, error)
 	// ECGs returns the electrocardiograms that start in the range, ordered by start; voltages only if asked.
 	ECGs(ctx context.Context, user uuid.UUID, r Range, voltages bool) ([]health.ECG, error)
+}
+
+// Upkeep is what a database needs done from time to time; jobs call it.
+type Upkeep interface {
+	// Prepare makes ahead of time what writing will soon need, such as partitions. What is missing all the same is made
+	// when it is needed.
+	Prepare(ctx context.Context, now time.Time) error
+	// DropArchiveBefore lets go of what was received before t: the ingestions, with their bodies, which can then neither
+	// be shown nor replayed. What was stored from them stays, and so does an ingestion that is unfinished. A store may
+	// keep some of it up to a month longer.
+	DropArchiveBefore(ctx context.Context, t time.Time) error
 }

@@ -39,7 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for _, test := range slices.Concat(
 		userTests, keyTests, archiveTests, inboxTests, sampleTests, sampleReadTests, largeBatchTests, metricTests,
 		modelTests,
-		sleepTests, workoutTests, placeTests, eventTests, ecgTests, concurrencyTests,
+		sleepTests, workoutTests, placeTests, eventTests, ecgTests, upkeepTests, concurrencyTests,
 	) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,24 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// Prepare has nothing to do: SQLite needs nothing ahead of time.
+func (s *Store) Prepare(context.Context, time.Time) error { return nil }
+
+// DropArchiveBefore deletes the finished ingestions received before t, with their bodies. The file does not get smaller;
+// the room is used again.
+func (s *Store) DropArchiveBefore(ctx context.Context, t time.Time) error {
+	return s.write(ctx, "drop archive", func(tx *sql.Tx) error {
+		const old = `received_at < ? AND status <> 'accepted'`
+		if _, err := tx.ExecContext(ctx,
+			`DELETE FROM raw_bodies WHERE ingestion_id IN (SELECT id FROM raw_ingestions WHERE `+old+`)`, micros(t)); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM raw_ingestions WHERE `+old, micros(t))
+		return err
+	})
+}

@@ -1,0 +1,37 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+var upkeepTests = []test{
+	{"upkeep/preparing twice is harmless", func(t *testing.T, s store.Store) {
+		ok(t, "prepare", s.Prepare(t.Context(), noon))
+		ok(t, "prepare again", s.Prepare(t.Context(), noon.AddDate(0, 1, 0)))
+	}},
+	{"upkeep/the archive lets go of what is old and finished", func(t *testing.T, s store.Store) {
+		user := createUser(t, s)
+		old := put(t, s, user, noon.AddDate(0, -6, 0), "old")
+		finish(t, s, old)
+		recent := put(t, s, user, noon, "recent")
+		finish(t, s, recent)
+		ok(t, "drop", s.DropArchiveBefore(t.Context(), noon.AddDate(0, -1, 0)))
+
+		_, err := s.Ingestion(t.Context(), user, old.ID)
+		fails(t, "the old ingestion", err, health.NotFound)
+		_, err = s.Body(t.Context(), user, old.ID)
+		fails(t, "the old body", err, health.NotFound)
+		equal(t, "the recent body", string(body(t, s, user, recent.ID)), "recent")
+	}},
+	{"upkeep/the archive keeps what is unfinished", func(t *testing.T, s store.Store) {
+		user := createUser(t, s)
+		unfinished := put(t, s, user, noon.AddDate(0, -6, 0), "unfinished")
+		ok(t, "drop", s.DropArchiveBefore(t.Context(), noon))
+		equal(t, "the unfinished body", string(body(t, s, user, unfinished.ID)), "unfinished")
+		claims(t, s, noon.Add(time.Hour), unfinished.ID)
+	}},
+}
