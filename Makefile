@@ -21,7 +21,7 @@ test: ## Run every test
 
 .PHONY: test-race
 test-race: ## Run every test with the race detector
-	scripts/test -race
+	scripts/test -race -short
 
 .PHONY: fuzz
 fuzz: ## Fuzz every decoder and parser, FUZZTIME (30s) each
