@@ -48,10 +48,7 @@ func poolConfig(url string, options Options) (*pgxpool.Config, error) {
 	if conn.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement { // the driver's default, which prepares by name
 		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
-	// A call that is given up must not go on in the server, where it might hold a lock.
-	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: 5 * time.Second}
-	}
+	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler { return &canceller{conn: c} }
 	return config, nil
 }
 

@@ -59,10 +59,16 @@ type numbers struct {
 	sources        map[string]int32
 	refusedMetrics map[metricName]string
 	refusedSources map[string]string
+	// Those that have no number yet, with one sample of each metric.
+	newMetrics map[metricName]*health.Sample
+	newSources map[string]bool
 }
 
 func (n *numbers) clone() numbers {
-	return numbers{maps.Clone(n.metrics), maps.Clone(n.sources), maps.Clone(n.refusedMetrics), maps.Clone(n.refusedSources)}
+	return numbers{
+		maps.Clone(n.metrics), maps.Clone(n.sources), maps.Clone(n.refusedMetrics), maps.Clone(n.refusedSources),
+		maps.Clone(n.newMetrics), maps.Clone(n.newSources),
+	}
 }
 
 // reasonAgainst says why a sample cannot be kept under its names.
@@ -82,27 +88,23 @@ func (n *numbers) reasonAgainst(s *health.Sample) (reason string, is bool) {
 // its lock is held for a moment only: one that turns out to have no samples does no harm.
 func (d *dictionary) number(ctx context.Context, batch []health.Sample) (numbers, error) {
 	names := d.recall(batch)
-	newMetrics, newSources := names.missing(batch)
-	if len(newMetrics) == 0 && len(newSources) == 0 {
+	if names.complete() {
 		return names, nil
 	}
-	if err := d.look(ctx, &names, newMetrics, newSources); err != nil {
+	err := d.store.read(ctx, "look up names", func(ctx context.Context, conn querier) error { return names.read(ctx, conn) })
+	if err != nil {
 		return names, err
 	}
-	if newMetrics, newSources = names.missing(batch); len(newMetrics) > 0 || len(newSources) > 0 {
-		var complete numbers
+	if !names.complete() {
+		var added numbers
 		err := d.store.write(ctx, "name metrics and sources", func(ctx context.Context, tx pgx.Tx) error {
-			added := names.clone() // another attempt begins anew
-			if err := d.add(ctx, tx, &added, newMetrics, newSources); err != nil {
-				return err
-			}
-			complete = added
-			return nil
+			added = names.clone() // another attempt begins anew
+			return d.add(ctx, tx, &added)
 		})
 		if err != nil {
 			return names, err
 		}
-		names = complete
+		names = added
 	}
 	d.remember(names)
 	return names, nil
@@ -113,6 +115,7 @@ func (d *dictionary) recall(batch []health.Sample) numbers {
 	names := numbers{
 		metrics: map[metricName]metric{}, sources: map[string]int32{"": 0},
 		refusedMetrics: map[metricName]string{}, refusedSources: map[string]string{},
+		newMetrics: map[metricName]*health.Sample{}, newSources: map[string]bool{},
 	}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -120,23 +123,35 @@ func (d *dictionary) recall(batch []health.Sample) numbers {
 	for i := range batch {
 		sample := &batch[i]
 		if i == 0 || sample.Metric != last.Metric || sample.Unit != last.Unit {
-			name := metricName{sample.Metric, sample.Unit}
-			if m, ok := d.metrics[name]; ok {
-				names.metrics[name] = m
-			} else if reason, bad := faultOf(name.name, name.unit); bad {
-				names.refusedMetrics[name] = reason
-			}
+			d.recallMetric(&names, sample)
 		}
 		if sample.Source != last.Source {
-			if id, ok := d.sources[sample.Source]; ok {
-				names.sources[sample.Source] = id
-			} else if reason, bad := faultOf(sample.Source); bad {
-				names.refusedSources[sample.Source] = reason
-			}
+			d.recallSource(&names, sample.Source)
 		}
 		last = sample
 	}
 	return names
+}
+
+func (d *dictionary) recallMetric(names *numbers, sample *health.Sample) {
+	name := metricName{sample.Metric, sample.Unit}
+	if m, ok := d.metrics[name]; ok {
+		names.metrics[name] = m
+	} else if reason, bad := faultOf(name.name, name.unit); bad {
+		names.refusedMetrics[name] = reason
+	} else if names.newMetrics[name] == nil {
+		names.newMetrics[name] = sample
+	}
+}
+
+func (d *dictionary) recallSource(names *numbers, name string) {
+	if id, ok := d.sources[name]; ok {
+		names.sources[name] = id
+	} else if reason, bad := faultOf(name); bad {
+		names.refusedSources[name] = reason
+	} else if name != "" {
+		names.newSources[name] = true
+	}
 }
 
 func faultOf(texts ...string) (reason string, bad bool) {
@@ -151,45 +166,13 @@ func faultOf(texts ...string) (reason string, bad bool) {
 	return "", false
 }
 
-// missing returns the names without a number, with one sample of each metric.
-func (n *numbers) missing(batch []health.Sample) (metrics map[metricName]*health.Sample, sources map[string]bool) {
-	metrics, sources = map[metricName]*health.Sample{}, map[string]bool{}
-	last := &health.Sample{}
-	for i := range batch {
-		sample := &batch[i]
-		if i > 0 && sample.Metric == last.Metric && sample.Unit == last.Unit && sample.Source == last.Source {
-			continue
-		}
-		last = sample
-		name := metricName{sample.Metric, sample.Unit}
-		_, known := n.metrics[name]
-		_, refused := n.refusedMetrics[name]
-		if !known && !refused && metrics[name] == nil {
-			metrics[name] = sample
-		}
-		_, known = n.sources[sample.Source]
-		_, refused = n.refusedSources[sample.Source]
-		if !known && !refused {
-			sources[sample.Source] = true
-		}
-	}
-	return metrics, sources
-}
+// complete reports whether every name has a number or was refused.
+func (n *numbers) complete() bool { return len(n.newMetrics) == 0 && len(n.newSources) == 0 }
 
-// look reads the numbers of names that others have added.
-func (d *dictionary) look(
-	ctx context.Context, names *numbers, metrics map[metricName]*health.Sample, sources map[string]bool,
-) error {
-	return d.store.read(ctx, "look up names", func(ctx context.Context, conn querier) error {
-		return names.read(ctx, conn, metrics, sources)
-	})
-}
-
-func (n *numbers) read(
-	ctx context.Context, q querier, metrics map[metricName]*health.Sample, sources map[string]bool,
-) error {
+// read finds the numbers of names that others have added.
+func (n *numbers) read(ctx context.Context, q querier) error {
 	var metricNames, units []string
-	for name := range metrics {
+	for name := range n.newMetrics {
 		metricNames, units = append(metricNames, name.name), append(units, name.unit)
 	}
 	found, err := list(ctx, q, scanMetric, selectMetrics+
@@ -197,26 +180,29 @@ func (n *numbers) read(
 	if err != nil {
 		return err
 	}
+	known, err := list(ctx, q, scanSource, `SELECT id, name FROM sources WHERE name = ANY ($1)`,
+		slices.Collect(maps.Keys(n.newSources)))
+	if err != nil {
+		return err
+	}
 	for _, m := range found {
 		n.metrics[m.name] = m
+		delete(n.newMetrics, m.name)
 	}
-	known, err := list(ctx, q, scanSource, `SELECT id, name FROM sources WHERE name = ANY ($1)`,
-		slices.Collect(maps.Keys(sources)))
 	for _, s := range known {
 		n.sources[s.name] = s.id
+		delete(n.newSources, s.name)
 	}
-	return err
+	return nil
 }
 
 // add numbers names that nobody has added. Numbers are given out one by one under a lock, and not by a sequence, which
 // would skip those of attempts that fail: there are few.
-func (d *dictionary) add(
-	ctx context.Context, tx pgx.Tx, names *numbers, metrics map[metricName]*health.Sample, sources map[string]bool,
-) error {
+func (d *dictionary) add(ctx context.Context, tx pgx.Tx, names *numbers) error {
 	if _, err := tx.Exec(ctx, lockStatement(dictionaryLock)); err != nil {
 		return err
 	}
-	if err := names.read(ctx, tx, metrics, sources); err != nil { // what was added while we waited
+	if err := names.read(ctx, tx); err != nil { // what was added while we waited
 		return err
 	}
 	var lastMetric, lastSource int32
@@ -227,10 +213,7 @@ func (d *dictionary) add(
 	}
 	var ids []int16
 	var metricNames, units, tables []string
-	for name, sample := range metrics {
-		if _, known := names.metrics[name]; known {
-			continue
-		}
+	for name, sample := range names.newMetrics {
 		if lastMetric >= maxMetrics {
 			names.refusedMetrics[name] = fmt.Sprintf(
 				"The server knows %d metrics already and cannot take up another one. Ask its administrator to remove those nobody needs.",
@@ -250,10 +233,7 @@ func (d *dictionary) add(
 	}
 	var sourceIDs []int32
 	var sourceNames []string
-	for name := range sources {
-		if _, known := names.sources[name]; known {
-			continue
-		}
+	for name := range names.newSources {
 		lastSource++
 		names.sources[name] = lastSource
 		sourceIDs, sourceNames = append(sourceIDs, lastSource), append(sourceNames, name)

@@ -139,25 +139,51 @@ func (s *schema) versions(ctx context.Context) (current, target int64, err error
 	return current, target, nil
 }
 
-// migrate makes the steps that are pending. Others that want to wait: the lock belongs to a transaction that stays open
-// on the given connection meanwhile, and not to its session, so that it holds through a pooler too.
+// migrationPause is how long an instance waits before it looks again whether another one has finished migrating.
+const migrationPause = 200 * time.Millisecond
+
+// migrate makes the steps that are pending, or waits until another instance has made them.
 func (s *schema) migrate(ctx context.Context, conn *pgx.Conn) error {
+	for {
+		pending, err := s.pending(ctx)
+		if err != nil || !pending {
+			return err
+		}
+		made, err := s.migrateAlone(ctx, conn)
+		if err != nil || made {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(migrationPause):
+		}
+	}
+}
+
+// migrateAlone makes the steps under a lock; made is false where another instance holds it. The lock belongs to a
+// transaction that stays open on the given connection meanwhile, and not to its session, so that it holds through a pooler
+// too. Nobody waits for it in the server: through a pooler, those who wait would take away the connections that the one
+// who has it needs.
+func (s *schema) migrateAlone(ctx context.Context, conn *pgx.Conn) (made bool, err error) {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{
-		BeginQuery: `BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;` +
-			lockStatement(migrationLock),
+		BeginQuery: `BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`,
 	})
 	if err != nil {
-		return translate(ctx, "wait for the migration lock", err)
+		return false, translate(ctx, "take the migration lock", err)
 	}
 	defer rollback(ctx, tx) // there is nothing to commit
+	if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1)`, migrationLock).Scan(&made); err != nil || !made {
+		return false, translate(ctx, "take the migration lock", err)
+	}
 	if pending, err := s.pending(ctx); err != nil || !pending {
-		return err
+		return true, err
 	}
 	if err := s.addPostGIS(ctx); err != nil {
-		return err
+		return true, err
 	}
 	_, err = s.steps.Up(ctx)
-	return translate(ctx, "migrate", err)
+	return true, translate(ctx, "migrate", err)
 }
 
 func (s *schema) status(ctx context.Context) (all []Migration, err error) {

@@ -79,11 +79,11 @@ func (s span) upper() string {
 	return "'" + s.to.Format(time.RFC3339) + "'"
 }
 
-// spanAt returns the one of the spans, which are in order, that a time lies in.
+// spanAt returns the one of the spans, which are in order, that a time lies in; a month where there is none.
 func spanAt(spans []span, t time.Time) (s span, ok bool) {
 	i := sort.Search(len(spans), func(i int) bool { return spans[i].to.After(t) })
 	if i == len(spans) || spans[i].from.After(t) {
-		return span{}, false
+		return span{from: monthBegin(t, 0), to: monthBegin(t, 1)}, false
 	}
 	return spans[i], true
 }

@@ -92,6 +92,15 @@ func (w *sampleWriter) prepare(all []series) {
 
 // sort takes the samples for which there was no row as new.
 func (w *sampleWriter) sort() {
+	fresh := map[*table]int{}
+	for i := range w.keys {
+		if !w.keys[i].found {
+			fresh[w.keys[i].table]++
+		}
+	}
+	for t, count := range fresh {
+		w.inserts[t] = make([]sampleRow, 0, count)
+	}
 	for i := range w.keys {
 		key := &w.keys[i]
 		if !key.found {

@@ -74,25 +74,11 @@ func (w *sampleWriter) adapts(err error) bool {
 
 // coverKeys creates the partitions that a batch needs and that are not there.
 func (s *Store) coverKeys(ctx context.Context, keys []sampleKey) error {
-	var in *table
-	var known []span
-	var here span // that of the key before
 	missing := map[string][]time.Time{}
-	for i := range keys {
-		key := &keys[i]
-		if key.table != in {
-			in, known, here = key.table, s.partitions.spans(key.table.name), span{}
-		}
-		at := key.time.Time()
-		if !at.Before(here.from) && at.Before(here.to) {
-			continue
-		}
-		found, ok := spanAt(known, at)
-		if !ok {
-			found = span{from: monthBegin(at, 0), to: monthBegin(at, 1)}
-			missing[in.name] = append(missing[in.name], at)
-		}
-		here = found
+	for from := 0; from < len(keys); {
+		in := keys[from].table
+		known := s.partitions.spans(in.name)
+		from += eachStretch(known, keys[from:], func(at time.Time) { missing[in.name] = append(missing[in.name], at) })
 	}
 	for name, times := range missing {
 		if err := s.partitions.cover(ctx, []string{name}, times...); err != nil {
@@ -100,6 +86,27 @@ func (s *Store) coverKeys(ctx context.Context, keys []sampleKey) error {
 		}
 	}
 	return nil
+}
+
+// eachStretch goes along the keys of one table and names a time in each stretch that has no partition. It returns how
+// many keys it has passed.
+func eachStretch(known []span, keys []sampleKey, missing func(at time.Time)) int {
+	var from, to health.Instant // the stretch that the key before lies in
+	for i := range keys {
+		key := &keys[i]
+		if key.table != keys[0].table {
+			return i
+		}
+		if from <= key.time && key.time < to {
+			continue
+		}
+		here, ok := spanAt(known, key.time.Time())
+		if !ok {
+			missing(key.time.Time())
+		}
+		from, to = health.InstantOf(here.from), health.InstantOf(here.to)
+	}
+	return len(keys)
 }
 
 // sampleWriter writes one batch.
