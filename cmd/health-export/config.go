@@ -175,7 +175,7 @@ func readTOML(path string) (map[string]string, error) {
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
+		return nil, usageError{fmt.Errorf("configuration: %w", err)}
 	}
 	tree := map[string]any{}
 	if err := toml.Unmarshal(content, &tree); err != nil {

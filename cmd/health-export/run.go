@@ -43,8 +43,22 @@ func run(ctx context.Context, args []string, environment map[string]string, in i
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintln(errOut, "health-export:", err)
+	fmt.Fprintln(errOut, "health-export:", sentence(err))
 	return exitCode(err)
+}
+
+// sentence is what the person at the terminal reads: the message that is meant for them, where there is one, without the
+// cause that a driver gave.
+func sentence(err error) string {
+	var known *health.Error
+	if !errors.As(err, &known) {
+		return err.Error()
+	}
+	text := strings.TrimSuffix(err.Error(), known.Error()) + known.Message
+	if known.Kind == health.Unavailable && known.Cause != nil {
+		text += " (" + known.Cause.Error() + ")" // the reason is needed to mend what the person runs themselves
+	}
+	return text
 }
 
 func (p *program) rootCommand() *cobra.Command {
@@ -82,7 +96,8 @@ func exactArgs(n int) cobra.PositionalArgs {
 func exitCode(err error) int {
 	var usage usageError
 	switch {
-	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"):
+	case errors.As(err, &usage), errors.Is(err, health.Invalid),
+		strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "required flag"):
 		return exitUsage
 	case errors.Is(err, health.NotFound):
 		return exitNotFound

@@ -47,11 +47,18 @@ type rooms struct {
 // then the jobs, then ingestion, then the store.
 func (p *program) serve(ctx context.Context) (err error) {
 	logger := p.logger()
-	listener, err := listen(ctx, p.settings.listen)
+	listener, err := listen(ctx, p.settings.listen, "--listen")
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
+	var metricsListener net.Listener
+	if p.settings.metricsListen != "off" {
+		if metricsListener, err = listen(ctx, p.settings.metricsListen, "--metrics-listen"); err != nil {
+			return err
+		}
+		defer metricsListener.Close()
+	}
 
 	r, err := p.openRooms(ctx, logger)
 	if err != nil {
@@ -59,6 +66,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 	}
 	defer func() {
 		err = errors.Join(err, p.closeRooms(r))
+		logger.InfoContext(ctx, "stopped")
 	}()
 	if err := p.welcome(ctx, r, listener.Addr().String()); err != nil {
 		return err
@@ -66,15 +74,15 @@ func (p *program) serve(ctx context.Context) (err error) {
 	p.takeUpUnfinished(ctx, r, logger)
 
 	jobsDone, stopJobs := p.startJobs(r, logger)
-	err = p.serveHTTP(ctx, r, listener, logger)
+	err = p.serveHTTP(ctx, r, listener, metricsListener, logger)
 	stopJobs()
 	return errors.Join(err, <-jobsDone)
 }
 
-func listen(ctx context.Context, address string) (net.Listener, error) {
+func listen(ctx context.Context, address, flag string) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s (choose another address with --listen): %w", address, err)
+		return nil, fmt.Errorf("cannot listen on %s (choose another address with %s): %w", address, flag, err)
 	}
 	return listener, nil
 }
@@ -171,8 +179,8 @@ func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, s
 	return result, cancel
 }
 
-// serveHTTP serves the API and the metrics until ctx ends, then lets what is under way come to its end.
-func (p *program) serveHTTP(ctx context.Context, r *rooms, listener net.Listener, logger *slog.Logger) error {
+// serveHTTP serves the API and the metrics (if there is a listener for them) until ctx ends, then lets what is under way come to its end.
+func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsListener net.Listener, logger *slog.Logger) error {
 	api := &http.Server{
 		Handler: r.handler,
 		// Headers come at once; a body may take long on a phone's bad line, so there is no limit on reading it.
@@ -182,11 +190,7 @@ func (p *program) serveHTTP(ctx context.Context, r *rooms, listener net.Listener
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 	servers := map[*http.Server]net.Listener{api: listener}
-	if p.settings.metricsListen != "off" {
-		metricsListener, err := listen(ctx, p.settings.metricsListen)
-		if err != nil {
-			return fmt.Errorf("metrics: %w", err)
-		}
+	if metricsListener != nil {
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", promhttp.HandlerFor(r.registry, promhttp.HandlerOpts{Registry: r.registry}))
 		servers[&http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}] = metricsListener
@@ -213,7 +217,5 @@ func (p *program) serveHTTP(ctx context.Context, r *rooms, listener net.Listener
 		})
 	}
 	logger.InfoContext(ctx, "ready", "listen", listener.Addr().String(), "metrics", p.settings.metricsListen, "version", version)
-	err := group.Wait()
-	logger.InfoContext(ctx, "stopped")
-	return err
+	return group.Wait()
 }

@@ -36,12 +36,14 @@ func (s *Sample) lastDate() Date {
 //
 // Of a cumulative metric a stretch of time counts once, from the best source that was measuring (see CompareSources):
 // a sample that sticks out of a better source's counts by the share that sticks out. Of any other metric the best of
-// the samples with the same span counts. Samples of one source never take from each other.
+// the samples with the same span counts. Samples of one source never take from each other. A merged summary that is
+// older than one of the summaries per source of the same time does not count: what a later body said stands.
 type Resolver struct {
 	cumulative bool
 	emit       func(s *Sample, share float64)
 	overlaps   map[Grain]*overlap
 	pending    map[Grain]*Sample
+	together   []Sample // summaries of one grain and time
 }
 
 // NewResolver returns a resolver that passes on every sample that counts, with a share that is above 0 and at most 1.
@@ -56,6 +58,33 @@ func NewResolver(cumulative bool, emit func(s *Sample, share float64)) *Resolver
 // Add takes the next sample, in the order in which stores yield them: by key time, grain, end and source. It keeps a
 // copy for as long as later samples may bear on it: what is in memory are the samples of one moment.
 func (r *Resolver) Add(s *Sample) {
+	if first := r.together; len(first) > 0 && (first[0].Grain != s.Grain || first[0].KeyTime() != s.KeyTime()) {
+		r.takeTogether()
+	}
+	if s.Grain == GrainRaw {
+		r.take(s)
+		return
+	}
+	r.together = append(r.together, *s)
+}
+
+// takeTogether takes the summaries of one grain and time, but for a merged one that a later body has overtaken.
+func (r *Resolver) takeTogether() {
+	latest := Instant(0)
+	for i := range r.together {
+		if r.together[i].PerSource {
+			latest = max(latest, r.together[i].Received)
+		}
+	}
+	for i := range r.together {
+		if s := &r.together[i]; s.PerSource || s.Received >= latest {
+			r.take(s)
+		}
+	}
+	r.together = r.together[:0]
+}
+
+func (r *Resolver) take(s *Sample) {
 	if r.cumulative {
 		o := r.overlaps[s.Grain]
 		if o == nil {
@@ -80,6 +109,7 @@ func (r *Resolver) Add(s *Sample) {
 
 // Finish passes on what was held back. The resolver is not used after it.
 func (r *Resolver) Finish() {
+	r.takeTogether()
 	for _, o := range r.overlaps {
 		o.finish()
 	}

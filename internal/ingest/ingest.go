@@ -99,6 +99,14 @@ func New(c Config) (*Service, error) {
 		return nil, err
 	}
 	limits := c.Limits.withDefaults()
+	probe, err := tempFile(limits.TempDir)
+	if err != nil {
+		return nil, health.NewError(health.Unavailable, "no_temporary_directory",
+			"The directory for temporary files cannot be written to. Create it, or name another one in ingest.temp_dir.").Because(err)
+	}
+	if err := removeTemp(probe); err != nil {
+		return nil, err
+	}
 	s := &Service{
 		store: c.Store, limits: limits, now: c.Now, logger: c.Logger,
 		metrics: newMetrics(c.Registerer), words: words, formats: format.Detect,

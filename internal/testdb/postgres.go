@@ -95,29 +95,37 @@ var template = sync.OnceValues(func() (name string, err error) {
 		return "", err
 	}
 	name = "health_export_template_" + digest
-	conn, err := pgx.Connect(ctx, os.Getenv(environment))
+	conn, err := connect(ctx, os.Getenv(environment))
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	if _, err := conn.Exec(ctx, `SELECT pg_advisory_lock(hashtext('health_export_template'))`); err != nil {
-		return "", err // the lock ends with the connection
+	// The lock belongs to a transaction, which another connection works beside: no database is created in one.
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('health_export_template'))`); err != nil {
+		return "", err
 	}
 	var exists bool
-	if err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`, name).Scan(&exists); err != nil || exists {
+	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = '`+name+`')`).Scan(&exists)
+	if err != nil || exists {
 		return name, err
 	}
 	unfinished := name + "_unfinished" // of a process that was ended in between, perhaps
-	for _, statement := range []string{`DROP DATABASE IF EXISTS ` + unfinished, `CREATE DATABASE ` + unfinished + ` TEMPLATE template0`} {
-		if _, err := conn.Exec(ctx, statement); err != nil {
+	for _, step := range []func() error{
+		func() error { return administer(ctx, `DROP DATABASE IF EXISTS `+unfinished) },
+		func() error { return administer(ctx, `CREATE DATABASE `+unfinished+` TEMPLATE template0`) },
+		func() error { return fill(ctx, addressOf(unfinished)) },
+		func() error { return administer(ctx, `ALTER DATABASE `+unfinished+` RENAME TO `+name) },
+	} {
+		if err := step(); err != nil {
 			return "", err
 		}
 	}
-	if err := fill(ctx, addressOf(unfinished)); err != nil {
-		return "", err
-	}
-	_, err = conn.Exec(ctx, `ALTER DATABASE `+unfinished+` RENAME TO `+name)
-	return name, err
+	return name, nil
 })
 
 // fill gives a database the schema. PostGIS brings the definitions of 8,500 reference systems, of which one is used: a
@@ -126,7 +134,7 @@ func fill(ctx context.Context, address string) error {
 	if _, err := postgres.Migrate(ctx, address); err != nil {
 		return err
 	}
-	conn, err := pgx.Connect(ctx, address)
+	conn, err := connect(ctx, address)
 	if err != nil {
 		return err
 	}
@@ -152,9 +160,19 @@ func digestOf(files fs.FS) (string, error) {
 	return fmt.Sprintf("%x", hash.Sum(nil)[:8]), err
 }
 
+// connect prepares nothing on the server, so that the tests can be run through a pooler.
+func connect(ctx context.Context, address string) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		return nil, err
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	return pgx.ConnectConfig(ctx, config)
+}
+
 // administer runs a statement in the database that the environment names.
 func administer(ctx context.Context, statement string) error {
-	conn, err := pgx.Connect(ctx, os.Getenv(environment))
+	conn, err := connect(ctx, os.Getenv(environment))
 	if err != nil {
 		return err
 	}

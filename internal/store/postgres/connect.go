@@ -45,9 +45,7 @@ func poolConfig(url string, options Options) (*pgxpool.Config, error) {
 	if conn.RuntimeParams["application_name"] == "" {
 		conn.RuntimeParams["application_name"] = cmp.Or(options.ApplicationName, "health-export")
 	}
-	if conn.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement { // the driver's default, which prepares by name
-		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	}
+	conn.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // the driver's default prepares by name
 	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler { return &canceller{conn: c} }
 	return config, nil
 }
