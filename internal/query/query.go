@@ -63,7 +63,11 @@ var identity = catalog.Conversion{Factor: 1}
 // reading finds out what is meant by a metric's name and a unit, "" being the one the metric is stored in.
 func (s *Service) reading(ctx context.Context, user uuid.UUID, name, unit string) (reading, error) {
 	r := reading{metric: name, conversion: identity}
-	if known, ok := s.Catalog.Lookup(name); ok {
+	known, ok := s.Catalog.Lookup(name)
+	if ok && strings.HasPrefix(known.Name, "blood_pressure_") {
+		known, ok = s.Catalog.Lookup("blood_pressure") // its halves are kept there, also when they are sent alone
+	}
+	if ok {
 		r.metric, r.known, r.unit = known.Name, known, known.Unit
 	} else {
 		units, err := s.storedUnits(ctx, user, name)

@@ -6,7 +6,9 @@ import (
 )
 
 // Prepare creates the partitions that will be needed soon, see EnsurePartitions.
-func (s *Store) Prepare(ctx context.Context, now time.Time) error { return s.EnsurePartitions(ctx, now) }
+func (s *Store) Prepare(ctx context.Context, now time.Time) error {
+	return s.EnsurePartitions(ctx, now)
+}
 
 // DropArchiveBefore drops the partitions of the archive that hold nothing from t or later, see DropPartitionsBefore.
 func (s *Store) DropArchiveBefore(ctx context.Context, t time.Time) error {
