@@ -34,74 +34,82 @@ func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Rea
 	if err := s.partitions.cover(ctx, archiveTables, ingestion.ReceivedAt); err != nil {
 		return translate(ctx, doing, err)
 	}
-	put := func() error {
-		conn, err := s.acquire(ctx)
-		if err != nil {
-			return err
-		}
-		defer conn.Release()
-		return transact(ctx, conn, s.begin()+durably, func(ctx context.Context, tx pgx.Tx) error {
-			return s.put(ctx, tx, ingestion, body, owner, until)
-		})
+	err = s.putAgain(ctx, body, func() error { return s.putOnce(ctx, ingestion, body, owner, until) })
+	if isPartitionMissing(err) { // somebody has dropped a month by hand: the next attempt creates it
+		s.partitions.forget(archiveTables)
+		return health.NewError(health.Unavailable, "store_busy", "The database is being tidied up. Try again in a moment.").Because(err)
 	}
+	return translate(ctx, doing, err)
+}
+
+// putAgain makes as many attempts as the body can be read.
+func (s *Store) putAgain(ctx context.Context, body io.Reader, put func() error) error {
 	seeker, ok := body.(io.Seeker)
 	if !ok {
-		return translate(ctx, doing, put())
+		return put()
 	}
 	start, err := seeker.Seek(0, io.SeekCurrent)
 	if err != nil {
-		return err
+		return unreadable{err}
 	}
-	return translate(ctx, doing, retry(ctx, func() error {
+	return retry(ctx, func() error {
 		if _, err := seeker.Seek(start, io.SeekStart); err != nil {
 			return unreadable{err}
 		}
 		return put()
-	}))
+	})
+}
+
+// putOnce has no time limit as a whole, because a body may be long: each of its pieces has.
+func (s *Store) putOnce(
+	ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time,
+) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	limit := time.AfterFunc(s.timeout, cancel)
+	defer limit.Stop()
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	return transact(ctx, conn, s.begin+durably, func(ctx context.Context, tx pgx.Tx) (err error) {
+		if err := checkUser(ctx, tx, ingestion.UserID); err != nil {
+			return err
+		}
+		ingestion.StoredSize, err = putBody(ctx, tx, &ingestion, body, func() { limit.Reset(s.timeout) })
+		if err != nil {
+			return err
+		}
+		return insertIngestion(ctx, tx, &ingestion, owner, until)
+	})
 }
 
 // durably makes the commit wait for the disk, also in a database that is set up not to. A setting that waits for more
 // than the disk is left as it is.
 const durably = ` SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'`
 
-func (s *Store) put(
-	ctx context.Context, tx pgx.Tx, ingestion health.Ingestion, body io.Reader, owner string, until time.Time,
-) (err error) {
-	if err := checkUser(ctx, tx, ingestion.UserID); err != nil {
-		return err
-	}
-	if ingestion.StoredSize, err = s.putBody(ctx, tx, &ingestion, body); err != nil {
-		return err
-	}
-	limited, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	return insertIngestion(limited, tx, &ingestion, owner, until)
-}
-
-func (s *Store) putBody(ctx context.Context, tx pgx.Tx, of *health.Ingestion, body io.Reader) (size int64, err error) {
+// putBody writes a body piece by piece and calls progress before each.
+func putBody(
+	ctx context.Context, tx pgx.Tx, of *health.Ingestion, body io.Reader, progress func(),
+) (size int64, err error) {
 	piece := make([]byte, pieceSize)
 	for number := 0; ; number++ {
 		n, err := io.ReadFull(body, piece)
 		if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return 0, unreadable{err}
 		}
+		progress()
 		if n == 0 {
 			return size, nil
 		}
-		if err := s.putPiece(ctx, tx, of, number, piece[:n]); err != nil {
+		if _, err := tx.Exec(ctx, `
+			INSERT INTO raw_bodies (user_id, ingestion_id, received_at, piece, bytes) VALUES ($1, $2, $3, $4, $5)`,
+			of.UserID, of.ID, momentOf(of.ReceivedAt), number, piece[:n]); err != nil {
 			return 0, err
 		}
 		size += int64(n)
 	}
-}
-
-func (s *Store) putPiece(ctx context.Context, tx pgx.Tx, of *health.Ingestion, number int, piece []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	_, err := tx.Exec(ctx, `
-		INSERT INTO raw_bodies (user_id, ingestion_id, received_at, piece, bytes) VALUES ($1, $2, $3, $4, $5)`,
-		of.UserID, of.ID, momentOf(of.ReceivedAt), number, piece)
-	return err
 }
 
 // Body returns the stored body for reading. It holds no connection while the caller reads: a body never changes.

@@ -163,9 +163,7 @@ func spread(t *testing.T) (tables []string) {
 	calls := regexp.MustCompile(`(?s)create_distributed_table\('(\w+)'|FOREACH spread IN ARRAY ARRAY\[(.*?)\]`)
 	for _, text := range sqlOfPackage(t) {
 		for _, match := range calls.FindAllStringSubmatch(text, -1) {
-			for _, word := range regexp.MustCompile(`\w+`).FindAllString(match[1]+" "+match[2], -1) {
-				tables = append(tables, word)
-			}
+			tables = append(tables, regexp.MustCompile(`\w+`).FindAllString(match[1]+" "+match[2], -1)...)
 		}
 	}
 	slices.Sort(tables)

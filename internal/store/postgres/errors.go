@@ -67,6 +67,9 @@ func translate(ctx context.Context, doing string, err error) error {
 		return err
 	}
 	cause := fmt.Errorf("%s: %w", doing, err)
+	if _, ok := errors.AsType[unreadable](err); ok {
+		return cause
+	}
 	code := codeOf(err)
 	switch class := classOf(code); {
 	case code == codeUniqueViolation:
@@ -77,8 +80,8 @@ func translate(ctx context.Context, doing string, err error) error {
 	case code == codeReadOnly:
 		return health.NewError(health.Unavailable, "store_read_only",
 			"The database can only be read at the moment. Try again later.").Because(cause)
-	case code == codeQueryCanceled, code == codeLockNotAvailable, errors.Is(err, context.DeadlineExceeded),
-		class == "40":
+	case code == codeQueryCanceled, code == codeLockNotAvailable, class == "40",
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled): // by a time limit of this package
 		return health.NewError(health.Unavailable, "store_busy",
 			"The database took too long. Try again in a moment.").Because(cause)
 	case class == "08", class == "28", class == "53", class == "57", class == "58", disconnected(err):

@@ -6,6 +6,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -24,6 +25,7 @@ type Store struct {
 	names      *dictionary
 	partitions *partitions
 	timeout    time.Duration
+	begin      string // see beginWithin
 
 	// underway is held for reading by every call, and taken by Close.
 	underway sync.RWMutex
@@ -68,10 +70,8 @@ func Open(ctx context.Context, url string, words *catalog.Catalog, options Optio
 	if err != nil {
 		return nil, fmt.Errorf("open connection pool: %w", err)
 	}
-	s := &Store{pool: pool, catalog: words, timeout: options.Timeout}
-	if s.timeout == 0 {
-		s.timeout = time.Minute
-	}
+	s := &Store{pool: pool, catalog: words, timeout: cmp.Or(options.Timeout, time.Minute)}
+	s.begin = beginWithin(s.timeout)
 	s.names = newDictionary(s)
 	s.partitions = newPartitions(s)
 	return s, nil

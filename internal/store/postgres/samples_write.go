@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -136,7 +134,7 @@ func (w *sampleWriter) run(names numbers) error {
 			w.refuse(i, reason)
 		}
 	}
-	return transact(w.ctx, w.conn, w.store.begin()+lockStatement(userLock(w.user)), func(_ context.Context, tx pgx.Tx) error {
+	return transact(w.ctx, w.conn, w.store.begin+lockStatement(userLock(w.user)), func(_ context.Context, tx pgx.Tx) error {
 		all := seriesOf(w.keys)
 		if err := w.readTotals(all); err != nil {
 			return err
@@ -238,125 +236,3 @@ func (w *sampleWriter) complete(t *table, rows []sampleRow) (err error) {
 
 // binaryFormat says that all parameters, or all columns of a result, are in binary form.
 var binaryFormat = []int16{pgtype.BinaryFormatCode}
-
-// total is a key of metric_totals, after user_id.
-type total struct {
-	metric int16
-	grain  health.Grain
-	source int32
-}
-
-// change is how a total changes.
-type change struct {
-	samples     int64
-	first, last health.Instant
-}
-
-func (w *sampleWriter) count(rows []sampleRow) {
-	for i := range rows {
-		row := &rows[i]
-		if row.replaces && row.replaced == row.source {
-			continue
-		}
-		w.add(row.key, row.source, 1)
-		if row.replaces {
-			w.add(row.key, row.replaced, -1)
-		}
-	}
-}
-
-func (w *sampleWriter) add(key *sampleKey, source int32, samples int64) {
-	t := total{key.metric, key.grain, source}
-	c := w.totals[t]
-	if c == nil {
-		c = &change{first: key.time, last: key.time}
-		w.totals[t] = c
-	}
-	c.samples += samples
-	c.first, c.last = min(c.first, key.time), max(c.last, key.time)
-}
-
-// readTotals finds out between which times there is something of each series, and that the user exists.
-func (w *sampleWriter) readTotals(all []series) error {
-	metrics := arrayHeader(pgtype.Int2OID, len(all))
-	for i := range all {
-		metrics = binary.BigEndian.AppendUint16(appendLength(metrics, 2), uint16(all[i].keys[0].metric))
-	}
-	pipeline := w.raw().StartPipeline(w.ctx)
-	pipeline.SendQueryParams(`SELECT FROM users WHERE id = $1`, [][]byte{w.user[:]}, nil, binaryFormat, binaryFormat)
-	pipeline.SendQueryParams(`
-		SELECT metric_id, grain, min(first_at), max(last_at) FROM metric_totals
-		WHERE user_id = $1 AND metric_id = ANY ($2::smallint[]) GROUP BY metric_id, grain`,
-		[][]byte{w.user[:], metrics}, nil, binaryFormat, binaryFormat)
-	err := pipeline.Sync()
-	known := false
-	if err == nil {
-		err = eachRow(pipeline, func([][]byte) error {
-			known = true
-			return nil
-		})
-	}
-	if err == nil {
-		err = eachRow(pipeline, func(columns [][]byte) error {
-			metric, grain := int16(binary.BigEndian.Uint16(columns[0])), health.Grain(readInteger(columns[1]))
-			for i := range all {
-				if key := &all[i].keys[0]; key.metric == metric && key.grain == grain {
-					all[i].first, all[i].last = readInstant(columns[2]), readInstant(columns[3])
-					all[i].held = true
-				}
-			}
-			return nil
-		})
-	}
-	if closed := pipeline.Close(); err == nil {
-		err = closed
-	}
-	if err == nil && !known {
-		return notFound("user")
-	}
-	return err
-}
-
-// eachRow reads the result of the next query of a pipeline.
-func eachRow(pipeline *pgconn.Pipeline, do func(columns [][]byte) error) error {
-	results, err := pipeline.GetResults()
-	if err != nil {
-		return err
-	}
-	reader, ok := results.(*pgconn.ResultReader)
-	if !ok {
-		return errors.New("a pipeline has no result for a query")
-	}
-	var failed error
-	for reader.NextRow() {
-		if failed == nil {
-			failed = do(reader.Values())
-		}
-	}
-	if _, err := reader.Close(); err != nil {
-		return err
-	}
-	return failed
-}
-
-// writeTotals brings the totals in step with what was written.
-func (w *sampleWriter) writeTotals(tx pgx.Tx) error {
-	var metrics []int16
-	var grains, sources []int32
-	var firsts, lasts []time.Time
-	var samples []int64
-	for t, c := range w.totals {
-		metrics, grains, sources = append(metrics, t.metric), append(grains, int32(t.grain)), append(sources, t.source)
-		firsts, lasts, samples = append(firsts, c.first.Time()), append(lasts, c.last.Time()), append(samples, c.samples)
-	}
-	if len(metrics) == 0 {
-		return nil
-	}
-	_, err := tx.Exec(w.ctx, `
-		INSERT INTO metric_totals AS t (user_id, metric_id, grain, source_id, first_at, last_at, samples)
-		SELECT $1::uuid, * FROM unnest($2::smallint[], $3::integer[], $4::integer[], $5::timestamptz[], $6::timestamptz[], $7::bigint[])
-		ON CONFLICT (user_id, metric_id, grain, source_id) DO UPDATE SET samples = t.samples + excluded.samples,
-			first_at = least(t.first_at, excluded.first_at), last_at = greatest(t.last_at, excluded.last_at)`,
-		w.user, metrics, grains, sources, firsts, lasts, samples)
-	return err
-}

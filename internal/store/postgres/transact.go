@@ -35,7 +35,7 @@ func (s *Store) snapshot(ctx context.Context, doing string, query func(ctx conte
 // write runs a function in one transaction. It may be run again after a failure that another attempt may not meet.
 func (s *Store) write(ctx context.Context, doing string, change func(ctx context.Context, tx pgx.Tx) error) error {
 	return s.onConnection(ctx, doing, func(ctx context.Context, conn *pgxpool.Conn) error {
-		return transact(ctx, conn, s.begin(), change)
+		return transact(ctx, conn, s.begin, change)
 	})
 }
 
@@ -44,7 +44,7 @@ func (s *Store) writeOf(
 	ctx context.Context, user uuid.UUID, doing string, change func(ctx context.Context, tx pgx.Tx) error,
 ) error {
 	return s.onConnection(ctx, doing, func(ctx context.Context, conn *pgxpool.Conn) error {
-		return transact(ctx, conn, s.begin()+lockStatement(userLock(user)), func(ctx context.Context, tx pgx.Tx) error {
+		return transact(ctx, conn, s.begin+lockStatement(userLock(user)), func(ctx context.Context, tx pgx.Tx) error {
 			if err := checkUser(ctx, tx, user); err != nil {
 				return err
 			}
@@ -113,12 +113,11 @@ func rollback(ctx context.Context, tx pgx.Tx) {
 	_ = tx.Rollback(ctx)
 }
 
-// begin begins a transaction, in one round trip and whatever the database's defaults are. The server itself ends one
+// beginWithin begins a transaction, in one round trip and whatever the database's defaults are. The server itself ends one
 // whose client has vanished or hangs, so that its locks do not outlive it for long.
-func (s *Store) begin() string {
-	limit := s.timeout.Milliseconds()
+func beginWithin(limit time.Duration) string {
 	return fmt.Sprintf("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"+
-		" SET LOCAL statement_timeout = %d; SET LOCAL idle_in_transaction_session_timeout = %[1]d;", limit)
+		" SET LOCAL statement_timeout = %d; SET LOCAL idle_in_transaction_session_timeout = %[1]d;", limit.Milliseconds())
 }
 
 // The keys of the locks that are not a user's.
