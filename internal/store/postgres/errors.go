@@ -53,6 +53,14 @@ func classOf(code string) string {
 	return code[:2]
 }
 
+// taken makes a Conflict of an error that says that something exists already; any other, and nil, stays as it is.
+func taken(err error, code, message string) error {
+	if codeOf(err) == codeUniqueViolation {
+		return health.NewError(health.Conflict, code, message).Because(err)
+	}
+	return err
+}
+
 // translate gives an error of the driver its kind, by its code and never by its text. doing says, for the log, what
 // was being done. An error that has a kind already is left as it is, and a context that ended comes before whatever
 // the database made of it.

@@ -30,7 +30,7 @@ func (s *Store) CreateKey(ctx context.Context, key health.APIKey) error {
 			key.ID, key.UserID, key.Name, scopes, key.Tier, key.Hash,
 			momentOf(key.CreatedAt), momentOf(key.ExpiresAt), momentOf(key.RevokedAt))
 		if err != nil || key.LastUsedAt.IsZero() {
-			return err
+			return taken(err, "key_exists", "There is an API key with this id already. Create it with another one.")
 		}
 		return touchKeys(ctx, tx, map[string]time.Time{key.ID: key.LastUsedAt})
 	})
