@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/health-export/health-export/internal/health"
@@ -12,7 +13,7 @@ import (
 //
 //	2026-05-19 07:30:00 -0700       the app
 //	2026-05-19 7:30:00 AM -0700     the app on a phone with a 12-hour clock; am, PM, a.m., p. m. …, before them any
-//	                                space, U+00A0 and U+202F among them
+//	                                space, U+00A0 and U+202F among them; or before the time, as in 上午7:30:00
 //	2026-05-19T07:30:00.25+02:00    ISO 8601, with Z, ±hh:mm, ±hhmm or ±hh
 //	2026-05-19 07:30                without seconds, or without a zone
 //	2026-05-19                      the beginning of the day
@@ -111,10 +112,14 @@ func readClock(text []byte) (c clock, ok bool) {
 	if b[0] != ' ' && b[0]|0x20 != 't' {
 		return c, false
 	}
-	if b, ok = c.readTimeOfDay(b[1:]); !ok {
+	half, b := readDayPeriod(b[1:])
+	if b, ok = c.readTimeOfDay(b); !ok {
 		return c, false
 	}
-	if b, ok = c.readDayPeriod(b); !ok {
+	if half == wholeDay {
+		half, b = readDayPeriod(b)
+	}
+	if !c.setHalf(half) {
 		return c, false
 	}
 	return c, c.readZone(bytes.TrimLeft(b, " "))
@@ -173,8 +178,11 @@ var dayPeriods = [2][]string{
 	{"pm", "下午", "午後", "오후"},
 }
 
-// readDayPeriod reads a word for the half of the day, if one comes next, and corrects the hour by it.
-func (c *clock) readDayPeriod(b []byte) (rest []byte, ok bool) {
+// wholeDay says that the half of the day was not written.
+const wholeDay = -1
+
+// readDayPeriod reads a word for the half of the day, an index of dayPeriods, if one comes next.
+func readDayPeriod(b []byte) (half int, rest []byte) {
 	end := bytes.IndexAny(b, "+-0123456789Zz")
 	if end < 0 {
 		end = len(b)
@@ -185,18 +193,24 @@ func (c *clock) readDayPeriod(b []byte) (rest []byte, ok bool) {
 		}
 		return r
 	}, bytes.ToLower(b[:end]))
-	if len(word) == 0 {
-		return b, true
-	}
 	for half, words := range dayPeriods {
-		for _, known := range words {
-			if string(word) == known && c.hour >= 1 && c.hour <= 12 {
-				c.hour = c.hour%12 + 12*half
-				return b[end:], true
-			}
+		if slices.Contains(words, string(word)) {
+			return half, b[end:]
 		}
 	}
-	return nil, false
+	return wholeDay, b
+}
+
+// setHalf corrects the hour by the half of the day. ok is false where the hour is not one of a 12-hour clock.
+func (c *clock) setHalf(half int) (ok bool) {
+	if half == wholeDay {
+		return true
+	}
+	if c.hour < 1 || c.hour > 12 {
+		return false
+	}
+	c.hour = c.hour%12 + 12*half
+	return true
 }
 
 // readZone reads the offset to the end of the text; nothing at all means that none was sent.

@@ -28,7 +28,7 @@ func decodeECG(raw []byte, at health.Position, o Options) (health.Record, error)
 	ecg.SamplingFrequency = e.rate("samplingFrequency", "Hz", "hz", "hertz")
 	for _, field := range []string{"voltageMeasurements", "voltages"} {
 		if m := e.find(field); m != nil && m.value.Kind() == '[' && ecg.Voltages == nil {
-			account := e.voltages(&ecg, m.value)
+			account := e.voltages(&ecg, field, m.value)
 			m.used = true
 			account.report(e, field)
 		}
@@ -58,11 +58,11 @@ func (e *element) rate(field string, units ...string) float64 {
 
 // voltages reads the measurements, {"date": 1188745353.99, "voltage": -12.5, "units": "mcV"}. All must be in one unit,
 // that of the first.
-func (e *element) voltages(ecg *health.ECG, array jsontext.Value) *points {
+func (e *element) voltages(ecg *health.ECG, field string, array jsontext.Value) *points {
 	var account points
 	clock := voltageClock{ecg: ecg, element: e}
 	timed := false
-	for i, o := range account.each(array) {
+	for i, o := range account.each(e, field, array) {
 		if o == nil {
 			account.drop(i)
 			continue

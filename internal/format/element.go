@@ -51,6 +51,8 @@ type element struct {
 	warnings []health.Warning
 	refusal  *health.Rejection
 
+	points int // how many points were read in its arrays
+
 	inner object            // for an object within the element
 	words map[string]string // units and sources of points, which repeat
 }

@@ -44,7 +44,7 @@ func (d *decoder) skip(at health.Position, message, suggestion string) error {
 }
 
 func tooLong(at health.Position) *health.Rejection {
-	return refusal(at, "", fmt.Sprintf("The element is too large: it has more than %d MiB.", maxElement>>20),
+	return refusal(at, "", fmt.Sprintf("The element is too large: it is longer than %d MiB or has more than %d fields.", maxElement>>20, maxFields),
 		"Send fewer readings in one element, for example a shorter period.")
 }
 

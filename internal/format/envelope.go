@@ -37,6 +37,8 @@ type decoder struct {
 	recognised bool
 	// heldBytes counts what is held back of members that are not known, see held.
 	heldBytes int
+	// unknowns counts the members of the envelope that are not known.
+	unknowns int
 
 	// What records point to, and the room to decode in, is the same from point to point.
 	current metricPoint
@@ -150,7 +152,11 @@ func (d *decoder) envelope() error {
 		case isContent(name):
 			d.recognised = true
 			return d.content(name)
-		case d.recognised:
+		}
+		if err := d.countUnknown(); err != nil {
+			return err
+		}
+		if d.recognised {
 			return d.unknown(name)
 		}
 		return d.hold(&unknown, name)
@@ -211,6 +217,9 @@ func (d *decoder) lists() error {
 		}
 		if isContent(name) {
 			return d.content(name)
+		}
+		if err := d.countUnknown(); err != nil {
+			return err
 		}
 		c, err := d.peek()
 		if err != nil {

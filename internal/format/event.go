@@ -18,6 +18,8 @@ type eventForm struct {
 	start []string
 	// flow is true where the name may be missing because a field "flow" says what the event is.
 	flow bool
+	// kept is a field that stays among the attributes even where it is the start.
+	kept string
 	// nameless is true where an event need not have a name.
 	nameless bool
 }
@@ -35,7 +37,7 @@ var (
 	stateOfMind   = eventForm{kind: "state_of_mind", name: []string{"kind"}, start: startFields, nameless: true}
 	medications   = eventForm{
 		kind: "medication", name: []string{"displayText", "nickname", "name"},
-		start: append([]string{"start", "scheduledDate"}, startFields[1:]...),
+		start: append([]string{"start", "scheduledDate"}, startFields[1:]...), kept: "scheduledDate",
 	}
 	heartRateNotifications = eventForm{
 		kind: "heart_rate_notification", name: []string{"heartNotification", "type", "name"}, start: startFields,
@@ -50,6 +52,9 @@ func (f eventForm) decode(raw []byte, at health.Position, o Options) (health.Rec
 	event.AppID = e.id("id", "uuid")
 	event.Name = e.eventName(f)
 	event.Start, event.Offset = e.requireInstant(f.start...)
+	if m := e.find(f.kept); m != nil {
+		m.used = false
+	}
 	event.End, _, _ = e.instant(endFields...)
 	e.checkSpan("end", event.Start, event.End)
 	event.Source = e.source()

@@ -56,11 +56,14 @@ func (o *object) read(text []byte) error {
 	return err
 }
 
-// scan takes in the JSON object that text begins with, and returns where it ends: 0 where it is not JSON, and then the
-// error is errSyntax.
+// scan takes in the JSON object that text begins with, and returns where it ends: 0 where that is not known, because it
+// is not JSON (errSyntax) or has too many fields (errTooManyFields).
 func (o *object) scan(text []byte) (end int, err error) {
 	o.members = o.members[:0]
 	raw, end, _, err := scanMembers(text, 0, o.spans[:0], false)
+	if err == errTooManyFields {
+		return 0, err
+	}
 	if err != nil {
 		return 0, errSyntax
 	}
@@ -152,15 +155,19 @@ func (o *object) unused() iter.Seq[*member] {
 
 // rest returns the unused members as canonical JSON, "" where there are none.
 func (o *object) rest() (string, error) {
-	var text []byte
+	length := 0
+	for m := range o.unused() {
+		length += len(",:}") + len(m.token) + len(m.value)
+	}
+	if length == 0 {
+		return "", nil
+	}
+	text := make([]byte, 0, length)
 	for m := range o.unused() {
 		text = append(text, `,`...)
 		text = append(text, m.token...)
 		text = append(text, ':')
 		text = append(text, m.value...)
-	}
-	if text == nil {
-		return "", nil
 	}
 	text[0] = '{'
 	return health.CanonicalJSON(append(text, '}'))

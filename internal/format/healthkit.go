@@ -24,7 +24,17 @@ var hkFractions = []string{
 // hkDurations are the categories whose quantity is how long they lasted.
 var hkDurations = []string{"MindfulSession", "HandwashingEvent", "ToothbrushingEvent"}
 
-// hkKinds are the categories that are events of another kind than symptoms.
+// hkSymptoms are the categories that are symptoms.
+var hkSymptoms = []string{
+	"AbdominalCramps", "Acne", "AppetiteChanges", "BladderIncontinence", "Bloating", "BreastPain",
+	"ChestTightnessOrPain", "Chills", "Constipation", "Coughing", "Diarrhea", "Dizziness", "DrySkin", "Fainting",
+	"Fatigue", "Fever", "GeneralizedBodyAche", "HairLoss", "Headache", "Heartburn", "HotFlashes", "LossOfSmell",
+	"LossOfTaste", "LowerBackPain", "MemoryLapse", "MoodChanges", "Nausea", "NightSweats", "PelvicPain",
+	"RapidPoundingOrFlutteringHeartbeat", "RunnyNose", "ShortnessOfBreath", "SinusCongestion", "SkippedHeartbeat",
+	"SleepChanges", "SoreThroat", "VaginalDryness", "Vomiting", "Wheezing",
+}
+
+// hkKinds are the categories that are events of another kind that is known.
 var hkKinds = map[string]string{
 	"MenstrualFlow": "cycle_tracking", "OvulationTestResult": "cycle_tracking", "CervicalMucusQuality": "cycle_tracking",
 	"IntermenstrualBleeding": "cycle_tracking", "PregnancyTestResult": "cycle_tracking",
@@ -36,6 +46,7 @@ var hkKinds = map[string]string{
 	"HighHeartRateEvent":     "heart_rate_notification", "LowHeartRateEvent": "heart_rate_notification",
 	"IrregularHeartRhythmEvent":       "heart_rate_notification",
 	"HeadphoneAudioExposureEvent":     safetyEvent,
+	"AudioExposureEvent":              safetyEvent, // the former name of the next
 	"EnvironmentalAudioExposureEvent": safetyEvent, "LowCardioFitnessEvent": safetyEvent,
 	"AppleWalkingSteadinessEvent": safetyEvent, "SleepApneaEvent": safetyEvent,
 }
@@ -124,11 +135,17 @@ func (e *element) hkSegment(s *health.Sample) (health.Record, error) {
 	return e.finish(health.Record{Segment: &segment})
 }
 
-// hkEvent makes an event of a sample: all categories that are nothing else are symptoms.
+// healthCategory is the kind of events of HealthKit's categories about which nothing is known yet.
+const healthCategory = "health_category"
+
+// hkEvent makes an event of a sample.
 func (e *element) hkEvent(category string, s *health.Sample) (health.Record, error) {
 	kind, ok := hkKinds[category]
-	if !ok {
+	switch {
+	case slices.Contains(hkSymptoms, category):
 		kind = symptoms.kind
+	case !ok:
+		kind = healthCategory
 	}
 	return e.happened(kind, health.Event{
 		Name: s.Metric, Start: s.Start, End: s.End, Offset: s.Offset, Source: s.Source,

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -8,8 +9,13 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// maxHeld is how many bytes of unknown members are held back in a body.
-const maxHeld = 8 << 20
+const (
+	// maxHeld is how many bytes of unknown members are held back in a body, with heldCost for each of them.
+	maxHeld  = 8 << 20
+	heldCost = 200
+	// maxUnknown is how many unknown members the envelope of a body may have.
+	maxUnknown = 1000
+)
 
 // held are the members of an object that are not known, kept until it is clear what the object is: an envelope, with
 // what a new version of the app has added; a single flat point; or nothing that is known, so that its members are not
@@ -20,6 +26,16 @@ type held struct {
 	full   bool // there were more
 }
 
+// countUnknown counts a member of the envelope that is not known, and refuses the body when there are too many.
+func (d *decoder) countUnknown() error {
+	if d.unknowns++; d.unknowns > maxUnknown {
+		return health.NewError(health.Invalid, "too_many_members",
+			fmt.Sprintf("The envelope of the body has more than %d members that are not known. Send metrics, workouts and the like as lists, as the app does.",
+				maxUnknown))
+	}
+	return nil
+}
+
 // hold reads the value of an unknown member and keeps it. Where nothing known comes before more than can be held, the
 // body is taken for something else.
 func (d *decoder) hold(h *held, name string) error {
@@ -27,7 +43,7 @@ func (d *decoder) hold(h *held, name string) error {
 	if err != nil && err != errTooLong {
 		return err
 	}
-	d.heldBytes += len(name) + len(raw)
+	d.heldBytes += heldCost + len(name) + len(raw)
 	if err == nil && d.heldBytes <= maxHeld {
 		h.names = append(h.names, name)
 		h.values = append(h.values, slices.Clone(raw))

@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -24,11 +25,10 @@ type item struct {
 	nights []pendingNight
 }
 
-type itemFault struct{ field, message string }
+type itemFault struct{ field, message, suggestion string }
 
 func (it *item) refusal(at health.Position) *health.Rejection {
-	return refusal(at, it.fault.field, it.fault.message,
-		fmt.Sprintf("Send name and units of a metric as plain text of at most %d bytes.", maxName))
+	return refusal(at, it.fault.field, it.fault.message, it.fault.suggestion)
 }
 
 func (it *item) position(point int) health.Position {
@@ -47,8 +47,30 @@ func (it *item) set(member string, raw jsontext.Value) {
 	}
 }
 
-// word returns the text of a member. One that cannot be kept is the item's fault, and takes the name away: a point
-// that was yielded already must not be taken for one of a metric, or in a unit, that it has not.
+// fail remembers the first fault, and takes the name away: a point that was yielded already must not be taken for one of
+// a metric, or in a unit, that it has not.
+func (it *item) fail(fault itemFault) {
+	if it.fault == nil {
+		it.fault = &fault
+	}
+	it.Name = ""
+}
+
+// once makes it the item's fault when a member that matters for all of its points is there twice: the two would
+// contradict each other.
+func (it *item) once(seen *seenNames, member string) {
+	if !isItemName(member) {
+		return
+	}
+	if slices.Contains(*seen, member) {
+		it.fail(itemFault{
+			member, fmt.Sprintf("The field %q of the metric is there twice.", member), "Send each field of a metric once.",
+		})
+	}
+	*seen = append(*seen, member)
+}
+
+// word returns the text of a member. One that cannot be kept is the item's fault.
 func (it *item) word(member string, raw jsontext.Value) string {
 	if raw.Kind() == 'n' {
 		return ""
@@ -58,11 +80,13 @@ func (it *item) word(member string, raw jsontext.Value) string {
 	if !isText {
 		problem = "is not text"
 	}
-	if problem != "" && it.fault == nil {
-		it.fault = &itemFault{member, fmt.Sprintf("The field %q of the metric %s.", member, problem)}
+	if problem != "" {
+		it.fail(itemFault{
+			member, fmt.Sprintf("The field %q of the metric %s.", member, problem),
+			fmt.Sprintf("Send name and units of a metric as plain text of at most %d bytes.", maxName),
+		})
 	}
 	if it.fault != nil {
-		it.Name = ""
 		return ""
 	}
 	return string(bytes.TrimSpace(text))
@@ -106,18 +130,22 @@ func (d *decoder) pointsOf(head rawObject, index int) error {
 	for i := range head.members {
 		m := &head.members[i]
 		name := string(m.nameIn(head.text))
-		if err := d.once(&names, name, isItemName(name)); err != nil {
-			return err
-		}
+		it.once(&names, name)
 		it.set(name, head.value(m))
 	}
-	if err := d.array(func(point int) error { return d.nextPoint(it, point) }); err != nil {
+	points := 0
+	nextPoint := func(int) error {
+		points++
+		return d.nextPoint(it, points-1)
+	}
+	if err := d.array(nextPoint); err != nil {
 		return err
 	}
 	err := d.restOfObject(func(text []byte) error {
 		name := string(text)
-		if err := d.once(&names, name, isItemName(name)); err != nil {
-			return err
+		it.once(&names, name)
+		if name == "data" {
+			return d.list(nextPoint)
 		}
 		raw, err := d.value()
 		if err == errTooLong {

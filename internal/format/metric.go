@@ -17,12 +17,18 @@ var (
 	sampleConsume = timeFields | valueFields | setOf(fieldSource)
 )
 
+// maxPoint is how long one point of a metric may be: what it takes to read one grows with all the fields it has.
+const maxPoint = 1 << 20
+
 // countNames are the fields of a point that counts by name instead of having a qty, in lower case.
 var countNames = []string{"unspecified", "protection used", "protection not used"}
 
 // point decodes one point of a metric and yields it.
 func (d *decoder) point(p *metricPoint, it *item) error {
 	switch {
+	case len(p.text) > maxPoint:
+		return d.reject(p.item, refusal(p.at, "", fmt.Sprintf("The point is longer than %d bytes.", maxPoint),
+			"Send less with each point."))
 	case p.refusal != nil:
 		return d.emitRefusal(p)
 	case isSegment(p, it):
@@ -57,8 +63,9 @@ func (d *decoder) sample(p *metricPoint) error {
 	return d.emit(health.Record{Position: p.at, Item: p.item, Samples: d.samples[:]})
 }
 
-// span returns when the point begins and ends: date, or start and end where they were sent. A date that then says
-// something else is taken out of consumed, to become an attribute.
+// span returns when the point begins and ends: date, or start and end where they were sent. Where date is another time
+// than start it says where the point belongs, such as the day of a night's temperature; then start and end are taken out
+// of consumed, to become attributes.
 func (p *metricPoint) span(consumed *fieldSet) (start, end health.Instant, offset int32) {
 	if p.has&timeFields == setOf(fieldDate) {
 		start, offset, _ = p.time(fieldDate)
@@ -68,7 +75,8 @@ func (p *metricPoint) span(consumed *fieldSet) (start, end health.Instant, offse
 	start, offset, started := p.time(fieldStart)
 	switch {
 	case started && dated && date != start:
-		*consumed &^= setOf(fieldDate)
+		*consumed &^= setOf(fieldStart, fieldEnd)
+		return date, date, dateOffset
 	case !started && dated:
 		start, offset = date, dateOffset
 	case !started:

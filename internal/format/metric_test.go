@@ -99,6 +99,7 @@ func readSlowly(raw jsontext.Value) reading {
 			return reading{beyond: true} // two spellings of one field: the order decides
 		case value.Kind() != 'n' && string(value) != `""`:
 			point[known] = value
+			point["sent as "+known] = jsontext.Value(name)
 		}
 	}
 	if slices.ContainsFunc([]string{"sleepStart", "core", "deep", "rem", "awake"}, func(name string) bool { return rest[name] != nil }) {
@@ -168,21 +169,29 @@ func (p slowPoint) sample(rest map[string]jsontext.Value) reading {
 func (p slowPoint) times(s *health.Sample, rest map[string]jsontext.Value) bool {
 	var at [3]health.Instant
 	var offset [3]int32
+	readable := true
 	for i, name := range []string{"date", "start", "end"} {
 		if p[name] == nil {
 			continue
 		}
 		var ok bool
-		if at[i], offset[i], ok = instantOf(p[name], time.UTC); !ok {
+		if at[i], offset[i], ok = instantOf(p[name], time.UTC); !ok && name == "end" {
+			readable = false // it matters only where it is the end of the sample
+		} else if !ok {
 			return false
 		}
 	}
 	switch {
+	case p["start"] != nil && p["date"] != nil && at[0] != at[1]:
+		s.Start, s.Offset, s.End = at[0], offset[0], at[0]
+		for _, name := range []string{"start", "end"} {
+			if p[name] != nil {
+				rest[string(p["sent as "+name])] = p[name]
+			}
+		}
+		return true
 	case p["start"] != nil:
 		s.Start, s.Offset = at[1], offset[1]
-		if p["date"] != nil && at[0] != at[1] {
-			rest["date"] = p["date"]
-		}
 	case p["date"] != nil:
 		s.Start, s.Offset = at[0], offset[0]
 	default:
@@ -191,7 +200,7 @@ func (p slowPoint) times(s *health.Sample, rest map[string]jsontext.Value) bool 
 	if s.End = s.Start; p["end"] != nil {
 		s.End = at[2]
 	}
-	return s.End >= s.Start
+	return readable && s.End >= s.Start
 }
 
 func slowNumber(raw jsontext.Value, into *float64) bool {

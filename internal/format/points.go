@@ -20,15 +20,30 @@ type points struct {
 	unknown               []string // names of fields that nobody has used, a few of them
 }
 
-// each yields the elements of array in order, a nil object for what is no readable object. The object is valid until
-// the next one.
-func (p *points) each(array jsontext.Value) iter.Seq2[int, *object] {
+// maxPoints is how many points one element may have, all its arrays together: nearly three days at one a second.
+// What is kept of a point is many times as long as the few bytes it may be written in.
+const maxPoints = 250_000
+
+// takePoint counts a point of the element, and reports whether it may have it. One too many refuses the element.
+func (e *element) takePoint(field string) bool {
+	if e.points == maxPoints {
+		e.refuse(field, fmt.Sprintf("The element has too many points: more than %d.", maxPoints),
+			"Send it in parts, for example with its readings by the minute instead of by the second.")
+		return false
+	}
+	e.points++
+	return true
+}
+
+// each yields the elements of array in order, a nil object for what is no readable object, until the element has too
+// many of them. The object is valid until the next one.
+func (p *points) each(e *element, field string, array jsontext.Value) iter.Seq2[int, *object] {
 	return func(yield func(int, *object) bool) {
 		var o object
 		next := skipSpace(array, 1)
 		for i := 0; next < len(array) && array[next] != ']'; i++ {
 			point, end, ok := pointAt(&o, array, next)
-			if !ok || !yield(i, point) {
+			if !ok || point != nil && !e.takePoint(field) || !yield(i, point) {
 				return
 			}
 			next = skipSpace(array, end)
@@ -42,16 +57,18 @@ func (p *points) each(array jsontext.Value) iter.Seq2[int, *object] {
 // pointAt reads the element of array that begins at start, into o, and returns where it ends. ok is false where it is
 // not JSON.
 func pointAt(o *object, array []byte, start int) (point *object, end int, ok bool) {
-	if array[start] != '{' {
-		var other memberSpan
-		end, err := other.scanValue(array, start, 0)
-		return nil, end, err == nil
+	if array[start] == '{' {
+		length, err := o.scan(array[start:])
+		if err == nil {
+			return o, start + length, true
+		}
+		if length > 0 {
+			return nil, start + length, true
+		}
 	}
-	length, err := o.scan(array[start:])
-	if err != nil {
-		return nil, start + length, length > 0
-	}
-	return o, start + length, true
+	var other memberSpan
+	end, err := other.scanValue(array, start, 0)
+	return nil, end, err == nil
 }
 
 // drop notes that the point with index i is left out.

@@ -4,6 +4,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// maxFields is how many fields one object may have. What is kept of each while it is read is far more than the few bytes
+// that it may be written in.
+const maxFields = 10_000
+
 // rawObject is a JSON object as it stands in the body, and where in it the members are. This is how points are read:
 // a million of them make no garbage. The bigger elements are read as object.
 type rawObject struct {
@@ -85,6 +89,9 @@ func scanMembers(b []byte, depth int, members []memberSpan, untilData bool) (o r
 		if i, err = m.scanValue(b, i, depth+1); err != nil {
 			return o, i, false, err
 		}
+		if len(members) == maxFields {
+			return o, i, false, errTooManyFields
+		}
 		members = append(members, m)
 		switch i = skipSpace(b, i); {
 		case i >= len(b):
@@ -121,7 +128,8 @@ func (o *rawObject) find(name string) jsontext.Value {
 }
 
 // readObject returns the object that comes next. With untilData it may end at a member "data" that is an array, as
-// scanMembers does; then pos is where the array begins, and the object is open.
+// scanMembers does; then pos is where the array begins, and the object is open. An object with too many fields is passed
+// over like one that is too long, with errTooLong.
 func (s *scanner) readObject(untilData bool) (o rawObject, data bool, err error) {
 	for {
 		o, end, data, err := scanMembers(s.unread(), s.depth, s.members[:0], untilData)
@@ -133,9 +141,12 @@ func (s *scanner) readObject(untilData bool) (o rawObject, data bool, err error)
 			}
 			return o, data, nil
 		}
-		switch err := s.again(end, err); err {
+		if err != errTooManyFields {
+			err = s.again(end, err)
+		}
+		switch err {
 		case nil:
-		case errTooLong:
+		case errTooLong, errTooManyFields:
 			return o, false, s.passOver(&valueScan{outside: s.depth})
 		default:
 			return o, false, err

@@ -9,10 +9,10 @@ import (
 )
 
 // route reads the places of a workout's route, in the first or the second version of the app's form or the typed one.
-func (e *element) route(array jsontext.Value) ([]health.RoutePoint, *points) {
+func (e *element) route(field string, array jsontext.Value) ([]health.RoutePoint, *points) {
 	var list []health.RoutePoint
 	var account points
-	for i, o := range account.each(array) {
+	for i, o := range account.each(e, field, array) {
 		if o == nil {
 			account.drop(i)
 			continue

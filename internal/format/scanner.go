@@ -13,7 +13,7 @@ const (
 	firstWindow = 16 << 10
 	windowSize  = 256 << 10
 	// maxElement is the length of the longest element that is taken into memory, and so what the window may grow to.
-	maxElement = 32 << 20
+	maxElement = 16 << 20
 )
 
 // errTooLong says that a value is longer than maxElement. It has been passed over, and the next one can be read.

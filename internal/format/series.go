@@ -7,10 +7,10 @@ import (
 )
 
 // series reads the readings taken during a workout.
-func (e *element) series(array jsontext.Value) ([]health.SeriesPoint, *points) {
+func (e *element) series(field string, array jsontext.Value) ([]health.SeriesPoint, *points) {
 	var list []health.SeriesPoint
 	var account points
-	for i, o := range account.each(array) {
+	for i, o := range account.each(e, field, array) {
 		if o == nil {
 			account.drop(i)
 			continue

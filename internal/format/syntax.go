@@ -3,6 +3,7 @@ package format
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/bits"
 	"unicode/utf8"
 )
@@ -28,6 +29,8 @@ var (
 	errEnd        = errors.New("the body ends in the middle")
 	errTooDeep    = errors.New("values are nested too deeply")
 	errLongNumber = errors.New("a number is too long")
+	// errTooManyFields is no fault of the text: the object has more than maxFields.
+	errTooManyFields = fmt.Errorf("it has an object with more than %d fields", maxFields)
 )
 
 // maxDepth is how deeply objects and arrays may be nested.

@@ -163,11 +163,15 @@ func (e *element) checkRange(field string, v float64, allowed *valueRange) {
 	e.refusal.Details["min"], e.refusal.Details["max"] = allowed.min, allowed.max
 }
 
-// warnUnknown names the fields that the form does not know. They become attributes.
+// warnUnknown names the fields that the form does not know. They become attributes, unless they are null.
 func (e *element) warnUnknown(form readingForm) {
 	var unknown []string
 	for m := range e.unused() {
-		if name := string(m.name); !form.knows(name) && len(unknown) < maxNamed {
+		switch {
+		case form.knows(string(m.name)):
+		case m.value.Kind() == 'n':
+			m.used = true
+		case len(unknown) < maxNamed:
 			unknown = append(unknown, shown(m.name))
 		}
 	}

@@ -7,31 +7,40 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// WorkoutUnits has the canonical unit of every figure of a workout whose unit is known, by the name it has in
-// Workout.Quantities. Decoders leave figures in the unit they were sent in; whoever normalises a workout converts them
+// WorkoutUnits has the canonical unit of every figure of a workout whose unit is known, and of every series, by
+// the name it has in Workout.Quantities or Workout.Series. Decoders leave figures in the unit they were sent in; whoever normalises a workout converts them
 // with this table. It is not to be written to.
 var WorkoutUnits = map[string]string{
-	"active_energy":         "kcal",
-	"basal_energy":          "kcal",
-	"total_energy":          "kcal",
-	"intensity":             "kcal/hr·kg",
-	"distance":              "km",
-	"lap_length":            "m",
-	"speed":                 "km/hr",
-	"avg_speed":             "km/hr",
-	"max_speed":             "km/hr",
-	"elevation_up":          "m",
-	"elevation_down":        "m",
-	"temperature":           "degC",
-	"humidity":              "%",
-	"avg_heart_rate":        "count/min",
-	"max_heart_rate":        "count/min",
-	"min_heart_rate":        "count/min",
-	"step_cadence":          "count/min",
-	"swim_cadence":          "count/min",
-	"step_count":            "count",
-	"flights_climbed":       "count",
-	"swimming_stroke_count": "count",
+	"active_energy":                "kcal",
+	"walking_and_running_distance": "km",
+	"cycling_distance":             "km",
+	"cycling_speed":                "km/hr",
+	"cycling_power":                "W",
+	"cycling_cadence":              "count/min",
+	"swim_distance":                "m",
+	"swim_stroke":                  "count",
+	"heart_rate_data":              "count/min",
+	"heart_rate_recovery":          "count/min",
+	"basal_energy":                 "kcal",
+	"total_energy":                 "kcal",
+	"intensity":                    "kcal/hr·kg",
+	"distance":                     "km",
+	"lap_length":                   "m",
+	"speed":                        "km/hr",
+	"avg_speed":                    "km/hr",
+	"max_speed":                    "km/hr",
+	"elevation_up":                 "m",
+	"elevation_down":               "m",
+	"temperature":                  "degC",
+	"humidity":                     "%",
+	"avg_heart_rate":               "count/min",
+	"max_heart_rate":               "count/min",
+	"min_heart_rate":               "count/min",
+	"step_cadence":                 "count/min",
+	"swim_cadence":                 "count/min",
+	"step_count":                   "count",
+	"flights_climbed":              "count",
+	"swimming_stroke_count":        "count",
 }
 
 // workoutFigure is a field that holds a single figure of a workout.
@@ -116,7 +125,7 @@ func (e *element) workout(w *health.Workout) {
 	w.Duration = e.duration()
 	e.figures(w)
 	if m := e.find("route"); m != nil && m.value.Kind() == '[' {
-		route, account := e.route(m.value)
+		route, account := e.route("route", m.value)
 		w.Route, m.used = route, true
 		account.report(e, "route")
 	}
@@ -245,7 +254,7 @@ func (e *element) otherFigures(w *health.Workout) {
 }
 
 func (e *element) takeSeries(w *health.Workout, name string, m *member) {
-	list, account := e.series(m.value)
+	list, account := e.series(shown(m.name), m.value)
 	if !workoutSeries[string(m.name)] && (len(list) == 0 || account.dropped > 0 || len(account.unknown) > 0) {
 		return
 	}
