@@ -28,8 +28,8 @@ fuzz: ## Fuzz every decoder and parser, FUZZTIME (30s) each
 	scripts/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: ## Run the benchmarks; each prints ratios against a baseline of the same run
-	go test -run '^$$' -bench . -benchtime 3x -timeout 30m ./...
+bench: ## Measure everything against the plainest way to do the same (BENCH=-long, -quick, -help …)
+	SERVICES_DURABLE=yes scripts/services go run ./bench $(BENCH)
 
 .PHONY: lint
 lint: ## Check formatting, vet, staticcheck and the module files
@@ -37,7 +37,8 @@ lint: ## Check formatting, vet, staticcheck and the module files
 
 .PHONY: generate
 generate: ## Write the generated documents and golden files again
-	go test ./internal/catalog ./internal/format ./internal/query ./internal/store/sqlite ./cmd/health-export -update
+	go test ./internal/catalog ./internal/export ./internal/format ./internal/query ./internal/server ./internal/store/sqlite -update
+	scripts/services go test ./internal/store/postgres -run Schema -update
 
 .PHONY: verify
 verify: generate ## Fail if a generated file is not the committed one

@@ -25,7 +25,7 @@ type engine interface {
 	// processes returns the processor time that each process has used that serves the database.
 	processes(ctx context.Context, address string) (map[int]time.Duration, error)
 	// scan counts the averages of a user's heart rate in the database, which is the least that reading them can cost.
-	scan(ctx context.Context, address string, user person, times int) (took []time.Duration, err error)
+	scan(ctx context.Context, address string, user person, times int) (took costs, err error)
 	// settle does what has long been done in a database in use: collecting statistics.
 	settle(ctx context.Context, address string) error
 	// logged returns a function that says how much was written to the write-ahead log since. It is nil where that cannot

@@ -135,10 +135,10 @@ type scale struct {
 	days    int // of a point a minute that are read
 	people  int // who are present when one of them reads
 	reads   int
-	body    int64 // bytes of the large body
-	decoded int64 // bytes of the body that is decoded
-	posts   time.Duration
-	whole   bool // whether the targets can be told from it
+	body    int64         // bytes of the large body
+	decoded int64         // bytes of the body that is decoded
+	posts   time.Duration // all of them take, of either kind
+	whole   bool          // whether the targets can be told from it
 }
 
 func scaleFor(quick, long bool) scale {
@@ -150,7 +150,7 @@ func scaleFor(quick, long bool) scale {
 	}
 	s := scale{
 		points: []int{1000, 10_000, 100_000}, clients: []int{1, 2, 8},
-		days: 365, people: 1000, reads: 9, body: 200_000_000, decoded: 50_000_000, posts: 2 * time.Second, whole: true,
+		days: 365, people: 1000, reads: 9, body: 200_000_000, decoded: 50_000_000, posts: 5 * time.Second, whole: true,
 		rounds: func(points int) int { return max(3, min(9, 500_000/points)) },
 	}
 	if long {

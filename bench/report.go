@@ -153,12 +153,12 @@ func printTable(out io.Writer, rows [][]string) {
 func describeMachine() []string {
 	return []string{fmt.Sprintf("%s, %s %s/%s, %d CPUs (%s), load average at the beginning %s",
 		time.Now().UTC().Format("2006-01-02 15:04 UTC"), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(),
-		processor(), loadAverage())}
+		processorName(), loadAverage())}
 }
 
-// processor and loadAverage are known on Linux only.
+// processorName and loadAverage are known on Linux only.
 
-func processor() string {
+func processorName() string {
 	content, _ := os.ReadFile("/proc/cpuinfo")
 	for line := range strings.Lines(string(content)) {
 		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {

@@ -205,22 +205,23 @@ func (t *sqliteRows) insertWith(ctx context.Context, tx *sql.Tx, perStatement in
 	return nil
 }
 
-func (e *sqliteEngine) scan(ctx context.Context, address string, user person, times int) (took []time.Duration, err error) {
+func (e *sqliteEngine) scan(ctx context.Context, address string, user person, times int) (took costs, err error) {
 	db, err := e.connect(address)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
 	for range times {
-		var count int
-		begin := time.Now()
-		err := db.QueryRowContext(ctx, `SELECT count(average) FROM heart_rate_metrics
-			WHERE user_id = (SELECT id FROM users WHERE uuid = ?)
-				AND metric_id = (SELECT id FROM metric_names WHERE name = 'heart_rate')`, user.ID[:]).Scan(&count)
+		once, err := measure(ctx, e, address, func() error {
+			var count int
+			return db.QueryRowContext(ctx, `SELECT count(average) FROM heart_rate_metrics
+				WHERE user_id = (SELECT id FROM users WHERE uuid = ?)
+					AND metric_id = (SELECT id FROM metric_names WHERE name = 'heart_rate')`, user.ID[:]).Scan(&count)
+		})
 		if err != nil {
 			return nil, err
 		}
-		took = append(took, time.Since(begin))
+		took = append(took, once)
 	}
 	return took, nil
 }

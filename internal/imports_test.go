@@ -228,7 +228,7 @@ func TestInspectFindsFaults(t *testing.T) {
 	t.Parallel()
 	plan := map[string][]string{
 		"health": {}, "store": {"health"}, "store/sqlite": {"health", "store"}, "testdb": {"store", "store/sqlite"},
-		"format": {"health"}, "cmd/tool": {"store", "store/sqlite"},
+		"format": {"health"}, "cmd/tool": {"store", "store/sqlite"}, "bench": {"store", "store/sqlite"},
 	}
 	sound := map[string]string{
 		"internal/health/health.go":        "",
@@ -239,6 +239,7 @@ func TestInspectFindsFaults(t *testing.T) {
 		"internal/format/generator/gen.go": "internal/format",
 		"internal/format/format_test.go":   "internal/testdb",
 		"cmd/tool/main.go":                 "internal/store/sqlite",
+		"bench/main.go":                    "internal/store/sqlite",
 		"scripts/tool.go":                  "",
 		"internal/format/testdata/x.go":    "internal/testdb",
 		".cache/x.go":                      "internal/testdb",
@@ -272,6 +273,14 @@ func TestInspectFindsFaults(t *testing.T) {
 		"import of a room without a row": {
 			file: "internal/format/x.go", imports: "internal/utils",
 			want: []string{"internal/format/x.go: format may not import utils"},
+		},
+		"forbidden import of the benchmark": {
+			file: "bench/x.go", imports: "internal/testdb",
+			want: []string{"bench/x.go: bench may not import testdb"},
+		},
+		"import of the benchmark": {
+			file: "cmd/tool/x.go", imports: "bench",
+			want: []string{"cmd/tool/x.go: cmd/tool may not import bench"},
 		},
 		"room without a row": {
 			file: "internal/utils/x.go", imports: "internal/health",
