@@ -46,7 +46,9 @@ func TestTimeWithoutZone(t *testing.T) {
 		{"2026-07-06", berlin, "2026-07-05T22:00:00Z", 7200},
 		{"2026-01-06 12:00", berlin, "2026-01-06T11:00:00Z", 3600},
 		{"2026-03-29 02:30:00", berlin, "2026-03-29T00:30:00Z", 7200}, // the clock skipped this hour
-		{"2026-07-06T12:00:00Z", berlin, "2026-07-06T12:00:00Z", 0},   // a zone that was sent stands
+		{"2026-07-06 上午7:57:00", nil, "2026-07-06T07:57:00Z", 0},
+		{"2026-07-06 午後 12:57", nil, "2026-07-06T12:57:00Z", 0},
+		{"2026-07-06T12:00:00Z", berlin, "2026-07-06T12:00:00Z", 0}, // a zone that was sent stands
 	} {
 		at, offset, ok := parseTime([]byte(c.text), c.loc)
 		if !ok || at.String() != c.want || offset != c.offset {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -196,4 +197,37 @@ func TestNumbersAsText(t *testing.T) {
 	equal(t, record.Workout.Quantities, map[string]health.Quantity{"distance": {Value: 5.25}})
 	equal(t, record.Workout.Duration, 1800.0)
 	equal(t, record.Workout.Attributes, `{"avgSpeed":"Infinity","maxSpeed":"0x10","speed":"NaN"}`)
+}
+
+// TestWorkoutUnitsAreComplete checks that every figure and series the decoder knows by name has a unit to be kept in.
+func TestWorkoutUnitsAreComplete(t *testing.T) {
+	t.Parallel()
+	for _, figure := range workoutFigures {
+		if WorkoutUnits[figure.name] == "" {
+			t.Errorf("the figure %q has no unit", figure.name)
+		}
+	}
+	for field := range workoutSeries {
+		if name := snakeCase(field); WorkoutUnits[name] == "" {
+			t.Errorf("the series %q has no unit", name)
+		}
+	}
+}
+
+// TestSymptomsOfTheCatalogue holds the categories that are taken for symptoms to those that the catalogue calls so.
+func TestSymptomsOfTheCatalogue(t *testing.T) {
+	t.Parallel()
+	known, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, metric := range known.Metrics() {
+		if category, ok := strings.CutPrefix(metric.HealthKitID, hkCategory); ok && metric.Category == "symptom" {
+			want = append(want, category)
+		}
+	}
+	if diff := cmp.Diff(want, hkSymptoms); diff != "" {
+		t.Error(diff)
+	}
 }

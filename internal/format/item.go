@@ -62,12 +62,13 @@ func (it *item) once(seen *seenNames, member string) {
 	if !isItemName(member) {
 		return
 	}
-	if slices.Contains(*seen, member) {
-		it.fail(itemFault{
-			member, fmt.Sprintf("The field %q of the metric is there twice.", member), "Send each field of a metric once.",
-		})
+	if !slices.Contains(*seen, member) {
+		*seen = append(*seen, member)
+		return
 	}
-	*seen = append(*seen, member)
+	it.fail(itemFault{
+		member, fmt.Sprintf("The field %q of the metric is there twice.", member), "Send each field of a metric once.",
+	})
 }
 
 // word returns the text of a member. One that cannot be kept is the item's fault.

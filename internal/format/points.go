@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"fmt"
 	"iter"
 	"slices"
@@ -33,6 +34,11 @@ func (e *element) takePoint(field string) bool {
 	}
 	e.points++
 	return true
+}
+
+// room returns how many points array may add to the element at most: it has no more objects than opening braces.
+func (e *element) room(array jsontext.Value) int {
+	return min(bytes.Count(array, []byte("{")), maxPoints-e.points)
 }
 
 // each yields the elements of array in order, a nil object for what is no readable object, until the element has too

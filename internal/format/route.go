@@ -2,6 +2,7 @@ package format
 
 import (
 	"math"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -10,7 +11,7 @@ import (
 
 // route reads the places of a workout's route, in the first or the second version of the app's form or the typed one.
 func (e *element) route(field string, array jsontext.Value) ([]health.RoutePoint, *points) {
-	var list []health.RoutePoint
+	list := slices.Grow([]health.RoutePoint(nil), e.room(array))
 	var account points
 	for i, o := range account.each(e, field, array) {
 		if o == nil {

@@ -1,6 +1,8 @@
 package format
 
 import (
+	"slices"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/health-export/health-export/internal/health"
@@ -8,7 +10,7 @@ import (
 
 // series reads the readings taken during a workout.
 func (e *element) series(field string, array jsontext.Value) ([]health.SeriesPoint, *points) {
-	var list []health.SeriesPoint
+	list := slices.Grow([]health.SeriesPoint(nil), e.room(array))
 	var account points
 	for i, o := range account.each(e, field, array) {
 		if o == nil {
