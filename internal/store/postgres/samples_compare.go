@@ -13,63 +13,77 @@ const (
 	basePatience = 200
 )
 
-// compare finds out what becomes of each sample: it reads what is there in the same order as the keys and goes along
-// both. All series are asked about at once.
+// compare finds out what becomes of each sample. What cannot be told from a digest is read in the same order as the keys,
+// and both are gone along. All series are asked about at once.
 func (w *sampleWriter) compare(all []series) error {
 	w.prepare(all)
-	pipeline := w.raw().StartPipeline(w.ctx)
-	var asked, left []*series
+	var known [][]sampleKey
 	for i := range all {
-		s := &all[i]
-		if known := s.known(); len(known) > 0 {
-			args := append(w.seriesArgs(known), wireBigint(limitFor(known)))
-			pipeline.SendQueryParams(known[0].table.compare, args, nil, binaryFormat, binaryFormat)
-			asked = append(asked, s)
+		if keys := all[i].known(); len(keys) > 0 {
+			known = append(known, keys)
 		}
 	}
+	known, err := w.leaveOutUnchanged(known)
+	if err != nil {
+		return err
+	}
+	left, err := w.compareRanges(known)
+	if err != nil {
+		return err
+	}
+	if err := w.compareTimes(left); err != nil {
+		return err
+	}
+	w.sort()
+	return nil
+}
+
+// compareRanges reads the rows of stretches of keys, each up to a limit. It returns the keys behind that.
+func (w *sampleWriter) compareRanges(stretches [][]sampleKey) (left [][]sampleKey, err error) {
+	err = w.ask(stretches, func(t *table, keys []sampleKey) (string, []byte) {
+		return t.compare, wireBigint(limitFor(keys))
+	}, func(along *walk, rows int64) {
+		if rows == limitFor(along.keys) { // there is more: go on where the rows ended
+			if rest := along.keys[along.passed():]; len(rest) > 0 {
+				left = append(left, rest)
+			}
+		}
+	})
+	return left, err
+}
+
+// compareTimes looks up the times of keys one by one.
+func (w *sampleWriter) compareTimes(stretches [][]sampleKey) error {
+	return w.ask(stretches, func(t *table, keys []sampleKey) (string, []byte) {
+		return t.compareAt, timesOf(keys)
+	}, func(*walk, int64) {})
+}
+
+// ask makes one query for each stretch of keys and goes along its rows.
+func (w *sampleWriter) ask(
+	stretches [][]sampleKey, query func(*table, []sampleKey) (sql string, lastArg []byte), answered func(along *walk, rows int64),
+) error {
+	if len(stretches) == 0 {
+		return nil
+	}
+	pipeline := w.raw().StartPipeline(w.ctx)
+	for _, keys := range stretches {
+		sql, arg := query(keys[0].table, keys)
+		pipeline.SendQueryParams(sql, append(w.seriesArgs(keys), arg), nil, binaryFormat, binaryFormat)
+	}
 	err := pipeline.Sync()
-	for _, s := range asked {
+	for _, keys := range stretches {
 		if err != nil {
 			break
 		}
-		known, rows := s.known(), 0
-		along := w.along(known)
+		along, rows := w.along(keys), int64(0)
 		err = eachRow(pipeline, func(columns [][]byte) error {
 			rows++
 			return along.meet(columns)
 		})
-		if int64(rows) == limitFor(known) { // there is more: go on where the rows ended
-			if along.keys = along.keys[along.passed():]; len(along.keys) > 0 {
-				left = append(left, &series{keys: along.keys})
-			}
+		if err == nil {
+			answered(&along, rows)
 		}
-	}
-	if closed := pipeline.Close(); err == nil {
-		err = closed
-	}
-	if err == nil && len(left) > 0 {
-		err = w.compareByTime(left)
-	}
-	if err == nil {
-		w.sort()
-	}
-	return err
-}
-
-// compareByTime looks up the times of keys one by one.
-func (w *sampleWriter) compareByTime(left []*series) error {
-	pipeline := w.raw().StartPipeline(w.ctx)
-	for _, s := range left {
-		args := append(w.seriesArgs(s.keys), timesOf(s.keys))
-		pipeline.SendQueryParams(s.keys[0].table.compareAt, args, nil, binaryFormat, binaryFormat)
-	}
-	err := pipeline.Sync()
-	for _, s := range left {
-		if err != nil {
-			break
-		}
-		along := w.along(s.keys)
-		err = eachRow(pipeline, along.meet)
 	}
 	if closed := pipeline.Close(); err == nil {
 		err = closed

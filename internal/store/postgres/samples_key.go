@@ -80,6 +80,9 @@ func (k *sampleKey) compareTo(time, end health.Instant, keySource int32) int {
 	return cmp.Compare(k.keySource, keySource)
 }
 
+// inSeriesOf reports whether two keys are of one series.
+func (k *sampleKey) inSeriesOf(o *sampleKey) bool { return k.metric == o.metric && k.grain == o.grain }
+
 // series is a stretch of keys of one metric and grain. Where the table holds anything of it, that lies between first and
 // last.
 type series struct {
@@ -92,7 +95,7 @@ type series struct {
 func seriesOf(keys []sampleKey) (all []series) {
 	for from := 0; from < len(keys); {
 		to := from + 1
-		for to < len(keys) && keys[to].metric == keys[from].metric && keys[to].grain == keys[from].grain {
+		for to < len(keys) && keys[to].inSeriesOf(&keys[from]) {
 			to++
 		}
 		all = append(all, series{keys: keys[from:to]})

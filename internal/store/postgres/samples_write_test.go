@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/testdb"
@@ -59,6 +60,71 @@ func TestRowsThatTheTotalsDoNotTellOf(t *testing.T) {
 	if diff := cmp.Diff(batch, samples(t, s, user, "step_count"), cmpopts.EquateNaNs()); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
+}
+
+// Long stretches are compared by their digests: whatever is changed in one of them must be seen, and nothing else.
+func TestChangesInLongStretches(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	var batch []health.Sample
+	for _, metric := range []string{"heart_rate", "step_count"} {
+		for i := range 3000 {
+			sample := reading(metric, march.Add(time.Duration(i/2)*time.Minute), float64(i%7)) // 0 among them
+			sample.Source = []string{"Ring", "Watch"}[i%2]
+			if metric == "heart_rate" {
+				sample.Min = float64(i % 5)
+				sample.Grain, sample.PerSource = health.GrainMinute, true
+			} else if i%3 == 0 {
+				sample.End += health.Instant(i) * health.Second
+			}
+			batch = append(batch, sample)
+		}
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		user := createUser(t, s)
+		write(t, s, user, batch...)
+		sent, want := slices.Clone(batch), make([]health.Outcome, len(batch))
+		for i := range want {
+			want[i] = health.Unchanged
+		}
+		for _, i := range rapid.SliceOfNDistinct(rapid.IntRange(0, len(batch)-1), 0, 4, rapid.ID).Draw(rt, "changed") {
+			want[i] = health.Updated
+			switch sample := &sent[i]; rapid.IntRange(0, 6).Draw(rt, "change") {
+			case 0:
+				sample.Value++
+			case 1:
+				sample.Value = health.Absent()
+			case 2:
+				sample.Max = 3
+			case 3:
+				sample.Systolic = 3 // for which there is no column
+			case 4:
+				sample.Attributes = `{"a":1}`
+			case 5: // is no change: the noise of arithmetic
+				sample.Value *= 1 + 1e-12
+				want[i] = health.Unchanged
+			case 6: // is no change: when it was received
+				sample.Received += health.Day
+				want[i] = health.Unchanged
+			}
+		}
+		if rapid.Bool().Draw(rt, "one more") {
+			more := reading("step_count", march.Add(time.Hour), 1)
+			more.Source = "Phone"
+			sent, want = append(sent, more), append(want, health.Inserted)
+			slices.SortStableFunc(sent[3000:], func(a, b health.Sample) int { return int(a.Start/1000 - b.Start/1000) })
+			at := slices.IndexFunc(sent, func(s health.Sample) bool { return s.Source == "Phone" })
+			want = slices.Insert(want[:len(want)-1], at, health.Inserted)
+		}
+		written := write(t, s, user, sent...)
+		if diff := cmp.Diff(want, written.Outcomes); diff != "" {
+			rt.Fatalf("outcomes (-want +got):\n%s", diff)
+		}
+		again := write(t, s, user, sent...)
+		if n := count(again, health.Unchanged); n != len(sent) {
+			rt.Fatalf("%d of %d are unchanged the second time", n, len(sent))
+		}
+	})
 }
 
 // One bad row in a batch of thousands, new or changed, costs its neighbours nothing.

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,7 +14,8 @@ import (
 // table is one of the four tables of samples. They differ in their columns of values only.
 type table struct {
 	name    string
-	values  []value
+	values  []value // that have a column
+	others  []value // that have none
 	columns []column
 	// read are the columns that a storedRow is read from, as a list in SQL.
 	read string
@@ -25,6 +27,7 @@ type table struct {
 	// compare selects a stretch of one series, compareAt the rows of it that have given times, both without what is as
 	// expected.
 	compare, compareAt string
+	digest             string // see digestSQL
 }
 
 // value is one of the values a sample may have.
@@ -56,6 +59,11 @@ var (
 
 func newTable(name string, values ...value) *table {
 	t := &table{name: name, values: values, columns: columnsOf(values)}
+	for _, v := range allValues {
+		if !slices.ContainsFunc(values, func(has value) bool { return has.key == v.key }) {
+			t.others = append(t.others, v)
+		}
+	}
 	names, arrays, set := make([]string, len(t.columns)), make([]string, len(t.columns)), []string(nil)
 	for i, c := range t.columns {
 		names[i], arrays[i] = c.name, "$"+strconv.Itoa(i+1)+"::"+c.sqlType+"[]"
@@ -87,6 +95,10 @@ func newTable(name string, values ...value) *table {
 	t.compareAt = "SELECT t.* FROM unnest($10::timestamptz[]) WITH ORDINALITY k (at, position)" +
 		" CROSS JOIN LATERAL (SELECT " + compared + from + ofSeries + " AND t.recorded_at = k.at" + inOrder + " OFFSET 0) t" +
 		" ORDER BY k.position"
+	t.digest = "SELECT k.position, t.* FROM unnest($6::timestamptz[], $7::timestamptz[], $8::bigint[])" +
+		" WITH ORDINALITY k (first_at, last_at, most, position) CROSS JOIN LATERAL (SELECT count(*), bit_xor(hash) FROM" +
+		" (SELECT " + digestSQL(values) + " AS hash" + from + ofSeries + " AND t.recorded_at BETWEEN k.first_at AND k.last_at" +
+		" LIMIT k.most) t) t"
 	t.edges = "SELECT k.position, t.* FROM unnest($2::smallint[], $3::integer[], $4::timestamptz[], $5::timestamptz[]," +
 		" $6::bigint[]) WITH ORDINALITY k (metric_id, grain, first_at, last_at, most, position)" +
 		" CROSS JOIN LATERAL (SELECT " + t.read + from + "t.metric_id = k.metric_id AND t.grain = k.grain" +
@@ -132,29 +144,33 @@ const startKey = "start"
 
 // otherValues returns what the columns of the table do not tell of a sample, "" where there is nothing.
 func (t *table) otherValues(s *health.Sample) (string, error) {
-	var others map[string]float64
-	add := func(key string, number float64) {
-		if others == nil {
-			others = map[string]float64{}
-		}
-		others[key] = number
+	if !t.hasOthers(s) {
+		return "", nil
 	}
-	for _, v := range allValues {
-		if number := *v.of(s); !health.IsAbsent(number) && !t.has(v) {
-			add(v.key, number)
+	others := map[string]float64{}
+	for _, v := range t.others {
+		if number := *v.of(s); !health.IsAbsent(number) {
+			others[v.key] = number
 		}
 	}
 	if s.Grain >= health.GrainDay && s.Start != s.LocalDate().Midnight(s.Offset) {
-		add(startKey, float64(s.Start-s.KeyTime()))
-	}
-	if others == nil {
-		return "", nil
+		others[startKey] = float64(s.Start - s.KeyTime())
 	}
 	text, err := json.Marshal(others, json.Deterministic(true))
 	if err != nil {
 		return "", unstorable("The element has a number that is not finite.")
 	}
 	return string(text), nil
+}
+
+// hasOthers reports whether otherValues returns anything.
+func (t *table) hasOthers(s *health.Sample) bool {
+	for _, v := range t.others {
+		if !health.IsAbsent(*v.of(s)) {
+			return true
+		}
+	}
+	return s.Grain >= health.GrainDay && s.Start != s.LocalDate().Midnight(s.Offset)
 }
 
 // setOtherValues gives a sample what otherValues returned.
@@ -172,13 +188,4 @@ func setOtherValues(s *health.Sample, text []byte) error {
 		s.Start = s.KeyTime() + health.Instant(shift)
 	}
 	return nil
-}
-
-func (t *table) has(v value) bool {
-	for _, column := range t.values {
-		if column.key == v.key {
-			return true
-		}
-	}
-	return false
 }
