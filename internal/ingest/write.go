@@ -10,8 +10,12 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// batchSize is how many samples are written in one transaction.
-const batchSize = 10_000
+const (
+	// batchSize is how many samples are written in one transaction.
+	batchSize = 10_000
+	// batchesUnderWay is how many batches of a body there are at once: all but one of them are being written.
+	batchesUnderWay = 3
+)
 
 // batch is samples on their way to the store, with the point that each stands for.
 type batch struct {
@@ -38,33 +42,38 @@ func (c *collector) write(ctx context.Context, user uuid.UUID, writer store.Writ
 	return c.rest.write(ctx, user, writer)
 }
 
-// writeSamples writes the samples in batches. While one is being written the next is put together.
+// writeSamples writes the samples in batches, several at a time, while the next is put together.
 func (c *collector) writeSamples(ctx context.Context, user uuid.UUID, writer store.Writer) (err error) {
 	f := &fold{collector: c, grains: c.grains()}
-	next, underWay := &batch{}, &batch{}
+	var underWay [batchesUnderWay]batch // a ring: the batch that is put together takes the place of the oldest
 	defer func() {
 		// Also after a failure: what has been begun must not outlive the call.
-		err = errors.Join(err, c.settleBatch(underWay))
+		for i := range underWay {
+			err = errors.Join(err, c.settleBatch(&underWay[i]))
+		}
 	}()
+	turn := 0
 	for entry, err := range f.samples() {
 		if err != nil {
 			return err
 		}
+		next := &underWay[turn]
+		if next.result != nil {
+			if err := c.settleBatch(next); err != nil {
+				return err
+			}
+		}
 		next.samples = append(next.samples, c.sample(&entry, f.perSource(&entry)))
 		next.points = append(next.points, entry.point)
 		if len(next.samples) == batchSize {
-			if err := c.settleBatch(underWay); err != nil {
-				return err
-			}
 			next.begin(ctx, user, writer)
-			next, underWay = underWay, next
+			turn = (turn + 1) % len(underWay)
 		}
 	}
-	if err := c.settleBatch(underWay); err != nil {
-		return err
+	if underWay[turn].result == nil {
+		underWay[turn].begin(ctx, user, writer)
 	}
-	next.begin(ctx, user, writer)
-	return c.settleBatch(next)
+	return nil
 }
 
 // begin hands the batch to the store.

@@ -144,8 +144,8 @@ type Written struct {
 // Writer stores the elements of one body in batches. Identity, and what a repeat means, is defined in package health;
 // a store compares what is there with what comes and writes only what differs. An unchanged batch writes nothing.
 //
-// No two elements of a batch have the same identity. Batches of one user are applied one after the other, also when
-// several processes write.
+// No two elements of a batch have the same identity. What becomes of batches that are written at the same time, also by
+// several processes, is what would become of them one after the other. A store may wait for one before it begins another.
 type Writer interface {
 	// WriteSamples stores normalised samples: those of one metric and unit stand together, ordered by key time. See
 	// health.SampleKey and health.Sample.Replaces.

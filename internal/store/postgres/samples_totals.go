@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,6 +20,10 @@ type total struct {
 	metric int16
 	grain  health.Grain
 	source int32
+}
+
+func (t total) compare(o total) int {
+	return cmp.Or(cmp.Compare(t.metric, o.metric), cmp.Compare(t.grain, o.grain), cmp.Compare(t.source, o.source))
 }
 
 // change is how a total changes.
@@ -118,7 +125,9 @@ func (w *sampleWriter) writeTotals(tx pgx.Tx) error {
 	var grains, sources []int32
 	var firsts, lasts []time.Time
 	var samples []int64
-	for t, c := range w.totals {
+	// In order, so that batches of one user that are written at the same time do not wait for each other in a circle.
+	for _, t := range slices.SortedFunc(maps.Keys(w.totals), total.compare) {
+		c := w.totals[t]
 		metrics, grains, sources = append(metrics, t.metric), append(grains, int32(t.grain)), append(sources, t.source)
 		firsts, lasts, samples = append(firsts, c.first.Time()), append(lasts, c.last.Time()), append(samples, c.samples)
 	}

@@ -18,8 +18,8 @@ import (
 // of an INSERT that looks for conflicts, and changed ones with one statement. A batch that holds nothing new writes
 // nothing at all, where an INSERT … ON CONFLICT would still lock every row.
 //
-// The comparison holds because whoever writes a user's samples takes the user's lock first. A row that appears all the
-// same makes the COPY fail, and the batch is compared again.
+// The comparison holds because whoever writes a user's samples takes the locks of their stretches of time first. A row that
+// appears all the same makes the COPY fail, and the batch is compared again.
 func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
 	const doing = "write samples"
 	if len(batch) == 0 {
@@ -134,7 +134,7 @@ func (w *sampleWriter) run(names numbers) error {
 			w.refuse(i, reason)
 		}
 	}
-	return transact(w.ctx, w.conn, w.store.begin+lockStatement(userLock(w.user)), func(_ context.Context, tx pgx.Tx) error {
+	return transact(w.ctx, w.conn, w.store.begin+sampleLocks(w.user, w.keys), func(_ context.Context, tx pgx.Tx) error {
 		all := seriesOf(w.keys)
 		if err := w.readTotals(all); err != nil {
 			return err

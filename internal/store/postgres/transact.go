@@ -127,13 +127,13 @@ const (
 	partitionLock  int64 = 0x6865616c74680003
 )
 
-// userLock is the key of the lock under which a user's data is written. That two users may share one only makes them
-// wait for each other.
+// userLock is the key of the lock under which a user's data is written; who writes samples shares it (see sampleLocks).
+// That two users may have the same key only makes them wait for each other.
 func userLock(user uuid.UUID) int64 { return int64(binary.BigEndian.Uint64(user[8:])) }
 
 // lockStatement takes a lock until the end of the transaction. The next statement sees what the one who held it before
 // has committed.
-func lockStatement(key int64) string { return fmt.Sprintf(" SELECT pg_advisory_xact_lock(%d)", key) }
+func lockStatement(key int64) string { return fmt.Sprintf(" SELECT pg_advisory_xact_lock(%d);", key) }
 
 // list reads all rows of a query.
 func list[T any](ctx context.Context, q querier, scan func(pgx.Row) (T, error), query string, args ...any) ([]T, error) {
