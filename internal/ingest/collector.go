@@ -31,6 +31,7 @@ type collector struct {
 	seriesIDs  map[seriesKey]uint32 // by name and unit as stored
 	sources    []string
 	sourceIDs  map[string]uint32
+	buffers    *buffers
 	sorter     sorter
 	sequence   uint32
 	// elements has an entry for every element that carries several samples; the others are counted as they are written.
@@ -73,12 +74,12 @@ type item struct {
 	errors  int         // index into the report's errors at its beginning
 }
 
-func newCollector(words *vocabulary, ingestion *health.Ingestion, report *health.Report, dir string) *collector {
+func newCollector(words *vocabulary, ingestion *health.Ingestion, report *health.Report, b *buffers, dir string) *collector {
 	c := &collector{
 		words: words, received: health.InstantOf(ingestion.ReceivedAt), grain: headerGrain(ingestion.Headers),
 		report: report, understood: map[seriesKey]*understood{}, seriesIDs: map[seriesKey]uint32{},
 		sourceIDs: map[string]uint32{},
-		sorter:    sorter{dir: dir}, item: item{pending: pile{dir: dir}},
+		buffers:   b, sorter: sorter{dir: dir, buffers: b}, item: item{pending: pile{dir: dir}},
 	}
 	c.rest = newRest(dir, report)
 	return c

@@ -29,7 +29,7 @@ func (d *decoded) failed() bool {
 // decode reads a body to its end. Of the ingestion it uses the headers and the time of receipt.
 func (s *Service) decode(ctx context.Context, ingestion *health.Ingestion, user health.User, body io.Reader) *decoded {
 	d := &decoded{report: &health.Report{}}
-	d.collector = newCollector(s.words, ingestion, d.report, s.limits.TempDir)
+	d.collector = newCollector(s.words, ingestion, d.report, &s.buffers, s.limits.TempDir)
 	d.err = d.read(ctx, s.formats, user, body)
 	return d
 }

@@ -61,7 +61,7 @@ func (f *fold) take(p *point) {
 
 // merge folds p, whose latest element has the given sequence, into entry.
 func (f *fold) merge(entry *folded, p *point, latest uint32) {
-	f.collector.outcome(p, health.Merged)
+	f.collector.outcome(&p.origin, health.Merged)
 	series := &f.collector.series[p.series]
 	newer := latest > entry.latest
 	switch {

@@ -78,8 +78,10 @@ type Service struct {
 	slots  chan struct{} // one per body being processed
 	places chan struct{} // one per body being decoded while it arrives
 	users  userLocks
-	ctx    context.Context // ends when work under way must be given up
-	cancel context.CancelFunc
+	// buffers are those of bodies that are done with.
+	buffers buffers
+	ctx     context.Context // ends when work under way must be given up
+	cancel  context.CancelFunc
 
 	mu      sync.Mutex
 	stopped bool

@@ -57,7 +57,7 @@ func (h *pile) all() iter.Seq2[*point, error] {
 		}
 		c, err := (&run{file: h.file}).open()
 		for err == nil {
-			if err = c.next(); err == nil && !yield(&c.point, nil) {
+			if err = c.next(); err == nil && !yield(c.point, nil) {
 				return
 			}
 		}

@@ -16,13 +16,18 @@ type point struct {
 	start, end health.Instant
 	values     [5]float64 // value, min, max, systolic, diastolic
 	attributes string
-	series     uint32 // index into collector.series
-	source     uint32 // index into collector.sources
-	sequence   uint32 // order of arrival in the body
-	item       uint32 // position in the body, for reports
-	index      int32  // … within the item; -1 for an element that is no point of a metric
-	offset     int32
-	grain      health.Grain // GrainUnknown: that of the series
+	origin
+	source   uint32 // index into collector.sources
+	sequence uint32 // order of arrival in the body
+	offset   int32
+	grain    health.Grain // GrainUnknown: that of the series
+}
+
+// origin is where a point comes from, for reports.
+type origin struct {
+	series uint32 // index into collector.series
+	item   uint32 // position in the body
+	index  int32  // … within the item; -1 for an element that is no point of a metric
 	// element is the index of the element's entry in collector.elements, or -1 for an element with one sample.
 	element int32
 }
@@ -81,7 +86,7 @@ func (p *point) read(r *bufio.Reader) error {
 // pack makes a point of a sample; series and source are for the caller to fill in.
 func pack(s *health.Sample) point {
 	return point{
-		start: s.Start, end: s.End, offset: s.Offset, grain: s.Grain, attributes: s.Attributes, element: -1,
+		start: s.Start, end: s.End, offset: s.Offset, grain: s.Grain, attributes: s.Attributes, origin: origin{element: -1},
 		values: [5]float64{s.Value, s.Min, s.Max, s.Systolic, s.Diastolic},
 	}
 }

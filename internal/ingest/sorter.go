@@ -13,7 +13,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// What is sorted in memory at once; more becomes sorted runs in temporary files, which are merged when they are read.
+// What is sorted in memory at once; what comes before that becomes sorted runs in temporary files. All are merged when
+// they are read.
 const (
 	runSize       = 1 << 15 // points, about 3.5 MB
 	runAttributes = 4 << 20 // bytes of attributes
@@ -22,6 +23,7 @@ const (
 // sorter brings the points of a body into order with bounded memory.
 type sorter struct {
 	dir        string
+	buffers    *buffers
 	points     []point
 	attributes int // bytes in points
 	runs       []*run
@@ -38,6 +40,7 @@ func (s *sorter) close() {
 	for _, r := range s.runs {
 		removeTemp(r.file)
 	}
+	s.buffers.points.put(s.points)
 	s.runs, s.points = nil, nil
 }
 
@@ -47,6 +50,9 @@ func (s *sorter) add(p *point, grains func() []health.Grain) error {
 		if err := s.flush(grains()); err != nil {
 			return err
 		}
+	}
+	if s.points == nil {
+		s.points = s.buffers.points.get()
 	}
 	s.points = append(s.points, *p)
 	s.attributes += len(p.attributes)
@@ -113,7 +119,7 @@ func (s *sorter) sorted(grains []health.Grain) iter.Seq2[*point, error] {
 		}
 		for queue.Len() > 0 {
 			head := queue.cursors[0]
-			if !yield(&head.point, nil) {
+			if !yield(head.point, nil) {
 				return
 			}
 			switch err := head.next(); {
@@ -129,18 +135,13 @@ func (s *sorter) sorted(grains []health.Grain) iter.Seq2[*point, error] {
 	}
 }
 
-// openRuns prepares the merge: what is left in memory becomes the last run, and runs whose order no longer holds,
-// because the grain of a series has become clear since, are sorted again.
+// openRuns prepares the merge of the runs with what is left in memory. Runs whose order no longer holds, because the grain
+// of a series has become clear since, are sorted again.
 func (s *sorter) openRuns(grains []health.Grain) (*cursorHeap, error) {
-	if len(s.points) > 0 {
-		if err := s.flush(grains); err != nil {
-			return nil, err
-		}
-	}
 	queue := &cursorHeap{grains: grains}
 	for _, r := range s.runs {
 		if !slices.Equal(r.grains, grains[:len(r.grains)]) {
-			if err := s.sortAgain(r, grains); err != nil {
+			if err := r.sortAgain(s.buffers, grains); err != nil {
 				return nil, err
 			}
 		}
@@ -153,43 +154,56 @@ func (s *sorter) openRuns(grains []health.Grain) (*cursorHeap, error) {
 		}
 		queue.cursors = append(queue.cursors, c)
 	}
-	s.points = nil
+	if len(s.points) > 0 {
+		queue.cursors = append(queue.cursors, &cursor{point: &s.points[0], rest: s.points[1:]})
+	}
 	heap.Init(queue)
 	return queue, nil
 }
 
-func (s *sorter) sortAgain(r *run, grains []health.Grain) error {
+func (r *run) sortAgain(b *buffers, grains []health.Grain) error {
 	c, err := r.open()
 	if err != nil {
 		return err
 	}
-	s.points = s.points[:0]
+	points := b.points.get()
+	defer func() { b.points.put(points) }()
 	for {
 		err := c.next()
 		if errors.Is(err, io.EOF) {
-			return r.write(s.points, grains)
+			return r.write(points, grains)
 		}
 		if err != nil {
 			return err
 		}
-		s.points = append(s.points, c.point)
+		points = append(points, *c.point)
 	}
 }
 
-// cursor reads a run.
+// cursor goes along sorted points: those of a run, or those in memory.
 type cursor struct {
+	point  *point
 	reader *bufio.Reader
-	point  point
+	rest   []point // where there is no reader
 }
 
 func (r *run) open() (*cursor, error) {
 	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	return &cursor{reader: bufio.NewReaderSize(r.file, 32<<10)}, nil
+	return &cursor{point: &point{}, reader: bufio.NewReaderSize(r.file, 16<<10)}, nil
 }
 
-func (c *cursor) next() error { return c.point.read(c.reader) }
+func (c *cursor) next() error {
+	switch {
+	case c.reader != nil:
+		return c.point.read(c.reader)
+	case len(c.rest) == 0:
+		return io.EOF
+	}
+	c.point, c.rest = &c.rest[0], c.rest[1:]
+	return nil
+}
 
 // cursorHeap has the run with the first point on top.
 type cursorHeap struct {
@@ -200,7 +214,7 @@ type cursorHeap struct {
 func (h *cursorHeap) Len() int { return len(h.cursors) }
 
 func (h *cursorHeap) Less(i, j int) bool {
-	return order(&h.cursors[i].point, &h.cursors[j].point, h.grains) < 0
+	return order(h.cursors[i].point, h.cursors[j].point, h.grains) < 0
 }
 func (h *cursorHeap) Swap(i, j int) { h.cursors[i], h.cursors[j] = h.cursors[j], h.cursors[i] }
 func (h *cursorHeap) Push(x any)    { h.cursors = append(h.cursors, x.(*cursor)) }

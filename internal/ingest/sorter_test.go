@@ -17,8 +17,8 @@ func randomPoints(n int) []point {
 	for i := range points {
 		points[i] = point{
 			start: health.Instant(random.IntN(400)) * health.Day / 4, values: [5]float64{random.Float64()},
-			series: uint32(random.IntN(2)), source: uint32(random.IntN(3)), sequence: uint32(i),
-			offset: int32(random.IntN(3)) * 3600, grain: health.GrainUnknown, element: -1,
+			origin: origin{series: uint32(random.IntN(2)), element: -1}, source: uint32(random.IntN(3)), sequence: uint32(i),
+			offset: int32(random.IntN(3)) * 3600, grain: health.GrainUnknown,
 		}
 		if i%7 == 0 {
 			points[i].attributes = `{"context":1}`
@@ -35,7 +35,7 @@ func TestSorterRuns(t *testing.T) {
 	early := []health.Grain{health.GrainDay, health.GrainDay}
 	final := []health.Grain{health.GrainRaw, health.GrainDay}
 
-	s := sorter{dir: t.TempDir()}
+	s := sorter{dir: t.TempDir(), buffers: &buffers{}}
 	defer s.close()
 	for i := range points {
 		if err := s.add(&points[i], func() []health.Grain { return early }); err != nil {

@@ -20,7 +20,7 @@ const (
 // batch is samples on their way to the store, with the point that each stands for.
 type batch struct {
 	samples []health.Sample
-	points  []point
+	origins []origin
 	// result is there while the batch is being written.
 	result chan batchResult
 }
@@ -50,6 +50,8 @@ func (c *collector) writeSamples(ctx context.Context, user uuid.UUID, writer sto
 		// Also after a failure: what has been begun must not outlive the call.
 		for i := range underWay {
 			err = errors.Join(err, c.settleBatch(&underWay[i]))
+			c.buffers.samples.put(underWay[i].samples)
+			c.buffers.origins.put(underWay[i].origins)
 		}
 	}()
 	turn := 0
@@ -58,13 +60,16 @@ func (c *collector) writeSamples(ctx context.Context, user uuid.UUID, writer sto
 			return err
 		}
 		next := &underWay[turn]
-		if next.result != nil {
+		switch {
+		case next.result != nil:
 			if err := c.settleBatch(next); err != nil {
 				return err
 			}
+		case next.samples == nil:
+			next.samples, next.origins = c.buffers.samples.get(), c.buffers.origins.get()
 		}
 		next.samples = append(next.samples, c.sample(&entry, f.perSource(&entry)))
-		next.points = append(next.points, entry.point)
+		next.origins = append(next.origins, entry.origin)
 		if len(next.samples) == batchSize {
 			next.begin(ctx, user, writer)
 			turn = (turn + 1) % len(underWay)
@@ -102,12 +107,12 @@ func (c *collector) settleBatch(b *batch) error {
 	}
 	for i, outcome := range r.written.Outcomes {
 		if outcome == health.Rejected {
-			c.refusedByStore(&b.points[i], r.written.Refused[i])
+			c.refusedByStore(&b.origins[i], r.written.Refused[i])
 			continue
 		}
-		c.outcome(&b.points[i], outcome)
+		c.outcome(&b.origins[i], outcome)
 	}
-	b.samples, b.points = b.samples[:0], b.points[:0]
+	b.samples, b.origins = b.samples[:0], b.origins[:0]
 	return nil
 }
 
@@ -125,7 +130,7 @@ func (c *collector) sample(entry *folded, perSource bool) health.Sample {
 
 // outcome counts what became of the element that a point belongs to. An element with several samples is counted when
 // all of them are written.
-func (c *collector) outcome(p *point, o health.Outcome) {
+func (c *collector) outcome(p *origin, o health.Outcome) {
 	if p.element < 0 {
 		c.report.Count(health.Metrics, o)
 		return
@@ -143,7 +148,7 @@ func better(a, b health.Outcome) bool {
 	return rank[a] > rank[b]
 }
 
-func (c *collector) refusedByStore(p *point, reason string) {
+func (c *collector) refusedByStore(p *origin, reason string) {
 	at := health.Position{
 		Type: "metric", Item: int(p.item), Point: int(p.index), Metric: c.series[p.series].name,
 	}
