@@ -18,7 +18,7 @@ import (
 // of an INSERT that looks for conflicts, and changed ones with one statement. A batch that holds nothing new writes
 // nothing at all, where an INSERT … ON CONFLICT would still lock every row.
 //
-// The comparison holds because whoever writes a user's samples takes the locks of their stretches of time first. A row that
+// The comparison holds because whoever writes a user's samples takes the locks of their metrics first. A row that
 // appears all the same makes the COPY fail, and the batch is compared again.
 func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
 	const doing = "write samples"
