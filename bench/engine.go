@@ -26,6 +26,8 @@ type engine interface {
 	processes(ctx context.Context, address string) (map[int]time.Duration, error)
 	// scan counts the averages of a user's heart rate in the database, which is the least that reading them can cost.
 	scan(ctx context.Context, address string, user person, times int) (took costs, err error)
+	// size returns how many bytes the tables of samples take, and how many their indexes beside them.
+	size(ctx context.Context, address string) (tables, indexes int64, err error)
 	// settle does what has long been done in a database in use: collecting statistics.
 	settle(ctx context.Context, address string) error
 	// logged returns a function that says how much was written to the write-ahead log since. It is nil where that cannot

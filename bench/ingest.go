@@ -62,10 +62,15 @@ func (b *bench) ingestInto(ctx context.Context, e engine) (err error) {
 		if err := sending.prepare(ctx, people[0]); err != nil {
 			return err
 		}
+		if points == slices.Max(b.scale.points) {
+			if err := b.weigh(ctx, e, address, points); err != nil {
+				return err
+			}
+		}
 		for _, clients := range b.scale.clients {
 			b.say("ingest, %s, %d points, %d clients", e.name(), points, clients)
 			row := ingestRow{engine: e, points: points, clients: clients}
-			for round := range b.scale.rounds(points) + 1 { // the first warms up
+			for round := range b.scale.rounds(points*clients) + 1 { // the first warms up
 				if err := sending.round(ctx, &row, people[:clients], round); err != nil {
 					return fmt.Errorf("%d points, %d clients: %w", points, clients, err)
 				}
@@ -73,6 +78,20 @@ func (b *bench) ingestInto(ctx context.Context, e engine) (err error) {
 			b.report.ingest = append(b.report.ingest, row)
 		}
 	}
+	return nil
+}
+
+// weigh reports what a row takes in tables that hold a body of so many points and nothing else.
+func (b *bench) weigh(ctx context.Context, e engine, address string, points int) error {
+	tables, indexes, err := e.size(ctx, address)
+	if err != nil {
+		return err
+	}
+	perRow := func(bytes int64) string { return fmt.Sprintf("%.0f bytes", float64(bytes)/float64(points)) }
+	b.report.add(finding{
+		what:     fmt.Sprintf("%s: a row of samples of %d, with its index", e.name(), points),
+		measured: perRow(tables + indexes), compared: perRow(tables) + " in the table, " + perRow(indexes) + " in the index",
+	})
 	return nil
 }
 

@@ -129,11 +129,11 @@ func checkSubjects(list string) error {
 
 // scale says how much is measured.
 type scale struct {
-	points  []int // of a body
-	clients []int // that send at once, each for a user of its own
-	rounds  func(points int) int
-	days    int // of a point a minute that are read
-	people  int // who are present when one of them reads
+	points  []int              // of a body
+	clients []int              // that send at once, each for a user of its own
+	rounds  func(rows int) int // of all clients together
+	days    int                // of a point a minute that are read
+	people  int                // who are present when one of them reads
 	reads   int
 	body    int64         // bytes of the large body
 	decoded int64         // bytes of the body that is decoded
@@ -151,7 +151,7 @@ func scaleFor(quick, long bool) scale {
 	s := scale{
 		points: []int{1000, 10_000, 100_000}, clients: []int{1, 2, 8},
 		days: 365, people: 1000, reads: 9, body: 200_000_000, decoded: 50_000_000, posts: 5 * time.Second, whole: true,
-		rounds: func(points int) int { return max(3, min(9, 500_000/points)) },
+		rounds: func(rows int) int { return max(3, min(9, 500_000/rows)) },
 	}
 	if long {
 		s.points = append(s.points, 1_000_000)

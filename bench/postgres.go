@@ -119,6 +119,16 @@ func (e *postgresEngine) empty(ctx context.Context, address string) error {
 	})
 }
 
+func (e *postgresEngine) size(ctx context.Context, address string) (tables, indexes int64, err error) {
+	err = e.on(ctx, address, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, `
+			SELECT sum(pg_relation_size(part.relid))::bigint, sum(pg_indexes_size(part.relid))::bigint
+			FROM unnest($1::text[]) name, pg_partition_tree(name::regclass) part
+			WHERE part.isleaf AND pg_relation_size(part.relid) > 0`, sampleTables).Scan(&tables, &indexes)
+	})
+	return tables, indexes, err
+}
+
 func (e *postgresEngine) settle(ctx context.Context, address string) error {
 	return e.on(ctx, address, func(conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, `VACUUM (ANALYZE)`)

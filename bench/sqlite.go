@@ -54,6 +54,18 @@ func (e *sqliteEngine) empty(ctx context.Context, address string) error {
 	return err
 }
 
+// size finds no indexes: a table is in the order of its key.
+func (e *sqliteEngine) size(ctx context.Context, address string) (tables, indexes int64, err error) {
+	db, err := e.connect(address)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer db.Close()
+	names := "'" + strings.Join(sampleTables, "', '") + "'"
+	err = db.QueryRowContext(ctx, `SELECT sum(pgsize) FROM dbstat WHERE name IN (`+names+`)`).Scan(&tables)
+	return tables, 0, err
+}
+
 func (e *sqliteEngine) settle(context.Context, string) error { return nil }
 
 func (e *sqliteEngine) logged(context.Context, string) (func(context.Context) (*logged, error), error) {

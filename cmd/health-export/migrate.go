@@ -22,7 +22,7 @@ func (p *program) migrateCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use: "migrate", Short: "Show and bring up to date the schema of the database",
 		Long: `Show and bring up to date the schema of the database. serve does it by itself, unless postgres.migrate is false. An SQLite
-database is brought up to date whenever it is opened. With pgbouncer, name PostgreSQL itself here: a lock is held by the connection.`,
+database is brought up to date whenever it is opened.`,
 	}
 	status := &cobra.Command{
 		Use: "status", Short: "List the steps of the schema and when they were made", Args: exactArgs(0),

@@ -165,7 +165,8 @@ func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, s
 		{Name: "resume_ingestions", Every: 5 * time.Second, Run: r.ingest.Resume},
 		{Name: "notice_revoked_keys", Every: time.Second, AtStart: true, Run: r.door.NoticeRevoked},
 		{Name: "write_key_use", Every: 15 * time.Second, Run: r.door.FlushUse},
-		{Name: "refresh_gauges", Every: 5 * time.Second, AtStart: true, Run: r.ingest.RefreshGauges},
+		{Name: "count_backlog", Every: 5 * time.Second, AtStart: true, Run: r.ingest.CountBacklog},
+		{Name: "count_active_users", Every: 5 * time.Minute, AtStart: true, Run: r.ingest.CountActiveUsers},
 		{Name: "prepare_store", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
 			return r.store.Prepare(ctx, time.Now())
 		}},

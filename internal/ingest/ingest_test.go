@@ -98,6 +98,23 @@ func (b *bench) send(body string, headers ...string) health.Ingestion {
 	return ingestion
 }
 
+// A header may be any bytes, and may be cut in the middle of a character: the body is archived all the same.
+func TestHeadersThatAreNoText(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, s store.Store) {
+		b := newBench(t, s, nil, Limits{})
+		sent := b.send(`{"data":{}}`, "user-agent", "a\xff\xfeb", "automation-name", strings.Repeat("a", 999)+"é")
+		got, err := b.store.Ingestion(t.Context(), b.user.ID, sent.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{"user-agent": "a\uFFFDb", "automation-name": strings.Repeat("a", 999) + "\uFFFD"}
+		if diff := cmp.Diff(want, got.Headers); diff != "" {
+			t.Errorf("headers (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func (b *bench) samples(metric string) []health.Sample {
 	b.t.Helper()
 	var list []health.Sample

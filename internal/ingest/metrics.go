@@ -91,22 +91,27 @@ func (m *metrics) finished(ingestion *health.Ingestion) {
 	}
 }
 
-// RefreshGauges brings the gauges up to date that are counted in the store. A job calls it.
-func (s *Service) RefreshGauges(ctx context.Context) error {
-	now := s.now()
-	active, err := s.store.ActiveUsers(ctx, now.Add(-24*time.Hour))
-	if err != nil {
-		return err
-	}
-	count, oldest, err := s.store.Backlog(ctx)
+// CountActiveUsers brings the gauge of active users up to date. It reads everything that was received in a day, so a job
+// calls it rarely.
+func (s *Service) CountActiveUsers(ctx context.Context) error {
+	active, err := s.store.ActiveUsers(ctx, s.now().Add(-24*time.Hour))
 	if err != nil {
 		return err
 	}
 	s.metrics.activeUsers.Set(float64(active))
+	return nil
+}
+
+// CountBacklog brings the gauges of what is not processed yet up to date. A job calls it often.
+func (s *Service) CountBacklog(ctx context.Context) error {
+	count, oldest, err := s.store.Backlog(ctx)
+	if err != nil {
+		return err
+	}
 	s.metrics.backlog.Set(float64(count))
 	age := 0.0
 	if count > 0 {
-		age = now.Sub(oldest).Seconds()
+		age = s.now().Sub(oldest).Seconds()
 	}
 	s.metrics.backlogAge.Set(age)
 	return nil

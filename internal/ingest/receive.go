@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -209,11 +210,13 @@ func (s *Service) Replay(ctx context.Context, user health.User, id uuid.UUID) (h
 	return s.await(ctx, ingestion, s.start(ingestion, user, nil, end)), nil
 }
 
+// keep cuts headers short, and replaces what is no UTF-8 in them: a header is any bytes, and what it says of a body must
+// not stand in the way of archiving it.
 func keep(headers map[string]string) map[string]string {
 	kept := map[string]string{}
 	for _, name := range keptHeaders {
 		if value := headers[name]; value != "" {
-			kept[name] = value[:min(len(value), 1000)]
+			kept[name] = strings.ToValidUTF8(value[:min(len(value), 1000)], "\uFFFD")
 		}
 	}
 	return kept

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -39,9 +40,15 @@ func knownParameters(query string, known []string) error {
 		if sent[0] == "" {
 			return badParameter(name, "has no value. Give it one, or leave it out")
 		}
+		if !isText(sent[0]) {
+			return badParameter(name, "is not text. Send it as percent-encoded UTF-8")
+		}
 	}
 	return nil
 }
+
+// isText reports whether every store can compare with a text: PostgreSQL refuses one that is not UTF-8 or has a NUL.
+func isText(value string) bool { return utf8.ValidString(value) && !strings.Contains(value, "\x00") }
 
 // printable keeps a name that a client made up short enough to be shown.
 func printable(name string) string {

@@ -64,6 +64,9 @@ func TestUnknownParametersAreRefused(t *testing.T) {
 	a.get("/v1/sleep?start=2026-03-10&start=2026-03-11", key).refused(http.StatusBadRequest, "invalid_parameter")
 	a.get("/v1/sleep?start=", key).refused(http.StatusBadRequest, "invalid_parameter")
 	a.get("/v1/sleep?start=%zz", key).refused(http.StatusBadRequest, "invalid_query")
+	for _, noText := range []string{"%ff", "a%00"} {
+		a.get("/v1/events?kind="+noText, key).refused(http.StatusBadRequest, "invalid_parameter")
+	}
 }
 
 // TestUsersAreApart asks, on every route with an id, for a thing of somebody else.

@@ -78,10 +78,7 @@ func prepareDatabase(ctx context.Context, config *pgx.ConnConfig, options Option
 			return health.NewError(health.Conflict, "database_older",
 				"The schema of the database is not up to date. Run: health-export migrate up")
 		}
-		if err := server.migratable(); err != nil {
-			return err
-		}
-		if err := schema.migrate(ctx, conn); err != nil {
+		if err := schema.migrate(ctx, conn, server); err != nil {
 			return err
 		}
 	}

@@ -33,12 +33,12 @@ type Migration struct {
 // Migrate brings the schema of the database at a URL up to date: numbered steps, forward only, each in a transaction of
 // its own. Of several servers that start at once one does it and the others wait. It returns the steps that were made.
 func Migrate(ctx context.Context, url string) (made []Migration, err error) {
-	err = onSchema(ctx, url, func(conn *pgx.Conn, s *schema) error {
+	err = onSchema(ctx, url, func(conn *pgx.Conn, server server, s *schema) error {
 		before, err := s.status(ctx)
 		if err != nil {
 			return err
 		}
-		if err := s.migrate(ctx, conn); err != nil {
+		if err := s.migrate(ctx, conn, server); err != nil {
 			return err
 		}
 		after, err := s.status(ctx)
@@ -54,14 +54,14 @@ func Migrate(ctx context.Context, url string) (made []Migration, err error) {
 
 // MigrationStatus returns all steps that this version of the program knows, in order.
 func MigrationStatus(ctx context.Context, url string) (all []Migration, err error) {
-	err = onSchema(ctx, url, func(_ *pgx.Conn, s *schema) error {
+	err = onSchema(ctx, url, func(_ *pgx.Conn, _ server, s *schema) error {
 		all, err = s.status(ctx)
 		return err
 	})
 	return all, err
 }
 
-func onSchema(ctx context.Context, url string, do func(conn *pgx.Conn, s *schema) error) error {
+func onSchema(ctx context.Context, url string, do func(conn *pgx.Conn, server server, s *schema) error) error {
 	config, err := poolConfig(url, Options{})
 	if err != nil {
 		return err
@@ -78,15 +78,12 @@ func onSchema(ctx context.Context, url string, do func(conn *pgx.Conn, s *schema
 	if err := server.usable(); err != nil {
 		return err
 	}
-	if err := server.migratable(); err != nil {
-		return err
-	}
 	s, err := newSchema(config.ConnConfig)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	return do(conn, s)
+	return do(conn, server, s)
 }
 
 // schema knows which steps there are and which were made. It has connections of its own.
@@ -143,10 +140,13 @@ func (s *schema) versions(ctx context.Context) (current, target int64, err error
 const migrationPause = 200 * time.Millisecond
 
 // migrate makes the steps that are pending, or waits until another instance has made them.
-func (s *schema) migrate(ctx context.Context, conn *pgx.Conn) error {
+func (s *schema) migrate(ctx context.Context, conn *pgx.Conn, server server) error {
 	for {
 		pending, err := s.pending(ctx)
 		if err != nil || !pending {
+			return err
+		}
+		if err := server.migratable(); err != nil {
 			return err
 		}
 		made, err := s.migrateAlone(ctx, conn)

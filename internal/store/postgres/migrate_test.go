@@ -130,6 +130,9 @@ func TestMissingRightsAreNamed(t *testing.T) {
 
 	exec(t, address, `REVOKE CREATE ON SCHEMA public FROM PUBLIC`)
 	refuses(t, asRole, postgres.Options{}, health.Unavailable, "schema_right_missing", "GRANT CREATE ON SCHEMA public TO", role)
+	if all, err := postgres.MigrationStatus(t.Context(), asRole); err != nil || len(all) == 0 {
+		t.Errorf("looking at the steps needs no right to make them: %v, %v", all, err)
+	}
 	exec(t, address, `GRANT CREATE ON SCHEMA public TO `+role)
 	refuses(t, asRole, postgres.Options{}, health.Unavailable, "postgis_right_missing", "CREATE EXTENSION postgis")
 

@@ -79,11 +79,11 @@ func (w *sampleWriter) readTotals(all []series) error {
 	if err == nil {
 		err = eachRow(pipeline, func(columns [][]byte) error {
 			metric, grain := int16(binary.BigEndian.Uint16(columns[0])), health.Grain(readInteger(columns[1]))
-			for i := range all {
-				if key := &all[i].keys[0]; key.metric == metric && key.grain == grain {
-					all[i].first, all[i].last = readInstant(columns[2]), readInstant(columns[3])
-					all[i].held = true
-				}
+			i, sent := slices.BinarySearchFunc(all, sampleKey{metric: metric, grain: grain}, func(s series, k sampleKey) int {
+				return cmp.Or(cmp.Compare(s.keys[0].metric, k.metric), cmp.Compare(s.keys[0].grain, k.grain))
+			})
+			if sent {
+				all[i].held, all[i].first, all[i].last = true, readInstant(columns[2]), readInstant(columns[3])
 			}
 			return nil
 		})
