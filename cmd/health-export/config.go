@@ -38,6 +38,7 @@ type settings struct {
 	list        []*setting
 
 	database        string
+	redis           string
 	maxConnections  int
 	minConnections  int
 	databaseTimeout time.Duration
@@ -61,6 +62,10 @@ func newSettings(environment map[string]string) *settings {
 			key: "database", variable: "DATABASE_URL", flag: "database", set: text(&s.database), secret: true,
 			initial: "sqlite:" + filepath.Join(dataDir(environment), "health-export.db"),
 			usage:   "where data is kept: sqlite:/path/file.db, sqlite::memory: or postgres://user:password@host/database",
+		},
+		{
+			key: "redis", variable: "REDIS_URL", flag: "redis", set: text(&s.redis), secret: true, initial: "",
+			usage: "Redis for several servers on one database: redis://user:password@host:port, rediss:// for TLS; empty for none",
 		},
 		{
 			key: "postgres.max_connections", variable: "HEALTH_EXPORT_POSTGRES_MAX_CONNECTIONS", set: number(&s.maxConnections),

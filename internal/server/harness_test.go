@@ -272,8 +272,8 @@ func (l *logs) requests(t *testing.T) map[string]map[string]any {
 var unknownID = uuid.MustParse("01900000-0000-7000-8000-000000000000")
 
 // forgetful is a cache that remembers nothing.
-type forgetful struct{}
+type forgetful struct{ cache.Cache }
 
 func (forgetful) Get(context.Context, string) ([]byte, bool)         { return nil, false }
 func (forgetful) Set(context.Context, string, []byte, time.Duration) {}
-func (forgetful) Delete(context.Context, ...string)                  {}
+func (forgetful) Delete(context.Context, ...string) error            { return nil }
