@@ -40,23 +40,26 @@ func (s *server) charge(w http.ResponseWriter, r *http.Request, row route) (char
 	if err != nil {
 		return r, nil, err
 	}
-	body := &chargedBody{Body: charge.Body(r.Context(), r.Body), charge: charge, header: w.Header()}
+	body := charge.Body(r.Context(), r.Body)
 	r.Body = body
+	if r.ContentLength < 0 {
+		r.Body = &weighedBody{Body: body, charge: charge, header: w.Header()}
+	}
 	return r, body.Settle, nil
 }
 
 // unlimited reports whether the route is for machines that watch over this one, which must not be turned away.
 func (row route) unlimited() bool { return row.path == "/health" || row.path == "/ready" }
 
-// chargedBody tells the balances again when the whole body has been read: only then it is known what one without a
+// weighedBody tells the balances again when the whole body has been read: only then it is known what one without a
 // length weighs.
-type chargedBody struct {
+type weighedBody struct {
 	*access.Body
 	charge *access.Charge
 	header http.Header
 }
 
-func (b *chargedBody) Read(p []byte) (int, error) {
+func (b *weighedBody) Read(p []byte) (int, error) {
 	n, err := b.Body.Read(p)
 	if errors.Is(err, io.EOF) {
 		tellBalances(b.header, b.charge)
@@ -64,14 +67,18 @@ func (b *chargedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// tellBalances sets the headers of the limits. Where there is no limit there is no header.
+// tellBalances sets the headers of the limits, under their names as net/http spells them. Where there is no limit there
+// is no header.
 func tellBalances(header http.Header, c *access.Charge) {
-	for name, balance := range map[string]access.Balance{"X-Ratelimit-": c.Requests, "X-Ratelimit-Bytes-": c.Bytes} {
-		if balance.Limit > 0 {
-			header.Set(name+"Limit", strconv.FormatInt(balance.Limit, 10))
-			header.Set(name+"Remaining", strconv.FormatInt(balance.Remaining, 10))
-			header.Set(name+"Reset", seconds(balance.Reset))
-		}
+	if b := c.Requests; b.Limit > 0 {
+		header["X-Ratelimit-Limit"] = []string{strconv.FormatInt(b.Limit, 10)}
+		header["X-Ratelimit-Remaining"] = []string{strconv.FormatInt(b.Remaining, 10)}
+		header["X-Ratelimit-Reset"] = []string{seconds(b.Reset)}
+	}
+	if b := c.Bytes; b.Limit > 0 {
+		header["X-Ratelimit-Bytes-Limit"] = []string{strconv.FormatInt(b.Limit, 10)}
+		header["X-Ratelimit-Bytes-Remaining"] = []string{strconv.FormatInt(b.Remaining, 10)}
+		header["X-Ratelimit-Bytes-Reset"] = []string{seconds(b.Reset)}
 	}
 }
 
