@@ -55,6 +55,14 @@ func (m *answerMemory) close() {
 	}
 }
 
+// ping is what asks whether Redis answers; nil where there is none.
+func (m *answerMemory) ping() func(context.Context) error {
+	if m.redis == nil {
+		return nil
+	}
+	return m.redis.Ping
+}
+
 // told is who has to be told of changes; nil where nobody has.
 func (m *answerMemory) told() ingest.Answers {
 	if m.answers == nil {

@@ -134,6 +134,7 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 	})
 	r.handler = server.New(server.Config{
 		Ingest: r.ingest, Query: r.memory.remembering(service), Door: r.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,
+		PingRedis: r.memory.ping(),
 		Limits: access.NewLimits(access.LimitOptions{
 			Allowances: p.settings.allowances(), Redis: r.memory.redis, Registerer: registry,
 		}),

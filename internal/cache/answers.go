@@ -161,6 +161,13 @@ func (a *Answers) InvalidateUser(ctx context.Context, user uuid.UUID) {
 	a.forget(ctx, user, []string{userKey(user)})
 }
 
+// Erase forgets everything about a user, who is gone. An error says that the cache cannot be reached; what it holds then
+// is given to nobody, and ends in its time, an hour at most.
+func (a *Answers) Erase(ctx context.Context, user uuid.UUID) error {
+	a.InvalidateUser(ctx, user)
+	return a.cache.DeleteAll(ctx, of(user))
+}
+
 // Deliver tells the cache of the changes that it could not be told of before. A job calls it.
 func (a *Answers) Deliver(ctx context.Context) error {
 	for _, user := range a.pendingUsers() {

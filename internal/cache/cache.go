@@ -29,6 +29,8 @@ type Cache interface {
 	// Delete forgets keys. A Get that begins after it has returned nil does not find what was set before it began, by
 	// anybody who uses the same cache. An error says that the cache could not be told: it may still remember them.
 	Delete(ctx context.Context, keys ...string) error
+	// DeleteAll is Delete for all keys that begin with prefix. It looks at every key there is, and is for rare deeds.
+	DeleteAll(ctx context.Context, prefix string) error
 }
 
 // ErrUnreachable is the error of a cache that does not answer.

@@ -113,6 +113,21 @@ func TestCacheForgets(t *testing.T) {
 	})
 }
 
+func TestCacheForgetsAllThatBeginsWith(t *testing.T) {
+	onEveryCache(t, func(t *testing.T, c cache.Cache, key func(string) string) {
+		for _, name := range []string{"a*:1", "a*:2", "ab:1", "a"} {
+			c.Set(t.Context(), key(name), []byte("1"), time.Minute)
+		}
+		if err := c.DeleteAll(t.Context(), key("a*:")); err != nil {
+			t.Fatal(err)
+		}
+		wantNothing(t, c, key("a*:1"))
+		wantNothing(t, c, key("a*:2"))
+		wantValue(t, c, key("ab:1"), "1")
+		wantValue(t, c, key("a"), "1")
+	})
+}
+
 // The memory's time is tested with a clock of its own; here it is only seen that the time reaches the server.
 func TestCacheEndsAnEntryInItsTime(t *testing.T) {
 	onEveryCache(t, func(t *testing.T, c cache.Cache, key func(string) string) {

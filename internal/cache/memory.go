@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -83,6 +84,16 @@ func (m *Memory) Set(_ context.Context, key string, value []byte, ttl time.Durat
 func (m *Memory) Delete(_ context.Context, keys ...string) error {
 	for _, key := range keys {
 		m.entries.Invalidate(key)
+	}
+	return nil
+}
+
+// DeleteAll is Cache.DeleteAll. It never fails.
+func (m *Memory) DeleteAll(_ context.Context, prefix string) error {
+	for key := range m.entries.Keys() {
+		if strings.HasPrefix(key, prefix) {
+			m.entries.Invalidate(key)
+		}
 	}
 	return nil
 }

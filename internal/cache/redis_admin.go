@@ -48,8 +48,18 @@ func (r *Redis) Stats(ctx context.Context) (Stats, error) {
 
 // Flush forgets all answers and versions, and returns how many keys that were. The accounts of API keys stay.
 func (r *Redis) Flush(ctx context.Context) (flushed int64, err error) {
+	return r.deleteAll(ctx, "cache:")
+}
+
+// DeleteAll is Cache.DeleteAll.
+func (r *Redis) DeleteAll(ctx context.Context, prefix string) error {
+	_, err := r.deleteAll(ctx, prefix)
+	return err
+}
+
+func (r *Redis) deleteAll(ctx context.Context, prefix string) (deleted int64, err error) {
 	err = r.eachPrimary(ctx, func(node rueidis.Client) error {
-		return scan(ctx, node, Prefix+"cache:*", func(keys []string) error {
+		return scan(ctx, node, literal(Prefix+prefix)+"*", func(keys []string) error {
 			var commands rueidis.Commands
 			for _, key := range keys { // one by one: those of several users lie in several slots of a cluster
 				commands = append(commands, node.B().Unlink().Key(key).Build())
@@ -59,12 +69,17 @@ func (r *Redis) Flush(ctx context.Context) (flushed int64, err error) {
 				if err != nil {
 					return err
 				}
-				flushed += n
+				deleted += n
 			}
 			return nil
 		})
 	})
-	return flushed, err
+	return deleted, err
+}
+
+// literal is the pattern that matches only this text.
+func literal(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(text)
 }
 
 // eachPrimary calls do for every node that holds keys and is not the copy of another.

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/health-export/health-export/internal/cache"
 )
 
@@ -143,7 +145,27 @@ func TestRedisStatsAndFlush(t *testing.T) {
 	}
 }
 
-func TestClusterStatsAndFlush(t *testing.T) {
+// Of a user who is gone there is no key left.
+func TestErasedUsersLeaveNothing(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	a := cache.NewAnswers(openRedis(t, s.url(), cache.RedisOptions{}), nil)
+	gone, stays := uuid.New(), uuid.New()
+	asked := 0
+	for _, user := range []uuid.UUID{gone, stays} {
+		wantAnswer(t, a, about(user, "steps"), says("1", &asked), "1")
+		wantAnswer(t, a, about(user, ""), says("1", &asked), "1")
+	}
+	if err := a.Erase(t.Context(), gone); err != nil {
+		t.Fatal(err)
+	}
+	keys := s.command("keys", "*")
+	if strings.Contains(keys, gone.String()) || !strings.Contains(keys, stays.String()) {
+		t.Errorf("there are left:\n%s", keys)
+	}
+}
+
+func TestClusterStats(t *testing.T) {
 	t.Parallel()
 	r := openRedis(t, fromEnvironment(t, "TEST_REDIS_CLUSTER_URL"), cache.RedisOptions{})
 	for _, user := range []string{"a", "b", "c", "d", "e", "f"} { // on all nodes

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
@@ -73,15 +74,37 @@ func startRedis(t testing.TB, args ...string) *redisServer {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("redis-server is not installed")
 	}
+	s := &redisServer{t: t, port: freePort(t), dir: t.TempDir(), args: args}
+	s.start()
+	t.Cleanup(s.kill)
+	return s
+}
+
+// startSentinel starts a sentinel that watches over a server under the name main.
+func startSentinel(t testing.TB, primary *redisServer) *redisServer {
+	t.Helper()
+	s := &redisServer{t: t, port: freePort(t), dir: t.TempDir()}
+	configuration := filepath.Join(s.dir, "sentinel.conf")
+	text := fmt.Sprintf("bind 127.0.0.1\nport %d\ndir %s\nsentinel monitor main 127.0.0.1 %d 1\n", s.port, s.dir, primary.port)
+	if err := os.WriteFile(configuration, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.process = exec.Command("redis-server", configuration, "--sentinel")
+	if err := s.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.kill)
+	return s
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &redisServer{t: t, port: listener.Addr().(*net.TCPAddr).Port, dir: t.TempDir(), args: args}
-	listener.Close()
-	s.start()
-	t.Cleanup(s.kill)
-	return s
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
 }
 
 func (s *redisServer) url() string { return "redis://127.0.0.1:" + strconv.Itoa(s.port) }

@@ -191,6 +191,21 @@ func TestUnlimitedKeysAndHealthChecksHaveNoLimits(t *testing.T) {
 	}
 }
 
+func TestReadyTellsOfRedis(t *testing.T) {
+	t.Parallel()
+	for want, failure := range map[string]error{"ok": nil, "unreachable": errors.New("gone")} {
+		a := newAPI(t, func(c *Config) { c.PingRedis = func(context.Context) error { return failure } })
+		var got struct {
+			Checks map[string]string `json:"checks"`
+			Status string            `json:"status"`
+		}
+		a.get("/ready", "").wants(200).into(&got)
+		if got.Checks["redis"] != want || got.Checks["database"] != "ok" || got.Status != "ready" {
+			t.Errorf("checks %v, want redis %s", got.Checks, want)
+		}
+	}
+}
+
 func TestAddressesWithoutAKeyAreLimited(t *testing.T) {
 	t.Parallel()
 	a, now := limited(t, access.Allowance{IngestRequests: 1, IngestBytes: 1000, Reads: 1})

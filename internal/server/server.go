@@ -19,7 +19,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// Config is what the server stands on. All fields but Limits, MaxBody, Version and Now are required.
+// Config is what the server stands on. All fields but Limits, PingRedis, MaxBody, Version and Now are required.
 type Config struct {
 	Ingest  Ingest
 	Query   Query
@@ -31,6 +31,8 @@ type Config struct {
 	Limits Limits
 	// Ping returns nil while the database answers; /health and /ready ask it.
 	Ping func(context.Context) error
+	// PingRedis returns nil while Redis answers; nil where there is none.
+	PingRedis func(context.Context) error
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
