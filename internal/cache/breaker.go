@@ -57,10 +57,3 @@ func (b *breaker) failed() (gaveUp bool) {
 	b.open, b.probed = true, time.Now()
 	return true
 }
-
-// isOpen reports whether the server is left alone.
-func (b *breaker) isOpen() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.open
-}
