@@ -16,6 +16,8 @@ import (
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/health-export/health-export/internal/access"
 )
 
 // setting is one thing that can be configured. What is in force comes from, in this order: the flag, the environment,
@@ -38,6 +40,7 @@ type settings struct {
 	list        []*setting
 
 	database        string
+	redis           string
 	maxConnections  int
 	minConnections  int
 	databaseTimeout time.Duration
@@ -52,6 +55,7 @@ type settings struct {
 	tempDir         string
 	archiveDays     int
 	drain           time.Duration
+	limits          map[string]*access.Allowance // by tier
 }
 
 func newSettings(environment map[string]string) *settings {
@@ -61,6 +65,10 @@ func newSettings(environment map[string]string) *settings {
 			key: "database", variable: "DATABASE_URL", flag: "database", set: text(&s.database), secret: true,
 			initial: "sqlite:" + filepath.Join(dataDir(environment), "health-export.db"),
 			usage:   "where data is kept: sqlite:/path/file.db, sqlite::memory: or postgres://user:password@host/database",
+		},
+		{
+			key: "redis", variable: "REDIS_URL", flag: "redis", set: text(&s.redis), secret: true, initial: "",
+			usage: "Redis for several servers on one database: redis://user:password@host:port, rediss:// for TLS; empty for none",
 		},
 		{
 			key: "postgres.max_connections", variable: "HEALTH_EXPORT_POSTGRES_MAX_CONNECTIONS", set: number(&s.maxConnections),
@@ -119,7 +127,45 @@ func newSettings(environment map[string]string) *settings {
 			initial: "30s", usage: "how long a stop waits for requests and bodies that are under way",
 		},
 	}
+	s.addLimits()
 	return s
+}
+
+// addLimits adds what keys of the tiers that have limits may do in an hour.
+func (s *settings) addLimits() {
+	s.limits = map[string]*access.Allowance{}
+	initial := access.DefaultAllowances()
+	for _, tier := range []string{access.TierDefault, access.TierBulk} {
+		a := &access.Allowance{}
+		s.limits[tier] = a
+		key, variable := "limits."+tier+".", "HEALTH_EXPORT_LIMITS_"+strings.ToUpper(tier)+"_"
+		s.list = append(s.list,
+			&setting{
+				key: key + "ingest_requests", variable: variable + "INGEST_REQUESTS", set: number64(&a.IngestRequests),
+				initial: strconv.FormatInt(initial[tier].IngestRequests, 10),
+				usage:   "bodies that a key of the tier " + tier + " may send in an hour; 0 for no limit",
+			},
+			&setting{
+				key: key + "ingest_bytes", variable: variable + "INGEST_BYTES", set: sizeOrNone(&a.IngestBytes),
+				initial: strconv.FormatInt(initial[tier].IngestBytes>>20, 10) + "MiB",
+				usage:   "what they may weigh together; 0 for no limit",
+			},
+			&setting{
+				key: key + "reads", variable: variable + "READS", set: number64(&a.Reads),
+				initial: strconv.FormatInt(initial[tier].Reads, 10),
+				usage:   "other requests that a key of the tier " + tier + " may make in an hour; 0 for no limit",
+			},
+		)
+	}
+}
+
+// allowances returns what was set of the limits.
+func (s *settings) allowances() map[string]access.Allowance {
+	all := map[string]access.Allowance{}
+	for tier, a := range s.limits {
+		all[tier] = *a
+	}
+	return all
 }
 
 // addFlags adds a flag for every setting that has one, and the one that names the file.
@@ -294,6 +340,28 @@ func number(target *int) func(string) error {
 		}
 		*target = n
 		return nil
+	}
+}
+
+func number64(target *int64) func(string) error {
+	var n int
+	set := number(&n)
+	return func(value string) error {
+		err := set(value)
+		*target = int64(n)
+		return err
+	}
+}
+
+// sizeOrNone takes 0 as well, for no limit.
+func sizeOrNone(target *int64) func(string) error {
+	set := size(target)
+	return func(value string) error {
+		if value == "0" {
+			*target = 0
+			return nil
+		}
+		return set(value)
 	}
 }
 

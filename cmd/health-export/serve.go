@@ -37,6 +37,7 @@ listens on 127.0.0.1:8080, with Prometheus metrics on 127.0.0.1:9090. The first 
 // rooms are the parts of a running server, in the order in which they start.
 type rooms struct {
 	store    database
+	memory   answerMemory
 	door     *access.Door
 	ingest   *ingest.Service
 	handler  http.Handler
@@ -111,24 +112,32 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 		return nil, err
 	}
 	r := &rooms{store: db, registry: registry}
+	if r.memory, err = p.openMemory(db, logger, registry); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	r.door = access.NewDoor(db, db, cache.NewMemory(16<<20), access.DoorOptions{
 		Now: time.Now, Logger: logger, Registerer: registry,
 	})
 	r.ingest, err = ingest.New(ingest.Config{
-		Store: db, Catalog: words, Logger: logger, Registerer: registry,
+		Store: db, Answers: r.memory.told(), Catalog: words, Logger: logger, Registerer: registry,
 		Limits: ingest.Limits{
 			MaxBody: p.settings.maxBody, Wait: p.settings.wait,
 			Concurrency: p.settings.concurrency, TempDir: p.settings.tempDir,
 		},
 	})
 	if err != nil {
+		r.memory.close()
 		return nil, errors.Join(err, db.Close())
 	}
-	answers := query.New(query.Config{
+	service := query.New(query.Config{
 		Samples: db, Sleep: db, Workouts: db, Events: db, Catalog: words, Now: time.Now,
 	})
 	r.handler = server.New(server.Config{
-		Ingest: r.ingest, Query: answers, Door: r.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,
+		Ingest: r.ingest, Query: r.memory.remembering(service), Door: r.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,
+		PingRedis: r.memory.ping(),
+		Limits: access.NewLimits(access.LimitOptions{
+			Allowances: p.settings.allowances(), Redis: r.memory.redis, Registerer: registry,
+		}),
 		Logger: logger, Registerer: registry, MaxBody: p.settings.maxBody, Version: version,
 	})
 	return r, nil
@@ -138,6 +147,7 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 func (p *program) closeRooms(r *rooms) error {
 	ctx, cancel := context.WithTimeout(context.Background(), p.settings.drain)
 	defer cancel()
+	defer r.memory.close()
 	return errors.Join(r.ingest.Stop(ctx), r.door.FlushUse(ctx), r.store.Close())
 }
 
@@ -171,6 +181,7 @@ func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, s
 			return r.store.Prepare(ctx, time.Now())
 		}},
 	}
+	tasks = append(tasks, r.memory.tasks(r.store)...)
 	if days := p.settings.archiveDays; days > 0 {
 		tasks = append(tasks, job.Task{Name: "drop_old_archive", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
 			return r.store.DropArchiveBefore(ctx, time.Now().AddDate(0, 0, -days))

@@ -63,10 +63,7 @@ var identity = catalog.Conversion{Factor: 1}
 // reading finds out what is meant by a metric's name and a unit, "" being the one the metric is stored in.
 func (s *Service) reading(ctx context.Context, user uuid.UUID, name, unit string) (reading, error) {
 	r := reading{metric: name, conversion: identity}
-	known, ok := s.Catalog.Lookup(name)
-	if ok && strings.HasPrefix(known.Name, "blood_pressure_") {
-		known, ok = s.Catalog.Lookup("blood_pressure") // its halves are kept there, also when they are sent alone
-	}
+	known, ok := s.lookup(name)
 	if ok {
 		r.metric, r.known, r.unit = known.Name, known, known.Unit
 	} else {
@@ -98,6 +95,15 @@ func (s *Service) reading(ctx context.Context, user uuid.UUID, name, unit string
 		return r, nil
 	}
 	return reading{}, unitError(r, units)
+}
+
+// lookup returns the catalogue's entry under which the samples of a metric are kept.
+func (s *Service) lookup(name string) (*catalog.Metric, bool) {
+	known, ok := s.Catalog.Lookup(name)
+	if ok && strings.HasPrefix(known.Name, "blood_pressure_") {
+		return s.Catalog.Lookup("blood_pressure") // its halves are kept there, also when they are sent alone
+	}
+	return known, ok
 }
 
 // conversionTo converts from the unit that r is stored in. The metric's own conversions come first: some units mean

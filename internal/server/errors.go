@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -114,6 +115,9 @@ func problemOf(err error, header http.Header) problem {
 		answer.Code = cmp.Or(e.Code, answer.Code)
 		answer.Detail = cmp.Or(e.Message, answer.Detail)
 		answer.Field = e.Field
+	}
+	if e, ok := errors.AsType[*access.Exceeded](err); ok && e.RetryAfter > 0 {
+		header.Set("Retry-After", seconds(e.RetryAfter))
 	}
 	if kind.retryAfter > 0 && header.Get("Retry-After") == "" {
 		header.Set("Retry-After", strconv.Itoa(int(kind.retryAfter.Seconds())))

@@ -19,7 +19,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// Config is what the server stands on. All fields but MaxBody, Version and Now are required.
+// Config is what the server stands on. All fields but Limits, PingRedis, MaxBody, Version and Now are required.
 type Config struct {
 	Ingest  Ingest
 	Query   Query
@@ -27,8 +27,12 @@ type Config struct {
 	Users   Users
 	Keys    Keys
 	Archive Archive
+	// Limits counts requests; nil lets all of them through.
+	Limits Limits
 	// Ping returns nil while the database answers; /health and /ready ask it.
 	Ping func(context.Context) error
+	// PingRedis returns nil while Redis answers; nil where there is none.
+	PingRedis func(context.Context) error
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer

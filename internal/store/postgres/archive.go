@@ -211,6 +211,20 @@ func (s *Store) ActiveUsers(ctx context.Context, since time.Time) (count int, er
 	return count, err
 }
 
+// MostActive returns the users with the most ingestions received since t.
+func (s *Store) MostActive(ctx context.Context, since time.Time, limit int) (users []uuid.UUID, err error) {
+	err = s.read(ctx, "list the most active users", func(ctx context.Context, conn querier) error {
+		users, err = list(ctx, conn, func(r pgx.Row) (id uuid.UUID, err error) {
+			err = r.Scan(&id)
+			return id, err
+		},
+			`SELECT user_id FROM raw_ingestions WHERE received_at >= $1
+			GROUP BY user_id ORDER BY count(*) DESC, user_id LIMIT $2`, momentOf(since), limit)
+		return err
+	})
+	return users, err
+}
+
 // unreadable is the failure of a body's reader, not the database's: there is no point in trying again.
 type unreadable struct{ error }
 
