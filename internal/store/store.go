@@ -93,8 +93,8 @@ type Archive interface {
 	Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error)
 	// Ingestion returns one ingestion without its body. NotFound.
 	Ingestion(ctx context.Context, user, id uuid.UUID) (health.Ingestion, error)
-	// Ingestions returns a user's ingestions, newest first, without their bodies and with the counts of their reports
-	// but not the lists of errors and warnings.
+	// Ingestions returns a user's ingestions, newest first unless the query says otherwise, without their bodies and with
+	// the counts of their reports but not the lists of errors and warnings.
 	Ingestions(ctx context.Context, user uuid.UUID, query IngestionQuery) ([]health.Ingestion, error)
 	// ActiveUsers counts the users who have an ingestion received since t.
 	ActiveUsers(ctx context.Context, since time.Time) (int, error)
@@ -103,9 +103,15 @@ type Archive interface {
 // IngestionQuery narrows a listing of ingestions. Zero values do not narrow.
 type IngestionQuery struct {
 	Status health.Status
+	Format string // as detected
+	// Since and Until bound the time of receipt: Since is in the range, Until is not.
+	Since, Until time.Time
 	// Before is the id of the last ingestion of the page before: only older ones follow.
 	Before uuid.UUID
-	Limit  int // required
+	// OldestFirst turns the order round; the last ingestion of the page before is then After, and only newer ones follow.
+	OldestFirst bool
+	After       uuid.UUID
+	Limit       int // required
 }
 
 // Inbox hands out the ingestions that are archived but not finished. A claim keeps other workers away until it lapses;
