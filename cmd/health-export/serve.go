@@ -129,7 +129,7 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 	})
 	r.handler = server.New(server.Config{
 		Ingest: r.ingest, Query: answers, Door: r.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,
-		Logger: logger, Registerer: registry, MaxBody: p.settings.maxBody, Version: version,
+		Logger: logger, Registerer: registry, MaxBody: p.settings.maxBody, PublicURL: p.settings.publicURL, Version: version,
 	})
 	return r, nil
 }

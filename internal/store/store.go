@@ -35,6 +35,7 @@ type Store interface {
 	WorkoutReader
 	EventReader
 	Upkeep
+	Diagnostics
 
 	// Ping returns nil when the database answers.
 	Ping(ctx context.Context) error
@@ -264,4 +265,22 @@ type Upkeep interface {
 	// be shown nor replayed. What was stored from them stays, and so does an ingestion that is unfinished. A store may
 	// keep some of it up to a month longer.
 	DropArchiveBefore(ctx context.Context, t time.Time) error
+}
+
+// Diagnostics tells what only the database knows of its own health.
+type Diagnostics interface {
+	// Diagnose looks at the database and changes nothing.
+	Diagnose(ctx context.Context) (Diagnosis, error)
+}
+
+// Diagnosis is what a database says of itself.
+type Diagnosis struct {
+	Version string // of the database program
+	// Clock is what the database's clock shows, to be compared with that of whoever asks.
+	Clock time.Time
+	// Spatial is the version of the extension that knows places on the earth; "" where there is none, or none is needed.
+	Spatial string
+	// CoveredUntil is how far ahead of its clock there is a partition for everything that may come, without a gap. It is
+	// zero where nothing is partitioned.
+	CoveredUntil time.Time
 }
