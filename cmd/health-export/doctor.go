@@ -162,11 +162,8 @@ func (d *doctor) diagnosis(found store.Diagnosis, now time.Time) {
 	}
 	if until := found.CoveredUntil; !until.IsZero() {
 		c := fine
-		switch {
-		case until.Before(now.AddDate(0, 0, 7)):
-			c = failure
-		case until.Before(now.AddDate(0, 2, 0)):
-			c = warning
+		if until.Before(now.AddDate(0, 2, 0)) {
+			c = warning // what is missing is made when it is needed, but somebody waits for it
 		}
 		d.say("partitions", c, "A running server makes them every day: look in its log for prepare_store.", "there are partitions until %s", until.UTC().Format(time.DateOnly))
 	}
@@ -288,4 +285,3 @@ func (d *doctor) permissions() {
 	_ = os.Remove(file.Name())
 	d.say("permissions", fine, "", "temporary files can be written in %s", filepath.Dir(file.Name()))
 }
-
