@@ -65,7 +65,8 @@ func databases(t *testing.T) map[string]string {
 	return all
 }
 
-const threeDays = "Date/Time,Step Count (count)\n2026-03-10 00:00:00,9900\n2026-03-11 00:00:00,100\n2026-03-12 00:00:00,7\n"
+const threeDays = "Date/Time,Step Count (count),Blood Pressure [Systolic] (mmHg),Blood Pressure [Diastolic] (mmHg)\n" +
+	"2026-03-10 00:00:00,9900,121,79\n2026-03-11 00:00:00,100,,\n2026-03-12 00:00:00,7,,\n"
 
 // A row that is removed by hand and a value that is changed by hand must be found, and replaying must mend what is missing.
 func TestVerifyAndReplay(t *testing.T) {
@@ -80,11 +81,13 @@ func TestVerifyAndReplay(t *testing.T) {
 				t.Fatalf("exit code %d on a sound store: %s%s", code, out, errOut)
 			}
 			byHand(t, database, `DELETE FROM activity_metrics WHERE value = 100`)
+			byHand(t, database, `DELETE FROM blood_pressure_metrics`)
 			byHand(t, database, `UPDATE activity_metrics SET value = 9901 WHERE value = 9900`)
 
 			code, out, _ := tool(t, database, "verify", "--user", firstUser)
 			for _, want := range []string{
-				"missing    sample step_count 2026-03-11T00:00:00", "different  sample step_count 2026-03-10T00:00:00", "1 missing, 0 extra, 1 different",
+				"missing    sample step_count 2026-03-11T00:00:00", "different  sample step_count 2026-03-10T00:00:00", "2 missing, 0 extra, 1 different",
+				"missing    sample blood_pressure 2026-03-10T00:00:00",
 			} {
 				if !strings.Contains(out, want) {
 					t.Errorf("%q is not in:\n%s", want, out)
@@ -94,7 +97,7 @@ func TestVerifyAndReplay(t *testing.T) {
 				t.Errorf("exit code %d, want %d; values shown: %v", code, exitDifferent, strings.Contains(out, "9901"))
 			}
 			if _, out, _ := tool(t, database, "verify", "--values", "--limit", "1"); !strings.Contains(out, "9900") && !strings.Contains(out, "100") ||
-				!strings.Contains(out, "and 1 more") {
+				!strings.Contains(out, "and 2 more") {
 				t.Errorf("with values, and one line only:\n%s", out)
 			}
 
@@ -106,7 +109,7 @@ func TestVerifyAndReplay(t *testing.T) {
 			if err := json.Unmarshal([]byte(out), &account); err != nil || code != exitOK {
 				t.Fatalf("exit code %d, %v: %s%s", code, err, out, errOut)
 			}
-			if want := (replayed{Bodies: 1, Received: 3, Inserted: 1, Updated: 1, Unchanged: 1}); account != want {
+			if want := (replayed{Bodies: 1, Received: 4, Inserted: 2, Updated: 1, Unchanged: 1}); account != want {
 				t.Errorf("the replay says %+v, want %+v", account, want)
 			}
 			if code, out, _ := tool(t, database, "verify"); code != exitOK {

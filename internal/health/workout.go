@@ -87,10 +87,10 @@ func (w *Workout) merge(later *Workout) bool {
 	setString(&w.AppID, later.AppID)
 	setString(&w.Name, later.Name)
 	setString(&w.Source, later.Source)
-	if later.Start != 0 && later.Start != w.Start && !later.cuts(w) {
+	if later.Start != 0 && later.Start != w.Start && !later.cuts(later.Start, w.Start) {
 		w.Start, changed = later.Start, true
 	}
-	if later.End != 0 && later.End != w.End && (w.End == 0 || !later.cuts(w)) {
+	if later.End != 0 && later.End != w.End && (w.End == 0 || !later.cuts(later.End, w.End)) {
 		w.End, changed = later.End, true
 	}
 	if !IsAbsent(later.Duration) && !SameValue(later.Duration, w.Duration) {
@@ -161,28 +161,23 @@ func sameRoute(a, b []RoutePoint) bool {
 // minute is how exactly a table of the app says when a workout was.
 const minute = 60 * Second
 
-// toTheMinute reports whether the times of a workout may have been cut off at the minute, as the app does in CSV, where it
-// sends neither an id nor a source. That another such workout begins and ends on a minute by itself does no harm.
-func (w *Workout) toTheMinute() bool {
-	return w.AppID == "" && w.Source == "" && w.End != 0 && w.Start%minute == 0 && w.End%minute == 0
-}
-
 // StartMinute returns the minute in which the workout began: two entries for the same workout have the same.
 func (w *Workout) StartMinute() Instant { return w.Start.cutToMinute() }
 
 func (i Instant) cutToMinute() Instant { return Instant(floorDiv(int64(i), int64(minute))) * minute }
 
+// maybeCut reports whether a time of the workout may have been cut off at the minute, as the app does in CSV, where it
+// sends neither an id nor a source. That another such workout begins or ends on a minute by itself does no harm.
+func (w *Workout) maybeCut(t Instant) bool { return w.AppID == "" && w.Source == "" && t%minute == 0 }
+
 // sameTimes reports whether two entries of one name say the same times, as exactly as both of them are. An end that was not
 // sent matches any.
 func (w *Workout) sameTimes(o *Workout) bool {
-	start, end := w.Start == o.Start, w.End == o.End
-	if w.toTheMinute() || o.toTheMinute() {
-		start, end = w.StartMinute() == o.StartMinute(), w.End.cutToMinute() == o.End.cutToMinute()
+	same := func(a, b Instant) bool {
+		return a == b || (w.maybeCut(a) || o.maybeCut(b)) && a.cutToMinute() == b.cutToMinute()
 	}
-	return start && (end || w.End == 0 || o.End == 0)
+	return same(w.Start, o.Start) && (w.End == 0 || o.End == 0 || same(w.End, o.End))
 }
 
-// cuts reports whether w says the times of o cut off at the minute, and so nothing new of them.
-func (w *Workout) cuts(o *Workout) bool {
-	return w.toTheMinute() && w.Start == o.StartMinute() && (o.End == 0 || w.End == o.End.cutToMinute())
-}
+// cuts reports whether t, a time that w says, is nothing but the known time cut off at the minute.
+func (w *Workout) cuts(t, known Instant) bool { return w.maybeCut(t) && t == known.cutToMinute() }

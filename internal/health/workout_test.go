@@ -42,6 +42,7 @@ func TestSameWorkout(t *testing.T) {
 		{"cut off at the minute, other end", hour(0, 3600, ""), hour(12, 3661, "Watch"), false},
 		{"cut off at the minute, other start", hour(0, 3600, ""), hour(60, 3659, "Watch"), false},
 		{"cut off at the minute, end not sent", hour(0, 3600, ""), hour(59, 0, ""), true},
+		{"end cut off at the minute", hour(12, 3600, ""), hour(12, 3659, "Watch"), true},
 		{"on the minute, but not cut off", hour(0, 3600, "Watch"), hour(12, 3659, "Watch"), false},
 		{"other source and route", run, with(func(w *Workout) { w.Source, w.Route = "x", []RoutePoint{{}} }), true},
 	} {
