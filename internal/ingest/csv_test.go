@@ -31,10 +31,14 @@ func TestTablesAndJSONDoNotDouble(t *testing.T) {
 	}
 	var form bytes.Buffer
 	parts := multipart.NewWriter(&form)
-	for name, table := range map[string]string{"HealthData": stepsTable, "WorkoutsData": runTable} {
-		part, err := parts.CreateFormFile(name, name+".csv")
+	for _, file := range [][2]string{
+		{"HealthAutoExport-2026-03-10-2026-03-11.csv", stepsTable},
+		{"Outdoor Run-Heart Rate-20260310_073012.csv", "Date/Time,Min,Max,Avg,Context,Source\n2026-03-10 07:31:00,110,121,115.5,,Watch\n"},
+		{"Workouts-2026-03-10-2026-03-11.csv", runTable},
+	} {
+		part, err := parts.CreateFormFile("file", file[0])
 		if err == nil {
-			_, err = part.Write([]byte(table))
+			_, err = part.Write([]byte(file[1]))
 		}
 		if err != nil {
 			t.Fatal(err)
