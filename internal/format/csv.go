@@ -33,7 +33,9 @@ type tables struct {
 	// How many there were in the tables so far, for positions.
 	metrics, workouts, events, files int
 
+	// What records point to, and the room to decode in, is the same from row to row.
 	samples [1]health.Sample
+	values  map[string]float64
 	blank   health.Sample
 	sources remembered
 }
@@ -42,7 +44,7 @@ func newTables(options Options, yield func(health.Record, error) bool) *tables {
 	if options.Location == nil {
 		options.Location = time.UTC
 	}
-	return &tables{options: options, yield: yield, blank: health.NewSample(), sources: remembered{}}
+	return &tables{options: options, yield: yield, values: map[string]float64{}, blank: health.NewSample(), sources: remembered{}}
 }
 
 func (d *tables) body(body io.Reader) error {

@@ -47,6 +47,7 @@ func (d *tables) metricsTable(t *table) error {
 	groups := groupColumns(t.header, when, source, context)
 	first := d.metrics
 	d.metrics += len(groups)
+	clock := localClock{zone: d.options.Location}
 	var previous health.Instant
 	for {
 		if _, err := t.next(); errors.Is(err, io.EOF) {
@@ -57,14 +58,7 @@ func (d *tables) metricsTable(t *table) error {
 		if t.blank(groups) {
 			continue
 		}
-		at, offset, ok := parseTime([]byte(t.cell(when)), d.options.Location)
-		if first, second, twice := readTwice(at, d.options.Location); ok && twice {
-			if at = first; first <= previous {
-				at = second
-			}
-			_, east := at.Time().In(d.options.Location).Zone()
-			offset = int32(east)
-		}
+		at, offset, ok := clock.read([]byte(t.cell(when)), previous)
 		previous = at
 		sample := d.blank
 		sample.Start, sample.End, sample.Offset = at, at, offset
@@ -155,7 +149,8 @@ func (d *tables) metricCells(t *table, g *metricColumns, at health.Position, s h
 	if problem := kept([]byte(g.metric + g.unit)); problem != "" || !utf8.ValidString(g.metric+g.unit) {
 		return d.reject(at, "", "The name of the column cannot be kept.", "Send the file as the app wrote it.")
 	}
-	values := make(map[string]float64, len(g.parts))
+	values := d.values
+	clear(values)
 	for _, p := range g.parts {
 		text := t.cell(p.column)
 		if text == "" {

@@ -37,6 +37,54 @@ func cellDuration(text string) (seconds float64, ok bool) {
 	return seconds, true
 }
 
+// localClock reads the times of a table. It remembers a stretch of time in which the offset of the zone does not change: to
+// ask the zone for each row would take longer than all the rest.
+type localClock struct {
+	zone     *time.Location
+	offset   int32
+	from, to health.Instant // in between, the offset holds and no time is shown twice
+}
+
+// read returns the moment that text names. after is the row before, for times that clocks show twice: rows are in order.
+func (c *localClock) read(text []byte, after health.Instant) (at health.Instant, offset int32, ok bool) {
+	shown, ok := readClock(text)
+	if !ok {
+		return 0, 0, false
+	}
+	if shown.zoned {
+		at = shown.instant()
+		return at, shown.offset, inRange(at)
+	}
+	shown.offset = c.offset
+	if at = shown.instant(); at > c.from && at < c.to {
+		return at, c.offset, inRange(at)
+	}
+	if at, offset, ok = parseTime(text, c.zone); !ok {
+		return 0, 0, false
+	}
+	if first, second, twice := readTwice(at, c.zone); twice {
+		if at = first; first <= after {
+			at = second
+		}
+		_, east := at.Time().In(c.zone).Zone()
+		return at, int32(east), true
+	}
+	c.remember(at, offset)
+	return at, offset, true
+}
+
+// remember takes the stretch around at in which the offset holds, a day less at either end.
+func (c *localClock) remember(at health.Instant, offset int32) {
+	start, end := at.Time().In(c.zone).ZoneBounds()
+	c.offset, c.from, c.to = offset, health.MinInstant, health.MaxInstant
+	if !start.IsZero() {
+		c.from = health.InstantOf(start) + health.Day
+	}
+	if !end.IsZero() {
+		c.to = health.InstantOf(end) - health.Day
+	}
+}
+
 // readTwice returns the two moments at which clocks in loc show what they show at a given one, because they are put back in
 // between. ok is false where there is only one.
 func readTwice(at health.Instant, loc *time.Location) (first, second health.Instant, ok bool) {
