@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/connect"
 )
 
 // setting is one thing that can be configured. What is in force comes from, in this order: the flag, the environment,
@@ -47,6 +48,7 @@ type settings struct {
 	migrate         bool
 	listen          string
 	metricsListen   string
+	publicURL       string
 	logLevel        string
 	logFormat       string
 	maxBody         int64
@@ -93,6 +95,10 @@ func newSettings(environment map[string]string) *settings {
 		{
 			key: "metrics_listen", variable: "HEALTH_EXPORT_METRICS_LISTEN", flag: "metrics-listen", set: text(&s.metricsListen),
 			initial: "127.0.0.1:9090", usage: `address of the Prometheus metrics; "off" for none`,
+		},
+		{
+			key: "public_url", variable: "HEALTH_EXPORT_PUBLIC_URL", flag: "public-url", set: address(&s.publicURL),
+			initial: "", usage: "where phones reach the API, such as https://health.example.org; empty for the addresses it listens on",
 		},
 		{
 			key: "log.level", variable: "HEALTH_EXPORT_LOG_LEVEL", flag: "log-level", set: oneOf(&s.logLevel, "debug", "info", "warn", "error"),
@@ -318,6 +324,17 @@ func redactURL(value string) string {
 func text(target *string) func(string) error {
 	return func(value string) error {
 		*target = value
+		return nil
+	}
+}
+
+func address(target *string) func(string) error {
+	return func(value string) error {
+		base, ok := connect.CheckBase(value)
+		if !ok && value != "" {
+			return fmt.Errorf("%q is not an address such as https://health.example.org", value)
+		}
+		*target = base
 		return nil
 	}
 }

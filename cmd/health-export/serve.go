@@ -138,7 +138,7 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 		Limits: access.NewLimits(access.LimitOptions{
 			Allowances: p.settings.allowances(), Redis: r.memory.redis, Registerer: registry,
 		}),
-		Logger: logger, Registerer: registry, MaxBody: p.settings.maxBody, Version: version,
+		Logger: logger, Registerer: registry, MaxBody: p.settings.maxBody, PublicURL: p.settings.publicURL, Version: version,
 	})
 	return r, nil
 }

@@ -57,6 +57,7 @@ func (s *server) routes() []route {
 		{"GET", "/v1/keys", health.ScopeRead, nil, s.listKeys, "listKeys"},
 		{"POST", "/v1/keys", anyKey, nil, s.createKey, "createKey"},
 		{"DELETE", "/v1/keys/{id}", anyKey, nil, s.revokeKey, "revokeKey"},
+		{"POST", "/v1/connect", anyKey, nil, s.connectPhone, "connectPhone"},
 		{"GET", "/v1/users", health.ScopeAdmin, nil, s.listUsers, "listUsers"},
 		{"POST", "/v1/users", health.ScopeAdmin, nil, s.createUser, "createUser"},
 		{"GET", "/v1/users/{id}", health.ScopeAdmin, nil, s.getUser, "getUser"},

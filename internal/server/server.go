@@ -19,7 +19,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// Config is what the server stands on. All fields but Limits, PingRedis, MaxBody, Version and Now are required.
+// Config is what the server stands on. All fields but Limits, PingRedis, MaxBody, PublicURL, Version and Now are required.
 type Config struct {
 	Ingest  Ingest
 	Query   Query
@@ -40,6 +40,9 @@ type Config struct {
 	// MaxBody is the largest body, in bytes, that Ingest takes: one that announces more is refused before it is sent.
 	// 0 leaves that to Ingest.
 	MaxBody int64
+	// PublicURL is where phones reach the server, such as https://health.example.org; "" for the address that whoever asks
+	// has used.
+	PublicURL string
 	// Version is that of the program, for people who ask a running server.
 	Version string
 	// Now is the clock; nil is time.Now.

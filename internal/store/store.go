@@ -36,6 +36,7 @@ type Store interface {
 	WorkoutReader
 	EventReader
 	Upkeep
+	Diagnostics
 
 	// Ping returns nil when the database answers.
 	Ping(ctx context.Context) error
@@ -94,8 +95,8 @@ type Archive interface {
 	Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error)
 	// Ingestion returns one ingestion without its body. NotFound.
 	Ingestion(ctx context.Context, user, id uuid.UUID) (health.Ingestion, error)
-	// Ingestions returns a user's ingestions, newest first, without their bodies and with the counts of their reports
-	// but not the lists of errors and warnings.
+	// Ingestions returns a user's ingestions, newest first unless the query says otherwise, without their bodies and with
+	// the counts of their reports but not the lists of errors and warnings.
 	Ingestions(ctx context.Context, user uuid.UUID, query IngestionQuery) ([]health.Ingestion, error)
 	// ActiveUsers counts the users who have an ingestion received since t.
 	ActiveUsers(ctx context.Context, since time.Time) (int, error)
@@ -111,9 +112,15 @@ type Activity interface {
 // IngestionQuery narrows a listing of ingestions. Zero values do not narrow.
 type IngestionQuery struct {
 	Status health.Status
+	Format string // as detected
+	// Since and Until bound the time of receipt: Since is in the range, Until is not.
+	Since, Until time.Time
 	// Before is the id of the last ingestion of the page before: only older ones follow.
 	Before uuid.UUID
-	Limit  int // required
+	// OldestFirst turns the order round; the last ingestion of the page before is then After, and only newer ones follow.
+	OldestFirst bool
+	After       uuid.UUID
+	Limit       int // required
 }
 
 // Inbox hands out the ingestions that are archived but not finished. A claim keeps other workers away until it lapses;
@@ -266,4 +273,22 @@ type Upkeep interface {
 	// be shown nor replayed. What was stored from them stays, and so does an ingestion that is unfinished. A store may
 	// keep some of it up to a month longer.
 	DropArchiveBefore(ctx context.Context, t time.Time) error
+}
+
+// Diagnostics tells what only the database knows of its own health.
+type Diagnostics interface {
+	// Diagnose looks at the database and changes nothing.
+	Diagnose(ctx context.Context) (Diagnosis, error)
+}
+
+// Diagnosis is what a database says of itself.
+type Diagnosis struct {
+	Version string // of the database program
+	// Clock is what the database's clock shows, to be compared with that of whoever asks.
+	Clock time.Time
+	// Spatial is the version of the extension that knows places on the earth; "" where there is none, or none is needed.
+	Spatial string
+	// CoveredUntil is how far ahead of its clock there is a partition for everything that may come, without a gap. It is
+	// zero where nothing is partitioned.
+	CoveredUntil time.Time
 }

@@ -71,6 +71,14 @@ func (s *Store) Metrics(ctx context.Context, user uuid.UUID) (infos []store.Metr
 		}
 		for _, h := range holdings {
 			info := store.MetricInfo{Metric: h.name.name, Unit: h.name.unit, Count: h.samples, Grains: h.grains}
+			var first, last sql.NullInt64
+			if err := tx.QueryRowContext(ctx, h.table.extent, number, h.id).Scan(&first, &last); err != nil {
+				return err
+			}
+			if !first.Valid || !last.Valid {
+				continue // somebody has removed the samples by hand, and the totals do not know it
+			}
+			info.First, info.Last = health.Instant(first.Int64), health.Instant(last.Int64)
 			for _, id := range h.sources {
 				source, err := s.names.sourceName(ctx, tx, id)
 				if err != nil {
@@ -79,9 +87,6 @@ func (s *Store) Metrics(ctx context.Context, user uuid.UUID) (infos []store.Metr
 				info.Sources = append(info.Sources, source)
 			}
 			slices.Sort(info.Sources)
-			if err := tx.QueryRowContext(ctx, h.table.extent, number, h.id).Scan(&info.First, &info.Last); err != nil {
-				return err
-			}
 			infos = append(infos, info)
 		}
 		return nil
@@ -104,6 +109,9 @@ func (s *Store) Latest(ctx context.Context, user uuid.UUID) (samples []health.Sa
 			row := tx.QueryRowContext(ctx, h.table.latest, number, h.id, int64(window))
 			var sample health.Sample
 			source, err := newRowScan(h.metric).read(row, &sample)
+			if isNoRows(err) {
+				continue // removed by hand, as in Metrics
+			}
 			if err != nil {
 				return err
 			}
