@@ -35,7 +35,8 @@ func parseBucket(text string) (bucket, error) {
 			return bucket{months: 12 * n}, nil
 		}
 	}
-	return bucket{}, health.NewError(health.Invalid, "invalid_bucket", bucketsAllowed).In("bucket")
+	return bucket{}, health.NewError(health.Invalid, "invalid_bucket", bucketsAllowed).In("bucket").
+		Allowing("1m", "5m", "15m", "30m", "1h", "6h", "1d", "1w", "1mo", "3mo", "1y")
 }
 
 // length is how long a bucket is at least.

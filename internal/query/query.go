@@ -75,8 +75,7 @@ func (s *Service) reading(ctx context.Context, user uuid.UUID, name, unit string
 			return reading{}, err
 		}
 		if len(units) == 0 {
-			return reading{}, health.NewError(health.NotFound, "unknown_metric",
-				"There is no data under this name, and the catalogue does not know it. The list of metrics shows what there is.").In("name")
+			return reading{}, s.unknownMetric(name)
 		}
 		r.unit = units[0]
 	}
@@ -119,7 +118,7 @@ func unitError(r reading, stored []string) error {
 	slices.Sort(allowed)
 	allowed = slices.DeleteFunc(slices.Compact(allowed), func(unit string) bool { return unit == "" })
 	return health.NewError(health.Invalid, "invalid_unit",
-		"This metric cannot be shown in that unit. It can be in: "+strings.Join(allowed, ", ")+".").In("unit")
+		"This metric cannot be shown in that unit. It can be in: "+strings.Join(allowed, ", ")+".").In("unit").Allowing(allowed...)
 }
 
 // storedUnits returns the units in which the user has samples of a metric, the one with the most samples first.

@@ -237,6 +237,7 @@ type WorkoutReader interface {
 type EventQuery struct {
 	Range
 	Kind  string
+	Name  string           // as it was sent
 	After *health.EventKey // the last event of the page before
 	Limit int              // 0: all
 }

@@ -1,0 +1,127 @@
+package health
+
+import (
+	"math"
+	"sort"
+)
+
+// Track is how far somebody had come at which time, in order of time; distances never decrease.
+type Track []TrackPoint
+
+// TrackPoint is one point of a track: metres from its beginning, and the altitude in metres, absent (NaN) where it is
+// not known.
+type TrackPoint struct {
+	Time     Instant
+	Distance float64
+	Altitude float64
+}
+
+// TrackOf measures a route. Points without a time or place, and those that are not later than the one before, are left
+// out: nobody can say when they were reached.
+func TrackOf(route []RoutePoint) Track {
+	var track Track
+	var last *RoutePoint
+	for i := range route {
+		p := &route[i]
+		if p.Time == 0 || IsAbsent(p.Latitude) || IsAbsent(p.Longitude) || last != nil && p.Time <= last.Time {
+			continue
+		}
+		distance := 0.0
+		if last != nil {
+			distance = track[len(track)-1].Distance + Distance(last.Place(), p.Place())
+		}
+		track = append(track, TrackPoint{p.Time, distance, p.Altitude})
+		last = p
+	}
+	return track
+}
+
+// distanceSpan is how long a reading of a distance series lasts at most.
+const distanceSpan = 60 * Second
+
+// TrackOfDistances makes a track of a series whose values are the metres covered since the point's time: until the next
+// point, for a minute at most, and not beyond the end of the workout (0 where it is not known). There are no altitudes.
+func TrackOfDistances(series []SeriesPoint, end Instant) Track {
+	var track Track
+	covered := 0.0
+	for i := range series {
+		p := &series[i]
+		if p.Time == 0 || !(p.Value >= 0) || math.IsInf(p.Value, 0) {
+			continue
+		}
+		until := p.Time + distanceSpan
+		if end > p.Time {
+			until = min(until, end)
+		}
+		if i+1 < len(series) && series[i+1].Time > p.Time {
+			until = min(until, series[i+1].Time)
+		}
+		if n := len(track); n == 0 || p.Time > track[n-1].Time {
+			track = append(track, TrackPoint{p.Time, covered, Absent()})
+		}
+		covered += p.Value
+		track = append(track, TrackPoint{max(until, track[len(track)-1].Time), covered, Absent()})
+	}
+	return track
+}
+
+// Length returns the metres that the track covers.
+func (t Track) Length() float64 {
+	if len(t) == 0 {
+		return 0
+	}
+	return t[len(t)-1].Distance
+}
+
+// At returns the time at which a distance was reached, as if the speed between two points did not change. The distance
+// is one from 0 to the track's length; the track has a point.
+func (t Track) At(distance float64) Instant {
+	i := sort.Search(len(t), func(i int) bool { return t[i].Distance >= distance })
+	switch {
+	case i == 0:
+		return t[0].Time
+	case i == len(t):
+		return t[i-1].Time
+	}
+	return t[i-1].timeTo(t[i], distance)
+}
+
+func (p TrackPoint) timeTo(next TrackPoint, distance float64) Instant {
+	if next.Distance <= p.Distance {
+		return next.Time
+	}
+	share := (distance - p.Distance) / (next.Distance - p.Distance)
+	return p.Time + Instant(math.Round(share*float64(next.Time-p.Time)))
+}
+
+// Fastest returns the stretch of the given length that took the least time, pauses counted; ok is false where the
+// track is shorter. One end of the fastest stretch is at a point of the track.
+func (t Track) Fastest(length float64) (from, to Instant, ok bool) {
+	if length <= 0 || t.Length() < length {
+		return 0, 0, false
+	}
+	consider := func(start, end Instant) {
+		if !ok || end-start < to-from {
+			from, to, ok = start, end, true
+		}
+	}
+	for _, p := range t {
+		if p.Distance+length <= t.Length() {
+			consider(p.Time, t.At(p.Distance+length))
+		}
+		if p.Distance >= length {
+			// The last moment at which the stretch can have begun: a stop before it is no part of it.
+			consider(t.leaving(p.Distance-length), p.Time)
+		}
+	}
+	return from, to, ok
+}
+
+// leaving is At, but of the times at which somebody stood at the distance, the last.
+func (t Track) leaving(distance float64) Instant {
+	i := sort.Search(len(t), func(i int) bool { return t[i].Distance > distance })
+	if i == 0 || i == len(t) {
+		return t.At(distance)
+	}
+	return t[i-1].timeTo(t[i], distance)
+}
