@@ -31,17 +31,17 @@ func Beats(series []SeriesPoint) []Beat {
 // about what was between them.
 const beatSpan = 120 * Second
 
-// ZoneShares are where the heart-rate zones begin, as shares of the maximum heart rate; each ends where the next
+// ZonePercents are where the heart-rate zones begin, in percent of the maximum heart rate; each ends where the next
 // begins, and the last has no end.
-var ZoneShares = [5]float64{0.5, 0.6, 0.7, 0.8, 0.9}
+var ZonePercents = [5]float64{50, 60, 70, 80, 90}
 
 // ZoneTimes returns the time spent below the first zone and in each of the five, for a maximum heart rate. A reading
 // holds until the next one, for two minutes at most, and not after the end. Together the times are covered, which is how
 // much of the time from start to end is known.
-func ZoneTimes(beats []Beat, start, end Instant, maximum float64) (times [len(ZoneShares) + 1]Instant, covered Instant) {
+func ZoneTimes(beats []Beat, start, end Instant, maximum float64) (times [len(ZonePercents) + 1]Instant, covered Instant) {
 	eachBeat(beats, start, end, func(rate float64, time Instant) {
 		zone := 0
-		for zone < len(ZoneShares) && rate >= ZoneShares[zone]*maximum {
+		for zone < len(ZonePercents) && rate >= maximum*ZonePercents[zone]/100 {
 			zone++
 		}
 		times[zone] += time

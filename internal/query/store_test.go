@@ -110,7 +110,7 @@ func everyQuestion(t *testing.T) map[string]func(*query.Service) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			return s.Workout(ctx, anna, page.Workouts[0].ID)
+			return s.Workout(ctx, anna, query.WorkoutRequest{ID: page.Workouts[0].ID})
 		},
 	}
 	for _, metric := range []string{

@@ -26,6 +26,8 @@ type DaySummary struct {
 	Sleep *DaySleep `json:"sleep"`
 	// Workouts are those that began on the day, in order of time.
 	Workouts []DayWorkout `json:"workouts"`
+	// Rings are the goals of the day; null where none is known.
+	Rings *Rings `json:"rings"`
 }
 
 // DayValue is what a metric amounts to on a day. Aggregation says which figure Value is.
@@ -70,7 +72,7 @@ func (s *Service) Days(ctx context.Context, user health.User, first, last health
 		}
 	}
 	for _, fill := range []func(context.Context, uuid.UUID, []DaySummary) error{
-		s.fillMetrics, s.fillSleep, s.fillWorkouts,
+		s.fillMetrics, s.fillSleep, s.fillWorkouts, s.fillRings,
 	} {
 		if err := fill(ctx, user.ID, days); err != nil {
 			return nil, err

@@ -49,8 +49,8 @@ var kinds = map[health.Kind]struct {
 
 // failure is an error with what only HTTP can add to it.
 type failure struct {
-	err    *health.Error
-	status int // 0: as the kind of err says
+	err         *health.Error
+	status      int // 0: as the kind of err says
 	ingestionID uuid.UUID
 	header      http.Header
 }
