@@ -2,6 +2,7 @@ package health
 
 import (
 	"math"
+	"slices"
 	"sort"
 )
 
@@ -39,22 +40,21 @@ func TrackOf(route []RoutePoint) Track {
 // distanceSpan is how long a reading of a distance series lasts at most.
 const distanceSpan = 60 * Second
 
-// TrackOfDistances makes a track of a series whose values are the metres covered since the point's time: until the next
+// TrackOfDistances makes a track of a series, in order of time, whose values are the metres covered since the point's time: until the next
 // point, for a minute at most, and not beyond the end of the workout (0 where it is not known). There are no altitudes.
 func TrackOfDistances(series []SeriesPoint, end Instant) Track {
+	readings := slices.DeleteFunc(slices.Clone(series), func(p SeriesPoint) bool {
+		return p.Time == 0 || !(p.Value >= 0) || math.IsInf(p.Value, 0)
+	})
 	var track Track
 	covered := 0.0
-	for i := range series {
-		p := &series[i]
-		if p.Time == 0 || !(p.Value >= 0) || math.IsInf(p.Value, 0) {
-			continue
-		}
+	for i, p := range readings {
 		until := p.Time + distanceSpan
 		if end > p.Time {
 			until = min(until, end)
 		}
-		if i+1 < len(series) && series[i+1].Time > p.Time {
-			until = min(until, series[i+1].Time)
+		if i+1 < len(readings) {
+			until = min(until, readings[i+1].Time)
 		}
 		if n := len(track); n == 0 || p.Time > track[n-1].Time {
 			track = append(track, TrackPoint{p.Time, covered, Absent()})
