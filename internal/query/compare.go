@@ -111,10 +111,13 @@ func periodFigures(days []dailyValue, aggregation string) PeriodFigures {
 		return f
 	}
 	values := valuesIn(days)
-	mean := health.Mean(values)
-	f.Avg, f.Min, f.Max = value(mean), value(slices.Min(values)), value(slices.Max(values))
+	f.Avg, f.Min, f.Max = value(health.Mean(values)), value(slices.Min(values)), value(slices.Max(values))
 	if aggregation == aggregateSum {
-		f.Sum = value(mean * float64(len(values)))
+		sum := 0.0
+		for _, v := range values {
+			sum += v
+		}
+		f.Sum = &sum
 	}
 	return f
 }

@@ -12,7 +12,8 @@ type SeriesListRequest struct {
 	Metrics []string
 	// Units are what to convert to, by the text in Metrics; those that are not named stay in the unit they are stored in.
 	Units map[string]string
-	// Of holds all else; its Metric, Unit and Cursor do not matter.
+	// Of holds all else; its Metric, Unit and Cursor do not matter. Its Limit is that of each series; together they may
+	// have 100,000 points, and 0 is what that leaves to each, 10,000 at most.
 	Of SeriesRequest
 }
 
@@ -27,11 +28,15 @@ func (s *Service) SeriesList(ctx context.Context, user health.User, request Seri
 	if err := checkMetrics(request.Metrics); err != nil {
 		return SeriesList{}, err
 	}
+	most := maxPoints / len(request.Metrics)
+	limit, err := pageLimit(request.Of.Limit, min(seriesPoints, most), most)
+	if err != nil {
+		return SeriesList{}, err
+	}
 	answer := SeriesList{Series: make([]Series, len(request.Metrics))}
 	for i, metric := range request.Metrics {
 		of := request.Of
-		of.Metric, of.Unit, of.Cursor = metric, request.Units[metric], ""
-		var err error
+		of.Metric, of.Unit, of.Cursor, of.Limit = metric, request.Units[metric], "", limit
 		if answer.Series[i], err = s.Series(ctx, user, of); err != nil {
 			return SeriesList{}, inList(err, i)
 		}
