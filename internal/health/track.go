@@ -65,6 +65,24 @@ func TrackOfDistances(series []SeriesPoint, end Instant) Track {
 	return track
 }
 
+// maxMisfit is how much longer or shorter a route may be than the distance of its workout to be of the same way.
+const maxMisfit = 1.25
+
+// FittedTo stretches or shrinks the track to a length in metres that is known better, as a workout's own distance is than
+// that of a route whose points waver. ok is false, and the track is as it was, where the two differ by more than a
+// quarter: then a part of the route is missing, or it jumps.
+func (t Track) FittedTo(length float64) (fitted Track, ok bool) {
+	ratio := length / t.Length()
+	if !(ratio <= maxMisfit && ratio >= 1/maxMisfit) {
+		return t, false
+	}
+	fitted = slices.Clone(t)
+	for i := range fitted {
+		fitted[i].Distance *= ratio
+	}
+	return fitted, true
+}
+
 // Length returns the metres that the track covers.
 func (t Track) Length() float64 {
 	if len(t) == 0 {
@@ -97,9 +115,11 @@ func (p TrackPoint) timeTo(next TrackPoint, distance float64) Instant {
 // Fastest returns the stretch of the given length that took the least time, pauses counted; ok is false where the
 // track is shorter. One end of the fastest stretch is at a point of the track.
 func (t Track) Fastest(length float64) (from, to Instant, ok bool) {
-	if length <= 0 || t.Length() < length {
+	const rounding = 1e-9 // a track that was fitted to a length may have lost as much of it
+	if length <= 0 || t.Length() < length*(1-rounding) {
 		return 0, 0, false
 	}
+	length = math.Min(length, t.Length())
 	consider := func(start, end Instant) {
 		if !ok || end-start < to-from {
 			from, to, ok = start, end, true

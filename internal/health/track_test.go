@@ -120,3 +120,20 @@ func TestFastestIsFastest(t *testing.T) {
 		}
 	})
 }
+
+func TestFittedTo(t *testing.T) {
+	t.Parallel()
+	track := health.TrackOf(straight(nil, [2]float64{0, 0}, [2]float64{100, 500}, [2]float64{200, 1000}))
+	fitted, ok := track.FittedTo(900)
+	if !ok || !near(fitted.Length(), 900, 1e-6) || !near(fitted[1].Distance, 450, 1e-6) || !near(track.Length(), 1000, 1e-6) {
+		t.Errorf("1000 m fitted to 900 are %v (%v), and were %v", fitted, ok, track)
+	}
+	for _, length := range []float64{790, 1260, 0, -1000, health.Absent()} {
+		if fitted, ok := track.FittedTo(length); ok || !near(fitted.Length(), 1000, 1e-6) {
+			t.Errorf("1000 m fitted to %v are %v", length, fitted.Length())
+		}
+	}
+	if _, ok := health.Track(nil).FittedTo(100); ok {
+		t.Error("nothing was fitted")
+	}
+}

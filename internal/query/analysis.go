@@ -137,9 +137,11 @@ func (s *Service) analyse(ctx context.Context, user uuid.UUID, w *health.Workout
 	return nil
 }
 
-// track is how far the person had come when: by the route, or where that has no times by a distance series.
+// track is how far the person had come when: by the route, fitted to the distance of the workout, or where that has no
+// times by a distance series.
 func (s *Service) track(w *health.Workout) (track health.Track, from string) {
 	if track = health.TrackOf(w.Route); track.Length() > 0 {
+		track, _ = track.FittedTo(s.figure(w, "distance", "m"))
 		return track, "route"
 	}
 	for _, name := range distanceSeries {

@@ -54,8 +54,11 @@ func (s *Service) fillPercentiles(ctx context.Context, user uuid.UUID, p seriesP
 		places[p.slot(points[i].Start).order] = i
 	}
 	held := 0
+	var in slot // most samples are in the slot of the one before
 	resolver := health.NewResolver(p.adds, func(sample *health.Sample, share float64) {
-		in := p.slot(p.beginning(sample))
+		if t := p.beginning(sample); t.Before(in.start) || !t.Before(in.end) || !sameClock(t, in.start, p.zone) {
+			in = p.slot(t)
+		}
 		i, shown := places[in.order]
 		if !shown || health.IsAbsent(sample.Value) || reachesBeyond(sample, in) {
 			return

@@ -205,7 +205,11 @@ func TestRecords(t *testing.T) {
 	same := workout(4, "Outdoor Run", "2026-03-02T18:00:00+02:00", 60, 10)   // as good as the first, and later
 	yoga := workout(5, "Yoga", "2026-03-01T20:00:00+02:00", 30, 0)
 	yoga.Quantities, yoga.Duration = nil, health.Absent()
-	m.workouts = []health.Workout{long, fast, sprint, same, yoga}
+	jumping := workout(6, "Outdoor Run", "2026-02-26T18:00:00+02:00", 20, 1.2)
+	jumping.Route = []health.RoutePoint{ // over to the next town and back
+		{Time: jumping.Start, Latitude: 10}, {Time: jumping.Start + 10*health.Second, Latitude: 10.2}, {Time: jumping.End, Latitude: 10},
+	}
+	m.workouts = []health.Workout{long, fast, sprint, same, yoga, jumping}
 	s := newService(t, m)
 	got, err := s.Records(t.Context(), anna, query.RecordsRequest{Efforts: true})
 	if err != nil {

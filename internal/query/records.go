@@ -265,7 +265,11 @@ func (s *Service) offerEfforts(ctx context.Context, user uuid.UUID, best holders
 	if err != nil {
 		return err
 	}
-	track := health.TrackOf(w.Route)
+	// A route that is not that of the distance has gaps, or jumps that would be the fastest ever.
+	track, fits := health.TrackOf(w.Route).FittedTo(s.figure(listed, "distance", "m"))
+	if !fits {
+		return nil
+	}
 	for _, effort := range efforts {
 		from, to, ok := track.Fastest(effort.metres)
 		if !ok {

@@ -94,6 +94,9 @@ func (s *Service) Trends(ctx context.Context, user health.User, request TrendsRe
 		if err != nil {
 			return Trends{}, inList(err, i)
 		}
+		if all && len(days) == 0 {
+			continue
+		}
 		answer.Trends = append(answer.Trends, trendOf(measure, between(days, first, split), between(days, split+1, request.Date)))
 	}
 	return answer, nil
