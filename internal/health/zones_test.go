@@ -30,9 +30,14 @@ func TestZoneTimes(t *testing.T) {
 	s := health.Second
 	beats := []health.Beat{
 		{Time: 970 * s, Rate: 80}, // holds into the workout
-		{Time: 1010 * s, Rate: 94}, {Time: 1020 * s, Rate: 95}, {Time: 1040 * s, Rate: 189}, {Time: 1050 * s, Rate: 171},
+		{Time: 1010 * s, Rate: 94},
+		{Time: 1020 * s, Rate: 95},
+		{Time: 1040 * s, Rate: 189},
+		{Time: 1050 * s, Rate: 171},
 		{Time: 1060 * s, Rate: 133}, // and then nothing for four minutes
-		{Time: 1300 * s, Rate: 152}, {Time: 1395 * s, Rate: 200}, {Time: 1400 * s, Rate: 200},
+		{Time: 1300 * s, Rate: 152},
+		{Time: 1395 * s, Rate: 200},
+		{Time: 1400 * s, Rate: 200},
 	}
 	times, covered := health.ZoneTimes(beats, 1000*s, 1400*s, 190)
 	want := [6]health.Instant{20 * s, 20 * s, 0, 120 * s, 95 * s, 25 * s}

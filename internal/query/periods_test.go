@@ -84,8 +84,14 @@ func TestCorrelate(t *testing.T) {
 		n                 int
 		pearson, spearman float64 // as Python's statistics.correlation has them
 	}{
-		{n: 2, pearson: nan, spearman: nan}, {n: 2, pearson: nan, spearman: nan},
-		{3, 0.317014729737, 0.5}, {4, -0.152640627718, -0.4}, {5, 0.248800332673, 0.4}, {6, 0.635867063998, 0.695725242783}, {5, -1, -1}, {4, 0.602338864499, 0.737864787373},
+		{n: 2, pearson: nan, spearman: nan},
+		{n: 2, pearson: nan, spearman: nan},
+		{3, 0.317014729737, 0.5},
+		{4, -0.152640627718, -0.4},
+		{5, 0.248800332673, 0.4},
+		{6, 0.635867063998, 0.695725242783},
+		{5, -1, -1},
+		{4, 0.602338864499, 0.737864787373},
 	} {
 		lag := got.Lags[i]
 		if lag.Lag != i-5 || lag.N != want.n || !isAbout(lag.Pearson, want.pearson) || !isAbout(lag.Spearman, want.spearman) {
@@ -197,7 +203,8 @@ func TestRecords(t *testing.T) {
 	long := workout(1, "Outdoor Run", "2026-02-27T18:00:00+02:00", 60, 10)
 	fast := workout(2, "Outdoor Run", "2026-02-28T18:00:00+02:00", 20, 5)
 	fast.Route = []health.RoutePoint{ // 2 km in 10 minutes, then 1 km in 3, 2 km in 7
-		{Time: fast.Start, Latitude: 10}, {Time: fast.Start + 600*health.Second, Latitude: 10 + 2000/metresPerDegree},
+		{Time: fast.Start, Latitude: 10},
+		{Time: fast.Start + 600*health.Second, Latitude: 10 + 2000/metresPerDegree},
 		{Time: fast.Start + 780*health.Second, Latitude: 10 + 3000/metresPerDegree},
 		{Time: fast.Start + 1200*health.Second, Latitude: 10 + 5001/metresPerDegree},
 	}
