@@ -198,7 +198,8 @@ type Tally struct {
 	Sources []string
 }
 
-func newTally(grain Grain) Tally {
+// NewTally returns a tally of nothing.
+func NewTally(grain Grain) Tally {
 	return Tally{
 		Grain: grain, Values: newStats(), Systolic: newStats(), Diastolic: newStats(),
 		Last: Absent(), LastStart: math.MinInt64,
@@ -240,7 +241,7 @@ func (t *Tallies) Add(s *Sample, share float64) {
 	i := slices.IndexFunc(*t, func(have Tally) bool { return have.Grain == s.Grain })
 	if i < 0 {
 		i = len(*t)
-		*t = append(*t, newTally(s.Grain))
+		*t = append(*t, NewTally(s.Grain))
 	}
 	(*t)[i].add(s, share)
 }
@@ -279,7 +280,7 @@ func (t Tallies) Answer(cumulative bool, whole Grain) Tally {
 // days were answered by the same grain; where they were not, the counts cannot be compared and each day of a metric
 // that is not cumulative weighs the same. Grain is the coarsest that answered. days is not empty.
 func Together(days []Tally, cumulative bool) Tally {
-	sum := newTally(days[0].Grain)
+	sum := NewTally(days[0].Grain)
 	mixed := slices.ContainsFunc(days, func(day Tally) bool { return day.Grain != days[0].Grain })
 	for _, day := range days {
 		if mixed && !cumulative {
