@@ -75,13 +75,25 @@ func (r Rule) SumUpDays(dates []Date, read func(w Window, add func(*Sample)) err
 	return days, slices.Sorted(maps.Keys(finished)), nil
 }
 
-// runs cuts dates, which are in order, where so many are missing that it is better to look for the two parts apart.
+// Windows returns the windows that SumUpDays reads first for some dates, in order.
+func (r Rule) Windows(dates []Date) (windows []Window) {
+	for run := range runs(dates) {
+		windows = append(windows, r.window(run[0], run[len(run)-1]))
+	}
+	return windows
+}
+
+// runs cuts dates, which are in order, where so many are missing that it is better to look for the two parts apart, and
+// where a run gets so long that what is read for it would take much memory.
 func runs(dates []Date) func(yield func([]Date) bool) {
-	const apart = 4
+	const (
+		apart = 4
+		most  = 31
+	)
 	return func(yield func([]Date) bool) {
 		for len(dates) > 0 {
 			n := 1
-			for n < len(dates) && dates[n]-dates[n-1] <= apart {
+			for n < min(len(dates), most) && dates[n]-dates[n-1] <= apart {
 				n++
 			}
 			if !yield(dates[:n]) {
