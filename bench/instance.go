@@ -60,7 +60,7 @@ func start(ctx context.Context, address string, wait time.Duration) (*instance, 
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	answers := query.New(query.Config{Samples: db, Sleep: db, Workouts: db, Events: db, Catalog: words, Now: time.Now})
+	answers := query.New(query.Config{Samples: db, Sleep: db, Workouts: db, Events: db, Summaries: db, Catalog: words, Now: time.Now})
 	i.handler = server.New(server.Config{
 		Ingest: i.ingest, Query: answers, Door: i.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,
 		Logger: logger, Registerer: registry, Version: "benchmark",

@@ -125,7 +125,7 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 		return nil, errors.Join(err, db.Close())
 	}
 	answers := query.New(query.Config{
-		Samples: db, Sleep: db, Workouts: db, Events: db, Catalog: words, Now: time.Now,
+		Samples: db, Sleep: db, Workouts: db, Events: db, Summaries: db, Catalog: words, Now: time.Now,
 	})
 	r.handler = server.New(server.Config{
 		Ingest: r.ingest, Query: answers, Door: r.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,

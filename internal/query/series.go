@@ -251,7 +251,7 @@ func (p *seriesPlan) points(buckets []*gathered, first, last slot) []Point {
 	}
 	for _, b := range buckets {
 		fill(b.slot.order)
-		tally := b.answer(p.bucket, p.adds)
+		tally := b.answer(p.bucket, p.adds, p.conversion)
 		points = append(points, Point{b.slot.start, b.slot.end, figuresOf(&tally, p.adds, p.aggregation)})
 		empty = p.slot(b.slot.end)
 	}
