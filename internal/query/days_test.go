@@ -104,18 +104,20 @@ func TestSummariesAnswerAsSamplesDo(t *testing.T) {
 			infos, err := s.Metrics(t.Context(), user.ID)
 			check(err)
 			for _, info := range infos {
-				for _, bucket := range []string{"1d", "3d", "1w", "1mo", "1y"} {
-					request := query.SeriesRequest{
-						Metric: info.Metric, Unit: info.Unit, Bucket: bucket, Start: first.Time(), End: (first + 45).Time(),
-						Gaps: true, Limit: rapid.SampledFrom([]int{0, 5}).Draw(rt, "limit"),
-					}
-					if info.Metric == "walking_running_distance" {
-						request.Unit = "mi"
-					}
-					same(fmt.Sprintf("%s of %s", bucket, info.Metric), func(s *query.Service) (any, error) {
-						return s.Series(t.Context(), user, request)
-					})
+				request := query.SeriesRequest{
+					Metric: info.Metric, Unit: info.Unit, Start: first.Time(), End: (first + 45).Time(), Gaps: true,
+					Bucket: rapid.SampledFrom([]string{"1d", "1d", "3d", "1w", "1mo", "1y"}).Draw(rt, "bucket"),
+					Limit:  rapid.SampledFrom([]int{0, 5}).Draw(rt, "limit"),
 				}
+				if request.Bucket == "1w" {
+					request.WeekStart = rapid.SampledFrom([]string{"", "sunday", "saturday"}).Draw(rt, "week start")
+				}
+				if info.Metric == "walking_running_distance" {
+					request.Unit = "mi"
+				}
+				same(fmt.Sprintf("%s of %s", request.Bucket, info.Metric), func(s *query.Service) (any, error) {
+					return s.Series(t.Context(), user, request)
+				})
 			}
 		})
 	})

@@ -21,12 +21,14 @@ import (
 
 // Config is what the server stands on. All fields but MaxBody, Version and Now are required.
 type Config struct {
-	Ingest  Ingest
-	Query   Query
-	Door    Door
-	Users   Users
-	Keys    Keys
-	Archive Archive
+	Ingest Ingest
+	Query  Query
+	// Priority keeps the orders of sources.
+	Priority Priority
+	Door     Door
+	Users    Users
+	Keys     Keys
+	Archive  Archive
 	// Ping returns nil while the database answers; /health and /ready ask it.
 	Ping func(context.Context) error
 
@@ -63,6 +65,12 @@ type Query interface {
 	Route(ctx context.Context, user health.User, id uuid.UUID) (health.Workout, error)
 	Events(ctx context.Context, user health.User, request query.EventsRequest) (query.EventsPage, error)
 	ECGs(ctx context.Context, user health.User, request query.ECGRequest) ([]query.ECG, error)
+}
+
+// Priority keeps which sources a person trusts more than others.
+type Priority interface {
+	SourcePriority(ctx context.Context, user health.User) (query.SourcePriority, error)
+	SetSourcePriority(ctx context.Context, user health.User, order health.SourceOrder) (query.SourcePriority, error)
 }
 
 // Door knows who stands before it, and gives out and takes back keys.
