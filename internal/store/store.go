@@ -141,6 +141,9 @@ type Written struct {
 	// Refused holds, for elements that are Rejected, a sentence that may be shown. The database refused that one
 	// element; its neighbours are stored.
 	Refused map[int]string
+	// Summaries is how many summaries of days were written with the batch, and SummingUp how long working them out took.
+	Summaries int
+	SummingUp time.Duration
 }
 
 // Writer stores the elements of one body in batches. Identity, and what a repeat means, is defined in package health;

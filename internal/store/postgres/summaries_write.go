@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -74,7 +75,9 @@ func (c *changedMetric) rewrote(old *health.Sample) {
 }
 
 // followChanges brings the summaries of days and the latest values in step with what was written.
-func (w *sampleWriter) followChanges(tx pgx.Tx) error {
+func (w *sampleWriter) followChanges(tx pgx.Tx) (err error) {
+	begun := time.Now()
+	defer func() { w.written.SummingUp = time.Since(begun) }()
 	w.changed = slices.DeleteFunc(w.changed, func(c *changedMetric) bool { return c.latest == nil })
 	if len(w.changed) == 0 {
 		return nil
@@ -102,7 +105,7 @@ func (w *sampleWriter) followChanges(tx pgx.Tx) error {
 		}
 		all = append(all, of)
 	}
-	_, err := k.follow(all)
+	w.written.Summaries, err = k.follow(all)
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/health-export/health-export/internal/health"
 )
@@ -38,6 +39,8 @@ func (c *changedMetric) touch(date health.Date) {
 
 // followChanges brings the summaries of days and the latest values in step with what was written.
 func (w *sampleWriter) followChanges() error {
+	begun := time.Now()
+	defer func() { w.written.SummingUp = time.Since(begun) }()
 	k := newDayKeeper(w.ctx, w.store, w.conn, w.user)
 	for name, id := range w.sources {
 		k.know(id, name)
@@ -57,9 +60,11 @@ func (w *sampleWriter) followChanges() error {
 			written = c.keys
 		}
 		slices.Sort(c.dates)
-		if _, err := k.follow(m, slices.Compact(c.dates), &writtenSamples{written, w.batch}); err != nil {
+		differed, err := k.follow(m, slices.Compact(c.dates), &writtenSamples{written, w.batch})
+		if err != nil {
 			return err
 		}
+		w.written.Summaries += differed
 	}
 	return nil
 }
