@@ -39,6 +39,7 @@ type rooms struct {
 	store    database
 	door     *access.Door
 	ingest   *ingest.Service
+	keeper   *query.Keeper
 	handler  http.Handler
 	registry *prometheus.Registry
 }
@@ -125,10 +126,11 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 		return nil, errors.Join(err, db.Close())
 	}
 	answers := query.New(query.Config{
-		Samples: db, Sleep: db, Workouts: db, Events: db, Catalog: words, Now: time.Now,
+		Samples: db, Sleep: db, Workouts: db, Events: db, Summaries: db, Catalog: words, Now: time.Now,
 	})
+	r.keeper = query.NewKeeper(query.KeeperConfig{Store: db, Catalog: words, Logger: logger, Registerer: registry})
 	r.handler = server.New(server.Config{
-		Ingest: r.ingest, Query: answers, Door: r.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,
+		Ingest: r.ingest, Query: answers, Priority: r.keeper, Door: r.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,
 		Logger: logger, Registerer: registry, MaxBody: p.settings.maxBody, Version: version,
 	})
 	return r, nil
@@ -163,6 +165,7 @@ func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, s
 	result := make(chan error, 1)
 	tasks := []job.Task{
 		{Name: "resume_ingestions", Every: 5 * time.Second, Run: r.ingest.Resume},
+		{Name: "rebuild_summaries", Every: 5 * time.Second, AtStart: true, Run: r.keeper.RebuildStale},
 		{Name: "notice_revoked_keys", Every: time.Second, AtStart: true, Run: r.door.NoticeRevoked},
 		{Name: "write_key_use", Every: 15 * time.Second, Run: r.door.FlushUse},
 		{Name: "refresh_gauges", Every: 5 * time.Second, AtStart: true, Run: r.ingest.RefreshGauges},

@@ -26,6 +26,7 @@ func (s *Service) process(ctx context.Context, ingestion health.Ingestion, user 
 	err = decoded.err
 	if err == nil {
 		err = decoded.collector.write(ctx, user.ID, s.store)
+		s.metrics.summedUp(decoded.collector.summaries, decoded.collector.summingUp)
 	}
 	ingestion.Format, ingestion.Report = decoded.format, *decoded.report
 	ingestion.Failure, ingestion.FailureCode = "", ""

@@ -211,8 +211,12 @@ func (s *Service) heartRates(ctx context.Context, user uuid.UUID, w *health.Work
 	if !ok {
 		return heartRates{}, nil
 	}
+	order, err := s.sourceOrder(ctx, user)
+	if err != nil {
+		return heartRates{}, err
+	}
 	found := map[health.Grain]*heartRates{}
-	resolver := health.NewResolver(false, func(sample *health.Sample, _ float64) {
+	resolver := health.NewResolver(health.Rule{Ranking: order.For(known.Name)}, func(sample *health.Sample, _ float64) {
 		of := found[sample.Grain]
 		if of == nil {
 			grain := sample.Grain

@@ -102,6 +102,10 @@ func (s *Service) dailySleep(ctx context.Context, user uuid.UUID, first, last he
 	if err != nil {
 		return nil, err
 	}
+	order, err := s.sourceOrder(ctx, user)
+	if err != nil {
+		return nil, err
+	}
 	byDate := map[health.Date][]health.Night{}
 	for _, night := range nights {
 		byDate[night.Date] = append(byDate[night.Date], night)
@@ -117,7 +121,7 @@ func (s *Service) dailySleep(ctx context.Context, user uuid.UUID, first, last he
 	}
 	var values []dailyValue
 	for date, nights := range byDate {
-		night, _, ok := health.MainSleep(nights)
+		night, _, ok := order.For(sleepMetric).MainSleep(nights)
 		if !ok || !(night.Total > 0 && night.Total <= 24) {
 			continue
 		}

@@ -53,14 +53,17 @@ func (s *Service) fillPercentiles(ctx context.Context, user uuid.UUID, p seriesP
 	for i := range points {
 		places[p.slot(points[i].Start).order] = i
 	}
+	order, err := s.sourceOrder(ctx, user)
+	if err != nil {
+		return err
+	}
+	rule := health.Rule{Cumulative: p.adds, Ranking: order.For(p.metric)}
+	finder := newGatherer(p.calendar, rule, slot{}, slot{}) // knows which slot a sample is in
 	held := 0
-	var in slot // most samples are in the slot of the one before
-	resolver := health.NewResolver(p.adds, func(sample *health.Sample, share float64) {
-		if t := p.beginning(sample); t.Before(in.start) || !t.Before(in.end) || !sameClock(t, in.start, p.zone) {
-			in = p.slot(t)
-		}
+	resolver := health.NewResolver(rule, func(sample *health.Sample, share float64) {
+		in := finder.slotOf(sample)
 		i, shown := places[in.order]
-		if !shown || health.IsAbsent(sample.Value) || reachesBeyond(sample, in) {
+		if !shown || health.IsAbsent(sample.Value) || finder.reachesBeyond(sample, in) {
 			return
 		}
 		if buckets[i] == nil {

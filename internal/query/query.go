@@ -26,7 +26,9 @@ type Config struct {
 	Sleep    store.SleepReader
 	Workouts store.WorkoutReader
 	Events   store.EventReader
-	Catalog  *catalog.Catalog
+	// Summaries answers for whole local days. Without it, samples do, and sources are in their standard order.
+	Summaries store.SummaryReader
+	Catalog   *catalog.Catalog
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -136,6 +138,14 @@ func (s *Service) storedUnits(ctx context.Context, user uuid.UUID, metric string
 		units[i] = info.Unit
 	}
 	return units, nil
+}
+
+// sourceOrder returns the order of sources that the user has set.
+func (s *Service) sourceOrder(ctx context.Context, user uuid.UUID) (health.SourceOrder, error) {
+	if s.Summaries == nil {
+		return health.SourceOrder{}, nil
+	}
+	return s.Summaries.SourceOrder(ctx, user)
 }
 
 // convert changes the values of a sample to another unit.

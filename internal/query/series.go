@@ -40,6 +40,9 @@ type SeriesRequest struct {
 	Bucket string
 	// TZ is the IANA zone by whose clock buckets begin; "" or "local" is the clock the samples were recorded with.
 	TZ string
+	// WeekStart is the day on which weeks begin, in English and lower case; "" is monday, as in ISO 8601. Only for buckets
+	// of weeks.
+	WeekStart string
 	// Aggregation is sum, avg, min, max, count, last or a percentile from p1 to p99; "" is what the catalogue says.
 	Aggregation string
 	Unit        string // "" is the unit the metric is stored in
@@ -114,6 +117,9 @@ func (s *Service) planSeries(ctx context.Context, user health.User, request Seri
 	request.TZ = cmp.Or(request.TZ, recordedClock)
 	p.request = request
 	if p.bucket, err = parseBucket(request.Bucket); err != nil {
+		return p, err
+	}
+	if p.weekStart, err = parseWeekStart(request.WeekStart, p.bucket); err != nil {
 		return p, err
 	}
 	if p.zone, err = parseZone(request.TZ); err != nil {
@@ -254,7 +260,7 @@ func (p *seriesPlan) points(buckets []*gathered, first, last slot) []Point {
 	}
 	for _, b := range buckets {
 		fill(b.slot.order)
-		tally := b.answer(p.bucket, p.adds)
+		tally := b.answer(p.bucket, p.adds, p.conversion)
 		points = append(points, Point{Start: b.slot.start, End: b.slot.end, Figures: figuresOf(&tally, p.adds, p.aggregation)})
 		empty = p.slot(b.slot.end)
 	}

@@ -105,7 +105,7 @@ func TestPagesOfEveryStoreStayStable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		q := query.New(query.Config{Samples: s, Sleep: s, Workouts: s, Events: s, Catalog: known})
+		q := query.New(query.Config{Samples: s, Sleep: s, Workouts: s, Events: s, Summaries: s, Catalog: known})
 		before, err := q.Samples(t.Context(), anna, query.SamplesRequest{Metric: "step_count"})
 		if err != nil {
 			t.Fatal(err)

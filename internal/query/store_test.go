@@ -33,7 +33,7 @@ func TestAnswersFromEveryStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		fromStore := query.New(query.Config{
-			Samples: s, Sleep: s, Workouts: s, Events: s, Catalog: known,
+			Samples: s, Sleep: s, Workouts: s, Events: s, Summaries: s, Catalog: known,
 			Now: func() time.Time { return time.Date(2026, 3, 20, 12, 0, 0, 0, time.UTC) },
 		})
 		fromSlices := newService(t, m)

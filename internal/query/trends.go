@@ -129,9 +129,6 @@ func (s *Service) metricsSince(ctx context.Context, user health.User, first heal
 	return slices.Compact(names), nil
 }
 
-// sleepMetric is the name under which sleep is asked for where metrics are.
-const sleepMetric = "sleep_analysis"
-
 func trendOf(measure Measure, baseline, recent []dailyValue) Trend {
 	t := Trend{
 		Measure: measure, Baseline: trendFigures(baseline), Recent: trendFigures(recent),

@@ -14,7 +14,7 @@ func (s *server) listSeries(w http.ResponseWriter, r *http.Request) error {
 	request := query.SeriesListRequest{
 		Metrics: p.list("metrics"), Units: p.pairs("units", "metric:unit"),
 		Of: query.SeriesRequest{
-			Start: p.time("start"), End: p.time("end"), Bucket: p.text("bucket"), TZ: p.text("tz"), Aggregation: p.text("agg"),
+			Start: p.time("start"), End: p.time("end"), Bucket: p.text("bucket"), WeekStart: p.text("week_start"), TZ: p.text("tz"), Aggregation: p.text("agg"),
 			Gaps: p.oneOf("gaps", "null") != "", Limit: p.limit(),
 		},
 	}

@@ -21,12 +21,14 @@ import (
 
 // Config is what the server stands on. All fields but MaxBody, Version and Now are required.
 type Config struct {
-	Ingest  Ingest
-	Query   Query
-	Door    Door
-	Users   Users
-	Keys    Keys
-	Archive Archive
+	Ingest Ingest
+	Query  Query
+	// Priority keeps the orders of sources.
+	Priority Priority
+	Door     Door
+	Users    Users
+	Keys     Keys
+	Archive  Archive
 	// Ping returns nil while the database answers; /health and /ready ask it.
 	Ping func(context.Context) error
 
@@ -69,6 +71,12 @@ type Query interface {
 	Correlate(ctx context.Context, user health.User, request query.CorrelateRequest) (query.Correlation, error)
 	Records(ctx context.Context, user health.User, request query.RecordsRequest) (query.Records, error)
 	Trends(ctx context.Context, user health.User, request query.TrendsRequest) (query.Trends, error)
+}
+
+// Priority keeps which sources a person trusts more than others.
+type Priority interface {
+	SourcePriority(ctx context.Context, user health.User) (query.SourcePriority, error)
+	SetSourcePriority(ctx context.Context, user health.User, order health.SourceOrder) (query.SourcePriority, error)
 }
 
 // Door knows who stands before it, and gives out and takes back keys.

@@ -72,6 +72,7 @@ func (w *sampleWriter) readTotals(all []series) error {
 	if err == nil {
 		err = eachRow(pipeline, func(columns [][]byte) error {
 			metric, grain := int16(binary.BigEndian.Uint16(columns[0])), health.Grain(readInteger(columns[1]))
+			w.held[metric] = append(w.held[metric], grainHolding{grain, readInstant(columns[2]), readInstant(columns[3])})
 			for i := range all {
 				if key := &all[i].keys[0]; key.metric == metric && key.grain == grain {
 					all[i].first, all[i].last = readInstant(columns[2]), readInstant(columns[3])
