@@ -40,6 +40,7 @@ type rooms struct {
 	memory   answerMemory
 	door     *access.Door
 	ingest   *ingest.Service
+	keeper   *query.Keeper
 	handler  http.Handler
 	registry *prometheus.Registry
 }
@@ -130,10 +131,13 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 		return nil, errors.Join(err, db.Close())
 	}
 	service := query.New(query.Config{
-		Samples: db, Sleep: db, Workouts: db, Events: db, Catalog: words, Now: time.Now,
+		Samples: db, Sleep: db, Workouts: db, Events: db, Summaries: db, Catalog: words, Now: time.Now,
+	})
+	r.keeper = query.NewKeeper(query.KeeperConfig{
+		Store: db, Answers: r.memory.told(), Catalog: words, Logger: logger, Registerer: registry,
 	})
 	r.handler = server.New(server.Config{
-		Ingest: r.ingest, Query: r.memory.remembering(service), Door: r.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,
+		Ingest: r.ingest, Query: r.memory.remembering(service), Priority: r.keeper, Door: r.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,
 		PingRedis: r.memory.ping(),
 		Limits: access.NewLimits(access.LimitOptions{
 			Allowances: p.settings.allowances(), Redis: r.memory.redis, Registerer: registry,
@@ -173,6 +177,7 @@ func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, s
 	result := make(chan error, 1)
 	tasks := []job.Task{
 		{Name: "resume_ingestions", Every: 5 * time.Second, Run: r.ingest.Resume},
+		{Name: "rebuild_summaries", Every: 5 * time.Second, AtStart: true, Run: r.keeper.RebuildStale},
 		{Name: "notice_revoked_keys", Every: time.Second, AtStart: true, Run: r.door.NoticeRevoked},
 		{Name: "write_key_use", Every: 15 * time.Second, Run: r.door.FlushUse},
 		{Name: "count_backlog", Every: 5 * time.Second, AtStart: true, Run: r.ingest.CountBacklog},

@@ -26,7 +26,9 @@ type Config struct {
 	Sleep    store.SleepReader
 	Workouts store.WorkoutReader
 	Events   store.EventReader
-	Catalog  *catalog.Catalog
+	// Summaries answers for whole local days. Without it, samples do, and sources are in their standard order.
+	Summaries store.SummaryReader
+	Catalog   *catalog.Catalog
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -72,8 +74,7 @@ func (s *Service) reading(ctx context.Context, user uuid.UUID, name, unit string
 			return reading{}, err
 		}
 		if len(units) == 0 {
-			return reading{}, health.NewError(health.NotFound, "unknown_metric",
-				"There is no data under this name, and the catalogue does not know it. The list of metrics shows what there is.").In("name")
+			return reading{}, s.unknownMetric(name)
 		}
 		r.unit = units[0]
 	}
@@ -125,7 +126,7 @@ func unitError(r reading, stored []string) error {
 	slices.Sort(allowed)
 	allowed = slices.DeleteFunc(slices.Compact(allowed), func(unit string) bool { return unit == "" })
 	return health.NewError(health.Invalid, "invalid_unit",
-		"This metric cannot be shown in that unit. It can be in: "+strings.Join(allowed, ", ")+".").In("unit")
+		"This metric cannot be shown in that unit. It can be in: "+strings.Join(allowed, ", ")+".").In("unit").Allowing(allowed...)
 }
 
 // storedUnits returns the units in which the user has samples of a metric, the one with the most samples first.
@@ -143,6 +144,14 @@ func (s *Service) storedUnits(ctx context.Context, user uuid.UUID, metric string
 		units[i] = info.Unit
 	}
 	return units, nil
+}
+
+// sourceOrder returns the order of sources that the user has set.
+func (s *Service) sourceOrder(ctx context.Context, user uuid.UUID) (health.SourceOrder, error) {
+	if s.Summaries == nil {
+		return health.SourceOrder{}, nil
+	}
+	return s.Summaries.SourceOrder(ctx, user)
 }
 
 // convert changes the values of a sample to another unit.

@@ -63,9 +63,10 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	config := Config{
 		Ingest: received,
 		Query: query.NewCached(query.New(query.Config{
-			Samples: a.store, Sleep: a.store, Workouts: a.store, Events: a.store, Catalog: words, Now: a.now,
+			Samples: a.store, Sleep: a.store, Workouts: a.store, Events: a.store, Summaries: a.store, Catalog: words, Now: a.now,
 		}), answers),
-		Door: a.door, Users: a.store, Keys: a.store, Archive: a.store, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
+		Priority: query.NewKeeper(query.KeeperConfig{Store: a.store, Answers: answers, Catalog: words}),
+		Door:     a.door, Users: a.store, Keys: a.store, Archive: a.store, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
 		Ping:   a.store.Ping,
 		Logger: slog.New(slog.NewJSONHandler(a.logs, nil)), Registerer: a.registry,
 		MaxBody: 1 << 20, Version: "1.2.3", Now: a.now,

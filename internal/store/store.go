@@ -35,6 +35,8 @@ type Store interface {
 	SleepReader
 	WorkoutReader
 	EventReader
+	SummaryReader
+	SummaryKeeper
 	Upkeep
 	Diagnostics
 
@@ -154,6 +156,9 @@ type Written struct {
 	// Refused holds, for elements that are Rejected, a sentence that may be shown. The database refused that one
 	// element; its neighbours are stored.
 	Refused map[int]string
+	// Summaries is how many summaries of days were written with the batch, and SummingUp how long working them out took.
+	Summaries int
+	SummingUp time.Duration
 }
 
 // Writer stores the elements of one body in batches. Identity, and what a repeat means, is defined in package health;
@@ -163,7 +168,8 @@ type Written struct {
 // several processes, is what would become of them one after the other. A store may wait for one before it begins another.
 type Writer interface {
 	// WriteSamples stores normalised samples: those of one metric and unit stand together, ordered by key time. See
-	// health.SampleKey and health.Sample.Replaces.
+	// health.SampleKey and health.Sample.Replaces. In the same transaction the summaries of the days they change, and
+	// the latest values, follow.
 	WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (Written, error)
 	// WriteNights stores summed sleep. See health.Night.SameNight and MergeFrom.
 	WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (Written, error)
@@ -252,6 +258,7 @@ type WorkoutReader interface {
 type EventQuery struct {
 	Range
 	Kind  string
+	Name  string           // as it was sent
 	After *health.EventKey // the last event of the page before
 	Limit int              // 0: all
 }
@@ -291,4 +298,54 @@ type Diagnosis struct {
 	// CoveredUntil is how far ahead of its clock there is a partition for everything that may come, without a gap. It is
 	// zero where nothing is partitioned.
 	CoveredUntil time.Time
+}
+
+// DayQuery asks for the summaries of local days.
+type DayQuery struct {
+	// Metric narrows to one metric, Unit to samples stored in one unit; "" is all of them.
+	Metric, Unit string
+	// First and Last are the first and the last day.
+	First, Last health.Date
+}
+
+// DaySummaries is the answer to a DayQuery.
+type DaySummaries struct {
+	// Days are ordered by metric, unit and date. A day without samples of GrainDay or finer has none.
+	Days []health.DaySummary
+	// Longer lists the metrics asked for that also have samples longer than a day, of which Days say nothing.
+	Longer []Series
+	// Stale is true while the days are being worked out anew by another order of sources. Days are not there then: the
+	// samples have to be asked.
+	Stale bool
+}
+
+// Series is a metric in one unit.
+type Series struct{ Metric, Unit string }
+
+// SummaryReader reads what is kept in step with the samples: whoever reads after WriteSamples has returned finds the
+// days as they then were, resolved by health.Rule.SumUpDays in the order of sources that the user has set.
+type SummaryReader interface {
+	// DaySummaries returns the summaries of local days.
+	DaySummaries(ctx context.Context, user uuid.UUID, query DayQuery) (DaySummaries, error)
+	// SourceOrder returns the order of sources that the user has set; the zero value where there is none.
+	SourceOrder(ctx context.Context, user uuid.UUID) (health.SourceOrder, error)
+}
+
+// Rebuilt says what rebuilding changed.
+type Rebuilt struct {
+	// Days is how many days were worked out, Differed how many of their summaries were missing, other than they should
+	// be, or there without samples; Latest how many latest values were.
+	Days, Differed, Latest int
+}
+
+// SummaryKeeper makes summaries follow what they are made of where writing samples does not.
+type SummaryKeeper interface {
+	// SetSourceOrder replaces the user's order of sources. Where it differs from the one before, the user's days are
+	// Stale until Rebuild has been through all of them. NotFound: there is no such user.
+	SetSourceOrder(ctx context.Context, user uuid.UUID, order health.SourceOrder) error
+	// Rebuild works out all days and latest values of a user from the samples, and writes those that differ. It is a
+	// series of short transactions, may be done beside writing and again after it was cut short, and takes bounded memory.
+	Rebuild(ctx context.Context, user uuid.UUID) (Rebuilt, error)
+	// Stale returns the users whose days are Stale.
+	Stale(ctx context.Context) ([]uuid.UUID, error)
 }

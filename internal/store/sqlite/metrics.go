@@ -19,9 +19,6 @@ type holding struct {
 	grains  []health.Grain
 }
 
-// byDate reports whether summaries of days are among the samples, so that the order of key times is not that of starts.
-func (h *holding) byDate() bool { return h.grains[len(h.grains)-1] >= health.GrainDay }
-
 // holdings returns what a user has, ordered by name and unit.
 func (s *Store) holdings(ctx context.Context, tx *sql.Tx, user int64) (all []*holding, err error) {
 	rows, err := tx.QueryContext(ctx, `
@@ -92,35 +89,4 @@ func (s *Store) Metrics(ctx context.Context, user uuid.UUID) (infos []store.Metr
 		return nil
 	})
 	return infos, err
-}
-
-// Latest returns the latest sample of every metric the user has.
-func (s *Store) Latest(ctx context.Context, user uuid.UUID) (samples []health.Sample, err error) {
-	err = s.readOf(ctx, user, "read latest samples", func(tx *sql.Tx, number int64) error {
-		holdings, err := s.holdings(ctx, tx, number)
-		if err != nil {
-			return err
-		}
-		for _, h := range holdings {
-			window := health.Instant(0)
-			if h.byDate() {
-				window = latest
-			}
-			row := tx.QueryRowContext(ctx, h.table.latest, number, h.id, int64(window))
-			var sample health.Sample
-			source, err := newRowScan(h.metric).read(row, &sample)
-			if isNoRows(err) {
-				continue // removed by hand, as in Metrics
-			}
-			if err != nil {
-				return err
-			}
-			if sample.Source, err = s.names.sourceName(ctx, tx, source); err != nil {
-				return err
-			}
-			samples = append(samples, sample)
-		}
-		return nil
-	})
-	return samples, err
 }
