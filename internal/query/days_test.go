@@ -29,8 +29,13 @@ func (onlyOrder) DaySummaries(context.Context, uuid.UUID, store.DayQuery) (store
 var genDaySample = rapid.Custom(func(t *rapid.T) health.Sample {
 	s := health.NewSample()
 	of := rapid.SampledFrom([][2]string{
-		{"step_count", "count"}, {"step_count", "count"}, {"walking_running_distance", "km"}, {"heart_rate", "count/min"},
-		{"blood_pressure", "mmHg"}, {"mystery", "foo"}, {"mystery", "bar"},
+		{"step_count", "count"},
+		{"step_count", "count"},
+		{"walking_running_distance", "km"},
+		{"heart_rate", "count/min"},
+		{"blood_pressure", "mmHg"},
+		{"mystery", "foo"},
+		{"mystery", "bar"},
 	}).Draw(t, "metric")
 	s.Metric, s.Unit = of[0], of[1]
 	s.Source = rapid.SampledFrom([]string{"", watch, phone, merged}).Draw(t, "source")

@@ -112,7 +112,7 @@ func (k *Keeper) SetSourcePriority(ctx context.Context, user health.User, order 
 	k.forget(ctx, user.ID)
 	soon, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if _, err := k.Rebuild(soon, user.ID); err != nil && soon.Err() == nil {
+	if _, err := k.Rebuild(soon, user.ID); err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
 		return SourcePriority{}, err
 	}
 	return k.SourcePriority(ctx, user)

@@ -439,7 +439,8 @@ func TestWeeksBeginOnTheDayAskedFor(t *testing.T) {
 		}
 	}
 	for _, request := range []query.SeriesRequest{
-		{Metric: "step_count", Bucket: "1w", WeekStart: "Montag"}, {Metric: "step_count", Bucket: "1d", WeekStart: "sunday"},
+		{Metric: "step_count", Bucket: "1w", WeekStart: "Montag"},
+		{Metric: "step_count", Bucket: "1d", WeekStart: "sunday"},
 		{Metric: "step_count", Bucket: "1mo", WeekStart: "monday"},
 	} {
 		_, err := newService(t, m).Series(t.Context(), anna, request)

@@ -127,7 +127,7 @@ func (s *Store) SetSourceOrder(ctx context.Context, user uuid.UUID, order health
 	if err != nil {
 		return err
 	}
-	return s.writeOf(ctx, user, "set order of sources", func(tx *sql.Tx, number int64) error {
+	return s.writeOf(ctx, user, "replace order of sources", func(tx *sql.Tx, number int64) error {
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO source_orders (user_id, sources, version, followed) VALUES (?, ?, 1, 0)
 			ON CONFLICT DO UPDATE SET sources = excluded.sources, version = version + 1 WHERE sources <> excluded.sources`,
