@@ -38,7 +38,7 @@ type Store struct {
 
 	catalog *catalog.Catalog
 	names   *dictionary
-	users   sync.Map // user's uuid.UUID → its int64 id in this database
+	users   sync.Map // user's uuid.UUID → its int64 id in this database, for reading
 
 	// underway is held for reading by every call, and taken by Close.
 	underway sync.RWMutex
