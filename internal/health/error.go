@@ -1,6 +1,9 @@
 package health
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Kind says what sort of failure an error is, so that the edge can choose a status, an exit code or a retry without
 // knowing where it came from. A Kind is itself an error: errors.Is(err, health.NotFound) asks for the kind.
@@ -23,13 +26,15 @@ const (
 func (k Kind) Error() string { return string(k) }
 
 // Error is a failure that a person may be told about. Code is stable and may be programmed against; Message is a
-// sentence that says what to do; Field names the input at fault, if one is; Cause is for the log only.
+// sentence that says what to do; Field names the input at fault, if one is; RetryAfter is how long the same call would
+// fail again, where that is known; Cause is for the log only.
 type Error struct {
-	Kind    Kind
-	Code    string
-	Message string
-	Field   string
-	Cause   error
+	Kind       Kind
+	Code       string
+	Message    string
+	Field      string
+	RetryAfter time.Duration
+	Cause      error
 }
 
 // NewError returns an Error that may be shown.
@@ -46,6 +51,12 @@ func (e *Error) Because(cause error) *Error {
 // In adds the name of the field or parameter that is at fault, and returns e.
 func (e *Error) In(field string) *Error {
 	e.Field = field
+	return e
+}
+
+// After adds how long to wait before another attempt, and returns e.
+func (e *Error) After(wait time.Duration) *Error {
+	e.RetryAfter = wait
 	return e
 }
 

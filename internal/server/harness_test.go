@@ -35,6 +35,7 @@ type api struct {
 	client   *http.Client
 	store    store.Store
 	door     *access.Door
+	journal  *access.Journal
 	registry *prometheus.Registry
 	logs     *logs
 	now      func() time.Time
@@ -51,7 +52,8 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	}
 	a := &api{t: t, registry: prometheus.NewRegistry(), logs: &logs{}, now: time.Now}
 	a.store = testdb.New(t)
-	a.door = access.NewDoor(a.store, a.store, cache.NewMemory(1<<20), access.DoorOptions{Now: a.now})
+	a.journal = access.NewJournal(a.store, access.JournalOptions{Now: a.now})
+	a.door = access.NewDoor(a.store, a.store, cache.NewMemory(1<<20), access.DoorOptions{Now: a.now, Journal: a.journal})
 	received, err := ingest.New(ingest.Config{
 		Store: a.store, Catalog: words, Limits: ingest.Limits{MaxBody: 1 << 20, Wait: time.Minute, TempDir: t.TempDir()},
 		Now: a.now, Logger: slog.New(slog.NewTextHandler(a.logs, nil)), Registerer: prometheus.NewRegistry(),
@@ -64,7 +66,7 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 		Query: query.New(query.Config{
 			Samples: a.store, Sleep: a.store, Workouts: a.store, Events: a.store, Catalog: words, Now: a.now,
 		}),
-		Door: a.door, Users: a.store, Keys: a.store, Archive: a.store, Ping: a.store.Ping,
+		Door: a.door, Users: a.store, Keys: a.store, Archive: a.store, Audit: a.store, Journal: a.journal, Ping: a.store.Ping,
 		Logger: slog.New(slog.NewJSONHandler(a.logs, nil)), Registerer: a.registry,
 		MaxBody: 1 << 20, Version: "1.2.3", Now: a.now,
 	}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// printedEntry is a line of the audit log as the audit command shows it.
+type printedEntry struct {
+	ID        uuid.UUID      `json:"id"`
+	At        time.Time      `json:"at"`
+	UserID    *uuid.UUID     `json:"user_id"`
+	KeyID     string         `json:"key_id"`
+	Action    health.Action  `json:"action"`
+	Resource  string         `json:"resource"`
+	Address   netip.Addr     `json:"address"`
+	UserAgent string         `json:"user_agent"`
+	RequestID string         `json:"request_id"`
+	Metadata  map[string]any `json:"metadata"`
+}
+
+func printEntry(e health.AuditEntry) printedEntry {
+	printed := printedEntry{e.ID, e.At, nil, e.KeyID, e.Action, e.Resource, e.Address, e.UserAgent, e.RequestID, e.Metadata}
+	if e.UserID != uuid.Nil {
+		printed.UserID = &e.UserID
+	}
+	return printed
+}
+
+func (p *program) auditCommand() *cobra.Command {
+	var email, action, key, start, end string
+	var limit int
+	command := &cobra.Command{
+		Use: "audit", Short: "Show who did what, newest first", Args: exactArgs(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			query := store.AuditQuery{Action: health.Action(action), KeyID: key, Limit: max(limit, 1)}
+			for _, bound := range []struct {
+				flag, text string
+				into       *time.Time
+			}{{"start", start, &query.From}, {"end", end, &query.To}} {
+				if err := parseMoment(bound.flag, bound.text, bound.into); err != nil {
+					return usageError{err}
+				}
+			}
+			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
+				if email != "" {
+					user, err := db.UserByEmail(ctx, email)
+					if err != nil {
+						return fmt.Errorf("user %s: %w", email, err)
+					}
+					query.User = &user.ID
+				}
+				entries, err := db.AuditEntries(ctx, query)
+				if err != nil {
+					return err
+				}
+				return p.printAudit(entries)
+			})
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&email, "user", "", "email address of the user it is about; empty for everybody and nobody")
+	flags.StringVar(&action, "action", "", "only this action, such as login.failed")
+	flags.StringVar(&key, "key", "", "only what was done, or tried, with the key of this id")
+	flags.StringVar(&start, "start", "", "from this date or RFC 3339 time on")
+	flags.StringVar(&end, "end", "", "until this date or RFC 3339 time")
+	flags.IntVar(&limit, "limit", 100, "how many entries are shown at most")
+	p.addJSONFlag(command)
+	return command
+}
+
+// parseMoment reads a date, which stands for its beginning in UTC, or a time.
+func parseMoment(flag, text string, into *time.Time) error {
+	if text == "" {
+		return nil
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil {
+			*into = t
+			return nil
+		}
+	}
+	return fmt.Errorf("--%s: %q is neither a date such as 2027-01-31 nor a time such as 2027-01-31T08:00:00Z", flag, text)
+}
+
+func (p *program) printAudit(entries []health.AuditEntry) error {
+	list := make([]printedEntry, 0, len(entries))
+	for _, e := range entries {
+		list = append(list, printEntry(e))
+	}
+	return p.print(list, "TIME\tACTION\tKEY\tRESOURCE\tADDRESS\tDETAILS", func(i int) []string {
+		e := entries[i]
+		from := e.UserAgent
+		if e.Address.IsValid() {
+			from = e.Address.String()
+		}
+		details, err := json.Marshal(e.Metadata)
+		if err != nil || len(e.Metadata) == 0 {
+			details = nil
+		}
+		return []string{
+			e.At.Format(time.RFC3339), string(e.Action), cmp.Or(e.KeyID, "-"), cmp.Or(e.Resource, "-"), cmp.Or(from, "-"), string(details),
+		}
+	}, len(list))
+}
