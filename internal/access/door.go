@@ -97,7 +97,9 @@ func (d *Door) noteFailure(ctx context.Context, owner Actor, err error) {
 	if !ok || refusal.Code == "missing_key" || refusal.Kind != health.Unauthenticated && refusal.Kind != health.RateLimited {
 		return
 	}
-	d.journal.Note(ctx, health.ActionLoginFailed, owner.User.ID, owner.KeyID, map[string]any{"code": refusal.Code})
+	entry := Deed(ctx, health.ActionLoginFailed, owner.User.ID, "", d.now(), map[string]any{"code": refusal.Code})
+	entry.KeyID = owner.KeyID
+	d.journal.keep(entry)
 }
 
 // authenticate returns with a refusal whose key it was, if that exists.

@@ -96,14 +96,16 @@ func NewJournal(audit store.Audit, options JournalOptions) *Journal {
 
 // Note records what is being done with ctx, see Deed for the arguments. It does not wait.
 func (j *Journal) Note(ctx context.Context, action health.Action, about uuid.UUID, resource string, metadata map[string]any) {
-	if j == nil {
-		return
+	if j != nil {
+		j.keep(Deed(ctx, action, about, resource, j.now(), metadata))
 	}
-	j.keep(Deed(ctx, action, about, resource, j.now(), metadata))
 }
 
 // keep adds an entry to those that wait.
 func (j *Journal) keep(entry health.AuditEntry) {
+	if j == nil {
+		return
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	p := &pendingEntry{AuditEntry: entry, count: 1, until: entry.At}

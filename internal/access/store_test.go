@@ -82,6 +82,45 @@ func (p *people) RevokeKey(_ context.Context, user uuid.UUID, id string, t time.
 	return nil
 }
 
+func (p *people) RotateKey(_ context.Context, id string, t time.Time, replacement health.APIKey, deeds ...health.AuditEntry) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old := p.keys[id]
+	if !old.RevokedAt.IsZero() {
+		return health.NewError(health.Conflict, "key_revoked", "")
+	}
+	old.RevokedAt = t
+	p.keys[id], p.keys[replacement.ID] = old, replacement
+	p.deeds = append(p.deeds, deeds...)
+	return nil
+}
+
+func (p *people) EraseData(_ context.Context, user uuid.UUID, _ time.Time, _ ...health.AuditEntry) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.users[user]; !ok {
+		return health.NotFound
+	}
+	return nil
+}
+
+func (p *people) DeleteUser(_ context.Context, user uuid.UUID, _ time.Time, deeds ...health.AuditEntry) (ids []string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.users[user]; !ok {
+		return nil, health.NotFound
+	}
+	delete(p.users, user)
+	for id, k := range p.keys {
+		if k.UserID == user {
+			ids = append(ids, id)
+			delete(p.keys, id)
+		}
+	}
+	p.deeds = append(p.deeds, deeds...)
+	return ids, nil
+}
+
 func (p *people) RevokedSince(_ context.Context, t time.Time) ([]string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

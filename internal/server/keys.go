@@ -64,15 +64,15 @@ type newKey struct {
 
 // createKey makes a key for the user who asks, or for the one an administrator names.
 func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
+	user, err := s.subject(r)
+	if err != nil {
+		return err
+	}
 	var sent newKey
 	if err := readJSON(w, r, &sent); err != nil {
 		return err
 	}
 	scopes, err := access.ParseScopes(strings.Join(sent.Scopes, ","))
-	if err != nil {
-		return err
-	}
-	user, err := s.subject(r)
 	if err != nil {
 		return err
 	}
