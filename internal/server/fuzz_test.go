@@ -79,10 +79,14 @@ func (smallStore) AuditEntries(context.Context, store.AuditQuery) ([]health.Audi
 }
 
 func (smallStore) CreateUser(context.Context, health.User, ...health.AuditEntry) error { return nil }
-func (smallStore) User(context.Context, uuid.UUID) (health.User, error)                { return health.User{}, nil }
-func (smallStore) Users(context.Context) ([]health.User, error)                        { return nil, nil }
-func (smallStore) Key(context.Context, string) (health.APIKey, error)                  { return health.APIKey{}, nil }
-func (smallStore) KeysOf(context.Context, uuid.UUID) ([]health.APIKey, error)          { return nil, nil }
+
+func (smallStore) User(context.Context, uuid.UUID) (health.User, error) { return health.User{}, nil }
+
+func (smallStore) Users(context.Context) ([]health.User, error) { return nil, nil }
+
+func (smallStore) Key(context.Context, string) (health.APIKey, error) { return health.APIKey{}, nil }
+
+func (smallStore) KeysOf(context.Context, uuid.UUID) ([]health.APIKey, error) { return nil, nil }
 
 // FuzzParams asks every route that is read and has query parameters for anything: the answer is the data or says which parameter
 // is at fault, and is never the server's fault. The document describes it in either case.

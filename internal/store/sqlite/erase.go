@@ -118,6 +118,7 @@ func eraseRows(ctx context.Context, tx *sql.Tx, number int64) error {
 		return err
 	}
 	for _, table := range personal {
+		// #nosec G202 -- the names of the tables are constants
 		if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE user_id = ?`, number); err != nil {
 			return err
 		}
