@@ -78,8 +78,9 @@ func newDatabase(t *testing.T) string {
 	return "sqlite:" + filepath.Join(t.TempDir(), "new", "health.db")
 }
 
-// start runs the program as a function until the test ends, or stop is called, which returns its exit code.
-func start(t *testing.T, database string) (server *instance, logs *buffer, stop func() int) {
+// start runs the program as a function, with more variables in its environment (NAME=value), until the test ends, or stop
+// is called, which returns its exit code.
+func start(t *testing.T, database string, more ...string) (server *instance, logs *buffer, stop func() int) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -89,7 +90,7 @@ func start(t *testing.T, database string) (server *instance, logs *buffer, stop 
 	go func() {
 		defer close(exited)
 		code = run(ctx, []string{"serve", "--database", database, "--listen", "127.0.0.1:0", "--metrics-listen", "off"},
-			map[string]string{"TZ": "Europe/Paris"}, nil, out, errOut)
+			environment(append(more, "TZ=Europe/Paris")), nil, out, errOut)
 	}()
 	stop = func() int {
 		cancel()

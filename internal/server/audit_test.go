@@ -168,8 +168,7 @@ func TestDeletingAUser(t *testing.T) {
 			t.Errorf("on record is %+v", e)
 		}
 	}
-	var again person
-	again = a.ada() // the address is free
+	again := a.ada() // the address is free
 	if body := string(a.get("/v1/metrics", again.key).wants(http.StatusOK).body); strings.Contains(body, "step_count") {
 		t.Errorf("who comes after her sees %s", body)
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/health-export/health-export/internal/health"
@@ -188,6 +187,3 @@ func one[T any](ctx context.Context, q querier, scan func(pgx.Row) (T, error), q
 	}
 	return err == nil, it, err
 }
-
-// rowsAffected turns the result of a statement into its number of rows.
-func rowsAffected(tag pgconn.CommandTag, err error) (int64, error) { return tag.RowsAffected(), err }
