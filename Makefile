@@ -35,6 +35,10 @@ bench: ## Measure everything against the plainest way to do the same (BENCH=-lon
 lint: ## Check formatting, vet, staticcheck and the module files
 	scripts/lint
 
+.PHONY: security
+security: ## Look for known vulnerabilities and for risky code
+	scripts/security
+
 .PHONY: generate
 generate: ## Write the generated documents and golden files again
 	go test ./internal/catalog ./internal/export ./internal/format ./internal/query ./internal/server ./internal/store/sqlite -update

@@ -58,7 +58,7 @@ func (p *program) withStore(ctx context.Context, do func(context.Context, databa
 			err = closing
 		}
 	}()
-	return do(ctx, db)
+	return do(access.WithOrigin(ctx, access.Origin{UserAgent: "command line"}), db)
 }
 
 // door returns the keeper of keys for a command that makes or revokes them.

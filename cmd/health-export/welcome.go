@@ -25,7 +25,7 @@ func (p *program) welcome(ctx context.Context, r *rooms, address string) error {
 	if err != nil {
 		return err
 	}
-	if err := r.store.CreateUser(ctx, user); err != nil {
+	if err := r.store.CreateUser(ctx, user, access.Deed(ctx, health.ActionUserCreate, user.ID, user.ID.String(), user.CreatedAt, nil)); err != nil {
 		return err
 	}
 	_, secret, err := r.door.CreateKey(ctx, access.NewKey{

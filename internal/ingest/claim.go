@@ -74,6 +74,6 @@ func (s *Service) resumeNext(ctx context.Context) (found bool, err error) {
 	}
 	s.logger.InfoContext(ctx, "taking up an unfinished ingestion", "ingestion", ingestion.ID, "user", user.ID,
 		"attempt", ingestion.Attempts)
-	s.work(ingestion, user, nil)
+	s.work(cause{ctx, health.ActionIngest}, ingestion, user, nil)
 	return true, nil
 }

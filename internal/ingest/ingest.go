@@ -157,21 +157,23 @@ func (s *Service) begin() (end func(), err error) {
 
 // start processes a claimed ingestion in the background and returns a channel that yields the result, once. decoded is
 // what is known of the body already, or nil.
-func (s *Service) start(ingestion health.Ingestion, user health.User, decoded *decoded, end func()) <-chan health.Ingestion {
+func (s *Service) start(
+	by cause, ingestion health.Ingestion, user health.User, decoded *decoded, end func(),
+) <-chan health.Ingestion {
 	result := make(chan health.Ingestion, 1)
 	go func() {
 		defer end()
 		if decoded != nil {
 			defer decoded.close()
 		}
-		result <- s.work(ingestion, user, decoded)
+		result <- s.work(by, ingestion, user, decoded)
 	}()
 	return result
 }
 
 // work processes a claimed ingestion when its turn comes: one body of a user at a time, and no more bodies at once
 // than there are slots. It returns the ingestion as it stands afterwards, still accepted if it has to be tried again.
-func (s *Service) work(ingestion health.Ingestion, user health.User, decoded *decoded) health.Ingestion {
+func (s *Service) work(by cause, ingestion health.Ingestion, user health.User, decoded *decoded) health.Ingestion {
 	ctx, held := s.holdClaim(s.ctx, ingestion.ID)
 	defer held()
 
@@ -186,10 +188,14 @@ func (s *Service) work(ingestion health.Ingestion, user health.User, decoded *de
 
 	finished, err := s.process(ctx, ingestion, user, decoded)
 	if err == nil {
-		err = s.store.Finish(ctx, finished, s.owner)
+		err = s.store.Finish(ctx, finished, s.owner, by.deed(&finished))
+	}
+	if isErased(err) {
+		s.logger.InfoContext(ctx, "ingestion given up: the data of its user was erased", "ingestion", ingestion.ID)
+		return ingestion
 	}
 	if err != nil {
-		s.postpone(ingestion, err)
+		s.postpone(by, ingestion, err)
 		return ingestion
 	}
 	s.metrics.finished(&finished)
@@ -201,7 +207,7 @@ func (s *Service) work(ingestion health.Ingestion, user health.User, decoded *de
 const maxAttempts = 20
 
 // postpone gives the claim back so that the ingestion is tried again, later each time, or marks it as failed.
-func (s *Service) postpone(ingestion health.Ingestion, cause error) {
+func (s *Service) postpone(by cause, ingestion health.Ingestion, cause error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
 	defer cancel()
 	stopping := s.ctx.Err() != nil
@@ -214,7 +220,7 @@ func (s *Service) postpone(ingestion health.Ingestion, cause error) {
 		ingestion.Status, ingestion.FailureCode = health.StatusFailed, "processing_failed"
 		ingestion.Failure = "The body could not be processed because of a fault in the server. It is kept in the archive: replay it after an upgrade."
 		ingestion.FinishedAt = s.now()
-		if s.store.Finish(ctx, ingestion, s.owner) == nil {
+		if s.store.Finish(ctx, ingestion, s.owner, by.deed(&ingestion)) == nil {
 			return
 		}
 	}

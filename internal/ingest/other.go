@@ -22,6 +22,7 @@ func (c *collector) addOther(r *health.Record) error {
 			rejection = refuse(at, "endDate", "The segment ends before it starts.", "Check the clock of the device that recorded it.")
 		}
 		if rejection == nil {
+			s.Received = c.received
 			return c.rest.segments.add(*at, s)
 		}
 	case r.Workout != nil:

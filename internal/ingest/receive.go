@@ -59,7 +59,7 @@ func (s *Service) receive(ctx context.Context, r Request) (health.Ingestion, err
 		end()
 		return health.Ingestion{}, err
 	}
-	result := s.start(ingestion, r.User, decoded, end)
+	result := s.start(cause{ctx, health.ActionIngest}, ingestion, r.User, decoded, end)
 	if r.Async {
 		return ingestion, nil
 	}
@@ -207,7 +207,7 @@ func (s *Service) Replay(ctx context.Context, user health.User, id uuid.UUID) (h
 		end()
 		return health.Ingestion{}, err
 	}
-	return s.await(ctx, ingestion, s.start(ingestion, user, nil, end)), nil
+	return s.await(ctx, ingestion, s.start(cause{ctx, health.ActionReplay}, ingestion, user, nil, end)), nil
 }
 
 // keep cuts headers short, and replaces what is no UTF-8 in them: a header is any bytes, and what it says of a body must

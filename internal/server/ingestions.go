@@ -135,6 +135,7 @@ func (s *server) getIngestionRaw(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer body.Close()
+	s.Journal.Note(r.Context(), health.ActionExport, found.UserID, found.ID.String(), map[string]any{"bytes": found.Size})
 	contentType, extension := mediaType(found.Headers["content-type"])
 	header := w.Header()
 	header.Set("Content-Type", contentType)

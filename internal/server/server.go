@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,6 +30,8 @@ type Config struct {
 	Users    Users
 	Keys     Keys
 	Archive  Archive
+	Audit    Audit
+	Journal  Journal
 	// Limits counts requests; nil lets all of them through.
 	Limits Limits
 	// Ping returns nil while the database answers; /health and /ready ask it.
@@ -47,6 +50,12 @@ type Config struct {
 	PublicURL string
 	// Version is that of the program, for people who ask a running server.
 	Version string
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed. Without any, the address of a client is
+	// that of the connection.
+	TrustedProxies []netip.Prefix
+	// CORSOrigins are the origins, such as https://example.org, whose pages may ask this server; "*" stands for all. None
+	// may by default.
+	CORSOrigins []string
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -91,11 +100,14 @@ type Door interface {
 	Authenticate(ctx context.Context, presented string) (access.Actor, error)
 	CreateKey(ctx context.Context, key access.NewKey) (health.APIKey, string, error)
 	RevokeKey(ctx context.Context, user uuid.UUID, id string) error
+	RotateKey(ctx context.Context, user uuid.UUID, id string, grace time.Duration) (health.APIKey, string, error)
+	EraseData(ctx context.Context, user uuid.UUID) error
+	DeleteUser(ctx context.Context, user uuid.UUID) error
 }
 
 // Users keeps the people whose data it is.
 type Users interface {
-	CreateUser(ctx context.Context, user health.User) error
+	CreateUser(ctx context.Context, user health.User, deeds ...health.AuditEntry) error
 	User(ctx context.Context, id uuid.UUID) (health.User, error)
 	Users(ctx context.Context) ([]health.User, error)
 }
@@ -110,6 +122,16 @@ type Keys interface {
 type Archive interface {
 	Ingestion(ctx context.Context, user, id uuid.UUID) (health.Ingestion, error)
 	Ingestions(ctx context.Context, user uuid.UUID, query store.IngestionQuery) ([]health.Ingestion, error)
+}
+
+// Audit tells who did what.
+type Audit interface {
+	AuditEntries(ctx context.Context, query store.AuditQuery) ([]health.AuditEntry, error)
+}
+
+// Journal puts on record what is done.
+type Journal interface {
+	Note(ctx context.Context, action health.Action, about uuid.UUID, resource string, metadata map[string]any)
 }
 
 type server struct {
@@ -129,5 +151,5 @@ func New(config Config) http.Handler {
 		instruments: newInstruments(config.Registerer),
 		document:    loadDocument(),
 	}
-	return s.observe(compress(s.mux()))
+	return s.observe(s.allowOrigins(compress(s.mux())))
 }

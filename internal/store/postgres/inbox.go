@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/health-export/health-export/internal/health"
 )
@@ -88,28 +89,34 @@ func (s *Store) Release(ctx context.Context, id uuid.UUID, owner string, after t
 }
 
 // Finish records what became of the ingestion and ends owner's claim.
-func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string) error {
+func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, deeds ...health.AuditEntry) error {
 	report, err := storedReportOf(&in.Report)
 	if err != nil {
 		return err
 	}
-	return s.ifHeld(ctx, "finish ingestion", `
-		UPDATE raw_ingestions SET owner = '', claimed_until = NULL, size = $4, format = $5, status = $6, finished_at = $7,
-			failure = $8, failure_code = $9, duration = $10, counts = $11, warning_count = $12, errors = $13, warnings = $14
-		WHERE user_id = $1 AND id = $2 AND owner = $3 AND status = 'accepted'`,
-		in.UserID, in.ID, owner, in.Size, in.Format, string(in.Status), momentOf(in.FinishedAt), in.Failure, in.FailureCode,
-		int64(in.Duration), report.counts, in.Report.WarningCount, report.errors, report.warnings)
+	return s.writeDeeds(ctx, "finish ingestion", "", deeds, func(ctx context.Context, tx pgx.Tx) error {
+		return held(tx.Exec(ctx, `
+			UPDATE raw_ingestions SET owner = '', claimed_until = NULL, size = $4, format = $5, status = $6, finished_at = $7,
+				failure = $8, failure_code = $9, duration = $10, counts = $11, warning_count = $12, errors = $13, warnings = $14
+			WHERE user_id = $1 AND id = $2 AND owner = $3 AND status = 'accepted'`,
+			in.UserID, in.ID, owner, in.Size, in.Format, string(in.Status), momentOf(in.FinishedAt), in.Failure, in.FailureCode,
+			int64(in.Duration), report.counts, in.Report.WarningCount, report.errors, report.warnings))
+	})
 }
 
 // ifHeld runs an update that finds a row only where owner holds the claim.
 func (s *Store) ifHeld(ctx context.Context, doing, update string, args ...any) error {
 	return s.write(ctx, doing, func(ctx context.Context, tx pgx.Tx) error {
-		held, err := rowsAffected(tx.Exec(ctx, update, args...))
-		if err == nil && held == 0 {
-			return errNotHeld
-		}
-		return err
+		return held(tx.Exec(ctx, update, args...))
 	})
+}
+
+// held turns an update that found no row into errNotHeld.
+func held(tag pgconn.CommandTag, err error) error {
+	if err == nil && tag.RowsAffected() == 0 {
+		return errNotHeld
+	}
+	return err
 }
 
 // Reopen makes a finished ingestion unfinished again, claimed by owner; what became of it before is forgotten.

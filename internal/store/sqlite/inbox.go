@@ -66,19 +66,23 @@ func (s *Store) Release(ctx context.Context, id uuid.UUID, owner string, after t
 }
 
 // Finish records what became of the ingestion and ends owner's claim.
-func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string) error {
+func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, deeds ...health.AuditEntry) error {
 	report, err := storedReportOf(&in.Report)
 	if err != nil {
 		return err
 	}
 	return s.writeOf(ctx, in.UserID, "finish ingestion", func(tx *sql.Tx, user int64) error {
-		return ifHeld(tx.ExecContext(ctx, `
+		err := ifHeld(tx.ExecContext(ctx, `
 			UPDATE raw_ingestions SET owner = '', claimed_until = 0, size = ?, format = ?, status = ?, finished_at = ?,
 				failure = ?, failure_code = ?, duration = ?, counts = ?, warning_count = ?, errors = ?, warnings = ?
 			WHERE id = ? AND user_id = ? AND owner = ? AND status = 'accepted'`,
 			in.Size, in.Format, string(in.Status), micros(in.FinishedAt),
 			in.Failure, in.FailureCode, int64(in.Duration), report.counts, in.Report.WarningCount, report.errors, report.warnings,
 			in.ID[:], user, owner))
+		if err != nil {
+			return err
+		}
+		return insertAudit(ctx, tx, deeds)
 	})
 }
 

@@ -189,6 +189,10 @@ TABLE ecg_recordings
     times timestamp with time zone[]
     voltages double precision[]
     CONSTRAINT ecg_recordings_pkey PRIMARY KEY (user_id, started_at)
+TABLE erased_keys
+    id text COLLATE "C" NOT NULL
+    erased_at timestamp with time zone NOT NULL
+    CONSTRAINT erased_keys_pkey PRIMARY KEY (id)
 TABLE events
     user_id uuid NOT NULL
     identity uuid NOT NULL
@@ -299,6 +303,7 @@ TABLE metric_totals
     source_id integer NOT NULL
     metric_id smallint NOT NULL
     CONSTRAINT metric_totals_pkey PRIMARY KEY (user_id, metric_id, grain, source_id)
+CREATE INDEX metric_totals_by_source ON public.metric_totals USING btree (source_id)
 VIEW quantities AS
  SELECT q.user_id,
     m.name AS metric,
@@ -433,7 +438,7 @@ TABLE source_orders
     CONSTRAINT source_orders_pkey PRIMARY KEY (user_id)
 TABLE sources
     id integer NOT NULL
-    name text COLLATE "C" NOT NULL
+    name text COLLATE "C"
     CONSTRAINT sources_id_check CHECK ((id > 0))
     CONSTRAINT sources_name_key UNIQUE (name)
     CONSTRAINT sources_pkey PRIMARY KEY (id)
@@ -444,6 +449,7 @@ TABLE users
     display_name text NOT NULL
     time_zone text NOT NULL
     created_at timestamp with time zone NOT NULL
+    erased_at timestamp with time zone
     CONSTRAINT users_email_folded_key UNIQUE (email_folded)
     CONSTRAINT users_pkey PRIMARY KEY (id)
 TABLE workout_routes
