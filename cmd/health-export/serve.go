@@ -128,7 +128,7 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 		Samples: db, Sleep: db, Workouts: db, Events: db, Catalog: words, Now: time.Now,
 	})
 	r.handler = server.New(server.Config{
-		Ingest: r.ingest, Query: answers, Door: r.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,
+		Ingest: r.ingest, Query: answers, Door: r.door, Users: db, Keys: db, Archive: db, Catalog: words, Ping: db.Ping,
 		Logger: logger, Registerer: registry, MaxBody: p.settings.maxBody, Version: version,
 	})
 	return r, nil

@@ -95,11 +95,11 @@ func (c *csvEncoder) close() error { return nil }
 // header collects the names of columns.
 type header []string
 
-func (h *header) text(name, _ string)                         { *h = append(*h, name) }
-func (h *header) number(name string, _ float64)               { *h = append(*h, name) }
-func (h *header) integer(name string, _ int64)                { *h = append(*h, name) }
+func (h *header) text(name, _ string)                           { *h = append(*h, name) }
+func (h *header) number(name string, _ float64)                 { *h = append(*h, name) }
+func (h *header) integer(name string, _ int64)                  { *h = append(*h, name) }
 func (h *header) moment(name string, _ health.Instant, _ int32) { *h = append(*h, name) }
-func (h *header) object(name, _ string)                       { *h = append(*h, name) }
+func (h *header) object(name, _ string)                         { *h = append(*h, name) }
 
 // cells is a line in the making: each cell with a comma behind it.
 type cells struct {

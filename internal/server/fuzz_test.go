@@ -62,6 +62,10 @@ func (smallStore) Workouts(context.Context, uuid.UUID, store.WorkoutQuery) ([]he
 	return nil, nil
 }
 
+func (smallStore) Workout(context.Context, uuid.UUID, uuid.UUID) (health.Workout, error) {
+	return health.Workout{}, health.NotFound
+}
+
 func (smallStore) Events(context.Context, uuid.UUID, store.EventQuery) ([]health.Event, error) {
 	return nil, nil
 }
@@ -88,19 +92,20 @@ func FuzzParams(f *testing.F) {
 	small := smallStore{}
 	handler := New(Config{
 		Query: query.New(query.Config{Samples: small, Sleep: small, Workouts: small, Events: small, Catalog: words}),
-		Door:  adasDoor{}, Archive: small, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+		Door:  adasDoor{}, Archive: small, Catalog: words, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 	})
 	var paths []string
 	for _, row := range (&server{}).routes() {
 		if len(row.params) > 0 {
-			paths = append(paths, fill(row.path, ""))
+			paths = append(paths, fill(row.path, unknownID.String()))
 		}
 	}
 	for i := range paths {
 		for _, query := range []string{
 			"", "start=2026-03-10&end=2026-03-11", "start=2026-03-10T06:30:00 02:00", "date=2026-03-10", "start=0000-01-01&end=9999-12-31",
 			"bbox=13,52,14,53", "near=52.5,13.4,1000", "bucket=1mo&tz=America/Sao_Paulo&agg=avg&gaps=null", "bucket=1m&gaps=null&start=1900-01-01",
-			"limit=1&cursor=eyJ2IjoxfQ", "grain=3600&unit=km&source=Watch", "unit=%00", "limit=%zz", "a;b", "status=processed&limit=1000", "voltages=true",
+			"limit=1&cursor=eyJ2IjoxfQ", "grain=3600&unit=km&source=Watch", "unit=%00", "limit=%zz", "a;b", "status=processed&limit=1000", "voltages=true", "format=csv",
+			"format=gpx", "format=fhir&types=ecg,sleep", "format=zip", "format=parquet&types=sleep,events", "metrics=steps,,x&types=samples",
 		} {
 			f.Add(uint8(i), query)
 		}

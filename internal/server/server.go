@@ -5,6 +5,7 @@ package server
 import (
 	"context"
 	"io"
+	"iter"
 	"log/slog"
 	"net/http"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/query"
@@ -27,6 +29,8 @@ type Config struct {
 	Users   Users
 	Keys    Keys
 	Archive Archive
+	// Catalog has the codes that exports carry.
+	Catalog *catalog.Catalog
 	// Ping returns nil while the database answers; /health and /ready ask it.
 	Ping func(context.Context) error
 
@@ -47,6 +51,7 @@ type Ingest interface {
 	Receive(ctx context.Context, request ingest.Request) (health.Ingestion, error)
 	Replay(ctx context.Context, user health.User, id uuid.UUID) (health.Ingestion, error)
 	Raw(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error)
+	Ingestions(ctx context.Context, user uuid.UUID) iter.Seq2[health.Ingestion, error]
 }
 
 // Query answers questions about what is stored.
@@ -63,6 +68,7 @@ type Query interface {
 	Route(ctx context.Context, user health.User, id uuid.UUID) (health.Workout, error)
 	Events(ctx context.Context, user health.User, request query.EventsRequest) (query.EventsPage, error)
 	ECGs(ctx context.Context, user health.User, request query.ECGRequest) ([]query.ECG, error)
+	Extract(ctx context.Context, user health.User, request query.ExtractRequest) (*query.Extract, error)
 }
 
 // Door knows who stands before it, and gives out and takes back keys.
@@ -108,5 +114,5 @@ func New(config Config) http.Handler {
 		instruments: newInstruments(config.Registerer),
 		document:    loadDocument(),
 	}
-	return s.observe(compress(s.mux()))
+	return s.observe(compress(revalidate(s.mux())))
 }
