@@ -66,6 +66,8 @@ type Config struct {
 
 // Service receives bodies and processes them. It is safe for concurrent use.
 type Service struct {
+	Archive
+
 	store   Store
 	limits  Limits
 	now     func() time.Time
@@ -108,7 +110,7 @@ func New(c Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		store: c.Store, limits: limits, now: c.Now, logger: c.Logger,
+		Archive: NewArchive(c.Store), store: c.Store, limits: limits, now: c.Now, logger: c.Logger,
 		metrics: newMetrics(c.Registerer), words: words, formats: format.Detect,
 		owner: uuid.NewString(), slots: make(chan struct{}, limits.Concurrency),
 		places: make(chan struct{}, limits.Concurrency),
