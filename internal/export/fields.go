@@ -99,14 +99,14 @@ func ecgFields(f fields, e *health.ECG) {
 	f.object("attributes", e.Attributes)
 }
 
-// seconds returns how long after the start of the recording its i-th voltage was measured; absent where neither times
-// nor a frequency were sent.
+// seconds returns how long after the start of the recording its i-th voltage was measured; absent where neither a
+// frequency nor times were sent. The frequency comes first: the app's times are whole seconds.
 func seconds(e *health.ECG, i int) float64 {
 	switch {
-	case len(e.Times) == len(e.Voltages):
-		return float64(e.Times[i]-e.Start) / float64(health.Second)
 	case e.SamplingFrequency > 0:
 		return float64(i) / e.SamplingFrequency
+	case len(e.Times) == len(e.Voltages):
+		return float64(e.Times[i]-e.Start) / float64(health.Second)
 	default:
 		return health.Absent()
 	}

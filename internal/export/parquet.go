@@ -18,7 +18,8 @@ const (
 )
 
 // The rows. Times are microseconds in UTC; offset is that of the recording in seconds, so that start + offset is the
-// time on the clock of the person. Attributes, quantities and series are JSON.
+// time on the clock of the person. Attributes and quantities are JSON as text. What is optional is null where it is absent: a text
+// where it is "".
 type (
 	sampleRow struct {
 		Metric     string   `parquet:"metric,dict"`
@@ -34,7 +35,7 @@ type (
 		Diastolic  *float64 `parquet:"diastolic,optional"`
 		Grain      int32    `parquet:"grain,dict"`
 		Source     string   `parquet:"source,dict"`
-		Attributes *string  `parquet:"attributes,optional,json"`
+		Attributes string   `parquet:"attributes,optional"`
 	}
 	sleepRow struct {
 		Stage      string   `parquet:"stage,dict"` // "" for a night
@@ -52,30 +53,30 @@ type (
 		Awake      *float64 `parquet:"awake,optional"`
 		InBed      *float64 `parquet:"in_bed,optional"`
 		Source     string   `parquet:"source,dict"`
-		Attributes *string  `parquet:"attributes,optional,json"`
+		Attributes string   `parquet:"attributes,optional"`
 	}
 	workoutRow struct {
 		ID         string   `parquet:"id"`
-		AppID      *string  `parquet:"app_id,optional"`
+		AppID      string   `parquet:"app_id,optional"`
 		Name       string   `parquet:"name,dict"`
 		Start      int64    `parquet:"start,timestamp(microsecond)"`
 		End        *int64   `parquet:"end,optional,timestamp(microsecond)"`
 		Offset     int32    `parquet:"offset,dict"`
 		Duration   *float64 `parquet:"duration,optional"`
 		Source     string   `parquet:"source,dict"`
-		Quantities *string  `parquet:"quantities,optional,json"`
+		Quantities string   `parquet:"quantities,optional"`
 		Points     int32    `parquet:"route_points"`
-		Attributes *string  `parquet:"attributes,optional,json"`
+		Attributes string   `parquet:"attributes,optional"`
 	}
 	eventRow struct {
-		Kind       string  `parquet:"kind,dict"`
-		AppID      *string `parquet:"app_id,optional"`
-		Name       string  `parquet:"name,dict"`
-		Start      *int64  `parquet:"start,optional,timestamp(microsecond)"`
-		End        *int64  `parquet:"end,optional,timestamp(microsecond)"`
-		Offset     int32   `parquet:"offset,dict"`
-		Source     string  `parquet:"source,dict"`
-		Attributes *string `parquet:"attributes,optional,json"`
+		Kind       string `parquet:"kind,dict"`
+		AppID      string `parquet:"app_id,optional"`
+		Name       string `parquet:"name,dict"`
+		Start      *int64 `parquet:"start,optional,timestamp(microsecond)"`
+		End        *int64 `parquet:"end,optional,timestamp(microsecond)"`
+		Offset     int32  `parquet:"offset,dict"`
+		Source     string `parquet:"source,dict"`
+		Attributes string `parquet:"attributes,optional"`
 	}
 	ecgRow struct {
 		Start             int64     `parquet:"start,timestamp(microsecond)"`
@@ -88,7 +89,7 @@ type (
 		Unit              string    `parquet:"unit,dict"`
 		Source            string    `parquet:"source,dict"`
 		Voltages          []float64 `parquet:"voltages,list"`
-		Attributes        *string   `parquet:"attributes,optional,json"`
+		Attributes        string    `parquet:"attributes,optional"`
 	}
 )
 
@@ -129,7 +130,7 @@ func (p *parquetEncoder) sample(s *health.Sample) error {
 		Metric: s.Metric, Unit: s.Unit, Start: int64(s.Start), End: int64(end), Offset: s.Offset,
 		Value: present(value), Min: present(s.Min), Average: present(average), Max: present(s.Max),
 		Systolic: present(s.Systolic), Diastolic: present(s.Diastolic),
-		Grain: int32(s.Grain), Source: s.Source, Attributes: unlessBlank(s.Attributes),
+		Grain: int32(s.Grain), Source: s.Source, Attributes: s.Attributes,
 	})
 }
 
@@ -143,23 +144,23 @@ func (p *parquetEncoder) stretch(n *health.Night, stage health.Stage) error {
 		InBedStart: micros(n.InBedStart), InBedEnd: micros(n.InBedEnd), Offset: n.Offset,
 		Total: present(n.Total), Asleep: present(n.Asleep), Core: present(n.Core), Deep: present(n.Deep),
 		REM: present(n.REM), Awake: present(n.Awake), InBed: present(n.InBed),
-		Source: n.Source, Attributes: unlessBlank(n.Attributes),
+		Source: n.Source, Attributes: n.Attributes,
 	})
 }
 
 func (p *parquetEncoder) workout(w *health.Workout) error {
 	return p.workouts.add(workoutRow{
-		ID: w.ID.String(), AppID: unlessBlank(w.AppID), Name: w.Name, Start: int64(w.Start), End: micros(w.End),
+		ID: w.ID.String(), AppID: w.AppID, Name: w.Name, Start: int64(w.Start), End: micros(w.End),
 		Offset: w.Offset, Duration: present(w.Duration), Source: w.Source,
-		Quantities: unlessBlank(string(appendQuantities(nil, w.Quantities))),
-		Points:     int32(len(w.Route)), Attributes: unlessBlank(w.Attributes),
+		Quantities: string(appendQuantities(nil, w.Quantities)),
+		Points:     int32(len(w.Route)), Attributes: w.Attributes,
 	})
 }
 
 func (p *parquetEncoder) event(e *health.Event) error {
 	return p.events.add(eventRow{
-		Kind: e.Kind, AppID: unlessBlank(e.AppID), Name: e.Name, Start: micros(e.Start), End: micros(e.End),
-		Offset: e.Offset, Source: e.Source, Attributes: unlessBlank(e.Attributes),
+		Kind: e.Kind, AppID: e.AppID, Name: e.Name, Start: micros(e.Start), End: micros(e.End),
+		Offset: e.Offset, Source: e.Source, Attributes: e.Attributes,
 	})
 }
 
@@ -168,7 +169,7 @@ func (p *parquetEncoder) ecg(e *health.ECG) error {
 		Start: int64(e.Start), End: micros(e.End), Offset: e.Offset, Classification: e.Classification,
 		Severity: e.Severity, AverageHeartRate: present(e.AverageHeartRate),
 		SamplingFrequency: present(e.SamplingFrequency), Unit: e.Unit, Source: e.Source,
-		Voltages: e.Voltages, Attributes: unlessBlank(e.Attributes),
+		Voltages: e.Voltages, Attributes: e.Attributes,
 	})
 }
 
@@ -227,11 +228,4 @@ func micros(i health.Instant) *int64 {
 	}
 	n := int64(i)
 	return &n
-}
-
-func unlessBlank(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
 }
