@@ -7,13 +7,22 @@ const methods = ['get', 'post', 'put', 'patch', 'delete'];
 /** Makes an element with properties and children; strings become text. */
 function make(name, properties = {}, ...children) {
   const element = Object.assign(document.createElement(name), properties);
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return element;
 }
 
-/** Makes paragraphs of a description: blank lines part them, backquotes mark code. */
+/** Makes paragraphs and tables of a description: blank lines part them, backquotes mark code. */
 function prose(text) {
-  return (text ?? '').trim().split(/\n\s*\n/).filter(Boolean).map((paragraph) => make('p', {}, inline(paragraph)));
+  return (text ?? '').trim().split(/\n\s*\n/).filter(Boolean).map((paragraph) =>
+    paragraph.startsWith('|') ? table(paragraph) : make('p', {}, inline(paragraph)));
+}
+
+/** Makes a table of its Markdown, of which the second line is the rule. */
+function table(text) {
+  const [head, , ...rows] = text.split('\n').map((line) => line.replace(/^\||\|\s*$/g, '').split('|').map((cell) => cell.trim()));
+  return make('table', {},
+    make('thead', {}, make('tr', {}, head.map((cell) => make('th', {}, inline(cell))))),
+    make('tbody', {}, rows.map((row) => make('tr', {}, row.map((cell) => make('td', {}, inline(cell)))))));
 }
 
 function inline(text) {
@@ -211,10 +220,11 @@ class Page {
   }
 
   curl(path, method, operation, parameters) {
-    const examples = { id: '0193c0de-0000-7000-8000-000000000001', name: 'step_count', start: '2026-03-01', end: '2026-04-01' };
-    const valueOf = (p) => p.example ?? this.resolve(p.schema).examples?.[0] ?? examples[p.name] ?? this.resolve(p.schema).enum?.[0] ?? '…';
-    const url = location.origin + path.replace(/\{(\w+)\}/g, (_, name) => examples[name] ?? `{${name}}`);
-    const query = parameters.filter((p) => p.in === 'query' && (p.required || p.name in examples))
+    const inPath = { id: '0193c0de-0000-7000-8000-000000000001', name: 'step_count' };
+    const range = { start: '2026-03-01', end: '2026-04-01' };
+    const valueOf = (p) => range[p.name] ?? p.example ?? this.resolve(p.schema).examples?.[0] ?? this.resolve(p.schema).enum?.[0] ?? '…';
+    const url = location.origin + path.replace(/\{(\w+)\}/g, (_, name) => inPath[name] ?? `{${name}}`);
+    const query = parameters.filter((p) => p.in === 'query' && (p.required || p.name in range))
       .map((p) => `${p.name}=${encodeURIComponent(valueOf(p))}`).join('&');
     const lines = [`curl ${method === 'get' ? '' : `-X ${method.toUpperCase()} `}'${url}${query ? `?${query}` : ''}'`];
     if ((operation.security ?? this.document.security ?? []).some((way) => Object.keys(way).length > 0)) {
