@@ -99,6 +99,7 @@ func (h *header) text(name, _ string)                           { *h = append(*h
 func (h *header) number(name string, _ float64)                 { *h = append(*h, name) }
 func (h *header) integer(name string, _ int64)                  { *h = append(*h, name) }
 func (h *header) moment(name string, _ health.Instant, _ int32) { *h = append(*h, name) }
+func (h *header) maybe(name string, _ health.Instant, _ int32)  { *h = append(*h, name) }
 func (h *header) object(name, _ string)                         { *h = append(*h, name) }
 
 // cells is a line in the making: each cell with a comma behind it.
@@ -123,10 +124,15 @@ func (c *cells) integer(_ string, value int64) {
 }
 
 func (c *cells) moment(_ string, at health.Instant, offset int32) {
-	if at != 0 {
-		c.bytes = c.clock.append(c.bytes, at, offset)
+	c.bytes = append(c.clock.append(c.bytes, at, offset), ',')
+}
+
+func (c *cells) maybe(name string, at health.Instant, offset int32) {
+	if at == 0 {
+		c.bytes = append(c.bytes, ',')
+		return
 	}
-	c.bytes = append(c.bytes, ',')
+	c.moment(name, at, offset)
 }
 
 // quoted appends text, in quotation marks where it would else be read as several cells or lose its blanks.

@@ -220,11 +220,13 @@ func writeTypes(ctx context.Context, to encoder, source Source, types []Type) er
 }
 
 func each[T any](sequence iter.Seq2[T, error], write func(*T) error) error {
+	var current T // one for all: a new one each time would be half of what an export allocates
 	for thing, err := range sequence {
 		if err != nil {
 			return err
 		}
-		if err := write(&thing); err != nil {
+		current = thing
+		if err := write(&current); err != nil {
 			return err
 		}
 	}

@@ -10,16 +10,15 @@ type fields interface {
 	text(name, value string)
 	number(name string, value float64) // absent: NaN
 	integer(name string, value int64)
-	moment(name string, at health.Instant, offset int32) // absent: 0
+	moment(name string, at health.Instant, offset int32)
+	// maybe takes a moment that may be absent: 0.
+	maybe(name string, at health.Instant, offset int32)
 	// object takes JSON; absent: "".
 	object(name, json string)
 }
 
 func sampleFields(f fields, s *health.Sample) {
-	value, average := s.Value, health.Absent()
-	if !health.IsAbsent(s.Min) || !health.IsAbsent(s.Max) {
-		value, average = average, value
-	}
+	value, average := valueOrAverage(s.Value, s.Min, s.Max)
 	_, end := s.Span()
 	f.text("metric", s.Metric)
 	f.text("unit", s.Unit)
@@ -36,15 +35,23 @@ func sampleFields(f fields, s *health.Sample) {
 	f.object("attributes", s.Attributes)
 }
 
+// valueOrAverage returns the value of a reading as its average where it has a minimum or a maximum beside it.
+func valueOrAverage(reading, least, most float64) (value, average float64) {
+	if health.IsAbsent(least) && health.IsAbsent(most) {
+		return reading, health.Absent()
+	}
+	return health.Absent(), reading
+}
+
 // sleepFields describes a night, or a segment as one that has a stage: both are rows of one table. Durations are hours.
 func sleepFields(f fields, n *health.Night, stage health.Stage) {
 	start, end := n.SleepStart, n.SleepEnd
 	f.text("stage", string(stage))
 	f.text("date", n.Date.String())
-	f.moment("start", start, n.Offset)
-	f.moment("end", end, n.Offset)
-	f.moment("in_bed_start", n.InBedStart, n.Offset)
-	f.moment("in_bed_end", n.InBedEnd, n.Offset)
+	f.maybe("start", start, n.Offset)
+	f.maybe("end", end, n.Offset)
+	f.maybe("in_bed_start", n.InBedStart, n.Offset)
+	f.maybe("in_bed_end", n.InBedEnd, n.Offset)
 	f.number("total", n.Total)
 	f.number("asleep", n.Asleep)
 	f.number("core", n.Core)
@@ -69,7 +76,7 @@ func workoutFields(f fields, w *health.Workout) {
 	f.text("app_id", w.AppID)
 	f.text("name", w.Name)
 	f.moment("start", w.Start, w.Offset)
-	f.moment("end", w.End, w.Offset)
+	f.maybe("end", w.End, w.Offset)
 	f.number("duration", w.Duration)
 	f.text("source", w.Source)
 	f.object("quantities", string(appendQuantities(nil, w.Quantities)))
@@ -81,15 +88,15 @@ func eventFields(f fields, e *health.Event) {
 	f.text("kind", e.Kind)
 	f.text("app_id", e.AppID)
 	f.text("name", e.Name)
-	f.moment("start", e.Start, e.Offset)
-	f.moment("end", e.End, e.Offset)
+	f.maybe("start", e.Start, e.Offset)
+	f.maybe("end", e.End, e.Offset)
 	f.text("source", e.Source)
 	f.object("attributes", e.Attributes)
 }
 
 func ecgFields(f fields, e *health.ECG) {
 	f.moment("start", e.Start, e.Offset)
-	f.moment("end", e.End, e.Offset)
+	f.maybe("end", e.End, e.Offset)
 	f.text("classification", e.Classification)
 	f.text("severity", e.Severity)
 	f.number("average_heart_rate", e.AverageHeartRate)

@@ -3,6 +3,7 @@ package export
 import (
 	"encoding/xml"
 	"io"
+	"strconv"
 
 	"github.com/health-export/health-export/internal/health"
 )
@@ -31,9 +32,9 @@ type gpxTrack struct {
 }
 
 type gpxPoint struct {
-	Latitude   float64        `xml:"lat,attr"`
-	Longitude  float64        `xml:"lon,attr"`
-	Elevation  *float64       `xml:"ele"`
+	Latitude   decimal        `xml:"lat,attr"`
+	Longitude  decimal        `xml:"lon,attr"`
+	Elevation  *decimal       `xml:"ele"`
 	Time       string         `xml:"time,omitempty"`
 	Extensions *gpxExtensions `xml:"extensions"`
 }
@@ -45,8 +46,15 @@ type gpxExtensions struct {
 }
 
 type gpxExtension struct {
-	Speed  *float64 `xml:"gpxtpx:speed"`
-	Course *float64 `xml:"gpxtpx:course"`
+	Speed  *decimal `xml:"gpxtpx:speed"`
+	Course *decimal `xml:"gpxtpx:course"`
+}
+
+// decimal is a number without an exponent, as the schema asks for.
+type decimal float64
+
+func (d decimal) MarshalText() ([]byte, error) {
+	return strconv.AppendFloat(nil, float64(d), 'f', -1, 64), nil
 }
 
 // GPX writes the route of a workout as a GPX 1.1 track of one segment: places with elevation (m) and time (UTC), speed
@@ -64,11 +72,15 @@ func GPX(w io.Writer, workout *health.Workout) error {
 	document.Track.Points = make([]gpxPoint, len(workout.Route))
 	for i := range workout.Route {
 		from, to := &workout.Route[i], &document.Track.Points[i]
-		to.Latitude, to.Longitude, to.Elevation = from.Latitude, from.Longitude, present(from.Altitude)
+		to.Latitude, to.Longitude = decimal(from.Latitude), decimal(from.Longitude)
+		if to.Longitude == 180 { // the schema knows that meridian by its other name
+			to.Longitude = -180
+		}
+		to.Elevation = (*decimal)(present(from.Altitude))
 		if from.Time != 0 {
 			to.Time = utc(from.Time)
 		}
-		if extension := (gpxExtension{present(from.Speed), present(from.Course)}); extension != (gpxExtension{}) {
+		if extension := (gpxExtension{(*decimal)(present(from.Speed)), (*decimal)(present(from.Course))}); extension != (gpxExtension{}) {
 			to.Extensions = &gpxExtensions{extension}
 		}
 	}

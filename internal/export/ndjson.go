@@ -85,7 +85,7 @@ func (n *ndjsonEncoder) line() error {
 func (n *ndjsonEncoder) close() error { return nil }
 
 func routeFields(f fields, p *health.RoutePoint, offset int32) {
-	f.moment("time", p.Time, offset)
+	f.maybe("time", p.Time, offset)
 	f.number("latitude", p.Latitude)
 	f.number("longitude", p.Longitude)
 	f.number("altitude", p.Altitude)
@@ -98,11 +98,8 @@ func routeFields(f fields, p *health.RoutePoint, offset int32) {
 }
 
 func seriesFields(f fields, p *health.SeriesPoint) {
-	value, average := p.Value, health.Absent()
-	if !health.IsAbsent(p.Min) || !health.IsAbsent(p.Max) {
-		value, average = average, value
-	}
-	f.moment("time", p.Time, p.Offset)
+	value, average := valueOrAverage(p.Value, p.Min, p.Max)
+	f.maybe("time", p.Time, p.Offset)
 	f.number("value", value)
 	f.number("min", p.Min)
 	f.number("avg", average)
@@ -140,10 +137,14 @@ func (m *members) number(name string, value float64) {
 func (m *members) integer(name string, value int64) { m.number(name, float64(value)) }
 
 func (m *members) moment(name string, at health.Instant, offset int32) {
+	m.name(name)
+	m.bytes = append(m.bytes, '"')
+	m.bytes = append(m.clock.append(m.bytes, at, offset), '"')
+}
+
+func (m *members) maybe(name string, at health.Instant, offset int32) {
 	if at != 0 {
-		m.name(name)
-		m.bytes = append(m.bytes, '"')
-		m.bytes = append(m.clock.append(m.bytes, at, offset), '"')
+		m.moment(name, at, offset)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // rowsInGroup bounds the memory of a Parquet export: a group of rows is held until it is written. rowsAtOnce are handed
 // to the library together.
 const (
-	rowsInGroup = 64 << 10
+	rowsInGroup = 32 << 10
 	rowsAtOnce  = 512
 )
 
@@ -121,10 +121,7 @@ func newParquet(w io.Writer, t Type) *parquetEncoder {
 }
 
 func (p *parquetEncoder) sample(s *health.Sample) error {
-	value, average := s.Value, health.Absent()
-	if !health.IsAbsent(s.Min) || !health.IsAbsent(s.Max) {
-		value, average = average, value
-	}
+	value, average := valueOrAverage(s.Value, s.Min, s.Max)
 	_, end := s.Span()
 	return p.samples.add(sampleRow{
 		Metric: s.Metric, Unit: s.Unit, Start: int64(s.Start), End: int64(end), Offset: s.Offset,
