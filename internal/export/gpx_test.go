@@ -160,8 +160,12 @@ func TestCheckGPXFindsFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, fault := range [][2]string{
-		{`version="1.1"`, `version="1.0"`}, {"<metadata>", "<metadata><time>2026-03-10T16:00:00Z</time>"},
-		{`lon="23.72"`, `lon="223.72"`}, {"Z</time>", "</time>"}, {"</ele>", "</ele><ele>1</ele>"}, {spaceGarmin, "http://example.org"},
+		{`version="1.1"`, `version="1.0"`},
+		{"<metadata>", "<metadata><time>2026-03-10T16:00:00Z</time>"},
+		{`lon="23.72"`, `lon="223.72"`},
+		{"Z</time>", "</time>"},
+		{"</ele>", "</ele><ele>1</ele>"},
+		{spaceGarmin, "http://example.org"},
 	} {
 		if _, err := checkGPX([]byte(strings.Replace(out.String(), fault[0], fault[1], 1))); err == nil {
 			t.Errorf("%s instead of %s is not noticed", fault[1], fault[0])

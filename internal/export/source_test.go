@@ -57,6 +57,7 @@ func (s *things) Nights(context.Context) iter.Seq2[health.Night, error] { return
 func (s *things) Segments(context.Context) iter.Seq2[health.Segment, error] {
 	return yielded(s.segments)
 }
+
 func (s *things) Workouts(context.Context) iter.Seq2[health.Workout, error] {
 	return yielded(s.workouts)
 }
