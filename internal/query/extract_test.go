@@ -17,7 +17,7 @@ import (
 )
 
 // many is more than fits on any page.
-const many = 2500
+const many = 1200
 
 // yearsOfThings has many of everything, a day apart, from 2019 on, and an event without a time.
 func yearsOfThings(t *testing.T) *memory {
