@@ -23,6 +23,10 @@ test: ## Run every test
 test-race: ## Run every test with the race detector
 	scripts/test -race -short
 
+.PHONY: test-client
+test-client: ## Type-check the TypeScript client and run its tests against a server
+	scripts/client
+
 .PHONY: fuzz
 fuzz: ## Fuzz every decoder and parser, FUZZTIME (30s) each
 	scripts/fuzz $(FUZZTIME)

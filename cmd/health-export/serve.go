@@ -139,7 +139,7 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 		Store: db, Answers: r.memory.told(), Catalog: words, Logger: logger, Registerer: registry,
 	})
 	r.handler = server.New(server.Config{
-		Ingest: r.ingest, Query: r.memory.remembering(service), Priority: r.keeper, Door: r.door, Users: db, Keys: db, Archive: db, Audit: db, Journal: r.journal, Ping: db.Ping,
+		Ingest: r.ingest, Query: r.memory.remembering(service), Priority: r.keeper, Door: r.door, Users: db, Keys: db, Archive: db, Catalog: words, Audit: db, Journal: r.journal, Ping: db.Ping,
 		PingRedis: r.memory.ping(),
 		Limits: access.NewLimits(access.LimitOptions{
 			Allowances: p.settings.allowances(), Redis: r.memory.redis, Registerer: registry,

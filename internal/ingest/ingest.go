@@ -67,6 +67,8 @@ type Config struct {
 
 // Service receives bodies and processes them. It is safe for concurrent use.
 type Service struct {
+	Archive
+
 	store   Store
 	answers Answers
 	limits  Limits
@@ -112,7 +114,7 @@ func New(c Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		store: c.Store, answers: c.Answers, limits: limits, now: c.Now, logger: c.Logger,
+		Archive: NewArchive(c.Store), store: c.Store, answers: c.Answers, limits: limits, now: c.Now, logger: c.Logger,
 		metrics: newMetrics(c.Registerer), words: words, formats: format.Detect,
 		owner: uuid.NewString(), slots: make(chan struct{}, limits.Concurrency),
 		places: make(chan struct{}, limits.Concurrency),

@@ -171,30 +171,6 @@ func compress(w io.Writer, body io.Reader) error {
 	return encoder.Close()
 }
 
-// Raw returns the body of an ingestion as it was after its Content-Encoding was undone; the caller closes it. NotFound.
-func (s *Service) Raw(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error) {
-	stored, err := s.store.Body(ctx, user, id)
-	if err != nil {
-		return nil, err
-	}
-	decoder, err := zstd.NewReader(stored, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(8<<20))
-	if err != nil {
-		stored.Close()
-		return nil, err
-	}
-	return &archivedBody{Decoder: decoder, stored: stored}, nil
-}
-
-type archivedBody struct {
-	*zstd.Decoder
-	stored io.Closer
-}
-
-func (b *archivedBody) Close() error {
-	b.Decoder.Close()
-	return b.stored.Close()
-}
-
 // Replay processes an archived body again and waits for it as Receive does. What later bodies said is left as it is.
 // NotFound; Conflict: it is being processed.
 func (s *Service) Replay(ctx context.Context, user health.User, id uuid.UUID) (health.Ingestion, error) {

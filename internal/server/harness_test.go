@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/andybalholm/brotli"
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
@@ -68,7 +69,7 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 			Samples: a.store, Sleep: a.store, Workouts: a.store, Events: a.store, Summaries: a.store, Catalog: words, Now: a.now,
 		}), answers),
 		Priority: query.NewKeeper(query.KeeperConfig{Store: a.store, Answers: answers, Catalog: words}),
-		Door:     a.door, Users: a.store, Keys: a.store, Archive: a.store, Audit: a.store, Journal: a.journal, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
+		Door:     a.door, Users: a.store, Keys: a.store, Archive: a.store, Catalog: words, Audit: a.store, Journal: a.journal, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
 		Ping:   a.store.Ping,
 		Logger: slog.New(slog.NewJSONHandler(a.logs, nil)), Registerer: a.registry,
 		MaxBody: 1 << 20, Version: "1.2.3", Now: a.now,
@@ -230,6 +231,8 @@ func plain(encoding string, body []byte) ([]byte, error) {
 		reader, err = gzip.NewReader(reader)
 	case "zstd":
 		reader, err = zstd.NewReader(reader)
+	case "br":
+		reader = brotli.NewReader(reader)
 	}
 	if err != nil {
 		return nil, err

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/klauspost/compress/gzhttp"
-
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/health"
 )
@@ -91,15 +89,6 @@ func (e *exchange) status() int {
 	default:
 		return e.response.status
 	}
-}
-
-// compress encodes answers with zstd or gzip for clients that take it, except what is compressed already.
-func compress(next http.Handler) http.Handler {
-	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(gzhttp.DefaultMinSize))
-	if err != nil {
-		panic(err) // the options above are wrong
-	}
-	return wrap(next)
 }
 
 // serve makes a handler of one row of the table: who asks, whether they may, whether the question is put right, whether

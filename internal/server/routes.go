@@ -70,10 +70,11 @@ func (s *server) routes() []route {
 		{"GET", "/v1/sleep", health.ScopeRead, []string{"start", "end"}, s.getSleep, "getSleep"},
 		{"GET", "/v1/workouts", health.ScopeRead, []string{"start", "end", "name", "bbox", "near", "limit", "cursor"}, s.listWorkouts, "listWorkouts"},
 		{"GET", "/v1/workouts/{id}", health.ScopeRead, []string{"max_heart_rate", "splits"}, s.getWorkout, "getWorkout"},
-		{"GET", "/v1/workouts/{id}/route", health.ScopeRead, nil, s.getRoute, "getRoute"},
+		{"GET", "/v1/workouts/{id}/route", health.ScopeRead, []string{"format"}, s.getRoute, "getRoute"},
 		{"GET", "/v1/events", health.ScopeRead, []string{"start", "end", "kind", "name", "limit", "cursor"}, s.listEvents, "listEvents"},
-		{"GET", "/v1/ecg", health.ScopeRead, []string{"start", "end", "voltages"}, s.listECGs, "listECGs"},
+		{"GET", "/v1/ecg", health.ScopeRead, []string{"start", "end", "voltages", "format"}, s.listECGs, "listECGs"},
 		{"GET", "/v1/ecg/{start}", health.ScopeRead, nil, s.getECG, "getECG"},
+		{"GET", "/v1/export", health.ScopeRead, []string{"format", "types", "metrics", "start", "end"}, s.export, "export"},
 
 		{"GET", "/v1/me", anyKey, nil, s.getMe, "getMe"},
 		{"DELETE", "/v1/data", ingestRead, []string{"user"}, s.eraseData, "eraseData"},
@@ -90,6 +91,9 @@ func (s *server) routes() []route {
 
 		{"GET", "/openapi.yaml", open, nil, s.getDocumentYAML, "getDocumentYAML"},
 		{"GET", "/openapi.json", open, nil, s.getDocumentJSON, "getDocumentJSON"},
+		{"GET", "/docs", open, nil, s.getDocs, "getDocs"},
+		{"GET", "/docs/docs.js", open, nil, s.getDocsScript, "getDocsScript"},
+		{"GET", "/docs/docs.css", open, nil, s.getDocsStyle, "getDocsStyle"},
 		{"GET", "/health", open, nil, s.getHealth, "getHealth"},
 		{"GET", "/ready", open, nil, s.getReady, "getReady"},
 	}

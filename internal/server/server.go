@@ -5,6 +5,7 @@ package server
 import (
 	"context"
 	"io"
+	"iter"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -14,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/query"
@@ -32,6 +34,8 @@ type Config struct {
 	Archive  Archive
 	Audit    Audit
 	Journal  Journal
+	// Catalog has the codes that exports carry.
+	Catalog *catalog.Catalog
 	// Limits counts requests; nil lets all of them through.
 	Limits Limits
 	// Ping returns nil while the database answers; /health and /ready ask it.
@@ -65,6 +69,7 @@ type Ingest interface {
 	Receive(ctx context.Context, request ingest.Request) (health.Ingestion, error)
 	Replay(ctx context.Context, user health.User, id uuid.UUID) (health.Ingestion, error)
 	Raw(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error)
+	Ingestions(ctx context.Context, user uuid.UUID) iter.Seq2[health.Ingestion, error]
 }
 
 // Query answers questions about what is stored.
@@ -87,6 +92,7 @@ type Query interface {
 	Correlate(ctx context.Context, user health.User, request query.CorrelateRequest) (query.Correlation, error)
 	Records(ctx context.Context, user health.User, request query.RecordsRequest) (query.Records, error)
 	Trends(ctx context.Context, user health.User, request query.TrendsRequest) (query.Trends, error)
+	Extract(ctx context.Context, user health.User, request query.ExtractRequest) (*query.Extract, error)
 }
 
 // Priority keeps which sources a person trusts more than others.
@@ -151,5 +157,5 @@ func New(config Config) http.Handler {
 		instruments: newInstruments(config.Registerer),
 		document:    loadDocument(),
 	}
-	return s.observe(s.allowOrigins(compress(s.mux())))
+	return s.observe(s.allowOrigins(compress(revalidate(s.mux()))))
 }
