@@ -39,11 +39,19 @@ type Limits struct {
 	Concurrency int
 	// TempDir holds what does not fit in memory while a body is processed. Default: the system's.
 	TempDir string
+	// ImportDir is where uploads to be imported wait until they have been processed. It must outlive a restart; "" takes
+	// none.
+	ImportDir string
+	// MaxImport is the most bytes an upload to be imported may have. Default 16 GiB.
+	MaxImport int64
 }
 
 func (l Limits) withDefaults() Limits {
 	if l.MaxBody == 0 {
 		l.MaxBody = 200 << 20
+	}
+	if l.MaxImport == 0 {
+		l.MaxImport = 16 << 30
 	}
 	if l.Wait == 0 {
 		l.Wait = 20 * time.Second
@@ -78,8 +86,13 @@ type Service struct {
 	slots  chan struct{} // one per body being processed
 	places chan struct{} // one per body being decoded while it arrives
 	users  userLocks
-	ctx    context.Context // ends when work under way must be given up
-	cancel context.CancelFunc
+	// importing has room for one import: several at once would only take the disk from each other.
+	importing chan struct{}
+	imports   waiting
+	swept     sync.Once
+	meters    sync.Map        // of imports under way: uuid.UUID to *meter
+	ctx       context.Context // ends when work under way must be given up
+	cancel    context.CancelFunc
 
 	mu      sync.Mutex
 	stopped bool
@@ -107,8 +120,12 @@ func New(c Config) (*Service, error) {
 	if err := removeTemp(probe); err != nil {
 		return nil, err
 	}
+	imports, err := openWaiting(limits.ImportDir)
+	if err != nil {
+		return nil, err
+	}
 	s := &Service{
-		store: c.Store, limits: limits, now: c.Now, logger: c.Logger,
+		store: c.Store, imports: imports, importing: make(chan struct{}, 1), limits: limits, now: c.Now, logger: c.Logger,
 		metrics: newMetrics(c.Registerer), words: words, formats: format.Detect,
 		owner: uuid.NewString(), slots: make(chan struct{}, limits.Concurrency),
 		places: make(chan struct{}, limits.Concurrency),
@@ -171,11 +188,18 @@ func (s *Service) work(ingestion health.Ingestion, user health.User, decoded *de
 	ctx, held := s.holdClaim(s.ctx, ingestion.ID)
 	defer held()
 
-	unlock := s.users.lock(ingestion.UserID)
-	defer unlock()
+	slots := s.slots
+	if ingestion.Spool != "" {
+		// An import takes minutes, and what later bodies say wins whatever the order: they need not wait for it.
+		slots = s.importing
+		defer s.meters.Delete(ingestion.ID)
+	} else {
+		unlock := s.users.lock(ingestion.UserID)
+		defer unlock()
+	}
 	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
 	case <-ctx.Done():
 		return ingestion
 	}
@@ -187,6 +211,9 @@ func (s *Service) work(ingestion health.Ingestion, user health.User, decoded *de
 	if err != nil {
 		s.postpone(ingestion, err)
 		return ingestion
+	}
+	if ingestion.Spool != "" {
+		s.imports.remove(&ingestion)
 	}
 	s.metrics.finished(&finished)
 	return finished
@@ -211,6 +238,9 @@ func (s *Service) postpone(ingestion health.Ingestion, cause error) {
 		ingestion.Failure = "The body could not be processed because of a fault in the server. It is kept in the archive: replay it after an upgrade."
 		ingestion.FinishedAt = s.now()
 		if s.store.Finish(ctx, ingestion, s.owner) == nil {
+			if ingestion.Spool != "" {
+				s.imports.remove(&ingestion)
+			}
 			return
 		}
 	}

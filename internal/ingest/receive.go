@@ -81,14 +81,9 @@ func (s *Service) await(ctx context.Context, ingestion health.Ingestion, result 
 // archive streams the body, compressed, into a spool and from there into the archive: a slow phone must not hold a
 // database transaction open. It returns what has been decoded of the body meanwhile, or nil.
 func (s *Service) archive(ctx context.Context, r Request) (health.Ingestion, *decoded, error) {
-	now := s.now()
-	id, err := uuid.NewV7()
+	ingestion, err := s.newIngestion(r.User, r.KeyID, r.Headers)
 	if err != nil {
 		return health.Ingestion{}, nil, err
-	}
-	ingestion := health.Ingestion{
-		ID: id, UserID: r.User.ID, KeyID: r.KeyID, ReceivedAt: now.UTC().Truncate(time.Microsecond), Headers: keep(r.Headers),
-		Status: health.StatusAccepted, Attempts: 1,
 	}
 	spooled := newSpool(s.limits.TempDir)
 	defer spooled.Close()
@@ -170,8 +165,16 @@ func compress(w io.Writer, body io.Reader) error {
 	return encoder.Close()
 }
 
-// Raw returns the body of an ingestion as it was after its Content-Encoding was undone; the caller closes it. NotFound.
+// errNotKept is what there is to say about the file of an import that was not to be kept.
+var errNotKept = health.NewError(health.NotFound, "body_not_kept",
+	"The file of this import was not kept. Import it again, and ask for it to be kept if you want it in the archive.")
+
+// Raw returns the body of an ingestion as it was after its Content-Encoding was undone; the caller closes it. NotFound:
+// there is no such ingestion, or its body was not kept.
 func (s *Service) Raw(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error) {
+	if err := s.kept(ctx, user, id); err != nil {
+		return nil, err
+	}
 	stored, err := s.store.Body(ctx, user, id)
 	if err != nil {
 		return nil, err
@@ -195,10 +198,14 @@ func (b *archivedBody) Close() error {
 }
 
 // Replay processes an archived body again and waits for it as Receive does. What later bodies said is left as it is.
-// NotFound; Conflict: it is being processed.
+// NotFound, as Raw; Conflict: it is being processed.
 func (s *Service) Replay(ctx context.Context, user health.User, id uuid.UUID) (health.Ingestion, error) {
 	end, err := s.begin()
 	if err != nil {
+		return health.Ingestion{}, err
+	}
+	if err := s.kept(ctx, user.ID, id); err != nil {
+		end()
 		return health.Ingestion{}, err
 	}
 	ingestion, err := s.store.Reopen(ctx, user.ID, id, s.owner, s.now().Add(lease))
@@ -207,6 +214,15 @@ func (s *Service) Replay(ctx context.Context, user health.User, id uuid.UUID) (h
 		return health.Ingestion{}, err
 	}
 	return s.await(ctx, ingestion, s.start(ingestion, user, nil, end)), nil
+}
+
+// kept returns an error unless there is such an ingestion with a body in the archive.
+func (s *Service) kept(ctx context.Context, user, id uuid.UUID) error {
+	ingestion, err := s.store.Ingestion(ctx, user, id)
+	if err == nil && ingestion.StoredSize == 0 {
+		return errNotKept
+	}
+	return err
 }
 
 func keep(headers map[string]string) map[string]string {
