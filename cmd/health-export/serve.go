@@ -119,6 +119,7 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 		Limits: ingest.Limits{
 			MaxBody: p.settings.maxBody, Wait: p.settings.wait,
 			Concurrency: p.settings.concurrency, TempDir: p.settings.tempDir,
+			ImportDir: p.settings.importsIn(), MaxImport: p.settings.maxImport,
 		},
 	})
 	if err != nil {
@@ -129,7 +130,7 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 	})
 	r.handler = server.New(server.Config{
 		Ingest: r.ingest, Query: answers, Door: r.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,
-		Logger: logger, Registerer: registry, MaxBody: p.settings.maxBody, Version: version,
+		Logger: logger, Registerer: registry, MaxBody: p.settings.maxBody, MaxImport: p.settings.maxImport, Version: version,
 	})
 	return r, nil
 }

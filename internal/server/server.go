@@ -19,7 +19,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// Config is what the server stands on. All fields but MaxBody, Version and Now are required.
+// Config is what the server stands on. All fields but MaxBody, MaxImport, Version and Now are required.
 type Config struct {
 	Ingest  Ingest
 	Query   Query
@@ -36,6 +36,8 @@ type Config struct {
 	// MaxBody is the largest body, in bytes, that Ingest takes: one that announces more is refused before it is sent.
 	// 0 leaves that to Ingest.
 	MaxBody int64
+	// MaxImport is the same for a file to be imported.
+	MaxImport int64
 	// Version is that of the program, for people who ask a running server.
 	Version string
 	// Now is the clock; nil is time.Now.
@@ -47,6 +49,8 @@ type Ingest interface {
 	Receive(ctx context.Context, request ingest.Request) (health.Ingestion, error)
 	Replay(ctx context.Context, user health.User, id uuid.UUID) (health.Ingestion, error)
 	Raw(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error)
+	Import(ctx context.Context, request ingest.Request, keep bool) (health.Ingestion, error)
+	Progress(id uuid.UUID) (ingest.Progress, bool)
 }
 
 // Query answers questions about what is stored.
