@@ -76,6 +76,7 @@ type apple struct {
 	zones   zones
 	texts   remembered // sources and units
 	metas   remembered // attributes
+	stages  remembered // of sleep
 	types   map[string]*appleType
 	record  appleRecord
 	sample  [1]health.Sample
@@ -87,7 +88,7 @@ type apple struct {
 func newApple(o Options, archive *Archive, folder string, yield func(health.Record, error) bool) *apple {
 	return &apple{
 		archive: archive, folder: folder, used: map[string]bool{}, options: o, yield: yield, zones: newZones(o.Location),
-		texts: remembered{}, metas: remembered{}, types: map[string]*appleType{}, numbers: map[string]int{},
+		texts: remembered{}, metas: remembered{}, stages: remembered{}, types: map[string]*appleType{}, numbers: map[string]int{},
 	}
 }
 

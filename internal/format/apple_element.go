@@ -117,7 +117,7 @@ func (a *apple) readElement() error {
 		return err
 	}
 	typ := n.name
-	if t := n.attr("type"); t != "" {
+	if t := n.attr("type"); strings.HasPrefix(t, "HK") {
 		typ = t
 	}
 	if !whole || len(typ) > maxText {
@@ -142,7 +142,7 @@ func (a *apple) readElement() error {
 	case "ClinicalRecord":
 		return a.clinicalRecord(n, typ)
 	}
-	return a.anyEvent(n, typ, n.object(eventAttributes...))
+	return a.anyEvent(n, typ, n.attr("type"), n.object(eventAttributes...))
 }
 
 // readNode reads an element with everything in it. whole is false where that was too much.
@@ -159,7 +159,7 @@ func (a *apple) readNode() (root *node, whole bool, err error) {
 		case xmlscan.Start:
 			count++
 			for _, attr := range a.scan.Attrs() {
-				bytes += len(attr.Value)
+				bytes += len(attr.Raw)
 			}
 			if count > maxNodes || bytes > maxElement {
 				return root, false, a.skipTo(len(open))
@@ -195,7 +195,7 @@ func (a *apple) skipTo(open int) error {
 func (a *apple) newNode() *node {
 	n := &node{name: a.text(a.scan.Name())}
 	for _, attr := range a.scan.Attrs() {
-		n.attrs = append(n.attrs, nodeAttr{a.text(attr.Name), clean(attr.Value)})
+		n.attrs = append(n.attrs, nodeAttr{a.text(attr.Name), clean(a.scan.Value(&attr))})
 	}
 	return n
 }
@@ -211,14 +211,11 @@ func (a *apple) exported(n *node) {
 var eventAttributes = []string{"sourceName", "startDate", "endDate"}
 
 // anyEvent keeps an element as an event: an audiogram, a prescription, a state of mind, or something nobody has
-// described yet. What it is is told by its name.
-func (a *apple) anyEvent(n *node, typ string, object map[string]any) error {
+// described yet. What it is is told by the name of the element, and name says which of its kind.
+func (a *apple) anyEvent(n *node, typ, name string, object map[string]any) error {
 	kind := snakeCase(n.name)
 	at := a.position(n.name, kind)
-	e := &health.Event{Kind: kind, Source: n.attr("sourceName"), AppID: firstOf(n.attr("identifier"), n.attr("uuid"))}
-	if typ != n.name {
-		e.Name = typ
-	}
+	e := &health.Event{Kind: kind, Name: name, Source: n.attr("sourceName"), AppID: firstOf(n.attr("identifier"), n.attr("uuid"))}
 	for _, field := range []string{"startDate", "receivedDate", "dateIssued", "date"} {
 		if start, _, ok := parseTime([]byte(n.attr(field)), a.zones.home.location); ok && e.Start == 0 {
 			e.Start, e.Offset = start, a.zones.offset(start, []byte(n.metadata("HKTimeZone")))
@@ -231,7 +228,7 @@ func (a *apple) anyEvent(n *node, typ string, object map[string]any) error {
 		e.End = end
 	}
 	e.Attributes = jsonText(object)
-	if problem := kept([]byte(e.Source)) + kept([]byte(e.AppID)) + kept([]byte(kind)); problem != "" {
+	if problem := kept([]byte(e.Source)) + kept([]byte(e.AppID)) + kept([]byte(name)) + kept([]byte(kind)); problem != "" {
 		return a.reject(at, typ, "", "A text of the element is too long.", "Export again: the file may be damaged.")
 	}
 	if e.Start == 0 && e.AppID == "" {
@@ -257,7 +254,9 @@ func (a *apple) correlation(n *node, typ string) error {
 		r := &a.record
 		a.begin(r)
 		for _, attr := range child.attrs {
-			a.take(r, []byte(attr.name), []byte(attr.value))
+			if !isLeft([]byte(attr.name)) {
+				a.take(r, []byte(attr.name), []byte(attr.value))
+			}
 		}
 		for entry := range child.all("MetadataEntry") {
 			key, value := entry.attr("key"), entry.attr("value")
@@ -282,7 +281,7 @@ func (a *apple) correlation(n *node, typ string) error {
 	}
 	group := *n
 	group.name = kind
-	return a.anyEvent(&group, typ, group.object(append([]string{"Record"}, eventAttributes...)...))
+	return a.anyEvent(&group, typ, firstOf(n.metadata("HKFoodType"), typ), group.object(append([]string{"Record"}, eventAttributes...)...))
 }
 
 // clinicalRecord keeps a health record with the FHIR resource it refers to, as it is.
@@ -293,7 +292,7 @@ func (a *apple) clinicalRecord(n *node, typ string) error {
 			object["resource"] = resource
 		}
 	}
-	return a.anyEvent(n, typ, object)
+	return a.anyEvent(n, typ, typ, object)
 }
 
 // resource returns a file of the archive that holds JSON; nil where it is not there, or none.

@@ -87,8 +87,11 @@ func newAppleType(name string) *appleType {
 func (a *apple) readRecord() error {
 	r := &a.record
 	a.begin(r)
-	for _, attr := range a.scan.Attrs() {
-		a.take(r, attr.Name, attr.Value)
+	attrs := a.scan.Attrs()
+	for i := range attrs {
+		if !isLeft(attrs[i].Name) {
+			a.take(r, attrs[i].Name, a.scan.Value(&attrs[i]))
+		}
 	}
 	inside := a.scan.Depth()
 	for {
@@ -112,8 +115,17 @@ func (a *apple) begin(r *appleRecord) {
 	}
 }
 
-// take takes an attribute of a record. Of one that is there twice the first counts. What belongs to the export rather
-// than to the person is left: the version and the device that recorded, and when the sample was written.
+// isLeft reports whether an attribute of a record is left: what belongs to the export rather than to the person, the
+// version and the device that recorded, and when the sample was written.
+func isLeft(name []byte) bool {
+	switch string(name) {
+	case "sourceVersion", "device", "creationDate":
+		return true
+	}
+	return false
+}
+
+// take takes an attribute of a record. Of one that is there twice the first counts.
 func (a *apple) take(r *appleRecord, name, value []byte) {
 	switch string(name) {
 	case "type":
@@ -140,7 +152,6 @@ func (a *apple) take(r *appleRecord, name, value []byte) {
 		if !r.hasEnd {
 			r.end, r.hasEnd = append(r.end, value...), true
 		}
-	case "sourceVersion", "device", "creationDate":
 	default:
 		r.other = appendPair(r.other, name, value)
 	}
@@ -168,7 +179,7 @@ func (a *apple) child(r *appleRecord) {
 		r.beats = appendPair(r.beats, bpm, time)
 	default:
 		for _, attr := range a.scan.Attrs() {
-			r.other = appendPair(r.other, attr.Name, attr.Value)
+			r.other = appendPair(r.other, attr.Name, a.scan.Value(&attr))
 		}
 	}
 }
@@ -178,9 +189,9 @@ func (a *apple) pair(first, second string) (x, y []byte) {
 	for _, attr := range a.scan.Attrs() {
 		switch {
 		case x == nil && string(attr.Name) == first:
-			x = attr.Value
+			x = a.scan.Value(&attr)
 		case y == nil && string(attr.Name) == second:
-			y = attr.Value
+			y = a.scan.Value(&attr)
 		}
 	}
 	return x, y
@@ -214,7 +225,7 @@ func (a *apple) emitRecord(r *appleRecord, at health.Position, component bool) e
 	t := r.typ
 	at.Metric = t.name
 	refuse := func(field, message, suggestion string) error { return a.reject(at, t.name, field, message, suggestion) }
-	if problem := kept([]byte(t.name)) + kept([]byte(r.source)) + kept([]byte(r.unit)); problem != "" || r.tooLong {
+	if r.tooLong || max(len(t.name), len(r.source), len(r.unit)) > maxText {
 		return refuse("", "A text of the record is too long.", "Export again: the file may be damaged.")
 	}
 	if !r.hasStart {
@@ -249,7 +260,7 @@ func (a *apple) emitRecord(r *appleRecord, at health.Position, component bool) e
 	}
 	switch form {
 	case formStage:
-		stage, _ := health.ParseStage(string(r.value))
+		stage := a.stage(r.value)
 		if stage == "" || kept(r.value) != "" {
 			return refuse("value", "The stretch of sleep does not say its stage.", "Export again: the file may be damaged.")
 		}
@@ -280,6 +291,15 @@ func (a *apple) emitRecord(r *appleRecord, at health.Position, component bool) e
 	}
 	s.Attributes = a.attributes(r, false)
 	return a.emit(record)
+}
+
+// stage returns the stage of sleep that a value says.
+func (a *apple) stage(value []byte) health.Stage {
+	if stage, ok := a.stages.find(value); ok {
+		return health.Stage(stage)
+	}
+	stage, _ := health.ParseStage(clean(value))
+	return health.Stage(a.stages.keep(value, string(stage)))
 }
 
 // quantity puts a value where it belongs. The two blood pressures become the one metric that holds both.
@@ -350,14 +370,20 @@ func (a *apple) attributes(r *appleRecord, withValue bool) string {
 		}
 		object["metadata"] = metadata
 	}
-	var beats []any
+	var beats []heartBeat
 	for bpm, time := range pairs(r.beats) {
-		beats = append(beats, map[string]any{"bpm": bpm, "time": time})
+		beats = append(beats, heartBeat{bpm, time})
 	}
 	if beats != nil {
 		object["beats"] = beats
 	}
 	return a.metas.keep(key, jsonText(object))
+}
+
+// heartBeat is one of a heart rate variability. Its time has no day, and is written as the phone shows times.
+type heartBeat struct {
+	BPM  string `json:"bpm"`
+	Time string `json:"time"`
 }
 
 // addMember adds a member to an object. Where it has one of that name already that says something else, both are kept,
@@ -391,8 +417,11 @@ func pairs(list []byte) func(yield func(name, value string) bool) {
 	}
 }
 
-// jsonText returns an object of texts, lists and objects as canonical JSON.
-func jsonText(object any) string {
+// jsonText returns an object of texts, lists and objects as canonical JSON, "" for an empty one.
+func jsonText(object map[string]any) string {
+	if len(object) == 0 {
+		return ""
+	}
 	text, err := json.Marshal(object, json.Deterministic(true))
 	if err == nil {
 		var canonical string

@@ -45,7 +45,7 @@ func newPlace(attrs []xmlscan.Attr) health.RoutePoint {
 		HorizontalAccuracy: nan, VerticalAccuracy: nan, SpeedAccuracy: nan, CourseAccuracy: nan,
 	}
 	for _, attr := range attrs {
-		v, ok := xmlNumber(attr.Value)
+		v, ok := xmlNumber(attr.Raw)
 		switch {
 		case !ok:
 		case string(attr.Name) == "lat":

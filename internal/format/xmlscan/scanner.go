@@ -55,8 +55,8 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // Attr is one attribute. Both slices are valid until the next call of Next.
 type Attr struct {
-	Name  []byte
-	Value []byte // references to characters resolved
+	Name []byte
+	Raw  []byte // the value as it is written, see Scanner.Value
 }
 
 // Scanner reads one document. It is not safe for concurrent use.
@@ -88,6 +88,10 @@ func (s *Scanner) Name() []byte { return s.name }
 
 // Attrs returns the attributes of a Start in the order of the document, one that is there twice twice.
 func (s *Scanner) Attrs() []Attr { return s.attrs }
+
+// Value returns the value of one of the present attributes with references to characters resolved. It is valid until the
+// next call of Next.
+func (s *Scanner) Value(a *Attr) []byte { return s.plain(a.Raw) }
 
 // Text returns the text of a Text, with references resolved, until the next call of Next.
 func (s *Scanner) Text() []byte { return s.text }
@@ -283,7 +287,7 @@ func (s *Scanner) readAttr(b []byte, i int) (end int) {
 		return 0
 	}
 	end = quote + 1 + length
-	s.attrs = append(s.attrs, Attr{Name: b[i:nameEnd], Value: s.plain(b[quote+1 : end])})
+	s.attrs = append(s.attrs, Attr{Name: b[i:nameEnd], Raw: b[quote+1 : end]})
 	return end + 1
 }
 

@@ -28,7 +28,7 @@ func events(r io.Reader) (list []string, err error) {
 		case Start:
 			line := "<" + string(s.Name())
 			for _, a := range s.Attrs() {
-				line += fmt.Sprintf(" %s=%q", a.Name, a.Value)
+				line += fmt.Sprintf(" %s=%q", a.Name, s.Value(&a))
 			}
 			list = append(list, line)
 		case End:

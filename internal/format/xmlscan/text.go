@@ -64,25 +64,29 @@ func (s *Scanner) plain(text []byte) []byte {
 		return text
 	}
 	begin := len(s.scratch)
-	for i := 0; i < len(text); {
-		switch c := text[i]; c {
-		case '&':
-			length := s.resolve(text[i:])
-			if length == 0 {
+	for len(text) > 0 {
+		special := bytes.IndexAny(text, "&\r")
+		if special < 0 {
+			special = len(text)
+		}
+		s.scratch = append(s.scratch, text[:special]...)
+		if text = text[special:]; len(text) == 0 {
+			break
+		}
+		length := 1
+		switch {
+		case text[0] == '\r':
+			s.scratch = append(s.scratch, '\n')
+			if len(text) > 1 && text[1] == '\n' {
+				length = 2
+			}
+		default:
+			if length = s.resolve(text); length == 0 {
 				s.scratch = append(s.scratch, '&')
 				length = 1
 			}
-			i += length
-		case '\r':
-			s.scratch = append(s.scratch, '\n')
-			i++
-			if i < len(text) && text[i] == '\n' {
-				i++
-			}
-		default:
-			s.scratch = append(s.scratch, c)
-			i++
 		}
+		text = text[length:]
 	}
 	// Should a later value make the scratch move, this one stays where it is.
 	return s.scratch[begin:len(s.scratch):len(s.scratch)]
