@@ -196,7 +196,10 @@ func (s *Service) workOnFile(ctx context.Context, ingestion health.Ingestion, r 
 	held, release := s.holdClaim(ctx, ingestion.ID)
 	d := s.decodeFile(held, &ingestion, r.User, r.File, m)
 	defer d.close()
-	finished, err := s.process(held, ingestion, r.User, d)
+	finished, err := ingestion, d.err
+	if !d.failed() {
+		finished, err = s.process(held, ingestion, r.User, d)
+	}
 	release()
 	if err != nil {
 		finished = ingestion
