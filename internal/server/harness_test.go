@@ -53,7 +53,9 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	a.store = testdb.New(t)
 	a.door = access.NewDoor(a.store, a.store, cache.NewMemory(1<<20), access.DoorOptions{Now: a.now})
 	received, err := ingest.New(ingest.Config{
-		Store: a.store, Catalog: words, Limits: ingest.Limits{MaxBody: 1 << 20, Wait: time.Minute, TempDir: t.TempDir()},
+		Store: a.store, Catalog: words, Limits: ingest.Limits{
+			MaxBody: 1 << 20, Wait: time.Minute, TempDir: t.TempDir(), ImportDir: t.TempDir(), MaxImport: 2 << 20,
+		},
 		Now: a.now, Logger: slog.New(slog.NewTextHandler(a.logs, nil)), Registerer: prometheus.NewRegistry(),
 	})
 	if err != nil {
@@ -66,7 +68,7 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 		}),
 		Door: a.door, Users: a.store, Keys: a.store, Archive: a.store, Ping: a.store.Ping,
 		Logger: slog.New(slog.NewJSONHandler(a.logs, nil)), Registerer: a.registry,
-		MaxBody: 1 << 20, Version: "1.2.3", Now: a.now,
+		MaxBody: 1 << 20, MaxImport: 2 << 20, Version: "1.2.3", Now: a.now,
 	}
 	for _, change := range changes {
 		change(&config)
