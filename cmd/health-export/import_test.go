@@ -65,7 +65,7 @@ func TestImportCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 		m, w := report.Counts.Metrics, report.Counts.Workouts
-		if m["received"] != made.Records+made.Summaries || m[want] != m["received"] || w[want] != made.Workouts || len(report.Types) != 12 {
+		if m["received"] != made.Records+made.Summaries || m[want] != m["received"] || w[want] != made.Workouts || len(report.Types) != 13 {
 			t.Errorf("of %+v: %+v", made, report)
 		}
 		if err := json.Unmarshal([]byte(lines[1]), &report); err != nil || report.Counts.Metrics[want] != 1 {

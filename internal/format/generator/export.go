@@ -56,7 +56,7 @@ const exportHeader = `<?xml version="1.0" encoding="UTF-8"?>
 `
 
 var exportTypes = []exportType{
-	{name: "HKQuantityTypeIdentifierHeartRate", unit: "count/min", share: 330, low: 45, high: 160, every: 3 * time.Minute, inner: motion},
+	{name: "HKQuantityTypeIdentifierHeartRate", unit: "count/min", share: 340, low: 45, high: 160, every: 3 * time.Minute, inner: motion},
 	{name: "HKQuantityTypeIdentifierActiveEnergyBurned", unit: "kcal", share: 270, low: 0.05, high: 9, digits: 3, every: 2 * time.Minute, length: 61 * time.Second},
 	{name: "HKQuantityTypeIdentifierBasalEnergyBurned", unit: "kcal", share: 120, low: 5, high: 30, digits: 3, every: 12 * time.Minute, length: 10 * time.Minute},
 	{name: "HKQuantityTypeIdentifierStepCount", unit: "count", share: 80, low: 1, high: 900, every: 15 * time.Minute, length: 9 * time.Minute},
@@ -75,6 +75,7 @@ type exporter struct {
 	random  *rand.Rand
 	made    Export
 	line    []byte
+	days    int
 	routes  []string
 }
 
@@ -116,7 +117,7 @@ func newExporter(w io.Writer, o ExportOptions) *exporter {
 	if o.Start.IsZero() {
 		o.Start = time.Date(2016, 1, 1, 0, 0, 0, 0, time.FixedZone("", 3600))
 	}
-	return &exporter{out: bufio.NewWriterSize(w, 64<<10), options: o, random: rand.New(rand.NewPCG(o.Seed, o.Seed))}
+	return &exporter{days: min(int(o.Bytes/daysEvery)+1, int(maxSpan/(24*time.Hour))), out: bufio.NewWriterSize(w, 64<<10), options: o, random: rand.New(rand.NewPCG(o.Seed, o.Seed))}
 }
 
 func (e *exporter) write() {
@@ -124,7 +125,7 @@ func (e *exporter) write() {
 	for i := range exportTypes {
 		e.records(&exportTypes[i])
 	}
-	for day := 0; e.made.Bytes < e.options.Bytes; day++ {
+	for day := range e.days {
 		e.day(day)
 	}
 	e.text("</HealthData>\n")
@@ -142,11 +143,21 @@ func (e *exporter) flushLine() {
 	e.line = e.line[:0]
 }
 
+// Everything lies within maxSpan, however much there is of it; longer exports are denser.
+const (
+	maxSpan    = 9 * 365 * 24 * time.Hour
+	dayBytes   = 1400 // of a workout and a summary, about
+	daysEvery  = 100_000
+	recordSize = 400 // bytes, about
+)
+
 func (e *exporter) records(t *exportType) {
-	end := e.made.Bytes + e.options.Bytes/1000*int64(t.share)
+	size := (e.options.Bytes - int64(e.days)*dayBytes) * int64(t.share) / 1000
+	every := min(t.every, maxSpan/time.Duration(size/recordSize+1))
+	end := e.made.Bytes + size
 	at := e.options.Start
 	for e.made.Bytes < end {
-		at = at.Add(t.length + time.Second + time.Duration(e.random.Int64N(int64(2*(t.every-t.length)))).Truncate(time.Second))
+		at = at.Add(time.Second + time.Duration(e.random.Int64N(int64(2*every))).Truncate(time.Second))
 		e.record(t, at)
 	}
 }
