@@ -201,6 +201,7 @@ func (s *Service) workOnFile(ctx context.Context, ingestion health.Ingestion, r 
 		finished, err = s.process(held, ingestion, r.User, d)
 	}
 	release()
+	finished.Duration = s.now().Sub(ingestion.ReceivedAt).Round(time.Microsecond)
 	if err != nil {
 		finished = ingestion
 		finished.Status, finished.FailureCode, finished.Failure = health.StatusFailed, interrupted.Code, interrupted.Message
