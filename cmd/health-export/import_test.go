@@ -156,10 +156,16 @@ func TestProgressIsDescribed(t *testing.T) {
 		took  time.Duration
 		want  string
 	}{
-		{ingest.Progress{Phase: "reading", BytesRead: 25e6, BytesTotal: 100e6, Records: 50_000}, 10 * time.Second,
-			"reading  25 %, 25.0 of 100.0 MB, 50000 records, 5000/s, 30s left"},
-		{ingest.Progress{Phase: "writing", BytesRead: 9, BytesTotal: 9, Records: 100, Written: 50}, time.Second,
-			"writing  50 %, 50 of 100 records, 50/s, 1s left"},
+		{
+			ingest.Progress{Phase: "reading", BytesRead: 25e6, BytesTotal: 100e6, Records: 50_000},
+			10 * time.Second,
+			"reading  25 %, 25.0 of 100.0 MB, 50000 records, 5000/s, 30s left",
+		},
+		{
+			ingest.Progress{Phase: "writing", BytesRead: 9, BytesTotal: 9, Records: 100, Written: 50},
+			time.Second,
+			"writing  50 %, 50 of 100 records, 50/s, 1s left",
+		},
 		{ingest.Progress{Phase: "checking"}, 0, "checking   0 %, 0.0 of 0.0 MB"},
 	} {
 		if got := describe(c.state, c.took); got != c.want {

@@ -79,8 +79,12 @@ func checkLaw(t *testing.T, i health.Ingestion) {
 			t.Errorf("%s: %d rejected, %d for a reason", c.Type, c.Rejected, reasons)
 		}
 		for _, add := range []struct{ to, n *int }{
-			{&sum.Received, &c.Received}, {&sum.Inserted, &c.Inserted}, {&sum.Updated, &c.Updated},
-			{&sum.Unchanged, &c.Unchanged}, {&sum.Merged, &c.Merged}, {&sum.Rejected, &c.Rejected},
+			{&sum.Received, &c.Received},
+			{&sum.Inserted, &c.Inserted},
+			{&sum.Updated, &c.Updated},
+			{&sum.Unchanged, &c.Unchanged},
+			{&sum.Merged, &c.Merged},
+			{&sum.Rejected, &c.Rejected},
 		} {
 			*add.to += *add.n
 		}
