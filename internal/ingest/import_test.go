@@ -280,6 +280,9 @@ func TestUpload(t *testing.T) {
 		if files := b.waitingFiles(t); files != nil {
 			t.Errorf("left behind: %v", files)
 		}
+		if sent := b.send(content); account(sent, stepCount) != [6]int{1, 0, 0, 1} { // as any other body
+			t.Errorf("%+v", sent)
+		}
 		kept := b.upload(t, content, true)
 		if account(kept, stepCount) != [6]int{1, 0, 0, 1} {
 			t.Errorf("%+v", kept)
