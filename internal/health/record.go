@@ -29,8 +29,10 @@ func (r *Record) Kind() ElementKind {
 	switch {
 	case r.Workout != nil:
 		return Workouts
-	case r.Event != nil, r.Merged:
+	case r.Merged, r.Event != nil && r.Type != "":
 		return KindOfType(r.Position.Type)
+	case r.Event != nil:
+		return Events
 	case r.ECG != nil:
 		return ECGs
 	default:

@@ -399,6 +399,33 @@ func TestUploadTakenUpAfterACrash(t *testing.T) {
 	})
 }
 
+// TestStopDoesNotWaitForAnImport stops while an import is being written: it goes on at the next start.
+func TestStopDoesNotWaitForAnImport(t *testing.T) {
+	t.Parallel()
+	s := testdb.New(t)
+	closed := &gate{open: make(chan struct{})}
+	limits := importing(t)
+	b := newBench(t, s, func(inner Store) Store {
+		closed.Store = inner
+		return closed
+	}, limits)
+	content := exported(record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100"))
+	i, err := b.Import(t.Context(), Request{User: b.user, Body: strings.NewReader(content)}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	again := newBench(t, s, nil, limits)
+	if err := again.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if found := again.finished(t, i); found.Status != health.StatusProcessed || found.Attempts != 2 {
+		t.Errorf("%+v", found)
+	}
+}
+
 // TestUploadWithoutItsFile is told so instead of being tried for ever.
 func TestUploadWithoutItsFile(t *testing.T) {
 	t.Parallel()

@@ -88,11 +88,14 @@ type Service struct {
 	users  userLocks
 	// importing has room for one import: several at once would only take the disk from each other.
 	importing chan struct{}
-	imports   waiting
-	swept     sync.Once
-	meters    sync.Map        // of imports under way: uuid.UUID to *meter
-	ctx       context.Context // ends when work under way must be given up
-	cancel    context.CancelFunc
+	// importCtx ends when the service begins to stop: an import takes longer than a stop may, and goes on at the next start.
+	importCtx   context.Context
+	stopImports context.CancelFunc
+	imports     waiting
+	swept       sync.Once
+	meters      sync.Map        // of imports under way: uuid.UUID to *meter
+	ctx         context.Context // ends when work under way must be given up
+	cancel      context.CancelFunc
 
 	mu      sync.Mutex
 	stopped bool
@@ -131,15 +134,17 @@ func New(c Config) (*Service, error) {
 		places: make(chan struct{}, limits.Concurrency),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.importCtx, s.stopImports = context.WithCancel(s.ctx)
 	return s, nil
 }
 
-// Stop takes no new work, waits for what is under way, and gives it up when ctx ends: the body is in the archive, and
+// Stop takes no new work, leaves uploads that are being imported for the next start, waits for what else is under way, and gives it up when ctx ends: the body is in the archive, and
 // the next start takes it up again.
 func (s *Service) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	s.stopped = true
 	s.mu.Unlock()
+	s.stopImports()
 
 	done := make(chan struct{})
 	go func() {
@@ -185,7 +190,11 @@ func (s *Service) start(ingestion health.Ingestion, user health.User, decoded *d
 // work processes a claimed ingestion when its turn comes: one body of a user at a time, and no more bodies at once
 // than there are slots. It returns the ingestion as it stands afterwards, still accepted if it has to be tried again.
 func (s *Service) work(ingestion health.Ingestion, user health.User, decoded *decoded) health.Ingestion {
-	ctx, held := s.holdClaim(s.ctx, ingestion.ID)
+	whole := s.ctx
+	if ingestion.Spool != "" {
+		whole = s.importCtx
+	}
+	ctx, held := s.holdClaim(whole, ingestion.ID)
 	defer held()
 
 	slots := s.slots
@@ -201,6 +210,9 @@ func (s *Service) work(ingestion health.Ingestion, user health.User, decoded *de
 	case slots <- struct{}{}:
 		defer func() { <-slots }()
 	case <-ctx.Done():
+		if whole.Err() != nil {
+			s.postpone(ingestion, whole.Err())
+		}
 		return ingestion
 	}
 
@@ -227,7 +239,7 @@ const maxAttempts = 20
 func (s *Service) postpone(ingestion health.Ingestion, cause error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
 	defer cancel()
-	stopping := s.ctx.Err() != nil
+	stopping := s.ctx.Err() != nil || ingestion.Spool != "" && s.importCtx.Err() != nil
 	if !stopping {
 		s.metrics.postponed()
 		s.logger.ErrorContext(ctx, "ingestion postponed", "ingestion", ingestion.ID, "user", ingestion.UserID,
