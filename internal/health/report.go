@@ -186,7 +186,7 @@ func (r *Report) ofType(typ string) *TypeCounts {
 		}
 	}
 	const others = "(other types)"
-	if len(r.Types) == maxTypes && typ != others {
+	if len(r.Types) >= maxTypes && typ != others {
 		return r.ofType(others)
 	}
 	r.Types = append(r.Types, TypeCounts{Type: typ})
