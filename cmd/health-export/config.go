@@ -56,6 +56,8 @@ type settings struct {
 	wait            time.Duration
 	concurrency     int
 	tempDir         string
+	importDir       string
+	maxImport       int64
 	archiveDays     int
 	auditDays       int
 	trustedProxies  []netip.Prefix
@@ -130,6 +132,14 @@ func newSettings(environment map[string]string) *settings {
 		{
 			key: "ingest.temp_dir", variable: "HEALTH_EXPORT_INGEST_TEMP_DIR", set: text(&s.tempDir),
 			initial: "", usage: "directory for temporary files of large bodies; empty for the system's",
+		},
+		{
+			key: "import.dir", variable: "HEALTH_EXPORT_IMPORT_DIR", set: text(&s.importDir),
+			initial: "", usage: "directory in which uploads to be imported wait until they are processed; empty for one beside the data",
+		},
+		{
+			key: "import.max_size", variable: "HEALTH_EXPORT_IMPORT_MAX_SIZE", set: size(&s.maxImport),
+			initial: "16GiB", usage: "largest file that may be uploaded to be imported",
 		},
 		{
 			key: "retention.archive_days", variable: "HEALTH_EXPORT_RETENTION_ARCHIVE_DAYS", set: number(&s.archiveDays),

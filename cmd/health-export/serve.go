@@ -126,6 +126,7 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 		Limits: ingest.Limits{
 			MaxBody: p.settings.maxBody, Wait: p.settings.wait,
 			Concurrency: p.settings.concurrency, TempDir: p.settings.tempDir,
+			ImportDir: p.settings.importsIn(), MaxImport: p.settings.maxImport,
 		},
 	})
 	if err != nil {
@@ -144,7 +145,7 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 		Limits: access.NewLimits(access.LimitOptions{
 			Allowances: p.settings.allowances(), Redis: r.memory.redis, Registerer: registry,
 		}),
-		Logger: logger, Registerer: registry, MaxBody: p.settings.maxBody, PublicURL: p.settings.publicURL, Version: version,
+		Logger: logger, Registerer: registry, MaxBody: p.settings.maxBody, MaxImport: p.settings.maxImport, PublicURL: p.settings.publicURL, Version: version,
 		TrustedProxies: p.settings.trustedProxies, CORSOrigins: p.settings.corsOrigins,
 	})
 	return r, nil

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -107,7 +106,7 @@ func (p *program) confirmDelete(user health.User, yes bool) error {
 	if yes {
 		return nil
 	}
-	if file, ok := p.in.(*os.File); !ok || !isTerminal(file) {
+	if !isTerminal(p.in) {
 		return usageError{errors.New("nothing was deleted: say --yes to delete without being asked")}
 	}
 	fmt.Fprintf(p.err, "This deletes %s with everything that is stored, and cannot be undone.\nType the email address to go on: ", user.Email)
@@ -116,11 +115,6 @@ func (p *program) confirmDelete(user health.User, yes bool) error {
 		return usageError{errors.New("nothing was deleted: that is not the address")}
 	}
 	return nil
-}
-
-func isTerminal(file *os.File) bool {
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // printUsers prints a table or, as JSON, a list, or the one user alone.

@@ -13,7 +13,14 @@ func Formats() []Format {
 	return []Format{
 		{Name: "hae", Detect: isForm(formHAE), Decode: decodeBody},
 		{Name: "typed", Detect: isForm(formTyped), Decode: decodeBody},
-		{Name: "hae-csv", Detect: isTables, Decode: decodeTables},
+		{
+			Name: "apple", Detect: isApple, Decode: decodeApple,
+			DetectArchive: isAppleArchive, DecodeArchive: decodeAppleArchive,
+		},
+		{
+			Name: "hae-csv", Detect: isTables, Decode: decodeTables,
+			DetectArchive: holdsTables, DecodeArchive: decodeTableArchive,
+		},
 	}
 }
 
@@ -36,6 +43,17 @@ func Detect(head []byte) (Format, error) {
 		message = "The body is empty. Send the data as JSON in the body of the request."
 	}
 	return Format{}, health.NewError(health.Invalid, "not_json", message)
+}
+
+// DetectArchive returns the format of the files of an archive. Unrecognised: they are in none that is known.
+func DetectArchive(a *Archive) (Format, error) {
+	for _, format := range Formats() {
+		if format.DetectArchive != nil && format.DetectArchive(a) {
+			return format, nil
+		}
+	}
+	return Format{}, health.NewError(health.Unrecognised, "unrecognised_archive",
+		"The archive holds nothing that is known. Send the export.zip that the Health app makes (your picture, then Export All Health Data), or a zip of the CSV files of Health Auto Export, as it is.")
 }
 
 // form is what a body looks like from its beginning.

@@ -46,8 +46,25 @@ func (a Archive) Ingestions(ctx context.Context, user uuid.UUID) iter.Seq2[healt
 	}
 }
 
-// Raw returns the body of an ingestion as it was after its Content-Encoding was undone; the caller closes it. NotFound.
+// errNotKept is what there is to say about the file of an import that was not to be kept.
+var errNotKept = health.NewError(health.NotFound, "body_not_kept",
+	"The file of this import was not kept. Import it again, and ask for it to be kept if you want it in the archive.")
+
+// kept returns an error unless there is such an ingestion with a body in the archive.
+func (a Archive) kept(ctx context.Context, user, id uuid.UUID) error {
+	ingestion, err := a.store.Ingestion(ctx, user, id)
+	if err == nil && ingestion.StoredSize == 0 {
+		return errNotKept
+	}
+	return err
+}
+
+// Raw returns the body of an ingestion as it was after its Content-Encoding was undone; the caller closes it. NotFound:
+// there is no such ingestion, or its body was not kept.
 func (a Archive) Raw(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error) {
+	if err := a.kept(ctx, user, id); err != nil {
+		return nil, err
+	}
 	stored, err := a.store.Body(ctx, user, id)
 	if err != nil {
 		return nil, err

@@ -39,11 +39,19 @@ type Limits struct {
 	Concurrency int
 	// TempDir holds what does not fit in memory while a body is processed. Default: the system's.
 	TempDir string
+	// ImportDir is where uploads to be imported wait until they have been processed. It must outlive a restart; "" takes
+	// none.
+	ImportDir string
+	// MaxImport is the most bytes an upload to be imported may have. Default 16 GiB.
+	MaxImport int64
 }
 
 func (l Limits) withDefaults() Limits {
 	if l.MaxBody == 0 {
 		l.MaxBody = 200 << 20
+	}
+	if l.MaxImport == 0 {
+		l.MaxImport = 16 << 30
 	}
 	if l.Wait == 0 {
 		l.Wait = 20 * time.Second
@@ -84,8 +92,16 @@ type Service struct {
 	users  userLocks
 	// buffers are those of bodies that are done with.
 	buffers buffers
-	ctx     context.Context // ends when work under way must be given up
-	cancel  context.CancelFunc
+	// importing has room for one import: several at once would only take the disk from each other.
+	importing chan struct{}
+	// importCtx ends when the service begins to stop: an import takes longer than a stop may, and goes on at the next start.
+	importCtx   context.Context
+	stopImports context.CancelFunc
+	imports     waiting
+	swept       sync.Once
+	meters      sync.Map        // of imports under way: uuid.UUID to *meter
+	ctx         context.Context // ends when work under way must be given up
+	cancel      context.CancelFunc
 
 	mu      sync.Mutex
 	stopped bool
@@ -113,22 +129,28 @@ func New(c Config) (*Service, error) {
 	if err := removeTemp(probe); err != nil {
 		return nil, err
 	}
+	imports, err := openWaiting(limits.ImportDir)
+	if err != nil {
+		return nil, err
+	}
 	s := &Service{
-		Archive: NewArchive(c.Store), store: c.Store, answers: c.Answers, limits: limits, now: c.Now, logger: c.Logger,
+		Archive: NewArchive(c.Store), store: c.Store, answers: c.Answers, imports: imports, importing: make(chan struct{}, 1), limits: limits, now: c.Now, logger: c.Logger,
 		metrics: newMetrics(c.Registerer), words: words, formats: format.Detect,
 		owner: uuid.NewString(), slots: make(chan struct{}, limits.Concurrency),
 		places: make(chan struct{}, limits.Concurrency),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.importCtx, s.stopImports = context.WithCancel(s.ctx)
 	return s, nil
 }
 
-// Stop takes no new work, waits for what is under way, and gives it up when ctx ends: the body is in the archive, and
+// Stop takes no new work, leaves uploads that are being imported for the next start, waits for what else is under way, and gives it up when ctx ends: the body is in the archive, and
 // the next start takes it up again.
 func (s *Service) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	s.stopped = true
 	s.mu.Unlock()
+	s.stopImports()
 
 	done := make(chan struct{})
 	go func() {
@@ -176,15 +198,29 @@ func (s *Service) start(
 // work processes a claimed ingestion when its turn comes: one body of a user at a time, and no more bodies at once
 // than there are slots. It returns the ingestion as it stands afterwards, still accepted if it has to be tried again.
 func (s *Service) work(by cause, ingestion health.Ingestion, user health.User, decoded *decoded) health.Ingestion {
-	ctx, held := s.holdClaim(s.ctx, ingestion.ID)
+	whole := s.ctx
+	if ingestion.Spool != "" {
+		whole = s.importCtx
+	}
+	ctx, held := s.holdClaim(whole, ingestion.ID)
 	defer held()
 
-	unlock := s.users.lock(ingestion.UserID)
-	defer unlock()
+	slots := s.slots
+	if ingestion.Spool != "" {
+		// An import takes minutes, and what later bodies say wins whatever the order: they need not wait for it.
+		slots = s.importing
+		defer s.meters.Delete(ingestion.ID)
+	} else {
+		unlock := s.users.lock(ingestion.UserID)
+		defer unlock()
+	}
 	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
 	case <-ctx.Done():
+		if whole.Err() != nil {
+			s.postpone(by, ingestion, whole.Err())
+		}
 		return ingestion
 	}
 
@@ -194,11 +230,17 @@ func (s *Service) work(by cause, ingestion health.Ingestion, user health.User, d
 	}
 	if isErased(err) {
 		s.logger.InfoContext(ctx, "ingestion given up: the data of its user was erased", "ingestion", ingestion.ID)
+		if ingestion.Spool != "" {
+			s.imports.remove(&ingestion)
+		}
 		return ingestion
 	}
 	if err != nil {
 		s.postpone(by, ingestion, err)
 		return ingestion
+	}
+	if ingestion.Spool != "" {
+		s.imports.remove(&ingestion)
 	}
 	s.metrics.finished(&finished)
 	return finished
@@ -212,7 +254,7 @@ const maxAttempts = 20
 func (s *Service) postpone(by cause, ingestion health.Ingestion, cause error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
 	defer cancel()
-	stopping := s.ctx.Err() != nil
+	stopping := s.ctx.Err() != nil || ingestion.Spool != "" && s.importCtx.Err() != nil
 	if !stopping {
 		s.metrics.postponed()
 		s.logger.ErrorContext(ctx, "ingestion postponed", "ingestion", ingestion.ID, "user", ingestion.UserID,
@@ -223,6 +265,9 @@ func (s *Service) postpone(by cause, ingestion health.Ingestion, cause error) {
 		ingestion.Failure = "The body could not be processed because of a fault in the server. It is kept in the archive: replay it after an upgrade."
 		ingestion.FinishedAt = s.now()
 		if s.store.Finish(ctx, ingestion, s.owner, by.deed(&ingestion)) == nil {
+			if ingestion.Spool != "" {
+				s.imports.remove(&ingestion)
+			}
 			return
 		}
 	}

@@ -82,14 +82,9 @@ func (s *Service) await(ctx context.Context, ingestion health.Ingestion, result 
 // archive streams the body, compressed, into a spool and from there into the archive: a slow phone must not hold a
 // database transaction open. It returns what has been decoded of the body meanwhile, or nil.
 func (s *Service) archive(ctx context.Context, r Request) (health.Ingestion, *decoded, error) {
-	now := s.now()
-	id, err := uuid.NewV7()
+	ingestion, err := s.newIngestion(r.User, r.KeyID, r.Headers)
 	if err != nil {
 		return health.Ingestion{}, nil, err
-	}
-	ingestion := health.Ingestion{
-		ID: id, UserID: r.User.ID, KeyID: r.KeyID, ReceivedAt: now.UTC().Truncate(time.Microsecond), Headers: keep(r.Headers),
-		Status: health.StatusAccepted, Attempts: 1,
 	}
 	spooled := newSpool(s.limits.TempDir)
 	defer spooled.Close()
@@ -172,10 +167,14 @@ func compress(w io.Writer, body io.Reader) error {
 }
 
 // Replay processes an archived body again and waits for it as Receive does. What later bodies said is left as it is.
-// NotFound; Conflict: it is being processed.
+// NotFound, as Raw; Conflict: it is being processed.
 func (s *Service) Replay(ctx context.Context, user health.User, id uuid.UUID) (health.Ingestion, error) {
 	end, err := s.begin()
 	if err != nil {
+		return health.Ingestion{}, err
+	}
+	if err := s.kept(ctx, user.ID, id); err != nil {
+		end()
 		return health.Ingestion{}, err
 	}
 	ingestion, err := s.store.Reopen(ctx, user.ID, id, s.owner, s.now().Add(lease))

@@ -57,7 +57,9 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	a.journal = access.NewJournal(a.store, access.JournalOptions{Now: a.now})
 	a.door = access.NewDoor(a.store, a.store, cache.NewMemory(1<<20), access.DoorOptions{Now: a.now, Journal: a.journal, Answers: answers})
 	received, err := ingest.New(ingest.Config{
-		Store: a.store, Answers: answers, Catalog: words, Limits: ingest.Limits{MaxBody: 1 << 20, Wait: time.Minute, TempDir: t.TempDir()},
+		Store: a.store, Answers: answers, Catalog: words, Limits: ingest.Limits{
+			MaxBody: 1 << 20, Wait: time.Minute, TempDir: t.TempDir(), ImportDir: t.TempDir(), MaxImport: 2 << 20,
+		},
 		Now: a.now, Logger: slog.New(slog.NewTextHandler(a.logs, nil)), Registerer: prometheus.NewRegistry(),
 	})
 	if err != nil {
@@ -72,7 +74,7 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 		Door:     a.door, Users: a.store, Keys: a.store, Archive: a.store, Catalog: words, Audit: a.store, Journal: a.journal, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
 		Ping:   a.store.Ping,
 		Logger: slog.New(slog.NewJSONHandler(a.logs, nil)), Registerer: a.registry,
-		MaxBody: 1 << 20, Version: "1.2.3", Now: a.now,
+		MaxBody: 1 << 20, MaxImport: 2 << 20, Version: "1.2.3", Now: a.now,
 	}
 	for _, change := range changes {
 		change(&config)

@@ -50,6 +50,7 @@ type route struct {
 func (s *server) routes() []route {
 	return []route{
 		{"POST", "/v1/ingest", health.ScopeIngest, nil, s.ingest, "ingest"},
+		{"POST", "/v1/import", health.ScopeIngest, []string{"keep"}, s.importFile, "importFile"},
 		{"GET", "/v1/ingestions", health.ScopeRead, []string{"status", "limit", "cursor"}, s.listIngestions, "listIngestions"},
 		{"GET", "/v1/ingestions/{id}", anyKey, nil, s.getIngestion, "getIngestion"},
 		{"GET", "/v1/ingestions/{id}/raw", health.ScopeRead, nil, s.getIngestionRaw, "getIngestionRaw"},

@@ -22,7 +22,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// Config is what the server stands on. All fields but Limits, PingRedis, MaxBody, PublicURL, Version and Now are required.
+// Config is what the server stands on. All fields but Limits, PingRedis, MaxBody, MaxImport, PublicURL, Version and Now are required.
 type Config struct {
 	Ingest Ingest
 	Query  Query
@@ -52,6 +52,8 @@ type Config struct {
 	// PublicURL is where phones reach the server, such as https://health.example.org; "" for the address that whoever asks
 	// has used.
 	PublicURL string
+	// MaxImport is the same for a file to be imported.
+	MaxImport int64
 	// Version is that of the program, for people who ask a running server.
 	Version string
 	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed. Without any, the address of a client is
@@ -70,6 +72,8 @@ type Ingest interface {
 	Replay(ctx context.Context, user health.User, id uuid.UUID) (health.Ingestion, error)
 	Raw(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error)
 	Ingestions(ctx context.Context, user uuid.UUID) iter.Seq2[health.Ingestion, error]
+	Import(ctx context.Context, request ingest.Request, keep bool) (health.Ingestion, error)
+	Progress(id uuid.UUID) (ingest.Progress, bool)
 }
 
 // Query answers questions about what is stored.

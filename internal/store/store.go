@@ -134,7 +134,8 @@ type Keys interface {
 // Archive keeps every received body as it came.
 type Archive interface {
 	// Put stores a new ingestion with its body, read to its end from body and kept as it is (the caller has compressed
-	// it), claimed by owner until the given time as by Inbox.Claim. When Put returns nil the body is durable.
+	// it), claimed by owner until the given time as by Inbox.Claim. When Put returns nil the body is durable. A body of
+	// no bytes is that of an ingestion whose body is somewhere else, see Ingestion.Spool.
 	// Unavailable: there is no room. NotFound: there is no such user. Conflict: see Erasure.
 	Put(ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time) error
 	// Body returns the stored body for reading; the caller closes it. NotFound.
@@ -175,14 +176,15 @@ type Inbox interface {
 	// ClaimNext claims for owner, until the given time, the oldest unfinished ingestion of any user that nobody holds
 	// a claim on at now, counts an attempt, and returns it. NotFound: there is none. An ingestion is passed over while
 	// an older one of the same user is unfinished and claimed: a user's bodies are processed in the order they came.
-	ClaimNext(ctx context.Context, owner string, now, until time.Time) (health.Ingestion, error)
+	// Those whose body waits in a spool are passed over unless it is the given one, and keep no others waiting.
+	ClaimNext(ctx context.Context, owner, spool string, now, until time.Time) (health.Ingestion, error)
 	// Renew extends owner's claim. Conflict: owner does not hold it any more.
 	Renew(ctx context.Context, id uuid.UUID, owner string, until time.Time) error
 	// Release gives up owner's claim without finishing, so that the next ClaimNext finds the ingestion after the given
 	// time.
 	Release(ctx context.Context, id uuid.UUID, owner string, after time.Time) error
 	// Finish records what became of the ingestion (format, status, failure, report, duration, finished time, size) and
-	// ends owner's claim. Conflict: owner does not hold it any more; nothing is recorded.
+	// ends owner's claim and the time in a spool. Conflict: owner does not hold it any more; nothing is recorded.
 	Finish(ctx context.Context, ingestion health.Ingestion, owner string, deeds ...health.AuditEntry) error
 	// Reopen makes a finished ingestion unfinished again, claimed by owner, and counts an attempt. NotFound; Conflict:
 	// it is unfinished.

@@ -56,6 +56,7 @@ CREATE TABLE raw_ingestions (
     warning_count integer NOT NULL,
     key_id        text NOT NULL,
     owner         text NOT NULL, -- who holds the claim, '' for nobody
+    spool         text NOT NULL, -- the directory in which the body waits, '' where it is archived
     status        text NOT NULL,
     format        text NOT NULL,
     failure       text NOT NULL,
@@ -65,6 +66,7 @@ CREATE TABLE raw_ingestions (
     counts        json NOT NULL, -- one entry per kind of element
     errors        json NOT NULL,
     warnings      json NOT NULL,
+    types         json NOT NULL, -- one entry per type of element, of imports
     PRIMARY KEY (user_id, id, received_at)
 ) PARTITION BY RANGE (received_at);
 

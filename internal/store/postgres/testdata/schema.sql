@@ -362,6 +362,7 @@ TABLE raw_ingestions PARTITION BY RANGE (received_at)
     warning_count integer NOT NULL
     key_id text NOT NULL
     owner text NOT NULL
+    spool text NOT NULL
     status text NOT NULL
     format text NOT NULL
     failure text NOT NULL
@@ -371,6 +372,7 @@ TABLE raw_ingestions PARTITION BY RANGE (received_at)
     counts json NOT NULL
     errors json NOT NULL
     warnings json NOT NULL
+    types json NOT NULL
     CONSTRAINT raw_ingestions_pkey PRIMARY KEY (user_id, id, received_at)
 CREATE INDEX raw_ingestions_received ON ONLY public.raw_ingestions USING brin (received_at) WITH (pages_per_range='16')
 CREATE INDEX raw_ingestions_unfinished ON ONLY public.raw_ingestions USING btree (user_id, id, claimed_until) WHERE (status = 'accepted'::text)

@@ -79,11 +79,13 @@ CREATE TABLE raw_ingestions (
     duration      INTEGER NOT NULL, -- nanoseconds
     owner         TEXT    NOT NULL, -- who holds the claim, '' for nobody
     claimed_until INTEGER NOT NULL,
+    spool         TEXT    NOT NULL, -- the directory in which the body waits, '' where it is archived
     counts        TEXT    NOT NULL, -- JSON array, one entry per kind of element
     warning_count INTEGER NOT NULL,
     -- Last, because they may be long and a listing does not read them.
     errors        TEXT    NOT NULL, -- JSON array
-    warnings      TEXT    NOT NULL  -- JSON array
+    warnings      TEXT    NOT NULL, -- JSON array
+    types         TEXT    NOT NULL  -- JSON array, one entry per type of element, of imports
 ) STRICT;
 
 CREATE INDEX raw_ingestions_of_user ON raw_ingestions (user_id, id);
