@@ -103,7 +103,7 @@ func TestImportCommandRefuses(t *testing.T) {
 		code int
 		say  string
 	}{
-		"hello.txt": {exitUsage, "not JSON"},
+		"hello.txt": {exitUsage, "neither JSON"},
 		"none.zip":  {exitUsage, "no such file"},
 		"bomb.zip":  {exitUsage, "unpacks to more than is believable"},
 		"bad.xml":   {exitFailed, "nothing of it could be stored"},

@@ -38,7 +38,7 @@ func Detect(head []byte) (Format, error) {
 	if formOf(head) == formOther {
 		return Format{}, unrecognised()
 	}
-	message := "The body is neither JSON nor a CSV file of the app, nor a zip of such files. Send what Health Auto Export exports; JSON says more than CSV."
+	message := "The body is neither JSON nor CSV of Health Auto Export, nor an export of Apple's Health app, nor an archive of such files. Send what the app exports; JSON says more than CSV."
 	if len(bytes.TrimSpace(head)) == 0 {
 		message = "The body is empty. Send the data as JSON in the body of the request."
 	}

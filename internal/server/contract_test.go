@@ -37,8 +37,8 @@ var strictContract = sync.OnceValues(func() (*contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, picture := range []string{"image/png", "image/svg+xml"} {
-		openapi3filter.RegisterBodyDecoder(picture, openapi3filter.FileBodyDecoder)
+	for _, opaque := range []string{"application/xml", "image/png", "image/svg+xml"} {
+		openapi3filter.RegisterBodyDecoder(opaque, openapi3filter.FileBodyDecoder)
 	}
 	seen := map[*openapi3.Schema]bool{}
 	for _, schema := range document.Components.Schemas {
