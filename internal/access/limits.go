@@ -124,7 +124,8 @@ func (l *Limits) Charge(ctx context.Context, actor Actor, use Use, bytes int64) 
 	if !limited {
 		return &Charge{}, nil
 	}
-	c := &Charge{limits: l, allowance: allowance, entry: ledgerEntry{key: actor.KeyID, use: use, id: rand.Uint64() | 1}}
+	entry := ledgerEntry{key: actor.KeyID, use: use, id: rand.Uint64() | 1} // #nosec G404 -- the id tells requests apart and is no secret
+	c := &Charge{limits: l, allowance: allowance, entry: entry}
 	if use == UseIngest {
 		c.entry.bytes = max(bytes, 0)
 	}
