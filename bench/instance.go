@@ -60,9 +60,9 @@ func start(ctx context.Context, address string, wait time.Duration) (*instance, 
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	answers := query.New(query.Config{Samples: db, Sleep: db, Workouts: db, Events: db, Catalog: words, Now: time.Now})
+	answers := query.New(query.Config{Samples: db, Sleep: db, Workouts: db, Events: db, Summaries: db, Catalog: words, Now: time.Now})
 	i.handler = server.New(server.Config{
-		Ingest: i.ingest, Query: answers, Door: i.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,
+		Ingest: i.ingest, Query: answers, Priority: query.NewKeeper(query.KeeperConfig{Store: db, Catalog: words}), Door: i.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,
 		Logger: logger, Registerer: registry, Version: "benchmark",
 	})
 	i.listener = httptest.NewServer(i.handler)

@@ -25,6 +25,7 @@ var floorPlan = map[string][]string{
 	"catalog":         {},
 	"cache":           {},
 	"ui":              {},
+	"connect":         {},
 	"health":          {"catalog"},
 	"format":          {"catalog", "health"},
 	"export":          {"catalog", "health"},
@@ -39,11 +40,11 @@ var floorPlan = map[string][]string{
 	"ingest":          {"access", "cache", "catalog", "format", "health", "store"},
 	"job":             {"access", "alert", "cache", "health", "ingest", "quality", "query", "store"},
 	"mcp":             {"access", "catalog", "health", "query"},
-	"server":          {"access", "alert", "cache", "catalog", "export", "format", "health", "ingest", "mcp", "query", "store", "ui"},
+	"server":          {"access", "alert", "cache", "catalog", "connect", "export", "format", "health", "ingest", "mcp", "query", "store", "ui"},
 	"testdb":          {"store", "store/postgres", "store/sqlite"},
 	"cmd/health-export": {
-		"access", "alert", "cache", "catalog", "export", "format", "health", "ingest", "job", "mcp", "quality", "query", "server",
-		"store", "store/postgres", "store/sqlite", "ui",
+		"access", "alert", "cache", "catalog", "connect", "export", "format", "health", "ingest", "job", "mcp", "quality", "query",
+		"server", "store", "store/postgres", "store/sqlite", "ui",
 	},
 	"bench": {
 		"access", "cache", "catalog", "format", "health", "ingest", "query", "server", "store", "store/postgres", "store/sqlite",

@@ -16,6 +16,9 @@ import (
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/connect"
 )
 
 // setting is one thing that can be configured. What is in force comes from, in this order: the flag, the environment,
@@ -38,12 +41,14 @@ type settings struct {
 	list        []*setting
 
 	database        string
+	redis           string
 	maxConnections  int
 	minConnections  int
 	databaseTimeout time.Duration
 	migrate         bool
 	listen          string
 	metricsListen   string
+	publicURL       string
 	logLevel        string
 	logFormat       string
 	maxBody         int64
@@ -52,6 +57,7 @@ type settings struct {
 	tempDir         string
 	archiveDays     int
 	drain           time.Duration
+	limits          map[string]*access.Allowance // by tier
 }
 
 func newSettings(environment map[string]string) *settings {
@@ -61,6 +67,10 @@ func newSettings(environment map[string]string) *settings {
 			key: "database", variable: "DATABASE_URL", flag: "database", set: text(&s.database), secret: true,
 			initial: "sqlite:" + filepath.Join(dataDir(environment), "health-export.db"),
 			usage:   "where data is kept: sqlite:/path/file.db, sqlite::memory: or postgres://user:password@host/database",
+		},
+		{
+			key: "redis", variable: "REDIS_URL", flag: "redis", set: text(&s.redis), secret: true, initial: "",
+			usage: "Redis for several servers on one database: redis://user:password@host:port, rediss:// for TLS; empty for none",
 		},
 		{
 			key: "postgres.max_connections", variable: "HEALTH_EXPORT_POSTGRES_MAX_CONNECTIONS", set: number(&s.maxConnections),
@@ -85,6 +95,10 @@ func newSettings(environment map[string]string) *settings {
 		{
 			key: "metrics_listen", variable: "HEALTH_EXPORT_METRICS_LISTEN", flag: "metrics-listen", set: text(&s.metricsListen),
 			initial: "127.0.0.1:9090", usage: `address of the Prometheus metrics; "off" for none`,
+		},
+		{
+			key: "public_url", variable: "HEALTH_EXPORT_PUBLIC_URL", flag: "public-url", set: address(&s.publicURL),
+			initial: "", usage: "where phones reach the API, such as https://health.example.org; empty for the addresses it listens on",
 		},
 		{
 			key: "log.level", variable: "HEALTH_EXPORT_LOG_LEVEL", flag: "log-level", set: oneOf(&s.logLevel, "debug", "info", "warn", "error"),
@@ -119,7 +133,45 @@ func newSettings(environment map[string]string) *settings {
 			initial: "30s", usage: "how long a stop waits for requests and bodies that are under way",
 		},
 	}
+	s.addLimits()
 	return s
+}
+
+// addLimits adds what keys of the tiers that have limits may do in an hour.
+func (s *settings) addLimits() {
+	s.limits = map[string]*access.Allowance{}
+	initial := access.DefaultAllowances()
+	for _, tier := range []string{access.TierDefault, access.TierBulk} {
+		a := &access.Allowance{}
+		s.limits[tier] = a
+		key, variable := "limits."+tier+".", "HEALTH_EXPORT_LIMITS_"+strings.ToUpper(tier)+"_"
+		s.list = append(s.list,
+			&setting{
+				key: key + "ingest_requests", variable: variable + "INGEST_REQUESTS", set: number64(&a.IngestRequests),
+				initial: strconv.FormatInt(initial[tier].IngestRequests, 10),
+				usage:   "bodies that a key of the tier " + tier + " may send in an hour; 0 for no limit",
+			},
+			&setting{
+				key: key + "ingest_bytes", variable: variable + "INGEST_BYTES", set: sizeOrNone(&a.IngestBytes),
+				initial: strconv.FormatInt(initial[tier].IngestBytes>>20, 10) + "MiB",
+				usage:   "what they may weigh together; 0 for no limit",
+			},
+			&setting{
+				key: key + "reads", variable: variable + "READS", set: number64(&a.Reads),
+				initial: strconv.FormatInt(initial[tier].Reads, 10),
+				usage:   "other requests that a key of the tier " + tier + " may make in an hour; 0 for no limit",
+			},
+		)
+	}
+}
+
+// allowances returns what was set of the limits.
+func (s *settings) allowances() map[string]access.Allowance {
+	all := map[string]access.Allowance{}
+	for tier, a := range s.limits {
+		all[tier] = *a
+	}
+	return all
 }
 
 // addFlags adds a flag for every setting that has one, and the one that names the file.
@@ -280,6 +332,17 @@ func text(target *string) func(string) error {
 	}
 }
 
+func address(target *string) func(string) error {
+	return func(value string) error {
+		base, ok := connect.CheckBase(value)
+		if !ok && value != "" {
+			return fmt.Errorf("%q is not an address such as https://health.example.org", value)
+		}
+		*target = base
+		return nil
+	}
+}
+
 func oneOf(target *string, allowed ...string) func(string) error {
 	return func(value string) error {
 		if !slices.Contains(allowed, value) {
@@ -298,6 +361,28 @@ func number(target *int) func(string) error {
 		}
 		*target = n
 		return nil
+	}
+}
+
+func number64(target *int64) func(string) error {
+	var n int
+	set := number(&n)
+	return func(value string) error {
+		err := set(value)
+		*target = int64(n)
+		return err
+	}
+}
+
+// sizeOrNone takes 0 as well, for no limit.
+func sizeOrNone(target *int64) func(string) error {
+	set := size(target)
+	return func(value string) error {
+		if value == "0" {
+			*target = 0
+			return nil
+		}
+		return set(value)
 	}
 }
 

@@ -25,7 +25,7 @@ It is what containers, whose image has no other program, are watched with.`,
 }
 
 func (p *program) askHealth(ctx context.Context) error {
-	address, err := reachable(p.settings.listen)
+	address, err := ownAddress(p.settings.listen)
 	if err != nil {
 		return err
 	}
@@ -50,8 +50,8 @@ func (p *program) askHealth(ctx context.Context) error {
 	return err
 }
 
-// reachable turns an address to listen on into one to ask: a server that listens on every address is asked on loopback.
-func reachable(listen string) (string, error) {
+// ownAddress turns an address to listen on into one to ask: a server that listens on every address is asked on loopback.
+func ownAddress(listen string) (string, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
 		return "", usageError{fmt.Errorf("listen: %w", err)}

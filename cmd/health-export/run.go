@@ -76,12 +76,22 @@ Exit codes: 0 done, 1 failed, 2 not understood, 3 not found, 4 conflict, 5 a ser
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	p.settings.addFlags(root.PersistentFlags())
-	root.AddCommand(p.serveCommand(), p.healthCommand(), p.userCommand(), p.keyCommand(), p.migrateCommand(), p.configCommand(), p.versionCommand())
+	root.AddCommand(p.serveCommand(), p.healthCommand(), p.userCommand(), p.keyCommand(), p.migrateCommand(),
+		p.connectCommand(), p.replayCommand(), p.verifyCommand(), p.rebuildCommand(), p.doctorCommand(), p.cacheCommand(), p.configCommand(), p.versionCommand())
 	return root
 }
 
 // usageError is a command line that was not understood.
 type usageError struct{ error }
+
+// exitError is a failure of a command that has exit codes of its own.
+type exitError struct {
+	code int
+	error
+}
+
+// Unwrap returns the failure.
+func (e exitError) Unwrap() error { return e.error }
 
 // exactArgs is cobra.ExactArgs with an error that counts as usage.
 func exactArgs(n int) cobra.PositionalArgs {
@@ -95,7 +105,10 @@ func exactArgs(n int) cobra.PositionalArgs {
 
 func exitCode(err error) int {
 	var usage usageError
+	var own exitError
 	switch {
+	case errors.As(err, &own):
+		return own.code
 	case errors.As(err, &usage), errors.Is(err, health.Invalid),
 		strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "required flag"):
 		return exitUsage

@@ -37,8 +37,10 @@ listens on 127.0.0.1:8080, with Prometheus metrics on 127.0.0.1:9090. The first 
 // rooms are the parts of a running server, in the order in which they start.
 type rooms struct {
 	store    database
+	memory   answerMemory
 	door     *access.Door
 	ingest   *ingest.Service
+	keeper   *query.Keeper
 	handler  http.Handler
 	registry *prometheus.Registry
 }
@@ -111,25 +113,36 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 		return nil, err
 	}
 	r := &rooms{store: db, registry: registry}
+	if r.memory, err = p.openMemory(db, logger, registry); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	r.door = access.NewDoor(db, db, cache.NewMemory(16<<20), access.DoorOptions{
 		Now: time.Now, Logger: logger, Registerer: registry,
 	})
 	r.ingest, err = ingest.New(ingest.Config{
-		Store: db, Catalog: words, Logger: logger, Registerer: registry,
+		Store: db, Answers: r.memory.told(), Catalog: words, Logger: logger, Registerer: registry,
 		Limits: ingest.Limits{
 			MaxBody: p.settings.maxBody, Wait: p.settings.wait,
 			Concurrency: p.settings.concurrency, TempDir: p.settings.tempDir,
 		},
 	})
 	if err != nil {
+		r.memory.close()
 		return nil, errors.Join(err, db.Close())
 	}
-	answers := query.New(query.Config{
-		Samples: db, Sleep: db, Workouts: db, Events: db, Catalog: words, Now: time.Now,
+	service := query.New(query.Config{
+		Samples: db, Sleep: db, Workouts: db, Events: db, Summaries: db, Catalog: words, Now: time.Now,
+	})
+	r.keeper = query.NewKeeper(query.KeeperConfig{
+		Store: db, Answers: r.memory.told(), Catalog: words, Logger: logger, Registerer: registry,
 	})
 	r.handler = server.New(server.Config{
-		Ingest: r.ingest, Query: answers, Door: r.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,
-		Logger: logger, Registerer: registry, MaxBody: p.settings.maxBody, Version: version,
+		Ingest: r.ingest, Query: r.memory.remembering(service), Priority: r.keeper, Door: r.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,
+		PingRedis: r.memory.ping(),
+		Limits: access.NewLimits(access.LimitOptions{
+			Allowances: p.settings.allowances(), Redis: r.memory.redis, Registerer: registry,
+		}),
+		Logger: logger, Registerer: registry, MaxBody: p.settings.maxBody, PublicURL: p.settings.publicURL, Version: version,
 	})
 	return r, nil
 }
@@ -138,6 +151,7 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 func (p *program) closeRooms(r *rooms) error {
 	ctx, cancel := context.WithTimeout(context.Background(), p.settings.drain)
 	defer cancel()
+	defer r.memory.close()
 	return errors.Join(r.ingest.Stop(ctx), r.door.FlushUse(ctx), r.store.Close())
 }
 
@@ -163,6 +177,7 @@ func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, s
 	result := make(chan error, 1)
 	tasks := []job.Task{
 		{Name: "resume_ingestions", Every: 5 * time.Second, Run: r.ingest.Resume},
+		{Name: "rebuild_summaries", Every: 5 * time.Second, AtStart: true, Run: r.keeper.RebuildStale},
 		{Name: "notice_revoked_keys", Every: time.Second, AtStart: true, Run: r.door.NoticeRevoked},
 		{Name: "write_key_use", Every: 15 * time.Second, Run: r.door.FlushUse},
 		{Name: "count_backlog", Every: 5 * time.Second, AtStart: true, Run: r.ingest.CountBacklog},
@@ -171,6 +186,7 @@ func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, s
 			return r.store.Prepare(ctx, time.Now())
 		}},
 	}
+	tasks = append(tasks, r.memory.tasks(r.store)...)
 	if days := p.settings.archiveDays; days > 0 {
 		tasks = append(tasks, job.Task{Name: "drop_old_archive", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
 			return r.store.DropArchiveBefore(ctx, time.Now().AddDate(0, 0, -days))

@@ -78,18 +78,23 @@ func newDatabase(t *testing.T) string {
 	return "sqlite:" + filepath.Join(t.TempDir(), "new", "health.db")
 }
 
-// start runs the program as a function until the test ends, or stop is called, which returns its exit code.
-func start(t *testing.T, database string) (server *instance, logs *buffer, stop func() int) {
+// start runs the program as a function until the test ends, or stop is called, which returns its exit code. Settings are
+// pairs of a variable and its value.
+func start(t *testing.T, database string, settings ...string) (server *instance, logs *buffer, stop func() int) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	ctx, cancel := context.WithCancel(context.Background())
+	environment := map[string]string{"TZ": "Europe/Paris"}
+	for i := 0; i+1 < len(settings); i += 2 {
+		environment[settings[i]] = settings[i+1]
+	}
 	out, errOut := newBuffer(), newBuffer()
 	exited := make(chan struct{})
 	var code int
 	go func() {
 		defer close(exited)
 		code = run(ctx, []string{"serve", "--database", database, "--listen", "127.0.0.1:0", "--metrics-listen", "off"},
-			map[string]string{"TZ": "Europe/Paris"}, nil, out, errOut)
+			environment, nil, out, errOut)
 	}()
 	stop = func() int {
 		cancel()

@@ -45,6 +45,9 @@ It is shown only now; keep it:
 
     %[3]s
 
+Its tier is unlimited, so that the first upload of many years passes. Keys you make for others have limits unless you say
+otherwise (health-export key create --tier default, bulk or unlimited).
+
 Send something, and read it back:
 
     curl -X POST http://%[4]s/v1/ingest -H "Authorization: Bearer %[3]s" -H "Content-Type: application/json" --data '{"data":{"metrics":[{"name":"step_count","units":"count","data":[{"date":"2026-03-10 00:00:00 +0100","qty":9900,"source":"Watch"}]}]}}'

@@ -40,7 +40,8 @@ type DoorOptions struct {
 	Registerer prometheus.Registerer // nil: the metrics are not registered
 }
 
-// NewDoor returns a door for the keys and users of a store, which remembers proved keys in the cache. A process that
+// NewDoor returns a door for the keys and users of a store, which remembers proved keys in the cache: a memory of this
+// process, whatever is kept elsewhere, since what one process has proved is of no use to another. A process that
 // authenticates needs one door, not several: a door learns of what another one revokes only by NoticeRevoked.
 func NewDoor(keys store.Keys, users store.Users, c cache.Cache, options DoorOptions) *Door {
 	if options.Now == nil {

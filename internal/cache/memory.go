@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -46,6 +47,30 @@ func (m *Memory) Get(_ context.Context, key string) ([]byte, bool) {
 	return bytes.Clone(e.value), ok
 }
 
+// GetAll is Cache.GetAll. It never fails.
+func (m *Memory) GetAll(ctx context.Context, keys ...string) ([][]byte, error) {
+	values := make([][]byte, len(keys))
+	for i, key := range keys {
+		if value, ok := m.Get(ctx, key); ok {
+			values[i] = notNil(value)
+		}
+	}
+	return values, nil
+}
+
+// Add is Cache.Add. It never fails.
+func (m *Memory) Add(_ context.Context, key string, value []byte, ttl time.Duration) ([]byte, error) {
+	e, _ := m.entries.SetIfAbsent(key, entry{value: bytes.Clone(value), ttl: ttl})
+	return notNil(bytes.Clone(e.value)), nil
+}
+
+func notNil(value []byte) []byte {
+	if value == nil {
+		return []byte{}
+	}
+	return value
+}
+
 // Set is Cache.Set.
 func (m *Memory) Set(_ context.Context, key string, value []byte, ttl time.Duration) {
 	if ttl <= 0 {
@@ -55,11 +80,22 @@ func (m *Memory) Set(_ context.Context, key string, value []byte, ttl time.Durat
 	m.entries.Set(key, entry{value: bytes.Clone(value), ttl: ttl})
 }
 
-// Delete is Cache.Delete.
-func (m *Memory) Delete(_ context.Context, keys ...string) {
+// Delete is Cache.Delete. It never fails.
+func (m *Memory) Delete(_ context.Context, keys ...string) error {
 	for _, key := range keys {
 		m.entries.Invalidate(key)
 	}
+	return nil
+}
+
+// DeleteAll is Cache.DeleteAll. It never fails.
+func (m *Memory) DeleteAll(_ context.Context, prefix string) error {
+	for key := range m.entries.Keys() {
+		if strings.HasPrefix(key, prefix) {
+			m.entries.Invalidate(key)
+		}
+	}
+	return nil
 }
 
 // clock counts from its start by the monotonic clock, so that a correction of the wall clock prolongs no entry's life.

@@ -14,7 +14,7 @@ import (
 
 const roomy = 1 << 20
 
-func TestMemoryKeepsTheLastValue(t *testing.T) {
+func TestMemoryKeepsWhatIsSet(t *testing.T) {
 	t.Parallel()
 	m := cache.NewMemory(roomy)
 	m.Set(t.Context(), "a", []byte("1"), time.Minute)

@@ -22,6 +22,9 @@ type Decoder func(body io.Reader, options Options) iter.Seq2[health.Record, erro
 type Options struct {
 	// Location is where the person lives, for times sent without a zone. Nil is UTC.
 	Location *time.Location
+	// TempDir is where a decoder may keep what it has to read more than once; "" is the system's directory for
+	// temporary files.
+	TempDir string
 }
 
 // Format is one language.

@@ -13,6 +13,7 @@ func Formats() []Format {
 	return []Format{
 		{Name: "hae", Detect: isForm(formHAE), Decode: decodeBody},
 		{Name: "typed", Detect: isForm(formTyped), Decode: decodeBody},
+		{Name: "hae-csv", Detect: isTables, Decode: decodeTables},
 	}
 }
 
@@ -30,7 +31,7 @@ func Detect(head []byte) (Format, error) {
 	if formOf(head) == formOther {
 		return Format{}, unrecognised()
 	}
-	message := "The body is not JSON. Send JSON as Health Auto Export does: in the app, set the export format to JSON."
+	message := "The body is neither JSON nor a CSV file of the app, nor a zip of such files. Send what Health Auto Export exports; JSON says more than CSV."
 	if len(bytes.TrimSpace(head)) == 0 {
 		message = "The body is empty. Send the data as JSON in the body of the request."
 	}

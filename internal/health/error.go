@@ -29,7 +29,10 @@ type Error struct {
 	Code    string
 	Message string
 	Field   string
-	Cause   error
+	// Allowed lists all that would have been accepted in place of the field at fault; Suggestions those that are most
+	// like it, where there are too many to list.
+	Allowed, Suggestions []string
+	Cause                error
 }
 
 // NewError returns an Error that may be shown.
@@ -46,6 +49,18 @@ func (e *Error) Because(cause error) *Error {
 // In adds the name of the field or parameter that is at fault, and returns e.
 func (e *Error) In(field string) *Error {
 	e.Field = field
+	return e
+}
+
+// Allowing adds the list of what would have been accepted, and returns e.
+func (e *Error) Allowing(allowed ...string) *Error {
+	e.Allowed = allowed
+	return e
+}
+
+// Suggesting adds what may have been meant, and returns e.
+func (e *Error) Suggesting(suggestions ...string) *Error {
+	e.Suggestions = suggestions
 	return e
 }
 

@@ -30,24 +30,32 @@ func sourceRank(source string) int {
 
 // compareOrigins orders samples of one grain by the trust in where they come from. A summary that is not PerSource was
 // merged by HealthKit, whatever its text says.
-func compareOrigins(a, b *Sample) int {
-	merged := func(s *Sample) int {
-		if s.Grain > GrainRaw && !s.PerSource {
-			return 0
-		}
+func (r Ranking) compareOrigins(a, b *Sample) int {
+	switch aMerged, bMerged := isMerged(a), isMerged(b); {
+	case aMerged && bMerged:
+		return 0
+	case aMerged:
+		return -1
+	case bMerged:
 		return 1
 	}
-	if c := cmp.Compare(merged(a), merged(b)); c != 0 || merged(a) == 0 {
-		return c
-	}
-	return CompareSources(a.Source, b.Source)
+	return r.Compare(a.Source, b.Source)
+}
+
+func isMerged(s *Sample) bool { return s.Grain > GrainRaw && !s.PerSource }
+
+func sameOrigin(a, b *Sample) bool {
+	return isMerged(a) == isMerged(b) && (isMerged(a) || a.Source == b.Source)
 }
 
 // overlap measures which share of each sample of a cumulative metric and one grain counts, given that at any moment
 // only the best source that was measuring counts. It sweeps through time and holds only the samples that are under way.
 type overlap struct {
-	emit func(s *Sample, share float64)
-	now  Instant
+	ranking Ranking
+	emit    func(s *Sample, share float64)
+	// across hears of two samples of different local days that bear on each other.
+	across func(a, b Date)
+	now    Instant
 	// lanes has one entry per source, the best first.
 	lanes  []*lane
 	ending endings
@@ -66,13 +74,14 @@ type lane struct {
 // running is a sample under way. counted is what its lane had counted when it began.
 type running struct {
 	sample   Sample
+	date     Date
 	from, to Instant
 	lane     *lane
 	counted  Instant
 }
 
-func newOverlap(emit func(*Sample, float64)) *overlap {
-	return &overlap{emit: emit, now: MinInstant - Day}
+func newOverlap(ranking Ranking, emit func(*Sample, float64), across func(a, b Date)) *overlap {
+	return &overlap{ranking: ranking, emit: emit, across: across, now: MinInstant - Day}
 }
 
 // add takes the next sample in the order of their beginnings.
@@ -80,6 +89,13 @@ func (o *overlap) add(s *Sample) {
 	from, to := countedSpan(s)
 	from = max(from, o.now)
 	o.advance(from)
+	date := s.LocalDate()
+	for _, r := range o.ending {
+		o.across(r.date, date)
+	}
+	for i := range o.moments {
+		o.across(o.moments[i].LocalDate(), date)
+	}
 	if to <= from {
 		o.moments = append(o.moments, *s)
 		return
@@ -87,7 +103,7 @@ func (o *overlap) add(s *Sample) {
 	l := o.laneOf(s)
 	l.open++
 	r := o.unused()
-	*r = running{sample: *s, from: from, to: to, lane: l, counted: l.counted}
+	*r = running{sample: *s, date: date, from: from, to: to, lane: l, counted: l.counted}
 	heap.Push(&o.ending, r)
 }
 
@@ -143,10 +159,13 @@ func (o *overlap) best() *lane {
 }
 
 func (o *overlap) laneOf(s *Sample) *lane {
-	i, found := slices.BinarySearchFunc(o.lanes, s, func(l *lane, s *Sample) int { return compareOrigins(&l.sample, s) })
-	if !found {
-		o.lanes = slices.Insert(o.lanes, i, &lane{sample: *s})
+	for _, l := range o.lanes {
+		if sameOrigin(&l.sample, s) {
+			return l
+		}
 	}
+	i, _ := slices.BinarySearchFunc(o.lanes, s, func(l *lane, s *Sample) int { return o.ranking.compareOrigins(&l.sample, s) })
+	o.lanes = slices.Insert(o.lanes, i, &lane{sample: *s})
 	return o.lanes[i]
 }
 
@@ -156,10 +175,10 @@ func (o *overlap) settleMoments() {
 	if len(o.moments) == 0 {
 		return
 	}
-	best := slices.MinFunc(o.moments, func(a, b Sample) int { return compareOrigins(&a, &b) })
-	if under := o.best(); under == nil || compareOrigins(&best, &under.sample) <= 0 {
+	best := slices.MinFunc(o.moments, func(a, b Sample) int { return o.ranking.compareOrigins(&a, &b) })
+	if under := o.best(); under == nil || o.ranking.compareOrigins(&best, &under.sample) <= 0 {
 		for i := range o.moments {
-			if compareOrigins(&o.moments[i], &best) == 0 {
+			if sameOrigin(&o.moments[i], &best) {
 				o.emit(&o.moments[i], 1)
 			}
 		}
@@ -168,19 +187,22 @@ func (o *overlap) settleMoments() {
 }
 
 // countedSpan is the stretch a sample occupies among samples of its grain. Summaries of a day or more are placed by
-// their date alone, so that a change of offset does not make two days overlap.
+// their date alone, so that a change of offset does not make two days overlap. A raw sample occupies a day at most: one
+// that claims more says nothing about when, and must not silence other sources for as long.
 func countedSpan(s *Sample) (from, to Instant) {
 	if s.Grain >= GrainDay {
 		return s.KeyTime(), Instant(s.lastDate()+1) * Day
 	}
-	return s.Span()
+	from, to = s.Span()
+	return from, min(to, from+Day)
 }
 
-// endings is a heap of samples under way, the one that ends first on top.
+// endings is a heap of samples under way, the one that ends first on top. Samples that end together are in an order of
+// their own, so that sums come out the same to the last digit however they were read.
 type endings []*running
 
 func (e endings) Len() int           { return len(e) }
-func (e endings) Less(i, j int) bool { return e[i].to < e[j].to }
+func (e endings) Less(i, j int) bool { return compareEndings(e[i], e[j]) < 0 }
 func (e endings) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
 func (e *endings) Push(x any)        { *e = append(*e, x.(*running)) }
 func (e *endings) Pop() any {
@@ -189,4 +211,11 @@ func (e *endings) Pop() any {
 	(*e)[last] = nil
 	*e = (*e)[:last]
 	return x
+}
+
+func compareEndings(a, b *running) int {
+	if a.to != b.to {
+		return cmp.Compare(a.to, b.to)
+	}
+	return cmp.Or(cmp.Compare(a.sample.Start, b.sample.Start), strings.Compare(a.sample.Source, b.sample.Source))
 }

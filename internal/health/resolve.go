@@ -31,31 +31,40 @@ func (s *Sample) lastDate() Date {
 	}
 }
 
+// Rule says how the samples of one metric are resolved.
+type Rule struct {
+	// Cumulative is true for metrics whose values of a stretch of time are added up.
+	Cumulative bool
+	// Ranking orders the sources.
+	Ranking Ranking
+}
+
 // Resolver decides which samples of one metric count where several sources measured the same, and by which share. It
 // treats every grain by itself: what the grains say is compared afterwards, see Tallies.
 //
-// Of a cumulative metric a stretch of time counts once, from the best source that was measuring (see CompareSources):
+// Of a cumulative metric a stretch of time counts once, from the best source that was measuring (see Ranking):
 // a sample that sticks out of a better source's counts by the share that sticks out. Of any other metric the best of
 // the samples with the same span counts. Samples of one source never take from each other. A merged summary that is
 // older than one of the summaries per source of the same time does not count: what a later body said stands.
 type Resolver struct {
-	cumulative bool
-	emit       func(s *Sample, share float64)
-	overlaps   map[Grain]*overlap
-	pending    map[Grain]*Sample
-	together   []Sample // summaries of one grain and time
+	rule     Rule
+	emit     func(s *Sample, share float64)
+	across   func(a, b Date)
+	overlaps map[Grain]*overlap
+	pending  map[Grain]*Sample
+	together []Sample // summaries of one grain and time
 }
 
 // NewResolver returns a resolver that passes on every sample that counts, with a share that is above 0 and at most 1.
 // The sample is the receiver's only for the length of the call.
-func NewResolver(cumulative bool, emit func(s *Sample, share float64)) *Resolver {
+func NewResolver(rule Rule, emit func(s *Sample, share float64)) *Resolver {
 	return &Resolver{
-		cumulative: cumulative, emit: emit,
+		rule: rule, emit: emit, across: func(Date, Date) {},
 		overlaps: map[Grain]*overlap{}, pending: map[Grain]*Sample{},
 	}
 }
 
-// Add takes the next sample, in the order in which stores yield them: by key time, grain, end and source. It keeps a
+// Add takes the next sample, in the order of key time, grain and end, in which stores yield them. It keeps a
 // copy for as long as later samples may bear on it: what is in memory are the samples of one moment.
 func (r *Resolver) Add(s *Sample) {
 	if first := r.together; len(first) > 0 && (first[0].Grain != s.Grain || first[0].KeyTime() != s.KeyTime()) {
@@ -64,6 +73,9 @@ func (r *Resolver) Add(s *Sample) {
 	if s.Grain == GrainRaw {
 		r.take(s)
 		return
+	}
+	for i := range r.together {
+		r.across(r.together[i].LocalDate(), s.LocalDate())
 	}
 	r.together = append(r.together, *s)
 }
@@ -85,10 +97,10 @@ func (r *Resolver) takeTogether() {
 }
 
 func (r *Resolver) take(s *Sample) {
-	if r.cumulative {
+	if r.rule.Cumulative {
 		o := r.overlaps[s.Grain]
 		if o == nil {
-			o = newOverlap(r.emit)
+			o = newOverlap(r.rule.Ranking, r.emit, r.across)
 			r.overlaps[s.Grain] = o
 		}
 		o.add(s)
@@ -101,8 +113,11 @@ func (r *Resolver) take(s *Sample) {
 		r.pending[s.Grain] = have
 	case !sameSpan(have, s):
 		r.emit(have, 1)
-	case compareOrigins(have, s) <= 0:
-		return
+	default:
+		r.across(have.LocalDate(), s.LocalDate())
+		if r.rule.Ranking.compareOrigins(have, s) <= 0 {
+			return
+		}
 	}
 	*have = *s
 }
@@ -183,7 +198,8 @@ type Tally struct {
 	Sources []string
 }
 
-func newTally(grain Grain) Tally {
+// NewTally returns a tally of nothing.
+func NewTally(grain Grain) Tally {
 	return Tally{
 		Grain: grain, Values: newStats(), Systolic: newStats(), Diastolic: newStats(),
 		Last: Absent(), LastStart: math.MinInt64,
@@ -225,7 +241,7 @@ func (t *Tallies) Add(s *Sample, share float64) {
 	i := slices.IndexFunc(*t, func(have Tally) bool { return have.Grain == s.Grain })
 	if i < 0 {
 		i = len(*t)
-		*t = append(*t, newTally(s.Grain))
+		*t = append(*t, NewTally(s.Grain))
 	}
 	(*t)[i].add(s, share)
 }
@@ -251,11 +267,20 @@ func (t Tallies) Finest() Tally {
 	return slices.MinFunc(t, func(a, b Tally) int { return int(a.Grain - b.Grain) })
 }
 
+// Answer chooses the grain that answers: Largest for a cumulative metric, Finest for any other. whole is the grain of
+// summaries as long as the stretch. t is not empty.
+func (t Tallies) Answer(cumulative bool, whole Grain) Tally {
+	if cumulative {
+		return t.Largest(whole)
+	}
+	return t.Finest()
+}
+
 // Together adds up the answers of days that follow each other. Means are weighted by the count of samples where all
 // days were answered by the same grain; where they were not, the counts cannot be compared and each day of a metric
 // that is not cumulative weighs the same. Grain is the coarsest that answered. days is not empty.
 func Together(days []Tally, cumulative bool) Tally {
-	sum := newTally(days[0].Grain)
+	sum := NewTally(days[0].Grain)
 	mixed := slices.ContainsFunc(days, func(day Tally) bool { return day.Grain != days[0].Grain })
 	for _, day := range days {
 		if mixed && !cumulative {

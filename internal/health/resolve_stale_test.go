@@ -28,7 +28,7 @@ func TestLaterSummariesOvertake(t *testing.T) {
 		}, 250},
 	} {
 		total := 0.0
-		r := NewResolver(true, func(s *Sample, share float64) { total += s.Value * share })
+		r := NewResolver(Rule{Cumulative: true}, func(s *Sample, share float64) { total += s.Value * share })
 		for i := range c.samples {
 			r.Add(&c.samples[i])
 		}

@@ -90,7 +90,7 @@ func perSource(s health.Sample) health.Sample {
 }
 
 func resolve(cumulative bool, samples []health.Sample) (counted []health.Sample, shares []float64) {
-	r := health.NewResolver(cumulative, func(s *health.Sample, share float64) {
+	r := health.NewResolver(health.Rule{Cumulative: cumulative}, func(s *health.Sample, share float64) {
 		counted = append(counted, *s)
 		shares = append(shares, share)
 	})

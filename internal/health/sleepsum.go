@@ -165,14 +165,19 @@ func union(spans []span) Instant {
 }
 
 // MainSleep picks, among the nights of one date, the one that answers for it, and the naps: the other stretches of the
-// same source. A source that recorded stages is preferred to one that recorded only sleep, that to one that recorded
-// only time in bed; then by CompareSources. ok is false when there are no nights.
-func MainSleep(nights []Night) (night Night, naps []Night, ok bool) {
+// same source. Sleep is preferred to mere time in bed; then the sources that the person has listed, in their order; then
+// one that recorded stages to one that recorded only sleep; then by CompareSources. ok is false when there are no nights.
+func (r Ranking) MainSleep(nights []Night) (night Night, naps []Night, ok bool) {
 	if len(nights) == 0 {
 		return Night{}, nil, false
 	}
 	best := slices.MinFunc(nights, func(a, b Night) int {
-		return cmp.Or(cmp.Compare(a.detail(), b.detail()), CompareSources(a.Source, b.Source))
+		return cmp.Or(
+			cmp.Compare(a.detail()/2, b.detail()/2),
+			cmp.Compare(r.place(a.Source), r.place(b.Source)),
+			cmp.Compare(a.detail(), b.detail()),
+			CompareSources(a.Source, b.Source),
+		)
 	})
 	for i := range nights {
 		switch {

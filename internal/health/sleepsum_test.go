@@ -152,7 +152,7 @@ func TestMainSleep(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			main, naps, ok := health.MainSleep(test.nights)
+			main, naps, ok := health.Ranking{}.MainSleep(test.nights)
 			if !ok || main.ID != test.nights[test.main].ID {
 				t.Errorf("%v answers, want %v", main.SleepStart, test.nights[test.main].SleepStart)
 			}
@@ -172,7 +172,8 @@ func TestMainSleep(t *testing.T) {
 			}
 		})
 	}
-	if _, _, ok := health.MainSleep(nil); ok {
+	none := health.Ranking{}
+	if _, _, ok := none.MainSleep(nil); ok {
 		t.Error("there is a night among none")
 	}
 }

@@ -56,12 +56,13 @@ type RoutePoint struct {
 }
 
 // SameWorkout reports whether two elements are the same workout: the same app id; or, where one of them has none, the
-// same name, start and end (an end that was not sent matches any).
+// same name, start and end (an end that was not sent matches any, and times that are cut off at the minute match those
+// that are not).
 func (w *Workout) SameWorkout(o *Workout) bool {
 	if w.AppID != "" && o.AppID != "" {
 		return w.AppID == o.AppID
 	}
-	return w.Name == o.Name && w.Start == o.Start && (w.End == o.End || w.End == 0 || o.End == 0)
+	return w.Name == o.Name && w.sameTimes(o)
 }
 
 // MergeFrom brings together w and another entry for the same workout, and reports whether w changed. Field by field,
@@ -86,10 +87,10 @@ func (w *Workout) merge(later *Workout) bool {
 	setString(&w.AppID, later.AppID)
 	setString(&w.Name, later.Name)
 	setString(&w.Source, later.Source)
-	if later.Start != 0 && later.Start != w.Start {
+	if later.Start != 0 && later.Start != w.Start && !later.cuts(later.Start, w.Start) {
 		w.Start, changed = later.Start, true
 	}
-	if later.End != 0 && later.End != w.End {
+	if later.End != 0 && later.End != w.End && (w.End == 0 || !later.cuts(later.End, w.End)) {
 		w.End, changed = later.End, true
 	}
 	if !IsAbsent(later.Duration) && !SameValue(later.Duration, w.Duration) {
@@ -156,3 +157,27 @@ func sameRoute(a, b []RoutePoint) bool {
 	}
 	return true
 }
+
+// minute is how exactly a table of the app says when a workout was.
+const minute = 60 * Second
+
+// StartMinute returns the minute in which the workout began: two entries for the same workout have the same.
+func (w *Workout) StartMinute() Instant { return w.Start.cutToMinute() }
+
+func (i Instant) cutToMinute() Instant { return Instant(floorDiv(int64(i), int64(minute))) * minute }
+
+// maybeCut reports whether a time of the workout may have been cut off at the minute, as the app does in CSV, where it
+// sends neither an id nor a source. That another such workout begins or ends on a minute by itself does no harm.
+func (w *Workout) maybeCut(t Instant) bool { return w.AppID == "" && w.Source == "" && t%minute == 0 }
+
+// sameTimes reports whether two entries of one name say the same times, as exactly as both of them are. An end that was not
+// sent matches any.
+func (w *Workout) sameTimes(o *Workout) bool {
+	same := func(a, b Instant) bool {
+		return a == b || (w.maybeCut(a) || o.maybeCut(b)) && a.cutToMinute() == b.cutToMinute()
+	}
+	return same(w.Start, o.Start) && (w.End == 0 || o.End == 0 || same(w.End, o.End))
+}
+
+// cuts reports whether t, a time that w says, is nothing but the known time cut off at the minute.
+func (w *Workout) cuts(t, known Instant) bool { return w.maybeCut(t) && t == known.cutToMinute() }

@@ -17,6 +17,13 @@ func TestSameWorkout(t *testing.T) {
 		change(&w)
 		return w
 	}
+	hour := func(from, to Instant, source string) Workout {
+		w := Workout{Name: "Running", Start: Day + from*Second, Source: source}
+		if to != 0 {
+			w.End = Day + to*Second
+		}
+		return w
+	}
 	id := func(id string) func(*Workout) { return func(w *Workout) { w.AppID = id } }
 	for _, test := range []struct {
 		name string
@@ -31,11 +38,37 @@ func TestSameWorkout(t *testing.T) {
 		{"end not sent", run, with(func(w *Workout) { w.End = 0 }), true},
 		{"other name", run, with(func(w *Workout) { w.Name = "Correr" }), false},
 		{"other start", run, with(func(w *Workout) { w.Start = 101 }), false},
+		{"cut off at the minute", hour(0, 3600, ""), hour(12, 3659, "Watch"), true},
+		{"cut off at the minute, other end", hour(0, 3600, ""), hour(12, 3661, "Watch"), false},
+		{"cut off at the minute, other start", hour(0, 3600, ""), hour(60, 3659, "Watch"), false},
+		{"cut off at the minute, end not sent", hour(0, 3600, ""), hour(59, 0, ""), true},
+		{"end cut off at the minute", hour(12, 3600, ""), hour(12, 3659, "Watch"), true},
+		{"on the minute, but not cut off", hour(0, 3600, "Watch"), hour(12, 3659, "Watch"), false},
 		{"other source and route", run, with(func(w *Workout) { w.Source, w.Route = "x", []RoutePoint{{}} }), true},
 	} {
 		if test.a.SameWorkout(&test.b) != test.same || test.b.SameWorkout(&test.a) != test.same {
 			t.Errorf("%s: want %v both ways", test.name, test.same)
 		}
+	}
+}
+
+// A table of the app says the minute only: what is known of the seconds stays.
+func TestMergeKeepsTheSeconds(t *testing.T) {
+	t.Parallel()
+	exact := Workout{Name: "Running", Start: Day + 12*Second, End: Day + 3659*Second, Source: "Watch", Duration: 3500, Received: 1}
+	table := Workout{Name: "Running", Start: Day, End: Day + 3600*Second, Duration: 3500, Received: 2}
+	merged := exact
+	if merged.MergeFrom(&table) || merged.Start != exact.Start || merged.End != exact.End {
+		t.Errorf("the table changed the times to %v, %v", merged.Start, merged.End)
+	}
+	merged = table
+	if !merged.MergeFrom(&exact) || merged.Start != exact.Start || merged.End != exact.End {
+		t.Errorf("the exact times were not taken over the table's: %v, %v", merged.Start, merged.End)
+	}
+	begun := Workout{Name: "Running", Start: Day + 12*Second, Duration: Absent(), Received: 3}
+	merged = begun
+	if !merged.MergeFrom(&table) || merged.Start != begun.Start || merged.End != table.End {
+		t.Errorf("a start to the second and an end to the minute make %v, %v", merged.Start, merged.End)
 	}
 }
 

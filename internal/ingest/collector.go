@@ -39,6 +39,9 @@ type collector struct {
 
 	item item
 	rest rest
+	// summaries is how many summaries of days were written, and summingUp how long that took.
+	summaries int
+	summingUp time.Duration
 }
 
 type seriesKey struct{ name, unit string }

@@ -30,7 +30,7 @@ func (d *decoded) failed() bool {
 func (s *Service) decode(ctx context.Context, ingestion *health.Ingestion, user health.User, body io.Reader) *decoded {
 	d := &decoded{report: &health.Report{}}
 	d.collector = newCollector(s.words, ingestion, d.report, &s.buffers, s.limits.TempDir)
-	d.err = d.read(ctx, s.formats, user, body)
+	d.err = d.read(ctx, s.formats, format.Options{Location: user.Location(), TempDir: s.limits.TempDir}, body)
 	return d
 }
 
@@ -44,7 +44,7 @@ func (s *Service) decodeArchived(ctx context.Context, ingestion *health.Ingestio
 	return s.decode(ctx, ingestion, user, body), nil
 }
 
-func (d *decoded) read(ctx context.Context, detect func([]byte) (format.Format, error), user health.User, body io.Reader) (err error) {
+func (d *decoded) read(ctx context.Context, detect func([]byte) (format.Format, error), options format.Options, body io.Reader) (err error) {
 	defer recoverAs(&err)
 	buffered := bufio.NewReaderSize(body, format.DetectSize)
 	head, err := buffered.Peek(format.DetectSize)
@@ -56,7 +56,7 @@ func (d *decoded) read(ctx context.Context, detect func([]byte) (format.Format, 
 		return asBodyError(err)
 	}
 	d.format = language.Name
-	for record, err := range language.Decode(buffered, format.Options{Location: user.Location()}) {
+	for record, err := range language.Decode(buffered, options) {
 		var rejection *health.Rejection
 		switch {
 		case errors.As(err, &rejection):

@@ -54,9 +54,10 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Config is what New needs. Now defaults to time.Now, Logger to slog.Default; Registerer may be nil.
+// Config is what New needs. Now defaults to time.Now, Logger to slog.Default; Answers and Registerer may be nil.
 type Config struct {
 	Store      Store
+	Answers    Answers
 	Catalog    *catalog.Catalog
 	Limits     Limits
 	Now        func() time.Time
@@ -67,6 +68,7 @@ type Config struct {
 // Service receives bodies and processes them. It is safe for concurrent use.
 type Service struct {
 	store   Store
+	answers Answers
 	limits  Limits
 	now     func() time.Time
 	logger  *slog.Logger
@@ -110,7 +112,7 @@ func New(c Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		store: c.Store, limits: limits, now: c.Now, logger: c.Logger,
+		store: c.Store, answers: c.Answers, limits: limits, now: c.Now, logger: c.Logger,
 		metrics: newMetrics(c.Registerer), words: words, formats: format.Detect,
 		owner: uuid.NewString(), slots: make(chan struct{}, limits.Concurrency),
 		places: make(chan struct{}, limits.Concurrency),

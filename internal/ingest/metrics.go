@@ -17,6 +17,8 @@ type metrics struct {
 	duration    prometheus.Histogram
 	points      *prometheus.CounterVec
 	elements    *prometheus.CounterVec
+	summaries   prometheus.Counter
+	summingUp   prometheus.Histogram
 	activeUsers prometheus.Gauge
 	backlog     prometheus.Gauge
 	backlogAge  prometheus.Gauge
@@ -43,6 +45,13 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 			Name: "health_export_elements_processed_total",
 			Help: "Elements of all kinds processed, by kind and outcome.",
 		}, []string{"kind", "outcome"}),
+		summaries: factory.NewCounter(prometheus.CounterOpts{
+			Name: "health_export_summaries_written_total", Help: "Summaries of days that were written with the samples they are made of.",
+		}),
+		summingUp: factory.NewHistogram(prometheus.HistogramOpts{
+			Name: "health_export_summaries_duration_seconds", Help: "Time of a body's processing that went into summaries of days.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, 1, 5, 30},
+		}),
 		activeUsers: factory.NewGauge(prometheus.GaugeOpts{
 			Name: "health_export_active_users", Help: "Users who sent a body in the last 24 hours.",
 		}),
@@ -53,6 +62,11 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 			Name: "health_export_ingest_backlog_age_seconds", Help: "Age of the oldest body that is not processed yet.",
 		}),
 	}
+}
+
+func (m *metrics) summedUp(summaries int, took time.Duration) {
+	m.summaries.Add(float64(summaries))
+	m.summingUp.Observe(took.Seconds())
 }
 
 func (m *metrics) received() { m.requests.Inc() }

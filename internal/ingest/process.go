@@ -25,7 +25,10 @@ func (s *Service) process(ctx context.Context, ingestion health.Ingestion, user 
 	}
 	err = decoded.err
 	if err == nil {
-		err = decoded.collector.write(ctx, user.ID, s.store)
+		writer := &noticingWriter{Writer: s.store, answers: s.answers, repeated: ingestion.Attempts > 1}
+		defer writer.noticeAgain(ctx, user.ID)
+		err = decoded.collector.write(ctx, user.ID, writer)
+		s.metrics.summedUp(decoded.collector.summaries, decoded.collector.summingUp)
 	}
 	ingestion.Format, ingestion.Report = decoded.format, *decoded.report
 	ingestion.Failure, ingestion.FailureCode = "", ""

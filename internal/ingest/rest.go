@@ -74,9 +74,9 @@ func newRest(dir string, report *health.Report) rest {
 	}
 }
 
-// workoutKeys lists under what a workout can be found: its id, and its name and start.
+// workoutKeys lists under what a workout can be found: its id, and its name and the minute of its start.
 func workoutKeys(w *health.Workout) []string {
-	keys := []string{fmt.Sprintf("at %d %s", w.Start, w.Name)}
+	keys := []string{fmt.Sprintf("at %d %s", w.StartMinute(), w.Name)}
 	if w.AppID != "" {
 		keys = append(keys, "id "+w.AppID)
 	}

@@ -105,6 +105,8 @@ func (c *collector) settleBatch(b *batch) error {
 	if r.err != nil {
 		return r.err
 	}
+	c.summaries += r.written.Summaries
+	c.summingUp += r.written.SummingUp
 	for i, outcome := range r.written.Outcomes {
 		if outcome == health.Rejected {
 			c.refusedByStore(&b.origins[i], r.written.Refused[i])

@@ -137,7 +137,7 @@ func TestAnswers(t *testing.T) {
 		"summary-of-a-day-without":    func() (any, error) { return s.Day(ctx, anna, day+1) },
 		"sleep":                       func() (any, error) { return s.Sleep(ctx, anna, day, day) },
 		"workouts":                    func() (any, error) { return s.Workouts(ctx, anna, query.WorkoutsRequest{}) },
-		"workout":                     func() (any, error) { return s.Workout(ctx, anna, m.workouts[0].ID) },
+		"workout":                     func() (any, error) { return s.Workout(ctx, anna, query.WorkoutRequest{ID: m.workouts[0].ID}) },
 		"events":                      func() (any, error) { return s.Events(ctx, anna, query.EventsRequest{}) },
 		"ecg":                         func() (any, error) { return s.ECGs(ctx, anna, query.ECGRequest{}) },
 		"ecg-with-voltages":           func() (any, error) { return s.ECGs(ctx, anna, query.ECGRequest{Voltages: true}) },

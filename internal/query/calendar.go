@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,7 +36,24 @@ func parseBucket(text string) (bucket, error) {
 			return bucket{months: 12 * n}, nil
 		}
 	}
-	return bucket{}, health.NewError(health.Invalid, "invalid_bucket", bucketsAllowed).In("bucket")
+	return bucket{}, health.NewError(health.Invalid, "invalid_bucket", bucketsAllowed).In("bucket").
+		Allowing("1m", "5m", "15m", "30m", "1h", "6h", "1d", "1w", "1mo", "3mo", "1y")
+}
+
+// weekdays are what weeks may begin on, from Monday on.
+var weekdays = []string{"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
+
+// parseWeekStart returns how many days after Monday weeks begin.
+func parseWeekStart(name string, b bucket) (int, error) {
+	if name == "" {
+		return 0, nil
+	}
+	days := slices.Index(weekdays, name)
+	if days < 0 || b.days == 0 || b.days%7 != 0 {
+		return 0, health.NewError(health.Invalid, "invalid_week_start",
+			"Weeks begin on one of "+strings.Join(weekdays, ", ")+"; only buckets of weeks (1w …) have a beginning of the week.").In("week_start")
+	}
+	return days, nil
 }
 
 // length is how long a bucket is at least.
@@ -66,11 +84,13 @@ func (b bucket) grain() health.Grain {
 }
 
 // calendar cuts time into buckets, by the clock of a zone or, where zone is nil, by the clock each sample was recorded
-// with. Weeks begin on Monday; several days or weeks are counted from the first Monday of 1970, several months or years
-// from January of year 0.
+// with. Weeks begin on Monday unless weekStart says otherwise; several days or weeks are counted from the first such day
+// after 4 January 1970, several months or years from January of year 0.
 type calendar struct {
 	bucket
 	zone *time.Location
+	// weekStart is how many days after Monday weeks begin.
+	weekStart int
 }
 
 // slot is one bucket of a calendar.
@@ -128,7 +148,7 @@ func (c calendar) floor(t time.Time) time.Time {
 	case c.days > 0:
 		const monday = 4 // 1970-01-05
 		date := int(health.DateOf(t))
-		return health.Date(date - floorMod(date-monday, c.days)).In(t.Location())
+		return health.Date(date - floorMod(date-monday-c.weekStart, c.days)).In(t.Location())
 	default:
 		months := 12*year + int(month) - 1
 		months -= floorMod(months, c.months)

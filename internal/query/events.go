@@ -19,6 +19,7 @@ const (
 type EventsRequest struct {
 	Start, End time.Time // of the start
 	Kind       string
+	Name       string // as it was sent
 	Cursor     string
 	Limit      int // 0 is 1,000
 }
@@ -51,7 +52,7 @@ func (s *Service) Events(ctx context.Context, user health.User, request EventsRe
 	if err != nil {
 		return EventsPage{}, err
 	}
-	query := store.EventQuery{Kind: request.Kind, Limit: limit + 1}
+	query := store.EventQuery{Kind: request.Kind, Name: request.Name, Limit: limit + 1}
 	if query.Range, err = rangeOf(request.Start, request.End); err != nil {
 		return EventsPage{}, err
 	}
@@ -134,6 +135,20 @@ func (s *Service) ECGs(ctx context.Context, user health.User, request ECGRequest
 		shown[i] = ecgOf(&recordings[i], request.Voltages)
 	}
 	return shown, nil
+}
+
+// ECG returns the electrocardiogram that starts at an instant, which is what identifies it, with its voltages. NotFound.
+func (s *Service) ECG(ctx context.Context, user health.User, start time.Time) (ECG, error) {
+	at := instantOf(start)
+	found, err := s.Config.Events.ECGs(ctx, user.ID, store.Range{From: at, To: at + 1}, true)
+	if err != nil {
+		return ECG{}, err
+	}
+	if len(found) == 0 {
+		return ECG{}, health.NewError(health.NotFound, "not_found",
+			"There is no electrocardiogram that starts at this time. The list of electrocardiograms shows the times.")
+	}
+	return ecgOf(&found[0], true), nil
 }
 
 func ecgOf(e *health.ECG, voltages bool) ECG {

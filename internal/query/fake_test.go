@@ -169,7 +169,7 @@ func (m *memory) Events(_ context.Context, _ uuid.UUID, q store.EventQuery) ([]h
 			strings.Compare(a.AppID, b.AppID), strings.Compare(a.Digest, b.Digest))
 	}
 	found := slices.DeleteFunc(slices.Clone(m.events), func(e health.Event) bool {
-		return !within(e.Start, q.Range) || q.Kind != "" && e.Kind != q.Kind ||
+		return !within(e.Start, q.Range) || q.Kind != "" && e.Kind != q.Kind || q.Name != "" && e.Name != q.Name ||
 			q.After != nil && compare(place(&e), *q.After) <= 0
 	})
 	slices.SortFunc(found, func(a, b health.Event) int { return compare(place(&a), place(&b)) })

@@ -9,19 +9,19 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
 
-// reach is how far beyond a range samples are read: a day recorded in another zone lies up to 14 hours off, and a
-// better source may cover a sample from the other side of the edge.
-const reach = 36 * 3600 * health.Second
+// reach is how far beyond a range samples are read: a day recorded in another zone lies up to 26 hours off, and a
+// better source, which occupies a day at most, may cover a sample from the other side of the edge.
+const reach = (26 + 24) * 3600 * health.Second
 
 // gatherer puts the samples of one metric into the buckets of a range, in the order the store yields them. What it
 // holds are figures per bucket and the few samples that later ones may still bear on.
 type gatherer struct {
 	calendar    calendar
-	cumulative  bool
 	first, last int64 // the orders of the first and the last slot of the range
 	buckets     map[int64]*gathered
 
@@ -37,10 +37,27 @@ type gatherer struct {
 
 // gathered is one bucket.
 type gathered struct {
-	slot        slot
-	first, last health.Instant // the earliest and the latest start
-	days        []day
-	long        health.Tallies // of summaries longer than a day, where the bucket is too
+	slot slot
+	// first and last are the earliest and the latest start, with their offsets.
+	first, last             health.Instant
+	firstOffset, lastOffset int32
+	days                    []day
+	long                    health.Tallies // of summaries longer than a day, where the bucket is too
+}
+
+func newGathered(in slot, start health.Instant, offset int32) *gathered {
+	return &gathered{slot: in, first: start, last: start, firstOffset: offset, lastOffset: offset}
+}
+
+// meet widens the bucket by a sample that lies in it. Where the offset changes within a recorded day, the day begins by
+// the clock of its first sample and ends by that of its last.
+func (b *gathered) meet(in slot, start health.Instant, offset int32) {
+	if start < b.first || start == b.first && offset < b.firstOffset {
+		b.first, b.firstOffset, b.slot.start = start, offset, in.start
+	}
+	if start > b.last || start == b.last && offset > b.lastOffset {
+		b.last, b.lastOffset, b.slot.end = start, offset, in.end
+	}
 }
 
 // day is the part of a bucket in which grains are compared: a local day, or the bucket itself where that is shorter.
@@ -58,19 +75,26 @@ type waiting struct {
 	shadowed bool
 }
 
-func newGatherer(c calendar, cumulative bool, first, last slot) *gatherer {
+func newGatherer(c calendar, rule health.Rule, first, last slot) *gatherer {
 	g := &gatherer{
-		calendar: c, cumulative: cumulative, first: first.order, last: last.order,
+		calendar: c, first: first.order, last: last.order,
 		buckets: map[int64]*gathered{}, latest: map[health.Grain]health.Instant{},
 	}
-	g.resolver = health.NewResolver(cumulative, g.count)
-	g.late = health.NewResolver(cumulative, g.count)
+	g.resolver = health.NewResolver(rule, g.count)
+	g.late = health.NewResolver(rule, g.count)
 	return g
 }
 
-// gather reads the samples of the slots from first to last and returns the buckets that have any, in order.
+// gather returns the buckets from first to last that have samples, in order, in the unit they are stored in.
 func (s *Service) gather(ctx context.Context, user uuid.UUID, r reading, c calendar, cumulative bool, first, last slot) ([]*gathered, error) {
-	g := newGatherer(c, cumulative, first, last)
+	if buckets, known, err := s.gatherDays(ctx, user, r, c, cumulative, first, last); known || err != nil {
+		return buckets, err
+	}
+	order, err := s.sourceOrder(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	g := newGatherer(c, health.Rule{Cumulative: cumulative, Ranking: order.For(r.metric)}, first, last)
 	query := store.SampleQuery{Metric: r.metric, Unit: r.unit}
 	query.From, query.To = health.InstantOf(first.start)-reach, health.InstantOf(last.end)+reach
 	var sample health.Sample // one for all: it escapes
@@ -82,7 +106,6 @@ func (s *Service) gather(ctx context.Context, user uuid.UUID, r reading, c calen
 			continue
 		}
 		sample = next
-		convert(&sample, r.conversion)
 		g.add(&sample)
 	}
 	g.resolver.Finish()
@@ -128,7 +151,7 @@ func (g *gatherer) add(s *health.Sample) {
 	if at, seen := g.latest[s.Grain]; !seen || s.Start > at {
 		g.latest[s.Grain] = s.Start
 	}
-	if !reachesBeyond(s, g.slotOf(s)) {
+	if !g.reachesBeyond(s, g.slotOf(s)) {
 		g.resolver.Add(s)
 		return
 	}
@@ -157,9 +180,10 @@ func (g *gatherer) settleOne(w *waiting) {
 	}
 }
 
-// reachesBeyond reports whether a summary ends after its slot. Those of a day or more are compared by their dates.
-func reachesBeyond(s *health.Sample, in slot) bool {
-	if s.Grain == health.GrainRaw {
+// reachesBeyond reports whether a summary is longer than its slot, or ends after it. Those of a day or more are compared
+// by their dates. One shorter than a day belongs to the day it begins on, whatever minutes of the next it tells of.
+func (g *gatherer) reachesBeyond(s *health.Sample, in slot) bool {
+	if s.Grain == health.GrainRaw || s.Grain < health.GrainDay && g.calendar.minutes == 0 {
 		return false
 	}
 	from, to := s.Span()
@@ -196,17 +220,10 @@ func (g *gatherer) count(s *health.Sample, share float64) {
 	}
 	b := g.buckets[in.order]
 	if b == nil {
-		b = &gathered{slot: in, first: s.Start, last: s.Start}
+		b = newGathered(in, s.Start, s.Offset)
 		g.buckets[in.order] = b
 	}
-	// Where the offset changes within a recorded day, the day begins by the clock of its first sample and ends by that
-	// of its last.
-	if s.Start < b.first {
-		b.first, b.slot.start = s.Start, in.start
-	}
-	if s.Start > b.last {
-		b.last, b.slot.end = s.Start, in.end
-	}
+	b.meet(in, s.Start, s.Offset)
 	if !g.calendar.ofDays() {
 		b.on(0).Add(s, share)
 		return
@@ -229,25 +246,19 @@ func (b *gathered) on(date health.Date) *health.Tallies {
 	return &b.days[len(b.days)-1].tallies
 }
 
-// answer chooses which grain answers for each day and for the bucket.
-func (b *gathered) answer(length bucket, cumulative bool) health.Tally {
-	choose := func(t health.Tallies, whole health.Grain) health.Tally {
-		if cumulative {
-			return t.Largest(whole)
-		}
-		return t.Finest()
-	}
+// answer chooses which grain answers for each day and for the bucket, in the unit of the conversion.
+func (b *gathered) answer(length bucket, cumulative bool, c catalog.Conversion) health.Tally {
 	slices.SortFunc(b.days, func(a, b day) int { return int(a.date - b.date) })
 	days := make([]health.Tally, len(b.days))
 	for i := range b.days {
-		days[i] = choose(b.days[i].tallies, health.GrainDay)
+		days[i] = b.days[i].tallies.Answer(cumulative, health.GrainDay)
 	}
 	if len(days) == 0 {
-		return choose(b.long, length.grain())
+		return converted(b.long.Answer(cumulative, length.grain()), c)
 	}
 	together := health.Together(days, cumulative)
-	if len(b.long) == 0 || !cumulative {
-		return together
+	if len(b.long) > 0 && cumulative {
+		together = append(slices.Clone(b.long), together).Largest(length.grain())
 	}
-	return append(slices.Clone(b.long), together).Largest(length.grain())
+	return converted(together, c)
 }

@@ -191,7 +191,7 @@ func TestWorkoutsPagesAndFilters(t *testing.T) {
 	if w, err := s.Route(t.Context(), anna, m.workouts[0].ID); err != nil || len(w.Route) != 2 {
 		t.Errorf("a route of %d points, error %v", len(w.Route), err)
 	}
-	if _, err := s.Workout(t.Context(), anna, uuid.UUID{99}); health.KindOf(err) != health.NotFound {
+	if _, err := s.Workout(t.Context(), anna, query.WorkoutRequest{ID: uuid.UUID{99}}); health.KindOf(err) != health.NotFound {
 		t.Errorf("a workout that is not there: %v, want not found", err)
 	}
 }

@@ -26,7 +26,9 @@ type Config struct {
 	Sleep    store.SleepReader
 	Workouts store.WorkoutReader
 	Events   store.EventReader
-	Catalog  *catalog.Catalog
+	// Summaries answers for whole local days. Without it, samples do, and sources are in their standard order.
+	Summaries store.SummaryReader
+	Catalog   *catalog.Catalog
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -63,10 +65,7 @@ var identity = catalog.Conversion{Factor: 1}
 // reading finds out what is meant by a metric's name and a unit, "" being the one the metric is stored in.
 func (s *Service) reading(ctx context.Context, user uuid.UUID, name, unit string) (reading, error) {
 	r := reading{metric: name, conversion: identity}
-	known, ok := s.Catalog.Lookup(name)
-	if ok && strings.HasPrefix(known.Name, "blood_pressure_") {
-		known, ok = s.Catalog.Lookup("blood_pressure") // its halves are kept there, also when they are sent alone
-	}
+	known, ok := s.lookup(name)
 	if ok {
 		r.metric, r.known, r.unit = known.Name, known, known.Unit
 	} else {
@@ -75,8 +74,7 @@ func (s *Service) reading(ctx context.Context, user uuid.UUID, name, unit string
 			return reading{}, err
 		}
 		if len(units) == 0 {
-			return reading{}, health.NewError(health.NotFound, "unknown_metric",
-				"There is no data under this name, and the catalogue does not know it. The list of metrics shows what there is.").In("name")
+			return reading{}, s.unknownMetric(name)
 		}
 		r.unit = units[0]
 	}
@@ -100,6 +98,15 @@ func (s *Service) reading(ctx context.Context, user uuid.UUID, name, unit string
 	return reading{}, unitError(r, units)
 }
 
+// lookup returns the catalogue's entry under which the samples of a metric are kept.
+func (s *Service) lookup(name string) (*catalog.Metric, bool) {
+	known, ok := s.Catalog.Lookup(name)
+	if ok && strings.HasPrefix(known.Name, "blood_pressure_") {
+		return s.Catalog.Lookup("blood_pressure") // its halves are kept there, also when they are sent alone
+	}
+	return known, ok
+}
+
 // conversionTo converts from the unit that r is stored in. The metric's own conversions come first: some units mean
 // something only there, as the hours of stand hours do.
 func (s *Service) conversionTo(r reading, unit string) (catalog.Conversion, bool) {
@@ -119,7 +126,7 @@ func unitError(r reading, stored []string) error {
 	slices.Sort(allowed)
 	allowed = slices.DeleteFunc(slices.Compact(allowed), func(unit string) bool { return unit == "" })
 	return health.NewError(health.Invalid, "invalid_unit",
-		"This metric cannot be shown in that unit. It can be in: "+strings.Join(allowed, ", ")+".").In("unit")
+		"This metric cannot be shown in that unit. It can be in: "+strings.Join(allowed, ", ")+".").In("unit").Allowing(allowed...)
 }
 
 // storedUnits returns the units in which the user has samples of a metric, the one with the most samples first.
@@ -137,6 +144,14 @@ func (s *Service) storedUnits(ctx context.Context, user uuid.UUID, metric string
 		units[i] = info.Unit
 	}
 	return units, nil
+}
+
+// sourceOrder returns the order of sources that the user has set.
+func (s *Service) sourceOrder(ctx context.Context, user uuid.UUID) (health.SourceOrder, error) {
+	if s.Summaries == nil {
+		return health.SourceOrder{}, nil
+	}
+	return s.Summaries.SourceOrder(ctx, user)
 }
 
 // convert changes the values of a sample to another unit.

@@ -40,7 +40,10 @@ type SeriesRequest struct {
 	Bucket string
 	// TZ is the IANA zone by whose clock buckets begin; "" or "local" is the clock the samples were recorded with.
 	TZ string
-	// Aggregation is sum, avg, min, max, count or last; "" is what the catalogue says.
+	// WeekStart is the day on which weeks begin, in English and lower case; "" is monday, as in ISO 8601. Only for buckets
+	// of weeks.
+	WeekStart string
+	// Aggregation is sum, avg, min, max, count, last or a percentile from p1 to p99; "" is what the catalogue says.
 	Aggregation string
 	Unit        string // "" is the unit the metric is stored in
 	// Gaps asks for buckets without data too, up to the end of the range.
@@ -66,6 +69,8 @@ type Point struct {
 	Start time.Time `json:"start"`
 	End   time.Time `json:"end"`
 	Figures
+	// Percentile is there where the aggregation is a percentile: Value is that of these values.
+	Percentile *Basis `json:"percentile,omitempty"`
 }
 
 // seriesPosition is where the next page of a series begins.
@@ -82,7 +87,7 @@ func (s *Service) Series(ctx context.Context, user health.User, request SeriesRe
 	if err != nil {
 		return Series{}, err
 	}
-	series, err := s.seriesPage(ctx, user.ID, plan)
+	series, err := s.seriesOf(ctx, user.ID, plan)
 	if err != nil || len(series.Points) > 0 || request.Unit != "" || plan.known == nil {
 		return series, err
 	}
@@ -92,7 +97,7 @@ func (s *Service) Series(ctx context.Context, user health.User, request SeriesRe
 		return series, err
 	}
 	plan.unit, plan.shown = units[0], units[0]
-	return s.seriesPage(ctx, user.ID, plan)
+	return s.seriesOf(ctx, user.ID, plan)
 }
 
 // seriesPlan is a request that was understood.
@@ -112,6 +117,9 @@ func (s *Service) planSeries(ctx context.Context, user health.User, request Seri
 	request.TZ = cmp.Or(request.TZ, recordedClock)
 	p.request = request
 	if p.bucket, err = parseBucket(request.Bucket); err != nil {
+		return p, err
+	}
+	if p.weekStart, err = parseWeekStart(request.WeekStart, p.bucket); err != nil {
 		return p, err
 	}
 	if p.zone, err = parseZone(request.TZ); err != nil {
@@ -198,9 +206,10 @@ func aggregationFor(known *catalog.Metric, asked string) (aggregation string, ad
 	case known.Aggregation == catalog.AggregationLatest:
 		standard = aggregateLast
 	}
-	if asked != "" && !slices.Contains(allowed, asked) {
-		return "", false, health.NewError(health.Invalid, "invalid_aggregation",
-			"This metric can be aggregated by: "+strings.Join(allowed, ", ")+".").In("agg")
+	if _, percentile := percentileOf(asked); asked != "" && !percentile && !slices.Contains(allowed, asked) {
+		return "", false, health.NewError(health.Invalid, "invalid_aggregation", "This metric can be aggregated by: "+
+			strings.Join(allowed, ", ")+", and any percentile from p1 to p99.").In("agg").
+			Allowing(append(allowed, "p50", "p90", "p95", "p99")...)
 	}
 	return cmp.Or(asked, standard), adds, nil
 }
@@ -251,8 +260,8 @@ func (p *seriesPlan) points(buckets []*gathered, first, last slot) []Point {
 	}
 	for _, b := range buckets {
 		fill(b.slot.order)
-		tally := b.answer(p.bucket, p.adds)
-		points = append(points, Point{b.slot.start, b.slot.end, figuresOf(&tally, p.adds, p.aggregation)})
+		tally := b.answer(p.bucket, p.adds, p.conversion)
+		points = append(points, Point{Start: b.slot.start, End: b.slot.end, Figures: figuresOf(&tally, p.adds, p.aggregation)})
 		empty = p.slot(b.slot.end)
 	}
 	fill(last.order + 1)

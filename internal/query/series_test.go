@@ -410,6 +410,44 @@ func TestSeriesOfHeartRates(t *testing.T) {
 	}
 }
 
+func TestWeeksBeginOnTheDayAskedFor(t *testing.T) {
+	t.Parallel()
+	m := &memory{}
+	for _, day := range []string{"2026-03-13", "2026-03-14", "2026-03-15", "2026-03-16"} { // Friday to Monday
+		m.samples = append(m.samples, steps(t, 0, phone, day+"T10:00:00+02:00", 1))
+	}
+	for weekStart, want := range map[string][]float64{
+		"": {3, 1}, "monday": {3, 1}, "sunday": {2, 2}, "saturday": {1, 3}, "friday": {4},
+	} {
+		for _, tz := range []string{"", "Europe/Athens"} {
+			answer, err := newService(t, m).Series(t.Context(), anna, query.SeriesRequest{
+				Metric: "step_count", Bucket: "1w", WeekStart: weekStart, TZ: tz,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []float64
+			for _, p := range answer.Points {
+				got = append(got, *p.Sum)
+				if name := strings.ToLower(p.Start.Weekday().String()); weekStart != "" && name != weekStart {
+					t.Errorf("a week from %s begins on %s", weekStart, name)
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("weeks from %q (-want +got):\n%s", weekStart, diff)
+			}
+		}
+	}
+	for _, request := range []query.SeriesRequest{
+		{Metric: "step_count", Bucket: "1w", WeekStart: "Montag"},
+		{Metric: "step_count", Bucket: "1d", WeekStart: "sunday"},
+		{Metric: "step_count", Bucket: "1mo", WeekStart: "monday"},
+	} {
+		_, err := newService(t, m).Series(t.Context(), anna, request)
+		checkRefusal(t, err, "invalid_week_start", "week_start")
+	}
+}
+
 func TestSeriesFillsGaps(t *testing.T) {
 	t.Parallel()
 	m := &memory{samples: []health.Sample{

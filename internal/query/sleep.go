@@ -115,9 +115,12 @@ func nightOf(n *health.Night, nap bool) Night {
 	}
 }
 
+// sleepMetric is what sleep is called in an order of sources, and where metrics are asked for.
+const sleepMetric = "sleep_analysis"
+
 // daySleep chooses among the nights of one date; nil where there are none.
-func daySleep(nights []health.Night, fromSegments bool) *DaySleep {
-	night, naps, ok := health.MainSleep(nights)
+func daySleep(ranking health.Ranking, nights []health.Night, fromSegments bool) *DaySleep {
+	night, naps, ok := ranking.MainSleep(nights)
 	if !ok {
 		return nil
 	}

@@ -2,11 +2,13 @@ package query_test
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
@@ -31,7 +33,7 @@ func TestAnswersFromEveryStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		fromStore := query.New(query.Config{
-			Samples: s, Sleep: s, Workouts: s, Events: s, Catalog: known,
+			Samples: s, Sleep: s, Workouts: s, Events: s, Summaries: s, Catalog: known,
 			Now: func() time.Time { return time.Date(2026, 3, 20, 12, 0, 0, 0, time.UTC) },
 		})
 		fromSlices := newService(t, m)
@@ -59,7 +61,7 @@ func TestAnswersFromEveryStore(t *testing.T) {
 // isID is true for the ids that a store gives.
 func isID(p gocmp.Path) bool {
 	field, ok := p.Last().(gocmp.StructField)
-	return ok && field.Name() == "ID"
+	return ok && (field.Name() == "ID" || field.Name() == "Workout" && field.Type() == reflect.TypeFor[uuid.UUID]())
 }
 
 func write(t *testing.T, s store.Store, m *memory) {
@@ -110,8 +112,19 @@ func everyQuestion(t *testing.T) map[string]func(*query.Service) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			return s.Workout(ctx, anna, page.Workouts[0].ID)
+			return s.Workout(ctx, anna, query.WorkoutRequest{ID: page.Workouts[0].ID, Splits: "km"})
 		},
+		"the ECG": func(s *query.Service) (any, error) { return s.ECG(ctx, anna, clock(t, "2026-03-10T09:00:00+02:00")) },
+		"a comparison": func(s *query.Service) (any, error) {
+			return s.Compare(ctx, anna, query.CompareRequest{
+				Metrics: []string{"step_count", "sleep_analysis", "blood_pressure_systolic"}, Start: day, End: day, WithStart: day - 1, WithEnd: day - 1,
+			})
+		},
+		"a correlation": func(s *query.Service) (any, error) {
+			return s.Correlate(ctx, anna, query.CorrelateRequest{X: "step_count", Y: "heart_rate", Start: day - 30, End: day})
+		},
+		"trends":  func(s *query.Service) (any, error) { return s.Trends(ctx, anna, query.TrendsRequest{Date: day}) },
+		"records": func(s *query.Service) (any, error) { return s.Records(ctx, anna, query.RecordsRequest{}) },
 	}
 	for _, metric := range []string{
 		"step_count", "heart_rate", "blood_pressure", "handwashing", "sexual_activity", "weight_body_mass", "aura",

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -26,6 +27,8 @@ type DaySummary struct {
 	Sleep *DaySleep `json:"sleep"`
 	// Workouts are those that began on the day, in order of time.
 	Workouts []DayWorkout `json:"workouts"`
+	// Rings are the goals of the day; null where none is known.
+	Rings *Rings `json:"rings"`
 }
 
 // DayValue is what a metric amounts to on a day. Aggregation says which figure Value is.
@@ -70,7 +73,7 @@ func (s *Service) Days(ctx context.Context, user health.User, first, last health
 		}
 	}
 	for _, fill := range []func(context.Context, uuid.UUID, []DaySummary) error{
-		s.fillMetrics, s.fillSleep, s.fillWorkouts,
+		s.fillMetrics, s.fillSleep, s.fillWorkouts, s.fillRings,
 	} {
 		if err := fill(ctx, user.ID, days); err != nil {
 			return nil, err
@@ -90,38 +93,117 @@ func checkDates(first, last health.Date) error {
 }
 
 func (s *Service) fillMetrics(ctx context.Context, user uuid.UUID, days []DaySummary) error {
+	if summedUp, err := s.fillSummedUp(ctx, user, days); summedUp || err != nil {
+		return err
+	}
 	infos, err := s.Config.Samples.Metrics(ctx, user)
 	if err != nil {
 		return err
 	}
-	calendar := calendar{bucket: bucket{days: 1}}
-	first := calendar.slot(days[0].Date.Time())
-	last := calendar.slot(days[len(days)-1].Date.Time())
 	for _, info := range s.mainUnitLast(infos) {
-		if info.Last < health.InstantOf(first.start)-reach || info.First > health.InstantOf(last.end)+reach {
+		if info.Last < days[0].Date.Midnight(0)-reach || info.First > (days[len(days)-1].Date+1).Midnight(0)+reach {
 			continue
 		}
-		known, _ := s.Catalog.Lookup(info.Metric)
-		aggregation, adds, err := aggregationFor(known, "")
-		if err != nil {
+		if err := s.fillMetric(ctx, user, info.Metric, info.Unit, days); err != nil {
 			return err
-		}
-		r := reading{metric: info.Metric, known: known, unit: info.Unit, shown: info.Unit, conversion: identity}
-		buckets, err := s.gather(ctx, user, r, calendar, adds, first, last)
-		if err != nil {
-			return err
-		}
-		for _, b := range buckets {
-			tally := b.answer(calendar.bucket, adds)
-			groups := days[health.DateOf(b.slot.start)-days[0].Date].Metrics
-			category := categoryOf(known)
-			if groups[category] == nil {
-				groups[category] = map[string]DayValue{}
-			}
-			groups[category][info.Metric] = DayValue{info.Unit, aggregation, figuresOf(&tally, adds, aggregation)}
 		}
 	}
 	return nil
+}
+
+// fillMetric fills in one metric in one unit.
+func (s *Service) fillMetric(ctx context.Context, user uuid.UUID, metric, unit string, days []DaySummary) error {
+	calendar := calendar{bucket: bucket{days: 1}}
+	first, last := calendar.slot(days[0].Date.Time()), calendar.slot(days[len(days)-1].Date.Time())
+	known, _ := s.Catalog.Lookup(metric)
+	_, adds, err := aggregationFor(known, "")
+	if err != nil {
+		return err
+	}
+	r := reading{metric: metric, known: known, unit: unit, shown: unit, conversion: identity}
+	buckets, err := s.gather(ctx, user, r, calendar, adds, first, last)
+	if err != nil {
+		return err
+	}
+	return s.fillBuckets(r, buckets, days)
+}
+
+// fillBuckets fills in days of one metric.
+func (s *Service) fillBuckets(r reading, buckets []*gathered, days []DaySummary) error {
+	aggregation, adds, err := aggregationFor(r.known, "")
+	if err != nil {
+		return err
+	}
+	category := categoryOf(r.known)
+	for _, b := range buckets {
+		tally := b.answer(bucket{days: 1}, adds, r.conversion)
+		groups := days[health.DateOf(b.slot.start)-days[0].Date].Metrics
+		if groups[category] == nil {
+			groups[category] = map[string]DayValue{}
+		}
+		groups[category][r.metric] = DayValue{r.unit, aggregation, figuresOf(&tally, adds, aggregation)}
+	}
+	return nil
+}
+
+// fillSummedUp is fillMetrics from the summaries of days; false where those do not have the answer.
+func (s *Service) fillSummedUp(ctx context.Context, user uuid.UUID, days []DaySummary) (bool, error) {
+	if s.Summaries == nil {
+		return false, nil
+	}
+	found, err := s.Summaries.DaySummaries(ctx, user, store.DayQuery{First: days[0].Date, Last: days[len(days)-1].Date})
+	if err != nil || found.Stale {
+		return false, err
+	}
+	byMetric := map[store.Series][]health.DaySummary{}
+	for _, d := range found.Days {
+		of := store.Series{Metric: d.Metric, Unit: d.Unit}
+		byMetric[of] = append(byMetric[of], d)
+	}
+	for _, of := range found.Longer {
+		byMetric[of] = nil // summaries of weeks may say something of a day too
+	}
+	inOrder, err := s.inOrderOfUnits(ctx, user, slices.Collect(maps.Keys(byMetric)))
+	if err != nil {
+		return false, err
+	}
+	for _, of := range inOrder {
+		if byMetric[of] == nil {
+			err = s.fillMetric(ctx, user, of.Metric, of.Unit, days)
+		} else {
+			known, _ := s.Catalog.Lookup(of.Metric)
+			r := reading{metric: of.Metric, known: known, unit: of.Unit, shown: of.Unit, conversion: identity}
+			err = s.fillBuckets(r, calendar{bucket: bucket{days: 1}}.collect(byMetric[of]), days)
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// inOrderOfUnits orders series so that of several units of a metric the one that is to answer comes last.
+func (s *Service) inOrderOfUnits(ctx context.Context, user uuid.UUID, all []store.Series) ([]store.Series, error) {
+	seen := map[string]bool{}
+	ambiguous := slices.ContainsFunc(all, func(of store.Series) bool {
+		again := seen[of.Metric]
+		seen[of.Metric] = true
+		return again
+	})
+	if !ambiguous {
+		return all, nil
+	}
+	infos, err := s.Config.Samples.Metrics(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	var inOrder []store.Series
+	for _, info := range s.mainUnitLast(infos) {
+		if of := (store.Series{Metric: info.Metric, Unit: info.Unit}); slices.Contains(all, of) {
+			inOrder = append(inOrder, of)
+		}
+	}
+	return inOrder, nil
 }
 
 // mainUnitLast orders the units of each metric so that the one that is to answer comes last, and wins.
@@ -155,12 +237,17 @@ func (s *Service) fillSleep(ctx context.Context, user uuid.UUID, days []DaySumma
 		return err
 	}
 	summed := health.SumSegments(segments)
+	order, err := s.sourceOrder(ctx, user)
+	if err != nil {
+		return err
+	}
+	ranking := order.For(sleepMetric)
 	for i := range days {
 		ofDay := func(all []health.Night) []health.Night {
 			return slices.DeleteFunc(slices.Clone(all), func(n health.Night) bool { return n.Date != days[i].Date })
 		}
-		if days[i].Sleep = daySleep(ofDay(nights), false); days[i].Sleep == nil {
-			days[i].Sleep = daySleep(ofDay(summed), true)
+		if days[i].Sleep = daySleep(ranking, ofDay(nights), false); days[i].Sleep == nil {
+			days[i].Sleep = daySleep(ranking, ofDay(summed), true)
 		}
 	}
 	return nil

@@ -55,6 +55,15 @@ type WorkoutDetail struct {
 	Series      map[string][]SeriesPoint `json:"series"`
 	HasRoute    bool                     `json:"has_route"`
 	RoutePoints int                      `json:"route_points"`
+	// Elapsed is the time on the clock from start to end in seconds, and Paused the part of it that was not active; null
+	// where the end, or the duration, was not sent.
+	Elapsed *float64 `json:"elapsed"`
+	Paused  *float64 `json:"paused"`
+	// HeartRateZones is null where no heart rate is known, Elevation where no altitude is.
+	HeartRateZones *HeartRateZones `json:"heart_rate_zones"`
+	Elevation      *Elevation      `json:"elevation"`
+	// Splits is null unless asked for, and where no distance is known.
+	Splits *Splits `json:"splits"`
 }
 
 // SeriesPoint is one reading during a workout: Value, or any of Min, Avg and Max.
@@ -111,9 +120,12 @@ func (s *Service) Workouts(ctx context.Context, user health.User, request Workou
 	return page, nil
 }
 
-// Workout returns one workout with its series.
-func (s *Service) Workout(ctx context.Context, user health.User, id uuid.UUID) (WorkoutDetail, error) {
-	workout, err := s.Config.Workouts.Workout(ctx, user.ID, id)
+// Workout returns one workout with its series and what they and the route tell together.
+func (s *Service) Workout(ctx context.Context, user health.User, request WorkoutRequest) (WorkoutDetail, error) {
+	if err := request.check(); err != nil {
+		return WorkoutDetail{}, err
+	}
+	workout, err := s.Config.Workouts.Workout(ctx, user.ID, request.ID)
 	if err != nil {
 		return WorkoutDetail{}, err
 	}
@@ -128,7 +140,7 @@ func (s *Service) Workout(ctx context.Context, user health.User, id uuid.UUID) (
 		}
 		detail.Series[name] = shown
 	}
-	return detail, nil
+	return detail, s.analyse(ctx, user.ID, &workout, request, &detail)
 }
 
 // Route returns a workout with the points of its route, of which there is at least one. NotFound.

@@ -37,6 +37,9 @@ var strictContract = sync.OnceValues(func() (*contract, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, picture := range []string{"image/png", "image/svg+xml"} {
+		openapi3filter.RegisterBodyDecoder(picture, openapi3filter.FileBodyDecoder)
+	}
 	seen := map[*openapi3.Schema]bool{}
 	for _, schema := range document.Components.Schemas {
 		closeObjects(schema, seen)
@@ -127,7 +130,7 @@ func (c *contract) check(request *http.Request, sent []byte, answer *http.Respon
 
 // checkNoOperation checks the answer to a request for a path or a method that does not exist.
 func (c *contract) checkNoOperation(answer *http.Response, body []byte) error {
-	if answer.StatusCode != http.StatusNotFound && answer.StatusCode != http.StatusMethodNotAllowed {
+	if !slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusTooManyRequests}, answer.StatusCode) {
 		return fmt.Errorf("there is no such operation, yet the answer is %d", answer.StatusCode)
 	}
 	if answer.Request.Method == http.MethodHead {
@@ -223,6 +226,21 @@ func TestDocumentMatchesRoutes(t *testing.T) {
 	}
 	if diff := cmp.Diff(routed, documented); diff != "" {
 		t.Errorf("the table of routes (-) and the document (+) differ:\n%s", diff)
+	}
+}
+
+// Every operation that may be refused for being one too many says so.
+func TestDocumentTellsOfTheLimits(t *testing.T) {
+	t.Parallel()
+	document, err := loadContract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range (&server{}).routes() {
+		told := document.Paths.Find(r.path).GetOperation(r.method).Responses.Value("429") != nil
+		if told == r.unlimited() {
+			t.Errorf("%s %s: a 429 is documented: %t", r.method, r.path, told)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -26,6 +27,7 @@ type problem struct {
 	RequestID   string    `json:"request_id"`
 	Field       string    `json:"field,omitempty"`
 	Allowed     []string  `json:"allowed,omitempty"`
+	Suggestions []string  `json:"suggestions,omitempty"`
 	IngestionID uuid.UUID `json:"ingestion_id,omitzero"`
 }
 
@@ -48,10 +50,8 @@ var kinds = map[health.Kind]struct {
 
 // failure is an error with what only HTTP can add to it.
 type failure struct {
-	err    *health.Error
-	status int // 0: as the kind of err says
-	// allowed lists what would have been accepted in place of the field at fault.
-	allowed     []string
+	err         *health.Error
+	status      int // 0: as the kind of err says
 	ingestionID uuid.UUID
 	header      http.Header
 }
@@ -113,7 +113,10 @@ func problemOf(err error, header http.Header) problem {
 	if e, ok := errors.AsType[*health.Error](err); ok {
 		answer.Code = cmp.Or(e.Code, answer.Code)
 		answer.Detail = cmp.Or(e.Message, answer.Detail)
-		answer.Field = e.Field
+		answer.Field, answer.Allowed, answer.Suggestions = e.Field, e.Allowed, e.Suggestions
+	}
+	if e, ok := errors.AsType[*access.Exceeded](err); ok && e.RetryAfter > 0 {
+		header.Set("Retry-After", seconds(e.RetryAfter))
 	}
 	if kind.retryAfter > 0 && header.Get("Retry-After") == "" {
 		header.Set("Retry-After", strconv.Itoa(int(kind.retryAfter.Seconds())))
@@ -131,7 +134,6 @@ func (f *failure) addTo(answer *problem, header http.Header) {
 	if f.status != 0 {
 		answer.Status, answer.Title = f.status, http.StatusText(f.status)
 	}
-	answer.Allowed = f.allowed
 	if f.ingestionID != uuid.Nil {
 		answer.IngestionID = f.ingestionID
 		answer.Instance = ingestionPath(f.ingestionID)

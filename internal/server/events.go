@@ -2,14 +2,16 @@ package server
 
 import (
 	"net/http"
+	"time"
 
+	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/query"
 )
 
 func (s *server) listEvents(w http.ResponseWriter, r *http.Request) error {
 	p := parametersOf(r)
 	request := query.EventsRequest{
-		Start: p.time("start"), End: p.time("end"), Kind: p.text("kind"), Cursor: p.text("cursor"), Limit: p.limit(),
+		Start: p.time("start"), End: p.time("end"), Kind: p.text("kind"), Name: p.text("name"), Cursor: p.text("cursor"), Limit: p.limit(),
 	}
 	if p.err != nil {
 		return p.err
@@ -36,4 +38,18 @@ func (s *server) listECGs(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, struct {
 		ECG []query.ECG `json:"ecg"`
 	}{found})
+}
+
+// getECG finds an electrocardiogram by when it starts, to the microsecond.
+func (s *server) getECG(w http.ResponseWriter, r *http.Request) error {
+	start, err := time.Parse(time.RFC3339, r.PathValue("start"))
+	if err != nil {
+		return health.NewError(health.NotFound, "not_found",
+			"The path must end with the start of an electrocardiogram, a time such as 2026-03-10T06:30:00Z.").Because(err)
+	}
+	found, err := s.Query.ECG(r.Context(), actorOf(r).User, start)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, found)
 }

@@ -62,6 +62,14 @@ func (smallStore) Workouts(context.Context, uuid.UUID, store.WorkoutQuery) ([]he
 	return nil, nil
 }
 
+func (smallStore) Workout(context.Context, uuid.UUID, uuid.UUID) (health.Workout, error) {
+	start := health.InstantOf(time.Date(2026, 3, 10, 7, 0, 0, 0, time.UTC))
+	w := health.Workout{ID: unknownID, Name: "Run", Start: start, End: start + 1800*health.Second, Duration: 1700}
+	w.Route = []health.RoutePoint{{Time: start, Latitude: 52, Longitude: 13}, {Time: w.End, Latitude: 52.03, Longitude: 13, Altitude: 40}}
+	w.Series = map[string][]health.SeriesPoint{"heart_rate_data": {{Time: start, Value: 130, Unit: "count/min"}}}
+	return w, nil
+}
+
 func (smallStore) Events(context.Context, uuid.UUID, store.EventQuery) ([]health.Event, error) {
 	return nil, nil
 }
@@ -93,7 +101,7 @@ func FuzzParams(f *testing.F) {
 	var paths []string
 	for _, row := range (&server{}).routes() {
 		if len(row.params) > 0 {
-			paths = append(paths, fill(row.path, ""))
+			paths = append(paths, fill(row.path, unknownID.String()))
 		}
 	}
 	for i := range paths {
@@ -101,6 +109,8 @@ func FuzzParams(f *testing.F) {
 			"", "start=2026-03-10&end=2026-03-11", "start=2026-03-10T06:30:00 02:00", "date=2026-03-10", "start=0000-01-01&end=9999-12-31",
 			"bbox=13,52,14,53", "near=52.5,13.4,1000", "bucket=1mo&tz=America/Sao_Paulo&agg=avg&gaps=null", "bucket=1m&gaps=null&start=1900-01-01",
 			"limit=1&cursor=eyJ2IjoxfQ", "grain=3600&unit=km&source=Watch", "unit=%00", "limit=%zz", "a;b", "status=processed&limit=1000", "voltages=true",
+			"metrics=step_count,heart_rate&start=2026-03-01&end=2026-03-10&previous=true", "x=step_count&y=sleep_analysis&start=2026-03-01&end=2026-03-10&lag=-7..7",
+			"metrics=step_count&units=step_count:count&agg=p95", "max_heart_rate=185&splits=mi", "efforts=true&start=2026-01-01", "metrics=a,,b", "lag=1..-1",
 		} {
 			f.Add(uint8(i), query)
 		}

@@ -52,8 +52,9 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	a := &api{t: t, registry: prometheus.NewRegistry(), logs: &logs{}, now: time.Now}
 	a.store = testdb.New(t)
 	a.door = access.NewDoor(a.store, a.store, cache.NewMemory(1<<20), access.DoorOptions{Now: a.now})
+	answers := cache.NewAnswers(cache.NewMemory(1<<20), nil)
 	received, err := ingest.New(ingest.Config{
-		Store: a.store, Catalog: words, Limits: ingest.Limits{MaxBody: 1 << 20, Wait: time.Minute, TempDir: t.TempDir()},
+		Store: a.store, Answers: answers, Catalog: words, Limits: ingest.Limits{MaxBody: 1 << 20, Wait: time.Minute, TempDir: t.TempDir()},
 		Now: a.now, Logger: slog.New(slog.NewTextHandler(a.logs, nil)), Registerer: prometheus.NewRegistry(),
 	})
 	if err != nil {
@@ -61,10 +62,12 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	}
 	config := Config{
 		Ingest: received,
-		Query: query.New(query.Config{
-			Samples: a.store, Sleep: a.store, Workouts: a.store, Events: a.store, Catalog: words, Now: a.now,
-		}),
-		Door: a.door, Users: a.store, Keys: a.store, Archive: a.store, Ping: a.store.Ping,
+		Query: query.NewCached(query.New(query.Config{
+			Samples: a.store, Sleep: a.store, Workouts: a.store, Events: a.store, Summaries: a.store, Catalog: words, Now: a.now,
+		}), answers),
+		Priority: query.NewKeeper(query.KeeperConfig{Store: a.store, Answers: answers, Catalog: words}),
+		Door:     a.door, Users: a.store, Keys: a.store, Archive: a.store, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
+		Ping:   a.store.Ping,
 		Logger: slog.New(slog.NewJSONHandler(a.logs, nil)), Registerer: a.registry,
 		MaxBody: 1 << 20, Version: "1.2.3", Now: a.now,
 	}
@@ -272,8 +275,8 @@ func (l *logs) requests(t *testing.T) map[string]map[string]any {
 var unknownID = uuid.MustParse("01900000-0000-7000-8000-000000000000")
 
 // forgetful is a cache that remembers nothing.
-type forgetful struct{}
+type forgetful struct{ cache.Cache }
 
 func (forgetful) Get(context.Context, string) ([]byte, bool)         { return nil, false }
 func (forgetful) Set(context.Context, string, []byte, time.Duration) {}
-func (forgetful) Delete(context.Context, ...string)                  {}
+func (forgetful) Delete(context.Context, ...string) error            { return nil }

@@ -46,7 +46,7 @@ func (s *server) getSeries(w http.ResponseWriter, r *http.Request) error {
 	p := parametersOf(r)
 	request := query.SeriesRequest{
 		Metric: r.PathValue("name"), Start: p.time("start"), End: p.time("end"), Bucket: p.text("bucket"), TZ: p.text("tz"),
-		Aggregation: p.text("agg"), Unit: p.text("unit"), Gaps: p.oneOf("gaps", "null") != "", Cursor: p.text("cursor"),
+		WeekStart: p.text("week_start"), Aggregation: p.text("agg"), Unit: p.text("unit"), Gaps: p.oneOf("gaps", "null") != "", Cursor: p.text("cursor"),
 		Limit: p.limit(),
 	}
 	if p.err != nil {

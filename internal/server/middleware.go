@@ -95,8 +95,8 @@ func compress(next http.Handler) http.Handler {
 	return wrap(next)
 }
 
-// serve makes a handler of one row of the table: who asks, whether they may, whether the question is put right, and
-// then the answer.
+// serve makes a handler of one row of the table: who asks, whether they may, whether the question is put right, whether
+// it is one too many, and then the answer.
 func (s *server) serve(row route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		exchangeOf(r.Context()).route = row.path
@@ -105,6 +105,11 @@ func (s *server) serve(row route) http.Handler {
 			if err != nil {
 				return err
 			}
+			r, settle, err := s.charge(w, r, row)
+			if err != nil {
+				return err
+			}
+			defer settle()
 			return row.handle(w, r)
 		})
 		if err != nil {

@@ -28,11 +28,8 @@ func knownParameters(query string, known []string) error {
 	}
 	for name, sent := range values {
 		if !slices.Contains(known, name) {
-			return &failure{
-				err: health.NewError(health.Invalid, "unknown_parameter",
-					"This path does not know one of the query parameters. See what it allows.").In(printable(name)),
-				allowed: known,
-			}
+			return health.NewError(health.Invalid, "unknown_parameter",
+				"This path does not know one of the query parameters. See what it allows.").In(printable(name)).Allowing(known...)
 		}
 		if len(sent) > 1 {
 			return badParameter(name, "is given more than once. Give it once")
@@ -157,10 +154,8 @@ func (p *parameters) grain() *health.Grain {
 func (p *parameters) oneOf(name string, allowed ...string) string {
 	text := p.text(name)
 	if text != "" && !slices.Contains(allowed, text) && p.err == nil {
-		p.err = &failure{
-			err:     health.NewError(health.Invalid, "invalid_parameter", "The query parameter "+name+" is none of the words it may be.").In(name),
-			allowed: allowed,
-		}
+		p.err = health.NewError(health.Invalid, "invalid_parameter",
+			"The query parameter "+name+" is none of the words it may be.").In(name).Allowing(allowed...)
 	}
 	return text
 }

@@ -45,14 +45,20 @@ func TestParametersThatAreRefused(t *testing.T) {
 		read func(*parameters)
 		sent []string
 	}{
-		"start":  {func(p *parameters) { p.time("start") }, times},
-		"date":   {func(p *parameters) { p.date("date") }, append(times, "2026-03-10T06:30:00Z")},
-		"limit":  {func(p *parameters) { p.limit() }, []string{"0", "-1", "ten", "1.5", "99999999999999999999"}},
-		"grain":  {func(p *parameters) { p.grain() }, []string{"-1", "hour", "9999999999"}},
-		"gaps":   {func(p *parameters) { p.oneOf("gaps", "null") }, []string{"true", "NULL"}},
-		"bbox":   {func(p *parameters) { p.box() }, []string{"1,2,3", "1,2,3,4,5", "a,b,c,d", "0,91,1,92", "0,2,1,1", "NaN,0,1,1", "0,0,Inf,1", "-181,0,0,1"}},
-		"near":   {func(p *parameters) { p.circle() }, []string{"1,2", "91,0,10", "0,181,10", "0,0,-1", "0,0,NaN", "0,0,1e999"}},
-		"cursor": {func(p *parameters) { p.ingestionCursor() }, []string{"x", "!", "AAAA", "AZAAAAAAcACAAAAAAAAAAAAA"}},
+		"start":          {func(p *parameters) { p.time("start") }, times},
+		"date":           {func(p *parameters) { p.date("date") }, append(times, "2026-03-10T06:30:00Z")},
+		"limit":          {func(p *parameters) { p.limit() }, []string{"0", "-1", "ten", "1.5", "99999999999999999999"}},
+		"grain":          {func(p *parameters) { p.grain() }, []string{"-1", "hour", "9999999999"}},
+		"gaps":           {func(p *parameters) { p.oneOf("gaps", "null") }, []string{"true", "NULL"}},
+		"bbox":           {func(p *parameters) { p.box() }, []string{"1,2,3", "1,2,3,4,5", "a,b,c,d", "0,91,1,92", "0,2,1,1", "NaN,0,1,1", "0,0,Inf,1", "-181,0,0,1"}},
+		"near":           {func(p *parameters) { p.circle() }, []string{"1,2", "91,0,10", "0,181,10", "0,0,-1", "0,0,NaN", "0,0,1e999"}},
+		"metrics":        {func(p *parameters) { p.list("metrics") }, []string{",", "a,", ",a", "a,,b", "a, ,b", "a,a", "a, a"}},
+		"units":          {func(p *parameters) { p.pairs("units", "metric:unit") }, []string{"a", "a:", ":b", "a:b,a:c", "a:b,", "a:b,c"}},
+		"lag":            {func(p *parameters) { p.integers("lag") }, []string{"..", "1..", "..1", "a", "1.5", "1..2..3", "1...2", "99999999999999999999"}},
+		"max_heart_rate": {func(p *parameters) { p.number("max_heart_rate") }, []string{"0", "-1", "NaN", "Inf", "1e999", "x", "0x"}},
+		"previous":       {func(p *parameters) { p.flag("previous") }, []string{"1", "TRUE", "yes"}},
+		"x":              {func(p *parameters) { p.require("x") }, []string{""}},
+		"cursor":         {func(p *parameters) { p.ingestionCursor() }, []string{"x", "!", "AAAA", "AZAAAAAAcACAAAAAAAAAAAAA"}},
 	} {
 		for _, sent := range test.sent {
 			p := &parameters{values: url.Values{name: {sent}}, zone: time.UTC}
@@ -103,5 +109,39 @@ func TestAbsentParametersAreZero(t *testing.T) {
 	_, given := p.date("date")
 	if !p.time("start").IsZero() || p.limit() != 0 || p.grain() != nil || p.box() != nil || p.circle() != nil || given || p.err != nil {
 		t.Errorf("a parameter that is not there is something (%v)", p.err)
+	}
+}
+
+func TestListsAndRanges(t *testing.T) {
+	t.Parallel()
+	p := &parameters{values: url.Values{
+		"metrics": {"step_count, heart_rate"}, "units": {"step_count:count,heart_rate:count/min"}, "lag": {"-7..7"}, "one": {"-3"},
+		"previous": {"true"}, "not": {"false"}, "max_heart_rate": {"187.5"},
+	}}
+	metrics, units := p.list("metrics"), p.pairs("units", "metric:unit")
+	first, last := p.integers("lag")
+	one, same := p.integers("one")
+	type all struct {
+		Metrics            []string
+		Units              map[string]string
+		Lags               [4]int
+		Previous, Not, Out bool
+		Rate               float64
+	}
+	got := all{metrics, units, [4]int{first, last, one, same}, p.flag("previous"), p.flag("not"), p.flag("absent"), p.number("max_heart_rate")}
+	want := all{
+		[]string{"step_count", "heart_rate"},
+		map[string]string{"step_count": "count", "heart_rate": "count/min"},
+		[4]int{-7, 7, -3, -3},
+		true, false, false, 187.5,
+	}
+	if diff := cmp.Diff(want, got); diff != "" || p.err != nil {
+		t.Errorf("read (%v, -want +got):\n%s", p.err, diff)
+	}
+	if p.pairsAreOf("units", units, "metrics", metrics); p.err != nil {
+		t.Error(p.err)
+	}
+	if p.pairsAreOf("units", units, "metrics", metrics[:1]); p.err == nil {
+		t.Error("a unit of a metric that was not asked for is passed over")
 	}
 }

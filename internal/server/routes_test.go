@@ -13,7 +13,7 @@ import (
 
 // fill puts values into the wildcards of a pattern.
 func fill(path, id string) string {
-	return strings.NewReplacer("{id}", id, "{name}", "step_count").Replace(path)
+	return strings.NewReplacer("{id}", id, "{name}", "step_count", "{start}", "2026-03-10T12:00:00+01:00").Replace(path)
 }
 
 func TestRoutesNeedAKey(t *testing.T) {

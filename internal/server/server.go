@@ -19,16 +19,22 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// Config is what the server stands on. All fields but MaxBody, Version and Now are required.
+// Config is what the server stands on. All fields but Limits, PingRedis, MaxBody, PublicURL, Version and Now are required.
 type Config struct {
-	Ingest  Ingest
-	Query   Query
-	Door    Door
-	Users   Users
-	Keys    Keys
-	Archive Archive
+	Ingest Ingest
+	Query  Query
+	// Priority keeps the orders of sources.
+	Priority Priority
+	Door     Door
+	Users    Users
+	Keys     Keys
+	Archive  Archive
+	// Limits counts requests; nil lets all of them through.
+	Limits Limits
 	// Ping returns nil while the database answers; /health and /ready ask it.
 	Ping func(context.Context) error
+	// PingRedis returns nil while Redis answers; nil where there is none.
+	PingRedis func(context.Context) error
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -36,6 +42,9 @@ type Config struct {
 	// MaxBody is the largest body, in bytes, that Ingest takes: one that announces more is refused before it is sent.
 	// 0 leaves that to Ingest.
 	MaxBody int64
+	// PublicURL is where phones reach the server, such as https://health.example.org; "" for the address that whoever asks
+	// has used.
+	PublicURL string
 	// Version is that of the program, for people who ask a running server.
 	Version string
 	// Now is the clock; nil is time.Now.
@@ -54,15 +63,27 @@ type Query interface {
 	Metrics(ctx context.Context, user health.User) ([]query.Metric, error)
 	Samples(ctx context.Context, user health.User, request query.SamplesRequest) (query.SamplesPage, error)
 	Series(ctx context.Context, user health.User, request query.SeriesRequest) (query.Series, error)
+	SeriesList(ctx context.Context, user health.User, request query.SeriesListRequest) (query.SeriesList, error)
 	Latest(ctx context.Context, user health.User) ([]query.LatestValue, error)
 	Day(ctx context.Context, user health.User, date health.Date) (query.DaySummary, error)
 	Days(ctx context.Context, user health.User, first, last health.Date) ([]query.DaySummary, error)
 	Sleep(ctx context.Context, user health.User, first, last health.Date) (query.Sleep, error)
 	Workouts(ctx context.Context, user health.User, request query.WorkoutsRequest) (query.WorkoutsPage, error)
-	Workout(ctx context.Context, user health.User, id uuid.UUID) (query.WorkoutDetail, error)
+	Workout(ctx context.Context, user health.User, request query.WorkoutRequest) (query.WorkoutDetail, error)
 	Route(ctx context.Context, user health.User, id uuid.UUID) (health.Workout, error)
 	Events(ctx context.Context, user health.User, request query.EventsRequest) (query.EventsPage, error)
 	ECGs(ctx context.Context, user health.User, request query.ECGRequest) ([]query.ECG, error)
+	ECG(ctx context.Context, user health.User, start time.Time) (query.ECG, error)
+	Compare(ctx context.Context, user health.User, request query.CompareRequest) (query.Comparison, error)
+	Correlate(ctx context.Context, user health.User, request query.CorrelateRequest) (query.Correlation, error)
+	Records(ctx context.Context, user health.User, request query.RecordsRequest) (query.Records, error)
+	Trends(ctx context.Context, user health.User, request query.TrendsRequest) (query.Trends, error)
+}
+
+// Priority keeps which sources a person trusts more than others.
+type Priority interface {
+	SourcePriority(ctx context.Context, user health.User) (query.SourcePriority, error)
+	SetSourcePriority(ctx context.Context, user health.User, order health.SourceOrder) (query.SourcePriority, error)
 }
 
 // Door knows who stands before it, and gives out and takes back keys.

@@ -29,7 +29,12 @@ func (s *server) getWorkout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	workout, err := s.Query.Workout(r.Context(), actorOf(r).User, id)
+	p := parametersOf(r)
+	request := query.WorkoutRequest{ID: id, MaxHeartRate: p.number("max_heart_rate"), Splits: p.oneOf("splits", "km", "mi")}
+	if p.err != nil {
+		return p.err
+	}
+	workout, err := s.Query.Workout(r.Context(), actorOf(r).User, request)
 	if err != nil {
 		return err
 	}

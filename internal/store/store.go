@@ -28,13 +28,17 @@ type Store interface {
 	Users
 	Keys
 	Archive
+	Activity
 	Inbox
 	Writer
 	SampleReader
 	SleepReader
 	WorkoutReader
 	EventReader
+	SummaryReader
+	SummaryKeeper
 	Upkeep
+	Diagnostics
 
 	// Ping returns nil when the database answers.
 	Ping(ctx context.Context) error
@@ -93,19 +97,32 @@ type Archive interface {
 	Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error)
 	// Ingestion returns one ingestion without its body. NotFound.
 	Ingestion(ctx context.Context, user, id uuid.UUID) (health.Ingestion, error)
-	// Ingestions returns a user's ingestions, newest first, without their bodies and with the counts of their reports
-	// but not the lists of errors and warnings.
+	// Ingestions returns a user's ingestions, newest first unless the query says otherwise, without their bodies and with
+	// the counts of their reports but not the lists of errors and warnings.
 	Ingestions(ctx context.Context, user uuid.UUID, query IngestionQuery) ([]health.Ingestion, error)
 	// ActiveUsers counts the users who have an ingestion received since t.
 	ActiveUsers(ctx context.Context, since time.Time) (int, error)
 }
 
+// Activity tells who sends.
+type Activity interface {
+	// MostActive returns the users with the most ingestions received since t, at most limit of them, those with the most
+	// first.
+	MostActive(ctx context.Context, since time.Time, limit int) ([]uuid.UUID, error)
+}
+
 // IngestionQuery narrows a listing of ingestions. Zero values do not narrow.
 type IngestionQuery struct {
 	Status health.Status
+	Format string // as detected
+	// Since and Until bound the time of receipt: Since is in the range, Until is not.
+	Since, Until time.Time
 	// Before is the id of the last ingestion of the page before: only older ones follow.
 	Before uuid.UUID
-	Limit  int // required
+	// OldestFirst turns the order round; the last ingestion of the page before is then After, and only newer ones follow.
+	OldestFirst bool
+	After       uuid.UUID
+	Limit       int // required
 }
 
 // Inbox hands out the ingestions that are archived but not finished. A claim keeps other workers away until it lapses;
@@ -139,6 +156,9 @@ type Written struct {
 	// Refused holds, for elements that are Rejected, a sentence that may be shown. The database refused that one
 	// element; its neighbours are stored.
 	Refused map[int]string
+	// Summaries is how many summaries of days were written with the batch, and SummingUp how long working them out took.
+	Summaries int
+	SummingUp time.Duration
 }
 
 // Writer stores the elements of one body in batches. Identity, and what a repeat means, is defined in package health;
@@ -148,7 +168,8 @@ type Written struct {
 // several processes, is what would become of them one after the other. A store may wait for one before it begins another.
 type Writer interface {
 	// WriteSamples stores normalised samples: those of one metric and unit stand together, ordered by key time. See
-	// health.SampleKey and health.Sample.Replaces.
+	// health.SampleKey and health.Sample.Replaces. In the same transaction the summaries of the days they change, and
+	// the latest values, follow.
 	WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (Written, error)
 	// WriteNights stores summed sleep. See health.Night.SameNight and MergeFrom.
 	WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (Written, error)
@@ -237,6 +258,7 @@ type WorkoutReader interface {
 type EventQuery struct {
 	Range
 	Kind  string
+	Name  string           // as it was sent
 	After *health.EventKey // the last event of the page before
 	Limit int              // 0: all
 }
@@ -258,4 +280,72 @@ type Upkeep interface {
 	// be shown nor replayed. What was stored from them stays, and so does an ingestion that is unfinished. A store may
 	// keep some of it up to a month longer.
 	DropArchiveBefore(ctx context.Context, t time.Time) error
+}
+
+// Diagnostics tells what only the database knows of its own health.
+type Diagnostics interface {
+	// Diagnose looks at the database and changes nothing.
+	Diagnose(ctx context.Context) (Diagnosis, error)
+}
+
+// Diagnosis is what a database says of itself.
+type Diagnosis struct {
+	Version string // of the database program
+	// Clock is what the database's clock shows, to be compared with that of whoever asks.
+	Clock time.Time
+	// Spatial is the version of the extension that knows places on the earth; "" where there is none, or none is needed.
+	Spatial string
+	// CoveredUntil is how far ahead of its clock there is a partition for everything that may come, without a gap. It is
+	// zero where nothing is partitioned.
+	CoveredUntil time.Time
+}
+
+// DayQuery asks for the summaries of local days.
+type DayQuery struct {
+	// Metric narrows to one metric, Unit to samples stored in one unit; "" is all of them.
+	Metric, Unit string
+	// First and Last are the first and the last day.
+	First, Last health.Date
+}
+
+// DaySummaries is the answer to a DayQuery.
+type DaySummaries struct {
+	// Days are ordered by metric, unit and date. A day without samples of GrainDay or finer has none.
+	Days []health.DaySummary
+	// Longer lists the metrics asked for that also have samples longer than a day, of which Days say nothing.
+	Longer []Series
+	// Stale is true while the days are being worked out anew by another order of sources. Days are not there then: the
+	// samples have to be asked.
+	Stale bool
+}
+
+// Series is a metric in one unit.
+type Series struct{ Metric, Unit string }
+
+// SummaryReader reads what is kept in step with the samples: whoever reads after WriteSamples has returned finds the
+// days as they then were, resolved by health.Rule.SumUpDays in the order of sources that the user has set.
+type SummaryReader interface {
+	// DaySummaries returns the summaries of local days.
+	DaySummaries(ctx context.Context, user uuid.UUID, query DayQuery) (DaySummaries, error)
+	// SourceOrder returns the order of sources that the user has set; the zero value where there is none.
+	SourceOrder(ctx context.Context, user uuid.UUID) (health.SourceOrder, error)
+}
+
+// Rebuilt says what rebuilding changed.
+type Rebuilt struct {
+	// Days is how many days were worked out, Differed how many of their summaries were missing, other than they should
+	// be, or there without samples; Latest how many latest values were.
+	Days, Differed, Latest int
+}
+
+// SummaryKeeper makes summaries follow what they are made of where writing samples does not.
+type SummaryKeeper interface {
+	// SetSourceOrder replaces the user's order of sources. Where it differs from the one before, the user's days are
+	// Stale until Rebuild has been through all of them. NotFound: there is no such user.
+	SetSourceOrder(ctx context.Context, user uuid.UUID, order health.SourceOrder) error
+	// Rebuild works out all days and latest values of a user from the samples, and writes those that differ. It is a
+	// series of short transactions, may be done beside writing and again after it was cut short, and takes bounded memory.
+	Rebuild(ctx context.Context, user uuid.UUID) (Rebuilt, error)
+	// Stale returns the users whose days are Stale.
+	Stale(ctx context.Context) ([]uuid.UUID, error)
 }

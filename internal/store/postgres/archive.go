@@ -185,18 +185,34 @@ func (s *Store) Ingestion(ctx context.Context, user, id uuid.UUID) (ingestion he
 	return ingestion, err
 }
 
-// Ingestions returns a user's ingestions, newest first.
+// Ingestions returns a user's ingestions in the order that is asked for.
 func (s *Store) Ingestions(ctx context.Context, user uuid.UUID, query store.IngestionQuery) (ingestions []health.Ingestion, err error) {
 	c := condition{text: `user_id = $1`, args: []any{user}}
 	if query.Status != "" {
 		c.and(`status = `, string(query.Status))
 	}
+	if query.Format != "" {
+		c.and(`format = `, query.Format)
+	}
+	if !query.Since.IsZero() {
+		c.and(`received_at >= `, momentOf(query.Since))
+	}
+	if !query.Until.IsZero() {
+		c.and(`received_at < `, momentOf(query.Until))
+	}
 	if query.Before != uuid.Nil {
 		c.and(`id < `, query.Before)
 	}
+	if query.After != uuid.Nil {
+		c.and(`id > `, query.After)
+	}
+	order := `DESC`
+	if query.OldestFirst {
+		order = `ASC`
+	}
 	err = s.read(ctx, "list ingestions", func(ctx context.Context, conn querier) error {
 		ingestions, err = list(ctx, conn, scanIngestion,
-			`SELECT `+briefIngestion+` FROM raw_ingestions WHERE `+c.text+` ORDER BY id DESC LIMIT `+c.arg(query.Limit), c.args...)
+			`SELECT `+briefIngestion+` FROM raw_ingestions WHERE `+c.text+` ORDER BY id `+order+` LIMIT `+c.arg(query.Limit), c.args...)
 		return err
 	})
 	return ingestions, err
@@ -209,6 +225,20 @@ func (s *Store) ActiveUsers(ctx context.Context, since time.Time) (count int, er
 			momentOf(since)).Scan(&count)
 	})
 	return count, err
+}
+
+// MostActive returns the users with the most ingestions received since t.
+func (s *Store) MostActive(ctx context.Context, since time.Time, limit int) (users []uuid.UUID, err error) {
+	err = s.read(ctx, "list the most active users", func(ctx context.Context, conn querier) error {
+		users, err = list(ctx, conn, func(r pgx.Row) (id uuid.UUID, err error) {
+			err = r.Scan(&id)
+			return id, err
+		},
+			`SELECT user_id FROM raw_ingestions WHERE received_at >= $1
+			GROUP BY user_id ORDER BY count(*) DESC, user_id LIMIT $2`, momentOf(since), limit)
+		return err
+	})
+	return users, err
 }
 
 // unreadable is the failure of a body's reader, not the database's: there is no point in trying again.

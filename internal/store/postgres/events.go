@@ -80,6 +80,9 @@ func (s *Store) Events(ctx context.Context, user uuid.UUID, query store.EventQue
 		if query.Kind != "" {
 			c.and(`kind = `, query.Kind)
 		}
+		if query.Name != "" {
+			c.and(`name = `, query.Name)
+		}
 		if query.After != nil {
 			last, err := eventAt(ctx, tx, user, query.After)
 			if err != nil {

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"math"
@@ -104,40 +103,6 @@ func (s *Store) Metrics(ctx context.Context, user uuid.UUID) (infos []store.Metr
 		})
 	})
 	return infos, err
-}
-
-// Latest returns the latest sample of every metric the user has.
-func (s *Store) Latest(ctx context.Context, user uuid.UUID) (samples []health.Sample, err error) {
-	var sources []int32
-	err = s.onConnection(ctx, "read latest samples", func(ctx context.Context, conn *pgxpool.Conn) error {
-		all, err := holdings(ctx, conn, user)
-		if err != nil {
-			return err
-		}
-		samples, sources = make([]health.Sample, len(all)), make([]int32, len(all))
-		edges := &edgeQuery{user: user}
-		for i, h := range all {
-			samples[i] = health.Sample{Start: math.MinInt64}
-			for _, g := range h.grains {
-				if g.grain >= health.GrainDay {
-					edges.ask(i, h.metric, g.grain, g.last-earliest-latest, g.last, math.MaxInt64)
-				} else {
-					edges.ask(i, h.metric, g.grain, g.last, g.last, 1)
-				}
-			}
-		}
-		return edges.run(ctx, conn.Conn().PgConn(), func(i int, row *storedRow) {
-			best, found := &samples[i], &row.sample
-			if cmp.Or(-cmp.Compare(best.Start, found.Start), cmp.Compare(best.Grain, found.Grain)) > 0 {
-				*best, sources[i] = *found, row.source
-				best.Metric, best.Unit = all[i].name.name, all[i].name.unit
-			}
-		})
-	})
-	if err != nil {
-		return nil, err
-	}
-	return samples, s.names.nameSources(ctx, samples, sources)
 }
 
 // edgeQuery reads rows at the edges of many series at once: one query for each table. Every series has a stretch of time

@@ -122,8 +122,8 @@ func (p *partitions) create(ctx context.Context, table string, times []time.Time
 
 // existing reads the bounds of a table's partitions. PostgreSQL keeps them as an expression, which it prints in the zone
 // and the form of the session, and reads in the same.
-func existing(ctx context.Context, tx pgx.Tx, table string) ([]span, error) {
-	return list(ctx, tx, scanSpan, `
+func existing(ctx context.Context, conn querier, table string) ([]span, error) {
+	return list(ctx, conn, scanSpan, `
 		SELECT c.relname::text, (regexp_match(b.bound, 'FROM \(''([^'']+)''\)'))[1]::timestamptz,
 			(regexp_match(b.bound, 'TO \(''([^'']+)''\)'))[1]::timestamptz
 		FROM pg_inherits i

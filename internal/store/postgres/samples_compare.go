@@ -115,9 +115,14 @@ func (w *sampleWriter) sort() {
 	for t, count := range fresh {
 		w.inserts[t] = make([]sampleRow, 0, count)
 	}
+	changed := w.changed
 	for i := range w.keys {
 		key := &w.keys[i]
+		if key.metric != changed[0].metric.id {
+			changed = changed[1:]
+		}
 		if !key.found {
+			changed[0].see(&w.batch[key.index])
 			w.written.Outcomes[key.index] = health.Inserted
 			w.inserts[key.table] = append(w.inserts[key.table],
 				sampleRow{user: &w.user, key: key, sample: &w.batch[key.index], source: key.source})
@@ -226,6 +231,10 @@ func (w *sampleWriter) compareWith(key *sampleKey, row *storedRow) {
 	w.written.Outcomes[key.index] = outcome
 	if rewrite {
 		completed := *sample
+		changed := w.changedBy(key)
+		changed.see(&completed)
+		changed.touch(row.sample.LocalDate())
+		changed.rewrote(&row.sample)
 		w.replacements[key.table] = append(w.replacements[key.table], sampleRow{
 			user: &w.user, key: key, sample: &completed, source: source, replaces: true, replaced: row.source,
 		})

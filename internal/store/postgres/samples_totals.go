@@ -79,11 +79,13 @@ func (w *sampleWriter) readTotals(all []series) error {
 	if err == nil {
 		err = eachRow(pipeline, func(columns [][]byte) error {
 			metric, grain := int16(binary.BigEndian.Uint16(columns[0])), health.Grain(readInteger(columns[1]))
+			first, last := readInstant(columns[2]), readInstant(columns[3])
+			w.held[metric] = append(w.held[metric], grainHolding{grain, first, last})
 			i, sent := slices.BinarySearchFunc(all, sampleKey{metric: metric, grain: grain}, func(s series, k sampleKey) int {
 				return cmp.Or(cmp.Compare(s.keys[0].metric, k.metric), cmp.Compare(s.keys[0].grain, k.grain))
 			})
 			if sent {
-				all[i].held, all[i].first, all[i].last = true, readInstant(columns[2]), readInstant(columns[3])
+				all[i].held, all[i].first, all[i].last = true, first, last
 			}
 			return nil
 		})

@@ -124,11 +124,16 @@ type sampleWriter struct {
 	inserts, replacements map[*table][]sampleRow
 	totals                map[total]*change
 	scratch               health.Sample
+
+	sources map[string]int32 // of the batch
+	held    map[int16][]grainHolding
+	changed []*changedMetric // in the order of the keys
 }
 
 func (w *sampleWriter) run(names numbers) error {
 	w.written = store.Written{Outcomes: make([]health.Outcome, len(w.batch))}
 	w.inserts, w.replacements, w.totals = map[*table][]sampleRow{}, map[*table][]sampleRow{}, map[total]*change{}
+	w.sources, w.held, w.changed = names.sources, map[int16][]grainHolding{}, changedMetrics(w.keys, w.batch)
 	for i := range w.batch {
 		if reason, is := names.reasonAgainst(&w.batch[i]); is {
 			w.refuse(i, reason)
@@ -150,7 +155,10 @@ func (w *sampleWriter) run(names numbers) error {
 				return err
 			}
 		}
-		return w.writeTotals(tx)
+		if err := w.writeTotals(tx); err != nil {
+			return err
+		}
+		return w.followChanges(tx)
 	})
 }
 

@@ -24,6 +24,8 @@ type table struct {
 	// inRange selects a stretch of one series in the order of the index, inRangeOfSource those rows of it that have a
 	// source. edges selects short stretches of many series.
 	inRange, inRangeOfSource, edges string
+	// window selects a stretch of one series for summing up days, without attributes.
+	window string
 	// compare selects a stretch of one series, compareAt the rows of it that have given times, both without what is as
 	// expected.
 	compare, compareAt string
@@ -88,6 +90,7 @@ func newTable(name string, values ...value) *table {
 	from := " FROM " + name + " t WHERE t.user_id = $1 AND "
 	const ofSeries = "t.metric_id = $2 AND t.grain = $3 AND t.recorded_at BETWEEN $4 AND $5"
 	const inOrder = " ORDER BY t.recorded_at, t.ended_at, t.key_source"
+	t.window = "SELECT " + strings.Replace(t.read, "t.attributes", "''", 1) + from + ofSeries + " ORDER BY t.recorded_at, t.ended_at"
 	t.inRange = "SELECT " + t.read + from + ofSeries + inOrder + " LIMIT $6"
 	t.inRangeOfSource = "SELECT " + t.read + from + ofSeries + " AND t.source_id = $7" + inOrder + " LIMIT $6"
 	t.compare = "SELECT " + compared + from + ofSeries + inOrder + " LIMIT $10"

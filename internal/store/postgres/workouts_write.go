@@ -52,15 +52,20 @@ type workoutThere struct {
 
 func candidateWorkouts(ctx context.Context, tx pgx.Tx, user uuid.UUID, batch []health.Workout) (*workoutsThere, error) {
 	var appIDs []string
-	starts := make([]pgtype.Timestamptz, len(batch))
+	minutes := make([]pgtype.Timestamptz, len(batch))
+	first, last := health.MaxInstant, health.MinInstant
 	for i := range batch {
-		starts[i] = instant(batch[i].Start)
+		minute := batch[i].StartMinute()
+		minutes[i] = instant(minute)
+		first, last = min(first, minute), max(last, minute+60*health.Second)
 		if batch[i].AppID != "" {
 			appIDs = append(appIDs, batch[i].AppID)
 		}
 	}
 	stored, err := list(ctx, tx, scanWorkout, selectWorkouts+`
-		user_id = $1 AND (app_id <> '' AND app_id = ANY ($2) OR started_at = ANY ($3)) ORDER BY id`, user, appIDs, starts)
+		user_id = $1 AND (app_id <> '' AND app_id = ANY ($2)
+			OR started_at >= $4 AND started_at < $5 AND date_trunc('minute', started_at, 'UTC') = ANY ($3))
+		ORDER BY id`, user, appIDs, minutes, instant(first), instant(last))
 	there := &workoutsThere{user: user}
 	for i := range stored {
 		there.all = append(there.all, &workoutThere{Workout: stored[i]})
@@ -69,7 +74,7 @@ func candidateWorkouts(ctx context.Context, tx pgx.Tx, user uuid.UUID, batch []h
 }
 
 // find returns the workout that sent is about: the one with its app id, else one that SameWorkout takes for it, rather
-// one without an id and with the same end. nil: there is none.
+// one without an id, with the same start and with the same end. nil: there is none.
 func (w *workoutsThere) find(sent *health.Workout) *workoutThere {
 	var best *workoutThere
 	bestRank := 0
@@ -81,11 +86,14 @@ func (w *workoutsThere) find(sent *health.Workout) *workoutThere {
 		if there.End == sent.End {
 			rank += 1
 		}
-		if there.AppID == "" {
+		if there.Start == sent.Start {
 			rank += 2
 		}
+		if there.AppID == "" {
+			rank += 4
+		}
 		if there.AppID != "" && there.AppID == sent.AppID {
-			rank = 4
+			rank = 8
 		}
 		if rank > bestRank {
 			best, bestRank = there, rank

@@ -118,16 +118,32 @@ func (s *Store) Ingestion(ctx context.Context, user, id uuid.UUID) (ingestion he
 	return ingestion, err
 }
 
-// Ingestions returns a user's ingestions, newest first.
+// Ingestions returns a user's ingestions in the order that is asked for.
 func (s *Store) Ingestions(ctx context.Context, user uuid.UUID, query store.IngestionQuery) (ingestions []health.Ingestion, err error) {
 	text, args := selectIngestions(false)+`WHERE i.user_id = ?`, []any{}
 	if query.Status != "" {
 		text, args = text+` AND i.status = ?`, append(args, string(query.Status))
 	}
+	if query.Format != "" {
+		text, args = text+` AND i.format = ?`, append(args, query.Format)
+	}
+	if !query.Since.IsZero() {
+		text, args = text+` AND i.received_at >= ?`, append(args, micros(query.Since))
+	}
+	if !query.Until.IsZero() {
+		text, args = text+` AND i.received_at < ?`, append(args, micros(query.Until))
+	}
 	if query.Before != uuid.Nil {
 		text, args = text+` AND i.id < ?`, append(args, query.Before[:])
 	}
-	text, args = text+` ORDER BY i.id DESC LIMIT ?`, append(args, query.Limit)
+	if query.After != uuid.Nil {
+		text, args = text+` AND i.id > ?`, append(args, query.After[:])
+	}
+	order := `DESC`
+	if query.OldestFirst {
+		order = `ASC`
+	}
+	text, args = text+` ORDER BY i.id `+order+` LIMIT ?`, append(args, query.Limit)
 	err = s.readOf(ctx, user, "list ingestions", func(tx *sql.Tx, number int64) error {
 		ingestions, err = list(ctx, tx, scanIngestion, text, append([]any{number}, args...)...)
 		return err
@@ -143,4 +159,20 @@ func (s *Store) ActiveUsers(ctx context.Context, since time.Time) (count int, er
 			micros(since)).Scan(&count)
 	})
 	return count, err
+}
+
+// MostActive returns the users with the most ingestions received since t.
+func (s *Store) MostActive(ctx context.Context, since time.Time, limit int) (users []uuid.UUID, err error) {
+	err = s.read(ctx, "list the most active users", func(tx *sql.Tx) error {
+		users, err = list(ctx, tx, func(r row) (id uuid.UUID, err error) {
+			err = r.Scan(&id)
+			return id, err
+		},
+			`SELECT u.uuid FROM users u JOIN (
+				SELECT user_id, count(*) AS bodies FROM raw_ingestions INDEXED BY raw_ingestions_received
+				WHERE received_at >= ? GROUP BY user_id
+			) a ON a.user_id = u.id ORDER BY a.bodies DESC, u.id LIMIT ?`, micros(since), limit)
+		return err
+	})
+	return users, err
 }

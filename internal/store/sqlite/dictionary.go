@@ -151,6 +151,21 @@ func scanMetric(row row) (m metric, err error) {
 	return m, err
 }
 
+// metricID returns the number of a metric; ok is false where nobody has sent it.
+func (d *dictionary) metricID(ctx context.Context, tx *sql.Tx, name metricName) (id int64, ok bool, err error) {
+	d.mu.RLock()
+	m, ok := d.metrics[name]
+	d.mu.RUnlock()
+	if ok {
+		return m.id, true, nil
+	}
+	err = tx.QueryRowContext(ctx, `SELECT id FROM metric_names WHERE name = ? AND unit = ?`, name.name, name.unit).Scan(&id)
+	if isNoRows(err) {
+		return 0, false, nil
+	}
+	return id, err == nil, err
+}
+
 // sourceID returns the number of a source; ok is false where nobody has sent anything from it.
 func (d *dictionary) sourceID(ctx context.Context, tx *sql.Tx, name string) (id int64, ok bool, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT id FROM sources WHERE name = ?`, name).Scan(&id)

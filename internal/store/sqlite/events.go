@@ -73,6 +73,9 @@ func (s *Store) Events(ctx context.Context, user uuid.UUID, query store.EventQue
 		if query.Kind != "" {
 			add(` AND kind = ?`, []any{query.Kind})
 		}
+		if query.Name != "" {
+			add(` AND name = ?`, []any{query.Name})
+		}
 		limit := query.Limit
 		if limit == 0 {
 			limit = -1

@@ -19,9 +19,6 @@ type holding struct {
 	grains  []health.Grain
 }
 
-// byDate reports whether summaries of days are among the samples, so that the order of key times is not that of starts.
-func (h *holding) byDate() bool { return h.grains[len(h.grains)-1] >= health.GrainDay }
-
 // holdings returns what a user has, ordered by name and unit.
 func (s *Store) holdings(ctx context.Context, tx *sql.Tx, user int64) (all []*holding, err error) {
 	rows, err := tx.QueryContext(ctx, `
@@ -71,6 +68,14 @@ func (s *Store) Metrics(ctx context.Context, user uuid.UUID) (infos []store.Metr
 		}
 		for _, h := range holdings {
 			info := store.MetricInfo{Metric: h.name.name, Unit: h.name.unit, Count: h.samples, Grains: h.grains}
+			var first, last sql.NullInt64
+			if err := tx.QueryRowContext(ctx, h.table.extent, number, h.id).Scan(&first, &last); err != nil {
+				return err
+			}
+			if !first.Valid || !last.Valid {
+				continue // somebody has removed the samples by hand, and the totals do not know it
+			}
+			info.First, info.Last = health.Instant(first.Int64), health.Instant(last.Int64)
 			for _, id := range h.sources {
 				source, err := s.names.sourceName(ctx, tx, id)
 				if err != nil {
@@ -79,40 +84,9 @@ func (s *Store) Metrics(ctx context.Context, user uuid.UUID) (infos []store.Metr
 				info.Sources = append(info.Sources, source)
 			}
 			slices.Sort(info.Sources)
-			if err := tx.QueryRowContext(ctx, h.table.extent, number, h.id).Scan(&info.First, &info.Last); err != nil {
-				return err
-			}
 			infos = append(infos, info)
 		}
 		return nil
 	})
 	return infos, err
-}
-
-// Latest returns the latest sample of every metric the user has.
-func (s *Store) Latest(ctx context.Context, user uuid.UUID) (samples []health.Sample, err error) {
-	err = s.readOf(ctx, user, "read latest samples", func(tx *sql.Tx, number int64) error {
-		holdings, err := s.holdings(ctx, tx, number)
-		if err != nil {
-			return err
-		}
-		for _, h := range holdings {
-			window := health.Instant(0)
-			if h.byDate() {
-				window = latest
-			}
-			row := tx.QueryRowContext(ctx, h.table.latest, number, h.id, int64(window))
-			var sample health.Sample
-			source, err := newRowScan(h.metric).read(row, &sample)
-			if err != nil {
-				return err
-			}
-			if sample.Source, err = s.names.sourceName(ctx, tx, source); err != nil {
-				return err
-			}
-			samples = append(samples, sample)
-		}
-		return nil
-	})
-	return samples, err
 }

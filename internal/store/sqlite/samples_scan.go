@@ -24,6 +24,7 @@ type sampleScan struct {
 	row  []driver.Value
 	at   sampleKey // of the present row
 	done bool      // there is no present row, and no later one
+	met  bool      // there was a row
 	old  health.Sample
 }
 
@@ -85,7 +86,7 @@ func (s *sampleScan) next() error {
 	if err != nil {
 		return err
 	}
-	s.at = s.table.key(s.row)
+	s.at, s.met = s.table.key(s.row), true
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 // thousands of parameters of a batch, which would take a quarter of the time.
 func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
 	w := sampleWriter{
+		store:   s,
 		batch:   batch,
 		written: store.Written{Outcomes: make([]health.Outcome, len(batch))},
 		totals:  map[total]int64{},
@@ -29,6 +30,7 @@ func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health
 		return store.Written{}, err
 	}
 	w.keys = keysOf(batch, names)
+	w.sources = names.sources
 	err = s.writeDirectly(ctx, user, "write samples", func(conn *connection, number int64) error {
 		w.ctx, w.conn, w.user = ctx, conn, number
 		return w.run()
@@ -41,6 +43,7 @@ func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health
 
 // sampleWriter writes one batch.
 type sampleWriter struct {
+	store *Store
 	ctx   context.Context
 	conn  *connection
 	user  int64
@@ -54,6 +57,9 @@ type sampleWriter struct {
 
 	totals  map[total]int64 // by how much each changes
 	written store.Written
+
+	sources map[string]int64 // of the batch
+	changed []changedMetric
 }
 
 // sampleRow is a row to be written. replaced is the source that the row it replaces is counted under, inserted where
@@ -67,7 +73,7 @@ type sampleRow struct {
 const inserted = -1
 
 func (w *sampleWriter) run() error {
-	w.inserts, w.replacements = map[*table][]sampleRow{}, map[*table][]sampleRow{}
+	w.inserts, w.replacements, w.changed = map[*table][]sampleRow{}, map[*table][]sampleRow{}, nil
 	for from := 0; from < len(w.keys); {
 		to := from + 1
 		for to < len(w.keys) && w.keys[to].metric == w.keys[from].metric {
@@ -86,7 +92,10 @@ func (w *sampleWriter) run() error {
 			return err
 		}
 	}
-	return w.writeTotals()
+	if err := w.writeTotals(); err != nil {
+		return err
+	}
+	return w.followChanges()
 }
 
 // compareMetric finds out what becomes of the samples of one metric.
@@ -94,6 +103,11 @@ func (w *sampleWriter) compareMetric(keys []sampleKey) error {
 	t := keys[0].table
 	there := newSampleScan(w, t, keys[0].metric, keys[len(keys)-1].time)
 	defer there.close()
+	changes := changedMetric{keys: keys}
+	defer func() {
+		changes.alone = !there.met
+		w.changed = append(w.changed, changes)
+	}()
 	for i := range keys {
 		key := &keys[i]
 		found, err := there.find(key)
@@ -101,6 +115,7 @@ func (w *sampleWriter) compareMetric(keys []sampleKey) error {
 			return err
 		}
 		if !found {
+			changes.see(&w.batch[key.index])
 			w.written.Outcomes[key.index] = health.Inserted
 			w.inserts[t] = append(w.inserts[t], sampleRow{key, &w.batch[key.index], inserted})
 			continue
@@ -118,6 +133,8 @@ func (w *sampleWriter) compareMetric(keys []sampleKey) error {
 		w.written.Outcomes[key.index] = outcome
 		if rewrite {
 			completed := w.scratch
+			changes.see(&completed)
+			changes.touch(old.LocalDate())
 			w.replacements[t] = append(w.replacements[t], sampleRow{key, &completed, replaced})
 		}
 	}

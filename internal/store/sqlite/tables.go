@@ -20,6 +20,8 @@ type table struct {
 	insert, replace []string
 	// compare selects a stretch of one user's metric for sampleScan. read begins a query for rowScan, latest is one.
 	compare, read, latest string
+	// window selects what bears on some days, in the order of the key.
+	window string
 	// extent returns the earliest and the latest start of one user's metric.
 	extent string
 }
@@ -70,6 +72,10 @@ func newTable(name string, values ...value) *table {
 	}
 	t.read = "SELECT " + columns + " FROM " + name + " WHERE user_id = ? AND metric_id = ?"
 	t.compare = t.read + " AND key_time >= ? AND key_time <= ? ORDER BY " + strings.Join(key, ", ")
+	t.window = "SELECT " + strings.Replace(columns, "attributes", "NULL", 1) + " FROM " + name +
+		" WHERE user_id = ? AND metric_id = ? AND key_time >= ? AND key_time < ? AND grain <= 86400" +
+		" AND (grain = 0 OR key_time + grain * 1000000 > ? AND key_time - grain * 1000000 < ?)" +
+		" ORDER BY " + strings.Join(key, ", ")
 	const ofMetric = " WHERE user_id = ?1 AND metric_id = ?2"
 	edge := func(function string) string {
 		return "(SELECT " + function + "(key_time) FROM " + name + ofMetric + ")"

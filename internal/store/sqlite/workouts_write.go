@@ -45,7 +45,7 @@ func writeWorkout(ctx context.Context, tx *sql.Tx, user int64, sent *health.Work
 }
 
 // findWorkout returns the stored workout that sent is about, without its series and route: the one with its app id,
-// else one that SameWorkout takes for it, rather one without an id and with the same end.
+// else one that SameWorkout takes for it, rather one without an id, with the same start and with the same end.
 func findWorkout(ctx context.Context, tx *sql.Tx, user int64, sent *health.Workout) (found bool, w health.Workout, err error) {
 	if sent.AppID != "" {
 		found, w, err := one(ctx, tx, scanWorkout, selectWorkouts+` AND app_id = ? AND app_id <> ''`, user, sent.AppID)
@@ -53,8 +53,10 @@ func findWorkout(ctx context.Context, tx *sql.Tx, user int64, sent *health.Worko
 			return found, w, err
 		}
 	}
-	alike, err := list(ctx, tx, scanWorkout, selectWorkouts+` AND start_time = ? AND name = ?
-		ORDER BY app_id <> '', end_time <> ?, id`, user, int64(sent.Start), sent.Name, int64(sent.End))
+	minute := sent.StartMinute()
+	alike, err := list(ctx, tx, scanWorkout, selectWorkouts+` AND start_time >= ? AND start_time < ? AND name = ?
+		ORDER BY app_id <> '', start_time <> ?, end_time <> ?, id`, user, int64(minute), int64(minute+60*health.Second), sent.Name,
+		int64(sent.Start), int64(sent.End))
 	for i := range alike {
 		if alike[i].SameWorkout(sent) {
 			return true, alike[i], err

@@ -150,6 +150,33 @@ var archiveTests = []test{
 		ok(t, "list", err)
 		equal(t, "those of one status", finished, []health.Ingestion{want[1], want[3]})
 	}},
+	{"archive/are listed oldest first, of a time and of a format", func(t *testing.T, s store.Store) {
+		user := createUser(t, s)
+		var want []health.Ingestion
+		for i := range 5 {
+			ingestion := put(t, s, user, noon.Add(time.Duration(i)*time.Second), "x")
+			ingestion.Status, ingestion.FinishedAt, ingestion.Format = health.StatusProcessed, noon, []string{"hae", "typed"}[i%2]
+			ok(t, "finish", s.Finish(t.Context(), ingestion, worker))
+			want = append(want, ingestion)
+		}
+		for name, c := range map[string]struct {
+			query store.IngestionQuery
+			want  []health.Ingestion
+		}{
+			"all":            {store.IngestionQuery{}, want},
+			"after one":      {store.IngestionQuery{After: want[1].ID}, want[2:]},
+			"since":          {store.IngestionQuery{Since: noon.Add(3 * time.Second)}, want[3:]},
+			"until":          {store.IngestionQuery{Until: noon.Add(3 * time.Second)}, want[:3]},
+			"of one format":  {store.IngestionQuery{Format: "typed"}, []health.Ingestion{want[1], want[3]}},
+			"of none":        {store.IngestionQuery{Format: "apple"}, nil},
+			"since and page": {store.IngestionQuery{Since: noon.Add(time.Second), After: want[2].ID, Format: "hae"}, want[4:]},
+		} {
+			c.query.OldestFirst, c.query.Limit = true, 10
+			got, err := s.Ingestions(t.Context(), user, c.query)
+			ok(t, "list", err)
+			equal(t, name, got, c.want)
+		}
+	}},
 	{"archive/active users are counted once", func(t *testing.T, s store.Store) {
 		ada, bob := createUser(t, s), createUser(t, s)
 		createUser(t, s)
@@ -160,6 +187,30 @@ var archiveTests = []test{
 			got, err := s.ActiveUsers(t.Context(), noon.Add(since))
 			ok(t, "active users", err)
 			equal(t, "active since "+since.String(), got, want)
+		}
+	}},
+	{"archive/the most active users come first", func(t *testing.T, s store.Store) {
+		ada, bob, cleo := createUser(t, s), createUser(t, s), createUser(t, s)
+		createUser(t, s)
+		put(t, s, bob, noon, "a")
+		put(t, s, bob, noon.Add(time.Hour), "b")
+		put(t, s, ada, noon.Add(time.Minute), "c")
+		for i := range 3 {
+			put(t, s, cleo, noon.Add(-time.Duration(i+1)*time.Hour), "d")
+		}
+		for _, c := range []struct {
+			since time.Duration
+			limit int
+			want  []uuid.UUID
+		}{
+			{-24 * time.Hour, 10, []uuid.UUID{cleo, bob, ada}},
+			{-24 * time.Hour, 2, []uuid.UUID{cleo, bob}},
+			{0, 10, []uuid.UUID{bob, ada}},
+			{2 * time.Hour, 10, nil},
+		} {
+			got, err := s.MostActive(t.Context(), noon.Add(c.since), c.limit)
+			ok(t, "most active", err)
+			equal(t, "most active since "+c.since.String(), got, c.want)
 		}
 	}},
 	{"archive/a cancelled context puts nothing", func(t *testing.T, s store.Store) {

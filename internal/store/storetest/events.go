@@ -100,6 +100,7 @@ var eventTests = []test{
 		}{
 			"everything": {keep: func(health.Event) bool { return true }},
 			"kind":       {store.EventQuery{Kind: "medication"}, func(e health.Event) bool { return e.Kind == "medication" }},
+			"name":       {store.EventQuery{Name: "name 1"}, func(e health.Event) bool { return e.Name == "name 1" }},
 			"range": {
 				store.EventQuery{Range: store.Range{From: at(0), To: at(time.Hour)}},
 				func(e health.Event) bool { return e.Start == at(0) },

@@ -38,7 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	t.Helper()
 	for _, test := range slices.Concat(
 		userTests, keyTests, archiveTests, inboxTests, sampleTests, sampleReadTests, largeBatchTests, metricTests,
-		modelTests,
+		modelTests, summaryTests,
 		sleepTests, workoutTests, placeTests, eventTests, ecgTests, upkeepTests, concurrencyTests,
 	) {
 		t.Run(test.name, func(t *testing.T) {

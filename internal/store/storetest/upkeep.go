@@ -13,6 +13,18 @@ var upkeepTests = []test{
 		ok(t, "prepare", s.Prepare(t.Context(), noon))
 		ok(t, "prepare again", s.Prepare(t.Context(), noon.AddDate(0, 1, 0)))
 	}},
+	{"upkeep/the database says what it is and that it is prepared", func(t *testing.T, s store.Store) {
+		before := time.Now()
+		ok(t, "prepare", s.Prepare(t.Context(), before))
+		d, err := s.Diagnose(t.Context())
+		ok(t, "diagnose", err)
+		if d.Version == "" || d.Clock.Sub(before).Abs() > time.Hour {
+			t.Errorf("the database is %q and its clock shows %s", d.Version, d.Clock)
+		}
+		if !d.CoveredUntil.IsZero() && d.CoveredUntil.Before(before.AddDate(0, 6, 0)) {
+			t.Errorf("what comes later than %s has no partition", d.CoveredUntil)
+		}
+	}},
 	{"upkeep/the archive lets go of what is old and finished", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
 		old := put(t, s, user, noon.AddDate(0, -6, 0), "old")

@@ -136,6 +136,20 @@ var workoutTests = []test{
 		ok(t, "workouts", err)
 		equal(t, "count", len(list), 6)
 	}},
+	{"workouts/times cut off at the minute are those of the same workout", func(t *testing.T, s store.Store) {
+		user := createUser(t, s)
+		exact := workout("app 1", "Run", at(12*time.Second))
+		table := workout("", "Run", at(0))
+		table.Source, table.Series, table.Route = "", nil, nil
+		writesWorkouts(t, s, user, "from a table", []health.Workout{table}, inserted)
+		writesWorkouts(t, s, user, "to the second", []health.Workout{exact}, updated)
+		writesWorkouts(t, s, user, "from a table again", []health.Workout{table}, unchanged)
+		holdsWorkouts(t, s, user, exact)
+		other := workout("", "Run", at(59*time.Second))
+		other.Source, other.End = "Watch", other.Start+1800*health.Second
+		writesWorkouts(t, s, user, "another of the same minute", []health.Workout{other}, inserted)
+		writesWorkouts(t, s, user, "all of them", []health.Workout{table, other}, all(unchanged, 2)...)
+	}},
 	{"workouts/an earlier body only adds", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
 		late := workout("app 1", "Run", at(0))

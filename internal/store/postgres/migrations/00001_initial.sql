@@ -339,26 +339,41 @@ CREATE TABLE ecg_recordings (
     PRIMARY KEY (user_id, started_at)
 );
 
--- One row per user, metric and local day: what the samples of the day come to, and which of them answered. Filled by
--- the part of the server that sums up days.
+-- One row per user, metric and local day that has samples of a day or less: what they come to, see health.DaySummary.
 CREATE TABLE daily_summaries (
-    user_id   uuid NOT NULL,
-    sum       double precision,
-    average   double precision,
-    minimum   double precision,
-    maximum   double precision,
-    count     bigint NOT NULL,
-    date      date NOT NULL,
-    grain     integer NOT NULL,
-    source_id integer NOT NULL,
-    metric_id smallint NOT NULL,
+    user_id           uuid NOT NULL,
+    sum               double precision NOT NULL, -- a total where values add up, else what the mean is made of
+    minimum           double precision,
+    maximum           double precision,
+    last_value        double precision,
+    last_start        timestamptz,
+    systolic_sum      double precision,
+    systolic_minimum  double precision,
+    systolic_maximum  double precision,
+    diastolic_sum     double precision,
+    diastolic_minimum double precision,
+    diastolic_maximum double precision,
+    earliest          timestamptz NOT NULL, -- start of a sample that counts on the day
+    latest            timestamptz NOT NULL,
+    date              date NOT NULL,
+    grain             integer NOT NULL, -- of the samples that answer
+    count             integer NOT NULL, -- how many those are
+    weight            integer NOT NULL, -- how many values make the sum
+    systolic_weight   integer NOT NULL,
+    diastolic_weight  integer NOT NULL,
+    earliest_offset   integer NOT NULL, -- seconds
+    latest_offset     integer NOT NULL,
+    metric_id         smallint NOT NULL,
+    source_ids        text NOT NULL, -- of the samples that answer, separated by blanks
     PRIMARY KEY (user_id, metric_id, date)
 );
 
--- One row per user and metric: its latest sample. Filled by the part of the server that sums up days.
+-- One row per user and metric: its latest sample, whole.
 CREATE TABLE latest_values (
     user_id     uuid NOT NULL,
-    recorded_at timestamptz NOT NULL,
+    started_at  timestamptz NOT NULL,
+    ended_at    timestamptz NOT NULL,
+    received_at timestamptz NOT NULL,
     value       double precision,
     minimum     double precision,
     maximum     double precision,
@@ -368,7 +383,17 @@ CREATE TABLE latest_values (
     source_id   integer NOT NULL,
     utc_offset  integer NOT NULL,
     metric_id   smallint NOT NULL,
+    per_source  boolean NOT NULL,
+    attributes  text NOT NULL,
     PRIMARY KEY (user_id, metric_id)
+);
+
+-- The order of sources a user has set. version counts the changes; the days follow the one in followed.
+CREATE TABLE source_orders (
+    user_id  uuid PRIMARY KEY,
+    sources  text NOT NULL, -- JSON object, see health.SourceOrder
+    version  bigint NOT NULL,
+    followed bigint NOT NULL
 );
 
 -- Findings that a person should know of. Filled by the part of the server that raises alerts. Of one fingerprint there is
@@ -433,6 +458,25 @@ FROM quantity_metrics q
 JOIN metric_names m ON m.id = q.metric_id
 LEFT JOIN sources s ON s.id = q.source_id;
 
+-- What each local day comes to. total means something only of metrics whose values add up.
+CREATE VIEW daily_summary AS
+SELECT d.user_id, m.name AS metric, m.unit, d.date, d.sum AS total,
+       CASE WHEN d.weight > 0 THEN d.sum / d.weight END AS average, d.minimum, d.maximum, d.last_value,
+       CASE WHEN d.systolic_weight > 0 THEN d.systolic_sum / d.systolic_weight END AS systolic,
+       CASE WHEN d.diastolic_weight > 0 THEN d.diastolic_sum / d.diastolic_weight END AS diastolic,
+       d.count, d.grain,
+       (SELECT string_agg(s.name, ', ' ORDER BY s.name) FROM sources s
+        WHERE s.id = ANY (string_to_array(d.source_ids, ' ')::integer[])) AS sources
+FROM daily_summaries d
+JOIN metric_names m ON m.id = d.metric_id;
+
+CREATE VIEW latest AS
+SELECT l.user_id, m.name AS metric, m.unit, l.started_at, l.ended_at, l.grain, l.value, l.minimum, l.maximum,
+       l.systolic, l.diastolic, s.name AS source, l.received_at, l.attributes
+FROM latest_values l
+JOIN metric_names m ON m.id = l.metric_id
+LEFT JOIN sources s ON s.id = l.source_id;
+
 CREATE VIEW sleep AS
 SELECT user_id, date, source, sleep_start, sleep_end, in_bed_start, in_bed_end,
        total, asleep, core, deep, rem, awake, in_bed, received_at, attributes
@@ -461,7 +505,8 @@ BEGIN
     EXECUTE $q$SELECT create_distributed_table('metric_totals', 'user_id', shard_count => 32, colocate_with => 'none')$q$;
     FOREACH spread IN ARRAY ARRAY['raw_ingestions', 'raw_bodies', 'audit_log', 'heart_rate_metrics',
         'blood_pressure_metrics', 'activity_metrics', 'quantity_metrics', 'sleep_metrics', 'sleep_segments', 'workouts',
-        'workout_series', 'workout_routes', 'events', 'ecg_recordings', 'daily_summaries', 'latest_values', 'alerts']
+        'workout_series', 'workout_routes', 'events', 'ecg_recordings', 'daily_summaries', 'latest_values', 'source_orders',
+        'alerts']
     LOOP
         EXECUTE format('SELECT create_distributed_table(%L, %L, colocate_with => %L)', spread, 'user_id', 'metric_totals');
     END LOOP;

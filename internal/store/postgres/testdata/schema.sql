@@ -121,16 +121,58 @@ TABLE blood_pressure_metrics PARTITION BY RANGE (recorded_at)
     CONSTRAINT blood_pressure_metrics_pkey PRIMARY KEY (user_id, metric_id, grain, recorded_at, ended_at, key_source)
 TABLE daily_summaries
     user_id uuid NOT NULL
-    sum double precision
-    average double precision
+    sum double precision NOT NULL
     minimum double precision
     maximum double precision
-    count bigint NOT NULL
+    last_value double precision
+    last_start timestamp with time zone
+    systolic_sum double precision
+    systolic_minimum double precision
+    systolic_maximum double precision
+    diastolic_sum double precision
+    diastolic_minimum double precision
+    diastolic_maximum double precision
+    earliest timestamp with time zone NOT NULL
+    latest timestamp with time zone NOT NULL
     date date NOT NULL
     grain integer NOT NULL
-    source_id integer NOT NULL
+    count integer NOT NULL
+    weight integer NOT NULL
+    systolic_weight integer NOT NULL
+    diastolic_weight integer NOT NULL
+    earliest_offset integer NOT NULL
+    latest_offset integer NOT NULL
     metric_id smallint NOT NULL
+    source_ids text NOT NULL
     CONSTRAINT daily_summaries_pkey PRIMARY KEY (user_id, metric_id, date)
+VIEW daily_summary AS
+ SELECT d.user_id,
+    m.name AS metric,
+    m.unit,
+    d.date,
+    d.sum AS total,
+        CASE
+            WHEN (d.weight > 0) THEN (d.sum / (d.weight)::double precision)
+            ELSE NULL::double precision
+        END AS average,
+    d.minimum,
+    d.maximum,
+    d.last_value,
+        CASE
+            WHEN (d.systolic_weight > 0) THEN (d.systolic_sum / (d.systolic_weight)::double precision)
+            ELSE NULL::double precision
+        END AS systolic,
+        CASE
+            WHEN (d.diastolic_weight > 0) THEN (d.diastolic_sum / (d.diastolic_weight)::double precision)
+            ELSE NULL::double precision
+        END AS diastolic,
+    d.count,
+    d.grain,
+    ( SELECT string_agg(s.name, ', '::text ORDER BY s.name) AS string_agg
+           FROM sources s
+          WHERE (s.id = ANY ((string_to_array(d.source_ids, ' '::text))::integer[]))) AS sources
+   FROM (daily_summaries d
+     JOIN metric_names m ON ((m.id = d.metric_id)));
 TABLE ecg_recordings
     user_id uuid NOT NULL
     started_at timestamp with time zone NOT NULL
@@ -204,9 +246,29 @@ TABLE heart_rate_metrics PARTITION BY RANGE (recorded_at)
     other_values text NOT NULL
     CONSTRAINT heart_rate_metrics_grain_check CHECK ((grain >= 0))
     CONSTRAINT heart_rate_metrics_pkey PRIMARY KEY (user_id, metric_id, grain, recorded_at, ended_at, key_source)
+VIEW latest AS
+ SELECT l.user_id,
+    m.name AS metric,
+    m.unit,
+    l.started_at,
+    l.ended_at,
+    l.grain,
+    l.value,
+    l.minimum,
+    l.maximum,
+    l.systolic,
+    l.diastolic,
+    s.name AS source,
+    l.received_at,
+    l.attributes
+   FROM ((latest_values l
+     JOIN metric_names m ON ((m.id = l.metric_id)))
+     LEFT JOIN sources s ON ((s.id = l.source_id)));
 TABLE latest_values
     user_id uuid NOT NULL
-    recorded_at timestamp with time zone NOT NULL
+    started_at timestamp with time zone NOT NULL
+    ended_at timestamp with time zone NOT NULL
+    received_at timestamp with time zone NOT NULL
     value double precision
     minimum double precision
     maximum double precision
@@ -216,6 +278,8 @@ TABLE latest_values
     source_id integer NOT NULL
     utc_offset integer NOT NULL
     metric_id smallint NOT NULL
+    per_source boolean NOT NULL
+    attributes text NOT NULL
     CONSTRAINT latest_values_pkey PRIMARY KEY (user_id, metric_id)
 TABLE metric_names
     id smallint NOT NULL
@@ -361,6 +425,12 @@ VIEW sleep_stages AS
     sleep_segments.source,
     sleep_segments.attributes
    FROM sleep_segments;
+TABLE source_orders
+    user_id uuid NOT NULL
+    sources text NOT NULL
+    version bigint NOT NULL
+    followed bigint NOT NULL
+    CONSTRAINT source_orders_pkey PRIMARY KEY (user_id)
 TABLE sources
     id integer NOT NULL
     name text COLLATE "C" NOT NULL

@@ -182,6 +182,63 @@ CREATE TABLE quantity_metrics (
     PRIMARY KEY (user_id, metric_id, key_time, grain, length, source_id, per_source)
 ) STRICT, WITHOUT ROWID;
 
+-- One row per user, metric and local day that has samples of a day or less: what they come to, see health.DaySummary.
+CREATE TABLE daily_summaries (
+    user_id           INTEGER NOT NULL,
+    metric_id         INTEGER NOT NULL,
+    date              INTEGER NOT NULL, -- days since 1970-01-01
+    grain             INTEGER NOT NULL, -- of the samples that answer
+    count             INTEGER NOT NULL, -- how many those are
+    sum               REAL    NOT NULL, -- a total where values add up, else what the mean is made of
+    weight            INTEGER NOT NULL, -- how many values make the sum
+    minimum           REAL,
+    maximum           REAL,
+    last_value        REAL,
+    last_start        INTEGER,
+    systolic_sum      REAL,
+    systolic_weight   INTEGER,
+    systolic_minimum  REAL,
+    systolic_maximum  REAL,
+    diastolic_sum     REAL,
+    diastolic_weight  INTEGER,
+    diastolic_minimum REAL,
+    diastolic_maximum REAL,
+    earliest          INTEGER NOT NULL,
+    latest            INTEGER NOT NULL,
+    earliest_offset   INTEGER NOT NULL,
+    latest_offset     INTEGER NOT NULL,
+    sources           TEXT    NOT NULL, -- ids, separated by blanks
+    PRIMARY KEY (user_id, metric_id, date)
+) STRICT, WITHOUT ROWID;
+
+-- One row per user and metric: its latest sample, whole.
+CREATE TABLE latest_values (
+    user_id    INTEGER NOT NULL,
+    metric_id  INTEGER NOT NULL,
+    start_time INTEGER NOT NULL,
+    end_time   INTEGER NOT NULL,
+    utc_offset INTEGER NOT NULL,
+    grain      INTEGER NOT NULL,
+    per_source INTEGER NOT NULL,
+    source_id  INTEGER NOT NULL,
+    received   INTEGER NOT NULL,
+    value      REAL,
+    minimum    REAL,
+    maximum    REAL,
+    systolic   REAL,
+    diastolic  REAL,
+    attributes TEXT    NOT NULL,
+    PRIMARY KEY (user_id, metric_id)
+) STRICT, WITHOUT ROWID;
+
+-- The order of sources a user has set. version counts the changes; the days follow the one in followed.
+CREATE TABLE source_orders (
+    user_id  INTEGER PRIMARY KEY,
+    sources  TEXT    NOT NULL, -- JSON object, see health.SourceOrder
+    version  INTEGER NOT NULL,
+    followed INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE sleep_metrics (
     user_id      INTEGER NOT NULL,
     date         INTEGER NOT NULL, -- days since 1970-01-01

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// address checks that nobody else listens where the server will, or that it is the server itself: then path answers with
+// mark.
+func (d *doctor) address(ctx context.Context, check, address, path, mark string) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err == nil {
+		_ = listener.Close()
+		d.say(check, fine, "", "%s is free", address)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if answers(ctx, reachable(address), path, mark) {
+		d.say(check, fine, "", "the server listens on %s", address)
+		return
+	}
+	d.say(check, failure, "Stop what listens there, or choose another address with --listen or --metrics-listen.", "%s cannot be listened on: %v", address, err)
+}
+
+// reachable is an address at which this machine reaches a server that listens on address.
+func reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// answers reports whether a server answers with a text that has mark in it.
+func answers(ctx context.Context, address, path, mark string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+	if err != nil {
+		return false
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	return err == nil && strings.Contains(string(body), mark)
+}
+
+// redis checks that Redis can be reached, where the configuration names one.
+func (d *doctor) redis(ctx context.Context) {
+	address := ""
+	for _, item := range d.settings.list {
+		if item.key == "redis" {
+			address = item.value
+		}
+	}
+	if address == "" {
+		d.say("redis", fine, "", "none is configured: every server counts and remembers for itself")
+		return
+	}
+	const advice = "Check --redis (REDIS_URL) and that Redis runs. Without it every server counts and remembers for itself."
+	u, err := url.Parse(address)
+	if err != nil {
+		d.say("redis", failure, advice, "its address cannot be read")
+		return
+	}
+	host := u.Host
+	if u.Port() == "" {
+		host = net.JoinHostPort(u.Hostname(), "6379")
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", host)
+	if err != nil {
+		d.say("redis", warning, advice, "%s cannot be reached: %v", host, err)
+		return
+	}
+	_ = conn.Close()
+	d.say("redis", fine, "", "%s can be reached", host)
+}

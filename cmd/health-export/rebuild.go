@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/query"
+)
+
+// printedRebuild is what rebuilding the days of a user found.
+type printedRebuild struct {
+	Email    string  `json:"email"`
+	Days     int     `json:"days"`
+	Differed int     `json:"differed"`
+	Latest   int     `json:"latest_differed"`
+	Seconds  float64 `json:"seconds"`
+}
+
+func (p *program) rebuildCommand() *cobra.Command {
+	var email string
+	command := &cobra.Command{
+		Use: "rebuild", Short: "Work out the summaries of all days anew from the samples", Args: exactArgs(0),
+		Long: `Work out the summaries of all days, and the latest values, anew from the samples, and write those that differ. They are
+kept in step with every body that comes in, so that normally none does. It may be done while the server runs, and again
+after it was interrupted. After an upgrade that changes how a metric is summed up, it brings the days before in line.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error { return p.rebuild(ctx, db, email) })
+		},
+	}
+	command.Flags().StringVar(&email, "user", "", "email address of the user; all users if it is left out")
+	p.addJSONFlag(command)
+	return command
+}
+
+func (p *program) rebuild(ctx context.Context, db database, email string) error {
+	users, err := usersNamed(ctx, db, email)
+	if err != nil {
+		return err
+	}
+	words, err := catalog.Load()
+	if err != nil {
+		return err
+	}
+	keeper := query.NewKeeper(query.KeeperConfig{Store: db, Catalog: words})
+	list := make([]printedRebuild, 0, len(users))
+	for _, user := range users {
+		begun := time.Now()
+		rebuilt, err := keeper.Rebuild(ctx, user.ID)
+		if err != nil {
+			return err
+		}
+		list = append(list, printedRebuild{user.Email, rebuilt.Days, rebuilt.Differed, rebuilt.Latest, time.Since(begun).Seconds()})
+	}
+	return p.print(list, "EMAIL\tDAYS\tDIFFERED\tLATEST DIFFERED\tSECONDS", func(i int) []string {
+		r := list[i]
+		return []string{
+			r.Email, strconv.Itoa(r.Days), strconv.Itoa(r.Differed), strconv.Itoa(r.Latest), strconv.FormatFloat(r.Seconds, 'f', 2, 64),
+		}
+	}, len(list))
+}

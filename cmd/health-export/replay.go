@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/ingest"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// replay is what was asked of the command of that name.
+type replay struct {
+	email, since, until, status, format string
+	all                                 bool
+	ids                                 []uuid.UUID
+	query                               store.IngestionQuery
+}
+
+// replayed is the account of a replay.
+type replayed struct {
+	Bodies    int `json:"bodies"`
+	Failed    int `json:"failed"`  // bodies that could not be processed
+	Skipped   int `json:"skipped"` // bodies that are being processed anyway, or are not in the archive
+	Received  int `json:"received"`
+	Inserted  int `json:"inserted"`
+	Updated   int `json:"updated"`
+	Unchanged int `json:"unchanged"`
+	Merged    int `json:"merged"`
+	Rejected  int `json:"rejected"`
+}
+
+func (p *program) replayCommand() *cobra.Command {
+	var asked replay
+	command := &cobra.Command{
+		Use: "replay [ID…] | --all | --since TIME [--until TIME]", Short: "Process archived bodies again",
+		Long: `Process archived bodies again, oldest first, as POST /v1/ingestions/{id}/replay does. What is stored already stays as it is,
+and what later bodies said is not replaced. Do it after an upgrade that reads more, or after verify found something missing.
+
+Exit codes: 0 all were processed, 1 some could not be, 2 not understood, 3 not found, 5 a service is unavailable.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := asked.read(args, time.Now()); err != nil {
+				return usageError{err}
+			}
+			return p.replay(cmd.Context(), asked)
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&asked.email, "user", "", "email address of the user; everybody if left out")
+	flags.BoolVar(&asked.all, "all", false, "all bodies there are, of the user or of everybody")
+	flags.StringVar(&asked.since, "since", "", "bodies received at this time or later: a date (2026-01-31), an RFC 3339 time, or a time ago (7d, 12h)")
+	flags.StringVar(&asked.until, "until", "", "bodies received before this time")
+	flags.StringVar(&asked.status, "status", "", "bodies with this status: processed, partial, rejected, unrecognised or failed")
+	flags.StringVar(&asked.format, "format", "", "bodies in this format, such as hae, typed or hae-csv")
+	p.addJSONFlag(command)
+	return command
+}
+
+// read checks what was asked for.
+func (r *replay) read(args []string, now time.Time) (err error) {
+	narrowed := r.since != "" || r.until != "" || r.status != "" || r.format != ""
+	switch {
+	case len(args) > 0 && (r.all || narrowed):
+		return errors.New("give either the ids of ingestions or --all, --since, --until, --status and --format")
+	case len(args) == 0 && !r.all && !narrowed:
+		return errors.New("say what to replay: ids of ingestions, --all, --since, --until, --status or --format")
+	}
+	for _, text := range args {
+		id, err := uuid.Parse(text)
+		if err != nil {
+			return fmt.Errorf("%q is not the id of an ingestion", text)
+		}
+		r.ids = append(r.ids, id)
+	}
+	switch status := health.Status(r.status); status {
+	case "", health.StatusProcessed, health.StatusPartial, health.StatusRejected, health.StatusUnrecognised, health.StatusFailed:
+		r.query.Status = status
+	default:
+		return fmt.Errorf("--status: %q is none of processed, partial, rejected, unrecognised, failed", r.status)
+	}
+	r.query.Format, r.query.OldestFirst, r.query.Limit = r.format, true, 100
+	if r.query.Since, err = parseMoment(r.since, now); err != nil {
+		return fmt.Errorf("--since: %w", err)
+	}
+	if r.query.Until, err = parseMoment(r.until, now); err != nil {
+		return fmt.Errorf("--until: %w", err)
+	}
+	return nil
+}
+
+// parseMoment reads a date, an RFC 3339 time, or a time ago in days (90d) or in Go's form (12h); zero for "".
+func parseMoment(s string, now time.Time) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	var days int
+	if n, err := fmt.Sscanf(s, "%dd", &days); n == 1 && err == nil && s == fmt.Sprintf("%dd", days) && days >= 0 {
+		return now.AddDate(0, 0, -days), nil
+	}
+	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is neither a date such as 2026-01-31 nor a time ago such as 7d", s)
+}
+
+func (p *program) replay(ctx context.Context, asked replay) error {
+	var account replayed
+	err := p.withIngest(ctx, func(ctx context.Context, db database, service *ingest.Service, _ *catalog.Catalog) error {
+		users, err := usersNamed(ctx, db, asked.email)
+		if err != nil {
+			return err
+		}
+		r := replaying{program: p, db: db, service: service, account: &account, said: time.Now()}
+		if len(asked.ids) > 0 {
+			return r.named(ctx, users, asked.ids)
+		}
+		for _, user := range users {
+			if err := r.matching(ctx, user, asked.query); err != nil {
+				return fmt.Errorf("user %s: %w", user.Email, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := p.print(account, "BODIES\tFAILED\tSKIPPED\tRECEIVED\tINSERTED\tUPDATED\tUNCHANGED\tMERGED\tREJECTED", func(int) []string {
+		a := account
+		var cells []string
+		for _, n := range []int{a.Bodies, a.Failed, a.Skipped, a.Received, a.Inserted, a.Updated, a.Unchanged, a.Merged, a.Rejected} {
+			cells = append(cells, fmt.Sprint(n))
+		}
+		return cells
+	}, 1); err != nil {
+		return err
+	}
+	if account.Failed > 0 {
+		return fmt.Errorf("%d of %d bodies could not be processed", account.Failed, account.Bodies)
+	}
+	return nil
+}
+
+// replaying is a replay under way.
+type replaying struct {
+	program *program
+	db      database
+	service *ingest.Service
+	account *replayed
+	said    time.Time // when progress was told last
+}
+
+// matching replays the bodies of a user that a query finds. Those that arrive meanwhile are no part of it.
+func (r *replaying) matching(ctx context.Context, user health.User, query store.IngestionQuery) error {
+	begun := time.Now()
+	if query.Until.IsZero() || query.Until.After(begun) {
+		query.Until = begun
+	}
+	for {
+		page, err := r.db.Ingestions(ctx, user.ID, query)
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			if err := r.one(ctx, user, page[i].ID); err != nil {
+				return err
+			}
+		}
+		if len(page) < query.Limit {
+			return nil
+		}
+		query.After = page[len(page)-1].ID
+	}
+}
+
+// named replays ingestions by id, whichever of the users they are of.
+func (r *replaying) named(ctx context.Context, users []health.User, ids []uuid.UUID) error {
+	for _, id := range ids {
+		found := false
+		for _, user := range users {
+			_, err := r.db.Ingestion(ctx, user.ID, id)
+			if errors.Is(err, health.NotFound) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			found = true
+			if err := r.one(ctx, user, id); err != nil {
+				return err
+			}
+			break
+		}
+		if !found {
+			return health.NewError(health.NotFound, "not_found", fmt.Sprintf("There is no ingestion %s.", id))
+		}
+	}
+	return nil
+}
+
+// one replays one body and adds it to the account.
+func (r *replaying) one(ctx context.Context, user health.User, id uuid.UUID) error {
+	ingestion, err := r.service.Replay(ctx, user, id)
+	switch {
+	case errors.Is(err, health.Conflict), errors.Is(err, health.NotFound):
+		r.account.Skipped++
+		return nil
+	case err != nil:
+		return fmt.Errorf("ingestion %s: %w", id, err)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	r.account.Bodies++
+	switch ingestion.Status {
+	case health.StatusFailed, health.StatusUnrecognised, health.StatusAccepted:
+		r.account.Failed++
+		fmt.Fprintf(r.program.err, "ingestion %s: %s %s\n", id, ingestion.Status, ingestion.Failure)
+	}
+	t := ingestion.Report.Total()
+	r.account.Received += t.Received
+	r.account.Inserted += t.Inserted
+	r.account.Updated += t.Updated
+	r.account.Unchanged += t.Unchanged
+	r.account.Merged += t.Merged
+	r.account.Rejected += t.Rejected
+	if time.Since(r.said) > 2*time.Second {
+		r.said = time.Now()
+		fmt.Fprintf(r.program.err, "%d bodies replayed, up to the one received %s\n", r.account.Bodies, ingestion.ReceivedAt.Format(time.RFC3339))
+	}
+	return nil
+}

@@ -1,0 +1,271 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/health-export/health-export/internal/cache"
+	"github.com/health-export/health-export/internal/health"
+)
+
+// limitWindow is the stretch of time in which allowances hold, whenever one looks.
+const limitWindow = time.Hour
+
+// Allowance is what one key may do in an hour. Zero is no limit.
+type Allowance struct {
+	IngestRequests int64
+	IngestBytes    int64 // of bodies, as they come over the wire
+	Reads          int64 // every request that does not ingest
+}
+
+// DefaultAllowances returns those of the tiers that have limits. What the unlimited tier may do is not counted.
+func DefaultAllowances() map[string]Allowance {
+	return map[string]Allowance{
+		TierDefault: {IngestRequests: 100, IngestBytes: 10 << 20, Reads: 1000},
+		TierBulk:    {IngestRequests: 2000, IngestBytes: 5 << 30, Reads: 5000},
+	}
+}
+
+// Use is what a request does, by which it is counted.
+type Use string
+
+// The uses. Each has an allowance of its own.
+const (
+	UseIngest Use = "ingest"
+	UseRead   Use = "read"
+)
+
+// Limits keeps count of what keys do, in a window that slides: at no moment has a key done more in the last hour than
+// its tier allows. What is refused is not counted. It may be used from several goroutines at once.
+//
+// With Redis, all processes that share it count together. While Redis does not answer, each counts for itself.
+type Limits struct {
+	allowances map[string]Allowance
+	memory     *memoryLedger
+	redis      ledger // nil: there is none
+	addresses  *addressLimit
+	metrics    limitMetrics
+}
+
+// LimitOptions is what Limits can do without.
+type LimitOptions struct {
+	// Allowances are those of the tiers that have limits; nil is DefaultAllowances.
+	Allowances map[string]Allowance
+	Redis      *cache.Redis          // nil: this process counts alone
+	Now        func() time.Time      // nil: time.Now, and the clock of Redis there
+	Registerer prometheus.Registerer // nil: the metrics are not registered
+}
+
+// NewLimits returns limits of which nothing is used yet, but for what is on record in Redis.
+func NewLimits(options LimitOptions) *Limits {
+	if options.Allowances == nil {
+		options.Allowances = DefaultAllowances()
+	}
+	now := options.Now
+	if now == nil {
+		now = time.Now
+	}
+	l := &Limits{
+		allowances: options.Allowances,
+		memory:     newMemoryLedger(now),
+		addresses:  newAddressLimit(now),
+		metrics:    newLimitMetrics(options.Registerer),
+	}
+	if options.Redis != nil {
+		l.redis = &redisLedger{redis: options.Redis, now: options.Now}
+	}
+	return l
+}
+
+// Balance is what is left of an allowance.
+type Balance struct {
+	Limit     int64 // 0: there is none
+	Remaining int64
+	Reset     time.Duration // until all of it is there again, if nothing more is used
+}
+
+// Charge is a request that was counted.
+type Charge struct {
+	// Requests is the balance of the request's use, Bytes that of the bodies, after the request.
+	Requests, Bytes Balance
+
+	limits    *Limits
+	ledger    ledger // nil: nothing is counted for the key
+	allowance Allowance
+	entry     ledgerEntry
+	gone      bool // it was taken back
+}
+
+// Exceeded is the error of a request that does not fit into an allowance now.
+type Exceeded struct {
+	Refusal *health.Error
+	// RetryAfter is how long it takes until the same request fits, if nothing else is used meanwhile.
+	RetryAfter time.Duration
+}
+
+// Error is that of the refusal.
+func (e *Exceeded) Error() string { return e.Refusal.Error() }
+
+// Unwrap returns the refusal.
+func (e *Exceeded) Unwrap() error { return e.Refusal }
+
+// Charge counts one request of a key, with as many bytes of body as it has announced; where it announces none, the body
+// is counted as it is read through Body. Only bodies that are ingested have their bytes counted.
+//
+// The error is an *Exceeded of kind RateLimited, or of kind TooLarge where the body exceeds what the key may send in a
+// whole hour; then the request is not counted, and the charge tells the balances all the same.
+func (l *Limits) Charge(ctx context.Context, actor Actor, use Use, bytes int64) (*Charge, error) {
+	allowance, limited := l.allowances[actor.Tier]
+	if !limited {
+		return &Charge{}, nil
+	}
+	c := &Charge{limits: l, allowance: allowance, entry: ledgerEntry{key: actor.KeyID, use: use, id: rand.Uint64() | 1}}
+	if use == UseIngest {
+		c.entry.bytes = max(bytes, 0)
+	}
+	tooLarge := c.entry.bytes > allowance.IngestBytes && allowance.IngestBytes > 0
+	if tooLarge {
+		c.entry.bytes = allowance.IngestBytes + 1 // for which there is never room
+	}
+	v, err := c.decide(ctx)
+	if err != nil {
+		return c, err
+	}
+	c.entry.at = v.now
+	c.Requests = balance(c.requestLimit(), v.requests, v.requestsReset)
+	c.Bytes = balance(allowance.IngestBytes, v.bytes, v.bytesReset)
+	switch {
+	case tooLarge:
+		err = c.tooLarge()
+	case v.wait > 0:
+		err = c.exceeded(v)
+	}
+	l.metrics.decided(use, err)
+	return c, err
+}
+
+// decide asks Redis, and where that does not answer the memory of this process.
+func (c *Charge) decide(ctx context.Context) (verdict, error) {
+	if redis := c.limits.redis; redis != nil {
+		v, err := redis.charge(ctx, c.entry, c.allowance)
+		if err == nil {
+			c.ledger = redis
+			return v, nil
+		}
+		if ctx.Err() != nil {
+			return verdict{}, ctx.Err()
+		}
+	}
+	c.ledger = c.limits.memory
+	return c.limits.memory.charge(ctx, c.entry, c.allowance)
+}
+
+func (c *Charge) requestLimit() int64 { return c.allowance.requests(c.entry.use) }
+
+// requests returns how many requests of one use are allowed.
+func (a Allowance) requests(use Use) int64 {
+	if use == UseIngest {
+		return a.IngestRequests
+	}
+	return a.Reads
+}
+
+func balance(limit, used, reset int64) Balance {
+	return Balance{Limit: limit, Remaining: max(limit-used, 0), Reset: time.Duration(reset) * time.Microsecond}
+}
+
+// Amend changes how many bytes the request is counted with. Fewer always fit. The error is that of Charge, and the
+// request is not counted any more then.
+func (c *Charge) Amend(ctx context.Context, bytes int64) error {
+	if !c.countsBytes() || c.gone || bytes == c.entry.bytes {
+		return nil
+	}
+	if bytes > c.allowance.IngestBytes {
+		c.Cancel(ctx)
+		err := c.tooLarge()
+		c.limits.metrics.decided(c.entry.use, err)
+		return err
+	}
+	v, err := c.amend(ctx, bytes)
+	if err != nil || v.wait == 0 {
+		return err
+	}
+	c.Cancel(ctx)
+	err = c.exceeded(v)
+	c.limits.metrics.decided(c.entry.use, err)
+	return err
+}
+
+// amend tries to change the bytes. A ledger that does not answer does not hold anybody up.
+func (c *Charge) amend(ctx context.Context, bytes int64) (verdict, error) {
+	v, err := c.ledger.amend(ctx, c.entry, c.allowance, bytes)
+	if ctx.Err() != nil {
+		return v, ctx.Err()
+	}
+	if err != nil {
+		v = verdict{}
+	}
+	if v.wait == 0 {
+		c.Bytes.Remaining = max(c.Bytes.Remaining-(bytes-c.entry.bytes), 0)
+		c.entry.bytes = bytes
+	}
+	return v, nil
+}
+
+// Cancel takes the request back, as if it had not been made.
+func (c *Charge) Cancel(ctx context.Context) {
+	if c.ledger != nil && !c.gone {
+		c.gone = true
+		_, _ = c.ledger.amend(context.WithoutCancel(ctx), c.entry, c.allowance, -1)
+	}
+}
+
+func (c *Charge) countsBytes() bool {
+	return c.ledger != nil && c.entry.use == UseIngest && c.allowance.IngestBytes > 0
+}
+
+func (c *Charge) exceeded(v verdict) error {
+	wait := (time.Duration(v.wait)*time.Microsecond + time.Second - 1).Truncate(time.Second)
+	sentence := fmt.Sprintf("This API key has used up its %d requests an hour.", c.requestLimit())
+	if v.bytesShort {
+		sentence = fmt.Sprintf("This API key has no room for the body in its %s an hour.", sizeText(c.allowance.IngestBytes))
+	}
+	return &Exceeded{
+		Refusal: health.NewError(health.RateLimited, "rate_limited",
+			sentence+" Send it again in "+wait.String()+", or use a key of a higher tier."),
+		RetryAfter: wait,
+	}
+}
+
+// tooLarge is the refusal of a body for which waiting does not help.
+func (c *Charge) tooLarge() error {
+	return &Exceeded{Refusal: health.NewError(health.TooLarge, "body_exceeds_allowance", fmt.Sprintf(
+		"The body is larger than the %s that this API key may send in an hour. Use a key of the tier %s, which is meant for "+
+			"first uploads, or send a shorter period.", sizeText(c.allowance.IngestBytes), c.limits.tierFor(c.allowance)))}
+}
+
+// tierFor returns a tier that may send more than the allowance.
+func (l *Limits) tierFor(a Allowance) string {
+	if bulk, limited := l.allowances[TierBulk]; !limited || bulk.IngestBytes == 0 || bulk.IngestBytes > a.IngestBytes {
+		return TierBulk
+	}
+	return TierUnlimited
+}
+
+// sizeText is a number of bytes for people.
+func sizeText(bytes int64) string {
+	for _, unit := range []struct {
+		name  string
+		bytes int64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if bytes >= unit.bytes {
+			return strconv.FormatFloat(float64(bytes*10/unit.bytes)/10, 'f', -1, 64) + " " + unit.name
+		}
+	}
+	return strconv.FormatInt(bytes, 10) + " bytes"
+}

@@ -1,0 +1,90 @@
+package access
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+const (
+	// Without a key an address may ask this often in this time: enough for pages with all their parts, and for several
+	// people behind one address.
+	addressRequests = 300
+	addressWindow   = time.Minute
+	// maxAddresses bounds how many addresses are told apart, to some 70 MB; those that come on top share one allowance.
+	maxAddresses = 10_000
+)
+
+// addressLimit keeps count of requests without a key, by the address they come from, in this process.
+type addressLimit struct {
+	now func() time.Time
+
+	mu        sync.Mutex
+	addresses map[netip.Addr]*window
+}
+
+func newAddressLimit(now func() time.Time) *addressLimit {
+	return &addressLimit{now: now, addresses: map[netip.Addr]*window{}}
+}
+
+// ChargeAddress counts one request without a key. The error is an *Exceeded of kind RateLimited; then it is not counted.
+func (l *Limits) ChargeAddress(address netip.Addr) error {
+	err := l.addresses.charge(address)
+	l.metrics.decided("address", err)
+	return err
+}
+
+func (l *addressLimit) charge(address netip.Addr) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now, length := l.now().UnixMicro(), addressWindow.Microseconds()
+	w := l.of(network(address), now, length)
+	now = max(now, w.last())
+	w.slide(now, length)
+	if w.count() < addressRequests {
+		w.add(windowEntry{at: now})
+		return nil
+	}
+	wait := time.Duration(w.entries[w.count()-addressRequests].at+length-now) * time.Microsecond
+	return &Exceeded{
+		Refusal: health.NewError(health.RateLimited, "rate_limited",
+			"Too many requests without an API key came from this address. Wait a minute."),
+		RetryAfter: (wait + time.Second - 1).Truncate(time.Second),
+	}
+}
+
+// of returns the window of an address.
+func (l *addressLimit) of(address netip.Addr, now, length int64) *window {
+	if w, ok := l.addresses[address]; ok {
+		return w
+	}
+	if len(l.addresses) >= maxAddresses {
+		for other, w := range l.addresses {
+			if w.slide(now, length); w.count() == 0 {
+				delete(l.addresses, other)
+			}
+		}
+	}
+	if len(l.addresses) >= maxAddresses {
+		address = netip.Addr{}
+		if w, ok := l.addresses[address]; ok {
+			return w
+		}
+	}
+	w := &window{}
+	l.addresses[address] = w
+	return w
+}
+
+// network returns what one household or machine has: an IPv4 address, or the first half of an IPv6 address.
+func network(address netip.Addr) netip.Addr {
+	address = address.Unmap().WithZone("")
+	if address.Is6() {
+		if prefix, err := address.Prefix(64); err == nil {
+			return prefix.Addr()
+		}
+	}
+	return address
+}

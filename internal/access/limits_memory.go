@@ -1,0 +1,195 @@
+package access
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// sweepEvery is how many charges pass between two looks for keys that have done nothing for an hour.
+const sweepEvery = 4096
+
+// memoryLedger is a ledger in the memory of this process. It is as large as what the keys in use may do: 24 bytes for
+// a request.
+type memoryLedger struct {
+	now func() time.Time
+
+	mu       sync.Mutex
+	accounts map[string]*account
+	charges  int
+}
+
+// account is what one key did in the last hour.
+type account struct{ ingest, reads window }
+
+func newMemoryLedger(now func() time.Time) *memoryLedger {
+	return &memoryLedger{now: now, accounts: map[string]*account{}}
+}
+
+func (l *memoryLedger) charge(_ context.Context, e ledgerEntry, a Allowance) (verdict, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sweep()
+	of := l.accounts[e.key]
+	if of == nil {
+		of = &account{}
+		l.accounts[e.key] = of
+	}
+	now := of.slideTo(l.now().UnixMicro())
+	w := of.window(e.use)
+	v := verdict{now: now, wait: w.waitForRequest(now, a.requests(e.use))}
+	if e.use == UseIngest {
+		if wait := w.waitForBytes(now, a.IngestBytes, w.bytes, e.bytes, 0); wait > v.wait {
+			v.wait, v.bytesShort = wait, true
+		}
+	}
+	if v.wait == 0 {
+		w.add(windowEntry{at: now, id: e.id, bytes: e.bytes})
+	}
+	v.requests, v.requestsReset = w.count(), w.reset(now)
+	v.bytes, v.bytesReset = of.ingest.bytes, of.ingest.reset(now)
+	return v, nil
+}
+
+func (l *memoryLedger) amend(_ context.Context, e ledgerEntry, a Allowance, bytes int64) (verdict, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	of := l.accounts[e.key]
+	if of == nil {
+		return verdict{}, nil
+	}
+	now := of.slideTo(l.now().UnixMicro())
+	w := of.window(e.use)
+	i := w.find(e.at, e.id)
+	if i < 0 {
+		return verdict{}, nil
+	}
+	if bytes < 0 {
+		w.remove(i)
+		return verdict{}, nil
+	}
+	old := w.entries[i].bytes
+	if bytes > old {
+		if wait := w.waitForBytes(now, a.IngestBytes, w.bytes-old, bytes, e.id); wait > 0 {
+			return verdict{now: now, wait: wait, bytesShort: true}, nil
+		}
+	}
+	w.entries[i].bytes = bytes
+	w.bytes += bytes - old
+	return verdict{}, nil
+}
+
+// sweep lets go of keys that have done nothing for an hour, now and then.
+func (l *memoryLedger) sweep() {
+	if l.charges++; l.charges%sweepEvery != 0 {
+		return
+	}
+	now := l.now().UnixMicro()
+	for key, of := range l.accounts {
+		of.slideTo(now)
+		if of.ingest.count() == 0 && of.reads.count() == 0 {
+			delete(l.accounts, key)
+		}
+	}
+}
+
+func (a *account) window(use Use) *window {
+	if use == UseIngest {
+		return &a.ingest
+	}
+	return &a.reads
+}
+
+// slideTo lets go of what is older than an hour, and returns the time: now, or that of the last entry if a clock was
+// set back.
+func (a *account) slideTo(now int64) int64 {
+	now = max(now, a.ingest.last(), a.reads.last())
+	a.ingest.slide(now, limitWindow.Microseconds())
+	a.reads.slide(now, limitWindow.Microseconds())
+	return now
+}
+
+// window is the entries of a stretch of time up to now, in order of time.
+type window struct {
+	entries []windowEntry
+	bytes   int64 // of all entries
+}
+
+type windowEntry struct {
+	at    int64
+	id    uint64
+	bytes int64
+}
+
+func (w *window) count() int64 { return int64(len(w.entries)) }
+
+func (w *window) last() int64 {
+	if len(w.entries) == 0 {
+		return 0
+	}
+	return w.entries[len(w.entries)-1].at
+}
+
+// reset returns the time until nothing is in the window.
+func (w *window) reset(now int64) int64 {
+	if len(w.entries) == 0 {
+		return 0
+	}
+	return w.last() + limitWindow.Microseconds() - now
+}
+
+// slide lets go of what is as old as the window is long.
+func (w *window) slide(now, length int64) {
+	gone := 0
+	for gone < len(w.entries) && w.entries[gone].at+length <= now {
+		w.bytes -= w.entries[gone].bytes
+		gone++
+	}
+	w.entries = w.entries[gone:]
+}
+
+// add appends an entry. The slice moves along in memory as the window slides, and is copied to its beginning when it
+// has to grow.
+func (w *window) add(e windowEntry) {
+	w.entries = append(w.entries, e)
+	w.bytes += e.bytes
+}
+
+func (w *window) find(at int64, id uint64) int {
+	for i := len(w.entries) - 1; i >= 0 && w.entries[i].at >= at; i-- {
+		if w.entries[i].id == id {
+			return i
+		}
+	}
+	return -1
+}
+
+func (w *window) remove(i int) {
+	w.bytes -= w.entries[i].bytes
+	w.entries = append(w.entries[:i], w.entries[i+1:]...)
+}
+
+// waitForRequest returns the time until there is room for one more entry.
+func (w *window) waitForRequest(now, limit int64) int64 {
+	if limit == 0 || w.count() < limit {
+		return 0
+	}
+	return w.entries[w.count()-limit].at + limitWindow.Microseconds() - now
+}
+
+// waitForBytes returns the time until there is room for more bytes beside those in use, which do not hold those of the
+// entry with the given id.
+func (w *window) waitForBytes(now, limit, used, more int64, without uint64) int64 {
+	if limit == 0 || used+more <= limit {
+		return 0
+	}
+	for i := range w.entries {
+		if w.entries[i].id == without {
+			continue
+		}
+		if used -= w.entries[i].bytes; used+more <= limit {
+			return w.entries[i].at + limitWindow.Microseconds() - now
+		}
+	}
+	return limitWindow.Microseconds()
+}

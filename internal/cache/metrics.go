@@ -1,0 +1,67 @@
+package cache
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// answerMetrics measure remembered answers. Kinds are words of the program, never of its users.
+type answerMetrics struct {
+	answers  *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	pending  prometheus.Gauge
+}
+
+// newAnswerMetrics registers the metrics; a nil registerer leaves them unregistered.
+func newAnswerMetrics(registerer prometheus.Registerer) answerMetrics {
+	factory := promauto.With(registerer)
+	return answerMetrics{
+		answers: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "health_export_cache_answers_total",
+			Help: "Questions, by kind and by what the cache had to say: hit, miss, error (it does not answer) or bypass (it has yet to be told of a change).",
+		}, []string{"kind", "result"}),
+		duration: factory.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "health_export_cache_answer_duration_seconds",
+			Help:    "Time to answer, with the question to the store where there was one, by kind and result.",
+			Buckets: []float64{.00001, .00005, .0001, .0005, .001, .0025, .005, .01, .025, .05, .1, .5, 1},
+		}, []string{"kind", "result"}),
+		pending: factory.NewGauge(prometheus.GaugeOpts{
+			Name: "health_export_cache_pending_invalidations",
+			Help: "Users of whose changes the cache has yet to be told; it is not asked about them meanwhile.",
+		}),
+	}
+}
+
+func (m answerMetrics) answered(kind, result string, took time.Duration) {
+	m.answers.WithLabelValues(kind, result).Inc()
+	m.duration.WithLabelValues(kind, result).Observe(took.Seconds())
+}
+
+// redisMetrics measure the calls to Redis.
+type redisMetrics struct {
+	failures *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+}
+
+func newRedisMetrics(registerer prometheus.Registerer) redisMetrics {
+	factory := promauto.With(registerer)
+	return redisMetrics{
+		failures: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "health_export_redis_errors_total",
+			Help: "Calls to Redis that had no answer in time, or were not made because those before had none, by operation.",
+		}, []string{"operation"}),
+		duration: factory.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "health_export_redis_duration_seconds",
+			Help:    "Time of calls to Redis that were answered, by operation.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .02, .05, .1},
+		}, []string{"operation"}),
+	}
+}
+
+func (m redisMetrics) failed(operation string) { m.failures.WithLabelValues(operation).Inc() }
+
+func (m redisMetrics) answered(operation string, took time.Duration) {
+	m.duration.WithLabelValues(operation).Observe(took.Seconds())
+}

@@ -1,0 +1,74 @@
+package format
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// The columns of a table of events that have a meaning of their own; every other one becomes an attribute.
+var (
+	eventStarts = []string{"start", "start date", "date/time", "date", "timestamp", "time", "scheduled date"}
+	eventEnds   = []string{"end", "end date"}
+	eventNames  = []string{"name", "symptom", "medication", "display text", "nickname", "notification", "type", "kind", "classification"}
+)
+
+// eventsTable yields one event for each row, with all its cells.
+func (d *tables) eventsTable(t *table, name fileName) error {
+	start, end := find(t.header, eventStarts...), find(t.header, eventEnds...)
+	called, source := find(t.header, eventNames...), find(t.header, sourceColumns...)
+	for {
+		if _, err := t.next(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if strings.Join(t.row, "") == "" {
+			continue
+		}
+		if err := d.eventRow(t, eventHeader{name.event, start, end, called, source}); err != nil {
+			return err
+		}
+	}
+}
+
+// eventHeader has the kind of the events and the columns that have a meaning, -1 for one that is not there.
+type eventHeader struct {
+	kind                       string
+	start, end, called, source int
+}
+
+func (d *tables) eventRow(t *table, c eventHeader) error {
+	at := health.Position{Type: c.kind, Item: d.events, Point: -1}
+	d.events++
+	e := health.Event{Kind: c.kind, Name: strings.Clone(t.cell(c.called)), Source: d.source(t.cell(c.source))}
+	var ok bool
+	if e.Start, e.Offset, ok = parseTime([]byte(t.cell(c.start)), d.options.Location); !ok {
+		return d.reject(at, shown([]byte(t.header[c.start].text)), "The time of the row cannot be read.", "Send a time such as 2026-04-01 07:30:00, from 1900 on.")
+	}
+	if e.End, _, ok = parseTime([]byte(t.cell(c.end)), d.options.Location); !ok || e.End < e.Start {
+		e.End = 0
+	}
+	attributes := map[string]any{}
+	for i, h := range t.header {
+		if text := t.cell(i); text != "" && h.name != "" && i != c.start && i != c.source && (i != c.end || e.End == 0) {
+			attributes[h.text] = text
+		}
+	}
+	e.Attributes = textAttributes(attributes)
+	if keptText(e.Name) != "" || keptText(e.Source) != "" || len(attributes) > 0 && e.Attributes == "" {
+		return d.reject(at, "", "A text of the row is too long, or holds characters that cannot be kept.", "Send the file as the app wrote it.")
+	}
+	return d.emit(health.Record{Event: &e, Position: at})
+}
+
+// keptText reports whether a text of a table may be kept, and why not.
+func keptText(text string) (problem string) {
+	if !utf8.ValidString(text) {
+		return "is not UTF-8"
+	}
+	return kept([]byte(text))
+}

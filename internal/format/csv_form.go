@@ -1,0 +1,142 @@
+package format
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"strings"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// isFormData recognises multipart/form-data by its first lines: the boundary, and the header of the first part.
+func isFormData(head []byte) bool {
+	line, rest, ok := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if !ok || len(line) < 3 || len(line) > 72 || !bytes.HasPrefix(line, []byte("--")) {
+		return false
+	}
+	header, _, _ := bytes.Cut(rest, []byte("\n"))
+	name, _, ok := bytes.Cut(header, []byte(":"))
+	return ok && bytes.HasPrefix(bytes.ToLower(name), []byte("content-"))
+}
+
+// boundaryOf returns the boundary of a form that begins with head. The header Content-Type, which says it as well, may
+// be anything.
+func boundaryOf(head []byte) string {
+	line, _, _ := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
+	return strings.TrimPrefix(string(bytes.TrimRight(line, "\r ")), "--")
+}
+
+// form decodes the parts of a form, one after the other.
+func (d *tables) form(body io.Reader, head []byte) error {
+	boundary := boundaryOf(head)
+	source := &formBody{reader: body}
+	parts := multipart.NewReader(source, boundary)
+	for {
+		part, err := parts.NextPart()
+		if err == io.EOF && bytes.Contains(source.tail, []byte("--"+boundary+"--")) {
+			return nil
+		}
+		if err != nil {
+			return source.fault(err)
+		}
+		if err := d.file(formPart{part, source}, parseFileName(part.FileName(), part.FormName())); err != nil {
+			return err
+		}
+	}
+}
+
+// formBody reads a form and remembers its own failure, which package multipart mixes with those of a broken form.
+type formBody struct {
+	reader io.Reader
+	failed error
+	tail   []byte // what was read last: package multipart takes a form that ends in the header of a part for a whole one
+}
+
+// formTail is at least what package multipart reads at a time.
+const formTail = 8 << 10
+
+func (b *formBody) Read(p []byte) (int, error) {
+	n, err := b.reader.Read(p)
+	if err != nil && err != io.EOF {
+		b.failed = err
+	}
+	if b.tail = append(b.tail, p[:n]...); len(b.tail) > formTail {
+		b.tail = append(b.tail[:0], b.tail[len(b.tail)-formTail:]...)
+	}
+	return n, err
+}
+
+// fault says why the form could not be read.
+func (b *formBody) fault(err error) error {
+	if b.failed != nil {
+		return b.failed
+	}
+	return health.NewError(health.Invalid, "broken_form", "The form breaks off before its end, or is not multipart/form-data. Send it again.").Because(err)
+}
+
+// formPart reads one part of a form.
+type formPart struct {
+	part *multipart.Part
+	of   *formBody
+}
+
+func (p formPart) Read(b []byte) (int, error) {
+	n, err := p.part.Read(b)
+	if err != nil && err != io.EOF {
+		err = p.of.fault(err)
+	}
+	return n, err
+}
+
+// file decodes one file of several. What is wrong with it does not sink the others: it is refused, and stays in the
+// archive.
+func (d *tables) file(content io.Reader, name fileName) error {
+	at := health.Position{Type: "file", Item: d.files, Point: -1}
+	d.files++
+	head, content, err := peek(content)
+	if err != nil {
+		return err
+	}
+	switch trimmed := bytes.TrimLeft(bytes.TrimPrefix(head, byteOrderMark), " \t\r\n"); {
+	case len(trimmed) == 0:
+		return nil
+	case trimmed[0] == '{':
+		err = d.json(content)
+	case isZip(head) || isFormData(head):
+		err = unknownTable()
+	default:
+		err = d.table(content, name)
+	}
+	fault, ok := errors.AsType[*health.Error](err)
+	if !ok || !ofOneFile(fault) {
+		return err
+	}
+	return d.reject(at, "", fmt.Sprintf("The file %q was not read to its end: %s", shown([]byte(name.name)), fault.Message),
+		"The file is kept in the archive. Send CSV or JSON as the app exports it.")
+}
+
+// ofOneFile reports whether an error is the fault of one file and not of the body that has it.
+func ofOneFile(fault *health.Error) bool {
+	switch fault.Code {
+	case "broken_form", "body_too_large":
+		return false
+	}
+	return fault.Kind == health.Invalid || fault.Kind == health.Unrecognised || fault.Kind == health.TooLarge
+}
+
+// json decodes a file that is the app's JSON.
+func (d *tables) json(content io.Reader) error {
+	for record, err := range decodeBody(content, d.options) {
+		if _, refused := errors.AsType[*health.Rejection](err); err != nil && !refused {
+			return err
+		}
+		if !d.yield(record, err) {
+			return errStopped
+		}
+	}
+	return nil
+}

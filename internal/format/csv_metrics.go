@@ -1,0 +1,228 @@
+package format
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// metricColumns are the columns of one metric in one unit.
+type metricColumns struct {
+	metric string
+	unit   string
+	sleep  bool
+	parts  []partColumn
+}
+
+// partColumn is a column with one value of a metric.
+type partColumn struct {
+	part   string // in lower case; "" for the value itself
+	header string
+	column int
+}
+
+// The parts of a metric that belong together, with countNames; any other is a metric of its own.
+var (
+	rangeParts    = []string{"min", "max", "avg"}
+	pressureParts = []string{"systolic", "diastolic"}
+	sleepParts    = []string{"total", "asleep", "in bed", "core", "deep", "rem", "awake"}
+)
+
+// sourceColumns are the names of a column that says where the values of a row come from, contextColumns those of one that
+// says what the person was doing.
+var (
+	sourceColumns  = []string{"source", "sources"}
+	contextColumns = []string{"context"}
+)
+
+// metricsTable yields the metrics of each row. A blank cell is no element.
+func (d *tables) metricsTable(t *table) error {
+	when := find(t.header, timeColumns...)
+	source, context := find(t.header, sourceColumns...), find(t.header, contextColumns...)
+	groups := groupColumns(t.header, when, source, context)
+	first := d.metrics
+	d.metrics += len(groups)
+	clock := localClock{zone: d.options.Location}
+	var previous health.Instant
+	for {
+		if _, err := t.next(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if t.blank(groups) {
+			continue
+		}
+		at, offset, ok := clock.read([]byte(t.cell(when)), previous)
+		previous = at
+		sample := d.blank
+		sample.Start, sample.End, sample.Offset = at, at, offset
+		sample.Source = d.source(t.cell(source))
+		if text := t.cell(context); text != "" {
+			sample.Attributes = textAttributes(map[string]any{"context": text})
+		}
+		for i := range groups {
+			position := health.Position{Type: "metric", Item: first + i, Metric: groups[i].metric, Point: t.number}
+			if err := d.metricCells(t, &groups[i], position, sample, ok); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// blank reports whether the present row has no values.
+func (t *table) blank(groups []metricColumns) bool {
+	for i := range groups {
+		if !t.without(&groups[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (t *table) without(g *metricColumns) bool {
+	return !slices.ContainsFunc(g.parts, func(p partColumn) bool { return t.cell(p.column) != "" })
+}
+
+func (d *tables) source(text string) string {
+	if kept, ok := d.sources.find([]byte(text)); ok {
+		return kept
+	}
+	return d.sources.keep([]byte(text), strings.Clone(strings.ToValidUTF8(text, "\ufffd")))
+}
+
+// groupColumns puts the columns of one metric together.
+func groupColumns(header []heading, except ...int) []metricColumns {
+	var groups []metricColumns
+	for i, h := range header {
+		if h.name == "" || slices.Contains(except, i) {
+			continue
+		}
+		g, part := columnOf(h)
+		found := slices.IndexFunc(groups, func(o metricColumns) bool {
+			return part != "" && o.metric == g.metric && o.unit == g.unit && o.parts[0].part != "" &&
+				!slices.ContainsFunc(o.parts, func(p partColumn) bool { return p.part == part })
+		})
+		if found < 0 {
+			groups = append(groups, g)
+			found = len(groups) - 1
+		}
+		groups[found].parts = append(groups[found].parts, partColumn{part, h.text, i})
+	}
+	return groups
+}
+
+// columnOf says which metric a column belongs to and which part of it. Readings of the heart rate come in a table whose
+// columns are called Min, Max and Avg alone.
+func columnOf(h heading) (g metricColumns, part string) {
+	g = metricColumns{metric: metricName(h.name), unit: h.unit}
+	part = strings.ToLower(h.part)
+	switch {
+	case h.part == "" && h.unit == "" && slices.Contains(rangeParts, strings.ToLower(h.name)):
+		return metricColumns{metric: "heart_rate", unit: "count/min"}, strings.ToLower(h.name)
+	case isSleep(g.metric) && slices.Contains(sleepParts, part):
+		g.sleep = true
+	case slices.Contains(rangeParts, part), slices.Contains(pressureParts, part), slices.Contains(countNames, part):
+	case part != "":
+		g.metric, part = metricName(h.name+" "+h.part), ""
+	}
+	return g, part
+}
+
+// metricCells yields what one row says of one metric.
+func (d *tables) metricCells(t *table, g *metricColumns, at health.Position, s health.Sample, timed bool) error {
+	if t.without(g) {
+		return nil
+	}
+	if !timed {
+		return d.reject(at, t.header[find(t.header, timeColumns...)].text, "The time of the row cannot be read.",
+			"Send a time such as 2026-04-01 07:30:00, from 1900 on.")
+	}
+	if len(s.Source) > maxText || strings.ContainsRune(s.Source, 0) {
+		return d.reject(at, "Source", "The source is too long or holds a NUL character.", fmt.Sprintf("Send at most %d bytes of plain text.", maxText))
+	}
+	if problem := kept([]byte(g.metric + g.unit)); problem != "" || !utf8.ValidString(g.metric+g.unit) {
+		return d.reject(at, "", "The name of the column cannot be kept.", "Send the file as the app wrote it.")
+	}
+	values := d.values
+	clear(values)
+	for _, p := range g.parts {
+		text := t.cell(p.column)
+		if text == "" {
+			continue
+		}
+		v, ok := cellNumber(text)
+		if !ok {
+			return d.reject(at, shown([]byte(p.header)), "The value is not a number.", "Send numbers with a decimal point, such as 72.5, and leave out what was not measured.")
+		}
+		values[p.part] = v
+	}
+	if g.sleep {
+		return d.night(g, at, &s, values)
+	}
+	s.Metric, s.Unit = g.metric, g.unit
+	s.Value, s.Min, s.Max = valueOf(values, ""), valueOf(values, "min"), valueOf(values, "max")
+	s.Systolic, s.Diastolic = valueOf(values, "systolic"), valueOf(values, "diastolic")
+	if avg := valueOf(values, "avg"); !health.IsAbsent(avg) {
+		s.Value = avg
+	}
+	addCounts(&s, g, values)
+	d.samples[0] = s
+	return d.emit(health.Record{Position: at, Samples: d.samples[:]})
+}
+
+func valueOf(values map[string]float64, name string) float64 {
+	if v, ok := values[name]; ok {
+		return v
+	}
+	return health.Absent()
+}
+
+// addCounts adds up counts that have names; they stay attributes, under their names.
+func addCounts(s *health.Sample, g *metricColumns, values map[string]float64) {
+	counts := map[string]any{}
+	sum := 0.0
+	for _, p := range g.parts {
+		if v, ok := values[p.part]; ok && slices.Contains(countNames, p.part) {
+			sum += v
+			counts[parseHeading(p.header).part] = v
+		}
+	}
+	if len(counts) > 0 {
+		s.Value, s.Attributes = sum, textAttributes(counts)
+	}
+}
+
+// night yields sleep as the app sums it, dated by the day of waking. The app writes 0 for what was not recorded; only a
+// night with stages may have been without waking.
+func (d *tables) night(g *metricColumns, at health.Position, s *health.Sample, values map[string]float64) error {
+	hours, ok := hoursIn[strings.ToLower(g.unit)]
+	if !ok {
+		return d.reject(at, "", "The unit of the sleep is not known.", "Send hours (hr) or minutes (min).")
+	}
+	recorded := func(name string) float64 {
+		if v := valueOf(values, name); v != 0 {
+			return v * hours
+		}
+		return health.Absent()
+	}
+	n := health.NewNight()
+	n.Date, n.Offset, n.Source = s.LocalDate(), s.Offset, s.Source
+	n.Total, n.Asleep, n.InBed = recorded("total"), recorded("asleep"), recorded("in bed")
+	n.Core, n.Deep, n.REM, n.Awake = recorded("core"), recorded("deep"), recorded("rem"), recorded("awake")
+	if !anyDuration(&n) {
+		return nil
+	}
+	if !health.IsAbsent(n.Core) || !health.IsAbsent(n.Deep) || !health.IsAbsent(n.REM) {
+		n.Awake = valueOf(values, "awake") * hours
+	}
+	return d.emit(health.Record{Position: at, Night: &n})
+}
+
+// hoursIn says how long the units of sleep are.
+var hoursIn = map[string]float64{"": 1, "hr": 1, "h": 1, "hours": 1, "min": 1.0 / 60, "minutes": 1.0 / 60, "s": 1.0 / 3600}

@@ -1,0 +1,56 @@
+package health
+
+import "math"
+
+// ClimbThreshold is how many metres the altitude must change, from where it last did, to count as climbing or
+// descending. Altitudes of a watch waver by a metre or two while it stands still; adding up every difference would
+// make hills of that.
+const ClimbThreshold = 2.0
+
+// Elevation is what a track tells about heights, in metres.
+type Elevation struct {
+	Gain, Loss, Min, Max float64
+}
+
+// Climb sums up the altitudes of a track. Changes count once they have reached ClimbThreshold, and then in full, so
+// that Gain − Loss is the difference between the ends to within it. ok is false where no altitude is known.
+func Climb(track Track) (e Elevation, ok bool) {
+	e.Min, e.Max = math.Inf(1), math.Inf(-1)
+	var meter climbMeter
+	for _, p := range track {
+		gain, loss, known := meter.add(p.Altitude)
+		if !known {
+			continue
+		}
+		e.Gain += gain
+		e.Loss += loss
+		e.Min, e.Max = math.Min(e.Min, p.Altitude), math.Max(e.Max, p.Altitude)
+		ok = true
+	}
+	if !ok {
+		return Elevation{}, false
+	}
+	return e, true
+}
+
+// climbMeter remembers where the altitude last changed.
+type climbMeter struct {
+	level float64
+	begun bool
+}
+
+func (m *climbMeter) add(altitude float64) (gain, loss float64, known bool) {
+	if IsAbsent(altitude) {
+		return 0, 0, false
+	}
+	change := altitude - m.level
+	switch {
+	case !m.begun:
+		m.level, m.begun = altitude, true
+	case change >= ClimbThreshold:
+		m.level, gain = altitude, change
+	case change <= -ClimbThreshold:
+		m.level, loss = altitude, -change
+	}
+	return gain, loss, true
+}

@@ -1,0 +1,100 @@
+package health
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// SourceOrder is a person's own order of sources, the most trusted first. Sources that are not in it come after those
+// that are, in the order of CompareSources. The zero value is no order of one's own.
+type SourceOrder struct {
+	// Sources holds for every metric that has no list in Metrics.
+	Sources []string `json:"sources"`
+	// Metrics has lists of their own for some metrics, by the catalogue's name; sleep is sleep_analysis.
+	Metrics map[string][]string `json:"metrics"`
+}
+
+// The bounds of a SourceOrder, so that it stays something a person has written.
+const (
+	maxOrdered     = 200
+	maxSourceBytes = 1000
+)
+
+// Check returns what is wrong with the order: an Invalid error, or nil.
+func (o SourceOrder) Check() error {
+	if len(o.Metrics) > maxOrdered {
+		return NewError(Invalid, "invalid_source_order", "At most 200 metrics may have an order of their own.").In("metrics")
+	}
+	if err := checkSources(o.Sources, "sources"); err != nil {
+		return err
+	}
+	for _, sources := range o.Metrics {
+		if err := checkSources(sources, "metrics"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkSources(sources []string, field string) error {
+	if len(sources) > maxOrdered {
+		return NewError(Invalid, "invalid_source_order", "A list may name at most 200 sources.").In(field)
+	}
+	seen := map[string]bool{}
+	for _, source := range sources {
+		name := foldSource(source)
+		switch {
+		case name == "" || len(source) > maxSourceBytes || strings.ContainsRune(source, 0):
+			return NewError(Invalid, "invalid_source_order", "A source is named by its text, of 1 to 1000 bytes, as GET /v1/metrics shows it.").In(field)
+		case seen[name]:
+			return NewError(Invalid, "invalid_source_order", "A source is named twice. Name each once, the most trusted first.").In(field)
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
+// For returns the ranking of the sources of one metric.
+func (o SourceOrder) For(metric string) Ranking {
+	listed, own := o.Metrics[metric]
+	if !own {
+		listed = o.Sources
+	}
+	if len(listed) == 0 {
+		return Ranking{}
+	}
+	names := make([]string, len(listed))
+	for i, source := range listed {
+		names[i] = foldSource(source)
+	}
+	return Ranking{names}
+}
+
+// Ranking orders the sources of one metric. The zero value is the order of CompareSources.
+type Ranking struct{ listed []string }
+
+// Compare is negative when source a is to be preferred to b.
+func (r Ranking) Compare(a, b string) int {
+	if len(r.listed) > 0 {
+		if c := cmp.Compare(r.place(a), r.place(b)); c != 0 {
+			return c
+		}
+	}
+	return CompareSources(a, b)
+}
+
+// place returns the place of a source in the person's list; one that is not in it has the place after the last.
+func (r Ranking) place(source string) int {
+	if i := slices.Index(r.listed, foldSource(source)); i >= 0 {
+		return i
+	}
+	return len(r.listed)
+}
+
+// foldSource makes texts of one source the same: phones write blanks and apostrophes that nobody can type.
+func foldSource(source string) string {
+	return strings.Join(strings.Fields(apostrophes.Replace(strings.ToLower(source))), " ")
+}
+
+var apostrophes = strings.NewReplacer("’", "'", "‘", "'", "\u00a0", " ", "\u202f", " ")

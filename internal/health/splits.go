@@ -1,0 +1,68 @@
+package health
+
+import "math"
+
+// Split is one stretch of a track. Gain and Loss, in metres, are absent (NaN) where no altitude is known, HeartRate,
+// the mean in beats per minute, where none was measured.
+type Split struct {
+	// Metres is the length that was asked for, but for the last split, which is what is left.
+	Metres     float64
+	Start, End Instant
+	Gain, Loss float64
+	HeartRate  float64
+}
+
+// maxSplits bounds how many splits a track is cut into; a track that would have more is damaged.
+const maxSplits = 10_000
+
+// Splits cuts a track into stretches of the given length in metres. Where a split begins is interpolated between the
+// points of the track; time in which nobody moved belongs to the split in which it was spent. Their lengths and times
+// add up to those of the track, gains and losses to those of Climb. It returns nil for a track without length.
+func Splits(track Track, length float64, heart []Beat) []Split {
+	total := track.Length()
+	if !(length > 0) || total == 0 || total/length > maxSplits {
+		return nil
+	}
+	var splits []Split
+	for i := 0.0; i*length < total; i++ {
+		from, to := i*length, math.Min((i+1)*length, total)
+		if total-to < length*1e-9 {
+			to = total // what is left would be nothing but a rounding error
+		}
+		split := Split{Metres: to - from, Start: track[0].Time, End: track.At(to), Gain: Absent(), Loss: Absent()}
+		if len(splits) > 0 {
+			split.Start = splits[len(splits)-1].End
+		}
+		if to == total {
+			split.End = track[len(track)-1].Time
+		}
+		split.HeartRate = meanHeartRate(heart, split.Start, split.End)
+		splits = append(splits, split)
+		if to == total {
+			break
+		}
+	}
+	addClimbs(splits, track)
+	return splits
+}
+
+// addClimbs gives each metre of climbing to the split in which it was noticed.
+func addClimbs(splits []Split, track Track) {
+	i := 0
+	var meter climbMeter
+	for _, p := range track {
+		for i < len(splits)-1 && p.Time > splits[i].End {
+			i++
+		}
+		gain, loss, known := meter.add(p.Altitude)
+		if !known {
+			continue
+		}
+		s := &splits[i]
+		if IsAbsent(s.Gain) {
+			s.Gain, s.Loss = 0, 0
+		}
+		s.Gain += gain
+		s.Loss += loss
+	}
+}

@@ -1,0 +1,126 @@
+package health_test
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+func TestSplits(t *testing.T) {
+	t.Parallel()
+	track := health.TrackOf(straight([]float64{10, 15, 14, 30, 12},
+		[2]float64{0, 0}, [2]float64{300, 900}, [2]float64{340, 1100}, [2]float64{600, 2000}, [2]float64{700, 2250}))
+	beats := []health.Beat{{Time: health.Second * 1000, Rate: 100}, {Time: health.Second * 1300, Rate: 150}, {Time: health.Second * 1360, Rate: 170}}
+	type row struct{ metres, seconds, gain, loss float64 }
+	want := []row{{1000, 320, 5, 0}, {1000, 280, 15, 0}, {250, 100, 0, 18}}
+	got := health.Splits(track, 1000, beats)
+	if len(got) != len(want) {
+		t.Fatalf("%d splits, want %d", len(got), len(want))
+	}
+	for i, w := range want {
+		s := got[i]
+		if !near(s.Metres, w.metres, 1e-3) || !near(float64(s.End-s.Start)/1e6, w.seconds, 1e-3) || s.Gain != w.gain || s.Loss != w.loss {
+			t.Errorf("split %d is %+v, want %+v", i+1, s, w)
+		}
+	}
+	// 100 holds for two minutes, 150 for the 20 seconds that are left of the first kilometre.
+	if mean := (100.0*120 + 150*20) / 140; !near(got[0].HeartRate, mean, 1e-3) {
+		t.Errorf("the heart rate is %v, want %v", got[0].HeartRate, mean)
+	}
+	if !health.IsAbsent(got[2].HeartRate) {
+		t.Errorf("nothing was measured, yet the heart rate is %v", got[2].HeartRate)
+	}
+	even := health.TrackOf(straight(nil, [2]float64{0, 0}, [2]float64{600, 2000}))
+	if n := len(health.Splits(even, even.Length()/2, nil)); n != 2 {
+		t.Errorf("twice a half is %d splits", n)
+	}
+	for _, length := range []float64{0, -1, health.Absent(), 1e-9} {
+		if got := health.Splits(even, length, nil); got != nil {
+			t.Errorf("splits of %v m are %v", length, got)
+		}
+	}
+}
+
+// TestSplitsAddUp proves that nothing gets lost between splits: lengths, times and climbs are those of the whole.
+func TestSplitsAddUp(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		track := someTrack(t)
+		length := rapid.Float64Range(50, 3000).Draw(t, "length")
+		splits := health.Splits(track, length, nil)
+		if len(splits) == 0 {
+			if track.Length() != 0 {
+				t.Fatalf("no splits of %v m", track.Length())
+			}
+			return
+		}
+		var metres, gain, loss float64
+		at := track[0].Time
+		for i, s := range splits {
+			if s.Start != at || s.End < s.Start {
+				t.Fatalf("split %d goes from %d to %d, the one before ended at %d", i, s.Start, s.End, at)
+			}
+			if i < len(splits)-1 && !near(s.Metres, length, 1e-6) || s.Metres > length+1e-6 || s.Metres <= 0 {
+				t.Fatalf("split %d of %d is %v m", i, len(splits), s.Metres)
+			}
+			at = s.End
+			metres += s.Metres
+			if !health.IsAbsent(s.Gain) {
+				gain, loss = gain+s.Gain, loss+s.Loss
+			}
+		}
+		if !near(metres, track.Length(), 1e-6) || at != track[len(track)-1].Time {
+			t.Fatalf("%v of %v m, until %d of %d", metres, track.Length(), at, track[len(track)-1].Time)
+		}
+		climb, _ := health.Climb(track)
+		if !near(gain, climb.Gain, 1e-6) || !near(loss, climb.Loss, 1e-6) {
+			t.Fatalf("gain %v of %v, loss %v of %v", gain, climb.Gain, loss, climb.Loss)
+		}
+	})
+}
+
+func TestClimb(t *testing.T) {
+	t.Parallel()
+	absent := health.Absent()
+	for name, test := range map[string]struct {
+		altitudes []float64
+		want      health.Elevation
+		known     bool
+	}{
+		"nothing":               {nil, health.Elevation{}, false},
+		"unknown":               {[]float64{absent, absent}, health.Elevation{}, false},
+		"one point":             {[]float64{7}, health.Elevation{Min: 7, Max: 7}, true},
+		"noise":                 {[]float64{10, 11.5, 9, 10.5, 8.5, 10}, health.Elevation{Min: 8.5, Max: 11.5}, true},
+		"a slope in small bits": {[]float64{0, 1, 2, 3, 4, 5, 6}, health.Elevation{Gain: 6, Max: 6}, true},
+		"a hill with a gap":     {[]float64{0, 50, absent, 80, 20}, health.Elevation{Gain: 80, Loss: 60, Max: 80}, true},
+		"below the sea":         {[]float64{-3, -8, -3}, health.Elevation{Gain: 5, Loss: 5, Min: -8, Max: -3}, true},
+	} {
+		var track health.Track
+		for _, a := range test.altitudes {
+			track = append(track, health.TrackPoint{Altitude: a})
+		}
+		if got, known := health.Climb(track); got != test.want || known != test.known {
+			t.Errorf("%s: %+v, %v; want %+v", name, got, known, test.want)
+		}
+	}
+}
+
+func TestClimbIsTheDifferenceOfTheEnds(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		altitudes := rapid.SliceOfN(rapid.Float64Range(-100, 4000), 1, 50).Draw(t, "altitudes")
+		var track health.Track
+		for _, a := range altitudes {
+			track = append(track, health.TrackPoint{Altitude: a})
+		}
+		e, _ := health.Climb(track)
+		if d := altitudes[len(altitudes)-1] - altitudes[0]; !near(e.Gain-e.Loss, d, health.ClimbThreshold) {
+			t.Fatalf("+%v −%v, but the ends differ by %v", e.Gain, e.Loss, d)
+		}
+		if e.Gain < 0 || e.Loss < 0 || max(e.Gain, e.Loss) < e.Max-e.Min-2*health.ClimbThreshold && e.Gain+e.Loss < e.Max-e.Min-2*health.ClimbThreshold {
+			t.Fatalf("%+v does not reach from the lowest to the highest", e)
+		}
+	})
+}

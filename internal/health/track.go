@@ -1,0 +1,147 @@
+package health
+
+import (
+	"math"
+	"slices"
+	"sort"
+)
+
+// Track is how far somebody had come at which time, in order of time; distances never decrease.
+type Track []TrackPoint
+
+// TrackPoint is one point of a track: metres from its beginning, and the altitude in metres, absent (NaN) where it is
+// not known.
+type TrackPoint struct {
+	Time     Instant
+	Distance float64
+	Altitude float64
+}
+
+// TrackOf measures a route. Points without a time or place, and those that are not later than the one before, are left
+// out: nobody can say when they were reached.
+func TrackOf(route []RoutePoint) Track {
+	var track Track
+	var last *RoutePoint
+	for i := range route {
+		p := &route[i]
+		if p.Time == 0 || IsAbsent(p.Latitude) || IsAbsent(p.Longitude) || last != nil && p.Time <= last.Time {
+			continue
+		}
+		distance := 0.0
+		if last != nil {
+			distance = track[len(track)-1].Distance + Distance(last.Place(), p.Place())
+		}
+		track = append(track, TrackPoint{p.Time, distance, p.Altitude})
+		last = p
+	}
+	return track
+}
+
+// distanceSpan is how long a reading of a distance series lasts at most.
+const distanceSpan = 60 * Second
+
+// TrackOfDistances makes a track of a series, in order of time, whose values are the metres covered since the point's time: until the next
+// point, for a minute at most, and not beyond the end of the workout (0 where it is not known). There are no altitudes.
+func TrackOfDistances(series []SeriesPoint, end Instant) Track {
+	readings := slices.DeleteFunc(slices.Clone(series), func(p SeriesPoint) bool {
+		return p.Time == 0 || !(p.Value >= 0) || math.IsInf(p.Value, 0)
+	})
+	var track Track
+	covered := 0.0
+	for i, p := range readings {
+		until := p.Time + distanceSpan
+		if end > p.Time {
+			until = min(until, end)
+		}
+		if i+1 < len(readings) {
+			until = min(until, readings[i+1].Time)
+		}
+		if n := len(track); n == 0 || p.Time > track[n-1].Time {
+			track = append(track, TrackPoint{p.Time, covered, Absent()})
+		}
+		covered += p.Value
+		track = append(track, TrackPoint{max(until, track[len(track)-1].Time), covered, Absent()})
+	}
+	return track
+}
+
+// maxMisfit is how much longer or shorter a route may be than the distance of its workout to be of the same way.
+const maxMisfit = 1.25
+
+// FittedTo stretches or shrinks the track to a length in metres that is known better, as a workout's own distance is than
+// that of a route whose points waver. ok is false, and the track is as it was, where the two differ by more than a
+// quarter: then a part of the route is missing, or it jumps.
+func (t Track) FittedTo(length float64) (fitted Track, ok bool) {
+	ratio := length / t.Length()
+	if !(ratio <= maxMisfit && ratio >= 1/maxMisfit) {
+		return t, false
+	}
+	fitted = slices.Clone(t)
+	for i := range fitted {
+		fitted[i].Distance *= ratio
+	}
+	return fitted, true
+}
+
+// Length returns the metres that the track covers.
+func (t Track) Length() float64 {
+	if len(t) == 0 {
+		return 0
+	}
+	return t[len(t)-1].Distance
+}
+
+// At returns the time at which a distance was reached, as if the speed between two points did not change. The distance
+// is one from 0 to the track's length; the track has a point.
+func (t Track) At(distance float64) Instant {
+	i := sort.Search(len(t), func(i int) bool { return t[i].Distance >= distance })
+	switch {
+	case i == 0:
+		return t[0].Time
+	case i == len(t):
+		return t[i-1].Time
+	}
+	return t[i-1].timeTo(t[i], distance)
+}
+
+func (p TrackPoint) timeTo(next TrackPoint, distance float64) Instant {
+	if next.Distance <= p.Distance {
+		return next.Time
+	}
+	share := (distance - p.Distance) / (next.Distance - p.Distance)
+	return p.Time + Instant(math.Round(share*float64(next.Time-p.Time)))
+}
+
+// Fastest returns the stretch of the given length that took the least time, pauses counted; ok is false where the
+// track is shorter. One end of the fastest stretch is at a point of the track.
+func (t Track) Fastest(length float64) (from, to Instant, ok bool) {
+	const rounding = 1e-9 // a track that was fitted to a length may have lost as much of it
+	if length <= 0 || t.Length() < length*(1-rounding) {
+		return 0, 0, false
+	}
+	length = math.Min(length, t.Length())
+	consider := func(start, end Instant) {
+		if !ok || end-start < to-from {
+			from, to, ok = start, end, true
+		}
+	}
+	for _, p := range t {
+		if p.Distance+length <= t.Length() {
+			consider(p.Time, t.At(p.Distance+length))
+		}
+		if p.Distance >= length {
+			// The last moment at which the stretch can have begun: a stop before it is no part of it.
+			consider(t.leaving(p.Distance-length), p.Time)
+		}
+	}
+	return from, to, ok
+}
+
+// leaving is At, but of the times at which somebody stood at the distance, the last.
+func (t Track) leaving(distance float64) Instant {
+	i := sort.Search(len(t), func(i int) bool { return t[i].Distance > distance })
+	if i == 0 || i == len(t) {
+		return t.At(distance)
+	}
+	return t[i-1].timeTo(t[i], distance)
+}

@@ -1,0 +1,212 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// Held is what is compared: everything of a user that came in bodies.
+type Held interface {
+	store.SampleReader
+	store.SleepReader
+	store.WorkoutReader
+	store.EventReader
+}
+
+// Model is an empty store of its own, in which a verification builds what the archive says.
+type Model interface {
+	Held
+	store.Writer
+	CreateUser(ctx context.Context, user health.User) error
+}
+
+// Verification is what Verify needs.
+type Verification struct {
+	User   health.User
+	Stored Held
+	Model  Model
+	// Found is told of every difference, as it is found; nil to count only.
+	Found func(Finding)
+	// Progress is told how many bodies have been decoded; nil for nobody.
+	Progress func(bodies int)
+}
+
+// Sort is what is wrong with an element of the store.
+type Sort string
+
+// The sorts of findings. Only the first three are faults.
+const (
+	Missing   Sort = "missing"   // the archive has it, the store does not
+	Extra     Sort = "extra"     // the store has it, and the body it came with, by its time of receipt, does not
+	Different Sort = "different" // both have it and say different things
+	// Unprovable is what the store has, or says differently, by a body that is not in the archive: one that was let go, that
+	// was imported without being kept, or that is not processed yet.
+	Unprovable Sort = "unprovable"
+)
+
+// Finding names an element of the store that is not as the archive says.
+type Finding struct {
+	Sort   Sort           `json:"finding"`
+	Kind   string         `json:"kind"` // sample, night, segment, workout, event, ecg
+	Name   string         `json:"name,omitempty"`
+	Unit   string         `json:"unit,omitempty"`
+	Grain  health.Grain   `json:"grain,omitempty"`
+	Start  health.Instant `json:"-"`
+	Offset int32          `json:"-"`
+	Source string         `json:"source,omitempty"`
+	// Archived and Stored are the element by the archive and by the store, nil for one that is not there. They are
+	// health data: they are shown only to those who ask for them.
+	Archived, Stored any `json:"-"`
+}
+
+// Verified is the result of a verification.
+type Verified struct {
+	Bodies   int `json:"bodies"`   // decoded
+	Faulty   int `json:"faulty"`   // archived, and no body that can be read: nothing of it is stored
+	Absent   int `json:"absent"`   // known, and not in the archive
+	Pending  int `json:"pending"`  // not processed yet
+	Elements int `json:"elements"` // compared
+	// How many elements of each sort there are.
+	Missing    int `json:"missing"`
+	Extra      int `json:"extra"`
+	Different  int `json:"different"`
+	Unprovable int `json:"unprovable"`
+}
+
+// Sound reports whether the store holds what the archive says.
+func (v Verified) Sound() bool { return v.Missing+v.Extra+v.Different == 0 }
+
+// Verify decodes every archived body of a user, in order of receipt and by the code that received it, into a model, and
+// compares the model with what is stored. Neither is held in memory. What arrives while it runs is left out.
+func (s *Service) Verify(ctx context.Context, v Verification) (Verified, error) {
+	if err := v.Model.CreateUser(ctx, v.User); err != nil {
+		return Verified{}, fmt.Errorf("begin the model: %w", err)
+	}
+	c := &comparison{Verification: v, received: map[health.Instant]bool{}, begun: health.InstantOf(s.now())}
+	if err := s.buildModel(ctx, c); err != nil {
+		return c.Verified, err
+	}
+	for _, compare := range []func(context.Context) error{c.samples, c.nights, c.segments, c.workouts, c.events, c.ecgs} {
+		if err := compare(ctx); err != nil {
+			return c.Verified, err
+		}
+	}
+	return c.Verified, nil
+}
+
+// pageSize is how many ingestions, workouts or events are read at a time.
+const pageSize = 500
+
+// buildModel writes into the model what each archived body holds.
+func (s *Service) buildModel(ctx context.Context, c *comparison) error {
+	query := store.IngestionQuery{OldestFirst: true, Limit: pageSize}
+	for {
+		page, err := s.store.Ingestions(ctx, c.User.ID, query)
+		if err != nil {
+			return fmt.Errorf("list the ingestions: %w", err)
+		}
+		for i := range page {
+			if health.InstantOf(page[i].ReceivedAt) > c.begun {
+				return nil
+			}
+			if err := s.modelBody(ctx, c, &page[i]); err != nil {
+				return fmt.Errorf("ingestion %s: %w", page[i].ID, err)
+			}
+		}
+		if len(page) < pageSize {
+			return nil
+		}
+		query.After = page[len(page)-1].ID
+	}
+}
+
+func (s *Service) modelBody(ctx context.Context, c *comparison, ingestion *health.Ingestion) error {
+	switch {
+	case ingestion.Status == health.StatusAccepted:
+		c.Pending++
+		return nil
+	case ingestion.StoredSize == 0:
+		c.Absent++
+		return nil
+	}
+	decoded, err := s.decodeArchived(ctx, ingestion, c.User)
+	if errors.Is(err, health.NotFound) {
+		c.Absent++
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer decoded.close()
+	var broken *bodyError
+	err = decoded.err
+	if err == nil {
+		err = decoded.collector.write(ctx, c.User.ID, c.Model)
+	}
+	switch {
+	case errors.As(err, &broken):
+		c.Faulty++
+	case err != nil:
+		return err
+	default:
+		c.Bodies++
+		c.received[health.InstantOf(ingestion.ReceivedAt)] = true
+	}
+	if c.Progress != nil {
+		c.Progress(c.Bodies + c.Faulty)
+	}
+	return nil
+}
+
+// comparison compares the model with what is stored.
+type comparison struct {
+	Verification
+	Verified
+	received map[health.Instant]bool // when the bodies in the model were received
+	begun    health.Instant
+}
+
+func (c *comparison) user() uuid.UUID { return c.User.ID }
+
+// report counts a finding and tells it. received is when the stored element was, 0 where that is not known.
+func (c *comparison) report(f Finding, received health.Instant) {
+	switch {
+	case f.Sort == Missing:
+		c.Missing++
+	case received > c.begun:
+		return
+	case received == 0 && c.Absent+c.Pending > 0, received != 0 && !c.received[received]:
+		f.Sort = Unprovable
+		c.Unprovable++
+	case f.Sort == Extra:
+		c.Extra++
+	default:
+		c.Different++
+	}
+	if c.Found != nil {
+		c.Found(f)
+	}
+}
+
+// years calls do with each year of which there may be data, as a range.
+func (c *comparison) years(do func(store.Range) error) error {
+	for year := 1899; year <= c.begun.Time().Year()+1; year++ {
+		if err := do(store.Range{From: yearBegins(year), To: yearBegins(year + 1)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// yearBegins returns the boundary between two years: a microsecond late, because 0, the beginning of 1970, would leave an
+// end of the range open.
+func yearBegins(year int) health.Instant {
+	return health.InstantOf(time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)) + 1
+}

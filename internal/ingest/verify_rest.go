@@ -1,0 +1,253 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// nights compares summed sleep by date. A life has few enough nights to hold them.
+func (c *comparison) nights(ctx context.Context) error {
+	first, last := health.MinInstant.Date(0)-1, (c.begun + 3*health.Day).Date(0)
+	archived, err := c.Model.Nights(ctx, c.user(), first, last)
+	if err != nil {
+		return fmt.Errorf("compare the nights: %w", err)
+	}
+	stored, err := c.Stored.Nights(ctx, c.user(), first, last)
+	if err != nil {
+		return fmt.Errorf("compare the nights: %w", err)
+	}
+	return joined(all(archived), all(stored), func(n *health.Night) health.Date { return n.Date }, func(archived, stored []health.Night) {
+		match(c, archived, stored, (*health.Night).SameNight, nightsAgree, func(sort Sort, a, b *health.Night) {
+			n := either(a, b)
+			start, _, _ := n.Span()
+			if start == 0 {
+				start = n.Date.Midnight(n.Offset)
+			}
+			f := Finding{Sort: sort, Kind: "night", Start: start, Offset: n.Offset, Source: n.Source}
+			f.Archived, f.Stored = sides(a, b)
+			c.report(f, n.Received)
+		})
+	})
+}
+
+// Two elements agree where neither has anything to add to the other.
+
+func nightsAgree(a, b *health.Night) bool {
+	x, y := *a, *b
+	x.Received = y.Received
+	return !x.MergeFrom(&y) && !y.MergeFrom(&x)
+}
+
+func eventsAgree(a, b *health.Event) bool {
+	x, y := *a, *b
+	x.Received = y.Received
+	return !x.MergeFrom(&y) && !y.MergeFrom(&x)
+}
+
+func ecgsAgree(a, b *health.ECG) bool {
+	x, y := *a, *b
+	x.Received = y.Received
+	return !x.MergeFrom(&y) && !y.MergeFrom(&x)
+}
+
+func workoutsAgree(a, b *health.Workout) bool {
+	x, y := copyWorkout(a), copyWorkout(b)
+	x.Received = y.Received
+	return !x.MergeFrom(&y) && !y.MergeFrom(&x)
+}
+
+func copyWorkout(w *health.Workout) health.Workout {
+	c := *w
+	c.Quantities, c.Series = maps.Clone(w.Quantities), maps.Clone(w.Series)
+	return c
+}
+
+// segments compares the stages of sleep year by year. They do not say when they were received.
+func (c *comparison) segments(ctx context.Context) error {
+	return c.years(func(r store.Range) error {
+		archived, err := c.Model.Segments(ctx, c.user(), r)
+		if err != nil {
+			return fmt.Errorf("compare the stages of sleep: %w", err)
+		}
+		stored, err := c.Stored.Segments(ctx, c.user(), r)
+		if err != nil {
+			return fmt.Errorf("compare the stages of sleep: %w", err)
+		}
+		return joined(all(archived), all(stored), func(s *health.Segment) health.Instant { return s.Start }, func(archived, stored []health.Segment) {
+			match(c, archived, stored, func(a, b *health.Segment) bool {
+				return a.Start == b.Start && a.End == b.End && a.Stage == b.Stage && a.Source == b.Source
+			}, func(a, b *health.Segment) bool { return a.Attributes == b.Attributes }, func(sort Sort, a, b *health.Segment) {
+				s := either(a, b)
+				f := Finding{Sort: sort, Kind: "segment", Name: string(s.Stage), Start: s.Start, Offset: s.Offset, Source: s.Source}
+				f.Archived, f.Stored = sides(a, b)
+				c.report(f, 0)
+			})
+		})
+	})
+}
+
+// workouts compares the workouts, newest first. Their series and routes are read one by one.
+func (c *comparison) workouts(ctx context.Context) error {
+	var failed error
+	err := joined(allWorkouts(ctx, c.Model, c.user()), allWorkouts(ctx, c.Stored, c.user()),
+		func(w *health.Workout) health.Instant { return -w.Start }, func(archived, stored []health.Workout) {
+			match(c, archived, stored, (*health.Workout).SameWorkout, func(a, b *health.Workout) bool {
+				agree, err := c.wholeWorkoutsAgree(ctx, a.ID, b.ID)
+				if err != nil {
+					failed = err
+				}
+				return agree
+			}, func(sort Sort, a, b *health.Workout) {
+				w := either(a, b)
+				f := Finding{Sort: sort, Kind: "workout", Name: w.Name, Start: w.Start, Offset: w.Offset, Source: w.Source}
+				f.Archived, f.Stored = sides(a, b)
+				c.report(f, w.Received)
+			})
+		})
+	if err == nil {
+		err = failed
+	}
+	if err != nil {
+		return fmt.Errorf("compare the workouts: %w", err)
+	}
+	return nil
+}
+
+func (c *comparison) wholeWorkoutsAgree(ctx context.Context, archivedID, storedID uuid.UUID) (bool, error) {
+	archived, err := c.Model.Workout(ctx, c.user(), archivedID)
+	if err != nil {
+		return false, err
+	}
+	stored, err := c.Stored.Workout(ctx, c.user(), storedID)
+	if err != nil {
+		return false, err
+	}
+	return workoutsAgree(&archived, &stored), nil
+}
+
+// events compares the events in order of their start.
+func (c *comparison) events(ctx context.Context) error {
+	err := joined(allEvents(ctx, c.Model, c.user()), allEvents(ctx, c.Stored, c.user()),
+		func(e *health.Event) health.Instant { return e.Start }, func(archived, stored []health.Event) {
+			match(c, archived, stored, func(a, b *health.Event) bool { return a.Key() == b.Key() }, eventsAgree, func(sort Sort, a, b *health.Event) {
+				e := either(a, b)
+				f := Finding{Sort: sort, Kind: "event", Name: e.Kind, Start: e.Start, Offset: e.Offset, Source: e.Source}
+				f.Archived, f.Stored = sides(a, b)
+				c.report(f, e.Received)
+			})
+		})
+	if err != nil {
+		return fmt.Errorf("compare the events: %w", err)
+	}
+	return nil
+}
+
+// ecgs compares the electrocardiograms, one at a time: their voltages are long.
+func (c *comparison) ecgs(ctx context.Context) error {
+	return c.years(func(r store.Range) error {
+		archived, err := wholeECGs(ctx, c.Model, c.user(), r)
+		if err != nil {
+			return fmt.Errorf("compare the electrocardiograms: %w", err)
+		}
+		stored, err := wholeECGs(ctx, c.Stored, c.user(), r)
+		if err != nil {
+			return fmt.Errorf("compare the electrocardiograms: %w", err)
+		}
+		err = joined(archived, stored, func(e *health.ECG) health.Instant { return e.Start }, func(archived, stored []health.ECG) {
+			match(c, archived, stored, func(a, b *health.ECG) bool { return true }, ecgsAgree, func(sort Sort, a, b *health.ECG) {
+				e := either(a, b)
+				f := Finding{Sort: sort, Kind: "ecg", Start: e.Start, Offset: e.Offset, Source: e.Source}
+				f.Archived, f.Stored = sides(a, b)
+				c.report(f, e.Received)
+			})
+		})
+		if err != nil {
+			return fmt.Errorf("compare the electrocardiograms: %w", err)
+		}
+		return nil
+	})
+}
+
+// wholeECGs yields the electrocardiograms of a range with their voltages.
+func wholeECGs(ctx context.Context, from Held, user uuid.UUID, r store.Range) (iter.Seq2[health.ECG, error], error) {
+	brief, err := from.ECGs(ctx, user, r, false)
+	return func(yield func(health.ECG, error) bool) {
+		for i := range brief {
+			whole, err := from.ECGs(ctx, user, store.Range{From: brief[i].Start, To: brief[i].Start + 1}, true)
+			for j := range whole {
+				if !yield(whole[j], nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(health.ECG{}, err)
+				return
+			}
+		}
+	}, err
+}
+
+// allWorkouts yields the workouts of a user without series and routes, newest first.
+func allWorkouts(ctx context.Context, from store.WorkoutReader, user uuid.UUID) iter.Seq2[health.Workout, error] {
+	return func(yield func(health.Workout, error) bool) {
+		query := store.WorkoutQuery{Limit: pageSize}
+		for {
+			page, err := from.Workouts(ctx, user, query)
+			if err != nil {
+				yield(health.Workout{}, err)
+				return
+			}
+			for i := range page {
+				if !yield(page[i], nil) {
+					return
+				}
+			}
+			if len(page) < pageSize {
+				return
+			}
+			last := &page[len(page)-1]
+			query.Before, query.BeforeStart = last.ID, last.Start
+		}
+	}
+}
+
+// allEvents yields the events of a user in order.
+func allEvents(ctx context.Context, from store.EventReader, user uuid.UUID) iter.Seq2[health.Event, error] {
+	return func(yield func(health.Event, error) bool) {
+		query := store.EventQuery{Limit: pageSize}
+		for {
+			page, err := from.Events(ctx, user, query)
+			if err != nil {
+				yield(health.Event{}, err)
+				return
+			}
+			for i := range page {
+				if !yield(page[i], nil) {
+					return
+				}
+			}
+			if len(page) < pageSize {
+				return
+			}
+			last := page[len(page)-1].Key()
+			query.After = &last
+		}
+	}
+}
+
+func all[T any](list []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for i := range list {
+			if !yield(list[i], nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package ingest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// samples compares the samples metric by metric, as both sides yield them in order of time.
+func (c *comparison) samples(ctx context.Context) error {
+	metrics, err := c.metrics(ctx)
+	if err != nil {
+		return err
+	}
+	for _, metric := range metrics {
+		query := store.SampleQuery{Metric: metric}
+		err := joined(c.Model.Samples(ctx, c.user(), query), c.Stored.Samples(ctx, c.user(), query),
+			func(s *health.Sample) health.Instant { return s.KeyTime() }, c.sampleGroup)
+		if err != nil {
+			return fmt.Errorf("compare the samples of %s: %w", metric, err)
+		}
+	}
+	return nil
+}
+
+// metrics returns the names of all metrics that either side has.
+func (c *comparison) metrics(ctx context.Context) (names []string, err error) {
+	for _, side := range []Held{c.Model, c.Stored} {
+		infos, err := side.Metrics(ctx, c.user())
+		if err != nil {
+			return nil, fmt.Errorf("list the metrics: %w", err)
+		}
+		for _, info := range infos {
+			names = append(names, info.Metric)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// sampleGroup compares the samples of one time.
+func (c *comparison) sampleGroup(archived, stored []health.Sample) {
+	match(c, archived, stored, func(a, b *health.Sample) bool { return a.Key() == b.Key() },
+		func(a, b *health.Sample) bool { return a.SameReading(b) },
+		func(sort Sort, a, b *health.Sample) {
+			s := either(a, b)
+			f := Finding{
+				Sort: sort, Kind: "sample", Name: s.Metric, Unit: s.Unit, Grain: s.Grain, Start: s.Start, Offset: s.Offset, Source: s.Source,
+			}
+			f.Archived, f.Stored = sides(a, b)
+			c.report(f, s.Received)
+		})
+}
+
+// match pairs the elements of two small lists and tells of those that have no pair, or one that says something else.
+func match[T any](c *comparison, archived, stored []T, same, agree func(a, b *T) bool, tell func(Sort, *T, *T)) {
+	taken := make([]bool, len(stored))
+	for i := range archived {
+		c.Elements++
+		a := &archived[i]
+		found := -1
+		for j := range stored {
+			if !taken[j] && same(a, &stored[j]) {
+				found = j
+				break
+			}
+		}
+		if found < 0 {
+			tell(Missing, a, nil)
+			continue
+		}
+		taken[found] = true
+		if !agree(a, &stored[found]) {
+			tell(Different, a, &stored[found])
+		}
+	}
+	for j := range stored {
+		if !taken[j] {
+			c.Elements++
+			tell(Extra, nil, &stored[j])
+		}
+	}
+}
+
+// either returns the stored element, or where it is missing the archived one.
+func either[T any](archived, stored *T) *T {
+	if stored != nil {
+		return stored
+	}
+	return archived
+}
+
+// sides returns copies of both elements, nil for one that is not there.
+func sides[T any](archived, stored *T) (a, b any) {
+	if archived != nil {
+		a = *archived
+	}
+	if stored != nil {
+		b = *stored
+	}
+	return a, b
+}
+
+// joined walks along two sequences in order of key and hands on what has the same key, of both. Only one group is in
+// memory at a time.
+func joined[T any, K cmp.Ordered](left, right iter.Seq2[T, error], key func(*T) K, do func(left, right []T)) error {
+	l, r := newGroups(left, key), newGroups(right, key)
+	defer l.stop()
+	defer r.stop()
+	for {
+		a, moreLeft := l.peek()
+		b, moreRight := r.peek()
+		switch {
+		case !moreLeft && !moreRight:
+			return errors.Join(l.err, r.err)
+		case l.err != nil || r.err != nil:
+			return errors.Join(l.err, r.err)
+		case !moreRight || moreLeft && a < b:
+			do(l.take(), nil)
+		case !moreLeft || b < a:
+			do(nil, r.take())
+		default:
+			do(l.take(), r.take())
+		}
+	}
+}
+
+// groups takes an ordered sequence apart into groups of one key.
+type groups[T any, K cmp.Ordered] struct {
+	next  func() (T, error, bool)
+	stop  func()
+	key   func(*T) K
+	ahead T
+	more  bool
+	err   error
+	group []T
+}
+
+func newGroups[T any, K cmp.Ordered](sequence iter.Seq2[T, error], key func(*T) K) *groups[T, K] {
+	next, stop := iter.Pull2(sequence)
+	g := &groups[T, K]{next: next, stop: stop, key: key}
+	g.advance()
+	return g
+}
+
+func (g *groups[T, K]) advance() {
+	if g.ahead, g.err, g.more = g.next(); g.err != nil {
+		g.more = false
+	}
+}
+
+func (g *groups[T, K]) peek() (key K, more bool) {
+	if !g.more {
+		return key, false
+	}
+	return g.key(&g.ahead), true
+}
+
+// take returns the next group, which is the caller's until the next call.
+func (g *groups[T, K]) take() []T {
+	key := g.key(&g.ahead)
+	g.group = g.group[:0]
+	for g.more && g.key(&g.ahead) == key {
+		g.group = append(g.group, g.ahead)
+		g.advance()
+	}
+	return g.group
+}

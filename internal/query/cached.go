@@ -1,0 +1,112 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/health-export/health-export/internal/cache"
+	"github.com/health-export/health-export/internal/health"
+)
+
+// How long answers are remembered at most. A change of what they depend on ends them at once.
+const (
+	rememberSummaries = 5 * time.Minute
+	rememberRecent    = 10 * time.Minute
+)
+
+// Answers remembers answers until what they depend on changes.
+type Answers interface {
+	Answer(ctx context.Context, question cache.Question, find func(context.Context) ([]byte, error)) ([]byte, error)
+}
+
+// Cached is a Service that remembers the answers that are asked for again and again: summaries of days, what metrics
+// there are, their latest values, and series with a beginning and an end. It answers the rest as the Service does.
+type Cached struct {
+	*Service
+	answers Answers
+}
+
+// NewCached returns a service that remembers in answers what service says.
+func NewCached(service *Service, answers Answers) *Cached { return &Cached{service, answers} }
+
+// Day is Service.Day.
+func (c *Cached) Day(ctx context.Context, user health.User, date health.Date) (DaySummary, error) {
+	q := question(user, "day", rememberSummaries, date)
+	return recall(ctx, c.answers, q, func(ctx context.Context) (DaySummary, error) {
+		return c.Service.Day(ctx, user, date)
+	})
+}
+
+// Days is Service.Days.
+func (c *Cached) Days(ctx context.Context, user health.User, first, last health.Date) ([]DaySummary, error) {
+	q := question(user, "days", rememberSummaries, first, last)
+	return recall(ctx, c.answers, q, func(ctx context.Context) ([]DaySummary, error) {
+		return c.Service.Days(ctx, user, first, last)
+	})
+}
+
+// Metrics is Service.Metrics.
+func (c *Cached) Metrics(ctx context.Context, user health.User) ([]Metric, error) {
+	return recall(ctx, c.answers, question(user, "metrics", rememberRecent), func(ctx context.Context) ([]Metric, error) {
+		return c.Service.Metrics(ctx, user)
+	})
+}
+
+// Latest is Service.Latest.
+func (c *Cached) Latest(ctx context.Context, user health.User) ([]LatestValue, error) {
+	return recall(ctx, c.answers, question(user, "latest", rememberRecent), func(ctx context.Context) ([]LatestValue, error) {
+		return c.Service.Latest(ctx, user)
+	})
+}
+
+// Series is Service.Series. One without a beginning or an end depends on the time of day, and is not remembered.
+func (c *Cached) Series(ctx context.Context, user health.User, request SeriesRequest) (Series, error) {
+	known, ok := c.lookup(request.Metric)
+	if !ok || request.Start.IsZero() || request.End.IsZero() {
+		return c.Service.Series(ctx, user, request)
+	}
+	q := question(user, "series", rememberRecent, known.Name, request.Start, request.End, request.Bucket, request.TZ,
+		request.Aggregation, request.Unit, request.Gaps, request.Cursor, request.Limit)
+	q.Metric = known.Name
+	return recall(ctx, c.answers, q, func(ctx context.Context) (Series, error) {
+		return c.Service.Series(ctx, user, request)
+	})
+}
+
+// Warm answers what will be asked first about a user: the summary of the day it is where the user lives, and the latest
+// values.
+func (c *Cached) Warm(ctx context.Context, user health.User) error {
+	if _, err := c.Day(ctx, user, health.DateOf(c.Now().In(user.Location()))); err != nil {
+		return err
+	}
+	_, err := c.Latest(ctx, user)
+	return err
+}
+
+// question describes a question by all that its answer depends on beside what is stored.
+func question(user health.User, kind string, ttl time.Duration, details ...any) cache.Question {
+	return cache.Question{User: user.ID, Kind: kind, Text: fmt.Sprintf("%q", append(details, user.TimeZone)), TTL: ttl}
+}
+
+// recall returns the answer that is remembered, as it was read back from JSON, or that of find.
+func recall[T any](ctx context.Context, answers Answers, q cache.Question, find func(context.Context) (T, error)) (T, error) {
+	var answer T
+	text, err := answers.Answer(ctx, q, func(ctx context.Context) ([]byte, error) {
+		found, err := find(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(found, jsontext.AllowInvalidUTF8(true))
+	})
+	if err != nil {
+		return answer, err
+	}
+	if err := json.Unmarshal(text, &answer, jsontext.AllowInvalidUTF8(true)); err != nil {
+		return answer, fmt.Errorf("read a remembered answer: %w", err)
+	}
+	return answer, nil
+}

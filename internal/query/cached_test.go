@@ -1,0 +1,129 @@
+package query_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/health-export/health-export/internal/cache"
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/query"
+)
+
+// asker is what both kinds of service can be asked.
+type asker interface {
+	Metrics(context.Context, health.User) ([]query.Metric, error)
+	Latest(context.Context, health.User) ([]query.LatestValue, error)
+	Day(context.Context, health.User, health.Date) (query.DaySummary, error)
+	Days(context.Context, health.User, health.Date, health.Date) ([]query.DaySummary, error)
+	Series(context.Context, health.User, query.SeriesRequest) (query.Series, error)
+}
+
+// remembered are the questions whose answers are remembered, each by the metric it depends on.
+func remembered(t *testing.T) map[string]func(asker) (any, error) {
+	ctx, day := t.Context(), date(t, "2026-03-10")
+	questions := map[string]func(asker) (any, error){
+		"metrics": func(s asker) (any, error) { return s.Metrics(ctx, anna) },
+		"latest":  func(s asker) (any, error) { return s.Latest(ctx, anna) },
+		"day":     func(s asker) (any, error) { return s.Day(ctx, anna, day) },
+		"no day":  func(s asker) (any, error) { return s.Day(ctx, anna, day-1000) },
+		"days":    func(s asker) (any, error) { return s.Days(ctx, anna, day-1, day+1) },
+	}
+	for _, metric := range []string{"step_count", "heart_rate", "blood_pressure_systolic", "handwashing", "weight_body_mass"} {
+		questions["series of "+metric] = func(s asker) (any, error) {
+			return s.Series(ctx, anna, query.SeriesRequest{Metric: metric, Start: day.In(time.UTC), End: (day + 2).In(time.UTC), Gaps: true})
+		}
+	}
+	return questions
+}
+
+// A remembered answer is, on the wire, the same to the byte.
+func TestRememberedAnswersAreTheSame(t *testing.T) {
+	t.Parallel()
+	service := newService(t, aDay(t))
+	cached := query.NewCached(service, cache.NewAnswers(cache.NewMemory(1<<20), nil))
+	for name, ask := range remembered(t) {
+		want := wire(t, ask, service)
+		for _, which := range []string{"found", "remembered"} {
+			if diff := gocmp.Diff(want, wire(t, ask, cached)); diff != "" {
+				t.Errorf("%s, %s:\n%s", name, which, diff)
+			}
+		}
+	}
+}
+
+func wire(t *testing.T, ask func(asker) (any, error), s asker) string {
+	t.Helper()
+	answer, err := ask(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(answer, json.Deterministic(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// An answer is remembered until what it depends on changes, and no longer.
+func TestAnswersEndWithAChange(t *testing.T) {
+	t.Parallel()
+	for name, ask := range remembered(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := aDay(t)
+			answers := cache.NewAnswers(cache.NewMemory(1<<20), nil)
+			cached := query.NewCached(newService(t, m), answers)
+			before := wire(t, ask, cached)
+			m.samples = nil
+			if wire(t, ask, cached) != before {
+				t.Error("it was not remembered")
+			}
+			metric := "step_count"
+			if about, ok := strings.CutPrefix(name, "series of "); ok {
+				answers.Changed(t.Context(), anna.ID, []string{"flights_climbed"})
+				if wire(t, ask, cached) != before {
+					t.Error("it was forgotten for another metric's sake")
+				}
+				metric = strings.TrimSuffix(about, "_systolic") // where it is kept
+			}
+			answers.Changed(t.Context(), anna.ID, []string{metric})
+			if name != "no day" && wire(t, ask, cached) == before {
+				t.Error("it was given after the change")
+			}
+		})
+	}
+}
+
+// What is asked without an end goes on to now, and is not remembered.
+func TestSeriesUpToNowAreNotRemembered(t *testing.T) {
+	t.Parallel()
+	m := aDay(t)
+	cached := query.NewCached(newService(t, m), cache.NewAnswers(cache.NewMemory(1<<20), nil))
+	ask := func(s asker) (any, error) {
+		return s.Series(t.Context(), anna, query.SeriesRequest{Metric: "step_count"})
+	}
+	before := wire(t, ask, cached)
+	m.samples = nil
+	if wire(t, ask, cached) == before {
+		t.Error("it was remembered")
+	}
+}
+
+func TestWarmAnswersWhatIsAskedFirst(t *testing.T) {
+	t.Parallel()
+	m := aDay(t)
+	cached := query.NewCached(newService(t, m), cache.NewAnswers(cache.NewMemory(1<<20), nil))
+	if err := cached.Warm(t.Context(), anna); err != nil {
+		t.Fatal(err)
+	}
+	m.samples = nil
+	latest, err := cached.Latest(t.Context(), anna)
+	if err != nil || len(latest) == 0 {
+		t.Errorf("the latest values were not sought: %d, %v", len(latest), err)
+	}
+}

@@ -1,0 +1,62 @@
+package query
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// gatherDays is gather from the summaries of days. known is false where they do not have the answer: buckets that are
+// no local days or several of them, samples longer than a day, values added up that the catalogue does not add up,
+// summaries that do not follow the order of sources yet.
+func (s *Service) gatherDays(
+	ctx context.Context, user uuid.UUID, r reading, c calendar, cumulative bool, first, last slot,
+) (buckets []*gathered, known bool, err error) {
+	summedUp := r.known != nil && r.known.Cumulative()
+	if s.Summaries == nil || c.zone != nil || c.minutes != 0 || cumulative != summedUp {
+		return nil, false, nil
+	}
+	found, err := s.Summaries.DaySummaries(ctx, user, store.DayQuery{
+		Metric: r.metric, Unit: r.unit, First: health.DateOf(first.start), Last: health.DateOf(last.end) - 1,
+	})
+	if err != nil || found.Stale || len(found.Longer) > 0 {
+		return nil, false, err
+	}
+	return c.collect(found.Days), true, nil
+}
+
+// collect puts the days of one metric, which are in order, into buckets.
+func (c calendar) collect(days []health.DaySummary) (buckets []*gathered) {
+	for i := range days {
+		d := &days[i]
+		begins := c.slot(d.Date.Midnight(d.EarliestOffset).In(d.EarliestOffset))
+		if len(buckets) == 0 || buckets[len(buckets)-1].slot.order != begins.order {
+			buckets = append(buckets, newGathered(begins, d.Earliest, d.EarliestOffset))
+		}
+		b := buckets[len(buckets)-1]
+		b.meet(begins, d.Earliest, d.EarliestOffset)
+		b.meet(c.slot(d.Date.Midnight(d.LatestOffset).In(d.LatestOffset)), d.Latest, d.LatestOffset)
+		b.days = append(b.days, day{d.Date, health.Tallies{d.Tally}})
+	}
+	return buckets
+}
+
+// converted returns a tally in another unit.
+func converted(t health.Tally, c catalog.Conversion) health.Tally {
+	if c == identity {
+		return t
+	}
+	t.Last = c.Apply(t.Last)
+	for _, s := range []*health.Stats{&t.Values, &t.Systolic, &t.Diastolic} {
+		s.Sum = s.Sum*c.Factor + s.Weight*c.Offset
+		s.Min, s.Max = c.Apply(s.Min), c.Apply(s.Max)
+		if c.Factor < 0 {
+			s.Min, s.Max = s.Max, s.Min
+		}
+	}
+	return t
+}

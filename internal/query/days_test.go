@@ -1,0 +1,129 @@
+package query_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/query"
+	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/testdb"
+)
+
+// onlyOrder has the user's order of sources and no days, so that samples answer.
+type onlyOrder struct{ store.SummaryReader }
+
+func (onlyOrder) DaySummaries(context.Context, uuid.UUID, store.DayQuery) (store.DaySummaries, error) {
+	return store.DaySummaries{Stale: true}, nil
+}
+
+var genDaySample = rapid.Custom(func(t *rapid.T) health.Sample {
+	s := health.NewSample()
+	of := rapid.SampledFrom([][2]string{
+		{"step_count", "count"},
+		{"step_count", "count"},
+		{"walking_running_distance", "km"},
+		{"heart_rate", "count/min"},
+		{"blood_pressure", "mmHg"},
+		{"mystery", "foo"},
+		{"mystery", "bar"},
+	}).Draw(t, "metric")
+	s.Metric, s.Unit = of[0], of[1]
+	s.Source = rapid.SampledFrom([]string{"", watch, phone, merged}).Draw(t, "source")
+	s.Grain = rapid.SampledFrom([]health.Grain{0, 0, 0, 60, 3600, 86_400, 86_400, 604_800}).Draw(t, "grain")
+	s.Offset = rapid.SampledFrom([]int32{0, 7200, -18_000, 50_400}).Draw(t, "offset")
+	s.Start = health.InstantOf(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)) +
+		health.Instant(rapid.IntRange(0, 40*24*4).Draw(t, "quarter of an hour"))*900*health.Second
+	s.End = s.Start
+	if s.Grain == 0 {
+		s.End += health.Instant(rapid.SampledFrom([]int{0, 600, 5400, 200_000}).Draw(t, "length")) * health.Second
+	} else {
+		s.PerSource = s.Source != "" && rapid.Bool().Draw(t, "per source")
+	}
+	s.Received = s.Start + health.Instant(rapid.IntRange(0, 4).Draw(t, "received"))*health.Day/2
+	if s.Metric == "blood_pressure" {
+		s.Systolic, s.Diastolic = float64(rapid.IntRange(90, 160).Draw(t, "systolic")), 80
+		return s
+	}
+	s.Value = float64(rapid.IntRange(0, 5000).Draw(t, "value")) / 7
+	if s.Metric == "heart_rate" {
+		s.Min, s.Max = s.Value-1, s.Value+2
+	}
+	return s
+})
+
+// Summaries of days, which follow what is written step by step, answer as the samples do.
+func TestSummariesAnswerAsSamplesDo(t *testing.T) {
+	t.Parallel()
+	known, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	testdb.Each(t, func(t *testing.T, s store.Store) {
+		service := func(summaries store.SummaryReader) *query.Service {
+			return query.New(query.Config{Samples: s, Sleep: s, Workouts: s, Events: s, Summaries: summaries, Catalog: known})
+		}
+		fromDays, fromSamples := service(s), service(onlyOrder{s})
+		rapid.Check(t, func(rt *rapid.T) {
+			user := health.User{ID: uuid.New(), CreatedAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+			user.Email = user.ID.String() + "@example.org"
+			check := func(err error) {
+				if err != nil {
+					rt.Fatal(err)
+				}
+			}
+			check(s.CreateUser(t.Context(), user))
+			if rapid.Bool().Draw(rt, "has an order of sources") {
+				check(s.SetSourceOrder(t.Context(), user.ID, health.SourceOrder{Sources: []string{phone, watch}}))
+				_, err := s.Rebuild(t.Context(), user.ID)
+				check(err)
+			}
+			for range rapid.IntRange(1, 3).Draw(rt, "batches") {
+				batch := rapid.SliceOfNDistinct(genDaySample, 1, 40, func(s health.Sample) health.SampleKey { return s.Key() }).Draw(rt, "batch")
+				slices.SortStableFunc(batch, func(a, b health.Sample) int {
+					return cmp.Or(cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.KeyTime(), b.KeyTime()))
+				})
+				_, err := s.WriteSamples(t.Context(), user.ID, batch)
+				check(err)
+			}
+			same := func(what string, ask func(s *query.Service) (any, error)) {
+				want, err := ask(fromSamples)
+				check(err)
+				got, err := ask(fromDays)
+				check(err)
+				if diff := gocmp.Diff(want, got, gocmp.Comparer(health.SameValue)); diff != "" {
+					rt.Fatalf("%s (-from samples +from summaries):\n%s", what, diff)
+				}
+			}
+			first := date(t, "2026-02-27")
+			same("days", func(s *query.Service) (any, error) { return s.Days(t.Context(), user, first, first+45) })
+			infos, err := s.Metrics(t.Context(), user.ID)
+			check(err)
+			for _, info := range infos {
+				request := query.SeriesRequest{
+					Metric: info.Metric, Unit: info.Unit, Start: first.Time(), End: (first + 45).Time(), Gaps: true,
+					Bucket: rapid.SampledFrom([]string{"1d", "1d", "3d", "1w", "1mo", "1y"}).Draw(rt, "bucket"),
+					Limit:  rapid.SampledFrom([]int{0, 5}).Draw(rt, "limit"),
+				}
+				if request.Bucket == "1w" {
+					request.WeekStart = rapid.SampledFrom([]string{"", "sunday", "saturday"}).Draw(rt, "week start")
+				}
+				if info.Metric == "walking_running_distance" {
+					request.Unit = "mi"
+				}
+				same(fmt.Sprintf("%s of %s", request.Bucket, info.Metric), func(s *query.Service) (any, error) {
+					return s.Series(t.Context(), user, request)
+				})
+			}
+		})
+	})
+}

@@ -1,0 +1,159 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// patience is how long whoever sets an order of sources waits for the days to follow.
+const patience = 2 * time.Second
+
+// KeeperStore is what a Keeper needs of the store.
+type KeeperStore interface {
+	store.SummaryReader
+	store.SummaryKeeper
+}
+
+// Forgetter is told when answers about a user that were given before are not right any more.
+type Forgetter interface {
+	InvalidateUser(ctx context.Context, user uuid.UUID)
+}
+
+// KeeperConfig is what NewKeeper needs. Logger defaults to slog.Default; Answers and Registerer may be nil.
+type KeeperConfig struct {
+	Store      KeeperStore
+	Answers    Forgetter
+	Catalog    *catalog.Catalog
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Keeper makes the summaries of days follow what a person says about sources, and works them out anew from the samples.
+// It is safe for concurrent use.
+type Keeper struct {
+	KeeperConfig
+	days     *prometheus.CounterVec
+	duration prometheus.Histogram
+}
+
+// NewKeeper returns a keeper.
+func NewKeeper(config KeeperConfig) *Keeper {
+	if config.Logger == nil {
+		config.Logger = slog.Default()
+	}
+	factory := promauto.With(config.Registerer)
+	return &Keeper{
+		KeeperConfig: config,
+		days: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "health_export_summaries_rebuilt_total",
+			Help: "Days of a metric that were worked out anew from all their samples, by whether their summary had to be written.",
+		}, []string{"result"}),
+		duration: factory.NewHistogram(prometheus.HistogramOpts{
+			Name: "health_export_summaries_rebuild_duration_seconds", Help: "Time to rebuild all days of a user.",
+			Buckets: []float64{.01, .05, .25, 1, 5, 30, 120, 600},
+		}),
+	}
+}
+
+// SourcePriority is the order of sources that a person has set. Applied is false while days are still being worked out
+// by it; answers are right all the same, but slower.
+type SourcePriority struct {
+	Sources []string            `json:"sources"`
+	Metrics map[string][]string `json:"metrics"`
+	Applied bool                `json:"applied"`
+}
+
+// SourcePriority returns the order of sources that the user has set.
+func (k *Keeper) SourcePriority(ctx context.Context, user health.User) (SourcePriority, error) {
+	order, err := k.Store.SourceOrder(ctx, user.ID)
+	if err != nil {
+		return SourcePriority{}, err
+	}
+	// Asking for the days of no metric tells whether they are stale.
+	found, err := k.Store.DaySummaries(ctx, user.ID, store.DayQuery{Last: -1})
+	return priorityOf(order, !found.Stale), err
+}
+
+func priorityOf(order health.SourceOrder, applied bool) SourcePriority {
+	p := SourcePriority{Sources: list(order.Sources), Metrics: order.Metrics, Applied: applied}
+	if p.Metrics == nil {
+		p.Metrics = map[string][]string{}
+	}
+	return p
+}
+
+// SetSourcePriority replaces the order of sources of the user and works the days out anew. What takes longer than two
+// seconds goes on in the background, also after a crash: see RebuildStale.
+func (k *Keeper) SetSourcePriority(ctx context.Context, user health.User, order health.SourceOrder) (SourcePriority, error) {
+	if err := order.Check(); err != nil {
+		return SourcePriority{}, err
+	}
+	named := make(map[string][]string, len(order.Metrics))
+	for name, sources := range order.Metrics {
+		if known, ok := k.Catalog.Lookup(name); ok {
+			name = known.Name
+		}
+		named[name] = list(sources)
+	}
+	order = health.SourceOrder{Sources: list(order.Sources), Metrics: named}
+	if err := k.Store.SetSourceOrder(ctx, user.ID, order); err != nil {
+		return SourcePriority{}, err
+	}
+	k.forget(ctx, user.ID)
+	soon, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if _, err := k.Rebuild(soon, user.ID); err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+		return SourcePriority{}, err
+	}
+	return k.SourcePriority(ctx, user)
+}
+
+// Rebuild works out all days and latest values of a user from the samples, with bounded memory and beside everything
+// else that goes on.
+func (k *Keeper) Rebuild(ctx context.Context, user uuid.UUID) (store.Rebuilt, error) {
+	begun := time.Now()
+	rebuilt, err := k.Store.Rebuild(ctx, user)
+	k.days.WithLabelValues("written").Add(float64(rebuilt.Differed))
+	k.days.WithLabelValues("unchanged").Add(float64(max(rebuilt.Days-rebuilt.Differed, 0)))
+	if rebuilt.Differed > 0 || rebuilt.Latest > 0 {
+		k.forget(ctx, user)
+	}
+	if err == nil {
+		k.duration.Observe(time.Since(begun).Seconds())
+	}
+	return rebuilt, err
+}
+
+func (k *Keeper) forget(ctx context.Context, user uuid.UUID) {
+	if k.Answers != nil {
+		k.Answers.InvalidateUser(ctx, user)
+	}
+}
+
+// RebuildStale rebuilds the users whose days do not follow their order of sources yet. A job calls it.
+func (k *Keeper) RebuildStale(ctx context.Context) error {
+	users, err := k.Store.Stale(ctx)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, user := range users {
+		rebuilt, err := k.Rebuild(ctx, user)
+		if err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		k.Logger.InfoContext(ctx, "summaries follow a new order of sources", "user", user, "days", rebuilt.Days)
+	}
+	return failed
+}

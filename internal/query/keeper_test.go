@@ -1,0 +1,69 @@
+package query_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/query"
+	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/testdb"
+)
+
+// slow is a store that needs longer to rebuild than anybody waits.
+type slow struct{ store.Store }
+
+func (slow) Rebuild(context.Context, uuid.UUID) (store.Rebuilt, error) {
+	return store.Rebuilt{}, context.DeadlineExceeded
+}
+
+// Until the days follow a new order of sources, which a crash may put off, answers are by the new order all the same.
+func TestAnOrderOfSourcesHoldsAtOnce(t *testing.T) {
+	t.Parallel()
+	known, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := testdb.New(t)
+	user := health.User{ID: uuid.New(), Email: "ada@example.org", CreatedAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	if err := s.CreateUser(t.Context(), user); err != nil {
+		t.Fatal(err)
+	}
+	walk := []health.Sample{
+		until(t, steps(t, 0, watch, "2026-03-10T08:00:00+02:00", 900), "2026-03-10T09:00:00+02:00"),
+		until(t, steps(t, 0, phone, "2026-03-10T08:00:00+02:00", 650), "2026-03-10T09:00:00+02:00"),
+	}
+	if _, err := s.WriteSamples(t.Context(), user.ID, walk); err != nil {
+		t.Fatal(err)
+	}
+	answers := query.New(query.Config{Samples: s, Sleep: s, Workouts: s, Events: s, Summaries: s, Catalog: known})
+	expect := func(want float64) {
+		t.Helper()
+		day, err := answers.Day(t.Context(), user, date(t, "2026-03-10"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := day.Metrics["activity"]["step_count"]; got.Sum == nil || *got.Sum != want {
+			t.Errorf("the day has %+v, want %v", got, want)
+		}
+	}
+	expect(900)
+	late := query.NewKeeper(query.KeeperConfig{Store: slow{s}, Catalog: known})
+	priority, err := late.SetSourcePriority(t.Context(), user, health.SourceOrder{Sources: []string{phone}})
+	if err != nil || priority.Applied {
+		t.Fatalf("the order is %+v, error %v", priority, err)
+	}
+	expect(650)
+	keeper := query.NewKeeper(query.KeeperConfig{Store: s, Catalog: known})
+	if err := keeper.RebuildStale(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if priority, err = keeper.SourcePriority(t.Context(), user); err != nil || !priority.Applied {
+		t.Fatalf("the order is %+v, error %v", priority, err)
+	}
+	expect(650)
+}

@@ -1,0 +1,162 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// A trend compares the last recentDays with the baselineDays before them. Fewer days with data than the least say
+// nothing.
+const (
+	recentDays        = 7
+	baselineDays      = 28
+	leastRecentDays   = 3
+	leastBaselineDays = 7
+	// trendThreshold is how many standard deviations of the baseline's days the mean must have moved to have a direction.
+	trendThreshold = 1.0
+)
+
+// The directions of a trend.
+const (
+	trendUp     = "up"
+	trendDown   = "down"
+	trendSteady = "steady"
+)
+
+// TrendsRequest asks where metrics are going.
+type TrendsRequest struct {
+	// Metrics are up to 20 names; none asks for all that the user has and that have a value for a day.
+	Metrics []string
+	// Date is the last day that counts.
+	Date health.Date
+}
+
+// Trends is the answer to a TrendsRequest.
+type Trends struct {
+	Date     health.Date `json:"date"`
+	Recent   Days        `json:"recent"`
+	Baseline Days        `json:"baseline"`
+	// Threshold is the z-score from which on a trend has a direction.
+	Threshold float64 `json:"threshold"`
+	Trends    []Trend `json:"trends"`
+}
+
+// Trend is where one metric is going. Change, ZScore and Direction are null where there is data on fewer than 3 of
+// the recent days or on fewer than 7 of the baseline.
+type Trend struct {
+	Measure
+	Recent   TrendFigures `json:"recent"`
+	Baseline TrendFigures `json:"baseline"`
+	Change   *Change      `json:"change"`
+	// ZScore is the change in standard deviations of the baseline; null also where the baseline never changed.
+	ZScore *float64 `json:"z_score"`
+	// Direction is up, down or steady.
+	Direction *string  `json:"direction"`
+	Sources   []string `json:"sources"`
+}
+
+// TrendFigures describe the daily values of some days.
+type TrendFigures struct {
+	DaysWithData      int      `json:"days_with_data"`
+	Mean              *float64 `json:"mean"`
+	StandardDeviation *float64 `json:"standard_deviation"`
+}
+
+// Trends compares the week that ends on a day with the four weeks before it.
+func (s *Service) Trends(ctx context.Context, user health.User, request TrendsRequest) (Trends, error) {
+	first := request.Date - recentDays - baselineDays + 1
+	if err := checkDates(first, request.Date); err != nil {
+		return Trends{}, health.NewError(health.Invalid, "invalid_range", "Days go from 1900-02-04 to 9999-12-31.").In("date")
+	}
+	metrics, all := request.Metrics, len(request.Metrics) == 0
+	if all {
+		var err error
+		if metrics, err = s.metricsSince(ctx, user, first); err != nil {
+			return Trends{}, err
+		}
+	} else if err := checkMetrics(metrics); err != nil {
+		return Trends{}, err
+	}
+	split := request.Date - recentDays
+	answer := Trends{
+		Date: request.Date, Recent: daysOf(split+1, request.Date), Baseline: daysOf(first, split),
+		Threshold: trendThreshold, Trends: []Trend{},
+	}
+	for i, metric := range metrics {
+		measure, days, err := s.daily(ctx, user, metric, first, request.Date)
+		if known, ok := errors.AsType[*health.Error](err); all && ok && known.Code == "no_daily_value" {
+			continue
+		}
+		if err != nil {
+			return Trends{}, inList(err, i)
+		}
+		if all && len(days) == 0 {
+			continue
+		}
+		answer.Trends = append(answer.Trends, trendOf(measure, between(days, first, split), between(days, split+1, request.Date)))
+	}
+	return answer, nil
+}
+
+// metricsSince returns the names of the metrics that have samples since a day, each once, and that of sleep.
+func (s *Service) metricsSince(ctx context.Context, user health.User, first health.Date) ([]string, error) {
+	infos, err := s.Config.Samples.Metrics(ctx, user.ID)
+	if err != nil {
+		return nil, err
+	}
+	since := localDays(first, first).From
+	var names []string
+	for _, info := range infos {
+		if info.Last >= since {
+			names = append(names, info.Metric)
+		}
+	}
+	nights, err := s.dailySleep(ctx, user.ID, first, first+recentDays+baselineDays-1)
+	if err != nil {
+		return nil, err
+	}
+	if len(nights) > 0 {
+		names = append(names, sleepMetric)
+	}
+	if slices.Contains(names, "blood_pressure") {
+		names = append(names, "blood_pressure_systolic", "blood_pressure_diastolic")
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+func trendOf(measure Measure, baseline, recent []dailyValue) Trend {
+	t := Trend{
+		Measure: measure, Baseline: trendFigures(baseline), Recent: trendFigures(recent),
+		Sources: sourcesIn(slices.Concat(baseline, recent)),
+	}
+	if len(recent) < leastRecentDays || len(baseline) < leastBaselineDays {
+		return t
+	}
+	t.Change = changeOf(t.Baseline.Mean, t.Recent.Mean)
+	deviation := *t.Baseline.StandardDeviation
+	if deviation > 0 {
+		t.ZScore = value(t.Change.Absolute / deviation)
+	}
+	direction := trendSteady
+	switch moved := t.Change.Absolute; {
+	case math.Abs(moved) < trendThreshold*deviation || health.SameValue(*t.Baseline.Mean, *t.Recent.Mean):
+	case moved > 0:
+		direction = trendUp
+	default:
+		direction = trendDown
+	}
+	t.Direction = &direction
+	return t
+}
+
+func trendFigures(days []dailyValue) TrendFigures {
+	values := valuesIn(days)
+	return TrendFigures{
+		DaysWithData: len(days), Mean: value(health.Mean(values)), StandardDeviation: value(health.Deviation(values)),
+	}
+}

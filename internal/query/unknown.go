@@ -1,0 +1,38 @@
+package query
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// suggestions is how many names are shown in place of one that nobody knows.
+const suggestions = 5
+
+func (s *Service) unknownMetric(name string) error {
+	err := health.NewError(health.NotFound, "unknown_metric",
+		"There is no data under this name, and the catalogue does not know it. The list of metrics shows what there is.").In("name")
+	if near := s.Catalog.Nearest(name, suggestions); len(near) > 0 {
+		err.Message += " Perhaps you mean " + strings.Join(near, ", ") + "."
+		err.Suggesting(near...)
+	}
+	return err
+}
+
+// inField says of an error that is about a metric's name or unit in which parameter these were. A name in a parameter
+// that nobody knows is a parameter at fault, and not a missing page.
+func inField(err error, name, unit string) error {
+	known, ok := errors.AsType[*health.Error](err)
+	if !ok {
+		return err
+	}
+	told := *known
+	switch told.Field {
+	case "name":
+		told.Kind, told.Field = health.Invalid, name
+	case "unit":
+		told.Field = unit
+	}
+	return &told
+}

@@ -1,0 +1,97 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/health"
+)
+
+// Limits counts requests, and refuses those for which there is no room.
+type Limits interface {
+	Charge(ctx context.Context, actor access.Actor, use access.Use, bytes int64) (*access.Charge, error)
+	ChargeAddress(address netip.Addr) error
+}
+
+// charge counts a request that was let in, and tells in headers what is left. The body is to be read from the request
+// it returns, and settle to be called when nobody reads it any more.
+func (s *server) charge(w http.ResponseWriter, r *http.Request, row route) (charged *http.Request, settle func(), err error) {
+	switch {
+	case s.Limits == nil || row.unlimited():
+		return r, func() {}, nil
+	case row.scope == open:
+		return r, func() {}, s.Limits.ChargeAddress(clientAddress(r))
+	}
+	use := access.UseRead
+	if row.scope == health.ScopeIngest {
+		use = access.UseIngest
+	}
+	charge, err := s.Limits.Charge(r.Context(), actorOf(r), use, r.ContentLength)
+	if charge != nil {
+		tellBalances(w.Header(), charge)
+	}
+	if err != nil {
+		return r, nil, err
+	}
+	body := charge.Body(r.Context(), r.Body)
+	r.Body = body
+	if r.ContentLength < 0 {
+		r.Body = &weighedBody{Body: body, charge: charge, header: w.Header()}
+	}
+	return r, body.Settle, nil
+}
+
+// unlimited reports whether the route is for machines that watch over this one, which must not be turned away.
+func (row route) unlimited() bool { return row.path == "/health" || row.path == "/ready" }
+
+// weighedBody tells the balances again when the whole body has been read: only then it is known what one without a
+// length weighs.
+type weighedBody struct {
+	*access.Body
+	charge *access.Charge
+	header http.Header
+}
+
+func (b *weighedBody) Read(p []byte) (int, error) {
+	n, err := b.Body.Read(p)
+	if errors.Is(err, io.EOF) {
+		tellBalances(b.header, b.charge)
+	}
+	return n, err
+}
+
+// tellBalances sets the headers of the limits, under their names as net/http spells them. Where there is no limit there
+// is no header.
+func tellBalances(header http.Header, c *access.Charge) {
+	if b := c.Requests; b.Limit > 0 {
+		header["X-Ratelimit-Limit"] = []string{strconv.FormatInt(b.Limit, 10)}
+		header["X-Ratelimit-Remaining"] = []string{strconv.FormatInt(b.Remaining, 10)}
+		header["X-Ratelimit-Reset"] = []string{seconds(b.Reset)}
+	}
+	if b := c.Bytes; b.Limit > 0 {
+		header["X-Ratelimit-Bytes-Limit"] = []string{strconv.FormatInt(b.Limit, 10)}
+		header["X-Ratelimit-Bytes-Remaining"] = []string{strconv.FormatInt(b.Remaining, 10)}
+		header["X-Ratelimit-Bytes-Reset"] = []string{seconds(b.Reset)}
+	}
+}
+
+// seconds rounds up: whoever waits so long has waited long enough.
+func seconds(d time.Duration) string {
+	return strconv.Itoa(int(math.Ceil(d.Seconds())))
+}
+
+// clientAddress returns where the connection of a request comes from.
+func clientAddress(r *http.Request) netip.Addr {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{} // not of the internet: all such connections count together
+	}
+	return from.Addr()
+}

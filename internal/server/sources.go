@@ -1,0 +1,29 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// getSourcePriority tells which sources the user trusts more than others.
+func (s *server) getSourcePriority(w http.ResponseWriter, r *http.Request) error {
+	priority, err := s.Priority.SourcePriority(r.Context(), actorOf(r).User)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, priority)
+}
+
+// putSourcePriority replaces the order of sources.
+func (s *server) putSourcePriority(w http.ResponseWriter, r *http.Request) error {
+	var sent health.SourceOrder
+	if err := readJSON(w, r, &sent); err != nil {
+		return err
+	}
+	priority, err := s.Priority.SetSourcePriority(r.Context(), actorOf(r).User, sent)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, priority)
+}

@@ -1,0 +1,159 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// DaySummaries returns the summaries of local days.
+func (s *Store) DaySummaries(ctx context.Context, user uuid.UUID, query store.DayQuery) (found store.DaySummaries, err error) {
+	err = s.onConnection(ctx, "read summaries of days", func(ctx context.Context, conn *pgxpool.Conn) error {
+		found = store.DaySummaries{}
+		metrics, stale, err := metricsAsked(ctx, conn, user, query)
+		if err != nil || stale || len(metrics) == 0 {
+			found.Stale = stale
+			return err
+		}
+		for _, m := range metrics {
+			if m.longer {
+				found.Longer = append(found.Longer, store.Series{Metric: m.name.name, Unit: m.name.unit})
+			}
+		}
+		found.Days, err = s.readSummaries(ctx, conn, user, metrics, query)
+		return err
+	})
+	return found, err
+}
+
+// metricAsked is a metric that has samples; longer is true where some are of more than a day.
+type metricAsked struct {
+	metric
+	longer, stale bool
+}
+
+// metricsAsked returns the metrics that a query asks for, ordered by name and unit.
+func metricsAsked(ctx context.Context, q querier, user uuid.UUID, query store.DayQuery) (asked []metricAsked, stale bool, err error) {
+	c := condition{text: `t.user_id = $1 AND t.samples > 0`, args: []any{user}}
+	if query.Metric != "" {
+		c.and(`m.name = `, query.Metric)
+	}
+	if query.Unit != "" {
+		c.and(`m.unit = `, query.Unit)
+	}
+	asked, err = list(ctx, q, func(row pgx.Row) (m metricAsked, err error) {
+		err = row.Scan(&m.id, &m.name.name, &m.name.unit, &m.longer, &m.stale)
+		return m, err
+	}, `SELECT m.id, m.name, m.unit, max(t.grain) > 86400,
+			EXISTS (SELECT FROM source_orders o WHERE o.user_id = $1 AND o.version <> o.followed)
+		FROM metric_totals t JOIN metric_names m ON m.id = t.metric_id WHERE `+c.text+`
+		GROUP BY m.id, m.name, m.unit ORDER BY m.name, m.unit`, c.args...)
+	return asked, len(asked) > 0 && asked[0].stale, err
+}
+
+func (s *Store) readSummaries(
+	ctx context.Context, conn *pgxpool.Conn, user uuid.UUID, metrics []metricAsked, query store.DayQuery,
+) (days []health.DaySummary, err error) {
+	ids := arrayHeader(pgtype.Int2OID, len(metrics))
+	for i := range metrics {
+		ids = binary.BigEndian.AppendUint16(appendLength(ids, 2), uint16(metrics[i].id))
+	}
+	rows := conn.Conn().PgConn().ExecParams(ctx, `SELECT `+selectSummaryColumns+`, q.position
+		FROM unnest($2::smallint[]) WITH ORDINALITY q (metric_id, position)
+		CROSS JOIN LATERAL (SELECT * FROM daily_summaries d WHERE d.user_id = $1 AND d.metric_id = q.metric_id
+			AND d.date BETWEEN $3::date AND $4::date OFFSET 0) d ORDER BY q.position, d.date`,
+		[][]byte{user[:], ids, wireDate(clampDate(query.First)), wireDate(clampDate(query.Last))}, nil, binaryFormat, binaryFormat)
+	var sources []string
+	for rows.NextRow() {
+		columns := rows.Values()
+		var day health.DaySummary
+		sources = append(sources, readSummary(columns, &day))
+		m := &metrics[binary.BigEndian.Uint64(columns[len(columns)-1])-1]
+		day.Metric, day.Unit = m.name.name, m.name.unit
+		days = append(days, day)
+	}
+	if _, err := rows.Close(); err != nil {
+		return nil, err
+	}
+	return days, s.nameSummaries(ctx, days, sources)
+}
+
+// clampDate returns the nearest date that data can have: far beyond, PostgreSQL knows no dates.
+func clampDate(d health.Date) health.Date {
+	return min(max(d, health.MinInstant.Date(0)-2), health.MaxInstant.Date(0)+2)
+}
+
+// nameSummaries gives summaries the names of their sources.
+func (s *Store) nameSummaries(ctx context.Context, days []health.DaySummary, texts []string) error {
+	var ids []int32
+	var of []int // index into days, of each id
+	for i, text := range texts {
+		numbers, err := splitNumbers(text)
+		if err != nil {
+			return err
+		}
+		for _, id := range numbers {
+			ids, of = append(ids, id), append(of, i)
+		}
+	}
+	named := make([]health.Sample, len(ids))
+	if err := s.names.nameSources(ctx, named, ids); err != nil {
+		return err
+	}
+	for i := range named {
+		day := &days[of[i]]
+		day.Sources = append(day.Sources, named[i].Source)
+	}
+	return nil
+}
+
+// SourceOrder returns the order of sources that the user has set.
+func (s *Store) SourceOrder(ctx context.Context, user uuid.UUID) (order health.SourceOrder, err error) {
+	err = s.read(ctx, "read order of sources", func(ctx context.Context, conn querier) error {
+		order = health.SourceOrder{}
+		found, text, err := one(ctx, conn, func(row pgx.Row) (text string, err error) {
+			err = row.Scan(&text)
+			return text, err
+		}, `SELECT sources FROM source_orders WHERE user_id = $1`, user)
+		if err != nil || !found {
+			return err
+		}
+		return json.Unmarshal([]byte(text), &order)
+	})
+	return order, err
+}
+
+// SetSourceOrder replaces the user's order of sources.
+func (s *Store) SetSourceOrder(ctx context.Context, user uuid.UUID, order health.SourceOrder) error {
+	text, err := json.Marshal(order, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	return s.writeOf(ctx, user, "replace order of sources", func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO source_orders AS o (user_id, sources, version, followed) VALUES ($1, $2, 1, 0)
+			ON CONFLICT (user_id) DO UPDATE SET sources = excluded.sources, version = o.version + 1
+			WHERE o.sources <> excluded.sources`, user, string(text))
+		return err
+	})
+}
+
+// Stale returns the users whose days are not all worked out by their present order of sources.
+func (s *Store) Stale(ctx context.Context) (users []uuid.UUID, err error) {
+	err = s.read(ctx, "list stale users", func(ctx context.Context, conn querier) error {
+		users, err = list(ctx, conn, func(row pgx.Row) (id uuid.UUID, err error) {
+			err = row.Scan(&id)
+			return id, err
+		}, `SELECT user_id FROM source_orders WHERE version <> followed ORDER BY user_id`)
+		return err
+	})
+	return users, err
+}

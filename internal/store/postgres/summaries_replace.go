@@ -1,0 +1,143 @@
+package postgres
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// workedOut are the summaries of the dates in done, which are in order. A date of them that has no summary has no
+// samples.
+type workedOut struct {
+	metric
+	days []health.DaySummary
+	done []health.Date
+}
+
+// dayKey is a key of daily_summaries, after user_id.
+type dayKey struct {
+	metric int16
+	date   health.Date
+}
+
+// replace writes the summaries that differ, and returns how many.
+func (k *dayKeeper) replace(all []workedOut) (differed int, err error) {
+	there, err := k.summaries(all)
+	if err != nil {
+		return 0, err
+	}
+	var rows []summaryRow
+	var gone []dayKey
+	for i := range all {
+		w := &all[i]
+		for j := range w.days {
+			day := &w.days[j]
+			key := dayKey{w.id, day.Date}
+			if old, found := there[key]; !found || !day.SameDay(&old) {
+				ids := make([]int32, len(day.Sources))
+				for n, name := range day.Sources {
+					ids[n] = k.numbers[name]
+				}
+				rows = append(rows, summaryRow{&k.user, w.id, day, joinNumbers(ids)})
+			}
+			delete(there, key)
+		}
+		for _, date := range w.done {
+			if _, left := there[dayKey{w.id, date}]; left {
+				gone = append(gone, dayKey{w.id, date})
+			}
+		}
+	}
+	if err := k.remove(gone); err != nil {
+		return 0, err
+	}
+	return len(rows) + len(gone), k.write(rows)
+}
+
+// summaries returns what is stored of the days.
+func (k *dayKeeper) summaries(all []workedOut) (map[dayKey]health.DaySummary, error) {
+	n := len(all)
+	metrics, firsts, lasts := arrayHeader(pgtype.Int2OID, n), arrayHeader(pgtype.DateOID, n), arrayHeader(pgtype.DateOID, n)
+	for i := range all {
+		done := all[i].done
+		metrics = binary.BigEndian.AppendUint16(appendLength(metrics, 2), uint16(all[i].id))
+		firsts = append(appendLength(firsts, 4), wireDate(done[0])...)
+		lasts = append(appendLength(lasts, 4), wireDate(done[len(done)-1])...)
+	}
+	found := map[dayKey]health.DaySummary{}
+	texts := map[dayKey]string{}
+	rows := k.raw().ExecParams(k.ctx, `SELECT `+selectSummaryColumns+`, d.metric_id
+		FROM unnest($2::smallint[], $3::date[], $4::date[]) q (metric_id, first_date, last_date)
+		CROSS JOIN LATERAL (SELECT * FROM daily_summaries d WHERE d.user_id = $1 AND d.metric_id = q.metric_id
+			AND d.date BETWEEN q.first_date AND q.last_date OFFSET 0) d`,
+		[][]byte{k.user[:], metrics, firsts, lasts}, nil, binaryFormat, binaryFormat)
+	for rows.NextRow() {
+		columns := rows.Values()
+		var day health.DaySummary
+		text := readSummary(columns, &day)
+		key := dayKey{int16(binary.BigEndian.Uint16(columns[len(columns)-1])), day.Date}
+		found[key], texts[key] = day, text
+	}
+	if _, err := rows.Close(); err != nil {
+		return nil, err
+	}
+	for key, text := range texts {
+		ids, err := splitNumbers(text)
+		if err != nil {
+			return nil, err
+		}
+		if err := k.lookUp(slices.DeleteFunc(slices.Clone(ids), func(id int32) bool { return k.names[id] != "" })); err != nil {
+			return nil, err
+		}
+		day := found[key]
+		for _, id := range ids {
+			day.Sources = append(day.Sources, k.names[id])
+		}
+		found[key] = day
+	}
+	return found, nil
+}
+
+func (k *dayKeeper) remove(gone []dayKey) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	metrics, dates := arrayHeader(pgtype.Int2OID, len(gone)), arrayHeader(pgtype.DateOID, len(gone))
+	for _, key := range gone {
+		metrics = binary.BigEndian.AppendUint16(appendLength(metrics, 2), uint16(key.metric))
+		dates = append(appendLength(dates, 4), wireDate(key.date)...)
+	}
+	return k.raw().ExecParams(k.ctx, `DELETE FROM daily_summaries WHERE user_id = $1
+		AND (metric_id, date) IN (SELECT * FROM unnest($2::smallint[], $3::date[]))`,
+		[][]byte{k.user[:], metrics, dates}, nil, binaryFormat, nil).Read().Err
+}
+
+func (k *dayKeeper) write(rows []summaryRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	arrays := make([][]byte, len(summaryColumns))
+	for i := range summaryColumns {
+		arrays[i] = arrayOfSummaries(&summaryColumns[i], rows)
+	}
+	return k.raw().ExecParams(k.ctx, replaceSummaries, arrays, nil, binaryFormat, nil).Read().Err
+}
+
+// sourceOrder returns the order of sources that the user has set, and its version.
+func (k *dayKeeper) sourceOrder() (order health.SourceOrder, version int64, err error) {
+	rows := k.raw().ExecParams(k.ctx, `SELECT sources, version FROM source_orders WHERE user_id = $1`,
+		[][]byte{k.user[:]}, nil, binaryFormat, binaryFormat)
+	for rows.NextRow() {
+		columns := rows.Values()
+		err = json.Unmarshal(columns[0], &order)
+		version = int64(binary.BigEndian.Uint64(columns[1]))
+	}
+	if _, closed := rows.Close(); err == nil {
+		err = closed
+	}
+	return order, version, err
+}

@@ -1,0 +1,193 @@
+package postgres
+
+import (
+	"encoding/binary"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// summaryRow is a summary to be written.
+type summaryRow struct {
+	user    *uuid.UUID
+	metric  int16
+	day     *health.DaySummary
+	sources string
+}
+
+// summaryColumn writes one column of a row as an element of an array.
+type summaryColumn struct {
+	name, sqlType string
+	oid           uint32
+	append        func(to []byte, r *summaryRow) []byte
+}
+
+var summaryColumns = columnsOfSummaries()
+
+func columnsOfSummaries() []summaryColumn {
+	real := func(name string, of func(*health.DaySummary) float64) summaryColumn {
+		return summaryColumn{name, "double precision", pgtype.Float8OID, func(to []byte, r *summaryRow) []byte {
+			return appendReal(to, of(r.day))
+		}}
+	}
+	integer := func(name string, of func(*health.DaySummary) int64) summaryColumn {
+		return summaryColumn{name, "integer", pgtype.Int4OID, func(to []byte, r *summaryRow) []byte {
+			return appendInteger(to, int32(min(of(r.day), math.MaxInt32)))
+		}}
+	}
+	moment := func(name string, of func(*health.DaySummary) health.Instant) summaryColumn {
+		return summaryColumn{name, "timestamptz", pgtype.TimestamptzOID, func(to []byte, r *summaryRow) []byte {
+			return appendInstant(to, of(r.day))
+		}}
+	}
+	part := func(sum func(*health.Stats) float64, of func(*health.DaySummary) *health.Stats) func(*health.DaySummary) float64 {
+		return func(d *health.DaySummary) float64 {
+			if s := of(d); s.Weight > 0 {
+				return sum(s)
+			}
+			return health.Absent()
+		}
+	}
+	sum := func(s *health.Stats) float64 { return s.Sum }
+	low := func(s *health.Stats) float64 { return s.Min }
+	high := func(s *health.Stats) float64 { return s.Max }
+	systolic := func(d *health.DaySummary) *health.Stats { return &d.Systolic }
+	diastolic := func(d *health.DaySummary) *health.Stats { return &d.Diastolic }
+	return []summaryColumn{
+		{"date", "date", pgtype.DateOID, func(to []byte, r *summaryRow) []byte {
+			return appendInteger(to, int32(r.day.Date)-epochDate)
+		}},
+		integer("grain", func(d *health.DaySummary) int64 { return int64(d.Grain) }),
+		integer("count", func(d *health.DaySummary) int64 { return int64(d.Count) }),
+		real("sum", func(d *health.DaySummary) float64 { return d.Values.Sum }),
+		integer("weight", func(d *health.DaySummary) int64 { return int64(d.Values.Weight) }),
+		real("minimum", func(d *health.DaySummary) float64 { return d.Values.Min }),
+		real("maximum", func(d *health.DaySummary) float64 { return d.Values.Max }),
+		real("last_value", func(d *health.DaySummary) float64 { return d.Last }),
+		{"last_start", "timestamptz", pgtype.TimestamptzOID, func(to []byte, r *summaryRow) []byte {
+			if health.IsAbsent(r.day.Last) {
+				return appendLength(to, -1)
+			}
+			return appendInstant(to, r.day.LastStart)
+		}},
+		real("systolic_sum", part(sum, systolic)),
+		integer("systolic_weight", func(d *health.DaySummary) int64 { return int64(d.Systolic.Weight) }),
+		real("systolic_minimum", part(low, systolic)),
+		real("systolic_maximum", part(high, systolic)),
+		real("diastolic_sum", part(sum, diastolic)),
+		integer("diastolic_weight", func(d *health.DaySummary) int64 { return int64(d.Diastolic.Weight) }),
+		real("diastolic_minimum", part(low, diastolic)),
+		real("diastolic_maximum", part(high, diastolic)),
+		moment("earliest", func(d *health.DaySummary) health.Instant { return d.Earliest }),
+		moment("latest", func(d *health.DaySummary) health.Instant { return d.Latest }),
+		integer("earliest_offset", func(d *health.DaySummary) int64 { return int64(d.EarliestOffset) }),
+		integer("latest_offset", func(d *health.DaySummary) int64 { return int64(d.LatestOffset) }),
+		{"source_ids", "text", pgtype.TextOID, func(to []byte, r *summaryRow) []byte {
+			return append(appendLength(to, len(r.sources)), r.sources...)
+		}},
+		{"user_id", "uuid", pgtype.UUIDOID, func(to []byte, r *summaryRow) []byte {
+			return append(appendLength(to, 16), r.user[:]...)
+		}},
+		{"metric_id", "smallint", pgtype.Int2OID, func(to []byte, r *summaryRow) []byte {
+			return binary.BigEndian.AppendUint16(appendLength(to, 2), uint16(r.metric))
+		}},
+	}
+}
+
+// selectSummaryColumns are the columns that readSummary reads, of a table d.
+var selectSummaryColumns, replaceSummaries = summaryStatements()
+
+func summaryStatements() (selected, replace string) {
+	var names, read, arrays, set []string
+	for i, c := range summaryColumns {
+		names, arrays = append(names, c.name), append(arrays, "$"+strconv.Itoa(i+1)+"::"+c.sqlType+"[]")
+		if c.name == "user_id" || c.name == "metric_id" {
+			continue
+		}
+		read = append(read, "d."+c.name)
+		if c.name != "date" {
+			set = append(set, c.name+" = excluded."+c.name)
+		}
+	}
+	return strings.Join(read, ", "), "INSERT INTO daily_summaries (" + strings.Join(names, ", ") + ") SELECT * FROM unnest(" +
+		strings.Join(arrays, ", ") + ") ON CONFLICT (user_id, metric_id, date) DO UPDATE SET " + strings.Join(set, ", ")
+}
+
+func arrayOfSummaries(c *summaryColumn, rows []summaryRow) []byte {
+	to := arrayHeader(c.oid, len(rows))
+	for i := range rows {
+		to = c.append(to, &rows[i])
+	}
+	return to
+}
+
+func appendReal(to []byte, v float64) []byte {
+	if health.IsAbsent(v) {
+		return appendLength(to, -1) // NULL
+	}
+	return binary.BigEndian.AppendUint64(appendLength(to, 8), math.Float64bits(v))
+}
+
+// epochDate is the day from which PostgreSQL counts: 2000-01-01.
+const epochDate = 10_957
+
+func wireDate(d health.Date) []byte { return wireInteger(int32(d) - epochDate) }
+
+// readSummary reads selectSummaryColumns but for the sources, of which it returns the numbers.
+func readSummary(columns [][]byte, d *health.DaySummary) (sources string) {
+	*d = health.DaySummary{
+		Date:     health.Date(readInteger(columns[0]) + epochDate),
+		Earliest: readInstant(columns[17]), Latest: readInstant(columns[18]),
+		EarliestOffset: readInteger(columns[19]), LatestOffset: readInteger(columns[20]),
+	}
+	d.Tally = health.NewTally(health.Grain(readInteger(columns[1])))
+	d.Count = int(readInteger(columns[2]))
+	d.Values = readStats(columns[3:7])
+	d.Last = readReal(columns[7])
+	if columns[8] != nil {
+		d.LastStart = readInstant(columns[8])
+	}
+	d.Systolic, d.Diastolic = readStats(columns[9:13]), readStats(columns[13:17])
+	return string(columns[21])
+}
+
+// readStats reads sum, weight, minimum and maximum.
+func readStats(columns [][]byte) health.Stats {
+	s := health.Stats{Weight: float64(readInteger(columns[1])), Min: readReal(columns[2]), Max: readReal(columns[3])}
+	if columns[0] != nil {
+		s.Sum = readReal(columns[0])
+	}
+	return s
+}
+
+func readReal(column []byte) float64 {
+	if column == nil {
+		return health.Absent()
+	}
+	return math.Float64frombits(binary.BigEndian.Uint64(column))
+}
+
+// joinNumbers and splitNumbers turn numbers of sources into a text and back.
+func joinNumbers(ids []int32) string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = strconv.FormatInt(int64(id), 10)
+	}
+	return strings.Join(texts, " ")
+}
+
+func splitNumbers(text string) (ids []int32, err error) {
+	for field := range strings.FieldsSeq(text) {
+		id, err := strconv.ParseInt(field, 10, 32)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, int32(id))
+	}
+	return ids, nil
+}

@@ -1,0 +1,172 @@
+package postgres
+
+import (
+	"slices"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// windowReader reads the samples of windows: those that are known to be needed, all at once.
+type windowReader struct {
+	keeper *dayKeeper
+	asks   []*windowAsk
+}
+
+type windowAsk struct {
+	of     *daysOf
+	window health.Window
+	parts  []windowPart
+	rows   []health.Sample
+}
+
+// windowPart is a stretch of one series.
+type windowPart struct {
+	grain       health.Grain
+	first, last health.Instant
+}
+
+func (r *windowReader) ask(of *daysOf, window health.Window) *windowAsk {
+	a := &windowAsk{of: of, window: window, parts: partsOf(of, window)}
+	r.asks = append(r.asks, a)
+	return a
+}
+
+// partsOf cuts a window into the stretches that may have rows which were not written just now.
+func partsOf(of *daysOf, window health.Window) (parts []windowPart) {
+	add := func(h grainHolding, first, last health.Instant) {
+		first, last = max(first, h.first), min(last, h.last)
+		if first <= last {
+			parts = append(parts, windowPart{h.grain, first, last})
+		}
+	}
+	for _, h := range of.held {
+		first, last := window.Raw.From, window.Raw.To-1
+		if h.grain > health.GrainRaw {
+			length := health.Instant(h.grain) * health.Second
+			first, last = window.Summaries.From-length, window.Summaries.To-1+length
+		}
+		if len(of.written) == 0 {
+			add(h, first, last)
+			continue
+		}
+		add(h, first, min(last, of.writtenFirst-1))
+		add(h, max(first, of.writtenLast+1), last)
+	}
+	return parts
+}
+
+// run reads what was asked for.
+func (r *windowReader) run() error {
+	k := r.keeper
+	if !slices.ContainsFunc(r.asks, func(a *windowAsk) bool { return len(a.parts) > 0 }) {
+		return nil
+	}
+	pipeline := k.raw().StartPipeline(k.ctx)
+	for _, a := range r.asks {
+		for _, p := range a.parts {
+			pipeline.SendQueryParams(a.of.table.window, [][]byte{
+				k.user[:], wireSmallint(a.of.id), wireInteger(int32(p.grain)), wireInstant(p.first), wireInstant(p.last),
+			}, nil, binaryFormat, binaryFormat)
+		}
+	}
+	err := pipeline.Sync()
+	var sources [][]int32
+	for _, a := range r.asks {
+		var ids []int32
+		for _, p := range a.parts {
+			if err != nil {
+				break
+			}
+			row := storedRow{table: a.of.table, expectation: expectation{grain: p.grain}}
+			err = eachRow(pipeline, func(columns [][]byte) error {
+				if err := row.read(columns); err != nil {
+					return err
+				}
+				a.rows, ids = append(a.rows, row.sample), append(ids, row.source)
+				return nil
+			})
+		}
+		sources = append(sources, ids)
+	}
+	if closed := pipeline.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return err
+	}
+	for i, a := range r.asks {
+		if err := k.nameSources(a.rows, sources[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read passes on the samples of a window, in order.
+func (r *windowReader) read(of *daysOf, window health.Window, add func(*health.Sample)) error {
+	i := slices.IndexFunc(r.asks, func(a *windowAsk) bool { return a.of == of && a.window == window })
+	if i < 0 {
+		more := &windowReader{keeper: r.keeper}
+		more.ask(of, window)
+		if err := more.run(); err != nil {
+			return err
+		}
+		r, i = more, 0
+	}
+	a := r.asks[i]
+	samples := make([]*health.Sample, 0, len(a.rows)+len(of.written))
+	for i := range a.rows {
+		samples = append(samples, &a.rows[i])
+	}
+	for _, s := range of.written {
+		if at := s.KeyTime(); window.Raw.From <= at && at < window.Raw.To {
+			samples = append(samples, s)
+		}
+	}
+	sortForResolving(samples)
+	for _, s := range samples {
+		add(s)
+	}
+	a.rows = nil
+	return nil
+}
+
+// nameSources gives samples the names of their sources, without a second connection.
+func (k *dayKeeper) nameSources(samples []health.Sample, ids []int32) error {
+	var missing []int32
+	for _, id := range ids {
+		if _, known := k.names[id]; !known && !slices.Contains(missing, id) {
+			missing = append(missing, id)
+		}
+	}
+	if err := k.lookUp(missing); err != nil {
+		return err
+	}
+	for i, id := range ids {
+		samples[i].Source = k.names[id]
+	}
+	return nil
+}
+
+// lookUp finds the names of sources by their numbers.
+func (k *dayKeeper) lookUp(missing []int32) error {
+	if len(missing) == 0 {
+		return nil
+	}
+	known, _ := k.store.names.namesOf(missing)
+	missing = slices.DeleteFunc(missing, func(id int32) bool {
+		name := known[id]
+		if name != "" {
+			k.names[id], k.numbers[name] = name, id
+		}
+		return name != ""
+	})
+	if len(missing) == 0 {
+		return nil
+	}
+	found, err := list(k.ctx, k.tx, scanSource, `SELECT id, name FROM sources WHERE id = ANY ($1)`, missing)
+	for _, s := range found {
+		k.names[s.id], k.numbers[s.name] = s.name, s.id
+	}
+	return err
+}

@@ -1,0 +1,240 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// changedMetric is what a batch changes of one metric.
+type changedMetric struct {
+	metric
+	keys        []sampleKey
+	first, last health.Instant // of the times of the keys
+	dates       []health.Date  // of the local days that change, in no order
+	// latest is the last of the samples that are new or changed; nil where there is none.
+	latest *health.Sample
+	// rewritten is the last of the samples that were replaced, as it was.
+	rewritten *health.SampleKey
+	start     health.Instant // of rewritten
+}
+
+// changedMetrics cuts keys, which are in order, into the metrics they are of.
+func changedMetrics(keys []sampleKey, batch []health.Sample) (all []*changedMetric) {
+	for from := 0; from < len(keys); {
+		first := &batch[keys[from].index]
+		c := &changedMetric{
+			metric: metric{keys[from].metric, metricName{first.Metric, first.Unit}, keys[from].table},
+			first:  keys[from].time, last: keys[from].time,
+		}
+		to := from
+		for ; to < len(keys) && keys[to].metric == keys[from].metric; to++ {
+			c.first, c.last = min(c.first, keys[to].time), max(c.last, keys[to].time)
+		}
+		c.keys = keys[from:to]
+		all = append(all, c)
+		from = to
+	}
+	return all
+}
+
+func (w *sampleWriter) changedBy(key *sampleKey) *changedMetric {
+	i, _ := slices.BinarySearchFunc(w.changed, key.metric, func(c *changedMetric, id int16) int { return cmp.Compare(c.id, id) })
+	return w.changed[i]
+}
+
+// see takes a sample that is new or changed.
+func (c *changedMetric) see(s *health.Sample) {
+	if c.latest == nil || isLater(s, c.latest) {
+		c.latest = s
+	}
+	if s.Grain <= health.GrainDay {
+		c.touch(s.LocalDate())
+	}
+}
+
+func (c *changedMetric) touch(date health.Date) {
+	if n := len(c.dates); n == 0 || c.dates[n-1] != date {
+		c.dates = append(c.dates, date)
+	}
+}
+
+// rewrote takes what a sample was before it was replaced.
+func (c *changedMetric) rewrote(old *health.Sample) {
+	if c.rewritten == nil || old.Start >= c.start {
+		key := old.Key()
+		c.rewritten, c.start = &key, old.Start
+	}
+}
+
+// followChanges brings the summaries of days and the latest values in step with what was written.
+func (w *sampleWriter) followChanges(tx pgx.Tx) (err error) {
+	begun := time.Now()
+	defer func() { w.written.SummingUp = time.Since(begun) }()
+	w.changed = slices.DeleteFunc(w.changed, func(c *changedMetric) bool { return c.latest == nil })
+	if len(w.changed) == 0 {
+		return nil
+	}
+	k := &dayKeeper{ctx: w.ctx, store: w.store, tx: tx, user: w.user, names: map[int32]string{0: ""}, numbers: map[string]int32{}}
+	for name, id := range w.sources {
+		k.names[id], k.numbers[name] = name, id
+	}
+	refused := len(w.written.Refused) > 0
+	if err := k.followLatest(w.changed, refused); err != nil {
+		return err
+	}
+	var all []daysOf
+	for _, c := range w.changed {
+		if len(c.dates) == 0 {
+			continue
+		}
+		slices.Sort(c.dates)
+		of := daysOf{metric: c.metric, dates: slices.Compact(c.dates)}
+		of.held = w.heldBefore(c)
+		if !refused && !w.suspicious && !slices.ContainsFunc(of.held, func(h grainHolding) bool { return h.first <= c.last && c.first <= h.last }) {
+			of.written, of.writtenFirst, of.writtenLast = writtenInOrder(c.keys, w.batch), c.first, c.last
+		} else {
+			of.held = withWritten(of.held, c.keys)
+		}
+		all = append(all, of)
+	}
+	w.written.Summaries, err = k.follow(all)
+	return err
+}
+
+// heldBefore returns what there was of a metric before the batch, as far as it makes days.
+func (w *sampleWriter) heldBefore(c *changedMetric) []grainHolding {
+	return slices.DeleteFunc(slices.Clone(w.held[c.id]), func(h grainHolding) bool { return h.grain > health.GrainDay })
+}
+
+// withWritten widens what was there by what was written.
+func withWritten(held []grainHolding, keys []sampleKey) []grainHolding {
+	for i := range keys {
+		key := &keys[i]
+		if key.grain > health.GrainDay {
+			continue
+		}
+		at := slices.IndexFunc(held, func(h grainHolding) bool { return h.grain == key.grain })
+		if at < 0 {
+			at = len(held)
+			held = append(held, grainHolding{key.grain, key.time, key.time})
+		}
+		held[at].first, held[at].last = min(held[at].first, key.time), max(held[at].last, key.time)
+	}
+	return held
+}
+
+// writtenInOrder returns the samples of keys in the order in which samples are read.
+func writtenInOrder(keys []sampleKey, batch []health.Sample) []*health.Sample {
+	samples := make([]*health.Sample, len(keys))
+	for i := range keys {
+		samples[i] = &batch[keys[i].index]
+	}
+	sortForResolving(samples)
+	return samples
+}
+
+func sortForResolving(samples []*health.Sample) {
+	inOrder := func(a, b *health.Sample) int {
+		if at, bt := a.KeyTime(), b.KeyTime(); at != bt {
+			return cmp.Compare(at, bt)
+		}
+		return cmp.Or(cmp.Compare(a.Grain, b.Grain), cmp.Compare(a.End, b.End))
+	}
+	if !slices.IsSortedFunc(samples, inOrder) {
+		slices.SortStableFunc(samples, inOrder)
+	}
+}
+
+// daysOf are days of a metric that are to be worked out.
+type daysOf struct {
+	metric
+	dates []health.Date // in order
+	held  []grainHolding
+	// written need not be read back: all that the tables have from the first of their key times to the last.
+	written                   []*health.Sample
+	writtenFirst, writtenLast health.Instant
+}
+
+// dayKeeper works out the summaries of a user's days within a transaction, and writes those that differ.
+type dayKeeper struct {
+	ctx   context.Context
+	store *Store
+	tx    pgx.Tx
+	user  uuid.UUID
+
+	order   *health.SourceOrder // nil until it is needed
+	names   map[int32]string
+	numbers map[string]int32
+}
+
+// datesAtOnce is how many dates are worked out at once, which bounds what is in memory.
+const datesAtOnce = 512
+
+// follow works out days anew and returns how many summaries of them were not what they are now.
+func (k *dayKeeper) follow(all []daysOf) (differed int, err error) {
+	if k.order == nil {
+		order, _, err := k.sourceOrder()
+		if err != nil {
+			return 0, err
+		}
+		k.order = &order
+	}
+	for len(all) > 0 {
+		n, dates := 1, len(all[0].dates)
+		for n < len(all) && dates+len(all[n].dates) <= datesAtOnce {
+			dates += len(all[n].dates)
+			n++
+		}
+		some, err := k.followSome(all[:n])
+		if err != nil {
+			return 0, err
+		}
+		differed += some
+		all = all[n:]
+	}
+	return differed, nil
+}
+
+// followSome works out days of several metrics, whose samples are asked for at once.
+func (k *dayKeeper) followSome(all []daysOf) (differed int, err error) {
+	rules := make([]health.Rule, len(all))
+	asked := &windowReader{keeper: k}
+	for i := range all {
+		rules[i] = k.rule(all[i].name.name)
+		if len(all[i].dates) <= datesAtOnce/8 {
+			for _, window := range rules[i].Windows(all[i].dates) {
+				asked.ask(&all[i], window)
+			}
+		}
+	}
+	if err := asked.run(); err != nil {
+		return 0, err
+	}
+	worked := make([]workedOut, len(all))
+	for i := range all {
+		of := &all[i]
+		days, done, err := rules[i].SumUpDays(of.dates, func(window health.Window, add func(*health.Sample)) error {
+			return asked.read(of, window, add)
+		})
+		if err != nil {
+			return 0, err
+		}
+		worked[i] = workedOut{of.metric, days, done}
+	}
+	return k.replace(worked)
+}
+
+func (k *dayKeeper) rule(metric string) health.Rule {
+	known, ok := k.store.catalog.Lookup(metric)
+	return health.Rule{Cumulative: ok && known.Cumulative(), Ranking: k.order.For(metric)}
+}
+
+func (k *dayKeeper) raw() *pgconn.PgConn { return k.tx.Conn().PgConn() }

@@ -1,0 +1,112 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// rebuildRows is how many samples are read for one transaction of rebuilding, about: others wait for it to write.
+const rebuildRows = 20_000
+
+// Rebuild works out all days and latest values of a user from the samples.
+func (s *Store) Rebuild(ctx context.Context, user uuid.UUID) (result store.Rebuilt, err error) {
+	var all []*rebuiltMetric
+	var version int64
+	err = s.readOf(ctx, user, "list metrics", func(tx *sql.Tx, number int64) (err error) {
+		all, err = s.metricsToRebuild(ctx, tx, number)
+		if err == nil {
+			_, version, err = one(ctx, tx, scanInteger, `SELECT version FROM source_orders WHERE user_id = ?`, number)
+		}
+		return err
+	})
+	if err != nil {
+		return result, err
+	}
+	for _, m := range all {
+		for _, dates := range m.parts() {
+			err := s.keepDays(ctx, user, func(k *dayKeeper) error {
+				differed, err := k.follow(m.metric, dates, &writtenSamples{})
+				result.Days += len(dates)
+				result.Differed += differed
+				return err
+			})
+			if err != nil {
+				return result, err
+			}
+		}
+		err := s.keepDays(ctx, user, func(k *dayKeeper) error {
+			differed, err := k.rebuildLatest(m.metric)
+			if differed {
+				result.Latest++
+			}
+			return err
+		})
+		if err != nil {
+			return result, err
+		}
+	}
+	return result, s.writeOf(ctx, user, "end rebuilding", func(tx *sql.Tx, number int64) error {
+		_, err := tx.ExecContext(ctx, `UPDATE source_orders SET followed = version WHERE user_id = ? AND version = ?`, number, version)
+		return err
+	})
+}
+
+func (s *Store) keepDays(ctx context.Context, user uuid.UUID, do func(k *dayKeeper) error) error {
+	return s.writeDirectly(ctx, user, "rebuild summaries of days", func(conn *connection, number int64) error {
+		return do(newDayKeeper(ctx, s, conn, number))
+	})
+}
+
+// rebuiltMetric is a metric with the first and the last date that it may have a day of, and how many samples.
+type rebuiltMetric struct {
+	metric
+	samples     int64
+	first, last health.Date
+}
+
+func (s *Store) metricsToRebuild(ctx context.Context, tx *sql.Tx, user int64) (all []*rebuiltMetric, err error) {
+	holdings, err := s.holdings(ctx, tx, user)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range holdings {
+		m := &rebuiltMetric{metric: h.metric, samples: h.samples}
+		var first, last health.Instant
+		if err := tx.QueryRowContext(ctx, h.table.extent, user, h.id).Scan(&first, &last); err != nil {
+			return nil, err
+		}
+		var firstDay, lastDay sql.NullInt64
+		if err := tx.QueryRowContext(ctx, `SELECT min(date), max(date) FROM daily_summaries WHERE user_id = ? AND metric_id = ?`,
+			user, h.id).Scan(&firstDay, &lastDay); err != nil {
+			return nil, err
+		}
+		m.first, m.last = first.Date(0)-1, last.Date(0)+1
+		if firstDay.Valid {
+			m.first, m.last = min(m.first, health.Date(firstDay.Int64)), max(m.last, health.Date(lastDay.Int64))
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
+// parts cuts the days of a metric into parts that have about rebuildRows samples if they are spread evenly.
+func (m *rebuiltMetric) parts() (parts [][]health.Date) {
+	days := int64(m.last-m.first) + 1
+	size := min(max(rebuildRows*days/max(m.samples, 1), 4), 1000)
+	var dates []health.Date
+	for date := m.first; date <= m.last; date++ {
+		dates = append(dates, date)
+	}
+	return slices.Collect(slices.Chunk(dates, int(size)))
+}
+
+func scanInteger(row row) (n int64, err error) {
+	err = row.Scan(&n)
+	return n, err
+}

@@ -1,0 +1,149 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// DaySummaries returns the summaries of local days.
+func (s *Store) DaySummaries(ctx context.Context, user uuid.UUID, query store.DayQuery) (found store.DaySummaries, err error) {
+	err = s.readOf(ctx, user, "read summaries of days", func(tx *sql.Tx, number int64) error {
+		found = store.DaySummaries{}
+		err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM source_orders WHERE user_id = ? AND version <> followed)`,
+			number).Scan(&found.Stale)
+		if err != nil || found.Stale {
+			return err
+		}
+		metrics, err := s.metricsAsked(ctx, tx, number, query)
+		if err != nil {
+			return err
+		}
+		for _, m := range metrics {
+			if m.longer {
+				found.Longer = append(found.Longer, store.Series{Metric: m.name.name, Unit: m.name.unit})
+			}
+			if found.Days, err = s.appendSummaries(ctx, tx, number, m.metric, query, found.Days); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// metricAsked is a metric that has samples; longer is true where some are of more than a day.
+type metricAsked struct {
+	metric
+	longer bool
+}
+
+// metricsAsked returns the metrics that a query asks for, ordered by name and unit.
+func (s *Store) metricsAsked(ctx context.Context, tx *sql.Tx, user int64, query store.DayQuery) ([]metricAsked, error) {
+	if query.Metric != "" && query.Unit != "" {
+		id, known, err := s.names.metricID(ctx, tx, metricName{query.Metric, query.Unit})
+		if err != nil || !known {
+			return nil, err
+		}
+		asked := metricAsked{metric: metric{id: id, name: metricName{query.Metric, query.Unit}}}
+		err = tx.QueryRowContext(ctx,
+			`SELECT EXISTS (SELECT 1 FROM metric_totals WHERE user_id = ? AND metric_id = ? AND grain > 86400 AND samples > 0)`,
+			user, id).Scan(&asked.longer)
+		return []metricAsked{asked}, err
+	}
+	return list(ctx, tx, func(row row) (m metricAsked, err error) {
+		err = row.Scan(&m.id, &m.name.name, &m.name.unit, &m.longer)
+		return m, err
+	}, `SELECT m.id, m.name, m.unit, max(t.grain) > 86400 FROM metric_totals t JOIN metric_names m ON m.id = t.metric_id
+		WHERE t.user_id = ?1 AND t.samples > 0 AND (?2 = '' OR m.name = ?2) AND (?3 = '' OR m.unit = ?3)
+		GROUP BY m.id ORDER BY m.name, m.unit`, user, query.Metric, query.Unit)
+}
+
+func (s *Store) appendSummaries(
+	ctx context.Context, tx *sql.Tx, user int64, m metric, query store.DayQuery, to []health.DaySummary,
+) ([]health.DaySummary, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT `+summaryColumns+` FROM daily_summaries
+		WHERE user_id = ? AND metric_id = ? AND date BETWEEN ? AND ? ORDER BY date`, user, m.id, int64(query.First), int64(query.Last))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	scan := newValueScan(summaryWidth)
+	var sources []string
+	first := len(to)
+	for rows.Next() {
+		if err := rows.Scan(scan.targets...); err != nil {
+			return nil, err
+		}
+		var day health.DaySummary
+		sources = append(sources, readSummary(scan.row, &day))
+		day.Metric, day.Unit = m.name.name, m.name.unit
+		to = append(to, day)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	for i, text := range sources {
+		if i > 0 && text == sources[i-1] {
+			to[first+i].Sources = slices.Clone(to[first+i-1].Sources)
+			continue
+		}
+		ids, err := splitNumbers(text)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			name, err := s.names.sourceName(ctx, tx, id)
+			if err != nil {
+				return nil, err
+			}
+			to[first+i].Sources = append(to[first+i].Sources, name)
+		}
+	}
+	return to, nil
+}
+
+// SourceOrder returns the order of sources that the user has set.
+func (s *Store) SourceOrder(ctx context.Context, user uuid.UUID) (order health.SourceOrder, err error) {
+	err = s.readOf(ctx, user, "read order of sources", func(tx *sql.Tx, number int64) error {
+		found, text, err := one(ctx, tx, scanText, `SELECT sources FROM source_orders WHERE user_id = ?`, number)
+		if err != nil || !found {
+			return err
+		}
+		return json.Unmarshal([]byte(text), &order)
+	})
+	return order, err
+}
+
+// SetSourceOrder replaces the user's order of sources.
+func (s *Store) SetSourceOrder(ctx context.Context, user uuid.UUID, order health.SourceOrder) error {
+	text, err := json.Marshal(order, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	return s.writeOf(ctx, user, "replace order of sources", func(tx *sql.Tx, number int64) error {
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO source_orders (user_id, sources, version, followed) VALUES (?, ?, 1, 0)
+			ON CONFLICT DO UPDATE SET sources = excluded.sources, version = version + 1 WHERE sources <> excluded.sources`,
+			number, string(text))
+		return err
+	})
+}
+
+// Stale returns the users whose days are not all worked out by their present order of sources.
+func (s *Store) Stale(ctx context.Context) (users []uuid.UUID, err error) {
+	err = s.read(ctx, "list stale users", func(tx *sql.Tx) error {
+		users, err = list(ctx, tx, func(row row) (id uuid.UUID, err error) {
+			err = row.Scan(&id)
+			return id, err
+		}, `SELECT u.uuid FROM source_orders o JOIN users u ON u.id = o.user_id WHERE o.version <> o.followed ORDER BY u.id`)
+		return err
+	})
+	return users, err
+}

@@ -1,0 +1,111 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// replace makes days the summaries of the dates in done, which are in order, and returns how many had been others. A
+// date that has no summary any more loses the one it has.
+func (k *dayKeeper) replace(m metric, days []health.DaySummary, done []health.Date) (differed int, err error) {
+	there, err := k.summaries(m, done[0], done[len(done)-1])
+	if err != nil {
+		return 0, err
+	}
+	var write []*health.DaySummary
+	for i := range days {
+		day := &days[i]
+		if old, found := there[day.Date]; !found || !day.SameDay(&old) {
+			write = append(write, day)
+		}
+		delete(there, day.Date)
+	}
+	differed = len(write)
+	for date := range there {
+		if _, gone := slices.BinarySearch(done, date); !gone {
+			continue
+		}
+		differed++
+		if err := k.exec(`DELETE FROM daily_summaries WHERE user_id = ? AND metric_id = ? AND date = ?`,
+			[]driver.Value{k.user, m.id, int64(date)}); err != nil {
+			return 0, err
+		}
+	}
+	return differed, k.write(m, write)
+}
+
+// summaries returns the stored summaries of the dates from first to last.
+func (k *dayKeeper) summaries(m metric, first, last health.Date) (map[health.Date]health.DaySummary, error) {
+	found := map[health.Date]health.DaySummary{}
+	var sources []string
+	var dates []health.Date
+	err := k.each(func(row []driver.Value) error {
+		var day health.DaySummary
+		sources = append(sources, readSummary(row, &day))
+		dates = append(dates, day.Date)
+		found[day.Date] = day
+		return nil
+	}, `SELECT `+summaryColumns+` FROM daily_summaries WHERE user_id = ? AND metric_id = ? AND date BETWEEN ? AND ?`,
+		k.user, m.id, int64(first), int64(last))
+	for i, date := range dates {
+		day := found[date]
+		if day.Sources, err = k.sourceNames(sources[i]); err != nil {
+			break
+		}
+		found[date] = day
+	}
+	return found, err
+}
+
+func (k *dayKeeper) sourceNames(text string) (names []string, err error) {
+	ids, err := splitNumbers(text)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		name, err := k.sourceName(id)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// write writes summaries with statements of statementSizes rows.
+func (k *dayKeeper) write(m metric, days []*health.DaySummary) error {
+	var args []driver.Value
+	for size := 0; len(days) > 0; {
+		for statementSizes[size] > len(days) {
+			size++
+		}
+		n := statementSizes[size]
+		args = args[:0]
+		for _, day := range days[:n] {
+			ids := make([]int64, len(day.Sources))
+			for i, name := range day.Sources {
+				ids[i] = k.numbers[name]
+			}
+			args = summaryArgs(append(args, k.user, m.id), day, joinNumbers(ids))
+		}
+		if err := k.exec(insertSummaries[size], args); err != nil {
+			return err
+		}
+		days = days[n:]
+	}
+	return nil
+}
+
+// sourceOrder returns the order of sources that the user has set, and its version.
+func (k *dayKeeper) sourceOrder() (order health.SourceOrder, version int64, err error) {
+	err = k.each(func(row []driver.Value) error {
+		text, _ := row[0].(string)
+		version = integer(row[1])
+		return json.Unmarshal([]byte(text), &order)
+	}, `SELECT sources, version FROM source_orders WHERE user_id = ?`, k.user)
+	return order, version, err
+}

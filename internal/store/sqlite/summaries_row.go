@@ -1,0 +1,106 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"strconv"
+	"strings"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+const summaryColumns = `date, grain, count, sum, weight, minimum, maximum, last_value, last_start,
+	systolic_sum, systolic_weight, systolic_minimum, systolic_maximum,
+	diastolic_sum, diastolic_weight, diastolic_minimum, diastolic_maximum,
+	earliest, latest, earliest_offset, latest_offset, sources`
+
+const summaryWidth = 22
+
+// insertSummaries are the statements that write as many rows as the entry of statementSizes says, after user and metric.
+var insertSummaries = summaryStatements()
+
+func summaryStatements() (statements []string) {
+	row := "(" + marks(2+summaryWidth) + ")"
+	for _, n := range statementSizes {
+		statements = append(statements, "INSERT OR REPLACE INTO daily_summaries (user_id, metric_id, "+summaryColumns+") VALUES "+
+			row+strings.Repeat(","+row, n-1))
+	}
+	return statements
+}
+
+// summaryArgs appends the values of a row, in the order of summaryColumns.
+func summaryArgs(to []driver.Value, d *health.DaySummary, sources string) []driver.Value {
+	to = append(to, int64(d.Date), int64(d.Grain), int64(d.Count), d.Values.Sum, int64(d.Values.Weight),
+		number(d.Values.Min), number(d.Values.Max), number(d.Last), nil)
+	if !health.IsAbsent(d.Last) {
+		to[len(to)-1] = int64(d.LastStart)
+	}
+	for _, part := range []health.Stats{d.Systolic, d.Diastolic} {
+		if part.Weight == 0 {
+			to = append(to, nil, nil, nil, nil)
+			continue
+		}
+		to = append(to, part.Sum, int64(part.Weight), number(part.Min), number(part.Max))
+	}
+	return append(to, int64(d.Earliest), int64(d.Latest), int64(d.EarliestOffset), int64(d.LatestOffset), sources)
+}
+
+func number(v float64) driver.Value {
+	if health.IsAbsent(v) {
+		return nil
+	}
+	return v
+}
+
+// readSummary reads a row of summaryColumns but for its sources, of which it returns the numbers.
+func readSummary(row []driver.Value, d *health.DaySummary) (sources string) {
+	*d = health.DaySummary{
+		Date:     health.Date(integer(row[0])),
+		Earliest: health.Instant(integer(row[17])), Latest: health.Instant(integer(row[18])),
+		EarliestOffset: int32(integer(row[19])), LatestOffset: int32(integer(row[20])),
+	}
+	d.Tally = health.NewTally(health.Grain(integer(row[1])))
+	d.Count = int(integer(row[2]))
+	d.Values = readStats(row[3:7])
+	d.Last = real(row[7])
+	if start, ok := row[8].(int64); ok {
+		d.LastStart = health.Instant(start)
+	}
+	d.Systolic, d.Diastolic = readStats(row[9:13]), readStats(row[13:17])
+	sources, _ = row[21].(string)
+	return sources
+}
+
+// readStats reads sum, weight, minimum and maximum.
+func readStats(row []driver.Value) health.Stats {
+	s := health.Stats{Weight: float64(integer(row[1])), Min: real(row[2]), Max: real(row[3])}
+	s.Sum, _ = row[0].(float64)
+	return s
+}
+
+// real reads a column that is a number or NULL.
+func real(v driver.Value) float64 {
+	if number, ok := v.(float64); ok {
+		return number
+	}
+	return health.Absent()
+}
+
+// joinNumbers and splitNumbers turn numbers of sources into a text and back.
+func joinNumbers(ids []int64) string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = strconv.FormatInt(id, 10)
+	}
+	return strings.Join(texts, " ")
+}
+
+func splitNumbers(text string) (ids []int64, err error) {
+	for field := range strings.FieldsSeq(text) {
+		id, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
