@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"time"
 
@@ -25,10 +24,7 @@ It is what containers, whose image has no other program, are watched with.`,
 }
 
 func (p *program) askHealth(ctx context.Context) error {
-	address, err := ownAddress(p.settings.listen)
-	if err != nil {
-		return err
-	}
+	address := reachable(p.settings.listen)
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{
@@ -48,21 +44,6 @@ func (p *program) askHealth(ctx context.Context) error {
 	}
 	_, err = fmt.Fprintln(p.out, "well")
 	return err
-}
-
-// ownAddress turns an address to listen on into one to ask: a server that listens on every address is asked on loopback.
-func ownAddress(listen string) (string, error) {
-	host, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		return "", usageError{fmt.Errorf("listen: %w", err)}
-	}
-	switch host {
-	case "", "0.0.0.0":
-		host = "127.0.0.1"
-	case "::":
-		host = "::1"
-	}
-	return net.JoinHostPort(host, port), nil
 }
 
 func get(ctx context.Context, client *http.Client, url string) (status int, answer []byte, err error) {

@@ -21,7 +21,7 @@ func TestHealth(t *testing.T) {
 	if code, text := askHealth(t, address); code != exitFailed || !strings.Contains(text, "does not answer") {
 		t.Errorf("exit code %d of a server that has stopped: %s", code, text)
 	}
-	if code, _ := askHealth(t, "8080"); code != exitUsage {
+	if code, _ := askHealth(t, "nowhere"); code != exitFailed {
 		t.Errorf("exit code %d of an address that is none", code)
 	}
 }
