@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,7 +26,9 @@ func (p *program) welcome(ctx context.Context, r *rooms, address string) error {
 	if err != nil {
 		return err
 	}
-	if err := r.store.CreateUser(ctx, user); err != nil {
+	if err := r.store.CreateUser(ctx, user); errors.Is(err, health.Conflict) {
+		return nil // another instance, which starts at the same time, was first
+	} else if err != nil {
 		return err
 	}
 	_, secret, err := r.door.CreateKey(ctx, access.NewKey{
