@@ -23,6 +23,10 @@ test: ## Run every test
 test-race: ## Run every test with the race detector
 	scripts/test -race -short
 
+.PHONY: test-client
+test-client: ## Type-check the TypeScript client and run its tests against a server
+	scripts/client
+
 .PHONY: fuzz
 fuzz: ## Fuzz every decoder and parser, FUZZTIME (30s) each
 	scripts/fuzz $(FUZZTIME)
@@ -42,6 +46,10 @@ check-deploy: ## Check workflows, compose files, systemd unit, chart and manifes
 .PHONY: check-image
 check-image: ## Build the image without Docker and prove it, on SQLite and as the chart runs it
 	scripts/services scripts/check-image
+
+.PHONY: security
+security: ## Look for known vulnerabilities and for risky code
+	scripts/security
 
 .PHONY: generate
 generate: ## Write the generated documents and golden files again

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/store/postgres"
 	"github.com/health-export/health-export/internal/store/sqlite"
@@ -19,9 +20,9 @@ type engine interface {
 	create(ctx context.Context) (address string, drop func(), err error)
 	// empty takes all samples out of a database, so that each round begins with the same tables.
 	empty(ctx context.Context, address string) error
-	// bare reads the samples that a database holds of a user, and returns a function that writes them there for so many
+	// bare reads the samples of one grain that a database holds of a user, and returns a function that writes them there for so many
 	// other users at once, in the plainest way there is and into empty tables, and says what that cost.
-	bare(ctx context.Context, address string, user person) (write func(ctx context.Context, users int) (cost, error), err error)
+	bare(ctx context.Context, address string, user person, grain health.Grain) (write func(ctx context.Context, users int) (cost, error), err error)
 	// processes returns the processor time that each process has used that serves the database.
 	processes(ctx context.Context, address string) (map[int]time.Duration, error)
 	// scan counts the averages of a user's heart rate in the database, which is the least that reading them can cost.

@@ -122,7 +122,7 @@ func (s *ingesting) prepare(ctx context.Context, somebody person) (err error) {
 	if err := s.on.sendAll(ctx, []person{somebody}, s.first.text, want); err != nil {
 		return err
 	}
-	s.bare, err = s.engine.bare(ctx, s.address, somebody)
+	s.bare, err = s.engine.bare(ctx, s.address, somebody, health.GrainMinute)
 	return err
 }
 

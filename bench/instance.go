@@ -62,7 +62,7 @@ func start(ctx context.Context, address string, wait time.Duration) (*instance, 
 	}
 	answers := query.New(query.Config{Samples: db, Sleep: db, Workouts: db, Events: db, Summaries: db, Catalog: words, Now: time.Now})
 	i.handler = server.New(server.Config{
-		Ingest: i.ingest, Query: answers, Priority: query.NewKeeper(query.KeeperConfig{Store: db, Catalog: words}), Door: i.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,
+		Ingest: i.ingest, Query: answers, Priority: query.NewKeeper(query.KeeperConfig{Store: db, Catalog: words}), Door: i.door, Users: db, Keys: db, Archive: db, Catalog: words, Audit: db, Journal: (*access.Journal)(nil), Ping: db.Ping,
 		Logger: logger, Registerer: registry, Version: "benchmark",
 	})
 	i.listener = httptest.NewServer(i.handler)

@@ -42,12 +42,17 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 	points := flags.String("points", "", "the sizes of the bodies to ingest, in points (separated by commas)")
 	clients := flags.String("clients", "", "how many clients send at once (separated by commas)")
 	profile := flags.String("cpuprofile", "", "write a CPU profile of the whole run to this file")
+	export := flags.String("export", "", "write an export of the Health app to this file (.zip, or .xml) instead of measuring")
+	size := flags.Int64("size", 100_000_000, "how many bytes the XML of -export shall have")
 	serve := flags.String("serve", "", "run the server on this database until standard input ends (used by the benchmark itself)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *serve != "" {
 		return serveUntilEnd(ctx, *serve, in, out)
+	}
+	if *export != "" {
+		return writeExport(*export, *size, out)
 	}
 	if err := checkSubjects(*only); err != nil {
 		return err
@@ -102,6 +107,7 @@ var subjects = []struct {
 	{"ingest", (*bench).measureIngest},
 	{"read", (*bench).measureReading},
 	{"decode", (*bench).measureDecoding},
+	{"import", (*bench).measureImport},
 	{"post", (*bench).measureSmallPost},
 	{"memory", (*bench).measureMemory},
 }
@@ -137,6 +143,7 @@ type scale struct {
 	reads   int
 	body    int64         // bytes of the large body
 	decoded int64         // bytes of the body that is decoded
+	xml     int64         // bytes of the export that is imported
 	posts   time.Duration // all of them take, of either kind
 	whole   bool          // whether the targets can be told from it
 }
@@ -145,12 +152,12 @@ func scaleFor(quick, long bool) scale {
 	if quick {
 		return scale{
 			points: []int{1000, 5000}, clients: []int{1, 2}, rounds: func(int) int { return 1 },
-			days: 7, people: 10, reads: 3, body: 4_000_000, decoded: 1_000_000, posts: 100 * time.Millisecond,
+			days: 7, people: 10, reads: 3, body: 4_000_000, decoded: 1_000_000, xml: 2_000_000, posts: 100 * time.Millisecond,
 		}
 	}
 	s := scale{
 		points: []int{1000, 10_000, 100_000}, clients: []int{1, 2, 8},
-		days: 365, people: 1000, reads: 9, body: 200_000_000, decoded: 50_000_000, posts: 5 * time.Second, whole: true,
+		days: 365, people: 1000, reads: 9, body: 200_000_000, decoded: 50_000_000, xml: 100_000_000, posts: 5 * time.Second, whole: true,
 		rounds: func(rows int) int { return max(3, min(9, 500_000/rows)) },
 	}
 	if long {

@@ -10,6 +10,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/health-export/health-export/internal/health"
 )
 
 // tuple is a row of a table in the form of a binary COPY. The user is its first column.
@@ -20,8 +22,8 @@ type tuple struct {
 
 // bare writes rows that were encoded beforehand: in one transaction for every 10,000, and in one for all. The faster of
 // the two counts.
-func (e *postgresEngine) bare(ctx context.Context, address string, user person) (func(context.Context, int) (cost, error), error) {
-	rows, err := e.rowsOf(ctx, address, user)
+func (e *postgresEngine) bare(ctx context.Context, address string, user person, grain health.Grain) (func(context.Context, int) (cost, error), error) {
+	rows, err := e.rowsOf(ctx, address, user, grain)
 	if err != nil {
 		return nil, err
 	}
@@ -44,12 +46,12 @@ func (e *postgresEngine) bare(ctx context.Context, address string, user person) 
 }
 
 // rowsOf reads the samples of a user, in the order of the primary key.
-func (e *postgresEngine) rowsOf(ctx context.Context, address string, user person) (rows []tuple, err error) {
+func (e *postgresEngine) rowsOf(ctx context.Context, address string, user person, grain health.Grain) (rows []tuple, err error) {
 	err = e.on(ctx, address, func(conn *pgx.Conn) error {
 		for _, table := range sampleTables {
 			var stream bytes.Buffer
-			_, err := conn.PgConn().CopyTo(ctx, &stream, fmt.Sprintf(`COPY (SELECT * FROM %s WHERE user_id = '%s' AND grain = 60
-				ORDER BY user_id, metric_id, grain, recorded_at, ended_at, key_source) TO STDOUT (FORMAT binary)`, table, user.ID))
+			_, err := conn.PgConn().CopyTo(ctx, &stream, fmt.Sprintf(`COPY (SELECT * FROM %s WHERE user_id = '%s' AND grain = %d
+				ORDER BY user_id, metric_id, grain, recorded_at, ended_at, key_source) TO STDOUT (FORMAT binary)`, table, user.ID, grain))
 			if err != nil {
 				return err
 			}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/health-export/health-export/internal/health"
 )
 
 // sqliteEngine makes SQLite databases in a folder of its own.
@@ -90,8 +92,8 @@ type sqliteRows struct {
 }
 
 // bare writes through a single connection, because SQLite has one writer.
-func (e *sqliteEngine) bare(ctx context.Context, address string, user person) (func(context.Context, int) (cost, error), error) {
-	tables, err := e.rowsOf(ctx, address, user)
+func (e *sqliteEngine) bare(ctx context.Context, address string, user person, grain health.Grain) (func(context.Context, int) (cost, error), error) {
+	tables, err := e.rowsOf(ctx, address, user, grain)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +125,7 @@ func (e *sqliteEngine) processes(context.Context, string) (map[int]time.Duration
 }
 
 // rowsOf reads the samples of a user, in the order of the primary key.
-func (e *sqliteEngine) rowsOf(ctx context.Context, address string, user person) (tables []*sqliteRows, err error) {
+func (e *sqliteEngine) rowsOf(ctx context.Context, address string, user person, grain health.Grain) (tables []*sqliteRows, err error) {
 	db, err := e.connect(address)
 	if err != nil {
 		return nil, err
@@ -131,7 +133,7 @@ func (e *sqliteEngine) rowsOf(ctx context.Context, address string, user person) 
 	defer db.Close()
 	for _, name := range sampleTables {
 		t := &sqliteRows{table: name}
-		if err := t.read(ctx, db, user); err != nil {
+		if err := t.read(ctx, db, user, grain); err != nil {
 			return nil, err
 		}
 		if len(t.rows) > 0 {
@@ -141,9 +143,9 @@ func (e *sqliteEngine) rowsOf(ctx context.Context, address string, user person) 
 	return tables, nil
 }
 
-func (t *sqliteRows) read(ctx context.Context, db *sql.DB, user person) error {
-	found, err := db.QueryContext(ctx, `SELECT * FROM `+t.table+` WHERE user_id = (SELECT id FROM users WHERE uuid = ?) AND grain = 60
-		ORDER BY user_id, metric_id, key_time`, user.ID[:])
+func (t *sqliteRows) read(ctx context.Context, db *sql.DB, user person, grain health.Grain) error {
+	found, err := db.QueryContext(ctx, `SELECT * FROM `+t.table+` WHERE user_id = (SELECT id FROM users WHERE uuid = ?) AND grain = ?
+		ORDER BY user_id, metric_id, key_time`, user.ID[:], grain)
 	if err != nil {
 		return err
 	}

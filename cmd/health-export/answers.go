@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
@@ -65,6 +66,14 @@ func (m *answerMemory) ping() func(context.Context) error {
 
 // told is who has to be told of changes; nil where nobody has.
 func (m *answerMemory) told() ingest.Answers {
+	if m.answers == nil {
+		return nil
+	}
+	return m.answers
+}
+
+// erased is who has to be told of erasures; nil where nobody has.
+func (m *answerMemory) erased() access.Answers {
 	if m.answers == nil {
 		return nil
 	}

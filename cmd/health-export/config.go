@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -55,7 +56,15 @@ type settings struct {
 	wait            time.Duration
 	concurrency     int
 	tempDir         string
+	importDir       string
+	maxImport       int64
 	archiveDays     int
+	auditDays       int
+	trustedProxies  []netip.Prefix
+	corsOrigins     []string
+	certificate     string
+	certificateKey  string
+	acmeDomains     []string
 	drain           time.Duration
 	limits          map[string]*access.Allowance // by tier
 }
@@ -63,7 +72,7 @@ type settings struct {
 func newSettings(environment map[string]string) *settings {
 	s := &settings{environment: environment}
 	s.list = []*setting{
-		{
+		{ // #nosec G101 -- the form of an address, without a real password
 			key: "database", variable: "DATABASE_URL", flag: "database", set: text(&s.database), secret: true,
 			initial: "sqlite:" + filepath.Join(dataDir(environment), "health-export.db"),
 			usage:   "where data is kept: sqlite:/path/file.db, sqlite::memory: or postgres://user:password@host/database",
@@ -125,8 +134,40 @@ func newSettings(environment map[string]string) *settings {
 			initial: "", usage: "directory for temporary files of large bodies; empty for the system's",
 		},
 		{
+			key: "import.dir", variable: "HEALTH_EXPORT_IMPORT_DIR", set: text(&s.importDir),
+			initial: "", usage: "directory in which uploads to be imported wait until they are processed; empty for one beside the data",
+		},
+		{
+			key: "import.max_size", variable: "HEALTH_EXPORT_IMPORT_MAX_SIZE", set: size(&s.maxImport),
+			initial: "16GiB", usage: "largest file that may be uploaded to be imported",
+		},
+		{
 			key: "retention.archive_days", variable: "HEALTH_EXPORT_RETENTION_ARCHIVE_DAYS", set: number(&s.archiveDays),
 			initial: "0", usage: "days after which received bodies are let go, what was stored from them staying; 0 keeps them for ever",
+		},
+		{
+			key: "retention.audit_days", variable: "HEALTH_EXPORT_RETENTION_AUDIT_DAYS", set: number(&s.auditDays),
+			initial: "365", usage: "days for which the audit log is kept; 0 keeps it for ever",
+		},
+		{
+			key: "trusted_proxies", variable: "HEALTH_EXPORT_TRUSTED_PROXIES", set: networks(&s.trustedProxies),
+			initial: "", usage: "addresses or networks of proxies whose X-Forwarded-For is believed, such as 127.0.0.1,10.0.0.0/8; empty for none",
+		},
+		{
+			key: "cors.origins", variable: "HEALTH_EXPORT_CORS_ORIGINS", set: words(&s.corsOrigins),
+			initial: "", usage: "origins whose pages may ask the API from a browser, such as https://example.org; empty for none",
+		},
+		{
+			key: "tls.certificate", variable: "HEALTH_EXPORT_TLS_CERTIFICATE", set: text(&s.certificate),
+			initial: "", usage: "file of the certificate with which the API is served over TLS; it is read again when it changes",
+		},
+		{
+			key: "tls.key", variable: "HEALTH_EXPORT_TLS_KEY", set: text(&s.certificateKey),
+			initial: "", usage: "file of the private key that belongs to the certificate",
+		},
+		{
+			key: "tls.acme_domains", variable: "HEALTH_EXPORT_TLS_ACME_DOMAINS", set: words(&s.acmeDomains),
+			initial: "", usage: "domains for which certificates are got from Let's Encrypt, whose terms you then agree to; needs port 443",
 		},
 		{
 			key: "shutdown.timeout", variable: "HEALTH_EXPORT_SHUTDOWN_TIMEOUT", set: duration(&s.drain),
@@ -229,7 +270,7 @@ func readTOML(path string) (map[string]string, error) {
 	if path == "" {
 		return flat, nil
 	}
-	content, err := os.ReadFile(path)
+	content, err := os.ReadFile(path) // #nosec G304 -- whoever starts the program names the file
 	if err != nil {
 		return nil, usageError{fmt.Errorf("configuration: %w", err)}
 	}
@@ -404,6 +445,33 @@ func duration(target *time.Duration) func(string) error {
 			return fmt.Errorf("%q is not a duration such as 20s or 5m", value)
 		}
 		*target = d
+		return nil
+	}
+}
+
+// words reads a list that is separated by commas or blanks.
+func words(target *[]string) func(string) error {
+	return func(value string) error {
+		*target = strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
+		return nil
+	}
+}
+
+func networks(target *[]netip.Prefix) func(string) error {
+	return func(value string) error {
+		var list []string
+		_ = words(&list)(value) // never fails
+		*target = nil
+		for _, text := range list {
+			network, err := netip.ParsePrefix(text)
+			if address, notNetwork := netip.ParseAddr(text); notNetwork == nil {
+				network, err = netip.PrefixFrom(address, address.BitLen()), nil
+			}
+			if err != nil {
+				return fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", text)
+			}
+			*target = append(*target, network.Masked())
+		}
 		return nil
 	}
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -58,10 +60,24 @@ func (p *program) withStore(ctx context.Context, do func(context.Context, databa
 			err = closing
 		}
 	}()
-	return do(ctx, db)
+	return do(access.WithOrigin(ctx, access.Origin{UserAgent: "command line"}), db)
 }
 
 // door returns the keeper of keys for a command that makes or revokes them.
 func (p *program) door(db database) *access.Door {
 	return access.NewDoor(db, db, cache.NewMemory(1<<20), access.DoorOptions{Now: time.Now})
+}
+
+// importsIn is the directory in which uploads wait: the configured one, or one beside the data.
+func (c *settings) importsIn() string {
+	const folder = "imports"
+	switch {
+	case c.importDir != "":
+		return c.importDir
+	case strings.HasPrefix(c.database, "sqlite:") && c.database != "sqlite::memory:":
+		return filepath.Join(filepath.Dir(sqlitePath(c.database)), folder)
+	case c.environment["HOME"] == "" && c.environment["XDG_DATA_HOME"] == "", c.database == "sqlite::memory:":
+		return filepath.Join(os.TempDir(), "health-export", folder) // nothing outlives this process, or there is no better place
+	}
+	return filepath.Join(dataDir(c.environment), folder)
 }

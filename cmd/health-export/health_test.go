@@ -28,20 +28,27 @@ func TestHealth(t *testing.T) {
 
 func TestHealthOfServers(t *testing.T) {
 	t.Chdir(t.TempDir())
+	certificate := []string{"HEALTH_EXPORT_TLS_CERTIFICATE", "server.pem"}
+	domains := []string{"HEALTH_EXPORT_TLS_ACME_DOMAINS", "example.org,example.com"}
 	for name, c := range map[string]struct {
-		start  func(http.Handler) *httptest.Server
-		status int
-		code   int
+		start    func(http.Handler) *httptest.Server
+		settings []string
+		status   int
+		code     int
 	}{
-		"well":             {httptest.NewServer, http.StatusOK, exitOK},
-		"well, over TLS":   {httptest.NewTLSServer, http.StatusOK, exitOK},
-		"ill":              {httptest.NewServer, http.StatusServiceUnavailable, exitFailed},
-		"ill, over TLS":    {httptest.NewTLSServer, http.StatusServiceUnavailable, exitFailed},
-		"something else's": {httptest.NewServer, http.StatusNotFound, exitFailed},
+		"well":                {httptest.NewServer, nil, http.StatusOK, exitOK},
+		"ill":                 {httptest.NewServer, nil, http.StatusServiceUnavailable, exitFailed},
+		"something else's":    {httptest.NewServer, nil, http.StatusNotFound, exitFailed},
+		"well, certificate":   {httptest.NewTLSServer, certificate, http.StatusOK, exitOK},
+		"ill, certificate":    {httptest.NewTLSServer, certificate, http.StatusServiceUnavailable, exitFailed},
+		"well, Let's Encrypt": {httptest.NewTLSServer, domains, http.StatusOK, exitOK},
 	} {
 		server := c.start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/health" {
 				t.Errorf("%s: asked for %s", name, r.URL.Path)
+			}
+			if len(c.settings) > 0 && c.settings[0] == domains[0] && r.TLS.ServerName != "example.org" {
+				t.Errorf("%s: asked for the certificate of %q", name, r.TLS.ServerName)
 			}
 			w.WriteHeader(c.status)
 		}))
@@ -50,7 +57,7 @@ func TestHealthOfServers(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, listen := range []string{"0.0.0.0:", ":", "127.0.0.1:"} {
-			if code, text := askHealth(t, listen+port); code != c.code {
+			if code, text := askHealth(t, listen+port, c.settings...); code != c.code {
 				t.Errorf("%s: exit code %d of %s, want %d: %s", name, code, listen, c.code, text)
 			}
 		}
@@ -58,9 +65,14 @@ func TestHealthOfServers(t *testing.T) {
 	}
 }
 
-func askHealth(t *testing.T, listen string) (code int, text string) {
+// askHealth runs health against a server that listens on an address, with settings as pairs of variable and value.
+func askHealth(t *testing.T, listen string, settings ...string) (code int, text string) {
 	t.Helper()
+	environment := map[string]string{"HEALTH_EXPORT_LISTEN": listen}
+	for i := 0; i < len(settings); i += 2 {
+		environment[settings[i]] = settings[i+1]
+	}
 	var out, errOut bytes.Buffer
-	code = run(t.Context(), []string{"health"}, map[string]string{"HEALTH_EXPORT_LISTEN": listen}, nil, &out, &errOut)
+	code = run(t.Context(), []string{"health"}, environment, nil, &out, &errOut)
 	return code, errOut.String()
 }

@@ -40,8 +40,8 @@ func notZero(t time.Time) *time.Time {
 }
 
 func (p *program) keyCommand() *cobra.Command {
-	command := &cobra.Command{Use: "key", Short: "Create, list and revoke API keys"}
-	command.AddCommand(p.keyCreateCommand(), p.keyListCommand(), p.keyRevokeCommand())
+	command := &cobra.Command{Use: "key", Short: "Create, list, rotate and revoke API keys"}
+	command.AddCommand(p.keyCreateCommand(), p.keyListCommand(), p.keyRotateCommand(), p.keyRevokeCommand())
 	return command
 }
 
@@ -69,9 +69,7 @@ func (p *program) keyCreateCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return p.print(printKey(key, secret), "KEY\tID\tNAME\tSCOPES", func(int) []string {
-					return []string{secret, key.ID, key.Name, joinScopes(key.Scopes)}
-				}, 1)
+				return p.printNewKey(key, secret)
 			})
 		},
 	}
@@ -84,6 +82,40 @@ func (p *program) keyCreateCommand() *cobra.Command {
 	for _, required := range []string{"user", "name"} {
 		_ = command.MarkFlagRequired(required) // the flag exists
 	}
+	p.addJSONFlag(command)
+	return command
+}
+
+// printNewKey prints a key with its secret, the only time it is shown.
+func (p *program) printNewKey(key health.APIKey, secret string) error {
+	return p.print(printKey(key, secret), "KEY\tID\tNAME\tSCOPES", func(int) []string {
+		return []string{secret, key.ID, key.Name, joinScopes(key.Scopes)}
+	}, 1)
+}
+
+func (p *program) keyRotateCommand() *cobra.Command {
+	var email string
+	var grace time.Duration
+	command := &cobra.Command{
+		Use: "rotate ID --user EMAIL", Short: "Replace an API key by a new one that may do the same, and print it, this once",
+		Args: exactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
+				user, err := db.UserByEmail(ctx, email)
+				if err != nil {
+					return fmt.Errorf("user %s: %w", email, err)
+				}
+				key, secret, err := p.door(db).RotateKey(ctx, user.ID, args[0], grace)
+				if err != nil {
+					return err
+				}
+				return p.printNewKey(key, secret)
+			})
+		},
+	}
+	command.Flags().StringVar(&email, "user", "", "email address of the user")
+	command.Flags().DurationVar(&grace, "grace", 0, "how long the old key stays in force, such as 24h, at most 168h")
+	_ = command.MarkFlagRequired("user") // the flag exists
 	p.addJSONFlag(command)
 	return command
 }
@@ -159,8 +191,10 @@ func lastUsed(k health.APIKey) string {
 
 func state(k health.APIKey) string {
 	switch {
-	case !k.RevokedAt.IsZero():
+	case k.Revoked(time.Now()):
 		return "revoked"
+	case !k.RevokedAt.IsZero():
+		return "until " + k.RevokedAt.Format(time.RFC3339)
 	case !k.Usable(time.Now()):
 		return "expired"
 	default:

@@ -94,26 +94,6 @@ func (r *replay) read(args []string, now time.Time) (err error) {
 	return nil
 }
 
-// parseMoment reads a date, an RFC 3339 time, or a time ago in days (90d) or in Go's form (12h); zero for "".
-func parseMoment(s string, now time.Time) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	var days int
-	if n, err := fmt.Sscanf(s, "%dd", &days); n == 1 && err == nil && s == fmt.Sprintf("%dd", days) && days >= 0 {
-		return now.AddDate(0, 0, -days), nil
-	}
-	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
-		return now.Add(-d), nil
-	}
-	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("%q is neither a date such as 2026-01-31 nor a time ago such as 7d", s)
-}
-
 func (p *program) replay(ctx context.Context, asked replay) error {
 	var account replayed
 	err := p.withIngest(ctx, func(ctx context.Context, db database, service *ingest.Service, _ *catalog.Catalog) error {

@@ -38,6 +38,7 @@ listens on 127.0.0.1:8080, with Prometheus metrics on 127.0.0.1:9090. The first 
 type rooms struct {
 	store    database
 	memory   answerMemory
+	journal  *access.Journal
 	door     *access.Door
 	ingest   *ingest.Service
 	keeper   *query.Keeper
@@ -116,14 +117,16 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 	if r.memory, err = p.openMemory(db, logger, registry); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	r.journal = access.NewJournal(db, access.JournalOptions{Logger: logger, Registerer: registry})
 	r.door = access.NewDoor(db, db, cache.NewMemory(16<<20), access.DoorOptions{
-		Now: time.Now, Logger: logger, Registerer: registry,
+		Now: time.Now, Logger: logger, Registerer: registry, Journal: r.journal, Answers: r.memory.erased(),
 	})
 	r.ingest, err = ingest.New(ingest.Config{
 		Store: db, Answers: r.memory.told(), Catalog: words, Logger: logger, Registerer: registry,
 		Limits: ingest.Limits{
 			MaxBody: p.settings.maxBody, Wait: p.settings.wait,
 			Concurrency: p.settings.concurrency, TempDir: p.settings.tempDir,
+			ImportDir: p.settings.importsIn(), MaxImport: p.settings.maxImport,
 		},
 	})
 	if err != nil {
@@ -137,12 +140,13 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 		Store: db, Answers: r.memory.told(), Catalog: words, Logger: logger, Registerer: registry,
 	})
 	r.handler = server.New(server.Config{
-		Ingest: r.ingest, Query: r.memory.remembering(service), Priority: r.keeper, Door: r.door, Users: db, Keys: db, Archive: db, Ping: db.Ping,
+		Ingest: r.ingest, Query: r.memory.remembering(service), Priority: r.keeper, Door: r.door, Users: db, Keys: db, Archive: db, Catalog: words, Audit: db, Journal: r.journal, Ping: db.Ping,
 		PingRedis: r.memory.ping(),
 		Limits: access.NewLimits(access.LimitOptions{
 			Allowances: p.settings.allowances(), Redis: r.memory.redis, Registerer: registry,
 		}),
-		Logger: logger, Registerer: registry, MaxBody: p.settings.maxBody, PublicURL: p.settings.publicURL, Version: version,
+		Logger: logger, Registerer: registry, MaxBody: p.settings.maxBody, MaxImport: p.settings.maxImport, PublicURL: p.settings.publicURL, Version: version,
+		TrustedProxies: p.settings.trustedProxies, CORSOrigins: p.settings.corsOrigins,
 	})
 	return r, nil
 }
@@ -152,7 +156,7 @@ func (p *program) closeRooms(r *rooms) error {
 	ctx, cancel := context.WithTimeout(context.Background(), p.settings.drain)
 	defer cancel()
 	defer r.memory.close()
-	return errors.Join(r.ingest.Stop(ctx), r.door.FlushUse(ctx), r.store.Close())
+	return errors.Join(r.ingest.Stop(ctx), r.door.FlushUse(ctx), r.journal.Flush(ctx), r.store.Close())
 }
 
 // takeUpUnfinished processes what a crash left behind before new bodies come in, so that they are processed in the order
@@ -180,6 +184,7 @@ func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, s
 		{Name: "rebuild_summaries", Every: 5 * time.Second, AtStart: true, Run: r.keeper.RebuildStale},
 		{Name: "notice_revoked_keys", Every: time.Second, AtStart: true, Run: r.door.NoticeRevoked},
 		{Name: "write_key_use", Every: 15 * time.Second, Run: r.door.FlushUse},
+		{Name: "write_audit_log", Every: 2 * time.Second, Run: r.journal.Flush},
 		{Name: "count_backlog", Every: 5 * time.Second, AtStart: true, Run: r.ingest.CountBacklog},
 		{Name: "count_active_users", Every: 5 * time.Minute, AtStart: true, Run: r.ingest.CountActiveUsers},
 		{Name: "prepare_store", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
@@ -192,6 +197,11 @@ func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, s
 			return r.store.DropArchiveBefore(ctx, time.Now().AddDate(0, 0, -days))
 		}})
 	}
+	if days := p.settings.auditDays; days > 0 {
+		tasks = append(tasks, job.Task{Name: "drop_old_audit_log", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
+			return r.store.DropAuditBefore(ctx, time.Now().AddDate(0, 0, -days))
+		}})
+	}
 	go func() { result <- runner.Run(ctx, tasks...) }()
 	return result, cancel
 }
@@ -200,12 +210,17 @@ func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, s
 func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsListener net.Listener, logger *slog.Logger) error {
 	api := &http.Server{
 		Handler: r.handler,
-		// Headers come at once; a body may take long on a phone's bad line, so there is no limit on reading it.
+		// Headers come at once. A body may take long on a phone's bad line: the server itself looks after its pace.
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
+	secure, err := p.settings.tlsConfig(p.environment, logger)
+	if err != nil {
+		return err
+	}
+	api.TLSConfig = secure
 	servers := map[*http.Server]net.Listener{api: listener}
 	if metricsListener != nil {
 		mux := http.NewServeMux()
@@ -217,7 +232,11 @@ func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsList
 	for s, l := range servers {
 		var stopping atomic.Bool
 		group.Go(func() error {
-			if err := s.Serve(l); !stopping.Load() {
+			serve := s.Serve
+			if s.TLSConfig != nil {
+				serve = func(l net.Listener) error { return s.ServeTLS(l, "", "") }
+			}
+			if err := serve(l); !stopping.Load() {
 				return err
 			}
 			return nil

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -23,8 +28,8 @@ func printUser(u health.User) printedUser {
 }
 
 func (p *program) userCommand() *cobra.Command {
-	command := &cobra.Command{Use: "user", Short: "Create and list users"}
-	command.AddCommand(p.userCreateCommand(), p.userListCommand())
+	command := &cobra.Command{Use: "user", Short: "Create, list and delete users"}
+	command.AddCommand(p.userCreateCommand(), p.userListCommand(), p.userDeleteCommand())
 	return command
 }
 
@@ -38,7 +43,8 @@ func (p *program) userCreateCommand() *cobra.Command {
 				return err
 			}
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				if err := db.CreateUser(ctx, user); err != nil {
+				deed := access.Deed(ctx, health.ActionUserCreate, user.ID, user.ID.String(), user.CreatedAt, nil)
+				if err := db.CreateUser(ctx, user, deed); err != nil {
 					return err
 				}
 				return p.printUsers([]health.User{user}, true)
@@ -66,6 +72,49 @@ func (p *program) userListCommand() *cobra.Command {
 	}
 	p.addJSONFlag(command)
 	return command
+}
+
+func (p *program) userDeleteCommand() *cobra.Command {
+	var yes bool
+	command := &cobra.Command{
+		Use: "delete EMAIL", Short: "Delete a user with everything that is stored for them", Args: exactArgs(1),
+		Long: `Delete a user with everything that is stored for them: the account, its API keys, every value, every archived body and what
+the audit log holds about them. It cannot be undone. A running server stops accepting the keys within a second.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
+				user, err := db.UserByEmail(ctx, args[0])
+				if err != nil {
+					return fmt.Errorf("user %s: %w", args[0], err)
+				}
+				if err := p.confirmDelete(user, yes); err != nil {
+					return err
+				}
+				if err := p.door(db).DeleteUser(ctx, user.ID); err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(p.out, "User %s is deleted, with everything that was stored.\n", user.Email)
+				return err
+			})
+		},
+	}
+	command.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return command
+}
+
+// confirmDelete asks at a terminal for the email address once more. Elsewhere nobody can answer.
+func (p *program) confirmDelete(user health.User, yes bool) error {
+	if yes {
+		return nil
+	}
+	if !isTerminal(p.in) {
+		return usageError{errors.New("nothing was deleted: say --yes to delete without being asked")}
+	}
+	fmt.Fprintf(p.err, "This deletes %s with everything that is stored, and cannot be undone.\nType the email address to go on: ", user.Email)
+	answer, _ := bufio.NewReader(p.in).ReadString('\n') // what is left of a line that breaks off is no address
+	if strings.TrimSpace(answer) != user.Email {
+		return usageError{errors.New("nothing was deleted: that is not the address")}
+	}
+	return nil
 }
 
 // printUsers prints a table or, as JSON, a list, or the one user alone.

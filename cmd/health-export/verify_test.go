@@ -19,7 +19,7 @@ import (
 func tool(t *testing.T, database string, args ...string) (code int, out, errOut string) {
 	t.Helper()
 	var printed, complained bytes.Buffer
-	code = run(t.Context(), append(args, "--database", database), nil, nil, &printed, &complained)
+	code = run(t.Context(), append(args, "--database", database), nil, strings.NewReader(""), &printed, &complained)
 	return code, printed.String(), complained.String()
 }
 

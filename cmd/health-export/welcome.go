@@ -26,7 +26,8 @@ func (p *program) welcome(ctx context.Context, r *rooms, address string) error {
 	if err != nil {
 		return err
 	}
-	if err := r.store.CreateUser(ctx, user); errors.Is(err, health.Conflict) {
+	deed := access.Deed(ctx, health.ActionUserCreate, user.ID, user.ID.String(), user.CreatedAt, nil)
+	if err := r.store.CreateUser(ctx, user, deed); errors.Is(err, health.Conflict) {
 		return nil // another instance, which starts at the same time, was first
 	} else if err != nil {
 		return err

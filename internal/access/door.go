@@ -22,7 +22,7 @@ import (
 // Door lets callers in by their API keys. It may be used from several goroutines at once.
 type Door struct {
 	keys    store.Keys
-	users   store.Users
+	users   Users
 	now     func() time.Time
 	logger  *slog.Logger
 	metrics metrics
@@ -31,6 +31,10 @@ type Door struct {
 	flights singleflight.Group
 	uses    uses
 	notices notices
+	journal *Journal
+	answers Answers
+
+	failures throttle
 }
 
 // DoorOptions is what a Door can do without.
@@ -38,12 +42,14 @@ type DoorOptions struct {
 	Now        func() time.Time      // nil: time.Now
 	Logger     *slog.Logger          // nil: nothing is logged
 	Registerer prometheus.Registerer // nil: the metrics are not registered
+	Journal    *Journal              // nil: keys that are refused are not on record
+	Answers    Answers               // nil: nobody remembers answers
 }
 
 // NewDoor returns a door for the keys and users of a store, which remembers proved keys in the cache: a memory of this
 // process, whatever is kept elsewhere, since what one process has proved is of no use to another. A process that
 // authenticates needs one door, not several: a door learns of what another one revokes only by NoticeRevoked.
-func NewDoor(keys store.Keys, users store.Users, c cache.Cache, options DoorOptions) *Door {
+func NewDoor(keys store.Keys, users Users, c cache.Cache, options DoorOptions) *Door {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
@@ -60,6 +66,8 @@ func NewDoor(keys store.Keys, users store.Users, c cache.Cache, options DoorOpti
 		hasher:  newHasher(max(1, runtime.NumCPU()), m.argon2),
 		proved:  newProved(c),
 		notices: notices{until: options.Now()},
+		journal: options.Journal,
+		answers: options.Answers,
 	}
 }
 
@@ -67,8 +75,9 @@ func NewDoor(keys store.Keys, users store.Users, c cache.Cache, options DoorOpti
 // matter.
 //
 // The error is Unauthenticated with one of the codes missing_key, malformed_key, unknown_key (also for a wrong secret,
-// after the same time), revoked_key and expired_key; or what the store returned; or the error of ctx. It never holds
-// a part of the key.
+// after the same time), revoked_key and expired_key; RateLimited (too_many_failures) after many of these from the
+// address that ctx carries (WithOrigin), before anything is computed; Unavailable (door_busy) where too many others are
+// being proved; or what the store returned; or the error of ctx. It never holds a part of the key.
 //
 // A key that was proved is taken on trust for 5 minutes, unless it expires, RevokeKey of this Door has returned, or
 // NoticeRevoked has found that another process revoked it.
@@ -76,12 +85,25 @@ func (d *Door) Authenticate(ctx context.Context, presented string) (Actor, error
 	actor, outcome, err := d.authenticate(ctx, presented)
 	d.metrics.count(outcome, err)
 	if err != nil {
+		d.noteFailure(ctx, actor, err)
 		return Actor{}, err
 	}
 	d.uses.note(actor.KeyID, d.now().UTC())
 	return actor, nil
 }
 
+// noteFailure puts a key that was refused on record. owner is who it would have acted for, where that is known.
+func (d *Door) noteFailure(ctx context.Context, owner Actor, err error) {
+	refusal, ok := errors.AsType[*health.Error](err)
+	if !ok || refusal.Code == "missing_key" || refusal.Kind != health.Unauthenticated && refusal.Kind != health.RateLimited {
+		return
+	}
+	entry := Deed(ctx, health.ActionLoginFailed, owner.User.ID, "", d.now(), map[string]any{"code": refusal.Code})
+	entry.KeyID = owner.KeyID
+	d.journal.keep(entry)
+}
+
+// authenticate returns with a refusal whose key it was, if that exists.
 func (d *Door) authenticate(ctx context.Context, presented string) (actor Actor, outcome string, err error) {
 	k, err := parseKey(presented)
 	if err != nil {
@@ -89,7 +111,7 @@ func (d *Door) authenticate(ctx context.Context, presented string) (actor Actor,
 	}
 	if known, ok := d.proved.recall(ctx, k); ok {
 		if d.isPast(known.ExpiresAt) {
-			return Actor{}, "", errExpiredKey()
+			return known.Actor, "", errExpiredKey()
 		}
 		return known.Actor, outcomeRemembered, nil
 	}
@@ -106,23 +128,33 @@ func (d *Door) proveOnce(ctx context.Context, k key) (Actor, error) {
 		leading := false
 		proof := d.flights.DoChan(flight, func() (any, error) {
 			leading = true
-			return d.prove(ctx, k, epoch)
+			return d.proveThrottled(ctx, k, epoch)
 		})
 		select {
 		case <-ctx.Done():
 			return Actor{}, ctx.Err()
 		case p := <-proof:
-			if p.Err == nil {
-				actor := p.Val.(Actor)
-				actor.Scopes = slices.Clone(actor.Scopes)
-				return actor, nil
-			}
 			if leading || !isCancelled(p.Err) {
-				return Actor{}, p.Err
+				actor, _ := p.Val.(Actor)
+				actor.Scopes = slices.Clone(actor.Scopes)
+				return actor, p.Err
 			}
 			// The caller who was proving the key for this one has gone away.
 		}
 	}
+}
+
+// proveThrottled is prove, unless many keys from the same address were wrong a short while ago.
+func (d *Door) proveThrottled(ctx context.Context, k key, epoch uint64) (Actor, error) {
+	settle, wait := d.failures.begin(OriginFrom(ctx).Address, d.now())
+	if wait > 0 {
+		return Actor{}, errTooManyFailures(wait)
+	}
+	failed := false
+	defer func() { settle(failed, d.now()) }()
+	actor, err := d.prove(ctx, k, epoch)
+	failed = errors.Is(err, health.Unauthenticated)
+	return actor, err
 }
 
 // prove looks a key up, verifies its secret, and remembers it. Whether a key is revoked or expired is told only to who
@@ -137,15 +169,16 @@ func (d *Door) prove(ctx context.Context, k key, epoch uint64) (Actor, error) {
 		return Actor{}, fmt.Errorf("look up an API key: %w", err)
 	}
 	matches, err := d.hasher.verify(ctx, k.secret(), stored.Hash)
+	owner := Actor{User: health.User{ID: stored.UserID}, KeyID: stored.ID}
 	switch {
 	case err != nil:
 		return Actor{}, err
 	case !exists, !matches:
-		return Actor{}, errUnknownKey()
-	case !stored.RevokedAt.IsZero():
-		return Actor{}, errRevokedKey()
+		return owner, errUnknownKey()
+	case stored.Revoked(d.now()):
+		return owner, errRevokedKey()
 	case d.isPast(stored.ExpiresAt):
-		return Actor{}, errExpiredKey()
+		return owner, errExpiredKey()
 	}
 	user, err := d.users.User(ctx, stored.UserID)
 	if errors.Is(err, health.NotFound) {
@@ -155,10 +188,18 @@ func (d *Door) prove(ctx context.Context, k key, epoch uint64) (Actor, error) {
 		return Actor{}, fmt.Errorf("look up the user of an API key: %w", err)
 	}
 	actor := Actor{User: user, KeyID: stored.ID, Scopes: stored.Scopes, Tier: stored.Tier}
-	if err := d.proved.remember(ctx, k, actor, stored.ExpiresAt, epoch); err != nil {
+	if err := d.proved.remember(ctx, k, actor, end(stored), epoch); err != nil {
 		d.logger.WarnContext(ctx, "API key cannot be remembered: each of its requests costs a proof", "key_id", actor.KeyID, "err", err)
 	}
 	return actor, nil
+}
+
+// end is when a key ends that is in force, whether it expires or is about to be revoked; zero: never.
+func end(k health.APIKey) time.Time {
+	if k.ExpiresAt.IsZero() || !k.RevokedAt.IsZero() && k.RevokedAt.Before(k.ExpiresAt) {
+		return k.RevokedAt
+	}
+	return k.ExpiresAt
 }
 
 // isPast reports whether an expiry has come; the zero time never does.

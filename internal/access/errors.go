@@ -1,6 +1,10 @@
 package access
 
-import "github.com/health-export/health-export/internal/health"
+import (
+	"time"
+
+	"github.com/health-export/health-export/internal/health"
+)
 
 // None of these sentences holds a part of the key that was presented.
 
@@ -30,6 +34,17 @@ func errRevokedKey() *health.Error {
 func errExpiredKey() *health.Error {
 	return unauthenticated("expired_key",
 		"The API key has expired: make a new one with \"health-export key create\" and put it in its place.")
+}
+
+func errTooManyFailures(wait time.Duration) *health.Error {
+	return health.NewError(health.RateLimited, "too_many_failures",
+		"Too many wrong API keys came from this address. Wait, and check the key in every device and program that uses this "+
+			"server.").After(wait)
+}
+
+func errDoorBusy() *health.Error {
+	return health.NewError(health.Unavailable, "door_busy",
+		"Too many API keys are being checked at this moment. Try again in a few seconds.").After(5 * time.Second)
 }
 
 func unauthenticated(code, message string) *health.Error {

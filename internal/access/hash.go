@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/argon2id"
@@ -20,14 +21,20 @@ func argon2Params() *argon2id.Params {
 	return &argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 }
 
+// queuePerSlot is how many may wait for each that computes: about two seconds. Who comes later is sent away, because
+// answers that take longer are of no use to anybody.
+const queuePerSlot = 32
+
 // hasher computes Argon2id hashes, a limited number at a time, because each takes 19 MiB and one core.
 type hasher struct {
 	slots   chan struct{}
+	present atomic.Int64 // who computes or waits
+	most    int64        // of them
 	seconds prometheus.Observer
 }
 
 func newHasher(parallel int, seconds prometheus.Observer) *hasher {
-	return &hasher{slots: make(chan struct{}, parallel), seconds: seconds}
+	return &hasher{slots: make(chan struct{}, parallel), most: int64(parallel * (1 + queuePerSlot)), seconds: seconds}
 }
 
 // hash returns the hash of secret in PHC form.
@@ -51,8 +58,12 @@ func (h *hasher) verify(ctx context.Context, secret, phc string) (ok bool, err e
 	return ok, err
 }
 
-// compute runs f when it is its turn, or returns the error of ctx if that ends first.
+// compute runs f when it is its turn, or returns the error of ctx if that ends first. Unavailable: too many wait.
 func (h *hasher) compute(ctx context.Context, f func() error) error {
+	defer h.present.Add(-1)
+	if h.present.Add(1) > h.most {
+		return errDoorBusy()
+	}
 	select {
 	case h.slots <- struct{}{}:
 		defer func() { <-h.slots }()

@@ -50,7 +50,8 @@ func (d *Door) CreateKey(ctx context.Context, n NewKey) (health.APIKey, string, 
 	if created.Hash, err = d.hasher.hash(ctx, k.secret()); err != nil {
 		return health.APIKey{}, "", err
 	}
-	if err := d.keys.CreateKey(ctx, created); err != nil {
+	deed := Deed(ctx, health.ActionKeyCreate, created.UserID, created.ID, created.CreatedAt, describe(created))
+	if err := d.keys.CreateKey(ctx, created, deed); err != nil {
 		return health.APIKey{}, "", err
 	}
 	d.logger.InfoContext(ctx, "API key created", "key_id", created.ID, "user", created.UserID)
@@ -60,7 +61,8 @@ func (d *Door) CreateKey(ctx context.Context, n NewKey) (health.APIKey, string, 
 // RevokeKey ends a key of the user. When it has returned, this door does not let the key in. Revoking a revoked key
 // changes nothing. NotFound: the user has no such key.
 func (d *Door) RevokeKey(ctx context.Context, user uuid.UUID, id string) error {
-	err := d.keys.RevokeKey(ctx, user, id, d.now().UTC())
+	at := d.now().UTC()
+	err := d.keys.RevokeKey(ctx, user, id, at, Deed(ctx, health.ActionKeyRevoke, user, id, at, nil))
 	if errors.Is(err, health.NotFound) {
 		return err
 	}
@@ -70,6 +72,66 @@ func (d *Door) RevokeKey(ctx context.Context, user uuid.UUID, id string) error {
 	}
 	d.logger.InfoContext(ctx, "API key revoked", "key_id", id, "user", user)
 	return nil
+}
+
+// maxGrace is how long an old key may stay in force beside the one that replaces it.
+const maxGrace = 7 * 24 * time.Hour
+
+// RotateKey replaces a key of the user by a new one with the same name, scopes, tier and expiry, and returns the new one
+// as CreateKey does. The old one is revoked at once, or when grace has passed, at most 7 days; with no grace, when
+// RotateKey has returned, this door does not let it in. Errors: NotFound: the user has no such key; Conflict: it is
+// revoked or expired; Invalid, with Field grace.
+func (d *Door) RotateKey(ctx context.Context, user uuid.UUID, id string, grace time.Duration) (health.APIKey, string, error) {
+	if grace < 0 || grace > maxGrace {
+		return health.APIKey{}, "", invalid("grace", "invalid_grace", "Let the old key stay in force for 7 days at most.")
+	}
+	old, err := d.keys.Key(ctx, id)
+	if err == nil && old.UserID != user {
+		err = health.NewError(health.NotFound, "not_found", "There is no such API key.")
+	}
+	if err != nil {
+		return health.APIKey{}, "", err
+	}
+	now := d.now().UTC().Truncate(time.Microsecond)
+	if d.isPast(old.ExpiresAt) {
+		return health.APIKey{}, "", health.NewError(health.Conflict, "key_expired", "The API key has expired. Create a new one.")
+	}
+	k := newKey()
+	created := health.APIKey{
+		ID: k.id(), UserID: user, Name: old.Name, Scopes: old.Scopes, Tier: old.Tier, CreatedAt: now, ExpiresAt: old.ExpiresAt,
+	}
+	if created.Hash, err = d.hasher.hash(ctx, k.secret()); err != nil {
+		return health.APIKey{}, "", err
+	}
+	deed := Deed(ctx, health.ActionKeyRotate, user, id, now, with(describe(created), "replacement", created.ID))
+	err = d.keys.RotateKey(ctx, id, now.Add(grace), created, deed)
+	d.proved.forget(ctx, id) // after a failure too: the store may have done it all the same
+	if err != nil {
+		return health.APIKey{}, "", err
+	}
+	d.logger.InfoContext(ctx, "API key rotated", "key_id", id, "replacement", created.ID, "user", user)
+	return created, k.text, nil
+}
+
+// describe says in the audit log what a key may do.
+func describe(k health.APIKey) map[string]any {
+	scopes := make([]string, len(k.Scopes))
+	for i, s := range k.Scopes {
+		scopes[i] = string(s)
+	}
+	powers := map[string]any{"scopes": strings.Join(scopes, " "), "tier": k.Tier}
+	if !k.ExpiresAt.IsZero() {
+		powers["expires_at"] = k.ExpiresAt.Format(time.RFC3339)
+	}
+	return powers
+}
+
+// tiers are the tiers from the lowest to the highest.
+var tiers = []string{TierDefault, TierBulk, TierUnlimited}
+
+// TierExceeds reports whether a tier allows more than another one.
+func TierExceeds(tier, other string) bool {
+	return slices.Index(tiers, tier) > slices.Index(tiers, other)
 }
 
 // ParseScopes reads a list of scopes, separated by commas or blanks. The error is Invalid, with Field scopes.
@@ -93,11 +155,10 @@ func (n NewKey) check(now time.Time) (health.APIKey, error) {
 		return health.APIKey{}, err
 	}
 	tier := n.Tier
-	switch tier {
-	case "":
+	if tier == "" {
 		tier = TierDefault
-	case TierDefault, TierBulk, TierUnlimited:
-	default:
+	}
+	if !slices.Contains(tiers, tier) {
 		return health.APIKey{}, invalid("tier", "invalid_tier", "Choose one of the tiers default, bulk and unlimited.")
 	}
 	expires := n.ExpiresAt

@@ -47,8 +47,11 @@ func (m metrics) count(outcome string, err error) {
 }
 
 func outcomeOf(err error) string {
-	if refusal, ok := errors.AsType[*health.Error](err); ok && refusal.Kind == health.Unauthenticated {
-		return refusal.Code
+	if refusal, ok := errors.AsType[*health.Error](err); ok {
+		switch {
+		case refusal.Kind == health.Unauthenticated, refusal.Code == "too_many_failures", refusal.Code == "door_busy":
+			return refusal.Code
+		}
 	}
 	if isCancelled(err) {
 		return outcomeCancelled

@@ -28,25 +28,28 @@ type people struct {
 	keys  map[string]health.APIKey
 	users map[uuid.UUID]health.User
 	used  map[string]time.Time
+	deeds []health.AuditEntry
 	reads int // of Key
 }
 
 type roles interface {
 	store.Keys
 	store.Users
+	store.Erasure
 }
 
 func newPeople() *people {
 	return &people{keys: map[string]health.APIKey{}, users: map[uuid.UUID]health.User{}, used: map[string]time.Time{}}
 }
 
-func (p *people) CreateKey(_ context.Context, k health.APIKey) error {
+func (p *people) CreateKey(_ context.Context, k health.APIKey, deeds ...health.AuditEntry) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := p.users[k.UserID]; !ok {
 		return health.NotFound
 	}
 	p.keys[k.ID] = k
+	p.deeds = append(p.deeds, deeds...)
 	return nil
 }
 
@@ -66,7 +69,7 @@ func (p *people) Key(ctx context.Context, id string) (health.APIKey, error) {
 	return k, nil
 }
 
-func (p *people) RevokeKey(_ context.Context, user uuid.UUID, id string, t time.Time) error {
+func (p *people) RevokeKey(_ context.Context, user uuid.UUID, id string, t time.Time, deeds ...health.AuditEntry) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	k, ok := p.keys[id]
@@ -75,7 +78,47 @@ func (p *people) RevokeKey(_ context.Context, user uuid.UUID, id string, t time.
 	}
 	k.RevokedAt = t
 	p.keys[id] = k
+	p.deeds = append(p.deeds, deeds...)
 	return nil
+}
+
+func (p *people) RotateKey(_ context.Context, id string, t time.Time, replacement health.APIKey, deeds ...health.AuditEntry) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old := p.keys[id]
+	if !old.RevokedAt.IsZero() {
+		return health.NewError(health.Conflict, "key_revoked", "")
+	}
+	old.RevokedAt = t
+	p.keys[id], p.keys[replacement.ID] = old, replacement
+	p.deeds = append(p.deeds, deeds...)
+	return nil
+}
+
+func (p *people) EraseData(_ context.Context, user uuid.UUID, _ time.Time, _ ...health.AuditEntry) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.users[user]; !ok {
+		return health.NotFound
+	}
+	return nil
+}
+
+func (p *people) DeleteUser(_ context.Context, user uuid.UUID, _ time.Time, deeds ...health.AuditEntry) (ids []string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.users[user]; !ok {
+		return nil, health.NotFound
+	}
+	delete(p.users, user)
+	for id, k := range p.keys {
+		if k.UserID == user {
+			ids = append(ids, id)
+			delete(p.keys, id)
+		}
+	}
+	p.deeds = append(p.deeds, deeds...)
+	return ids, nil
 }
 
 func (p *people) RevokedSince(_ context.Context, t time.Time) ([]string, error) {

@@ -48,6 +48,7 @@ the name and in the unit it was sent with. To add one, write a line in ` + "`int
 - **Valid**: a value outside is refused. For metrics that are added up (sum), the range holds for one day.
 - **Likely**: a value outside is stored with a warning.
 - **Also known as**: other names, and Apple's identifier, for the same metric. Case does not matter.
+- **LOINC** and **UCUM** are the codes of the measurement and of its unit in a FHIR export.
 - Among the spellings of a unit, (none) stands for one that was sent empty.
 `
 
@@ -73,8 +74,8 @@ func document(c *Catalog) string {
 }
 
 func writeMetrics(b *strings.Builder, metrics []*Metric) {
-	line(b, "Metric", "Unit", "Other accepted units", "Over time", "Valid", "Likely", "Also known as", "Notes")
-	line(b, "---", "---", "---", "---", "---", "---", "---", "---")
+	line(b, "Metric", "Unit", "Other accepted units", "Over time", "Valid", "Likely", "Also known as", "LOINC", "UCUM", "Notes")
+	line(b, "---", "---", "---", "---", "---", "---", "---", "---", "---", "---")
 	for _, m := range metrics {
 		others := slices.DeleteFunc(slices.Clone(m.AcceptedUnits), func(u string) bool { return u == m.Unit })
 		known := slices.Clone(m.Aliases)
@@ -86,7 +87,7 @@ func writeMetrics(b *strings.Builder, metrics []*Metric) {
 			over = string(m.Shape)
 		}
 		line(b, "`"+m.Name+"`", m.Unit, strings.Join(others, ", "), over, between(m.Min, m.Max),
-			between(m.SuspiciousMin, m.SuspiciousMax), code(known), m.Notes)
+			between(m.SuspiciousMin, m.SuspiciousMax), code(known), strings.Join(m.LOINC, ", "), code(nonEmpty(m.UCUM)), m.Notes)
 	}
 }
 
@@ -108,6 +109,13 @@ func line(b *strings.Builder, cells ...string) {
 		b.WriteString(" " + strings.ReplaceAll(cell, "|", "\\|") + " |")
 	}
 	b.WriteString("\n")
+}
+
+func nonEmpty(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return []string{text}
 }
 
 func code(texts []string) string {

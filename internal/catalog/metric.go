@@ -49,6 +49,11 @@ type Metric struct {
 	// Aliases are other names of the metric.
 	Aliases []string
 	Notes   string
+	// UCUM is the code of Unit in the Unified Code for Units of Measure; "" where there is no unit.
+	UCUM string
+	// LOINC are the codes that clinical systems know the measurement by, the one that the vital signs of FHIR ask for
+	// first; none where no code means exactly this.
+	LOINC []string
 
 	units       *unitTable
 	conversions map[*unit]Conversion

@@ -10,7 +10,7 @@ import (
 
 var metricColumns = []string{
 	"name", "healthkit_identifier", "category", "shape", "unit", "accepted_units", "aggregation",
-	"min", "max", "suspicious_min", "suspicious_max", "aliases", "notes",
+	"min", "max", "suspicious_min", "suspicious_max", "aliases", "notes", "ucum", "loinc",
 }
 
 // parse builds a catalogue from the text of its two tables.
@@ -66,6 +66,8 @@ func (c *Catalog) metric(r row) (*Metric, error) {
 		Aggregation: Aggregation(r.value("aggregation")),
 		Aliases:     r.list("aliases"),
 		Notes:       r.value("notes"),
+		UCUM:        r.value("ucum"),
+		LOINC:       r.list("loinc"),
 		units:       c.units,
 	}
 	if m.Name == "" || m.Name != normalName(m.Name) {
@@ -85,6 +87,14 @@ func (c *Catalog) metric(r row) (*Metric, error) {
 	}
 	if err := m.setRanges(r); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
+	}
+	if (m.UCUM == "") != (m.Unit == "") {
+		return nil, fmt.Errorf("%s: a metric has a UCUM code when it has a unit, and only then", m.Name)
+	}
+	for _, code := range m.LOINC {
+		if !validLOINC(code) {
+			return nil, fmt.Errorf("%s: %q is not a LOINC code: its check digit does not fit", m.Name, code)
+		}
 	}
 	return m, nil
 }
@@ -137,6 +147,27 @@ func (m *Metric) acceptUnits(entries []string) error {
 		return fmt.Errorf("the canonical unit %q is not among the accepted units", m.Unit)
 	}
 	return nil
+}
+
+// validLOINC reports whether code has the form of a LOINC code, a number and its check digit (modulus 10, as that of
+// credit cards): a mistyped code would name another measurement.
+func validLOINC(code string) bool {
+	number, check, ok := strings.Cut(code, "-")
+	if !ok || number == "" || len(check) != 1 {
+		return false
+	}
+	sum := 0
+	for i := range len(number) {
+		digit := int(number[len(number)-1-i] - '0')
+		if digit < 0 || digit > 9 {
+			return false
+		}
+		if i%2 == 0 {
+			digit *= 2
+		}
+		sum += digit/10 + digit%10
+	}
+	return (10-sum%10)%10 == int(check[0]-'0')
 }
 
 func (m *Metric) setRanges(r row) error {

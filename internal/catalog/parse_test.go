@@ -6,10 +6,10 @@ import (
 )
 
 const (
-	metricHeader = "name\thealthkit_identifier\tcategory\tshape\tunit\taccepted_units\taggregation\tmin\tmax\tsuspicious_min\tsuspicious_max\taliases\tnotes\n"
+	metricHeader = "name\thealthkit_identifier\tcategory\tshape\tunit\taccepted_units\taggregation\tmin\tmax\tsuspicious_min\tsuspicious_max\taliases\tnotes\tucum\tloinc\n"
 	unitHeader   = "unit\tspellings\tcase\tdimension\tfactor\toffset\n"
 	goodUnits    = unitHeader + "kg\t\tany\tmass\t1000\t0\nlb\tlbs\tany\tmass\t453.59237\t0\nm\t\texact\tlength\t1\t0\n"
-	goodMetric   = "weight\tHKWeight\tbody\tquantity\tkg\tkg|lb\tlatest\t1\t700\t20\t300\tmass|body_mass\tnotes\n"
+	goodMetric   = "weight\tHKWeight\tbody\tquantity\tkg\tkg|lb\tlatest\t1\t700\t20\t300\tmass|body_mass\tnotes\tkg\t29463-7|8302-2\n"
 )
 
 func TestParse(t *testing.T) {
@@ -20,7 +20,8 @@ func TestParse(t *testing.T) {
 	}
 	m := lookup(t, c, "body_mass")
 	if m.Min != 1 || m.Max != 700 || m.SuspiciousMin != 20 || m.SuspiciousMax != 300 || m.Notes != "notes" ||
-		m.HealthKitID != "HKWeight" || m.Category != "body" || len(m.AcceptedUnits) != 2 {
+		m.HealthKitID != "HKWeight" || m.Category != "body" || len(m.AcceptedUnits) != 2 ||
+		m.UCUM != "kg" || len(m.LOINC) != 2 {
 		t.Errorf("read as %+v", m)
 	}
 }
@@ -39,8 +40,8 @@ func TestParseRefusesBadMetrics(t *testing.T) {
 	for name, test := range map[string]struct{ table, want string }{
 		"empty":                    {"", "metrics.tsv is empty"},
 		"other columns":            {"name\tunit\n", "metrics.tsv, line 1: the columns must be"},
-		"missing column":           {second("x\ty\n"), "line 3: there must be 13 columns, not 2"},
-		"blank line":               {second("\n"), "line 3: there must be 13 columns, not 1"},
+		"missing column":           {second("x\ty\n"), "line 3: there must be 15 columns, not 2"},
+		"blank line":               {second("\n"), "line 3: there must be 15 columns, not 1"},
 		"no name":                  {second(other("other", "")), "line 3: the name"},
 		"upper case name":          {second(other("other", "Other")), "line 3: the name"},
 		"name twice":               {second(goodMetric), `line 3: "weight" names both weight and weight`},
@@ -72,6 +73,10 @@ func TestParseRefusesBadMetrics(t *testing.T) {
 		"suspicious upside down":   {metricHeader + with("\t20\t300", "\t300\t20"), "line 2: weight: the ranges must be ordered"},
 		"suspicious below valid":   {metricHeader + with("\t20\t", "\t0.5\t"), "line 2: weight: the ranges must be ordered"},
 		"suspicious above valid":   {metricHeader + with("\t300\t", "\t701\t"), "line 2: weight: the ranges must be ordered"},
+		"no UCUM code":             {metricHeader + with("\tkg\t29463", "\t\t29463"), "line 2: weight: a metric has a UCUM code when"},
+		"mistyped LOINC code":      {metricHeader + with("29463-7", "29436-7"), `line 2: weight: "29436-7" is not a LOINC code`},
+		"LOINC code without digit": {metricHeader + with("29463-7", "29463"), `line 2: weight: "29463" is not a LOINC code`},
+		"LOINC code in letters":    {metricHeader + with("29463-7", "LA63-7"), `line 2: weight: "LA63-7" is not a LOINC code`},
 		"lone maximum below valid": {metricHeader + with("\t20\t300", "\t\t0.5"), "line 2: weight: the ranges must be ordered"},
 	} {
 		t.Run(name, func(t *testing.T) {

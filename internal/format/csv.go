@@ -15,7 +15,7 @@ import (
 )
 
 // decodeTables decodes what the app sends when its format is set to CSV: one table, or several of them as the parts of
-// a form or as the files of a zip. It is a Decoder.
+// a form. It is a Decoder.
 func decodeTables(body io.Reader, options Options) iter.Seq2[health.Record, error] {
 	return func(yield func(health.Record, error) bool) {
 		d := newTables(options, yield)
@@ -52,21 +52,15 @@ func (d *tables) body(body io.Reader) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case isZip(head):
-		return d.zip(body)
-	case isFormData(head):
+	if isFormData(head) {
 		return d.form(body, head)
 	}
 	return d.table(body, fileName{})
 }
 
-// isTables recognises CSV of the app, a zip with such files and a form with such parts.
+// isTables recognises CSV of the app, and a form with such parts.
 func isTables(head []byte) bool {
-	switch {
-	case isZip(head):
-		return holdsTables(head)
-	case isFormData(head):
+	if isFormData(head) {
 		return true
 	}
 	header := firstRow(head)

@@ -105,6 +105,27 @@ func (d *tables) routeTable(t *table, name fileName) error {
 	})
 }
 
+// gpxRoute yields the workout whose places a GPX file has.
+func (d *tables) gpxRoute(content io.Reader, name fileName) error {
+	if name.companion != "Route" {
+		return unknownTable()
+	}
+	w, at, ok := d.companion(name)
+	if !ok {
+		return d.reject(at, "", "The name of the file does not say which workout it belongs to.", "Send the file under the name the app gave it.")
+	}
+	route, err := readGPX(content, maxReadings)
+	if err != nil {
+		return err
+	}
+	if len(route) == 0 {
+		return d.reject(at, "", "The file has no places.", "Send the file as the app wrote it.")
+	}
+	sortByTime(route, func(p *health.RoutePoint) health.Instant { return p.Time })
+	w.Route = route
+	return d.emit(health.Record{Position: at, Workout: &w})
+}
+
 // companionOf collects the points of a table that goes with a workout, and yields the workout with them. Rows that cannot be
 // read are left out with a warning.
 func companionOf[T any](d *tables, t *table, name fileName, set func(*health.Workout, []T), read func() (T, bool)) error {

@@ -106,7 +106,9 @@ func (d *tables) file(content io.Reader, name fileName) error {
 		return nil
 	case trimmed[0] == '{':
 		err = d.json(content)
-	case isZip(head) || isFormData(head):
+	case trimmed[0] == '<':
+		err = d.gpxRoute(content, name)
+	case IsArchive(head) || isFormData(head):
 		err = unknownTable()
 	default:
 		err = d.table(content, name)
@@ -122,7 +124,7 @@ func (d *tables) file(content io.Reader, name fileName) error {
 // ofOneFile reports whether an error is the fault of one file and not of the body that has it.
 func ofOneFile(fault *health.Error) bool {
 	switch fault.Code {
-	case "broken_form", "body_too_large":
+	case "broken_form", "archive_too_large":
 		return false
 	}
 	return fault.Kind == health.Invalid || fault.Kind == health.Unrecognised || fault.Kind == health.TooLarge

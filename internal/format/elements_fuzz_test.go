@@ -103,7 +103,7 @@ func (c *recordCheck) samples(samples []health.Sample) {
 			health.IsAbsent(s.Systolic) && health.IsAbsent(s.Diastolic) {
 			c.t.Errorf("a sample of %s without a value", s.Metric)
 		}
-		if s.Metric == "" || s.Grain != health.GrainRaw {
+		if s.Metric == "" || s.Grain != health.GrainRaw && s.Grain != health.GrainDay {
 			c.t.Errorf("metric %q, grain %d", s.Metric, s.Grain)
 		}
 	}

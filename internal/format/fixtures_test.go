@@ -106,6 +106,9 @@ func render(tb testing.TB, records iter.Seq2[health.Record, error]) []byte {
 		object := renderRecord(&record)
 		if rejection, ok := errors.AsType[*health.Rejection](err); ok {
 			object = map[string]any{"at": renderPosition(rejection.Position), "rejected": renderRejection(rejection)}
+			if record.Type != "" {
+				object["type"] = record.Type
+			}
 		} else if err != nil {
 			object = map[string]any{"ended_by": renderError(err)}
 		}
@@ -153,7 +156,10 @@ func renderRecord(r *health.Record) map[string]any {
 			"at": renderPosition(w.Position), "code": w.Code, "message": w.Message, "details": w.Details,
 		}))
 	}
-	object["samples"], object["warnings"] = samples, warnings
+	object["samples"], object["warnings"], object["type"] = samples, warnings, r.Type
+	if r.Merged {
+		object["merged"] = true
+	}
 	switch {
 	case r.Night != nil:
 		object["night"] = renderNight(r.Night)
@@ -173,7 +179,7 @@ func renderSample(s *health.Sample) any {
 	return dense(map[string]any{
 		"metric": s.Metric, "unit": s.Unit, "source": s.Source,
 		"start": local(s.Start, s.Offset), "end": local(s.End, s.Offset), "grain": int(s.Grain),
-		"value": s.Value, "min": s.Min, "max": s.Max, "systolic": s.Systolic, "diastolic": s.Diastolic,
+		"component": s.Component, "value": s.Value, "min": s.Min, "max": s.Max, "systolic": s.Systolic, "diastolic": s.Diastolic,
 		"attributes": jsontext.Value(s.Attributes),
 	})
 }
@@ -256,6 +262,8 @@ func dense(object map[string]any) map[string]any {
 		switch v := value.(type) {
 		case string:
 			empty = v == ""
+		case bool:
+			empty = !v
 		case float64:
 			empty = health.IsAbsent(v)
 		case []any:

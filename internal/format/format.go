@@ -22,9 +22,9 @@ type Decoder func(body io.Reader, options Options) iter.Seq2[health.Record, erro
 type Options struct {
 	// Location is where the person lives, for times sent without a zone. Nil is UTC.
 	Location *time.Location
-	// TempDir is where a decoder may keep what it has to read more than once; "" is the system's directory for
-	// temporary files.
-	TempDir string
+	// AsOf is called, where it is not nil, before the first record, if the body says when it was made: what it says was
+	// so then, however late it is received.
+	AsOf func(health.Instant)
 }
 
 // Format is one language.
@@ -34,6 +34,10 @@ type Format struct {
 	// up to DetectSize of them.
 	Detect func(head []byte) bool
 	Decode Decoder
+	// DetectArchive reports whether the files of an archive are in this format, and DecodeArchive reads them as Decode
+	// reads a body. They are nil where the format does not come in archives.
+	DetectArchive func(*Archive) bool
+	DecodeArchive func(*Archive, Options) iter.Seq2[health.Record, error]
 }
 
 // DetectSize is how many bytes of a body are enough to recognise its format.

@@ -13,7 +13,14 @@ func Formats() []Format {
 	return []Format{
 		{Name: "hae", Detect: isForm(formHAE), Decode: decodeBody},
 		{Name: "typed", Detect: isForm(formTyped), Decode: decodeBody},
-		{Name: "hae-csv", Detect: isTables, Decode: decodeTables},
+		{
+			Name: "apple", Detect: isApple, Decode: decodeApple,
+			DetectArchive: isAppleArchive, DecodeArchive: decodeAppleArchive,
+		},
+		{
+			Name: "hae-csv", Detect: isTables, Decode: decodeTables,
+			DetectArchive: holdsTables, DecodeArchive: decodeTableArchive,
+		},
 	}
 }
 
@@ -31,11 +38,22 @@ func Detect(head []byte) (Format, error) {
 	if formOf(head) == formOther {
 		return Format{}, unrecognised()
 	}
-	message := "The body is neither JSON nor a CSV file of the app, nor a zip of such files. Send what Health Auto Export exports; JSON says more than CSV."
+	message := "The body is neither JSON nor CSV of Health Auto Export, nor an export of Apple's Health app, nor an archive of such files. Send what the app exports; JSON says more than CSV."
 	if len(bytes.TrimSpace(head)) == 0 {
 		message = "The body is empty. Send the data as JSON in the body of the request."
 	}
 	return Format{}, health.NewError(health.Invalid, "not_json", message)
+}
+
+// DetectArchive returns the format of the files of an archive. Unrecognised: they are in none that is known.
+func DetectArchive(a *Archive) (Format, error) {
+	for _, format := range Formats() {
+		if format.DetectArchive != nil && format.DetectArchive(a) {
+			return format, nil
+		}
+	}
+	return Format{}, health.NewError(health.Unrecognised, "unrecognised_archive",
+		"The archive holds nothing that is known. Send the export.zip that the Health app makes (your picture, then Export All Health Data), or a zip of the CSV files of Health Auto Export, as it is.")
 }
 
 // form is what a body looks like from its beginning.

@@ -140,14 +140,18 @@ const healthCategory = "health_category"
 
 // hkEvent makes an event of a sample.
 func (e *element) hkEvent(category string, s *health.Sample) (health.Record, error) {
-	kind, ok := hkKinds[category]
-	switch {
-	case slices.Contains(hkSymptoms, category):
-		kind = symptoms.kind
-	case !ok:
-		kind = healthCategory
-	}
-	return e.happened(kind, health.Event{
+	return e.happened(hkKindOf(category), health.Event{
 		Name: s.Metric, Start: s.Start, End: s.End, Offset: s.Offset, Source: s.Source,
 	})
+}
+
+// hkKindOf returns the kind of event that a category is.
+func hkKindOf(category string) string {
+	if slices.Contains(hkSymptoms, category) {
+		return symptoms.kind
+	}
+	if kind, ok := hkKinds[category]; ok {
+		return kind
+	}
+	return healthCategory
 }

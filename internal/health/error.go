@@ -1,6 +1,9 @@
 package health
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Kind says what sort of failure an error is, so that the edge can choose a status, an exit code or a retry without
 // knowing where it came from. A Kind is itself an error: errors.Is(err, health.NotFound) asks for the kind.
@@ -23,7 +26,8 @@ const (
 func (k Kind) Error() string { return string(k) }
 
 // Error is a failure that a person may be told about. Code is stable and may be programmed against; Message is a
-// sentence that says what to do; Field names the input at fault, if one is; Cause is for the log only.
+// sentence that says what to do; Field names the input at fault, if one is; RetryAfter is how long the same call would
+// fail again, where that is known; Cause is for the log only.
 type Error struct {
 	Kind    Kind
 	Code    string
@@ -32,6 +36,7 @@ type Error struct {
 	// Allowed lists all that would have been accepted in place of the field at fault; Suggestions those that are most
 	// like it, where there are too many to list.
 	Allowed, Suggestions []string
+	RetryAfter           time.Duration
 	Cause                error
 }
 
@@ -61,6 +66,12 @@ func (e *Error) Allowing(allowed ...string) *Error {
 // Suggesting adds what may have been meant, and returns e.
 func (e *Error) Suggesting(suggestions ...string) *Error {
 	e.Suggestions = suggestions
+	return e
+}
+
+// After adds how long to wait before another attempt, and returns e.
+func (e *Error) After(wait time.Duration) *Error {
+	e.RetryAfter = wait
 	return e
 }
 

@@ -1,7 +1,7 @@
 package health
 
-// Record is one element of a body as a decoder understood it. Exactly one of Samples, Night, Segment, Workout, Event
-// and ECG is set; Samples holds one sample for nearly every element, and several where one object carries several
+// Record is one element of a body as a decoder understood it. Exactly one of Samples, Night, Segment, Workout, Event,
+// ECG and Merged is set, or none in a record that only carries warnings about the body; Samples holds one sample for nearly every element, and several where one object carries several
 // quantities.
 //
 // Samples and Warnings, and the structs that the pointers lead to, are the receiver's only until the decoder yields the
@@ -17,6 +17,11 @@ type Record struct {
 	Event    *Event
 	ECG      *ECG
 	Warnings []Warning
+	// Type is the name under which an import lists what became of the element, such as HealthKit's identifier; "" for
+	// elements that are counted by their kind alone. It is also set beside a Rejection.
+	Type string
+	// Merged is set, and nothing else is, for an element that only says which others belong together.
+	Merged bool
 }
 
 // Kind returns the heading under which the record is counted.
@@ -24,6 +29,8 @@ func (r *Record) Kind() ElementKind {
 	switch {
 	case r.Workout != nil:
 		return Workouts
+	case r.Merged, r.Event != nil && r.Type != "":
+		return KindOfType(r.Position.Type)
 	case r.Event != nil:
 		return Events
 	case r.ECG != nil:
@@ -37,7 +44,7 @@ func (r *Record) Kind() ElementKind {
 // rejected before they became a record.
 func KindOfType(t string) ElementKind {
 	switch t {
-	case "metric":
+	case "metric": // also of a record in Apple's archive that is kept as an event
 		return Metrics
 	case "workout":
 		return Workouts

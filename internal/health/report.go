@@ -115,6 +115,8 @@ const (
 	UnknownField     = "unknown_field"          // a field nobody has described; kept in the archive, and as an attribute where the element has any
 	UnknownType      = "unknown_type"           // a type of element nobody has described yet; stored as an event
 	DroppedPoint     = "dropped_point"          // a reading or place within an element that cannot be read; kept in the archive only
+	MissingFile      = "missing_file"           // a file of the archive that an element refers to is not there, or cannot be read
+	UnusedFile       = "unused_file"            // a file of the archive to which nothing refers
 	RecoveryAsSeries = "recovery_as_heart_rate" // a workout whose heart rate series holds the recovery, an app fault
 	ImplausibleSleep = "implausible_sleep"      // a night whose sums and times disagree
 )
@@ -137,15 +139,68 @@ type Report struct {
 	Warnings []Warning
 	// WarningCount counts the warnings, also those past MaxListed.
 	WarningCount int
+	// Types is the same account by Record.Type, in the order in which types came up; empty for formats without types.
+	// The counts of all types add up to those of all kinds.
+	Types []TypeCounts
 }
 
-// Count adds one element with its outcome.
-func (r *Report) Count(kind ElementKind, o Outcome) { r.Counts[kind].Add(o) }
+// TypeCounts is the account of the elements of one type.
+type TypeCounts struct {
+	Type string `json:"type"`
+	Counts
+	// Reasons says why elements were rejected, the first maxReasons different reasons; the rest is under "".
+	Reasons map[string]int `json:"reasons,omitempty"`
+}
 
-// Reject counts a refused element and lists it while there is room.
-func (r *Report) Reject(kind ElementKind, rejection *Rejection) {
-	r.Counts[kind].Add(Rejected)
+// Bounds on what a hostile body can make of the table of types.
+const (
+	maxTypes   = 1000
+	maxReasons = 20
+)
+
+// Count adds one element with its outcome. typ is Record.Type.
+func (r *Report) Count(kind ElementKind, typ string, o Outcome) { r.CountN(kind, typ, o, 1) }
+
+// CountN adds n elements of one type that share an outcome.
+func (r *Report) CountN(kind ElementKind, typ string, o Outcome, n int) {
+	r.Counts[kind].AddN(o, n)
+	if typ != "" {
+		r.ofType(typ).AddN(o, n)
+	}
+}
+
+// Reject counts a refused element and lists it while there is room. typ is Record.Type.
+func (r *Report) Reject(kind ElementKind, typ string, rejection *Rejection) {
+	r.Count(kind, typ, Rejected)
 	r.List(rejection)
+	if typ != "" {
+		r.ofType(typ).addReason(rejection.Message)
+	}
+}
+
+// ofType returns the account of a type. Of too many types the later ones share one.
+func (r *Report) ofType(typ string) *TypeCounts {
+	for i := range r.Types {
+		if r.Types[i].Type == typ {
+			return &r.Types[i]
+		}
+	}
+	const others = "(other types)"
+	if len(r.Types) >= maxTypes && typ != others {
+		return r.ofType(others)
+	}
+	r.Types = append(r.Types, TypeCounts{Type: typ})
+	return &r.Types[len(r.Types)-1]
+}
+
+func (t *TypeCounts) addReason(reason string) {
+	if t.Reasons == nil {
+		t.Reasons = map[string]int{}
+	}
+	if _, known := t.Reasons[reason]; !known && len(t.Reasons) >= maxReasons {
+		reason = ""
+	}
+	t.Reasons[reason]++
 }
 
 // List lists a rejection, while there is room, without counting it: for a part of an element that is counted as a whole.

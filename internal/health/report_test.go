@@ -21,7 +21,7 @@ func TestCountsObeyTheLaw(t *testing.T) {
 			outcome := rapid.SampledFrom(outcomes).Draw(t, "outcome")
 			n := rapid.IntRange(1, 3).Draw(t, "n")
 			if n == 1 {
-				report.Count(kind, outcome)
+				report.Count(kind, "", outcome)
 			} else {
 				report.Counts[kind].AddN(outcome, n)
 			}
@@ -69,7 +69,7 @@ func TestStatusOfReport(t *testing.T) {
 	} {
 		var report Report
 		for i, outcome := range test.outcomes {
-			report.Count(ElementKind(i%int(elementKinds)), outcome)
+			report.Count(ElementKind(i%int(elementKinds)), "", outcome)
 		}
 		if got := report.Status(); got != test.want {
 			t.Errorf("%v: %s, want %s", test.outcomes, got, test.want)
@@ -81,7 +81,7 @@ func TestReportListsOnlySoMany(t *testing.T) {
 	t.Parallel()
 	var report Report
 	for i := range MaxListed + 5 {
-		report.Reject(Metrics, &Rejection{Position: Position{Type: "metric", Item: i}, Code: ValidationError})
+		report.Reject(Metrics, "", &Rejection{Position: Position{Type: "metric", Item: i}, Code: ValidationError})
 		report.Warn(Warning{Position: Position{Type: "metric", Item: i}, Code: SuspiciousValue})
 	}
 	if len(report.Errors) != MaxListed || report.Counts[Metrics].Rejected != MaxListed+5 {

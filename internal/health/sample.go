@@ -41,6 +41,9 @@ type Sample struct {
 	// PerSource marks a summary of one source among several that one body held for the same metric and time. Only
 	// then is the source part of a summary's identity.
 	PerSource bool
+	// Component marks a sample as part of a group of samples that holds it beside the body's own list of all samples,
+	// where it usually is once more. The two are one, also where the values of a metric add up.
+	Component bool
 	// Received is when the body that said this had arrived. Stores keep it: a body that is processed again, or late,
 	// never replaces what a later body said.
 	Received Instant

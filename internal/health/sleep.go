@@ -145,4 +145,6 @@ type Segment struct {
 	Offset     int32
 	Stage      Stage
 	Attributes string // JSON object of what else was sent, as Sample.Attributes
+	// Received is when the body that said this had arrived. It is not kept: what a segment says does not change.
+	Received Instant
 }

@@ -72,7 +72,7 @@ type APIKey struct {
 	Hash      string
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: never
-	RevokedAt time.Time // zero: in force
+	RevokedAt time.Time // zero: not revoked; a time ahead: in force until then
 	// LastUsedAt lags behind by a few seconds: it is written in batches.
 	LastUsedAt time.Time
 }
@@ -84,5 +84,10 @@ func (k APIKey) Allows(s Scope) bool {
 
 // Usable reports whether the key is neither revoked nor expired at t.
 func (k APIKey) Usable(t time.Time) bool {
-	return k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || t.Before(k.ExpiresAt))
+	return !k.Revoked(t) && (k.ExpiresAt.IsZero() || t.Before(k.ExpiresAt))
+}
+
+// Revoked reports whether the key is revoked at t.
+func (k APIKey) Revoked(t time.Time) bool {
+	return !k.RevokedAt.IsZero() && !t.Before(k.RevokedAt)
 }

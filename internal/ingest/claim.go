@@ -45,13 +45,13 @@ func (s *Service) holdClaim(ctx context.Context, id uuid.UUID) (held context.Con
 // Resume takes up archived ingestions that nobody is working on, oldest first, until there is none. A job calls it at
 // start, for what a crash left behind, and regularly, for what had to be postponed.
 func (s *Service) Resume(ctx context.Context) error {
+	s.swept.Do(func() { s.sweep(ctx) })
 	for ctx.Err() == nil {
 		end, err := s.begin()
 		if err != nil {
 			return nil // stopping
 		}
-		found, err := s.resumeNext(ctx)
-		end()
+		found, err := s.resumeNext(ctx, end)
 		if err != nil || !found {
 			return err
 		}
@@ -59,9 +59,16 @@ func (s *Service) Resume(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (s *Service) resumeNext(ctx context.Context) (found bool, err error) {
+// resumeNext calls end when the work it has found is done. It does not wait for imports: they take their time.
+func (s *Service) resumeNext(ctx context.Context, end func()) (found bool, err error) {
+	background := false
+	defer func() {
+		if !background {
+			end()
+		}
+	}()
 	now := s.now()
-	ingestion, err := s.store.ClaimNext(ctx, s.owner, now, now.Add(lease))
+	ingestion, err := s.store.ClaimNext(ctx, s.owner, s.imports.name, now, now.Add(lease))
 	if errors.Is(err, health.NotFound) {
 		return false, nil
 	}
@@ -74,6 +81,22 @@ func (s *Service) resumeNext(ctx context.Context) (found bool, err error) {
 	}
 	s.logger.InfoContext(ctx, "taking up an unfinished ingestion", "ingestion", ingestion.ID, "user", user.ID,
 		"attempt", ingestion.Attempts)
-	s.work(ingestion, user, nil)
+	if ingestion.Spool != "" {
+		background = true
+		s.start(cause{ctx, health.ActionImport}, ingestion, user, nil, end)
+		return true, nil
+	}
+	s.work(cause{ctx, health.ActionIngest}, ingestion, user, nil)
 	return true, nil
+}
+
+// sweep tidies up the directory of uploads, once for each process.
+func (s *Service) sweep(ctx context.Context) {
+	s.imports.sweep(s.now(), func(user, id uuid.UUID) bool {
+		ingestion, err := s.store.Ingestion(ctx, user, id)
+		if err != nil {
+			return !errors.Is(err, health.NotFound)
+		}
+		return ingestion.Status == health.StatusAccepted
+	})
 }

@@ -3,6 +3,7 @@ package ingest
 import (
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/health-export/health-export/internal/health"
@@ -23,7 +24,8 @@ const maxAhead = 48 * time.Hour
 type collector struct {
 	words    *vocabulary
 	received health.Instant
-	grain    health.Grain // from the header; GrainUnknown: off the clock
+	asOf     health.Instant // as of when the body speaks: when it was received, unless it says that it is older
+	grain    health.Grain   // from the header; GrainUnknown: off the clock
 	report   *health.Report
 
 	understood map[seriesKey]*understood // by name and unit as sent
@@ -34,6 +36,10 @@ type collector struct {
 	buffers    *buffers
 	sorter     sorter
 	sequence   uint32
+	types      []string // Record.Type, "" first
+	typeIDs    map[string]uint32
+	tally      tally
+	written    atomic.Int64 // elements whose outcome is known
 	// elements has an entry for every element that carries several samples; the others are counted as they are written.
 	elements []element
 
@@ -64,8 +70,16 @@ type understood struct {
 // element is an element with several samples: counted once, by the best outcome of its samples.
 type element struct {
 	position health.Position
+	typ      uint32 // index into collector.types
 	outcome  health.Outcome
 	known    bool
+}
+
+// tally is how many points of one type in a row had the same outcome, not yet in the report.
+type tally struct {
+	typ     uint32 // index into collector.types
+	outcome health.Outcome
+	count   int
 }
 
 // item is the metric entry whose points are arriving.
@@ -82,8 +96,10 @@ func newCollector(words *vocabulary, ingestion *health.Ingestion, report *health
 		words: words, received: health.InstantOf(ingestion.ReceivedAt), grain: headerGrain(ingestion.Headers),
 		report: report, understood: map[seriesKey]*understood{}, seriesIDs: map[seriesKey]uint32{},
 		sourceIDs: map[string]uint32{},
-		buffers:   b, sorter: sorter{dir: dir, buffers: b}, item: item{pending: pile{dir: dir}},
+		types:     []string{""}, typeIDs: map[string]uint32{"": 0},
+		buffers: b, sorter: sorter{dir: dir, buffers: b}, item: item{pending: pile{dir: dir}},
 	}
+	c.asOf = c.received
 	c.rest = newRest(dir, report)
 	return c
 }
@@ -106,17 +122,70 @@ func (c *collector) add(r *health.Record) error {
 		c.beginItem(r)
 	}
 	switch {
+	case len(r.Samples) == 1 && r.Item == nil:
+		return c.addSample(r)
 	case r.Samples != nil:
 		return c.addSamples(r)
 	case r.Night != nil, r.Segment != nil, r.Workout != nil, r.Event != nil, r.ECG != nil:
 		return c.addOther(r)
+	case r.Merged:
+		c.report.Count(r.Kind(), r.Type, health.Merged)
+		return nil
+	case r.Warnings != nil:
+		return nil
 	}
 	return fmt.Errorf("the decoder yielded an empty record at %s %d", r.Position.Type, r.Position.Item)
 }
 
-// reject takes a refused element.
-func (c *collector) reject(kind health.ElementKind, rejection *health.Rejection) {
-	c.report.Reject(kind, rejection)
+// speaksAsOf takes note that the body was made at an instant: it cannot know what came later.
+func (c *collector) speaksAsOf(at health.Instant) {
+	if at >= health.MinInstant && at < c.received {
+		c.asOf = at
+	}
+}
+
+// reject takes a refused element of a type.
+func (c *collector) reject(kind health.ElementKind, typ string, rejection *health.Rejection) {
+	c.report.Reject(kind, typ, rejection)
+}
+
+// typeID returns the index of a type of record. There are a few hundred; past maxSeries they share one.
+func (c *collector) typeID(typ string) uint32 {
+	if id, ok := c.typeIDs[typ]; ok {
+		return id
+	}
+	if len(c.types) == maxSeries {
+		return maxSeries - 1
+	}
+	id := uint32(len(c.types))
+	c.types = append(c.types, typ)
+	c.typeIDs[typ] = id
+	return id
+}
+
+// addSample takes an element that is one sample.
+func (c *collector) addSample(r *health.Record) error {
+	p, rejection := c.readSample(r, &r.Samples[0])
+	if rejection != nil {
+		c.reject(r.Kind(), r.Type, rejection)
+		return nil
+	}
+	return c.place(&p)
+}
+
+// readSample makes a normalised point of a sample that says its metric itself.
+func (c *collector) readSample(r *health.Record, s *health.Sample) (p point, rejection *health.Rejection) {
+	if p, rejection = c.prepare(&r.Position, s); rejection != nil {
+		return p, rejection
+	}
+	means, rejection := c.understand(s.Metric, s.Unit, &r.Position)
+	if rejection != nil {
+		return p, rejection
+	}
+	if p.typ = c.typeID(r.Type) << 1; s.Component {
+		p.typ++
+	}
+	return p, c.normalise(&p, means, &r.Position)
 }
 
 func (c *collector) addSamples(r *health.Record) error {
@@ -125,27 +194,16 @@ func (c *collector) addSamples(r *health.Record) error {
 	}
 	points := make([]point, 0, len(r.Samples))
 	for i := range r.Samples {
-		p, rejection := c.prepare(&r.Position, &r.Samples[i])
-		var means *understood
-		if rejection == nil {
-			means, rejection = c.understand(r.Samples[i].Metric, r.Samples[i].Unit, &r.Position)
-		}
-		if rejection == nil {
-			rejection = c.normalise(&p, means, &r.Position)
-		}
+		p, rejection := c.readSample(r, &r.Samples[i])
 		if rejection != nil { // one bad value refuses the element, so nothing of it is placed before all is checked
-			c.reject(health.Metrics, rejection)
+			c.reject(r.Kind(), r.Type, rejection)
 			return nil
 		}
 		points = append(points, p)
 	}
-	if len(points) > 1 {
-		c.elements = append(c.elements, element{position: r.Position})
-	}
+	c.elements = append(c.elements, element{position: r.Position, typ: c.typeID(r.Type)})
 	for i := range points {
-		if len(points) > 1 {
-			points[i].element = int32(len(c.elements) - 1)
-		}
+		points[i].element = int32(len(c.elements) - 1)
 		if err := c.place(&points[i]); err != nil {
 			return err
 		}
@@ -157,7 +215,7 @@ func (c *collector) addSamples(r *health.Record) error {
 func (c *collector) addPoint(at *health.Position, sample *health.Sample) error {
 	p, rejection := c.prepare(at, sample)
 	if rejection != nil {
-		c.reject(health.Metrics, rejection)
+		c.reject(health.Metrics, "", rejection)
 		return nil
 	}
 	if c.item.means == nil && c.item.head.Name != "" && c.item.head.Unit != "" {
@@ -219,7 +277,7 @@ func (c *collector) settle() error {
 		if rejection != nil {
 			refused := *rejection
 			refused.Point = int(p.index)
-			c.reject(health.Metrics, &refused)
+			c.reject(health.Metrics, "", &refused)
 			continue
 		}
 		if err := c.placePoint(p); err != nil {
@@ -232,7 +290,7 @@ func (c *collector) settle() error {
 func (c *collector) placePoint(p *point) error {
 	at := health.Position{Type: "metric", Item: c.item.index, Metric: c.item.head.Name, Point: int(p.index)}
 	if rejection := c.normalise(p, c.item.means, &at); rejection != nil {
-		c.reject(health.Metrics, rejection)
+		c.reject(health.Metrics, "", rejection)
 		return nil
 	}
 	return c.place(p)

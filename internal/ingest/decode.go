@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
+	"sync/atomic"
 
 	"github.com/health-export/health-export/internal/format"
 	"github.com/health-export/health-export/internal/health"
@@ -15,7 +17,8 @@ type decoded struct {
 	format    string
 	collector *collector
 	report    *health.Report
-	err       error // a bodyError where the body is at fault
+	records   atomic.Int64 // so far
+	err       error        // a bodyError where the body is at fault
 }
 
 func (d *decoded) close() { d.collector.close() }
@@ -30,8 +33,19 @@ func (d *decoded) failed() bool {
 func (s *Service) decode(ctx context.Context, ingestion *health.Ingestion, user health.User, body io.Reader) *decoded {
 	d := &decoded{report: &health.Report{}}
 	d.collector = newCollector(s.words, ingestion, d.report, &s.buffers, s.limits.TempDir)
-	d.err = d.read(ctx, s.formats, format.Options{Location: user.Location(), TempDir: s.limits.TempDir}, body)
+	d.err = d.read(ctx, s.formats, user, body)
 	return d
+}
+
+// decodeStored decodes a body from where it is kept.
+func (s *Service) decodeStored(ctx context.Context, ingestion *health.Ingestion, user health.User) (*decoded, error) {
+	switch {
+	case ingestion.Spool != "":
+		return s.decodeWaiting(ctx, ingestion, user)
+	case ingestion.StoredSize == 0:
+		return s.lost(ingestion), nil
+	}
+	return s.decodeArchived(ctx, ingestion, user)
 }
 
 // decodeArchived decodes a body from the archive.
@@ -44,23 +58,65 @@ func (s *Service) decodeArchived(ctx context.Context, ingestion *health.Ingestio
 	return s.decode(ctx, ingestion, user, body), nil
 }
 
-func (d *decoded) read(ctx context.Context, detect func([]byte) (format.Format, error), options format.Options, body io.Reader) (err error) {
+func (d *decoded) read(ctx context.Context, detect func([]byte) (format.Format, error), user health.User, body io.Reader) (err error) {
 	defer recoverAs(&err)
 	buffered := bufio.NewReaderSize(body, format.DetectSize)
 	head, err := buffered.Peek(format.DetectSize)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
+	if format.IsArchive(head) {
+		return d.readSpooled(ctx, user, buffered)
+	}
 	language, err := detect(head)
 	if err != nil {
 		return asBodyError(err)
 	}
-	d.format = language.Name
-	for record, err := range language.Decode(buffered, options) {
+	return d.take(ctx, language.Name, language.Decode(buffered, d.options(user)))
+}
+
+// readSpooled reads an archive, whose directory is at its end: it has to be there as a whole first.
+func (d *decoded) readSpooled(ctx context.Context, user health.User, body io.Reader) error {
+	file, err := tempFile(d.collector.sorter.dir)
+	if err != nil {
+		return err
+	}
+	defer removeTemp(file)
+	size, err := io.Copy(file, body)
+	if err != nil {
+		return err
+	}
+	return d.readArchive(ctx, user, file, size, nil)
+}
+
+// readArchive reads an archive. opened, if not nil, is told of it before its content is read.
+func (d *decoded) readArchive(ctx context.Context, user health.User, file io.ReaderAt, size int64, opened func(*format.Archive)) error {
+	archive, err := format.OpenArchive(file, size)
+	if err != nil {
+		return asBodyError(err)
+	}
+	language, err := format.DetectArchive(archive)
+	if err != nil {
+		return asBodyError(err)
+	}
+	if opened != nil {
+		opened(archive)
+	}
+	return d.take(ctx, language.Name, language.DecodeArchive(archive, d.options(user)))
+}
+
+func (d *decoded) options(user health.User) format.Options {
+	return format.Options{Location: user.Location(), AsOf: d.collector.speaksAsOf}
+}
+
+// take takes all records of a body.
+func (d *decoded) take(ctx context.Context, name string, records iter.Seq2[health.Record, error]) error {
+	d.format = name
+	for record, err := range records {
 		var rejection *health.Rejection
 		switch {
 		case errors.As(err, &rejection):
-			d.collector.reject(health.KindOfType(rejection.Type), rejection)
+			d.collector.reject(health.KindOfType(rejection.Type), record.Type, rejection)
 		case err != nil:
 			return asBodyError(err)
 		default:
@@ -68,6 +124,7 @@ func (d *decoded) read(ctx context.Context, detect func([]byte) (format.Format, 
 				return err
 			}
 		}
+		d.records.Add(1)
 		if err := ctx.Err(); err != nil {
 			return err
 		}

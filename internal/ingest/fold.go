@@ -23,6 +23,35 @@ type fold struct {
 type folded struct {
 	point
 	latest uint32 // sequence of the latest of them
+	// parts is what the components among the points add up to, and single what the others do, as far as there are both;
+	// absent until then.
+	parts, single float64
+}
+
+func begin(p *point) folded {
+	entry := folded{point: *p, latest: p.sequence, parts: health.Absent(), single: p.values[0]}
+	if p.component() {
+		entry.parts, entry.single = entry.single, entry.parts
+	}
+	return entry
+}
+
+// add adds the value of a point that is the same sample. A component and its twin beside the group count once, and so do
+// two records of one stretch of time that agree: a sensor does not count the same twice, while a person may well have
+// eaten two of a thing at one moment.
+func (f *folded) add(p *point) {
+	repeats := p.grain == health.GrainRaw && p.end > p.start && health.SameValue(p.values[0], f.values[0])
+	switch {
+	case repeats:
+	case p.component():
+		f.parts = add(f.parts, p.values[0])
+	default:
+		f.single = add(f.single, p.values[0])
+	}
+	f.values[0] = f.single
+	if health.IsAbsent(f.single) || f.parts > f.single {
+		f.values[0] = f.parts
+	}
 }
 
 // samples yields the samples in the order of the points.
@@ -56,7 +85,7 @@ func (f *fold) take(p *point) {
 			return
 		}
 	}
-	f.group = append(f.group, folded{point: *p, latest: p.sequence})
+	f.group = append(f.group, begin(p))
 }
 
 // merge folds p, whose latest element has the given sequence, into entry.
@@ -66,7 +95,7 @@ func (f *fold) merge(entry *folded, p *point, latest uint32) {
 	newer := latest > entry.latest
 	switch {
 	case series.cumulative:
-		entry.values[0] = add(entry.values[0], p.values[0])
+		entry.add(p)
 	case series.bloodPressure:
 		for i := 3; i < 5; i++ {
 			if v := p.values[i]; !health.IsAbsent(v) && (newer || health.IsAbsent(entry.values[i])) {

@@ -39,11 +39,19 @@ type Limits struct {
 	Concurrency int
 	// TempDir holds what does not fit in memory while a body is processed. Default: the system's.
 	TempDir string
+	// ImportDir is where uploads to be imported wait until they have been processed. It must outlive a restart; "" takes
+	// none.
+	ImportDir string
+	// MaxImport is the most bytes an upload to be imported may have. Default 16 GiB.
+	MaxImport int64
 }
 
 func (l Limits) withDefaults() Limits {
 	if l.MaxBody == 0 {
 		l.MaxBody = 200 << 20
+	}
+	if l.MaxImport == 0 {
+		l.MaxImport = 16 << 30
 	}
 	if l.Wait == 0 {
 		l.Wait = 20 * time.Second
@@ -67,6 +75,8 @@ type Config struct {
 
 // Service receives bodies and processes them. It is safe for concurrent use.
 type Service struct {
+	Archive
+
 	store   Store
 	answers Answers
 	limits  Limits
@@ -82,8 +92,16 @@ type Service struct {
 	users  userLocks
 	// buffers are those of bodies that are done with.
 	buffers buffers
-	ctx     context.Context // ends when work under way must be given up
-	cancel  context.CancelFunc
+	// importing has room for one import: several at once would only take the disk from each other.
+	importing chan struct{}
+	// importCtx ends when the service begins to stop: an import takes longer than a stop may, and goes on at the next start.
+	importCtx   context.Context
+	stopImports context.CancelFunc
+	imports     waiting
+	swept       sync.Once
+	meters      sync.Map        // of imports under way: uuid.UUID to *meter
+	ctx         context.Context // ends when work under way must be given up
+	cancel      context.CancelFunc
 
 	mu      sync.Mutex
 	stopped bool
@@ -111,22 +129,28 @@ func New(c Config) (*Service, error) {
 	if err := removeTemp(probe); err != nil {
 		return nil, err
 	}
+	imports, err := openWaiting(limits.ImportDir)
+	if err != nil {
+		return nil, err
+	}
 	s := &Service{
-		store: c.Store, answers: c.Answers, limits: limits, now: c.Now, logger: c.Logger,
+		Archive: NewArchive(c.Store), store: c.Store, answers: c.Answers, imports: imports, importing: make(chan struct{}, 1), limits: limits, now: c.Now, logger: c.Logger,
 		metrics: newMetrics(c.Registerer), words: words, formats: format.Detect,
 		owner: uuid.NewString(), slots: make(chan struct{}, limits.Concurrency),
 		places: make(chan struct{}, limits.Concurrency),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.importCtx, s.stopImports = context.WithCancel(s.ctx)
 	return s, nil
 }
 
-// Stop takes no new work, waits for what is under way, and gives it up when ctx ends: the body is in the archive, and
+// Stop takes no new work, leaves uploads that are being imported for the next start, waits for what else is under way, and gives it up when ctx ends: the body is in the archive, and
 // the next start takes it up again.
 func (s *Service) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	s.stopped = true
 	s.mu.Unlock()
+	s.stopImports()
 
 	done := make(chan struct{})
 	go func() {
@@ -157,40 +181,66 @@ func (s *Service) begin() (end func(), err error) {
 
 // start processes a claimed ingestion in the background and returns a channel that yields the result, once. decoded is
 // what is known of the body already, or nil.
-func (s *Service) start(ingestion health.Ingestion, user health.User, decoded *decoded, end func()) <-chan health.Ingestion {
+func (s *Service) start(
+	by cause, ingestion health.Ingestion, user health.User, decoded *decoded, end func(),
+) <-chan health.Ingestion {
 	result := make(chan health.Ingestion, 1)
 	go func() {
 		defer end()
 		if decoded != nil {
 			defer decoded.close()
 		}
-		result <- s.work(ingestion, user, decoded)
+		result <- s.work(by, ingestion, user, decoded)
 	}()
 	return result
 }
 
 // work processes a claimed ingestion when its turn comes: one body of a user at a time, and no more bodies at once
 // than there are slots. It returns the ingestion as it stands afterwards, still accepted if it has to be tried again.
-func (s *Service) work(ingestion health.Ingestion, user health.User, decoded *decoded) health.Ingestion {
-	ctx, held := s.holdClaim(s.ctx, ingestion.ID)
+func (s *Service) work(by cause, ingestion health.Ingestion, user health.User, decoded *decoded) health.Ingestion {
+	whole := s.ctx
+	if ingestion.Spool != "" {
+		whole = s.importCtx
+	}
+	ctx, held := s.holdClaim(whole, ingestion.ID)
 	defer held()
 
-	unlock := s.users.lock(ingestion.UserID)
-	defer unlock()
+	slots := s.slots
+	if ingestion.Spool != "" {
+		// An import takes minutes, and what later bodies say wins whatever the order: they need not wait for it.
+		slots = s.importing
+		defer s.meters.Delete(ingestion.ID)
+	} else {
+		unlock := s.users.lock(ingestion.UserID)
+		defer unlock()
+	}
 	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
 	case <-ctx.Done():
+		if whole.Err() != nil {
+			s.postpone(by, ingestion, whole.Err())
+		}
 		return ingestion
 	}
 
 	finished, err := s.process(ctx, ingestion, user, decoded)
 	if err == nil {
-		err = s.store.Finish(ctx, finished, s.owner)
+		err = s.store.Finish(ctx, finished, s.owner, by.deed(&finished))
+	}
+	if isErased(err) {
+		s.logger.InfoContext(ctx, "ingestion given up: the data of its user was erased", "ingestion", ingestion.ID)
+		if ingestion.Spool != "" {
+			s.imports.remove(&ingestion)
+		}
+		return ingestion
 	}
 	if err != nil {
-		s.postpone(ingestion, err)
+		s.postpone(by, ingestion, err)
 		return ingestion
+	}
+	if ingestion.Spool != "" {
+		s.imports.remove(&ingestion)
 	}
 	s.metrics.finished(&finished)
 	return finished
@@ -201,10 +251,10 @@ func (s *Service) work(ingestion health.Ingestion, user health.User, decoded *de
 const maxAttempts = 20
 
 // postpone gives the claim back so that the ingestion is tried again, later each time, or marks it as failed.
-func (s *Service) postpone(ingestion health.Ingestion, cause error) {
+func (s *Service) postpone(by cause, ingestion health.Ingestion, cause error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
 	defer cancel()
-	stopping := s.ctx.Err() != nil
+	stopping := s.ctx.Err() != nil || ingestion.Spool != "" && s.importCtx.Err() != nil
 	if !stopping {
 		s.metrics.postponed()
 		s.logger.ErrorContext(ctx, "ingestion postponed", "ingestion", ingestion.ID, "user", ingestion.UserID,
@@ -214,7 +264,10 @@ func (s *Service) postpone(ingestion health.Ingestion, cause error) {
 		ingestion.Status, ingestion.FailureCode = health.StatusFailed, "processing_failed"
 		ingestion.Failure = "The body could not be processed because of a fault in the server. It is kept in the archive: replay it after an upgrade."
 		ingestion.FinishedAt = s.now()
-		if s.store.Finish(ctx, ingestion, s.owner) == nil {
+		if s.store.Finish(ctx, ingestion, s.owner, by.deed(&ingestion)) == nil {
+			if ingestion.Spool != "" {
+				s.imports.remove(&ingestion)
+			}
 			return
 		}
 	}

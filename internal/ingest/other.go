@@ -13,8 +13,8 @@ func (c *collector) addOther(r *health.Record) error {
 	case r.Night != nil:
 		n := r.Night
 		if rejection = c.checkTimes(at, n.SleepStart, n.SleepEnd, n.InBedStart, n.InBedEnd, n.Date.Midnight(n.Offset)); rejection == nil {
-			n.Received = c.received
-			return c.rest.nights.add(*at, n)
+			n.Received = c.asOf
+			return c.rest.nights.add(r, n)
 		}
 	case r.Segment != nil:
 		s := r.Segment
@@ -22,29 +22,30 @@ func (c *collector) addOther(r *health.Record) error {
 			rejection = refuse(at, "endDate", "The segment ends before it starts.", "Check the clock of the device that recorded it.")
 		}
 		if rejection == nil {
-			return c.rest.segments.add(*at, s)
+			s.Received = c.asOf
+			return c.rest.segments.add(r, s)
 		}
 	case r.Workout != nil:
 		w := r.Workout
 		if rejection = c.checkTimes(at, w.Start, w.End); rejection == nil {
-			w.Received = c.received
+			w.Received = c.asOf
 			c.words.convertWorkout(w)
-			return c.rest.workouts.add(*at, w)
+			return c.rest.workouts.add(r, w)
 		}
 	case r.Event != nil:
 		e := r.Event
 		if rejection = c.checkTimes(at, e.Start, e.End); rejection == nil {
-			e.Received = c.received
-			return c.rest.events.add(*at, e)
+			e.Received = c.asOf
+			return c.rest.events.add(r, e)
 		}
 	case r.ECG != nil:
 		e := r.ECG
 		if rejection = c.checkTimes(at, e.Start, e.End); rejection == nil {
-			e.Received = c.received
-			return c.rest.ecgs.add(*at, e)
+			e.Received = c.asOf
+			return c.rest.ecgs.add(r, e)
 		}
 	}
-	c.reject(r.Kind(), rejection)
+	c.reject(r.Kind(), r.Type, rejection)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"os"
 )
 
@@ -55,7 +56,8 @@ func (h *pile) all() iter.Seq2[*point, error] {
 			yield(nil, fmt.Errorf("%w: %w", errSpoolFull, err))
 			return
 		}
-		c, err := (&run{file: h.file}).open()
+		c := (&run{file: h.file, size: math.MaxInt64}).open(32 << 10)
+		var err error
 		for err == nil {
 			if err = c.next(); err == nil && !yield(c.point, nil) {
 				return

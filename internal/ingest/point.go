@@ -30,9 +30,13 @@ type origin struct {
 	index  int32  // … within the item; -1 for an element that is no point of a metric
 	// element is the index of the element's entry in collector.elements, or -1 for an element with one sample.
 	element int32
+	// typ is the element's type as an index into collector.types, times two, plus one for a Component.
+	typ uint32
 }
 
-const pointSize = 16 + 40 + 32 // without the attributes
+const pointSize = 16 + 40 + 36 // without the attributes
+
+func (p *point) component() bool { return p.typ&1 == 1 }
 
 // write appends the packed form.
 func (p *point) write(w *bufio.Writer) error {
@@ -45,7 +49,7 @@ func (p *point) write(w *bufio.Writer) error {
 	}
 	for i, v := range [...]uint32{
 		p.series, p.source, p.sequence, p.item,
-		uint32(p.index), uint32(p.offset), uint32(p.grain), uint32(p.element),
+		uint32(p.index), uint32(p.offset), uint32(p.grain), uint32(p.element), p.typ,
 	} {
 		le.PutUint32(b[56+4*i:], v)
 	}
@@ -72,6 +76,7 @@ func (p *point) read(r *bufio.Reader) error {
 	p.series, p.source, p.sequence, p.item = le.Uint32(b[56:]), le.Uint32(b[60:]), le.Uint32(b[64:]), le.Uint32(b[68:])
 	p.index, p.offset = int32(le.Uint32(b[72:])), int32(le.Uint32(b[76:]))
 	p.grain, p.element = health.Grain(le.Uint32(b[80:])), int32(le.Uint32(b[84:]))
+	p.typ = le.Uint32(b[88:])
 	p.attributes = ""
 	if n := le.Uint32(b[pointSize:]); n > 0 {
 		text := make([]byte, n)

@@ -17,7 +17,7 @@ func (s *Service) process(ctx context.Context, ingestion health.Ingestion, user 
 	defer recoverAs(&err)
 	begun := s.now()
 	if decoded == nil || decoded.failed() {
-		decoded, err = s.decodeArchived(ctx, &ingestion, user)
+		decoded, err = s.decodeStored(ctx, &ingestion, user)
 		if err != nil {
 			return ingestion, err
 		}

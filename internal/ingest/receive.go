@@ -59,7 +59,7 @@ func (s *Service) receive(ctx context.Context, r Request) (health.Ingestion, err
 		end()
 		return health.Ingestion{}, err
 	}
-	result := s.start(ingestion, r.User, decoded, end)
+	result := s.start(cause{ctx, health.ActionIngest}, ingestion, r.User, decoded, end)
 	if r.Async {
 		return ingestion, nil
 	}
@@ -82,14 +82,9 @@ func (s *Service) await(ctx context.Context, ingestion health.Ingestion, result 
 // archive streams the body, compressed, into a spool and from there into the archive: a slow phone must not hold a
 // database transaction open. It returns what has been decoded of the body meanwhile, or nil.
 func (s *Service) archive(ctx context.Context, r Request) (health.Ingestion, *decoded, error) {
-	now := s.now()
-	id, err := uuid.NewV7()
+	ingestion, err := s.newIngestion(r.User, r.KeyID, r.Headers)
 	if err != nil {
 		return health.Ingestion{}, nil, err
-	}
-	ingestion := health.Ingestion{
-		ID: id, UserID: r.User.ID, KeyID: r.KeyID, ReceivedAt: now.UTC().Truncate(time.Microsecond), Headers: keep(r.Headers),
-		Status: health.StatusAccepted, Attempts: 1,
 	}
 	spooled := newSpool(s.limits.TempDir)
 	defer spooled.Close()
@@ -171,35 +166,15 @@ func compress(w io.Writer, body io.Reader) error {
 	return encoder.Close()
 }
 
-// Raw returns the body of an ingestion as it was after its Content-Encoding was undone; the caller closes it. NotFound.
-func (s *Service) Raw(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error) {
-	stored, err := s.store.Body(ctx, user, id)
-	if err != nil {
-		return nil, err
-	}
-	decoder, err := zstd.NewReader(stored, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(8<<20))
-	if err != nil {
-		stored.Close()
-		return nil, err
-	}
-	return &archivedBody{Decoder: decoder, stored: stored}, nil
-}
-
-type archivedBody struct {
-	*zstd.Decoder
-	stored io.Closer
-}
-
-func (b *archivedBody) Close() error {
-	b.Decoder.Close()
-	return b.stored.Close()
-}
-
 // Replay processes an archived body again and waits for it as Receive does. What later bodies said is left as it is.
-// NotFound; Conflict: it is being processed.
+// NotFound, as Raw; Conflict: it is being processed.
 func (s *Service) Replay(ctx context.Context, user health.User, id uuid.UUID) (health.Ingestion, error) {
 	end, err := s.begin()
 	if err != nil {
+		return health.Ingestion{}, err
+	}
+	if err := s.kept(ctx, user.ID, id); err != nil {
+		end()
 		return health.Ingestion{}, err
 	}
 	ingestion, err := s.store.Reopen(ctx, user.ID, id, s.owner, s.now().Add(lease))
@@ -207,7 +182,7 @@ func (s *Service) Replay(ctx context.Context, user health.User, id uuid.UUID) (h
 		end()
 		return health.Ingestion{}, err
 	}
-	return s.await(ctx, ingestion, s.start(ingestion, user, nil, end)), nil
+	return s.await(ctx, ingestion, s.start(cause{ctx, health.ActionReplay}, ingestion, user, nil, end)), nil
 }
 
 // keep cuts headers short, and replaces what is no UTF-8 in them: a header is any bytes, and what it says of a body must

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -33,14 +34,14 @@ type rest struct {
 func newRest(dir string, report *health.Report) rest {
 	return rest{
 		nights: &held[health.Night]{
-			dir: dir, report: report, kind: health.Metrics,
+			dir: dir, report: report,
 			keys: func(n *health.Night) []string { return []string{n.Date.String() + "|" + n.Source} },
 			same: (*health.Night).SameNight,
 			join: func(n, later *health.Night) { n.MergeFrom(later) },
 			size: func(n *health.Night) int { return 250 + len(n.Attributes) },
 		},
 		segments: &held[health.Segment]{
-			dir: dir, report: report, kind: health.Metrics,
+			dir: dir, report: report,
 			keys: func(s *health.Segment) []string {
 				return []string{fmt.Sprintf("%d|%d|%s|%s", s.Start, s.End, s.Stage, s.Source)}
 			},
@@ -51,21 +52,21 @@ func newRest(dir string, report *health.Report) rest {
 			size: func(s *health.Segment) int { return 250 + len(s.Attributes) },
 		},
 		workouts: &held[health.Workout]{
-			dir: dir, report: report, kind: health.Workouts,
+			dir: dir, report: report,
 			keys: workoutKeys,
 			same: (*health.Workout).SameWorkout,
 			join: func(w, later *health.Workout) { w.MergeFrom(later) },
 			size: workoutSize,
 		},
 		events: &held[health.Event]{
-			dir: dir, report: report, kind: health.Events,
+			dir: dir, report: report,
 			keys: func(e *health.Event) []string { return []string{fmt.Sprintf("%q", e.Key())} },
 			same: func(a, b *health.Event) bool { return true },
 			join: func(e, later *health.Event) { e.MergeFrom(later) },
 			size: func(e *health.Event) int { return 300 + len(e.Attributes) },
 		},
 		ecgs: &held[health.ECG]{
-			dir: dir, report: report, kind: health.ECGs,
+			dir: dir, report: report,
 			keys: func(e *health.ECG) []string { return []string{fmt.Sprint(e.Start)} },
 			same: func(a, b *health.ECG) bool { return true },
 			join: func(e, later *health.ECG) { e.MergeFrom(later) },
@@ -114,7 +115,6 @@ func (r *rest) write(ctx context.Context, user uuid.UUID, w store.Writer) error 
 type held[T any] struct {
 	dir    string
 	report *health.Report
-	kind   health.ElementKind
 	keys   func(*T) []string // elements that are the same share a key …
 	same   func(a, b *T) bool
 	join   func(first, later *T)
@@ -129,10 +129,12 @@ type held[T any] struct {
 
 type entry[T any] struct {
 	Position health.Position
+	Kind     health.ElementKind
+	Type     string
 	Element  T
 }
 
-func (h *held[T]) add(at health.Position, element *T) error {
+func (h *held[T]) add(r *health.Record, element *T) error {
 	keys := h.keys(element)
 	for _, key := range keys {
 		for _, i := range h.index[key] {
@@ -140,7 +142,7 @@ func (h *held[T]) add(at health.Position, element *T) error {
 				h.bytes -= h.size(first)
 				h.join(first, element)
 				h.bytes += h.size(first)
-				h.report.Count(h.kind, health.Merged)
+				h.report.Count(r.Kind(), r.Type, health.Merged)
 				return nil
 			}
 		}
@@ -151,7 +153,7 @@ func (h *held[T]) add(at health.Position, element *T) error {
 	for _, key := range keys {
 		h.index[key] = append(h.index[key], len(h.entries))
 	}
-	h.entries = append(h.entries, entry[T]{Position: at, Element: *element})
+	h.entries = append(h.entries, entry[T]{Position: r.Position, Kind: r.Kind(), Type: r.Type, Element: *element})
 	if h.bytes += h.size(element); h.bytes > heldBytes {
 		return h.spill()
 	}
@@ -198,6 +200,7 @@ func (h *held[T]) write(ctx context.Context, user uuid.UUID, write writeFunc[T])
 	}
 	decoder := gob.NewDecoder(h.file)
 	var pending []entry[T]
+	taken := map[string]bool{} // the keys of those
 	bytes := 0
 	for {
 		var next entry[T]
@@ -205,36 +208,28 @@ func (h *held[T]) write(ctx context.Context, user uuid.UUID, write writeFunc[T])
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
-		if err != nil || bytes > batchBytes || h.clashes(pending, &next.Element) {
+		if err != nil || bytes > batchBytes || h.clashes(taken, len(pending), &next.Element) {
 			if err := h.writeBatches(ctx, user, write, pending); err != nil {
 				return err
 			}
 			pending, bytes = pending[:0], 0
+			clear(taken)
 		}
 		if err != nil {
 			return nil
 		}
 		pending = append(pending, next)
+		for _, key := range h.keys(&next.Element) {
+			taken[key] = true
+		}
 		bytes += h.size(&next.Element)
 	}
 }
 
-// clashes reports whether the element is the same as one of the batch, which the store does not take.
-func (h *held[T]) clashes(batch []entry[T], element *T) bool {
-	if len(batch) == batchCount {
-		return true
-	}
-	keys := h.keys(element)
-	for i := range batch {
-		for _, other := range h.keys(&batch[i].Element) {
-			for _, key := range keys {
-				if key == other {
-					return true
-				}
-			}
-		}
-	}
-	return false
+// clashes reports whether the element may be the same as one of a batch with the given keys, which the store does not
+// take, or one too many for it.
+func (h *held[T]) clashes(taken map[string]bool, count int, element *T) bool {
+	return count == batchCount || slices.ContainsFunc(h.keys(element), func(key string) bool { return taken[key] })
 }
 
 func (h *held[T]) writeBatches(ctx context.Context, user uuid.UUID, write writeFunc[T], entries []entry[T]) error {
@@ -263,10 +258,10 @@ func (h *held[T]) writeBatch(ctx context.Context, user uuid.UUID, write writeFun
 	}
 	for i, outcome := range written.Outcomes {
 		if outcome == health.Rejected {
-			h.report.Reject(h.kind, databaseRefused(entries[i].Position, written.Refused[i]))
+			h.report.Reject(entries[i].Kind, entries[i].Type, databaseRefused(entries[i].Position, written.Refused[i]))
 			continue
 		}
-		h.report.Count(h.kind, outcome)
+		h.report.Count(entries[i].Kind, entries[i].Type, outcome)
 	}
 	return nil
 }

@@ -20,28 +20,33 @@ const (
 	runAttributes = 4 << 20 // bytes of attributes
 )
 
+// mergeMemory is how much of the runs, all together, is in memory while they are merged.
+const mergeMemory = 8 << 20
+
 // sorter brings the points of a body into order with bounded memory.
 type sorter struct {
 	dir        string
 	buffers    *buffers
 	points     []point
-	attributes int // bytes in points
+	attributes int      // bytes in points
+	file       *os.File // of all runs, one after the other
 	runs       []*run
 }
 
 // run is a sorted stretch of points in a file.
 type run struct {
-	file *os.File
+	file     *os.File
+	at, size int64 // in bytes
 	// grains is what the run was sorted with: the grain of a series may show only later in the body.
 	grains []health.Grain
 }
 
 func (s *sorter) close() {
-	for _, r := range s.runs {
-		removeTemp(r.file)
+	if s.file != nil {
+		removeTemp(s.file)
 	}
 	s.buffers.points.put(s.points)
-	s.runs, s.points = nil, nil
+	s.file, s.runs, s.points = nil, nil, nil
 }
 
 // add takes a point. grains has the grains of the series as they look so far.
@@ -63,11 +68,17 @@ func (s *sorter) add(p *point, grains func() []health.Grain) error {
 func (s *sorter) finish(grains []health.Grain) { sortPoints(s.points, grains) }
 
 func (s *sorter) flush(grains []health.Grain) error {
-	file, err := tempFile(s.dir)
-	if err != nil {
-		return err
+	if s.file == nil {
+		file, err := tempFile(s.dir)
+		if err != nil {
+			return err
+		}
+		s.file = file
 	}
-	r := &run{file: file}
+	r := &run{file: s.file}
+	if n := len(s.runs); n > 0 {
+		r.at = s.runs[n-1].at + s.runs[n-1].size
+	}
 	s.runs = append(s.runs, r)
 	if err := r.write(s.points, grains); err != nil {
 		return err
@@ -79,12 +90,10 @@ func (s *sorter) flush(grains []health.Grain) error {
 // write sorts points and makes them the content of the run.
 func (r *run) write(points []point, grains []health.Grain) error {
 	sortPoints(points, grains)
-	r.grains = grains
-	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	w := bufio.NewWriterSize(r.file, 256<<10)
+	r.grains, r.size = grains, 0
+	w := bufio.NewWriterSize(io.NewOffsetWriter(r.file, r.at), 256<<10)
 	for i := range points {
+		r.size += int64(pointSize + 4 + len(points[i].attributes))
 		if err := points[i].write(w); err != nil {
 			return fmt.Errorf("%w: %w", errSpoolFull, err)
 		}
@@ -145,11 +154,8 @@ func (s *sorter) openRuns(grains []health.Grain) (*cursorHeap, error) {
 				return nil, err
 			}
 		}
-		c, err := r.open()
-		if err == nil {
-			err = c.next()
-		}
-		if err != nil {
+		c := r.open(min(max(mergeMemory/len(s.runs), 4<<10), 16<<10))
+		if err := c.next(); err != nil {
 			return nil, err
 		}
 		queue.cursors = append(queue.cursors, c)
@@ -162,10 +168,7 @@ func (s *sorter) openRuns(grains []health.Grain) (*cursorHeap, error) {
 }
 
 func (r *run) sortAgain(b *buffers, grains []health.Grain) error {
-	c, err := r.open()
-	if err != nil {
-		return err
-	}
+	c := r.open(32 << 10)
 	points := b.points.get()
 	defer func() { b.points.put(points) }()
 	for {
@@ -187,11 +190,8 @@ type cursor struct {
 	rest   []point // where there is no reader
 }
 
-func (r *run) open() (*cursor, error) {
-	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	return &cursor{point: &point{}, reader: bufio.NewReaderSize(r.file, 16<<10)}, nil
+func (r *run) open(buffer int) *cursor {
+	return &cursor{point: &point{}, reader: bufio.NewReaderSize(io.NewSectionReader(r.file, r.at, r.size), buffer)}
 }
 
 func (c *cursor) next() error {

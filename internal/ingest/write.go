@@ -35,9 +35,10 @@ func (c *collector) write(ctx context.Context, user uuid.UUID, writer store.Writ
 	if err := c.writeSamples(ctx, user, writer); err != nil {
 		return err
 	}
+	c.flushTally()
 	for i := range c.elements {
 		e := &c.elements[i]
-		c.report.Count(health.Metrics, e.outcome)
+		c.report.Count(health.Metrics, c.types[e.typ], e.outcome)
 	}
 	return c.rest.write(ctx, user, writer)
 }
@@ -114,6 +115,7 @@ func (c *collector) settleBatch(b *batch) error {
 		}
 		c.outcome(&b.origins[i], outcome)
 	}
+	c.written.Add(int64(len(b.origins)))
 	b.samples, b.origins = b.samples[:0], b.origins[:0]
 	return nil
 }
@@ -123,7 +125,7 @@ func (c *collector) sample(entry *folded, perSource bool) health.Sample {
 	s := entry.unpack()
 	series := &c.series[entry.series]
 	s.Metric, s.Unit, s.Source = series.name, series.unit, c.sources[entry.source]
-	s.PerSource, s.Received = perSource, c.received
+	s.PerSource, s.Received = perSource, c.asOf
 	if s.Grain != health.GrainRaw {
 		s.End = s.Start
 	}
@@ -134,13 +136,23 @@ func (c *collector) sample(entry *folded, perSource bool) health.Sample {
 // all of them are written.
 func (c *collector) outcome(p *origin, o health.Outcome) {
 	if p.element < 0 {
-		c.report.Count(health.Metrics, o)
+		if typ := p.typ >> 1; typ != c.tally.typ || o != c.tally.outcome {
+			c.flushTally()
+			c.tally.typ, c.tally.outcome = typ, o
+		}
+		c.tally.count++
 		return
 	}
 	e := &c.elements[p.element]
 	if !e.known || better(o, e.outcome) {
 		e.outcome, e.known = o, true
 	}
+}
+
+// flushTally brings into the report what has been counted in a row.
+func (c *collector) flushTally() {
+	c.report.CountN(health.Metrics, c.types[c.tally.typ], c.tally.outcome, c.tally.count)
+	c.tally.count = 0
 }
 
 // better reports whether outcome a of one sample says more about its element than outcome b of another: a refusal most
@@ -160,7 +172,7 @@ func (c *collector) refusedByStore(p *origin, reason string) {
 		c.report.List(rejection)
 		return
 	}
-	c.report.Reject(health.Metrics, rejection)
+	c.reject(health.Metrics, c.types[p.typ>>1], rejection)
 }
 
 func databaseRefused(at health.Position, reason string) *health.Rejection {

@@ -201,15 +201,23 @@ func object(text string) Object {
 func rangeOf(start, end time.Time) (store.Range, error) {
 	var r store.Range
 	if !start.IsZero() {
-		r.From = instantOf(start)
+		r.From = closedEnd(start)
 	}
 	if !end.IsZero() {
-		r.To = instantOf(end)
+		r.To = closedEnd(end)
 	}
 	if !start.IsZero() && !end.IsZero() && !start.Before(end) {
 		return r, health.NewError(health.Invalid, "invalid_range", "The end of the range must be after its start.").In("end")
 	}
 	return r, nil
+}
+
+// closedEnd returns t as an end of a range: a microsecond before the instant 0, which would stand for an open end.
+func closedEnd(t time.Time) health.Instant {
+	if i := instantOf(t); i != 0 {
+		return i
+	}
+	return -1
 }
 
 // instantOf returns t, or where t is beyond what data can have, the nearest instant that is not.

@@ -36,7 +36,7 @@ type oneKey struct {
 	user health.User
 }
 
-func (s *oneKey) CreateKey(_ context.Context, key health.APIKey) error {
+func (s *oneKey) CreateKey(_ context.Context, key health.APIKey, _ ...health.AuditEntry) error {
 	s.key = key
 	return nil
 }

@@ -28,6 +28,9 @@ func readJSON(w http.ResponseWriter, r *http.Request, value any) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return health.NewError(health.TooLarge, "body_too_large", "The body is larger than 64 KiB.")
 	}
+	if health.KindOf(err) != "" {
+		return err
+	}
 	if err != nil {
 		return health.NewError(health.Invalid, "incomplete_body", "The body broke off before its end. Send it again.").Because(err)
 	}

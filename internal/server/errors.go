@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -118,8 +119,12 @@ func problemOf(err error, header http.Header) problem {
 	if e, ok := errors.AsType[*access.Exceeded](err); ok && e.RetryAfter > 0 {
 		header.Set("Retry-After", seconds(e.RetryAfter))
 	}
-	if kind.retryAfter > 0 && header.Get("Retry-After") == "" {
-		header.Set("Retry-After", strconv.Itoa(int(kind.retryAfter.Seconds())))
+	wait := kind.retryAfter
+	if e, ok := errors.AsType[*health.Error](err); ok && e.RetryAfter > 0 {
+		wait = e.RetryAfter
+	}
+	if wait > 0 && header.Get("Retry-After") == "" {
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
 	if kind.status == http.StatusUnauthorized {
 		header.Set("WWW-Authenticate", `Bearer realm="health-export"`)

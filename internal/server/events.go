@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/health-export/health-export/internal/export"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/query"
 )
@@ -28,8 +29,14 @@ func (s *server) listECGs(w http.ResponseWriter, r *http.Request) error {
 	request := query.ECGRequest{
 		Start: p.time("start"), End: p.time("end"), Voltages: p.oneOf("voltages", "true", "false") == "true",
 	}
+	format := p.representation(w, r, representations{{"json", "application/json"}, {"csv", "text/csv"}})
 	if p.err != nil {
 		return p.err
+	}
+	if format.name == "csv" {
+		return s.streamExport(w, r, export.FormatCSV, []export.Type{export.TypeECG}, query.ExtractRequest{
+			Start: request.Start, End: request.End,
+		})
 	}
 	found, err := s.Query.ECGs(r.Context(), actorOf(r).User, request)
 	if err != nil {

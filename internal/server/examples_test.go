@@ -31,10 +31,13 @@ func TestExamplesAreExecuted(t *testing.T) {
 	ids := map[string]string{
 		"ingestions": report.IngestionID.String(), "workouts": a.workoutOf(ada), "keys": spare.ID, "users": ada.user.ID.String(),
 	}
-	for _, path := range slices.Sorted(maps.Keys(contract.document.Paths.Map())) {
-		item := contract.document.Paths.Find(path)
-		for _, method := range slices.Sorted(maps.Keys(item.Operations())) {
+	for _, method := range []string{"GET", "POST", "PUT", "DELETE"} { // what takes something away comes last
+		for _, path := range slices.Sorted(maps.Keys(contract.document.Paths.Map())) {
+			item := contract.document.Paths.Find(path)
 			operation := item.Operations()[method]
+			if operation == nil {
+				continue
+			}
 			t.Run(operation.OperationID, func(t *testing.T) {
 				where, err := exampleURL(path, slices.Concat(item.Parameters, operation.Parameters), ids)
 				if err != nil {
@@ -50,7 +53,7 @@ func TestExamplesAreExecuted(t *testing.T) {
 				}
 				for status, response := range operation.Responses.Map() {
 					for media, content := range response.Value.Content {
-						if err := checkExample(content, strings.HasPrefix(status, "2") && isJSON(media)); err != nil {
+						if err := checkExample(content, strings.HasPrefix(status, "2") && isJSON(media) && content.Schema != nil); err != nil {
 							t.Errorf("answer %s, %s: %v", status, media, err)
 						}
 					}
@@ -79,6 +82,9 @@ func exampleURL(path string, parameters openapi3.Parameters, ids map[string]stri
 			path = strings.Replace(path, "{id}", ids[strings.Split(path, "/")[2]], 1)
 		case p.In == openapi3.ParameterInPath:
 			path = strings.Replace(path, "{"+p.Name+"}", url.PathEscape(example), 1)
+		case p.In == openapi3.ParameterInQuery && p.Name == "user":
+			known++
+			query.Set("user", ids["users"])
 		case p.In == openapi3.ParameterInQuery:
 			known++
 			if example != "" {
@@ -108,6 +114,9 @@ func exampleBody(operation *openapi3.Operation) (body string, headers []string, 
 		examples := examplesOf(content)
 		if len(examples) == 0 {
 			continue
+		}
+		if text, plain := examples[0].(string); plain && !isJSON(media) {
+			return text, []string{"Content-Type", media}, nil
 		}
 		text, err := marshal(examples[0])
 		return text, []string{"Content-Type", media}, err

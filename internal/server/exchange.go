@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"io"
 	"net/http"
+	"net/netip"
 
 	"github.com/google/uuid"
 )
@@ -13,6 +14,7 @@ import (
 // in as they learn it; only the goroutine that serves the request touches it.
 type exchange struct {
 	id         string // the request id
+	address    netip.Addr
 	route      string // the pattern, never the path: that holds ids
 	user       uuid.UUID
 	keyID      string
@@ -56,6 +58,7 @@ func saneRequestID(id string) bool {
 // response notes the status and counts the bytes on their way out, as they are on the wire.
 type response struct {
 	http.ResponseWriter
+	pace   *pace
 	status int // 0: nothing was sent yet
 	bytes  int64
 	broken bool // the client takes no more
@@ -72,7 +75,9 @@ func (w *response) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
+	w.pace.beforeWrite(len(p))
 	n, err := w.ResponseWriter.Write(p)
+	w.pace.afterWrite()
 	w.bytes += int64(n)
 	w.broken = w.broken || err != nil
 	return n, err
@@ -81,14 +86,16 @@ func (w *response) Write(p []byte) (int, error) {
 // Unwrap lets http.ResponseController reach what is below.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// requestBody counts the bytes that come in.
+// requestBody counts the bytes that come in, and breaks off where they come too slowly.
 type requestBody struct {
 	io.ReadCloser
+	pace  *pace
 	bytes int64
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
+	b.pace.beforeRead(b.bytes)
 	n, err := b.ReadCloser.Read(p)
 	b.bytes += int64(n)
-	return n, err
+	return n, b.pace.afterRead(err)
 }

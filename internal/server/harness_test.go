@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/andybalholm/brotli"
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
@@ -35,6 +36,7 @@ type api struct {
 	client   *http.Client
 	store    store.Store
 	door     *access.Door
+	journal  *access.Journal
 	registry *prometheus.Registry
 	logs     *logs
 	now      func() time.Time
@@ -51,10 +53,13 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	}
 	a := &api{t: t, registry: prometheus.NewRegistry(), logs: &logs{}, now: time.Now}
 	a.store = testdb.New(t)
-	a.door = access.NewDoor(a.store, a.store, cache.NewMemory(1<<20), access.DoorOptions{Now: a.now})
 	answers := cache.NewAnswers(cache.NewMemory(1<<20), nil)
+	a.journal = access.NewJournal(a.store, access.JournalOptions{Now: a.now})
+	a.door = access.NewDoor(a.store, a.store, cache.NewMemory(1<<20), access.DoorOptions{Now: a.now, Journal: a.journal, Answers: answers})
 	received, err := ingest.New(ingest.Config{
-		Store: a.store, Answers: answers, Catalog: words, Limits: ingest.Limits{MaxBody: 1 << 20, Wait: time.Minute, TempDir: t.TempDir()},
+		Store: a.store, Answers: answers, Catalog: words, Limits: ingest.Limits{
+			MaxBody: 1 << 20, Wait: time.Minute, TempDir: t.TempDir(), ImportDir: t.TempDir(), MaxImport: 2 << 20,
+		},
 		Now: a.now, Logger: slog.New(slog.NewTextHandler(a.logs, nil)), Registerer: prometheus.NewRegistry(),
 	})
 	if err != nil {
@@ -66,10 +71,10 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 			Samples: a.store, Sleep: a.store, Workouts: a.store, Events: a.store, Summaries: a.store, Catalog: words, Now: a.now,
 		}), answers),
 		Priority: query.NewKeeper(query.KeeperConfig{Store: a.store, Answers: answers, Catalog: words}),
-		Door:     a.door, Users: a.store, Keys: a.store, Archive: a.store, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
+		Door:     a.door, Users: a.store, Keys: a.store, Archive: a.store, Catalog: words, Audit: a.store, Journal: a.journal, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
 		Ping:   a.store.Ping,
 		Logger: slog.New(slog.NewJSONHandler(a.logs, nil)), Registerer: a.registry,
-		MaxBody: 1 << 20, Version: "1.2.3", Now: a.now,
+		MaxBody: 1 << 20, MaxImport: 2 << 20, Version: "1.2.3", Now: a.now,
 	}
 	for _, change := range changes {
 		change(&config)
@@ -228,6 +233,8 @@ func plain(encoding string, body []byte) ([]byte, error) {
 		reader, err = gzip.NewReader(reader)
 	case "zstd":
 		reader, err = zstd.NewReader(reader)
+	case "br":
+		reader = brotli.NewReader(reader)
 	}
 	if err != nil {
 		return nil, err

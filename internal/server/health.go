@@ -17,9 +17,8 @@ func (s *server) getHealth(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, struct {
-		Status  string `json:"status"`
-		Version string `json:"version"`
-	}{"ok", s.Version})
+		Status string `json:"status"`
+	}{"ok"})
 }
 
 // getReady tells whether everything the server depends on is there. Without Redis it answers all the same, only slower,

@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -32,6 +33,8 @@ type ingestion struct {
 	SHA256     string            `json:"sha256"`
 	Headers    map[string]string `json:"headers"`
 	Failure    *ingestionFailure `json:"failure,omitempty"`
+	// Progress is there while this process works on an import.
+	Progress *ingest.Progress `json:"progress,omitempty"`
 }
 
 type ingestionFailure struct {
@@ -113,7 +116,11 @@ func (s *server) getIngestion(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, ingestionOf(&found, reportOf(&found)))
+	out := ingestionOf(&found, reportOf(&found))
+	if progress, ok := s.Ingest.Progress(found.ID); ok && found.Status == health.StatusAccepted {
+		out.Progress = &progress
+	}
+	return writeJSON(w, http.StatusOK, out)
 }
 
 func (s *server) ingestionInPath(r *http.Request) (health.Ingestion, error) {
@@ -135,6 +142,7 @@ func (s *server) getIngestionRaw(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer body.Close()
+	s.Journal.Note(r.Context(), health.ActionExport, found.UserID, found.ID.String(), map[string]any{"bytes": found.Size})
 	contentType, extension := mediaType(found.Headers["content-type"])
 	header := w.Header()
 	header.Set("Content-Type", contentType)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -32,7 +33,15 @@ func keyOf(k health.APIKey) key {
 }
 
 func (s *server) listKeys(w http.ResponseWriter, r *http.Request) error {
-	found, err := s.Keys.KeysOf(r.Context(), actorOf(r).User.ID)
+	user, err := s.subject(r)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Users.User(r.Context(), user); err != nil {
+		return err
+	}
+	s.noteRead(r, user, "keys")
+	found, err := s.Keys.KeysOf(r.Context(), user)
 	if err != nil {
 		return err
 	}
@@ -53,8 +62,12 @@ type newKey struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// createKey makes a key for the user who asks.
+// createKey makes a key for the user who asks, or for the one an administrator names.
 func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
+	user, err := s.subject(r)
+	if err != nil {
+		return err
+	}
 	var sent newKey
 	if err := readJSON(w, r, &sent); err != nil {
 		return err
@@ -63,13 +76,12 @@ func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	actor := actorOf(r)
-	maker, err := s.Keys.Key(r.Context(), actor.KeyID)
+	maker, err := s.Keys.Key(r.Context(), actorOf(r).KeyID)
 	if err != nil {
 		return err
 	}
 	wanted := access.NewKey{
-		UserID: actor.User.ID, Name: sent.Name, Scopes: scopes, Tier: cmp.Or(sent.Tier, maker.Tier), ExpiresAt: sent.ExpiresAt,
+		UserID: user, Name: sent.Name, Scopes: scopes, Tier: cmp.Or(sent.Tier, maker.Tier), ExpiresAt: sent.ExpiresAt,
 	}
 	if err := withinPower(maker, wanted); err != nil {
 		return err
@@ -78,10 +90,53 @@ func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return answerNewKey(w, created, text)
+}
+
+func answerNewKey(w http.ResponseWriter, created health.APIKey, text string) error {
 	answer := keyOf(created)
 	answer.Key = text
 	w.Header().Set("Location", "/v1/keys/"+created.ID)
 	return writeJSON(w, http.StatusCreated, answer)
+}
+
+// rotateKey replaces a key by a new one with the same powers. As the answer holds that one, a key cannot rotate one that
+// is mightier than itself.
+func (s *server) rotateKey(w http.ResponseWriter, r *http.Request) error {
+	p := parametersOf(r)
+	grace := p.duration("grace")
+	if p.err != nil {
+		return p.err
+	}
+	old, err := s.keyInPath(r)
+	if err != nil {
+		return err
+	}
+	maker, err := s.Keys.Key(r.Context(), actorOf(r).KeyID)
+	if err != nil {
+		return err
+	}
+	if err := withinPower(maker, access.NewKey{Scopes: old.Scopes, Tier: old.Tier, ExpiresAt: old.ExpiresAt}); err != nil {
+		return err
+	}
+	created, text, err := s.Door.RotateKey(r.Context(), old.UserID, old.ID, grace)
+	if err != nil {
+		return err
+	}
+	return answerNewKey(w, created, text)
+}
+
+// keyInPath returns the key whose id is in the path, if it is one of the user who asks, or an administrator asks.
+func (s *server) keyInPath(r *http.Request) (health.APIKey, error) {
+	actor := actorOf(r)
+	found, err := s.Keys.Key(r.Context(), r.PathValue("id"))
+	if err == nil && found.UserID != actor.User.ID && !actor.Allows(health.ScopeAdmin) {
+		err = health.NotFound
+	}
+	if errors.Is(err, health.NotFound) {
+		return found, health.NewError(health.NotFound, "not_found", "You have no API key with this id.")
+	}
+	return found, err
 }
 
 // withinPower refuses a key that could do more than the key that makes it, or could do it for longer.
@@ -89,8 +144,8 @@ func withinPower(maker health.APIKey, wanted access.NewKey) error {
 	switch {
 	case !allowsAll(maker, wanted.Scopes):
 		return beyondPower("scopes", "scope_not_held", "An API key cannot grant a scope that it does not have itself.")
-	case !maker.Allows(health.ScopeAdmin) && wanted.Tier != maker.Tier:
-		return beyondPower("tier", "tier_not_held", "An API key can only make keys of its own tier, "+maker.Tier+".")
+	case !maker.Allows(health.ScopeAdmin) && access.TierExceeds(wanted.Tier, maker.Tier):
+		return beyondPower("tier", "tier_not_held", "An API key cannot grant a tier above its own, "+maker.Tier+".")
 	case !maker.ExpiresAt.IsZero() && (wanted.ExpiresAt.IsZero() || wanted.ExpiresAt.After(maker.ExpiresAt)):
 		return beyondPower("expires_at", "outlives_maker", "An API key that expires can only make keys that expire no later.")
 	}
@@ -106,22 +161,16 @@ func allowsAll(holder interface{ Allows(health.Scope) bool }, scopes []health.Sc
 	return !slices.ContainsFunc(scopes, func(scope health.Scope) bool { return !holder.Allows(scope) })
 }
 
-// revokeKey ends a key of the user who asks. As it cannot make a key that is mightier than itself, a key cannot revoke
-// one either.
+// revokeKey ends a key. As it cannot make a key that is mightier than itself, a key cannot revoke one either.
 func (s *server) revokeKey(w http.ResponseWriter, r *http.Request) error {
-	actor, id := actorOf(r), r.PathValue("id")
-	own, err := s.Keys.KeysOf(r.Context(), actor.User.ID)
+	found, err := s.keyInPath(r)
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(own, func(k health.APIKey) bool { return k.ID == id })
-	if at < 0 {
-		return health.NewError(health.NotFound, "not_found", "You have no API key with this id.")
-	}
-	if !allowsAll(actor, own[at].Scopes) {
+	if !allowsAll(actorOf(r), found.Scopes) {
 		return beyondPower("", "scope_not_held", "An API key cannot revoke one that has a scope it does not have itself.")
 	}
-	if err := s.Door.RevokeKey(r.Context(), actor.User.ID, id); err != nil {
+	if err := s.Door.RevokeKey(r.Context(), found.UserID, found.ID); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

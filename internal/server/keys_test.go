@@ -163,7 +163,9 @@ func TestMe(t *testing.T) {
 	key, text := a.keyFor(ada.user, health.ScopeIngest)
 	var got me
 	a.get("/v1/me", text).wants(http.StatusOK).into(&got)
-	want := me{User: userOf(ada.user), Key: presented{ID: key.ID, Scopes: []health.Scope{"ingest"}, Tier: "default"}}
+	want := me{
+		User: userOf(ada.user), Key: presented{ID: key.ID, Scopes: []health.Scope{"ingest"}, Tier: "default"}, ServerVersion: "1.2.3",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("me differs:\n%s", diff)
 	}

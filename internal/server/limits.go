@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/health"
 )
@@ -27,7 +29,7 @@ func (s *server) charge(w http.ResponseWriter, r *http.Request, row route) (char
 	case s.Limits == nil || row.unlimited():
 		return r, func() {}, nil
 	case row.scope == open:
-		return r, func() {}, s.Limits.ChargeAddress(clientAddress(r))
+		return r, func() {}, s.noteHit(r, uuid.Nil, row, s.Limits.ChargeAddress(exchangeOf(r.Context()).address))
 	}
 	use := access.UseRead
 	if row.scope == health.ScopeIngest {
@@ -38,7 +40,7 @@ func (s *server) charge(w http.ResponseWriter, r *http.Request, row route) (char
 		tellBalances(w.Header(), charge)
 	}
 	if err != nil {
-		return r, nil, err
+		return r, nil, s.noteHit(r, actorOf(r).User.ID, row, err)
 	}
 	body := charge.Body(r.Context(), r.Body)
 	r.Body = body
@@ -46,6 +48,15 @@ func (s *server) charge(w http.ResponseWriter, r *http.Request, row route) (char
 		r.Body = &weighedBody{Body: body, charge: charge, header: w.Header()}
 	}
 	return r, body.Settle, nil
+}
+
+// noteHit puts a refusal on record, and returns it.
+func (s *server) noteHit(r *http.Request, user uuid.UUID, row route, err error) error {
+	var refusal *health.Error
+	if errors.As(err, &refusal) {
+		s.Journal.Note(r.Context(), health.ActionLimitHit, user, row.method+" "+row.path, map[string]any{"code": refusal.Code})
+	}
+	return err
 }
 
 // unlimited reports whether the route is for machines that watch over this one, which must not be turned away.
@@ -85,13 +96,4 @@ func tellBalances(header http.Header, c *access.Charge) {
 // seconds rounds up: whoever waits so long has waited long enough.
 func seconds(d time.Duration) string {
 	return strconv.Itoa(int(math.Ceil(d.Seconds())))
-}
-
-// clientAddress returns where the connection of a request comes from.
-func clientAddress(r *http.Request) netip.Addr {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{} // not of the internet: all such connections count together
-	}
-	return from.Addr()
 }

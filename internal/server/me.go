@@ -9,6 +9,8 @@ import (
 type me struct {
 	User user      `json:"user"`
 	Key  presented `json:"key"`
+	// ServerVersion is told here and not by /health: what has a hole in it is nobody's business who has no key.
+	ServerVersion string `json:"server_version"`
 }
 
 // presented is the key of the request itself.
@@ -24,5 +26,7 @@ func (s *server) getMe(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, me{
 		User: userOf(actor.User),
 		Key:  presented{ID: actor.KeyID, Scopes: actor.Scopes, Tier: actor.Tier},
+
+		ServerVersion: s.Version,
 	})
 }

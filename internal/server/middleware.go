@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/klauspost/compress/gzhttp"
-
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/health"
 )
@@ -17,12 +15,15 @@ import (
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun := s.Now()
-		answer := &response{ResponseWriter: w}
-		body := &requestBody{ReadCloser: r.Body}
-		e := &exchange{id: requestID(r.Header), route: unmatched, response: answer}
-		r = r.WithContext(withExchange(r.Context(), e))
+		pace := &pace{control: http.NewResponseController(w)}
+		answer := &response{ResponseWriter: w, pace: pace}
+		body := &requestBody{ReadCloser: r.Body, pace: pace}
+		e := &exchange{id: requestID(r.Header), address: clientAddress(r, s.TrustedProxies), route: unmatched, response: answer}
+		r = r.WithContext(access.WithOrigin(withExchange(r.Context(), e), access.Origin{
+			Address: e.address, UserAgent: health.TrimUserAgent(r.UserAgent()), RequestID: e.id,
+		}))
 		r.Body = body
-		secure(w.Header())
+		secure(w.Header(), r.TLS != nil)
 		w.Header().Set("X-Request-ID", e.id)
 
 		s.instruments.inFlight.Inc()
@@ -31,13 +32,17 @@ func (s *server) observe(next http.Handler) http.Handler {
 			took := s.Now().Sub(begun)
 			s.instruments.count(r.Method, e, took)
 			s.log(r, e, body.bytes, took)
+			pace.atEnd()
 		}()
 		next.ServeHTTP(answer, r)
 	})
 }
 
 // secure sets the headers that keep a browser from doing anything with an answer but show it, or keep it.
-func secure(header http.Header) {
+func secure(header http.Header, overTLS bool) {
+	if overTLS {
+		header.Set("Strict-Transport-Security", "max-age=63072000")
+	}
 	header.Set("Cache-Control", "no-store")
 	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	header.Set("Referrer-Policy", "no-referrer")
@@ -86,15 +91,6 @@ func (e *exchange) status() int {
 	}
 }
 
-// compress encodes answers with zstd or gzip for clients that take it, except what is compressed already.
-func compress(next http.Handler) http.Handler {
-	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(gzhttp.DefaultMinSize))
-	if err != nil {
-		panic(err) // the options above are wrong
-	}
-	return wrap(next)
-}
-
 // serve makes a handler of one row of the table: who asks, whether they may, whether the question is put right, whether
 // it is one too many, and then the answer.
 func (s *server) serve(row route) http.Handler {
@@ -125,9 +121,11 @@ func (s *server) admit(row route, r *http.Request) (*http.Request, error) {
 		if err != nil {
 			return nil, err
 		}
-		if row.scope != anyKey && !actor.Allows(row.scope) {
-			return nil, health.NewError(health.Forbidden, "missing_scope",
-				"This API key has no scope "+string(row.scope)+". Use one that has it.")
+		for _, scope := range scopesOf(row.scope) {
+			if !actor.Allows(scope) {
+				return nil, health.NewError(health.Forbidden, "missing_scope",
+					"This API key has no scope "+string(scope)+". Use one that has it.")
+			}
 		}
 		r = r.WithContext(access.WithActor(r.Context(), actor))
 	}

@@ -136,7 +136,10 @@ func TestAnswersAreCompressed(t *testing.T) {
 	if encoding := whole.header.Get("Content-Encoding"); encoding != "" {
 		t.Fatalf("nobody asked for %s", encoding)
 	}
-	for accepted, want := range map[string]string{"gzip": "gzip", "zstd": "zstd", "gzip, zstd": "zstd", "br": ""} {
+	for accepted, want := range map[string]string{
+		"gzip": "gzip", "zstd": "zstd", "gzip, zstd": "zstd", "br": "br",
+		"gzip, deflate, br": "gzip", "br;q=1.0, gzip;q=0.8, *;q=0.1": "br", "br;q=0": "", "BR ; q=0.5": "br",
+	} {
 		answer := a.get("/openapi.json", "", "Accept-Encoding", accepted)
 		if got := answer.header.Get("Content-Encoding"); got != want {
 			t.Errorf("accepting %s gives %q, not %q", accepted, got, want)
@@ -145,12 +148,17 @@ func TestAnswersAreCompressed(t *testing.T) {
 			t.Errorf("accepting %s gives another answer", accepted)
 		}
 	}
+	if small := a.get("/health", "", "Accept-Encoding", "br"); small.header.Get("Content-Encoding") != "" {
+		t.Error("an answer that is too small for it is compressed")
+	}
 	ada := a.ada()
 	padded := strings.Replace(bodyOfAda, "{", "{"+strings.Repeat(" ", 5000), 1)
 	id := a.send(ada.key, padded).IngestionID.String()
-	raw := a.get("/v1/ingestions/"+id+"/raw", ada.key, "Accept-Encoding", "gzip, zstd")
-	if encoding := raw.header.Get("Content-Encoding"); encoding != "" || string(raw.body) != padded {
-		t.Errorf("the raw body is not sent as it is: %q", encoding)
+	for _, accepted := range []string{"gzip, zstd", "br"} {
+		raw := a.get("/v1/ingestions/"+id+"/raw", ada.key, "Accept-Encoding", accepted)
+		if encoding := raw.header.Get("Content-Encoding"); encoding != "" || string(raw.body) != padded {
+			t.Errorf("the raw body is not sent as it is: %q", encoding)
+		}
 	}
 }
 

@@ -136,6 +136,19 @@ func (p *parameters) limit() int {
 	return n
 }
 
+// duration reads a time such as 24h or 90m; 0 where it is not given.
+func (p *parameters) duration(name string) time.Duration {
+	text := p.text(name)
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		p.refuse(name, "is not a duration such as 24h or 90m")
+	}
+	return d
+}
+
 // grain reads how many seconds a sample summarises; nil where it is not given.
 func (p *parameters) grain() *health.Grain {
 	text := p.text("grain")

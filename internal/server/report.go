@@ -1,6 +1,12 @@
 package server
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
@@ -14,11 +20,26 @@ type report struct {
 	Processed   processed     `json:"processed"`
 	Counts      counts        `json:"counts"`
 	// Errors and Warnings are nil where the report is only summed up. Their counts are there when not all are listed.
-	Errors           []reportError   `json:"errors,omitzero"`
-	ErrorCount       int             `json:"error_count,omitzero"`
-	Warnings         []reportWarning `json:"warnings,omitzero"`
-	WarningCount     int             `json:"warning_count,omitzero"`
-	ProcessingTimeMS int64           `json:"processing_time_ms"`
+	Errors       []reportError   `json:"errors,omitzero"`
+	ErrorCount   int             `json:"error_count,omitzero"`
+	Warnings     []reportWarning `json:"warnings,omitzero"`
+	WarningCount int             `json:"warning_count,omitzero"`
+	// Types is the account of an import by type, with the lists.
+	Types            []typeCounts `json:"types,omitempty"`
+	ProcessingTimeMS int64        `json:"processing_time_ms"`
+}
+
+// typeCounts is the account of one type of element.
+type typeCounts struct {
+	Type string `json:"type"`
+	health.Counts
+	Reasons []reason `json:"reasons,omitempty"`
+}
+
+// reason is why so many elements were rejected.
+type reason struct {
+	Message string `json:"message"`
+	Count   int    `json:"count"`
 }
 
 // processed says how many elements are in the store now, for the kinds that the body held.
@@ -58,6 +79,22 @@ type reportWarning struct {
 	Details map[string]any `json:"details,omitempty"`
 }
 
+// MarshalReport returns the account of an ingestion as the answer to POST /v1/ingest has it.
+func MarshalReport(i *health.Ingestion) ([]byte, error) {
+	return json.Marshal(reportOf(i), json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+}
+
+func typesOf(r *health.Report) (types []typeCounts) {
+	for i := range r.Types {
+		t := typeCounts{Type: r.Types[i].Type, Counts: r.Types[i].Counts}
+		for _, message := range slices.Sorted(maps.Keys(r.Types[i].Reasons)) {
+			t.Reasons = append(t.Reasons, reason{cmp.Or(message, "(other reasons)"), r.Types[i].Reasons[message]})
+		}
+		types = append(types, t)
+	}
+	return types
+}
+
 func reportOf(i *health.Ingestion) report {
 	out := summaryOf(i)
 	out.Errors, out.Warnings = []reportError{}, []reportWarning{}
@@ -71,6 +108,7 @@ func reportOf(i *health.Ingestion) report {
 			position: positionOf(w.Position), Warning: w.Code, Message: w.Message, Details: w.Details,
 		})
 	}
+	out.Types = typesOf(&i.Report)
 	if rejected := i.Report.Total().Rejected; rejected > len(out.Errors) {
 		out.ErrorCount = rejected
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 
@@ -12,7 +13,20 @@ import (
 const (
 	open   health.Scope = ""    // everybody, without a key
 	anyKey health.Scope = "any" // every valid key, whatever its scopes
+	// ingestRead is both scopes in one key, that is whoever may do everything with their own data.
+	ingestRead health.Scope = health.ScopeIngest + " " + health.ScopeRead
 )
+
+// scopesOf returns the scopes that a key needs, all of them.
+func scopesOf(needed health.Scope) (scopes []health.Scope) {
+	if needed == open || needed == anyKey {
+		return nil
+	}
+	for _, word := range strings.Fields(string(needed)) {
+		scopes = append(scopes, health.Scope(word))
+	}
+	return scopes
+}
 
 // unmatched stands for the pattern of a request that none matched.
 const unmatched = "unmatched"
@@ -36,6 +50,7 @@ type route struct {
 func (s *server) routes() []route {
 	return []route{
 		{"POST", "/v1/ingest", health.ScopeIngest, nil, s.ingest, "ingest"},
+		{"POST", "/v1/import", health.ScopeIngest, []string{"keep"}, s.importFile, "importFile"},
 		{"GET", "/v1/ingestions", health.ScopeRead, []string{"status", "limit", "cursor"}, s.listIngestions, "listIngestions"},
 		{"GET", "/v1/ingestions/{id}", anyKey, nil, s.getIngestion, "getIngestion"},
 		{"GET", "/v1/ingestions/{id}/raw", health.ScopeRead, nil, s.getIngestionRaw, "getIngestionRaw"},
@@ -56,22 +71,30 @@ func (s *server) routes() []route {
 		{"GET", "/v1/sleep", health.ScopeRead, []string{"start", "end"}, s.getSleep, "getSleep"},
 		{"GET", "/v1/workouts", health.ScopeRead, []string{"start", "end", "name", "bbox", "near", "limit", "cursor"}, s.listWorkouts, "listWorkouts"},
 		{"GET", "/v1/workouts/{id}", health.ScopeRead, []string{"max_heart_rate", "splits"}, s.getWorkout, "getWorkout"},
-		{"GET", "/v1/workouts/{id}/route", health.ScopeRead, nil, s.getRoute, "getRoute"},
+		{"GET", "/v1/workouts/{id}/route", health.ScopeRead, []string{"format"}, s.getRoute, "getRoute"},
 		{"GET", "/v1/events", health.ScopeRead, []string{"start", "end", "kind", "name", "limit", "cursor"}, s.listEvents, "listEvents"},
-		{"GET", "/v1/ecg", health.ScopeRead, []string{"start", "end", "voltages"}, s.listECGs, "listECGs"},
+		{"GET", "/v1/ecg", health.ScopeRead, []string{"start", "end", "voltages", "format"}, s.listECGs, "listECGs"},
 		{"GET", "/v1/ecg/{start}", health.ScopeRead, nil, s.getECG, "getECG"},
+		{"GET", "/v1/export", health.ScopeRead, []string{"format", "types", "metrics", "start", "end"}, s.export, "export"},
 
 		{"GET", "/v1/me", anyKey, nil, s.getMe, "getMe"},
-		{"GET", "/v1/keys", health.ScopeRead, nil, s.listKeys, "listKeys"},
-		{"POST", "/v1/keys", anyKey, nil, s.createKey, "createKey"},
+		{"DELETE", "/v1/data", ingestRead, []string{"user"}, s.eraseData, "eraseData"},
+		{"GET", "/v1/audit", health.ScopeRead, []string{"user", "action", "start", "end", "key_id", "limit", "cursor"}, s.listAudit, "listAudit"},
+		{"GET", "/v1/keys", health.ScopeRead, []string{"user"}, s.listKeys, "listKeys"},
+		{"POST", "/v1/keys", anyKey, []string{"user"}, s.createKey, "createKey"},
+		{"POST", "/v1/keys/{id}/rotate", anyKey, []string{"grace"}, s.rotateKey, "rotateKey"},
 		{"DELETE", "/v1/keys/{id}", anyKey, nil, s.revokeKey, "revokeKey"},
 		{"POST", "/v1/connect", anyKey, nil, s.connectPhone, "connectPhone"},
 		{"GET", "/v1/users", health.ScopeAdmin, nil, s.listUsers, "listUsers"},
 		{"POST", "/v1/users", health.ScopeAdmin, nil, s.createUser, "createUser"},
 		{"GET", "/v1/users/{id}", health.ScopeAdmin, nil, s.getUser, "getUser"},
+		{"DELETE", "/v1/users/{id}", health.ScopeAdmin, nil, s.deleteUser, "deleteUser"},
 
 		{"GET", "/openapi.yaml", open, nil, s.getDocumentYAML, "getDocumentYAML"},
 		{"GET", "/openapi.json", open, nil, s.getDocumentJSON, "getDocumentJSON"},
+		{"GET", "/docs", open, nil, s.getDocs, "getDocs"},
+		{"GET", "/docs/docs.js", open, nil, s.getDocsScript, "getDocsScript"},
+		{"GET", "/docs/docs.css", open, nil, s.getDocsStyle, "getDocsStyle"},
 		{"GET", "/health", open, nil, s.getHealth, "getHealth"},
 		{"GET", "/ready", open, nil, s.getReady, "getReady"},
 	}
@@ -86,11 +109,25 @@ func (s *server) mux() http.Handler {
 		mux.Handle(row.method+" "+row.path, s.serve(row))
 		methods[row.path] = append(methods[row.path], row.method)
 	}
-	for path, allowed := range methods {
-		mux.Handle(path, s.serve(route{path: path, handle: refuseMethod(allowed)}))
+	for pattern, allowed := range methods {
+		mux.Handle(pattern, s.serve(route{path: pattern, handle: refuseMethod(allowed)}))
 	}
-	mux.Handle("/", s.serve(route{path: unmatched, handle: notFound}))
-	return mux
+	nothing := s.serve(route{path: unmatched, handle: notFound})
+	mux.Handle("/", nothing)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// http.ServeMux would send the client to the tidy form of the path, and a phone's upload would be lost on the way.
+		if !tidy(r.URL.EscapedPath()) {
+			nothing.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// tidy reports whether a path has neither empty segments nor . and .. in it.
+func tidy(p string) bool {
+	clean := path.Clean(p)
+	return p == clean || p == clean+"/" && clean != "/"
 }
 
 func refuseMethod(allowed []string) handler {

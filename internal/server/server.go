@@ -5,21 +5,24 @@ package server
 import (
 	"context"
 	"io"
+	"iter"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/store"
 )
 
-// Config is what the server stands on. All fields but Limits, PingRedis, MaxBody, PublicURL, Version and Now are required.
+// Config is what the server stands on. All fields but Limits, PingRedis, MaxBody, MaxImport, PublicURL, Version and Now are required.
 type Config struct {
 	Ingest Ingest
 	Query  Query
@@ -29,6 +32,10 @@ type Config struct {
 	Users    Users
 	Keys     Keys
 	Archive  Archive
+	Audit    Audit
+	Journal  Journal
+	// Catalog has the codes that exports carry.
+	Catalog *catalog.Catalog
 	// Limits counts requests; nil lets all of them through.
 	Limits Limits
 	// Ping returns nil while the database answers; /health and /ready ask it.
@@ -45,8 +52,16 @@ type Config struct {
 	// PublicURL is where phones reach the server, such as https://health.example.org; "" for the address that whoever asks
 	// has used.
 	PublicURL string
+	// MaxImport is the same for a file to be imported.
+	MaxImport int64
 	// Version is that of the program, for people who ask a running server.
 	Version string
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed. Without any, the address of a client is
+	// that of the connection.
+	TrustedProxies []netip.Prefix
+	// CORSOrigins are the origins, such as https://example.org, whose pages may ask this server; "*" stands for all. None
+	// may by default.
+	CORSOrigins []string
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -56,6 +71,9 @@ type Ingest interface {
 	Receive(ctx context.Context, request ingest.Request) (health.Ingestion, error)
 	Replay(ctx context.Context, user health.User, id uuid.UUID) (health.Ingestion, error)
 	Raw(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error)
+	Ingestions(ctx context.Context, user uuid.UUID) iter.Seq2[health.Ingestion, error]
+	Import(ctx context.Context, request ingest.Request, keep bool) (health.Ingestion, error)
+	Progress(id uuid.UUID) (ingest.Progress, bool)
 }
 
 // Query answers questions about what is stored.
@@ -78,6 +96,7 @@ type Query interface {
 	Correlate(ctx context.Context, user health.User, request query.CorrelateRequest) (query.Correlation, error)
 	Records(ctx context.Context, user health.User, request query.RecordsRequest) (query.Records, error)
 	Trends(ctx context.Context, user health.User, request query.TrendsRequest) (query.Trends, error)
+	Extract(ctx context.Context, user health.User, request query.ExtractRequest) (*query.Extract, error)
 }
 
 // Priority keeps which sources a person trusts more than others.
@@ -91,11 +110,14 @@ type Door interface {
 	Authenticate(ctx context.Context, presented string) (access.Actor, error)
 	CreateKey(ctx context.Context, key access.NewKey) (health.APIKey, string, error)
 	RevokeKey(ctx context.Context, user uuid.UUID, id string) error
+	RotateKey(ctx context.Context, user uuid.UUID, id string, grace time.Duration) (health.APIKey, string, error)
+	EraseData(ctx context.Context, user uuid.UUID) error
+	DeleteUser(ctx context.Context, user uuid.UUID) error
 }
 
 // Users keeps the people whose data it is.
 type Users interface {
-	CreateUser(ctx context.Context, user health.User) error
+	CreateUser(ctx context.Context, user health.User, deeds ...health.AuditEntry) error
 	User(ctx context.Context, id uuid.UUID) (health.User, error)
 	Users(ctx context.Context) ([]health.User, error)
 }
@@ -110,6 +132,16 @@ type Keys interface {
 type Archive interface {
 	Ingestion(ctx context.Context, user, id uuid.UUID) (health.Ingestion, error)
 	Ingestions(ctx context.Context, user uuid.UUID, query store.IngestionQuery) ([]health.Ingestion, error)
+}
+
+// Audit tells who did what.
+type Audit interface {
+	AuditEntries(ctx context.Context, query store.AuditQuery) ([]health.AuditEntry, error)
+}
+
+// Journal puts on record what is done.
+type Journal interface {
+	Note(ctx context.Context, action health.Action, about uuid.UUID, resource string, metadata map[string]any)
 }
 
 type server struct {
@@ -129,5 +161,5 @@ func New(config Config) http.Handler {
 		instruments: newInstruments(config.Registerer),
 		document:    loadDocument(),
 	}
-	return s.observe(compress(s.mux()))
+	return s.observe(s.allowOrigins(compress(revalidate(s.mux()))))
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -29,6 +30,7 @@ func (s *server) listUsers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	s.Journal.Note(r.Context(), health.ActionAdminRead, uuid.Nil, "users", nil)
 	var answer struct {
 		Users []user `json:"users"`
 	}
@@ -47,6 +49,7 @@ func (s *server) getUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	s.noteRead(r, id, "user")
 	return writeJSON(w, http.StatusOK, userOf(found))
 }
 
@@ -66,7 +69,8 @@ func (s *server) createUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	err = s.Users.CreateUser(r.Context(), created)
+	err = s.Users.CreateUser(r.Context(), created,
+		access.Deed(r.Context(), health.ActionUserCreate, created.ID, created.ID.String(), created.CreatedAt, nil))
 	if errors.Is(err, health.Conflict) {
 		return health.NewError(health.Conflict, "email_taken", "There is a user with this email address already.").
 			In("email").Because(err)
@@ -76,4 +80,17 @@ func (s *server) createUser(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Location", "/v1/users/"+created.ID.String())
 	return writeJSON(w, http.StatusCreated, userOf(created))
+}
+
+// deleteUser erases a user with everything that is stored for them.
+func (s *server) deleteUser(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	if err := s.Door.DeleteUser(r.Context(), id); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }

@@ -41,8 +41,14 @@ func (s *server) getWorkout(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, workout)
 }
 
-// getRoute answers with the route of a workout as GeoJSON. It is encoded before it is sent, so that a failure is told.
+// getRoute answers with the route of a workout as GeoJSON or GPX. It is encoded before it is sent, so that a failure is
+// told.
 func (s *server) getRoute(w http.ResponseWriter, r *http.Request) error {
+	p := parametersOf(r)
+	format := p.representation(w, r, representations{{"geojson", "application/geo+json"}, {"gpx", "application/gpx+xml"}})
+	if p.err != nil {
+		return p.err
+	}
 	id, err := pathID(r)
 	if err != nil {
 		return err
@@ -51,10 +57,15 @@ func (s *server) getRoute(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	write := export.GeoJSON
+	if format.name == "gpx" {
+		write = export.GPX
+		attach(w, "route-"+id.String()+".gpx")
+	}
 	var body bytes.Buffer
-	if err := export.GeoJSON(&body, &workout); err != nil {
+	if err := write(&body, &workout); err != nil {
 		return err
 	}
-	writeBytes(w, "application/geo+json", http.StatusOK, body.Bytes())
+	writeBytes(w, format.mediaType, http.StatusOK, body.Bytes())
 	return nil
 }

@@ -9,6 +9,8 @@
 //     be reached, is full or is read-only; the same call may succeed later). A cancelled context returns its own error.
 //   - It may be called from several goroutines at once, and by several processes on one database.
 //   - A user's data is reached only with that user's id; an id of somebody else's thing is NotFound.
+//   - Entries of the audit log that a method takes along as deeds are written in its transaction: the deed and what is
+//     on record of it are there together, or neither is.
 package store
 
 import (
@@ -26,7 +28,9 @@ import (
 // roles it needs.
 type Store interface {
 	Users
+	Erasure
 	Keys
+	Audit
 	Archive
 	Activity
 	Inbox
@@ -60,7 +64,7 @@ type Capabilities struct {
 // Users keeps the people whose data it is.
 type Users interface {
 	// CreateUser stores a new user. Conflict: the email address is taken, compared without regard to case.
-	CreateUser(ctx context.Context, user health.User) error
+	CreateUser(ctx context.Context, user health.User, deeds ...health.AuditEntry) error
 	// User returns one user by id. NotFound.
 	User(ctx context.Context, id uuid.UUID) (health.User, error)
 	// UserByEmail returns one user by email address, compared without regard to case. NotFound.
@@ -69,18 +73,58 @@ type Users interface {
 	Users(ctx context.Context) ([]health.User, error)
 }
 
+// Erasure forgets people. When a method has returned nothing of what it erases is there: no row, no body, no entry of the
+// audit log but the deeds that it was given, and no name of a source that nobody else has. What was received before is
+// not stored afterwards either, whoever is still at work on it: Put and the methods of Writer refuse it (Conflict).
+type Erasure interface {
+	// EraseData erases everything that was stored for a user, and keeps the account and its keys. NotFound.
+	EraseData(ctx context.Context, user uuid.UUID, at time.Time, deeds ...health.AuditEntry) error
+	// DeleteUser erases everything that was stored for a user with the account and its keys, of which it returns the ids.
+	// RevokedSince names them for a day. NotFound.
+	DeleteUser(ctx context.Context, user uuid.UUID, at time.Time, deeds ...health.AuditEntry) (keys []string, err error)
+}
+
+// Audit keeps who did what.
+type Audit interface {
+	// AppendAudit stores entries; one that is there already, by its id, is passed over. One about a user who is gone, or
+	// whose data was erased after it, is stored without the user.
+	AppendAudit(ctx context.Context, entries []health.AuditEntry) error
+	// AuditEntries returns entries, newest first (by time, then id, both descending).
+	AuditEntries(ctx context.Context, query AuditQuery) ([]health.AuditEntry, error)
+	// DropAuditBefore lets go of entries from before t. A store may keep some of them up to a month longer.
+	DropAuditBefore(ctx context.Context, t time.Time) error
+}
+
+// AuditQuery narrows a listing of the audit log. Zero values do not narrow.
+type AuditQuery struct {
+	// User narrows to the entries about one user; with nil, those about everybody and nobody are returned.
+	User   *uuid.UUID
+	Action health.Action
+	KeyID  string
+	// From is in the range, To is not.
+	From, To time.Time
+	// Before is the id of the last entry of the page before, BeforeAt its time: only older ones follow.
+	Before   uuid.UUID
+	BeforeAt time.Time
+	Limit    int // required
+}
+
 // Keys keeps the API keys.
 type Keys interface {
 	// CreateKey stores a new key. Conflict: its id exists. NotFound: its user does not.
-	CreateKey(ctx context.Context, key health.APIKey) error
+	CreateKey(ctx context.Context, key health.APIKey, deeds ...health.AuditEntry) error
 	// Key returns one key by its id, also one that is revoked or expired. NotFound.
 	Key(ctx context.Context, id string) (health.APIKey, error)
 	// KeysOf returns all keys of a user in the order of their creation, revoked ones among them.
 	KeysOf(ctx context.Context, user uuid.UUID) ([]health.APIKey, error)
-	// RevokeKey marks a key of the user as revoked at t; one that is revoked already stays as it is. NotFound.
-	RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time) error
-	// RevokedSince returns the ids of keys, of any user, that were revoked at t or later. Servers ask for it every second,
-	// so that a key revoked by another process stops working at once.
+	// RevokeKey marks a key of the user as revoked at t; one that is revoked by then stays as it is, and the deeds are
+	// not recorded. NotFound.
+	RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time, deeds ...health.AuditEntry) error
+	// RotateKey stores a new key of the same user and marks the one with the given id as revoked at t, which may lie
+	// ahead. NotFound; Conflict: that one is revoked already, or the new one's id exists.
+	RotateKey(ctx context.Context, id string, t time.Time, replacement health.APIKey, deeds ...health.AuditEntry) error
+	// RevokedSince returns the ids of keys, of any user, that were revoked at t or later, will be, or are gone with their
+	// user since then. Servers ask for it every second, so that a key revoked by another process stops working at once.
 	RevokedSince(ctx context.Context, t time.Time) ([]string, error)
 	// TouchKeys records when keys were last used. An earlier time than the one on record, or an id that does not
 	// exist, is passed over.
@@ -90,8 +134,9 @@ type Keys interface {
 // Archive keeps every received body as it came.
 type Archive interface {
 	// Put stores a new ingestion with its body, read to its end from body and kept as it is (the caller has compressed
-	// it), claimed by owner until the given time as by Inbox.Claim. When Put returns nil the body is durable.
-	// Unavailable: there is no room.
+	// it), claimed by owner until the given time as by Inbox.Claim. When Put returns nil the body is durable. A body of
+	// no bytes is that of an ingestion whose body is somewhere else, see Ingestion.Spool.
+	// Unavailable: there is no room. NotFound: there is no such user. Conflict: see Erasure.
 	Put(ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time) error
 	// Body returns the stored body for reading; the caller closes it. NotFound.
 	Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error)
@@ -131,15 +176,16 @@ type Inbox interface {
 	// ClaimNext claims for owner, until the given time, the oldest unfinished ingestion of any user that nobody holds
 	// a claim on at now, counts an attempt, and returns it. NotFound: there is none. An ingestion is passed over while
 	// an older one of the same user is unfinished and claimed: a user's bodies are processed in the order they came.
-	ClaimNext(ctx context.Context, owner string, now, until time.Time) (health.Ingestion, error)
+	// Those whose body waits in a spool are passed over unless it is the given one, and keep no others waiting.
+	ClaimNext(ctx context.Context, owner, spool string, now, until time.Time) (health.Ingestion, error)
 	// Renew extends owner's claim. Conflict: owner does not hold it any more.
 	Renew(ctx context.Context, id uuid.UUID, owner string, until time.Time) error
 	// Release gives up owner's claim without finishing, so that the next ClaimNext finds the ingestion after the given
 	// time.
 	Release(ctx context.Context, id uuid.UUID, owner string, after time.Time) error
 	// Finish records what became of the ingestion (format, status, failure, report, duration, finished time, size) and
-	// ends owner's claim. Conflict: owner does not hold it any more; nothing is recorded.
-	Finish(ctx context.Context, ingestion health.Ingestion, owner string) error
+	// ends owner's claim and the time in a spool. Conflict: owner does not hold it any more; nothing is recorded.
+	Finish(ctx context.Context, ingestion health.Ingestion, owner string, deeds ...health.AuditEntry) error
 	// Reopen makes a finished ingestion unfinished again, claimed by owner, and counts an attempt. NotFound; Conflict:
 	// it is unfinished.
 	Reopen(ctx context.Context, user, id uuid.UUID, owner string, until time.Time) (health.Ingestion, error)
@@ -166,6 +212,7 @@ type Written struct {
 //
 // No two elements of a batch have the same identity. What becomes of batches that are written at the same time, also by
 // several processes, is what would become of them one after the other. A store may wait for one before it begins another.
+// All elements of a batch came with one body. NotFound: there is no such user. Conflict: see Erasure.
 type Writer interface {
 	// WriteSamples stores normalised samples: those of one metric and unit stand together, ordered by key time. See
 	// health.SampleKey and health.Sample.Replaces. In the same transaction the summaries of the days they change, and

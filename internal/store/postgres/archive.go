@@ -73,8 +73,9 @@ func (s *Store) putOnce(
 		return err
 	}
 	defer conn.Release()
-	return transact(ctx, conn, s.begin+durably, func(ctx context.Context, tx pgx.Tx) (err error) {
-		if err := checkUser(ctx, tx, ingestion.UserID); err != nil {
+	begin := s.begin + durably + shareStatement(arrivalLock(ingestion.UserID))
+	return transact(ctx, conn, begin, func(ctx context.Context, tx pgx.Tx) (err error) {
+		if err := checkReceived(ctx, tx, ingestion.UserID, health.InstantOf(ingestion.ReceivedAt)); err != nil {
 			return err
 		}
 		ingestion.StoredSize, err = putBody(ctx, tx, &ingestion, body, func() { limit.Reset(s.timeout) })
@@ -87,7 +88,7 @@ func (s *Store) putOnce(
 
 // durably makes the commit wait for the disk, also in a database that is set up not to. A setting that waits for more
 // than the disk is left as it is.
-const durably = ` SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'`
+const durably = ` SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off';`
 
 // putBody writes a body piece by piece and calls progress before each.
 func putBody(

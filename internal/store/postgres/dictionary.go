@@ -181,6 +181,13 @@ func (d *dictionary) remember(learned numbers) {
 	maps.Copy(d.sources, learned.sources)
 }
 
+func (d *dictionary) forgetSources() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.sources)
+	clear(d.sourceNames)
+}
+
 const selectMetrics = `SELECT id, name, unit, kept_in FROM metric_names `
 
 func scanMetric(row pgx.Row) (m metric, err error) {

@@ -26,7 +26,7 @@ ON CONFLICT (user_id, started_at) DO UPDATE SET ended_at = excluded.ended_at, ut
 
 // WriteECGs stores electrocardiograms.
 func (s *Store) WriteECGs(ctx context.Context, user uuid.UUID, batch []health.ECG) (store.Written, error) {
-	return s.writeElements(ctx, user, "write ECGs", len(batch), func(ctx context.Context, tx pgx.Tx, p *plan) error {
+	return s.writeElements(ctx, user, "write ECGs", len(batch), func() health.Instant { return batch[0].Received }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
 		starts := make([]pgtype.Timestamptz, len(batch))
 		for i := range batch {
 			starts[i] = instant(batch[i].Start)

@@ -36,15 +36,16 @@ func (p *plan) write(index int, outcome health.Outcome, statements ...statement)
 
 // writeElements compares a batch with what is there and writes what differs, in one transaction and with all statements
 // sent at once. When the database refuses an element, everything is done again, one element at a time, so that the one
-// at fault is undone alone.
+// at fault is undone alone. received tells when the body arrived, of a batch that is not empty.
 func (s *Store) writeElements(
-	ctx context.Context, user uuid.UUID, doing string, count int, compare func(ctx context.Context, tx pgx.Tx, p *plan) error,
+	ctx context.Context, user uuid.UUID, doing string, count int, received func() health.Instant,
+	compare func(ctx context.Context, tx pgx.Tx, p *plan) error,
 ) (written store.Written, err error) {
 	if count == 0 {
 		return written, nil
 	}
 	for _, carefully := range []bool{false, true} {
-		err = s.writeOf(ctx, user, doing, func(ctx context.Context, tx pgx.Tx) error {
+		err = s.writeReceived(ctx, user, received(), doing, func(ctx context.Context, tx pgx.Tx) error {
 			p := &plan{outcomes: make([]health.Outcome, count)}
 			if err := compare(ctx, tx, p); err != nil {
 				return err

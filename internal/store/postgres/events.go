@@ -34,7 +34,7 @@ func identityOf(key health.EventKey) (id uuid.UUID) {
 
 // WriteEvents stores events.
 func (s *Store) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.Event) (store.Written, error) {
-	return s.writeElements(ctx, user, "write events", len(batch), func(ctx context.Context, tx pgx.Tx, p *plan) error {
+	return s.writeElements(ctx, user, "write events", len(batch), func() health.Instant { return batch[0].Received }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
 		identities := make([]uuid.UUID, len(batch))
 		for i := range batch {
 			identities[i] = identityOf(batch[i].Key())

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/health-export/health-export/internal/health"
 )
@@ -16,24 +17,28 @@ var errNotHeld = health.NewError(health.Conflict, "claim_lost", "Another worker 
 // candidates is how many ingestions a worker tries to claim before it asks again which ones are free.
 const candidates = 8
 
-// free finds the oldest of those ingestions that are each the oldest unfinished one of their user, and that nobody
-// keeps others away from.
+// free finds the oldest of those ingestions that are each the oldest unfinished one of their user, or wait in a spool,
+// and that nobody keeps others away from.
 const free = `
 SELECT user_id, id FROM (
-	SELECT DISTINCT ON (user_id) user_id, id, claimed_until FROM raw_ingestions
-	WHERE status = 'accepted' ORDER BY user_id, id
-) oldest
+	SELECT * FROM (
+		SELECT DISTINCT ON (user_id) user_id, id, claimed_until FROM raw_ingestions
+		WHERE status = 'accepted' AND spool = '' ORDER BY user_id, id
+	) oldest
+	UNION ALL
+	SELECT user_id, id, claimed_until FROM raw_ingestions WHERE status = 'accepted' AND spool = $3 AND spool <> ''
+) unfinished
 WHERE claimed_until IS NULL OR claimed_until <= $1
 ORDER BY id LIMIT $2`
 
 // ClaimNext claims the oldest unfinished ingestion that nobody holds a claim on and that no older one of the same user
 // comes before. Candidates are read without a lock; the claim itself is one statement on one user's row, which finds out
 // whether another worker was quicker.
-func (s *Store) ClaimNext(ctx context.Context, owner string, now, until time.Time) (ingestion health.Ingestion, err error) {
+func (s *Store) ClaimNext(ctx context.Context, owner, spool string, now, until time.Time) (ingestion health.Ingestion, err error) {
 	for {
 		var found []claimant
 		err := s.read(ctx, "look for unfinished ingestions", func(ctx context.Context, conn querier) (err error) {
-			found, err = list(ctx, conn, scanClaimant, free, momentOf(now), candidates)
+			found, err = list(ctx, conn, scanClaimant, free, momentOf(now), candidates, spool)
 			return err
 		})
 		if err != nil {
@@ -88,28 +93,34 @@ func (s *Store) Release(ctx context.Context, id uuid.UUID, owner string, after t
 }
 
 // Finish records what became of the ingestion and ends owner's claim.
-func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string) error {
+func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, deeds ...health.AuditEntry) error {
 	report, err := storedReportOf(&in.Report)
 	if err != nil {
 		return err
 	}
-	return s.ifHeld(ctx, "finish ingestion", `
-		UPDATE raw_ingestions SET owner = '', claimed_until = NULL, size = $4, format = $5, status = $6, finished_at = $7,
-			failure = $8, failure_code = $9, duration = $10, counts = $11, warning_count = $12, errors = $13, warnings = $14
-		WHERE user_id = $1 AND id = $2 AND owner = $3 AND status = 'accepted'`,
-		in.UserID, in.ID, owner, in.Size, in.Format, string(in.Status), momentOf(in.FinishedAt), in.Failure, in.FailureCode,
-		int64(in.Duration), report.counts, in.Report.WarningCount, report.errors, report.warnings)
+	return s.writeDeeds(ctx, "finish ingestion", "", deeds, func(ctx context.Context, tx pgx.Tx) error {
+		return held(tx.Exec(ctx, `
+			UPDATE raw_ingestions SET owner = '', claimed_until = NULL, spool = '', size = $4, format = $5, status = $6, finished_at = $7,
+				failure = $8, failure_code = $9, duration = $10, counts = $11, warning_count = $12, errors = $13, warnings = $14, types = $15
+			WHERE user_id = $1 AND id = $2 AND owner = $3 AND status = 'accepted'`,
+			in.UserID, in.ID, owner, in.Size, in.Format, string(in.Status), momentOf(in.FinishedAt), in.Failure, in.FailureCode,
+			int64(in.Duration), report.counts, in.Report.WarningCount, report.errors, report.warnings, report.types))
+	})
 }
 
 // ifHeld runs an update that finds a row only where owner holds the claim.
 func (s *Store) ifHeld(ctx context.Context, doing, update string, args ...any) error {
 	return s.write(ctx, doing, func(ctx context.Context, tx pgx.Tx) error {
-		held, err := rowsAffected(tx.Exec(ctx, update, args...))
-		if err == nil && held == 0 {
-			return errNotHeld
-		}
-		return err
+		return held(tx.Exec(ctx, update, args...))
 	})
+}
+
+// held turns an update that found no row into errNotHeld.
+func held(tag pgconn.CommandTag, err error) error {
+	if err == nil && tag.RowsAffected() == 0 {
+		return errNotHeld
+	}
+	return err
 }
 
 // Reopen makes a finished ingestion unfinished again, claimed by owner; what became of it before is forgotten.
@@ -122,9 +133,9 @@ func (s *Store) Reopen(ctx context.Context, user, id uuid.UUID, owner string, un
 		reopened := false
 		reopened, in, err = one(ctx, tx, scanIngestion, `
 			UPDATE raw_ingestions SET status = 'accepted', finished_at = NULL, failure = '', failure_code = '', duration = 0,
-				counts = $5, warning_count = 0, errors = $6, warnings = $7, owner = $3, claimed_until = $4, attempts = attempts + 1
+				counts = $5, warning_count = 0, errors = $6, warnings = $7, types = $8, owner = $3, claimed_until = $4, attempts = attempts + 1
 			WHERE user_id = $1 AND id = $2 AND status <> 'accepted'
-			RETURNING `+fullIngestion, user, id, owner, momentOf(until), empty.counts, empty.errors, empty.warnings)
+			RETURNING `+fullIngestion, user, id, owner, momentOf(until), empty.counts, empty.errors, empty.warnings, empty.types)
 		if err != nil || reopened {
 			return err
 		}

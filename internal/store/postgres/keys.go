@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -18,22 +19,39 @@ LEFT JOIN api_key_use used ON used.key_id = k.id
 `
 
 // CreateKey stores a new key.
-func (s *Store) CreateKey(ctx context.Context, key health.APIKey) error {
+func (s *Store) CreateKey(ctx context.Context, key health.APIKey, deeds ...health.AuditEntry) error {
+	return s.writeKeys(ctx, key.UserID, "create key", deeds, func(ctx context.Context, tx pgx.Tx) error {
+		return insertKey(ctx, tx, &key)
+	})
+}
+
+// writeKeys changes the keys of a user, who is not deleted meanwhile, with the deeds of the audit log.
+func (s *Store) writeKeys(
+	ctx context.Context, user uuid.UUID, doing string, deeds []health.AuditEntry,
+	change func(ctx context.Context, tx pgx.Tx) error,
+) error {
+	return s.writeDeeds(ctx, doing, lockStatement(userLock(user)), deeds, func(ctx context.Context, tx pgx.Tx) error {
+		if err := checkUser(ctx, tx, user); err != nil {
+			return err
+		}
+		return change(ctx, tx)
+	})
+}
+
+func insertKey(ctx context.Context, tx pgx.Tx, key *health.APIKey) error {
 	scopes := make([]string, len(key.Scopes))
 	for i, scope := range key.Scopes {
 		scopes[i] = string(scope)
 	}
-	return s.writeOf(ctx, key.UserID, "create key", func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `
-			INSERT INTO api_keys (id, user_id, name, scopes, tier, hash, created_at, expires_at, revoked_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			key.ID, key.UserID, key.Name, scopes, key.Tier, key.Hash,
-			momentOf(key.CreatedAt), momentOf(key.ExpiresAt), momentOf(key.RevokedAt))
-		if err != nil || key.LastUsedAt.IsZero() {
-			return taken(err, "key_exists", "There is an API key with this id already. Create it with another one.")
-		}
-		return touchKeys(ctx, tx, map[string]time.Time{key.ID: key.LastUsedAt})
-	})
+	_, err := tx.Exec(ctx, `
+		INSERT INTO api_keys (id, user_id, name, scopes, tier, hash, created_at, expires_at, revoked_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		key.ID, key.UserID, key.Name, scopes, key.Tier, key.Hash,
+		momentOf(key.CreatedAt), momentOf(key.ExpiresAt), momentOf(key.RevokedAt))
+	if err != nil || key.LastUsedAt.IsZero() {
+		return taken(err, "key_exists", "There is an API key with this id already. Create it with another one.")
+	}
+	return touchKeys(ctx, tx, map[string]time.Time{key.ID: key.LastUsedAt})
 }
 
 // Key returns one key by its id.
@@ -57,22 +75,67 @@ func (s *Store) KeysOf(ctx context.Context, user uuid.UUID) (keys []health.APIKe
 	return keys, err
 }
 
-// RevokeKey marks a key of the user as revoked; one that is revoked already stays as it is.
-func (s *Store) RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time) error {
-	return s.write(ctx, "revoke key", func(ctx context.Context, tx pgx.Tx) error {
-		found, err := rowsAffected(tx.Exec(ctx,
-			`UPDATE api_keys SET revoked_at = coalesce(revoked_at, $3) WHERE user_id = $1 AND id = $2`, user, id, momentOf(t)))
-		if err == nil && found == 0 {
-			return notFound("API key")
+// errNothingChanged ends a transaction that has nothing to do.
+var errNothingChanged = errors.New("nothing to change")
+
+// RevokeKey marks a key of the user as revoked at t; one that is revoked by then stays as it is.
+func (s *Store) RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time, deeds ...health.AuditEntry) error {
+	err := s.writeDeeds(ctx, "revoke key", lockStatement(userLock(user)), deeds, func(ctx context.Context, tx pgx.Tx) error {
+		key, err := keyOf(ctx, tx, user, id)
+		if err == nil && key.Revoked(t) {
+			return errNothingChanged
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return revoke(ctx, tx, id, t)
+	})
+	if errors.Is(err, errNothingChanged) {
+		return nil
+	}
+	return err
+}
+
+// RotateKey stores a new key of the same user and marks the old one as revoked at t.
+func (s *Store) RotateKey(
+	ctx context.Context, id string, t time.Time, replacement health.APIKey, deeds ...health.AuditEntry,
+) error {
+	return s.writeKeys(ctx, replacement.UserID, "rotate key", deeds, func(ctx context.Context, tx pgx.Tx) error {
+		old, err := keyOf(ctx, tx, replacement.UserID, id)
+		if err != nil {
+			return err
+		}
+		if !old.RevokedAt.IsZero() {
+			return health.NewError(health.Conflict, "key_revoked", "The API key is revoked, or about to be. Create a new one.")
+		}
+		if err := revoke(ctx, tx, id, t); err != nil {
+			return err
+		}
+		return insertKey(ctx, tx, &replacement)
 	})
 }
 
-// RevokedSince returns the ids of keys, of any user, that were revoked at t or later.
+func keyOf(ctx context.Context, tx pgx.Tx, user uuid.UUID, id string) (health.APIKey, error) {
+	found, key, err := one(ctx, tx, scanKey, selectKeys+`WHERE k.id = $1 AND k.user_id = $2`, id, user)
+	if err == nil && !found {
+		err = notFound("API key")
+	}
+	return key, err
+}
+
+func revoke(ctx context.Context, tx pgx.Tx, id string, t time.Time) error {
+	_, err := tx.Exec(ctx, `UPDATE api_keys SET revoked_at = $2 WHERE id = $1`, id, momentOf(t))
+	return err
+}
+
+// RevokedSince returns the ids of keys, of any user, that were revoked at t or later, will be, or are gone.
 func (s *Store) RevokedSince(ctx context.Context, t time.Time) (ids []string, err error) {
 	err = s.read(ctx, "list revoked keys", func(ctx context.Context, conn querier) error {
-		rows, err := conn.Query(ctx, `SELECT id FROM api_keys WHERE revoked_at >= $1 ORDER BY revoked_at, id`, t)
+		rows, err := conn.Query(ctx, `
+			SELECT id FROM (
+				SELECT id, revoked_at AS at FROM api_keys WHERE revoked_at >= $1
+				UNION ALL SELECT id, erased_at FROM erased_keys WHERE erased_at >= $1
+			) k ORDER BY at, id`, t)
 		if err != nil {
 			return err
 		}

@@ -56,7 +56,7 @@ func (s *Store) Rebuild(ctx context.Context, user uuid.UUID) (result store.Rebui
 	if err != nil {
 		return result, err
 	}
-	return result, s.writeOf(ctx, user, "end rebuilding", func(ctx context.Context, tx pgx.Tx) error {
+	return result, s.writeReceived(ctx, user, 0, "end rebuilding", func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE source_orders SET followed = version WHERE user_id = $1 AND version = $2`, user, version)
 		return err
 	})

@@ -38,7 +38,7 @@ func retry(ctx context.Context, do func() error) error {
 		if err == nil || attempt == attempts || !worthRetrying(err) {
 			return err
 		}
-		timer := time.NewTimer(time.Duration(1 + rand.Int64N(int64(wait))))
+		timer := time.NewTimer(time.Duration(1 + rand.Int64N(int64(wait)))) // #nosec G404 -- a pause is no secret
 		select {
 		case <-ctx.Done():
 			timer.Stop()

@@ -56,23 +56,44 @@ func (w *sampleWriter) add(key *sampleKey, source int32, samples int64) {
 	c.first, c.last = min(c.first, key.time), max(c.last, key.time)
 }
 
-// readTotals finds out between which times there is something of each series, and that the user exists.
-func (w *sampleWriter) readTotals(all []series) error {
+// errSourceForgotten is the failure of a batch one of whose sources has lost its number since it was looked up.
+var errSourceForgotten = errors.New("a source was forgotten")
+
+// begin finds out between which times there is something of each series, and makes sure that the batch may be written:
+// that the user exists, that nothing was erased since it was received, and that the numbers of its sources still stand
+// for their names.
+func (w *sampleWriter) begin(all []series, sources map[string]int32) error {
+	ids, names := arrayHeader(pgtype.Int4OID, len(sources)), arrayHeader(pgtype.TextOID, len(sources))
+	numbered := uint64(0)
+	for name, id := range sources { // "" has the number 0, which nothing is found under
+		ids, names = appendInteger(ids, id), append(appendLength(names, len(name)), name...)
+		if id != 0 {
+			numbered++
+		}
+	}
 	metrics := arrayHeader(pgtype.Int2OID, len(all))
 	for i := range all {
 		metrics = binary.BigEndian.AppendUint16(appendLength(metrics, 2), uint16(all[i].keys[0].metric))
 	}
 	pipeline := w.raw().StartPipeline(w.ctx)
-	pipeline.SendQueryParams(`SELECT FROM users WHERE id = $1`, [][]byte{w.user[:]}, nil, binaryFormat, binaryFormat)
+	pipeline.SendQueryParams(`
+		SELECT erased_at, (SELECT count(*) FROM sources WHERE (id, name) IN (SELECT * FROM unnest($2::integer[], $3::text[])))
+		FROM users WHERE id = $1`, [][]byte{w.user[:], ids, names}, nil, binaryFormat, binaryFormat)
 	pipeline.SendQueryParams(`
 		SELECT metric_id, grain, min(first_at), max(last_at) FROM metric_totals
 		WHERE user_id = $1 AND metric_id = ANY ($2::smallint[]) GROUP BY metric_id, grain`,
 		[][]byte{w.user[:], metrics}, nil, binaryFormat, binaryFormat)
 	err := pipeline.Sync()
-	known := false
+	refusal := error(notFound("user"))
 	if err == nil {
-		err = eachRow(pipeline, func([][]byte) error {
-			known = true
+		err = eachRow(pipeline, func(columns [][]byte) error {
+			refusal = nil
+			if columns[0] != nil && w.batch[0].Received != 0 && w.batch[0].Received <= readInstant(columns[0]) {
+				refusal = errErased
+			} else if binary.BigEndian.Uint64(columns[1]) != numbered {
+				w.store.names.forgetSources()
+				refusal = errSourceForgotten
+			}
 			return nil
 		})
 	}
@@ -93,8 +114,8 @@ func (w *sampleWriter) readTotals(all []series) error {
 	if closed := pipeline.Close(); err == nil {
 		err = closed
 	}
-	if err == nil && !known {
-		return notFound("user")
+	if err == nil {
+		err = refusal
 	}
 	return err
 }

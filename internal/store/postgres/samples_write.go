@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,6 +46,12 @@ func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health
 		if attempt == attempts || !w.adapts(err) {
 			return store.Written{}, err
 		}
+		if errors.Is(err, errSourceForgotten) { // it gets a new number
+			if names, err = s.names.number(ctx, batch); err != nil {
+				return store.Written{}, err
+			}
+			w.keys = keysOf(batch, names)
+		}
 		if isPartitionMissing(err) {
 			s.partitions.forget(sampleTables)
 			if err := s.coverKeys(ctx, keys); err != nil {
@@ -61,7 +68,7 @@ func (w *sampleWriter) adapts(err error) bool {
 	case codeOf(err) == codeUniqueViolation && !w.suspicious:
 		w.suspicious = true
 		return true
-	case isPartitionMissing(err):
+	case isPartitionMissing(err), errors.Is(err, errSourceForgotten):
 		return true
 	case isRefused && !w.careful:
 		w.careful = true
@@ -139,9 +146,10 @@ func (w *sampleWriter) run(names numbers) error {
 			w.refuse(i, reason)
 		}
 	}
-	return transact(w.ctx, w.conn, w.store.begin+sampleLocks(w.user, w.keys), func(_ context.Context, tx pgx.Tx) error {
+	begin := w.store.begin + sampleLocks(w.user, w.keys) + shareStatement(sourcesLock)
+	return transact(w.ctx, w.conn, begin, func(_ context.Context, tx pgx.Tx) error {
 		all := seriesOf(w.keys)
-		if err := w.readTotals(all); err != nil {
+		if err := w.begin(all, names.sources); err != nil {
 			return err
 		}
 		if err := w.compare(all); err != nil {

@@ -26,7 +26,7 @@ ON CONFLICT (user_id, date, id) DO UPDATE SET sleep_start = excluded.sleep_start
 
 // WriteNights stores summed sleep.
 func (s *Store) WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (store.Written, error) {
-	return s.writeElements(ctx, user, "write nights", len(batch), func(ctx context.Context, tx pgx.Tx, p *plan) error {
+	return s.writeElements(ctx, user, "write nights", len(batch), func() health.Instant { return batch[0].Received }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
 		type evening struct {
 			date   health.Date
 			source string
@@ -117,7 +117,7 @@ func keyOfSegment(s *health.Segment) segmentKey { return segmentKey{s.Start, s.E
 
 // WriteSegments stores stages of sleep.
 func (s *Store) WriteSegments(ctx context.Context, user uuid.UUID, batch []health.Segment) (store.Written, error) {
-	return s.writeElements(ctx, user, "write segments", len(batch), func(ctx context.Context, tx pgx.Tx, p *plan) error {
+	return s.writeElements(ctx, user, "write segments", len(batch), func() health.Instant { return batch[0].Received }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
 		starts := make([]pgtype.Timestamptz, len(batch))
 		for i := range batch {
 			starts[i] = instant(batch[i].Start)

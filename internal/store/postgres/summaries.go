@@ -137,7 +137,7 @@ func (s *Store) SetSourceOrder(ctx context.Context, user uuid.UUID, order health
 	if err != nil {
 		return err
 	}
-	return s.writeOf(ctx, user, "replace order of sources", func(ctx context.Context, tx pgx.Tx) error {
+	return s.writeReceived(ctx, user, 0, "replace order of sources", func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			INSERT INTO source_orders AS o (user_id, sources, version, followed) VALUES ($1, $2, 1, 0)
 			ON CONFLICT (user_id) DO UPDATE SET sources = excluded.sources, version = o.version + 1

@@ -8,8 +8,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/health-export/health-export/internal/health"
 )
 
 // querier is what reading needs of a connection or a transaction.
@@ -39,13 +40,15 @@ func (s *Store) write(ctx context.Context, doing string, change func(ctx context
 	})
 }
 
-// writeOf is write for the data of one user, which no other writes meanwhile. NotFound: there is no such user.
-func (s *Store) writeOf(
-	ctx context.Context, user uuid.UUID, doing string, change func(ctx context.Context, tx pgx.Tx) error,
+// writeReceived is write for the data of one user that came with a body; no other writes it meanwhile. NotFound: there is
+// no such user. Conflict: the user's data was erased since.
+func (s *Store) writeReceived(
+	ctx context.Context, user uuid.UUID, received health.Instant, doing string,
+	change func(ctx context.Context, tx pgx.Tx) error,
 ) error {
 	return s.onConnection(ctx, doing, func(ctx context.Context, conn *pgxpool.Conn) error {
 		return transact(ctx, conn, s.begin+lockStatement(userLock(user)), func(ctx context.Context, tx pgx.Tx) error {
-			if err := checkUser(ctx, tx, user); err != nil {
+			if err := checkReceived(ctx, tx, user, received); err != nil {
 				return err
 			}
 			return change(ctx, tx)
@@ -53,12 +56,25 @@ func (s *Store) writeOf(
 	})
 }
 
-// checkUser makes sure that nothing is written for a user who was erased while the body waited.
+// checkUser makes sure that nothing is written for a user who is gone.
 func checkUser(ctx context.Context, tx pgx.Tx, user uuid.UUID) error {
-	var known bool
-	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM users WHERE id = $1)`, user).Scan(&known)
-	if err == nil && !known {
+	return checkReceived(ctx, tx, user, 0)
+}
+
+// errErased refuses what was received before its user's data was erased.
+var errErased = health.NewError(health.Conflict, "erased",
+	"The data was erased after this had begun to arrive. Send it again if it is to be kept.")
+
+// checkReceived makes sure that nothing is written for a user who is gone, or that was received before the user's data
+// was erased. received is 0 for what did not come with a body.
+func checkReceived(ctx context.Context, tx pgx.Tx, user uuid.UUID, received health.Instant) error {
+	var erased health.Instant
+	err := tx.QueryRow(ctx, `SELECT erased_at FROM users WHERE id = $1`, user).Scan(instantInto{&erased})
+	switch {
+	case isNoRows(err):
 		return notFound("user")
+	case err == nil && received != 0 && received <= erased:
+		return errErased
 	}
 	return err
 }
@@ -67,13 +83,19 @@ func checkUser(ctx context.Context, tx pgx.Tx, user uuid.UUID) error {
 func (s *Store) onConnection(
 	ctx context.Context, doing string, do func(ctx context.Context, conn *pgxpool.Conn) error,
 ) error {
+	return s.onConnectionWithin(ctx, s.timeout, doing, do)
+}
+
+func (s *Store) onConnectionWithin(
+	ctx context.Context, limit time.Duration, doing string, do func(ctx context.Context, conn *pgxpool.Conn) error,
+) error {
 	leave, err := s.enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
 	return translate(ctx, doing, retry(ctx, func() error {
-		limited, cancel := context.WithTimeout(ctx, s.timeout)
+		limited, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		conn, err := s.acquire(limited)
 		if err != nil {
@@ -125,6 +147,7 @@ const (
 	migrationLock  int64 = 0x6865616c74680001
 	dictionaryLock int64 = 0x6865616c74680002
 	partitionLock  int64 = 0x6865616c74680003
+	sourcesLock    int64 = 0x6865616c74680004
 )
 
 // userLock is the key of the lock under which a user's data is written; who writes samples shares it (see sampleLocks).
@@ -134,6 +157,18 @@ func userLock(user uuid.UUID) int64 { return int64(binary.BigEndian.Uint64(user[
 // lockStatement takes a lock until the end of the transaction. The next statement sees what the one who held it before
 // has committed.
 func lockStatement(key int64) string { return fmt.Sprintf(" SELECT pg_advisory_xact_lock(%d);", key) }
+
+// shareStatement takes a lock until the end of the transaction beside others who do so, and not beside lockStatement.
+func shareStatement(key int64) string {
+	return fmt.Sprintf(" SELECT pg_advisory_xact_lock_shared(%d);", key)
+}
+
+// arrivalLock is the key of the lock that keeps a user from being erased while a body is put into the archive, which must
+// not wait for the writing of another one.
+func arrivalLock(user uuid.UUID) int64 { return ^userLock(user) }
+
+// sequentially is for transactions that write to tables that are spread and to such that are not, see the rules of Citus.
+const sequentially = ` SET LOCAL citus.multi_shard_modify_mode TO 'sequential';`
 
 // list reads all rows of a query.
 func list[T any](ctx context.Context, q querier, scan func(pgx.Row) (T, error), query string, args ...any) ([]T, error) {
@@ -152,6 +187,3 @@ func one[T any](ctx context.Context, q querier, scan func(pgx.Row) (T, error), q
 	}
 	return err == nil, it, err
 }
-
-// rowsAffected turns the result of a statement into its number of rows.
-func rowsAffected(tag pgconn.CommandTag, err error) (int64, error) { return tag.RowsAffected(), err }

@@ -23,7 +23,7 @@ ON CONFLICT (user_id, id) DO UPDATE SET name_folded = excluded.name_folded, app_
 
 // WriteWorkouts stores workouts with their series and routes.
 func (s *Store) WriteWorkouts(ctx context.Context, user uuid.UUID, batch []health.Workout) (store.Written, error) {
-	return s.writeElements(ctx, user, "write workouts", len(batch), func(ctx context.Context, tx pgx.Tx, p *plan) error {
+	return s.writeElements(ctx, user, "write workouts", len(batch), func() health.Instant { return batch[0].Received }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
 		there, err := candidateWorkouts(ctx, tx, user, batch)
 		if err != nil {
 			return err

@@ -23,7 +23,8 @@ func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Rea
 	if owner != "" {
 		ingestion.Attempts = 1
 	}
-	return s.writeOf(ctx, ingestion.UserID, "archive body", func(tx *sql.Tx, user int64) (err error) {
+	received := health.InstantOf(ingestion.ReceivedAt)
+	return s.writeReceived(ctx, ingestion.UserID, received, "archive body", func(tx *sql.Tx, user int64) (err error) {
 		if ingestion.StoredSize, err = putBody(ctx, tx, ingestion.ID, body); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"maps"
 	"sync"
 
@@ -164,6 +165,36 @@ func (d *dictionary) metricID(ctx context.Context, tx *sql.Tx, name metricName) 
 		return 0, false, nil
 	}
 	return id, err == nil, err
+}
+
+// errSourceForgotten is the failure of a batch one of whose sources has lost its number since it was looked up.
+var errSourceForgotten = errors.New("a source was forgotten")
+
+// verifySources makes sure, within the transaction that uses them, that numbers still stand for their names: nobody else
+// had one of them, and it went with the one who did.
+func (d *dictionary) verifySources(ctx context.Context, tx *sql.Tx, sources map[string]int64) error {
+	for name, id := range sources {
+		if id == 0 {
+			continue
+		}
+		var have sql.NullString
+		err := tx.QueryRowContext(ctx, `SELECT name FROM sources WHERE id = ?`, id).Scan(&have)
+		if err != nil && !isNoRows(err) {
+			return err
+		}
+		if have.String != name {
+			d.forgetSources()
+			return errSourceForgotten
+		}
+	}
+	return nil
+}
+
+func (d *dictionary) forgetSources() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.sources)
+	clear(d.sourceNames)
 }
 
 // sourceID returns the number of a source; ok is false where nobody has sent anything from it.

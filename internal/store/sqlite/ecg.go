@@ -16,7 +16,7 @@ const ecgColumns = `start_time, end_time, utc_offset, source, classification, se
 
 // WriteECGs stores electrocardiograms.
 func (s *Store) WriteECGs(ctx context.Context, user uuid.UUID, batch []health.ECG) (store.Written, error) {
-	return s.writeElements(ctx, user, "write ECGs", len(batch), func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+	return s.writeElements(ctx, user, "write ECGs", len(batch), func() health.Instant { return batch[0].Received }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
 		return writeECG(ctx, tx, user, &batch[i])
 	})
 }

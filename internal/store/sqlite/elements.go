@@ -11,16 +11,17 @@ import (
 )
 
 // writeElements writes a batch one element after the other, in one transaction: everything but samples is few enough
-// for that. An element that the database refuses is undone alone.
+// for that. An element that the database refuses is undone alone. received tells when the body arrived, of a batch that is
+// not empty.
 func (s *Store) writeElements(
-	ctx context.Context, user uuid.UUID, doing string, count int,
+	ctx context.Context, user uuid.UUID, doing string, count int, received func() health.Instant,
 	write func(tx *sql.Tx, user int64, index int) (health.Outcome, error),
 ) (store.Written, error) {
 	written := store.Written{Outcomes: make([]health.Outcome, count)}
 	if count == 0 {
 		return written, nil
 	}
-	err := s.writeOf(ctx, user, doing, func(tx *sql.Tx, number int64) error {
+	err := s.writeReceived(ctx, user, received(), doing, func(tx *sql.Tx, number int64) error {
 		for i := range count {
 			if _, err := tx.ExecContext(ctx, `SAVEPOINT element`); err != nil {
 				return err

@@ -16,7 +16,7 @@ const eventByKey = ` FROM events WHERE user_id = ? AND kind = ? AND app_id = ? A
 
 // WriteEvents stores events.
 func (s *Store) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.Event) (store.Written, error) {
-	return s.writeElements(ctx, user, "write events", len(batch), func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+	return s.writeElements(ctx, user, "write events", len(batch), func() health.Instant { return batch[0].Received }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
 		return writeEvent(ctx, tx, user, &batch[i])
 	})
 }

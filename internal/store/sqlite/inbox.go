@@ -12,20 +12,21 @@ import (
 
 var errNotHeld = health.NewError(health.Conflict, "claim_lost", "Another worker has taken over this ingestion.")
 
-// nextUnfinished finds the oldest of those ingestions that are each the oldest unfinished one of their user, and that
-// nobody keeps others away from.
+// nextUnfinished finds the oldest of those ingestions that are each the oldest unfinished one of their user, or wait in a
+// spool, and that nobody keeps others away from.
 const nextUnfinished = `
 SELECT i.id FROM raw_ingestions i
-WHERE i.status = 'accepted' AND i.claimed_until <= ?
-  AND NOT EXISTS (SELECT 1 FROM raw_ingestions o WHERE o.status = 'accepted' AND o.user_id = i.user_id AND o.id < i.id)
+WHERE i.status = 'accepted' AND i.claimed_until <= ? AND (i.spool = '' AND NOT EXISTS (
+  SELECT 1 FROM raw_ingestions o WHERE o.status = 'accepted' AND o.user_id = i.user_id AND o.id < i.id AND o.spool = ''
+) OR i.spool = ? AND i.spool <> '')
 ORDER BY i.id LIMIT 1`
 
 // ClaimNext claims the oldest unfinished ingestion that nobody holds a claim on and that no older one of the same user
 // comes before.
-func (s *Store) ClaimNext(ctx context.Context, owner string, now, until time.Time) (ingestion health.Ingestion, err error) {
+func (s *Store) ClaimNext(ctx context.Context, owner, spool string, now, until time.Time) (ingestion health.Ingestion, err error) {
 	err = s.write(ctx, "claim ingestion", func(tx *sql.Tx) error {
 		var id uuid.UUID
-		if err := tx.QueryRowContext(ctx, nextUnfinished, micros(now)).Scan(&id); err != nil {
+		if err := tx.QueryRowContext(ctx, nextUnfinished, micros(now), spool).Scan(&id); err != nil {
 			if isNoRows(err) {
 				return notFound("unfinished ingestion")
 			}
@@ -66,19 +67,23 @@ func (s *Store) Release(ctx context.Context, id uuid.UUID, owner string, after t
 }
 
 // Finish records what became of the ingestion and ends owner's claim.
-func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string) error {
+func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, deeds ...health.AuditEntry) error {
 	report, err := storedReportOf(&in.Report)
 	if err != nil {
 		return err
 	}
 	return s.writeOf(ctx, in.UserID, "finish ingestion", func(tx *sql.Tx, user int64) error {
-		return ifHeld(tx.ExecContext(ctx, `
-			UPDATE raw_ingestions SET owner = '', claimed_until = 0, size = ?, format = ?, status = ?, finished_at = ?,
-				failure = ?, failure_code = ?, duration = ?, counts = ?, warning_count = ?, errors = ?, warnings = ?
+		err := ifHeld(tx.ExecContext(ctx, `
+			UPDATE raw_ingestions SET owner = '', claimed_until = 0, spool = '', size = ?, format = ?, status = ?, finished_at = ?,
+				failure = ?, failure_code = ?, duration = ?, counts = ?, warning_count = ?, errors = ?, warnings = ?, types = ?
 			WHERE id = ? AND user_id = ? AND owner = ? AND status = 'accepted'`,
 			in.Size, in.Format, string(in.Status), micros(in.FinishedAt),
 			in.Failure, in.FailureCode, int64(in.Duration), report.counts, in.Report.WarningCount, report.errors, report.warnings,
-			in.ID[:], user, owner))
+			report.types, in.ID[:], user, owner))
+		if err != nil {
+			return err
+		}
+		return insertAudit(ctx, tx, deeds)
 	})
 }
 
@@ -103,8 +108,8 @@ func (s *Store) Reopen(ctx context.Context, user, id uuid.UUID, owner string, un
 		}
 		if _, err := tx.ExecContext(ctx, `
 			UPDATE raw_ingestions SET status = 'accepted', finished_at = 0, failure = '', failure_code = '', duration = 0,
-				counts = ?, warning_count = 0, errors = ?, warnings = ? WHERE id = ?`,
-			empty.counts, empty.errors, empty.warnings, id[:]); err != nil {
+				counts = ?, warning_count = 0, errors = ?, warnings = ?, types = ? WHERE id = ?`,
+			empty.counts, empty.errors, empty.warnings, empty.types, id[:]); err != nil {
 			return err
 		}
 		in, err = claim(ctx, tx, id, owner, until)

@@ -12,13 +12,13 @@ import (
 
 // selectIngestions begins a query whose rows scanIngestion reads; lists says whether with the lists of the report.
 func selectIngestions(lists bool) string {
-	columns := `'[]', '[]'`
+	columns := `'[]', '[]', '[]'`
 	if lists {
-		columns = `i.errors, i.warnings`
+		columns = `i.errors, i.warnings, i.types`
 	}
 	return `
 SELECT i.id, u.uuid, i.key_id, i.received_at, i.headers, i.size, i.wire_size, i.stored_size, i.sha256, i.format,
-       i.status, i.attempts, i.finished_at, i.failure, i.failure_code, i.duration, i.counts, i.warning_count, ` + columns + `
+       i.status, i.attempts, i.finished_at, i.failure, i.failure_code, i.duration, i.spool, i.counts, i.warning_count, ` + columns + `
 FROM raw_ingestions i
 JOIN users u ON u.id = i.user_id
 `
@@ -37,12 +37,12 @@ func insertIngestion(
 	}
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO raw_ingestions (id, user_id, key_id, received_at, headers, size, wire_size, stored_size, sha256, format,
-			status, attempts, finished_at, failure, failure_code, duration, owner, claimed_until,
-			counts, warning_count, errors, warnings)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			status, attempts, finished_at, failure, failure_code, duration, owner, claimed_until, spool,
+			counts, warning_count, errors, warnings, types)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		in.ID[:], user, in.KeyID, micros(in.ReceivedAt), string(headers), in.Size, in.WireSize, in.StoredSize, in.SHA256[:],
 		in.Format, string(in.Status), in.Attempts, micros(in.FinishedAt), in.Failure, in.FailureCode, int64(in.Duration),
-		owner, micros(until), report.counts, in.Report.WarningCount, report.errors, report.warnings)
+		owner, micros(until), in.Spool, report.counts, in.Report.WarningCount, report.errors, report.warnings, report.types)
 	return err
 }
 
@@ -53,7 +53,7 @@ func scanIngestion(row row) (in health.Ingestion, err error) {
 	var report storedReport
 	err = row.Scan(&in.ID, &in.UserID, &in.KeyID, &received, &headers, &in.Size, &in.WireSize, &in.StoredSize, &sha256,
 		&in.Format, &in.Status, &in.Attempts, &finished, &in.Failure, &in.FailureCode, &duration,
-		&report.counts, &in.Report.WarningCount, &report.errors, &report.warnings)
+		&in.Spool, &report.counts, &in.Report.WarningCount, &report.errors, &report.warnings, &report.types)
 	if err != nil {
 		return in, err
 	}
@@ -65,16 +65,16 @@ func scanIngestion(row row) (in health.Ingestion, err error) {
 	return in, report.into(&in.Report)
 }
 
-// storedReport is a report as three JSON texts.
+// storedReport is a report as JSON texts.
 type storedReport struct {
-	counts, errors, warnings string
+	counts, errors, warnings, types string
 }
 
 func storedReportOf(r *health.Report) (stored storedReport, err error) {
 	for _, part := range []struct {
 		text  *string
 		value any
-	}{{&stored.counts, r.Counts}, {&stored.errors, r.Errors}, {&stored.warnings, r.Warnings}} {
+	}{{&stored.counts, r.Counts}, {&stored.errors, r.Errors}, {&stored.warnings, r.Warnings}, {&stored.types, r.Types}} {
 		text, err := json.Marshal(part.value)
 		if err != nil {
 			return stored, err
@@ -88,7 +88,7 @@ func (s storedReport) into(r *health.Report) error {
 	for _, part := range []struct {
 		text string
 		into any
-	}{{s.counts, &r.Counts}, {s.errors, &r.Errors}, {s.warnings, &r.Warnings}} {
+	}{{s.counts, &r.Counts}, {s.errors, &r.Errors}, {s.warnings, &r.Warnings}, {s.types, &r.Types}} {
 		if err := json.Unmarshal([]byte(part.text), part.into); err != nil {
 			return err
 		}

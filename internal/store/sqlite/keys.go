@@ -20,18 +20,25 @@ LEFT JOIN api_key_use used ON used.key_id = k.id
 `
 
 // CreateKey stores a new key.
-func (s *Store) CreateKey(ctx context.Context, key health.APIKey) error {
+func (s *Store) CreateKey(ctx context.Context, key health.APIKey, deeds ...health.AuditEntry) error {
 	return s.writeOf(ctx, key.UserID, "create key", func(tx *sql.Tx, user int64) error {
-		_, err := tx.ExecContext(ctx, `
-			INSERT INTO api_keys (id, user_id, name, scopes, tier, hash, created_at, expires_at, revoked_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			key.ID, user, key.Name, joinScopes(key.Scopes), key.Tier, key.Hash,
-			micros(key.CreatedAt), micros(key.ExpiresAt), micros(key.RevokedAt))
-		if err != nil || key.LastUsedAt.IsZero() {
-			return taken(err, "key_exists", "There is an API key with this id already. Create it with another one.")
+		if err := insertKey(ctx, tx, user, &key); err != nil {
+			return err
 		}
-		return touchKey(ctx, tx, key.ID, key.LastUsedAt)
+		return insertAudit(ctx, tx, deeds)
 	})
+}
+
+func insertKey(ctx context.Context, tx *sql.Tx, user int64, key *health.APIKey) error {
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO api_keys (id, user_id, name, scopes, tier, hash, created_at, expires_at, revoked_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		key.ID, user, key.Name, joinScopes(key.Scopes), key.Tier, key.Hash,
+		micros(key.CreatedAt), micros(key.ExpiresAt), micros(key.RevokedAt))
+	if err != nil || key.LastUsedAt.IsZero() {
+		return taken(err, "key_exists", "There is an API key with this id already. Create it with another one.")
+	}
+	return touchKey(ctx, tx, key.ID, key.LastUsedAt)
 }
 
 // Key returns one key by its id.
@@ -55,32 +62,73 @@ func (s *Store) KeysOf(ctx context.Context, user uuid.UUID) (keys []health.APIKe
 	return keys, err
 }
 
-// RevokeKey marks a key of the user as revoked; one that is revoked already stays as it is.
-func (s *Store) RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time) error {
+// RevokeKey marks a key of the user as revoked at t; one that is revoked by then stays as it is.
+func (s *Store) RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time, deeds ...health.AuditEntry) error {
 	return s.write(ctx, "revoke key", func(tx *sql.Tx) error {
-		var revoked int64
-		err := tx.QueryRowContext(ctx, `
-			SELECT k.revoked_at FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.id = ? AND u.uuid = ?`,
-			id, user[:]).Scan(&revoked)
-		if isNoRows(err) {
-			return notFound("API key")
-		}
-		if err != nil || revoked != 0 {
+		key, err := keyOf(ctx, tx, user, id)
+		if err != nil || key.Revoked(t) {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE api_keys SET revoked_at = ? WHERE id = ?`, micros(t), id)
-		return err
+		if err := revoke(ctx, tx, id, t); err != nil {
+			return err
+		}
+		return insertAudit(ctx, tx, deeds)
 	})
 }
 
-// RevokedSince returns the ids of keys, of any user, that were revoked at t or later.
+// RotateKey stores a new key of the same user and marks the old one as revoked at t.
+func (s *Store) RotateKey(
+	ctx context.Context, id string, t time.Time, replacement health.APIKey, deeds ...health.AuditEntry,
+) error {
+	return s.writeOf(ctx, replacement.UserID, "rotate key", func(tx *sql.Tx, user int64) error {
+		old, err := keyOf(ctx, tx, replacement.UserID, id)
+		if err != nil {
+			return err
+		}
+		if !old.RevokedAt.IsZero() {
+			return health.NewError(health.Conflict, "key_revoked", "The API key is revoked, or about to be. Create a new one.")
+		}
+		if err := revoke(ctx, tx, id, t); err != nil {
+			return err
+		}
+		if err := insertKey(ctx, tx, user, &replacement); err != nil {
+			return err
+		}
+		return insertAudit(ctx, tx, deeds)
+	})
+}
+
+func keyOf(ctx context.Context, tx *sql.Tx, user uuid.UUID, id string) (health.APIKey, error) {
+	key, err := scanKey(tx.QueryRowContext(ctx, selectKeys+`WHERE k.id = ? AND u.uuid = ?`, id, user[:]))
+	if isNoRows(err) {
+		err = notFound("API key")
+	}
+	return key, err
+}
+
+func revoke(ctx context.Context, tx *sql.Tx, id string, t time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE api_keys SET revoked_at = ? WHERE id = ?`, micros(t), id)
+	return err
+}
+
+const revokedSince = `
+SELECT id, revoked_at FROM api_keys WHERE revoked_at > 0 AND revoked_at >= ?
+UNION ALL SELECT id, erased_at FROM erased_keys WHERE erased_at >= ?
+ORDER BY 2, 1`
+
+// RevokedSince returns the ids of keys, of any user, that were revoked at t or later, will be, or are gone.
 func (s *Store) RevokedSince(ctx context.Context, t time.Time) (ids []string, err error) {
 	err = s.read(ctx, "list revoked keys", func(tx *sql.Tx) error {
-		ids, err = list(ctx, tx, scanText, `
-			SELECT id FROM api_keys WHERE revoked_at > 0 AND revoked_at >= ? ORDER BY revoked_at, id`, micros(t))
+		ids, err = list(ctx, tx, scanRevoked, revokedSince, micros(t), micros(t))
 		return err
 	})
 	return ids, err
+}
+
+func scanRevoked(row row) (id string, err error) {
+	var at int64
+	err = row.Scan(&id, &at)
+	return id, err
 }
 
 // TouchKeys records when keys were last used.

@@ -58,7 +58,8 @@ func (s *Store) Rebuild(ctx context.Context, user uuid.UUID) (result store.Rebui
 }
 
 func (s *Store) keepDays(ctx context.Context, user uuid.UUID, do func(k *dayKeeper) error) error {
-	return s.writeDirectly(ctx, user, "rebuild summaries of days", func(conn *connection, number int64) error {
+	look := func(*sql.Tx) error { return nil }
+	return s.writeDirectly(ctx, user, 0, "rebuild summaries of days", look, func(conn *connection, number int64) error {
 		return do(newDayKeeper(ctx, s, conn, number))
 	})
 }
@@ -104,9 +105,4 @@ func (m *rebuiltMetric) parts() (parts [][]health.Date) {
 		dates = append(dates, date)
 	}
 	return slices.Collect(slices.Chunk(dates, int(size)))
-}
-
-func scanInteger(row row) (n int64, err error) {
-	err = row.Scan(&n)
-	return n, err
 }

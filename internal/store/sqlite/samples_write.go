@@ -2,7 +2,9 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -25,20 +27,26 @@ func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health
 	if len(batch) == 0 {
 		return w.written, nil
 	}
-	names, err := s.names.number(ctx, batch)
-	if err != nil {
-		return store.Written{}, err
+	for {
+		names, err := s.names.number(ctx, batch)
+		if err != nil {
+			return store.Written{}, err
+		}
+		w.keys, w.sources = keysOf(batch, names), names.sources
+		err = s.writeDirectly(ctx, user, batch[0].Received, "write samples",
+			func(tx *sql.Tx) error { return s.names.verifySources(ctx, tx, names.sources) },
+			func(conn *connection, number int64) error {
+				w.ctx, w.conn, w.user = ctx, conn, number
+				return w.run()
+			})
+		if errors.Is(err, errSourceForgotten) {
+			continue // it gets a new number
+		}
+		if err != nil {
+			return store.Written{}, err
+		}
+		return w.written, nil
 	}
-	w.keys = keysOf(batch, names)
-	w.sources = names.sources
-	err = s.writeDirectly(ctx, user, "write samples", func(conn *connection, number int64) error {
-		w.ctx, w.conn, w.user = ctx, conn, number
-		return w.run()
-	})
-	if err != nil {
-		return store.Written{}, err
-	}
-	return w.written, nil
 }
 
 // sampleWriter writes one batch.

@@ -18,7 +18,7 @@ const nightColumns = `date, source, id, sleep_start, sleep_end, in_bed_start, in
 
 // WriteNights stores summed sleep.
 func (s *Store) WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (store.Written, error) {
-	return s.writeElements(ctx, user, "write nights", len(batch), func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+	return s.writeElements(ctx, user, "write nights", len(batch), func() health.Instant { return batch[0].Received }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
 		return writeNight(ctx, tx, user, &batch[i])
 	})
 }
@@ -82,7 +82,7 @@ const segmentColumns = `start_time, end_time, source, stage, utc_offset, attribu
 
 // WriteSegments stores stages of sleep.
 func (s *Store) WriteSegments(ctx context.Context, user uuid.UUID, batch []health.Segment) (store.Written, error) {
-	return s.writeElements(ctx, user, "write segments", len(batch), func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+	return s.writeElements(ctx, user, "write segments", len(batch), func() health.Instant { return batch[0].Received }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
 		return writeSegment(ctx, tx, user, &batch[i])
 	})
 }

@@ -38,7 +38,7 @@ type Store struct {
 
 	catalog *catalog.Catalog
 	names   *dictionary
-	users   sync.Map // user's uuid.UUID → its int64 id in this database
+	users   sync.Map // user's uuid.UUID → its int64 id in this database, for reading
 
 	// underway is held for reading by every call, and taken by Close.
 	underway sync.RWMutex
@@ -75,6 +75,7 @@ func createPrivately(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
+	// #nosec G304 -- whoever starts the server names the database
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return err

@@ -47,21 +47,44 @@ func (s *Store) transact(ctx context.Context, db *sql.DB, doing string, do func(
 	return translate(ctx, doing, tx.Commit())
 }
 
-// userNumber returns the number that stands for a user within this database; NotFound for somebody it does not know.
-// It never changes.
+// account is what a call has to know of a user.
+type account struct {
+	number int64          // stands for the user within this database, and never changes
+	erased health.Instant // what was received until then is not stored; 0: nothing was erased
+}
+
+// errErased refuses what was received before its user's data was erased.
+var errErased = health.NewError(health.Conflict, "erased",
+	"The data was erased after this had begun to arrive. Send it again if it is to be kept.")
+
+// accepts refuses what must not be stored any more. received is 0 for what did not come with a body.
+func (a account) accepts(received health.Instant) error {
+	if received != 0 && received <= a.erased {
+		return errErased
+	}
+	return nil
+}
+
+// account looks a user up; NotFound for somebody the database does not know. Who writes must not trust what is
+// remembered: another process may have deleted the user.
+func (s *Store) account(ctx context.Context, tx *sql.Tx, id uuid.UUID) (a account, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT id, erased_at FROM users WHERE uuid = ?`, id[:]).Scan(&a.number, &a.erased)
+	if isNoRows(err) {
+		return a, notFound("user")
+	}
+	if err == nil {
+		s.users.Store(id, a.number)
+	}
+	return a, err
+}
+
+// userNumber returns the number of a user for reading; NotFound for somebody the database does not know.
 func (s *Store) userNumber(ctx context.Context, tx *sql.Tx, id uuid.UUID) (int64, error) {
 	if number, ok := s.users.Load(id); ok {
 		return number.(int64), nil
 	}
-	var number int64
-	err := tx.QueryRowContext(ctx, `SELECT id FROM users WHERE uuid = ?`, id[:]).Scan(&number)
-	if isNoRows(err) {
-		return 0, notFound("user")
-	}
-	if err == nil {
-		s.users.Store(id, number)
-	}
-	return number, err
+	a, err := s.account(ctx, tx, id)
+	return a.number, err
 }
 
 // readOf is read for the data of one user. Somebody unknown has no data: query is not called.
@@ -80,18 +103,29 @@ func (s *Store) readOf(ctx context.Context, user uuid.UUID, doing string, query 
 
 // writeOf is write for the data of one user. NotFound: there is no such user.
 func (s *Store) writeOf(ctx context.Context, user uuid.UUID, doing string, change func(tx *sql.Tx, number int64) error) error {
+	return s.writeReceived(ctx, user, 0, doing, change)
+}
+
+// writeReceived is writeOf for what came with a body. Conflict: the user's data was erased since.
+func (s *Store) writeReceived(
+	ctx context.Context, user uuid.UUID, received health.Instant, doing string, change func(tx *sql.Tx, number int64) error,
+) error {
 	return s.write(ctx, doing, func(tx *sql.Tx) error {
-		number, err := s.userNumber(ctx, tx, user)
+		a, err := s.account(ctx, tx, user)
+		if err == nil {
+			err = a.accepts(received)
+		}
 		if err != nil {
 			return err
 		}
-		return change(tx, number)
+		return change(tx, a.number)
 	})
 }
 
-// writeDirectly is writeOf on the driver's connection.
+// writeDirectly is writeReceived on the driver's connection, after a look at the transaction.
 func (s *Store) writeDirectly(
-	ctx context.Context, user uuid.UUID, doing string, change func(conn *connection, number int64) error,
+	ctx context.Context, user uuid.UUID, received health.Instant, doing string, look func(tx *sql.Tx) error,
+	change func(conn *connection, number int64) error,
 ) error {
 	leave, err := s.enter()
 	if err != nil {
@@ -108,11 +142,17 @@ func (s *Store) writeDirectly(
 		return translate(ctx, doing, err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	number, err := s.userNumber(ctx, tx, user)
+	a, err := s.account(ctx, tx, user)
+	if err == nil {
+		err = a.accepts(received)
+	}
+	if err == nil {
+		err = look(tx)
+	}
 	if err != nil {
 		return translate(ctx, doing, err)
 	}
-	if err := pooled.Raw(func(conn any) error { return change(conn.(*connection), number) }); err != nil {
+	if err := pooled.Raw(func(conn any) error { return change(conn.(*connection), a.number) }); err != nil {
 		return translate(ctx, doing, err)
 	}
 	return translate(ctx, doing, tx.Commit())

@@ -9,6 +9,14 @@ import (
 // Prepare has nothing to do: SQLite needs nothing ahead of time.
 func (s *Store) Prepare(context.Context, time.Time) error { return nil }
 
+// DropAuditBefore deletes the entries of the audit log from before t.
+func (s *Store) DropAuditBefore(ctx context.Context, t time.Time) error {
+	return s.write(ctx, "drop old entries of the audit log", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM audit_log WHERE recorded_at < ?`, micros(t))
+		return err
+	})
+}
+
 // DropArchiveBefore deletes the finished ingestions received before t, with their bodies. The file does not get smaller;
 // the room is used again.
 func (s *Store) DropArchiveBefore(ctx context.Context, t time.Time) error {

@@ -12,12 +12,15 @@ import (
 const userColumns = `uuid, email, name, time_zone, created_at`
 
 // CreateUser stores a new user.
-func (s *Store) CreateUser(ctx context.Context, user health.User) error {
+func (s *Store) CreateUser(ctx context.Context, user health.User, deeds ...health.AuditEntry) error {
 	return s.write(ctx, "create user", func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx,
 			`INSERT INTO users (uuid, email, email_folded, name, time_zone, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
 			user.ID[:], user.Email, folded(user.Email), user.Name, user.TimeZone, micros(user.CreatedAt))
-		return taken(err, "email_taken", "There is a user with this email address already. Choose another address.")
+		if err != nil {
+			return taken(err, "email_taken", "There is a user with this email address already. Choose another address.")
+		}
+		return insertAudit(ctx, tx, deeds)
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 
 // WriteWorkouts stores workouts with their series and routes.
 func (s *Store) WriteWorkouts(ctx context.Context, user uuid.UUID, batch []health.Workout) (store.Written, error) {
-	return s.writeElements(ctx, user, "write workouts", len(batch), func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+	return s.writeElements(ctx, user, "write workouts", len(batch), func() health.Instant { return batch[0].Received }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
 		return writeWorkout(ctx, tx, user, &batch[i])
 	})
 }

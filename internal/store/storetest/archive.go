@@ -51,9 +51,9 @@ func body(t *testing.T, s store.Store, user, id uuid.UUID) []byte {
 func report() health.Report {
 	var r health.Report
 	for range 3 {
-		r.Count(health.Metrics, health.Inserted)
+		r.Count(health.Metrics, "HKQuantityTypeIdentifierStepCount", health.Inserted)
 	}
-	r.Reject(health.Workouts, &health.Rejection{
+	r.Reject(health.Workouts, "Workout", &health.Rejection{
 		Position: health.Position{Type: "workout", Item: 1, Point: -1}, Code: health.ValidationError,
 		Message: "The start is missing.", Suggestion: "Send it.", Details: map[string]any{"field": "start", "index": 2.0},
 	})
@@ -129,7 +129,7 @@ var archiveTests = []test{
 			if i%2 == 1 {
 				ingestion.Status, ingestion.FinishedAt, ingestion.Report = health.StatusPartial, noon, report()
 				ok(t, "finish", s.Finish(t.Context(), ingestion, worker))
-				ingestion.Report.Errors, ingestion.Report.Warnings = nil, nil
+				ingestion.Report.Errors, ingestion.Report.Warnings, ingestion.Report.Types = nil, nil, nil
 			}
 			want = append([]health.Ingestion{ingestion}, want...)
 		}

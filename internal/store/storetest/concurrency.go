@@ -105,7 +105,7 @@ var concurrencyTests = []test{
 			owner := fmt.Sprint("worker ", i)
 			group.Go(func() error {
 				for finished.Load() < people*each {
-					ingestion, err := s.ClaimNext(t.Context(), owner, later, later.Add(time.Hour))
+					ingestion, err := s.ClaimNext(t.Context(), owner, "", later, later.Add(time.Hour))
 					if errors.Is(err, health.NotFound) {
 						continue
 					}

@@ -14,7 +14,7 @@ import (
 // claims checks which ingestion a worker gets at a time, and returns it.
 func claims(t *testing.T, s store.Store, now time.Time, want uuid.UUID) health.Ingestion {
 	t.Helper()
-	got, err := s.ClaimNext(t.Context(), worker, now, now.Add(time.Minute))
+	got, err := s.ClaimNext(t.Context(), worker, "", now, now.Add(time.Minute))
 	ok(t, "claim", err)
 	if got.ID != want {
 		t.Fatalf("claimed %s, want %s", got.ID, want)
@@ -24,7 +24,7 @@ func claims(t *testing.T, s store.Store, now time.Time, want uuid.UUID) health.I
 
 func noClaim(t *testing.T, s store.Store, now time.Time) {
 	t.Helper()
-	_, err := s.ClaimNext(t.Context(), "worker 2", now, now.Add(time.Minute))
+	_, err := s.ClaimNext(t.Context(), "worker 2", "", now, now.Add(time.Minute))
 	fails(t, "claim", err, health.NotFound)
 }
 
@@ -49,6 +49,34 @@ var inboxTests = []test{
 		ok(t, "ingestion", err)
 		equal(t, "ingestion", got, want)
 		noClaim(t, s, later)
+	}},
+	{"inbox/a body in a spool is for whoever has the spool, and keeps no other waiting", func(t *testing.T, s store.Store) {
+		user := createUser(t, s)
+		waiting := newIngestion(t, user, noon, "")
+		waiting.Spool = "disk 1"
+		ok(t, "put", s.Put(t.Context(), waiting, strings.NewReader(""), worker, noon.Add(time.Minute)))
+		if got := body(t, s, user, waiting.ID); len(got) > 0 {
+			t.Errorf("the body is %q", got)
+		}
+		younger := put(t, s, user, noon.Add(time.Second), "2")
+		claims(t, s, later, younger.ID)
+		noClaim(t, s, later)
+		for spool, want := range map[string]health.Kind{"disk 2": health.NotFound, "disk 1": ""} {
+			got, err := s.ClaimNext(t.Context(), worker, spool, later, later.Add(time.Minute))
+			if want != "" {
+				fails(t, "claim", err, want)
+				continue
+			}
+			ok(t, "claim", err)
+			waiting.Attempts = 2
+			equal(t, "claimed", got, waiting)
+		}
+		finish(t, s, waiting)
+		got, err := s.Ingestion(t.Context(), user, waiting.ID)
+		ok(t, "ingestion", err)
+		if got.Spool != "" {
+			t.Errorf("when it is finished it is still in the spool %q", got.Spool)
+		}
 	}},
 	{"inbox/the oldest first, each once", func(t *testing.T, s store.Store) {
 		ada, bob := createUser(t, s), createUser(t, s)
@@ -77,7 +105,7 @@ var inboxTests = []test{
 		ingestion := put(t, s, user, noon, "x")
 		ok(t, "renew", s.Renew(t.Context(), ingestion.ID, worker, later))
 		noClaim(t, s, later.Add(-time.Second))
-		got, err := s.ClaimNext(t.Context(), "worker 2", later.Add(time.Second), later.Add(time.Minute))
+		got, err := s.ClaimNext(t.Context(), "worker 2", "", later.Add(time.Second), later.Add(time.Minute))
 		ok(t, "claim after it lapsed", err)
 		equal(t, "attempts", got.Attempts, 2)
 

@@ -10,7 +10,8 @@ CREATE TABLE users (
     email_folded text COLLATE "C" NOT NULL UNIQUE, -- lower case
     display_name text NOT NULL,
     time_zone    text NOT NULL, -- IANA name, '' is UTC
-    created_at   timestamptz NOT NULL
+    created_at   timestamptz NOT NULL,
+    erased_at    timestamptz -- what was received until then is not stored any more
 );
 
 CREATE TABLE api_keys (
@@ -22,7 +23,7 @@ CREATE TABLE api_keys (
     hash       text NOT NULL, -- Argon2id in PHC form
     created_at timestamptz NOT NULL,
     expires_at timestamptz,
-    revoked_at timestamptz
+    revoked_at timestamptz -- may lie ahead
 );
 
 CREATE INDEX api_keys_of_user ON api_keys (user_id, created_at, id);
@@ -32,6 +33,12 @@ CREATE INDEX api_keys_revoked ON api_keys (revoked_at) WHERE revoked_at IS NOT N
 CREATE TABLE api_key_use (
     key_id       text COLLATE "C" PRIMARY KEY,
     last_used_at timestamptz NOT NULL
+);
+
+-- The keys of users who are gone, for a day: servers that remember one learn from it that it is no key any more.
+CREATE TABLE erased_keys (
+    id        text COLLATE "C" PRIMARY KEY,
+    erased_at timestamptz NOT NULL
 );
 
 -- What was received, and what became of it. Partitioned by month; old months are dropped, not deleted from.
@@ -49,6 +56,7 @@ CREATE TABLE raw_ingestions (
     warning_count integer NOT NULL,
     key_id        text NOT NULL,
     owner         text NOT NULL, -- who holds the claim, '' for nobody
+    spool         text NOT NULL, -- the directory in which the body waits, '' where it is archived
     status        text NOT NULL,
     format        text NOT NULL,
     failure       text NOT NULL,
@@ -58,6 +66,7 @@ CREATE TABLE raw_ingestions (
     counts        json NOT NULL, -- one entry per kind of element
     errors        json NOT NULL,
     warnings      json NOT NULL,
+    types         json NOT NULL, -- one entry per type of element, of imports
     PRIMARY KEY (user_id, id, received_at)
 ) PARTITION BY RANGE (received_at);
 
@@ -105,10 +114,11 @@ CREATE TABLE metric_names (
     UNIQUE (name, unit)
 );
 
--- Id 0 is never used: it stands for "no source".
+-- Id 0 is never used: it stands for "no source". A name may tell whose device it is, so that it goes with the last user
+-- who had it: it becomes NULL, and its id is not given to another one.
 CREATE TABLE sources (
     id   integer PRIMARY KEY CHECK (id > 0),
-    name text COLLATE "C" NOT NULL UNIQUE
+    name text COLLATE "C" UNIQUE
 );
 
 -- What a user has of each metric, grain and source, kept in step with the four tables below: a batch that lies outside
@@ -123,6 +133,8 @@ CREATE TABLE metric_totals (
     metric_id smallint NOT NULL,
     PRIMARY KEY (user_id, metric_id, grain, source_id)
 );
+
+CREATE INDEX metric_totals_by_source ON metric_totals (source_id); -- who else has a source
 
 -- The four tables of samples differ in their values only. Columns stand in the order that needs no padding, and nothing
 -- is NULL in an ordinary row, which saves its bitmap: 100 bytes, and 60 in the index.
@@ -487,7 +499,7 @@ SELECT user_id, started_at, ended_at, stage, source, attributes
 FROM sleep_segments;
 
 -- Where Citus is installed, the tables are spread over its nodes by user; what all users share is copied to every node.
--- api_key_use stays on the coordinator.
+-- api_key_use and erased_keys stay on the coordinator.
 
 -- +goose StatementBegin
 DO $$

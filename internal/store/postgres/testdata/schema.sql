@@ -189,6 +189,10 @@ TABLE ecg_recordings
     times timestamp with time zone[]
     voltages double precision[]
     CONSTRAINT ecg_recordings_pkey PRIMARY KEY (user_id, started_at)
+TABLE erased_keys
+    id text COLLATE "C" NOT NULL
+    erased_at timestamp with time zone NOT NULL
+    CONSTRAINT erased_keys_pkey PRIMARY KEY (id)
 TABLE events
     user_id uuid NOT NULL
     identity uuid NOT NULL
@@ -299,6 +303,7 @@ TABLE metric_totals
     source_id integer NOT NULL
     metric_id smallint NOT NULL
     CONSTRAINT metric_totals_pkey PRIMARY KEY (user_id, metric_id, grain, source_id)
+CREATE INDEX metric_totals_by_source ON public.metric_totals USING btree (source_id)
 VIEW quantities AS
  SELECT q.user_id,
     m.name AS metric,
@@ -357,6 +362,7 @@ TABLE raw_ingestions PARTITION BY RANGE (received_at)
     warning_count integer NOT NULL
     key_id text NOT NULL
     owner text NOT NULL
+    spool text NOT NULL
     status text NOT NULL
     format text NOT NULL
     failure text NOT NULL
@@ -366,6 +372,7 @@ TABLE raw_ingestions PARTITION BY RANGE (received_at)
     counts json NOT NULL
     errors json NOT NULL
     warnings json NOT NULL
+    types json NOT NULL
     CONSTRAINT raw_ingestions_pkey PRIMARY KEY (user_id, id, received_at)
 CREATE INDEX raw_ingestions_received ON ONLY public.raw_ingestions USING brin (received_at) WITH (pages_per_range='16')
 CREATE INDEX raw_ingestions_unfinished ON ONLY public.raw_ingestions USING btree (user_id, id, claimed_until) WHERE (status = 'accepted'::text)
@@ -433,7 +440,7 @@ TABLE source_orders
     CONSTRAINT source_orders_pkey PRIMARY KEY (user_id)
 TABLE sources
     id integer NOT NULL
-    name text COLLATE "C" NOT NULL
+    name text COLLATE "C"
     CONSTRAINT sources_id_check CHECK ((id > 0))
     CONSTRAINT sources_name_key UNIQUE (name)
     CONSTRAINT sources_pkey PRIMARY KEY (id)
@@ -444,6 +451,7 @@ TABLE users
     display_name text NOT NULL
     time_zone text NOT NULL
     created_at timestamp with time zone NOT NULL
+    erased_at timestamp with time zone
     CONSTRAINT users_email_folded_key UNIQUE (email_folded)
     CONSTRAINT users_pkey PRIMARY KEY (id)
 TABLE workout_routes

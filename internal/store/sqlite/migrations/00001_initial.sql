@@ -4,14 +4,16 @@
 
 -- +goose Up
 
+-- AUTOINCREMENT: the number of somebody who is gone is not given to somebody else.
 CREATE TABLE users (
-    id           INTEGER PRIMARY KEY,
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
     uuid         BLOB    NOT NULL UNIQUE,
     email        TEXT    NOT NULL,
     email_folded TEXT    NOT NULL UNIQUE, -- lower case
     name         TEXT    NOT NULL,
     time_zone    TEXT    NOT NULL,
-    created_at   INTEGER NOT NULL
+    created_at   INTEGER NOT NULL,
+    erased_at    INTEGER NOT NULL DEFAULT 0 -- what was received until then is not stored any more
 ) STRICT;
 
 CREATE TABLE api_keys (
@@ -23,7 +25,7 @@ CREATE TABLE api_keys (
     hash       TEXT    NOT NULL,
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
-    revoked_at INTEGER NOT NULL
+    revoked_at INTEGER NOT NULL -- may lie ahead
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX api_keys_of_user ON api_keys (user_id, created_at, id);
@@ -34,6 +36,29 @@ CREATE TABLE api_key_use (
     key_id       TEXT    NOT NULL PRIMARY KEY,
     last_used_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- The keys of users who are gone, for a day: servers that remember one learn from it that it is no key any more.
+CREATE TABLE erased_keys (
+    id        TEXT    NOT NULL PRIMARY KEY,
+    erased_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Who did what. user_id is 0 for nobody.
+CREATE TABLE audit_log (
+    user_id     INTEGER NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    id          BLOB    NOT NULL PRIMARY KEY,
+    key_id      TEXT    NOT NULL,
+    action      TEXT    NOT NULL,
+    resource    TEXT    NOT NULL,
+    address     TEXT    NOT NULL, -- '' where there is none
+    user_agent  TEXT    NOT NULL,
+    request_id  TEXT    NOT NULL,
+    metadata    TEXT    NOT NULL  -- JSON object
+) STRICT;
+
+CREATE INDEX audit_log_of_user ON audit_log (user_id, recorded_at, id);
+CREATE INDEX audit_log_recorded ON audit_log (recorded_at, id);
 
 CREATE TABLE raw_ingestions (
     id            BLOB    NOT NULL UNIQUE,
@@ -54,11 +79,13 @@ CREATE TABLE raw_ingestions (
     duration      INTEGER NOT NULL, -- nanoseconds
     owner         TEXT    NOT NULL, -- who holds the claim, '' for nobody
     claimed_until INTEGER NOT NULL,
+    spool         TEXT    NOT NULL, -- the directory in which the body waits, '' where it is archived
     counts        TEXT    NOT NULL, -- JSON array, one entry per kind of element
     warning_count INTEGER NOT NULL,
     -- Last, because they may be long and a listing does not read them.
     errors        TEXT    NOT NULL, -- JSON array
-    warnings      TEXT    NOT NULL  -- JSON array
+    warnings      TEXT    NOT NULL, -- JSON array
+    types         TEXT    NOT NULL  -- JSON array, one entry per type of element, of imports
 ) STRICT;
 
 CREATE INDEX raw_ingestions_of_user ON raw_ingestions (user_id, id);
@@ -84,10 +111,11 @@ CREATE TABLE metric_names (
     UNIQUE (name, unit)
 ) STRICT;
 
--- Id 0 is never used: it stands for "no source".
+-- Id 0 is never used: it stands for "no source". A name may tell whose device it is, so that it goes with the last user
+-- who had it: it becomes NULL, and its id is not given to another one.
 CREATE TABLE sources (
     id   INTEGER PRIMARY KEY CHECK (id > 0),
-    name TEXT NOT NULL UNIQUE
+    name TEXT UNIQUE
 ) STRICT;
 
 -- How many samples a user has of each metric, source and grain, kept in step with the four tables below.
@@ -99,6 +127,8 @@ CREATE TABLE metric_totals (
     samples   INTEGER NOT NULL,
     PRIMARY KEY (user_id, metric_id, source_id, grain)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX metric_totals_by_source ON metric_totals (source_id);
 
 -- The four tables of samples differ in their values only. The primary key is health.SampleKey: key_time is its Time,
 -- length its End less its Time, source_id is 0 for a merged summary, whose source is in merged_source_id.

@@ -30,12 +30,29 @@ CREATE TABLE api_keys (
     hash       TEXT    NOT NULL,
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
-    revoked_at INTEGER NOT NULL
+    revoked_at INTEGER NOT NULL -- may lie ahead
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX api_keys_of_user ON api_keys (user_id, created_at, id);
 
 CREATE INDEX api_keys_revoked ON api_keys (revoked_at) WHERE revoked_at > 0;
+
+CREATE TABLE audit_log (
+    user_id     INTEGER NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    id          BLOB    NOT NULL PRIMARY KEY,
+    key_id      TEXT    NOT NULL,
+    action      TEXT    NOT NULL,
+    resource    TEXT    NOT NULL,
+    address     TEXT    NOT NULL, -- '' where there is none
+    user_agent  TEXT    NOT NULL,
+    request_id  TEXT    NOT NULL,
+    metadata    TEXT    NOT NULL  -- JSON object
+) STRICT;
+
+CREATE INDEX audit_log_of_user ON audit_log (user_id, recorded_at, id);
+
+CREATE INDEX audit_log_recorded ON audit_log (recorded_at, id);
 
 CREATE TABLE blood_pressure_metrics (
     user_id          INTEGER NOT NULL,
@@ -100,6 +117,11 @@ CREATE TABLE ecg_recordings (
     voltages           BLOB    NOT NULL,
     PRIMARY KEY (user_id, start_time)
 ) STRICT;
+
+CREATE TABLE erased_keys (
+    id        TEXT    NOT NULL PRIMARY KEY,
+    erased_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE events (
     user_id    INTEGER NOT NULL,
@@ -177,6 +199,8 @@ CREATE TABLE metric_totals (
     PRIMARY KEY (user_id, metric_id, source_id, grain)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX metric_totals_by_source ON metric_totals (source_id);
+
 CREATE TABLE quantity_metrics (
     user_id          INTEGER NOT NULL,
     metric_id        INTEGER NOT NULL,
@@ -221,11 +245,13 @@ CREATE TABLE raw_ingestions (
     duration      INTEGER NOT NULL, -- nanoseconds
     owner         TEXT    NOT NULL, -- who holds the claim, '' for nobody
     claimed_until INTEGER NOT NULL,
+    spool         TEXT    NOT NULL, -- the directory in which the body waits, '' where it is archived
     counts        TEXT    NOT NULL, -- JSON array, one entry per kind of element
     warning_count INTEGER NOT NULL,
     -- Last, because they may be long and a listing does not read them.
     errors        TEXT    NOT NULL, -- JSON array
-    warnings      TEXT    NOT NULL  -- JSON array
+    warnings      TEXT    NOT NULL, -- JSON array
+    types         TEXT    NOT NULL  -- JSON array, one entry per type of element, of imports
 ) STRICT;
 
 CREATE INDEX raw_ingestions_of_user ON raw_ingestions (user_id, id);
@@ -278,17 +304,18 @@ CREATE TABLE source_orders (
 
 CREATE TABLE sources (
     id   INTEGER PRIMARY KEY CHECK (id > 0),
-    name TEXT NOT NULL UNIQUE
+    name TEXT UNIQUE
 ) STRICT;
 
 CREATE TABLE users (
-    id           INTEGER PRIMARY KEY,
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
     uuid         BLOB    NOT NULL UNIQUE,
     email        TEXT    NOT NULL,
     email_folded TEXT    NOT NULL UNIQUE, -- lower case
     name         TEXT    NOT NULL,
     time_zone    TEXT    NOT NULL,
-    created_at   INTEGER NOT NULL
+    created_at   INTEGER NOT NULL,
+    erased_at    INTEGER NOT NULL DEFAULT 0 -- what was received until then is not stored any more
 ) STRICT;
 
 CREATE TABLE workout_routes (

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/ingest"
+	"github.com/health-export/health-export/internal/server"
+)
+
+func (p *program) importCommand() *cobra.Command {
+	var email string
+	var keep bool
+	command := &cobra.Command{
+		Use: "import FILE…", Short: "Import Apple's export.zip, or files of the app",
+		Long: `Import files straight into the configured database: the export.zip that the Health app makes (your picture, Export All
+Health Data), the XML within it, and everything the app Health Auto Export writes. What a file is is told by its content.
+
+Importing a file again changes nothing, and a newer export adds what is new. After an interruption run the same command
+again. The files themselves are not kept unless you ask for it.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError{errors.New("name the files to import, such as export.zip")}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
+				return p.importFiles(ctx, db, email, args, keep)
+			})
+		},
+	}
+	command.Flags().StringVar(&email, "user", "", "email address of the user whose data it is")
+	command.Flags().BoolVar(&keep, "keep", false, "keep the files in the archive")
+	_ = command.MarkFlagRequired("user") // the flag exists
+	p.addJSONFlag(command)
+	return command
+}
+
+func (p *program) importFiles(ctx context.Context, db database, email string, paths []string, keep bool) error {
+	user, err := db.UserByEmail(ctx, email)
+	if err != nil {
+		return err
+	}
+	words, err := catalog.Load()
+	if err != nil {
+		return err
+	}
+	service, err := ingest.New(ingest.Config{
+		Store: db, Catalog: words, Logger: p.logger(), Limits: ingest.Limits{TempDir: p.settings.tempDir},
+	})
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		if err = p.importFile(ctx, service, user, path, keep); err != nil {
+			break
+		}
+	}
+	return errors.Join(err, service.Stop(context.WithoutCancel(ctx)))
+}
+
+func (p *program) importFile(ctx context.Context, service *ingest.Service, user health.User, path string, keep bool) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return usageError{err}
+	}
+	defer file.Close()
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	name := filepath.Base(path)
+	finished := p.watchImport(name, func() (ingest.Progress, bool) { return service.Progress(id) })
+	ingestion, err := service.ImportFile(ctx, ingest.FileRequest{ID: id, User: user, File: file, Keep: keep})
+	finished()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("the import of %s was interrupted. What is stored already stays: run the same command again to go on", name)
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if err := p.printImport(name, &ingestion); err != nil {
+		return err
+	}
+	switch ingestion.Status {
+	case health.StatusFailed, health.StatusUnrecognised:
+		return fmt.Errorf("%s: %s", name, ingestion.Failure)
+	case health.StatusRejected:
+		return fmt.Errorf("%s: nothing of it could be stored", name)
+	}
+	return nil
+}
+
+// printImport prints what became of a file, by type of element where the format has types.
+func (p *program) printImport(name string, i *health.Ingestion) error {
+	if p.json {
+		line, err := server.MarshalReport(i)
+		if err == nil {
+			_, err = fmt.Fprintln(p.out, string(line))
+		}
+		return err
+	}
+	fmt.Fprintf(p.out, "%s: %s in %s\n", name, i.Status, i.Duration.Round(100_000_000))
+	types := slices.Clone(i.Report.Types)
+	if len(types) == 0 {
+		for kind, counts := range i.Report.Counts {
+			if counts.Received > 0 {
+				types = append(types, health.TypeCounts{Type: health.ElementKind(kind).String(), Counts: counts})
+			}
+		}
+	}
+	slices.SortFunc(types, func(a, b health.TypeCounts) int { return strings.Compare(a.Type, b.Type) })
+	types = append(types, health.TypeCounts{Type: "all", Counts: i.Report.Total()})
+	table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "READ\tNEW\tUPDATED\tUNCHANGED\tMERGED\tREJECTED\t  TYPE")
+	for _, t := range types {
+		for _, n := range []int{t.Received, t.Inserted, t.Updated, t.Unchanged, t.Merged, t.Rejected} {
+			fmt.Fprint(table, strconv.Itoa(n)+"\t")
+		}
+		fmt.Fprintln(table, "  "+t.Type)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, t := range types {
+		for reason, n := range t.Reasons {
+			fmt.Fprintf(p.out, "%d of %s rejected: %s\n", n, t.Type, reason)
+		}
+	}
+	if n := i.Report.WarningCount; n > 0 {
+		fmt.Fprintf(p.out, "%d warnings; GET /v1/ingestions/%s lists them\n", n, i.ID)
+	}
+	return nil
+}

@@ -1,0 +1,261 @@
+package format
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/health-export/health-export/internal/format/generator"
+	"github.com/health-export/health-export/internal/health"
+)
+
+// zipped packs the files of a folder.
+func zipped(tb testing.TB, folder string) []byte {
+	tb.Helper()
+	var packed bytes.Buffer
+	w := zip.NewWriter(&packed)
+	if err := w.AddFS(os.DirFS(folder)); err != nil {
+		tb.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return packed.Bytes()
+}
+
+// packed makes an archive of names and contents, in turn.
+func packed(tb testing.TB, files ...string) []byte {
+	tb.Helper()
+	var packed bytes.Buffer
+	w := zip.NewWriter(&packed)
+	for i := 0; i < len(files); i += 2 {
+		f, err := w.Create(files[i])
+		if err == nil {
+			_, err = io.WriteString(f, files[i+1])
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return packed.Bytes()
+}
+
+func openArchive(tb testing.TB, content []byte) (*Archive, error) {
+	tb.Helper()
+	if !IsArchive(content) {
+		tb.Fatal("it does not look like an archive")
+	}
+	return OpenArchive(bytes.NewReader(content), int64(len(content)))
+}
+
+// TestAppleFixtures decodes exports; each is an export.xml, or a folder that is packed first.
+func TestAppleFixtures(t *testing.T) {
+	t.Parallel()
+	folders, err := filepath.Glob("testdata/apple/*")
+	if err != nil || len(folders) == 0 {
+		t.Fatal("there are no fixtures", err)
+	}
+	for _, folder := range folders {
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			t.Parallel()
+			var asOf []string
+			options := Options{Location: fixtureZone(t), AsOf: func(at health.Instant) { asOf = append(asOf, at.String()) }}
+			var records iter.Seq2[health.Record, error]
+			if text, err := os.ReadFile(filepath.Join(folder, "export.xml")); err == nil {
+				format, err := Detect(text[:min(len(text), DetectSize)])
+				if err != nil || format.Name != "apple" {
+					t.Fatalf("detected as %q, %v", format.Name, err)
+				}
+				records = format.Decode(bytes.NewReader(text), options)
+			} else {
+				archive, err := openArchive(t, zipped(t, folder))
+				if err != nil {
+					t.Fatal(err)
+				}
+				format, err := DetectArchive(archive)
+				if err != nil || format.Name != "apple" {
+					t.Fatalf("detected as %q, %v", format.Name, err)
+				}
+				records = format.DecodeArchive(archive, options)
+			}
+			got := append(render(t, records), strings.Join(asOf, " ")+"\n"...)
+			expected := filepath.Join("testdata", "apple", filepath.Base(folder), "expected.json")
+			if *update {
+				if err := os.WriteFile(expected, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(string(readFixture(t, expected)), string(got)); diff != "" {
+				t.Errorf("not what is expected (-want +got); if it is right, run the test with -update\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAppleRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ body, code string }{
+		"cut off":      {`<HealthData><Record type="a"`, "incomplete_body"},
+		"not balanced": {`<HealthData></Record>`, "malformed_xml"},
+		"bomb":         {`<!DOCTYPE HealthData [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><HealthData/>`, "xml_entities"},
+		"deep":         {`<HealthData>` + strings.Repeat("<a>", 100), "xml_too_large"},
+		"another root": {`<Other><HealthData/></Other>`, "unrecognised_format"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var last error
+			for _, err := range decodeApple(strings.NewReader(c.body), Options{}) {
+				last = err
+			}
+			if fault, ok := errors.AsType[*health.Error](last); !ok || fault.Code != c.code {
+				t.Errorf("ended by %v, not %s", last, c.code)
+			}
+		})
+	}
+}
+
+const emptyExport = `<?xml version="1.0"?><HealthData locale="en"></HealthData>`
+
+func TestArchives(t *testing.T) {
+	t.Parallel()
+	zeros := strings.Repeat("\x00", ratioFrom+1<<20)
+	whole := packed(t, "a/export.xml", emptyExport)
+	for name, c := range map[string]struct {
+		content []byte
+		code    string // of what is wrong; "" for nothing
+	}{
+		"as it should be":        {whole, ""},
+		"at the top":             {packed(t, "导出.XML", emptyExport), ""},
+		"among others":           {packed(t, "a/export_cda.xml", `<ClinicalDocument/>`+strings.Repeat(" ", 500), "a/dışa aktarılan.xml", emptyExport), ""},
+		"going up":               {packed(t, "../export.xml", emptyExport), "unsafe_archive"},
+		"going up the other way": {packed(t, `a\..\..\export.xml`, emptyExport), "unsafe_archive"},
+		"absolute":               {packed(t, "/export.xml", emptyExport), "unsafe_archive"},
+		"on a drive":             {packed(t, `C:\export.xml`, emptyExport), "unsafe_archive"},
+		"bomb":                   {packed(t, "export.xml", zeros), "archive_too_large"},
+		"cut off":                {whole[:len(whole)-30], "broken_archive"},
+		"something else":         {packed(t, "a.txt", "hello"), "unrecognised_archive"},
+		"empty":                  {packed(t), "unrecognised_archive"},
+		"beside":                 {packed(t, "__MACOSX/export.xml", emptyExport, "._export.xml", emptyExport), "unrecognised_archive"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			archive, err := openArchive(t, c.content)
+			if err == nil {
+				_, err = DetectArchive(archive)
+			}
+			fault, _ := errors.AsType[*health.Error](err)
+			if c.code == "" && err != nil || c.code != "" && (fault == nil || fault.Code != c.code) {
+				t.Errorf("%v, want %q", err, c.code)
+			}
+		})
+	}
+}
+
+// TestArchiveThatLies reads a file that is longer, or other, than the directory says.
+func TestArchiveThatLies(t *testing.T) {
+	t.Parallel()
+	content := packed(t, "export.xml", emptyExport+strings.Repeat(" ", 1000))
+	at := bytes.LastIndex(content, []byte("PK\x01\x02"))
+	content[at+16]++ // of the checksum
+	archive, err := openArchive(t, content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last error
+	for _, err := range decodeAppleArchive(archive, Options{}) {
+		last = err
+	}
+	if fault, ok := errors.AsType[*health.Error](last); !ok || fault.Code != "broken_archive" {
+		t.Errorf("ended by %v", last)
+	}
+}
+
+func appleExport(tb testing.TB, bytesOfXML int64) ([]byte, generator.Export) {
+	tb.Helper()
+	var text bytes.Buffer
+	export, err := generator.WriteExport(&text, generator.ExportOptions{Bytes: bytesOfXML, Seed: 1})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return text.Bytes(), export
+}
+
+func TestAppleDoesNotAllocate(t *testing.T) {
+	export, made := appleExport(t, 4<<20)
+	took := testing.AllocsPerRun(3, func() {
+		for _, err := range decodeApple(bytes.NewReader(export), Options{Location: fixtureZone(t)}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	// The beats of a heart rate variability, and workouts, are text that is new each time.
+	if perRecord := took / float64(made.Records); perRecord > 1.5 {
+		t.Errorf("%.2f allocations a record", perRecord)
+	}
+}
+
+func BenchmarkApple(b *testing.B) {
+	export, made := appleExport(b, 32<<20)
+	b.SetBytes(int64(len(export)))
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, err := range decodeApple(bytes.NewReader(export), Options{Location: fixtureZone(b)}) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(made.Records)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+}
+
+// FuzzApple checks that whatever the XML is, every record is one thing, or refused with a reason, and none is lost.
+func FuzzApple(f *testing.F) {
+	for _, name := range []string{"records", "damaged-dtd", "zones"} {
+		f.Add(readFixture(f, "testdata/apple", name, "export.xml"))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for record, err := range decodeApple(bytes.NewReader(body), Options{}) {
+			if _, ended := errors.AsType[*health.Error](err); ended || record.Merged {
+				continue
+			}
+			checkDecoded(t, record, err)
+		}
+	})
+}
+
+func FuzzAppleFiles(f *testing.F) {
+	const folder = "testdata/apple/archive/apple_health_export/"
+	f.Add(readFixture(f, folder, "workout-routes/route_2026-05-19_6.00pm.gpx"))
+	f.Add(readFixture(f, folder, "electrocardiograms/ecg_2026-05-19.csv"))
+	f.Add(zipped(f, "testdata/apple/archive"))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		route, _ := readGPX(bytes.NewReader(file), 10)
+		for i := range route {
+			if !onGlobe(&route[i]) || len(route) > 10 {
+				t.Fatalf("%+v", route)
+			}
+		}
+		if ecg, fault := readECGFile(bytes.NewReader(file), nil); fault == "" {
+			checkDecoded(t, health.Record{ECG: &ecg}, nil)
+		}
+		archive, err := OpenArchive(bytes.NewReader(file), int64(len(file)))
+		if err == nil && isAppleArchive(archive) {
+			for record, err := range decodeAppleArchive(archive, Options{}) {
+				_ = record.Kind()
+				_ = err
+			}
+		}
+	})
+}

@@ -1,0 +1,189 @@
+package format
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// hkWorkout is the beginning of HealthKit's names for activities.
+const hkWorkout = "HKWorkoutActivityType"
+
+// workoutTotals are the attributes for figures of a workout that are in WorkoutStatistics since iOS 16, and only there.
+var workoutTotals = []struct{ attr, unitAttr, name string }{
+	{"totalEnergyBurned", "totalEnergyBurnedUnit", "active_energy"},
+	{"totalDistance", "totalDistanceUnit", "distance"},
+	{"totalSwimmingStrokeCount", "totalSwimmingStrokeCountUnit", "swimming_stroke_count"},
+	{"totalFlightsClimbed", "totalFlightsClimbedUnit", "flights_climbed"},
+}
+
+// workoutMetadata are the metadata entries that are figures, written with their unit: "6575 cm". factor corrects those
+// whose percent are hundredths of a percent.
+var workoutMetadata = []struct {
+	key, name string
+	factor    float64
+}{
+	{"HKElevationAscended", "elevation_up", 1},
+	{"HKElevationDescended", "elevation_down", 1},
+	{"HKWeatherTemperature", "temperature", 1},
+	{"HKWeatherHumidity", "humidity", 0.01},
+	{"HKAverageMETs", "intensity", 1},
+	{"HKLapLength", "lap_length", 1},
+	{"HKAverageSpeed", "avg_speed", 1},
+	{"HKMaximumSpeed", "max_speed", 1},
+}
+
+// workoutStatistics are the figures that have a name of their own, by the quantity they are statistics of.
+var workoutStatistics = map[string]struct{ sum, average, minimum, maximum string }{
+	"ActiveEnergyBurned":  {sum: "active_energy"},
+	"BasalEnergyBurned":   {sum: "basal_energy"},
+	"StepCount":           {sum: "step_count"},
+	"FlightsClimbed":      {sum: "flights_climbed"},
+	"SwimmingStrokeCount": {sum: "swimming_stroke_count"},
+	"HeartRate":           {average: "avg_heart_rate", minimum: "min_heart_rate", maximum: "max_heart_rate"},
+	"RunningSpeed":        {average: "avg_speed", maximum: "max_speed"},
+	"WalkingSpeed":        {average: "avg_speed", maximum: "max_speed"},
+	"CyclingSpeed":        {average: "avg_speed", maximum: "max_speed"},
+}
+
+// workout reads a workout with its statistics and routes. The statistics of its activities are parts of its own, and are
+// kept as they are, with the events.
+func (a *apple) workout(n *node) error {
+	at := a.position(n.name, "workout")
+	w := newWorkout()
+	w.Name = strings.TrimPrefix(n.attr("workoutActivityType"), hkWorkout)
+	w.Source = n.attr("sourceName")
+	if w.Name == "" || kept([]byte(w.Name))+kept([]byte(w.Source)) != "" {
+		return a.reject(at, n.name, "workoutActivityType", "The workout does not say what it was.", "Export again: the file may be damaged.")
+	}
+	var ok bool
+	if w.Start, _, ok = parseTime([]byte(n.attr("startDate")), a.zones.home.location); !ok {
+		return a.reject(at, n.name, "startDate", `The field "startDate" is not a time that can be read.`, timeSuggestion)
+	}
+	if end := n.attr("endDate"); end != "" {
+		if w.End, _, ok = parseTime([]byte(end), a.zones.home.location); !ok || w.End < w.Start {
+			return a.reject(at, n.name, "endDate", `The field "endDate" is not a time after the start.`, timeSuggestion)
+		}
+	}
+	w.Offset = a.zones.offset(w.Start, []byte(n.metadata("HKTimeZone")))
+	w.Duration = seconds(n.attr("duration"), n.attr("durationUnit"))
+	for statistics := range n.all("WorkoutStatistics") {
+		takeStatistics(&w, statistics)
+	}
+	takeTotals(&w, n)
+	var warnings []health.Warning
+	for route := range n.all("WorkoutRoute") {
+		warnings = append(warnings, a.takeRoute(&w, route)...)
+	}
+	sortByTime(w.Route, func(p *health.RoutePoint) health.Instant { return p.Time })
+	w.Attributes = jsonText(n.object(
+		"workoutActivityType", "sourceName", "startDate", "endDate", "duration", "durationUnit", "WorkoutStatistics", "WorkoutRoute"))
+	return a.emit(health.Record{Position: at, Type: n.name, Workout: &w, Warnings: warnings})
+}
+
+// seconds returns a duration, absent where it cannot be read. Apple writes minutes.
+func seconds(text, unit string) float64 {
+	v, ok := xmlNumber([]byte(text))
+	if !ok {
+		return health.Absent()
+	}
+	switch unit {
+	case "s", "sec":
+		return v
+	case "hr", "h":
+		return v * 3600
+	}
+	return v * 60
+}
+
+func takeStatistics(w *health.Workout, n *node) {
+	quantity := strings.TrimPrefix(n.attr("type"), hkQuantity)
+	unit := n.attr("unit")
+	named, known := workoutStatistics[quantity]
+	own := snakeCase(quantity)
+	if strings.HasPrefix(quantity, "Distance") {
+		if _, taken := w.Quantities["distance"]; !taken {
+			named.sum, known = "distance", true
+		}
+	}
+	for _, figure := range []struct{ attr, name, otherwise string }{
+		{"sum", named.sum, own},
+		{"average", named.average, own + "_avg"},
+		{"minimum", named.minimum, own + "_min"},
+		{"maximum", named.maximum, own + "_max"},
+	} {
+		name := figure.name
+		if !known || name == "" {
+			name = figure.otherwise
+		}
+		takeFigure(w, name, n.attr(figure.attr), unit, 1)
+	}
+}
+
+// takeTotals takes the figures that are not in statistics.
+func takeTotals(w *health.Workout, n *node) {
+	for _, total := range workoutTotals {
+		takeFigure(w, total.name, n.attr(total.attr), n.attr(total.unitAttr), 1)
+	}
+	for _, entry := range workoutMetadata {
+		number, unit, _ := strings.Cut(n.metadata(entry.key), " ")
+		takeFigure(w, entry.name, number, unit, entry.factor)
+	}
+}
+
+// takeFigure takes a figure unless there is one of that name.
+func takeFigure(w *health.Workout, name, text, unit string, factor float64) {
+	v, ok := xmlNumber([]byte(text))
+	if _, taken := w.Quantities[name]; taken || !ok || len(name)+len(unit) > maxText {
+		return
+	}
+	w.Quantities[name] = health.Quantity{Value: v * factor, Unit: unit}
+}
+
+// takeRoute adds the places of a route: those of the file it refers to, or those that it holds, as iOS 12 wrote them.
+func (a *apple) takeRoute(w *health.Workout, n *node) (warnings []health.Warning) {
+	for place := range n.all("Location") {
+		if p, ok := a.place(place); ok && len(w.Route) < maxPoints {
+			w.Route = append(w.Route, p)
+		}
+	}
+	for reference := range n.all("FileReference") {
+		file := reference.attr("path")
+		if err := a.readRoute(w, file); err != nil {
+			warnings = append(warnings, health.Warning{
+				Code:    health.MissingFile,
+				Message: fmt.Sprintf("The route of this workout, %q, is not in the archive or cannot be read. The workout is kept without it.", shown([]byte(file))),
+			})
+		}
+	}
+	return warnings
+}
+
+func (a *apple) readRoute(w *health.Workout, file string) error {
+	content, err := a.open(file)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	route, err := readGPX(content, maxPoints-len(w.Route))
+	w.Route = append(w.Route, route...)
+	return err
+}
+
+// place reads a place that stands in the export itself.
+func (a *apple) place(n *node) (p health.RoutePoint, ok bool) {
+	p.Time, _, _ = parseTime([]byte(n.attr("date")), a.zones.home.location)
+	figure := func(name string) float64 {
+		v, ok := xmlNumber([]byte(n.attr(name)))
+		if !ok {
+			return health.Absent()
+		}
+		return v
+	}
+	p.Latitude, p.Longitude, p.Altitude = figure("latitude"), figure("longitude"), figure("altitude")
+	p.Speed, p.Course = known(figure("speed")), known(figure("course"))
+	p.HorizontalAccuracy, p.VerticalAccuracy = known(figure("horizontalAccuracy")), known(figure("verticalAccuracy"))
+	p.SpeedAccuracy, p.CourseAccuracy = health.Absent(), health.Absent()
+	return p, onGlobe(&p)
+}

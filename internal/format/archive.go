@@ -1,0 +1,171 @@
+package format
+
+import (
+	"archive/zip"
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/klauspost/compress/flate"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// Bounds on archives. Apple's exports reach 4 GB, unpack to ten to thirty times their size, and have a file for every
+// workout with a route.
+const (
+	maxMembers  = 1_000_000
+	maxUnpacked = 64 << 30
+	maxRatio    = 200      // of what is in an archive to its size …
+	ratioFrom   = 64 << 20 // … where it is more than this
+)
+
+// Archive is a zip file that holds a body in several files. Nothing of it is ever written to disk. Files may be read at
+// the same time.
+type Archive struct {
+	members []*zip.File
+	byName  map[string]*zip.File
+	opened  atomic.Int64
+	read    atomic.Int64
+}
+
+// IsArchive reports whether a body that begins with head is an archive.
+func IsArchive(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("PK\x05\x06"))
+}
+
+// OpenArchive reads the directory of an archive of size bytes. Invalid: it is no archive or is cut off, is made to
+// unpack to more than anything of its size could, or has names that lead out of it.
+func OpenArchive(r io.ReaderAt, size int64) (*Archive, error) {
+	z, err := zip.NewReader(r, size)
+	if err != nil {
+		return nil, brokenArchive(err)
+	}
+	z.RegisterDecompressor(zip.Deflate, flate.NewReader)
+	a := &Archive{byName: map[string]*zip.File{}}
+	if len(z.File) > maxMembers {
+		return nil, bomb()
+	}
+	unpacked := uint64(0)
+	for _, f := range z.File {
+		name := memberName(f)
+		if !safeName(name) {
+			return nil, health.NewError(health.Invalid, "unsafe_archive",
+				"The archive holds a file whose name leads out of it. Send the archive as the phone made it.")
+		}
+		if f.UncompressedSize64 > maxUnpacked {
+			return nil, bomb()
+		}
+		if unpacked += f.UncompressedSize64; unpacked > maxUnpacked || unpacked > ratioFrom && unpacked/maxRatio > uint64(size) {
+			return nil, bomb()
+		}
+		if f.FileInfo().IsDir() || isLitter(name) {
+			continue
+		}
+		a.members = append(a.members, f)
+		a.byName[name] = f
+	}
+	return a, nil
+}
+
+func brokenArchive(err error) error {
+	return health.NewError(health.Invalid, "broken_archive",
+		"The archive cannot be read: it is damaged or cut off. Export again, or copy it again from the phone.").Because(err)
+}
+
+func bomb() error {
+	return health.NewError(health.Invalid, "archive_too_large",
+		"The archive unpacks to more than is believable for its size. Send the archive as the phone made it, or the file within it.")
+}
+
+// memberName returns the name with the slashes that some programs write the other way round.
+func memberName(f *zip.File) string { return strings.ReplaceAll(f.Name, `\`, "/") }
+
+// safeName refuses absolute names, those of a drive, and those that go up.
+func safeName(name string) bool {
+	if strings.HasPrefix(name, "/") || len(name) > 1 && name[1] == ':' || strings.ContainsRune(name, 0) {
+		return false
+	}
+	return !slices.Contains(strings.Split(name, "/"), "..")
+}
+
+// isLitter reports whether a file is one that macOS puts beside those that were packed.
+func isLitter(name string) bool {
+	base := path.Base(name)
+	return strings.HasPrefix(name, "__MACOSX/") || strings.HasPrefix(base, "._") || base == ".DS_Store"
+}
+
+// Names returns the names of the files, the largest file first.
+func (a *Archive) Names() []string {
+	members := slices.Clone(a.members)
+	slices.SortStableFunc(members, func(x, y *zip.File) int { return cmp.Compare(y.UncompressedSize64, x.UncompressedSize64) })
+	names := make([]string, len(members))
+	for i, f := range members {
+		names[i] = memberName(f)
+	}
+	return names
+}
+
+// Has reports whether there is a file of this name.
+func (a *Archive) Has(name string) bool { return a.byName[name] != nil }
+
+// Open returns a file for reading. An error of it, or of reading, is a *health.Error where the archive is at fault.
+func (a *Archive) Open(name string) (io.ReadCloser, error) {
+	f, ok := a.byName[name]
+	if !ok {
+		return nil, health.NewError(health.NotFound, "no_such_file", fmt.Sprintf("The archive has no file %q.", shown([]byte(name))))
+	}
+	content, err := f.Open()
+	if err != nil {
+		return nil, brokenArchive(err)
+	}
+	a.opened.Add(int64(f.UncompressedSize64))
+	return &memberReader{ReadCloser: content, archive: a, left: int64(f.UncompressedSize64)}, nil
+}
+
+// Head returns how a file begins, up to size bytes of it.
+func (a *Archive) Head(name string, size int) ([]byte, error) {
+	f, err := a.byName[name].Open()
+	if err != nil {
+		return nil, brokenArchive(err)
+	}
+	defer f.Close()
+	head := make([]byte, size)
+	n, _ := io.ReadFull(f, head) // whoever reads the file will see what is wrong with it
+	return head[:n], nil
+}
+
+// Progress returns how much has been read of the files that were opened, unpacked. It may be called at any time.
+func (a *Archive) Progress() (read, of int64) { return a.read.Load(), a.opened.Load() }
+
+// memberReader reads a file and no more of it than the directory says there is.
+type memberReader struct {
+	io.ReadCloser
+	archive *Archive
+	left    int64
+}
+
+func (m *memberReader) Read(p []byte) (int, error) {
+	n, err := m.ReadCloser.Read(p)
+	m.archive.read.Add(int64(n))
+	if m.left -= int64(n); m.left < 0 {
+		return n, bomb()
+	}
+	if err != nil && err != io.EOF {
+		if errors.Is(err, zip.ErrChecksum) || errors.Is(err, zip.ErrFormat) || errors.Is(err, io.ErrUnexpectedEOF) || isCorrupt(err) {
+			err = brokenArchive(err)
+		}
+	}
+	return n, err
+}
+
+func isCorrupt(err error) bool {
+	_, corrupt := errors.AsType[flate.CorruptInputError](err)
+	return corrupt
+}

@@ -1,0 +1,88 @@
+package ingest
+
+import (
+	"context"
+	"io"
+	"iter"
+
+	"github.com/google/uuid"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// Archive gives back what was received. It is safe for concurrent use.
+type Archive struct {
+	store store.Archive
+}
+
+// NewArchive returns an archive over a store.
+func NewArchive(stored store.Archive) Archive { return Archive{stored} }
+
+// archivedOnPage is how many ingestions are listed at once.
+const archivedOnPage = 500
+
+// Ingestions yields everything a user ever sent that is still archived, newest first, as store.Archive lists it.
+func (a Archive) Ingestions(ctx context.Context, user uuid.UUID) iter.Seq2[health.Ingestion, error] {
+	return func(yield func(health.Ingestion, error) bool) {
+		query := store.IngestionQuery{Limit: archivedOnPage}
+		for {
+			page, err := a.store.Ingestions(ctx, user, query)
+			if err != nil {
+				yield(health.Ingestion{}, err)
+				return
+			}
+			for _, ingestion := range page {
+				if !yield(ingestion, nil) {
+					return
+				}
+			}
+			if len(page) < query.Limit {
+				return
+			}
+			query.Before = page[len(page)-1].ID
+		}
+	}
+}
+
+// errNotKept is what there is to say about the file of an import that was not to be kept.
+var errNotKept = health.NewError(health.NotFound, "body_not_kept",
+	"The file of this import was not kept. Import it again, and ask for it to be kept if you want it in the archive.")
+
+// kept returns an error unless there is such an ingestion with a body in the archive.
+func (a Archive) kept(ctx context.Context, user, id uuid.UUID) error {
+	ingestion, err := a.store.Ingestion(ctx, user, id)
+	if err == nil && ingestion.StoredSize == 0 {
+		return errNotKept
+	}
+	return err
+}
+
+// Raw returns the body of an ingestion as it was after its Content-Encoding was undone; the caller closes it. NotFound:
+// there is no such ingestion, or its body was not kept.
+func (a Archive) Raw(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error) {
+	if err := a.kept(ctx, user, id); err != nil {
+		return nil, err
+	}
+	stored, err := a.store.Body(ctx, user, id)
+	if err != nil {
+		return nil, err
+	}
+	decoder, err := zstd.NewReader(stored, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(8<<20))
+	if err != nil {
+		stored.Close()
+		return nil, err
+	}
+	return &archivedBody{Decoder: decoder, stored: stored}, nil
+}
+
+type archivedBody struct {
+	*zstd.Decoder
+	stored io.Closer
+}
+
+func (b *archivedBody) Close() error {
+	b.Decoder.Close()
+	return b.stored.Close()
+}

@@ -1,0 +1,284 @@
+package ingest
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/format"
+	"github.com/health-export/health-export/internal/health"
+)
+
+// Import takes in a file that may be far larger than a body: it waits in a directory until it has been processed, and is
+// archived only if that is asked for. When Import returns without an error the file is durable, and is being processed
+// in the background, also when ctx has ended.
+//
+// Errors: TooLarge, Invalid and Unrecognised (empty, cut off, nothing that could be imported), Unavailable (no room, no
+// directory, or stopping); nothing is kept of the file then.
+func (s *Service) Import(ctx context.Context, r Request, keep bool) (health.Ingestion, error) {
+	s.metrics.received()
+	ingestion, err := s.upload(ctx, r, keep)
+	if err != nil {
+		s.metrics.refused(err)
+	}
+	return ingestion, err
+}
+
+func (s *Service) upload(ctx context.Context, r Request, keep bool) (_ health.Ingestion, err error) {
+	if s.imports.dir == "" {
+		return health.Ingestion{}, health.NewError(health.Unavailable, "no_import_directory",
+			"This server takes no imports: it has no directory for them. Name one in import.dir.")
+	}
+	end, err := s.begin()
+	if err != nil {
+		return health.Ingestion{}, err
+	}
+	defer func() {
+		if err != nil {
+			end()
+		}
+	}()
+	ingestion, err := s.newIngestion(r.User, r.KeyID, r.Headers)
+	if err != nil {
+		return ingestion, err
+	}
+	ingestion.Spool = s.imports.name
+	if err := s.arrive(&ingestion, r); err != nil {
+		return ingestion, err
+	}
+	file, err := s.imports.open(&ingestion)
+	if err == nil {
+		defer file.Close()
+		err = s.record(context.WithoutCancel(ctx), &ingestion, file, keep)
+	}
+	if err != nil {
+		s.imports.remove(&ingestion)
+		return ingestion, err
+	}
+	s.start(cause{ctx, health.ActionImport}, ingestion, r.User, nil, end)
+	return ingestion, nil
+}
+
+// arrive brings the body of a request into the directory and notes its sizes and its digest.
+func (s *Service) arrive(ingestion *health.Ingestion, r Request) error {
+	wire := &countingReader{reader: r.Body, limit: s.limits.MaxImport}
+	plain, err := undoEncoding(wire, r.ContentEncoding)
+	if err != nil {
+		return err
+	}
+	defer plain.Close()
+	body := &countingReader{reader: plain, limit: s.limits.MaxImport}
+	digest := sha256.New()
+	if err := s.imports.receive(ingestion, io.TeeReader(body, digest)); err != nil {
+		return s.readingFailed(err)
+	}
+	ingestion.Size, ingestion.WireSize = body.count, wire.count
+	ingestion.SHA256 = [32]byte(digest.Sum(nil))
+	return nil
+}
+
+// record makes an ingestion of a file, claimed by this process, if it is something that can be imported at all.
+func (s *Service) record(ctx context.Context, ingestion *health.Ingestion, file *os.File, keep bool) error {
+	if ingestion.Size == 0 {
+		return health.NewError(health.Invalid, "empty_body", "The file is empty. Send the export.zip that the Health app makes.")
+	}
+	if err := s.recognise(file, ingestion.Size); err != nil {
+		return err
+	}
+	claimed := lease
+	body := newSpool(s.limits.TempDir)
+	defer body.Close()
+	if keep {
+		if err := compress(body, io.NewSectionReader(file, 0, ingestion.Size)); err != nil {
+			return s.readingFailed(err)
+		}
+		claimed += time.Duration(body.Size()>>20) * time.Second // the claim must last until all of it is archived
+	}
+	ingestion.StoredSize = body.Size()
+	stored, err := body.Reader()
+	if err != nil {
+		return err
+	}
+	return s.store.Put(ctx, *ingestion, stored, s.owner, s.now().Add(claimed))
+}
+
+// recognise looks at a file as far as its directory or its first bytes tell what it is.
+func (s *Service) recognise(file io.ReaderAt, size int64) error {
+	head, err := headOf(file)
+	if err != nil {
+		return err
+	}
+	if !format.IsArchive(head) {
+		_, err = s.formats(head)
+		return err
+	}
+	archive, err := format.OpenArchive(file, size)
+	if err == nil {
+		_, err = format.DetectArchive(archive)
+	}
+	return err
+}
+
+func headOf(file io.ReaderAt) ([]byte, error) {
+	head := make([]byte, format.DetectSize)
+	n, err := file.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return head[:n], nil
+}
+
+// newIngestion returns the ingestion of something that arrives now.
+func (s *Service) newIngestion(user health.User, keyID string, headers map[string]string) (health.Ingestion, error) {
+	id, err := uuid.NewV7()
+	return health.Ingestion{
+		ID: id, UserID: user.ID, KeyID: keyID, ReceivedAt: s.now().UTC().Truncate(time.Microsecond), Headers: keep(headers),
+		Status: health.StatusAccepted, Attempts: 1,
+	}, err
+}
+
+// FileRequest is a file of somebody who has access to the store itself.
+type FileRequest struct {
+	// ID is the ingestion's, for Progress; zero for a new one.
+	ID   uuid.UUID
+	User health.User
+	File *os.File
+	// Keep archives the file.
+	Keep bool
+}
+
+// ImportFile imports a file where it is, and returns when it has been processed. When ctx ends before that, what is
+// stored stays, the ingestion is marked as failed, and the same call begins anew, finding unchanged what was stored.
+//
+// Errors: as Import, and that of ctx.
+func (s *Service) ImportFile(ctx context.Context, r FileRequest) (health.Ingestion, error) {
+	end, err := s.begin()
+	if err != nil {
+		return health.Ingestion{}, err
+	}
+	defer end()
+	s.metrics.received()
+	ingestion, err := s.newIngestion(r.User, "", nil)
+	if err != nil {
+		return ingestion, err
+	}
+	if r.ID != uuid.Nil {
+		ingestion.ID = r.ID
+	}
+	m := &meter{}
+	s.meters.Store(ingestion.ID, m)
+	defer s.meters.Delete(ingestion.ID)
+	info, err := r.File.Stat()
+	if err != nil {
+		return ingestion, err
+	}
+	ingestion.Size, ingestion.WireSize = info.Size(), info.Size()
+	m.begin(PhaseChecking, ingestion.Size)
+	digest := sha256.New()
+	if _, err := io.Copy(digest, &untilDone{ctx, m.reader(io.NewSectionReader(r.File, 0, ingestion.Size))}); err != nil {
+		return ingestion, err
+	}
+	ingestion.SHA256 = [32]byte(digest.Sum(nil))
+	if err := s.record(ctx, &ingestion, r.File, r.Keep); err != nil {
+		return ingestion, err
+	}
+	return s.workOnFile(ctx, ingestion, r, m)
+}
+
+func (s *Service) workOnFile(ctx context.Context, ingestion health.Ingestion, r FileRequest, m *meter) (health.Ingestion, error) {
+	held, release := s.holdClaim(ctx, ingestion.ID)
+	d := s.decodeFile(held, &ingestion, r.User, r.File, m)
+	defer d.close()
+	finished, err := ingestion, d.err
+	if !d.failed() {
+		finished, err = s.process(held, ingestion, r.User, d)
+	}
+	release()
+	finished.Duration = s.now().Sub(ingestion.ReceivedAt).Round(time.Microsecond)
+	if err != nil {
+		finished = ingestion
+		finished.Status, finished.FailureCode, finished.Failure = health.StatusFailed, interrupted.Code, interrupted.Message
+		finished.FinishedAt = s.now()
+	}
+	recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	err = errors.Join(err, s.store.Finish(recording, finished, s.owner, cause{ctx, health.ActionImport}.deed(&finished)))
+	if err == nil {
+		s.metrics.finished(&finished)
+	}
+	return finished, err
+}
+
+// interrupted is what is recorded of an import whose file cannot be reached any more.
+var interrupted = health.NewError(health.Invalid, "interrupted",
+	"The import was interrupted. Import the same file again: what is stored already stays, and is counted as unchanged.")
+
+// decodeFile decodes a file that can be read from anywhere.
+func (s *Service) decodeFile(ctx context.Context, ingestion *health.Ingestion, user health.User, file io.ReaderAt, m *meter) *decoded {
+	d := &decoded{report: &health.Report{}}
+	d.collector = newCollector(s.words, ingestion, d.report, &s.buffers, s.limits.TempDir)
+	m.begin(PhaseReading, ingestion.Size)
+	m.decoded.Store(d)
+	d.err = d.readFile(ctx, s.formats, user, file, ingestion.Size, m)
+	m.begin(PhaseWriting, m.size.Load())
+	m.read.Store(m.size.Load())
+	return d
+}
+
+func (d *decoded) readFile(ctx context.Context, detect func([]byte) (format.Format, error), user health.User, file io.ReaderAt, size int64, m *meter) (err error) {
+	defer recoverAs(&err)
+	head, err := headOf(file)
+	if err != nil {
+		return err
+	}
+	if format.IsArchive(head) {
+		return d.readArchive(ctx, user, file, size, func(a *format.Archive) { m.archive.Store(a) })
+	}
+	language, err := detect(head)
+	if err != nil {
+		return asBodyError(err)
+	}
+	return d.take(ctx, language.Name, language.Decode(m.reader(io.NewSectionReader(file, 0, size)), d.options(user)))
+}
+
+// decodeWaiting decodes an upload. One whose file somebody has removed from this directory is lost.
+func (s *Service) decodeWaiting(ctx context.Context, ingestion *health.Ingestion, user health.User) (*decoded, error) {
+	file, err := s.imports.open(ingestion)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s.lost(ingestion), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errSpoolFull, err)
+	}
+	defer file.Close()
+	m := &meter{}
+	s.meters.Store(ingestion.ID, m)
+	return s.decodeFile(ctx, ingestion, user, file, m), nil
+}
+
+// lost is what is decoded of an ingestion whose body is gone.
+func (s *Service) lost(ingestion *health.Ingestion) *decoded {
+	d := &decoded{report: &health.Report{}, err: &bodyError{interrupted}}
+	d.collector = newCollector(s.words, ingestion, d.report, &s.buffers, s.limits.TempDir)
+	return d
+}
+
+// untilDone is a reader that ends with its context.
+type untilDone struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r *untilDone) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
+}

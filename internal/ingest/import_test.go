@@ -1,0 +1,543 @@
+package ingest
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/health-export/health-export/internal/format/generator"
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/testdb"
+)
+
+// exported is an export.xml with these elements.
+func exported(elements ...string) string {
+	return "<?xml version=\"1.0\"?>\n<HealthData locale=\"en\">\n<ExportDate value=\"2026-05-30 10:00:00 +0200\"/>\n" +
+		strings.Join(elements, "\n") + "\n</HealthData>"
+}
+
+// record is one Record; times are clock times of 2026-05-20 in UTC.
+func record(typ, source, start, end, unit, value string) string {
+	return fmt.Sprintf(`<Record type="%s" sourceName="%s" unit="%s" startDate="2026-05-20 %s +0000" endDate="2026-05-20 %s +0000" value="%s"/>`,
+		typ, source, unit, start, end, value)
+}
+
+const (
+	stepCount = "HKQuantityTypeIdentifierStepCount"
+	systolic  = "HKQuantityTypeIdentifierBloodPressureSystolic"
+	diastolic = "HKQuantityTypeIdentifierBloodPressureDiastolic"
+	energy    = "HKQuantityTypeIdentifierDietaryEnergyConsumed"
+)
+
+// importing returns limits with a directory for uploads.
+func importing(t *testing.T) Limits { return Limits{ImportDir: filepath.Join(t.TempDir(), "imports")} }
+
+// imports imports a file as from the command line and checks the law for every type.
+func (b *bench) imports(t *testing.T, content string) health.Ingestion {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "export")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	ingestion, err := b.ImportFile(t.Context(), FileRequest{User: b.user, File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkLaw(t, ingestion)
+	return ingestion
+}
+
+func checkLaw(t *testing.T, i health.Ingestion) {
+	t.Helper()
+	var sum health.Counts
+	for _, c := range i.Report.Types {
+		if !c.Balanced() {
+			t.Errorf("%s does not balance: %+v", c.Type, c.Counts)
+		}
+		reasons := 0
+		for _, n := range c.Reasons {
+			reasons += n
+		}
+		if reasons != c.Rejected {
+			t.Errorf("%s: %d rejected, %d for a reason", c.Type, c.Rejected, reasons)
+		}
+		for _, add := range []struct{ to, n *int }{
+			{&sum.Received, &c.Received},
+			{&sum.Inserted, &c.Inserted},
+			{&sum.Updated, &c.Updated},
+			{&sum.Unchanged, &c.Unchanged},
+			{&sum.Merged, &c.Merged},
+			{&sum.Rejected, &c.Rejected},
+		} {
+			*add.to += *add.n
+		}
+	}
+	if total := i.Report.Total(); len(i.Report.Types) > 0 && sum != total || !total.Balanced() {
+		t.Errorf("the types add up to %+v, the kinds to %+v", sum, total)
+	}
+}
+
+// account is what a report says of a type: received, inserted, updated, unchanged, merged, rejected.
+func account(i health.Ingestion, typ string) [6]int {
+	for _, c := range i.Report.Types {
+		if c.Type == typ {
+			return [6]int{c.Received, c.Inserted, c.Updated, c.Unchanged, c.Merged, c.Rejected}
+		}
+	}
+	return [6]int{}
+}
+
+func TestImportIsIdempotent(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, s store.Store) {
+		b := newBench(t, s, nil, Limits{})
+		older := []string{
+			record(stepCount, "iPhone", "08:00:00", "08:10:00", "count", "100"),
+			record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "120"),
+			record("HKQuantityTypeIdentifierBodyMass", "Scale", "09:00:00", "09:00:00", "lb", "150"),
+			record("HKQuantityTypeIdentifierBodyMass", "Scale", "09:00:00", "09:00:00", "lb", "abc"),
+			record("HKCategoryTypeIdentifierHeadache", "Health", "10:00:00", "10:30:00", "", "HKCategoryValueSeverityMild"),
+			record("HKCategoryTypeIdentifierSleepAnalysis", "Watch", "01:00:00", "01:30:00", "", "HKCategoryValueSleepAnalysisAsleepREM"),
+			`<Workout workoutActivityType="HKWorkoutActivityTypeRunning" duration="30" durationUnit="min" sourceName="W" startDate="2026-05-20 18:00:00 +0000" endDate="2026-05-20 18:30:00 +0000"/>`,
+			`<ActivitySummary dateComponents="2026-05-20" activeEnergyBurned="500" activeEnergyBurnedGoal="600" activeEnergyBurnedUnit="kcal"/>`,
+		}
+		first := b.imports(t, exported(older...))
+		if got := first.Report.Total(); got.Received != 8 || got.Inserted != 7 || got.Rejected != 1 || first.Status != health.StatusPartial {
+			t.Errorf("first: %s %+v", first.Status, got)
+		}
+		if got := first.Report.Counts[health.Metrics].Received; got != 7 { // all records, and the summary
+			t.Errorf("%d under metrics", got)
+		}
+		second := b.imports(t, exported(older...))
+		if got := second.Report.Total(); got.Unchanged != 7 || got.Rejected != 1 {
+			t.Errorf("second: %+v", got)
+		}
+		newer := b.imports(t, strings.ReplaceAll(exported(append(older, record(stepCount, "Watch", "09:00:00", "09:10:00", "count", "7"))...),
+			"2026-05-30 10", "2026-05-31 10"))
+		if got := newer.Report.Total(); got.Unchanged != 7 || got.Inserted != 1 {
+			t.Errorf("newer: %+v", got)
+		}
+		stored, err := s.Ingestion(t.Context(), b.user.ID, second.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(second.Report.Types, stored.Report.Types); diff != "" || stored.StoredSize != 0 || stored.SHA256 == ([32]byte{}) {
+			t.Errorf("what is recorded is not what was reported (%d bytes stored)\n%s", stored.StoredSize, diff)
+		}
+		if _, err := b.Raw(t.Context(), b.user.ID, first.ID); !errors.Is(err, health.NotFound) {
+			t.Errorf("the file that was not kept: %v", err)
+		}
+		if _, err := b.Replay(t.Context(), b.user, first.ID); !errors.Is(err, health.NotFound) {
+			t.Errorf("replaying it: %v", err)
+		}
+	})
+}
+
+func TestImportBloodPressureOnce(t *testing.T) {
+	t.Parallel()
+	halves := []string{
+		record(systolic, "Cuff", "08:00:00", "08:00:00", "mmHg", "121"),
+		record(diastolic, "Cuff", "08:00:00", "08:00:00", "mmHg", "79"),
+	}
+	group := `<Correlation type="HKCorrelationTypeIdentifierBloodPressure" sourceName="Cuff" startDate="2026-05-20 08:00:00 +0000" endDate="2026-05-20 08:00:00 +0000">` +
+		strings.Join(halves, "") + `</Correlation>`
+	for name, elements := range map[string][]string{
+		"records":      halves,
+		"group":        {group},
+		"records last": append([]string{group}, halves...),
+		"group last":   append(append([]string{}, halves...), group),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, testdb.New(t), nil, Limits{})
+			i := b.imports(t, exported(elements...))
+			c := metricCounts(i)
+			if c.Inserted != 1 || c.Merged != c.Received-1 {
+				t.Errorf("%+v", c)
+			}
+			samples := b.samples("blood_pressure")
+			if len(samples) != 1 || samples[0].Systolic != 121 || samples[0].Diastolic != 79 || samples[0].Grain != health.GrainRaw {
+				t.Errorf("%+v", samples)
+			}
+		})
+	}
+}
+
+func TestImportAddsUpWhatIsNotTheSame(t *testing.T) {
+	t.Parallel()
+	egg := record(energy, "Diary", "08:00:00", "08:00:00", "kcal", "70")
+	bread := record(energy, "Diary", "08:00:00", "08:00:00", "kcal", "200")
+	food := func(records ...string) string {
+		return `<Correlation type="HKCorrelationTypeIdentifierFood" sourceName="Diary" startDate="2026-05-20 08:00:00 +0000" endDate="2026-05-20 08:00:00 +0000">` +
+			strings.Join(records, "") + `</Correlation>`
+	}
+	walk := record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100")
+	for name, c := range map[string]struct {
+		elements []string
+		metric   string
+		want     float64
+	}{
+		"two foods at one moment":        {[]string{egg, bread}, "dietary_energy", 270},
+		"two of one food":                {[]string{egg, egg}, "dietary_energy", 140},
+		"a food and its group":           {[]string{egg, food(egg)}, "dietary_energy", 70},
+		"a group and its food":           {[]string{food(egg), egg}, "dietary_energy", 70},
+		"a group alone":                  {[]string{food(egg, bread)}, "dietary_energy", 270},
+		"two groups and all their foods": {[]string{egg, bread, food(egg), food(bread)}, "dietary_energy", 270},
+		"one of two in a group":          {[]string{egg, bread, food(bread)}, "dietary_energy", 270},
+		"a record written twice":         {[]string{walk, walk}, "step_count", 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, testdb.New(t), nil, Limits{})
+			b.imports(t, exported(c.elements...))
+			samples := b.samples(c.metric)
+			if len(samples) != 1 || samples[0].Value != c.want {
+				t.Errorf("%+v, want one of %v", samples, c.want)
+			}
+		})
+	}
+}
+
+// TestImportSpeaksAsOfItsDate makes sure that an old export does not overrule what was received since it was made.
+func TestImportSpeaksAsOfItsDate(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, testdb.New(t), nil, Limits{})
+	b.send(metric("active_energy", "kcal", point1("2026-05-30 00:00:00 +0200", 700, "Watch|iPhone")), "automation-aggregation", "Days")
+	b.at("2026-06-02T12:00:00Z")
+	b.imports(t, exported(`<ActivitySummary dateComponents="2026-05-30" activeEnergyBurned="300" activeEnergyBurnedUnit="kcal"/>`))
+	samples := b.samples("active_energy")
+	if len(samples) != 1 || samples[0].Value != 700 {
+		t.Errorf("%+v", samples)
+	}
+}
+
+// upload sends a file and waits until it has been processed.
+func (b *bench) upload(t *testing.T, content string, keep bool) health.Ingestion {
+	t.Helper()
+	i, err := b.Import(t.Context(), Request{User: b.user, KeyID: "k", Body: strings.NewReader(content)}, keep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i.Status != health.StatusAccepted || i.SHA256 != sha256.Sum256([]byte(content)) || i.Size != int64(len(content)) {
+		t.Errorf("%+v", i)
+	}
+	return b.finished(t, i)
+}
+
+// finished waits for the end of the work that is under way.
+func (b *bench) finished(t *testing.T, i health.Ingestion) health.Ingestion {
+	t.Helper()
+	b.working.Wait()
+	found, err := b.store.Ingestion(t.Context(), i.UserID, i.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkLaw(t, found)
+	return found
+}
+
+// waitingFiles are the uploads in the directory.
+func (b *bench) waitingFiles(t *testing.T) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(b.Service.imports.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() != nameFile {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+func TestUpload(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, s store.Store) {
+		b := newBench(t, s, nil, importing(t))
+		content := zipOf(t, exported(record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100")))
+		i := b.upload(t, content, false)
+		if i.Status != health.StatusProcessed || account(i, stepCount) != [6]int{1, 1} || i.Format != "apple" || i.Spool != "" {
+			t.Errorf("%+v", i)
+		}
+		if files := b.waitingFiles(t); files != nil {
+			t.Errorf("left behind: %v", files)
+		}
+		if sent := b.send(content); account(sent, stepCount) != [6]int{1, 0, 0, 1} { // as any other body
+			t.Errorf("%+v", sent)
+		}
+		kept := b.upload(t, content, true)
+		if account(kept, stepCount) != [6]int{1, 0, 0, 1} {
+			t.Errorf("%+v", kept)
+		}
+		body, err := b.Raw(t.Context(), b.user.ID, kept.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer body.Close()
+		if raw, err := io.ReadAll(body); err != nil || string(raw) != content {
+			t.Errorf("%d bytes come back of %d, %v", len(raw), len(content), err)
+		}
+		replayed, err := b.Replay(t.Context(), b.user, kept.ID)
+		if err != nil || account(replayed, stepCount) != [6]int{1, 0, 0, 1} {
+			t.Errorf("%+v %v", replayed, err)
+		}
+	})
+}
+
+func zipOf(t *testing.T, export string) string {
+	t.Helper()
+	var packed bytes.Buffer
+	w := zip.NewWriter(&packed)
+	file, err := w.Create("apple_health_export/Экспорт.xml")
+	if err == nil {
+		_, err = io.WriteString(file, export)
+	}
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return packed.String()
+}
+
+func TestUploadRefused(t *testing.T) {
+	t.Parallel()
+	limits := importing(t)
+	limits.MaxImport = 10_000
+	b := newBench(t, testdb.New(t), nil, limits)
+	for name, c := range map[string]struct {
+		body io.Reader
+		want health.Kind
+	}{
+		"empty":       {strings.NewReader(""), health.Invalid},
+		"nothing":     {strings.NewReader("hello"), health.Invalid},
+		"other JSON":  {strings.NewReader(`{"a":1}`), health.Unrecognised},
+		"broken zip":  {strings.NewReader("PK\x03\x04 and no more"), health.Invalid},
+		"too large":   {strings.NewReader(exported(strings.Repeat(" ", 10_000))), health.TooLarge},
+		"breaks off":  {io.MultiReader(strings.NewReader("<HealthData>"), broken{}), health.Invalid},
+		"other files": {strings.NewReader(zipOf(t, "<a/>")), health.Unrecognised},
+	} {
+		if _, err := b.Import(t.Context(), Request{User: b.user, Body: c.body}, false); health.KindOf(err) != c.want {
+			t.Errorf("%s: %v, want %s", name, err, c.want)
+		}
+	}
+	if files := b.waitingFiles(t); files != nil {
+		t.Errorf("left behind: %v", files)
+	}
+	found, err := b.store.Ingestions(t.Context(), b.user.ID, store.IngestionQuery{Limit: 10})
+	if err != nil || len(found) != 0 {
+		t.Errorf("%v ingestions, %v", found, err)
+	}
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// TestUploadTakenUpAfterACrash starts anew with an upload that nobody has finished: a server that has the directory takes
+// it up, and another leaves it alone.
+func TestUploadTakenUpAfterACrash(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, s store.Store) {
+		limits := importing(t)
+		crashed := newBench(t, s, nil, limits)
+		i, err := crashed.newIngestion(crashed.user, "k", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i.Spool = crashed.Service.imports.name
+		content := exported(record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100"))
+		if err := crashed.arrive(&i, Request{Body: strings.NewReader(content)}); err != nil {
+			t.Fatal(err)
+		}
+		file, err := crashed.Service.imports.open(&i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		if err := crashed.record(t.Context(), &i, file, false); err != nil {
+			t.Fatal(err)
+		}
+
+		other := newBench(t, s, nil, importing(t))
+		other.at("2026-06-01T13:00:00Z")
+		if err := other.Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if found := other.finished(t, i); found.Status != health.StatusAccepted {
+			t.Errorf("another server made it %s", found.Status)
+		}
+
+		same := newBench(t, s, nil, limits)
+		same.at("2026-06-01T13:00:00Z")
+		if err := same.Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		found := same.finished(t, i)
+		if found.Status != health.StatusProcessed || account(found, stepCount) != [6]int{1, 1} || found.Attempts != 2 {
+			t.Errorf("%+v", found)
+		}
+		if files := same.waitingFiles(t); files != nil {
+			t.Errorf("left behind: %v", files)
+		}
+	})
+}
+
+// TestStopDoesNotWaitForAnImport stops while an import is being written: it goes on at the next start.
+func TestStopDoesNotWaitForAnImport(t *testing.T) {
+	t.Parallel()
+	s := testdb.New(t)
+	closed := &gate{open: make(chan struct{})}
+	limits := importing(t)
+	b := newBench(t, s, func(inner Store) Store {
+		closed.Store = inner
+		return closed
+	}, limits)
+	content := exported(record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100"))
+	i, err := b.Import(t.Context(), Request{User: b.user, Body: strings.NewReader(content)}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	again := newBench(t, s, nil, limits)
+	if err := again.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if found := again.finished(t, i); found.Status != health.StatusProcessed || found.Attempts != 2 {
+		t.Errorf("%+v", found)
+	}
+}
+
+// TestUploadWithoutItsFile is told so instead of being tried for ever.
+func TestUploadWithoutItsFile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, testdb.New(t), nil, importing(t))
+	i, err := b.newIngestion(b.user, "k", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.Spool = b.Service.imports.name
+	if err := b.store.Put(t.Context(), i, strings.NewReader(""), "", time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if found := b.finished(t, i); found.Status != health.StatusFailed || found.FailureCode != "interrupted" {
+		t.Errorf("%+v", found)
+	}
+}
+
+func TestInterruptedImportGoesOn(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, testdb.New(t), nil, Limits{})
+	content := exported(record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100"))
+	path := filepath.Join(t.TempDir(), "export.xml")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	i, err := b.newIngestion(b.user, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.Size = int64(len(content))
+	if err := b.record(ctx, &i, file, false); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := b.workOnFile(ctx, i, FileRequest{User: b.user, File: file}, &meter{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	found, err := b.store.Ingestion(t.Context(), b.user.ID, i.ID)
+	if err != nil || found.Status != health.StatusFailed || found.FailureCode != "interrupted" {
+		t.Errorf("%+v %v", found, err)
+	}
+	if got := account(b.imports(t, content), stepCount); got != [6]int{1, 1} {
+		t.Errorf("the second time: %v", got)
+	}
+}
+
+func TestSweepLeavesWhatIsNeeded(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, testdb.New(t), nil, importing(t))
+	w := &b.Service.imports
+	files := map[string]bool{} // by name, whether they stay
+	add := func(i health.Ingestion, end string, stays bool, age time.Duration) {
+		path := w.path(&i) + end
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		at := b.now().Add(-age)
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+		files[filepath.Base(path)] = stays
+	}
+	fresh := func() health.Ingestion {
+		i, err := b.newIngestion(b.user, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i
+	}
+	add(fresh(), partial, false, 48*time.Hour)
+	add(fresh(), partial, true, time.Hour)
+	add(fresh(), "", false, 48*time.Hour)
+	add(fresh(), "", true, time.Hour)
+	unfinished := fresh()
+	if err := b.store.Put(t.Context(), unfinished, strings.NewReader("x"), "", time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	add(unfinished, "", true, 48*time.Hour)
+	b.sweep(t.Context())
+	for name, stays := range files {
+		if _, err := os.Stat(filepath.Join(w.dir, name)); (err == nil) != stays {
+			t.Errorf("%s: %v, want it to stay: %t", name, err, stays)
+		}
+	}
+}
+
+func TestProgressOfAnImport(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, testdb.New(t), nil, Limits{})
+	if _, ok := b.Progress(b.user.ID); ok {
+		t.Error("there is progress of nothing")
+	}
+	var export bytes.Buffer
+	made, err := generator.WriteExport(&export, generator.ExportOptions{Bytes: 200_000, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &meter{}
+	i := health.Ingestion{Size: int64(export.Len()), ReceivedAt: b.now()}
+	d := b.decodeFile(t.Context(), &i, b.user, bytes.NewReader(export.Bytes()), m)
+	defer d.close()
+	p := m.progress()
+	if d.err != nil || p.Phase != PhaseWriting || p.BytesRead != i.Size || p.Records < int64(made.Records) || p.Written != 0 {
+		t.Errorf("%+v, %v", p, d.err)
+	}
+}

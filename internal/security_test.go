@@ -1,0 +1,94 @@
+package internal_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestProofsOfSecurityExist reads docs/security.md: every test it names must be there, and every risk must name one.
+func TestProofsOfSecurityExist(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proofs := regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w*)`")
+	tests := testsOf(t, "..")
+	for _, match := range proofs.FindAllStringSubmatch(string(page), -1) {
+		if !tests[match[1]] {
+			t.Errorf("docs/security.md names %s, which does not exist", match[1])
+		}
+	}
+	risks := 0
+	for line := range strings.Lines(string(page)) {
+		if strings.HasPrefix(line, "| API") {
+			risks++
+			if !proofs.MatchString(line) {
+				t.Errorf("no test proves: %s", line)
+			}
+		}
+	}
+	if risks != 10 {
+		t.Errorf("docs/security.md answers to %d risks of 10", risks)
+	}
+}
+
+// testsOf returns the names of all tests and fuzz targets below a folder.
+func testsOf(t *testing.T, folder string) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	err := filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		for _, declaration := range file.Decls {
+			if f, ok := declaration.(*ast.FuncDecl); ok && f.Recv == nil {
+				names[f.Name.Name] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// speakHTTP are the rooms that may ask or answer over HTTP. What a request or a body names is not fetched by any other.
+var speakHTTP = []string{"alert", "mcp", "server", "ui"}
+
+func TestNothingBelowTheServerSpeaksHTTP(t *testing.T) {
+	t.Parallel()
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		room, _, _ := strings.Cut(path.Dir(name), "/")
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range file.Imports {
+			if spec.Path.Value == `"net/http"` && !slices.Contains(speakHTTP, room) {
+				t.Errorf("%s imports net/http", name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

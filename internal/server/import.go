@@ -1,0 +1,72 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/ingest"
+)
+
+// importFile takes in a file such as Apple's export.zip and answers as soon as it is safe on disk: processing one may
+// take minutes.
+func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
+	if s.MaxImport > 0 && r.ContentLength > s.MaxImport {
+		return health.NewError(health.TooLarge, "file_too_large", fmt.Sprintf(
+			"The file is larger than %d MiB, the limit for imports. Import it with health-export import on the server, or raise import.max_size.",
+			s.MaxImport>>20))
+	}
+	p := parametersOf(r)
+	keep := p.oneOf("keep", "true", "false") == "true"
+	if p.err != nil {
+		return p.err
+	}
+	file, err := fileIn(r)
+	if err != nil {
+		return err
+	}
+	actor := actorOf(r)
+	ingestion, err := s.Ingest.Import(r.Context(), ingest.Request{
+		User:            actor.User,
+		KeyID:           actor.KeyID,
+		Body:            file,
+		ContentEncoding: strings.Join(r.Header.Values("Content-Encoding"), ", "),
+		Headers:         aboutTheBody(r.Header),
+	}, keep)
+	if err != nil {
+		return encodingFailure(err)
+	}
+	return answerIngestion(w, &ingestion)
+}
+
+// fileIn returns the body, or the first file in it where a form was sent.
+func fileIn(r *http.Request) (io.Reader, error) {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "multipart/form-data" {
+		return r.Body, nil
+	}
+	form, err := r.MultipartReader()
+	if err != nil {
+		return nil, brokenForm(err)
+	}
+	for {
+		part, err := form.NextPart()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil, health.NewError(health.Invalid, "no_file", "The form holds no file. Send one, for example with curl -F file=@export.zip.")
+		case err != nil:
+			return nil, brokenForm(err)
+		case part.FileName() != "":
+			return part, nil
+		}
+	}
+}
+
+func brokenForm(err error) error {
+	return health.NewError(health.Invalid, "broken_form",
+		"The form cannot be read. Send the file itself as the body, or a form as curl -F file=@export.zip does.").Because(err)
+}

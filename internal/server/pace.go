@@ -1,0 +1,65 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// A phone on a bad line may take long, but something must come: this keeps out clients that hold connections open to
+// wear the server down, where a time limit for the whole would keep out the phone.
+const (
+	// paceGrace is how long a client may be silent at first, and how much it may be behind at any time.
+	paceGrace = 30 * time.Second
+	// minPace is how many bytes a second must come, or be taken, on average, after the grace.
+	minPace = 1 << 10
+	// maxPause is how long a client may be silent, however quick it was before.
+	maxPause = time.Minute
+)
+
+// pace sets the deadlines of one request. Only time in which the server waits for the client counts. Where the
+// connection knows no deadlines there are none.
+type pace struct {
+	control *http.ResponseController
+	reading time.Time     // when the read that is under way began
+	waited  time.Duration // for the body, in all reads before
+}
+
+// beforeRead allows the next read as much time as is left, after so many bytes.
+func (p *pace) beforeRead(bytes int64) {
+	p.reading = time.Now()
+	allowed := paceGrace + time.Duration(bytes)*time.Second/minPace - p.waited
+	_ = p.control.SetReadDeadline(p.reading.Add(min(allowed, maxPause)))
+}
+
+// afterRead returns the error of a read, or says that the client was too slow. The deadline is taken away at the end of
+// the body: the server goes on watching the connection.
+func (p *pace) afterRead(err error) error {
+	p.waited += time.Since(p.reading)
+	if err == nil {
+		return nil
+	}
+	_ = p.control.SetReadDeadline(time.Time{})
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &failure{
+			err: health.NewError(health.Invalid, "too_slow",
+				"The body came too slowly. Send it again over a better line, or in smaller parts.").Because(err),
+			status: http.StatusRequestTimeout,
+			header: http.Header{"Connection": {"close"}},
+		}
+	}
+	return err
+}
+
+func (p *pace) beforeWrite(bytes int) {
+	_ = p.control.SetWriteDeadline(time.Now().Add(paceGrace + time.Duration(bytes)*time.Second/minPace))
+}
+
+// afterWrite lets the handler take its time until the next write.
+func (p *pace) afterWrite() { _ = p.control.SetWriteDeadline(time.Time{}) }
+
+// atEnd bounds the sending of what is still in a buffer.
+func (p *pace) atEnd() { _ = p.control.SetWriteDeadline(time.Now().Add(paceGrace)) }

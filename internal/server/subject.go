@@ -1,0 +1,38 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// subject returns the id of the user a request is about: who asks, or, for administrators, the one they name as user.
+// Whether there is somebody with a name that was given is found out by who uses it.
+func (s *server) subject(r *http.Request) (uuid.UUID, error) {
+	actor, text := actorOf(r), r.URL.Query().Get("user")
+	if text == "" {
+		return actor.User.ID, nil
+	}
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return uuid.Nil, badParameter("user", "is not the id of a user. GET /v1/users lists them")
+	}
+	if id != actor.User.ID && !actor.Allows(health.ScopeAdmin) {
+		return uuid.Nil, onlyForAdmins()
+	}
+	return id, nil
+}
+
+func onlyForAdmins() error {
+	return health.NewError(health.Forbidden, "missing_scope",
+		"Only a key with the scope admin may name another user. Leave the parameter out for your own data.").In("user")
+}
+
+// noteRead puts on record that an administrator looks at what is somebody else's.
+func (s *server) noteRead(r *http.Request, about uuid.UUID, what string) {
+	if about != actorOf(r).User.ID {
+		s.Journal.Note(r.Context(), health.ActionAdminRead, about, what, nil)
+	}
+}

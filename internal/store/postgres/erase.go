@@ -1,0 +1,144 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// personal are the tables that are spread by user: everything a person has but the account itself.
+var personal = []string{
+	"raw_bodies", "raw_ingestions", "audit_log", "metric_totals", "heart_rate_metrics", "blood_pressure_metrics",
+	"activity_metrics", "quantity_metrics", "sleep_metrics", "sleep_segments", "workouts", "workout_series",
+	"workout_routes", "events", "ecg_recordings", "daily_summaries", "latest_values", "source_orders", "alerts",
+}
+
+const (
+	// keysStayNamed is how long RevokedSince names the keys of users who are gone.
+	keysStayNamed = 24 * time.Hour
+	// eraseTimeout bounds the erasure of one user, who may have tens of millions of rows.
+	eraseTimeout = 30 * time.Minute
+)
+
+// EraseData erases everything that was stored for a user, and keeps the account and its keys.
+func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, deeds ...health.AuditEntry) error {
+	return s.erase(ctx, user, "erase data", deeds, func(ctx context.Context, tx pgx.Tx) error {
+		// What is archived now may be in work, and by a clock that is ahead of ours.
+		erased := at
+		err := tx.QueryRow(ctx, `SELECT greatest($2, max(received_at)) FROM raw_ingestions WHERE user_id = $1`, user, at).
+			Scan(timeInto{&erased})
+		if err != nil {
+			return err
+		}
+		if err := eraseRows(ctx, tx, user); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE users SET erased_at = greatest(erased_at, $2) WHERE id = $1`, user, erased)
+		return err
+	})
+}
+
+// DeleteUser erases everything that was stored for a user with the account and its keys, of which it returns the ids.
+func (s *Store) DeleteUser(
+	ctx context.Context, user uuid.UUID, at time.Time, deeds ...health.AuditEntry,
+) (keys []string, err error) {
+	deeds = slices.Clone(deeds)
+	for i := range deeds {
+		if deeds[i].UserID == user {
+			deeds[i].UserID = uuid.Nil
+		}
+	}
+	err = s.erase(ctx, user, "delete user", deeds, func(ctx context.Context, tx pgx.Tx) error {
+		if err := eraseRows(ctx, tx, user); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `SELECT id FROM api_keys WHERE user_id = $1 ORDER BY id`, user)
+		if err != nil {
+			return err
+		}
+		if keys, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+			return err
+		}
+		batch := &pgx.Batch{}
+		batch.Queue(`INSERT INTO erased_keys (id, erased_at) SELECT id, $2 FROM unnest($1::text[]) id`, keys, at)
+		batch.Queue(`DELETE FROM erased_keys WHERE erased_at < $1`, at.Add(-keysStayNamed))
+		batch.Queue(`DELETE FROM api_key_use WHERE key_id = ANY ($1)`, keys)
+		batch.Queue(`DELETE FROM api_keys WHERE user_id = $1`, user)
+		batch.Queue(`DELETE FROM users WHERE id = $1`, user)
+		return tx.SendBatch(ctx, batch).Close()
+	})
+	return keys, err
+}
+
+// erase runs a change while nothing is written for the user, takes away the names of sources that nobody else has, and
+// records the deeds.
+func (s *Store) erase(
+	ctx context.Context, user uuid.UUID, doing string, deeds []health.AuditEntry,
+	change func(ctx context.Context, tx pgx.Tx) error,
+) error {
+	locks := lockStatement(userLock(user)) + lockStatement(arrivalLock(user))
+	err := s.writeDeedsWithin(ctx, eraseTimeout, doing, locks, deeds, func(ctx context.Context, tx pgx.Tx) error {
+		if err := checkUser(ctx, tx, user); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `SELECT DISTINCT source_id FROM metric_totals WHERE user_id = $1 AND source_id > 0`, user)
+		if err != nil {
+			return err
+		}
+		sources, err := pgx.CollectRows(rows, pgx.RowTo[int32])
+		if err != nil {
+			return err
+		}
+		if err := change(ctx, tx); err != nil {
+			return err
+		}
+		return forgetUnused(ctx, tx, sources)
+	})
+	if err == nil {
+		s.names.forgetSources()
+	}
+	return err
+}
+
+// forgetUnused takes the names from those sources that nobody has a sample of. Until the transaction ends no samples are
+// written, see sampleWriter.begin.
+func forgetUnused(ctx context.Context, tx pgx.Tx, sources []int32) error {
+	if len(sources) == 0 {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, lockStatement(sourcesLock)); err != nil {
+		return err
+	}
+	for _, id := range sources {
+		used, _, err := one(ctx, tx, scanOne, `SELECT 1 FROM metric_totals WHERE source_id = $1 AND samples > 0 LIMIT 1`, id)
+		if err != nil {
+			return err
+		}
+		if used {
+			continue
+		}
+		if _, err := tx.Exec(ctx, `UPDATE sources SET name = NULL WHERE id = $1`, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func scanOne(row pgx.Row) (n int32, err error) {
+	err = row.Scan(&n)
+	return n, err
+}
+
+func eraseRows(ctx context.Context, tx pgx.Tx, user uuid.UUID) error {
+	for _, table := range personal {
+		if _, err := tx.Exec(ctx, `DELETE FROM `+pgx.Identifier{table}.Sanitize()+` WHERE user_id = $1`, user); err != nil {
+			return err
+		}
+	}
+	return nil
+}

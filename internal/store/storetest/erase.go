@@ -1,0 +1,196 @@
+package storetest
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+var addresses = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
+
+// OwnSource is a source that Fill gives a user's samples and that nobody else has.
+func OwnSource(user uuid.UUID) string { return "Watch of " + user.String() }
+
+// Fill stores something of every kind for a user: all that was received at the same time.
+func Fill(t *testing.T, s store.Store, user uuid.UUID, received time.Time) {
+	t.Helper()
+	batch := batchOf(user, received)
+	written, err := s.WriteSamples(t.Context(), user, batch.samples)
+	outcomes(t, "samples", written, err, all(health.Inserted, len(batch.samples))...)
+	writesNights(t, s, user, "night", batch.nights, health.Inserted)
+	writesSegments(t, s, user, "segment", batch.segments, health.Inserted)
+	writesWorkouts(t, s, user, "workout", batch.workouts, health.Inserted)
+	writesEvents(t, s, user, "event", batch.events, health.Inserted)
+	writesECGs(t, s, user, "ECG", batch.ecgs, health.Inserted)
+	put(t, s, user, received, "body of "+user.String())
+	id := "key-" + user.String()[24:]
+	createKey(t, s, user, id)
+	ok(t, "touch", s.TouchKeys(t.Context(), map[string]time.Time{id: noon}))
+	ok(t, "order", s.SetSourceOrder(t.Context(), user, health.SourceOrder{Sources: []string{OwnSource(user)}}))
+	ok(t, "audit", s.AppendAudit(t.Context(), []health.AuditEntry{deed(health.ActionExport, user, user.String(), received)}))
+}
+
+// everything is a batch of each kind that came with one body.
+type everything struct {
+	samples  []health.Sample
+	nights   []health.Night
+	segments []health.Segment
+	workouts []health.Workout
+	events   []health.Event
+	ecgs     []health.ECG
+}
+
+func batchOf(user uuid.UUID, received time.Time) (e everything) {
+	when := health.InstantOf(received)
+	for i, metric := range []string{"heart_rate", "blood_pressure", "step_count", "weight"} {
+		for j, source := range []string{OwnSource(user), "Shared"} {
+			sample := quantity(metric, at(time.Duration(i*10+j)*time.Minute), 70)
+			sample.Source, sample.Received = source, when
+			e.samples = append(e.samples, sample)
+		}
+	}
+	e.nights = []health.Night{night(OwnSource(user), at(-12*time.Hour), at(-4*time.Hour), 8)}
+	e.nights[0].Received = when
+	e.segments = []health.Segment{{
+		Source: OwnSource(user), Start: at(-5 * time.Hour), End: at(-4 * time.Hour), Stage: health.StageREM, Received: when,
+	}}
+	e.workouts = []health.Workout{workout("w1", "Running", at(0))}
+	e.workouts[0].Received = when
+	e.events = []health.Event{symptom("Headache", at(0))}
+	e.events[0].Received = when
+	e.ecgs = []health.ECG{ecg(at(0))}
+	e.ecgs[0].Received = when
+	return e
+}
+
+// refusesAll checks that nothing of a body is stored any more.
+func refusesAll(t *testing.T, s store.Store, user uuid.UUID, received time.Time, kind health.Kind) {
+	t.Helper()
+	batch, ctx := batchOf(user, received), t.Context()
+	_, err := s.WriteSamples(ctx, user, batch.samples)
+	fails(t, "samples", err, kind)
+	_, err = s.WriteNights(ctx, user, batch.nights)
+	fails(t, "nights", err, kind)
+	_, err = s.WriteSegments(ctx, user, batch.segments)
+	fails(t, "segments", err, kind)
+	_, err = s.WriteWorkouts(ctx, user, batch.workouts)
+	fails(t, "workouts", err, kind)
+	_, err = s.WriteEvents(ctx, user, batch.events)
+	fails(t, "events", err, kind)
+	_, err = s.WriteECGs(ctx, user, batch.ecgs)
+	fails(t, "ECGs", err, kind)
+	fails(t, "body", s.Put(ctx, newIngestion(t, user, received, "x"), strings.NewReader("x"), worker, later), kind)
+}
+
+// HoldsNothing checks that a store has nothing of what Fill stored for a user.
+func HoldsNothing(t *testing.T, s store.Store, user uuid.UUID) {
+	t.Helper()
+	metrics, err := s.Metrics(t.Context(), user)
+	ok(t, "metrics", err)
+	equal(t, "metrics", metrics, []store.MetricInfo{})
+	latest, err := s.Latest(t.Context(), user)
+	ok(t, "latest", err)
+	equal(t, "latest", latest, []health.Sample{})
+	for _, metric := range []string{"heart_rate", "blood_pressure", "step_count", "weight"} {
+		equal(t, metric, samples(t, s, user, store.SampleQuery{Metric: metric}), []health.Sample{})
+	}
+	holdsNights(t, s, user)
+	holdsSegments(t, s, user, store.Range{})
+	holdsWorkouts(t, s, user)
+	holdsEvents(t, s, user, store.EventQuery{})
+	holdsECGs(t, s, user, store.Range{})
+	ingestions, err := s.Ingestions(t.Context(), user, store.IngestionQuery{Limit: 10})
+	ok(t, "ingestions", err)
+	equal(t, "ingestions", ingestions, []health.Ingestion{})
+}
+
+var eraseTests = []test{
+	{"erase/of the data keeps the account", func(t *testing.T, s store.Store) {
+		ada, bob := createUser(t, s), createUser(t, s)
+		Fill(t, s, ada, noon)
+		Fill(t, s, bob, noon)
+		before, err := s.Metrics(t.Context(), bob)
+		ok(t, "Bob's metrics", err)
+
+		done := deed(health.ActionErase, ada, ada.String(), later)
+		ok(t, "erase", s.EraseData(t.Context(), ada, later, done))
+		HoldsNothing(t, s, ada)
+		recorded(t, s, "the audit log", ada, done)
+		keys, err := s.KeysOf(t.Context(), ada)
+		ok(t, "keys", err)
+		equal(t, "keys that stay", len(keys), 1)
+		_, err = s.User(t.Context(), ada)
+		ok(t, "the user stays", err)
+
+		after, err := s.Metrics(t.Context(), bob)
+		ok(t, "Bob's metrics", err)
+		equal(t, "Bob's metrics", after, before)
+		equal(t, "Bob's bodies", len(samples(t, s, bob, store.SampleQuery{Metric: "heart_rate"})), 2)
+
+		refusesAll(t, s, ada, noon, health.Conflict)
+		refusesAll(t, s, ada, later, health.Conflict)
+		HoldsNothing(t, s, ada)
+		fresh := batchOf(ada, later.Add(time.Second))
+		writes(t, s, ada, "what comes afterwards", fresh.samples, all(health.Inserted, len(fresh.samples))...)
+		equal(t, "sources of what comes afterwards", samples(t, s, ada, store.SampleQuery{Metric: "weight"})[0].Source, OwnSource(ada))
+		equal(t, "Bob's sources", samples(t, s, bob, store.SampleQuery{Metric: "weight"})[0].Source, OwnSource(bob))
+		fails(t, "erase somebody unknown", s.EraseData(t.Context(), newID(t), later), health.NotFound)
+	}},
+	{"erase/ends what is in work", func(t *testing.T, s store.Store) {
+		ada := createUser(t, s)
+		ahead := later.Add(time.Minute) // by the clock of another server
+		ingestion := put(t, s, ada, ahead, "x")
+		late := deed(health.ActionLimitHit, ada, "", noon)
+		ok(t, "erase", s.EraseData(t.Context(), ada, later))
+		fails(t, "renew", s.Renew(t.Context(), ingestion.ID, worker, later), health.Conflict)
+		fails(t, "finish", s.Finish(t.Context(), ingestion, worker), health.Conflict)
+		fails(t, "release", s.Release(t.Context(), ingestion.ID, worker, later), health.Conflict)
+		_, err := s.Reopen(t.Context(), ada, ingestion.ID, worker, later)
+		fails(t, "reopen", err, health.NotFound)
+		_, err = s.Body(t.Context(), ada, ingestion.ID)
+		fails(t, "body", err, health.NotFound)
+		noClaim(t, s, ahead.Add(time.Hour))
+		refusesAll(t, s, ada, ahead, health.Conflict)
+		ok(t, "an entry that comes late", s.AppendAudit(t.Context(), []health.AuditEntry{late}))
+		recorded(t, s, "entries about Ada", ada)
+		late.UserID = uuid.Nil
+		recorded(t, s, "entries about nobody", uuid.Nil, late)
+	}},
+	{"erase/of a user leaves nothing", func(t *testing.T, s store.Store) {
+		ada, bob := createUser(t, s), createUser(t, s)
+		Fill(t, s, ada, noon)
+		Fill(t, s, bob, noon)
+		done := deed(health.ActionUserDelete, ada, ada.String(), later)
+		keys, err := s.DeleteUser(t.Context(), ada, later, done)
+		ok(t, "delete", err)
+		equal(t, "keys", keys, []string{"key-" + ada.String()[24:]})
+		HoldsNothing(t, s, ada)
+		_, err = s.User(t.Context(), ada)
+		fails(t, "the user", err, health.NotFound)
+		_, err = s.Key(t.Context(), keys[0])
+		fails(t, "the key", err, health.NotFound)
+		revoked, err := s.RevokedSince(t.Context(), later)
+		ok(t, "revoked since", err)
+		equal(t, "revoked since", revoked, keys)
+		done.UserID = uuid.Nil
+		recorded(t, s, "the entry that survives", uuid.Nil, done)
+
+		refusesAll(t, s, ada, later.Add(time.Hour), health.NotFound)
+		fails(t, "a key", s.CreateKey(t.Context(), health.APIKey{ID: "k9", UserID: ada}), health.NotFound)
+		ok(t, "use of the key", s.TouchKeys(t.Context(), map[string]time.Time{keys[0]: later}))
+		_, err = s.DeleteUser(t.Context(), ada, later)
+		fails(t, "delete again", err, health.NotFound)
+		equal(t, "Bob's samples", len(samples(t, s, bob, store.SampleQuery{Metric: "heart_rate"})), 2)
+
+		next := createUser(t, s)
+		HoldsNothing(t, s, next)
+		HoldsNothing(t, s, ada) // also where the store remembers who she was
+	}},
+}
