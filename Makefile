@@ -5,7 +5,7 @@ FUZZTIME ?= 30s
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Run the server on an SQLite database in your data directory, http://127.0.0.1:8080
@@ -38,6 +38,14 @@ bench: ## Measure everything against the plainest way to do the same (BENCH=-lon
 .PHONY: lint
 lint: ## Check formatting, vet, staticcheck and the module files
 	scripts/lint
+
+.PHONY: check-deploy
+check-deploy: ## Check workflows, compose files, systemd unit, chart and manifests
+	scripts/check-deploy
+
+.PHONY: check-image
+check-image: ## Build the image without Docker and prove it, on SQLite and as the chart runs it
+	scripts/services scripts/check-image
 
 .PHONY: security
 security: ## Look for known vulnerabilities and for risky code

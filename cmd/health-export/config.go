@@ -31,7 +31,7 @@ type setting struct {
 	usage       string
 	initial     string // the default, as text
 	set         func(text string) error
-	secret      bool // hidden when printed
+	secret      bool // hidden when printed, and may come from a file
 	value, from string
 }
 
@@ -241,11 +241,15 @@ func (s *settings) load(flags *pflag.FlagSet) error {
 			item.value, item.from = value, s.file
 			delete(file, item.key)
 		}
-		if value, ok := dotenv[item.variable]; ok {
+		if value, _, ok, err := item.find(dotenv); err != nil {
+			return err
+		} else if ok {
 			item.value, item.from = value, ".env"
 		}
-		if value, ok := s.environment[item.variable]; ok {
-			item.value, item.from = value, item.variable
+		if value, variable, ok, err := item.find(s.environment); err != nil {
+			return err
+		} else if ok {
+			item.value, item.from = value, variable
 		}
 		if item.flag != "" && flags.Changed(item.flag) {
 			item.value, item.from = flags.Lookup(item.flag).Value.String(), "--"+item.flag

@@ -35,7 +35,7 @@ func reachable(address string) string {
 		return address
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
+		host = "127.0.0.1" // a container without /etc/hosts does not know the name localhost
 	}
 	return net.JoinHostPort(host, port)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,7 +26,10 @@ func (p *program) welcome(ctx context.Context, r *rooms, address string) error {
 	if err != nil {
 		return err
 	}
-	if err := r.store.CreateUser(ctx, user, access.Deed(ctx, health.ActionUserCreate, user.ID, user.ID.String(), user.CreatedAt, nil)); err != nil {
+	deed := access.Deed(ctx, health.ActionUserCreate, user.ID, user.ID.String(), user.CreatedAt, nil)
+	if err := r.store.CreateUser(ctx, user, deed); errors.Is(err, health.Conflict) {
+		return nil // another instance, which starts at the same time, was first
+	} else if err != nil {
 		return err
 	}
 	_, secret, err := r.door.CreateKey(ctx, access.NewKey{

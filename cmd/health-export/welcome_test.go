@@ -1,0 +1,41 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store/sqlite"
+)
+
+// emptyAtFirst is a store that another instance fills between the look and the leap.
+type emptyAtFirst struct{ database }
+
+func (emptyAtFirst) Users(context.Context) ([]health.User, error) { return nil, nil }
+
+func TestWelcomeOfTheSecondInstance(t *testing.T) {
+	words, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sqlite.OpenMemory(t.Context(), words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	user, err := health.NewUser(firstUser, "Owner", "UTC", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.CreateUser(t.Context(), user); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	p := &program{out: &out}
+	if err := p.welcome(t.Context(), &rooms{store: emptyAtFirst{db}}, "127.0.0.1:8080"); err != nil || out.Len() > 0 {
+		t.Errorf("an instance that comes second fails with %v and prints %q", err, out.String())
+	}
+}
