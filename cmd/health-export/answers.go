@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -50,6 +51,25 @@ func (p *program) openMemory(db database, logger *slog.Logger, registerer promet
 	}
 }
 
+// withSharedAnswers opens the memory of answers that running servers share, for the time of a command that changes what
+// answers depend on. Without Redis there is nobody to tell: a server that remembers in its own memory looks for itself.
+func (p *program) withSharedAnswers(ctx context.Context, do func(answerMemory) error) error {
+	if p.settings.redis == "" {
+		return do(answerMemory{})
+	}
+	redis, err := cache.OpenRedis(p.settings.redis, cache.RedisOptions{Timeout: time.Second})
+	if err != nil {
+		return usageError{err}
+	}
+	defer redis.Close()
+	answers := cache.NewAnswers(redis, nil)
+	err = do(answerMemory{redis: redis, answers: answers})
+	if answers.Untold(context.WithoutCancel(ctx)) {
+		fmt.Fprintln(p.err, "Redis does not answer, so servers may give answers from before for up to 10 minutes. When it is back, run health-export cache flush.")
+	}
+	return err
+}
+
 func (m *answerMemory) close() {
 	if m.redis != nil {
 		m.redis.Close()
@@ -94,12 +114,45 @@ func (m *answerMemory) tasks(db database) []job.Task {
 	if m.answers == nil {
 		return nil
 	}
-	return []job.Task{
+	tasks := []job.Task{
 		{Name: "deliver_invalidations", Every: time.Second, Run: m.answers.Deliver},
 		{Name: "warm_cache", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
 			return m.warmUp(ctx, db)
 		}},
 	}
+	if watched, ok := db.(writtenElsewhere); ok {
+		notice := noticeWrites{database: watched, answers: m.answers}
+		tasks = append(tasks, job.Task{Name: "notice_foreign_writes", Every: time.Second, AtStart: true, Run: notice.run})
+	}
+	return tasks
+}
+
+// writtenElsewhere is a database of one server to which commands may write beside it, without telling it.
+type writtenElsewhere interface {
+	// WrittenElsewhere reports whether another process may have written since the last call.
+	WrittenElsewhere(ctx context.Context) (bool, error)
+}
+
+// noticeWrites forgets all answers when another process has written.
+type noticeWrites struct {
+	database writtenElsewhere
+	answers  *cache.Answers
+	noticed  bool // and not yet forgotten
+}
+
+func (n *noticeWrites) run(ctx context.Context) error {
+	written, err := n.database.WrittenElsewhere(ctx)
+	n.noticed = n.noticed || written
+	if err != nil || !n.noticed {
+		return err
+	}
+	if err := n.answers.ForgetAll(ctx); errors.Is(err, cache.ErrUnreachable) {
+		return nil // it is still away, which is logged and measured where it is noticed
+	} else if err != nil {
+		return err
+	}
+	n.noticed = false
+	return nil
 }
 
 // warmUp seeks what the most active users will ask first, one user after the other.

@@ -38,7 +38,9 @@ again. The files themselves are not kept unless you ask for it.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				return p.importFiles(ctx, db, email, args, keep)
+				return p.withSharedAnswers(ctx, func(m answerMemory) error {
+					return p.importFiles(ctx, db, m.told(), email, args, keep)
+				})
 			})
 		},
 	}
@@ -49,7 +51,7 @@ again. The files themselves are not kept unless you ask for it.`,
 	return command
 }
 
-func (p *program) importFiles(ctx context.Context, db database, email string, paths []string, keep bool) error {
+func (p *program) importFiles(ctx context.Context, db database, answers ingest.Answers, email string, paths []string, keep bool) error {
 	user, err := db.UserByEmail(ctx, email)
 	if err != nil {
 		return err
@@ -59,7 +61,7 @@ func (p *program) importFiles(ctx context.Context, db database, email string, pa
 		return err
 	}
 	service, err := ingest.New(ingest.Config{
-		Store: db, Catalog: words, Logger: p.logger(), Limits: ingest.Limits{TempDir: p.settings.tempDir},
+		Store: db, Answers: answers, Catalog: words, Logger: p.logger(), Limits: ingest.Limits{TempDir: p.settings.tempDir},
 	})
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/query"
 )
 
@@ -28,7 +29,9 @@ func (p *program) rebuildCommand() *cobra.Command {
 kept in step with every body that comes in, so that normally none does. It may be done while the server runs, and again
 after it was interrupted. After an upgrade that changes how a metric is summed up, it brings the days before in line.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error { return p.rebuild(ctx, db, email) })
+			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
+				return p.withSharedAnswers(ctx, func(m answerMemory) error { return p.rebuild(ctx, db, m.told(), email) })
+			})
 		},
 	}
 	command.Flags().StringVar(&email, "user", "", "email address of the user; all users if it is left out")
@@ -36,7 +39,7 @@ after it was interrupted. After an upgrade that changes how a metric is summed u
 	return command
 }
 
-func (p *program) rebuild(ctx context.Context, db database, email string) error {
+func (p *program) rebuild(ctx context.Context, db database, answers ingest.Answers, email string) error {
 	users, err := usersNamed(ctx, db, email)
 	if err != nil {
 		return err
@@ -45,7 +48,7 @@ func (p *program) rebuild(ctx context.Context, db database, email string) error 
 	if err != nil {
 		return err
 	}
-	keeper := query.NewKeeper(query.KeeperConfig{Store: db, Catalog: words})
+	keeper := query.NewKeeper(query.KeeperConfig{Store: db, Answers: answers, Catalog: words})
 	list := make([]printedRebuild, 0, len(users))
 	for _, user := range users {
 		begun := time.Now()

@@ -89,7 +89,9 @@ the audit log holds about them. It cannot be undone. A running server stops acce
 				if err := p.confirmDelete(user, yes); err != nil {
 					return err
 				}
-				if err := p.door(db).DeleteUser(ctx, user.ID); err != nil {
+				if err := p.withSharedAnswers(ctx, func(m answerMemory) error {
+					return p.door(db, m.erased()).DeleteUser(ctx, user.ID)
+				}); err != nil {
 					return err
 				}
 				_, err = fmt.Fprintf(p.out, "User %s is deleted, with everything that was stored.\n", user.Email)

@@ -194,16 +194,18 @@ func (p *program) withIngest(ctx context.Context, do func(context.Context, datab
 		return err
 	}
 	return p.withStore(ctx, func(ctx context.Context, db database) error {
-		service, err := ingest.New(ingest.Config{
-			Store: db, Catalog: words, Logger: p.logger(),
-			Limits: ingest.Limits{MaxBody: p.settings.maxBody, Wait: 24 * time.Hour, TempDir: p.settings.tempDir},
+		return p.withSharedAnswers(ctx, func(m answerMemory) error {
+			service, err := ingest.New(ingest.Config{
+				Store: db, Answers: m.told(), Catalog: words, Logger: p.logger(),
+				Limits: ingest.Limits{MaxBody: p.settings.maxBody, Wait: 24 * time.Hour, TempDir: p.settings.tempDir},
+			})
+			if err != nil {
+				return err
+			}
+			err = do(ctx, db, service, words)
+			stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.settings.drain)
+			defer cancel()
+			return errors.Join(err, service.Stop(stopping))
 		})
-		if err != nil {
-			return err
-		}
-		err = do(ctx, db, service, words)
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.settings.drain)
-		defer cancel()
-		return errors.Join(err, service.Stop(stopping))
 	})
 }

@@ -168,6 +168,16 @@ func (a *Answers) Erase(ctx context.Context, user uuid.UUID) error {
 	return a.cache.DeleteAll(ctx, of(user))
 }
 
+// ForgetAll forgets everything about everybody: for changes of which it is not known whom they concern. An error says
+// that the cache cannot be reached, and that the change is to be reported again.
+func (a *Answers) ForgetAll(ctx context.Context) error { return a.cache.DeleteAll(ctx, "cache:") }
+
+// Untold reports whether there are changes that the cache could not be told of, after it has tried once more.
+func (a *Answers) Untold(ctx context.Context) bool {
+	_ = a.Deliver(ctx) // what it could not tell is counted
+	return len(a.pendingUsers()) > 0
+}
+
 // Deliver tells the cache of the changes that it could not be told of before. A job calls it.
 func (a *Answers) Deliver(ctx context.Context) error {
 	for _, user := range a.pendingUsers() {

@@ -18,6 +18,10 @@ const (
 	minPace = 1 << 10
 	// maxPause is how long a client may be silent, however quick it was before.
 	maxPause = time.Minute
+	// buffered is how much of an answer net/http keeps back until the handler is done: writing so little waits for nobody.
+	buffered = 2 << 10
+	// slack is by how much a deadline may be off: most reads then need no new one, which costs more than the read.
+	slack = time.Second
 )
 
 // pace sets the deadlines of one request. Only time in which the server waits for the client counts. Where the
@@ -26,13 +30,19 @@ type pace struct {
 	control *http.ResponseController
 	reading time.Time     // when the read that is under way began
 	waited  time.Duration // for the body, in all reads before
+	until   time.Time     // the deadline of reading that is in force; zero: none
+	written int64         // of the answer
 }
 
 // beforeRead allows the next read as much time as is left, after so many bytes.
 func (p *pace) beforeRead(bytes int64) {
 	p.reading = time.Now()
 	allowed := paceGrace + time.Duration(bytes)*time.Second/minPace - p.waited
-	_ = p.control.SetReadDeadline(p.reading.Add(min(allowed, maxPause)))
+	until := p.reading.Add(min(allowed, maxPause))
+	if until.Sub(p.until).Abs() >= slack {
+		p.until = until
+		_ = p.control.SetReadDeadline(until)
+	}
 }
 
 // afterRead returns the error of a read, or says that the client was too slow. The deadline is taken away at the end of
@@ -42,6 +52,7 @@ func (p *pace) afterRead(err error) error {
 	if err == nil {
 		return nil
 	}
+	p.until = time.Time{}
 	_ = p.control.SetReadDeadline(time.Time{})
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return &failure{
@@ -55,11 +66,18 @@ func (p *pace) afterRead(err error) error {
 }
 
 func (p *pace) beforeWrite(bytes int) {
+	if p.written += int64(bytes); p.written <= buffered {
+		return // atEnd bounds it
+	}
 	_ = p.control.SetWriteDeadline(time.Now().Add(paceGrace + time.Duration(bytes)*time.Second/minPace))
 }
 
 // afterWrite lets the handler take its time until the next write.
-func (p *pace) afterWrite() { _ = p.control.SetWriteDeadline(time.Time{}) }
+func (p *pace) afterWrite() {
+	if p.written > buffered {
+		_ = p.control.SetWriteDeadline(time.Time{})
+	}
+}
 
 // atEnd bounds the sending of what is still in a buffer.
 func (p *pace) atEnd() { _ = p.control.SetWriteDeadline(time.Now().Add(paceGrace)) }

@@ -40,6 +40,8 @@ type Store struct {
 	names   *dictionary
 	users   sync.Map // user's uuid.UUID → its int64 id in this database, for reading
 
+	elsewhere elsewhere
+
 	// underway is held for reading by every call, and taken by Close.
 	underway sync.RWMutex
 	closed   bool
