@@ -106,7 +106,7 @@ func ParseTypes(format Format, text string) ([]Type, error) {
 	for name := range strings.SplitSeq(text, ",") {
 		t := Type(strings.TrimSpace(name))
 		if !slices.Contains(allTypes, t) {
-			return nil, typesError("The types are samples, sleep, workouts, events and ecg, separated by commas.")
+			return nil, typesError("The types are samples, sleep, workouts, events and ecg, separated by commas.").Allowing(allowedTypes()...)
 		}
 		if format == FormatFHIR && t == TypeEvents {
 			return nil, typesError("FHIR has no code for events as they are recorded here. Export them as ndjson or csv.")
@@ -122,7 +122,14 @@ func ParseTypes(format Format, text string) ([]Type, error) {
 	return types, nil
 }
 
-func typesError(sentence string) error {
+func allowedTypes() (names []string) {
+	for _, t := range allTypes {
+		names = append(names, string(t))
+	}
+	return names
+}
+
+func typesError(sentence string) *health.Error {
 	return health.NewError(health.Invalid, "invalid_types", sentence).In("types")
 }
 

@@ -10,14 +10,21 @@ import (
 // napGap is how long somebody must have been up for what follows to be another stretch of sleep.
 const napGap = 3 * 3600 * Second
 
+// evening is how long before midnight sleep counts to the next day.
+const evening = 6 * 3600 * Second
+
+// DateOfSleep returns the day that sleep which ended then belongs to: the local day, or the next where it ended at 18:00
+// or later, so that a fragment before midnight stays with the night it opens.
+func DateOfSleep(end Instant, offset int32) Date { return (end + evening).Date(offset) }
+
 // stagesByDepth are the stages in the order in which they are believed where a source recorded several at once. Sleep
 // whose stage is not known comes last: a source that knows the stages may write the whole night as asleep besides.
 var stagesByDepth = []Stage{StageDeep, StageREM, StageCore, StageAwake, StageAsleep}
 
 // SumSegments makes nights out of stages of sleep, for sources that do not sum them: one night for each stretch of
 // each source, in order of source and date. Time that several segments cover counts once; time in bed is apart from
-// sleep, and alone makes a night only where the source recorded no sleep with it. Segments whose stage is not one of
-// the known ones count for nothing. The slice is sorted.
+// sleep, and alone makes a night only where the source recorded no sleep with it. A night's date is that of DateOfSleep.
+// Segments whose stage is not one of the known ones count for nothing. The slice is sorted.
 func SumSegments(segments []Segment) []Night {
 	slices.SortFunc(segments, func(a, b Segment) int {
 		return cmp.Or(strings.Compare(a.Source, b.Source), cmp.Compare(a.Start, b.Start))
@@ -117,7 +124,7 @@ func sumStretch(segments []Segment) Night {
 			night.Offset = s.Offset
 		}
 	}
-	night.Date = end.Date(night.Offset)
+	night.Date = DateOfSleep(end, night.Offset)
 	night.InBed = hours(union(spans[StageInBed]))
 	durations := map[Stage]*float64{
 		StageDeep: &night.Deep, StageREM: &night.REM, StageCore: &night.Core,

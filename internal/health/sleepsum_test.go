@@ -65,6 +65,14 @@ func TestSumSegments(t *testing.T) {
 			[]health.Segment{slept(watch, "core", 1, 2), slept(watch, "core", 10, 17)},
 			[]sums{{Date: "1970-01-02", Total: 1, Core: 1}, {Date: "1970-01-03", Total: 7, Core: 7}},
 		},
+		"a fragment before midnight belongs to the night after it": {
+			[]health.Segment{slept(watch, "core", 8, 9), slept(watch, "core", 13, 19)},
+			[]sums{{Date: "1970-01-03", Total: 1, Core: 1}, {Date: "1970-01-03", Total: 6, Core: 6}},
+		},
+		"a nap of the afternoon belongs to its day": {
+			[]health.Segment{slept(watch, "core", 4, 5.9)},
+			[]sums{{Date: "1970-01-02", Total: 1.9, Core: 1.9}},
+		},
 		"sources are not mixed": {
 			[]health.Segment{slept(watch, "core", 10, 17), slept(app, "asleep", 10, 18)},
 			[]sums{{Date: "1970-01-03", Total: 7, Core: 7}, {Date: "1970-01-03", Total: 8, Asleep: 8}},

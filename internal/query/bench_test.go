@@ -20,6 +20,7 @@ func BenchmarkSeries(b *testing.B) {
 		metric string
 	}{
 		{"day summaries", health.GrainDay, 24 * time.Hour, "step_count"},
+		{"hour summaries", health.GrainHour, time.Hour, "step_count"},
 		{"minute summaries", health.GrainMinute, time.Minute, "step_count"},
 		{"raw heart rates", health.GrainRaw, time.Minute, "heart_rate"},
 	} {
@@ -42,6 +43,19 @@ func BenchmarkSeries(b *testing.B) {
 			}
 			b.ReportMetric(float64(len(m.samples))*float64(b.N)/b.Elapsed().Seconds(), "samples/s")
 		})
+		if bench.grain < health.GrainDay {
+			hourly := request
+			hourly.Bucket = "1h"
+			b.Run(fmt.Sprintf("%s/by hour", bench.name), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if answer, err := service.Series(b.Context(), anna, hourly); err != nil || len(answer.Points) != 365*24 {
+						b.Fatalf("%d points, error %v", len(answer.Points), err)
+					}
+				}
+				b.ReportMetric(float64(len(m.samples))*float64(b.N)/b.Elapsed().Seconds(), "samples/s")
+			})
+		}
 		b.Run(fmt.Sprintf("%s/scan", bench.name), func(b *testing.B) {
 			for b.Loop() {
 				if _, err := service.Samples(b.Context(), anna, query.SamplesRequest{Metric: bench.metric, Limit: 1}); err != nil {

@@ -51,7 +51,8 @@ func parseWeekStart(name string, b bucket) (int, error) {
 	days := slices.Index(weekdays, name)
 	if days < 0 || b.days == 0 || b.days%7 != 0 {
 		return 0, health.NewError(health.Invalid, "invalid_week_start",
-			"Weeks begin on one of "+strings.Join(weekdays, ", ")+"; only buckets of weeks (1w …) have a beginning of the week.").In("week_start")
+			"Weeks begin on one of "+strings.Join(weekdays, ", ")+"; only buckets of weeks (1w …) have a beginning of the week.").In("week_start").
+			Allowing(weekdays...)
 	}
 	return days, nil
 }

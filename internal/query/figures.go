@@ -43,14 +43,19 @@ type Spread struct {
 }
 
 func figuresOf(t *health.Tally, cumulative bool, aggregation string) Figures {
+	// What the pointers point to is in one piece: a year has thousands of buckets.
+	figures := &struct {
+		sum, avg, min, max, value float64
+		grain                     health.Grain
+	}{t.Values.Sum, t.Values.Mean(), t.Values.Min, t.Values.Max, health.Absent(), t.Grain}
 	f := Figures{
-		Avg: value(t.Values.Mean()), Min: value(t.Values.Min), Max: value(t.Values.Max),
+		Avg: present(&figures.avg), Min: present(&figures.min), Max: present(&figures.max),
 		Count:    t.Count,
 		Systolic: spreadOf(t.Systolic), Diastolic: spreadOf(t.Diastolic),
-		Grain: &t.Grain, Sources: list(t.Sources),
+		Grain: &figures.grain, Sources: list(t.Sources),
 	}
 	if cumulative && t.Values.Weight > 0 {
-		f.Sum = value(t.Values.Sum)
+		f.Sum = present(&figures.sum)
 	}
 	switch aggregation {
 	case aggregateSum:
@@ -62,11 +67,21 @@ func figuresOf(t *health.Tally, cumulative bool, aggregation string) Figures {
 	case aggregateMax:
 		f.Value = f.Max
 	case aggregateCount:
-		f.Value = value(float64(t.Count))
+		figures.value = float64(t.Count)
+		f.Value = &figures.value
 	case aggregateLast:
-		f.Value = value(t.Last)
+		figures.value = t.Last
+		f.Value = present(&figures.value)
 	}
 	return f
+}
+
+// present returns v, nil where it stands for a value that is absent.
+func present(v *float64) *float64 {
+	if health.IsAbsent(*v) {
+		return nil
+	}
+	return v
 }
 
 func spreadOf(s health.Stats) *Spread {

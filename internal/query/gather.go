@@ -43,6 +43,10 @@ type gathered struct {
 	firstOffset, lastOffset int32
 	days                    []day
 	long                    health.Tallies // of summaries longer than a day, where the bucket is too
+
+	// The first day and its first tally are kept here: most buckets have no more.
+	firstDay   [1]day
+	firstTally [1]health.Tally
 }
 
 func newGathered(in slot, start health.Instant, offset int32) *gathered {
@@ -242,12 +246,20 @@ func (b *gathered) on(date health.Date) *health.Tallies {
 			return &b.days[i].tallies
 		}
 	}
-	b.days = append(b.days, day{date: date})
+	if b.days == nil {
+		b.firstDay[0] = day{date, b.firstTally[:0]}
+		b.days = b.firstDay[:]
+	} else {
+		b.days = append(b.days, day{date: date})
+	}
 	return &b.days[len(b.days)-1].tallies
 }
 
 // answer chooses which grain answers for each day and for the bucket, in the unit of the conversion.
 func (b *gathered) answer(length bucket, cumulative bool, c catalog.Conversion) health.Tally {
+	if len(b.days) == 1 && len(b.long) == 0 { // as nearly always
+		return converted(b.days[0].tallies.Answer(cumulative, health.GrainDay), c)
+	}
 	slices.SortFunc(b.days, func(a, b day) int { return int(a.date - b.date) })
 	days := make([]health.Tally, len(b.days))
 	for i := range b.days {

@@ -62,8 +62,7 @@ type DaySleep struct {
 }
 
 // Sleep returns the nights whose date is from first to last, both included, ordered by date, start and source, and the
-// segments of those days. A segment belongs to the day it ends on, or to the next where it ends at 18:00 or later, so
-// that the stages of one night stay together.
+// segments of those days, by health.DateOfSleep, so that the stages of one night stay together.
 func (s *Service) Sleep(ctx context.Context, user health.User, first, last health.Date) (Sleep, error) {
 	if err := checkDates(first, last); err != nil {
 		return Sleep{}, err
@@ -89,7 +88,7 @@ func (s *Service) Sleep(ctx context.Context, user health.User, first, last healt
 	}
 	for i := range segments {
 		seg := &segments[i]
-		if date := segmentDate(seg); first <= date && date <= last {
+		if date := health.DateOfSleep(seg.End, seg.Offset); first <= date && date <= last {
 			sleep.Segments = append(sleep.Segments, Segment{
 				Start: seg.Start.In(seg.Offset), End: seg.End.In(seg.Offset), Stage: seg.Stage, Source: seg.Source,
 				Date: date, Attributes: object(seg.Attributes),
@@ -97,11 +96,6 @@ func (s *Service) Sleep(ctx context.Context, user health.User, first, last healt
 		}
 	}
 	return sleep, nil
-}
-
-func segmentDate(s *health.Segment) health.Date {
-	const evening = 6 * 3600 * health.Second // before midnight
-	return (s.End + evening).Date(s.Offset)
 }
 
 func nightOf(n *health.Night, nap bool) Night {

@@ -79,19 +79,28 @@ func (p *parameters) refuse(name, problem string) {
 	p.err = cmp.Or(p.err, badParameter(name, problem))
 }
 
-// time reads an instant as RFC 3339, or a date, which stands for the moment at which that day begins for the user.
+// time reads an instant as RFC 3339, or a date, which stands for the moment at which that day begins for the user. One
+// before data can be is the earliest that data can have, so that the first moment of year 1 is not taken for none.
 func (p *parameters) time(name string) time.Time {
 	text := p.text(name)
 	if text == "" {
 		return time.Time{}
 	}
 	if date, err := health.ParseDate(text); err == nil {
-		return date.In(p.zone)
+		return notBeforeData(date.In(p.zone))
 	}
 	// The + of an offset that was not percent-encoded arrives as a blank.
 	t, err := time.Parse(time.RFC3339, strings.Replace(text, " ", "+", 1))
 	if err != nil {
 		p.refuse(name, "is neither a time such as 2026-03-10T06:30:00Z nor a date such as 2026-03-10")
+		return time.Time{}
+	}
+	return notBeforeData(t)
+}
+
+func notBeforeData(t time.Time) time.Time {
+	if earliest := health.MinInstant.Time(); t.Before(earliest) {
+		return earliest.In(t.Location())
 	}
 	return t
 }

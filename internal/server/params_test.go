@@ -30,6 +30,8 @@ func TestTimeParameter(t *testing.T) {
 		{"Europe/Berlin", "2026-03-10T06:30:00Z", "2026-03-10T06:30:00Z"},
 		{"Europe/Berlin", "2026-03-10T06:30:00.25-05:00", "2026-03-10T11:30:00.25Z"},
 		{"Europe/Berlin", "2026-03-10T06:30:00 02:00", "2026-03-10T04:30:00Z"}, // + not percent-encoded
+		{"", "0001-01-01", "1900-01-01T00:00:00Z"},                             // not the zero time, which is none
+		{"Europe/Berlin", "0001-01-01T00:00:00Z", "1900-01-01T00:00:00Z"},
 	} {
 		p := &parameters{values: url.Values{"start": {test.sent}}, zone: zone(t, test.zone)}
 		if got := p.time("start"); p.err != nil || got.UTC().Format(time.RFC3339Nano) != test.want {

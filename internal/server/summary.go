@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/health-export/health-export/internal/health"
@@ -35,6 +36,9 @@ func (s *server) getSummary(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) getDay(w http.ResponseWriter, r *http.Request, date health.Date) error {
 	day, err := s.Query.Day(r.Context(), actorOf(r).User, date)
+	if known, ok := errors.AsType[*health.Error](err); ok && known.Field == "start" {
+		return known.In("date")
+	}
 	if err != nil {
 		return err
 	}
