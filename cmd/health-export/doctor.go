@@ -206,7 +206,7 @@ func (d *doctor) unfinished(ctx context.Context, db database) {
 		failed += len(list)
 	}
 	if failed > 0 {
-		d.say("ingestions", warning, "GET /v1/ingestions?status=failed says why; after an upgrade: health-export replay --status failed", "%d archived bodies could not be read to their end", failed)
+		d.say("ingestions", warning, "GET /v1/ingestions?status=failed says why; after an upgrade, for those in the archive: health-export replay --status failed", "%d bodies could not be read to their end", failed)
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,6 +62,7 @@ func (p *program) importFiles(ctx context.Context, db database, answers ingest.A
 	if err != nil {
 		return err
 	}
+	boundMemory()
 	service, err := ingest.New(ingest.Config{
 		Store: db, Answers: answers, Catalog: words, Logger: p.logger(), Limits: ingest.Limits{TempDir: p.settings.tempDir},
 	})
@@ -72,6 +75,17 @@ func (p *program) importFiles(ctx context.Context, db database, answers ingest.A
 		}
 	}
 	return errors.Join(err, service.Stop(context.WithoutCancel(ctx)))
+}
+
+// importMemory is what Go's memory is kept under, as far as that is possible, while files are imported. What SQLite and the
+// program itself take comes on top.
+const importMemory = 64 << 20
+
+// boundMemory has garbage collected sooner rather than memory taken, unless GOMEMLIMIT says how much there is.
+func boundMemory() {
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(importMemory)
+	}
 }
 
 func (p *program) importFile(ctx context.Context, service *ingest.Service, user health.User, path string, keep bool) error {

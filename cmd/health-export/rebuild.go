@@ -25,9 +25,10 @@ func (p *program) rebuildCommand() *cobra.Command {
 	var email string
 	command := &cobra.Command{
 		Use: "rebuild", Short: "Work out the summaries of all days anew from the samples", Args: exactArgs(0),
-		Long: `Work out the summaries of all days, and the latest values, anew from the samples, and write those that differ. They are
-kept in step with every body that comes in, so that normally none does. It may be done while the server runs, and again
-after it was interrupted. After an upgrade that changes how a metric is summed up, it brings the days before in line.`,
+		Long: `Work out the summaries of all days, and the latest values, anew from the samples, and write those that differ; count the
+samples again. All are kept in step with every body that comes in, so that normally none differs. It may be done while the
+server runs, and again after it was interrupted. After an upgrade that changes how a metric is summed up, it brings the
+days before in line; after rows were removed by hand, the numbers of samples.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
 				return p.withSharedAnswers(ctx, func(m answerMemory) error { return p.rebuild(ctx, db, m.told(), email) })

@@ -26,9 +26,16 @@ const (
 	ratioFrom   = 64 << 20 // … where it is more than this
 )
 
+// aheadFrom is the size from which on it is worth while to unpack a file ahead.
+const aheadFrom = 4 << 20
+
 // Archive is a zip file that holds a body in several files. Nothing of it is ever written to disk. Files may be read at
 // the same time.
 type Archive struct {
+	// Ahead, if not nil, is put around large files that are opened, so that they can be unpacked while what was unpacked
+	// before is decoded. What it returns closes what it was given.
+	Ahead func(io.ReadCloser) io.ReadCloser
+
 	members []*zip.File
 	byName  map[string]*zip.File
 	opened  atomic.Int64
@@ -126,7 +133,11 @@ func (a *Archive) Open(name string) (io.ReadCloser, error) {
 		return nil, brokenArchive(err)
 	}
 	a.opened.Add(int64(f.UncompressedSize64))
-	return &memberReader{ReadCloser: content, archive: a, left: int64(f.UncompressedSize64)}, nil
+	member := &memberReader{ReadCloser: content, archive: a, left: int64(f.UncompressedSize64)}
+	if a.Ahead != nil && f.UncompressedSize64 >= aheadFrom {
+		return a.Ahead(member), nil
+	}
+	return member, nil
 }
 
 // Head returns how a file begins, up to size bytes of it.

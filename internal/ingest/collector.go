@@ -3,6 +3,7 @@ package ingest
 import (
 	"fmt"
 	"math"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -40,6 +41,8 @@ type collector struct {
 	typeIDs    map[string]uint32
 	tally      tally
 	written    atomic.Int64 // elements whose outcome is known
+	// counting guards tally, elements, summaries, summingUp and the report while several stretches are written.
+	counting sync.Mutex
 	// elements has an entry for every element that carries several samples; the others are counted as they are written.
 	elements []element
 
@@ -259,8 +262,7 @@ func (c *collector) finish() error {
 	if err := c.endItem(); err != nil {
 		return err
 	}
-	c.sorter.finish(c.grains())
-	return nil
+	return c.sorter.finish(c.grains())
 }
 
 // settle finds out what the item's name and unit mean, and places the points that were waiting for them. Where they

@@ -95,6 +95,7 @@ func (d *decoded) readArchive(ctx context.Context, user health.User, file io.Rea
 	if err != nil {
 		return asBodyError(err)
 	}
+	archive.Ahead = readAhead
 	language, err := format.DetectArchive(archive)
 	if err != nil {
 		return asBodyError(err)

@@ -7,12 +7,13 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// fold turns the ordered points of a body into samples of which no two are the same: elements with one identity become
+// fold turns the ordered points of a stretch of series into samples of which no two are the same: elements with one identity become
 // one sample, the values of a cumulative metric added up and of any other the later one taken. Each sample stands for
 // the first of its elements; the others are counted as merged.
 type fold struct {
 	collector *collector
 	grains    []health.Grain
+	stretch   stretch
 
 	// group holds the points with one series, key time and grain, folded by identity as far as it is sure: by end and
 	// source. A summary's source counts only if several single sources have one, which shows when the group is whole.
@@ -57,7 +58,7 @@ func (f *folded) add(p *point) {
 // samples yields the samples in the order of the points.
 func (f *fold) samples() iter.Seq2[folded, error] {
 	return func(yield func(folded, error) bool) {
-		for p, err := range f.collector.sorter.sorted(f.grains) {
+		for p, err := range f.collector.sorter.sorted(f.stretch, f.grains) {
 			if err != nil {
 				yield(folded{}, err)
 				return
@@ -90,7 +91,7 @@ func (f *fold) take(p *point) {
 
 // merge folds p, whose latest element has the given sequence, into entry.
 func (f *fold) merge(entry *folded, p *point, latest uint32) {
-	f.collector.outcome(&p.origin, health.Merged)
+	f.collector.merged(&p.origin)
 	series := &f.collector.series[p.series]
 	newer := latest > entry.latest
 	switch {

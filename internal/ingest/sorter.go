@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bufio"
+	"cmp"
 	"container/heap"
 	"errors"
 	"fmt"
@@ -20,8 +21,8 @@ const (
 	runAttributes = 4 << 20 // bytes of attributes
 )
 
-// mergeMemory is how much of the runs, all together, is in memory while they are merged.
-const mergeMemory = 8 << 20
+// mergeMemory is how much of the runs, all together, is in memory while a stretch of series is merged.
+const mergeMemory = 4 << 20
 
 // sorter brings the points of a body into order with bounded memory.
 type sorter struct {
@@ -29,16 +30,27 @@ type sorter struct {
 	buffers    *buffers
 	points     []point
 	attributes int      // bytes in points
+	counts     []int    // of the points of each series
 	file       *os.File // of all runs, one after the other
 	runs       []*run
 }
+
+// stretch is the series from the first up to, not including, the end.
+type stretch struct{ first, end uint32 }
 
 // run is a sorted stretch of points in a file.
 type run struct {
 	file     *os.File
 	at, size int64 // in bytes
+	begins   []seriesBegin
 	// grains is what the run was sorted with: the grain of a series may show only later in the body.
 	grains []health.Grain
+}
+
+// seriesBegin is where in a run the points of a series begin.
+type seriesBegin struct {
+	series uint32
+	offset int64
 }
 
 func (s *sorter) close() {
@@ -61,11 +73,45 @@ func (s *sorter) add(p *point, grains func() []health.Grain) error {
 	}
 	s.points = append(s.points, *p)
 	s.attributes += len(p.attributes)
+	for int(p.series) >= len(s.counts) {
+		s.counts = append(s.counts, 0)
+	}
+	s.counts[p.series]++
 	return nil
 }
 
-// finish sorts what is in memory, now that the grains of all series are known.
-func (s *sorter) finish(grains []health.Grain) { sortPoints(s.points, grains) }
+// finish sorts what is in memory, now that the grains of all series are known, and once more the runs whose order no
+// longer holds.
+func (s *sorter) finish(grains []health.Grain) error {
+	sortPoints(s.points, grains)
+	for _, r := range s.runs {
+		if !slices.Equal(r.grains, grains[:len(r.grains)]) {
+			if err := r.sortAgain(s.buffers, grains); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// stretches cuts the series into at most so many stretches, with about as many points in each and at least the given
+// number.
+func (s *sorter) stretches(most, least int) []stretch {
+	total := 0
+	for _, n := range s.counts {
+		total += n
+	}
+	share := max(total/most, least)
+	var all []stretch
+	first, points := 0, 0
+	for i, n := range s.counts {
+		if points += n; len(all) < most-1 && points >= share && total-points >= least {
+			all = append(all, stretch{uint32(first), uint32(i + 1)})
+			first, total, points = i+1, total-points, 0
+		}
+	}
+	return append(all, stretch{uint32(first), uint32(len(s.counts))})
+}
 
 func (s *sorter) flush(grains []health.Grain) error {
 	if s.file == nil {
@@ -90,9 +136,12 @@ func (s *sorter) flush(grains []health.Grain) error {
 // write sorts points and makes them the content of the run.
 func (r *run) write(points []point, grains []health.Grain) error {
 	sortPoints(points, grains)
-	r.grains, r.size = grains, 0
+	r.grains, r.size, r.begins = grains, 0, nil
 	w := bufio.NewWriterSize(io.NewOffsetWriter(r.file, r.at), 256<<10)
 	for i := range points {
+		if i == 0 || points[i].series != points[i-1].series {
+			r.begins = append(r.begins, seriesBegin{points[i].series, r.size})
+		}
 		r.size += int64(pointSize + 4 + len(points[i].attributes))
 		if err := points[i].write(w); err != nil {
 			return fmt.Errorf("%w: %w", errSpoolFull, err)
@@ -108,20 +157,21 @@ func sortPoints(points []point, grains []health.Grain) {
 	slices.SortFunc(points, func(a, b point) int { return order(&a, &b, grains) })
 }
 
-// sorted yields all points in order, after finish with the same grains. A point is the receiver's until the
-// next one is yielded.
-func (s *sorter) sorted(grains []health.Grain) iter.Seq2[*point, error] {
+// sorted yields the points of a stretch of series in order, after finish with the same grains. A point is the receiver's
+// until the next one is yielded. Several stretches may be read at the same time.
+func (s *sorter) sorted(of stretch, grains []health.Grain) iter.Seq2[*point, error] {
+	points := s.inMemory(of)
 	if len(s.runs) == 0 {
 		return func(yield func(*point, error) bool) {
-			for i := range s.points {
-				if !yield(&s.points[i], nil) {
+			for i := range points {
+				if !yield(&points[i], nil) {
 					return
 				}
 			}
 		}
 	}
 	return func(yield func(*point, error) bool) {
-		queue, err := s.openRuns(grains)
+		queue, err := s.openRuns(of, points, grains)
 		if err != nil {
 			yield(nil, err)
 			return
@@ -144,24 +194,29 @@ func (s *sorter) sorted(grains []health.Grain) iter.Seq2[*point, error] {
 	}
 }
 
-// openRuns prepares the merge of the runs with what is left in memory. Runs whose order no longer holds, because the grain
-// of a series has become clear since, are sorted again.
-func (s *sorter) openRuns(grains []health.Grain) (*cursorHeap, error) {
+// inMemory returns what is left in memory of a stretch.
+func (s *sorter) inMemory(of stretch) []point {
+	from := func(series uint32) int {
+		i, _ := slices.BinarySearchFunc(s.points, series, func(p point, series uint32) int { return cmp.Compare(p.series, series) })
+		return i
+	}
+	return s.points[from(of.first):from(of.end)]
+}
+
+// openRuns prepares the merge of the runs with points that are left in memory.
+func (s *sorter) openRuns(of stretch, points []point, grains []health.Grain) (*cursorHeap, error) {
 	queue := &cursorHeap{grains: grains}
 	for _, r := range s.runs {
-		if !slices.Equal(r.grains, grains[:len(r.grains)]) {
-			if err := r.sortAgain(s.buffers, grains); err != nil {
-				return nil, err
-			}
-		}
-		c := r.open(min(max(mergeMemory/len(s.runs), 4<<10), 16<<10))
-		if err := c.next(); err != nil {
+		c := r.openStretch(of, min(max(mergeMemory/len(s.runs), 4<<10), 16<<10))
+		switch err := c.next(); {
+		case err == nil:
+			queue.cursors = append(queue.cursors, c)
+		case !errors.Is(err, io.EOF):
 			return nil, err
 		}
-		queue.cursors = append(queue.cursors, c)
 	}
-	if len(s.points) > 0 {
-		queue.cursors = append(queue.cursors, &cursor{point: &s.points[0], rest: s.points[1:]})
+	if len(points) > 0 {
+		queue.cursors = append(queue.cursors, &cursor{point: &points[0], rest: points[1:]})
 	}
 	heap.Init(queue)
 	return queue, nil
@@ -190,8 +245,23 @@ type cursor struct {
 	rest   []point // where there is no reader
 }
 
-func (r *run) open(buffer int) *cursor {
-	return &cursor{point: &point{}, reader: bufio.NewReaderSize(io.NewSectionReader(r.file, r.at, r.size), buffer)}
+func (r *run) open(buffer int) *cursor { return r.openBytes(0, r.size, buffer) }
+
+func (r *run) openStretch(of stretch, buffer int) *cursor {
+	return r.openBytes(r.offset(of.first), r.offset(of.end), buffer)
+}
+
+func (r *run) openBytes(from, to int64, buffer int) *cursor {
+	return &cursor{point: &point{}, reader: bufio.NewReaderSize(io.NewSectionReader(r.file, r.at+from, to-from), buffer)}
+}
+
+// offset returns where the points of a series, and of all that follow it, begin.
+func (r *run) offset(series uint32) int64 {
+	i, _ := slices.BinarySearchFunc(r.begins, series, func(b seriesBegin, series uint32) int { return cmp.Compare(b.series, series) })
+	if i == len(r.begins) {
+		return r.size
+	}
+	return r.begins[i].offset
 }
 
 func (c *cursor) next() error {

@@ -45,13 +45,24 @@ func TestSorterRuns(t *testing.T) {
 	if len(s.runs) != 3 {
 		t.Fatalf("%d runs, want 3", len(s.runs))
 	}
-	s.finish(final)
+	if err := s.finish(final); err != nil {
+		t.Fatal(err)
+	}
+	stretches := s.stretches(2, 1)
+	if want := []stretch{{0, 1}, {1, 2}}; !slices.Equal(stretches, want) {
+		t.Errorf("stretches %v, want %v", stretches, want)
+	}
 	var got []point
-	for p, err := range s.sorted(final) {
-		if err != nil {
-			t.Fatal(err)
+	for _, of := range stretches {
+		for p, err := range s.sorted(of, final) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.series < of.first || p.series >= of.end {
+				t.Fatalf("a point of series %d among those of %v", p.series, of)
+			}
+			got = append(got, *p)
 		}
-		got = append(got, *p)
 	}
 	want := slices.Clone(points)
 	sortPoints(want, final)

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
@@ -13,8 +14,10 @@ import (
 const (
 	// batchSize is how many samples are written in one transaction.
 	batchSize = 10_000
-	// batchesUnderWay is how many batches of a body there are at once: all but one of them are being written.
-	batchesUnderWay = 3
+	// stretchesAtOnce is how many stretches of a body's series are written at once.
+	stretchesAtOnce = 2
+	// batchesUnderWay is how many batches of a stretch there are at once: all but one of them are being written.
+	batchesUnderWay = 2
 )
 
 // batch is samples on their way to the store, with the point that each stands for.
@@ -43,9 +46,22 @@ func (c *collector) write(ctx context.Context, user uuid.UUID, writer store.Writ
 	return c.rest.write(ctx, user, writer)
 }
 
-// writeSamples writes the samples in batches, several at a time, while the next is put together.
-func (c *collector) writeSamples(ctx context.Context, user uuid.UUID, writer store.Writer) (err error) {
-	f := &fold{collector: c, grains: c.grains()}
+// writeSamples writes the samples, those of several stretches of series at the same time: a store lets batches of
+// different metrics pass each other.
+func (c *collector) writeSamples(ctx context.Context, user uuid.UUID, writer store.Writer) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, of := range c.sorter.stretches(stretchesAtOnce, batchSize) {
+		group.Go(func() (err error) {
+			defer recoverAs(&err)
+			return c.writeStretch(ctx, of, user, writer)
+		})
+	}
+	return group.Wait()
+}
+
+// writeStretch writes the samples of a stretch in batches, while the next is put together.
+func (c *collector) writeStretch(ctx context.Context, of stretch, user uuid.UUID, writer store.Writer) (err error) {
+	f := &fold{collector: c, grains: c.grains(), stretch: of}
 	var underWay [batchesUnderWay]batch // a ring: the batch that is put together takes the place of the oldest
 	defer func() {
 		// Also after a failure: what has been begun must not outlive the call.
@@ -106,6 +122,8 @@ func (c *collector) settleBatch(b *batch) error {
 	if r.err != nil {
 		return r.err
 	}
+	c.counting.Lock()
+	defer c.counting.Unlock()
 	c.summaries += r.written.Summaries
 	c.summingUp += r.written.SummingUp
 	for i, outcome := range r.written.Outcomes {
@@ -132,8 +150,15 @@ func (c *collector) sample(entry *folded, perSource bool) health.Sample {
 	return s
 }
 
-// outcome counts what became of the element that a point belongs to. An element with several samples is counted when
-// all of them are written.
+// merged counts an element as one that is the same as another.
+func (c *collector) merged(p *origin) {
+	c.counting.Lock()
+	defer c.counting.Unlock()
+	c.outcome(p, health.Merged)
+}
+
+// outcome counts what became of the element that a point belongs to, under counting. An element with several samples is
+// counted when all of them are written.
 func (c *collector) outcome(p *origin, o health.Outcome) {
 	if p.element < 0 {
 		if typ := p.typ >> 1; typ != c.tally.typ || o != c.tally.outcome {

@@ -390,8 +390,9 @@ type SummaryKeeper interface {
 	// SetSourceOrder replaces the user's order of sources. Where it differs from the one before, the user's days are
 	// Stale until Rebuild has been through all of them. NotFound: there is no such user.
 	SetSourceOrder(ctx context.Context, user uuid.UUID, order health.SourceOrder) error
-	// Rebuild works out all days and latest values of a user from the samples, and writes those that differ. It is a
-	// series of short transactions, may be done beside writing and again after it was cut short, and takes bounded memory.
+	// Rebuild works out all days and latest values of a user from the samples, and writes those that differ; it also counts
+	// the samples again. It is a series of short transactions, may be done beside writing and again after it was cut short,
+	// and takes bounded memory.
 	Rebuild(ctx context.Context, user uuid.UUID) (Rebuilt, error)
 	// Stale returns the users whose days are Stale.
 	Stale(ctx context.Context) ([]uuid.UUID, error)

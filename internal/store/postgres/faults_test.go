@@ -242,3 +242,29 @@ func TestClose(t *testing.T) {
 type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// Samples that were removed by hand are not counted any more after rebuilding, one of a metric or all.
+func TestRebuildCountsAgain(t *testing.T) {
+	t.Parallel()
+	url := testdb.PostgresURL(t)
+	s := openAt(t, url)
+	user := createUser(t, s)
+	write(t, s, user, readings("step_count", march, 10)...)
+	for _, c := range []struct {
+		remove string
+		want   int64
+	}{
+		{`DELETE FROM activity_metrics WHERE recorded_at = (SELECT min(recorded_at) FROM activity_metrics)`, 9},
+		{`DELETE FROM activity_metrics`, 0},
+	} {
+		exec(t, url, c.remove)
+		if _, err := s.Rebuild(t.Context(), user); err != nil {
+			t.Fatal(err)
+		}
+		counted := query[int64](t, url, `SELECT coalesce(sum(samples), 0)::bigint FROM metric_totals`)[0]
+		days := query[int64](t, url, `SELECT count(*) FROM daily_summaries`)[0]
+		if counted != c.want || (days == 0) != (c.want == 0) {
+			t.Errorf("after %s: %d samples counted, %d days", c.remove, counted, days)
+		}
+	}
+}

@@ -14,7 +14,7 @@ import (
 // rebuildRows is how many samples are read for one transaction of rebuilding, about: others wait for it to write.
 const rebuildRows = 20_000
 
-// Rebuild works out all days and latest values of a user from the samples.
+// Rebuild works out all totals, days and latest values of a user from the samples.
 func (s *Store) Rebuild(ctx context.Context, user uuid.UUID) (result store.Rebuilt, err error) {
 	var all []*holding
 	var version int64
@@ -29,6 +29,9 @@ func (s *Store) Rebuild(ctx context.Context, user uuid.UUID) (result store.Rebui
 		return result, err
 	}
 	for _, h := range all {
+		if err := s.keepDays(ctx, user, func(k *dayKeeper) error { return k.recount(h.metric) }); err != nil {
+			return result, err
+		}
 		for _, dates := range h.parts() {
 			var differed int
 			err := s.keepDays(ctx, user, func(k *dayKeeper) (err error) {
@@ -60,6 +63,18 @@ func (s *Store) Rebuild(ctx context.Context, user uuid.UUID) (result store.Rebui
 		_, err := tx.Exec(ctx, `UPDATE source_orders SET followed = version WHERE user_id = $1 AND version = $2`, user, version)
 		return err
 	})
+}
+
+// recount brings the totals of a metric in step with its samples, which somebody may have removed by hand.
+func (k *dayKeeper) recount(m metric) error {
+	if _, err := k.tx.Exec(k.ctx, `DELETE FROM metric_totals WHERE user_id = $1 AND metric_id = $2`, k.user, m.id); err != nil {
+		return err
+	}
+	_, err := k.tx.Exec(k.ctx, `
+		INSERT INTO metric_totals (user_id, metric_id, grain, source_id, first_at, last_at, samples)
+		SELECT user_id, metric_id, grain, source_id, min(recorded_at), max(recorded_at), count(*) FROM `+m.table.name+`
+		WHERE user_id = $1 AND metric_id = $2 GROUP BY user_id, metric_id, grain, source_id`, k.user, m.id)
+	return err
 }
 
 // held returns what there is of a metric now, as far as it makes days.

@@ -14,7 +14,7 @@ import (
 // rebuildRows is how many samples are read for one transaction of rebuilding, about: others wait for it to write.
 const rebuildRows = 20_000
 
-// Rebuild works out all days and latest values of a user from the samples.
+// Rebuild works out all totals, days and latest values of a user from the samples.
 func (s *Store) Rebuild(ctx context.Context, user uuid.UUID) (result store.Rebuilt, err error) {
 	var all []*rebuiltMetric
 	var version int64
@@ -29,6 +29,11 @@ func (s *Store) Rebuild(ctx context.Context, user uuid.UUID) (result store.Rebui
 		return result, err
 	}
 	for _, m := range all {
+		if err := s.writeOf(ctx, user, "recount samples", func(tx *sql.Tx, number int64) error {
+			return recount(ctx, tx, number, m.metric)
+		}); err != nil {
+			return result, err
+		}
 		for _, dates := range m.parts() {
 			err := s.keepDays(ctx, user, func(k *dayKeeper) error {
 				differed, err := k.follow(m.metric, dates, &writtenSamples{})
@@ -57,6 +62,18 @@ func (s *Store) Rebuild(ctx context.Context, user uuid.UUID) (result store.Rebui
 	})
 }
 
+// recount brings the totals of a metric in step with its samples, which somebody may have removed by hand.
+func recount(ctx context.Context, tx *sql.Tx, user int64, m metric) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM metric_totals WHERE user_id = ? AND metric_id = ?`, user, m.id); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO metric_totals (user_id, metric_id, source_id, grain, samples)
+		SELECT user_id, metric_id, max(source_id, merged_source_id), grain, count(*) FROM `+m.table.name+`
+		WHERE user_id = ? AND metric_id = ? GROUP BY 3, 4`, user, m.id)
+	return err
+}
+
 func (s *Store) keepDays(ctx context.Context, user uuid.UUID, do func(k *dayKeeper) error) error {
 	look := func(*sql.Tx) error { return nil }
 	return s.writeDirectly(ctx, user, 0, "rebuild summaries of days", look, func(conn *connection, number int64) error {
@@ -78,7 +95,7 @@ func (s *Store) metricsToRebuild(ctx context.Context, tx *sql.Tx, user int64) (a
 	}
 	for _, h := range holdings {
 		m := &rebuiltMetric{metric: h.metric, samples: h.samples}
-		var first, last health.Instant
+		var first, last sql.NullInt64 // none where the samples were removed by hand
 		if err := tx.QueryRowContext(ctx, h.table.extent, user, h.id).Scan(&first, &last); err != nil {
 			return nil, err
 		}
@@ -87,9 +104,12 @@ func (s *Store) metricsToRebuild(ctx context.Context, tx *sql.Tx, user int64) (a
 			user, h.id).Scan(&firstDay, &lastDay); err != nil {
 			return nil, err
 		}
-		m.first, m.last = first.Date(0)-1, last.Date(0)+1
-		if firstDay.Valid {
-			m.first, m.last = min(m.first, health.Date(firstDay.Int64)), max(m.last, health.Date(lastDay.Int64))
+		m.first, m.last = health.Date(firstDay.Int64), health.Date(lastDay.Int64)
+		if first.Valid {
+			m.first, m.last = health.Instant(first.Int64).Date(0)-1, health.Instant(last.Int64).Date(0)+1
+			if firstDay.Valid {
+				m.first, m.last = min(m.first, health.Date(firstDay.Int64)), max(m.last, health.Date(lastDay.Int64))
+			}
 		}
 		all = append(all, m)
 	}

@@ -301,3 +301,35 @@ func TestMemorySurvivesCancelledCalls(t *testing.T) {
 		t.Errorf("the user is gone: %v", err)
 	}
 }
+
+// Samples that were removed by hand are not counted any more after rebuilding, one of a metric or all.
+func TestRebuildCountsAgain(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, filepath.Join(t.TempDir(), "health.db"))
+	user := addUser(t, s)
+	if _, err := s.WriteSamples(t.Context(), user, steps(10)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		remove string
+		want   int
+	}{
+		{`DELETE FROM activity_metrics WHERE key_time = (SELECT min(key_time) FROM activity_metrics)`, 9},
+		{`DELETE FROM activity_metrics`, 0},
+	} {
+		if _, err := s.writer.ExecContext(t.Context(), c.remove); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Rebuild(t.Context(), user); err != nil {
+			t.Fatal(err)
+		}
+		var counted, days int
+		if err := s.writer.QueryRowContext(t.Context(), `
+			SELECT (SELECT coalesce(sum(samples), 0) FROM metric_totals), (SELECT count(*) FROM daily_summaries)`).Scan(&counted, &days); err != nil {
+			t.Fatal(err)
+		}
+		if counted != c.want || (days == 0) != (c.want == 0) {
+			t.Errorf("after %s: %d samples counted, %d days", c.remove, counted, days)
+		}
+	}
+}
