@@ -67,6 +67,7 @@ func recount(ctx context.Context, tx *sql.Tx, user int64, m metric) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM metric_totals WHERE user_id = ? AND metric_id = ?`, user, m.id); err != nil {
 		return err
 	}
+	// #nosec G202 -- the names of the tables are constants
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO metric_totals (user_id, metric_id, source_id, grain, samples)
 		SELECT user_id, metric_id, max(source_id, merged_source_id), grain, count(*) FROM `+m.table.name+`
