@@ -4,13 +4,10 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
-
-	"github.com/health-export/health-export/internal/testdb"
 )
 
 // scrape reads the metrics as Prometheus does.
@@ -59,7 +56,7 @@ func TestMetrics(t *testing.T) {
 		`health_export_elements_received_total{kind="metrics"} 2`,
 		`health_export_elements_processed_total{kind="metrics",outcome="inserted"} 1`,
 		`health_export_elements_processed_total{kind="metrics",outcome="unchanged"} 1`,
-		`health_export_http_errors_total{fault="client",kind="unrecognised",route="/v1/ingest"} 1`,
+		`health_export_http_errors_total{fault="client",kind="invalid",route="/v1/ingest"} 1`,
 		`health_export_http_requests_total{method="GET",route="/v1/metrics/{name}/series",status="200"} 2`,
 		`health_export_key_argon2_waiting 0`,
 		`health_export_ingest_duration_seconds_count 3`,
@@ -74,19 +71,4 @@ func TestMetrics(t *testing.T) {
 	if t.Failed() {
 		t.Log(text)
 	}
-}
-
-// names are the metrics of a server with PostgreSQL and those of one with SQLite.
-func names(t *testing.T) map[string]bool {
-	t.Helper()
-	found := map[string]bool{"up": true}
-	for _, database := range []string{newDatabase(t), testdb.EmptyPostgresURL(t)} {
-		server, _, stop := start(t, database)
-		server.use()
-		for _, line := range regexp.MustCompile(`(?m)^([a-z_]\w*)`).FindAllString(server.scrape(), -1) {
-			found[line] = true
-		}
-		stop()
-	}
-	return found
 }
