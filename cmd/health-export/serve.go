@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -106,13 +105,12 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 	if err != nil {
 		return nil, err
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-
 	db, err := p.settings.openStore(ctx, words)
 	if err != nil {
 		return nil, err
 	}
+	registry := p.settings.newRegistry()
+	db.Measure(registry)
 	r := &rooms{store: db, registry: registry}
 	if r.memory, err = p.openMemory(db, logger, registry); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -221,8 +219,13 @@ func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsList
 		return err
 	}
 	api.TLSConfig = secure
+	if p.settings.certificate != "" {
+		measureCertificate(r.registry, secure)
+	}
+	metricsAddress := "off"
 	servers := map[*http.Server]net.Listener{api: listener}
 	if metricsListener != nil {
+		metricsAddress = metricsListener.Addr().String()
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", promhttp.HandlerFor(r.registry, promhttp.HandlerOpts{Registry: r.registry}))
 		servers[&http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}] = metricsListener
@@ -252,6 +255,6 @@ func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsList
 			return nil
 		})
 	}
-	logger.InfoContext(ctx, "ready", "listen", listener.Addr().String(), "metrics", p.settings.metricsListen, "version", version)
+	logger.InfoContext(ctx, "ready", "listen", listener.Addr().String(), "metrics", metricsAddress, "version", version)
 	return group.Wait()
 }

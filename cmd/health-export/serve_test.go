@@ -23,6 +23,8 @@ type instance struct {
 	t   testing.TB
 	url string
 	key string
+	// metrics is where Prometheus asks.
+	metrics string
 }
 
 // buffer is a bytes.Buffer that a server may write to while a test reads it.
@@ -93,7 +95,7 @@ func start(t *testing.T, database string, settings ...string) (server *instance,
 	var code int
 	go func() {
 		defer close(exited)
-		code = run(ctx, []string{"serve", "--database", database, "--listen", "127.0.0.1:0", "--metrics-listen", "off"},
+		code = run(ctx, []string{"serve", "--database", database, "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"},
 			environment, nil, out, errOut)
 	}()
 	stop = func() int {
@@ -103,6 +105,7 @@ func start(t *testing.T, database string, settings ...string) (server *instance,
 	}
 	t.Cleanup(func() { stop() })
 	server = &instance{t: t, url: "http://" + errOut.find(t, `"listen":"([^"]+)"`, exited)}
+	server.metrics = "http://" + errOut.find(t, `"metrics":"([^"]+)"`, exited) + "/metrics"
 	if found := regexp.MustCompile(`hea_\w+`).FindString(out.String()); found != "" {
 		server.key = found
 	}

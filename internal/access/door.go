@@ -57,13 +57,15 @@ func NewDoor(keys store.Keys, users Users, c cache.Cache, options DoorOptions) *
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
 	m := newMetrics(options.Registerer)
+	hasher := newHasher(max(1, runtime.NumCPU()), m.argon2)
+	measureQueue(options.Registerer, hasher)
 	return &Door{
 		keys:    keys,
 		users:   users,
 		now:     options.Now,
 		logger:  options.Logger,
 		metrics: m,
-		hasher:  newHasher(max(1, runtime.NumCPU()), m.argon2),
+		hasher:  hasher,
 		proved:  newProved(c),
 		notices: notices{until: options.Now()},
 		journal: options.Journal,

@@ -37,6 +37,11 @@ func newHasher(parallel int, seconds prometheus.Observer) *hasher {
 	return &hasher{slots: make(chan struct{}, parallel), most: int64(parallel * (1 + queuePerSlot)), seconds: seconds}
 }
 
+// waiting returns how many wait for their turn to compute.
+func (h *hasher) waiting() float64 {
+	return float64(max(0, h.present.Load()-int64(cap(h.slots))))
+}
+
 // hash returns the hash of secret in PHC form.
 func (h *hasher) hash(ctx context.Context, secret string) (phc string, err error) {
 	err = h.compute(ctx, func() error {

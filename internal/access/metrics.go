@@ -39,6 +39,13 @@ func newMetrics(registerer prometheus.Registerer) metrics {
 	}
 }
 
+// measureQueue registers how many wait for a turn to compute.
+func measureQueue(registerer prometheus.Registerer, h *hasher) {
+	promauto.With(registerer).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "health_export_key_argon2_waiting", Help: "Requests that wait for their turn to compute an Argon2id hash.",
+	}, h.waiting)
+}
+
 func (m metrics) count(outcome string, err error) {
 	if err != nil {
 		outcome = outcomeOf(err)

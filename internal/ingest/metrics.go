@@ -17,6 +17,7 @@ type metrics struct {
 	duration    prometheus.Histogram
 	points      *prometheus.CounterVec
 	elements    *prometheus.CounterVec
+	found       *prometheus.CounterVec
 	summaries   prometheus.Counter
 	summingUp   prometheus.Histogram
 	activeUsers prometheus.Gauge
@@ -37,6 +38,8 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		duration: factory.NewHistogram(prometheus.HistogramOpts{
 			Name: "health_export_ingest_duration_seconds", Help: "Time from the beginning of processing a body to its report.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
+
+			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
 		}),
 		points: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "health_export_metrics_processed_total", Help: "Metric points processed, by outcome.",
@@ -45,6 +48,10 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 			Name: "health_export_elements_processed_total",
 			Help: "Elements of all kinds processed, by kind and outcome.",
 		}, []string{"kind", "outcome"}),
+		found: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "health_export_elements_received_total",
+			Help: "Elements found in bodies, by kind. What is processed, summed over its outcomes, is as many, or something was lost.",
+		}, []string{"kind"}),
 		summaries: factory.NewCounter(prometheus.CounterOpts{
 			Name: "health_export_summaries_written_total", Help: "Summaries of days that were written with the samples they are made of.",
 		}),
@@ -87,6 +94,7 @@ func (m *metrics) finished(ingestion *health.Ingestion) {
 		m.errors.WithLabelValues(string(ingestion.Status)).Inc()
 	}
 	for kind, counts := range ingestion.Report.Counts {
+		m.found.WithLabelValues(health.ElementKind(kind).String()).Add(float64(counts.Received))
 		for _, outcome := range [...]struct {
 			outcome health.Outcome
 			count   int

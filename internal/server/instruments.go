@@ -1,17 +1,22 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/health-export/health-export/internal/health"
 )
 
 // instruments measure the requests. Their labels hold the pattern of the route, never the path.
 type instruments struct {
 	requests *prometheus.CounterVec
+	errors   *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
 }
@@ -23,10 +28,16 @@ func newInstruments(registerer prometheus.Registerer) instruments {
 			Name: "health_export_http_requests_total",
 			Help: "Requests answered, by method, route and status; 499 is a client that did not wait.",
 		}, []string{"method", "route", "status"}),
+		errors: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "health_export_http_errors_total",
+			Help: "Requests that failed, by route, kind of failure and whose fault it is: client, server, or dependency (database or Redis).",
+		}, []string{"route", "kind", "fault"}),
 		duration: factory.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "health_export_http_request_duration_seconds",
 			Help:    "Time from the first byte of a request's body to the last of its answer.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 60},
+
+			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
 		}, []string{"method", "route"}),
 		inFlight: factory.NewGauge(prometheus.GaugeOpts{
 			Name: "health_export_http_requests_in_flight",
@@ -38,6 +49,10 @@ func newInstruments(registerer prometheus.Registerer) instruments {
 func (i *instruments) count(method string, e *exchange, took time.Duration) {
 	method = methodLabel(method)
 	i.requests.WithLabelValues(method, e.route, strconv.Itoa(e.status())).Inc()
+	if e.clientGone || e.err != nil || e.status() >= http.StatusBadRequest {
+		kind, fault := faultOf(e)
+		i.errors.WithLabelValues(e.route, kind, fault).Inc()
+	}
 	i.duration.WithLabelValues(method, e.route).Observe(took.Seconds())
 }
 
@@ -46,6 +61,33 @@ func methodLabel(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
 		return method
+	}
+	return "other"
+}
+
+// faultOf says what kind of failure an exchange ended with, and whose fault it is.
+func faultOf(e *exchange) (kind, fault string) {
+	if e.clientGone {
+		return "client_gone", "client"
+	}
+	found := health.KindOf(e.err)
+	switch {
+	case found == health.Unavailable, found == "" && errors.Is(e.err, context.DeadlineExceeded):
+		return string(health.Unavailable), "dependency"
+	case found != "" && e.status() < http.StatusInternalServerError:
+		return string(found), "client"
+	case e.status() >= http.StatusBadRequest && e.status() < http.StatusInternalServerError:
+		return kindOfStatus(e.status()), "client"
+	}
+	return "internal", "server"
+}
+
+// kindOfStatus is the kind of a failure that was answered without an error, as the report of a body that is refused.
+func kindOfStatus(status int) string {
+	for kind, answer := range kinds {
+		if answer.status == status {
+			return string(kind)
+		}
 	}
 	return "other"
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/health-export/health-export/internal/health"
 )
@@ -46,6 +47,8 @@ type Store interface {
 
 	// Ping returns nil when the database answers.
 	Ping(ctx context.Context) error
+	// Measure registers the metrics of the database with registerer. It is called once, before anything else.
+	Measure(registerer prometheus.Registerer)
 	// Capabilities says in what the database differs from the others.
 	Capabilities() Capabilities
 	// Close waits for calls that are under way and lets the database go.

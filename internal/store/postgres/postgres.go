@@ -25,6 +25,7 @@ type Store struct {
 	names      *dictionary
 	partitions *partitions
 	timeout    time.Duration
+	calls      store.Calls
 	begin      string // see beginWithin
 
 	// underway is held for reading by every call, and taken by Close.

@@ -88,12 +88,13 @@ func (s *Store) onConnection(
 
 func (s *Store) onConnectionWithin(
 	ctx context.Context, limit time.Duration, doing string, do func(ctx context.Context, conn *pgxpool.Conn) error,
-) error {
+) (err error) {
 	leave, err := s.enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
+	defer func(begun time.Time) { s.calls.Done(doing, begun, err) }(time.Now())
 	return translate(ctx, doing, retry(ctx, func() error {
 		limited, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()

@@ -38,6 +38,7 @@ type Store struct {
 
 	catalog *catalog.Catalog
 	names   *dictionary
+	calls   store.Calls
 	users   sync.Map // user's uuid.UUID → its int64 id in this database, for reading
 
 	elsewhere elsewhere

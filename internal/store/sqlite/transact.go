@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -30,12 +31,13 @@ func (s *Store) write(ctx context.Context, doing string, change func(tx *sql.Tx)
 	return s.transact(ctx, s.writer, doing, change)
 }
 
-func (s *Store) transact(ctx context.Context, db *sql.DB, doing string, do func(tx *sql.Tx) error) error {
+func (s *Store) transact(ctx context.Context, db *sql.DB, doing string, do func(tx *sql.Tx) error) (err error) {
 	leave, err := s.enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
+	defer func(begun time.Time) { s.calls.Done(doing, begun, err) }(time.Now())
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return translate(ctx, doing, err)
@@ -126,12 +128,13 @@ func (s *Store) writeReceived(
 func (s *Store) writeDirectly(
 	ctx context.Context, user uuid.UUID, received health.Instant, doing string, look func(tx *sql.Tx) error,
 	change func(conn *connection, number int64) error,
-) error {
+) (err error) {
 	leave, err := s.enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
+	defer func(begun time.Time) { s.calls.Done(doing, begun, err) }(time.Now())
 	pooled, err := s.writer.Conn(ctx)
 	if err != nil {
 		return translate(ctx, doing, err)
