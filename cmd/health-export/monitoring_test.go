@@ -76,6 +76,7 @@ func exported(t *testing.T, root string) map[string]bool {
 	names := map[string]bool{}
 	for _, database := range []string{"sqlite:" + filepath.Join(t.TempDir(), "health.db"), testdb.EmptyPostgresURL(t)} {
 		server, _, stop := start(t, database)
+		server.use() // some show only what there has been
 		for _, name := range regexp.MustCompile(`(?m)^# TYPE (\w+)`).FindAllStringSubmatch(server.scrape(), -1) {
 			names[name[1]] = true
 		}

@@ -36,7 +36,7 @@ func TestRedisThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t)
 	s.kill()
-	r, err := cache.OpenRedis(s.url(), cache.RedisOptions{})
+	r, err := cache.OpenRedis(s.url(), cache.RedisOptions{Timeout: patient})
 	if err != nil {
 		t.Fatal(err)
 	}
