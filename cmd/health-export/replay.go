@@ -146,21 +146,15 @@ func (r *replaying) matching(ctx context.Context, user health.User, query store.
 	if query.Until.IsZero() || query.Until.After(begun) {
 		query.Until = begun
 	}
-	for {
-		page, err := r.db.Ingestions(ctx, user.ID, query)
+	for ingestion, err := range store.AllIngestions(ctx, r.db, user.ID, query) {
 		if err != nil {
 			return err
 		}
-		for i := range page {
-			if err := r.one(ctx, user, page[i].ID); err != nil {
-				return err
-			}
+		if err := r.one(ctx, user, ingestion.ID); err != nil {
+			return err
 		}
-		if len(page) < query.Limit {
-			return nil
-		}
-		query.After = page[len(page)-1].ID
 	}
+	return nil
 }
 
 // named replays ingestions by id, whichever of the users they are of.

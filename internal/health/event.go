@@ -41,6 +41,12 @@ func (e *Event) Key() EventKey {
 	return EventKey{Kind: e.Kind, Name: e.Name, Start: e.Start, Digest: e.Digest}
 }
 
+// Place returns where the event stands in a listing: a key with all its fields, also with those that are no part of the
+// identity of an event with an app id.
+func (e *Event) Place() EventKey {
+	return EventKey{Kind: e.Kind, AppID: e.AppID, Name: e.Name, Start: e.Start, Digest: e.Digest}
+}
+
 // MergeFrom brings together e and another entry for the same event, and reports whether e changed. The non-empty fields
 // of the one received later win.
 func (e *Event) MergeFrom(other *Event) bool {

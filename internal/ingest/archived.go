@@ -25,25 +25,7 @@ const archivedOnPage = 500
 
 // Ingestions yields everything a user ever sent that is still archived, newest first, as store.Archive lists it.
 func (a Archive) Ingestions(ctx context.Context, user uuid.UUID) iter.Seq2[health.Ingestion, error] {
-	return func(yield func(health.Ingestion, error) bool) {
-		query := store.IngestionQuery{Limit: archivedOnPage}
-		for {
-			page, err := a.store.Ingestions(ctx, user, query)
-			if err != nil {
-				yield(health.Ingestion{}, err)
-				return
-			}
-			for _, ingestion := range page {
-				if !yield(ingestion, nil) {
-					return
-				}
-			}
-			if len(page) < query.Limit {
-				return
-			}
-			query.Before = page[len(page)-1].ID
-		}
-	}
+	return store.AllIngestions(ctx, a.store, user, store.IngestionQuery{Limit: archivedOnPage})
 }
 
 // errNotKept is what there is to say about the file of an import that was not to be kept.

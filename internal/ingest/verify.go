@@ -107,24 +107,18 @@ const pageSize = 500
 // buildModel writes into the model what each archived body holds.
 func (s *Service) buildModel(ctx context.Context, c *comparison) error {
 	query := store.IngestionQuery{OldestFirst: true, Limit: pageSize}
-	for {
-		page, err := s.store.Ingestions(ctx, c.User.ID, query)
+	for ingestion, err := range store.AllIngestions(ctx, s.store, c.User.ID, query) {
 		if err != nil {
 			return fmt.Errorf("list the ingestions: %w", err)
 		}
-		for i := range page {
-			if health.InstantOf(page[i].ReceivedAt) > c.begun {
-				return nil
-			}
-			if err := s.modelBody(ctx, c, &page[i]); err != nil {
-				return fmt.Errorf("ingestion %s: %w", page[i].ID, err)
-			}
-		}
-		if len(page) < pageSize {
+		if health.InstantOf(ingestion.ReceivedAt) > c.begun {
 			return nil
 		}
-		query.After = page[len(page)-1].ID
+		if err := s.modelBody(ctx, c, &ingestion); err != nil {
+			return fmt.Errorf("ingestion %s: %w", ingestion.ID, err)
+		}
 	}
+	return nil
 }
 
 func (s *Service) modelBody(ctx context.Context, c *comparison, ingestion *health.Ingestion) error {

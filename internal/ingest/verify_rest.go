@@ -96,7 +96,8 @@ func (c *comparison) segments(ctx context.Context) error {
 // workouts compares the workouts, newest first. Their series and routes are read one by one.
 func (c *comparison) workouts(ctx context.Context) error {
 	var failed error
-	err := joined(allWorkouts(ctx, c.Model, c.user()), allWorkouts(ctx, c.Stored, c.user()),
+	every := store.WorkoutQuery{Limit: pageSize}
+	err := joined(store.AllWorkouts(ctx, c.Model, c.user(), every), store.AllWorkouts(ctx, c.Stored, c.user(), every),
 		func(w *health.Workout) health.Instant { return -w.Start }, func(archived, stored []health.Workout) {
 			match(c, archived, stored, (*health.Workout).SameWorkout, func(a, b *health.Workout) bool {
 				agree, err := c.wholeWorkoutsAgree(ctx, a.ID, b.ID)
@@ -134,7 +135,8 @@ func (c *comparison) wholeWorkoutsAgree(ctx context.Context, archivedID, storedI
 
 // events compares the events in order of their start.
 func (c *comparison) events(ctx context.Context) error {
-	err := joined(allEvents(ctx, c.Model, c.user()), allEvents(ctx, c.Stored, c.user()),
+	every := store.EventQuery{Limit: pageSize}
+	err := joined(store.AllEvents(ctx, c.Model, c.user(), every), store.AllEvents(ctx, c.Stored, c.user(), every),
 		func(e *health.Event) health.Instant { return e.Start }, func(archived, stored []health.Event) {
 			match(c, archived, stored, func(a, b *health.Event) bool { return a.Key() == b.Key() }, eventsAgree, func(sort Sort, a, b *health.Event) {
 				e := either(a, b)
@@ -192,54 +194,6 @@ func wholeECGs(ctx context.Context, from Held, user uuid.UUID, r store.Range) (i
 			}
 		}
 	}, err
-}
-
-// allWorkouts yields the workouts of a user without series and routes, newest first.
-func allWorkouts(ctx context.Context, from store.WorkoutReader, user uuid.UUID) iter.Seq2[health.Workout, error] {
-	return func(yield func(health.Workout, error) bool) {
-		query := store.WorkoutQuery{Limit: pageSize}
-		for {
-			page, err := from.Workouts(ctx, user, query)
-			if err != nil {
-				yield(health.Workout{}, err)
-				return
-			}
-			for i := range page {
-				if !yield(page[i], nil) {
-					return
-				}
-			}
-			if len(page) < pageSize {
-				return
-			}
-			last := &page[len(page)-1]
-			query.Before, query.BeforeStart = last.ID, last.Start
-		}
-	}
-}
-
-// allEvents yields the events of a user in order.
-func allEvents(ctx context.Context, from store.EventReader, user uuid.UUID) iter.Seq2[health.Event, error] {
-	return func(yield func(health.Event, error) bool) {
-		query := store.EventQuery{Limit: pageSize}
-		for {
-			page, err := from.Events(ctx, user, query)
-			if err != nil {
-				yield(health.Event{}, err)
-				return
-			}
-			for i := range page {
-				if !yield(page[i], nil) {
-					return
-				}
-			}
-			if len(page) < pageSize {
-				return
-			}
-			last := page[len(page)-1].Key()
-			query.After = &last
-		}
-	}
 }
 
 func all[T any](list []T) iter.Seq2[T, error] {

@@ -66,7 +66,7 @@ func (s *Service) Events(ctx context.Context, user health.User, request EventsRe
 	page := EventsPage{}
 	if len(events) > limit {
 		events = events[:limit]
-		if page.NextCursor, err = encodeCursor(eventsCursor, placeOf(&events[limit-1])); err != nil {
+		if page.NextCursor, err = encodeCursor(eventsCursor, events[limit-1].Place()); err != nil {
 			return EventsPage{}, err
 		}
 	}
@@ -75,11 +75,6 @@ func (s *Service) Events(ctx context.Context, user health.User, request EventsRe
 		page.Events[i] = eventOf(&events[i])
 	}
 	return page, nil
-}
-
-// placeOf is where an event is in the order of events: all fields of a key, whichever of them identify it.
-func placeOf(e *health.Event) health.EventKey {
-	return health.EventKey{Kind: e.Kind, AppID: e.AppID, Name: e.Name, Start: e.Start, Digest: e.Digest}
 }
 
 func eventOf(e *health.Event) Event {

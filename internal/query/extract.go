@@ -150,52 +150,25 @@ func (e *Extract) years() iter.Seq[store.Range] {
 func (e *Extract) Workouts(ctx context.Context) iter.Seq2[health.Workout, error] {
 	return func(yield func(health.Workout, error) bool) {
 		query := store.WorkoutQuery{Range: e.within, Limit: workoutsOnPage}
-		for {
-			page, err := e.service.Config.Workouts.Workouts(ctx, e.user, query)
+		for listed, err := range store.AllWorkouts(ctx, e.service.Config.Workouts, e.user, query) {
 			if err != nil {
 				yield(health.Workout{}, err)
 				return
 			}
-			for _, listed := range page {
-				whole, err := e.service.Config.Workouts.Workout(ctx, e.user, listed.ID)
-				if errors.Is(err, health.NotFound) { // deleted since it was listed
-					continue
-				}
-				if !yield(whole, err) || err != nil {
-					return
-				}
+			whole, err := e.service.Config.Workouts.Workout(ctx, e.user, listed.ID)
+			if errors.Is(err, health.NotFound) { // deleted since it was listed
+				continue
 			}
-			if len(page) < query.Limit {
+			if !yield(whole, err) || err != nil {
 				return
 			}
-			last := page[len(page)-1]
-			query.Before, query.BeforeStart = last.ID, last.Start
 		}
 	}
 }
 
 // Events yields events in order of time; where the range is open at its start, those without a time come first.
 func (e *Extract) Events(ctx context.Context) iter.Seq2[health.Event, error] {
-	return func(yield func(health.Event, error) bool) {
-		query := store.EventQuery{Range: e.within, Limit: eventsOnPage}
-		for {
-			page, err := e.service.Config.Events.Events(ctx, e.user, query)
-			if err != nil {
-				yield(health.Event{}, err)
-				return
-			}
-			for _, event := range page {
-				if !yield(event, nil) {
-					return
-				}
-			}
-			if len(page) < query.Limit {
-				return
-			}
-			last := placeOf(&page[len(page)-1])
-			query.After = &last
-		}
-	}
+	return store.AllEvents(ctx, e.service.Config.Events, e.user, store.EventQuery{Range: e.within, Limit: eventsOnPage})
 }
 
 // ECGs yields electrocardiograms with their voltages, in order of time.

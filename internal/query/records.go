@@ -178,28 +178,20 @@ var recordOrder = []string{
 func (s *Service) workoutRecords(ctx context.Context, user uuid.UUID, first, last health.Date, withEfforts bool) ([]WorkoutRecord, error) {
 	best := holders{}
 	query := store.WorkoutQuery{Range: localDays(first, last), Limit: maxWorkouts}
-	for {
-		page, err := s.Config.Workouts.Workouts(ctx, user, query)
+	for w, err := range store.AllWorkouts(ctx, s.Config.Workouts, user, query) {
 		if err != nil {
 			return nil, err
 		}
-		for i := range page {
-			w := &page[i]
-			if date := w.Start.Date(w.Offset); date < first || date > last {
-				continue
-			}
-			s.offerFigures(best, w)
-			if !withEfforts {
-				continue
-			}
-			if err := s.offerEfforts(ctx, user, best, w); err != nil {
-				return nil, err
-			}
+		if date := w.Start.Date(w.Offset); date < first || date > last {
+			continue
 		}
-		if len(page) < query.Limit {
-			break
+		s.offerFigures(best, &w)
+		if !withEfforts {
+			continue
 		}
-		query.Before, query.BeforeStart = page[len(page)-1].ID, page[len(page)-1].Start
+		if err := s.offerEfforts(ctx, user, best, &w); err != nil {
+			return nil, err
+		}
 	}
 	records := []WorkoutRecord{}
 	for _, r := range best {

@@ -261,24 +261,17 @@ func localDays(first, last health.Date) store.Range {
 
 func (s *Service) fillWorkouts(ctx context.Context, user uuid.UUID, days []DaySummary) error {
 	query := store.WorkoutQuery{Range: localDays(days[0].Date, days[len(days)-1].Date), Limit: maxWorkouts}
-	for {
-		page, err := s.Config.Workouts.Workouts(ctx, user, query)
+	for w, err := range store.AllWorkouts(ctx, s.Config.Workouts, user, query) {
 		if err != nil {
 			return err
 		}
-		for _, w := range page {
-			i := int(w.Start.Date(w.Offset) - days[0].Date)
-			if i >= 0 && i < len(days) {
-				days[i].Workouts = append(days[i].Workouts, DayWorkout{
-					ID: w.ID, Name: w.Name, Start: w.Start.In(w.Offset), End: moment(w.End, w.Offset),
-					Duration: value(w.Duration), Source: w.Source,
-				})
-			}
+		i := int(w.Start.Date(w.Offset) - days[0].Date)
+		if i >= 0 && i < len(days) {
+			days[i].Workouts = append(days[i].Workouts, DayWorkout{
+				ID: w.ID, Name: w.Name, Start: w.Start.In(w.Offset), End: moment(w.End, w.Offset),
+				Duration: value(w.Duration), Source: w.Source,
+			})
 		}
-		if len(page) < query.Limit {
-			break
-		}
-		query.Before, query.BeforeStart = page[len(page)-1].ID, page[len(page)-1].Start
 	}
 	for i := range days {
 		slices.Reverse(days[i].Workouts)
