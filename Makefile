@@ -53,7 +53,7 @@ security: ## Look for known vulnerabilities and for risky code
 
 .PHONY: generate
 generate: ## Write the generated documents and golden files again
-	go test ./internal/catalog ./internal/export ./internal/format ./internal/query ./internal/server ./internal/store/sqlite -update
+	scripts/services go test ./internal/catalog ./internal/export ./internal/format ./internal/query ./internal/server ./internal/store/sqlite -update
 	scripts/services go test ./internal/store/postgres -run Schema -update
 
 .PHONY: verify
