@@ -123,7 +123,7 @@ func (w *sampleWriter) compareMetric(keys []sampleKey) error {
 			return err
 		}
 		if !found {
-			changes.see(&w.batch[key.index])
+			changes.See(&w.batch[key.index])
 			w.written.Outcomes[key.index] = health.Inserted
 			w.inserts[t] = append(w.inserts[t], sampleRow{key, &w.batch[key.index], inserted})
 			continue
@@ -141,8 +141,8 @@ func (w *sampleWriter) compareMetric(keys []sampleKey) error {
 		w.written.Outcomes[key.index] = outcome
 		if rewrite {
 			completed := w.scratch
-			changes.see(&completed)
-			changes.touch(old.LocalDate())
+			changes.See(&completed)
+			changes.Touch(old.LocalDate())
 			w.replacements[t] = append(w.replacements[t], sampleRow{key, &completed, replaced})
 		}
 	}
