@@ -149,7 +149,7 @@ func (d *dictionary) add(ctx context.Context, tx pgx.Tx, names *numbers) error {
 		m := metric{id: int16(lastMetric), name: name, table: d.store.tableFor(sample)}
 		names.metrics[name] = m
 		ids, metricNames = append(ids, m.id), append(metricNames, name.name)
-		units, tables = append(units, name.unit), append(tables, m.table.name)
+		units, tables = append(units, name.unit), append(tables, m.table.Name)
 	}
 	if _, err := tx.Exec(ctx, `
 		INSERT INTO metric_names (id, name, unit, kept_in)

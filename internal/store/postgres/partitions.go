@@ -16,7 +16,7 @@ import (
 var (
 	archiveTables = []string{"raw_ingestions", "raw_bodies"}
 	auditTables   = []string{"audit_log"}
-	sampleTables  = []string{heartRates.name, bloodPressures.name, activities.name, quantities.name}
+	sampleTables  = []string{heartRates.Name, bloodPressures.Name, activities.Name, quantities.Name}
 )
 
 // partitions knows which stretches of time have a partition, and creates those that are missing: outside of the

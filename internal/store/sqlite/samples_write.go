@@ -212,8 +212,8 @@ func (w *sampleWriter) bind(row *sampleRow) error {
 	w.add(key.length)
 	w.add(key.source)
 	w.add(key.alone)
-	for _, v := range t.values {
-		if number := *v.of(sample); health.IsAbsent(number) {
+	for _, v := range t.Values {
+		if number := *v.Of(sample); health.IsAbsent(number) {
 			w.add(nil)
 		} else {
 			w.add(number)
