@@ -15,8 +15,7 @@ import (
 // table is one of the four tables of samples. They differ in their columns of values only.
 type table struct {
 	*store.SampleTable
-	// insert and replace are the statements that write as many rows as the entry of statementSizes says.
-	insert, replace []string
+	insert, replace statements
 	// compare selects a stretch of one user's metric for sampleScan. read begins a query for rowScan, latest is one.
 	compare, read, latest string
 	// window selects what bears on some days, in the order of the key.
@@ -46,12 +45,8 @@ func newTable(of *store.SampleTable) *table {
 	all := "user_id, metric_id, " + columns
 
 	t := &table{SampleTable: of}
-	row := "(" + marks(strings.Count(all, ",")+1) + ")"
-	for _, n := range statementSizes {
-		into := " INTO " + name + " (" + all + ") VALUES " + row + strings.Repeat(","+row, n-1)
-		t.insert = append(t.insert, "INSERT"+into)
-		t.replace = append(t.replace, "INSERT OR REPLACE"+into)
-	}
+	t.insert = newStatements("INSERT INTO "+name+" ("+all+")", len(of.Values))
+	t.replace = newStatements("INSERT OR REPLACE INTO "+name+" ("+all+")", len(of.Values))
 	t.read = "SELECT " + columns + " FROM " + name + " WHERE user_id = ? AND metric_id = ?"
 	t.compare = t.read + " AND key_time >= ? AND key_time <= ? ORDER BY " + strings.Join(key, ", ")
 	t.window = "SELECT " + strings.Replace(columns, "attributes", "NULL", 1) + " FROM " + name +
