@@ -47,6 +47,10 @@ check-deploy: ## Check workflows, compose files, systemd unit, chart and manifes
 check-image: ## Build the image without Docker and prove it, on SQLite and as the chart runs it
 	scripts/services scripts/check-image
 
+.PHONY: check-rolling
+check-rolling: ## Replace instances behind a balancer under load, and see that no request fails
+	scripts/check-rolling
+
 .PHONY: security
 security: ## Look for known vulnerabilities and for risky code
 	scripts/security
