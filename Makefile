@@ -59,6 +59,7 @@ security: ## Look for known vulnerabilities and for risky code
 generate: ## Write the generated documents and golden files again
 	scripts/services go test ./internal/catalog ./internal/export ./internal/format ./internal/query ./internal/server ./internal/store/sqlite -update
 	scripts/services go test ./internal/store/postgres -run Schema -update
+	go test ./cmd/health-export -run ConfigurationDocument -update
 
 .PHONY: verify
 verify: generate ## Fail if a generated file is not the committed one
