@@ -28,7 +28,9 @@ func TestDoctorKnowsCertificates(t *testing.T) {
 	certifyUntil(t, time.Now().Add(10*day), 1, filepath.Join(acmeDir(acme), "old.example.org"), in("unused"))
 	write(t, filepath.Join(acmeDir(acme), "broken.example.org"), "no certificate")
 
-	files := func(name string) *settings { return &settings{certificate: in(name + ".pem"), certificateKey: in(name + ".key")} }
+	files := func(name string) *settings {
+		return &settings{certificate: in(name + ".pem"), certificateKey: in(name + ".key")}
+	}
 	named := func(name string) *settings { return &settings{acmeDomains: []string{name}, environment: acme} }
 	elsewhere := files("good")
 	elsewhere.publicURL = "https://other.example.org"

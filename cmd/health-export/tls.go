@@ -42,7 +42,9 @@ func (c *settings) tlsConfig(environment map[string]string, logger *slog.Logger)
 }
 
 // acmeDir is where certificates from Let's Encrypt are kept.
-func acmeDir(environment map[string]string) string { return filepath.Join(dataDir(environment), "acme") }
+func acmeDir(environment map[string]string) string {
+	return filepath.Join(dataDir(environment), "acme")
+}
 
 // lookEvery is how often the files of a certificate are looked at for a change, when somebody connects.
 const lookEvery = 10 * time.Second
