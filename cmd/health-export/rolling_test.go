@@ -194,7 +194,7 @@ func startCaddy(t *testing.T, site, instances string) {
 	}
 	command := exec.CommandContext(t.Context(), caddy, "run", "--adapter", "caddyfile", "--config", config)
 	command.Env = append(os.Environ(), "XDG_DATA_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir(),
-		"HEALTH_EXPORT_SITE="+site, "HEALTH_EXPORT_INSTANCES="+instances)
+		"CADDY_ADMIN=off", "HEALTH_EXPORT_SITE="+site, "HEALTH_EXPORT_INSTANCES="+instances)
 	log := newBuffer()
 	command.Stderr = log
 	if err := command.Start(); err != nil {
