@@ -47,6 +47,10 @@ check-deploy: ## Check workflows, compose files, systemd unit, chart and manifes
 check-image: ## Build the image without Docker and prove it, on SQLite and as the chart runs it
 	scripts/services scripts/check-image
 
+.PHONY: check-rolling
+check-rolling: ## Replace instances behind a balancer under load, and see that no request fails
+	scripts/check-rolling
+
 .PHONY: security
 security: ## Look for known vulnerabilities and for risky code
 	scripts/security
@@ -55,6 +59,7 @@ security: ## Look for known vulnerabilities and for risky code
 generate: ## Write the generated documents and golden files again
 	scripts/services go test ./internal/catalog ./internal/export ./internal/format ./internal/query ./internal/server ./internal/store/sqlite -update
 	scripts/services go test ./internal/store/postgres -run Schema -update
+	go test ./cmd/health-export -run ConfigurationDocument -update
 
 .PHONY: verify
 verify: generate ## Fail if a generated file is not the committed one

@@ -79,15 +79,20 @@ func TestKeysUsersAndTheAuditLogByCommand(t *testing.T) {
 	}
 }
 
-// certify writes a certificate for 127.0.0.1 and its key to files.
+// certify writes a certificate for 127.0.0.1 and its key to files. It is valid for an hour.
 func certify(t *testing.T, serial int64, certificate, key string) *x509.Certificate {
+	t.Helper()
+	return certifyUntil(t, time.Now().Add(time.Hour), serial, certificate, key)
+}
+
+func certifyUntil(t *testing.T, end time.Time, serial int64, certificate, key string) *x509.Certificate {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		SerialNumber: big.NewInt(serial), NotAfter: end, DNSNames: []string{"health.example.org"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		IsCA: true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)

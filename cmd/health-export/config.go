@@ -65,6 +65,7 @@ type settings struct {
 	certificate     string
 	certificateKey  string
 	acmeDomains     []string
+	stopDelay       time.Duration
 	drain           time.Duration
 	limits          map[string]*access.Allowance // by tier
 }
@@ -170,8 +171,12 @@ func newSettings(environment map[string]string) *settings {
 			initial: "", usage: "domains for which certificates are got from Let's Encrypt, whose terms you then agree to; needs port 443",
 		},
 		{
+			key: "shutdown.delay", variable: "HEALTH_EXPORT_SHUTDOWN_DELAY", set: durationOrNone(&s.stopDelay),
+			initial: "0s", usage: "how long a server that is told to stop goes on answering, with /ready at 503, until balancers have learnt of it",
+		},
+		{
 			key: "shutdown.timeout", variable: "HEALTH_EXPORT_SHUTDOWN_TIMEOUT", set: duration(&s.drain),
-			initial: "30s", usage: "how long a stop waits for requests and bodies that are under way",
+			initial: "30s", usage: "how long a stop waits for requests, and then for bodies, that are under way",
 		},
 	}
 	s.addLimits()
@@ -446,6 +451,17 @@ func duration(target *time.Duration) func(string) error {
 		}
 		*target = d
 		return nil
+	}
+}
+
+// durationOrNone takes 0s as well.
+func durationOrNone(target *time.Duration) func(string) error {
+	return func(value string) error {
+		if d, err := time.ParseDuration(value); err == nil && d == 0 {
+			*target = 0
+			return nil
+		}
+		return duration(target)(value)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -17,19 +18,32 @@ type process struct {
 	*instance
 	command *exec.Cmd
 	exited  chan struct{}
+	log     *buffer
 }
 
-// launch starts binary on a database and waits until it listens.
-func launch(t testing.TB, binary, database, key string) *process {
+// build makes the program and returns where it is.
+func build(t testing.TB) (binary string) {
+	t.Helper()
+	binary = filepath.Join(t.TempDir(), "health-export")
+	if output, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, output)
+	}
+	return binary
+}
+
+// launch starts binary on a database and waits until it listens. Settings are variables with their values, NAME=value.
+func launch(t testing.TB, binary, database, key string, settings ...string) *process {
 	t.Helper()
 	out, errOut := newBuffer(), newBuffer()
-	command := exec.CommandContext(t.Context(), binary, "serve", "--database", database, "--listen", "127.0.0.1:0", "--metrics-listen", "off")
+	command := exec.CommandContext(t.Context(), binary, "serve", "--database", database)
 	command.Dir = filepath.Dir(binary)
+	command.Env = append(os.Environ(), "HEALTH_EXPORT_LISTEN=127.0.0.1:0", "HEALTH_EXPORT_METRICS_LISTEN=off")
+	command.Env = append(command.Env, settings...)
 	command.Stdout, command.Stderr = out, errOut
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{command: command, exited: make(chan struct{})}
+	p := &process{command: command, exited: make(chan struct{}), log: errOut}
 	go func() {
 		_ = command.Wait() // it is killed: the error is wanted
 		close(p.exited)
@@ -51,10 +65,7 @@ func (p *process) kill() {
 // Whatever moment the server is killed at, every body that it acknowledged is in the archive afterwards, and stored in
 // full once the next server has taken up what was left.
 func TestKill(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "health-export")
-	if output, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, output)
-	}
+	binary := build(t)
 	database := newDatabase(t)
 	server := launch(t, binary, database, "")
 	key := server.key

@@ -42,6 +42,7 @@ type rooms struct {
 	ingest   *ingest.Service
 	keeper   *query.Keeper
 	handler  http.Handler
+	stop     *server.Stop
 	registry *prometheus.Registry
 }
 
@@ -111,7 +112,7 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 	}
 	registry := p.settings.newRegistry()
 	db.Measure(registry)
-	r := &rooms{store: db, registry: registry}
+	r := &rooms{store: db, registry: registry, stop: new(server.Stop)}
 	if r.memory, err = p.openMemory(db, logger, registry); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -139,7 +140,7 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 	})
 	r.handler = server.New(server.Config{
 		Ingest: r.ingest, Query: r.memory.remembering(service), Priority: r.keeper, Door: r.door, Users: db, Keys: db, Archive: db, Catalog: words, Audit: db, Journal: r.journal, Ping: db.Ping,
-		PingRedis: r.memory.ping(),
+		PingRedis: r.memory.ping(), Stop: r.stop,
 		Limits: access.NewLimits(access.LimitOptions{
 			Allowances: p.settings.allowances(), Redis: r.memory.redis, Registerer: registry,
 		}),
@@ -232,6 +233,7 @@ func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsList
 	}
 
 	group, ctx := errgroup.WithContext(ctx)
+	closing := p.announceStop(ctx, r.stop, logger)
 	for s, l := range servers {
 		var stopping atomic.Bool
 		group.Go(func() error {
@@ -245,7 +247,7 @@ func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsList
 			return nil
 		})
 		group.Go(func() error {
-			<-ctx.Done()
+			<-closing
 			stopping.Store(true)
 			drain, cancel := context.WithTimeout(context.Background(), p.settings.drain)
 			defer cancel()
@@ -257,4 +259,18 @@ func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsList
 	}
 	logger.InfoContext(ctx, "ready", "listen", listener.Addr().String(), "metrics", metricsAddress, "version", version)
 	return group.Wait()
+}
+
+// announceStop tells balancers, when ctx ends, that this server will stop. The channel is closed when they have had time to
+// learn of it, and nobody new is expected.
+func (p *program) announceStop(ctx context.Context, stop *server.Stop, logger *slog.Logger) <-chan struct{} {
+	closing := make(chan struct{})
+	go func() {
+		defer close(closing)
+		<-ctx.Done()
+		logger.InfoContext(ctx, "stopping", "delay", p.settings.stopDelay.String(), "timeout", p.settings.drain.String())
+		stop.Announce(time.Now().Add(p.settings.stopDelay + p.settings.drain))
+		time.Sleep(p.settings.stopDelay)
+	}()
+	return closing
 }

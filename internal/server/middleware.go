@@ -15,7 +15,7 @@ import (
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun := s.Now()
-		pace := &pace{control: http.NewResponseController(w)}
+		pace := &pace{control: http.NewResponseController(w), stop: s.Stop}
 		answer := &response{ResponseWriter: w, pace: pace}
 		body := &requestBody{ReadCloser: r.Body, pace: pace}
 		e := &exchange{id: requestID(r.Header), address: clientAddress(r, s.TrustedProxies), route: unmatched, response: answer}
@@ -25,6 +25,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 		r.Body = body
 		secure(w.Header(), r.TLS != nil)
 		w.Header().Set("X-Request-ID", e.id)
+		s.Stop.close(w.Header())
 
 		s.instruments.inFlight.Inc()
 		defer func() {

@@ -30,11 +30,12 @@ func (p pipes) Close() error   { return nil }
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // upload sends a body of so many bytes, a piece of it every second, and returns the answer and how long it took.
-func upload(t *testing.T, size, piece int) (status int, body string, took time.Duration) {
+func upload(t *testing.T, size, piece int, stop *Stop) (status int, body string, took time.Duration) {
 	t.Helper()
 	connections := make(pipes)
 	listening := &http.Server{Handler: New(Config{
 		Ingest: readingIngest{}, Door: adasDoor{}, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+		Stop: stop,
 	}), ReadHeaderTimeout: 10 * time.Second}
 	go listening.Serve(connections)
 	client, server := net.Pipe()
@@ -82,7 +83,7 @@ func TestSlowBodiesBreakOff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				status, body, took := upload(t, tt.size, tt.piece)
+				status, body, took := upload(t, tt.size, tt.piece, nil)
 				if status != tt.status || took < tt.least || took > tt.most {
 					t.Errorf("%d after %s: %s", status, took, body)
 				}

@@ -22,7 +22,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// Config is what the server stands on. All fields but Limits, PingRedis, MaxBody, MaxImport, PublicURL, Version and Now are required.
+// Config is what the server stands on. All fields but Limits, PingRedis, Stop, MaxBody, MaxImport, PublicURL, Version and Now are required.
 type Config struct {
 	Ingest Ingest
 	Query  Query
@@ -42,6 +42,8 @@ type Config struct {
 	Ping func(context.Context) error
 	// PingRedis returns nil while Redis answers; nil where there is none.
 	PingRedis func(context.Context) error
+	// Stop is told when the server will stop; nil for one that is stopped without warning.
+	Stop *Stop
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
