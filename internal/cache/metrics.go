@@ -1,10 +1,13 @@
 package cache
 
 import (
+	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/health-export/health-export/internal/tracing"
 )
 
 // answerMetrics measure remembered answers. Kinds are words of the program, never of its users.
@@ -62,6 +65,6 @@ func newRedisMetrics(registerer prometheus.Registerer) redisMetrics {
 
 func (m redisMetrics) failed(operation string) { m.failures.WithLabelValues(operation).Inc() }
 
-func (m redisMetrics) answered(operation string, took time.Duration) {
-	m.duration.WithLabelValues(operation).Observe(took.Seconds())
+func (m redisMetrics) answered(ctx context.Context, operation string, took time.Duration) {
+	tracing.Observe(ctx, m.duration.WithLabelValues(operation), took.Seconds())
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/tracing"
 )
 
 // metrics are what Prometheus sees of ingestion. No label grows with users.
@@ -88,8 +89,8 @@ func (m *metrics) refused(err error) {
 
 func (m *metrics) postponed() { m.errors.WithLabelValues("postponed").Inc() }
 
-func (m *metrics) finished(ingestion *health.Ingestion) {
-	m.duration.Observe(ingestion.Duration.Seconds())
+func (m *metrics) finished(ctx context.Context, ingestion *health.Ingestion) {
+	tracing.Observe(ctx, m.duration, ingestion.Duration.Seconds())
 	if ingestion.Status != health.StatusProcessed {
 		m.errors.WithLabelValues(string(ingestion.Status)).Inc()
 	}

@@ -36,7 +36,7 @@ func start(t *testing.T, r *job.Runner, tasks ...job.Task) (stop func()) {
 }
 
 func quietRunner() *job.Runner {
-	return job.NewRunner(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	return job.NewRunner(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), nil)
 }
 
 // A day of ticks: each task runs by its own interval, and what one does is nothing to the other.
@@ -105,7 +105,7 @@ func TestFailureAndPanicEndOneRunOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		registry := prometheus.NewPedanticRegistry()
-		r := job.NewRunner(slog.New(slog.NewTextHandler(&log, nil)), registry)
+		r := job.NewRunner(slog.New(slog.NewTextHandler(&log, nil)), registry, nil)
 		runs, others := 0, 0
 		stop := start(t, r,
 			job.Task{Name: "flaky", Every: time.Minute, Run: func(context.Context) error {
@@ -147,7 +147,7 @@ func TestDurationsAreMeasured(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		registry := prometheus.NewPedanticRegistry()
-		r := job.NewRunner(slog.New(slog.DiscardHandler), registry)
+		r := job.NewRunner(slog.New(slog.DiscardHandler), registry, nil)
 		stop := start(t, r, job.Task{Name: "nap", Every: time.Minute, Run: func(context.Context) error {
 			time.Sleep(2 * time.Second)
 			return nil
@@ -194,7 +194,7 @@ func TestStopIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		registry := prometheus.NewPedanticRegistry()
-		r := job.NewRunner(slog.New(slog.NewTextHandler(&log, nil)), registry)
+		r := job.NewRunner(slog.New(slog.NewTextHandler(&log, nil)), registry, nil)
 		stop := start(t, r, job.Task{Name: "long", Every: time.Second, AtStart: true, Run: func(ctx context.Context) error {
 			<-ctx.Done()
 			time.Sleep(time.Minute) // a tick is waiting by now
@@ -216,7 +216,7 @@ func TestFailureWhileStoppingIsLogged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		r := job.NewRunner(slog.New(slog.NewTextHandler(&log, nil)), prometheus.NewRegistry())
+		r := job.NewRunner(slog.New(slog.NewTextHandler(&log, nil)), prometheus.NewRegistry(), nil)
 		stop := start(t, r, job.Task{Name: "long", Every: time.Hour, AtStart: true, Run: func(ctx context.Context) error {
 			<-ctx.Done()
 			return errors.New("disk full")

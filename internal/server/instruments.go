@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/tracing"
 )
 
 // instruments measure the requests. Their labels hold the pattern of the route, never the path.
@@ -46,14 +47,14 @@ func newInstruments(registerer prometheus.Registerer) instruments {
 	}
 }
 
-func (i *instruments) count(method string, e *exchange, took time.Duration) {
+func (i *instruments) count(ctx context.Context, method string, e *exchange, took time.Duration) {
 	method = methodLabel(method)
 	i.requests.WithLabelValues(method, e.route, strconv.Itoa(e.status())).Inc()
 	if e.clientGone || e.err != nil || e.status() >= http.StatusBadRequest {
 		kind, fault := faultOf(e)
 		i.errors.WithLabelValues(e.route, kind, fault).Inc()
 	}
-	i.duration.WithLabelValues(method, e.route).Observe(took.Seconds())
+	tracing.Observe(ctx, i.duration.WithLabelValues(method, e.route), took.Seconds())
 }
 
 // methodLabel keeps clients from inventing label values: a method is any word they like.

@@ -20,9 +20,10 @@ import (
 	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/tracing"
 )
 
-// Config is what the server stands on. All fields but Limits, PingRedis, MaxBody, MaxImport, PublicURL, Version and Now are required.
+// Config is what the server stands on. All fields but Limits, PingRedis, Tracer, MaxBody, MaxImport, PublicURL, Version and Now are required.
 type Config struct {
 	Ingest Ingest
 	Query  Query
@@ -45,6 +46,8 @@ type Config struct {
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
+	// Tracer makes a trace of every request; nil makes none.
+	Tracer *tracing.Tracer
 
 	// MaxBody is the largest body, in bytes, that Ingest takes: one that announces more is refused before it is sent.
 	// 0 leaves that to Ingest.
