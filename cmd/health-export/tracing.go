@@ -31,11 +31,11 @@ func (s *settings) addTraces() {
 	t := &s.traces
 	s.list = append(s.list,
 		&setting{
-			key: "tracing.endpoint", variable: "OTEL_EXPORTER_OTLP_ENDPOINT", set: collector(&t.endpoint),
+			key: "tracing.endpoint", variable: "OTEL_EXPORTER_OTLP_ENDPOINT", set: collectorAddress(&t.endpoint),
 			initial: "", usage: "OpenTelemetry collector that traces are sent to, such as http://127.0.0.1:4318; empty for none",
 		},
 		&setting{
-			key: "tracing.traces_endpoint", variable: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", set: collector(&t.tracesEndpoint),
+			key: "tracing.traces_endpoint", variable: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", set: collectorAddress(&t.tracesEndpoint),
 			initial: "", usage: "the whole address for traces, where it is not the collector's with /v1/traces behind it",
 		},
 		&setting{
@@ -98,8 +98,8 @@ func (p *program) closeTracer(tracer *tracing.Tracer) error {
 	return nil
 }
 
-// collector takes the address of one. The error does not show it: it may hold a secret.
-func collector(target *string) func(string) error {
+// collectorAddress takes the address of one. The error does not show it: it may hold a secret.
+func collectorAddress(target *string) func(string) error {
 	return func(value string) error {
 		parsed, err := url.Parse(value)
 		if value != "" && (err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "") {

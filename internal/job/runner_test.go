@@ -15,8 +15,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/health-export/health-export/internal/job"
+	"github.com/health-export/health-export/internal/tracing"
 )
 
 // start runs the tasks until stop is called, which returns when the runner has. It is used inside a bubble.
@@ -138,7 +142,10 @@ func TestFailureAndPanicEndOneRunOnly(t *testing.T) {
 # TYPE health_export_job_runs_total counter
 health_export_job_runs_total{job="flaky",outcome="done"} 1
 health_export_job_runs_total{job="flaky",outcome="failed"} 2
+health_export_job_runs_total{job="flaky",outcome="stopped"} 0
 health_export_job_runs_total{job="steady",outcome="done"} 3
+health_export_job_runs_total{job="steady",outcome="failed"} 0
+health_export_job_runs_total{job="steady",outcome="stopped"} 0
 `)
 	})
 }
@@ -169,6 +176,46 @@ func TestDurationsAreMeasured(t *testing.T) {
 		t.Error("no durations")
 	})
 }
+
+// A run is a trace, and what it does is a part of it. A task that looks every second for something to do is traced once a
+// minute.
+func TestRunsAreTraced(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		exported := tracetest.NewInMemoryExporter()
+		tracer := tracing.New(keeping{exported}, sdk.AlwaysSample(), resource.Empty())
+		r := job.NewRunner(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), tracer)
+		stop := start(t, r,
+			job.Task{Name: "look", Every: time.Second, Run: func(ctx context.Context) error {
+				_, step := tracing.Begin(ctx, "read something")
+				step.End(nil)
+				return nil
+			}},
+			job.Task{Name: "fail", Every: time.Hour, AtStart: true, Run: func(context.Context) error { return errors.New("disk full") }},
+		)
+		time.Sleep(3*time.Minute + 10*time.Second)
+		stop()
+		if err := tracer.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int{}
+		for _, span := range exported.GetSpans() {
+			got[span.Name+" "+span.Status.Code.String()]++
+			if inner := span.Name == "read something"; inner != span.Parent.IsValid() {
+				t.Errorf("%s is a part of another: %t", span.Name, !inner)
+			}
+		}
+		want := map[string]int{"job look Unset": 4, "read something Unset": 4, "job fail Error": 1}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("spans (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// keeping keeps what it was given when it is shut down.
+type keeping struct{ *tracetest.InMemoryExporter }
+
+func (keeping) Shutdown(context.Context) error { return nil }
 
 func TestStopWaitsForARunningTask(t *testing.T) {
 	t.Parallel()
@@ -207,6 +254,8 @@ func TestStopIsNoFailure(t *testing.T) {
 		wantMetric(t, registry, "health_export_job_runs_total", `
 # HELP health_export_job_runs_total Runs of periodic jobs, by job and outcome: done, failed or stopped.
 # TYPE health_export_job_runs_total counter
+health_export_job_runs_total{job="long",outcome="done"} 0
+health_export_job_runs_total{job="long",outcome="failed"} 0
 health_export_job_runs_total{job="long",outcome="stopped"} 1
 `)
 	})

@@ -69,7 +69,7 @@ func (t *Tracer) Received(ctx context.Context, headers map[string][]string) cont
 // that is not sampled.
 func Begin(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, Step) {
 	around := trace.SpanFromContext(ctx)
-	if !around.IsRecording() {
+	if !around.SpanContext().IsSampled() { // one that has ended by now has steps all the same
 		return ctx, Step{}
 	}
 	ctx, span := around.TracerProvider().Tracer(scope).Start(ctx, name, options...)
