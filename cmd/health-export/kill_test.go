@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/health-export/health-export/internal/testlog"
 )
 
 // process is the program in a process of its own.
@@ -22,10 +25,10 @@ type process struct {
 // launch starts binary on a database and waits until it listens.
 func launch(t testing.TB, binary, database, key string) *process {
 	t.Helper()
-	out, errOut := newBuffer(), newBuffer()
+	out, errOut, lines := newBuffer(), newBuffer(), testlog.New(t)
 	command := exec.CommandContext(t.Context(), binary, "serve", "--database", database, "--listen", "127.0.0.1:0", "--metrics-listen", "off")
 	command.Dir = filepath.Dir(binary)
-	command.Stdout, command.Stderr = out, errOut
+	command.Stdout, command.Stderr = out, io.MultiWriter(errOut, lines)
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +38,7 @@ func launch(t testing.TB, binary, database, key string) *process {
 		close(p.exited)
 	}()
 	t.Cleanup(p.kill)
-	p.instance = &instance{t: t, url: "http://" + errOut.find(t, `"listen":"([^"]+)"`, p.exited), key: key}
+	p.instance = &instance{t: t, logs: lines, url: "http://" + errOut.find(t, `"listen":"([^"]+)"`, p.exited), key: key}
 	if key == "" {
 		p.key = out.find(t, `(hea_\w+)\s`, p.exited) // it may come after what is on the other pipe
 	}

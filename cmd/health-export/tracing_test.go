@@ -126,7 +126,9 @@ func TestTracesTellWhereTheTimeGoesAndNothingElse(t *testing.T) {
 	}
 
 	spans := c.spans()
-	root := slices.IndexFunc(spans, func(s *tracepb.Span) bool { return s.Name == "POST /v1/ingest" && fmt.Sprintf("%x", s.TraceId) == callersTrace })
+	root := slices.IndexFunc(spans, func(s *tracepb.Span) bool {
+		return s.Name == "POST /v1/ingest" && fmt.Sprintf("%x", s.TraceId) == callersTrace
+	})
 	if root < 0 {
 		t.Fatalf("the request is not in the trace of its caller:\n%s", c.text())
 	}

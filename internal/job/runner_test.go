@@ -1,11 +1,9 @@
 package job_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/health-export/health-export/internal/job"
+	"github.com/health-export/health-export/internal/testlog"
 	"github.com/health-export/health-export/internal/tracing"
 )
 
@@ -39,8 +38,8 @@ func start(t *testing.T, r *job.Runner, tasks ...job.Task) (stop func()) {
 	}
 }
 
-func quietRunner() *job.Runner {
-	return job.NewRunner(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), nil)
+func quietRunner(t *testing.T) *job.Runner {
+	return job.NewRunner(testlog.Logger(t), prometheus.NewRegistry(), nil)
 }
 
 // A day of ticks: each task runs by its own interval, and what one does is nothing to the other.
@@ -49,7 +48,7 @@ func TestRunnerRunsEachTaskByItsInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
 		var minutes, hours []time.Duration
-		stop := start(t, quietRunner(),
+		stop := start(t, quietRunner(t),
 			job.Task{Name: "minutes", Every: time.Minute, Run: func(context.Context) error {
 				minutes = append(minutes, time.Since(begun))
 				return nil
@@ -85,7 +84,7 @@ func TestTaskNeverRunsBesideItself(t *testing.T) {
 		begun := time.Now()
 		var running atomic.Int32
 		var starts []time.Duration
-		stop := start(t, quietRunner(), job.Task{Name: "slow", Every: time.Minute, Run: func(context.Context) error {
+		stop := start(t, quietRunner(t), job.Task{Name: "slow", Every: time.Minute, Run: func(context.Context) error {
 			if running.Add(1) > 1 {
 				t.Error("two runs at a time")
 			}
@@ -107,9 +106,9 @@ func TestTaskNeverRunsBesideItself(t *testing.T) {
 func TestFailureAndPanicEndOneRunOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		log := testlog.New(t)
 		registry := prometheus.NewPedanticRegistry()
-		r := job.NewRunner(slog.New(slog.NewTextHandler(&log, nil)), registry, nil)
+		r := job.NewRunner(log.Logger(), registry, nil)
 		runs, others := 0, 0
 		stop := start(t, r,
 			job.Task{Name: "flaky", Every: time.Minute, Run: func(context.Context) error {
@@ -132,7 +131,7 @@ func TestFailureAndPanicEndOneRunOnly(t *testing.T) {
 		}
 		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 		if len(lines) != 2 || !strings.Contains(lines[0], "disk full") || !strings.Contains(lines[1], "out of range") {
-			t.Errorf("want one line per failure, got:\n%s", &log)
+			t.Errorf("want one line per failure, got:\n%s", log)
 		}
 		if !strings.Contains(lines[1], "runner_test.go") {
 			t.Errorf("the panic does not say where:\n%s", lines[1])
@@ -154,7 +153,7 @@ func TestDurationsAreMeasured(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		registry := prometheus.NewPedanticRegistry()
-		r := job.NewRunner(slog.New(slog.DiscardHandler), registry, nil)
+		r := job.NewRunner(testlog.Logger(t), registry, nil)
 		stop := start(t, r, job.Task{Name: "nap", Every: time.Minute, Run: func(context.Context) error {
 			time.Sleep(2 * time.Second)
 			return nil
@@ -184,7 +183,7 @@ func TestRunsAreTraced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		exported := tracetest.NewInMemoryExporter()
 		tracer := tracing.New(keeping{exported}, sdk.AlwaysSample(), resource.Empty())
-		r := job.NewRunner(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), tracer)
+		r := job.NewRunner(testlog.Logger(t), prometheus.NewRegistry(), tracer)
 		stop := start(t, r,
 			job.Task{Name: "look", Every: time.Second, Run: func(ctx context.Context) error {
 				_, step := tracing.Begin(ctx, "read something")
@@ -221,7 +220,7 @@ func TestStopWaitsForARunningTask(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		finished := false
-		stop := start(t, quietRunner(), job.Task{Name: "long", Every: time.Hour, AtStart: true, Run: func(ctx context.Context) error {
+		stop := start(t, quietRunner(t), job.Task{Name: "long", Every: time.Hour, AtStart: true, Run: func(ctx context.Context) error {
 			<-ctx.Done()
 			time.Sleep(time.Minute) // puts things in order
 			finished = true
@@ -239,17 +238,17 @@ func TestStopWaitsForARunningTask(t *testing.T) {
 func TestStopIsNoFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		log := testlog.New(t)
 		registry := prometheus.NewPedanticRegistry()
-		r := job.NewRunner(slog.New(slog.NewTextHandler(&log, nil)), registry, nil)
+		r := job.NewRunner(log.Logger(), registry, nil)
 		stop := start(t, r, job.Task{Name: "long", Every: time.Second, AtStart: true, Run: func(ctx context.Context) error {
 			<-ctx.Done()
 			time.Sleep(time.Minute) // a tick is waiting by now
 			return fmt.Errorf("read: %w", ctx.Err())
 		}})
 		stop()
-		if log.Len() != 0 {
-			t.Errorf("logged:\n%s", &log)
+		if log.String() != "" {
+			t.Errorf("logged:\n%s", log)
 		}
 		wantMetric(t, registry, "health_export_job_runs_total", `
 # HELP health_export_job_runs_total Runs of periodic jobs, by job and outcome: done, failed or stopped.
@@ -264,15 +263,15 @@ health_export_job_runs_total{job="long",outcome="stopped"} 1
 func TestFailureWhileStoppingIsLogged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
-		r := job.NewRunner(slog.New(slog.NewTextHandler(&log, nil)), prometheus.NewRegistry(), nil)
+		log := testlog.New(t)
+		r := job.NewRunner(log.Logger(), prometheus.NewRegistry(), nil)
 		stop := start(t, r, job.Task{Name: "long", Every: time.Hour, AtStart: true, Run: func(ctx context.Context) error {
 			<-ctx.Done()
 			return errors.New("disk full")
 		}})
 		stop()
 		if !strings.Contains(log.String(), "disk full") {
-			t.Errorf("logged: %q", &log)
+			t.Errorf("logged: %q", log)
 		}
 	})
 }
@@ -281,7 +280,7 @@ func TestRunnerStoppedBeforeItStarts(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := quietRunner().Run(ctx, job.Task{Name: "late", Every: time.Hour, AtStart: true, Run: func(context.Context) error {
+	err := quietRunner(t).Run(ctx, job.Task{Name: "late", Every: time.Hour, AtStart: true, Run: func(context.Context) error {
 		t.Error("has run")
 		return nil
 	}})
@@ -309,7 +308,7 @@ func TestRunnerRefusesTasksThatMakeNoSense(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
-				if err := quietRunner().Run(ctx, good, bad); err == nil {
+				if err := quietRunner(t).Run(ctx, good, bad); err == nil {
 					t.Error("no error")
 				}
 			})
