@@ -277,10 +277,15 @@ func TestVerificationsAreCounted(t *testing.T) {
 # HELP health_export_key_verifications_total API keys presented, by outcome: proved, remembered, the code of the refusal, cancelled or error.
 # TYPE health_export_key_verifications_total counter
 health_export_key_verifications_total{outcome="cancelled"} 1
+health_export_key_verifications_total{outcome="door_busy"} 0
 health_export_key_verifications_total{outcome="error"} 1
+health_export_key_verifications_total{outcome="expired_key"} 0
+health_export_key_verifications_total{outcome="malformed_key"} 0
 health_export_key_verifications_total{outcome="missing_key"} 1
 health_export_key_verifications_total{outcome="proved"} 1
 health_export_key_verifications_total{outcome="remembered"} 1
+health_export_key_verifications_total{outcome="revoked_key"} 0
+health_export_key_verifications_total{outcome="too_many_failures"} 0
 health_export_key_verifications_total{outcome="unknown_key"} 1
 `
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "health_export_key_verifications_total"); err != nil {

@@ -164,5 +164,6 @@ func New(config Config) http.Handler {
 		instruments: newInstruments(config.Registerer),
 		document:    loadDocument(),
 	}
+	s.instruments.prepare(s.routes())
 	return s.observe(s.allowOrigins(compress(revalidate(s.mux()))))
 }
