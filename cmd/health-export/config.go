@@ -31,9 +31,13 @@ type setting struct {
 	usage       string
 	initial     string // the default, as text
 	set         func(text string) error
-	secret      bool // hidden when printed, and may come from a file
+	secret      bool // its password is hidden when it is printed, and it may come from a file
+	hidden      bool // a secret of which nothing is printed
 	value, from string
 }
+
+// logLevels are what the level of the log may be.
+var logLevels = []string{"debug", "info", "warn", "error"}
 
 // settings is everything that can be configured.
 type settings struct {
@@ -67,6 +71,7 @@ type settings struct {
 	acmeDomains     []string
 	stopDelay       time.Duration
 	drain           time.Duration
+	traces          traceSettings
 	limits          map[string]*access.Allowance // by tier
 }
 
@@ -111,8 +116,8 @@ func newSettings(environment map[string]string) *settings {
 			initial: "", usage: "where phones reach the API, such as https://health.example.org; empty for the addresses it listens on",
 		},
 		{
-			key: "log.level", variable: "HEALTH_EXPORT_LOG_LEVEL", flag: "log-level", set: oneOf(&s.logLevel, "debug", "info", "warn", "error"),
-			initial: "info", usage: "least level that is logged: debug, info, warn or error",
+			key: "log.level", variable: "HEALTH_EXPORT_LOG_LEVEL", flag: "log-level", set: oneOf(&s.logLevel, logLevels...),
+			initial: "info", usage: "least level that is logged: debug, info, warn or error; PUT /log_level beside the metrics changes it",
 		},
 		{
 			key: "log.format", variable: "HEALTH_EXPORT_LOG_FORMAT", flag: "log-format", set: oneOf(&s.logFormat, "json", "text"),
@@ -179,6 +184,7 @@ func newSettings(environment map[string]string) *settings {
 			initial: "30s", usage: "how long a stop waits for requests, and then for bodies, that are under way",
 		},
 	}
+	s.addTraces()
 	s.addLimits()
 	return s
 }
@@ -348,6 +354,9 @@ func (p *program) printSettings() error {
 	var list []printedSetting
 	for _, item := range p.settings.list {
 		value := item.value
+		if item.hidden && value != "" {
+			value = "…"
+		}
 		if item.secret {
 			value = redactURL(value)
 		}

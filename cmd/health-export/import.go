@@ -64,7 +64,7 @@ func (p *program) importFiles(ctx context.Context, db database, answers ingest.A
 	}
 	boundMemory()
 	service, err := ingest.New(ingest.Config{
-		Store: db, Answers: answers, Catalog: words, Logger: p.logger(), Limits: ingest.Limits{TempDir: p.settings.tempDir},
+		Store: db, Answers: answers, Catalog: words, Logger: p.newLog().Logger, Limits: ingest.Limits{TempDir: p.settings.tempDir},
 	})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -11,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/health-export/health-export/internal/testlog"
 )
 
 // process is the program in a process of its own.
@@ -34,12 +37,12 @@ func build(t testing.TB) (binary string) {
 // launch starts binary on a database and waits until it listens. Settings are variables with their values, NAME=value.
 func launch(t testing.TB, binary, database, key string, settings ...string) *process {
 	t.Helper()
-	out, errOut := newBuffer(), newBuffer()
+	out, errOut, lines := newBuffer(), newBuffer(), testlog.New(t)
 	command := exec.CommandContext(t.Context(), binary, "serve", "--database", database)
 	command.Dir = filepath.Dir(binary)
 	command.Env = append(os.Environ(), "HEALTH_EXPORT_LISTEN=127.0.0.1:0", "HEALTH_EXPORT_METRICS_LISTEN=off")
 	command.Env = append(command.Env, settings...)
-	command.Stdout, command.Stderr = out, errOut
+	command.Stdout, command.Stderr = out, io.MultiWriter(errOut, lines)
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +52,7 @@ func launch(t testing.TB, binary, database, key string, settings ...string) *pro
 		close(p.exited)
 	}()
 	t.Cleanup(p.kill)
-	p.instance = &instance{t: t, url: "http://" + errOut.find(t, `"listen":"([^"]+)"`, p.exited), key: key}
+	p.instance = &instance{t: t, logs: lines, url: "http://" + errOut.find(t, `"listen":"([^"]+)"`, p.exited), key: key}
 	if key == "" {
 		p.key = out.find(t, `(hea_\w+)\s`, p.exited) // it may come after what is on the other pipe
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/health-export/health-export/internal/job"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/server"
+	"github.com/health-export/health-export/internal/tracing"
 )
 
 func (p *program) serveCommand() *cobra.Command {
@@ -44,12 +45,14 @@ type rooms struct {
 	handler  http.Handler
 	stop     *server.Stop
 	registry *prometheus.Registry
+	tracer   *tracing.Tracer
 }
 
 // serve runs the server until ctx ends or a part of it fails. It starts in order and stops in mirror order: HTTP drains,
 // then the jobs, then ingestion, then the store.
 func (p *program) serve(ctx context.Context) (err error) {
-	logger := p.logger()
+	log := p.newLog()
+	logger := log.Logger
 	listener, err := listen(ctx, p.settings.listen, "--listen")
 	if err != nil {
 		return err
@@ -63,7 +66,11 @@ func (p *program) serve(ctx context.Context) (err error) {
 		defer metricsListener.Close()
 	}
 
-	r, err := p.openRooms(ctx, logger)
+	tracer, err := p.settings.tracer(ctx, logger)
+	if err != nil {
+		return err
+	}
+	r, err := p.openRooms(ctx, logger, tracer)
 	if err != nil {
 		return err
 	}
@@ -77,7 +84,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 	p.takeUpUnfinished(ctx, r, logger)
 
 	jobsDone, stopJobs := p.startJobs(r, logger)
-	err = p.serveHTTP(ctx, r, listener, metricsListener, logger)
+	err = p.serveHTTP(ctx, r, listener, metricsListener, log)
 	stopJobs()
 	return errors.Join(err, <-jobsDone)
 }
@@ -90,18 +97,8 @@ func listen(ctx context.Context, address, flag string) (net.Listener, error) {
 	return listener, nil
 }
 
-func (p *program) logger() *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(p.settings.logLevel)) // one of four words, checked when it was read
-	options := &slog.HandlerOptions{Level: level}
-	if p.settings.logFormat == "text" {
-		return slog.New(slog.NewTextHandler(p.err, options))
-	}
-	return slog.New(slog.NewJSONHandler(p.err, options))
-}
-
 // openRooms builds everything from the store upwards.
-func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, error) {
+func (p *program) openRooms(ctx context.Context, logger *slog.Logger, tracer *tracing.Tracer) (*rooms, error) {
 	words, err := catalog.Load()
 	if err != nil {
 		return nil, err
@@ -112,7 +109,7 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 	}
 	registry := p.settings.newRegistry()
 	db.Measure(registry)
-	r := &rooms{store: db, registry: registry, stop: new(server.Stop)}
+	r := &rooms{store: db, registry: registry, stop: new(server.Stop), tracer: tracer}
 	if r.memory, err = p.openMemory(db, logger, registry); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -144,7 +141,7 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 		Limits: access.NewLimits(access.LimitOptions{
 			Allowances: p.settings.allowances(), Redis: r.memory.redis, Registerer: registry,
 		}),
-		Logger: logger, Registerer: registry, MaxBody: p.settings.maxBody, MaxImport: p.settings.maxImport, PublicURL: p.settings.publicURL, Version: version,
+		Logger: logger, Registerer: registry, Tracer: tracer, MaxBody: p.settings.maxBody, MaxImport: p.settings.maxImport, PublicURL: p.settings.publicURL, Version: version,
 		TrustedProxies: p.settings.trustedProxies, CORSOrigins: p.settings.corsOrigins,
 	})
 	return r, nil
@@ -155,7 +152,7 @@ func (p *program) closeRooms(r *rooms) error {
 	ctx, cancel := context.WithTimeout(context.Background(), p.settings.drain)
 	defer cancel()
 	defer r.memory.close()
-	return errors.Join(r.ingest.Stop(ctx), r.door.FlushUse(ctx), r.journal.Flush(ctx), r.store.Close())
+	return errors.Join(r.ingest.Stop(ctx), r.door.FlushUse(ctx), r.journal.Flush(ctx), r.store.Close(), p.closeTracer(r.tracer))
 }
 
 // takeUpUnfinished processes what a crash left behind before new bodies come in, so that they are processed in the order
@@ -176,7 +173,7 @@ func (p *program) takeUpUnfinished(ctx context.Context, r *rooms, logger *slog.L
 // startJobs runs the periodic tasks until stop is called; done yields when all of them have returned.
 func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	runner := job.NewRunner(logger, r.registry)
+	runner := job.NewRunner(logger, r.registry, r.tracer)
 	result := make(chan error, 1)
 	tasks := []job.Task{
 		{Name: "resume_ingestions", Every: 5 * time.Second, Run: r.ingest.Resume},
@@ -206,7 +203,8 @@ func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, s
 }
 
 // serveHTTP serves the API and the metrics (if there is a listener for them) until ctx ends, then lets what is under way come to its end.
-func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsListener net.Listener, logger *slog.Logger) error {
+func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsListener net.Listener, log serverLog) error {
+	logger := log.Logger
 	api := &http.Server{
 		Handler: r.handler,
 		// Headers come at once. A body may take long on a phone's bad line: the server itself looks after its pace.
@@ -228,7 +226,10 @@ func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsList
 	if metricsListener != nil {
 		metricsAddress = metricsListener.Addr().String()
 		mux := http.NewServeMux()
-		mux.Handle("GET /metrics", promhttp.HandlerFor(r.registry, promhttp.HandlerOpts{Registry: r.registry}))
+		// OpenMetrics is the text form that has room for the traces of examples.
+		mux.Handle("GET /metrics", promhttp.HandlerFor(r.registry, promhttp.HandlerOpts{Registry: r.registry, EnableOpenMetrics: true}))
+		mux.Handle("GET /log_level", log)
+		mux.Handle("PUT /log_level", log)
 		servers[&http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}] = metricsListener
 	}
 

@@ -32,7 +32,7 @@ func newAddressLimit(now func() time.Time) *addressLimit {
 // ChargeAddress counts one request without a key. The error is an *Exceeded of kind RateLimited; then it is not counted.
 func (l *Limits) ChargeAddress(address netip.Addr) error {
 	err := l.addresses.charge(address)
-	l.metrics.decided("address", err)
+	l.metrics.decided(useAddress, err)
 	return err
 }
 

@@ -36,7 +36,7 @@ func (s *server) ingest(w http.ResponseWriter, r *http.Request) error {
 	if async {
 		w.Header().Set("Preference-Applied", "respond-async")
 	}
-	return answerIngestion(w, &ingestion)
+	return answerIngestion(w, r, &ingestion)
 }
 
 // replayIngestion processes an archived body again.
@@ -49,11 +49,13 @@ func (s *server) replayIngestion(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answerIngestion(w, &ingestion)
+	return answerIngestion(w, r, &ingestion)
 }
 
 // answerIngestion tells whoever sent a body what became of it.
-func answerIngestion(w http.ResponseWriter, i *health.Ingestion) error {
+func answerIngestion(w http.ResponseWriter, r *http.Request, i *health.Ingestion) error {
+	e := exchangeOf(r.Context())
+	e.ingestion, e.outcome = i.ID, i.Status
 	switch i.Status {
 	case health.StatusAccepted:
 		w.Header().Set("Location", ingestionPath(i.ID))

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/health"
 )
@@ -18,8 +20,9 @@ func (s *server) observe(next http.Handler) http.Handler {
 		pace := &pace{control: http.NewResponseController(w), stop: s.Stop}
 		answer := &response{ResponseWriter: w, pace: pace}
 		body := &requestBody{ReadCloser: r.Body, pace: pace}
+		ctx, step := s.beginTrace(r)
 		e := &exchange{id: requestID(r.Header), address: clientAddress(r, s.TrustedProxies), route: unmatched, response: answer}
-		r = r.WithContext(access.WithOrigin(withExchange(r.Context(), e), access.Origin{
+		r = r.WithContext(access.WithOrigin(withExchange(ctx, e), access.Origin{
 			Address: e.address, UserAgent: health.TrimUserAgent(r.UserAgent()), RequestID: e.id,
 		}))
 		r.Body = body
@@ -31,8 +34,9 @@ func (s *server) observe(next http.Handler) http.Handler {
 		defer func() {
 			s.instruments.inFlight.Dec()
 			took := s.Now().Sub(begun)
-			s.instruments.count(r.Method, e, took)
+			s.instruments.count(r.Context(), r.Method, e, took)
 			s.log(r, e, body.bytes, took)
+			endTrace(step, r, e, body.bytes)
 			pace.atEnd()
 		}()
 		next.ServeHTTP(answer, r)
@@ -66,11 +70,14 @@ func (s *server) log(r *http.Request, e *exchange, bytesIn int64, took time.Dura
 	if e.keyID != "" {
 		attributes = append(attributes, slog.String("user", e.user.String()), slog.String("key_id", e.keyID))
 	}
+	if e.ingestion != uuid.Nil {
+		attributes = append(attributes, slog.String("ingestion", e.ingestion.String()), slog.String("outcome", string(e.outcome)))
+	}
 	if e.code != "" {
 		attributes = append(attributes, slog.String("code", e.code))
 	}
 	level := slog.LevelInfo
-	if e.status() >= http.StatusInternalServerError || e.code == codeCutShort && !e.clientGone {
+	if e.failed() {
 		level = slog.LevelError
 		attributes = append(attributes, slog.Any("err", e.err))
 	}
@@ -90,6 +97,11 @@ func (e *exchange) status() int {
 	default:
 		return e.response.status
 	}
+}
+
+// failed reports whether it ended badly for a reason that is not the client's.
+func (e *exchange) failed() bool {
+	return e.status() >= http.StatusInternalServerError || e.code == codeCutShort && !e.clientGone
 }
 
 // serve makes a handler of one row of the table: who asks, whether they may, whether the question is put right, whether

@@ -80,7 +80,7 @@ func TestLogTellsNoSecret(t *testing.T) {
 			t.Errorf("the log has %q in it:\n%s", secret, text)
 		}
 	}
-	line := a.logs.requests(t)[ok.header.Get("X-Request-ID")]
+	line := requests(t, a.logs)[ok.header.Get("X-Request-ID")]
 	for name, want := range map[string]any{
 		"method": "POST", "route": "/v1/ingest", "status": 200.0, "level": "INFO", "user": ada.user.ID.String(),
 		"bytes_in": float64(len(bodyOfEverything)), "bytes_out": float64(len(ok.body)),

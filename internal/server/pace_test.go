@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/health-export/health-export/internal/testlog"
 )
 
 // pipes is a listener whose connections are pipes in memory, which obey the clock of a synctest bubble.
@@ -34,7 +35,7 @@ func upload(t *testing.T, size, piece int, stop *Stop) (status int, body string,
 	t.Helper()
 	connections := make(pipes)
 	listening := &http.Server{Handler: New(Config{
-		Ingest: readingIngest{}, Door: adasDoor{}, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+		Ingest: readingIngest{}, Door: adasDoor{}, Logger: testlog.Logger(t), Registerer: prometheus.NewRegistry(),
 		Stop: stop,
 	}), ReadHeaderTimeout: 10 * time.Second}
 	go listening.Serve(connections)
@@ -101,7 +102,7 @@ func TestAnswersThatNobodyTakesBreakOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		connections := make(pipes)
 		ended := make(chan time.Time, 1)
-		api := New(Config{Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(), Door: adasDoor{}})
+		api := New(Config{Logger: testlog.Logger(t), Registerer: prometheus.NewRegistry(), Door: adasDoor{}})
 		listening := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer func() {
 				ended <- time.Now()

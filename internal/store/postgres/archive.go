@@ -20,13 +20,15 @@ const pieceSize = 1 << 20
 // as the first attempt; with an empty owner nobody holds one.
 //
 // It is tried again as other calls are only where body can be read again from where it began (io.Seeker).
-func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time) error {
+func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time) (err error) {
 	const doing = "archive body"
 	leave, err := s.enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
+	ctx, done := s.calls.Begin(ctx, doing)
+	defer func() { done(err) }()
 	ingestion.Attempts = 0
 	if owner != "" {
 		ingestion.Attempts = 1
