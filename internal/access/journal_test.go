@@ -16,7 +16,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
@@ -78,7 +77,7 @@ func TestFloodsBecomeOneEntry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, b := newPeople(), &book{}
 		j := NewJournal(b, JournalOptions{})
-		d := NewDoor(p, p, cache.NewMemory(1<<20), DoorOptions{Journal: j})
+		d := NewDoor(p, p, DoorOptions{Journal: j})
 		for range 3 {
 			_, _ = d.Authenticate(from(t, "192.0.2.1"), newKey().text)
 			time.Sleep(time.Second)
@@ -125,7 +124,7 @@ func TestOwnersSeeWhatWasTriedWithTheirKeys(t *testing.T) {
 	t.Parallel()
 	p, b := newPeople(), &book{}
 	j := NewJournal(b, JournalOptions{})
-	d := NewDoor(p, p, cache.NewMemory(1<<20), DoorOptions{Journal: j})
+	d := NewDoor(p, p, DoorOptions{Journal: j})
 	u := p.add()
 	id, text := makeKey(t, d, u)
 	p.change(id, func(k *health.APIKey) { k.RevokedAt = time.Now() })

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
@@ -181,7 +180,7 @@ func (p *people) change(id string, edit func(*health.APIKey)) {
 }
 
 func openDoor(p *people) *Door {
-	return NewDoor(p, p, cache.NewMemory(1<<20), DoorOptions{})
+	return NewDoor(p, p, DoorOptions{})
 }
 
 // makeKey creates a key that may read, and returns its id and its text.

@@ -14,7 +14,6 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"pgregory.net/rapid"
 
-	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -262,7 +261,7 @@ func TestDeletedUsersKeysAreForgotten(t *testing.T) {
 	t.Parallel()
 	p := newPeople()
 	var forgotten forgetting
-	d := NewDoor(p, p, cache.NewMemory(1<<20), DoorOptions{Answers: &forgotten})
+	d := NewDoor(p, p, DoorOptions{Answers: &forgotten})
 	u := p.add()
 	_, text := makeKey(t, d, u)
 	wantLetIn(t, d, text)
