@@ -2,7 +2,6 @@ package server
 
 import (
 	"log/slog"
-	"maps"
 	"net/http"
 	"time"
 
@@ -41,17 +40,18 @@ func (s *server) observe(next http.Handler) http.Handler {
 // The headers that keep a browser from doing anything with an answer but show it, or keep it. Their values are the same
 // for all answers, which set others in their place but change none.
 var (
-	safeHeaders = http.Header{
-		"Cache-Control":           {"no-store"},
-		"Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"},
-		"X-Content-Type-Options":  {"nosniff"},
-		"X-Frame-Options":         {"DENY"},
-	}
-	onlyTLS = []string{"max-age=63072000"}
+	noStore  = []string{"no-store"}
+	noParts  = []string{"default-src 'none'; frame-ancestors 'none'"}
+	noSniff  = []string{"nosniff"}
+	noFrames = []string{"DENY"}
+	onlyTLS  = []string{"max-age=63072000"}
 )
 
 func secure(header http.Header, overTLS bool) {
-	maps.Copy(header, safeHeaders)
+	header["Cache-Control"] = noStore
+	header["Content-Security-Policy"] = noParts
+	header["X-Content-Type-Options"] = noSniff
+	header["X-Frame-Options"] = noFrames
 	if overTLS {
 		header["Strict-Transport-Security"] = onlyTLS
 	}
