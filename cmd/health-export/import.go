@@ -54,7 +54,7 @@ again. The files themselves are not kept unless you ask for it.`,
 }
 
 func (p *program) importFiles(ctx context.Context, db database, answers ingest.Answers, email string, paths []string, keep bool) error {
-	user, err := db.UserByEmail(ctx, email)
+	user, err := userNamed(ctx, db, email)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/job"
@@ -114,7 +113,7 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger, tracer *tr
 		return nil, errors.Join(err, db.Close())
 	}
 	r.journal = access.NewJournal(db, access.JournalOptions{Logger: logger, Registerer: registry})
-	r.door = access.NewDoor(db, db, cache.NewMemory(16<<20), access.DoorOptions{
+	r.door = access.NewDoor(db, db, access.DoorOptions{
 		Now: time.Now, Logger: logger, Registerer: registry, Journal: r.journal, Answers: r.memory.erased(),
 	})
 	r.ingest, err = ingest.New(ingest.Config{

@@ -14,7 +14,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/testlog"
@@ -77,7 +76,7 @@ func TestFloodsBecomeOneEntry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, b := newPeople(), &book{}
 		j := NewJournal(b, JournalOptions{Logger: testlog.Logger(t)})
-		d := NewDoor(p, p, cache.NewMemory(1<<20), DoorOptions{Logger: testlog.Logger(t), Journal: j})
+		d := NewDoor(p, p, DoorOptions{Logger: testlog.Logger(t), Journal: j})
 		for range 3 {
 			_, _ = d.Authenticate(from(t, "192.0.2.1"), newKey().text)
 			time.Sleep(time.Second)
@@ -124,7 +123,7 @@ func TestOwnersSeeWhatWasTriedWithTheirKeys(t *testing.T) {
 	t.Parallel()
 	p, b := newPeople(), &book{}
 	j := NewJournal(b, JournalOptions{Logger: testlog.Logger(t)})
-	d := NewDoor(p, p, cache.NewMemory(1<<20), DoorOptions{Logger: testlog.Logger(t), Journal: j})
+	d := NewDoor(p, p, DoorOptions{Logger: testlog.Logger(t), Journal: j})
 	u := p.add()
 	id, text := makeKey(t, d, u)
 	p.change(id, func(k *health.APIKey) { k.RevokedAt = time.Now() })

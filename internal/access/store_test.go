@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/testlog"
@@ -182,7 +181,7 @@ func (p *people) change(id string, edit func(*health.APIKey)) {
 }
 
 func openDoor(t testing.TB, p *people) *Door {
-	return NewDoor(p, p, cache.NewMemory(1<<20), DoorOptions{Logger: testlog.Logger(t)})
+	return NewDoor(p, p, DoorOptions{Logger: testlog.Logger(t)})
 }
 
 // makeKey creates a key that may read, and returns its id and its text.

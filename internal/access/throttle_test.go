@@ -14,7 +14,6 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"pgregory.net/rapid"
 
-	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/testlog"
 )
@@ -263,7 +262,7 @@ func TestDeletedUsersKeysAreForgotten(t *testing.T) {
 	t.Parallel()
 	p := newPeople()
 	var forgotten forgetting
-	d := NewDoor(p, p, cache.NewMemory(1<<20), DoorOptions{Logger: testlog.Logger(t), Answers: &forgotten})
+	d := NewDoor(p, p, DoorOptions{Logger: testlog.Logger(t), Answers: &forgotten})
 	u := p.add()
 	_, text := makeKey(t, d, u)
 	wantLetIn(t, d, text)

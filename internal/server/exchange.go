@@ -25,7 +25,9 @@ type exchange struct {
 	code       string        // of the problem, "" where there was none
 	err        error
 	clientGone bool // it did not wait for the whole answer
-	response   *response
+	response   response
+	body       requestBody
+	pace       pace
 }
 
 type exchangeKey struct{}

@@ -56,7 +56,7 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	a.store = testdb.New(t)
 	answers := cache.NewAnswers(cache.NewMemory(1<<20), nil)
 	a.journal = access.NewJournal(a.store, access.JournalOptions{Now: a.now, Logger: logger})
-	a.door = access.NewDoor(a.store, a.store, cache.NewMemory(1<<20), access.DoorOptions{Now: a.now, Logger: logger, Journal: a.journal, Answers: answers})
+	a.door = access.NewDoor(a.store, a.store, access.DoorOptions{Now: a.now, Logger: logger, Journal: a.journal, Answers: answers})
 	received, err := ingest.New(ingest.Config{
 		Store: a.store, Answers: answers, Catalog: words, Limits: ingest.Limits{
 			MaxBody: 1 << 20, Wait: time.Minute, TempDir: t.TempDir(), ImportDir: t.TempDir(), MaxImport: 2 << 20,
@@ -259,10 +259,3 @@ func requests(t *testing.T, log *testlog.Log) map[string]map[string]any {
 
 // unknownID is the id of nothing.
 var unknownID = uuid.MustParse("01900000-0000-7000-8000-000000000000")
-
-// forgetful is a cache that remembers nothing.
-type forgetful struct{ cache.Cache }
-
-func (forgetful) Get(context.Context, string) ([]byte, bool)         { return nil, false }
-func (forgetful) Set(context.Context, string, []byte, time.Duration) {}
-func (forgetful) Delete(context.Context, ...string) error            { return nil }

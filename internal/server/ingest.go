@@ -59,15 +59,15 @@ func answerIngestion(w http.ResponseWriter, r *http.Request, i *health.Ingestion
 	switch i.Status {
 	case health.StatusAccepted:
 		w.Header().Set("Location", ingestionPath(i.ID))
-		return writeJSON(w, http.StatusAccepted, reportOf(i))
+		return writeReport(w, http.StatusAccepted, i)
 	case health.StatusRejected:
-		return writeJSON(w, http.StatusUnprocessableEntity, reportOf(i))
+		return writeReport(w, http.StatusUnprocessableEntity, i)
 	case health.StatusUnrecognised:
 		return &failure{err: health.NewError(health.Unrecognised, i.FailureCode, i.Failure), ingestionID: i.ID}
 	case health.StatusFailed:
 		return &failure{err: health.NewError(health.Invalid, i.FailureCode, i.Failure), ingestionID: i.ID}
 	default:
-		return writeJSON(w, http.StatusOK, reportOf(i))
+		return writeReport(w, http.StatusOK, i)
 	}
 }
 

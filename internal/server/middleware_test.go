@@ -37,7 +37,6 @@ func TestHeadersThatKeepABrowserSafe(t *testing.T) {
 	want := map[string]string{
 		"Cache-Control":           "no-store",
 		"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-		"Referrer-Policy":         "no-referrer",
 		"X-Content-Type-Options":  "nosniff",
 		"X-Frame-Options":         "DENY",
 	}

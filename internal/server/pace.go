@@ -27,7 +27,7 @@ const (
 // pace sets the deadlines of one request. Only time in which the server waits for the client counts. Where the
 // connection knows no deadlines there are none.
 type pace struct {
-	control *http.ResponseController
+	control http.ResponseController
 	stop    *Stop
 	reading time.Time     // when the read that is under way began
 	waited  time.Duration // for the body, in all reads before
