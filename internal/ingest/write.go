@@ -14,8 +14,9 @@ import (
 const (
 	// batchSize is how many samples are written in one transaction.
 	batchSize = 10_000
-	// stretchesAtOnce is how many stretches of a body's series are written at once.
-	stretchesAtOnce = 2
+	// A body's series are written in so many stretches, so many of them at once: more than there is work for at a time, so
+	// that the last ones end together.
+	stretches, stretchesAtOnce = 8, 3
 	// batchesUnderWay is how many batches of a stretch there are at once: all but one of them are being written.
 	batchesUnderWay = 2
 )
@@ -50,7 +51,8 @@ func (c *collector) write(ctx context.Context, user uuid.UUID, writer store.Writ
 // different metrics pass each other.
 func (c *collector) writeSamples(ctx context.Context, user uuid.UUID, writer store.Writer) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for _, of := range c.sorter.stretches(stretchesAtOnce, batchSize) {
+	group.SetLimit(stretchesAtOnce)
+	for _, of := range c.sorter.stretches(stretches, batchSize) {
 		group.Go(func() (err error) {
 			defer recoverAs(&err)
 			return c.writeStretch(ctx, of, user, writer)
