@@ -548,7 +548,7 @@ func TestProgressOfAnImport(t *testing.T) {
 func summaries(days int) string {
 	var all []string
 	for i := range days {
-		day := time.Date(2024, 1, 1+i, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+		day := time.Date(2012, 1, 1+i, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
 		all = append(all, fmt.Sprintf(`<ActivitySummary dateComponents="%s" activeEnergyBurned="%d" activeEnergyBurnedGoal="600" activeEnergyBurnedUnit="kcal" appleExerciseTime="30" appleExerciseTimeGoal="30" appleStandHours="11" appleStandHoursGoal="12"/>`,
 			day, i%5*100))
 	}
@@ -558,7 +558,7 @@ func summaries(days int) string {
 func TestElementsAreNewOnce(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		const days = 400
+		const days = 4500 // in several batches
 		b := newBench(t, s, nil, Limits{})
 		other, err := New(Config{Store: s, Catalog: b.Service.words.catalog, Logger: slog.New(slog.DiscardHandler), Now: b.Service.now})
 		if err != nil {
