@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -43,7 +44,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 	clients := flags.String("clients", "", "how many clients send at once (separated by commas)")
 	profile := flags.String("cpuprofile", "", "write a CPU profile of the whole run to this file")
 	export := flags.String("export", "", "write an export of the Health app to this file (.zip, or .xml) instead of measuring")
-	size := flags.Int64("size", 100_000_000, "how many bytes the XML of -export shall have")
+	size := flags.Int64("size", 0, "how many bytes the XML shall have that is imported, or written with -export (100 MB if not said otherwise)")
 	serve := flags.String("serve", "", "run the server on this database until standard input ends (used by the benchmark itself)")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -52,7 +53,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 		return serveUntilEnd(ctx, *serve, in, out)
 	}
 	if *export != "" {
-		return writeExport(*export, *size, out)
+		return writeExport(*export, cmp.Or(*size, scaleFor(false, false).xml), out)
 	}
 	if err := checkSubjects(*only); err != nil {
 		return err
@@ -73,6 +74,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 	if err := errors.Join(override(&b.scale.points, *points), override(&b.scale.clients, *clients)); err != nil {
 		return err
 	}
+	b.scale.xml = cmp.Or(*size, b.scale.xml)
 	b.report.machine, b.report.whole = describeMachine(), b.scale.whole
 	if err := b.openEngines(ctx); err != nil {
 		return err

@@ -167,7 +167,7 @@ func TestProgressIsDescribed(t *testing.T) {
 			time.Second,
 			"writing  50 %, 50 of 100 records, 50/s, 1s left",
 		},
-		{ingest.Progress{Phase: "checking"}, 0, "checking   0 %, 0.0 of 0.0 MB"},
+		{ingest.Progress{Phase: "reading"}, 0, "reading   0 %, 0.0 of 0.0 MB"},
 	} {
 		if got := describe(c.state, c.took); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)

@@ -288,16 +288,19 @@ func (a *apple) correlation(n *node, typ string) error {
 func (a *apple) clinicalRecord(n *node, typ string) error {
 	object := n.object(eventAttributes...)
 	if file := n.attr("resourceFilePath"); file != "" {
-		if resource := a.resource(file); resource != nil {
+		if resource := a.resourceIn(a.named(file)); resource != nil {
 			object["resource"] = resource
 		}
 	}
 	return a.anyEvent(n, typ, typ, object)
 }
 
-// resource returns a file of the archive that holds JSON; nil where it is not there, or none.
-func (a *apple) resource(file string) jsontext.Value {
-	content, err := a.open(file)
+// resourceIn returns a file of the archive that holds JSON; nil where it is not there, or none.
+func (a *apple) resourceIn(name string) jsontext.Value {
+	if a.archive == nil {
+		return nil
+	}
+	content, err := a.archive.Open(name)
 	if err != nil {
 		return nil
 	}
@@ -313,12 +316,9 @@ func (a *apple) resource(file string) jsontext.Value {
 	return jsontext.Value(canonical)
 }
 
-// open opens a file that the main file refers to, by a path that begins at its folder.
-func (a *apple) open(file string) (io.ReadCloser, error) {
-	if a.archive == nil {
-		return nil, health.NewError(health.NotFound, "no_such_file", "The XML was sent without the files it refers to.")
-	}
+// named returns the name in the archive of a file that the main file refers to, by a path that begins at its folder.
+func (a *apple) named(file string) string {
 	name := path.Join(a.folder, strings.ReplaceAll(file, `\`, "/"))
 	a.used[name] = true
-	return a.archive.Open(name)
+	return name
 }

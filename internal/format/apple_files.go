@@ -1,6 +1,8 @@
 package format
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"path"
 	"slices"
@@ -9,8 +11,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// otherFiles reads the electrocardiograms, which the main file does not mention, and tells of routes and records to
-// which nothing in it refers.
+// otherFiles reads the files that stand for themselves: the electrocardiograms, which the main file does not mention, and
+// routes and health records to which nothing in it refers.
 func (a *apple) otherFiles() error {
 	names := a.archive.Names()
 	slices.Sort(names)
@@ -21,8 +23,12 @@ func (a *apple) otherFiles() error {
 			if err := a.electrocardiogram(name); err != nil {
 				return err
 			}
-		case (folder == "workout-routes" || folder == "clinical-records") && !a.used[name]:
-			if err := a.emit(unusedFile(name)); err != nil {
+		case folder == "workout-routes" && !a.used[name]:
+			if err := a.lostRoute(name); err != nil {
+				return err
+			}
+		case folder == "clinical-records" && !a.used[name]:
+			if err := a.lostResource(name); err != nil {
 				return err
 			}
 		}
@@ -30,14 +36,91 @@ func (a *apple) otherFiles() error {
 	return nil
 }
 
-func unusedFile(name string) health.Record {
-	return health.Record{
-		Position: health.Position{Type: "file", Point: -1},
-		Warnings: []health.Warning{{
-			Code:    health.UnusedFile,
-			Message: fmt.Sprintf("Nothing in the export refers to the file %q. It is not stored.", shown([]byte(path.Base(name)))),
-		}},
+// lostRoute keeps a route that no workout refers to as an event, with a list for each thing that its points say.
+func (a *apple) lostRoute(name string) error {
+	const typ = "WorkoutRoute"
+	at := a.position(typ, "workout_route")
+	refuse := func(message string) error {
+		return a.reject(at, typ, "", fmt.Sprintf("Nothing in the export refers to the route %q, and %s", shown([]byte(path.Base(name))), message),
+			"Export again: the file may be damaged.")
 	}
+	file, err := a.archive.Open(name)
+	if err != nil {
+		return refuse("it cannot be read.")
+	}
+	defer file.Close()
+	route, err := readGPX(file, maxPoints)
+	switch {
+	case err != nil:
+		return refuse("it cannot be read.")
+	case len(route) == 0:
+		return refuse("it has no point.")
+	}
+	sortByTime(route, func(p *health.RoutePoint) health.Instant { return p.Time })
+	e := &health.Event{
+		Kind: "route", Name: path.Base(name), Start: route[0].Time, End: route[len(route)-1].Time, Attributes: jsonText(columnsOf(route)),
+	}
+	e.Offset = a.zones.offset(e.Start, nil)
+	return a.emitFile(at, typ, e)
+}
+
+// columnsOf returns the points of a route as one list for each thing they say.
+func columnsOf(route []health.RoutePoint) map[string]any {
+	object := map[string]any{}
+	for name, of := range map[string]func(*health.RoutePoint) float64{
+		"latitude":            func(p *health.RoutePoint) float64 { return p.Latitude },
+		"longitude":           func(p *health.RoutePoint) float64 { return p.Longitude },
+		"altitude":            func(p *health.RoutePoint) float64 { return p.Altitude },
+		"speed":               func(p *health.RoutePoint) float64 { return p.Speed },
+		"course":              func(p *health.RoutePoint) float64 { return p.Course },
+		"horizontal_accuracy": func(p *health.RoutePoint) float64 { return p.HorizontalAccuracy },
+		"vertical_accuracy":   func(p *health.RoutePoint) float64 { return p.VerticalAccuracy },
+	} {
+		list, said := make([]any, len(route)), false
+		for i := range route {
+			if v := of(&route[i]); !health.IsAbsent(v) {
+				list[i], said = v, true
+			}
+		}
+		if said {
+			object[name] = list
+		}
+	}
+	times := make([]any, len(route))
+	for i := range route {
+		if route[i].Time != 0 {
+			times[i] = route[i].Time.String()
+		}
+	}
+	object["time"] = times
+	return object
+}
+
+// lostResource keeps a health record that no element refers to.
+func (a *apple) lostResource(name string) error {
+	const typ = "ClinicalRecord"
+	at := a.position(typ, "clinical_record")
+	resource := a.resourceIn(name)
+	if resource == nil {
+		return a.reject(at, typ, "", fmt.Sprintf("Nothing in the export refers to the health record %q, and it cannot be read.", shown([]byte(path.Base(name)))),
+			"Export again: the file may be damaged.")
+	}
+	return a.emitFile(at, typ, &health.Event{
+		Kind: "clinical_record", Name: path.Base(name), Attributes: jsonText(map[string]any{"resource": resource}),
+	})
+}
+
+// emitFile yields what a file of its own holds.
+func (a *apple) emitFile(at health.Position, typ string, e *health.Event) error {
+	if problem := kept([]byte(e.Name)); problem != "" || len(e.Attributes) > maxElement {
+		return a.reject(at, typ, "", "The file, or its name, is too large.", "Export again: the file may be damaged.")
+	}
+	e.Name = clean([]byte(e.Name))
+	if e.Start == 0 {
+		digest := sha256.Sum256([]byte(e.Attributes))
+		e.Digest = hex.EncodeToString(digest[:])
+	}
+	return a.emit(health.Record{Position: at, Type: typ, Event: e})
 }
 
 // electrocardiogram reads one file.

@@ -179,6 +179,23 @@ func (t *table) next() ([]string, error) {
 	return row, err
 }
 
+// eachRow calls do for each of the rows that follow and are not blank.
+func (t *table) eachRow(do func() error) error {
+	for {
+		switch _, err := t.next(); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case strings.Join(t.row, "") == "":
+			continue
+		}
+		if err := do(); err != nil {
+			return err
+		}
+	}
+}
+
 // cell returns the text in a column of the present row, "" where the row is too short for it or column is -1.
 func (t *table) cell(column int) string {
 	if column < 0 || column >= len(t.row) {

@@ -1,8 +1,6 @@
 package format
 
 import (
-	"errors"
-	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -20,19 +18,7 @@ var (
 func (d *tables) eventsTable(t *table, name fileName) error {
 	start, end := find(t.header, eventStarts...), find(t.header, eventEnds...)
 	called, source := find(t.header, eventNames...), find(t.header, sourceColumns...)
-	for {
-		if _, err := t.next(); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		if strings.Join(t.row, "") == "" {
-			continue
-		}
-		if err := d.eventRow(t, eventHeader{name.event, start, end, called, source}); err != nil {
-			return err
-		}
-	}
+	return t.eachRow(func() error { return d.eventRow(t, eventHeader{name.event, start, end, called, source}) })
 }
 
 // eventHeader has the kind of the events and the columns that have a meaning, -1 for one that is not there.

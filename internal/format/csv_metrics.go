@@ -1,9 +1,7 @@
 package format
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -49,14 +47,9 @@ func (d *tables) metricsTable(t *table) error {
 	d.metrics += len(groups)
 	clock := localClock{zone: d.options.Location}
 	var previous health.Instant
-	for {
-		if _, err := t.next(); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
+	return t.eachRow(func() error {
 		if t.blank(groups) {
-			continue
+			return nil
 		}
 		at, offset, ok := clock.read([]byte(t.cell(when)), previous)
 		previous = at
@@ -72,7 +65,8 @@ func (d *tables) metricsTable(t *table) error {
 				return err
 			}
 		}
-	}
+		return nil
+	})
 }
 
 // blank reports whether the present row has no values.

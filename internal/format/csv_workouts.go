@@ -1,9 +1,7 @@
 package format
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"strings"
 
@@ -48,21 +46,11 @@ func (d *tables) workoutsTable(t *table) error {
 		name: find(t.header, "workout type", "workout name"), start: find(t.header, "start", "start date", "date"),
 		end: find(t.header, "end", "end date"), duration: find(t.header, "duration"), source: find(t.header, sourceColumns...),
 	}
-	for {
-		if _, err := t.next(); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		if strings.Join(t.row, "") == "" {
-			continue
-		}
+	return t.eachRow(func() error {
 		at := health.Position{Type: "workout", Item: d.workouts, Point: -1}
 		d.workouts++
-		if err := d.workoutRow(t, c, at); err != nil {
-			return err
-		}
-	}
+		return d.workoutRow(t, c, at)
+	})
 }
 
 // workoutHeader has the columns that every workout has, -1 for one that is not there.

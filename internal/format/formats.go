@@ -15,11 +15,11 @@ func Formats() []Format {
 		{Name: "typed", Detect: isForm(formTyped), Decode: decodeBody},
 		{
 			Name: "apple", Detect: isApple, Decode: decodeApple,
-			DetectArchive: isAppleArchive, DecodeArchive: decodeAppleArchive,
+			DetectArchive: isAppleArchive, DecodeArchive: decodeAppleArchive, WithoutItems: true,
 		},
 		{
 			Name: "hae-csv", Detect: isTables, Decode: decodeTables,
-			DetectArchive: holdsTables, DecodeArchive: decodeTableArchive,
+			DetectArchive: holdsTables, DecodeArchive: decodeTableArchive, WithoutItems: true,
 		},
 	}
 }

@@ -116,7 +116,6 @@ const (
 	UnknownType      = "unknown_type"           // a type of element nobody has described yet; stored as an event
 	DroppedPoint     = "dropped_point"          // a reading or place within an element that cannot be read; kept in the archive only
 	MissingFile      = "missing_file"           // a file of the archive that an element refers to is not there, or cannot be read
-	UnusedFile       = "unused_file"            // a file of the archive to which nothing refers
 	RecoveryAsSeries = "recovery_as_heart_rate" // a workout whose heart rate series holds the recovery, an app fault
 	ImplausibleSleep = "implausible_sleep"      // a night whose sums and times disagree
 )

@@ -70,14 +70,6 @@ type understood struct {
 	warned bool // its unknown unit has been reported
 }
 
-// element is an element with several samples: counted once, by the best outcome of its samples.
-type element struct {
-	position health.Position
-	typ      uint32 // index into collector.types
-	outcome  health.Outcome
-	known    bool
-}
-
 // tally is how many points of one type in a row had the same outcome, not yet in the report.
 type tally struct {
 	typ     uint32 // index into collector.types

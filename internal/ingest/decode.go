@@ -121,7 +121,21 @@ func (d *decoded) readArchive(ctx context.Context, user health.User, file io.Rea
 	if opened != nil {
 		opened(archive)
 	}
-	return d.take(ctx, language.Name, language.DecodeArchive(archive, d.options(user)))
+	return d.takeFile(ctx, user, &language, func(o format.Options) iter.Seq2[health.Record, error] {
+		return language.DecodeArchive(archive, o)
+	})
+}
+
+// takeFile takes all records of a file, which is there as a whole.
+func (d *decoded) takeFile(
+	ctx context.Context, user health.User, in *format.Format, decode func(format.Options) iter.Seq2[health.Record, error],
+) error {
+	if !in.WithoutItems {
+		return d.take(ctx, in.Name, decode(d.options(user)))
+	}
+	return d.take(ctx, in.Name, decodeBeside(func(asOf func(health.Instant)) iter.Seq2[health.Record, error] {
+		return decode(format.Options{Location: user.Location(), AsOf: asOf})
+	}, d.collector.speaksAsOf))
 }
 
 func (d *decoded) options(user health.User) format.Options {

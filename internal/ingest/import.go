@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"time"
 
@@ -97,9 +98,11 @@ func (s *Service) record(ctx context.Context, ingestion *health.Ingestion, file 
 	body := newSpool(s.limits.TempDir)
 	defer body.Close()
 	if keep {
-		if err := compress(body, io.NewSectionReader(file, 0, ingestion.Size)); err != nil {
+		digest := sha256.New()
+		if err := compress(body, io.TeeReader(io.NewSectionReader(file, 0, ingestion.Size), digest)); err != nil {
 			return s.readingFailed(err)
 		}
+		ingestion.SHA256 = [sha256.Size]byte(digest.Sum(nil))
 		claimed += time.Duration(body.Size()>>20) * time.Second // the claim must last until all of it is archived
 	}
 	ingestion.StoredSize = body.Size()
@@ -181,24 +184,44 @@ func (s *Service) ImportFile(ctx context.Context, r FileRequest) (health.Ingesti
 		return ingestion, err
 	}
 	ingestion.Size, ingestion.WireSize = info.Size(), info.Size()
-	m.begin(PhaseChecking, ingestion.Size)
-	digest := sha256.New()
-	if _, err := io.Copy(digest, &untilDone{ctx, m.reader(io.NewSectionReader(r.File, 0, ingestion.Size))}); err != nil {
-		return ingestion, err
-	}
-	ingestion.SHA256 = [32]byte(digest.Sum(nil))
 	if err := s.record(ctx, &ingestion, r.File, r.Keep); err != nil {
 		return ingestion, err
 	}
 	return s.workOnFile(ctx, ingestion, r, m)
 }
 
+// digestOf computes the digest of a file that has none yet, while other work is done. The function that it returns waits for
+// that and sets it.
+func digestOf(ctx context.Context, ingestion *health.Ingestion, file io.ReaderAt) (wait func() error) {
+	if ingestion.SHA256 != [sha256.Size]byte{} {
+		return func() error { return nil }
+	}
+	digest, done := sha256.New(), make(chan error, 1)
+	content := &untilDone{ctx, io.NewSectionReader(file, 0, ingestion.Size)}
+	go func() {
+		_, err := io.Copy(digest, content)
+		done <- err
+	}()
+	return func() error {
+		err := <-done
+		if err == nil {
+			ingestion.SHA256 = [sha256.Size]byte(digest.Sum(nil))
+		}
+		return err
+	}
+}
+
 func (s *Service) workOnFile(ctx context.Context, ingestion health.Ingestion, r FileRequest, m *meter) (health.Ingestion, error) {
 	held, release := s.holdClaim(ctx, ingestion.ID)
+	digest := digestOf(held, &ingestion, r.File)
 	d := s.decodeFile(held, &ingestion, r.User, r.File, m)
 	defer d.close()
-	finished, err := ingestion, d.err
-	if !d.failed() {
+	err := digest()
+	finished := ingestion
+	switch {
+	case d.failed():
+		err = d.err
+	case err == nil:
 		finished, err = s.process(held, ingestion, r.User, d)
 	}
 	release()
@@ -248,7 +271,9 @@ func (d *decoded) readFile(ctx context.Context, detect func([]byte) (format.Form
 	if err != nil {
 		return asBodyError(err)
 	}
-	return d.take(ctx, language.Name, language.Decode(m.reader(io.NewSectionReader(file, 0, size)), d.options(user)))
+	return d.takeFile(ctx, user, &language, func(o format.Options) iter.Seq2[health.Record, error] {
+		return language.Decode(m.reader(io.NewSectionReader(file, 0, size)), o)
+	})
 }
 
 // decodeWaiting decodes an upload. One whose file somebody has removed from this directory is lost.

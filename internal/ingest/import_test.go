@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/health-export/health-export/internal/format/generator"
 	"github.com/health-export/health-export/internal/health"
@@ -539,5 +541,83 @@ func TestProgressOfAnImport(t *testing.T) {
 	p := m.progress()
 	if d.err != nil || p.Phase != PhaseWriting || p.BytesRead != i.Size || p.Records < int64(made.Records) || p.Written != 0 {
 		t.Errorf("%+v, %v", p, d.err)
+	}
+}
+
+// summaries are so many days with three figures each, some of them 0, which is "not recorded".
+func summaries(days int) string {
+	var all []string
+	for i := range days {
+		day := time.Date(2012, 1, 1+i, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+		all = append(all, fmt.Sprintf(`<ActivitySummary dateComponents="%s" activeEnergyBurned="%d" activeEnergyBurnedGoal="600" activeEnergyBurnedUnit="kcal" appleExerciseTime="30" appleExerciseTimeGoal="30" appleStandHours="11" appleStandHoursGoal="12"/>`,
+			day, i%5*100))
+	}
+	return exported(all...)
+}
+
+func TestElementsAreNewOnce(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, s store.Store) {
+		const days = 4500 // in several batches
+		b := newBench(t, s, nil, Limits{})
+		other, err := New(Config{Store: s, Catalog: b.Service.words.catalog, Logger: slog.New(slog.DiscardHandler), Now: b.Service.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = other.Stop(context.Background()) })
+		path := filepath.Join(t.TempDir(), "export")
+		if err := os.WriteFile(path, []byte(summaries(days)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var got [2][6]int
+		var group errgroup.Group
+		for i, service := range []*Service{b.Service, other} {
+			group.Go(func() error {
+				file, err := os.Open(path)
+				if err != nil {
+					return err
+				}
+				defer file.Close()
+				ingestion, err := service.ImportFile(t.Context(), FileRequest{User: b.user, File: file})
+				got[i] = account(ingestion, "ActivitySummary")
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if got[0][0] != days || got[1][0] != days || got[0][1]+got[1][1] != days {
+			t.Errorf("two imports at once: %v, want %d inserted by both together", got, days)
+		}
+	})
+}
+
+func TestElementOutcome(t *testing.T) {
+	t.Parallel()
+	type seen struct {
+		metric  string
+		outcome health.Outcome
+	}
+	for name, c := range map[string]struct {
+		samples []seen
+		want    health.Outcome
+	}{
+		"all new":                        {[]seen{{"b", health.Inserted}, {"a", health.Inserted}}, health.Inserted},
+		"the first was there":            {[]seen{{"a", health.Unchanged}, {"b", health.Inserted}}, health.Updated},
+		"another was there":              {[]seen{{"b", health.Unchanged}, {"a", health.Inserted}}, health.Inserted},
+		"all were there":                 {[]seen{{"b", health.Unchanged}, {"a", health.Unchanged}}, health.Unchanged},
+		"the first is another's":         {[]seen{{"a", health.Merged}, {"b", health.Inserted}}, health.Inserted},
+		"all are another's":              {[]seen{{"a", health.Merged}}, health.Merged},
+		"one is refused":                 {[]seen{{"a", health.Inserted}, {"b", health.Rejected}}, health.Rejected},
+		"one has another value":          {[]seen{{"a", health.Unchanged}, {"b", health.Updated}}, health.Updated},
+		"two of a metric, one of it new": {[]seen{{"a", health.Unchanged}, {"a", health.Inserted}}, health.Inserted},
+	} {
+		var e element
+		for _, s := range c.samples {
+			e.see(s.metric, s.outcome)
+		}
+		if got := e.outcome(); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // Progress is how far an import has come.
 type Progress struct {
-	// Phase is what is being done: checking (the digest is computed), reading, writing.
+	// Phase is what is being done: reading or writing.
 	Phase string `json:"phase"`
 	// BytesRead is how much of the file has been read in this phase, unpacked; BytesTotal how much there is. Writing
 	// begins when all has been read.
@@ -24,9 +24,8 @@ type Progress struct {
 
 // The phases.
 const (
-	PhaseChecking = "checking"
-	PhaseReading  = "reading"
-	PhaseWriting  = "writing"
+	PhaseReading = "reading"
+	PhaseWriting = "writing"
 )
 
 // Progress returns how far an import has come that this process is working on.

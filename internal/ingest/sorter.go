@@ -35,8 +35,11 @@ type sorter struct {
 	runs       []*run
 }
 
-// stretch is the series from the first up to, not including, the end.
-type stretch struct{ first, end uint32 }
+// stretch is the series from the first up to, not including, the end, with so many points.
+type stretch struct {
+	first, end uint32
+	points     int
+}
 
 // run is a sorted stretch of points in a file.
 type run struct {
@@ -95,22 +98,25 @@ func (s *sorter) finish(grains []health.Grain) error {
 }
 
 // stretches cuts the series into at most so many stretches, with about as many points in each and at least the given
-// number.
-func (s *sorter) stretches(most, least int) []stretch {
+// number. The longest comes first.
+func (s *sorter) stretches(most, least int) (all []stretch) {
 	total := 0
 	for _, n := range s.counts {
 		total += n
 	}
 	share := max(total/most, least)
-	var all []stretch
-	first, points := 0, 0
+	next := stretch{}
 	for i, n := range s.counts {
-		if points += n; len(all) < most-1 && points >= share && total-points >= least {
-			all = append(all, stretch{uint32(first), uint32(i + 1)})
-			first, total, points = i+1, total-points, 0
+		next.points += n
+		next.end = uint32(i + 1)
+		if left := total - next.points; len(all) < most-1 && next.points >= share && left >= least {
+			all = append(all, next)
+			next, total = stretch{first: next.end, end: next.end}, left
 		}
 	}
-	return append(all, stretch{uint32(first), uint32(len(s.counts))})
+	all = append(all, next)
+	slices.SortStableFunc(all, func(a, b stretch) int { return cmp.Compare(b.points, a.points) })
+	return all
 }
 
 func (s *sorter) flush(grains []health.Grain) error {

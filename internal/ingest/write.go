@@ -14,8 +14,9 @@ import (
 const (
 	// batchSize is how many samples are written in one transaction.
 	batchSize = 10_000
-	// stretchesAtOnce is how many stretches of a body's series are written at once.
-	stretchesAtOnce = 2
+	// A body's series are written in so many stretches, so many of them at once: more than there is work for at a time, so
+	// that the last ones end together.
+	stretches, stretchesAtOnce = 8, 3
 	// batchesUnderWay is how many batches of a stretch there are at once: all but one of them are being written.
 	batchesUnderWay = 2
 )
@@ -41,7 +42,7 @@ func (c *collector) write(ctx context.Context, user uuid.UUID, writer store.Writ
 	c.flushTally()
 	for i := range c.elements {
 		e := &c.elements[i]
-		c.report.Count(health.Metrics, c.types[e.typ], e.outcome)
+		c.report.Count(health.Metrics, c.types[e.typ], e.outcome())
 	}
 	return c.rest.write(ctx, user, writer)
 }
@@ -50,7 +51,8 @@ func (c *collector) write(ctx context.Context, user uuid.UUID, writer store.Writ
 // different metrics pass each other.
 func (c *collector) writeSamples(ctx context.Context, user uuid.UUID, writer store.Writer) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for _, of := range c.sorter.stretches(stretchesAtOnce, batchSize) {
+	group.SetLimit(stretchesAtOnce)
+	for _, of := range c.sorter.stretches(stretches, batchSize) {
 		group.Go(func() (err error) {
 			defer recoverAs(&err)
 			return c.writeStretch(ctx, of, user, writer)
@@ -168,23 +170,13 @@ func (c *collector) outcome(p *origin, o health.Outcome) {
 		c.tally.count++
 		return
 	}
-	e := &c.elements[p.element]
-	if !e.known || better(o, e.outcome) {
-		e.outcome, e.known = o, true
-	}
+	c.elements[p.element].see(c.series[p.series].name, o)
 }
 
 // flushTally brings into the report what has been counted in a row.
 func (c *collector) flushTally() {
 	c.report.CountN(health.Metrics, c.types[c.tally.typ], c.tally.outcome, c.tally.count)
 	c.tally.count = 0
-}
-
-// better reports whether outcome a of one sample says more about its element than outcome b of another: a refusal most
-// of all, then that something is new, then that something changed.
-func better(a, b health.Outcome) bool {
-	rank := [...]int{health.Rejected: 4, health.Inserted: 3, health.Updated: 2, health.Unchanged: 1, health.Merged: 0}
-	return rank[a] > rank[b]
 }
 
 func (c *collector) refusedByStore(p *origin, reason string) {

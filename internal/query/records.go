@@ -177,19 +177,19 @@ var recordOrder = []string{
 
 func (s *Service) workoutRecords(ctx context.Context, user uuid.UUID, first, last health.Date, withEfforts bool) ([]WorkoutRecord, error) {
 	best := holders{}
-	query := store.WorkoutQuery{Range: localDays(first, last), Limit: maxWorkouts}
-	for w, err := range store.AllWorkouts(ctx, s.Config.Workouts, user, query) {
+	query := store.WorkoutQuery{Range: aroundTrainings(localDays(first, last), nil), Limit: maxWorkouts}
+	for t, err := range trainings(store.AllWorkouts(ctx, s.Config.Workouts, user, query)) {
 		if err != nil {
 			return nil, err
 		}
-		if date := w.Start.Date(w.Offset); date < first || date > last {
+		if date := t.Start.Date(t.Offset); date < first || date > last {
 			continue
 		}
-		s.offerFigures(best, &w)
+		s.offerFigures(best, &t.Workout)
 		if !withEfforts {
 			continue
 		}
-		if err := s.offerEfforts(ctx, user, best, &w); err != nil {
+		if err := s.offerEfforts(ctx, user, best, t); err != nil {
 			return nil, err
 		}
 	}
@@ -246,19 +246,21 @@ func (s *Service) figure(w *health.Workout, name, unit string) float64 {
 	return conversion.Apply(q.Value)
 }
 
-func (s *Service) offerEfforts(ctx context.Context, user uuid.UUID, best holders, listed *health.Workout) error {
-	if distance := s.figure(listed, "distance", "m"); distance < efforts[0].metres {
+func (s *Service) offerEfforts(ctx context.Context, user uuid.UUID, best holders, t health.Training) error {
+	distance := s.figure(&t.Workout, "distance", "m")
+	if distance < efforts[0].metres {
 		return nil
 	}
-	w, err := s.Config.Workouts.Workout(ctx, user, listed.ID)
+	err := s.complete(ctx, user, &t)
 	if health.KindOf(err) == health.NotFound {
 		return nil // it was deleted meanwhile
 	}
 	if err != nil {
 		return err
 	}
+	w := &t.Workout
 	// A route that is not that of the distance has gaps, or jumps that would be the fastest ever.
-	track, fits := health.TrackOf(w.Route).FittedTo(s.figure(listed, "distance", "m"))
+	track, fits := health.TrackOf(w.Route).FittedTo(distance)
 	if !fits {
 		return nil
 	}

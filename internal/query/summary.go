@@ -260,8 +260,8 @@ func localDays(first, last health.Date) store.Range {
 }
 
 func (s *Service) fillWorkouts(ctx context.Context, user uuid.UUID, days []DaySummary) error {
-	query := store.WorkoutQuery{Range: localDays(days[0].Date, days[len(days)-1].Date), Limit: maxWorkouts}
-	for w, err := range store.AllWorkouts(ctx, s.Config.Workouts, user, query) {
+	query := store.WorkoutQuery{Range: aroundTrainings(localDays(days[0].Date, days[len(days)-1].Date), nil), Limit: maxWorkouts}
+	for w, err := range trainings(store.AllWorkouts(ctx, s.Config.Workouts, user, query)) {
 		if err != nil {
 			return err
 		}

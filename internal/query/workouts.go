@@ -47,6 +47,16 @@ type Workout struct {
 	// Quantities are the single figures by name: active_energy, distance …
 	Quantities map[string]health.Quantity `json:"quantities"`
 	Attributes Object                     `json:"attributes,omitempty"`
+	// AlsoFrom are other entries for the same training, see health.Training. What only they know is part of this one.
+	AlsoFrom []OtherEntry `json:"also_from,omitempty"`
+}
+
+// OtherEntry is an entry for a training that was sent in another way.
+type OtherEntry struct {
+	ID     uuid.UUID `json:"id"`
+	AppID  *string   `json:"app_id"`
+	Name   string    `json:"name"`
+	Source string    `json:"source"`
 }
 
 // WorkoutDetail is a workout with its series. The points of its route are an answer of their own.
@@ -84,53 +94,55 @@ type workoutPosition struct {
 	ID    uuid.UUID      `json:"id"`
 }
 
-// Workouts returns workouts, newest first.
+// Workouts returns trainings, newest first.
 func (s *Service) Workouts(ctx context.Context, user health.User, request WorkoutsRequest) (WorkoutsPage, error) {
 	limit, err := pageLimit(request.Limit, workoutsOnPage, maxWorkouts)
 	if err != nil {
 		return WorkoutsPage{}, err
 	}
-	query := store.WorkoutQuery{Name: request.Name, Box: request.Box, Near: request.Near, Limit: limit + 1}
-	if query.Range, err = rangeOf(request.Start, request.End); err != nil {
+	within, err := rangeOf(request.Start, request.End)
+	if err != nil {
 		return WorkoutsPage{}, err
 	}
 	after, err := decodeCursor[workoutPosition](workoutsCursor, request.Cursor)
 	if err != nil {
 		return WorkoutsPage{}, err
 	}
-	if after != nil {
-		query.Before, query.BeforeStart = after.ID, after.Start
+	query := store.WorkoutQuery{
+		Range: aroundTrainings(within, after), Name: request.Name, Box: request.Box, Near: request.Near, Limit: limit + heldBack,
 	}
-	workouts, err := s.Config.Workouts.Workouts(ctx, user.ID, query)
-	if err != nil {
-		return WorkoutsPage{}, err
-	}
-	page := WorkoutsPage{}
-	if len(workouts) > limit {
-		workouts = workouts[:limit]
-		last := workouts[limit-1]
-		if page.NextCursor, err = encodeCursor(workoutsCursor, workoutPosition{last.Start, last.ID}); err != nil {
+	page := WorkoutsPage{Workouts: []Workout{}}
+	var last workoutPosition
+	for t, err := range trainings(store.AllWorkouts(ctx, s.Config.Workouts, user.ID, query)) {
+		if err != nil {
 			return WorkoutsPage{}, err
 		}
-	}
-	page.Workouts = make([]Workout, len(workouts))
-	for i := range workouts {
-		page.Workouts[i] = workoutOf(&workouts[i])
+		here := workoutPosition{t.Start, t.ID}
+		if !holds(within, t.Start) || after != nil && !here.follows(*after) {
+			continue
+		}
+		if len(page.Workouts) == limit {
+			page.NextCursor, err = encodeCursor(workoutsCursor, last)
+			return page, err
+		}
+		page.Workouts, last = append(page.Workouts, workoutOf(&t)), here
 	}
 	return page, nil
 }
 
-// Workout returns one workout with its series and what they and the route tell together.
+// Workout returns one training with its series and what they and the route tell together. The id may be that of any of its
+// entries.
 func (s *Service) Workout(ctx context.Context, user health.User, request WorkoutRequest) (WorkoutDetail, error) {
 	if err := request.check(); err != nil {
 		return WorkoutDetail{}, err
 	}
-	workout, err := s.Config.Workouts.Workout(ctx, user.ID, request.ID)
+	t, err := s.training(ctx, user.ID, request.ID)
 	if err != nil {
 		return WorkoutDetail{}, err
 	}
+	workout := t.Workout
 	detail := WorkoutDetail{
-		Workout: workoutOf(&workout), Series: map[string][]SeriesPoint{},
+		Workout: workoutOf(&t), Series: map[string][]SeriesPoint{},
 		HasRoute: len(workout.Route) > 0, RoutePoints: len(workout.Route),
 	}
 	for name, points := range workout.Series {
@@ -143,34 +155,44 @@ func (s *Service) Workout(ctx context.Context, user health.User, request Workout
 	return detail, s.analyse(ctx, user.ID, &workout, request, &detail)
 }
 
-// Route returns a workout with the points of its route, of which there is at least one. NotFound.
+// Route returns a training with the points of its route, of which there is at least one. NotFound.
 func (s *Service) Route(ctx context.Context, user health.User, id uuid.UUID) (health.Workout, error) {
-	workout, err := s.Config.Workouts.Workout(ctx, user.ID, id)
+	t, err := s.training(ctx, user.ID, id)
 	if err != nil {
 		return health.Workout{}, err
 	}
-	if len(workout.Route) == 0 {
+	if len(t.Route) == 0 {
 		return health.Workout{}, health.NewError(health.NotFound, "no_route",
 			"No route was recorded with this workout, or none has been sent yet.")
 	}
-	return workout, nil
+	return t.Workout, nil
 }
 
-func workoutOf(w *health.Workout) Workout {
+// workoutOf shows a training that is complete.
+func workoutOf(t *health.Training) Workout {
+	w := &t.Workout
 	shown := Workout{
-		ID: w.ID, Name: w.Name, Start: w.Start.In(w.Offset), End: moment(w.End, w.Offset),
+		ID: w.ID, AppID: appID(w), Name: w.Name, Start: w.Start.In(w.Offset), End: moment(w.End, w.Offset),
 		Duration: value(w.Duration), Source: w.Source,
 		Quantities: map[string]health.Quantity{}, Attributes: object(w.Attributes),
-	}
-	if w.AppID != "" {
-		shown.AppID = &w.AppID
 	}
 	for name, quantity := range w.Quantities {
 		if !health.IsAbsent(quantity.Value) {
 			shown.Quantities[name] = quantity
 		}
 	}
+	for i := range t.Also {
+		other := &t.Also[i]
+		shown.AlsoFrom = append(shown.AlsoFrom, OtherEntry{ID: other.ID, AppID: appID(other), Name: other.Name, Source: other.Source})
+	}
 	return shown
+}
+
+func appID(w *health.Workout) *string {
+	if w.AppID == "" {
+		return nil
+	}
+	return &w.AppID
 }
 
 func seriesPointOf(p *health.SeriesPoint) SeriesPoint {

@@ -186,7 +186,7 @@ type Inbox interface {
 	// Release gives up owner's claim without finishing, so that the next ClaimNext finds the ingestion after the given
 	// time.
 	Release(ctx context.Context, id uuid.UUID, owner string, after time.Time) error
-	// Finish records what became of the ingestion (format, status, failure, report, duration, finished time, size) and
+	// Finish records what became of the ingestion (format, status, failure, report, duration, finished time, size, digest) and
 	// ends owner's claim and the time in a spool. Conflict: owner does not hold it any more; nothing is recorded.
 	Finish(ctx context.Context, ingestion health.Ingestion, owner string, deeds ...health.AuditEntry) error
 	// Reopen makes a finished ingestion unfinished again, claimed by owner, and counts an attempt. NotFound; Conflict:

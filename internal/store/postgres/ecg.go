@@ -49,7 +49,7 @@ func (s *Store) WriteECGs(ctx context.Context, user uuid.UUID, batch []health.EC
 				}
 				ecg, outcome = *known, health.Updated
 			}
-			p.write(i, outcome, statement{putECG, ecgArgs(user, &ecg)})
+			p.write(i, outcome, statement{sql: putECG, args: ecgArgs(user, &ecg)})
 		}
 		return nil
 	})

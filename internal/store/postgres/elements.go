@@ -24,10 +24,16 @@ type elementWrite struct {
 	fault      error // see plan.refuse
 }
 
+// statement writes one row, or, where it is one of many, takes arrays of which args are an entry each: the rows of all
+// such statements with the same text are written at once, before the other statements. They must not have the same key.
 type statement struct {
 	sql  string
 	args []any
+	many bool
 }
+
+// alone makes a statement of its own of one that is written with many.
+func (s statement) alone() statement { return statement{sql: s.sql, args: appendRow(nil, s.args)} }
 
 func (p *plan) write(index int, outcome health.Outcome, statements ...statement) {
 	p.outcomes[index] = outcome
@@ -72,20 +78,46 @@ func (p *plan) refuse(index int, fault error) {
 }
 
 func (p *plan) run(ctx context.Context, tx pgx.Tx) error {
-	batch := &pgx.Batch{}
+	together := map[string][]any{} // arrays, by the statement that takes them
+	var others []statement
 	for i := range p.writes {
 		w := &p.writes[i]
 		if w.fault != nil {
 			return w.fault
 		}
 		for _, st := range w.statements {
-			batch.Queue(st.sql, st.args...)
+			if !st.many {
+				others = append(others, st)
+				continue
+			}
+			together[st.sql] = appendRow(together[st.sql], st.args)
 		}
+	}
+	batch := &pgx.Batch{}
+	for sql, arrays := range together {
+		batch.Queue(sql, arrays...)
+	}
+	for _, st := range others {
+		batch.Queue(st.sql, st.args...)
 	}
 	if batch.Len() == 0 {
 		return nil
 	}
 	return tx.SendBatch(ctx, batch).Close()
+}
+
+// appendRow adds one entry to each of the arrays, which are none before the first row.
+func appendRow(arrays, row []any) []any {
+	if arrays == nil {
+		arrays = make([]any, len(row))
+		for i := range arrays {
+			arrays[i] = []any(nil)
+		}
+	}
+	for i, value := range row {
+		arrays[i] = append(arrays[i].([]any), value)
+	}
+	return arrays
 }
 
 func (p *plan) runOneByOne(ctx context.Context, tx pgx.Tx, written *store.Written) error {

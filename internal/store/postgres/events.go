@@ -14,8 +14,11 @@ import (
 
 const eventColumns = `kind, app_id, digest, name, started_at, ended_at, utc_offset, source, attributes, received_at`
 
+// putEvent takes the rows of many.
 const putEvent = `
-INSERT INTO events (user_id, identity, ` + eventColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO events (user_id, identity, ` + eventColumns + `)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[],
+	$9::integer[], $10::text[], $11::text[], $12::timestamptz[])
 ON CONFLICT (user_id, identity) DO UPDATE SET name = excluded.name, started_at = excluded.started_at,
 	ended_at = excluded.ended_at, utc_offset = excluded.utc_offset, source = excluded.source,
 	attributes = excluded.attributes, received_at = excluded.received_at`
@@ -57,7 +60,7 @@ func (s *Store) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.
 				}
 				event, outcome = *known, health.Updated
 			}
-			p.write(i, outcome, statement{putEvent, []any{
+			p.write(i, outcome, statement{sql: putEvent, many: true, args: []any{
 				user, identities[i], event.Kind, event.AppID, event.Digest, event.Name, instant(event.Start), optional(event.End),
 				event.Offset, event.Source, event.Attributes, instant(event.Received),
 			}})

@@ -101,10 +101,11 @@ func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, d
 	return s.writeDeeds(ctx, "finish ingestion", "", deeds, func(ctx context.Context, tx pgx.Tx) error {
 		return held(tx.Exec(ctx, `
 			UPDATE raw_ingestions SET owner = '', claimed_until = NULL, spool = '', size = $4, format = $5, status = $6, finished_at = $7,
-				failure = $8, failure_code = $9, duration = $10, counts = $11, warning_count = $12, errors = $13, warnings = $14, types = $15
+				failure = $8, failure_code = $9, duration = $10, counts = $11, warning_count = $12, errors = $13, warnings = $14, types = $15,
+				sha256 = $16
 			WHERE user_id = $1 AND id = $2 AND owner = $3 AND status = 'accepted'`,
 			in.UserID, in.ID, owner, in.Size, in.Format, string(in.Status), momentOf(in.FinishedAt), in.Failure, in.FailureCode,
-			int64(in.Duration), report.counts, in.Report.WarningCount, report.errors, report.warnings, report.types))
+			int64(in.Duration), report.counts, in.Report.WarningCount, report.errors, report.warnings, report.types, in.SHA256[:]))
 	})
 }
 

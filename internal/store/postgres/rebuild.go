@@ -19,7 +19,7 @@ func (s *Store) Rebuild(ctx context.Context, user uuid.UUID) (result store.Rebui
 	var all []*holding
 	var version int64
 	err = s.keepDays(ctx, user, func(k *dayKeeper) (err error) {
-		if _, version, err = k.sourceOrder(); err != nil {
+		if _, version, err = readSourceOrder(k.ctx, k.raw(), k.user); err != nil {
 			return err
 		}
 		all, err = holdings(k.ctx, k.tx, user)

@@ -57,9 +57,9 @@ func (s *Store) WriteNights(ctx context.Context, user uuid.UUID, batch []health.
 					return err
 				}
 				there[at] = append(there[at], &night)
-				p.write(i, health.Inserted, statement{putNight, nightArgs(user, &night)})
+				p.write(i, health.Inserted, statement{sql: putNight, args: nightArgs(user, &night)})
 			case there[at][known].MergeFrom(sent):
-				p.write(i, health.Updated, statement{putNight, nightArgs(user, there[at][known])})
+				p.write(i, health.Updated, statement{sql: putNight, args: nightArgs(user, there[at][known])})
 			default:
 				p.outcomes[i] = health.Unchanged
 			}
@@ -101,8 +101,10 @@ func (s *Store) Nights(ctx context.Context, user uuid.UUID, first, last health.D
 
 const segmentColumns = `started_at, ended_at, source, stage, utc_offset, attributes`
 
+// putSegment takes the rows of many.
 const putSegment = `
-INSERT INTO sleep_segments (user_id, ` + segmentColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO sleep_segments (user_id, ` + segmentColumns + `)
+SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::text[], $6::integer[], $7::text[])
 ON CONFLICT (user_id, started_at, ended_at, source, stage) DO UPDATE SET utc_offset = excluded.utc_offset,
 	attributes = excluded.attributes`
 
@@ -140,7 +142,7 @@ func (s *Store) WriteSegments(ctx context.Context, user uuid.UUID, batch []healt
 					continue
 				}
 			}
-			p.write(i, outcome, statement{putSegment, []any{
+			p.write(i, outcome, statement{sql: putSegment, many: true, args: []any{
 				user, instant(segment.Start), instant(segment.End), segment.Source, string(segment.Stage), segment.Offset,
 				segment.Attributes,
 			}})

@@ -117,16 +117,9 @@ func (s *Store) nameSummaries(ctx context.Context, days []health.DaySummary, tex
 
 // SourceOrder returns the order of sources that the user has set.
 func (s *Store) SourceOrder(ctx context.Context, user uuid.UUID) (order health.SourceOrder, err error) {
-	err = s.read(ctx, "read order of sources", func(ctx context.Context, conn querier) error {
-		order = health.SourceOrder{}
-		found, text, err := one(ctx, conn, func(row pgx.Row) (text string, err error) {
-			err = row.Scan(&text)
-			return text, err
-		}, `SELECT sources FROM source_orders WHERE user_id = $1`, user)
-		if err != nil || !found {
-			return err
-		}
-		return json.Unmarshal([]byte(text), &order)
+	err = s.onConnection(ctx, "read order of sources", func(ctx context.Context, conn *pgxpool.Conn) error {
+		order, _, err = readSourceOrder(ctx, conn.Conn().PgConn(), user)
+		return err
 	})
 	return order, err
 }

@@ -1,10 +1,13 @@
 package postgres
 
 import (
+	"context"
 	"encoding/binary"
 	"slices"
 
 	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/health-export/health-export/internal/health"
@@ -127,10 +130,10 @@ func (k *dayKeeper) write(rows []summaryRow) error {
 	return k.raw().ExecParams(k.ctx, replaceSummaries, arrays, nil, binaryFormat, nil).Read().Err
 }
 
-// sourceOrder returns the order of sources that the user has set, and its version.
-func (k *dayKeeper) sourceOrder() (order health.SourceOrder, version int64, err error) {
-	rows := k.raw().ExecParams(k.ctx, `SELECT sources, version FROM source_orders WHERE user_id = $1`,
-		[][]byte{k.user[:]}, nil, binaryFormat, binaryFormat)
+// readSourceOrder returns the order of sources that a user has set, and its version.
+func readSourceOrder(ctx context.Context, conn *pgconn.PgConn, user uuid.UUID) (order health.SourceOrder, version int64, err error) {
+	rows := conn.ExecParams(ctx, `SELECT sources, version FROM source_orders WHERE user_id = $1`,
+		[][]byte{user[:]}, nil, binaryFormat, binaryFormat)
 	for rows.NextRow() {
 		columns := rows.Values()
 		err = json.Unmarshal(columns[0], &order)

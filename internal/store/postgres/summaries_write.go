@@ -163,7 +163,7 @@ const datesAtOnce = 512
 // follow works out days anew and returns how many summaries of them were not what they are now.
 func (k *dayKeeper) follow(all []daysOf) (differed int, err error) {
 	if k.order == nil {
-		order, _, err := k.sourceOrder()
+		order, _, err := readSourceOrder(k.ctx, k.raw(), k.user)
 		if err != nil {
 			return 0, err
 		}

@@ -13,9 +13,11 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
+// putWorkout takes the rows of many.
 const putWorkout = `
 INSERT INTO workouts (user_id, name_folded, ` + workoutColumns + `)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
+	$8::integer[], $9::text[], $10::double precision[], $11::json[], $12::text[], $13::timestamptz[])
 ON CONFLICT (user_id, id) DO UPDATE SET name_folded = excluded.name_folded, app_id = excluded.app_id, name = excluded.name,
 	started_at = excluded.started_at, ended_at = excluded.ended_at, utc_offset = excluded.utc_offset, source = excluded.source,
 	duration = excluded.duration, quantities = excluded.quantities, attributes = excluded.attributes,
@@ -136,10 +138,13 @@ func (w *workoutsThere) put(p *plan, index int, outcome health.Outcome, workout,
 		p.refuse(index, err)
 		return nil
 	}
+	if outcome != health.Inserted { // the batch may have inserted it itself
+		row = row.alone()
+	}
 	statements := []statement{row}
 	for name, points := range workout.Series {
 		if len(points) > 0 && !isSame(points, before.Series[name]) {
-			statements = append(statements, statement{putSeries, seriesArgs(w.user, workout.ID, name, points)})
+			statements = append(statements, statement{sql: putSeries, args: seriesArgs(w.user, workout.ID, name, points)})
 		}
 	}
 	if len(workout.Route) > 0 && !isSame(workout.Route, before.Route) {
@@ -148,7 +153,7 @@ func (w *workoutsThere) put(p *plan, index int, outcome health.Outcome, workout,
 			p.refuse(index, err)
 			return nil
 		}
-		statements = append(statements, statement{putRoute, args})
+		statements = append(statements, statement{sql: putRoute, args: args})
 	}
 	p.write(index, outcome, statements...)
 	return nil
@@ -161,7 +166,7 @@ func isSame[T any](a, b []T) bool {
 
 func (w *workoutsThere) row(workout *health.Workout) (statement, error) {
 	quantities, err := encodeQuantities(workout.Quantities)
-	return statement{putWorkout, []any{
+	return statement{sql: putWorkout, many: true, args: []any{
 		w.user, folded(workout.Name), workout.ID, workout.AppID, workout.Name, instant(workout.Start), optional(workout.End),
 		workout.Offset, workout.Source, number(workout.Duration), quantities, workout.Attributes, instant(workout.Received),
 	}}, err

@@ -75,11 +75,12 @@ func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, d
 	return s.writeOf(ctx, in.UserID, "finish ingestion", func(tx *sql.Tx, user int64) error {
 		err := ifHeld(tx.ExecContext(ctx, `
 			UPDATE raw_ingestions SET owner = '', claimed_until = 0, spool = '', size = ?, format = ?, status = ?, finished_at = ?,
-				failure = ?, failure_code = ?, duration = ?, counts = ?, warning_count = ?, errors = ?, warnings = ?, types = ?
+				failure = ?, failure_code = ?, duration = ?, counts = ?, warning_count = ?, errors = ?, warnings = ?, types = ?,
+				sha256 = ?
 			WHERE id = ? AND user_id = ? AND owner = ? AND status = 'accepted'`,
 			in.Size, in.Format, string(in.Status), micros(in.FinishedAt),
 			in.Failure, in.FailureCode, int64(in.Duration), report.counts, in.Report.WarningCount, report.errors, report.warnings,
-			report.types, in.ID[:], user, owner))
+			report.types, in.SHA256[:], in.ID[:], user, owner))
 		if err != nil {
 			return err
 		}

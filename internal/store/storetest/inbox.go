@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"crypto/sha256"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,7 @@ var inboxTests = []test{
 		user := createUser(t, s)
 		want := put(t, s, user, noon, "x")
 		want.Format, want.Status, want.FinishedAt, want.Size = "hae", health.StatusPartial, noon.Add(time.Second), 99
+		want.SHA256 = sha256.Sum256([]byte("the whole"))
 		want.Failure, want.FailureCode, want.Duration = "It broke off.", "truncated", 1234567*time.Nanosecond
 		want.Report = report()
 		ok(t, "finish", s.Finish(t.Context(), want, worker))

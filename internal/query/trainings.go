@@ -1,0 +1,110 @@
+package query
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// heldBack is how many workouts more than trainings are read at once: some are read again, others are behind the last
+// training, and of a few there are two.
+const heldBack = 8
+
+// trainings brings workouts, which come newest first, together to trainings, which come in the same order and are complete
+// but for their series and routes. It holds back those that begin close to each other, which are few.
+func trainings(workouts iter.Seq2[health.Workout, error]) iter.Seq2[health.Training, error] {
+	return func(yield func(health.Training, error) bool) {
+		var near []health.Workout
+		flush := func() bool {
+			for _, t := range health.Trainings(near) {
+				t.Complete()
+				if !yield(t, nil) {
+					return false
+				}
+			}
+			near = near[:0]
+			return true
+		}
+		for w, err := range workouts {
+			if err != nil {
+				yield(health.Training{}, err)
+				return
+			}
+			if n := len(near); n > 0 && near[n-1].Start-w.Start > health.TrainingSpread && !flush() {
+				return
+			}
+			near = append(near, w)
+		}
+		flush()
+	}
+}
+
+// aroundTrainings widens a range of starts so that an entry is not shown as a training of its own because the one that
+// answers for it is outside, or on the page before, which ended where after says.
+func aroundTrainings(r store.Range, after *workoutPosition) store.Range {
+	const around = 2 * health.TrainingSpread
+	if after != nil && (r.To == 0 || after.Start < r.To) {
+		r.To = after.Start + 1
+	}
+	if r.To != 0 {
+		r.To += around
+	}
+	if r.From != 0 {
+		r.From -= around
+	}
+	return r
+}
+
+func holds(r store.Range, t health.Instant) bool {
+	return (r.From == 0 || r.From <= t) && (r.To == 0 || t < r.To)
+}
+
+// follows reports whether a workout comes after another one in a listing.
+func (p workoutPosition) follows(o workoutPosition) bool {
+	return p.Start < o.Start || p.Start == o.Start && bytes.Compare(p.ID[:], o.ID[:]) < 0
+}
+
+// training returns the training that an entry is part of, whole.
+func (s *Service) training(ctx context.Context, user, id uuid.UUID) (health.Training, error) {
+	entry, err := s.Config.Workouts.Workout(ctx, user, id)
+	if err != nil {
+		return health.Training{}, err
+	}
+	query := store.WorkoutQuery{
+		Range: aroundTrainings(store.Range{From: entry.Start, To: entry.Start + 1}, nil), Limit: workoutsOnPage,
+	}
+	var near []health.Workout
+	for w, err := range store.AllWorkouts(ctx, s.Config.Workouts, user, query) {
+		if err != nil {
+			return health.Training{}, err
+		}
+		near = append(near, w)
+	}
+	for _, t := range health.Trainings(near) {
+		if t.ID == id || slices.ContainsFunc(t.Also, func(w health.Workout) bool { return w.ID == id }) {
+			err = s.complete(ctx, user, &t)
+			return t, err
+		}
+	}
+	return health.Training{Workout: entry}, nil // it has just moved
+}
+
+// complete reads the series and routes of a training, and completes it with them.
+func (s *Service) complete(ctx context.Context, user uuid.UUID, t *health.Training) (err error) {
+	if t.Workout, err = s.Config.Workouts.Workout(ctx, user, t.ID); err != nil {
+		return err
+	}
+	for i := range t.Also {
+		if t.Also[i], err = s.Config.Workouts.Workout(ctx, user, t.Also[i].ID); err != nil {
+			return err
+		}
+	}
+	t.Complete()
+	return nil
+}
