@@ -36,13 +36,19 @@ type gathered struct {
 	extent health.Extent
 	days   []day
 	long   health.Tallies // of summaries longer than a day, where the bucket is too
-
-	// The first day and its first tally are kept here: most buckets have no more.
-	firstDay   [1]day
-	firstTally [1]health.Tally
 }
 
-func newGathered(in slot, of health.Extent) *gathered { return &gathered{slot: in, extent: of} }
+// newGathered returns a bucket with room for one day and one tally: most have no more.
+func newGathered(in slot, of health.Extent) *gathered {
+	b := &struct {
+		gathered
+		days    [1]day
+		tallies [1]health.Tally
+	}{gathered: gathered{slot: in, extent: of}}
+	b.days[0].tallies = b.tallies[:0]
+	b.gathered.days = b.days[:0]
+	return &b.gathered
+}
 
 // meet widens the bucket by the extent of what lies in it. Where the offset changes within a recorded day, the day begins
 // by the clock of its first sample, whose slot is first, and ends by that of its last, whose slot is last.
@@ -185,12 +191,11 @@ func (b *gathered) on(date health.Date) *health.Tallies {
 			return &b.days[i].tallies
 		}
 	}
-	if b.days == nil {
-		b.firstDay[0] = day{date, b.firstTally[:0]}
-		b.days = b.firstDay[:]
-	} else {
-		b.days = append(b.days, day{date: date})
+	next := day{date: date}
+	if len(b.days) == 0 && cap(b.days) > 0 {
+		next.tallies = b.days[:1][0].tallies
 	}
+	b.days = append(b.days, next)
 	return &b.days[len(b.days)-1].tallies
 }
 

@@ -12,7 +12,7 @@ import (
 // the calendar's zone are not those that were recorded.
 func (c calendar) collectHours(days []health.DaySummary, first, last slot) (buckets []*gathered, known bool) {
 	hours := hoursBetween(days, first.start, last.end)
-	all := make([]gathered, len(hours)) // in one piece: a year has thousands
+	all, whole := make([]gathered, len(hours)), make([]day, len(hours)) // in one piece each: a year has thousands
 	buckets = make([]*gathered, len(hours))
 	for i := range hours {
 		h := &hours[i]
@@ -21,9 +21,8 @@ func (c calendar) collectHours(days []health.DaySummary, first, last slot) (buck
 			return nil, false
 		}
 		begins.end = ends.end
-		all[i] = gathered{slot: begins, extent: h.Extent}
-		all[i].firstDay[0].tallies = h.Tallies
-		all[i].days = all[i].firstDay[:]
+		whole[i].tallies = h.Tallies
+		all[i] = gathered{slot: begins, extent: h.Extent, days: whole[i : i+1]}
 		buckets[i] = &all[i]
 	}
 	return buckets, true
