@@ -19,7 +19,7 @@ var (
 	genFigure = rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{0, -0.0, 1, 72.5, 1e-7, 9.99e-7, 1e-6, 1e20, 1e21, 1e22}))
 	genText   = rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"Anna’s \xff Watch", `"\` + "\n\u2028<&>"}))
 	genTime   = rapid.Custom(func(t *rapid.T) time.Time {
-		at := rapid.Int64Range(int64(health.MinInstant), int64(health.MaxInstant)).Draw(t, "at")
+		at := rapid.Int64Range(int64(health.MinInstant), int64(health.MaxInstant-2*health.Day)).Draw(t, "at")
 		return health.Instant(at).In(60 * rapid.Int32Range(-14*60, 14*60).Draw(t, "offset"))
 	})
 	genSpread = rapid.Custom(func(t *rapid.T) query.Spread {
