@@ -70,7 +70,7 @@ func (s *server) log(r *http.Request, e *exchange, bytesIn int64, took time.Dura
 		attributes = append(attributes, slog.String("code", e.code))
 	}
 	level := slog.LevelInfo
-	if e.status() >= http.StatusInternalServerError || e.code == codeCutShort && !e.clientGone {
+	if e.status() >= http.StatusInternalServerError && !e.foreseen || e.code == codeCutShort && !e.clientGone {
 		level = slog.LevelError
 		attributes = append(attributes, slog.Any("err", e.err))
 	}
