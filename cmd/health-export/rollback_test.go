@@ -14,38 +14,35 @@ import (
 // server takes in, answers and erases as before while columns and tables are added under it. Started anew it refuses, as
 // every command does, and says what to do.
 func TestRunsOnAnExpandedSchema(t *testing.T) {
-	for kind, database := range databases(t) {
-		t.Run(kind, func(t *testing.T) {
-			server, _, _ := start(t, database)
-			everything := func(n int) {
-				t.Helper()
-				for _, body := range []string{minutes(n), steps(n, "2026-03-10"), workout} {
-					if status, report := server.call("POST", "/v1/ingest", body); status != http.StatusOK {
-						t.Errorf("ingest answered %d %v", status, report)
-					}
-				}
-				for _, path := range server.pathsToRead() {
-					if status, answer := server.call("GET", path, ""); status != http.StatusOK {
-						t.Errorf("%s answered %d %v", path, status, answer)
-					}
-				}
+	database := newDatabase(t)
+	server, _, _ := start(t, database)
+	everything := func(n int) {
+		t.Helper()
+		for _, body := range []string{minutes(n), steps(n, "2026-03-10"), workout} {
+			if status, report := server.call("POST", "/v1/ingest", body); status != http.StatusOK {
+				t.Errorf("ingest answered %d %v", status, report)
 			}
-			everything(1)
-			expand(t, database)
-			everything(2)
-			if got := server.stepsOfDay("2026-03-10"); got != 2 {
-				t.Errorf("the steps of the day are %v", got)
+		}
+		for _, path := range server.pathsToRead() {
+			if status, answer := server.call("GET", path, ""); status != http.StatusOK {
+				t.Errorf("%s answered %d %v", path, status, answer)
 			}
-			if status, answer, err := server.try("DELETE", "/v1/data", ""); err != nil || status >= 300 {
-				t.Errorf("erasing answered %d %s %v", status, answer, err)
-			}
-			for _, args := range [][]string{{"serve", "--listen", "127.0.0.1:0", "--metrics-listen", "off"}, {"verify"}, {"user", "list"}, {"migrate", "up"}} {
-				code, _, errOut := tool(t, database, args...)
-				if code == exitOK || !strings.Contains(errOut, "9999") || !strings.Contains(errOut, "Install the newer version") {
-					t.Errorf("%v on a newer database: exit code %d: %s", args, code, errOut)
-				}
-			}
-		})
+		}
+	}
+	everything(1)
+	expand(t, database)
+	everything(2)
+	if got := server.stepsOfDay("2026-03-10"); got != 2 {
+		t.Errorf("the steps of the day are %v", got)
+	}
+	if status, answer, err := server.try("DELETE", "/v1/data", ""); err != nil || status >= 300 {
+		t.Errorf("erasing answered %d %s %v", status, answer, err)
+	}
+	for _, args := range [][]string{{"serve", "--listen", "127.0.0.1:0", "--metrics-listen", "off"}, {"verify"}, {"user", "list"}, {"migrate", "up"}} {
+		code, _, errOut := tool(t, database, args...)
+		if code == exitOK || !strings.Contains(errOut, "9999") || !strings.Contains(errOut, "Install the newer version") {
+			t.Errorf("%v on a newer database: exit code %d: %s", args, code, errOut)
+		}
 	}
 }
 

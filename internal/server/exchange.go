@@ -25,6 +25,7 @@ type exchange struct {
 	code       string        // of the problem, "" where there was none
 	err        error
 	clientGone bool // it did not wait for the whole answer
+	foreseen   bool // the failure is nobody's fault: /ready of a server that is being stopped
 	response   response
 	body       requestBody
 	pace       pace

@@ -25,6 +25,7 @@ func (s *server) getHealth(w http.ResponseWriter, r *http.Request) error {
 // so it stays ready and says so.
 func (s *server) getReady(w http.ResponseWriter, r *http.Request) error {
 	if s.Stop.announced() {
+		exchangeOf(r.Context()).foreseen = true
 		return stopping()
 	}
 	if err := s.pingDatabase(r.Context()); err != nil {

@@ -68,7 +68,7 @@ const internal = "internal"
 func (i *instruments) count(ctx context.Context, method string, e *exchange, took time.Duration) {
 	method = methodLabel(method)
 	i.requests.WithLabelValues(method, e.route, strconv.Itoa(e.status())).Inc()
-	if e.clientGone || e.err != nil || e.status() >= http.StatusBadRequest {
+	if failed := e.clientGone || e.err != nil || e.status() >= http.StatusBadRequest; failed && !e.foreseen {
 		kind, fault := faultOf(e)
 		i.errors.WithLabelValues(e.route, kind, fault).Inc()
 	}

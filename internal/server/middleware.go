@@ -117,7 +117,7 @@ func (e *exchange) status() int {
 
 // failed reports whether it ended badly for a reason that is not the client's.
 func (e *exchange) failed() bool {
-	return e.status() >= http.StatusInternalServerError || e.code == codeCutShort && !e.clientGone
+	return e.status() >= http.StatusInternalServerError && !e.foreseen || e.code == codeCutShort && !e.clientGone
 }
 
 // serve makes a handler of one row of the table: who asks, whether they may, whether the question is put right, whether

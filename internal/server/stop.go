@@ -42,5 +42,5 @@ func (s *Stop) close(header http.Header) {
 }
 
 func stopping() error {
-	return health.NewError(health.Unavailable, "stopping", "The server is stopping. Send the request again in a moment.")
+	return health.NewError(health.Unavailable, "stopping", "The server is stopping. Send the request again in a moment.").After(5 * time.Second)
 }

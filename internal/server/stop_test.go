@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 // A server that is about to stop says so to balancers, and answers everybody else as before, for the last time on each
@@ -35,13 +37,18 @@ func TestAboutToStop(t *testing.T) {
 		t.Errorf("before the stop: %s, closing %v", answer.Status, answer.Close)
 	}
 	stop.Announce(time.Now().Add(time.Minute))
-	if answer := ask("GET", "/ready", ""); answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" {
+	if answer := ask("GET", "/ready", ""); answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") != "5" {
 		t.Errorf("/ready is %s %v", answer.Status, answer.Header)
 	}
 	for _, c := range [][3]string{{"GET", "/health", ""}, {"GET", "/v1/metrics", ""}, {"POST", "/v1/ingest", `{"data":{}}`}} {
 		if answer := ask(c[0], c[1], c[2]); answer.StatusCode != http.StatusOK || !answer.Close {
 			t.Errorf("%s: %s, closing %v", c[1], answer.Status, answer.Close)
 		}
+	}
+	a.stop()
+	failures, err := testutil.GatherAndCount(a.registry, "health_export_http_errors_total")
+	if log := a.logs.String(); strings.Contains(log, `"level":"ERROR"`) || failures != 0 || err != nil {
+		t.Errorf("a planned stop is taken for a failure (%v):\n%s", err, log)
 	}
 }
 
