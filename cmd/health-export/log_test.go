@@ -9,7 +9,7 @@ import (
 
 // The level of the log is told and changed beside the metrics, without a restart.
 func TestLogLevelIsChangedWhileItRuns(t *testing.T) {
-	server, logs, _ := start(t, newDatabase(t))
+	server, logs, _ := start(t, "sqlite::memory:")
 	ask := func(method, level string) (int, string) {
 		t.Helper()
 		request, err := http.NewRequestWithContext(t.Context(), method, strings.TrimSuffix(server.metrics, "/metrics")+"/log_level", strings.NewReader(level))
