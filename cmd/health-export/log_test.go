@@ -5,7 +5,21 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/health-export/health-export/internal/testlog"
 )
+
+// lookThrough looks for leaks in what a command has logged. What it says to the person who runs it may name them.
+func lookThrough(t *testing.T, stderr string) {
+	t.Helper()
+	log := testlog.New(t)
+	log.Sent(secretiveDay)
+	for line := range strings.Lines(stderr) {
+		if strings.HasPrefix(line, "{") {
+			_, _ = log.Write([]byte(line)) // which never fails
+		}
+	}
+}
 
 // The level of the log is told and changed beside the metrics, without a restart.
 func TestLogLevelIsChangedWhileItRuns(t *testing.T) {

@@ -211,7 +211,7 @@ func TestCollectorAway(t *testing.T) {
 func TestTraceSettingsRefused(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for variable, value := range map[string]string{
-		"OTEL_EXPORTER_OTLP_ENDPOINT": "geheim:4318", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_TRACES_SAMPLER": "jaeger_remote",
+		"OTEL_EXPORTER_OTLP_ENDPOINT": "geheim:4318", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://anna:geheim@127.0.0.1:4318/v1/traces", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_TRACES_SAMPLER": "jaeger_remote",
 		"OTEL_TRACES_SAMPLER_ARG": "2", "OTEL_SDK_DISABLED": "perhaps",
 	} {
 		var errOut strings.Builder
