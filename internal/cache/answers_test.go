@@ -211,8 +211,8 @@ func TestNoAnswerIsOlderThanTheLastChange(t *testing.T) {
 type world struct {
 	user      uuid.UUID
 	instances []*cache.Answers
-	written   [2]atomic.Int64 // the value of each metric
-	over      [2]atomic.Int64 // the last value whose change was reported in full
+	written   [2]atomic.Int64  // the value of each metric
+	over      [2]atomic.Int64  // the last value whose change was reported in full
 	writing   [2]chan struct{} // one at a time
 	stale     atomic.Int64
 }
