@@ -21,8 +21,9 @@ const (
 	runAttributes = 4 << 20 // bytes of attributes
 )
 
-// mergeMemory is how much of the runs, all together, is in memory while a stretch of series is merged.
-const mergeMemory = 4 << 20
+// mergeMemory is how much of the runs, all together, is in memory while stretches of series are merged, as many at a time
+// as are written.
+const mergeMemory = 6 << 20
 
 // sorter brings the points of a body into order with bounded memory.
 type sorter struct {
@@ -212,14 +213,17 @@ func (s *sorter) inMemory(of stretch) []point {
 // openRuns prepares the merge of the runs with points that are left in memory.
 func (s *sorter) openRuns(of stretch, points []point, grains []health.Grain) (*cursorHeap, error) {
 	queue := &cursorHeap{grains: grains}
+	buffer := min(max(mergeMemory/stretchesAtOnce/max(len(s.runs), 1), 4<<10), 16<<10)
 	for _, r := range s.runs {
-		c := r.openStretch(of, min(max(mergeMemory/len(s.runs), 4<<10), 16<<10))
-		switch err := c.next(); {
-		case err == nil:
-			queue.cursors = append(queue.cursors, c)
-		case !errors.Is(err, io.EOF):
+		from, to := r.offset(of.first), r.offset(of.end)
+		if from == to {
+			continue
+		}
+		c := r.openBytes(from, to, buffer)
+		if err := c.next(); err != nil {
 			return nil, err
 		}
+		queue.cursors = append(queue.cursors, c)
 	}
 	if len(points) > 0 {
 		queue.cursors = append(queue.cursors, &cursor{point: &points[0], rest: points[1:]})
@@ -252,10 +256,6 @@ type cursor struct {
 }
 
 func (r *run) open(buffer int) *cursor { return r.openBytes(0, r.size, buffer) }
-
-func (r *run) openStretch(of stretch, buffer int) *cursor {
-	return r.openBytes(r.offset(of.first), r.offset(of.end), buffer)
-}
 
 func (r *run) openBytes(from, to int64, buffer int) *cursor {
 	return &cursor{point: &point{}, reader: bufio.NewReaderSize(io.NewSectionReader(r.file, r.at+from, to-from), buffer)}
