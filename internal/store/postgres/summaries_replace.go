@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"slices"
@@ -33,19 +34,18 @@ func (k *dayKeeper) replace(all []workedOut) (differed int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	var rows []summaryRow
+	var fresh, changed []summaryRow
 	var gone []dayKey
 	for i := range all {
 		w := &all[i]
 		for j := range w.days {
 			day := &w.days[j]
 			key := dayKey{w.id, day.Date}
-			if old, found := there[key]; !found || !day.SameDay(&old) {
-				ids := make([]int32, len(day.Sources))
-				for n, name := range day.Sources {
-					ids[n] = k.numbers[name]
-				}
-				rows = append(rows, summaryRow{&k.user, w.id, day, joinNumbers(ids)})
+			switch old, found := there[key]; {
+			case !found:
+				fresh = append(fresh, k.summaryRow(w.id, day))
+			case !day.SameDay(&old):
+				changed = append(changed, k.summaryRow(w.id, day))
 			}
 			delete(there, key)
 		}
@@ -58,7 +58,22 @@ func (k *dayKeeper) replace(all []workedOut) (differed int, err error) {
 	if err := k.remove(gone); err != nil {
 		return 0, err
 	}
-	return len(rows) + len(gone), k.write(rows)
+	differed = len(fresh) + len(changed) + len(gone)
+	if len(fresh) < copyFrom {
+		return differed, k.write(append(changed, fresh...))
+	}
+	if err := k.copy(fresh); err != nil {
+		return 0, err
+	}
+	return differed, k.write(changed)
+}
+
+func (k *dayKeeper) summaryRow(metric int16, day *health.DaySummary) summaryRow {
+	ids := make([]int32, len(day.Sources))
+	for i, name := range day.Sources {
+		ids[i] = k.numbers[name]
+	}
+	return summaryRow{&k.user, metric, day, joinNumbers(ids)}
 }
 
 // summaries returns what is stored of the days.
@@ -117,6 +132,22 @@ func (k *dayKeeper) remove(gone []dayKey) error {
 	return k.raw().ExecParams(k.ctx, `DELETE FROM daily_summaries WHERE user_id = $1
 		AND (metric_id, date) IN (SELECT * FROM unnest($2::smallint[], $3::date[]))`,
 		[][]byte{k.user[:], metrics, dates}, nil, binaryFormat, nil).Read().Err
+}
+
+// copyFrom is the number of new summaries from which on COPY costs less than the INSERT that changed ones need anyway.
+const copyFrom = 32
+
+// copy writes summaries of days that have none, which nobody else writes meanwhile.
+func (k *dayKeeper) copy(rows []summaryRow) error {
+	stream := append([]byte(nil), copyHeader...)
+	for i := range rows {
+		stream = binary.BigEndian.AppendUint16(stream, uint16(len(summaryColumns)))
+		for j := range summaryColumns {
+			stream = summaryColumns[j].append(stream, &rows[i])
+		}
+	}
+	_, err := k.raw().CopyFrom(k.ctx, bytes.NewReader(append(stream, copyTrailer...)), copySummaries)
+	return err
 }
 
 func (k *dayKeeper) write(rows []summaryRow) error {
