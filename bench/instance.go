@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/format/generator"
 	"github.com/health-export/health-export/internal/health"
@@ -53,7 +52,7 @@ func start(ctx context.Context, address string, wait time.Duration) (*instance, 
 	}
 	logger, registry := slog.New(slog.NewJSONHandler(io.Discard, nil)), prometheus.NewRegistry()
 	i := &instance{store: db}
-	i.door = access.NewDoor(db, db, cache.NewMemory(16<<20), access.DoorOptions{Logger: logger, Registerer: registry})
+	i.door = access.NewDoor(db, db, access.DoorOptions{Logger: logger, Registerer: registry})
 	i.ingest, err = ingest.New(ingest.Config{
 		Store: db, Catalog: words, Logger: logger, Registerer: registry, Limits: ingest.Limits{Wait: wait},
 	})

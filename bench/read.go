@@ -82,7 +82,7 @@ func questionsAbout(begin time.Time, days int) []question {
 	}
 	return []question{
 		{name: fmt.Sprintf("%d days of minutes, by day", days), path: series("1d"), answers: days, target: 5, scans: true},
-		{name: fmt.Sprintf("%d days of minutes, by hour", days), path: series("1h"), answers: days * 24, scans: true},
+		{name: fmt.Sprintf("%d days of minutes, by hour", days), path: series("1h"), answers: days * 24, target: 30, scans: true},
 		{name: "latest value of each metric", path: "/v1/metrics/latest", target: 1},
 	}
 }

@@ -77,7 +77,7 @@ func (e *sqliteEngine) logged(context.Context, string) (func(context.Context) (*
 // connect opens one connection with the settings that the product writes with.
 func (e *sqliteEngine) connect(address string) (*sql.DB, error) {
 	path := strings.TrimPrefix(address, "sqlite:")
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-16384)")
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)")
 	if err == nil {
 		db.SetMaxOpenConns(1)
 	}

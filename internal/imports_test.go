@@ -23,28 +23,30 @@ const module = "github.com/health-export/health-export"
 // docs/architecture.md. A room takes in its sub-folders, unless those have rows of their own.
 var floorPlan = map[string][]string{
 	"catalog":         {},
-	"cache":           {},
+	"cache":           {"tracing"},
 	"ui":              {},
 	"connect":         {},
 	"health":          {"catalog"},
 	"format":          {"catalog", "health"},
 	"export":          {"catalog", "health"},
-	"store":           {"catalog", "health"},
+	"store":           {"catalog", "health", "tracing"},
 	"store/postgres":  {"catalog", "health", "store"},
 	"store/sqlite":    {"catalog", "health", "store"},
 	"store/storetest": {"catalog", "health", "store"},
-	"access":          {"cache", "health", "store"},
+	"access":          {"cache", "health", "store", "tracing"},
 	"query":           {"cache", "catalog", "health", "store"},
 	"quality":         {"catalog", "health", "query", "store"},
 	"alert":           {"health", "store"},
-	"ingest":          {"access", "cache", "catalog", "format", "health", "store"},
-	"job":             {"access", "alert", "cache", "health", "ingest", "quality", "query", "store"},
+	"ingest":          {"access", "cache", "catalog", "format", "health", "store", "tracing"},
+	"job":             {"access", "alert", "cache", "health", "ingest", "quality", "query", "store", "tracing"},
 	"mcp":             {"access", "catalog", "health", "query"},
-	"server":          {"access", "alert", "cache", "catalog", "connect", "export", "format", "health", "ingest", "mcp", "query", "store", "ui"},
+	"server":          {"access", "alert", "cache", "catalog", "connect", "export", "format", "health", "ingest", "mcp", "query", "store", "tracing", "ui"},
+	"tracing":         {"health"},
+	"testlog":         {},
 	"testdb":          {"store", "store/postgres", "store/sqlite"},
 	"cmd/health-export": {
 		"access", "alert", "cache", "catalog", "connect", "export", "format", "health", "ingest", "job", "mcp", "quality", "query",
-		"server", "store", "store/postgres", "store/sqlite", "ui",
+		"server", "store", "store/postgres", "store/sqlite", "tracing", "ui",
 	},
 	"bench": {
 		"access", "cache", "catalog", "format", "health", "ingest", "query", "server", "store", "store/postgres", "store/sqlite",
@@ -52,7 +54,7 @@ var floorPlan = map[string][]string{
 }
 
 // testsMayImport is what test files may import beside what their room may.
-var testsMayImport = []string{"store/postgres", "store/sqlite", "store/storetest", "testdb"}
+var testsMayImport = []string{"store/postgres", "store/sqlite", "store/storetest", "testdb", "testlog"}
 
 // notBuiltYet are the rooms that have a place in the plan and no code so far.
 var notBuiltYet = []string{"alert", "mcp", "quality", "ui"}

@@ -92,3 +92,39 @@ func TestNothingBelowTheServerSpeaksHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// logsElsewhere are the tests that log without being looked through: those of what looks, those of the log itself, and those
+// that measure.
+var logsElsewhere = []string{"internal/testlog/testlog_test.go", "internal/tracing/tracing_test.go", "internal/server/benchmark_test.go"}
+
+// Every test logs through testlog, which fails it where the log holds a secret or what was sent. So the whole suite looks
+// for leaks, and no test can forget to.
+func TestTestsLogWhereLeaksAreFound(t *testing.T) {
+	t.Parallel()
+	handlers := regexp.MustCompile(`slog\.(DiscardHandler|NewTextHandler\(|NewJSONHandler\(|Default\(|SetDefault\()`)
+	seen := 0
+	for _, folder := range []string{"internal", "cmd"} {
+		err := fs.WalkDir(os.DirFS(".."), folder, func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(name, "_test.go") || name == "internal/security_test.go" {
+				return err
+			}
+			text, err := os.ReadFile(filepath.Join("..", name))
+			if err != nil {
+				return err
+			}
+			if strings.Contains(string(text), "testlog.") {
+				seen++
+			}
+			if found := handlers.Find(text); found != nil && !slices.Contains(logsElsewhere, name) {
+				t.Errorf("%s makes a log with %s; testlog.Logger makes one that is looked through", name, found)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if seen < 10 {
+		t.Errorf("only %d files of tests log through testlog", seen)
+	}
+}

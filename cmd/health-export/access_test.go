@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
-	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -17,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/health-export/health-export/internal/testlog"
 )
 
 func TestKeysUsersAndTheAuditLogByCommand(t *testing.T) {
@@ -79,15 +80,20 @@ func TestKeysUsersAndTheAuditLogByCommand(t *testing.T) {
 	}
 }
 
-// certify writes a certificate for 127.0.0.1 and its key to files.
+// certify writes a certificate for 127.0.0.1 and its key to files. It is valid for an hour.
 func certify(t *testing.T, serial int64, certificate, key string) *x509.Certificate {
+	t.Helper()
+	return certifyUntil(t, time.Now().Add(time.Hour), serial, certificate, key)
+}
+
+func certifyUntil(t *testing.T, end time.Time, serial int64, certificate, key string) *x509.Certificate {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		SerialNumber: big.NewInt(serial), NotAfter: end, DNSNames: []string{"health.example.org"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		IsCA: true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
@@ -138,11 +144,11 @@ func TestRenewedCertificateIsReadAgain(t *testing.T) {
 	certificate, key := filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
 	certify(t, 1, certificate, key)
 	s := &settings{certificate: certificate, certificateKey: key}
-	config, err := s.tlsConfig(nil, slog.New(slog.DiscardHandler))
+	config, err := s.tlsConfig(nil, testlog.Logger(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := &certificateFiles{certificate: certificate, key: key, logger: slog.New(slog.DiscardHandler)}
+	files := &certificateFiles{certificate: certificate, key: key, logger: testlog.Logger(t)}
 	serial := func() int64 {
 		t.Helper()
 		files.looked = time.Time{}
@@ -181,11 +187,11 @@ func TestTLSSettings(t *testing.T) {
 		"files that are not there":    {certificate: "x", certificateKey: "y"},
 		"both ways at once":           {certificate: "x", certificateKey: "y", acmeDomains: []string{"example.org"}},
 	} {
-		if _, err := s.tlsConfig(nil, slog.New(slog.DiscardHandler)); exitCode(err) != exitUsage {
+		if _, err := s.tlsConfig(nil, testlog.Logger(t)); exitCode(err) != exitUsage {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	config, err := (&settings{acmeDomains: []string{"example.org"}}).tlsConfig(map[string]string{"HOME": t.TempDir()}, slog.New(slog.DiscardHandler))
+	config, err := (&settings{acmeDomains: []string{"example.org"}}).tlsConfig(map[string]string{"HOME": t.TempDir()}, testlog.Logger(t))
 	if err != nil || config.GetCertificate == nil {
 		t.Fatal(err)
 	}

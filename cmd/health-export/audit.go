@@ -53,9 +53,9 @@ func (p *program) auditCommand() *cobra.Command {
 			}
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
 				if email != "" {
-					user, err := db.UserByEmail(ctx, email)
+					user, err := userNamed(ctx, db, email)
 					if err != nil {
-						return fmt.Errorf("user %s: %w", email, err)
+						return err
 					}
 					query.User = &user.ID
 				}

@@ -31,9 +31,13 @@ type setting struct {
 	usage       string
 	initial     string // the default, as text
 	set         func(text string) error
-	secret      bool // hidden when printed, and may come from a file
+	secret      bool // its password is hidden when it is printed, and it may come from a file
+	hidden      bool // a secret of which nothing is printed
 	value, from string
 }
+
+// logLevels are what the level of the log may be.
+var logLevels = []string{"debug", "info", "warn", "error"}
 
 // settings is everything that can be configured.
 type settings struct {
@@ -65,7 +69,9 @@ type settings struct {
 	certificate     string
 	certificateKey  string
 	acmeDomains     []string
+	stopDelay       time.Duration
 	drain           time.Duration
+	traces          traceSettings
 	limits          map[string]*access.Allowance // by tier
 }
 
@@ -110,8 +116,8 @@ func newSettings(environment map[string]string) *settings {
 			initial: "", usage: "where phones reach the API, such as https://health.example.org; empty for the addresses it listens on",
 		},
 		{
-			key: "log.level", variable: "HEALTH_EXPORT_LOG_LEVEL", flag: "log-level", set: oneOf(&s.logLevel, "debug", "info", "warn", "error"),
-			initial: "info", usage: "least level that is logged: debug, info, warn or error",
+			key: "log.level", variable: "HEALTH_EXPORT_LOG_LEVEL", flag: "log-level", set: oneOf(&s.logLevel, logLevels...),
+			initial: "info", usage: "least level that is logged: debug, info, warn or error; PUT /log_level beside the metrics changes it",
 		},
 		{
 			key: "log.format", variable: "HEALTH_EXPORT_LOG_FORMAT", flag: "log-format", set: oneOf(&s.logFormat, "json", "text"),
@@ -170,10 +176,15 @@ func newSettings(environment map[string]string) *settings {
 			initial: "", usage: "domains for which certificates are got from Let's Encrypt, whose terms you then agree to; needs port 443",
 		},
 		{
+			key: "shutdown.delay", variable: "HEALTH_EXPORT_SHUTDOWN_DELAY", set: durationOrNone(&s.stopDelay),
+			initial: "0s", usage: "how long a server that is told to stop goes on answering, with /ready at 503, until balancers have learnt of it",
+		},
+		{
 			key: "shutdown.timeout", variable: "HEALTH_EXPORT_SHUTDOWN_TIMEOUT", set: duration(&s.drain),
-			initial: "30s", usage: "how long a stop waits for requests and bodies that are under way",
+			initial: "30s", usage: "how long a stop waits for requests, and then for bodies, that are under way",
 		},
 	}
+	s.addTraces()
 	s.addLimits()
 	return s
 }
@@ -343,6 +354,9 @@ func (p *program) printSettings() error {
 	var list []printedSetting
 	for _, item := range p.settings.list {
 		value := item.value
+		if item.hidden && value != "" {
+			value = "…"
+		}
 		if item.secret {
 			value = redactURL(value)
 		}
@@ -446,6 +460,17 @@ func duration(target *time.Duration) func(string) error {
 		}
 		*target = d
 		return nil
+	}
+}
+
+// durationOrNone takes 0s as well.
+func durationOrNone(target *time.Duration) func(string) error {
+	return func(value string) error {
+		if d, err := time.ParseDuration(value); err == nil && d == 0 {
+			*target = 0
+			return nil
+		}
+		return duration(target)(value)
 	}
 }
 

@@ -65,9 +65,9 @@ func (p *program) connect(ctx context.Context, asked phone) error {
 		return err
 	}
 	return p.withStore(ctx, func(ctx context.Context, db database) error {
-		user, err := db.UserByEmail(ctx, asked.email)
+		user, err := userNamed(ctx, db, asked.email)
 		if err != nil {
-			return fmt.Errorf("user %s: %w", asked.email, err)
+			return err
 		}
 		key, secret, err := p.door(db, nil).CreateKey(ctx, access.NewKey{
 			UserID: user.ID, Name: asked.name, Scopes: []health.Scope{health.ScopeIngest},

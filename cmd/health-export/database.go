@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/store/postgres"
@@ -66,7 +65,7 @@ func (p *program) withStore(ctx context.Context, do func(context.Context, databa
 // door returns the keeper of keys for a command that makes or revokes them. answers is who has
 // to be told of erasures; nil for a command that erases nothing.
 func (p *program) door(db database, answers access.Answers) *access.Door {
-	return access.NewDoor(db, db, cache.NewMemory(1<<20), access.DoorOptions{Now: time.Now, Answers: answers})
+	return access.NewDoor(db, db, access.DoorOptions{Now: time.Now, Answers: answers})
 }
 
 // importsIn is the directory in which uploads wait: the configured one, or one beside the data.

@@ -43,8 +43,8 @@ type doctor struct {
 func (p *program) doctorCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use: "doctor", Short: "Check everything the server needs and say what to do", Args: exactArgs(0),
-		Long: `Check the database, its extensions and partitions, Redis, the clock, the disk, permissions, the addresses and what is
-unfinished. Nothing is changed, but that an SQLite database is brought up to date as whenever it is opened.
+		Long: `Check the database, its extensions and partitions, Redis, the clock, the disk, permissions, certificates, the addresses and
+what is unfinished. Nothing is changed, but that an SQLite database is brought up to date as whenever it is opened.
 
 Exit codes: 0 nothing is broken (there may be warnings), 1 something is, 2 not understood.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -92,9 +92,11 @@ func (d *doctor) examine(ctx context.Context) {
 	d.clock()
 	d.disk()
 	d.permissions()
-	d.address(ctx, "listen", d.settings.listen, "/health", `"status":"ok"`)
+	d.tls()
+	scheme, client := d.settings.ownClient()
+	d.address(ctx, client, "listen", d.settings.listen, scheme+"://"+reachable(d.settings.listen)+"/health", `"status":"ok"`)
 	if d.settings.metricsListen != "off" {
-		d.address(ctx, "metrics", d.settings.metricsListen, "/metrics", "health_export_")
+		d.address(ctx, client, "metrics", d.settings.metricsListen, "http://"+reachable(d.settings.metricsListen)+"/metrics", "health_export_")
 	}
 }
 

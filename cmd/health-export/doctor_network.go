@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -10,9 +9,9 @@ import (
 	"time"
 )
 
-// address checks that nobody else listens where the server will, or that it is the server itself: then path answers with
+// address checks that nobody else listens where the server will, or that it is the server itself: then asked answers with
 // mark.
-func (d *doctor) address(ctx context.Context, check, address, path, mark string) {
+func (d *doctor) address(ctx context.Context, client *http.Client, check, address, asked, mark string) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err == nil {
 		_ = listener.Close()
@@ -21,7 +20,7 @@ func (d *doctor) address(ctx context.Context, check, address, path, mark string)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if answers(ctx, reachable(address), path, mark) {
+	if _, answer, err := get(ctx, client, asked); err == nil && strings.Contains(string(answer), mark) {
 		d.say(check, fine, "", "the server listens on %s", address)
 		return
 	}
@@ -38,21 +37,6 @@ func reachable(address string) string {
 		host = "127.0.0.1" // a container without /etc/hosts does not know the name localhost
 	}
 	return net.JoinHostPort(host, port)
-}
-
-// answers reports whether a server answers with a text that has mark in it.
-func answers(ctx context.Context, address, path, mark string) bool {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
-	if err != nil {
-		return false
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return false
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	return err == nil && strings.Contains(string(body), mark)
 }
 
 // redis checks that Redis can be reached, where the configuration names one.

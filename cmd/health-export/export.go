@@ -56,9 +56,9 @@ func (p *program) export(ctx context.Context, db database, f exportFlags) error 
 	if err != nil {
 		return err
 	}
-	user, err := db.UserByEmail(ctx, f.email)
+	user, err := userNamed(ctx, db, f.email)
 	if err != nil {
-		return fmt.Errorf("user %s: %w", f.email, err)
+		return err
 	}
 	request := query.ExtractRequest{Metrics: f.metrics}
 	if request.Start, err = parseTime("--start", f.start, user); err != nil {

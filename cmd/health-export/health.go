@@ -27,17 +27,7 @@ func (p *program) askHealth(ctx context.Context) error {
 	address := reachable(p.settings.listen)
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	scheme, secured := "http", &tls.Config{
-		// The server is asked at an address of its own machine, for which its certificate is not made.
-		InsecureSkipVerify: true, // #nosec G402 -- nothing is told to it, and nothing of its answer is kept
-	}
-	if p.settings.certificate != "" || len(p.settings.acmeDomains) > 0 {
-		scheme = "https"
-	}
-	if len(p.settings.acmeDomains) > 0 {
-		secured.ServerName = p.settings.acmeDomains[0] // without a name it has no certificate to show
-	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: secured}}
+	scheme, client := p.settings.ownClient()
 	status, answer, err := get(ctx, client, scheme+"://"+address+"/health")
 	if err != nil {
 		return fmt.Errorf("the server at %s does not answer: %w", address, err)
@@ -47,6 +37,22 @@ func (p *program) askHealth(ctx context.Context) error {
 	}
 	_, err = fmt.Fprintln(p.out, "well")
 	return err
+}
+
+// ownClient returns a client for asking the server on this machine, and the scheme by which it answers.
+func (c *settings) ownClient() (scheme string, client *http.Client) {
+	scheme = "http"
+	secured := &tls.Config{
+		// The server is asked at an address of its own machine, for which its certificate is not made.
+		InsecureSkipVerify: true, // #nosec G402 -- nothing is told to it, and nothing of its answer is kept
+	}
+	if c.certificate != "" || len(c.acmeDomains) > 0 {
+		scheme = "https"
+	}
+	if len(c.acmeDomains) > 0 {
+		secured.ServerName = c.acmeDomains[0] // without a name it has no certificate to show
+	}
+	return scheme, &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: secured}}
 }
 
 func get(ctx context.Context, client *http.Client, url string) (status int, answer []byte, err error) {
@@ -59,6 +65,6 @@ func get(ctx context.Context, client *http.Client, url string) (status int, answ
 		return 0, nil, err
 	}
 	defer response.Body.Close()
-	answer, err = io.ReadAll(io.LimitReader(response.Body, 4<<10))
+	answer, err = io.ReadAll(io.LimitReader(response.Body, 1<<20))
 	return response.StatusCode, answer, err
 }

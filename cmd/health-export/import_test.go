@@ -14,6 +14,7 @@ import (
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/format/generator"
 	"github.com/health-export/health-export/internal/ingest"
+	"github.com/health-export/health-export/internal/testlog"
 )
 
 // importing runs the command on a database that has the user anna@example.org.
@@ -136,7 +137,7 @@ func TestImportCommandInterrupted(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		service, err := ingest.New(ingest.Config{Store: db, Catalog: words})
+		service, err := ingest.New(ingest.Config{Store: db, Catalog: words, Logger: testlog.Logger(t)})
 		if err != nil {
 			return err
 		}

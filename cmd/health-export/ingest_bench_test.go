@@ -129,7 +129,7 @@ func insertBare(b *testing.B, from string) time.Duration {
 
 func openFile(b *testing.B, path string) *sql.DB {
 	b.Helper()
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-16384)")
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -59,9 +59,9 @@ func (p *program) keyCreateCommand() *cobra.Command {
 				return usageError{err}
 			}
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				user, err := db.UserByEmail(ctx, email)
+				user, err := userNamed(ctx, db, email)
 				if err != nil {
-					return fmt.Errorf("user %s: %w", email, err)
+					return err
 				}
 				key, secret, err := p.door(db, nil).CreateKey(ctx, access.NewKey{
 					UserID: user.ID, Name: name, Scopes: granted, Tier: tier, ExpiresAt: end,
@@ -101,9 +101,9 @@ func (p *program) keyRotateCommand() *cobra.Command {
 		Args: exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				user, err := db.UserByEmail(ctx, email)
+				user, err := userNamed(ctx, db, email)
 				if err != nil {
-					return fmt.Errorf("user %s: %w", email, err)
+					return err
 				}
 				key, secret, err := p.door(db, nil).RotateKey(ctx, user.ID, args[0], grace)
 				if err != nil {
@@ -126,9 +126,9 @@ func (p *program) keyListCommand() *cobra.Command {
 		Use: "list --user EMAIL", Short: "List a user's API keys", Args: exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				user, err := db.UserByEmail(ctx, email)
+				user, err := userNamed(ctx, db, email)
 				if err != nil {
-					return fmt.Errorf("user %s: %w", email, err)
+					return err
 				}
 				keys, err := db.KeysOf(ctx, user.ID)
 				if err != nil {
@@ -157,9 +157,9 @@ func (p *program) keyRevokeCommand() *cobra.Command {
 		Args: exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				user, err := db.UserByEmail(ctx, email)
+				user, err := userNamed(ctx, db, email)
 				if err != nil {
-					return fmt.Errorf("user %s: %w", email, err)
+					return err
 				}
 				if err := p.door(db, nil).RevokeKey(ctx, user.ID, args[0]); err != nil {
 					return err

@@ -3,13 +3,17 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/health-export/health-export/internal/testlog"
 )
 
 // process is the program in a process of its own.
@@ -17,25 +21,38 @@ type process struct {
 	*instance
 	command *exec.Cmd
 	exited  chan struct{}
+	log     *buffer
 }
 
-// launch starts binary on a database and waits until it listens.
-func launch(t testing.TB, binary, database, key string) *process {
+// build makes the program and returns where it is.
+func build(t testing.TB) (binary string) {
 	t.Helper()
-	out, errOut := newBuffer(), newBuffer()
-	command := exec.CommandContext(t.Context(), binary, "serve", "--database", database, "--listen", "127.0.0.1:0", "--metrics-listen", "off")
+	binary = filepath.Join(t.TempDir(), "health-export")
+	if output, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, output)
+	}
+	return binary
+}
+
+// launch starts binary on a database and waits until it listens. Settings are variables with their values, NAME=value.
+func launch(t testing.TB, binary, database, key string, settings ...string) *process {
+	t.Helper()
+	out, errOut, lines := newBuffer(), newBuffer(), testlog.New(t)
+	command := exec.CommandContext(t.Context(), binary, "serve", "--database", database)
 	command.Dir = filepath.Dir(binary)
-	command.Stdout, command.Stderr = out, errOut
+	command.Env = append(os.Environ(), "HEALTH_EXPORT_LISTEN=127.0.0.1:0", "HEALTH_EXPORT_METRICS_LISTEN=off")
+	command.Env = append(command.Env, settings...)
+	command.Stdout, command.Stderr = out, io.MultiWriter(errOut, lines)
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{command: command, exited: make(chan struct{})}
+	p := &process{command: command, exited: make(chan struct{}), log: errOut}
 	go func() {
 		_ = command.Wait() // it is killed: the error is wanted
 		close(p.exited)
 	}()
 	t.Cleanup(p.kill)
-	p.instance = &instance{t: t, url: "http://" + errOut.find(t, `"listen":"([^"]+)"`, p.exited), key: key}
+	p.instance = &instance{t: t, logs: lines, url: "http://" + errOut.find(t, `"listen":"([^"]+)"`, p.exited), key: key}
 	if key == "" {
 		p.key = out.find(t, `(hea_\w+)\s`, p.exited) // it may come after what is on the other pipe
 	}
@@ -51,10 +68,7 @@ func (p *process) kill() {
 // Whatever moment the server is killed at, every body that it acknowledged is in the archive afterwards, and stored in
 // full once the next server has taken up what was left.
 func TestKill(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "health-export")
-	if output, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, output)
-	}
+	binary := build(t)
 	database := newDatabase(t)
 	server := launch(t, binary, database, "")
 	key := server.key

@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -38,6 +40,43 @@ func (i *instance) use() {
 		i.call("GET", "/v1/metrics/step_count/series?start=2026-03-01&end=2026-04-01&bucket=1d", "")
 	}
 	i.call("GET", "/v1/nowhere", "")
+}
+
+// What alerts watch the increase of is there before it first happens: Prometheus sees no increase in a series that begins
+// with 1.
+func TestCountersBeginWithZero(t *testing.T) {
+	root := root(t)
+	server, _, _ := start(t, newDatabase(t))
+	fresh := server.scrape()
+	rules := read(t, filepath.Join(root, "deploy/prometheus/rules/alerts.yml"))
+	watched := regexp.MustCompile(`(?:increase|rate)\((health_export_\w+_total)\b`).FindAllStringSubmatch(rules, -1)
+	if len(watched) < 8 {
+		t.Fatalf("only %d counters are watched", len(watched))
+	}
+	for _, name := range watched {
+		if name := name[1]; !strings.Contains(name, "redis") && !strings.Contains(fresh, "\n"+name) {
+			t.Errorf("%s is not there from the start", name)
+		}
+	}
+	for _, line := range []string{
+		`health_export_ingest_errors_total{reason="failed"} 0`,
+		`health_export_ingest_errors_total{reason="postponed"} 0`,
+		`health_export_ingest_errors_total{reason="internal"} 0`,
+		`health_export_http_errors_total{fault="server",kind="internal",route="/v1/ingest"} 0`,
+		`health_export_http_errors_total{fault="dependency",kind="unavailable",route="/v1/sleep"} 0`,
+		`health_export_job_runs_total{job="prepare_store",outcome="failed"} 0`,
+		`health_export_key_verifications_total{outcome="too_many_failures"} 0`,
+		`health_export_limit_decisions_total{outcome="rate_limited",use="address"} 0`,
+		`health_export_elements_processed_total{kind="workouts",outcome="rejected"} 0`,
+		`health_export_database_errors_total{operation="list users"} 0`,
+	} {
+		if !strings.Contains(fresh, "\n"+line+"\n") {
+			t.Errorf("there is no line %s", line)
+		}
+	}
+	if t.Failed() {
+		t.Log(fresh)
+	}
 }
 
 // TestMetrics is also what writes the metrics for promtool, into the file that METRICS_FILE names.

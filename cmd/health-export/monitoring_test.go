@@ -154,6 +154,36 @@ func TestAlertsHaveRunbooks(t *testing.T) {
 	}
 }
 
+// The name of the job is the same in the alerts, with compose, and in Kubernetes, where it is a label of the service.
+func TestAlertsNameTheJob(t *testing.T) {
+	root := root(t)
+	down := regexp.MustCompile(`up\{job="([^"]+)"\}`).FindStringSubmatch(read(t, filepath.Join(root, "deploy/prometheus/rules/alerts.yml")))
+	if down == nil {
+		t.Fatal("no alert asks whether the server is up")
+	}
+	if scraped := "job_name: " + down[1] + "\n"; !strings.Contains(read(t, filepath.Join(root, "deploy/prometheus/prometheus.yml")), scraped) {
+		t.Errorf("prometheus.yml has no %s", scraped)
+	}
+	manifests := read(t, filepath.Join(root, "deploy/kubernetes/production.yaml"))
+	label := regexp.MustCompile(`(?m)^  jobLabel: (\S+)$`).FindStringSubmatch(manifests)
+	if label == nil {
+		t.Fatal("the ServiceMonitor leaves the name of the job to that of the service")
+	}
+	services := 0
+	for document := range strings.SplitSeq(manifests, "\n---\n") {
+		if !strings.Contains(document, "\nkind: Service\n") || !strings.Contains(document, "name: metrics") {
+			continue
+		}
+		services++
+		if !strings.Contains(document, "    "+label[1]+": "+down[1]+"\n") {
+			t.Errorf("the service has no label %s: %s:\n%s", label[1], down[1], document)
+		}
+	}
+	if services != 1 {
+		t.Errorf("%d services show metrics, want 1", services)
+	}
+}
+
 // Every panel about a person runs on a database with data. filled says which have something to show then.
 func TestPanelsAboutAPerson(t *testing.T) {
 	url := testdb.PostgresURL(t)

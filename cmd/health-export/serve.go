@@ -16,12 +16,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/job"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/server"
+	"github.com/health-export/health-export/internal/tracing"
 )
 
 func (p *program) serveCommand() *cobra.Command {
@@ -42,13 +42,16 @@ type rooms struct {
 	ingest   *ingest.Service
 	keeper   *query.Keeper
 	handler  http.Handler
+	stop     *server.Stop
 	registry *prometheus.Registry
+	tracer   *tracing.Tracer
 }
 
 // serve runs the server until ctx ends or a part of it fails. It starts in order and stops in mirror order: HTTP drains,
 // then the jobs, then ingestion, then the store.
 func (p *program) serve(ctx context.Context) (err error) {
-	logger := p.logger()
+	log := p.newLog()
+	logger := log.Logger
 	listener, err := listen(ctx, p.settings.listen, "--listen")
 	if err != nil {
 		return err
@@ -62,7 +65,11 @@ func (p *program) serve(ctx context.Context) (err error) {
 		defer metricsListener.Close()
 	}
 
-	r, err := p.openRooms(ctx, logger)
+	tracer, err := p.settings.tracer(ctx, logger)
+	if err != nil {
+		return err
+	}
+	r, err := p.openRooms(ctx, logger, tracer)
 	if err != nil {
 		return err
 	}
@@ -76,7 +83,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 	p.takeUpUnfinished(ctx, r, logger)
 
 	jobsDone, stopJobs := p.startJobs(r, logger)
-	err = p.serveHTTP(ctx, r, listener, metricsListener, logger)
+	err = p.serveHTTP(ctx, r, listener, metricsListener, log)
 	stopJobs()
 	return errors.Join(err, <-jobsDone)
 }
@@ -89,18 +96,8 @@ func listen(ctx context.Context, address, flag string) (net.Listener, error) {
 	return listener, nil
 }
 
-func (p *program) logger() *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(p.settings.logLevel)) // one of four words, checked when it was read
-	options := &slog.HandlerOptions{Level: level}
-	if p.settings.logFormat == "text" {
-		return slog.New(slog.NewTextHandler(p.err, options))
-	}
-	return slog.New(slog.NewJSONHandler(p.err, options))
-}
-
 // openRooms builds everything from the store upwards.
-func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, error) {
+func (p *program) openRooms(ctx context.Context, logger *slog.Logger, tracer *tracing.Tracer) (*rooms, error) {
 	words, err := catalog.Load()
 	if err != nil {
 		return nil, err
@@ -111,12 +108,12 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 	}
 	registry := p.settings.newRegistry()
 	db.Measure(registry)
-	r := &rooms{store: db, registry: registry}
+	r := &rooms{store: db, registry: registry, stop: new(server.Stop), tracer: tracer}
 	if r.memory, err = p.openMemory(db, logger, registry); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	r.journal = access.NewJournal(db, access.JournalOptions{Logger: logger, Registerer: registry})
-	r.door = access.NewDoor(db, db, cache.NewMemory(16<<20), access.DoorOptions{
+	r.door = access.NewDoor(db, db, access.DoorOptions{
 		Now: time.Now, Logger: logger, Registerer: registry, Journal: r.journal, Answers: r.memory.erased(),
 	})
 	r.ingest, err = ingest.New(ingest.Config{
@@ -139,11 +136,11 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger) (*rooms, e
 	})
 	r.handler = server.New(server.Config{
 		Ingest: r.ingest, Query: r.memory.remembering(service), Priority: r.keeper, Door: r.door, Users: db, Keys: db, Archive: db, Catalog: words, Audit: db, Journal: r.journal, Ping: db.Ping,
-		PingRedis: r.memory.ping(),
+		PingRedis: r.memory.ping(), Stop: r.stop,
 		Limits: access.NewLimits(access.LimitOptions{
 			Allowances: p.settings.allowances(), Redis: r.memory.redis, Registerer: registry,
 		}),
-		Logger: logger, Registerer: registry, MaxBody: p.settings.maxBody, MaxImport: p.settings.maxImport, PublicURL: p.settings.publicURL, Version: version,
+		Logger: logger, Registerer: registry, Tracer: tracer, MaxBody: p.settings.maxBody, MaxImport: p.settings.maxImport, PublicURL: p.settings.publicURL, Version: version,
 		TrustedProxies: p.settings.trustedProxies, CORSOrigins: p.settings.corsOrigins,
 	})
 	return r, nil
@@ -154,7 +151,7 @@ func (p *program) closeRooms(r *rooms) error {
 	ctx, cancel := context.WithTimeout(context.Background(), p.settings.drain)
 	defer cancel()
 	defer r.memory.close()
-	return errors.Join(r.ingest.Stop(ctx), r.door.FlushUse(ctx), r.journal.Flush(ctx), r.store.Close())
+	return errors.Join(r.ingest.Stop(ctx), r.door.FlushUse(ctx), r.journal.Flush(ctx), r.store.Close(), p.closeTracer(r.tracer))
 }
 
 // takeUpUnfinished processes what a crash left behind before new bodies come in, so that they are processed in the order
@@ -175,7 +172,7 @@ func (p *program) takeUpUnfinished(ctx context.Context, r *rooms, logger *slog.L
 // startJobs runs the periodic tasks until stop is called; done yields when all of them have returned.
 func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	runner := job.NewRunner(logger, r.registry)
+	runner := job.NewRunner(logger, r.registry, r.tracer)
 	result := make(chan error, 1)
 	tasks := []job.Task{
 		{Name: "resume_ingestions", Every: 5 * time.Second, Run: r.ingest.Resume},
@@ -205,7 +202,8 @@ func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, s
 }
 
 // serveHTTP serves the API and the metrics (if there is a listener for them) until ctx ends, then lets what is under way come to its end.
-func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsListener net.Listener, logger *slog.Logger) error {
+func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsListener net.Listener, log serverLog) error {
+	logger := log.Logger
 	api := &http.Server{
 		Handler: r.handler,
 		// Headers come at once. A body may take long on a phone's bad line: the server itself looks after its pace.
@@ -227,11 +225,15 @@ func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsList
 	if metricsListener != nil {
 		metricsAddress = metricsListener.Addr().String()
 		mux := http.NewServeMux()
-		mux.Handle("GET /metrics", promhttp.HandlerFor(r.registry, promhttp.HandlerOpts{Registry: r.registry}))
+		// OpenMetrics is the text form that has room for the traces of examples.
+		mux.Handle("GET /metrics", promhttp.HandlerFor(r.registry, promhttp.HandlerOpts{Registry: r.registry, EnableOpenMetrics: true}))
+		mux.Handle("GET /log_level", log)
+		mux.Handle("PUT /log_level", log)
 		servers[&http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}] = metricsListener
 	}
 
 	group, ctx := errgroup.WithContext(ctx)
+	closing := p.announceStop(ctx, r.stop, logger)
 	for s, l := range servers {
 		var stopping atomic.Bool
 		group.Go(func() error {
@@ -245,7 +247,7 @@ func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsList
 			return nil
 		})
 		group.Go(func() error {
-			<-ctx.Done()
+			<-closing
 			stopping.Store(true)
 			drain, cancel := context.WithTimeout(context.Background(), p.settings.drain)
 			defer cancel()
@@ -257,4 +259,18 @@ func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsList
 	}
 	logger.InfoContext(ctx, "ready", "listen", listener.Addr().String(), "metrics", metricsAddress, "version", version)
 	return group.Wait()
+}
+
+// announceStop tells balancers, when ctx ends, that this server will stop. The channel is closed when they have had time to
+// learn of it, and nobody new is expected.
+func (p *program) announceStop(ctx context.Context, stop *server.Stop, logger *slog.Logger) <-chan struct{} {
+	closing := make(chan struct{})
+	go func() {
+		defer close(closing)
+		<-ctx.Done()
+		logger.InfoContext(ctx, "stopping", "delay", p.settings.stopDelay.String(), "timeout", p.settings.drain.String())
+		stop.Announce(time.Now().Add(p.settings.stopDelay + p.settings.drain))
+		time.Sleep(p.settings.stopDelay)
+	}()
+	return closing
 }

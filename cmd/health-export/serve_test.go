@@ -16,13 +16,15 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/testdb"
+	"github.com/health-export/health-export/internal/testlog"
 )
 
 // instance is a running server, in this process or in one of its own.
 type instance struct {
-	t   testing.TB
-	url string
-	key string
+	t    testing.TB
+	url  string
+	key  string
+	logs *testlog.Log // in which nothing of what is sent may be; nil for none
 	// metrics is where Prometheus asks.
 	metrics string
 }
@@ -90,13 +92,13 @@ func start(t *testing.T, database string, settings ...string) (server *instance,
 	for i := 0; i+1 < len(settings); i += 2 {
 		environment[settings[i]] = settings[i+1]
 	}
-	out, errOut := newBuffer(), newBuffer()
+	out, errOut, lines := newBuffer(), newBuffer(), testlog.New(t)
 	exited := make(chan struct{})
 	var code int
 	go func() {
 		defer close(exited)
 		code = run(ctx, []string{"serve", "--database", database, "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"},
-			environment, nil, out, errOut)
+			environment, nil, out, io.MultiWriter(errOut, lines))
 	}()
 	stop = func() int {
 		cancel()
@@ -104,7 +106,7 @@ func start(t *testing.T, database string, settings ...string) (server *instance,
 		return code
 	}
 	t.Cleanup(func() { stop() })
-	server = &instance{t: t, url: "http://" + errOut.find(t, `"listen":"([^"]+)"`, exited)}
+	server = &instance{t: t, logs: lines, url: "http://" + errOut.find(t, `"listen":"([^"]+)"`, exited)}
 	server.metrics = "http://" + errOut.find(t, `"metrics":"([^"]+)"`, exited) + "/metrics"
 	if found := regexp.MustCompile(`hea_\w+`).FindString(out.String()); found != "" {
 		server.key = found
@@ -131,6 +133,8 @@ func (i *instance) try(method, path, body string, headers ...string) (int, []byt
 	if err != nil {
 		return 0, nil, err
 	}
+	i.logs.Sent(body)
+	i.logs.Sent(i.key)
 	request.Header.Set("Authorization", "Bearer "+i.key)
 	for n := 0; n+1 < len(headers); n += 2 {
 		request.Header.Set(headers[n], headers[n+1])

@@ -23,7 +23,7 @@ func (c *settings) tlsConfig(environment map[string]string, logger *slog.Logger)
 		// Let's Encrypt asks for proof on port 443, by the protocol acme-tls/1, so that no other port is needed.
 		manager := &autocert.Manager{
 			Prompt:     autocert.AcceptTOS,
-			Cache:      autocert.DirCache(filepath.Join(dataDir(environment), "acme")),
+			Cache:      autocert.DirCache(acmeDir(environment)),
 			HostPolicy: autocert.HostWhitelist(c.acmeDomains...),
 		}
 		config := manager.TLSConfig()
@@ -39,6 +39,11 @@ func (c *settings) tlsConfig(environment map[string]string, logger *slog.Logger)
 		return nil, usageError{fmt.Errorf("tls.certificate and tls.key: %w", err)}
 	}
 	return &tls.Config{GetCertificate: files.get, MinVersion: tls.VersionTLS12}, nil
+}
+
+// acmeDir is where certificates from Let's Encrypt are kept.
+func acmeDir(environment map[string]string) string {
+	return filepath.Join(dataDir(environment), "acme")
 }
 
 // lookEvery is how often the files of a certificate are looked at for a change, when somebody connects.

@@ -82,9 +82,9 @@ func (p *program) userDeleteCommand() *cobra.Command {
 the audit log holds about them. It cannot be undone. A running server stops accepting the keys within a second.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				user, err := db.UserByEmail(ctx, args[0])
+				user, err := userNamed(ctx, db, args[0])
 				if err != nil {
-					return fmt.Errorf("user %s: %w", args[0], err)
+					return err
 				}
 				if err := p.confirmDelete(user, yes); err != nil {
 					return err
@@ -101,6 +101,27 @@ the audit log holds about them. It cannot be undone. A running server stops acce
 	}
 	command.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return command
+}
+
+// usersNamed returns the user with an email address, or everybody where none is given.
+func usersNamed(ctx context.Context, db database, email string) ([]health.User, error) {
+	if email == "" {
+		return db.Users(ctx)
+	}
+	user, err := userNamed(ctx, db, email)
+	if err != nil {
+		return nil, err
+	}
+	return []health.User{user}, nil
+}
+
+// userNamed returns the user with this e-mail address. An error says whom it looked for.
+func userNamed(ctx context.Context, db database, email string) (health.User, error) {
+	user, err := db.UserByEmail(ctx, email)
+	if err != nil {
+		return health.User{}, fmt.Errorf("user %s: %w", email, err)
+	}
+	return user, nil
 }
 
 // confirmDelete asks at a terminal for the email address once more. Elsewhere nobody can answer.

@@ -175,18 +175,6 @@ func (p *program) printVerified(v *printedVerified) {
 	}
 }
 
-// usersNamed returns the user with an email address, or everybody where none is given.
-func usersNamed(ctx context.Context, db database, email string) ([]health.User, error) {
-	if email == "" {
-		return db.Users(ctx)
-	}
-	user, err := db.UserByEmail(ctx, email)
-	if err != nil {
-		return nil, fmt.Errorf("user %s: %w", email, err)
-	}
-	return []health.User{user}, nil
-}
-
 // withIngest opens the configured store and the way into it for the time of one command.
 func (p *program) withIngest(ctx context.Context, do func(context.Context, database, *ingest.Service, *catalog.Catalog) error) error {
 	words, err := catalog.Load()
@@ -196,7 +184,7 @@ func (p *program) withIngest(ctx context.Context, do func(context.Context, datab
 	return p.withStore(ctx, func(ctx context.Context, db database) error {
 		return p.withSharedAnswers(ctx, func(m answerMemory) error {
 			service, err := ingest.New(ingest.Config{
-				Store: db, Answers: m.told(), Catalog: words, Logger: p.logger(),
+				Store: db, Answers: m.told(), Catalog: words, Logger: p.newLog().Logger,
 				Limits: ingest.Limits{MaxBody: p.settings.maxBody, Wait: 24 * time.Hour, TempDir: p.settings.tempDir},
 			})
 			if err != nil {

@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/singleflight"
 
-	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
@@ -46,10 +45,10 @@ type DoorOptions struct {
 	Answers    Answers               // nil: nobody remembers answers
 }
 
-// NewDoor returns a door for the keys and users of a store, which remembers proved keys in the cache: a memory of this
-// process, whatever is kept elsewhere, since what one process has proved is of no use to another. A process that
-// authenticates needs one door, not several: a door learns of what another one revokes only by NoticeRevoked.
-func NewDoor(keys store.Keys, users Users, c cache.Cache, options DoorOptions) *Door {
+// NewDoor returns a door for the keys and users of a store. It remembers proved keys in the memory of this process, so
+// a process that authenticates needs one door, not several: a door learns of what another one revokes only by
+// NoticeRevoked.
+func NewDoor(keys store.Keys, users Users, options DoorOptions) *Door {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
@@ -66,7 +65,7 @@ func NewDoor(keys store.Keys, users Users, c cache.Cache, options DoorOptions) *
 		logger:  options.Logger,
 		metrics: m,
 		hasher:  hasher,
-		proved:  newProved(c),
+		proved:  newProved(),
 		notices: notices{until: options.Now()},
 		journal: options.Journal,
 		answers: options.Answers,
@@ -111,11 +110,11 @@ func (d *Door) authenticate(ctx context.Context, presented string) (actor Actor,
 	if err != nil {
 		return Actor{}, "", err
 	}
-	if known, ok := d.proved.recall(ctx, k); ok {
-		if d.isPast(known.ExpiresAt) {
-			return known.Actor, "", errExpiredKey()
+	if actor, expiresAt, ok := d.proved.recall(k); ok {
+		if d.isPast(expiresAt) {
+			return actor, "", errExpiredKey()
 		}
-		return known.Actor, outcomeRemembered, nil
+		return actor, outcomeRemembered, nil
 	}
 	actor, err = d.proveOnce(ctx, k)
 	return actor, outcomeProved, err
@@ -190,9 +189,7 @@ func (d *Door) prove(ctx context.Context, k key, epoch uint64) (Actor, error) {
 		return Actor{}, fmt.Errorf("look up the user of an API key: %w", err)
 	}
 	actor := Actor{User: user, KeyID: stored.ID, Scopes: stored.Scopes, Tier: stored.Tier}
-	if err := d.proved.remember(ctx, k, actor, end(stored), epoch); err != nil {
-		d.logger.WarnContext(ctx, "API key cannot be remembered: each of its requests costs a proof", "key_id", actor.KeyID, "err", err)
-	}
+	d.proved.remember(k, actor, end(stored), epoch)
 	return actor, nil
 }
 

@@ -41,7 +41,7 @@ func (d *Door) DeleteUser(ctx context.Context, user uuid.UUID) error {
 	deed := Deed(ctx, health.ActionUserDelete, user, user.String(), at, nil)
 	keys, err := d.users.DeleteUser(ctx, user, at, deed)
 	for _, id := range keys {
-		d.proved.forget(ctx, id)
+		d.proved.forget(id)
 	}
 	d.forgetAnswers(ctx, user)
 	if err == nil {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/alexedwards/argon2id"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/health-export/health-export/internal/tracing"
 )
 
 // dummyHash is the hash of a secret that nobody has. A key with an unknown id is verified against it, so that the time
@@ -64,7 +66,9 @@ func (h *hasher) verify(ctx context.Context, secret, phc string) (ok bool, err e
 }
 
 // compute runs f when it is its turn, or returns the error of ctx if that ends first. Unavailable: too many wait.
-func (h *hasher) compute(ctx context.Context, f func() error) error {
+func (h *hasher) compute(ctx context.Context, f func() error) (err error) {
+	ctx, step := tracing.Begin(ctx, "compute Argon2id hash")
+	defer func() { step.End(err) }()
 	defer h.present.Add(-1)
 	if h.present.Add(1) > h.most {
 		return errDoorBusy()

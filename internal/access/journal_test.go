@@ -1,11 +1,9 @@
 package access
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"strings"
 	"sync"
@@ -16,9 +14,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/testlog"
 )
 
 // book is an audit log in memory.
@@ -49,7 +47,7 @@ func write(t *testing.T, j *Journal) {
 func TestJournalFillsInWhoAndWhere(t *testing.T) {
 	t.Parallel()
 	b := &book{}
-	j := NewJournal(b, JournalOptions{})
+	j := NewJournal(b, JournalOptions{Logger: testlog.Logger(t)})
 	admin, ada := health.User{ID: uuid.New()}, uuid.New()
 	origin := Origin{Address: netip.MustParseAddr("192.0.2.1"), UserAgent: "curl", RequestID: "r"}
 	ctx := WithOrigin(WithActor(t.Context(), Actor{User: admin, KeyID: "k"}), origin)
@@ -77,8 +75,8 @@ func TestFloodsBecomeOneEntry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, b := newPeople(), &book{}
-		j := NewJournal(b, JournalOptions{})
-		d := NewDoor(p, p, cache.NewMemory(1<<20), DoorOptions{Journal: j})
+		j := NewJournal(b, JournalOptions{Logger: testlog.Logger(t)})
+		d := NewDoor(p, p, DoorOptions{Logger: testlog.Logger(t), Journal: j})
 		for range 3 {
 			_, _ = d.Authenticate(from(t, "192.0.2.1"), newKey().text)
 			time.Sleep(time.Second)
@@ -124,8 +122,8 @@ func TestFloodsBecomeOneEntry(t *testing.T) {
 func TestOwnersSeeWhatWasTriedWithTheirKeys(t *testing.T) {
 	t.Parallel()
 	p, b := newPeople(), &book{}
-	j := NewJournal(b, JournalOptions{})
-	d := NewDoor(p, p, cache.NewMemory(1<<20), DoorOptions{Journal: j})
+	j := NewJournal(b, JournalOptions{Logger: testlog.Logger(t)})
+	d := NewDoor(p, p, DoorOptions{Logger: testlog.Logger(t), Journal: j})
 	u := p.add()
 	id, text := makeKey(t, d, u)
 	p.change(id, func(k *health.APIKey) { k.RevokedAt = time.Now() })
@@ -145,8 +143,8 @@ func TestOwnersSeeWhatWasTriedWithTheirKeys(t *testing.T) {
 func TestJournalIsBoundedAndSaysSo(t *testing.T) {
 	t.Parallel()
 	b := &book{fails: errors.New("no")}
-	var logged bytes.Buffer
-	j := NewJournal(b, JournalOptions{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+	logged := testlog.New(t)
+	j := NewJournal(b, JournalOptions{Logger: logged.Logger()})
 	note := func(n int) {
 		for i := range n {
 			j.Note(t.Context(), health.ActionExport, uuid.Nil, fmt.Sprint(i), nil)
@@ -162,7 +160,7 @@ func TestJournalIsBoundedAndSaysSo(t *testing.T) {
 	if len(b.entries) != maxPending || b.entries[0].Resource != "7" || b.entries[maxPending-1].Resource != "6" {
 		t.Errorf("%d entries, from %s to %s", len(b.entries), b.entries[0].Resource, b.entries[len(b.entries)-1].Resource)
 	}
-	if strings.Count(logged.String(), "level=ERROR") != 1 || !strings.Contains(logged.String(), "count=7") {
+	if strings.Count(logged.String(), `"level":"ERROR"`) != 1 || !strings.Contains(logged.String(), `"count":7`) {
 		t.Errorf("logged: %s", logged.String())
 	}
 	if lost := testutil.ToFloat64(j.lost); lost != 7 {

@@ -57,8 +57,16 @@ func wellFormed(text string) bool {
 	if len(text) != keyLength || !strings.HasPrefix(text, keyPrefix) || text[secretStart-1] != '_' {
 		return false
 	}
-	rest := text[len(keyPrefix):secretStart-1] + text[secretStart:]
-	return strings.Trim(rest, base62) == ""
+	return isBase62(text[len(keyPrefix):secretStart-1]) && isBase62(text[secretStart:])
+}
+
+func isBase62(text string) bool {
+	for _, c := range []byte(text) {
+		if !('0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z') {
+			return false
+		}
+	}
+	return true
 }
 
 // checksum returns the CRC-32 of body in base 62, most significant digit first.

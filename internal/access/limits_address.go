@@ -22,17 +22,17 @@ type addressLimit struct {
 	now func() time.Time
 
 	mu        sync.Mutex
-	addresses map[netip.Addr]*window
+	addresses map[netip.Prefix]*window
 }
 
 func newAddressLimit(now func() time.Time) *addressLimit {
-	return &addressLimit{now: now, addresses: map[netip.Addr]*window{}}
+	return &addressLimit{now: now, addresses: map[netip.Prefix]*window{}}
 }
 
 // ChargeAddress counts one request without a key. The error is an *Exceeded of kind RateLimited; then it is not counted.
 func (l *Limits) ChargeAddress(address netip.Addr) error {
 	err := l.addresses.charge(address)
-	l.metrics.decided("address", err)
+	l.metrics.decided(useAddress, err)
 	return err
 }
 
@@ -40,7 +40,7 @@ func (l *addressLimit) charge(address netip.Addr) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now, length := l.now().UnixMicro(), addressWindow.Microseconds()
-	w := l.of(network(address), now, length)
+	w := l.of(networkOf(address), now, length)
 	now = max(now, w.last())
 	w.slide(now, length)
 	if w.count() < addressRequests {
@@ -55,9 +55,9 @@ func (l *addressLimit) charge(address netip.Addr) error {
 	}
 }
 
-// of returns the window of an address.
-func (l *addressLimit) of(address netip.Addr, now, length int64) *window {
-	if w, ok := l.addresses[address]; ok {
+// of returns the window of what counts as one address.
+func (l *addressLimit) of(network netip.Prefix, now, length int64) *window {
+	if w, ok := l.addresses[network]; ok {
 		return w
 	}
 	if len(l.addresses) >= maxAddresses {
@@ -68,23 +68,12 @@ func (l *addressLimit) of(address netip.Addr, now, length int64) *window {
 		}
 	}
 	if len(l.addresses) >= maxAddresses {
-		address = netip.Addr{}
-		if w, ok := l.addresses[address]; ok {
+		network = netip.Prefix{}
+		if w, ok := l.addresses[network]; ok {
 			return w
 		}
 	}
 	w := &window{}
-	l.addresses[address] = w
+	l.addresses[network] = w
 	return w
-}
-
-// network returns what one household or machine has: an IPv4 address, or the first half of an IPv6 address.
-func network(address netip.Addr) netip.Addr {
-	address = address.Unmap().WithZone("")
-	if address.Is6() {
-		if prefix, err := address.Prefix(64); err == nil {
-			return prefix.Addr()
-		}
-	}
-	return address
 }

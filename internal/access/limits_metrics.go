@@ -11,18 +11,36 @@ type limitMetrics struct{ decisions *prometheus.CounterVec }
 
 // newLimitMetrics registers the metrics; a nil registerer leaves them unregistered.
 func newLimitMetrics(registerer prometheus.Registerer) limitMetrics {
-	return limitMetrics{promauto.With(registerer).NewCounterVec(prometheus.CounterOpts{
+	m := limitMetrics{promauto.With(registerer).NewCounterVec(prometheus.CounterOpts{
 		Name: "health_export_limit_decisions_total",
 		Help: "Requests held against a limit, by use (ingest, read, or address for those without a key) and outcome: allowed or the code of the refusal.",
 	}, []string{"use", "outcome"})}
+	for _, use := range []Use{UseIngest, UseRead, useAddress} {
+		for _, outcome := range []string{outcomeAllowed, outcomeRateLimited, outcomeExceeds} {
+			if use == UseIngest || outcome != outcomeExceeds { // nothing else has a body that is weighed
+				m.decisions.WithLabelValues(string(use), outcome) // so that the first one is seen as an increase
+			}
+		}
+	}
+	return m
 }
 
+// The outcomes of a decision.
+const (
+	outcomeAllowed     = "allowed"
+	outcomeRateLimited = "rate_limited"
+	outcomeExceeds     = "body_exceeds_allowance"
+)
+
+// useAddress is what is counted by address, of requests without a key.
+const useAddress Use = "address"
+
 func (m limitMetrics) decided(use Use, err error) {
-	outcome := "allowed"
+	outcome := outcomeAllowed
 	if err != nil {
-		outcome = "rate_limited"
+		outcome = outcomeRateLimited
 		if health.KindOf(err) == health.TooLarge {
-			outcome = "body_exceeds_allowance"
+			outcome = outcomeExceeds
 		}
 	}
 	m.decisions.WithLabelValues(string(use), outcome).Inc()

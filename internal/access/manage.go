@@ -66,7 +66,7 @@ func (d *Door) RevokeKey(ctx context.Context, user uuid.UUID, id string) error {
 	if errors.Is(err, health.NotFound) {
 		return err
 	}
-	d.proved.forget(ctx, id) // after a failure too: the store may have done it all the same
+	d.proved.forget(id) // after a failure too: the store may have done it all the same
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (d *Door) RotateKey(ctx context.Context, user uuid.UUID, id string, grace t
 	}
 	deed := Deed(ctx, health.ActionKeyRotate, user, id, now, with(describe(created), "replacement", created.ID))
 	err = d.keys.RotateKey(ctx, id, now.Add(grace), created, deed)
-	d.proved.forget(ctx, id) // after a failure too: the store may have done it all the same
+	d.proved.forget(id) // after a failure too: the store may have done it all the same
 	if err != nil {
 		return health.APIKey{}, "", err
 	}

@@ -20,7 +20,7 @@ func TestCreateKeyStoresWhatItReturns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeople()
-		d := openDoor(p)
+		d := openDoor(t, p)
 		u := p.add()
 		time.Sleep(1234567891)
 		now := time.Now().UTC()
@@ -53,7 +53,7 @@ func TestCreateKeyStoresWhatItReturns(t *testing.T) {
 func TestCreateKeyRefuses(t *testing.T) {
 	t.Parallel()
 	p := newPeople()
-	d := openDoor(p)
+	d := openDoor(t, p)
 	u := p.add()
 	for name, tt := range map[string]struct {
 		edit        func(*NewKey)
@@ -89,7 +89,7 @@ func TestCreateKeyRefuses(t *testing.T) {
 func TestCreateKeyAllows(t *testing.T) {
 	t.Parallel()
 	p := newPeople()
-	d := openDoor(p)
+	d := openDoor(t, p)
 	k, text, err := d.CreateKey(t.Context(), NewKey{
 		UserID: p.add().ID, Name: strings.Repeat("ä", 100), Scopes: []health.Scope{health.ScopeRead},
 	})
@@ -105,7 +105,7 @@ func TestCreateKeyAllows(t *testing.T) {
 func TestKeyOfUnknownUser(t *testing.T) {
 	t.Parallel()
 	p := newPeople()
-	d := openDoor(p)
+	d := openDoor(t, p)
 	id, text := makeKey(t, d, p.add())
 	wantLetIn(t, d, text)
 	_, _, err := d.CreateKey(t.Context(), NewKey{UserID: uuid.New(), Name: "x", Scopes: []health.Scope{health.ScopeRead}})
@@ -124,7 +124,7 @@ func TestKeyOfUnknownUser(t *testing.T) {
 func TestRevokedKeyIsRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	p := newPeople()
-	d := openDoor(p)
+	d := openDoor(t, p)
 	u := p.add()
 	id, text := makeKey(t, d, u)
 	_, other := makeKey(t, d, u)

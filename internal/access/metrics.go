@@ -26,7 +26,7 @@ type metrics struct {
 // newMetrics registers the metrics; a nil registerer leaves them unregistered.
 func newMetrics(registerer prometheus.Registerer) metrics {
 	factory := promauto.With(registerer)
-	return metrics{
+	m := metrics{
 		verifications: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "health_export_key_verifications_total",
 			Help: "API keys presented, by outcome: proved, remembered, the code of the refusal, cancelled or error.",
@@ -37,6 +37,15 @@ func newMetrics(registerer prometheus.Registerer) metrics {
 			Buckets: prometheus.ExponentialBuckets(0.01, 2, 9),
 		}),
 	}
+	for _, outcome := range []string{outcomeProved, outcomeRemembered, outcomeCancelled, outcomeError} {
+		m.verifications.WithLabelValues(outcome) // so that the first one is seen as an increase
+	}
+	for _, refusal := range []*health.Error{
+		errMissingKey(), errMalformedKey(), errUnknownKey(), errRevokedKey(), errExpiredKey(), errTooManyFailures(0), errDoorBusy(),
+	} {
+		m.verifications.WithLabelValues(refusal.Code)
+	}
+	return m
 }
 
 // measureQueue registers how many wait for a turn to compute.

@@ -33,7 +33,7 @@ func (d *Door) NoticeRevoked(ctx context.Context) error {
 	known := make(map[string]bool, len(ids))
 	for _, id := range ids {
 		if !d.notices.known[id] {
-			d.proved.forget(ctx, id)
+			d.proved.forget(id)
 		}
 		known[id] = true
 	}

@@ -24,7 +24,7 @@ func TestRevocationByAnotherProcessIsNoticed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeople()
-		d := openDoor(p)
+		d := openDoor(t, p)
 		u := p.add()
 		id, text := makeKey(t, d, u)
 		_, other := makeKey(t, d, u)
@@ -50,7 +50,7 @@ func TestRevocationThatComesToLightLateIsNoticed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeople()
-		d := openDoor(p)
+		d := openDoor(t, p)
 		id, text := makeKey(t, d, p.add())
 		wantLetIn(t, d, text)
 		time.Sleep(2 * time.Minute)
@@ -67,7 +67,7 @@ func TestRevocationIsNoticedAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeople()
-		d := openDoor(p)
+		d := openDoor(t, p)
 		id, text := makeKey(t, d, p.add())
 		wantLetIn(t, d, text)
 		notice(t, d)
@@ -92,7 +92,7 @@ func TestRevocationIsNoticedAfterAnOutage(t *testing.T) {
 func TestRevocationIsNoticedOnce(t *testing.T) {
 	t.Parallel()
 	p := newPeople()
-	d := openDoor(p)
+	d := openDoor(t, p)
 	id, _ := makeKey(t, d, p.add())
 	revokeElsewhere(p, id, time.Now())
 	before := d.proved.epoch()

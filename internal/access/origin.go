@@ -30,6 +30,17 @@ func OriginFrom(ctx context.Context) Origin {
 	return origin
 }
 
+// networkOf returns what counts as one address, since one household or machine has all of it: an IPv4 address, or the
+// first half of an IPv6 address. It is the zero Prefix where the address is not known.
+func networkOf(address netip.Addr) netip.Prefix {
+	address = address.Unmap().WithZone("")
+	bits := 32
+	if address.Is6() {
+		bits = 64
+	}
+	return netip.PrefixFrom(address, bits).Masked()
+}
+
 // Deed returns the entry of the audit log for what is being done with ctx: about a user (uuid.Nil: nobody), by the key and
 // from the place that ctx carries. Its metadata has "admin" where an administrator acts on somebody else.
 func Deed(

@@ -1,92 +1,110 @@
 package access
 
 import (
-	"context"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
+	"slices"
 	"sync"
 	"time"
-
-	"github.com/go-json-experiment/json"
-
-	"github.com/health-export/health-export/internal/cache"
 )
 
-// rememberFor is how long a proved key needs no new proof.
-const rememberFor = 5 * time.Minute
+const (
+	// rememberFor is how long a proved key needs no new proof.
+	rememberFor = 5 * time.Minute
+	// maxProved bounds how many keys are remembered, to some megabytes. Past it, one of them gives way.
+	maxProved = 10_000
+)
 
-// proved remembers the keys that were proved a short while ago. What it remembers stands under the key's id, so that
-// it can be forgotten by who knows only that, and holds a keyed hash of the key in place of the key.
+// proved remembers the keys that were proved a short while ago, in the memory of this process. What it remembers stands
+// under the key's id, so that it can be forgotten by who knows only that, and holds a keyed hash of the key in place of
+// the key.
 type proved struct {
-	cache   cache.Cache
-	hmacKey [32]byte // made anew by each process: what one remembers is of no use to another
+	pepper [sha256.BlockSize]byte // made anew by each process: what one remembers is of no use to another
 
-	mu     sync.Mutex
-	epochs uint64
+	mu       sync.RWMutex
+	epochs   uint64
+	passages map[string]passage
 }
 
 // passage is what is remembered of one key.
 type passage struct {
-	Proof     []byte
-	Actor     Actor
-	ExpiresAt time.Time // zero: never
+	proof     [sha256.Size]byte
+	actor     Actor
+	expiresAt time.Time // zero: never
+	until     time.Time // by the clock that nobody sets
 }
 
-func newProved(c cache.Cache) *proved {
-	p := &proved{cache: c}
-	rand.Read(p.hmacKey[:]) // never fails: crypto/rand ends the program instead
+func newProved() *proved {
+	p := &proved{passages: map[string]passage{}}
+	rand.Read(p.pepper[:]) // never fails: crypto/rand ends the program instead
 	return p
 }
 
 // epoch numbers the time between two revocations. Who looks up a key first asks for it, and hands it to remember: what
 // was looked up before a revocation must not be remembered after it.
 func (p *proved) epoch() uint64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.mu.RLock()
+	defer p.mu.RUnlock()
 	return p.epochs
 }
 
-// recall returns what is remembered of exactly this key.
-func (p *proved) recall(ctx context.Context, k key) (passage, bool) {
-	value, ok := p.cache.Get(ctx, cacheKey(k.id()))
-	if !ok {
-		return passage{}, false
+// recall returns who holds exactly this key, and when it expires, if that is remembered.
+func (p *proved) recall(k key) (actor Actor, expiresAt time.Time, ok bool) {
+	proof := p.proof(k)
+	p.mu.RLock()
+	known, ok := p.passages[k.id()]
+	p.mu.RUnlock()
+	if !ok || !time.Now().Before(known.until) || subtle.ConstantTimeCompare(known.proof[:], proof[:]) == 0 {
+		return Actor{}, time.Time{}, false
 	}
-	var known passage
-	if json.Unmarshal(value, &known) != nil || !hmac.Equal(known.Proof, p.proof(k)) {
-		return passage{}, false
-	}
-	return known, true
+	known.actor.Scopes = slices.Clone(known.actor.Scopes)
+	return known.actor, known.expiresAt, true
 }
 
 // remember keeps what was looked up in the given epoch, unless that is over.
-func (p *proved) remember(ctx context.Context, k key, actor Actor, expiresAt time.Time, epoch uint64) error {
-	value, err := json.Marshal(passage{Proof: p.proof(k), Actor: actor, ExpiresAt: expiresAt})
-	if err != nil {
-		return err
-	}
+func (p *proved) remember(k key, actor Actor, expiresAt time.Time, epoch uint64) {
+	now := time.Now()
+	actor.Scopes = slices.Clone(actor.Scopes)
+	known := passage{proof: p.proof(k), actor: actor, expiresAt: expiresAt, until: now.Add(rememberFor)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.epochs == epoch {
-		p.cache.Set(ctx, cacheKey(k.id()), value, rememberFor)
+	if p.epochs != epoch {
+		return
 	}
-	return nil
+	if len(p.passages) >= maxProved {
+		p.makeRoom(now)
+	}
+	p.passages[actor.KeyID] = known // not under k.id(), which would keep the whole key in memory
+}
+
+// makeRoom forgets the keys whose time is over, or else any one.
+func (p *proved) makeRoom(now time.Time) {
+	for id, known := range p.passages {
+		if !now.Before(known.until) {
+			delete(p.passages, id)
+		}
+	}
+	for id := range p.passages {
+		if len(p.passages) < maxProved {
+			return
+		}
+		delete(p.passages, id)
+	}
 }
 
 // forget begins a new epoch and forgets the key with this id. When it returns, nothing that was looked up before is
 // remembered of it.
-func (p *proved) forget(ctx context.Context, id string) {
+func (p *proved) forget(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.epochs++
-	_ = p.cache.Delete(context.WithoutCancel(ctx), cacheKey(id)) // the memory of a process never fails
+	delete(p.passages, id)
 }
 
-func (p *proved) proof(k key) []byte {
-	mac := hmac.New(sha256.New, p.hmacKey[:])
-	mac.Write([]byte(k.text))
-	return mac.Sum(nil)
+// proof is a hash of the key, keyed with the pepper. Both have one length, so that nothing can be moved between them.
+func (p *proved) proof(k key) [sha256.Size]byte {
+	var text [len(p.pepper) + keyLength]byte
+	copy(text[copy(text[:], p.pepper[:]):], k.text)
+	return sha256.Sum256(text[:])
 }
-
-func cacheKey(id string) string { return "key:" + id }

@@ -16,7 +16,7 @@ func TestSimultaneousRequestsShareOneProof(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeople()
-		d := openDoor(p)
+		d := openDoor(t, p)
 		_, text := makeKey(t, d, p.add())
 		made := hashes(t, d)
 		goOn := make(chan struct{})
@@ -51,7 +51,7 @@ func TestCallerWhoGoesAwayLeavesTheOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeople()
-		d := openDoor(p)
+		d := openDoor(t, p)
 		_, text := makeKey(t, d, p.add())
 		goOn := make(chan struct{})
 		p.found = func(ctx context.Context) error {
@@ -100,7 +100,7 @@ func TestKeyRevokedWhileItIsProvedIsNotRemembered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeople()
-		d := openDoor(p)
+		d := openDoor(t, p)
 		u := p.add()
 		id, text := makeKey(t, d, u)
 		goOn := make(chan struct{})
@@ -125,7 +125,7 @@ func TestKeyRevokedWhileItIsProvedIsNotRemembered(t *testing.T) {
 func TestRevocationAmongManyRequests(t *testing.T) {
 	t.Parallel()
 	p := newPeople()
-	d := openDoor(p)
+	d := openDoor(t, p)
 	u := p.add()
 	// Revoked during the first proof, just after it, and while the key is remembered.
 	for _, uses := range []int32{0, 1, 100} {

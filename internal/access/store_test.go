@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/testlog"
 )
 
 // people is a store of users and keys in memory. The fields that are functions let a test step in, and are set before
@@ -180,8 +180,8 @@ func (p *people) change(id string, edit func(*health.APIKey)) {
 	p.keys[id] = k
 }
 
-func openDoor(p *people) *Door {
-	return NewDoor(p, p, cache.NewMemory(1<<20), DoorOptions{})
+func openDoor(t testing.TB, p *people) *Door {
+	return NewDoor(p, p, DoorOptions{Logger: testlog.Logger(t)})
 }
 
 // makeKey creates a key that may read, and returns its id and its text.

@@ -59,16 +59,6 @@ func (t *throttle) begin(address netip.Addr, now time.Time) (settle func(failed 
 	}, 0
 }
 
-// networkOf is what counts as one address: a subscriber has a whole /64 of IPv6.
-func networkOf(address netip.Addr) netip.Prefix {
-	address = address.Unmap().WithZone("")
-	bits := 32
-	if address.Is6() {
-		bits = 64
-	}
-	return netip.PrefixFrom(address, bits).Masked()
-}
-
 func (t *throttle) attemptsOf(network netip.Prefix, now time.Time) *attempts {
 	if a := t.addresses[network]; a != nil {
 		return a

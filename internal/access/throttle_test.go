@@ -14,8 +14,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"pgregory.net/rapid"
 
-	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/testlog"
 )
 
 // hashesOf returns how many Argon2id hashes a door has computed.
@@ -32,7 +32,7 @@ func hashesOf(t *testing.T, d *Door) uint64 {
 func TestWhatARefusalCosts(t *testing.T) {
 	t.Parallel()
 	p := newPeople()
-	d := openDoor(p)
+	d := openDoor(t, p)
 	id, text := makeKey(t, d, p.add())
 	wantLetIn(t, d, text)
 	for _, tt := range []struct {
@@ -66,7 +66,7 @@ func TestFailuresAreThrottledByAddress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeople()
-		d := openDoor(p)
+		d := openDoor(t, p)
 		_, text := makeKey(t, d, p.add())
 		_, fresh := makeKey(t, d, p.add())
 		bad, good := from(t, "2001:db8::1"), from(t, "2001:db8:0:1::1")
@@ -201,7 +201,7 @@ func TestRotatedKeyTakesTheOldOnesPlace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeople()
-		d := openDoor(p)
+		d := openDoor(t, p)
 		u := p.add()
 		created, old, err := d.CreateKey(t.Context(), NewKey{
 			UserID: u.ID, Name: "phone", Scopes: []health.Scope{health.ScopeIngest}, Tier: TierBulk, ExpiresAt: time.Now().Add(time.Hour),
@@ -262,7 +262,7 @@ func TestDeletedUsersKeysAreForgotten(t *testing.T) {
 	t.Parallel()
 	p := newPeople()
 	var forgotten forgetting
-	d := NewDoor(p, p, cache.NewMemory(1<<20), DoorOptions{Answers: &forgotten})
+	d := NewDoor(p, p, DoorOptions{Logger: testlog.Logger(t), Answers: &forgotten})
 	u := p.add()
 	_, text := makeKey(t, d, u)
 	wantLetIn(t, d, text)

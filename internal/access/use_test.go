@@ -14,7 +14,7 @@ func TestFlushUseWritesWhenKeysWereUsed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeople()
-		d := openDoor(p)
+		d := openDoor(t, p)
 		u := p.add()
 		first, firstText := makeKey(t, d, u)
 		second, secondText := makeKey(t, d, u)
@@ -42,7 +42,7 @@ func TestFlushUseWritesWhenKeysWereUsed(t *testing.T) {
 func TestFlushUseWritesNothingTwice(t *testing.T) {
 	t.Parallel()
 	p := newPeople()
-	d := openDoor(p)
+	d := openDoor(t, p)
 	writes := 0
 	p.touched = func() error { writes++; return nil }
 	flush(t, d)
@@ -57,7 +57,7 @@ func TestFlushUseWritesNothingTwice(t *testing.T) {
 func TestFlushUseKeepsWhatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	p := newPeople()
-	d := openDoor(p)
+	d := openDoor(t, p)
 	early := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	late := early.Add(time.Hour)
 	d.uses.note("a", early)
@@ -81,7 +81,7 @@ func TestFlushUseKeepsWhatCannotBeWritten(t *testing.T) {
 func TestUsesAreBounded(t *testing.T) {
 	t.Parallel()
 	p := newPeople()
-	d := openDoor(p)
+	d := openDoor(t, p)
 	early := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := range maxUses + 5 {
 		d.uses.note(fmt.Sprint(i), early)
@@ -96,7 +96,7 @@ func TestUsesAreBounded(t *testing.T) {
 func TestUsesFromManyRequests(t *testing.T) {
 	t.Parallel()
 	p := newPeople()
-	d := openDoor(p)
+	d := openDoor(t, p)
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var wg sync.WaitGroup
 	for range 8 {

@@ -1,10 +1,13 @@
 package cache
 
 import (
+	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/health-export/health-export/internal/tracing"
 )
 
 // answerMetrics measure remembered answers. Kinds are words of the program, never of its users.
@@ -39,6 +42,9 @@ func (m answerMetrics) answered(kind, result string, took time.Duration) {
 	m.duration.WithLabelValues(kind, result).Observe(took.Seconds())
 }
 
+// operations are what Redis is asked to do.
+var operations = []string{"add", "delete", "get", "ping", "run", "set"}
+
 // redisMetrics measure the calls to Redis.
 type redisMetrics struct {
 	failures *prometheus.CounterVec
@@ -47,7 +53,7 @@ type redisMetrics struct {
 
 func newRedisMetrics(registerer prometheus.Registerer) redisMetrics {
 	factory := promauto.With(registerer)
-	return redisMetrics{
+	m := redisMetrics{
 		failures: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "health_export_redis_errors_total",
 			Help: "Calls to Redis that had no answer in time, or were not made because those before had none, by operation.",
@@ -58,10 +64,14 @@ func newRedisMetrics(registerer prometheus.Registerer) redisMetrics {
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .02, .05, .1},
 		}, []string{"operation"}),
 	}
+	for _, operation := range operations {
+		m.failures.WithLabelValues(operation) // so that the first one is seen as an increase
+	}
+	return m
 }
 
 func (m redisMetrics) failed(operation string) { m.failures.WithLabelValues(operation).Inc() }
 
-func (m redisMetrics) answered(operation string, took time.Duration) {
-	m.duration.WithLabelValues(operation).Observe(took.Seconds())
+func (m redisMetrics) answered(ctx context.Context, operation string, took time.Duration) {
+	tracing.Observe(ctx, m.duration.WithLabelValues(operation), took.Seconds())
 }

@@ -12,6 +12,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/rueidis"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/health-export/health-export/internal/tracing"
 )
 
 // Prefix begins every key that this program has in Redis.
@@ -132,8 +136,13 @@ func (r *Redis) Ping(ctx context.Context) error {
 	})
 }
 
+// inRedis is what traces say of every call.
+var inRedis = trace.WithAttributes(semconv.DBSystemNameRedis)
+
 // call asks the server, unless it is left alone. A failure is ErrUnreachable, or the error of ctx where that has ended.
-func (r *Redis) call(ctx context.Context, operation string, timeout time.Duration, do func(context.Context, rueidis.Client) error) error {
+func (r *Redis) call(ctx context.Context, operation string, timeout time.Duration, do func(context.Context, rueidis.Client) error) (err error) {
+	ctx, step := tracing.Begin(ctx, "redis "+operation, inRedis)
+	defer func() { step.End(err) }()
 	allowed, probe := r.breaker.allows()
 	if probe {
 		r.probeInBackground()
@@ -145,11 +154,11 @@ func (r *Redis) call(ctx context.Context, operation string, timeout time.Duratio
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	begun := time.Now()
-	err := do(limited, *r.client.Load())
+	err = do(limited, *r.client.Load())
 	switch {
 	case err == nil || rueidis.IsRedisNil(err):
 		r.breaker.succeeded()
-		r.metrics.answered(operation, time.Since(begun))
+		r.metrics.answered(ctx, operation, time.Since(begun))
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err() // the caller left; that says nothing about the server

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -210,12 +211,13 @@ func number(v float64) string {
 	return string(text)
 }
 
-// normalised makes line ends as encoding/csv does, and exponents as strconv does.
+// normalised returns fields with line ends as encoding/csv reads them, and exponents as strconv writes them.
 func normalised(fields map[string]string) map[string]string {
+	same := maps.Clone(fields)
 	for name, text := range fields {
-		fields[name] = strings.NewReplacer("\r\n", "\n", "e-0", "e-").Replace(text)
+		same[name] = strings.NewReplacer("\r\n", "\n", "e-0", "e-").Replace(text)
 	}
-	return fields
+	return same
 }
 
 // row is a sample as another reader declares it.

@@ -13,10 +13,29 @@ type DaySummary struct {
 	Metric, Unit string
 	Date         Date
 	Tally
-	// Earliest and Latest are the first and the last start of a sample that counts on the day, of whatever grain, with
-	// their offsets: by whose clock the day began and ended.
+	Extent
+	// Hours are the hours in which a sample began, in order; nil where they were not asked for.
+	Hours []Hour
+}
+
+// Extent is the first and the last start of a sample that counts in a stretch of time, of whatever grain, with their
+// offsets: by whose clock the stretch began and ended.
+type Extent struct {
 	Earliest, Latest             Instant
 	EarliestOffset, LatestOffset int32
+}
+
+// ExtentOf returns the extent of one sample.
+func ExtentOf(s *Sample) Extent { return Extent{s.Start, s.Start, s.Offset, s.Offset} }
+
+// Join widens the extent by another.
+func (e *Extent) Join(o Extent) {
+	if o.Earliest < e.Earliest || o.Earliest == e.Earliest && o.EarliestOffset < e.EarliestOffset {
+		e.Earliest, e.EarliestOffset = o.Earliest, o.EarliestOffset
+	}
+	if o.Latest > e.Latest || o.Latest == e.Latest && o.LatestOffset > e.LatestOffset {
+		e.Latest, e.LatestOffset = o.Latest, o.LatestOffset
+	}
 }
 
 // How far from a day, in key time, samples lie that belong to it or may bear on it: clocks are up to 14 hours ahead of
@@ -46,21 +65,21 @@ func (r Rule) window(first, last Date) (w Window) {
 	return w
 }
 
-// SumUpDays works out days of one metric in one unit anew: those dates, in order, and the neighbours that may have
-// changed with them, because a sample of one covers a sample of the other. read passes the samples of a window to add,
-// in the order of key time, grain and end. What is read beside the window does no harm.
+// SumUpDays works out days of one metric in one unit anew, with their hours: those dates, in order, and the neighbours
+// that may have changed with them, because a sample of one covers a sample of the other. read passes the samples of a
+// window to add, in the order of key time, grain and end. What is read beside the window does no harm.
 //
 // The result is in order of the dates; one that has no samples has none. done are all dates that were worked out.
-func (r Rule) SumUpDays(dates []Date, read func(w Window, add func(*Sample)) error) (days []DaySummary, done []Date, err error) {
+func (r Rule) SumUpDays(dates []Date, read func(w Window, add func(*Sample)) error) (summaries []DaySummary, done []Date, err error) {
 	finished := map[Date]bool{}
 	for range 1 + maxHops {
 		beyond := map[Date]bool{}
 		for run := range runs(dates) {
-			d := newDays(r, run)
-			if err := read(r.window(run[0], run[len(run)-1]), d.add); err != nil {
+			d, err := r.sumUp(run, read)
+			if err != nil {
 				return nil, nil, err
 			}
-			days = append(days, d.finish()...)
+			summaries = append(summaries, d.finish()...)
 			maps.Copy(beyond, d.beyond)
 		}
 		for _, date := range dates {
@@ -71,8 +90,27 @@ func (r Rule) SumUpDays(dates []Date, read func(w Window, add func(*Sample)) err
 			break
 		}
 	}
-	slices.SortFunc(days, func(a, b DaySummary) int { return cmp.Compare(a.Date, b.Date) })
-	return days, slices.Sorted(maps.Keys(finished)), nil
+	slices.SortFunc(summaries, func(a, b DaySummary) int { return cmp.Compare(a.Date, b.Date) })
+	return summaries, slices.Sorted(maps.Keys(finished)), nil
+}
+
+// sumUp reads what bears on a run of days; once more, and more of it, where summaries reach beyond their hours.
+func (r Rule) sumUp(run []Date, read func(w Window, add func(*Sample)) error) (*days, error) {
+	window := r.window(run[0], run[len(run)-1])
+	d := newDays(r, run, false)
+	if err := read(window, d.add); err != nil || !d.irregular {
+		return d, err
+	}
+	d = newDays(r, run, true)
+	return d, read(window.wider(), d.add)
+}
+
+// wider is the window of those who resolve summaries that reach beyond their hour: whether a neighbour's counts depends
+// on what else there is in its time.
+func (w Window) wider() Window {
+	w.Raw.From, w.Raw.To = w.Summaries.From-Day, w.Summaries.To+Day
+	w.Summaries = w.Raw
+	return w
 }
 
 // Windows returns the windows that SumUpDays reads first for some dates, in order.
@@ -113,18 +151,31 @@ type days struct {
 	last     *tallied // the day of the last sample
 	// beyond are the dates not asked for that have a sample which bears on one that was.
 	beyond map[Date]bool
+
+	reaching *Reaching // beyond their hour
+	// hours resolves what stays in its hour. It is nil where that is what resolver does: where only summaries of a day
+	// reach beyond. irregular is set when others do all the same.
+	hours     *Resolver
+	irregular bool
 }
 
 // tallied is one day.
 type tallied struct {
 	summary DaySummary
+	counted bool // whether a sample counts on the day; some count in an hour only
 	tallies Tallies
+	hours   hoursOf
 }
 
-func newDays(rule Rule, dates []Date) *days {
+func newDays(rule Rule, dates []Date, apart bool) *days {
 	d := &days{rule: rule, dates: dates, days: map[Date]*tallied{}, beyond: map[Date]bool{}}
 	d.resolver = NewResolver(rule, d.count)
-	d.resolver.across = d.across
+	d.reaching = NewReaching(rule, reachesBeyondHour, d.countHour)
+	if apart {
+		d.hours = NewResolver(rule, d.countHour)
+		d.hours.across = d.across
+	}
+	d.resolver.across, d.reaching.across, d.reaching.late.across = d.across, d.across, d.across
 	return d
 }
 
@@ -146,55 +197,106 @@ func (d *days) across(a, b Date) {
 }
 
 func (d *days) add(s *Sample) {
-	if s.Grain <= GrainDay {
-		d.resolver.Add(s)
+	if s.Grain > GrainDay {
+		return
+	}
+	d.resolver.Add(s)
+	held := d.reaching.Take(s)
+	switch {
+	case d.hours == nil:
+		d.irregular = d.irregular || held && s.Grain < GrainDay
+	case !held:
+		d.hours.Add(s)
 	}
 }
 
-func (d *days) count(s *Sample, share float64) {
+// on returns the day of a sample; nil where it was not asked for.
+func (d *days) on(s *Sample) *tallied {
 	date := s.LocalDate()
 	if d.last == nil || d.last.summary.Date != date {
-		if d.last = d.days[date]; d.last == nil {
-			if !d.asked(date) {
-				return
-			}
-			d.last = &tallied{summary: DaySummary{
-				Date: date, Earliest: s.Start, Latest: s.Start, EarliestOffset: s.Offset, LatestOffset: s.Offset,
-			}}
+		if d.last = d.days[date]; d.last == nil && d.asked(date) {
+			d.last = &tallied{summary: DaySummary{Date: date}}
 			d.days[date] = d.last
 		}
 	}
-	d.last.summary.meet(s)
-	d.last.tallies.Add(s, share)
+	return d.last
 }
 
-// meet widens the day by a sample.
-func (d *DaySummary) meet(s *Sample) {
-	if s.Start < d.Earliest || s.Start == d.Earliest && s.Offset < d.EarliestOffset {
-		d.Earliest, d.EarliestOffset = s.Start, s.Offset
+// count counts a sample of the day. What stays in its hour is counted there, and added up at the end.
+func (d *days) count(s *Sample, share float64) {
+	day := d.on(s)
+	if day == nil {
+		return
 	}
-	if s.Start > d.Latest || s.Start == d.Latest && s.Offset > d.LatestOffset {
-		d.Latest, d.LatestOffset = s.Start, s.Offset
+	if d.hours == nil && s.Grain < GrainDay {
+		day.hours.count(s, share)
+		return
+	}
+	day.meet(ExtentOf(s))
+	day.tallies.Add(s, share)
+}
+
+// countHour counts a sample of an hour, of which the day hears by another way.
+func (d *days) countHour(s *Sample, share float64) {
+	if day := d.on(s); day != nil {
+		day.hours.count(s, share)
 	}
 }
 
 func (d *days) finish() []DaySummary {
 	d.resolver.Finish()
+	if d.hours == nil {
+		for _, day := range d.days {
+			day.addHours()
+		}
+	} else {
+		d.hours.Finish()
+	}
+	_ = d.reaching.Finish(MaxInstant, nil)
 	summaries := make([]DaySummary, 0, len(d.days))
 	for _, day := range d.days {
+		if !day.counted {
+			continue
+		}
 		day.summary.Tally = day.tallies.Answer(d.rule.Cumulative, GrainDay)
+		day.summary.Hours = day.hours.finish()
 		summaries = append(summaries, day.summary)
 	}
 	return summaries
 }
 
-// SameDay reports whether two summaries of one metric and day say the same, but for noise in the last digits.
+// addHours adds up what has stayed in its hour.
+func (d *tallied) addHours() {
+	for i := range d.hours.hours {
+		hour := &d.hours.hours[i]
+		for j := range hour.Tallies {
+			if tally := &hour.Tallies[j]; tally.Grain < GrainDay {
+				d.meet(hour.Extent)
+				d.tallies.merge(tally)
+			}
+		}
+	}
+}
+
+func (d *tallied) meet(e Extent) {
+	if !d.counted {
+		d.counted, d.summary.Extent = true, e
+		return
+	}
+	d.summary.Extent.Join(e)
+}
+
+// SameDay reports whether two summaries of one metric and day say the same, of the day and of its hours, but for noise in
+// the last digits.
 func (d *DaySummary) SameDay(o *DaySummary) bool {
-	return d.Earliest == o.Earliest && d.Latest == o.Latest &&
-		d.EarliestOffset == o.EarliestOffset && d.LatestOffset == o.LatestOffset &&
-		d.Grain == o.Grain && d.Count == o.Count && d.LastStart == o.LastStart && SameValue(d.Last, o.Last) &&
-		d.Values.same(o.Values) && d.Systolic.same(o.Systolic) && d.Diastolic.same(o.Diastolic) &&
-		slices.Equal(d.Sources, o.Sources)
+	return d.Extent == o.Extent && d.Tally.same(&o.Tally) &&
+		slices.EqualFunc(d.Hours, o.Hours, func(a, b Hour) bool { return a.Same(&b) })
+}
+
+func (t *Tally) same(o *Tally) bool {
+	return t.Grain == o.Grain && t.Count == o.Count && t.LastStart == o.LastStart && SameValue(t.Last, o.Last) &&
+		t.Values.same(o.Values) && t.Systolic.same(o.Systolic) && t.Diastolic.same(o.Diastolic) &&
+		slices.Equal(t.Sources, o.Sources)
 }
 
 func (s Stats) same(o Stats) bool {

@@ -220,6 +220,18 @@ func (t *Tally) add(s *Sample, share float64) {
 	t.addSource(s.Source)
 }
 
+func (t *Tally) merge(o *Tally) {
+	t.Count += o.Count
+	t.Values.merge(o.Values)
+	t.Systolic.merge(o.Systolic)
+	t.Diastolic.merge(o.Diastolic)
+	t.Complete = t.Complete || o.Complete
+	t.last(o.Last, o.LastStart)
+	for _, source := range o.Sources {
+		t.addSource(source)
+	}
+}
+
 func (t *Tally) last(value float64, start Instant) {
 	if start >= t.LastStart && !IsAbsent(value) {
 		t.Last, t.LastStart = value, start

@@ -1,6 +1,9 @@
 package health
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // Grain is how many seconds a sample summarises. GrainRaw is a reading as the sensor or the person made it.
 type Grain int32
@@ -108,6 +111,30 @@ func (s *Sample) Key() SampleKey {
 		key.Source, key.PerSource = s.Source, true
 	}
 	return key
+}
+
+// Compare is the order in which the samples of one metric are read: negative where k comes before o.
+func (k SampleKey) Compare(o SampleKey) int {
+	alone := func(k SampleKey) int {
+		if k.PerSource {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(
+		cmp.Compare(k.Time, o.Time),
+		cmp.Compare(k.Grain, o.Grain),
+		cmp.Compare(k.End, o.End),
+		cmp.Compare(k.Source, o.Source),
+		cmp.Compare(alone(k), alone(o)),
+		cmp.Compare(k.Unit, o.Unit),
+	)
+}
+
+// LaterThan reports whether s is to be shown as the latest value rather than o: the later start, of one start the finer
+// grain.
+func (s *Sample) LaterThan(o *Sample) bool {
+	return s.Start > o.Start || s.Start == o.Start && s.Grain < o.Grain
 }
 
 // KeyTime is the time part of the sample's identity, see SampleKey.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/tracing"
 )
 
 // Decoding ahead may hold up a body that is arriving for this long in all. After that it is given up: whoever sends must
@@ -32,13 +33,13 @@ type ahead struct {
 
 // decodeAhead begins to decode the body that will be written to what it returns: nil where as many bodies are being
 // decoded this way as may be processed at once.
-func (s *Service) decodeAhead(ingestion *health.Ingestion, user health.User) *ahead {
+func (s *Service) decodeAhead(ctx context.Context, ingestion *health.Ingestion, user health.User) *ahead {
 	select {
 	case s.places <- struct{}{}:
 	default:
 		return nil
 	}
-	ctx, cancel := context.WithCancel(s.ctx)
+	ctx, cancel := context.WithCancel(tracing.Continue(s.ctx, ctx))
 	a := &ahead{
 		arriving: make(chan []byte, pieces), empty: make(chan []byte, pieces+2), left: patience,
 		cancel: cancel, result: make(chan *decoded, 1),

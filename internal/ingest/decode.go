@@ -8,8 +8,11 @@ import (
 	"iter"
 	"sync/atomic"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/health-export/health-export/internal/format"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/tracing"
 )
 
 // decoded is a body that has been read to its end, ready to be written. Whoever has it closes it.
@@ -29,9 +32,24 @@ func (d *decoded) failed() bool {
 	return d.err != nil && !errors.As(d.err, &broken)
 }
 
+// end ends the step in which a body was decoded.
+func (d *decoded) end(step tracing.Step) {
+	if step.Recording() {
+		step.Note(attribute.String("health_export.format", d.format), attribute.Int64("health_export.records", d.records.Load()))
+	}
+	var broken *bodyError
+	if errors.As(d.err, &broken) {
+		step.End(broken.fault)
+		return
+	}
+	step.End(d.err)
+}
+
 // decode reads a body to its end. Of the ingestion it uses the headers and the time of receipt.
 func (s *Service) decode(ctx context.Context, ingestion *health.Ingestion, user health.User, body io.Reader) *decoded {
 	d := &decoded{report: &health.Report{}}
+	ctx, step := tracing.Begin(ctx, "decode body")
+	defer d.end(step)
 	d.collector = newCollector(s.words, ingestion, d.report, &s.buffers, s.limits.TempDir)
 	d.err = d.read(ctx, s.formats, user, body)
 	return d

@@ -15,6 +15,7 @@ import (
 
 	"github.com/health-export/health-export/internal/format"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/tracing"
 )
 
 // Import takes in a file that may be far larger than a body: it waits in a directory until it has been processed, and is
@@ -234,7 +235,7 @@ func (s *Service) workOnFile(ctx context.Context, ingestion health.Ingestion, r 
 	defer cancel()
 	err = errors.Join(err, s.store.Finish(recording, finished, s.owner, cause{ctx, health.ActionImport}.deed(&finished)))
 	if err == nil {
-		s.metrics.finished(&finished)
+		s.metrics.finished(ctx, &finished)
 	}
 	return finished, err
 }
@@ -246,6 +247,8 @@ var interrupted = health.NewError(health.Invalid, "interrupted",
 // decodeFile decodes a file that can be read from anywhere.
 func (s *Service) decodeFile(ctx context.Context, ingestion *health.Ingestion, user health.User, file io.ReaderAt, m *meter) *decoded {
 	d := &decoded{report: &health.Report{}}
+	ctx, step := tracing.Begin(ctx, "decode body")
+	defer d.end(step)
 	d.collector = newCollector(s.words, ingestion, d.report, &s.buffers, s.limits.TempDir)
 	m.begin(PhaseReading, ingestion.Size)
 	m.decoded.Store(d)

@@ -18,6 +18,7 @@ import (
 	"github.com/health-export/health-export/internal/format"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/tracing"
 )
 
 // Store is what ingest needs of the store.
@@ -198,10 +199,13 @@ func (s *Service) start(
 // work processes a claimed ingestion when its turn comes: one body of a user at a time, and no more bodies at once
 // than there are slots. It returns the ingestion as it stands afterwards, still accepted if it has to be tried again.
 func (s *Service) work(by cause, ingestion health.Ingestion, user health.User, decoded *decoded) health.Ingestion {
+	var err error
 	whole := s.ctx
 	if ingestion.Spool != "" {
 		whole = s.importCtx
 	}
+	whole, step := tracing.Begin(tracing.Continue(whole, by.ctx), "process body")
+	defer func() { step.End(err) }()
 	ctx, held := s.holdClaim(whole, ingestion.ID)
 	defer held()
 
@@ -224,7 +228,8 @@ func (s *Service) work(by cause, ingestion health.Ingestion, user health.User, d
 		return ingestion
 	}
 
-	finished, err := s.process(ctx, ingestion, user, decoded)
+	var finished health.Ingestion
+	finished, err = s.process(ctx, ingestion, user, decoded)
 	if err == nil {
 		err = s.store.Finish(ctx, finished, s.owner, by.deed(&finished))
 	}
@@ -242,7 +247,7 @@ func (s *Service) work(by cause, ingestion health.Ingestion, user health.User, d
 	if ingestion.Spool != "" {
 		s.imports.remove(&ingestion)
 	}
-	s.metrics.finished(&finished)
+	s.metrics.finished(ctx, &finished)
 	return finished
 }
 
@@ -252,7 +257,7 @@ const maxAttempts = 20
 
 // postpone gives the claim back so that the ingestion is tried again, later each time, or marks it as failed.
 func (s *Service) postpone(by cause, ingestion health.Ingestion, cause error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
+	ctx, cancel := context.WithTimeout(tracing.Continue(context.WithoutCancel(s.ctx), by.ctx), 5*time.Second)
 	defer cancel()
 	stopping := s.ctx.Err() != nil || ingestion.Spool != "" && s.importCtx.Err() != nil
 	if !stopping {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math"
 	"strings"
 	"sync/atomic"
@@ -23,6 +22,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/testdb"
+	"github.com/health-export/health-export/internal/testlog"
 )
 
 // bench is a service on a store, with one user, and a clock that the test sets.
@@ -32,6 +32,7 @@ type bench struct {
 	store store.Store
 	user  health.User
 	clock atomic.Pointer[time.Time]
+	logs  *testlog.Log // in which nothing of what is sent may be
 }
 
 func newBench(t testing.TB, s store.Store, wrap func(Store) Store, limits Limits) *bench {
@@ -47,7 +48,7 @@ func newBench(t testing.TB, s store.Store, wrap func(Store) Store, limits Limits
 	if err := s.CreateUser(context.Background(), user); err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, store: s, user: user}
+	b := &bench{t: t, store: s, user: user, logs: testlog.New(t)}
 	b.at("2026-06-01T12:00:00Z")
 	var wrapped Store = s
 	if wrap != nil {
@@ -57,7 +58,7 @@ func newBench(t testing.TB, s store.Store, wrap func(Store) Store, limits Limits
 		limits.Wait = time.Minute
 	}
 	b.Service, err = New(Config{
-		Store: wrapped, Catalog: words, Limits: limits, Logger: slog.New(slog.DiscardHandler),
+		Store: wrapped, Catalog: words, Limits: limits, Logger: b.logs.Logger(),
 		Now: func() time.Time { return *b.clock.Load() },
 	})
 	if err != nil {
@@ -69,6 +70,18 @@ func newBench(t testing.TB, s store.Store, wrap func(Store) Store, limits Limits
 		}
 	})
 	return b
+}
+
+// Receive is that of the service.
+func (b *bench) Receive(ctx context.Context, r Request) (health.Ingestion, error) {
+	r.Body = b.logs.Sending(r.Body)
+	return b.Service.Receive(ctx, r)
+}
+
+// Import is that of the service.
+func (b *bench) Import(ctx context.Context, r Request, keep bool) (health.Ingestion, error) {
+	r.Body = b.logs.Sending(r.Body)
+	return b.Service.Import(ctx, r, keep)
 }
 
 // at sets the clock.

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/tracing"
 )
 
 // metrics are what Prometheus sees of ingestion. No label grows with users.
@@ -27,7 +28,7 @@ type metrics struct {
 
 func newMetrics(registerer prometheus.Registerer) *metrics {
 	factory := promauto.With(registerer)
-	return &metrics{
+	m := &metrics{
 		requests: factory.NewCounter(prometheus.CounterOpts{
 			Name: "health_export_ingest_requests_total", Help: "Bodies that were sent to be ingested.",
 		}),
@@ -69,6 +70,26 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 			Name: "health_export_ingest_backlog_age_seconds", Help: "Age of the oldest body that is not processed yet.",
 		}),
 	}
+	m.prepare()
+	return m
+}
+
+// Reasons of ours why a body was not taken in whole.
+const (
+	reasonInternal  = "internal"
+	reasonPostponed = "postponed"
+)
+
+// prepare makes the counters whose labels are known, so that their first increase is seen as one.
+func (m *metrics) prepare() {
+	for _, reason := range []string{
+		reasonInternal, reasonPostponed, string(health.Invalid), string(health.TooLarge), string(health.Unavailable),
+		string(health.StatusPartial), string(health.StatusRejected), string(health.StatusUnrecognised), string(health.StatusFailed),
+	} {
+		m.errors.WithLabelValues(reason)
+	}
+	var none health.Report
+	m.account(&none)
 }
 
 func (m *metrics) summedUp(summaries int, took time.Duration) {
@@ -81,19 +102,23 @@ func (m *metrics) received() { m.requests.Inc() }
 func (m *metrics) refused(err error) {
 	reason := string(health.KindOf(err))
 	if reason == "" {
-		reason = "internal"
+		reason = reasonInternal
 	}
 	m.errors.WithLabelValues(reason).Inc()
 }
 
-func (m *metrics) postponed() { m.errors.WithLabelValues("postponed").Inc() }
+func (m *metrics) postponed() { m.errors.WithLabelValues(reasonPostponed).Inc() }
 
-func (m *metrics) finished(ingestion *health.Ingestion) {
-	m.duration.Observe(ingestion.Duration.Seconds())
+func (m *metrics) finished(ctx context.Context, ingestion *health.Ingestion) {
+	tracing.Observe(ctx, m.duration, ingestion.Duration.Seconds())
 	if ingestion.Status != health.StatusProcessed {
 		m.errors.WithLabelValues(string(ingestion.Status)).Inc()
 	}
-	for kind, counts := range ingestion.Report.Counts {
+	m.account(&ingestion.Report)
+}
+
+func (m *metrics) account(report *health.Report) {
+	for kind, counts := range report.Counts {
 		m.found.WithLabelValues(health.ElementKind(kind).String()).Add(float64(counts.Received))
 		for _, outcome := range [...]struct {
 			outcome health.Outcome

@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/tracing"
 )
 
 // Request is one body and what is known about it.
@@ -88,8 +89,10 @@ func (s *Service) archive(ctx context.Context, r Request) (health.Ingestion, *de
 	}
 	spooled := newSpool(s.limits.TempDir)
 	defer spooled.Close()
-	decoding := s.decodeAhead(&ingestion, r.User)
+	decoding := s.decodeAhead(ctx, &ingestion, r.User)
+	_, step := tracing.Begin(ctx, "receive body")
 	err = s.spool(&ingestion, r, spooled, decoding)
+	step.End(err)
 	if err == nil {
 		decoding.arrived()
 		// A phone that hangs up now must not undo the archiving.

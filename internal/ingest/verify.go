@@ -93,7 +93,8 @@ func (s *Service) Verify(ctx context.Context, v Verification) (Verified, error) 
 	if err := s.buildModel(ctx, c); err != nil {
 		return c.Verified, err
 	}
-	for _, compare := range []func(context.Context) error{c.samples, c.nights, c.segments, c.workouts, c.events, c.ecgs} {
+	// Stages of sleep come last: whether bodies are absent, which they do not say themselves, is known from the others then.
+	for _, compare := range []func(context.Context) error{c.samples, c.nights, c.workouts, c.events, c.ecgs, c.segments} {
 		if err := compare(ctx); err != nil {
 			return c.Verified, err
 		}
@@ -176,7 +177,7 @@ func (c *comparison) report(f Finding, received health.Instant) {
 		c.Missing++
 	case received > c.begun:
 		return
-	case received == 0 && c.Absent+c.Pending > 0, received != 0 && !c.received[received]:
+	case received == 0 && c.Absent+c.Pending+c.Unprovable > 0, received != 0 && !c.received[received]:
 		f.Sort = Unprovable
 		c.Unprovable++
 	case f.Sort == Extra:

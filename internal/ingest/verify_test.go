@@ -189,6 +189,22 @@ func TestVerifyKnowsWhatItCannotProve(t *testing.T) {
 	})
 }
 
+// The archive is let go after a while, the ingestions with their bodies; what was stored from them stays.
+func TestVerifyAfterTheArchiveWasLetGo(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, s store.Store) {
+		b := newBench(t, s, nil, Limits{})
+		received := b.send(everyKind).ReceivedAt
+		if err := s.DropArchiveBefore(t.Context(), received.AddDate(1, 0, 0)); err != nil {
+			t.Fatal(err)
+		}
+		got, findings := b.verify()
+		if !got.Sound() || got.Bodies != 0 || got.Unprovable != got.Elements || counted(findings)["unprovable segment"] == 0 {
+			t.Errorf("%+v %v", got, counted(findings))
+		}
+	})
+}
+
 func TestVerifyReturnsTheStoresError(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, testdb.New(t), nil, Limits{})

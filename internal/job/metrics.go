@@ -31,3 +31,10 @@ func newMetrics(registerer prometheus.Registerer) metrics {
 		}, []string{"job"}),
 	}
 }
+
+// prepare makes the counters of a job, so that their first increase is seen as one.
+func (m metrics) prepare(job string) {
+	for _, outcome := range []string{outcomeDone, outcomeFailed, outcomeStopped} {
+		m.runs.WithLabelValues(job, outcome)
+	}
+}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/health-export/health-export/internal/tracing"
 )
 
 // Task is something that is done again and again.
@@ -31,11 +33,13 @@ type Task struct {
 type Runner struct {
 	logger  *slog.Logger
 	metrics metrics
+	tracer  *tracing.Tracer
 }
 
-// NewRunner returns a runner whose metrics are registered with registerer; one runner per registerer.
-func NewRunner(logger *slog.Logger, registerer prometheus.Registerer) *Runner {
-	return &Runner{logger: logger, metrics: newMetrics(registerer)}
+// NewRunner returns a runner whose metrics are registered with registerer; one runner per registerer. A run is a trace
+// of its own, at most one a minute of each task; a nil tracer makes none.
+func NewRunner(logger *slog.Logger, registerer prometheus.Registerer, tracer *tracing.Tracer) *Runner {
+	return &Runner{logger: logger, metrics: newMetrics(registerer), tracer: tracer}
 }
 
 // Run runs the tasks until ctx ends and every one of them has returned. Then it returns nil: what fails in a task is
@@ -46,6 +50,7 @@ func (r *Runner) Run(ctx context.Context, tasks ...Task) error {
 	}
 	var loops sync.WaitGroup
 	for _, task := range tasks {
+		r.metrics.prepare(task.Name)
 		loops.Go(func() { r.loop(ctx, task) })
 	}
 	<-ctx.Done()
@@ -56,31 +61,47 @@ func (r *Runner) Run(ctx context.Context, tasks ...Task) error {
 func (r *Runner) loop(ctx context.Context, task Task) {
 	ticker := time.NewTicker(task.Every)
 	defer ticker.Stop()
+	var traced time.Time
+	once := func() {
+		tracer := r.tracer
+		if time.Since(traced) < traceEvery {
+			tracer = nil
+		} else {
+			traced = time.Now()
+		}
+		r.once(ctx, task, tracer)
+	}
 	if task.AtStart {
-		r.once(ctx, task)
+		once()
 	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			r.once(ctx, task)
+			once()
 		}
 	}
 }
 
+// traceEvery is how far apart traced runs of a task are at least: one that looks every second whether there is anything to
+// do would bury all other traces.
+const traceEvery = time.Minute
+
 // once runs the task, measures it, and logs what went wrong.
-func (r *Runner) once(ctx context.Context, task Task) {
+func (r *Runner) once(ctx context.Context, task Task, tracer *tracing.Tracer) {
 	if ctx.Err() != nil { // stopped in the moment of the tick
 		return
 	}
 	start := time.Now()
+	ctx, step := tracer.Begin(ctx, "job "+task.Name)
 	err := run(ctx, task)
 	took := time.Since(start)
+	step.End(err)
 
 	outcome := outcomeOf(ctx, err)
 	r.metrics.runs.WithLabelValues(task.Name, outcome).Inc()
-	r.metrics.seconds.WithLabelValues(task.Name).Observe(took.Seconds())
+	tracing.Observe(ctx, r.metrics.seconds.WithLabelValues(task.Name), took.Seconds())
 	if outcome == outcomeFailed {
 		r.logger.ErrorContext(ctx, "job failed", "job", task.Name, "duration", took, "err", err)
 	}

@@ -1,11 +1,9 @@
 package job_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,8 +13,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/health-export/health-export/internal/job"
+	"github.com/health-export/health-export/internal/testlog"
+	"github.com/health-export/health-export/internal/tracing"
 )
 
 // start runs the tasks until stop is called, which returns when the runner has. It is used inside a bubble.
@@ -35,8 +38,8 @@ func start(t *testing.T, r *job.Runner, tasks ...job.Task) (stop func()) {
 	}
 }
 
-func quietRunner() *job.Runner {
-	return job.NewRunner(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+func quietRunner(t *testing.T) *job.Runner {
+	return job.NewRunner(testlog.Logger(t), prometheus.NewRegistry(), nil)
 }
 
 // A day of ticks: each task runs by its own interval, and what one does is nothing to the other.
@@ -45,7 +48,7 @@ func TestRunnerRunsEachTaskByItsInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
 		var minutes, hours []time.Duration
-		stop := start(t, quietRunner(),
+		stop := start(t, quietRunner(t),
 			job.Task{Name: "minutes", Every: time.Minute, Run: func(context.Context) error {
 				minutes = append(minutes, time.Since(begun))
 				return nil
@@ -81,7 +84,7 @@ func TestTaskNeverRunsBesideItself(t *testing.T) {
 		begun := time.Now()
 		var running atomic.Int32
 		var starts []time.Duration
-		stop := start(t, quietRunner(), job.Task{Name: "slow", Every: time.Minute, Run: func(context.Context) error {
+		stop := start(t, quietRunner(t), job.Task{Name: "slow", Every: time.Minute, Run: func(context.Context) error {
 			if running.Add(1) > 1 {
 				t.Error("two runs at a time")
 			}
@@ -103,9 +106,9 @@ func TestTaskNeverRunsBesideItself(t *testing.T) {
 func TestFailureAndPanicEndOneRunOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		log := testlog.New(t)
 		registry := prometheus.NewPedanticRegistry()
-		r := job.NewRunner(slog.New(slog.NewTextHandler(&log, nil)), registry)
+		r := job.NewRunner(log.Logger(), registry, nil)
 		runs, others := 0, 0
 		stop := start(t, r,
 			job.Task{Name: "flaky", Every: time.Minute, Run: func(context.Context) error {
@@ -128,7 +131,7 @@ func TestFailureAndPanicEndOneRunOnly(t *testing.T) {
 		}
 		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 		if len(lines) != 2 || !strings.Contains(lines[0], "disk full") || !strings.Contains(lines[1], "out of range") {
-			t.Errorf("want one line per failure, got:\n%s", &log)
+			t.Errorf("want one line per failure, got:\n%s", log)
 		}
 		if !strings.Contains(lines[1], "runner_test.go") {
 			t.Errorf("the panic does not say where:\n%s", lines[1])
@@ -138,7 +141,10 @@ func TestFailureAndPanicEndOneRunOnly(t *testing.T) {
 # TYPE health_export_job_runs_total counter
 health_export_job_runs_total{job="flaky",outcome="done"} 1
 health_export_job_runs_total{job="flaky",outcome="failed"} 2
+health_export_job_runs_total{job="flaky",outcome="stopped"} 0
 health_export_job_runs_total{job="steady",outcome="done"} 3
+health_export_job_runs_total{job="steady",outcome="failed"} 0
+health_export_job_runs_total{job="steady",outcome="stopped"} 0
 `)
 	})
 }
@@ -147,7 +153,7 @@ func TestDurationsAreMeasured(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		registry := prometheus.NewPedanticRegistry()
-		r := job.NewRunner(slog.New(slog.DiscardHandler), registry)
+		r := job.NewRunner(testlog.Logger(t), registry, nil)
 		stop := start(t, r, job.Task{Name: "nap", Every: time.Minute, Run: func(context.Context) error {
 			time.Sleep(2 * time.Second)
 			return nil
@@ -170,11 +176,51 @@ func TestDurationsAreMeasured(t *testing.T) {
 	})
 }
 
+// A run is a trace, and what it does is a part of it. A task that looks every second for something to do is traced once a
+// minute.
+func TestRunsAreTraced(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		exported := tracetest.NewInMemoryExporter()
+		tracer := tracing.New(keeping{exported}, sdk.AlwaysSample(), resource.Empty())
+		r := job.NewRunner(testlog.Logger(t), prometheus.NewRegistry(), tracer)
+		stop := start(t, r,
+			job.Task{Name: "look", Every: time.Second, Run: func(ctx context.Context) error {
+				_, step := tracing.Begin(ctx, "read something")
+				step.End(nil)
+				return nil
+			}},
+			job.Task{Name: "fail", Every: time.Hour, AtStart: true, Run: func(context.Context) error { return errors.New("disk full") }},
+		)
+		time.Sleep(3*time.Minute + 10*time.Second)
+		stop()
+		if err := tracer.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int{}
+		for _, span := range exported.GetSpans() {
+			got[span.Name+" "+span.Status.Code.String()]++
+			if inner := span.Name == "read something"; inner != span.Parent.IsValid() {
+				t.Errorf("%s is a part of another: %t", span.Name, !inner)
+			}
+		}
+		want := map[string]int{"job look Unset": 4, "read something Unset": 4, "job fail Error": 1}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("spans (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// keeping keeps what it was given when it is shut down.
+type keeping struct{ *tracetest.InMemoryExporter }
+
+func (keeping) Shutdown(context.Context) error { return nil }
+
 func TestStopWaitsForARunningTask(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		finished := false
-		stop := start(t, quietRunner(), job.Task{Name: "long", Every: time.Hour, AtStart: true, Run: func(ctx context.Context) error {
+		stop := start(t, quietRunner(t), job.Task{Name: "long", Every: time.Hour, AtStart: true, Run: func(ctx context.Context) error {
 			<-ctx.Done()
 			time.Sleep(time.Minute) // puts things in order
 			finished = true
@@ -192,21 +238,23 @@ func TestStopWaitsForARunningTask(t *testing.T) {
 func TestStopIsNoFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		log := testlog.New(t)
 		registry := prometheus.NewPedanticRegistry()
-		r := job.NewRunner(slog.New(slog.NewTextHandler(&log, nil)), registry)
+		r := job.NewRunner(log.Logger(), registry, nil)
 		stop := start(t, r, job.Task{Name: "long", Every: time.Second, AtStart: true, Run: func(ctx context.Context) error {
 			<-ctx.Done()
 			time.Sleep(time.Minute) // a tick is waiting by now
 			return fmt.Errorf("read: %w", ctx.Err())
 		}})
 		stop()
-		if log.Len() != 0 {
-			t.Errorf("logged:\n%s", &log)
+		if log.String() != "" {
+			t.Errorf("logged:\n%s", log)
 		}
 		wantMetric(t, registry, "health_export_job_runs_total", `
 # HELP health_export_job_runs_total Runs of periodic jobs, by job and outcome: done, failed or stopped.
 # TYPE health_export_job_runs_total counter
+health_export_job_runs_total{job="long",outcome="done"} 0
+health_export_job_runs_total{job="long",outcome="failed"} 0
 health_export_job_runs_total{job="long",outcome="stopped"} 1
 `)
 	})
@@ -215,15 +263,15 @@ health_export_job_runs_total{job="long",outcome="stopped"} 1
 func TestFailureWhileStoppingIsLogged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
-		r := job.NewRunner(slog.New(slog.NewTextHandler(&log, nil)), prometheus.NewRegistry())
+		log := testlog.New(t)
+		r := job.NewRunner(log.Logger(), prometheus.NewRegistry(), nil)
 		stop := start(t, r, job.Task{Name: "long", Every: time.Hour, AtStart: true, Run: func(ctx context.Context) error {
 			<-ctx.Done()
 			return errors.New("disk full")
 		}})
 		stop()
 		if !strings.Contains(log.String(), "disk full") {
-			t.Errorf("logged: %q", &log)
+			t.Errorf("logged: %q", log)
 		}
 	})
 }
@@ -232,7 +280,7 @@ func TestRunnerStoppedBeforeItStarts(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := quietRunner().Run(ctx, job.Task{Name: "late", Every: time.Hour, AtStart: true, Run: func(context.Context) error {
+	err := quietRunner(t).Run(ctx, job.Task{Name: "late", Every: time.Hour, AtStart: true, Run: func(context.Context) error {
 		t.Error("has run")
 		return nil
 	}})
@@ -260,7 +308,7 @@ func TestRunnerRefusesTasksThatMakeNoSense(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
-				if err := quietRunner().Run(ctx, good, bad); err == nil {
+				if err := quietRunner(t).Run(ctx, good, bad); err == nil {
 					t.Error("no error")
 				}
 			})

@@ -10,21 +10,30 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// gatherDays is gather from the summaries of days. known is false where they do not have the answer: buckets that are
-// no local days or several of them, samples longer than a day, values added up that the catalogue does not add up,
-// summaries that do not follow the order of sources yet.
-func (s *Service) gatherDays(
+// gatherSummaries is gather from the summaries of days and of their hours. known is false where they do not have the
+// answer: buckets that are neither hours nor made of local days, samples longer than a day, values added up that the
+// catalogue does not add up, summaries that do not follow the order of sources yet, another clock than the recorded one.
+func (s *Service) gatherSummaries(
 	ctx context.Context, user uuid.UUID, r reading, c calendar, cumulative bool, first, last slot,
 ) (buckets []*gathered, known bool, err error) {
 	summedUp := r.known != nil && r.known.Cumulative()
-	if s.Summaries == nil || c.zone != nil || c.minutes != 0 || cumulative != summedUp {
+	ofDays, ofHours := c.minutes == 0 && c.zone == nil, c.minutes == 60
+	if s.Summaries == nil || !ofDays && !ofHours || cumulative != summedUp {
 		return nil, false, nil
 	}
-	found, err := s.Summaries.DaySummaries(ctx, user, store.DayQuery{
-		Metric: r.metric, Unit: r.unit, First: health.DateOf(first.start), Last: health.DateOf(last.end) - 1,
-	})
+	query := store.DayQuery{
+		Metric: r.metric, Unit: r.unit, First: health.DateOf(first.start), Last: health.DateOf(last.end) - 1, Hours: ofHours,
+	}
+	if ofHours { // of days that may have begun elsewhere
+		query.First, query.Last = query.First-2, query.Last+3
+	}
+	found, err := s.Summaries.DaySummaries(ctx, user, query)
 	if err != nil || found.Stale || len(found.Longer) > 0 {
 		return nil, false, err
+	}
+	if ofHours {
+		buckets, known = c.collectHours(found.Days, first, last)
+		return buckets, known, nil
 	}
 	return c.collect(found.Days), true, nil
 }
@@ -34,12 +43,13 @@ func (c calendar) collect(days []health.DaySummary) (buckets []*gathered) {
 	for i := range days {
 		d := &days[i]
 		begins := c.slot(d.Date.Midnight(d.EarliestOffset).In(d.EarliestOffset))
+		ends := c.slot(d.Date.Midnight(d.LatestOffset).In(d.LatestOffset))
 		if len(buckets) == 0 || buckets[len(buckets)-1].slot.order != begins.order {
-			buckets = append(buckets, newGathered(begins, d.Earliest, d.EarliestOffset))
+			begins.end = ends.end
+			buckets = append(buckets, newGathered(begins, d.Extent))
 		}
 		b := buckets[len(buckets)-1]
-		b.meet(begins, d.Earliest, d.EarliestOffset)
-		b.meet(c.slot(d.Date.Midnight(d.LatestOffset).In(d.LatestOffset)), d.Latest, d.LatestOffset)
+		b.meet(d.Extent, begins, ends)
 		b.days = append(b.days, day{d.Date, health.Tallies{d.Tally}})
 	}
 	return buckets

@@ -40,9 +40,10 @@ var genDaySample = rapid.Custom(func(t *rapid.T) health.Sample {
 	s.Metric, s.Unit = of[0], of[1]
 	s.Source = rapid.SampledFrom([]string{"", watch, phone, merged}).Draw(t, "source")
 	s.Grain = rapid.SampledFrom([]health.Grain{0, 0, 0, 60, 3600, 86_400, 86_400, 604_800}).Draw(t, "grain")
-	s.Offset = rapid.SampledFrom([]int32{0, 7200, -18_000, 50_400}).Draw(t, "offset")
-	s.Start = health.InstantOf(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)) +
-		health.Instant(rapid.IntRange(0, 40*24*4).Draw(t, "quarter of an hour"))*900*health.Second
+	s.Offset = rapid.SampledFrom([]int32{0, 7200, 7200, -18_000, 50_400, 19_800, 20_700}).Draw(t, "offset")
+	days := rapid.SampledFrom([]int{2, 40}).Draw(t, "days") // some lie close together
+	s.Start = health.InstantOf(time.Date(2026, 3, 28, 0, 0, 0, 0, time.UTC)) +
+		health.Instant(rapid.IntRange(0, days*24*4).Draw(t, "quarter of an hour"))*900*health.Second
 	s.End = s.Start
 	if s.Grain == 0 {
 		s.End += health.Instant(rapid.SampledFrom([]int{0, 600, 5400, 200_000}).Draw(t, "length")) * health.Second
@@ -87,8 +88,10 @@ func TestSummariesAnswerAsSamplesDo(t *testing.T) {
 				_, err := s.Rebuild(t.Context(), user.ID)
 				check(err)
 			}
+			weeks := rapid.IntRange(0, 4).Draw(rt, "has weeks") == 0 // of which summaries say nothing
+			wanted := func(s health.Sample) bool { return weeks || s.Grain <= health.GrainDay }
 			for range rapid.IntRange(1, 3).Draw(rt, "batches") {
-				batch := rapid.SliceOfNDistinct(genDaySample, 1, 40, func(s health.Sample) health.SampleKey { return s.Key() }).Draw(rt, "batch")
+				batch := rapid.SliceOfNDistinct(genDaySample.Filter(wanted), 1, 40, func(s health.Sample) health.SampleKey { return s.Key() }).Draw(rt, "batch")
 				slices.SortStableFunc(batch, func(a, b health.Sample) int {
 					return cmp.Or(cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.KeyTime(), b.KeyTime()))
 				})
@@ -104,7 +107,7 @@ func TestSummariesAnswerAsSamplesDo(t *testing.T) {
 					rt.Fatalf("%s (-from samples +from summaries):\n%s", what, diff)
 				}
 			}
-			first := date(t, "2026-02-27")
+			first := date(t, "2026-03-26")
 			same("days", func(s *query.Service) (any, error) { return s.Days(t.Context(), user, first, first+45) })
 			infos, err := s.Metrics(t.Context(), user.ID)
 			check(err)
@@ -121,6 +124,12 @@ func TestSummariesAnswerAsSamplesDo(t *testing.T) {
 					request.Unit = "mi"
 				}
 				same(fmt.Sprintf("%s of %s", request.Bucket, info.Metric), func(s *query.Service) (any, error) {
+					return s.Series(t.Context(), user, request)
+				})
+				request.Bucket, request.WeekStart = "1h", ""
+				request.Start = request.Start.Add(time.Duration(rapid.IntRange(0, 100).Draw(rt, "later")) * 17 * time.Minute)
+				request.TZ = rapid.SampledFrom([]string{"", "", "Europe/Athens", "Asia/Kolkata", "Asia/Kathmandu", "UTC", "Australia/Lord_Howe"}).Draw(rt, "zone")
+				same(fmt.Sprintf("hours of %s in %s", info.Metric, request.TZ), func(s *query.Service) (any, error) {
 					return s.Series(t.Context(), user, request)
 				})
 			}

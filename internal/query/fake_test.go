@@ -49,13 +49,6 @@ func within(i health.Instant, r store.Range) bool {
 	return (r.From == 0 || i >= r.From) && (r.To == 0 || i < r.To)
 }
 
-func compareKeys(a, b health.SampleKey) int {
-	return cmp.Or(
-		cmp.Compare(a.Time, b.Time), cmp.Compare(a.Grain, b.Grain), cmp.Compare(a.End, b.End),
-		strings.Compare(a.Source, b.Source), strings.Compare(a.Unit, b.Unit),
-	)
-}
-
 func (m *memory) Metrics(context.Context, uuid.UUID) ([]store.MetricInfo, error) {
 	type name struct{ metric, unit string }
 	infos := map[name]*store.MetricInfo{}
@@ -89,9 +82,9 @@ func (m *memory) Samples(ctx context.Context, _ uuid.UUID, q store.SampleQuery) 
 	found := slices.DeleteFunc(slices.Clone(m.samples), func(s health.Sample) bool {
 		return s.Metric != q.Metric || q.Unit != "" && s.Unit != q.Unit || !within(s.Start, q.Range) ||
 			q.Grains != nil && !slices.Contains(q.Grains, s.Grain) || q.Source != "" && s.Source != q.Source ||
-			q.After != nil && compareKeys(s.Key(), *q.After) <= 0
+			q.After != nil && s.Key().Compare(*q.After) <= 0
 	})
-	slices.SortFunc(found, func(a, b health.Sample) int { return compareKeys(a.Key(), b.Key()) })
+	slices.SortFunc(found, func(a, b health.Sample) int { return a.Key().Compare(b.Key()) })
 	if q.Limit > 0 && len(found) > q.Limit {
 		found = found[:q.Limit]
 	}

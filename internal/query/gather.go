@@ -26,41 +26,40 @@ type gatherer struct {
 	buckets     map[int64]*gathered
 
 	resolver *health.Resolver
-	// Summaries that are longer than their bucket wait until it is known whether anything finer is there. They have a
-	// resolver of their own, since they come to it late.
-	waiting []waiting
-	late    *health.Resolver
-	// latest is the latest start that was seen of each grain.
-	latest  map[health.Grain]health.Instant
-	current slot // the slot of the last sample, for the next one
+	reaching *health.Reaching // beyond their bucket
+	current  slot             // the slot of the last sample, for the next one
 }
 
 // gathered is one bucket.
 type gathered struct {
-	slot slot
-	// first and last are the earliest and the latest start, with their offsets.
-	first, last             health.Instant
-	firstOffset, lastOffset int32
-	days                    []day
-	long                    health.Tallies // of summaries longer than a day, where the bucket is too
-
-	// The first day and its first tally are kept here: most buckets have no more.
-	firstDay   [1]day
-	firstTally [1]health.Tally
+	slot   slot
+	extent health.Extent
+	days   []day
+	long   health.Tallies // of summaries longer than a day, where the bucket is too
 }
 
-func newGathered(in slot, start health.Instant, offset int32) *gathered {
-	return &gathered{slot: in, first: start, last: start, firstOffset: offset, lastOffset: offset}
+// newGathered returns a bucket with room for one day and one tally: most have no more.
+func newGathered(in slot, of health.Extent) *gathered {
+	b := &struct {
+		gathered
+		days    [1]day
+		tallies [1]health.Tally
+	}{gathered: gathered{slot: in, extent: of}}
+	b.days[0].tallies = b.tallies[:0]
+	b.gathered.days = b.days[:0]
+	return &b.gathered
 }
 
-// meet widens the bucket by a sample that lies in it. Where the offset changes within a recorded day, the day begins by
-// the clock of its first sample and ends by that of its last.
-func (b *gathered) meet(in slot, start health.Instant, offset int32) {
-	if start < b.first || start == b.first && offset < b.firstOffset {
-		b.first, b.firstOffset, b.slot.start = start, offset, in.start
+// meet widens the bucket by the extent of what lies in it. Where the offset changes within a recorded day, the day begins
+// by the clock of its first sample, whose slot is first, and ends by that of its last, whose slot is last.
+func (b *gathered) meet(of health.Extent, first, last slot) {
+	before := b.extent
+	b.extent.Join(of)
+	if b.extent.Earliest != before.Earliest || b.extent.EarliestOffset != before.EarliestOffset {
+		b.slot.start = first.start
 	}
-	if start > b.last || start == b.last && offset > b.lastOffset {
-		b.last, b.lastOffset, b.slot.end = start, offset, in.end
+	if b.extent.Latest != before.Latest || b.extent.LatestOffset != before.LatestOffset {
+		b.slot.end = last.end
 	}
 }
 
@@ -70,28 +69,19 @@ type day struct {
 	tallies health.Tallies
 }
 
-// waiting is a summary that reaches beyond its bucket. There it could only answer for time that is not the bucket's, so
-// it does so, in the bucket it begins in, only while nothing finer lies in its span: else the series would show the
-// same steps twice.
-type waiting struct {
-	sample   health.Sample
-	from, to health.Instant
-	shadowed bool
-}
-
 func newGatherer(c calendar, rule health.Rule, first, last slot) *gatherer {
 	g := &gatherer{
 		calendar: c, first: first.order, last: last.order,
-		buckets: map[int64]*gathered{}, latest: map[health.Grain]health.Instant{},
+		buckets: map[int64]*gathered{},
 	}
 	g.resolver = health.NewResolver(rule, g.count)
-	g.late = health.NewResolver(rule, g.count)
+	g.reaching = health.NewReaching(rule, g.reachesBeyond, g.count)
 	return g
 }
 
 // gather returns the buckets from first to last that have samples, in order, in the unit they are stored in.
 func (s *Service) gather(ctx context.Context, user uuid.UUID, r reading, c calendar, cumulative bool, first, last slot) ([]*gathered, error) {
-	if buckets, known, err := s.gatherDays(ctx, user, r, c, cumulative, first, last); known || err != nil {
+	if buckets, known, err := s.gatherSummaries(ctx, user, r, c, cumulative, first, last); known || err != nil {
 		return buckets, err
 	}
 	order, err := s.sourceOrder(ctx, user)
@@ -110,86 +100,41 @@ func (s *Service) gather(ctx context.Context, user uuid.UUID, r reading, c calen
 			continue
 		}
 		sample = next
-		g.add(&sample)
+		if !g.reaching.Take(&sample) {
+			g.resolver.Add(&sample)
+		}
 	}
 	g.resolver.Finish()
-	for i := range g.waiting {
-		w := &g.waiting[i]
-		if !w.shadowed && w.to > query.To {
-			if err := s.lookBeyond(ctx, user, query, w); err != nil {
-				return nil, err
-			}
-		}
-		g.settleOne(w)
+	err = g.reaching.Finish(query.To, func(summary *health.Sample, from, to health.Instant) (bool, error) {
+		query.From, query.To = from, to
+		return s.inTimeOf(ctx, user, query, summary)
+	})
+	if err != nil {
+		return nil, err
 	}
-	g.late.Finish()
 	return slices.SortedFunc(maps.Values(g.buckets), func(a, b *gathered) int {
 		return cmp.Compare(a.slot.order, b.slot.order)
 	}), nil
 }
 
-// lookBeyond finds out whether something finer than w lies in the part of its span that was not read: weeks and longer
-// reach beyond the edge.
-func (s *Service) lookBeyond(ctx context.Context, user uuid.UUID, query store.SampleQuery, w *waiting) error {
-	query.From, query.To = query.To, w.to
+// inTimeOf finds out whether something finer than a summary lies in the part of its time that was not read: weeks and
+// longer reach beyond the edge.
+func (s *Service) inTimeOf(ctx context.Context, user uuid.UUID, query store.SampleQuery, summary *health.Sample) (bool, error) {
 	for sample, err := range s.Config.Samples.Samples(ctx, user, query) {
-		if err != nil {
-			return err
-		}
-		if sample.Grain < w.sample.Grain {
-			w.shadowed = true
-			return nil
+		if err != nil || sample.InTimeOf(summary) {
+			return err == nil, err
 		}
 	}
-	return nil
-}
-
-func (g *gatherer) add(s *health.Sample) {
-	g.settle(s.KeyTime())
-	for i := range g.waiting {
-		w := &g.waiting[i]
-		if s.Grain < w.sample.Grain && w.from <= s.Start && s.Start < w.to {
-			w.shadowed = true
-		}
-	}
-	if at, seen := g.latest[s.Grain]; !seen || s.Start > at {
-		g.latest[s.Grain] = s.Start
-	}
-	if !g.reachesBeyond(s, g.slotOf(s)) {
-		g.resolver.Add(s)
-		return
-	}
-	w := waiting{sample: *s}
-	w.from, w.to = s.Span()
-	for grain, at := range g.latest {
-		w.shadowed = w.shadowed || grain < s.Grain && w.from <= at && at < w.to
-	}
-	g.waiting = append(g.waiting, w)
-}
-
-// settle lets go of the summaries whose span has been read to its end.
-func (g *gatherer) settle(now health.Instant) {
-	g.waiting = slices.DeleteFunc(g.waiting, func(w waiting) bool {
-		if w.to > now {
-			return false
-		}
-		g.settleOne(&w)
-		return true
-	})
-}
-
-func (g *gatherer) settleOne(w *waiting) {
-	if !w.shadowed {
-		g.late.Add(&w.sample)
-	}
+	return false, nil
 }
 
 // reachesBeyond reports whether a summary is longer than its slot, or ends after it. Those of a day or more are compared
 // by their dates. One shorter than a day belongs to the day it begins on, whatever minutes of the next it tells of.
-func (g *gatherer) reachesBeyond(s *health.Sample, in slot) bool {
+func (g *gatherer) reachesBeyond(s *health.Sample) bool {
 	if s.Grain == health.GrainRaw || s.Grain < health.GrainDay && g.calendar.minutes == 0 {
 		return false
 	}
+	in := g.slotOf(s)
 	from, to := s.Span()
 	if s.Grain >= health.GrainDay {
 		return s.LocalDate()+health.Date((to-from)/health.Day) > health.DateOf(in.end)
@@ -224,10 +169,10 @@ func (g *gatherer) count(s *health.Sample, share float64) {
 	}
 	b := g.buckets[in.order]
 	if b == nil {
-		b = newGathered(in, s.Start, s.Offset)
+		b = newGathered(in, health.ExtentOf(s))
 		g.buckets[in.order] = b
 	}
-	b.meet(in, s.Start, s.Offset)
+	b.meet(health.ExtentOf(s), in, in)
 	if !g.calendar.ofDays() {
 		b.on(0).Add(s, share)
 		return
@@ -246,12 +191,11 @@ func (b *gathered) on(date health.Date) *health.Tallies {
 			return &b.days[i].tallies
 		}
 	}
-	if b.days == nil {
-		b.firstDay[0] = day{date, b.firstTally[:0]}
-		b.days = b.firstDay[:]
-	} else {
-		b.days = append(b.days, day{date: date})
+	next := day{date: date}
+	if len(b.days) == 0 && cap(b.days) > 0 {
+		next.tallies = b.days[:1][0].tallies
 	}
+	b.days = append(b.days, next)
 	return &b.days[len(b.days)-1].tallies
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/testdb"
+	"github.com/health-export/health-export/internal/testlog"
 )
 
 // slow is a store that needs longer to rebuild than anybody waits.
@@ -52,13 +53,13 @@ func TestAnOrderOfSourcesHoldsAtOnce(t *testing.T) {
 		}
 	}
 	expect(900)
-	late := query.NewKeeper(query.KeeperConfig{Store: slow{s}, Catalog: known})
+	late := query.NewKeeper(query.KeeperConfig{Store: slow{s}, Catalog: known, Logger: testlog.Logger(t)})
 	priority, err := late.SetSourcePriority(t.Context(), user, health.SourceOrder{Sources: []string{phone}})
 	if err != nil || priority.Applied {
 		t.Fatalf("the order is %+v, error %v", priority, err)
 	}
 	expect(650)
-	keeper := query.NewKeeper(query.KeeperConfig{Store: s, Catalog: known})
+	keeper := query.NewKeeper(query.KeeperConfig{Store: s, Catalog: known, Logger: testlog.Logger(t)})
 	if err := keeper.RebuildStale(t.Context()); err != nil {
 		t.Fatal(err)
 	}

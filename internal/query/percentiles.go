@@ -63,7 +63,7 @@ func (s *Service) fillPercentiles(ctx context.Context, user uuid.UUID, p seriesP
 	resolver := health.NewResolver(rule, func(sample *health.Sample, share float64) {
 		in := finder.slotOf(sample)
 		i, shown := places[in.order]
-		if !shown || health.IsAbsent(sample.Value) || finder.reachesBeyond(sample, in) {
+		if !shown || health.IsAbsent(sample.Value) || finder.reachesBeyond(sample) {
 			return
 		}
 		if buckets[i] == nil {

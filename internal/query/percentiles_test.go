@@ -81,7 +81,7 @@ func TestPercentilesAreExact(t *testing.T) {
 			s.Offset = int32(rapid.SampledFrom([]int{0, 7200, -18_000}).Draw(rt, "offset"))
 			m.samples = append(m.samples, s)
 		}
-		slices.SortFunc(m.samples, func(a, b health.Sample) int { return compareKeys(a.Key(), b.Key()) })
+		slices.SortFunc(m.samples, func(a, b health.Sample) int { return a.Key().Compare(b.Key()) })
 		m.samples = slices.CompactFunc(m.samples, func(a, b health.Sample) bool { return a.Key() == b.Key() })
 		request := query.SeriesRequest{
 			Metric: "heart_rate", Start: base, End: base.AddDate(0, 0, 11), Aggregation: "p75",

@@ -13,6 +13,9 @@ import (
 // whom. The zero Addr stands for a client that has none, at a Unix socket.
 func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	address := parseAddress(r.RemoteAddr)
+	if !isTrusted(address, trusted) {
+		return address
+	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(hops) {
 		if !isTrusted(address, trusted) {

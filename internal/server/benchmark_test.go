@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/store"
@@ -48,7 +47,7 @@ func (s *oneKey) User(context.Context, uuid.UUID) (health.User, error) { return 
 // that only reads the body and answers with as much.
 func BenchmarkSmallPost(b *testing.B) {
 	one := &oneKey{user: health.User{ID: unknownID}}
-	door := access.NewDoor(one, one, cache.NewMemory(1<<20), access.DoorOptions{})
+	door := access.NewDoor(one, one, access.DoorOptions{})
 	_, key, err := door.CreateKey(b.Context(), access.NewKey{UserID: unknownID, Name: "b", Scopes: []health.Scope{health.ScopeIngest}})
 	if err != nil {
 		b.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/testlog"
 )
 
 // loadContract reads the OpenAPI document, once for all tests.
@@ -157,6 +158,7 @@ func pathParameters(pattern, path string) map[string]string {
 // checkedTransport holds every answer against the document, so that no test can forget to.
 type checkedTransport struct {
 	t    testing.TB
+	logs *testlog.Log // in which nothing of what is sent may be
 	next *http.Transport
 }
 
@@ -171,6 +173,10 @@ func (c checkedTransport) RoundTrip(request *http.Request) (*http.Response, erro
 		}
 		request.Body = io.NopCloser(bytes.NewReader(sent))
 	}
+	c.logs.Sent(string(sent))
+	c.logs.Sent(request.Header.Get("Authorization"))
+	c.logs.Sent(request.Header.Get("X-API-Key"))
+	c.logs.Sent(request.URL.Query().Get("source"))
 	answer, err := c.next.RoundTrip(request)
 	if err != nil {
 		return nil, err

@@ -33,6 +33,7 @@ func writeDocs(w http.ResponseWriter, name, mediaType string) error {
 	}
 	w.Header().Set("Cache-Control", "no-cache")
 	w.Header().Set("Content-Security-Policy", docsPolicy)
+	w.Header().Set("Referrer-Policy", "no-referrer")
 	writeBytes(w, mediaType, http.StatusOK, body)
 	return nil
 }

@@ -89,7 +89,7 @@ func TestAFaultOfOursIsOnlyInTheLog(t *testing.T) {
 			}
 			a.get("/health", "").wants(http.StatusOK)
 			a.stop()
-			line := a.logs.requests(t)[p.RequestID]
+			line := requests(t, a.logs)[p.RequestID]
 			if line["level"] != "ERROR" || !strings.Contains(fmt.Sprint(line["err"]), "table samples is on fire") {
 				t.Errorf("the log does not have the cause: %v", line)
 			}
@@ -114,7 +114,7 @@ func TestAnAnswerThatBreaksOffIsNotTakenForWhole(t *testing.T) {
 		t.Errorf("the answer looks whole: %d", response.StatusCode)
 	}
 	a.stop()
-	line := a.logs.requests(t)["broken"]
+	line := requests(t, a.logs)["broken"]
 	if line["level"] != "ERROR" || line["code"] != "cut_short" || !strings.Contains(fmt.Sprint(line["err"]), "disk on fire") {
 		t.Errorf("the log says %v", line)
 	}
@@ -152,7 +152,7 @@ func TestAClientThatLeavesIsNoError(t *testing.T) {
 		t.Error("there is an answer")
 	}
 	a.stop()
-	if line := a.logs.requests(t)["left"]; line["level"] != "INFO" || line["status"] != 499.0 {
+	if line := requests(t, a.logs)["left"]; line["level"] != "INFO" || line["status"] != 499.0 {
 		t.Errorf("the log says %v", line)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 
 	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/health"
 )
 
 // exchange is what there is to tell about one request and its answer when it is over. The parts of the server fill it
@@ -18,10 +20,15 @@ type exchange struct {
 	route      string // the pattern, never the path: that holds ids
 	user       uuid.UUID
 	keyID      string
-	code       string // of the problem, "" where there was none
+	ingestion  uuid.UUID     // what was received, zero where that was no body
+	outcome    health.Status // of it, as far as it is known by now
+	code       string        // of the problem, "" where there was none
 	err        error
 	clientGone bool // it did not wait for the whole answer
-	response   *response
+	foreseen   bool // the failure is nobody's fault: /ready of a server that is being stopped
+	response   response
+	body       requestBody
+	pace       pace
 }
 
 type exchangeKey struct{}

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"iter"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -18,6 +17,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/testlog"
 )
 
 // adasDoor lets everybody in as Ada.
@@ -110,7 +110,7 @@ func FuzzParams(f *testing.F) {
 	small := smallStore{}
 	handler := New(Config{
 		Query: query.New(query.Config{Samples: small, Sleep: small, Workouts: small, Events: small, Catalog: words}),
-		Door:  adasDoor{}, Archive: small, Users: small, Keys: small, Audit: small, Catalog: words, Journal: (*access.Journal)(nil), Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+		Door:  adasDoor{}, Archive: small, Users: small, Keys: small, Audit: small, Catalog: words, Journal: (*access.Journal)(nil), Logger: testlog.Logger(f), Registerer: prometheus.NewRegistry(),
 	})
 	var paths []string
 	for _, row := range (&server{}).routes() {

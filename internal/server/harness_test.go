@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"context"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -27,6 +26,7 @@ import (
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/testdb"
+	"github.com/health-export/health-export/internal/testlog"
 )
 
 // api is a whole server under test, over a fresh store. Every answer it gives is held against the OpenAPI document.
@@ -38,7 +38,7 @@ type api struct {
 	door     *access.Door
 	journal  *access.Journal
 	registry *prometheus.Registry
-	logs     *logs
+	logs     *testlog.Log
 	now      func() time.Time
 	// stop waits for all requests to end, the lines in the log with them.
 	stop func()
@@ -51,16 +51,17 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &api{t: t, registry: prometheus.NewRegistry(), logs: &logs{}, now: time.Now}
+	a := &api{t: t, registry: prometheus.NewRegistry(), logs: testlog.New(t), now: time.Now}
+	logger := a.logs.Logger()
 	a.store = testdb.New(t)
 	answers := cache.NewAnswers(cache.NewMemory(1<<20), nil)
-	a.journal = access.NewJournal(a.store, access.JournalOptions{Now: a.now})
-	a.door = access.NewDoor(a.store, a.store, cache.NewMemory(1<<20), access.DoorOptions{Now: a.now, Journal: a.journal, Answers: answers})
+	a.journal = access.NewJournal(a.store, access.JournalOptions{Now: a.now, Logger: logger})
+	a.door = access.NewDoor(a.store, a.store, access.DoorOptions{Now: a.now, Logger: logger, Journal: a.journal, Answers: answers})
 	received, err := ingest.New(ingest.Config{
 		Store: a.store, Answers: answers, Catalog: words, Limits: ingest.Limits{
 			MaxBody: 1 << 20, Wait: time.Minute, TempDir: t.TempDir(), ImportDir: t.TempDir(), MaxImport: 2 << 20,
 		},
-		Now: a.now, Logger: slog.New(slog.NewTextHandler(a.logs, nil)), Registerer: prometheus.NewRegistry(),
+		Now: a.now, Logger: logger, Registerer: prometheus.NewRegistry(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -70,10 +71,10 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 		Query: query.NewCached(query.New(query.Config{
 			Samples: a.store, Sleep: a.store, Workouts: a.store, Events: a.store, Summaries: a.store, Catalog: words, Now: a.now,
 		}), answers),
-		Priority: query.NewKeeper(query.KeeperConfig{Store: a.store, Answers: answers, Catalog: words}),
+		Priority: query.NewKeeper(query.KeeperConfig{Store: a.store, Answers: answers, Catalog: words, Logger: logger}),
 		Door:     a.door, Users: a.store, Keys: a.store, Archive: a.store, Catalog: words, Audit: a.store, Journal: a.journal, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
 		Ping:   a.store.Ping,
-		Logger: slog.New(slog.NewJSONHandler(a.logs, nil)), Registerer: a.registry,
+		Logger: logger, Registerer: a.registry,
 		MaxBody: 1 << 20, MaxImport: 2 << 20, Version: "1.2.3", Now: a.now,
 	}
 	for _, change := range changes {
@@ -88,7 +89,7 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	})
 	t.Cleanup(a.stop)
 	a.url = listening.URL
-	a.client = &http.Client{Transport: checkedTransport{t, &http.Transport{DisableCompression: true}}}
+	a.client = &http.Client{Transport: checkedTransport{t, a.logs, &http.Transport{DisableCompression: true}}}
 	t.Cleanup(a.client.CloseIdleConnections)
 	return a
 }
@@ -242,33 +243,11 @@ func plain(encoding string, body []byte) ([]byte, error) {
 	return io.ReadAll(reader)
 }
 
-// logs collects what the server logs.
-type logs struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-// requests returns the lines of the log that are about requests, by request id.
-func (l *logs) requests(t *testing.T) map[string]map[string]any {
+// requests returns the lines of a log that are about requests, by request id.
+func requests(t *testing.T, log *testlog.Log) map[string]map[string]any {
 	t.Helper()
 	lines := map[string]map[string]any{}
-	for text := range strings.Lines(l.String()) {
-		var line map[string]any
-		if json.Unmarshal([]byte(text), &line) != nil || line["msg"] != "request" {
-			continue
-		}
+	for _, line := range log.Lines("request") {
 		id := line["request_id"].(string)
 		if lines[id] != nil {
 			t.Errorf("request %s has more than one line in the log", id)
@@ -280,10 +259,3 @@ func (l *logs) requests(t *testing.T) map[string]map[string]any {
 
 // unknownID is the id of nothing.
 var unknownID = uuid.MustParse("01900000-0000-7000-8000-000000000000")
-
-// forgetful is a cache that remembers nothing.
-type forgetful struct{ cache.Cache }
-
-func (forgetful) Get(context.Context, string) ([]byte, bool)         { return nil, false }
-func (forgetful) Set(context.Context, string, []byte, time.Duration) {}
-func (forgetful) Delete(context.Context, ...string) error            { return nil }

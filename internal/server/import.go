@@ -40,7 +40,7 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return encodingFailure(err)
 	}
-	return answerIngestion(w, &ingestion)
+	return answerIngestion(w, r, &ingestion)
 }
 
 // fileIn returns the body, or the first file in it where a form was sent.

@@ -36,7 +36,7 @@ func (s *server) ingest(w http.ResponseWriter, r *http.Request) error {
 	if async {
 		w.Header().Set("Preference-Applied", "respond-async")
 	}
-	return answerIngestion(w, &ingestion)
+	return answerIngestion(w, r, &ingestion)
 }
 
 // replayIngestion processes an archived body again.
@@ -49,23 +49,25 @@ func (s *server) replayIngestion(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answerIngestion(w, &ingestion)
+	return answerIngestion(w, r, &ingestion)
 }
 
 // answerIngestion tells whoever sent a body what became of it.
-func answerIngestion(w http.ResponseWriter, i *health.Ingestion) error {
+func answerIngestion(w http.ResponseWriter, r *http.Request, i *health.Ingestion) error {
+	e := exchangeOf(r.Context())
+	e.ingestion, e.outcome = i.ID, i.Status
 	switch i.Status {
 	case health.StatusAccepted:
 		w.Header().Set("Location", ingestionPath(i.ID))
-		return writeJSON(w, http.StatusAccepted, reportOf(i))
+		return writeReport(w, http.StatusAccepted, i)
 	case health.StatusRejected:
-		return writeJSON(w, http.StatusUnprocessableEntity, reportOf(i))
+		return writeReport(w, http.StatusUnprocessableEntity, i)
 	case health.StatusUnrecognised:
 		return &failure{err: health.NewError(health.Unrecognised, i.FailureCode, i.Failure), ingestionID: i.ID}
 	case health.StatusFailed:
 		return &failure{err: health.NewError(health.Invalid, i.FailureCode, i.Failure), ingestionID: i.ID}
 	default:
-		return writeJSON(w, http.StatusOK, reportOf(i))
+		return writeReport(w, http.StatusOK, i)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/tracing"
 )
 
 // instruments measure the requests. Their labels hold the pattern of the route, never the path.
@@ -46,14 +47,32 @@ func newInstruments(registerer prometheus.Registerer) instruments {
 	}
 }
 
-func (i *instruments) count(method string, e *exchange, took time.Duration) {
+// prepare makes the counters of failures of ours on these routes, so that the first one is seen as an increase.
+func (i *instruments) prepare(routes []route) {
+	for _, row := range routes {
+		i.errors.WithLabelValues(row.path, internal, faultServer)
+		i.errors.WithLabelValues(row.path, string(health.Unavailable), faultDependency)
+	}
+}
+
+// Whose fault a failure is.
+const (
+	faultClient     = "client"
+	faultServer     = "server"
+	faultDependency = "dependency"
+)
+
+// internal is the kind of a failure that has none.
+const internal = "internal"
+
+func (i *instruments) count(ctx context.Context, method string, e *exchange, took time.Duration) {
 	method = methodLabel(method)
 	i.requests.WithLabelValues(method, e.route, strconv.Itoa(e.status())).Inc()
-	if e.clientGone || e.err != nil || e.status() >= http.StatusBadRequest {
+	if failed := e.clientGone || e.err != nil || e.status() >= http.StatusBadRequest; failed && !e.foreseen {
 		kind, fault := faultOf(e)
 		i.errors.WithLabelValues(e.route, kind, fault).Inc()
 	}
-	i.duration.WithLabelValues(method, e.route).Observe(took.Seconds())
+	tracing.Observe(ctx, i.duration.WithLabelValues(method, e.route), took.Seconds())
 }
 
 // methodLabel keeps clients from inventing label values: a method is any word they like.
@@ -68,18 +87,18 @@ func methodLabel(method string) string {
 // faultOf says what kind of failure an exchange ended with, and whose fault it is.
 func faultOf(e *exchange) (kind, fault string) {
 	if e.clientGone {
-		return "client_gone", "client"
+		return "client_gone", faultClient
 	}
 	found := health.KindOf(e.err)
 	switch {
 	case found == health.Unavailable, found == "" && errors.Is(e.err, context.DeadlineExceeded):
-		return string(health.Unavailable), "dependency"
+		return string(health.Unavailable), faultDependency
 	case found != "" && e.status() < http.StatusInternalServerError:
-		return string(found), "client"
+		return string(found), faultClient
 	case e.status() >= http.StatusBadRequest && e.status() < http.StatusInternalServerError:
-		return kindOfStatus(e.status()), "client"
+		return kindOfStatus(e.status()), faultClient
 	}
-	return "internal", "server"
+	return internal, faultServer
 }
 
 // kindOfStatus is the kind of a failure that was answered without an error, as the report of a body that is refused.

@@ -82,15 +82,18 @@ func (b *weighedBody) Read(p []byte) (int, error) {
 // is no header.
 func tellBalances(header http.Header, c *access.Charge) {
 	if b := c.Requests; b.Limit > 0 {
-		header["X-Ratelimit-Limit"] = []string{strconv.FormatInt(b.Limit, 10)}
-		header["X-Ratelimit-Remaining"] = []string{strconv.FormatInt(b.Remaining, 10)}
-		header["X-Ratelimit-Reset"] = []string{seconds(b.Reset)}
+		texts := textsOf(b)
+		header["X-Ratelimit-Limit"], header["X-Ratelimit-Remaining"], header["X-Ratelimit-Reset"] = texts[:1:1], texts[1:2:2], texts[2:]
 	}
 	if b := c.Bytes; b.Limit > 0 {
-		header["X-Ratelimit-Bytes-Limit"] = []string{strconv.FormatInt(b.Limit, 10)}
-		header["X-Ratelimit-Bytes-Remaining"] = []string{strconv.FormatInt(b.Remaining, 10)}
-		header["X-Ratelimit-Bytes-Reset"] = []string{seconds(b.Reset)}
+		texts := textsOf(b)
+		header["X-Ratelimit-Bytes-Limit"], header["X-Ratelimit-Bytes-Remaining"], header["X-Ratelimit-Bytes-Reset"] = texts[:1:1], texts[1:2:2], texts[2:]
 	}
+}
+
+// textsOf returns the limit, what remains, and the seconds until all of it is there again.
+func textsOf(b access.Balance) []string {
+	return []string{strconv.FormatInt(b.Limit, 10), strconv.FormatInt(b.Remaining, 10), seconds(b.Reset)}
 }
 
 // seconds rounds up: whoever waits so long has waited long enough.

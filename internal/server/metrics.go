@@ -56,5 +56,5 @@ func (s *server) getSeries(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, series)
+	return writeJSON(w, http.StatusOK, &series)
 }

@@ -27,7 +27,8 @@ const (
 // pace sets the deadlines of one request. Only time in which the server waits for the client counts. Where the
 // connection knows no deadlines there are none.
 type pace struct {
-	control *http.ResponseController
+	control http.ResponseController
+	stop    *Stop
 	reading time.Time     // when the read that is under way began
 	waited  time.Duration // for the body, in all reads before
 	until   time.Time     // the deadline of reading that is in force; zero: none
@@ -38,7 +39,7 @@ type pace struct {
 func (p *pace) beforeRead(bytes int64) {
 	p.reading = time.Now()
 	allowed := paceGrace + time.Duration(bytes)*time.Second/minPace - p.waited
-	until := p.reading.Add(min(allowed, maxPause))
+	until := p.stop.limit(p.reading.Add(min(allowed, maxPause)))
 	if until.Sub(p.until).Abs() >= slack {
 		p.until = until
 		_ = p.control.SetReadDeadline(until)
@@ -54,7 +55,12 @@ func (p *pace) afterRead(err error) error {
 	}
 	p.until = time.Time{}
 	_ = p.control.SetReadDeadline(time.Time{})
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	switch {
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		return err
+	case p.stop.announced():
+		return stopping()
+	default:
 		return &failure{
 			err: health.NewError(health.Invalid, "too_slow",
 				"The body came too slowly. Send it again over a better line, or in smaller parts.").Because(err),
@@ -62,7 +68,6 @@ func (p *pace) afterRead(err error) error {
 			header: http.Header{"Connection": {"close"}},
 		}
 	}
-	return err
 }
 
 func (p *pace) beforeWrite(bytes int) {

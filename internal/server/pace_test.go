@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/health-export/health-export/internal/testlog"
 )
 
 // pipes is a listener whose connections are pipes in memory, which obey the clock of a synctest bubble.
@@ -30,11 +31,12 @@ func (p pipes) Close() error   { return nil }
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // upload sends a body of so many bytes, a piece of it every second, and returns the answer and how long it took.
-func upload(t *testing.T, size, piece int) (status int, body string, took time.Duration) {
+func upload(t *testing.T, size, piece int, stop *Stop) (status int, body string, took time.Duration) {
 	t.Helper()
 	connections := make(pipes)
 	listening := &http.Server{Handler: New(Config{
-		Ingest: readingIngest{}, Door: adasDoor{}, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+		Ingest: readingIngest{}, Door: adasDoor{}, Logger: testlog.Logger(t), Registerer: prometheus.NewRegistry(),
+		Stop: stop,
 	}), ReadHeaderTimeout: 10 * time.Second}
 	go listening.Serve(connections)
 	client, server := net.Pipe()
@@ -82,7 +84,7 @@ func TestSlowBodiesBreakOff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				status, body, took := upload(t, tt.size, tt.piece)
+				status, body, took := upload(t, tt.size, tt.piece, nil)
 				if status != tt.status || took < tt.least || took > tt.most {
 					t.Errorf("%d after %s: %s", status, took, body)
 				}
@@ -100,7 +102,7 @@ func TestAnswersThatNobodyTakesBreakOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		connections := make(pipes)
 		ended := make(chan time.Time, 1)
-		api := New(Config{Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(), Door: adasDoor{}})
+		api := New(Config{Logger: testlog.Logger(t), Registerer: prometheus.NewRegistry(), Door: adasDoor{}})
 		listening := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer func() {
 				ended <- time.Now()

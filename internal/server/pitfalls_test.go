@@ -25,6 +25,7 @@ import (
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/testdb"
+	"github.com/health-export/health-export/internal/testlog"
 )
 
 // pitfall is one way in which totals went wrong in other servers: bodies as the app sends them, and questions with what
@@ -168,7 +169,7 @@ func (p *pitfall) answers(t *testing.T, s store.Store) []pitfallAnswer {
 	}
 	var now time.Time
 	received, err := ingest.New(ingest.Config{
-		Store: s, Catalog: words, Now: func() time.Time { return now }, Registerer: prometheus.NewRegistry(),
+		Store: s, Catalog: words, Logger: testlog.Logger(t), Now: func() time.Time { return now }, Registerer: prometheus.NewRegistry(),
 		Limits: ingest.Limits{Wait: time.Minute, TempDir: t.TempDir()},
 	})
 	if err != nil {
@@ -179,7 +180,7 @@ func (p *pitfall) answers(t *testing.T, s store.Store) []pitfallAnswer {
 		err = s.CreateUser(t.Context(), user)
 	}
 	if err == nil {
-		_, err = query.NewKeeper(query.KeeperConfig{Store: s, Catalog: words}).SetSourcePriority(t.Context(), user, p.Priority)
+		_, err = query.NewKeeper(query.KeeperConfig{Store: s, Catalog: words, Logger: testlog.Logger(t)}).SetSourcePriority(t.Context(), user, p.Priority)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -20,9 +20,11 @@ import (
 	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/tracing"
 )
 
-// Config is what the server stands on. All fields but Limits, PingRedis, MaxBody, MaxImport, PublicURL, Version and Now are required.
+// Config is what the server stands on. All fields but Limits, PingRedis, Stop, Tracer, MaxBody, MaxImport, PublicURL, Version and Now are
+// required.
 type Config struct {
 	Ingest Ingest
 	Query  Query
@@ -42,9 +44,13 @@ type Config struct {
 	Ping func(context.Context) error
 	// PingRedis returns nil while Redis answers; nil where there is none.
 	PingRedis func(context.Context) error
+	// Stop is told when the server will stop; nil for one that is stopped without warning.
+	Stop *Stop
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
+	// Tracer makes a trace of every request; nil makes none.
+	Tracer *tracing.Tracer
 
 	// MaxBody is the largest body, in bytes, that Ingest takes: one that announces more is refused before it is sent.
 	// 0 leaves that to Ingest.
@@ -161,5 +167,6 @@ func New(config Config) http.Handler {
 		instruments: newInstruments(config.Registerer),
 		document:    loadDocument(),
 	}
+	s.instruments.prepare(s.routes())
 	return s.observe(s.allowOrigins(compress(revalidate(s.mux()))))
 }

@@ -1,24 +1,32 @@
 package store
 
 import (
+	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/tracing"
 )
 
-// Calls measures the calls that a store makes to its database. The zero value measures nothing.
+// Calls measures the calls that a store makes to its database, and makes each a step of the trace that it belongs to. The
+// zero value measures nothing.
 type Calls struct {
 	duration *prometheus.HistogramVec
 	failures *prometheus.CounterVec
+	step     []trace.SpanStartOption
 }
 
-// NewCalls registers the measures of calls; one per registerer.
-func NewCalls(registerer prometheus.Registerer) Calls {
+// NewCalls registers the measures of calls; one per registerer. The system is how traces name the database:
+// semconv.DBSystemName….
+func NewCalls(registerer prometheus.Registerer, system attribute.KeyValue) Calls {
 	factory := promauto.With(registerer)
 	return Calls{
+		step: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(system)},
 		duration: factory.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "health_export_database_call_duration_seconds",
 			Help:    "Time of calls to the database, with the wait for a connection and every attempt, by what they do.",
@@ -33,13 +41,24 @@ func NewCalls(registerer prometheus.Registerer) Calls {
 	}
 }
 
-// Done counts a call that has come to its end. operation is one of the program's words, never of its users'.
-func (c Calls) Done(operation string, begun time.Time, err error) {
+// Begin begins a call, which is over when done is called with what came of it. operation is one of the program's words,
+// never of its users'.
+func (c Calls) Begin(ctx context.Context, operation string) (_ context.Context, done func(error)) {
+	begun := time.Now()
+	ctx, step := tracing.Begin(ctx, operation, c.step...)
+	return ctx, func(err error) {
+		step.End(err)
+		c.count(ctx, operation, time.Since(begun), err)
+	}
+}
+
+func (c Calls) count(ctx context.Context, operation string, took time.Duration, err error) {
 	if c.duration == nil {
 		return
 	}
-	c.duration.WithLabelValues(operation).Observe(time.Since(begun).Seconds())
+	tracing.Observe(ctx, c.duration.WithLabelValues(operation), took.Seconds())
+	failures := c.failures.WithLabelValues(operation) // there is a 0 before the first failure, or no increase would be seen
 	if kind := health.KindOf(err); err != nil && (kind == "" || kind == health.Unavailable) {
-		c.failures.WithLabelValues(operation).Inc()
+		failures.Inc()
 	}
 }

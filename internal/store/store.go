@@ -356,6 +356,8 @@ type DayQuery struct {
 	Metric, Unit string
 	// First and Last are the first and the last day.
 	First, Last health.Date
+	// Hours asks for the hours of the days too.
+	Hours bool
 }
 
 // DaySummaries is the answer to a DayQuery.

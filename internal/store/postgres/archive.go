@@ -20,13 +20,15 @@ const pieceSize = 1 << 20
 // as the first attempt; with an empty owner nobody holds one.
 //
 // It is tried again as other calls are only where body can be read again from where it began (io.Seeker).
-func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time) error {
+func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time) (err error) {
 	const doing = "archive body"
 	leave, err := s.enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
+	ctx, done := s.calls.Begin(ctx, doing)
+	defer func() { done(err) }()
 	ingestion.Attempts = 0
 	if owner != "" {
 		ingestion.Attempts = 1
@@ -119,57 +121,17 @@ func (s *Store) Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, er
 	if err != nil {
 		return nil, err
 	}
-	return &bodyReader{ctx: ctx, store: s, of: ingestion, left: ingestion.StoredSize}, nil
-}
-
-// bodyReader reads a body piece by piece.
-type bodyReader struct {
-	ctx   context.Context
-	store *Store
-	of    health.Ingestion
-	next  int
-	piece []byte
-	left  int64
-}
-
-// Read reads on in the present piece, or fetches the next one.
-func (r *bodyReader) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	if len(r.piece) == 0 {
-		if r.left <= 0 {
-			return 0, io.EOF
+	return store.ReadPieces(ingestion.StoredSize, func(number int) (piece []byte, err error) {
+		err = s.read(ctx, "read body", func(ctx context.Context, conn querier) error {
+			return conn.QueryRow(ctx, `
+				SELECT bytes FROM raw_bodies WHERE user_id = $1 AND ingestion_id = $2 AND piece = $3 AND received_at = $4`,
+				user, id, number, momentOf(ingestion.ReceivedAt)).Scan(&piece)
+		})
+		if isNoRows(err) {
+			err = io.ErrUnexpectedEOF
 		}
-		if err := r.fetch(); err != nil {
-			return 0, err
-		}
-	}
-	n := copy(p, r.piece)
-	r.piece = r.piece[n:]
-	return n, nil
-}
-
-func (r *bodyReader) fetch() error {
-	var piece []byte
-	err := r.store.read(r.ctx, "read body", func(ctx context.Context, conn querier) error {
-		return conn.QueryRow(ctx, `
-			SELECT bytes FROM raw_bodies WHERE user_id = $1 AND ingestion_id = $2 AND piece = $3 AND received_at = $4`,
-			r.of.UserID, r.of.ID, r.next, momentOf(r.of.ReceivedAt)).Scan(&piece)
-	})
-	if isNoRows(err) {
-		return io.ErrUnexpectedEOF
-	}
-	r.piece = piece
-	r.next++
-	r.left -= int64(len(piece))
-	return err
-}
-
-// Close ends the reading.
-func (r *bodyReader) Close() error {
-	r.piece, r.left = nil, 0
-	return nil
+		return piece, err
+	}), nil
 }
 
 // Ingestion returns one ingestion without its body.

@@ -149,7 +149,7 @@ func (d *dictionary) add(ctx context.Context, tx pgx.Tx, names *numbers) error {
 		m := metric{id: int16(lastMetric), name: name, table: d.store.tableFor(sample)}
 		names.metrics[name] = m
 		ids, metricNames = append(ids, m.id), append(metricNames, name.name)
-		units, tables = append(units, name.unit), append(tables, m.table.name)
+		units, tables = append(units, name.unit), append(tables, m.table.Name)
 	}
 	if _, err := tx.Exec(ctx, `
 		INSERT INTO metric_names (id, name, unit, kept_in)
@@ -209,29 +209,39 @@ func scanSource(row pgx.Row) (s source, err error) {
 
 // nameSources gives samples the names of their sources, of which they have the numbers.
 func (d *dictionary) nameSources(ctx context.Context, samples []health.Sample, ids []int32) error {
-	names, missing := d.namesOf(ids)
-	if len(missing) > 0 {
-		err := d.store.read(ctx, "look up sources", func(ctx context.Context, conn querier) error {
-			found, err := list(ctx, conn, scanSource, `SELECT id, name FROM sources WHERE id = ANY ($1)`, missing)
-			for _, s := range found {
-				names[s.id] = s.name
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		d.mu.Lock()
-		if len(d.sourceNames) > maxRemembered {
-			clear(d.sourceNames)
-		}
-		maps.Copy(d.sourceNames, names)
-		d.mu.Unlock()
+	names, err := d.sourcesNamed(ctx, ids)
+	if err != nil {
+		return err
 	}
 	for i, id := range ids {
 		samples[i].Source = names[id]
 	}
 	return nil
+}
+
+// sourcesNamed returns the names of sources by their numbers.
+func (d *dictionary) sourcesNamed(ctx context.Context, ids []int32) (map[int32]string, error) {
+	names, missing := d.namesOf(ids)
+	if len(missing) == 0 {
+		return names, nil
+	}
+	err := d.store.read(ctx, "look up sources", func(ctx context.Context, conn querier) error {
+		found, err := list(ctx, conn, scanSource, `SELECT id, name FROM sources WHERE id = ANY ($1)`, missing)
+		for _, s := range found {
+			names[s.id] = s.name
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.sourceNames) > maxRemembered {
+		clear(d.sourceNames)
+	}
+	maps.Copy(d.sourceNames, names)
+	return names, nil
 }
 
 // namesOf returns the names that are remembered, and the numbers of the others.

@@ -13,12 +13,6 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// isLater reports whether a is to be shown as the latest value rather than b: the later start, of one start the finer
-// grain.
-func isLater(a, b *health.Sample) bool {
-	return a.Start > b.Start || a.Start == b.Start && a.Grain < b.Grain
-}
-
 const selectLatest = `SELECT m.name, m.unit, coalesce(s.name, ''), l.started_at, l.ended_at, l.received_at,
 	l.value, l.minimum, l.maximum, l.systolic, l.diastolic, l.grain, l.utc_offset, l.per_source, l.attributes
 	FROM latest_values l JOIN metric_names m ON m.id = l.metric_id LEFT JOIN sources s ON s.id = l.source_id
@@ -77,8 +71,8 @@ func (k *dayKeeper) followLatest(all []*changedMetric, refused bool) error {
 		switch {
 		case refused:
 			rebuild = append(rebuild, c.metric)
-		case have == nil || isLater(c.latest, have):
-			write = append(write, latestRow{c.metric, c.latest})
+		case have == nil || c.Latest.LaterThan(have):
+			write = append(write, latestRow{c.metric, c.Latest})
 		case c.rewritten != nil && c.start >= have.Start:
 			// The row that was the latest has changed, and with its offset perhaps its start.
 			rebuild = append(rebuild, c.metric)
@@ -187,7 +181,7 @@ func isKnownLatest(s *health.Sample, stored []health.Sample) bool {
 	for i := range stored {
 		old := &stored[i]
 		if old.Metric == s.Metric && old.Unit == s.Unit {
-			return !isLater(s, old) && !isLater(old, s) &&
+			return !s.LaterThan(old) && !old.LaterThan(s) &&
 				(s.Key() != old.Key() || s.SameReading(old) && s.Offset == old.Offset)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 var (
 	archiveTables = []string{"raw_ingestions", "raw_bodies"}
 	auditTables   = []string{"audit_log"}
-	sampleTables  = []string{heartRates.name, bloodPressures.name, activities.name, quantities.name}
+	sampleTables  = []string{heartRates.Name, bloodPressures.Name, activities.Name, quantities.Name}
 )
 
 // partitions knows which stretches of time have a partition, and creates those that are missing: outside of the
@@ -235,7 +235,9 @@ func dropBefore(ctx context.Context, tx pgx.Tx, table string, t time.Time) (drop
 
 // changePartitions runs a change of partitions in a transaction, one server at a time. It gives way to whoever uses the
 // table: a lock it does not get soon is tried for again, so that nobody queues up behind it.
-func (s *Store) changePartitions(ctx context.Context, change func(ctx context.Context, tx pgx.Tx) error) error {
+func (s *Store) changePartitions(ctx context.Context, change func(ctx context.Context, tx pgx.Tx) error) (err error) {
+	ctx, done := s.calls.Begin(ctx, "change partitions")
+	defer func() { done(err) }()
 	begin := s.begin + ` SET LOCAL lock_timeout = 2000;` + sequentially + lockStatement(partitionLock)
 	for attempt := 1; ; attempt++ {
 		err := retry(ctx, func() error {

@@ -72,7 +72,7 @@ func (k *dayKeeper) recount(m metric) error {
 	}
 	_, err := k.tx.Exec(k.ctx, `
 		INSERT INTO metric_totals (user_id, metric_id, grain, source_id, first_at, last_at, samples)
-		SELECT user_id, metric_id, grain, source_id, min(recorded_at), max(recorded_at), count(*) FROM `+m.table.name+`
+		SELECT user_id, metric_id, grain, source_id, min(recorded_at), max(recorded_at), count(*) FROM `+m.table.Name+`
 		WHERE user_id = $1 AND metric_id = $2 GROUP BY user_id, metric_id, grain, source_id`, k.user, m.id)
 	return err
 }

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"iter"
 
@@ -88,31 +87,9 @@ func foremost(ctx context.Context, cursors []*sampleCursor) (first *sampleCursor
 		if next == nil {
 			continue
 		}
-		if first == nil || compareKeys(next.Key(), first.page[first.taken].Key()) < 0 {
+		if first == nil || next.Key().Compare(first.page[first.taken].Key()) < 0 {
 			first = c
 		}
 	}
 	return first, nil
-}
-
-// compareKeys is the order in which samples of one metric are read.
-func compareKeys(a, b health.SampleKey) int {
-	return cmp.Or(
-		cmp.Compare(a.Time, b.Time),
-		cmp.Compare(a.Grain, b.Grain),
-		cmp.Compare(a.End, b.End),
-		cmp.Compare(a.Source, b.Source),
-		compareBool(a.PerSource, b.PerSource),
-		cmp.Compare(a.Unit, b.Unit),
-	)
-}
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
 }

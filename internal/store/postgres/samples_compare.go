@@ -122,7 +122,7 @@ func (w *sampleWriter) sort() {
 			changed = changed[1:]
 		}
 		if !key.found {
-			changed[0].see(&w.batch[key.index])
+			changed[0].See(&w.batch[key.index])
 			w.written.Outcomes[key.index] = health.Inserted
 			w.inserts[key.table] = append(w.inserts[key.table],
 				sampleRow{user: &w.user, key: key, sample: &w.batch[key.index], source: key.source})
@@ -232,8 +232,8 @@ func (w *sampleWriter) compareWith(key *sampleKey, row *storedRow) {
 	if rewrite {
 		completed := *sample
 		changed := w.changedBy(key)
-		changed.see(&completed)
-		changed.touch(row.sample.LocalDate())
+		changed.See(&completed)
+		changed.Touch(row.sample.LocalDate())
 		changed.rewrote(&row.sample)
 		w.replacements[key.table] = append(w.replacements[key.table], sampleRow{
 			user: &w.user, key: key, sample: &completed, source: source, replaces: true, replaced: row.source,

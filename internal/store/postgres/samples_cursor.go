@@ -117,9 +117,9 @@ func (c *sampleCursor) turn(ctx context.Context) error {
 	}
 	c.page = slices.DeleteFunc(c.page, func(s health.Sample) bool {
 		return c.starts.From != 0 && s.Start < c.starts.From || c.starts.To != 0 && s.Start >= c.starts.To ||
-			c.after != nil && compareKeys(s.Key(), *c.after) <= 0
+			c.after != nil && s.Key().Compare(*c.after) <= 0
 	})
-	inOrder := func(a, b health.Sample) int { return compareKeys(a.Key(), b.Key()) }
+	inOrder := func(a, b health.Sample) int { return a.Key().Compare(b.Key()) }
 	if !slices.IsSortedFunc(c.page, inOrder) {
 		slices.SortFunc(c.page, inOrder)
 	}

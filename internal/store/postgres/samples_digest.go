@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
 )
 
 // Phones send again what they have sent before, most of it unchanged. To read all of that back costs nearly half of what
@@ -30,12 +31,12 @@ const (
 
 // digestSQL is the hash of a row t of a table with the given values. It does not take in the texts of a row, only that it
 // has none.
-func digestSQL(values []value) string {
+func digestSQL(values []store.SampleValue) string {
 	hash := "hashfloat8extended(date_part('epoch', t.recorded_at), 0)"
 	hash = "interval_hash_extended(t.ended_at - t.recorded_at, " + hash + ")"
 	hash = "hashint4extended(t.key_source + octet_length(t.attributes) + octet_length(t.other_values), " + hash + ")"
 	for _, v := range values {
-		hash = "hashfloat8extended(coalesce(t." + v.column + ", 'NaN'), " + hash + ")"
+		hash = "hashfloat8extended(coalesce(t." + v.Column + ", 'NaN'), " + hash + ")"
 	}
 	return hash
 }
@@ -51,8 +52,8 @@ func (w *sampleWriter) digest(keys []sampleKey) (digest uint64, ok bool) {
 		hash := hashFloat(float64(key.time)/1e6, 0)
 		hash = hashInterval(int64(key.end-key.time), hash)
 		hash = hashInteger(key.keySource, hash)
-		for _, v := range key.table.values {
-			hash = hashFloat(*v.of(sample), hash)
+		for _, v := range key.table.Values {
+			hash = hashFloat(*v.Of(sample), hash)
 		}
 		digest ^= hash
 	}

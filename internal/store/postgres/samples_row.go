@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
 )
 
 // Samples go to the server and come back in PostgreSQL's binary form, written and read by hand: the driver's way, by
@@ -35,7 +36,7 @@ type column struct {
 }
 
 // columnsOf lists the columns in the order of the table.
-func columnsOf(values []value) []column {
+func columnsOf(values []store.SampleValue) []column {
 	columns := []column{
 		{"user_id", "uuid", pgtype.UUIDOID, true, func(to []byte, r *sampleRow) []byte {
 			return append(appendLength(to, 16), r.user[:]...)
@@ -51,8 +52,8 @@ func columnsOf(values []value) []column {
 		}},
 	}
 	for _, v := range values {
-		columns = append(columns, column{v.column, "double precision", pgtype.Float8OID, false, func(to []byte, r *sampleRow) []byte {
-			number := *v.of(r.sample)
+		columns = append(columns, column{v.Column, "double precision", pgtype.Float8OID, false, func(to []byte, r *sampleRow) []byte {
+			number := *v.Of(r.sample)
 			if health.IsAbsent(number) {
 				return appendLength(to, -1) // NULL
 			}
@@ -223,9 +224,9 @@ func (r *storedRow) read(columns [][]byte) error {
 	if len(columns[6]) > 0 {
 		s.Attributes = string(columns[6])
 	}
-	for i, v := range r.table.values {
+	for i, v := range r.table.Values {
 		if column := columns[8+i]; column != nil {
-			*v.of(s) = math.Float64frombits(binary.BigEndian.Uint64(column))
+			*v.Of(s) = math.Float64frombits(binary.BigEndian.Uint64(column))
 		}
 	}
 	if len(columns[7]) > 0 {

@@ -82,8 +82,8 @@ func (s *Store) coverKeys(ctx context.Context, keys []sampleKey) error {
 	missing := map[string][]time.Time{}
 	for from := 0; from < len(keys); {
 		in := keys[from].table
-		known := s.partitions.spans(in.name)
-		from += eachStretch(known, keys[from:], func(at time.Time) { missing[in.name] = append(missing[in.name], at) })
+		known := s.partitions.spans(in.Name)
+		from += eachStretch(known, keys[from:], func(at time.Time) { missing[in.Name] = append(missing[in.Name], at) })
 	}
 	for name, times := range missing {
 		if err := s.partitions.cover(ctx, []string{name}, times...); err != nil {

@@ -66,24 +66,31 @@ func (s *Store) readSummaries(
 	for i := range metrics {
 		ids = binary.BigEndian.AppendUint16(appendLength(ids, 2), uint16(metrics[i].id))
 	}
-	rows := conn.Conn().PgConn().ExecParams(ctx, `SELECT `+selectSummaryColumns+`, q.position
+	hours := `NULL`
+	if query.Hours {
+		hours = `d.hours`
+	}
+	rows := conn.Conn().PgConn().ExecParams(ctx, `SELECT `+selectSummaryColumns+`, `+hours+`, q.position
 		FROM unnest($2::smallint[]) WITH ORDINALITY q (metric_id, position)
 		CROSS JOIN LATERAL (SELECT * FROM daily_summaries d WHERE d.user_id = $1 AND d.metric_id = q.metric_id
 			AND d.date BETWEEN $3::date AND $4::date OFFSET 0) d ORDER BY q.position, d.date`,
 		[][]byte{user[:], ids, wireDate(clampDate(query.First)), wireDate(clampDate(query.Last))}, nil, binaryFormat, binaryFormat)
-	var sources []string
-	for rows.NextRow() {
+	var packed []packedSummary
+	for rows.NextRow() && err == nil {
 		columns := rows.Values()
-		var day health.DaySummary
-		sources = append(sources, readSummary(columns, &day))
+		var day packedSummary
+		day, err = readSummary(columns)
 		m := &metrics[binary.BigEndian.Uint64(columns[len(columns)-1])-1]
 		day.Metric, day.Unit = m.name.name, m.name.unit
-		days = append(days, day)
+		packed = append(packed, day)
 	}
-	if _, err := rows.Close(); err != nil {
+	if _, closed := rows.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
 		return nil, err
 	}
-	return days, s.nameSummaries(ctx, days, sources)
+	return s.unpackSummaries(ctx, packed, query.Hours)
 }
 
 // clampDate returns the nearest date that data can have: far beyond, PostgreSQL knows no dates.
@@ -91,28 +98,28 @@ func clampDate(d health.Date) health.Date {
 	return min(max(d, health.MinInstant.Date(0)-2), health.MaxInstant.Date(0)+2)
 }
 
-// nameSummaries gives summaries the names of their sources.
-func (s *Store) nameSummaries(ctx context.Context, days []health.DaySummary, texts []string) error {
+// unpackSummaries looks up the names of the sources that summaries name.
+func (s *Store) unpackSummaries(ctx context.Context, packed []packedSummary, hours bool) ([]health.DaySummary, error) {
 	var ids []int32
-	var of []int // index into days, of each id
-	for i, text := range texts {
-		numbers, err := splitNumbers(text)
+	for i := range packed {
+		numbers, err := packed[i].numbers()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for _, id := range numbers {
-			ids, of = append(ids, id), append(of, i)
+		ids = append(ids, numbers...)
+	}
+	names, err := s.names.sourcesNamed(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	days := make([]health.DaySummary, len(packed))
+	for i := range packed {
+		if err := packed[i].unpack(names, hours); err != nil {
+			return nil, err
 		}
+		days[i] = packed[i].DaySummary
 	}
-	named := make([]health.Sample, len(ids))
-	if err := s.names.nameSources(ctx, named, ids); err != nil {
-		return err
-	}
-	for i := range named {
-		day := &days[of[i]]
-		day.Sources = append(day.Sources, named[i].Source)
-	}
-	return nil
+	return days, nil
 }
 
 // SourceOrder returns the order of sources that the user has set.

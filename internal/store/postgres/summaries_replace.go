@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
 )
 
 // workedOut are the summaries of the dates in done, which are in order. A date of them that has no summary has no
@@ -43,9 +44,9 @@ func (k *dayKeeper) replace(all []workedOut) (differed int, err error) {
 			key := dayKey{w.id, day.Date}
 			switch old, found := there[key]; {
 			case !found:
-				fresh = append(fresh, k.summaryRow(w.id, day))
+				fresh = append(fresh, k.row(w.id, day))
 			case !day.SameDay(&old):
-				changed = append(changed, k.summaryRow(w.id, day))
+				changed = append(changed, k.row(w.id, day))
 			}
 			delete(there, key)
 		}
@@ -68,12 +69,13 @@ func (k *dayKeeper) replace(all []workedOut) (differed int, err error) {
 	return differed, k.write(changed)
 }
 
-func (k *dayKeeper) summaryRow(metric int16, day *health.DaySummary) summaryRow {
+func (k *dayKeeper) row(metric int16, day *health.DaySummary) summaryRow {
 	ids := make([]int32, len(day.Sources))
-	for i, name := range day.Sources {
-		ids[i] = k.numbers[name]
+	for n, name := range day.Sources {
+		ids[n] = k.numbers[name]
 	}
-	return summaryRow{&k.user, metric, day, joinNumbers(ids)}
+	hours := store.PackHours(day, func(source string) int64 { return int64(k.numbers[source]) })
+	return summaryRow{&k.user, metric, day, joinNumbers(ids), hours}
 }
 
 // summaries returns what is stored of the days.
@@ -86,36 +88,40 @@ func (k *dayKeeper) summaries(all []workedOut) (map[dayKey]health.DaySummary, er
 		firsts = append(appendLength(firsts, 4), wireDate(done[0])...)
 		lasts = append(appendLength(lasts, 4), wireDate(done[len(done)-1])...)
 	}
-	found := map[dayKey]health.DaySummary{}
-	texts := map[dayKey]string{}
-	rows := k.raw().ExecParams(k.ctx, `SELECT `+selectSummaryColumns+`, d.metric_id
+	packed := map[dayKey]packedSummary{}
+	var missing []int32
+	rows := k.raw().ExecParams(k.ctx, `SELECT `+selectSummaryColumns+`, d.hours, d.metric_id
 		FROM unnest($2::smallint[], $3::date[], $4::date[]) q (metric_id, first_date, last_date)
 		CROSS JOIN LATERAL (SELECT * FROM daily_summaries d WHERE d.user_id = $1 AND d.metric_id = q.metric_id
 			AND d.date BETWEEN q.first_date AND q.last_date OFFSET 0) d`,
 		[][]byte{k.user[:], metrics, firsts, lasts}, nil, binaryFormat, binaryFormat)
-	for rows.NextRow() {
+	var failed error
+	for rows.NextRow() && failed == nil {
 		columns := rows.Values()
-		var day health.DaySummary
-		text := readSummary(columns, &day)
-		key := dayKey{int16(binary.BigEndian.Uint16(columns[len(columns)-1])), day.Date}
-		found[key], texts[key] = day, text
+		var day packedSummary
+		var ids []int32
+		if day, failed = readSummary(columns); failed == nil {
+			ids, failed = day.numbers()
+		}
+		packed[dayKey{int16(binary.BigEndian.Uint16(columns[len(columns)-1])), day.Date}] = day
+		missing = append(missing, slices.DeleteFunc(ids, func(id int32) bool { return k.names[id] != "" })...)
 	}
-	if _, err := rows.Close(); err != nil {
+	if _, err := rows.Close(); failed == nil {
+		failed = err
+	}
+	if failed != nil {
+		return nil, failed
+	}
+	slices.Sort(missing)
+	if err := k.lookUp(slices.Compact(missing)); err != nil {
 		return nil, err
 	}
-	for key, text := range texts {
-		ids, err := splitNumbers(text)
-		if err != nil {
+	found := make(map[dayKey]health.DaySummary, len(packed))
+	for key, day := range packed {
+		if err := day.unpack(k.names, true); err != nil {
 			return nil, err
 		}
-		if err := k.lookUp(slices.DeleteFunc(slices.Clone(ids), func(id int32) bool { return k.names[id] != "" })); err != nil {
-			return nil, err
-		}
-		day := found[key]
-		for _, id := range ids {
-			day.Sources = append(day.Sources, k.names[id])
-		}
-		found[key] = day
+		found[key] = day.DaySummary
 	}
 	return found, nil
 }

@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
 )
 
 // summaryRow is a summary to be written.
@@ -18,6 +21,7 @@ type summaryRow struct {
 	metric  int16
 	day     *health.DaySummary
 	sources string
+	hours   []byte
 }
 
 // summaryColumn writes one column of a row as an element of an array.
@@ -90,6 +94,12 @@ func columnsOfSummaries() []summaryColumn {
 		{"source_ids", "text", pgtype.TextOID, func(to []byte, r *summaryRow) []byte {
 			return append(appendLength(to, len(r.sources)), r.sources...)
 		}},
+		{"hours", "bytea", pgtype.ByteaOID, func(to []byte, r *summaryRow) []byte {
+			if r.hours == nil {
+				return appendLength(to, -1) // NULL
+			}
+			return append(appendLength(to, len(r.hours)), r.hours...)
+		}},
 		{"user_id", "uuid", pgtype.UUIDOID, func(to []byte, r *summaryRow) []byte {
 			return append(appendLength(to, 16), r.user[:]...)
 		}},
@@ -99,7 +109,7 @@ func columnsOfSummaries() []summaryColumn {
 	}
 }
 
-// selectSummaryColumns are the columns that readSummary reads, of a table d.
+// selectSummaryColumns are the columns that readSummary reads, of a table d. The hours, or NULL, come after them.
 var selectSummaryColumns, replaceSummaries, copySummaries = summaryStatements()
 
 func summaryStatements() (selected, replace, copy string) {
@@ -109,7 +119,9 @@ func summaryStatements() (selected, replace, copy string) {
 		if c.name == "user_id" || c.name == "metric_id" {
 			continue
 		}
-		read = append(read, "d."+c.name)
+		if c.name != "hours" {
+			read = append(read, "d."+c.name)
+		}
 		if c.name != "date" {
 			set = append(set, c.name+" = excluded."+c.name)
 		}
@@ -139,10 +151,17 @@ const epochDate = 10_957
 
 func wireDate(d health.Date) []byte { return wireInteger(int32(d) - epochDate) }
 
-// readSummary reads selectSummaryColumns but for the sources, of which it returns the numbers.
-func readSummary(columns [][]byte, d *health.DaySummary) (sources string) {
-	*d = health.DaySummary{
-		Date:     health.Date(readInteger(columns[0]) + epochDate),
+// packedSummary is a summary that has numbers instead of the names of sources, and its hours still to be unpacked.
+type packedSummary struct {
+	health.DaySummary
+	sources []int32
+	hours   []byte
+}
+
+// readSummary reads selectSummaryColumns and the column after them.
+func readSummary(columns [][]byte) (d packedSummary, err error) {
+	d.Date = health.Date(readInteger(columns[0]) + epochDate)
+	d.Extent = health.Extent{
 		Earliest: readInstant(columns[17]), Latest: readInstant(columns[18]),
 		EarliestOffset: readInteger(columns[19]), LatestOffset: readInteger(columns[20]),
 	}
@@ -154,7 +173,30 @@ func readSummary(columns [][]byte, d *health.DaySummary) (sources string) {
 		d.LastStart = readInstant(columns[8])
 	}
 	d.Systolic, d.Diastolic = readStats(columns[9:13]), readStats(columns[13:17])
-	return string(columns[21])
+	d.hours = bytes.Clone(columns[22])
+	d.sources, err = splitNumbers(string(columns[21]))
+	return d, err
+}
+
+// numbers returns the numbers of all sources that the summary names.
+func (d *packedSummary) numbers() ([]int32, error) {
+	all := slices.Clone(d.sources)
+	packed, err := store.PackedSources(d.hours)
+	for _, id := range packed {
+		all = append(all, int32(id)) // #nosec G115 -- as it was packed
+	}
+	return all, err
+}
+
+// unpack gives the summary the names of its sources, and its hours if they are asked for.
+func (d *packedSummary) unpack(names map[int32]string, hours bool) error {
+	for _, id := range d.sources {
+		d.Sources = append(d.Sources, names[id])
+	}
+	if !hours {
+		return nil
+	}
+	return store.UnpackHours(d.hours, &d.DaySummary, func(id int64) string { return names[int32(id)] }) // #nosec G115 -- as it was packed
 }
 
 // readStats reads sum, weight, minimum and maximum.

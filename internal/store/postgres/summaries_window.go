@@ -127,7 +127,7 @@ func (r *windowReader) read(of *daysOf, window health.Window, add func(*health.S
 	for _, s := range samples {
 		add(s)
 	}
-	a.rows = nil
+	a.of, a.rows = nil, nil // what is asked for again is read again
 	return nil
 }
 

@@ -16,11 +16,9 @@ import (
 // changedMetric is what a batch changes of one metric.
 type changedMetric struct {
 	metric
+	health.Changes
 	keys        []sampleKey
 	first, last health.Instant // of the times of the keys
-	dates       []health.Date  // of the local days that change, in no order
-	// latest is the last of the samples that are new or changed; nil where there is none.
-	latest *health.Sample
 	// rewritten is the last of the samples that were replaced, as it was.
 	rewritten *health.SampleKey
 	start     health.Instant // of rewritten
@@ -50,22 +48,6 @@ func (w *sampleWriter) changedBy(key *sampleKey) *changedMetric {
 	return w.changed[i]
 }
 
-// see takes a sample that is new or changed.
-func (c *changedMetric) see(s *health.Sample) {
-	if c.latest == nil || isLater(s, c.latest) {
-		c.latest = s
-	}
-	if s.Grain <= health.GrainDay {
-		c.touch(s.LocalDate())
-	}
-}
-
-func (c *changedMetric) touch(date health.Date) {
-	if n := len(c.dates); n == 0 || c.dates[n-1] != date {
-		c.dates = append(c.dates, date)
-	}
-}
-
 // rewrote takes what a sample was before it was replaced.
 func (c *changedMetric) rewrote(old *health.Sample) {
 	if c.rewritten == nil || old.Start >= c.start {
@@ -78,7 +60,7 @@ func (c *changedMetric) rewrote(old *health.Sample) {
 func (w *sampleWriter) followChanges(tx pgx.Tx) (err error) {
 	begun := time.Now()
 	defer func() { w.written.SummingUp = time.Since(begun) }()
-	w.changed = slices.DeleteFunc(w.changed, func(c *changedMetric) bool { return c.latest == nil })
+	w.changed = slices.DeleteFunc(w.changed, func(c *changedMetric) bool { return c.Latest == nil })
 	if len(w.changed) == 0 {
 		return nil
 	}
@@ -92,11 +74,11 @@ func (w *sampleWriter) followChanges(tx pgx.Tx) (err error) {
 	}
 	var all []daysOf
 	for _, c := range w.changed {
-		if len(c.dates) == 0 {
+		if len(c.Dates) == 0 {
 			continue
 		}
-		slices.Sort(c.dates)
-		of := daysOf{metric: c.metric, dates: slices.Compact(c.dates)}
+		slices.Sort(c.Dates)
+		of := daysOf{metric: c.metric, dates: slices.Compact(c.Dates)}
 		of.held = w.heldBefore(c)
 		if !refused && !w.suspicious && !slices.ContainsFunc(of.held, func(h grainHolding) bool { return h.first <= c.last && c.first <= h.last }) {
 			of.written, of.writtenFirst, of.writtenLast = writtenInOrder(c.keys, w.batch), c.first, c.last

@@ -7,15 +7,13 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
 )
 
 // table is one of the four tables of samples. They differ in their columns of values only.
 type table struct {
-	name    string
-	values  []value // that have a column
-	others  []value // that have none
+	*store.SampleTable
 	columns []column
 	// read are the columns that a storedRow is read from, as a list in SQL.
 	read string
@@ -32,40 +30,18 @@ type table struct {
 	digest             string // see digestSQL
 }
 
-// value is one of the values a sample may have.
-type value struct {
-	column string // of the tables that have one for it
-	key    string // in the JSON of other_values
-	of     func(*health.Sample) *float64
-}
-
 var (
-	quantity  = value{"value", "value", func(s *health.Sample) *float64 { return &s.Value }}
-	average   = value{"average", "value", func(s *health.Sample) *float64 { return &s.Value }}
-	minimum   = value{"minimum", "min", func(s *health.Sample) *float64 { return &s.Min }}
-	maximum   = value{"maximum", "max", func(s *health.Sample) *float64 { return &s.Max }}
-	systolic  = value{"systolic", "systolic", func(s *health.Sample) *float64 { return &s.Systolic }}
-	diastolic = value{"diastolic", "diastolic", func(s *health.Sample) *float64 { return &s.Diastolic }}
-
-	allValues = []value{quantity, minimum, maximum, systolic, diastolic}
-)
-
-var (
-	heartRates     = newTable("heart_rate_metrics", average, minimum, maximum)
-	bloodPressures = newTable("blood_pressure_metrics", systolic, diastolic)
-	activities     = newTable("activity_metrics", quantity)
-	quantities     = newTable("quantity_metrics", quantity)
+	heartRates     = newTable(store.HeartRates)
+	bloodPressures = newTable(store.BloodPressures)
+	activities     = newTable(store.Activities)
+	quantities     = newTable(store.Quantities)
 
 	tables = []*table{heartRates, bloodPressures, activities, quantities}
 )
 
-func newTable(name string, values ...value) *table {
-	t := &table{name: name, values: values, columns: columnsOf(values)}
-	for _, v := range allValues {
-		if !slices.ContainsFunc(values, func(has value) bool { return has.key == v.key }) {
-			t.others = append(t.others, v)
-		}
-	}
+func newTable(of *store.SampleTable) *table {
+	t := &table{SampleTable: of, columns: columnsOf(of.Values)}
+	name := of.Name
 	names, arrays, set := make([]string, len(t.columns)), make([]string, len(t.columns)), []string(nil)
 	for i, c := range t.columns {
 		names[i], arrays[i] = c.name, "$"+strconv.Itoa(i+1)+"::"+c.sqlType+"[]"
@@ -83,9 +59,9 @@ func newTable(name string, values ...value) *table {
 	compared := "t.recorded_at, nullif(t.ended_at, t.recorded_at), CASE WHEN t.received_at > $6 THEN t.received_at END," +
 		" nullif(t.key_source, $7), nullif(t.source_id, $8), nullif(t.utc_offset, $9), nullif(t.attributes, '')," +
 		" nullif(t.other_values, '')"
-	for _, v := range values {
-		t.read += ", t." + v.column
-		compared += ", t." + v.column
+	for _, v := range of.Values {
+		t.read += ", t." + v.Column
+		compared += ", t." + v.Column
 	}
 	from := " FROM " + name + " t WHERE t.user_id = $1 AND "
 	const ofSeries = "t.metric_id = $2 AND t.grain = $3 AND t.recorded_at BETWEEN $4 AND $5"
@@ -100,7 +76,7 @@ func newTable(name string, values ...value) *table {
 		" ORDER BY k.position"
 	t.digest = "SELECT k.position, t.* FROM unnest($6::timestamptz[], $7::timestamptz[], $8::bigint[])" +
 		" WITH ORDINALITY k (first_at, last_at, most, position) CROSS JOIN LATERAL (SELECT count(*), bit_xor(hash) FROM" +
-		" (SELECT " + digestSQL(values) + " AS hash" + from + ofSeries + " AND t.recorded_at BETWEEN k.first_at AND k.last_at" +
+		" (SELECT " + digestSQL(of.Values) + " AS hash" + from + ofSeries + " AND t.recorded_at BETWEEN k.first_at AND k.last_at" +
 		" LIMIT k.most) t) t"
 	t.edges = "SELECT k.position, t.* FROM unnest($2::smallint[], $3::integer[], $4::timestamptz[], $5::timestamptz[]," +
 		" $6::bigint[]) WITH ORDINALITY k (metric_id, grain, first_at, last_at, most, position)" +
@@ -111,34 +87,17 @@ func newTable(name string, values ...value) *table {
 
 func tableNamed(name string) *table {
 	for _, t := range tables {
-		if t.name == name {
+		if t.Name == name {
 			return t
 		}
 	}
 	return nil // a schema of another version; the CHECK of metric_names makes it impossible here
 }
 
-// tableFor chooses the table for a metric whose first sample this is: by what the catalogue says of the metric, or,
-// where nobody has described it, by the values the sample has.
+// tableFor chooses the table for a metric whose first sample this is.
 func (s *Store) tableFor(first *health.Sample) *table {
-	if m, ok := s.catalog.Lookup(first.Metric); ok {
-		switch {
-		case m.Shape == catalog.ShapeRange:
-			return heartRates
-		case m.Shape == catalog.ShapeBloodPressure:
-			return bloodPressures
-		case m.Cumulative():
-			return activities
-		}
-		return quantities
-	}
-	switch {
-	case !health.IsAbsent(first.Systolic) || !health.IsAbsent(first.Diastolic):
-		return bloodPressures
-	case !health.IsAbsent(first.Min) || !health.IsAbsent(first.Max):
-		return heartRates
-	}
-	return quantities
+	of := store.TableFor(s.catalog, first)
+	return tables[slices.IndexFunc(tables, func(t *table) bool { return t.SampleTable == of })]
 }
 
 // startKey is where other_values keeps the start of a summary of a day or more, in microseconds after recorded_at, that
@@ -150,11 +109,9 @@ func (t *table) otherValues(s *health.Sample) (string, error) {
 	if !t.hasOthers(s) {
 		return "", nil
 	}
-	others := map[string]float64{}
-	for _, v := range t.others {
-		if number := *v.of(s); !health.IsAbsent(number) {
-			others[v.key] = number
-		}
+	others := t.OtherValues(s)
+	if others == nil {
+		others = map[string]float64{}
 	}
 	if s.Grain >= health.GrainDay && s.Start != s.LocalDate().Midnight(s.Offset) {
 		others[startKey] = float64(s.Start - s.KeyTime())
@@ -168,12 +125,7 @@ func (t *table) otherValues(s *health.Sample) (string, error) {
 
 // hasOthers reports whether otherValues returns anything.
 func (t *table) hasOthers(s *health.Sample) bool {
-	for _, v := range t.others {
-		if !health.IsAbsent(*v.of(s)) {
-			return true
-		}
-	}
-	return s.Grain >= health.GrainDay && s.Start != s.LocalDate().Midnight(s.Offset)
+	return t.HasOthers(s) || s.Grain >= health.GrainDay && s.Start != s.LocalDate().Midnight(s.Offset)
 }
 
 // setOtherValues gives a sample what otherValues returned.
@@ -182,11 +134,7 @@ func setOtherValues(s *health.Sample, text []byte) error {
 	if err := json.Unmarshal(text, &others); err != nil {
 		return err
 	}
-	for _, v := range allValues {
-		if number, ok := others[v.key]; ok {
-			*v.of(s) = number
-		}
-	}
+	store.SetOtherValues(s, others)
 	if shift, ok := others[startKey]; ok {
 		s.Start = s.KeyTime() + health.Instant(shift)
 	}

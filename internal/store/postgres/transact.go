@@ -94,7 +94,8 @@ func (s *Store) onConnectionWithin(
 		return err
 	}
 	defer leave()
-	defer func(begun time.Time) { s.calls.Done(doing, begun, err) }(time.Now())
+	ctx, done := s.calls.Begin(ctx, doing)
+	defer func() { done(err) }()
 	return translate(ctx, doing, retry(ctx, func() error {
 		limited, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()

@@ -56,54 +56,16 @@ func (s *Store) Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, er
 	if err != nil {
 		return nil, err
 	}
-	return &bodyReader{ctx: ctx, store: s, id: id, left: ingestion.StoredSize}, nil
-}
-
-// bodyReader reads a body piece by piece.
-type bodyReader struct {
-	ctx   context.Context
-	store *Store
-	id    uuid.UUID
-	next  int
-	piece []byte
-	left  int64
-}
-
-// Read reads on in the present piece, or fetches the next one.
-func (r *bodyReader) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	if len(r.piece) == 0 {
-		if r.left <= 0 {
-			return 0, io.EOF
-		}
-		if err := r.fetch(); err != nil {
-			return 0, err
-		}
-	}
-	n := copy(p, r.piece)
-	r.piece = r.piece[n:]
-	return n, nil
-}
-
-func (r *bodyReader) fetch() error {
-	return r.store.read(r.ctx, "read body", func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(r.ctx, `SELECT bytes FROM raw_bodies WHERE ingestion_id = ? AND piece = ?`,
-			r.id[:], r.next).Scan(&r.piece)
-		if isNoRows(err) {
-			return io.ErrUnexpectedEOF
-		}
-		r.next++
-		r.left -= int64(len(r.piece))
-		return err
-	})
-}
-
-// Close ends the reading.
-func (r *bodyReader) Close() error {
-	r.piece, r.left = nil, 0
-	return nil
+	return store.ReadPieces(ingestion.StoredSize, func(number int) (piece []byte, err error) {
+		err = s.read(ctx, "read body", func(tx *sql.Tx) error {
+			err := tx.QueryRowContext(ctx, `SELECT bytes FROM raw_bodies WHERE ingestion_id = ? AND piece = ?`, id[:], number).Scan(&piece)
+			if isNoRows(err) {
+				return io.ErrUnexpectedEOF
+			}
+			return err
+		})
+		return piece, err
+	}), nil
 }
 
 // Ingestion returns one ingestion without its body.

@@ -127,7 +127,7 @@ func (d *dictionary) remember(learned numbers) {
 func addMetric(ctx context.Context, tx *sql.Tx, name metricName, in *table) (metric, error) {
 	if _, err := tx.ExecContext(ctx,
 		`INSERT INTO metric_names (name, unit, kept_in) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
-		name.name, name.unit, in.name); err != nil {
+		name.name, name.unit, in.Name); err != nil {
 		return metric{}, err
 	}
 	return scanMetric(tx.QueryRowContext(ctx, selectMetrics+`WHERE name = ? AND unit = ?`, name.name, name.unit))

@@ -10,12 +10,6 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// isLater reports whether a is to be shown as the latest value rather than b: the later start, of one start the finer
-// grain.
-func isLater(a, b *health.Sample) bool {
-	return a.Start > b.Start || a.Start == b.Start && a.Grain < b.Grain
-}
-
 const latestColumns = `start_time, end_time, utc_offset, grain, per_source, source_id, received, value, minimum, maximum,
 	systolic, diastolic, attributes`
 
@@ -38,8 +32,8 @@ func (w *sampleWriter) followLatest(k *dayKeeper, m metric, c *changedMetric) er
 	}
 	switch {
 	case len(w.written.Refused) > 0:
-	case !found || isLater(c.latest, &old):
-		return k.writeLatest(m, c.latest)
+	case !found || c.Latest.LaterThan(&old):
+		return k.writeLatest(m, c.Latest)
 	case !w.rewrote(m, &old):
 		return nil
 	}
@@ -114,7 +108,7 @@ func (k *dayKeeper) rebuildLatest(m metric) (differed bool, err error) {
 		return false, err
 	}
 	old, known, err := k.latest(m)
-	if err != nil || known && !isLater(&s, &old) && !isLater(&old, &s) && (s.Key() != old.Key() || s.SameReading(&old) && s.Offset == old.Offset) {
+	if err != nil || known && !s.LaterThan(&old) && !old.LaterThan(&s) && (s.Key() != old.Key() || s.SameReading(&old) && s.Offset == old.Offset) {
 		return false, err
 	}
 	return true, k.writeLatest(m, &s)

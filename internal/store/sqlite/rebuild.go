@@ -70,7 +70,7 @@ func recount(ctx context.Context, tx *sql.Tx, user int64, m metric) error {
 	// #nosec G202 -- the names of the tables are constants
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO metric_totals (user_id, metric_id, source_id, grain, samples)
-		SELECT user_id, metric_id, max(source_id, merged_source_id), grain, count(*) FROM `+m.table.name+`
+		SELECT user_id, metric_id, max(source_id, merged_source_id), grain, count(*) FROM `+m.table.Name+`
 		WHERE user_id = ? AND metric_id = ? GROUP BY 3, 4`, user, m.id)
 	return err
 }

@@ -81,33 +81,11 @@ func foremost(ctx context.Context, cursors []*sampleCursor) (first *sampleCursor
 		if next == nil {
 			continue
 		}
-		if first == nil || compareKeys(next.Key(), first.page[first.taken].Key()) < 0 {
+		if first == nil || next.Key().Compare(first.page[first.taken].Key()) < 0 {
 			first = c
 		}
 	}
 	return first, nil
-}
-
-// compareKeys is the order in which samples of one metric are read.
-func compareKeys(a, b health.SampleKey) int {
-	return cmp.Or(
-		cmp.Compare(a.Time, b.Time),
-		cmp.Compare(a.Grain, b.Grain),
-		cmp.Compare(a.End, b.End),
-		cmp.Compare(a.Source, b.Source),
-		compareBool(a.PerSource, b.PerSource),
-		cmp.Compare(a.Unit, b.Unit),
-	)
-}
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
 }
 
 // sampleCursor reads the samples of one metric in one unit.
@@ -221,9 +199,9 @@ func (c *sampleCursor) turn(ctx context.Context) error {
 		}
 		c.page, c.place = c.page[:complete], last.before()
 	}
-	slices.SortFunc(c.page, func(a, b health.Sample) int { return compareKeys(a.Key(), b.Key()) })
+	slices.SortFunc(c.page, func(a, b health.Sample) int { return a.Key().Compare(b.Key()) })
 	if c.after != (health.SampleKey{}) {
-		c.page = slices.DeleteFunc(c.page, func(s health.Sample) bool { return compareKeys(s.Key(), c.after) <= 0 })
+		c.page = slices.DeleteFunc(c.page, func(s health.Sample) bool { return s.Key().Compare(c.after) <= 0 })
 	}
 	return nil
 }

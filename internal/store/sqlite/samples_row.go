@@ -21,25 +21,25 @@ const (
 
 const keyColumns = 5
 
-func (t *table) width() int { return keyColumns + len(t.values) + columnsAfterValues }
+func (t *table) width() int { return keyColumns + len(t.Values) + columnsAfterValues }
 
 // key returns the key of a row.
 func (t *table) key(row []driver.Value) sampleKey {
 	return sampleKey{
 		time: integer(row[0]), grain: integer(row[1]), length: integer(row[2]), source: integer(row[3]), alone: integer(row[4]),
-		mergedSource: integer(row[keyColumns+len(t.values)+columnMergedSource]),
+		mergedSource: integer(row[keyColumns+len(t.Values)+columnMergedSource]),
 	}
 }
 
 // sample reads a row with its key into s, but for the names: metric, unit and source.
 func (t *table) sample(row []driver.Value, key *sampleKey, s *health.Sample) error {
 	*s = health.NewSample()
-	for i, v := range t.values {
+	for i, v := range t.Values {
 		if number, ok := row[keyColumns+i].(float64); ok {
-			*v.of(s) = number
+			*v.Of(s) = number
 		}
 	}
-	rest := row[keyColumns+len(t.values):]
+	rest := row[keyColumns+len(t.Values):]
 	s.Grain, s.PerSource = health.Grain(key.grain), key.alone != 0
 	s.Start = health.Instant(key.time + integer(rest[columnStartShift]))
 	s.End = s.Start + health.Instant(key.length)

@@ -93,10 +93,10 @@ func (w *sampleWriter) run() error {
 		from = to
 	}
 	for _, t := range tables {
-		if err := w.writeRows(t.insert, w.inserts[t], 0); err != nil {
+		if err := w.writeRows(&t.insert, w.inserts[t]); err != nil {
 			return err
 		}
-		if err := w.writeRows(t.replace, w.replacements[t], 0); err != nil {
+		if err := w.writeRows(&t.replace, w.replacements[t]); err != nil {
 			return err
 		}
 	}
@@ -123,7 +123,7 @@ func (w *sampleWriter) compareMetric(keys []sampleKey) error {
 			return err
 		}
 		if !found {
-			changes.see(&w.batch[key.index])
+			changes.See(&w.batch[key.index])
 			w.written.Outcomes[key.index] = health.Inserted
 			w.inserts[t] = append(w.inserts[t], sampleRow{key, &w.batch[key.index], inserted})
 			continue
@@ -141,103 +141,12 @@ func (w *sampleWriter) compareMetric(keys []sampleKey) error {
 		w.written.Outcomes[key.index] = outcome
 		if rewrite {
 			completed := w.scratch
-			changes.see(&completed)
-			changes.touch(old.LocalDate())
+			changes.See(&completed)
+			changes.Touch(old.LocalDate())
 			w.replacements[t] = append(w.replacements[t], sampleRow{key, &completed, replaced})
 		}
 	}
 	return nil
-}
-
-// statementSizes are the numbers of rows that one statement writes. A statement that the database refuses is taken apart
-// into those of the next size, until the row at fault stands alone.
-var statementSizes = []int{100, 10, 1}
-
-// writeRows writes rows with statements of statementSizes[size] rows or fewer.
-func (w *sampleWriter) writeRows(statements []string, rows []sampleRow, size int) error {
-	for len(rows) > 0 {
-		for statementSizes[size] > len(rows) {
-			size++
-		}
-		n := statementSizes[size]
-		err := w.writeStatement(statements[size], rows[:n])
-		reason, isRefused := refused(err)
-		switch {
-		case err == nil:
-			w.count(rows[:n])
-		case !isRefused:
-			return err
-		case n == 1:
-			w.refuse(rows[0].key.index, reason)
-		default:
-			if err := w.writeRows(statements, rows[:n], size+1); err != nil {
-				return err
-			}
-		}
-		rows = rows[n:]
-	}
-	return nil
-}
-
-func (w *sampleWriter) refuse(index int, reason string) {
-	w.written.Outcomes[index] = health.Rejected
-	w.written.Refused = withReason(w.written.Refused, index, reason)
-}
-
-func (w *sampleWriter) writeStatement(statement string, rows []sampleRow) error {
-	if err := w.ctx.Err(); err != nil {
-		return err
-	}
-	w.args = w.args[:0]
-	for i := range rows {
-		if err := w.bind(&rows[i]); err != nil {
-			return err
-		}
-	}
-	_, err := w.conn.ExecContext(context.WithoutCancel(w.ctx), statement, w.args)
-	return err
-}
-
-// bind adds the values of one row, in the order of the columns in newTable.
-func (w *sampleWriter) bind(row *sampleRow) error {
-	key, sample, t := row.key, row.sample, row.key.table
-	others, err := t.otherValues(sample)
-	if err != nil {
-		return err
-	}
-	w.add(w.user)
-	w.add(key.metric)
-	w.add(key.time)
-	w.add(key.grain)
-	w.add(key.length)
-	w.add(key.source)
-	w.add(key.alone)
-	for _, v := range t.values {
-		if number := *v.of(sample); health.IsAbsent(number) {
-			w.add(nil)
-		} else {
-			w.add(number)
-		}
-	}
-	w.add(key.mergedSource)
-	w.add(int64(sample.Start) - key.time)
-	w.add(int64(sample.Offset))
-	w.add(int64(sample.Received))
-	w.addText(sample.Attributes)
-	w.addText(others)
-	return nil
-}
-
-func (w *sampleWriter) add(v driver.Value) {
-	w.args = append(w.args, driver.NamedValue{Ordinal: len(w.args) + 1, Value: v})
-}
-
-func (w *sampleWriter) addText(text string) {
-	if text == "" {
-		w.add(nil)
-		return
-	}
-	w.add(text)
 }
 
 // total is a key of metric_totals, after user_id.

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
@@ -68,43 +67,34 @@ func (s *Store) metricsAsked(ctx context.Context, tx *sql.Tx, user int64, query 
 func (s *Store) appendSummaries(
 	ctx context.Context, tx *sql.Tx, user int64, m metric, query store.DayQuery, to []health.DaySummary,
 ) ([]health.DaySummary, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT `+summaryColumns+` FROM daily_summaries
+	hours := `NULL`
+	if query.Hours {
+		hours = `hours`
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT `+summaryColumns+`, `+hours+` FROM daily_summaries
 		WHERE user_id = ? AND metric_id = ? AND date BETWEEN ? AND ? ORDER BY date`, user, m.id, int64(query.First), int64(query.Last))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	scan := newValueScan(summaryWidth)
-	var sources []string
-	first := len(to)
+	var packed []packedSummary
 	for rows.Next() {
 		if err := rows.Scan(scan.targets...); err != nil {
 			return nil, err
 		}
-		var day health.DaySummary
-		sources = append(sources, readSummary(scan.row, &day))
-		day.Metric, day.Unit = m.name.name, m.name.unit
-		to = append(to, day)
+		packed = append(packed, readSummary(scan.row))
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	for i, text := range sources {
-		if i > 0 && text == sources[i-1] {
-			to[first+i].Sources = slices.Clone(to[first+i-1].Sources)
-			continue
-		}
-		ids, err := splitNumbers(text)
-		if err != nil {
+	named := func(id int64) (string, error) { return s.names.sourceName(ctx, tx, id) }
+	for i := range packed {
+		if err := packed[i].unpack(named, query.Hours); err != nil {
 			return nil, err
 		}
-		for _, id := range ids {
-			name, err := s.names.sourceName(ctx, tx, id)
-			if err != nil {
-				return nil, err
-			}
-			to[first+i].Sources = append(to[first+i].Sources, name)
-		}
+		packed[i].Metric, packed[i].Unit = m.name.name, m.name.unit
+		to = append(to, packed[i].DaySummary)
 	}
 	return to, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
 )
 
 // replace makes days the summaries of the dates in done, which are in order, and returns how many had been others. A
@@ -40,40 +41,23 @@ func (k *dayKeeper) replace(m metric, days []health.DaySummary, done []health.Da
 
 // summaries returns the stored summaries of the dates from first to last.
 func (k *dayKeeper) summaries(m metric, first, last health.Date) (map[health.Date]health.DaySummary, error) {
-	found := map[health.Date]health.DaySummary{}
-	var sources []string
-	var dates []health.Date
+	var packed []packedSummary
 	err := k.each(func(row []driver.Value) error {
-		var day health.DaySummary
-		sources = append(sources, readSummary(row, &day))
-		dates = append(dates, day.Date)
-		found[day.Date] = day
+		packed = append(packed, readSummary(row))
 		return nil
-	}, `SELECT `+summaryColumns+` FROM daily_summaries WHERE user_id = ? AND metric_id = ? AND date BETWEEN ? AND ?`,
+	}, `SELECT `+summaryColumns+`, hours FROM daily_summaries WHERE user_id = ? AND metric_id = ? AND date BETWEEN ? AND ?`,
 		k.user, m.id, int64(first), int64(last))
-	for i, date := range dates {
-		day := found[date]
-		if day.Sources, err = k.sourceNames(sources[i]); err != nil {
-			break
-		}
-		found[date] = day
-	}
-	return found, err
-}
-
-func (k *dayKeeper) sourceNames(text string) (names []string, err error) {
-	ids, err := splitNumbers(text)
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range ids {
-		name, err := k.sourceName(id)
-		if err != nil {
+	found := make(map[health.Date]health.DaySummary, len(packed))
+	for i := range packed {
+		if err := packed[i].unpack(k.sourceName, true); err != nil {
 			return nil, err
 		}
-		names = append(names, name)
+		found[packed[i].Date] = packed[i].DaySummary
 	}
-	return names, nil
+	return found, nil
 }
 
 // write writes summaries with statements of statementSizes rows.
@@ -90,7 +74,8 @@ func (k *dayKeeper) write(m metric, days []*health.DaySummary) error {
 			for i, name := range day.Sources {
 				ids[i] = k.numbers[name]
 			}
-			args = summaryArgs(append(args, k.user, m.id), day, joinNumbers(ids))
+			hours := store.PackHours(day, func(source string) int64 { return k.numbers[source] })
+			args = summaryArgs(append(args, k.user, m.id), day, joinNumbers(ids), hours)
 		}
 		if err := k.exec(insertSummaries[size], args); err != nil {
 			return err

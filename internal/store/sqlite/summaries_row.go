@@ -1,11 +1,13 @@
 package sqlite
 
 import (
+	"bytes"
 	"database/sql/driver"
 	"strconv"
 	"strings"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
 )
 
 const summaryColumns = `date, grain, count, sum, weight, minimum, maximum, last_value, last_start,
@@ -13,7 +15,8 @@ const summaryColumns = `date, grain, count, sum, weight, minimum, maximum, last_
 	diastolic_sum, diastolic_weight, diastolic_minimum, diastolic_maximum,
 	earliest, latest, earliest_offset, latest_offset, sources`
 
-const summaryWidth = 22
+// summaryWidth is how many columns there are with the hours, which come after summaryColumns.
+const summaryWidth = 23
 
 // insertSummaries are the statements that write as many rows as the entry of statementSizes says, after user and metric.
 var insertSummaries = summaryStatements()
@@ -21,14 +24,14 @@ var insertSummaries = summaryStatements()
 func summaryStatements() (statements []string) {
 	row := "(" + marks(2+summaryWidth) + ")"
 	for _, n := range statementSizes {
-		statements = append(statements, "INSERT OR REPLACE INTO daily_summaries (user_id, metric_id, "+summaryColumns+") VALUES "+
+		statements = append(statements, "INSERT OR REPLACE INTO daily_summaries (user_id, metric_id, "+summaryColumns+", hours) VALUES "+
 			row+strings.Repeat(","+row, n-1))
 	}
 	return statements
 }
 
-// summaryArgs appends the values of a row, in the order of summaryColumns.
-func summaryArgs(to []driver.Value, d *health.DaySummary, sources string) []driver.Value {
+// summaryArgs appends the values of a row, in the order of summaryColumns, and the hours.
+func summaryArgs(to []driver.Value, d *health.DaySummary, sources string, hours []byte) []driver.Value {
 	to = append(to, int64(d.Date), int64(d.Grain), int64(d.Count), d.Values.Sum, int64(d.Values.Weight),
 		number(d.Values.Min), number(d.Values.Max), number(d.Last), nil)
 	if !health.IsAbsent(d.Last) {
@@ -41,7 +44,11 @@ func summaryArgs(to []driver.Value, d *health.DaySummary, sources string) []driv
 		}
 		to = append(to, part.Sum, int64(part.Weight), number(part.Min), number(part.Max))
 	}
-	return append(to, int64(d.Earliest), int64(d.Latest), int64(d.EarliestOffset), int64(d.LatestOffset), sources)
+	to = append(to, int64(d.Earliest), int64(d.Latest), int64(d.EarliestOffset), int64(d.LatestOffset), sources, nil)
+	if hours != nil {
+		to[len(to)-1] = hours
+	}
+	return to
 }
 
 func number(v float64) driver.Value {
@@ -51,10 +58,17 @@ func number(v float64) driver.Value {
 	return v
 }
 
-// readSummary reads a row of summaryColumns but for its sources, of which it returns the numbers.
-func readSummary(row []driver.Value, d *health.DaySummary) (sources string) {
-	*d = health.DaySummary{
-		Date:     health.Date(integer(row[0])),
+// packedSummary is a summary that has numbers instead of the names of sources, and its hours still to be unpacked.
+type packedSummary struct {
+	health.DaySummary
+	sources string
+	hours   []byte
+}
+
+// readSummary reads a row of summaryColumns and the column after them.
+func readSummary(row []driver.Value) (d packedSummary) {
+	d.Date = health.Date(integer(row[0]))
+	d.Extent = health.Extent{
 		Earliest: health.Instant(integer(row[17])), Latest: health.Instant(integer(row[18])),
 		EarliestOffset: int32(integer(row[19])), LatestOffset: int32(integer(row[20])),
 	}
@@ -66,8 +80,40 @@ func readSummary(row []driver.Value, d *health.DaySummary) (sources string) {
 		d.LastStart = health.Instant(start)
 	}
 	d.Systolic, d.Diastolic = readStats(row[9:13]), readStats(row[13:17])
-	sources, _ = row[21].(string)
-	return sources
+	d.sources, _ = row[21].(string)
+	if hours, ok := row[22].([]byte); ok {
+		d.hours = bytes.Clone(hours)
+	}
+	return d
+}
+
+// unpack gives the summary the names of its sources, and its hours if they are asked for.
+func (d *packedSummary) unpack(name func(id int64) (string, error), hours bool) error {
+	ids, err := splitNumbers(d.sources)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		source, err := name(id)
+		if err != nil {
+			return err
+		}
+		d.Sources = append(d.Sources, source)
+	}
+	if !hours {
+		return nil
+	}
+	packed, err := store.PackedSources(d.hours)
+	if err != nil {
+		return err
+	}
+	names := map[int64]string{}
+	for _, id := range packed {
+		if names[id], err = name(id); err != nil {
+			return err
+		}
+	}
+	return store.UnpackHours(d.hours, &d.DaySummary, func(id int64) string { return names[id] })
 }
 
 // readStats reads sum, weight, minimum and maximum.

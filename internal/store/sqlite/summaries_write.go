@@ -13,28 +13,10 @@ import (
 
 // changedMetric is what a batch changes of one metric.
 type changedMetric struct {
-	keys  []sampleKey
-	dates []health.Date // of the local days that change, in no order
-	// latest is the last of the samples that are new or changed; nil where there is none.
-	latest *health.Sample
+	health.Changes
+	keys []sampleKey
 	// alone is true where the table held nothing from the first of the keys to the last.
 	alone bool
-}
-
-// see takes a sample that is new or changed.
-func (c *changedMetric) see(s *health.Sample) {
-	if c.latest == nil || isLater(s, c.latest) {
-		c.latest = s
-	}
-	if s.Grain <= health.GrainDay {
-		c.touch(s.LocalDate())
-	}
-}
-
-func (c *changedMetric) touch(date health.Date) {
-	if n := len(c.dates); n == 0 || c.dates[n-1] != date {
-		c.dates = append(c.dates, date)
-	}
 }
 
 // followChanges brings the summaries of days and the latest values in step with what was written.
@@ -47,7 +29,7 @@ func (w *sampleWriter) followChanges() error {
 	}
 	for i := range w.changed {
 		c := &w.changed[i]
-		if c.latest == nil {
+		if c.Latest == nil {
 			continue
 		}
 		first := &w.batch[c.keys[0].index]
@@ -59,8 +41,8 @@ func (w *sampleWriter) followChanges() error {
 		if c.alone && len(w.written.Refused) == 0 {
 			written = c.keys
 		}
-		slices.Sort(c.dates)
-		differed, err := k.follow(m, slices.Compact(c.dates), &writtenSamples{written, w.batch})
+		slices.Sort(c.Dates)
+		differed, err := k.follow(m, slices.Compact(c.Dates), &writtenSamples{written, w.batch})
 		if err != nil {
 			return err
 		}

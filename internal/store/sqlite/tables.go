@@ -8,16 +8,14 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
 )
 
 // table is one of the four tables of samples. They differ in their columns of values only.
 type table struct {
-	name   string
-	values []value // the columns of values, in order
-	// insert and replace are the statements that write as many rows as the entry of statementSizes says.
-	insert, replace []string
+	*store.SampleTable
+	insert, replace statements
 	// compare selects a stretch of one user's metric for sampleScan. read begins a query for rowScan, latest is one.
 	compare, read, latest string
 	// window selects what bears on some days, in the order of the key.
@@ -26,50 +24,29 @@ type table struct {
 	extent string
 }
 
-// value is one of the values a sample may have.
-type value struct {
-	column string // of the tables that have one for it
-	key    string // in the JSON of other_values
-	of     func(*health.Sample) *float64
-}
-
 var (
-	quantity  = value{"value", "value", func(s *health.Sample) *float64 { return &s.Value }}
-	average   = value{"average", "value", func(s *health.Sample) *float64 { return &s.Value }}
-	minimum   = value{"minimum", "min", func(s *health.Sample) *float64 { return &s.Min }}
-	maximum   = value{"maximum", "max", func(s *health.Sample) *float64 { return &s.Max }}
-	systolic  = value{"systolic", "systolic", func(s *health.Sample) *float64 { return &s.Systolic }}
-	diastolic = value{"diastolic", "diastolic", func(s *health.Sample) *float64 { return &s.Diastolic }}
-
-	allValues = []value{quantity, minimum, maximum, systolic, diastolic}
-)
-
-var (
-	heartRates     = newTable("heart_rate_metrics", average, minimum, maximum)
-	bloodPressures = newTable("blood_pressure_metrics", systolic, diastolic)
-	activities     = newTable("activity_metrics", quantity)
-	quantities     = newTable("quantity_metrics", quantity)
+	heartRates     = newTable(store.HeartRates)
+	bloodPressures = newTable(store.BloodPressures)
+	activities     = newTable(store.Activities)
+	quantities     = newTable(store.Quantities)
 
 	tables = []*table{heartRates, bloodPressures, activities, quantities}
 )
 
-func newTable(name string, values ...value) *table {
+func newTable(of *store.SampleTable) *table {
+	name := of.Name
 	key := []string{"key_time", "grain", "length", "source_id", "per_source"}
 	var inner []string
-	for _, v := range values {
-		inner = append(inner, v.column)
+	for _, v := range of.Values {
+		inner = append(inner, v.Column)
 	}
 	inner = append(inner, "merged_source_id", "start_shift", "utc_offset", "received", "attributes", "other_values")
 	columns := strings.Join(slices.Concat(key, inner), ", ")
 	all := "user_id, metric_id, " + columns
 
-	t := &table{name: name, values: values}
-	row := "(" + marks(strings.Count(all, ",")+1) + ")"
-	for _, n := range statementSizes {
-		into := " INTO " + name + " (" + all + ") VALUES " + row + strings.Repeat(","+row, n-1)
-		t.insert = append(t.insert, "INSERT"+into)
-		t.replace = append(t.replace, "INSERT OR REPLACE"+into)
-	}
+	t := &table{SampleTable: of}
+	t.insert = newStatements("INSERT INTO "+name+" ("+all+")", len(of.Values))
+	t.replace = newStatements("INSERT OR REPLACE INTO "+name+" ("+all+")", len(of.Values))
 	t.read = "SELECT " + columns + " FROM " + name + " WHERE user_id = ? AND metric_id = ?"
 	t.compare = t.read + " AND key_time >= ? AND key_time <= ? ORDER BY " + strings.Join(key, ", ")
 	t.window = "SELECT " + strings.Replace(columns, "attributes", "NULL", 1) + " FROM " + name +
@@ -93,47 +70,22 @@ func newTable(name string, values ...value) *table {
 // tableNamed fails only where a newer version has changed the schema while this one runs.
 func tableNamed(name string) (*table, error) {
 	for _, t := range tables {
-		if t.name == name {
+		if t.Name == name {
 			return t, nil
 		}
 	}
 	return nil, fmt.Errorf("there is no table of samples %q", name)
 }
 
-// tableFor chooses the table for a metric whose first sample this is: by what the catalogue says of the metric, or,
-// where nobody has described it, by the values the sample has.
+// tableFor chooses the table for a metric whose first sample this is.
 func (s *Store) tableFor(first *health.Sample) *table {
-	if m, ok := s.catalog.Lookup(first.Metric); ok {
-		switch {
-		case m.Shape == catalog.ShapeRange:
-			return heartRates
-		case m.Shape == catalog.ShapeBloodPressure:
-			return bloodPressures
-		case m.Cumulative():
-			return activities
-		}
-		return quantities
-	}
-	switch {
-	case !health.IsAbsent(first.Systolic) || !health.IsAbsent(first.Diastolic):
-		return bloodPressures
-	case !health.IsAbsent(first.Min) || !health.IsAbsent(first.Max):
-		return heartRates
-	}
-	return quantities
+	of := store.TableFor(s.catalog, first)
+	return tables[slices.IndexFunc(tables, func(t *table) bool { return t.SampleTable == of })]
 }
 
 // otherValues returns the values of a sample that the table has no column for, "" where there is none.
 func (t *table) otherValues(s *health.Sample) (string, error) {
-	var others map[string]float64
-	for _, v := range allValues {
-		if number := *v.of(s); !health.IsAbsent(number) && !t.has(v) {
-			if others == nil {
-				others = map[string]float64{}
-			}
-			others[v.key] = number
-		}
-	}
+	others := t.OtherValues(s)
 	if others == nil {
 		return "", nil
 	}
@@ -150,19 +102,6 @@ func setOtherValues(s *health.Sample, text string) error {
 	if err := json.Unmarshal([]byte(text), &others); err != nil {
 		return err
 	}
-	for _, v := range allValues {
-		if number, ok := others[v.key]; ok {
-			*v.of(s) = number
-		}
-	}
+	store.SetOtherValues(s, others)
 	return nil
-}
-
-func (t *table) has(v value) bool {
-	for _, column := range t.values {
-		if column.key == v.key {
-			return true
-		}
-	}
-	return false
 }

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -37,7 +36,8 @@ func (s *Store) transact(ctx context.Context, db *sql.DB, doing string, do func(
 		return err
 	}
 	defer leave()
-	defer func(begun time.Time) { s.calls.Done(doing, begun, err) }(time.Now())
+	ctx, done := s.calls.Begin(ctx, doing)
+	defer func() { done(err) }()
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return translate(ctx, doing, err)
@@ -134,7 +134,8 @@ func (s *Store) writeDirectly(
 		return err
 	}
 	defer leave()
-	defer func(begun time.Time) { s.calls.Done(doing, begun, err) }(time.Now())
+	ctx, done := s.calls.Begin(ctx, doing)
+	defer func() { done(err) }()
 	pooled, err := s.writer.Conn(ctx)
 	if err != nil {
 		return translate(ctx, doing, err)

@@ -37,7 +37,7 @@ func (m model) of(metric string) (samples []health.Sample) {
 			samples = append(samples, sample)
 		}
 	}
-	slices.SortFunc(samples, func(a, b health.Sample) int { return compareKeys(a.Key(), b.Key()) })
+	slices.SortFunc(samples, func(a, b health.Sample) int { return a.Key().Compare(b.Key()) })
 	return samples
 }
 
@@ -92,19 +92,6 @@ func checkLatest(t tester, s store.Store, user uuid.UUID, m model) {
 		equal(t, "latest start", got.Start, infos[i].Last)
 		equal(t, "latest grain", got.Grain, finest)
 	}
-}
-
-// compareKeys is the order in which samples are read.
-func compareKeys(a, b health.SampleKey) int {
-	alone := map[bool]int{true: 1}
-	return cmp.Or(
-		cmp.Compare(a.Time, b.Time),
-		cmp.Compare(a.Grain, b.Grain),
-		cmp.Compare(a.End, b.End),
-		cmp.Compare(a.Source, b.Source),
-		cmp.Compare(alone[a.PerSource], alone[b.PerSource]),
-		cmp.Compare(a.Unit, b.Unit),
-	)
 }
 
 // Few of everything, so that the samples of one batch meet those of another.

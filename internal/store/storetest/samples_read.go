@@ -24,7 +24,7 @@ var sampleReadTests = []test{
 				}
 			}
 		}
-		slices.SortFunc(batch, func(a, b health.Sample) int { return compareKeys(a.Key(), b.Key()) })
+		slices.SortFunc(batch, func(a, b health.Sample) int { return a.Key().Compare(b.Key()) })
 		writes(t, s, user, "write", batch, all(inserted, len(batch))...)
 		for from := at(-72 * time.Hour); from < at(96*time.Hour); from += 5 * 3600 * health.Second {
 			for _, length := range []health.Instant{1, health.Day, 3 * health.Day} {
@@ -43,7 +43,7 @@ var sampleReadTests = []test{
 		user := createUser(t, s)
 		batch := crowd()
 		writes(t, s, user, "write", batch, all(inserted, len(batch))...)
-		slices.SortFunc(batch, func(a, b health.Sample) int { return compareKeys(a.Key(), b.Key()) })
+		slices.SortFunc(batch, func(a, b health.Sample) int { return a.Key().Compare(b.Key()) })
 		for name, test := range map[string]struct {
 			query store.SampleQuery
 			keep  func(health.Sample) bool

@@ -41,7 +41,7 @@ func (m model) days(t tester, metric, unit string, order health.SourceOrder) []h
 // checkDays compares all days of a user with the model's, and sees that rebuilding finds nothing to do.
 func checkDays(t tester, s store.Store, user uuid.UUID, m model, order health.SourceOrder) {
 	t.Helper()
-	got, err := s.DaySummaries(t.Context(), user, store.DayQuery{First: math.MinInt32 / 2, Last: math.MaxInt32 / 2})
+	got, err := s.DaySummaries(t.Context(), user, store.DayQuery{First: math.MinInt32 / 2, Last: math.MaxInt32 / 2, Hours: true})
 	ok(t, "days", err)
 	var want []health.DaySummary
 	var longer []store.Series

@@ -351,7 +351,8 @@ CREATE TABLE ecg_recordings (
     PRIMARY KEY (user_id, started_at)
 );
 
--- One row per user, metric and local day that has samples of a day or less: what they come to, see health.DaySummary.
+-- One row per user, metric and local day that has samples of a day or less: what they and their hours come
+-- to, see health.DaySummary.
 CREATE TABLE daily_summaries (
     user_id           uuid NOT NULL,
     sum               double precision NOT NULL, -- a total where values add up, else what the mean is made of
@@ -377,6 +378,7 @@ CREATE TABLE daily_summaries (
     latest_offset     integer NOT NULL,
     metric_id         smallint NOT NULL,
     source_ids        text NOT NULL, -- of the samples that answer, separated by blanks
+    hours             bytea, -- see store.PackHours
     PRIMARY KEY (user_id, metric_id, date)
 );
 

@@ -144,6 +144,7 @@ TABLE daily_summaries
     latest_offset integer NOT NULL
     metric_id smallint NOT NULL
     source_ids text NOT NULL
+    hours bytea
     CONSTRAINT daily_summaries_pkey PRIMARY KEY (user_id, metric_id, date)
 VIEW daily_summary AS
  SELECT d.user_id,

@@ -212,7 +212,8 @@ CREATE TABLE quantity_metrics (
     PRIMARY KEY (user_id, metric_id, key_time, grain, length, source_id, per_source)
 ) STRICT, WITHOUT ROWID;
 
--- One row per user, metric and local day that has samples of a day or less: what they come to, see health.DaySummary.
+-- One row per user, metric and local day that has samples of a day or less: what they and their hours come
+-- to, see health.DaySummary.
 CREATE TABLE daily_summaries (
     user_id           INTEGER NOT NULL,
     metric_id         INTEGER NOT NULL,
@@ -238,6 +239,7 @@ CREATE TABLE daily_summaries (
     earliest_offset   INTEGER NOT NULL,
     latest_offset     INTEGER NOT NULL,
     sources           TEXT    NOT NULL, -- ids, separated by blanks
+    hours             BLOB, -- see store.PackHours
     PRIMARY KEY (user_id, metric_id, date)
 ) STRICT, WITHOUT ROWID;
 

@@ -98,6 +98,7 @@ CREATE TABLE daily_summaries (
     earliest_offset   INTEGER NOT NULL,
     latest_offset     INTEGER NOT NULL,
     sources           TEXT    NOT NULL, -- ids, separated by blanks
+    hours             BLOB, -- see store.PackHours
     PRIMARY KEY (user_id, metric_id, date)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,0 +1,144 @@
+package health
+
+import "slices"
+
+// Reaching resolves the summaries of one metric that reach beyond the bucket they begin in: a day's among hours, a week's
+// among days. There such a summary could only answer for time that is not the bucket's, so it counts, in the bucket it
+// begins in, only while nothing finer was recorded in its time: else the same steps would be shown twice. What was
+// recorded in its time begins within it and on its local days.
+type Reaching struct {
+	reaches func(s *Sample) bool
+	late    *Resolver // of its own, since they come to it late
+	waiting []reaching
+	seen    []seenDate // of late
+	now     int        // index into seen, of the last sample
+	across  func(a, b Date)
+}
+
+// reaching is a summary that waits until it is known whether anything finer is there.
+type reaching struct {
+	sample      Sample
+	first, last Date
+	from, to    Instant
+	settled     Instant // no sample from here on can be of its time
+	shadowed    bool
+}
+
+// seenDate is a local date that had samples of a grain, with the latest beginning of them.
+type seenDate struct {
+	grain  Grain
+	date   Date
+	latest Instant
+}
+
+// NewReaching returns a resolver that holds back what reaches beyond its bucket, and passes on what counts of it.
+func NewReaching(rule Rule, reaches func(s *Sample) bool, emit func(s *Sample, share float64)) *Reaching {
+	return &Reaching{reaches: reaches, late: NewResolver(rule, emit), across: func(Date, Date) {}}
+}
+
+// Take sees the next sample, in the order in which a Resolver takes them, and reports whether it is one of those that are
+// held back. All others belong into a Resolver.
+func (r *Reaching) Take(s *Sample) bool {
+	if len(r.waiting) > 0 {
+		r.settle(s.KeyTime())
+	}
+	seen := seenDate{s.Grain, s.LocalDate(), s.Start}
+	for i := range r.waiting {
+		r.waiting[i].meet(seen)
+	}
+	r.note(seen)
+	if !r.reaches(s) {
+		return false
+	}
+	w := newReaching(s)
+	for _, before := range r.seen {
+		w.meet(before)
+	}
+	for i := range r.waiting {
+		r.across(r.waiting[i].first, w.first)
+	}
+	r.waiting = append(r.waiting, w)
+	return true
+}
+
+func newReaching(s *Sample) reaching {
+	w := reaching{sample: *s, first: s.LocalDate()}
+	w.last = w.first
+	w.from, w.to = s.Span()
+	w.settled = w.to
+	if s.Grain >= GrainDay {
+		w.last = s.lastDate()
+		w.settled = (w.last + 1).Midnight(0) + clocksBehind
+	}
+	return w
+}
+
+// meet shadows the summary if a sample is finer and of its time.
+func (w *reaching) meet(s seenDate) {
+	if s.grain < w.sample.Grain && w.first <= s.date && s.date <= w.last &&
+		(w.sample.Grain >= GrainDay || w.from <= s.latest && s.latest < w.to) {
+		w.shadowed = true
+	}
+}
+
+// note remembers what a summary that comes later may have to know.
+func (r *Reaching) note(s seenDate) {
+	same := func(o seenDate) bool { return o.grain == s.grain && o.date == s.date }
+	if r.now >= len(r.seen) || !same(r.seen[r.now]) {
+		if r.now = slices.IndexFunc(r.seen, same); r.now < 0 {
+			r.seen = slices.DeleteFunc(r.seen, func(o seenDate) bool { return o.date < s.date-maxDatesApart })
+			r.now = len(r.seen)
+			r.seen = append(r.seen, s)
+		}
+	}
+	r.seen[r.now].latest = max(r.seen[r.now].latest, s.latest)
+}
+
+// maxDatesApart is how many days the local dates of samples that follow each other may go back, and more.
+const maxDatesApart = 3
+
+// settle lets go of the summaries whose time has been read to its end, those of one grain in their order.
+func (r *Reaching) settle(now Instant) {
+	kept := r.waiting[:0]
+	for i := range r.waiting {
+		w := &r.waiting[i]
+		if w.settled > now || slices.ContainsFunc(kept, func(k reaching) bool { return k.sample.Grain == w.sample.Grain }) {
+			kept = append(kept, *w)
+			continue
+		}
+		r.pass(w)
+	}
+	r.waiting = kept
+}
+
+func (r *Reaching) pass(w *reaching) {
+	if !w.shadowed {
+		r.late.Add(&w.sample)
+	}
+}
+
+// Finish settles what still waits. Of a summary whose time goes on at the instant read, up to which samples were read,
+// beyond says whether one that is finer and of its time lies there. The resolver is not used after it.
+func (r *Reaching) Finish(read Instant, beyond func(s *Sample, from, to Instant) (bool, error)) error {
+	for i := range r.waiting {
+		w := &r.waiting[i]
+		if !w.shadowed && w.settled > read {
+			found, err := beyond(&w.sample, read, w.settled)
+			if err != nil {
+				return err
+			}
+			w.shadowed = found
+		}
+		r.pass(w)
+	}
+	r.late.Finish()
+	return nil
+}
+
+// InTimeOf reports whether a sample was recorded in the time of a summary: it is finer and begins within it, and on its
+// local days.
+func (s *Sample) InTimeOf(summary *Sample) bool {
+	w := newReaching(summary)
+	w.meet(seenDate{s.Grain, s.LocalDate(), s.Start})
+	return w.shadowed
+}

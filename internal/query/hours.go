@@ -1,0 +1,84 @@
+package query
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// collectHours puts the hours of days into the buckets from first to last. known is false where hours by the clock of
+// the calendar's zone are not those that were recorded.
+func (c calendar) collectHours(days []health.DaySummary, first, last slot) (buckets []*gathered, known bool) {
+	hours := hoursBetween(days, first.start, last.end)
+	all, whole := make([]gathered, len(hours)), make([]day, len(hours)) // in one piece each: a year has thousands
+	buckets = make([]*gathered, len(hours))
+	for i := range hours {
+		h := &hours[i]
+		begins, ends := c.hour(h.Start, h.EarliestOffset), c.hour(h.Start, h.LatestOffset)
+		if c.zone != nil && !c.agrees(h) {
+			return nil, false
+		}
+		begins.end = ends.end
+		whole[i].tallies = h.Tallies
+		all[i] = gathered{slot: begins, extent: h.Extent, days: whole[i : i+1]}
+		buckets[i] = &all[i]
+	}
+	return buckets, true
+}
+
+// hoursBetween returns the hours that begin in a stretch of time, in order. Days overlap where somebody has travelled,
+// or where two clocks differ; then an hour of one may be an hour of the other too.
+func hoursBetween(days []health.DaySummary, from, to time.Time) []health.Hour {
+	most := 0
+	for i := range days {
+		most += len(days[i].Hours)
+	}
+	hours := make([]health.Hour, 0, most)
+	first, end := health.InstantOf(from), health.InstantOf(to)
+	for i := range days {
+		for _, h := range days[i].Hours {
+			if first <= h.Start && h.Start < end {
+				hours = append(hours, h)
+			}
+		}
+	}
+	inOrder := func(a, b health.Hour) int { return cmp.Compare(a.Start, b.Start) }
+	if !slices.IsSortedFunc(hours, inOrder) {
+		slices.SortStableFunc(hours, inOrder)
+	}
+	return joined(hours)
+}
+
+// joined makes one of hours with the same start.
+func joined(hours []health.Hour) []health.Hour {
+	kept := hours[:0]
+	for i := range hours {
+		if n := len(kept); n > 0 && kept[n-1].Start == hours[i].Start {
+			kept[n-1].Join(&hours[i])
+			continue
+		}
+		kept = append(kept, hours[i])
+	}
+	return kept
+}
+
+// hour returns the slot that begins at an instant.
+func (c calendar) hour(start health.Instant, offset int32) slot {
+	begins := c.at(start, offset)
+	return slot{order: begins.UnixMicro(), start: begins, end: begins.Add(time.Hour)}
+}
+
+// agrees reports whether an hour is one by the clock of the zone too, with the same samples in it. Summaries of a day or
+// more move with midnight, so for them the clock must be the one they were recorded with.
+func (c calendar) agrees(h *health.Hour) bool {
+	begins := h.Start.Time().In(c.zone)
+	_, offset := begins.Zone()
+	_, later := begins.Add(time.Hour - time.Microsecond).Zone()
+	if begins.Minute() != 0 || begins.Second() != 0 || (later-offset)%3600 != 0 {
+		return false
+	}
+	ofDay := slices.ContainsFunc(h.Tallies, func(t health.Tally) bool { return t.Grain >= health.GrainDay })
+	return !ofDay || int32(offset) == h.EarliestOffset && int32(offset) == h.LatestOffset
+}

@@ -1,0 +1,49 @@
+package server
+
+import (
+	"context"
+	"net/http"
+
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/health-export/health-export/internal/tracing"
+)
+
+// beginTrace begins the trace of a request, or continues that of whoever sent it. Probes ask every few seconds and have
+// nothing to tell.
+func (s *server) beginTrace(r *http.Request) (context.Context, tracing.Step) {
+	if s.Tracer == nil || r.URL.Path == "/health" || r.URL.Path == "/ready" {
+		return r.Context(), tracing.Step{}
+	}
+	method := methodLabel(r.Method)
+	return s.Tracer.Begin(s.Tracer.Received(r.Context(), r.Header), method,
+		trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(semconv.HTTPRequestMethodKey.String(method)))
+}
+
+// endTrace says what came of a request. Like the log, it has the pattern of the route and not the path, and nothing of
+// the headers: what the conventions of OpenTelemetry would have beside these may hold a person's data.
+func endTrace(step tracing.Step, r *http.Request, e *exchange, bytesIn int64) {
+	if step.Recording() {
+		step.Rename(methodLabel(r.Method) + " " + e.route)
+		step.Note(
+			semconv.HTTPRoute(e.route),
+			semconv.HTTPResponseStatusCode(e.status()),
+			semconv.HTTPRequestBodySizeKey.Int64(bytesIn),
+			semconv.HTTPResponseBodySizeKey.Int64(e.response.bytes),
+			semconv.NetworkProtocolVersion(protocolVersion(r)),
+		)
+		if e.failed() {
+			kind, _ := faultOf(e)
+			step.Fail(kind)
+		}
+	}
+	step.End(nil)
+}
+
+func protocolVersion(r *http.Request) string {
+	if r.ProtoMajor == 2 {
+		return "2"
+	}
+	return "1.1"
+}

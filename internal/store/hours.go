@@ -1,0 +1,265 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"math/bits"
+	"slices"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// PackHours returns the hours of a day as stores keep them, in one piece: a year of hours is then 365 rows to be read.
+// number gives the number by which the store knows a source. The result is nil where the day itself says all there is to
+// say, as that of a weight does that is taken once a day.
+//
+// It is a row of integers as encoding/binary writes them (varint), with seconds from the moment before: lists of sources;
+// hours; of each hour its beginning, extent and grains; of each grain its figures. A figure is its bits in reverse, as
+// encoding/gob has them: those that people measure are short numbers, and stay short.
+func PackHours(day *health.DaySummary, number func(source string) int64) []byte {
+	if whole := day.WholeHour(); len(day.Hours) == 1 && day.Hours[0].Same(&whole) {
+		return nil
+	}
+	lists := sourceLists(day.Hours)
+	p := packer{to: make([]byte, 0, 16+48*len(day.Hours))}
+	p.count(len(lists))
+	for _, list := range lists {
+		p.count(len(list))
+		for _, source := range list {
+			p.count(int(number(source)))
+		}
+	}
+	p.count(len(day.Hours))
+	last, offset := day.Date.Midnight(0), int32(0)
+	for i := range day.Hours {
+		h := &day.Hours[i]
+		p.span(h.Start - last)
+		p.span(h.Earliest - h.Start)
+		p.span(h.Latest - h.Earliest)
+		p.integer(int64(h.EarliestOffset - offset))
+		p.integer(int64(h.LatestOffset - h.EarliestOffset))
+		last, offset = h.Start, h.EarliestOffset
+		p.count(len(h.Tallies))
+		for j := range h.Tallies {
+			t := &h.Tallies[j]
+			list := slices.IndexFunc(lists, func(l []string) bool { return slices.Equal(l, t.Sources) })
+			p.tally(t, h.Latest, list)
+		}
+	}
+	return p.to
+}
+
+func sourceLists(hours []health.Hour) (lists [][]string) {
+	for i := range hours {
+		for j := range hours[i].Tallies {
+			sources := hours[i].Tallies[j].Sources
+			if !slices.ContainsFunc(lists, func(l []string) bool { return slices.Equal(l, sources) }) {
+				lists = append(lists, sources)
+			}
+		}
+	}
+	return lists
+}
+
+// Which figures a grain has.
+const (
+	hasLast = 1 << iota
+	hasSystolic
+	hasDiastolic
+)
+
+type packer struct{ to []byte }
+
+func (p *packer) count(n int)     { p.to = binary.AppendUvarint(p.to, uint64(n)) } // #nosec G115 -- of things there are
+func (p *packer) integer(n int64) { p.to = binary.AppendVarint(p.to, n) }
+
+// span writes a stretch of time: an even number is twice its seconds, an odd one twice its microseconds and one.
+func (p *packer) span(d health.Instant) {
+	if d%health.Second == 0 {
+		p.integer(int64(d/health.Second) << 1)
+		return
+	}
+	p.integer(int64(d)<<1 | 1)
+}
+
+func (p *packer) figure(v float64) {
+	if health.IsAbsent(v) {
+		v = math.Float64frombits(absentBits)
+	}
+	p.to = binary.AppendUvarint(p.to, bits.ReverseBytes64(math.Float64bits(v)))
+}
+
+// absentBits are those of the NaN that is shortest when they are reversed.
+const absentBits = 0x7ff8 << 48
+
+func (p *packer) stats(s *health.Stats) {
+	p.count(int(s.Weight))
+	p.figure(s.Sum)
+	p.figure(s.Min)
+	p.figure(s.Max)
+}
+
+func (p *packer) tally(t *health.Tally, latest health.Instant, list int) {
+	has := 0
+	if !health.IsAbsent(t.Last) {
+		has |= hasLast
+	}
+	if t.Systolic.Weight > 0 {
+		has |= hasSystolic
+	}
+	if t.Diastolic.Weight > 0 {
+		has |= hasDiastolic
+	}
+	p.count(int(t.Grain))
+	p.count(t.Count)
+	p.count(list)
+	p.count(has)
+	p.stats(&t.Values)
+	if has&hasLast != 0 {
+		p.figure(t.Last)
+		p.span(latest - t.LastStart)
+	}
+	if has&hasSystolic != 0 {
+		p.stats(&t.Systolic)
+	}
+	if has&hasDiastolic != 0 {
+		p.stats(&t.Diastolic)
+	}
+}
+
+// PackedSources returns the numbers of the sources that packed hours name.
+func PackedSources(packed []byte) (numbers []int64, err error) {
+	if packed == nil {
+		return nil, nil
+	}
+	u := unpacker{from: packed}
+	for range u.things() {
+		for range u.things() {
+			numbers = append(numbers, int64(u.count()))
+		}
+	}
+	return numbers, u.err
+}
+
+// UnpackHours gives a day, which has everything else, the hours that PackHours returned for it.
+func UnpackHours(packed []byte, day *health.DaySummary, name func(number int64) string) error {
+	if packed == nil {
+		day.Hours = []health.Hour{day.WholeHour()}
+		return nil
+	}
+	u := unpacker{from: packed}
+	lists := make([][]string, u.things())
+	for i := range lists {
+		for range u.things() {
+			lists[i] = append(lists[i], name(int64(u.count())))
+		}
+		lists[i] = slices.Clip(lists[i]) // they are shared
+	}
+	day.Hours = make([]health.Hour, u.things())
+	tallies := make([]health.Tally, 0, len(day.Hours))
+	last, offset := day.Date.Midnight(0), int32(0)
+	for i := range day.Hours {
+		h := &day.Hours[i]
+		h.Start = last + u.span()
+		h.Earliest = h.Start + u.span()
+		h.Latest = h.Earliest + u.span()
+		h.EarliestOffset = offset + u.offset()
+		h.LatestOffset = h.EarliestOffset + u.offset()
+		last, offset = h.Start, h.EarliestOffset
+		first := len(tallies)
+		for range u.things() {
+			tallies = append(tallies, u.tally(h.Latest, lists))
+		}
+		h.Tallies = tallies[first:len(tallies):len(tallies)]
+	}
+	return u.err
+}
+
+var errPacked = errors.New("the hours of a day cannot be read")
+
+type unpacker struct {
+	from []byte
+	err  error
+}
+
+func (u *unpacker) fail() uint64 {
+	u.from, u.err = nil, errPacked
+	return 0
+}
+
+func (u *unpacker) number() uint64 {
+	n, length := binary.Uvarint(u.from)
+	if length <= 0 {
+		return u.fail()
+	}
+	u.from = u.from[length:]
+	return n
+}
+
+// count reads a number that is not negative.
+func (u *unpacker) count() int {
+	n := u.number()
+	if n > math.MaxInt32 {
+		n = u.fail()
+	}
+	return int(n) // #nosec G115 -- checked above
+}
+
+// things reads how many things follow, of which each takes a byte at least.
+func (u *unpacker) things() int {
+	n := u.count()
+	if n > len(u.from) {
+		u.fail()
+		return 0
+	}
+	return n
+}
+
+func (u *unpacker) integer() int64 {
+	n, length := binary.Varint(u.from)
+	if length <= 0 {
+		return int64(u.fail())
+	}
+	u.from = u.from[length:]
+	return n
+}
+
+func (u *unpacker) offset() int32 { return int32(u.integer()) } // #nosec G115 -- as PackHours wrote it
+
+func (u *unpacker) span() health.Instant {
+	n := u.integer()
+	if n&1 == 0 {
+		return health.Instant(n>>1) * health.Second
+	}
+	return health.Instant(n >> 1)
+}
+
+func (u *unpacker) figure() float64 { return math.Float64frombits(bits.ReverseBytes64(u.number())) }
+
+func (u *unpacker) stats() health.Stats {
+	return health.Stats{Weight: float64(u.count()), Sum: u.figure(), Min: u.figure(), Max: u.figure()}
+}
+
+func (u *unpacker) tally(latest health.Instant, lists [][]string) health.Tally {
+	t := health.NewTally(health.Grain(u.count())) // #nosec G115 -- count is at most MaxInt32
+	t.Count = u.count()
+	if list := u.count(); list < len(lists) {
+		t.Sources = lists[list]
+	} else {
+		u.fail()
+	}
+	has := u.count()
+	t.Values = u.stats()
+	if has&hasLast != 0 {
+		t.Last = u.figure()
+		t.LastStart = latest - u.span()
+	}
+	if has&hasSystolic != 0 {
+		t.Systolic = u.stats()
+	}
+	if has&hasDiastolic != 0 {
+		t.Diastolic = u.stats()
+	}
+	return t
+}

@@ -1,0 +1,114 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// Backup writes what the database in the file at path holds at this moment to a new file, which only its owner can read,
+// and checks it. Servers may go on reading and writing meanwhile; their log of changes grows until it is done. The schema
+// stays as it is: a later version of the program may back up before it migrates. The new file is there when it is whole,
+// checked and on disk, or not at all. It returns its size in bytes.
+//
+// Errors: NotFound, there is no database at path; Conflict, the new file exists; Unavailable, as those of a store.
+func Backup(ctx context.Context, path, to string) (size int64, err error) {
+	if _, err := os.Stat(path); err != nil {
+		return 0, health.NewError(health.NotFound, "database_not_found", "There is no database at "+path+".").Because(err)
+	}
+	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
+		return 0, health.NewError(health.Conflict, "backup_exists", "The file "+to+" exists already. Choose another name, or move it away.")
+	}
+	// Beside the new file, for a name that stands for less than a whole database must not be taken for one.
+	partial, err := os.CreateTemp(filepath.Dir(to), filepath.Base(to)+".*.partial")
+	if err != nil {
+		return 0, health.NewError(health.Unavailable, "backup_not_written", "The file "+to+" cannot be written.").Because(err)
+	}
+	defer func() {
+		_ = partial.Close()
+		_ = os.Remove(partial.Name()) // it is gone already where all went well
+	}()
+	if err := copyDatabase(ctx, path, partial.Name()); err != nil {
+		return 0, translate(ctx, "back up", err)
+	}
+	if err := checkIntegrity(ctx, partial.Name()); err != nil {
+		return 0, translate(ctx, "check the backup", err)
+	}
+	return finish(partial, to)
+}
+
+// copyDatabase copies in one transaction that reads. VACUUM INTO can be interrupted and leaves out what was deleted, which a
+// copy page by page does not.
+func copyDatabase(ctx context.Context, from, to string) error {
+	const readOnly = false // to SQLite this is writing, although only the copy is written to
+	return withFile(from, readOnly, func(db *sql.DB) error {
+		_, err := db.ExecContext(ctx, `VACUUM INTO ?`, to)
+		return err
+	})
+}
+
+func checkIntegrity(ctx context.Context, path string) error {
+	const readOnly = true
+	return withFile(path, readOnly, func(db *sql.DB) error {
+		var found string
+		err := db.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&found)
+		if err == nil && found != "ok" {
+			err = fmt.Errorf("the copy is damaged, and so may be the database: %s", found)
+		}
+		return err
+	})
+}
+
+// withFile opens a database as it is, without migrating it.
+func withFile(path string, readOnly bool, do func(*sql.DB) error) error {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	connector, err := newConnector(location{path: absolute}.dsn(readOnly))
+	if err != nil {
+		return err
+	}
+	db := sql.OpenDB(connector)
+	defer func() { _ = db.Close() }()
+	db.SetMaxOpenConns(1)
+	return do(db)
+}
+
+// finish gives the file its name once it is on disk.
+func finish(file *os.File, name string) (size int64, err error) {
+	if err := file.Sync(); err != nil {
+		return 0, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return 0, err
+	}
+	if err := file.Close(); err != nil {
+		return 0, err
+	}
+	if err := os.Rename(file.Name(), name); err != nil {
+		return 0, err
+	}
+	return info.Size(), syncFolder(filepath.Dir(name))
+}
+
+// syncFolder makes a new name survive a power failure. Windows does it by itself.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	folder, err := os.Open(path) // #nosec G304 -- whoever backs up names the file
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	return folder.Sync()
+}
