@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"io"
 	"math"
 
@@ -61,10 +62,14 @@ func (p *point) write(w *bufio.Writer) error {
 	return err
 }
 
-// read fills p from its packed form; io.EOF where there is no more.
-func (p *point) read(r *bufio.Reader) error {
-	var b [pointSize + 4]byte
-	if _, err := io.ReadFull(r, b[:]); err != nil {
+// read fills p from its packed form; io.EOF where there is no more. The reader's buffer has room for a point without its
+// attributes.
+func (p *point) read(r *bufio.Reader, texts texts) error {
+	b, err := r.Peek(pointSize + 4)
+	if err != nil {
+		if len(b) > 0 {
+			return cutOff(err)
+		}
 		return err
 	}
 	le := binary.LittleEndian
@@ -77,15 +82,54 @@ func (p *point) read(r *bufio.Reader) error {
 	p.index, p.offset = int32(le.Uint32(b[72:])), int32(le.Uint32(b[76:]))
 	p.grain, p.element = health.Grain(le.Uint32(b[80:])), int32(le.Uint32(b[84:]))
 	p.typ = le.Uint32(b[88:])
-	p.attributes = ""
-	if n := le.Uint32(b[pointSize:]); n > 0 {
-		text := make([]byte, n)
-		if _, err := io.ReadFull(r, text); err != nil {
-			return err
-		}
-		p.attributes = string(text)
+	n := le.Uint32(b[pointSize:])
+	if _, err := r.Discard(pointSize + 4); err != nil {
+		return err
 	}
-	return nil
+	p.attributes, err = texts.read(r, int(n))
+	return err
+}
+
+// texts are attributes that have been read before: most of those of a body say the same few things.
+type texts map[string]string
+
+// maxTexts bounds how many are remembered, and maxRemembered how long they are.
+const (
+	maxTexts      = 64
+	maxRemembered = 256
+)
+
+// read reads a text of so many bytes.
+func (t texts) read(r *bufio.Reader, length int) (string, error) {
+	if length == 0 {
+		return "", nil
+	}
+	if length > maxRemembered {
+		text := make([]byte, length)
+		_, err := io.ReadFull(r, text)
+		return string(text), cutOff(err)
+	}
+	sent, err := r.Peek(length)
+	if err != nil {
+		return "", cutOff(err)
+	}
+	text, known := t[string(sent)]
+	if !known {
+		text = string(sent)
+		if len(t) < maxTexts {
+			t[text] = text
+		}
+	}
+	_, err = r.Discard(length)
+	return text, err
+}
+
+// cutOff returns what went wrong where there must be more.
+func cutOff(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // pack makes a point of a sample; series and source are for the caller to fill in.

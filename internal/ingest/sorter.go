@@ -21,8 +21,9 @@ const (
 	runAttributes = 4 << 20 // bytes of attributes
 )
 
-// mergeMemory is how much of the runs, all together, is in memory while a stretch of series is merged.
-const mergeMemory = 4 << 20
+// mergeMemory is how much of the runs, all together, is in memory while stretches of series are merged, as many at a time
+// as are written.
+const mergeMemory = 6 << 20
 
 // sorter brings the points of a body into order with bounded memory.
 type sorter struct {
@@ -211,15 +212,18 @@ func (s *sorter) inMemory(of stretch) []point {
 
 // openRuns prepares the merge of the runs with points that are left in memory.
 func (s *sorter) openRuns(of stretch, points []point, grains []health.Grain) (*cursorHeap, error) {
-	queue := &cursorHeap{grains: grains}
+	queue := &cursorHeap{grains: grains, texts: texts{}}
+	buffer := min(max(mergeMemory/stretchesAtOnce/max(len(s.runs), 1), 4<<10), 16<<10)
 	for _, r := range s.runs {
-		c := r.openStretch(of, min(max(mergeMemory/len(s.runs), 4<<10), 16<<10))
-		switch err := c.next(); {
-		case err == nil:
-			queue.cursors = append(queue.cursors, c)
-		case !errors.Is(err, io.EOF):
+		from, to := r.offset(of.first), r.offset(of.end)
+		if from == to {
+			continue
+		}
+		c := r.openBytes(from, to, buffer, queue.texts)
+		if err := c.next(); err != nil {
 			return nil, err
 		}
+		queue.cursors = append(queue.cursors, c)
 	}
 	if len(points) > 0 {
 		queue.cursors = append(queue.cursors, &cursor{point: &points[0], rest: points[1:]})
@@ -247,18 +251,15 @@ func (r *run) sortAgain(b *buffers, grains []health.Grain) error {
 // cursor goes along sorted points: those of a run, or those in memory.
 type cursor struct {
 	point  *point
+	texts  texts
 	reader *bufio.Reader
 	rest   []point // where there is no reader
 }
 
-func (r *run) open(buffer int) *cursor { return r.openBytes(0, r.size, buffer) }
+func (r *run) open(buffer int) *cursor { return r.openBytes(0, r.size, buffer, texts{}) }
 
-func (r *run) openStretch(of stretch, buffer int) *cursor {
-	return r.openBytes(r.offset(of.first), r.offset(of.end), buffer)
-}
-
-func (r *run) openBytes(from, to int64, buffer int) *cursor {
-	return &cursor{point: &point{}, reader: bufio.NewReaderSize(io.NewSectionReader(r.file, r.at+from, to-from), buffer)}
+func (r *run) openBytes(from, to int64, buffer int, texts texts) *cursor {
+	return &cursor{point: &point{}, texts: texts, reader: bufio.NewReaderSize(io.NewSectionReader(r.file, r.at+from, to-from), buffer)}
 }
 
 // offset returns where the points of a series, and of all that follow it, begin.
@@ -273,7 +274,7 @@ func (r *run) offset(series uint32) int64 {
 func (c *cursor) next() error {
 	switch {
 	case c.reader != nil:
-		return c.point.read(c.reader)
+		return c.point.read(c.reader, c.texts)
 	case len(c.rest) == 0:
 		return io.EOF
 	}
@@ -284,6 +285,7 @@ func (c *cursor) next() error {
 // cursorHeap has the run with the first point on top.
 type cursorHeap struct {
 	cursors []*cursor
+	texts   texts // of all of them
 	grains  []health.Grain
 }
 

@@ -152,7 +152,7 @@ func (s *Service) modelBody(ctx context.Context, c *comparison, ingestion *healt
 		return err
 	default:
 		c.Bodies++
-		c.received[health.InstantOf(ingestion.ReceivedAt)] = true
+		c.received[decoded.collector.asOf] = true
 	}
 	if c.Progress != nil {
 		c.Progress(c.Bodies + c.Faulty)
@@ -164,7 +164,7 @@ func (s *Service) modelBody(ctx context.Context, c *comparison, ingestion *healt
 type comparison struct {
 	Verification
 	Verified
-	received map[health.Instant]bool // when the bodies in the model were received
+	received map[health.Instant]bool // as of when the bodies in the model speak: when they were received, or made
 	begun    health.Instant
 }
 

@@ -220,3 +220,25 @@ func TestVerifyReturnsTheStoresError(t *testing.T) {
 		t.Errorf("error %v, want the context's", err)
 	}
 }
+
+// What an export says was so when it was made, which is the time its elements have.
+func TestVerifyKnowsWhenAnExportWasMade(t *testing.T) {
+	t.Parallel()
+	testdb.Each(t, func(t *testing.T, s store.Store) {
+		b := newBench(t, s, nil, Limits{})
+		b.send(exported(record(stepCount, "iPhone", "08:00:00", "08:10:00", "count", "100")))
+		got, findings := b.verify()
+		if !got.Sound() || got.Unprovable != 0 || got.Bodies != 1 {
+			t.Fatalf("%+v, %v", got, findings)
+		}
+		steps := b.samples("step_count")
+		steps[0].Value++
+		if _, err := s.WriteSamples(t.Context(), b.user.ID, steps); err != nil {
+			t.Fatal(err)
+		}
+		got, findings = b.verify()
+		if diff := cmp.Diff(map[string]int{"different sample": 1}, counted(findings)); diff != "" || got.Sound() {
+			t.Errorf("%+v (-want +got):\n%s", got, diff)
+		}
+	})
+}

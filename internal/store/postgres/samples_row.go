@@ -124,6 +124,13 @@ type copyReader struct {
 	buffer  []byte
 }
 
+// The stream of a binary COPY begins with copyHeader, which says that there are no flags and no extension, and ends with
+// copyTrailer.
+const (
+	copyHeader  = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	copyTrailer = "\xff\xff"
+)
+
 // copyChunk is how much is encoded at a time; the driver sends 64 KiB in one message.
 const copyChunk = 60 << 10
 
@@ -148,8 +155,7 @@ func (c *copyReader) encode() {
 	to := c.buffer[:0]
 	if !c.begun {
 		c.begun = true
-		to = append(to, "PGCOPY\n\xff\r\n\x00"...)
-		to = append(to, 0, 0, 0, 0, 0, 0, 0, 0) // no flags, no extension
+		to = append(to, copyHeader...)
 	}
 	for len(c.rows) > 0 && len(to) < copyChunk {
 		to = binary.BigEndian.AppendUint16(to, uint16(len(c.columns)))
@@ -159,7 +165,7 @@ func (c *copyReader) encode() {
 		c.rows = c.rows[1:]
 	}
 	if len(c.rows) == 0 {
-		to = append(to, 0xff, 0xff)
+		to = append(to, copyTrailer...)
 		c.ended = true
 	}
 	c.buffer, c.pending = to, to

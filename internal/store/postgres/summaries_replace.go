@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"slices"
@@ -34,15 +35,18 @@ func (k *dayKeeper) replace(all []workedOut) (differed int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	var rows []summaryRow
+	var fresh, changed []summaryRow
 	var gone []dayKey
 	for i := range all {
 		w := &all[i]
 		for j := range w.days {
 			day := &w.days[j]
 			key := dayKey{w.id, day.Date}
-			if old, found := there[key]; !found || !day.SameDay(&old) {
-				rows = append(rows, k.row(w.id, day))
+			switch old, found := there[key]; {
+			case !found:
+				fresh = append(fresh, k.row(w.id, day))
+			case !day.SameDay(&old):
+				changed = append(changed, k.row(w.id, day))
 			}
 			delete(there, key)
 		}
@@ -55,7 +59,14 @@ func (k *dayKeeper) replace(all []workedOut) (differed int, err error) {
 	if err := k.remove(gone); err != nil {
 		return 0, err
 	}
-	return len(rows) + len(gone), k.write(rows)
+	differed = len(fresh) + len(changed) + len(gone)
+	if len(fresh) < copyFrom {
+		return differed, k.write(append(changed, fresh...))
+	}
+	if err := k.copy(fresh); err != nil {
+		return 0, err
+	}
+	return differed, k.write(changed)
 }
 
 func (k *dayKeeper) row(metric int16, day *health.DaySummary) summaryRow {
@@ -127,6 +138,22 @@ func (k *dayKeeper) remove(gone []dayKey) error {
 	return k.raw().ExecParams(k.ctx, `DELETE FROM daily_summaries WHERE user_id = $1
 		AND (metric_id, date) IN (SELECT * FROM unnest($2::smallint[], $3::date[]))`,
 		[][]byte{k.user[:], metrics, dates}, nil, binaryFormat, nil).Read().Err
+}
+
+// copyFrom is the number of new summaries from which on COPY costs less than the INSERT that changed ones need anyway.
+const copyFrom = 32
+
+// copy writes summaries of days that have none, which nobody else writes meanwhile.
+func (k *dayKeeper) copy(rows []summaryRow) error {
+	stream := append([]byte(nil), copyHeader...)
+	for i := range rows {
+		stream = binary.BigEndian.AppendUint16(stream, uint16(len(summaryColumns)))
+		for j := range summaryColumns {
+			stream = summaryColumns[j].append(stream, &rows[i])
+		}
+	}
+	_, err := k.raw().CopyFrom(k.ctx, bytes.NewReader(append(stream, copyTrailer...)), copySummaries)
+	return err
 }
 
 func (k *dayKeeper) write(rows []summaryRow) error {

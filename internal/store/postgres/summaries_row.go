@@ -110,9 +110,9 @@ func columnsOfSummaries() []summaryColumn {
 }
 
 // selectSummaryColumns are the columns that readSummary reads, of a table d. The hours, or NULL, come after them.
-var selectSummaryColumns, replaceSummaries = summaryStatements()
+var selectSummaryColumns, replaceSummaries, copySummaries = summaryStatements()
 
-func summaryStatements() (selected, replace string) {
+func summaryStatements() (selected, replace, copy string) {
 	var names, read, arrays, set []string
 	for i, c := range summaryColumns {
 		names, arrays = append(names, c.name), append(arrays, "$"+strconv.Itoa(i+1)+"::"+c.sqlType+"[]")
@@ -127,7 +127,8 @@ func summaryStatements() (selected, replace string) {
 		}
 	}
 	return strings.Join(read, ", "), "INSERT INTO daily_summaries (" + strings.Join(names, ", ") + ") SELECT * FROM unnest(" +
-		strings.Join(arrays, ", ") + ") ON CONFLICT (user_id, metric_id, date) DO UPDATE SET " + strings.Join(set, ", ")
+			strings.Join(arrays, ", ") + ") ON CONFLICT (user_id, metric_id, date) DO UPDATE SET " + strings.Join(set, ", "),
+		"COPY daily_summaries (" + strings.Join(names, ", ") + ") FROM STDIN (FORMAT binary)"
 }
 
 func arrayOfSummaries(c *summaryColumn, rows []summaryRow) []byte {
