@@ -23,6 +23,8 @@ type engine interface {
 	// bare reads the samples of one grain that a database holds of a user, and returns a function that writes them there for so many
 	// other users at once, in the plainest way there is and into empty tables, and says what that cost.
 	bare(ctx context.Context, address string, user person, grain health.Grain) (write func(ctx context.Context, users int) (cost, error), err error)
+	// bareImport is bare for what an import of an export of the Health app has left.
+	bareImport(ctx context.Context, address string, user person) (func(ctx context.Context, users int) (cost, error), error)
 	// processes returns the processor time that each process has used that serves the database.
 	processes(ctx context.Context, address string) (map[int]time.Duration, error)
 	// scan counts the averages of a user's heart rate in the database, which is the least that reading them can cost.

@@ -23,13 +23,45 @@ type tuple struct {
 // bare writes rows that were encoded beforehand: in one transaction for every 10,000, and in one for all. The faster of
 // the two counts.
 func (e *postgresEngine) bare(ctx context.Context, address string, user person, grain health.Grain) (func(context.Context, int) (cost, error), error) {
-	rows, err := e.rowsOf(ctx, address, user, grain)
+	var from []selection
+	for _, table := range sampleTables {
+		from = append(from, selection{table, fmt.Sprintf("grain = %d", grain), sampleOrder})
+	}
+	return e.bareOf(ctx, address, user, from)
+}
+
+// selection is rows of a table in the order of its primary key, of which user_id is the first column.
+type selection struct{ table, where, order string }
+
+const sampleOrder = "metric_id, grain, recorded_at, ended_at, key_source"
+
+// imported are the tables that an import of the Health app's export fills, beside those of samples.
+var imported = []selection{
+	{"sleep_segments", "true", "started_at, ended_at, source, stage"},
+	{"workouts", "true", "id"},
+	{"daily_summaries", "true", "metric_id, date"},
+}
+
+// bareImport is bare for all rows that an import leaves.
+func (e *postgresEngine) bareImport(ctx context.Context, address string, user person) (func(context.Context, int) (cost, error), error) {
+	var from []selection
+	for _, table := range sampleTables {
+		from = append(from, selection{table, "true", sampleOrder})
+	}
+	return e.bareOf(ctx, address, user, append(from, imported...))
+}
+
+func (e *postgresEngine) bareOf(ctx context.Context, address string, user person, from []selection) (func(context.Context, int) (cost, error), error) {
+	rows, err := e.rowsOf(ctx, address, user, from)
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, users int) (cost, error) {
 		var fastest cost
 		for _, size := range []int{perTransaction, len(rows)} {
+			if err := e.truncate(ctx, address, from[len(sampleTables):]); err != nil {
+				return cost{}, err
+			}
 			took, err := e.copy(ctx, address, rows, size, users)
 			if err != nil {
 				return cost{}, err
@@ -45,18 +77,29 @@ func (e *postgresEngine) bare(ctx context.Context, address string, user person, 
 	}, nil
 }
 
-// rowsOf reads the samples of a user, in the order of the primary key.
-func (e *postgresEngine) rowsOf(ctx context.Context, address string, user person, grain health.Grain) (rows []tuple, err error) {
+func (e *postgresEngine) truncate(ctx context.Context, address string, tables []selection) error {
+	return e.on(ctx, address, func(conn *pgx.Conn) error {
+		for _, s := range tables {
+			if _, err := conn.Exec(ctx, `TRUNCATE `+s.table); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// rowsOf reads rows of a user.
+func (e *postgresEngine) rowsOf(ctx context.Context, address string, user person, from []selection) (rows []tuple, err error) {
 	err = e.on(ctx, address, func(conn *pgx.Conn) error {
-		for _, table := range sampleTables {
+		for _, s := range from {
 			var stream bytes.Buffer
-			_, err := conn.PgConn().CopyTo(ctx, &stream, fmt.Sprintf(`COPY (SELECT * FROM %s WHERE user_id = '%s' AND grain = %d
-				ORDER BY user_id, metric_id, grain, recorded_at, ended_at, key_source) TO STDOUT (FORMAT binary)`, table, user.ID, grain))
+			_, err := conn.PgConn().CopyTo(ctx, &stream, fmt.Sprintf(`COPY (SELECT * FROM %s WHERE user_id = '%s' AND %s
+				ORDER BY user_id, %s) TO STDOUT (FORMAT binary)`, s.table, user.ID, s.where, s.order))
 			if err != nil {
 				return err
 			}
 			for _, row := range tuplesOf(stream.Bytes()) {
-				rows = append(rows, tuple{table, row})
+				rows = append(rows, tuple{s.table, row})
 			}
 		}
 		return nil

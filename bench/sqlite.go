@@ -119,6 +119,11 @@ func (e *sqliteEngine) bare(ctx context.Context, address string, user person, gr
 	}, nil
 }
 
+// bareImport writes the readings alone.
+func (e *sqliteEngine) bareImport(ctx context.Context, address string, user person) (func(context.Context, int) (cost, error), error) {
+	return e.bare(ctx, address, user, health.GrainRaw)
+}
+
 // processes returns none: SQLite is part of this one.
 func (e *sqliteEngine) processes(context.Context, string) (map[int]time.Duration, error) {
 	return nil, nil

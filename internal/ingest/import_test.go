@@ -11,10 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/health-export/health-export/internal/format/generator"
@@ -618,5 +620,42 @@ func TestElementOutcome(t *testing.T) {
 		if got := e.outcome(); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
+	}
+}
+
+// batchWatch notes how many bytes of attributes the largest batch of samples had.
+type batchWatch struct {
+	Store
+	mu      sync.Mutex
+	largest int
+}
+
+func (w *batchWatch) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
+	bytes := 0
+	for i := range batch {
+		bytes += len(batch[i].Attributes)
+	}
+	w.mu.Lock()
+	w.largest = max(w.largest, bytes)
+	w.mu.Unlock()
+	return w.Store.WriteSamples(ctx, user, batch)
+}
+
+// Records with much metadata must not make a batch that takes much memory.
+func TestBatchesAreBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	const records, length = 300, 10_000
+	watch := &batchWatch{}
+	b := newBench(t, testdb.New(t), func(s Store) Store { watch.Store = s; return watch }, Limits{})
+	var elements []string
+	for i := range records {
+		elements = append(elements, fmt.Sprintf(`<Record type="%s" sourceName="Phone" unit="count" startDate="2026-05-20 08:%02d:%02d +0000" endDate="2026-05-20 08:59:00 +0000" value="1"><MetadataEntry key="note" value="%d %s"/></Record>`,
+			stepCount, i/60, i%60, i, strings.Repeat("x", length)))
+	}
+	if got, want := account(b.imports(t, exported(elements...)), stepCount), [6]int{records, records}; got != want {
+		t.Fatalf("%v, want %v", got, want)
+	}
+	if watch.largest < length || watch.largest > batchAttributes+2*length {
+		t.Errorf("a batch had %d bytes of attributes", watch.largest)
 	}
 }

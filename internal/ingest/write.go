@@ -14,6 +14,9 @@ import (
 const (
 	// batchSize is how many samples are written in one transaction.
 	batchSize = 10_000
+	// batchAttributes is from how many bytes of attributes on a batch is written before it is full: what a heart rate
+	// variability says of its beats has kilobytes.
+	batchAttributes = 1 << 20
 	// A body's series are written in so many stretches, so many of them at once: more than there is work for at a time, so
 	// that the last ones end together.
 	stretches, stretchesAtOnce = 8, 3
@@ -23,8 +26,9 @@ const (
 
 // batch is samples on their way to the store, with the point that each stands for.
 type batch struct {
-	samples []health.Sample
-	origins []origin
+	samples    []health.Sample
+	origins    []origin
+	attributes int // bytes in samples
 	// result is there while the batch is being written.
 	result chan batchResult
 }
@@ -89,7 +93,8 @@ func (c *collector) writeStretch(ctx context.Context, of stretch, user uuid.UUID
 		}
 		next.samples = append(next.samples, c.sample(&entry, f.perSource(&entry)))
 		next.origins = append(next.origins, entry.origin)
-		if len(next.samples) == batchSize {
+		next.attributes += len(entry.attributes)
+		if len(next.samples) == batchSize || next.attributes >= batchAttributes {
 			next.begin(ctx, user, writer)
 			turn = (turn + 1) % len(underWay)
 		}
@@ -136,7 +141,7 @@ func (c *collector) settleBatch(b *batch) error {
 		c.outcome(&b.origins[i], outcome)
 	}
 	c.written.Add(int64(len(b.origins)))
-	b.samples, b.origins = b.samples[:0], b.origins[:0]
+	b.samples, b.origins, b.attributes = b.samples[:0], b.origins[:0], 0
 	return nil
 }
 

@@ -11,7 +11,7 @@ func (s *Store) Trusted(ctx context.Context) (epoch int64, distrusted time.Durat
 	err = s.read(ctx, "read trust", func(tx *sql.Tx) error {
 		var until int64
 		err := tx.QueryRowContext(ctx, `SELECT epoch, distrusted_until FROM trust`).Scan(&epoch, &until)
-		distrusted = max(time.UnixMicro(until).Sub(time.Now()), 0)
+		distrusted = max(time.Until(time.UnixMicro(until)), 0)
 		return err
 	})
 	return epoch, distrusted, err
