@@ -41,21 +41,21 @@ func (p *point) component() bool { return p.typ&1 == 1 }
 
 // write appends the packed form.
 func (p *point) write(w *bufio.Writer) error {
-	var b [pointSize + 4]byte
 	le := binary.LittleEndian
-	le.PutUint64(b[0:], uint64(p.start))
-	le.PutUint64(b[8:], uint64(p.end))
-	for i, v := range p.values {
-		le.PutUint64(b[16+8*i:], math.Float64bits(v))
+	b := w.AvailableBuffer()
+	b = le.AppendUint64(b, uint64(p.start))
+	b = le.AppendUint64(b, uint64(p.end))
+	for _, v := range p.values {
+		b = le.AppendUint64(b, math.Float64bits(v))
 	}
-	for i, v := range [...]uint32{
+	for _, v := range [...]uint32{
 		p.series, p.source, p.sequence, p.item,
 		uint32(p.index), uint32(p.offset), uint32(p.grain), uint32(p.element), p.typ,
 	} {
-		le.PutUint32(b[56+4*i:], v)
+		b = le.AppendUint32(b, v)
 	}
-	le.PutUint32(b[pointSize:], uint32(len(p.attributes)))
-	if _, err := w.Write(b[:]); err != nil {
+	b = le.AppendUint32(b, uint32(len(p.attributes)))
+	if _, err := w.Write(b); err != nil {
 		return err
 	}
 	_, err := w.WriteString(p.attributes)
