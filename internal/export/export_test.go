@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -212,6 +213,7 @@ func number(v float64) string {
 
 // normalised makes line ends as encoding/csv does, and exponents as strconv does.
 func normalised(fields map[string]string) map[string]string {
+	fields = maps.Clone(fields)
 	for name, text := range fields {
 		fields[name] = strings.NewReplacer("\r\n", "\n", "e-0", "e-").Replace(text)
 	}
