@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"os"
 	"regexp"
@@ -82,17 +81,8 @@ func TestInstancesCountRequestsTogether(t *testing.T) {
 // redisErrors is how often Redis did not answer a server, as its metrics say.
 func (i *instance) redisErrors() (errors int) {
 	i.t.Helper()
-	response, err := http.Get(i.metrics)
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	defer response.Body.Close()
-	content, err := io.ReadAll(response.Body)
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	for _, found := range regexp.MustCompile(`(?m)^health_export_redis_errors_total\{.*\} (\d+)$`).FindAllSubmatch(content, -1) {
-		n, err := strconv.Atoi(string(found[1]))
+	for _, found := range regexp.MustCompile(`(?m)^health_export_redis_errors_total\{.*\} (\d+)$`).FindAllStringSubmatch(i.scrape(), -1) {
+		n, err := strconv.Atoi(found[1])
 		if err != nil {
 			i.t.Fatal(err)
 		}
