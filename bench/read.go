@@ -16,7 +16,7 @@ import (
 // metricRead is the metric of which a year is read: one whose points have a minimum, an average and a maximum.
 const metricRead = "heart_rate"
 
-// measureReading asks for a year of one metric by day and by hour, and for the latest values, while one person is present
+// measureReading asks for a year of one metric by day and by hour, for a day and for the latest values, while one person is present
 // and while many are. The times are those of the handler, without the network.
 func (b *bench) measureReading(ctx context.Context) error {
 	for _, e := range b.engines {
@@ -84,6 +84,7 @@ func questionsAbout(begin time.Time, days int) []question {
 	return []question{
 		{name: fmt.Sprintf("%d days of minutes, by day", days), path: series("1d"), answers: days, target: 5, scans: true},
 		{name: fmt.Sprintf("%d days of minutes, by hour", days), path: series("1h"), answers: days * 24, target: 30, scans: true},
+		{name: "summary of a day", path: "/v1/summary?date=" + begin.AddDate(0, 0, days-1).Format(time.DateOnly), target: 5},
 		{name: "latest value of each metric", path: "/v1/metrics/latest", target: 1},
 	}
 }
