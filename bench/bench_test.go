@@ -30,7 +30,7 @@ func TestQuickRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Log("\n" + out.String())
-	want := []string{"prepared INSERT of 100 rows", "a row of samples of 5000", "by day, 10 users present", "JSON decoding", "XML decoding", "SQLite: import of", "small authenticated POST"}
+	want := []string{"prepared INSERT of 100 rows", "a row of samples of 5000", "by day, 10 users present", "exported as parquet", "JSON decoding", "XML decoding", "SQLite: import of", "small authenticated POST"}
 	if os.Getenv(postgresVariable) == "" {
 		want = append(want, "PostgreSQL was not measured")
 	} else {

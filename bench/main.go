@@ -108,6 +108,7 @@ var subjects = []struct {
 }{
 	{"ingest", (*bench).measureIngest},
 	{"read", (*bench).measureReading},
+	{"export", (*bench).measureExport},
 	{"decode", (*bench).measureDecoding},
 	{"import", (*bench).measureImport},
 	{"post", (*bench).measureSmallPost},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -87,7 +88,7 @@ func questionsAbout(begin time.Time, days int) []question {
 	}
 }
 
-// fill stores so many values, one for each grain, past the HTTP interface.
+// fill stores so many values, one for each grain (raw ones for each minute), past the HTTP interface.
 func (i *instance) fill(ctx context.Context, p person, begin time.Time, grain health.Grain, count int) error {
 	words, err := catalog.Load()
 	if err != nil {
@@ -97,14 +98,18 @@ func (i *instance) fill(ctx context.Context, p person, begin time.Time, grain he
 	if !ok {
 		return fmt.Errorf("the catalogue does not know %s", metricRead)
 	}
+	every := health.Instant(cmp.Or(grain, health.GrainMinute)) * health.Second
 	for at := 0; at < count; {
 		batch := make([]health.Sample, min(perTransaction, count-at))
 		for n := range batch {
 			s := health.NewSample()
 			s.Metric, s.Unit, s.Source, s.Grain = described.Name, described.Unit, "Watch", grain
-			s.Start = health.InstantOf(begin) + health.Instant(at+n)*health.Instant(grain)*health.Second
+			s.Start = health.InstantOf(begin) + health.Instant(at+n)*every
 			s.End, s.Received = s.Start, health.InstantOf(time.Now())
-			s.Min, s.Value, s.Max = 50+float64(n%20), 70.5+float64(n%40), 100+float64(n%60)
+			s.Value = 70.5 + float64(n%40)
+			if grain > health.GrainRaw {
+				s.Min, s.Max = 50+float64(n%20), 100+float64(n%60)
+			}
 			batch[n] = s
 		}
 		if _, err := i.store.WriteSamples(ctx, p.ID, batch); err != nil {

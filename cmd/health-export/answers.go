@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -43,7 +42,7 @@ func (p *program) openMemory(db database, logger *slog.Logger, registerer promet
 		if err != nil {
 			return answerMemory{}, usageError{err}
 		}
-		return answerMemory{redis: redis, answers: cache.NewAnswers(redis, registerer)}, nil
+		return answerMemory{redis: redis, answers: cache.NewSharedAnswers(redis, db, registerer)}, nil
 	case db.Capabilities().SingleServer:
 		return answerMemory{answers: cache.NewAnswers(cache.NewMemory(answersInMemory), registerer)}, nil
 	default:
@@ -53,7 +52,7 @@ func (p *program) openMemory(db database, logger *slog.Logger, registerer promet
 
 // withSharedAnswers opens the memory of answers that running servers share, for the time of a command that changes what
 // answers depend on. Without Redis there is nobody to tell: a server that remembers in its own memory looks for itself.
-func (p *program) withSharedAnswers(ctx context.Context, do func(answerMemory) error) error {
+func (p *program) withSharedAnswers(db database, do func(answerMemory) error) error {
 	if p.settings.redis == "" {
 		return do(answerMemory{})
 	}
@@ -62,12 +61,7 @@ func (p *program) withSharedAnswers(ctx context.Context, do func(answerMemory) e
 		return usageError{err}
 	}
 	defer redis.Close()
-	answers := cache.NewAnswers(redis, nil)
-	err = do(answerMemory{redis: redis, answers: answers})
-	if answers.Untold(context.WithoutCancel(ctx)) {
-		fmt.Fprintln(p.err, "Redis does not answer, so servers may give answers from before for up to 10 minutes. When it is back, run health-export cache flush.")
-	}
-	return err
+	return do(answerMemory{redis: redis, answers: cache.NewSharedAnswers(redis, db, nil)})
 }
 
 func (m *answerMemory) close() {
@@ -115,7 +109,7 @@ func (m *answerMemory) tasks(db database) []job.Task {
 		return nil
 	}
 	tasks := []job.Task{
-		{Name: "deliver_invalidations", Every: time.Second, Run: m.answers.Deliver},
+		{Name: "refresh_trust", Every: 500 * time.Millisecond, AtStart: true, Run: m.answers.Refresh},
 		{Name: "warm_cache", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
 			return m.warmUp(ctx, db)
 		}},
@@ -159,6 +153,9 @@ func (n *noticeWrites) run(ctx context.Context) error {
 func (m *answerMemory) warmUp(ctx context.Context, db database) error {
 	limited, cancel := context.WithTimeout(ctx, warmWithin)
 	defer cancel()
+	if err := m.answers.Refresh(limited); err != nil {
+		return err
+	}
 	users, err := db.MostActive(limited, time.Now().Add(-warmSince), warmUsers)
 	for _, id := range users {
 		if err = m.warmUser(limited, db, id); err != nil {

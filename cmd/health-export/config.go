@@ -69,6 +69,7 @@ type settings struct {
 	certificate     string
 	certificateKey  string
 	acmeDomains     []string
+	acmeDirectory   string
 	stopDelay       time.Duration
 	drain           time.Duration
 	traces          traceSettings
@@ -174,6 +175,10 @@ func newSettings(environment map[string]string) *settings {
 		{
 			key: "tls.acme_domains", variable: "HEALTH_EXPORT_TLS_ACME_DOMAINS", set: words(&s.acmeDomains),
 			initial: "", usage: "domains for which certificates are got from Let's Encrypt, whose terms you then agree to; needs port 443",
+		},
+		{
+			key: "tls.acme_directory", variable: "HEALTH_EXPORT_TLS_ACME_DIRECTORY", set: text(&s.acmeDirectory),
+			initial: "", usage: "directory of another ACME server to get them from, such as https://ca.internal/acme/acme/directory; empty for Let's Encrypt",
 		},
 		{
 			key: "shutdown.delay", variable: "HEALTH_EXPORT_SHUTDOWN_DELAY", set: durationOrNone(&s.stopDelay),

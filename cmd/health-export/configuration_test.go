@@ -66,7 +66,8 @@ ingest_requests = 500
 - A duration is a number with a unit: ` + "`90s`, `5m`, `1h30m`" + `. A size is in ` + "`KiB`, `MiB` or `GiB`" + `. Lists are separated by commas.
 - A secret may be in a file, which the name of its variable with ` + "`_FILE`" + ` behind it names: ` + "`DATABASE_URL_FILE=/run/secrets/database-url`" + `.
   It is read when the program starts.
-- A change is in force after a restart, but for the files of a certificate, which are read again when they change.
+- A change is in force after a restart. Only the files of a certificate are read again when they change, and the level of the log
+  can be changed while the server runs ([monitoring](operations/monitoring.md)).
 - Of Go's own variables, ` + "`GOMEMLIMIT`" + ` (` + "`900MiB`" + `) keeps the program's memory below a limit, and ` + "`GOGC`" + ` is 50 unless it is set.
 
 | variable | key in TOML | flag | default | what it is |

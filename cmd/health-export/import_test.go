@@ -23,6 +23,7 @@ func importing(t *testing.T, database string, args ...string) (code int, out, er
 	var stdout, stderr bytes.Buffer
 	args = append([]string{"import", "--database", database, "--user", "anna@example.org"}, args...)
 	code = run(t.Context(), args, nil, nil, &stdout, &stderr)
+	lookThrough(t, stderr.String())
 	return code, stdout.String(), stderr.String()
 }
 

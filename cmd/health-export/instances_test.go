@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"regexp"
+	"strconv"
 	"testing"
 
 	"github.com/health-export/health-export/internal/testdb"
@@ -70,7 +72,21 @@ func TestInstancesCountRequestsTogether(t *testing.T) {
 			allowed++
 		}
 	}
-	if allowed != 100 {
-		t.Errorf("%d requests were allowed, want 100", allowed)
+	// A Redis that is too busy to answer in time is done without: that request is counted by one instance alone.
+	if alone := servers[0].redisErrors() + servers[1].redisErrors(); allowed < 100 || allowed > 100+alone {
+		t.Errorf("%d requests were allowed, want 100; Redis did not answer %d times", allowed, alone)
 	}
+}
+
+// redisErrors is how often Redis did not answer a server, as its metrics say.
+func (i *instance) redisErrors() (errors int) {
+	i.t.Helper()
+	for _, found := range regexp.MustCompile(`(?m)^health_export_redis_errors_total\{.*\} (\d+)$`).FindAllStringSubmatch(i.scrape(), -1) {
+		n, err := strconv.Atoi(found[1])
+		if err != nil {
+			i.t.Fatal(err)
+		}
+		errors += n
+	}
+	return errors
 }

@@ -5,11 +5,25 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/health-export/health-export/internal/testlog"
 )
+
+// lookThrough looks for leaks in what a command has logged. What it says to the person who runs it may name them.
+func lookThrough(t *testing.T, stderr string) {
+	t.Helper()
+	log := testlog.New(t)
+	log.Sent(secretiveDay)
+	for line := range strings.Lines(stderr) {
+		if strings.HasPrefix(line, "{") {
+			_, _ = log.Write([]byte(line)) // which never fails
+		}
+	}
+}
 
 // The level of the log is told and changed beside the metrics, without a restart.
 func TestLogLevelIsChangedWhileItRuns(t *testing.T) {
-	server, logs, _ := start(t, newDatabase(t))
+	server, logs, _ := start(t, "sqlite::memory:")
 	ask := func(method, level string) (int, string) {
 		t.Helper()
 		request, err := http.NewRequestWithContext(t.Context(), method, strings.TrimSuffix(server.metrics, "/metrics")+"/log_level", strings.NewReader(level))

@@ -31,7 +31,7 @@ server runs, and again after it was interrupted. After an upgrade that changes h
 days before in line; after rows were removed by hand, the numbers of samples.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				return p.withSharedAnswers(ctx, func(m answerMemory) error { return p.rebuild(ctx, db, m.told(), email) })
+				return p.withSharedAnswers(db, func(m answerMemory) error { return p.rebuild(ctx, db, m.told(), email) })
 			})
 		},
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
 )
 
@@ -20,11 +22,12 @@ func (c *settings) tlsConfig(environment map[string]string, logger *slog.Logger)
 	case len(c.acmeDomains) > 0 && c.certificate != "":
 		return nil, usageError{errors.New("tls.acme_domains and tls.certificate exclude each other: leave one of them out")}
 	case len(c.acmeDomains) > 0:
-		// Let's Encrypt asks for proof on port 443, by the protocol acme-tls/1, so that no other port is needed.
+		// The ACME server asks for proof on port 443, by the protocol acme-tls/1, so that no other port is needed.
 		manager := &autocert.Manager{
 			Prompt:     autocert.AcceptTOS,
 			Cache:      autocert.DirCache(acmeDir(environment)),
 			HostPolicy: autocert.HostWhitelist(c.acmeDomains...),
+			Client:     &acme.Client{DirectoryURL: cmp.Or(c.acmeDirectory, autocert.DefaultACMEDirectory)},
 		}
 		config := manager.TLSConfig()
 		config.MinVersion = tls.VersionTLS12

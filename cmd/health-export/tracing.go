@@ -98,12 +98,14 @@ func (p *program) closeTracer(tracer *tracing.Tracer) error {
 	return nil
 }
 
-// collectorAddress takes the address of one. The error does not show it: it may hold a secret.
+// collectorAddress takes the address of one, which holds no secret: that is what the headers are for. The error does not
+// show it: somebody may have thought otherwise.
 func collectorAddress(target *string) func(string) error {
 	return func(value string) error {
 		parsed, err := url.Parse(value)
-		if value != "" && (err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "") {
-			return errors.New("the address of a collector is written http://host:4318, or https://")
+		if value != "" && (err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" ||
+			parsed.User != nil || parsed.RawQuery != "") {
+			return errors.New("the address of a collector is written http://host:4318 or https://host; a key of it belongs in tracing.headers")
 		}
 		*target = value
 		return nil

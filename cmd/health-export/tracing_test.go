@@ -107,7 +107,8 @@ const (
 func TestTracesTellWhereTheTimeGoesAndNothingElse(t *testing.T) {
 	c := newCollector(t)
 	settings := []string{"OTEL_EXPORTER_OTLP_ENDPOINT", c.URL, "OTEL_EXPORTER_OTLP_HEADERS", "api-key=geheim"}
-	if redis := os.Getenv("TEST_REDIS_URL"); redis != "" {
+	redis := os.Getenv("TEST_REDIS_URL")
+	if redis != "" {
 		settings = append(settings, "REDIS_URL", redis)
 	}
 	server, logs, stop := start(t, newDatabase(t), settings...)
@@ -139,7 +140,7 @@ func TestTracesTellWhereTheTimeGoesAndNothingElse(t *testing.T) {
 	}
 	steps := stepsOf(request, spans)
 	wanted := []string{"read key", "compute Argon2id hash", "receive body", "decode body", "archive body", "process body", "write samples", "finish ingestion"}
-	if os.Getenv("TEST_REDIS_URL") != "" {
+	if redis != "" {
 		wanted = append(wanted, "redis delete")
 	}
 	for _, want := range wanted {
@@ -182,7 +183,7 @@ func requestLine(logs, route string) string {
 func TestTracesAreOffUnlessAsked(t *testing.T) {
 	c := newCollector(t)
 	for _, settings := range [][]string{{}, {"OTEL_EXPORTER_OTLP_ENDPOINT", c.URL, "OTEL_SDK_DISABLED", "true"}} {
-		server, logs, stop := start(t, newDatabase(t), settings...)
+		server, logs, stop := start(t, "sqlite::memory:", settings...)
 		server.call("POST", "/v1/ingest", secretiveDay, "traceparent", "00-"+callersTrace+"-00f067aa0ba902b7-01")
 		stop()
 		if strings.Contains(logs.String(), "trace_id") {
@@ -198,7 +199,7 @@ func TestTracesAreOffUnlessAsked(t *testing.T) {
 func TestCollectorAway(t *testing.T) {
 	c := newCollector(t)
 	c.Close()
-	server, logs, stop := start(t, newDatabase(t), "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", c.URL+"/v1/traces")
+	server, logs, stop := start(t, "sqlite::memory:", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", c.URL+"/v1/traces")
 	if status, report := server.call("POST", "/v1/ingest", secretiveDay); status != http.StatusOK {
 		t.Errorf("ingest answered %d %v", status, report)
 	}
@@ -210,7 +211,7 @@ func TestCollectorAway(t *testing.T) {
 func TestTraceSettingsRefused(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for variable, value := range map[string]string{
-		"OTEL_EXPORTER_OTLP_ENDPOINT": "geheim:4318", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_TRACES_SAMPLER": "jaeger_remote",
+		"OTEL_EXPORTER_OTLP_ENDPOINT": "geheim:4318", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://anna:geheim@127.0.0.1:4318/v1/traces", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_TRACES_SAMPLER": "jaeger_remote",
 		"OTEL_TRACES_SAMPLER_ARG": "2", "OTEL_SDK_DISABLED": "perhaps",
 	} {
 		var errOut strings.Builder

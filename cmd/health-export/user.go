@@ -89,7 +89,7 @@ the audit log holds about them. It cannot be undone. A running server stops acce
 				if err := p.confirmDelete(user, yes); err != nil {
 					return err
 				}
-				if err := p.withSharedAnswers(ctx, func(m answerMemory) error {
+				if err := p.withSharedAnswers(db, func(m answerMemory) error {
 					return p.door(db, m.erased()).DeleteUser(ctx, user.ID)
 				}); err != nil {
 					return err

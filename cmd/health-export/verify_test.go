@@ -20,6 +20,7 @@ func tool(t *testing.T, database string, args ...string) (code int, out, errOut 
 	t.Helper()
 	var printed, complained bytes.Buffer
 	code = run(t.Context(), append(args, "--database", database), nil, strings.NewReader(""), &printed, &complained)
+	lookThrough(t, complained.String())
 	return code, printed.String(), complained.String()
 }
 

@@ -189,16 +189,8 @@ func (d *Door) prove(ctx context.Context, k key, epoch uint64) (Actor, error) {
 		return Actor{}, fmt.Errorf("look up the user of an API key: %w", err)
 	}
 	actor := Actor{User: user, KeyID: stored.ID, Scopes: stored.Scopes, Tier: stored.Tier}
-	d.proved.remember(k, actor, end(stored), epoch)
+	d.proved.remember(k, actor, stored.End(), epoch)
 	return actor, nil
-}
-
-// end is when a key ends that is in force, whether it expires or is about to be revoked; zero: never.
-func end(k health.APIKey) time.Time {
-	if k.ExpiresAt.IsZero() || !k.RevokedAt.IsZero() && k.RevokedAt.Before(k.ExpiresAt) {
-		return k.RevokedAt
-	}
-	return k.ExpiresAt
 }
 
 // isPast reports whether an expiry has come; the zero time never does.

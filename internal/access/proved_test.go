@@ -35,8 +35,8 @@ func TestProvedIsBounded(t *testing.T) {
 // What one process remembers is of no use to another, nor to a guess at what was hashed.
 func TestProofsOfTwoProcessesDiffer(t *testing.T) {
 	t.Parallel()
-	k := newKey()
-	if newProved().proof(k) == newProved().proof(k) {
+	k, one, other := newKey(), newProved(), newProved()
+	if one.proof(k) == other.proof(k) {
 		t.Error("two processes have the same proof of a key")
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -42,23 +42,31 @@ type Question struct {
 // an answer is kept with the versions, read before it was sought, of what it depends on, and a change ends those
 // versions for every process that uses the same cache.
 //
-// Where the cache cannot be told of a change, this process does not ask it about that user until it has been told.
+// Where the cache cannot be told of a change, no process believes it for a while, and then only what it was given later.
 type Answers struct {
 	cache   Cache
+	lease   lease
 	metrics answerMetrics
 	flights singleflight.Group
-
-	mu sync.Mutex
-	// pending has the users of whose changes the cache has yet to be told, with the number of the last such change.
-	pending map[uuid.UUID]uint64
-	changes uint64
 }
 
-// NewAnswers returns a memory of answers in a cache. Every process that changes what answers depend on must use the
-// same one. A nil registerer leaves the metrics unregistered.
+// NewAnswers returns a memory of answers in a cache that this process alone uses, and that can always be told of
+// changes: Memory. A nil registerer leaves the metrics unregistered.
 func NewAnswers(c Cache, registerer prometheus.Registerer) *Answers {
-	return &Answers{cache: c, metrics: newAnswerMetrics(registerer), pending: map[uuid.UUID]uint64{}}
+	return NewSharedAnswers(c, nil, registerer)
 }
+
+// NewSharedAnswers returns a memory of answers in a cache that several processes share. Every process that changes what
+// answers depend on must use the same cache, and the same trust in it. Nothing is remembered until Refresh has returned,
+// and two seconds after it did last. A nil registerer leaves the metrics unregistered.
+func NewSharedAnswers(c Cache, trust Trust, registerer prometheus.Registerer) *Answers {
+	a := &Answers{cache: c, lease: newLease(trust)}
+	a.metrics = newAnswerMetrics(registerer, a.lease.believes)
+	return a
+}
+
+// Refresh asks whether the cache may be believed. A job calls it every half second.
+func (a *Answers) Refresh(ctx context.Context) error { return a.lease.refresh(ctx) }
 
 // Answer returns the answer to a question: one that is remembered, or the one that find returns, which then is
 // remembered. Of several who ask the same at once, one calls find for all of them. An error of find is returned and
@@ -73,7 +81,8 @@ func (a *Answers) Answer(ctx context.Context, q Question, find func(context.Cont
 }
 
 func (a *Answers) answer(ctx context.Context, q Question, find func(context.Context) ([]byte, error)) (answer []byte, result string, err error) {
-	if !a.toldOf(ctx, q.User) {
+	epoch, believed := a.lease.believes()
+	if !believed {
 		answer, err = find(ctx)
 		return answer, "bypass", err
 	}
@@ -86,7 +95,7 @@ func (a *Answers) answer(ctx context.Context, q Question, find func(context.Cont
 		answer, err = find(ctx)
 		return answer, "error", err
 	}
-	versions := string(values[0]) + string(values[1])
+	versions := strconv.FormatInt(epoch, 10) + ":" + string(values[0]) + string(values[1])
 	if kept := values[2]; len(kept) >= len(versions) && string(kept[:len(versions)]) == versions {
 		return kept[len(versions):], "hit", nil
 	}
@@ -146,19 +155,20 @@ func recovering(ctx context.Context, find func(context.Context) ([]byte, error))
 }
 
 // Changed reports that metrics of a user have changed. It is called when the change can be read, and before anybody is
-// told that it was made: answers that are asked for after it has returned know the change.
+// told that it was made: answers that are asked for after it has returned know the change. It takes two seconds where
+// the cache, but for a moment believed, cannot be told.
 func (a *Answers) Changed(ctx context.Context, user uuid.UUID, metrics []string) {
 	keys := make([]string, 0, 1+len(metrics))
 	keys = append(keys, anythingKey(user))
 	for _, metric := range metrics {
 		keys = append(keys, metricKey(user, metric))
 	}
-	a.forget(ctx, user, keys)
+	a.forget(ctx, keys)
 }
 
 // InvalidateUser reports that anything of a user may have changed, as Changed does.
 func (a *Answers) InvalidateUser(ctx context.Context, user uuid.UUID) {
-	a.forget(ctx, user, []string{userKey(user)})
+	a.forget(ctx, []string{userKey(user)})
 }
 
 // Erase forgets everything about a user, who is gone. An error says that the cache cannot be reached; what it holds then
@@ -172,68 +182,14 @@ func (a *Answers) Erase(ctx context.Context, user uuid.UUID) error {
 // that the cache cannot be reached, and that the change is to be reported again.
 func (a *Answers) ForgetAll(ctx context.Context) error { return a.cache.DeleteAll(ctx, "cache:") }
 
-// Untold reports whether there are changes that the cache could not be told of, after it has tried once more.
-func (a *Answers) Untold(ctx context.Context) bool {
-	_ = a.Deliver(ctx) // what it could not tell is counted
-	return len(a.pendingUsers()) > 0
-}
-
-// Deliver tells the cache of the changes that it could not be told of before. A job calls it.
-func (a *Answers) Deliver(ctx context.Context) error {
-	for _, user := range a.pendingUsers() {
-		if !a.toldOf(ctx, user) {
-			return nil // it is still away, which is logged and measured where it is noticed
-		}
+// forget ends versions. Where the cache cannot be told, it is not believed.
+func (a *Answers) forget(ctx context.Context, keys []string) {
+	if a.cache.Delete(context.WithoutCancel(ctx), keys...) == nil {
+		return
 	}
-	return nil
-}
-
-// forget ends versions. Until that is done the user is pending.
-func (a *Answers) forget(ctx context.Context, user uuid.UUID, keys []string) {
-	a.mu.Lock()
-	if _, waiting := a.pending[user]; waiting {
-		keys = append(keys, userKey(user)) // for what the cache may not have been told of before
+	if a.lease.distrust(ctx) != nil {
+		a.metrics.untold.Inc()
 	}
-	a.changes++
-	change := a.changes
-	a.pending[user] = change
-	a.metrics.pending.Set(float64(len(a.pending)))
-	a.mu.Unlock()
-	a.tell(ctx, user, change, keys)
-}
-
-// toldOf reports whether the cache knows of all changes of the user, after it has tried to tell it.
-func (a *Answers) toldOf(ctx context.Context, user uuid.UUID) bool {
-	a.mu.Lock()
-	change, waiting := a.pending[user]
-	a.mu.Unlock()
-	// Which metrics have changed has not been kept; the user's own version ends all answers.
-	return !waiting || a.tell(ctx, user, change, []string{userKey(user)})
-}
-
-// tell deletes versions from the cache; then the user is not pending any more, unless there was a change meanwhile.
-func (a *Answers) tell(ctx context.Context, user uuid.UUID, change uint64, keys []string) bool {
-	if a.cache.Delete(context.WithoutCancel(ctx), keys...) != nil {
-		return false
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.pending[user] == change {
-		delete(a.pending, user)
-		a.metrics.pending.Set(float64(len(a.pending)))
-	}
-	_, waiting := a.pending[user]
-	return !waiting
-}
-
-func (a *Answers) pendingUsers() []uuid.UUID {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	users := make([]uuid.UUID, 0, len(a.pending))
-	for user := range a.pending {
-		users = append(users, user)
-	}
-	return users
 }
 
 // keys returns those of the two versions that an answer depends on, and that of the answer.

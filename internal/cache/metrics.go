@@ -14,25 +14,34 @@ import (
 type answerMetrics struct {
 	answers  *prometheus.CounterVec
 	duration *prometheus.HistogramVec
-	pending  prometheus.Gauge
+	untold   prometheus.Counter
 }
 
 // newAnswerMetrics registers the metrics; a nil registerer leaves them unregistered.
-func newAnswerMetrics(registerer prometheus.Registerer) answerMetrics {
+func newAnswerMetrics(registerer prometheus.Registerer, believes func() (int64, bool)) answerMetrics {
 	factory := promauto.With(registerer)
+	factory.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "health_export_cache_distrusted",
+		Help: "1 while the cache is not believed, because somebody could not tell it of a change, or the database does not say.",
+	}, func() float64 {
+		if _, ok := believes(); ok {
+			return 0
+		}
+		return 1
+	})
 	return answerMetrics{
 		answers: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "health_export_cache_answers_total",
-			Help: "Questions, by kind and by what the cache had to say: hit, miss, error (it does not answer) or bypass (it has yet to be told of a change).",
+			Help: "Questions, by kind and by what the cache had to say: hit, miss, error (it does not answer) or bypass (it is not believed).",
 		}, []string{"kind", "result"}),
 		duration: factory.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "health_export_cache_answer_duration_seconds",
 			Help:    "Time to answer, with the question to the store where there was one, by kind and result.",
 			Buckets: []float64{.00001, .00005, .0001, .0005, .001, .0025, .005, .01, .025, .05, .1, .5, 1},
 		}, []string{"kind", "result"}),
-		pending: factory.NewGauge(prometheus.GaugeOpts{
-			Name: "health_export_cache_pending_invalidations",
-			Help: "Users of whose changes the cache has yet to be told; it is not asked about them meanwhile.",
+		untold: factory.NewCounter(prometheus.CounterOpts{
+			Name: "health_export_cache_untold_changes_total",
+			Help: "Changes that neither the cache nor, for a minute, the database could be told of.",
 		}),
 	}
 }

@@ -76,6 +76,7 @@ func (a *apple) workout(n *node) error {
 	for route := range n.all("WorkoutRoute") {
 		warnings = append(warnings, a.takeRoute(&w, route)...)
 	}
+	a.takePauses(&w, n)
 	sortByTime(w.Route, func(p *health.RoutePoint) health.Instant { return p.Time })
 	w.Attributes = jsonText(n.object(
 		"workoutActivityType", "sourceName", "startDate", "endDate", "duration", "durationUnit", "WorkoutStatistics", "WorkoutRoute"))

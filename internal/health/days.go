@@ -149,6 +149,8 @@ type days struct {
 	resolver *Resolver
 	days     map[Date]*tallied
 	last     *tallied // the day of the last sample
+	most     int      // how many hours the day before it has
+	room     []Tally  // for those of hours
 	// beyond are the dates not asked for that have a sample which bears on one that was.
 	beyond map[Date]bool
 
@@ -214,8 +216,11 @@ func (d *days) add(s *Sample) {
 func (d *days) on(s *Sample) *tallied {
 	date := s.LocalDate()
 	if d.last == nil || d.last.summary.Date != date {
+		if d.last != nil {
+			d.most = len(d.last.hours.hours)
+		}
 		if d.last = d.days[date]; d.last == nil && d.asked(date) {
-			d.last = &tallied{summary: DaySummary{Date: date}}
+			d.last = &tallied{summary: DaySummary{Date: date}, hours: hoursOf{hours: make([]Hour, 0, d.most)}}
 			d.days[date] = d.last
 		}
 	}
@@ -229,7 +234,7 @@ func (d *days) count(s *Sample, share float64) {
 		return
 	}
 	if d.hours == nil && s.Grain < GrainDay {
-		day.hours.count(s, share)
+		day.hours.count(s, share, &d.room)
 		return
 	}
 	day.meet(ExtentOf(s))
@@ -239,7 +244,7 @@ func (d *days) count(s *Sample, share float64) {
 // countHour counts a sample of an hour, of which the day hears by another way.
 func (d *days) countHour(s *Sample, share float64) {
 	if day := d.on(s); day != nil {
-		day.hours.count(s, share)
+		day.hours.count(s, share, &d.room)
 	}
 }
 

@@ -66,18 +66,36 @@ type hoursOf struct {
 	last  int // index of the hour of the last sample
 }
 
-func (h *hoursOf) count(s *Sample, share float64) {
+// count counts a sample in its hour. room is where new tallies are made.
+func (h *hoursOf) count(s *Sample, share float64, room *[]Tally) {
 	start := hourOf(s)
 	if h.last >= len(h.hours) || h.hours[h.last].Start != start {
 		h.last = slices.IndexFunc(h.hours, func(have Hour) bool { return have.Start == start })
 		if h.last < 0 {
 			h.last = len(h.hours)
-			h.hours = append(h.hours, Hour{Start: start, Extent: ExtentOf(s)})
+			h.hours = append(h.hours, Hour{Start: start, Extent: ExtentOf(s), Tallies: h.begin(s, room)})
 		}
 	}
 	in := &h.hours[h.last]
 	in.Extent.Join(ExtentOf(s))
 	in.Tallies.Add(s, share)
+}
+
+// begin returns a tally of nothing for an hour that begins with a sample, made in one piece with others. Its source is
+// nearly always that of the hour before.
+func (h *hoursOf) begin(s *Sample, room *[]Tally) Tallies {
+	if len(*room) == 0 {
+		*room = make([]Tally, 16)
+	}
+	tallies := (*room)[:1:1]
+	*room = (*room)[1:]
+	tallies[0] = NewTally(s.Grain)
+	if len(h.hours) > 0 {
+		if before := h.hours[len(h.hours)-1].Tallies[0].Sources; len(before) == 1 && before[0] == s.Source {
+			tallies[0].Sources = slices.Clip(before)
+		}
+	}
+	return tallies
 }
 
 // finish puts the hours in order, and the grains of each.

@@ -10,6 +10,8 @@ type Split struct {
 	Start, End Instant
 	Gain, Loss float64
 	HeartRate  float64
+	// Paused is how much of the time from Start to End the workout was paused.
+	Paused Instant
 }
 
 // maxSplits bounds how many splits a track is cut into; a track that would have more is damaged.
@@ -18,7 +20,7 @@ const maxSplits = 10_000
 // Splits cuts a track into stretches of the given length in metres. Where a split begins is interpolated between the
 // points of the track; time in which nobody moved belongs to the split in which it was spent. Their lengths and times
 // add up to those of the track, gains and losses to those of Climb. It returns nil for a track without length.
-func Splits(track Track, length float64, heart []Beat) []Split {
+func Splits(track Track, length float64, heart []Beat, pauses []Pause) []Split {
 	total := track.Length()
 	if !(length > 0) || total == 0 || total/length > maxSplits {
 		return nil
@@ -37,6 +39,7 @@ func Splits(track Track, length float64, heart []Beat) []Split {
 			split.End = track[len(track)-1].Time
 		}
 		split.HeartRate = meanHeartRate(heart, split.Start, split.End)
+		split.Paused = pausedIn(pauses, split.Start, split.End)
 		splits = append(splits, split)
 		if to == total {
 			break

@@ -15,7 +15,7 @@ func TestSplits(t *testing.T) {
 	beats := []health.Beat{{Time: health.Second * 1000, Rate: 100}, {Time: health.Second * 1300, Rate: 150}, {Time: health.Second * 1360, Rate: 170}}
 	type row struct{ metres, seconds, gain, loss float64 }
 	want := []row{{1000, 320, 5, 0}, {1000, 280, 15, 0}, {250, 100, 0, 18}}
-	got := health.Splits(track, 1000, beats)
+	got := health.Splits(track, 1000, beats, nil)
 	if len(got) != len(want) {
 		t.Fatalf("%d splits, want %d", len(got), len(want))
 	}
@@ -33,11 +33,11 @@ func TestSplits(t *testing.T) {
 		t.Errorf("nothing was measured, yet the heart rate is %v", got[2].HeartRate)
 	}
 	even := health.TrackOf(straight(nil, [2]float64{0, 0}, [2]float64{600, 2000}))
-	if n := len(health.Splits(even, even.Length()/2, nil)); n != 2 {
+	if n := len(health.Splits(even, even.Length()/2, nil, nil)); n != 2 {
 		t.Errorf("twice a half is %d splits", n)
 	}
 	for _, length := range []float64{0, -1, health.Absent(), 1e-9} {
-		if got := health.Splits(even, length, nil); got != nil {
+		if got := health.Splits(even, length, nil, nil); got != nil {
 			t.Errorf("splits of %v m are %v", length, got)
 		}
 	}
@@ -49,7 +49,7 @@ func TestSplitsAddUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		track := someTrack(t)
 		length := rapid.Float64Range(50, 3000).Draw(t, "length")
-		splits := health.Splits(track, length, nil)
+		splits := health.Splits(track, length, nil, nil)
 		if len(splits) == 0 {
 			if track.Length() != 0 {
 				t.Fatalf("no splits of %v m", track.Length())
@@ -123,4 +123,30 @@ func TestClimbIsTheDifferenceOfTheEnds(t *testing.T) {
 			t.Fatalf("%+v does not reach from the lowest to the highest", e)
 		}
 	})
+}
+
+// A pause belongs to the splits in which it was spent, to each by its part.
+func TestSplitsKnowPauses(t *testing.T) {
+	t.Parallel()
+	track := health.TrackOf(straight(nil, [2]float64{0, 0}, [2]float64{720, 2000}))
+	from := track[0].Time
+	pause := func(after, seconds float64) health.SeriesPoint {
+		return health.SeriesPoint{Time: from + health.Instant(after*1e6), Value: seconds}
+	}
+	w := health.Workout{Series: map[string][]health.SeriesPoint{
+		health.SeriesPauses: {pause(350, 40), pause(290, 30), pause(300, 60), {Value: 5}, pause(600, health.Absent())},
+	}}
+	want := []health.Pause{{Start: from + 290e6, End: from + 390e6}}
+	got := w.Pauses()
+	if len(got) != 1 || got[0] != want[0] {
+		t.Fatalf("pauses %v, want %v", got, want)
+	}
+	splits := health.Splits(track, 1000, nil, got)
+	if len(splits) != 2 {
+		t.Fatalf("%d splits", len(splits))
+	}
+	first, second := float64(splits[0].Paused)/1e6, float64(splits[1].Paused)/1e6
+	if !near(first, 70, 0.1) || !near(first+second, 100, 1e-6) {
+		t.Errorf("%v and %v s are paused, want 70 and 30", first, second)
+	}
 }

@@ -87,6 +87,14 @@ func (k APIKey) Usable(t time.Time) bool {
 	return !k.Revoked(t) && (k.ExpiresAt.IsZero() || t.Before(k.ExpiresAt))
 }
 
+// End is when the key ends or has ended, whether it expires or is revoked; zero: never.
+func (k APIKey) End() time.Time {
+	if k.ExpiresAt.IsZero() || !k.RevokedAt.IsZero() && k.RevokedAt.Before(k.ExpiresAt) {
+		return k.RevokedAt
+	}
+	return k.ExpiresAt
+}
+
 // Revoked reports whether the key is revoked at t.
 func (k APIKey) Revoked(t time.Time) bool {
 	return !k.RevokedAt.IsZero() && !t.Before(k.RevokedAt)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -562,7 +561,7 @@ func TestElementsAreNewOnce(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, s store.Store) {
 		const days = 4500 // in several batches
 		b := newBench(t, s, nil, Limits{})
-		other, err := New(Config{Store: s, Catalog: b.Service.words.catalog, Logger: slog.New(slog.DiscardHandler), Now: b.Service.now})
+		other, err := New(Config{Store: s, Catalog: b.Service.words.catalog, Logger: b.logs.Logger(), Now: b.Service.now})
 		if err != nil {
 			t.Fatal(err)
 		}

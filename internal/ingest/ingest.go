@@ -248,7 +248,18 @@ func (s *Service) work(by cause, ingestion health.Ingestion, user health.User, d
 		s.imports.remove(&ingestion)
 	}
 	s.metrics.finished(ctx, &finished)
+	s.logFinished(ctx, &finished)
 	return finished
+}
+
+// logFinished says what became of a body. Most are also in the line about the request that brought them, imports never.
+func (s *Service) logFinished(ctx context.Context, i *health.Ingestion) {
+	level := slog.LevelDebug
+	if i.Spool != "" {
+		level = slog.LevelInfo
+	}
+	s.logger.Log(ctx, level, "ingestion finished", "ingestion", i.ID, "user", i.UserID, "outcome", i.Status,
+		"format", i.Format, "attempt", i.Attempts, "duration", i.Duration)
 }
 
 // maxAttempts is how often a body is tried that fails for a reason of ours before it is marked as failed. It stays in

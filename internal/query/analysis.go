@@ -83,8 +83,10 @@ type Split struct {
 	Distance float64   `json:"distance"`
 	Start    time.Time `json:"start"`
 	End      time.Time `json:"end"`
-	// Seconds is the time on the clock, stops counted, and Pace seconds for one unit of distance.
+	// Seconds is the time on the clock, Paused how much of it the workout was paused, and Pace the other seconds for one unit
+	// of distance: stops count unless they were pauses.
 	Seconds float64  `json:"seconds"`
+	Paused  float64  `json:"paused"`
 	Pace    *float64 `json:"pace"`
 	// ElevationGain and ElevationLoss are metres, HeartRate the mean in beats per minute.
 	ElevationGain *float64 `json:"elevation_gain"`
@@ -132,7 +134,7 @@ func (s *Service) analyse(ctx context.Context, user uuid.UUID, w *health.Workout
 		}
 	}
 	if request.Splits != "" {
-		detail.Splits = splitsOf(track, from, request.Splits, rates.beats, w.Offset)
+		detail.Splits = splitsOf(track, from, request.Splits, rates.beats, w)
 	}
 	return nil
 }
@@ -164,22 +166,22 @@ func (s *Service) metres(series []health.SeriesPoint) []health.SeriesPoint {
 	return shown
 }
 
-func splitsOf(track health.Track, from, unit string, beats []health.Beat, offset int32) *Splits {
+func splitsOf(track health.Track, from, unit string, beats []health.Beat, w *health.Workout) *Splits {
 	length := splitLengths[unit]
-	found := health.Splits(track, length, beats)
+	found := health.Splits(track, length, beats, w.Pauses())
 	if len(found) == 0 {
 		return nil
 	}
 	splits := &Splits{Unit: unit, From: from, Distance: track.Length() / length, Splits: make([]Split, len(found))}
 	for i, f := range found {
-		seconds := float64(f.End-f.Start) / float64(health.Second)
+		seconds, paused := float64(f.End-f.Start)/float64(health.Second), float64(f.Paused)/float64(health.Second)
 		splits.Seconds += seconds
 		splits.Splits[i] = Split{
-			Split: i + 1, Distance: f.Metres / length, Start: f.Start.In(offset), End: f.End.In(offset), Seconds: seconds,
+			Split: i + 1, Distance: f.Metres / length, Start: f.Start.In(w.Offset), End: f.End.In(w.Offset), Seconds: seconds, Paused: paused,
 			ElevationGain: value(f.Gain), ElevationLoss: value(f.Loss), HeartRate: value(f.HeartRate),
 		}
 		if f.Metres > 0 {
-			splits.Splits[i].Pace = value(seconds / f.Metres * length)
+			splits.Splits[i].Pace = value((seconds - paused) / f.Metres * length)
 		}
 	}
 	return splits

@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,6 +28,25 @@ func aLongRun(t testing.TB) health.Workout {
 		})
 	}
 	return w
+}
+
+// Who waits at a crossing with the watch paused has not become slower.
+func TestPaceLeavesPausesOut(t *testing.T) {
+	t.Parallel()
+	w := aLongRun(t)
+	w.Series[health.SeriesPauses] = []health.SeriesPoint{{Time: w.Start + 330*health.Second, Value: 60, Unit: "s"}}
+	got, err := newService(t, &memory{workouts: []health.Workout{w}}).Workout(t.Context(), anna, query.WorkoutRequest{ID: w.ID, Splits: "km"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	type split struct{ seconds, paused, pace float64 }
+	var splits []split
+	for _, s := range got.Splits.Splits {
+		splits = append(splits, split{s.Seconds, s.Paused, math.Round(*s.Pace)})
+	}
+	if diff := cmp.Diff([]split{{360, 30, 330}, {360, 30, 330}, {180, 0, 360}}, splits, cmp.AllowUnexported(split{})); diff != "" {
+		t.Errorf("splits (-want +got):\n%s", diff)
+	}
 }
 
 func TestWorkoutAnalysis(t *testing.T) {

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -63,18 +64,28 @@ func (c *Cached) Latest(ctx context.Context, user health.User) ([]LatestValue, e
 	})
 }
 
-// Series is Service.Series. One without a beginning or an end depends on the time of day, and is not remembered.
+// rememberPoints is how many points a series that is remembered has at most: to read more back from JSON takes as long as
+// to work them out.
+const rememberPoints = 2000
+
+// Series is Service.Series. One without a beginning or an end depends on the time of day, and is not remembered, nor is
+// a long one.
 func (c *Cached) Series(ctx context.Context, user health.User, request SeriesRequest) (Series, error) {
 	known, ok := c.lookup(request.Metric)
-	if !ok || request.Start.IsZero() || request.End.IsZero() {
+	if !ok || request.Start.IsZero() || request.End.IsZero() || isLong(request) {
 		return c.Service.Series(ctx, user, request)
 	}
 	q := question(user, "series", rememberRecent, known.Name, request.Start, request.End, request.Bucket, request.TZ,
-		request.Aggregation, request.Unit, request.Gaps, request.Cursor, request.Limit)
+		request.WeekStart, request.Aggregation, request.Unit, request.Gaps, request.Cursor, request.Limit)
 	q.Metric = known.Name
 	return recall(ctx, c.answers, q, func(ctx context.Context) (Series, error) {
 		return c.Service.Series(ctx, user, request)
 	})
+}
+
+func isLong(request SeriesRequest) bool {
+	length, err := parseBucket(cmp.Or(request.Bucket, standardBucket))
+	return err == nil && request.End.Sub(request.Start)/length.length() > rememberPoints
 }
 
 // Warm answers what will be asked first about a user: the summary of the day it is where the user lives, and the latest

@@ -99,18 +99,43 @@ func TestAnswersEndWithAChange(t *testing.T) {
 	}
 }
 
-// What is asked without an end goes on to now, and is not remembered.
-func TestSeriesUpToNowAreNotRemembered(t *testing.T) {
+// What is asked without an end goes on to now; a year of hours is worked out sooner than read back.
+func TestSomeSeriesAreNotRemembered(t *testing.T) {
 	t.Parallel()
-	m := aDay(t)
-	cached := query.NewCached(newService(t, m), cache.NewAnswers(cache.NewMemory(1<<20), nil))
-	ask := func(s asker) (any, error) {
-		return s.Series(t.Context(), anna, query.SeriesRequest{Metric: "step_count"})
+	start := clock(t, "2025-06-01T00:00:00Z")
+	for name, request := range map[string]query.SeriesRequest{
+		"up to now":       {Metric: "step_count"},
+		"a year of hours": {Metric: "step_count", Bucket: "1h", Start: start, End: start.AddDate(1, 0, 0)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := aDay(t)
+			cached := query.NewCached(newService(t, m), cache.NewAnswers(cache.NewMemory(1<<20), nil))
+			ask := func(s asker) (any, error) { return s.Series(t.Context(), anna, request) }
+			before := wire(t, ask, cached)
+			m.samples = nil
+			if wire(t, ask, cached) == before {
+				t.Error("it was remembered")
+			}
+		})
 	}
-	before := wire(t, ask, cached)
-	m.samples = nil
-	if wire(t, ask, cached) == before {
-		t.Error("it was remembered")
+}
+
+// Weeks that begin on other days are other weeks.
+func TestWeeksAreRememberedByTheirBeginning(t *testing.T) {
+	t.Parallel()
+	service := newService(t, aDay(t))
+	cached := query.NewCached(service, cache.NewAnswers(cache.NewMemory(1<<20), nil))
+	for _, weekStart := range []string{"monday", "sunday"} {
+		ask := func(s asker) (any, error) {
+			return s.Series(t.Context(), anna, query.SeriesRequest{
+				Metric: "step_count", Bucket: "1w", WeekStart: weekStart,
+				Start: clock(t, "2026-03-01T00:00:00Z"), End: clock(t, "2026-03-20T00:00:00Z"),
+			})
+		}
+		if diff := gocmp.Diff(wire(t, ask, service), wire(t, ask, cached)); diff != "" {
+			t.Errorf("weeks from %s (-found +remembered):\n%s", weekStart, diff)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 func maybe[T any](of *rapid.Generator[T]) *rapid.Generator[*T] { return rapid.Ptr(of, true) }
 
 var (
-	genFigure = rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{0, -0.0, 1, 72.5, 1e-7, 9.99e-7, 1e-6, 1e20, 1e21, 1e22}))
+	genFigure = rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{0, math.Copysign(0, -1), 1, 72.5, 1e-7, 9.99e-7, 1e-6, 1e20, 1e21, 1e22}))
 	genText   = rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"Anna’s \xff Watch", `"\` + "\n\u2028<&>"}))
 	genTime   = rapid.Custom(func(t *rapid.T) time.Time {
 		at := rapid.Int64Range(int64(health.MinInstant), int64(health.MaxInstant-2*health.Day)).Draw(t, "at")

@@ -14,10 +14,12 @@ func (s *server) allowOrigins(next http.Handler) http.Handler {
 	}
 	return cors.New(cors.Options{
 		AllowedOrigins: s.CORSOrigins,
-		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete},
-		AllowedHeaders: []string{"Authorization", "X-API-Key", "Api-Key", "Content-Type", "Content-Encoding", "Prefer", "X-Request-ID"},
+		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete},
+		AllowedHeaders: []string{"Authorization", "X-API-Key", "Api-Key", "Content-Type", "Content-Encoding", "If-None-Match", "Prefer", "X-Request-ID"},
 		ExposedHeaders: []string{
-			"Location", "Retry-After", "X-Request-ID", "X-Content-SHA256", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
+			"ETag", "Location", "Retry-After", "X-Request-ID", "X-Content-SHA256",
+			"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
+			"X-RateLimit-Bytes-Limit", "X-RateLimit-Bytes-Remaining", "X-RateLimit-Bytes-Reset",
 		},
 		MaxAge: 600, // seconds
 	}).Handler(next)

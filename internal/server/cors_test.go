@@ -33,20 +33,22 @@ func TestOriginsThatAreConfigured(t *testing.T) {
 	if got := a.get("/v1/me", key, "Origin", "https://example.com").header.Get("Access-Control-Allow-Origin"); got != "" {
 		t.Errorf("another origin is allowed: %q", got)
 	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, a.url+"/v1/ingest", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Origin", "https://example.org")
-	request.Header.Set("Access-Control-Request-Method", "POST")
-	request.Header.Set("Access-Control-Request-Headers", "authorization,content-type")
-	response, err := http.DefaultTransport.RoundTrip(request) // the document does not describe it
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusNoContent || response.Header.Get("Access-Control-Allow-Methods") != "POST" {
-		t.Errorf("the preflight is answered with %d, %v", response.StatusCode, response.Header)
+	for _, row := range (&server{}).routes() {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, a.url+row.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Origin", "https://example.org")
+		request.Header.Set("Access-Control-Request-Method", row.method)
+		request.Header.Set("Access-Control-Request-Headers", "authorization,content-type")
+		response, err := http.DefaultTransport.RoundTrip(request) // the document does not describe it
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusNoContent || response.Header.Get("Access-Control-Allow-Methods") != row.method {
+			t.Errorf("the preflight of %s %s is answered with %d, %v", row.method, row.path, response.StatusCode, response.Header)
+		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -35,4 +37,22 @@ func TestFaultOf(t *testing.T) {
 			}
 		})
 	}
+}
+
+// failuresOf returns how many requests were counted as failed.
+func failuresOf(t *testing.T, registry prometheus.Gatherer) (failures float64) {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() != "health_export_http_errors_total" {
+			continue
+		}
+		for _, series := range family.GetMetric() {
+			failures += series.GetCounter().GetValue()
+		}
+	}
+	return failures
 }

@@ -144,13 +144,14 @@ func (s *server) keyInPath(r *http.Request) (health.APIKey, error) {
 
 // withinPower refuses a key that could do more than the key that makes it, or could do it for longer.
 func withinPower(maker health.APIKey, wanted access.NewKey) error {
+	end := maker.End() // one that was replaced may be in force for a while yet: it may be lost
 	switch {
 	case !allowsAll(maker, wanted.Scopes):
 		return beyondPower("scopes", "scope_not_held", "An API key cannot grant a scope that it does not have itself.")
 	case !maker.Allows(health.ScopeAdmin) && access.TierExceeds(wanted.Tier, maker.Tier):
 		return beyondPower("tier", "tier_not_held", "An API key cannot grant a tier above its own, "+maker.Tier+".")
-	case !maker.ExpiresAt.IsZero() && (wanted.ExpiresAt.IsZero() || wanted.ExpiresAt.After(maker.ExpiresAt)):
-		return beyondPower("expires_at", "outlives_maker", "An API key that expires can only make keys that expire no later.")
+	case !end.IsZero() && (wanted.ExpiresAt.IsZero() || wanted.ExpiresAt.After(end)):
+		return beyondPower("expires_at", "outlives_maker", "An API key that expires, or has been replaced, can only make keys that expire no later.")
 	}
 	return nil
 }

@@ -108,6 +108,14 @@ func TestNoKeyIsMightierThanItsMaker(t *testing.T) {
 	post(reader, `{"name":"x","scopes":["read"]}`).wants(http.StatusCreated)
 	post(admin, `{"name":"x","scopes":["ingest","read","admin"],"tier":"unlimited"}`).wants(http.StatusCreated)
 
+	lost, lostText := a.keyFor(ada.user, health.ScopeRead, health.ScopeIngest)
+	a.do(http.MethodPost, "/v1/keys/"+lost.ID+"/rotate?grace=24h", ada.key, "").wants(http.StatusCreated)
+	a.get("/v1/me", lostText).wants(http.StatusOK)
+	post(lostText, `{"name":"x","scopes":["read"]}`).refused(http.StatusForbidden, "outlives_maker")
+	a.do(http.MethodPost, "/v1/connect", lostText, `{}`).refused(http.StatusForbidden, "outlives_maker")
+	other, _ := a.keyFor(ada.user, health.ScopeRead)
+	a.do(http.MethodPost, "/v1/keys/"+other.ID+"/rotate", lostText, "").refused(http.StatusForbidden, "outlives_maker")
+
 	phone, _ := a.keyFor(ada.user, health.ScopeIngest)
 	a.do(http.MethodDelete, "/v1/keys/"+phone.ID, reader, "").refused(http.StatusForbidden, "scope_not_held")
 	a.do(http.MethodDelete, "/v1/keys/"+phone.ID, ada.key, "").wants(http.StatusNoContent)

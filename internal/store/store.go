@@ -42,6 +42,7 @@ type Store interface {
 	EventReader
 	SummaryReader
 	SummaryKeeper
+	Trust
 	Upkeep
 	Diagnostics
 
@@ -319,6 +320,15 @@ type EventReader interface {
 	Events(ctx context.Context, user uuid.UUID, query EventQuery) ([]health.Event, error)
 	// ECGs returns the electrocardiograms that start in the range, ordered by start; voltages only if asked.
 	ECGs(ctx context.Context, user uuid.UUID, r Range, voltages bool) ([]health.ECG, error)
+}
+
+// Trust says whether the answers that several servers remember together, outside of the database, may be believed.
+type Trust interface {
+	// Trusted returns the epoch of what is remembered, and for how long from now it is not to be believed; 0: it is.
+	Trusted(ctx context.Context) (epoch int64, distrusted time.Duration, err error)
+	// Distrust has Trusted say, to everybody and for d at least, that nothing is to be believed. Where that was not so
+	// already, for half of d at least, an epoch begins with it. since is for how long it has been so, 0 for a new epoch.
+	Distrust(ctx context.Context, d time.Duration) (since time.Duration, err error)
 }
 
 // Upkeep is what a database needs done from time to time; jobs call it.

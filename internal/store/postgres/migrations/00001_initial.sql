@@ -410,6 +410,16 @@ CREATE TABLE source_orders (
     followed bigint NOT NULL
 );
 
+-- Whether the answers that servers remember together may be believed: one row. They are not from distrusted_since to
+-- distrusted_until, by the clock of the database.
+CREATE TABLE trust (
+    only_row         boolean PRIMARY KEY CHECK (only_row),
+    epoch            bigint NOT NULL,
+    distrusted_since timestamptz NOT NULL,
+    distrusted_until timestamptz NOT NULL
+);
+INSERT INTO trust VALUES (true, 0, '1970-01-01Z', '1970-01-01Z');
+
 -- Findings that a person should know of. Filled by the part of the server that raises alerts. Of one fingerprint there is
 -- at most one alert that is not resolved.
 CREATE TABLE alerts (
@@ -501,7 +511,7 @@ SELECT user_id, started_at, ended_at, stage, source, attributes
 FROM sleep_segments;
 
 -- Where Citus is installed, the tables are spread over its nodes by user; what all users share is copied to every node.
--- api_key_use and erased_keys stay on the coordinator.
+-- api_key_use, erased_keys and trust stay on the coordinator.
 
 -- +goose StatementBegin
 DO $$

@@ -445,6 +445,13 @@ TABLE sources
     CONSTRAINT sources_id_check CHECK ((id > 0))
     CONSTRAINT sources_name_key UNIQUE (name)
     CONSTRAINT sources_pkey PRIMARY KEY (id)
+TABLE trust
+    only_row boolean NOT NULL
+    epoch bigint NOT NULL
+    distrusted_since timestamp with time zone NOT NULL
+    distrusted_until timestamp with time zone NOT NULL
+    CONSTRAINT trust_only_row_check CHECK (only_row)
+    CONSTRAINT trust_pkey PRIMARY KEY (only_row)
 TABLE users
     id uuid NOT NULL
     email text COLLATE "C" NOT NULL

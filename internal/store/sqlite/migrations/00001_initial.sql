@@ -271,6 +271,16 @@ CREATE TABLE source_orders (
     followed INTEGER NOT NULL
 ) STRICT;
 
+-- Whether the answers that servers remember together may be believed: one row. They are not from distrusted_since to
+-- distrusted_until, in microseconds.
+CREATE TABLE trust (
+    only_row         INTEGER PRIMARY KEY CHECK (only_row = 1),
+    epoch            INTEGER NOT NULL,
+    distrusted_since INTEGER NOT NULL,
+    distrusted_until INTEGER NOT NULL
+) STRICT;
+INSERT INTO trust VALUES (1, 0, 0, 0);
+
 CREATE TABLE sleep_metrics (
     user_id      INTEGER NOT NULL,
     date         INTEGER NOT NULL, -- days since 1970-01-01

@@ -308,6 +308,13 @@ CREATE TABLE sources (
     name TEXT UNIQUE
 ) STRICT;
 
+CREATE TABLE trust (
+    only_row         INTEGER PRIMARY KEY CHECK (only_row = 1),
+    epoch            INTEGER NOT NULL,
+    distrusted_since INTEGER NOT NULL,
+    distrusted_until INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE users (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     uuid         BLOB    NOT NULL UNIQUE,

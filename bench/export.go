@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// exportFormats are the formats that a year of samples is exported in, and whether each sample is a line of it.
+var exportFormats = []struct {
+	name  string
+	lines bool
+}{{"csv", true}, {"ndjson", true}, {"parquet", false}}
+
+// measureExport has a server in a process of its own export raw samples, and looks by how much it grows and how much
+// processor time it takes.
+func (b *bench) measureExport(ctx context.Context) error {
+	if runtime.GOOS != "linux" {
+		b.say("exports are measured on Linux only")
+		return nil
+	}
+	for _, e := range b.engines {
+		if err := b.exportFrom(ctx, e); err != nil {
+			return fmt.Errorf("%s: %w", e.name(), err)
+		}
+	}
+	return nil
+}
+
+func (b *bench) exportFrom(ctx context.Context, e engine) error {
+	address, drop, err := e.create(ctx)
+	if err != nil {
+		return err
+	}
+	defer drop()
+	i, people, err := startWith(ctx, address, 1)
+	if err != nil {
+		return err
+	}
+	rows := b.scale.days * 24 * 60
+	b.say("export, %s: storing %d raw samples", e.name(), rows)
+	begin := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -b.scale.days)
+	if err := errors.Join(i.fill(ctx, people[0], begin, health.GrainRaw, rows), i.stop(ctx), e.settle(ctx, address)); err != nil {
+		return err
+	}
+	for _, format := range exportFormats {
+		b.say("export, %s: %s", e.name(), format.name)
+		took, grown, lines, err := b.exportOnce(ctx, e, address, people[0], format.name)
+		if err != nil {
+			return err
+		}
+		if format.lines && lines < rows {
+			return fmt.Errorf("the export as %s has %d lines of %d samples", format.name, lines, rows)
+		}
+		rate := float64(rows) / work(took).Seconds()
+		b.report.add(finding{
+			what:     fmt.Sprintf("%s: %d raw samples exported as %s, rows a second of processor time", e.name(), rows, format.name),
+			measured: fmt.Sprintf("%.0f", rate),
+			compared: fmt.Sprintf("%.2f s of the server, %.2f s of the database, %.2f s by the clock",
+				took.program.Seconds(), took.database.Seconds(), took.wall.Seconds()),
+			target: "≥ 200,000", met: rate >= 200_000,
+		})
+		b.report.add(finding{
+			what: "… resident memory grows by", measured: fmt.Sprintf("%.0f MiB", grown), target: "< 64 MiB", met: grown < 64,
+		})
+	}
+	return nil
+}
+
+// exportOnce exports from a fresh server, which has answered a small request before. Of the cost, program is what the
+// server took.
+func (b *bench) exportOnce(
+	ctx context.Context, e engine, address string, p person, format string,
+) (took cost, grown float64, lines int, err error) {
+	server, err := launch(ctx, address)
+	if err != nil {
+		return took, 0, 0, err
+	}
+	defer server.end()
+	path := "/v1/export?types=samples&metrics=" + metricRead + "&format=" + format
+	if _, err := server.download(ctx, path+"&start="+time.Now().AddDate(0, 0, -1).UTC().Format(time.RFC3339), p); err != nil {
+		return took, 0, 0, err
+	}
+	before, err := server.memory("VmRSS")
+	if err != nil {
+		return took, 0, 0, err
+	}
+	used := server.used()
+	took, err = measure(ctx, e, address, func() (err error) {
+		lines, err = server.download(ctx, path, p)
+		return err
+	})
+	took.program = server.used() - used
+	if err != nil {
+		return took, 0, 0, err
+	}
+	peak, err := server.memory("VmHWM")
+	return took, peak - before, lines, err
+}
+
+// download reads an answer to its end and counts its lines.
+func (c *child) download(ctx context.Context, path string, p person) (lines int, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+path, nil)
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("Authorization", "Bearer "+p.key)
+	request.Header.Set("Accept-Encoding", "identity")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return 0, fmt.Errorf("%s: status %d", path, response.StatusCode)
+	}
+	buffer := make([]byte, 256<<10)
+	for {
+		n, err := response.Body.Read(buffer)
+		lines += bytes.Count(buffer[:n], []byte("\n"))
+		if errors.Is(err, io.EOF) {
+			return lines, nil
+		}
+		if err != nil {
+			return lines, err
+		}
+	}
+}
+
+// used returns the processor time of all threads of the child, which Linux counts in hundredths of a second.
+func (c *child) used() time.Duration {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.command.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(content), ") ") // the name before it may hold blanks
+	var ticks int64
+	for i, field := range strings.Fields(rest) {
+		if i == 11 || i == 12 { // utime and stime
+			n, _ := strconv.ParseInt(field, 10, 64)
+			ticks += n
+		}
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}

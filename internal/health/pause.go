@@ -1,0 +1,36 @@
+package health
+
+import "slices"
+
+// SeriesPauses is the series of a workout that has its pauses: each reading is one, of Value seconds from its time on.
+const SeriesPauses = "pauses"
+
+// Pause is a stretch of a workout that is no part of it, as whoever trained said by pausing.
+type Pause struct{ Start, End Instant }
+
+// Pauses returns the pauses of a workout in order, those that overlap as one. It is empty where none were sent.
+func (w *Workout) Pauses() (pauses []Pause) {
+	for _, p := range w.Series[SeriesPauses] {
+		if p.Time != 0 && p.Value > 0 {
+			pauses = append(pauses, Pause{p.Time, p.Time + Instant(p.Value*float64(Second))})
+		}
+	}
+	slices.SortFunc(pauses, func(a, b Pause) int { return int(min(1, max(-1, a.Start-b.Start))) })
+	kept := pauses[:0]
+	for _, p := range pauses {
+		if n := len(kept); n > 0 && p.Start <= kept[n-1].End {
+			kept[n-1].End = max(kept[n-1].End, p.End)
+			continue
+		}
+		kept = append(kept, p)
+	}
+	return kept
+}
+
+// pausedIn returns how much of a stretch the pauses take.
+func pausedIn(pauses []Pause, start, end Instant) (paused Instant) {
+	for _, p := range pauses {
+		paused += max(0, min(p.End, end)-max(p.Start, start))
+	}
+	return paused
+}

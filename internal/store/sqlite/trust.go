@@ -1,0 +1,35 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// Trusted returns the epoch of what servers remember together, and for how long it is not to be believed.
+func (s *Store) Trusted(ctx context.Context) (epoch int64, distrusted time.Duration, err error) {
+	err = s.read(ctx, "read trust", func(tx *sql.Tx) error {
+		var until int64
+		err := tx.QueryRowContext(ctx, `SELECT epoch, distrusted_until FROM trust`).Scan(&epoch, &until)
+		distrusted = max(time.Until(time.UnixMicro(until)), 0)
+		return err
+	})
+	return epoch, distrusted, err
+}
+
+// Distrust has nobody believe what servers remember together, for d at least.
+func (s *Store) Distrust(ctx context.Context, d time.Duration) (since time.Duration, err error) {
+	err = s.write(ctx, "distrust", func(tx *sql.Tx) error {
+		var begun int64
+		now := time.Now()
+		err := tx.QueryRowContext(ctx, `
+			UPDATE trust SET
+				epoch = epoch + (distrusted_until < ?2),
+				distrusted_since = CASE WHEN distrusted_until < ?2 THEN ?1 ELSE distrusted_since END,
+				distrusted_until = max(distrusted_until, ?3)
+			RETURNING distrusted_since`, micros(now), micros(now.Add(d/2)), micros(now.Add(d))).Scan(&begun)
+		since = max(time.UnixMicro(micros(now)).Sub(time.UnixMicro(begun)), 0)
+		return err
+	})
+	return since, err
+}
