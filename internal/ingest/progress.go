@@ -62,7 +62,8 @@ func (m *meter) progress() Progress {
 		p.BytesRead, p.BytesTotal = archive.Progress()
 	}
 	if d := m.decoded.Load(); d != nil {
-		p.Records, p.Written = d.records.Load(), d.collector.written.Load()
+		p.Records = d.records.Load()
+		p.Written = min(d.collector.written.Load(), p.Records) // an element of several samples is written several times
 	}
 	return p
 }
