@@ -47,10 +47,11 @@ func open(ctx context.Context, address string) (store.Store, error) {
 	return postgres.Open(ctx, address, nil, postgres.Options{})
 }
 
-// The tables of samples, which have the same names in every engine, and what is kept in step with them.
-var sampleTables = []string{"heart_rate_metrics", "blood_pressure_metrics", "activity_metrics", "quantity_metrics"}
-
-const totalsTable = "metric_totals"
+// The tables of samples, and of what is kept in step with them, which have the same names in every engine.
+var (
+	sampleTables  = []string{"heart_rate_metrics", "blood_pressure_metrics", "activity_metrics", "quantity_metrics"}
+	derivedTables = []string{"metric_totals", "daily_summaries", "latest_values"}
+)
 
 // perTransaction is how many rows the plainest way writes in a transaction.
 const perTransaction = 10_000

@@ -110,7 +110,7 @@ func (e *postgresEngine) empty(ctx context.Context, address string) error {
 		if err != nil {
 			return err
 		}
-		for _, statement := range []string{`TRUNCATE ` + strings.Join(append(filled, totalsTable), ", "), `CHECKPOINT`} {
+		for _, statement := range []string{`TRUNCATE ` + strings.Join(append(filled, derivedTables...), ", "), `CHECKPOINT`} {
 			if _, err := conn.Exec(ctx, statement); err != nil {
 				return err
 			}

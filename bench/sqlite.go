@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,7 +48,7 @@ func (e *sqliteEngine) empty(ctx context.Context, address string) error {
 		return err
 	}
 	defer db.Close()
-	for _, table := range append(sampleTables, totalsTable) {
+	for _, table := range slices.Concat(sampleTables, derivedTables) {
 		if _, err := db.ExecContext(ctx, `DELETE FROM `+table); err != nil {
 			return err
 		}
