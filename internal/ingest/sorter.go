@@ -10,6 +10,7 @@ import (
 	"iter"
 	"os"
 	"slices"
+	"sort"
 
 	"github.com/health-export/health-export/internal/health"
 )
@@ -201,11 +202,11 @@ func (s *sorter) sorted(of stretch, grains []health.Grain) iter.Seq2[*point, err
 	}
 }
 
-// inMemory returns what is left in memory of a stretch.
+// inMemory returns what is left in memory of a stretch. Of points of other stretches, which may be changed at this moment, it
+// looks at the series alone.
 func (s *sorter) inMemory(of stretch) []point {
 	from := func(series uint32) int {
-		i, _ := slices.BinarySearchFunc(s.points, series, func(p point, series uint32) int { return cmp.Compare(p.series, series) })
-		return i
+		return sort.Search(len(s.points), func(i int) bool { return s.points[i].series >= series })
 	}
 	return s.points[from(of.first):from(of.end)]
 }
