@@ -26,9 +26,6 @@ const acmeDomain = "health.example.test"
 // The program proves that it answers for the name on its own
 // port, gets a certificate at the first connection, and has it still after a restart.
 func TestGetsACertificateByACME(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds and starts an ACME server")
-	}
 	folder := t.TempDir()
 	binary := filepath.Join(folder, "health-export")
 	for path, of := range map[string]string{binary: ".", filepath.Join(folder, "pebble"): "github.com/letsencrypt/pebble/v2/cmd/pebble"} {
