@@ -29,24 +29,15 @@ func (b *bench) measureExport(ctx context.Context) error {
 		b.say("exports are measured on Linux only")
 		return nil
 	}
-	for _, e := range b.engines {
-		if err := b.exportFrom(ctx, e); err != nil {
-			return fmt.Errorf("%s: %w", e.name(), err)
-		}
-	}
-	return nil
+	return b.onEach(ctx, b.exportFrom)
 }
 
 func (b *bench) exportFrom(ctx context.Context, e engine) error {
-	address, drop, err := e.create(ctx)
+	i, people, address, drop, err := startOn(ctx, e, 1)
 	if err != nil {
 		return err
 	}
 	defer drop()
-	i, people, err := startWith(ctx, address, 1)
-	if err != nil {
-		return err
-	}
 	rows := b.scale.days * 24 * 60
 	b.say("export, %s: storing %d raw samples", e.name(), rows)
 	begin := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -b.scale.days)

@@ -58,12 +58,7 @@ func (b *bench) measureImport(ctx context.Context) error {
 		return err
 	}
 	text = bytes.Buffer{}
-	for _, e := range b.engines {
-		if err := b.importInto(ctx, e, path, made); err != nil {
-			return fmt.Errorf("%s: %w", e.name(), err)
-		}
-	}
-	return nil
+	return b.onEach(ctx, func(ctx context.Context, e engine) error { return b.importInto(ctx, e, path, made) })
 }
 
 // decodeXML compares the decoder with the tokens of encoding/xml, read from a tenth of the document.
@@ -130,15 +125,11 @@ func readXML(text []byte) error {
 // importInto imports a file twice, and compares with the plainest way to write the rows that it leaves.
 func (b *bench) importInto(ctx context.Context, e engine, path string, made generator.Export) (err error) {
 	b.say("import, %s, %d records", e.name(), made.Records)
-	address, drop, err := e.create(ctx)
+	i, people, address, drop, err := startOn(ctx, e, 1)
 	if err != nil {
 		return err
 	}
 	defer drop()
-	i, people, err := startWith(ctx, address, 1)
-	if err != nil {
-		return err
-	}
 	defer func() { err = errors.Join(err, i.stop(ctx)) }()
 	first, err := i.importFile(ctx, e, address, people[0], path, func(c health.Counts) int { return c.Inserted })
 	if err != nil {

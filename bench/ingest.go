@@ -34,25 +34,19 @@ func (r *ingestRow) ratio(ours costs) (ratios spread) {
 // measureIngest sends bodies over HTTP and compares with the plainest way to write the rows that they leave, into the
 // same tables.
 func (b *bench) measureIngest(ctx context.Context) error {
-	for _, e := range b.engines {
-		if err := b.ingestInto(ctx, e); err != nil {
-			return fmt.Errorf("%s: %w", e.name(), err)
-		}
+	if err := b.onEach(ctx, b.ingestInto); err != nil {
+		return err
 	}
 	b.reportIngest()
 	return nil
 }
 
 func (b *bench) ingestInto(ctx context.Context, e engine) (err error) {
-	address, drop, err := e.create(ctx)
+	i, people, address, drop, err := startOn(ctx, e, slices.Max(b.scale.clients))
 	if err != nil {
 		return err
 	}
 	defer drop()
-	i, people, err := startWith(ctx, address, slices.Max(b.scale.clients))
-	if err != nil {
-		return err
-	}
 	defer func() { err = errors.Join(err, i.stop(ctx)) }()
 	for _, points := range b.scale.points {
 		sending, err := newIngesting(e, i, address, points)

@@ -90,6 +90,18 @@ func startWith(ctx context.Context, address string, people int) (*instance, []pe
 	return i, all, nil
 }
 
+// startOn is startWith on a new database of an engine. Once the instance is stopped, drop lets go of the database at address.
+func startOn(ctx context.Context, e engine, people int) (i *instance, all []person, address string, drop func(), err error) {
+	if address, drop, err = e.create(ctx); err != nil {
+		return nil, nil, "", nil, err
+	}
+	if i, all, err = startWith(ctx, address, people); err != nil {
+		drop()
+		return nil, nil, "", nil, err
+	}
+	return i, all, address, drop, nil
+}
+
 // admit creates people.
 func (i *instance) admit(ctx context.Context, count int) (all []person, err error) {
 	for n := range count {

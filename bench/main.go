@@ -210,6 +210,16 @@ func (b *bench) openEngines(ctx context.Context) error {
 	return nil
 }
 
+// onEach measures something on one engine after the other.
+func (b *bench) onEach(ctx context.Context, measure func(context.Context, engine) error) error {
+	for _, e := range b.engines {
+		if err := measure(ctx, e); err != nil {
+			return fmt.Errorf("%s: %w", e.name(), err)
+		}
+	}
+	return nil
+}
+
 func (b *bench) closeEngines() {
 	for _, e := range b.engines {
 		e.close()

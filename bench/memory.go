@@ -25,24 +25,15 @@ func (b *bench) measureMemory(ctx context.Context) error {
 		b.say("memory is measured on Linux only")
 		return nil
 	}
-	for _, e := range b.engines {
-		if err := b.memoryOf(ctx, e); err != nil {
-			return fmt.Errorf("%s: %w", e.name(), err)
-		}
-	}
-	return nil
+	return b.onEach(ctx, b.memoryOf)
 }
 
 func (b *bench) memoryOf(ctx context.Context, e engine) error {
-	address, drop, err := e.create(ctx)
+	i, people, address, drop, err := startOn(ctx, e, 1)
 	if err != nil {
 		return err
 	}
 	defer drop()
-	i, people, err := startWith(ctx, address, 1)
-	if err != nil {
-		return err
-	}
 	if err := i.stop(ctx); err != nil {
 		return err
 	}

@@ -29,15 +29,11 @@ import (
 // reads the body and answers with as much. The client writes the same bytes over and over and looks for the length of the
 // answer only, so that it costs next to nothing; what it costs is in both.
 func (b *bench) measureSmallPost(ctx context.Context) (err error) {
-	address, drop, err := b.engines[len(b.engines)-1].create(ctx)
+	i, people, _, drop, err := startOn(ctx, b.engines[len(b.engines)-1], 1)
 	if err != nil {
 		return err
 	}
 	defer drop()
-	i, people, err := startWith(ctx, address, 1)
-	if err != nil {
-		return err
-	}
 	defer func() { err = errors.Join(err, i.stop(ctx)) }()
 	whole := httptest.NewServer(server.New(server.Config{
 		Ingest: ingestNothing{i.ingest}, Door: i.door, Registerer: prometheus.NewRegistry(),

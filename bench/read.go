@@ -19,12 +19,7 @@ const metricRead = "heart_rate"
 // measureReading asks for a year of one metric by day and by hour, for a day and for the latest values, while one person is present
 // and while many are. The times are those of the handler, without the network.
 func (b *bench) measureReading(ctx context.Context) error {
-	for _, e := range b.engines {
-		if err := b.readFrom(ctx, e); err != nil {
-			return fmt.Errorf("%s: %w", e.name(), err)
-		}
-	}
-	return nil
+	return b.onEach(ctx, b.readFrom)
 }
 
 // question is one request that is measured.
@@ -36,15 +31,11 @@ type question struct {
 }
 
 func (b *bench) readFrom(ctx context.Context, e engine) (err error) {
-	address, drop, err := e.create(ctx)
+	i, people, address, drop, err := startOn(ctx, e, 1)
 	if err != nil {
 		return err
 	}
 	defer drop()
-	i, people, err := startWith(ctx, address, 1)
-	if err != nil {
-		return err
-	}
 	defer func() { err = errors.Join(err, i.stop(ctx)) }()
 	days := b.scale.days
 	begin := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -days)
