@@ -251,7 +251,7 @@ func (s *Service) offerEfforts(ctx context.Context, user uuid.UUID, best holders
 	if distance < efforts[0].metres {
 		return nil
 	}
-	err := s.complete(ctx, user, &t)
+	err := s.complete(ctx, user, &t, nil)
 	if health.KindOf(err) == health.NotFound {
 		return nil // it was deleted meanwhile
 	}

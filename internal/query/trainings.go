@@ -88,20 +88,24 @@ func (s *Service) training(ctx context.Context, user, id uuid.UUID) (health.Trai
 	}
 	for _, t := range health.Trainings(near) {
 		if t.ID == id || slices.ContainsFunc(t.Also, func(w health.Workout) bool { return w.ID == id }) {
-			err = s.complete(ctx, user, &t)
+			err = s.complete(ctx, user, &t, &entry)
 			return t, err
 		}
 	}
 	return health.Training{Workout: entry}, nil // it has just moved
 }
 
-// complete reads the series and routes of a training, and completes it with them.
-func (s *Service) complete(ctx context.Context, user uuid.UUID, t *health.Training) (err error) {
-	if t.Workout, err = s.Config.Workouts.Workout(ctx, user, t.ID); err != nil {
-		return err
-	}
+// complete reads the series and routes of a training, and completes it with them. One of its entries may have been read
+// already; nil where none has.
+func (s *Service) complete(ctx context.Context, user uuid.UUID, t *health.Training, read *health.Workout) (err error) {
+	entries := []*health.Workout{&t.Workout}
 	for i := range t.Also {
-		if t.Also[i], err = s.Config.Workouts.Workout(ctx, user, t.Also[i].ID); err != nil {
+		entries = append(entries, &t.Also[i])
+	}
+	for _, entry := range entries {
+		if read != nil && entry.ID == read.ID {
+			*entry = *read
+		} else if *entry, err = s.Config.Workouts.Workout(ctx, user, entry.ID); err != nil {
 			return err
 		}
 	}
