@@ -142,8 +142,9 @@ func PackedSources(packed []byte) (numbers []int64, err error) {
 	return numbers, u.err
 }
 
-// UnpackHours gives a day, which has everything else, the hours that PackHours returned for it.
-func UnpackHours(packed []byte, day *health.DaySummary, name func(number int64) string) error {
+// UnpackHours gives a day, which has everything else, the hours that PackHours returned for it. name is the reverse of
+// PackHours's number; an error of it comes back as it is.
+func UnpackHours(packed []byte, day *health.DaySummary, name func(number int64) (string, error)) error {
 	if packed == nil {
 		day.Hours = []health.Hour{day.WholeHour()}
 		return nil
@@ -152,7 +153,11 @@ func UnpackHours(packed []byte, day *health.DaySummary, name func(number int64) 
 	lists := make([][]string, u.things())
 	for i := range lists {
 		for range u.things() {
-			lists[i] = append(lists[i], name(int64(u.count())))
+			source, err := name(int64(u.count()))
+			if err != nil {
+				return err
+			}
+			lists[i] = append(lists[i], source)
 		}
 		lists[i] = slices.Clip(lists[i]) // they are shared
 	}

@@ -18,11 +18,11 @@ var names = []string{"", "Watch", "iPhone", "Watch|iPhone", "Ring"}
 
 func number(source string) int64 { return int64(slices.Index(names, source)) }
 
-func name(number int64) string {
+func name(number int64) (string, error) {
 	if number < 0 || number >= int64(len(names)) {
-		return ""
+		return "", nil
 	}
-	return names[number]
+	return names[number], nil
 }
 
 // genDay is a day as it comes out of samples.

@@ -196,7 +196,9 @@ func (d *packedSummary) unpack(names map[int32]string, hours bool) error {
 	if !hours {
 		return nil
 	}
-	return store.UnpackHours(d.hours, &d.DaySummary, func(id int64) string { return names[int32(id)] }) // #nosec G115 -- as it was packed
+	return store.UnpackHours(d.hours, &d.DaySummary, func(id int64) (string, error) {
+		return names[int32(id)], nil // #nosec G115 -- as it was packed
+	})
 }
 
 // readStats reads sum, weight, minimum and maximum.

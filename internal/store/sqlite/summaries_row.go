@@ -103,17 +103,7 @@ func (d *packedSummary) unpack(name func(id int64) (string, error), hours bool) 
 	if !hours {
 		return nil
 	}
-	packed, err := store.PackedSources(d.hours)
-	if err != nil {
-		return err
-	}
-	names := map[int64]string{}
-	for _, id := range packed {
-		if names[id], err = name(id); err != nil {
-			return err
-		}
-	}
-	return store.UnpackHours(d.hours, &d.DaySummary, func(id int64) string { return names[id] })
+	return store.UnpackHours(d.hours, &d.DaySummary, name)
 }
 
 // readStats reads sum, weight, minimum and maximum.
