@@ -46,7 +46,7 @@ func (p *program) backup(ctx context.Context, file string) error {
 	case p.settings.database == "sqlite::memory:":
 		return health.NewError(health.Invalid, "backup_of_memory", "A database in memory belongs to its server alone and is gone with it: there is nothing to back up.")
 	case !strings.HasPrefix(p.settings.database, "sqlite:"):
-		_, err := p.settings.openStore(ctx, nil)
+		_, err := p.settings.openStore(ctx, nil) // says how a database is written
 		return err
 	}
 	begun := time.Now()

@@ -62,8 +62,8 @@ func (p *program) withStore(ctx context.Context, do func(context.Context, databa
 	return do(access.WithOrigin(ctx, access.Origin{UserAgent: "command line"}), db)
 }
 
-// door returns the keeper of keys for a command that makes or revokes them. answers is who has
-// to be told of erasures; nil for a command that erases nothing.
+// door returns the keeper of keys for a command that makes or revokes them. answers is who has to be told of
+// erasures; nil for a command that erases nothing.
 func (p *program) door(db database, answers access.Answers) *access.Door {
 	return access.NewDoor(db, db, access.DoorOptions{Now: time.Now, Answers: answers})
 }

@@ -1,6 +1,9 @@
 package health
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // SeriesPauses is the series of a workout that has its pauses: each reading is one, of Value seconds from its time on.
 const SeriesPauses = "pauses"
@@ -15,7 +18,7 @@ func (w *Workout) Pauses() (pauses []Pause) {
 			pauses = append(pauses, Pause{p.Time, p.Time + Instant(p.Value*float64(Second))})
 		}
 	}
-	slices.SortFunc(pauses, func(a, b Pause) int { return int(min(1, max(-1, a.Start-b.Start))) })
+	slices.SortFunc(pauses, func(a, b Pause) int { return cmp.Compare(a.Start, b.Start) })
 	kept := pauses[:0]
 	for _, p := range pauses {
 		if n := len(kept); n > 0 && p.Start <= kept[n-1].End {

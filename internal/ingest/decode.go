@@ -24,6 +24,12 @@ type decoded struct {
 	err       error        // a bodyError where the body is at fault
 }
 
+// newDecoded returns an ingestion of which nothing has been read yet.
+func (s *Service) newDecoded(ingestion *health.Ingestion) *decoded {
+	report := &health.Report{}
+	return &decoded{report: report, collector: newCollector(s.words, ingestion, report, &s.buffers, s.limits.TempDir)}
+}
+
 func (d *decoded) close() { d.collector.close() }
 
 // failed reports whether the body could not be decoded for a reason of ours.
@@ -47,10 +53,9 @@ func (d *decoded) end(step tracing.Step) {
 
 // decode reads a body to its end. Of the ingestion it uses the headers and the time of receipt.
 func (s *Service) decode(ctx context.Context, ingestion *health.Ingestion, user health.User, body io.Reader) *decoded {
-	d := &decoded{report: &health.Report{}}
+	d := s.newDecoded(ingestion)
 	ctx, step := tracing.Begin(ctx, "decode body")
 	defer d.end(step)
-	d.collector = newCollector(s.words, ingestion, d.report, &s.buffers, s.limits.TempDir)
 	d.err = d.read(ctx, s.formats, user, body)
 	return d
 }

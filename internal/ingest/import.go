@@ -246,10 +246,9 @@ var interrupted = health.NewError(health.Invalid, "interrupted",
 
 // decodeFile decodes a file that can be read from anywhere.
 func (s *Service) decodeFile(ctx context.Context, ingestion *health.Ingestion, user health.User, file io.ReaderAt, m *meter) *decoded {
-	d := &decoded{report: &health.Report{}}
+	d := s.newDecoded(ingestion)
 	ctx, step := tracing.Begin(ctx, "decode body")
 	defer d.end(step)
-	d.collector = newCollector(s.words, ingestion, d.report, &s.buffers, s.limits.TempDir)
 	m.begin(PhaseReading, ingestion.Size)
 	m.decoded.Store(d)
 	d.err = d.readFile(ctx, s.formats, user, file, ingestion.Size, m)
@@ -293,8 +292,8 @@ func (s *Service) decodeWaiting(ctx context.Context, ingestion *health.Ingestion
 
 // lost is what is decoded of an ingestion whose body is gone.
 func (s *Service) lost(ingestion *health.Ingestion) *decoded {
-	d := &decoded{report: &health.Report{}, err: &bodyError{interrupted}}
-	d.collector = newCollector(s.words, ingestion, d.report, &s.buffers, s.limits.TempDir)
+	d := s.newDecoded(ingestion)
+	d.err = &bodyError{interrupted}
 	return d
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// writeReport answers with the account of an ingestion. Nearly all of them have nothing to list, and come from phones that send a little
-// every few minutes: for those the library's way over reflection costs as much as all of the rest.
+// writeReport answers with the account of an ingestion. Nearly all of them have nothing to list, and come from phones that
+// send a little every few minutes: for those the library's way over reflection costs as much as all of the rest.
 func writeReport(w http.ResponseWriter, status int, i *health.Ingestion) error {
 	r := reportOf(i)
 	if len(r.Errors)+len(r.Warnings)+len(r.Types)+r.ErrorCount+r.WarningCount > 0 {
