@@ -28,7 +28,7 @@ import (
 // instance is the product on one database, listening.
 type instance struct {
 	store    store.Store
-	door     *access.Door
+	door     *access.Authenticator
 	ingest   *ingest.Service
 	handler  http.Handler
 	listener *httptest.Server
@@ -52,7 +52,7 @@ func start(ctx context.Context, address string, wait time.Duration) (*instance, 
 	}
 	logger, registry := slog.New(slog.NewJSONHandler(io.Discard, nil)), prometheus.NewRegistry()
 	i := &instance{store: db}
-	i.door = access.NewDoor(db, db, access.DoorOptions{Logger: logger, Registerer: registry})
+	i.door = access.NewAuthenticator(db, db, access.AuthenticatorOptions{Logger: logger, Registerer: registry})
 	i.ingest, err = ingest.New(ingest.Config{
 		Store: db, Catalog: words, Logger: logger, Registerer: registry, Limits: ingest.Limits{Wait: wait},
 	})
@@ -61,7 +61,7 @@ func start(ctx context.Context, address string, wait time.Duration) (*instance, 
 	}
 	answers := query.New(query.Config{Samples: db, Sleep: db, Workouts: db, Events: db, Summaries: db, Catalog: words, Now: time.Now})
 	i.handler = server.New(server.Config{
-		Ingest: i.ingest, Query: answers, Priority: query.NewKeeper(query.KeeperConfig{Store: db, Catalog: words}), Door: i.door, Users: db, Keys: db, Archive: db, Catalog: words, Audit: db, Journal: (*access.Journal)(nil), Ping: db.Ping,
+		Ingestion: i.ingest, Query: answers, SourcePriority: query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: db, Catalog: words}), Authenticator: i.door, Users: db, Keys: db, Archive: db, Catalog: words, AuditReader: db, Audit: (*access.AuditBuffer)(nil), Ping: db.Ping,
 		Logger: logger, Registerer: registry, Version: "benchmark",
 	})
 	i.listener = httptest.NewServer(i.handler)

@@ -36,7 +36,7 @@ func (b *bench) measureSmallPost(ctx context.Context) (err error) {
 	defer drop()
 	defer func() { err = errors.Join(err, i.stop(ctx)) }()
 	whole := httptest.NewServer(server.New(server.Config{
-		Ingest: ingestNothing{i.ingest}, Door: i.door, Registerer: prometheus.NewRegistry(),
+		Ingestion: ingestNothing{i.ingest}, Authenticator: i.door, Registerer: prometheus.NewRegistry(),
 		Limits: access.NewLimits(access.LimitOptions{Allowances: endless}),
 		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	}))

@@ -45,10 +45,10 @@ func (p *program) auditCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := store.AuditQuery{Action: health.Action(action), KeyID: key, Limit: max(limit, 1)}
 			var err error
-			if query.From, err = parseMoment(start, time.Now()); err != nil {
+			if query.From, err = parseTimestamp(start, time.Now()); err != nil {
 				return usageError{fmt.Errorf("--start: %w", err)}
 			}
-			if query.To, err = parseMoment(end, time.Now()); err != nil {
+			if query.To, err = parseTimestamp(end, time.Now()); err != nil {
 				return usageError{fmt.Errorf("--end: %w", err)}
 			}
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {

@@ -27,7 +27,7 @@ func (p *program) cacheStatsCommand() *cobra.Command {
 				if err != nil {
 					return redisUnreachable(err)
 				}
-				row := []int64{stats.Answers, stats.Versions, stats.Limits, stats.Memory, int64(stats.Nodes)}
+				row := []int64{stats.Responses, stats.Versions, stats.Limits, stats.Memory, int64(stats.Nodes)}
 				return p.print(stats, "ANSWERS\tVERSIONS\tLIMITS\tMEMORY\tNODES", func(int) []string {
 					cells := make([]string, len(row))
 					for i, n := range row {

@@ -69,7 +69,7 @@ func (p *program) connect(ctx context.Context, asked phone) error {
 		if err != nil {
 			return err
 		}
-		key, secret, err := p.door(db, nil).CreateKey(ctx, access.NewKey{
+		key, secret, err := p.authenticator(db, nil).CreateKey(ctx, access.NewKey{
 			UserID: user.ID, Name: asked.name, Scopes: []health.Scope{health.ScopeIngest},
 		})
 		if err != nil {

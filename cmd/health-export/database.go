@@ -59,13 +59,13 @@ func (p *program) withStore(ctx context.Context, do func(context.Context, databa
 			err = closing
 		}
 	}()
-	return do(access.WithOrigin(ctx, access.Origin{UserAgent: "command line"}), db)
+	return do(access.WithRequestInfo(ctx, access.RequestInfo{UserAgent: "command line"}), db)
 }
 
-// door returns the keeper of keys for a command that makes or revokes them. answers is who has to be told of
+// authenticator returns the keeper of keys for a command that makes or revokes them. answers is who has to be told of
 // erasures; nil for a command that erases nothing.
-func (p *program) door(db database, answers access.Answers) *access.Door {
-	return access.NewDoor(db, db, access.DoorOptions{Now: time.Now, Answers: answers})
+func (p *program) authenticator(db database, answers access.Invalidator) *access.Authenticator {
+	return access.NewAuthenticator(db, db, access.AuthenticatorOptions{Now: time.Now, Invalidator: answers})
 }
 
 // importsIn is the directory in which uploads wait: the configured one, or one beside the data.

@@ -49,8 +49,8 @@ what is unfinished. Nothing is changed, but that an SQLite database is brought u
 Exit codes: 0 nothing is broken (there may be warnings), 1 something is, 2 not understood.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d := &doctor{settings: p.settings}
-			d.examine(cmd.Context())
-			if err := p.printExamination(d.list); err != nil {
+			d.run(cmd.Context())
+			if err := p.printChecks(d.list); err != nil {
 				return err
 			}
 			for _, c := range d.list {
@@ -65,7 +65,7 @@ Exit codes: 0 nothing is broken (there may be warnings), 1 something is, 2 not u
 	return command
 }
 
-func (p *program) printExamination(list []checked) error {
+func (p *program) printChecks(list []checked) error {
 	if p.json {
 		return p.printJSON(list)
 	}
@@ -85,8 +85,8 @@ func (d *doctor) say(check string, c condition, advice, finding string, args ...
 	d.list = append(d.list, checked{check, c, fmt.Sprintf(finding, args...), advice})
 }
 
-// examine looks at one thing after the other.
-func (d *doctor) examine(ctx context.Context) {
+// run looks at one thing after the other.
+func (d *doctor) run(ctx context.Context) {
 	d.database(ctx)
 	d.redis(ctx)
 	d.clock()

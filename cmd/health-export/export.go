@@ -80,8 +80,8 @@ func (p *program) export(ctx context.Context, db database, f exportFlags) error 
 	if f.types == "" && f.start == "" && f.end == "" && len(f.metrics) == 0 {
 		what.Archive = ingest.NewArchive(db)
 	}
-	deed := access.Deed(ctx, health.ActionExport, user.ID, "", what.Now, map[string]any{"format": format})
-	if err := db.AppendAudit(ctx, []health.AuditEntry{deed}); err != nil {
+	entry := access.NewAuditEntry(ctx, health.ActionExport, user.ID, "", what.Now, map[string]any{"format": format})
+	if err := db.AppendAudit(ctx, []health.AuditEntry{entry}); err != nil {
 		return err
 	}
 	if f.output == "" {

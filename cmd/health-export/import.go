@@ -40,7 +40,7 @@ again. The files themselves are not kept unless you ask for it.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				return p.withSharedAnswers(db, func(m answerMemory) error {
+				return p.withSharedCache(db, func(m responseCache) error {
 					return p.importFiles(ctx, db, m.told(), email, args, keep)
 				})
 			})

@@ -63,7 +63,7 @@ func (p *program) keyCreateCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				key, secret, err := p.door(db, nil).CreateKey(ctx, access.NewKey{
+				key, secret, err := p.authenticator(db, nil).CreateKey(ctx, access.NewKey{
 					UserID: user.ID, Name: name, Scopes: granted, Tier: tier, ExpiresAt: end,
 				})
 				if err != nil {
@@ -105,7 +105,7 @@ func (p *program) keyRotateCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				key, secret, err := p.door(db, nil).RotateKey(ctx, user.ID, args[0], grace)
+				key, secret, err := p.authenticator(db, nil).RotateKey(ctx, user.ID, args[0], grace)
 				if err != nil {
 					return err
 				}
@@ -161,7 +161,7 @@ func (p *program) keyRevokeCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if err := p.door(db, nil).RevokeKey(ctx, user.ID, args[0]); err != nil {
+				if err := p.authenticator(db, nil).RevokeKey(ctx, user.ID, args[0]); err != nil {
 					return err
 				}
 				_, err = fmt.Fprintf(p.out, "Key %s is revoked.\n", args[0])

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// parseMoment reads a date, an RFC 3339 time, or a time ago in days (90d) or in Go's form (12h); zero for "".
-func parseMoment(s string, now time.Time) (time.Time, error) {
+// parseTimestamp reads a date, an RFC 3339 time, or a time ago in days (90d) or in Go's form (12h); zero for "".
+func parseTimestamp(s string, now time.Time) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}

@@ -31,7 +31,7 @@ server runs, and again after it was interrupted. After an upgrade that changes h
 days before in line; after rows were removed by hand, the numbers of samples.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				return p.withSharedAnswers(db, func(m answerMemory) error { return p.rebuild(ctx, db, m.told(), email) })
+				return p.withSharedCache(db, func(m responseCache) error { return p.rebuild(ctx, db, m.told(), email) })
 			})
 		},
 	}
@@ -49,7 +49,7 @@ func (p *program) rebuild(ctx context.Context, db database, answers ingest.Answe
 	if err != nil {
 		return err
 	}
-	keeper := query.NewKeeper(query.KeeperConfig{Store: db, Answers: answers, Catalog: words})
+	keeper := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: db, Invalidator: answers, Catalog: words})
 	list := make([]printedRebuild, 0, len(users))
 	for _, user := range users {
 		begun := time.Now()

@@ -85,10 +85,10 @@ func (r *replay) read(args []string, now time.Time) (err error) {
 		return fmt.Errorf("--status: %q is none of processed, partial, rejected, unrecognised, failed", r.status)
 	}
 	r.query.Format, r.query.OldestFirst, r.query.Limit = r.format, true, 100
-	if r.query.Since, err = parseMoment(r.since, now); err != nil {
+	if r.query.Since, err = parseTimestamp(r.since, now); err != nil {
 		return fmt.Errorf("--since: %w", err)
 	}
-	if r.query.Until, err = parseMoment(r.until, now); err != nil {
+	if r.query.Until, err = parseTimestamp(r.until, now); err != nil {
 		return fmt.Errorf("--until: %w", err)
 	}
 	return nil

@@ -33,16 +33,16 @@ listens on 127.0.0.1:8080, with Prometheus metrics on 127.0.0.1:9090. The first 
 	}
 }
 
-// rooms are the parts of a running server, in the order in which they start.
-type rooms struct {
+// components are the parts of a running server, in the order in which they start.
+type components struct {
 	store    database
-	memory   answerMemory
-	journal  *access.Journal
-	door     *access.Door
+	cache   responseCache
+	audit  *access.AuditBuffer
+	authenticator     *access.Authenticator
 	ingest   *ingest.Service
-	keeper   *query.Keeper
+	summaries   *query.SummaryRebuilder
 	handler  http.Handler
-	stop     *server.Stop
+	drain     *server.Drain
 	registry *prometheus.Registry
 	tracer   *tracing.Tracer
 }
@@ -69,12 +69,12 @@ func (p *program) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	r, err := p.openRooms(ctx, logger, tracer)
+	r, err := p.openComponents(ctx, logger, tracer)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		err = errors.Join(err, p.closeRooms(r))
+		err = errors.Join(err, p.closeComponents(r))
 		logger.InfoContext(ctx, "stopped")
 	}()
 	if err := p.welcome(ctx, r, listener.Addr().String()); err != nil {
@@ -96,8 +96,8 @@ func listen(ctx context.Context, address, flag string) (net.Listener, error) {
 	return listener, nil
 }
 
-// openRooms builds everything from the store upwards.
-func (p *program) openRooms(ctx context.Context, logger *slog.Logger, tracer *tracing.Tracer) (*rooms, error) {
+// openComponents builds everything from the store upwards.
+func (p *program) openComponents(ctx context.Context, logger *slog.Logger, tracer *tracing.Tracer) (*components, error) {
 	words, err := catalog.Load()
 	if err != nil {
 		return nil, err
@@ -108,16 +108,16 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger, tracer *tr
 	}
 	registry := p.settings.newRegistry()
 	db.Measure(registry)
-	r := &rooms{store: db, registry: registry, stop: new(server.Stop), tracer: tracer}
-	if r.memory, err = p.openMemory(db, logger, registry); err != nil {
+	r := &components{store: db, registry: registry, drain: new(server.Drain), tracer: tracer}
+	if r.cache, err = p.openResponseCache(db, logger, registry); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	r.journal = access.NewJournal(db, access.JournalOptions{Logger: logger, Registerer: registry})
-	r.door = access.NewDoor(db, db, access.DoorOptions{
-		Now: time.Now, Logger: logger, Registerer: registry, Journal: r.journal, Answers: r.memory.erased(),
+	r.audit = access.NewAuditBuffer(db, access.AuditBufferOptions{Logger: logger, Registerer: registry})
+	r.authenticator = access.NewAuthenticator(db, db, access.AuthenticatorOptions{
+		Now: time.Now, Logger: logger, Registerer: registry, Audit: r.audit, Invalidator: r.cache.erased(),
 	})
 	r.ingest, err = ingest.New(ingest.Config{
-		Store: db, Answers: r.memory.told(), Catalog: words, Logger: logger, Registerer: registry,
+		Store: db, Answers: r.cache.told(), Catalog: words, Logger: logger, Registerer: registry,
 		Limits: ingest.Limits{
 			MaxBody: p.settings.maxBody, Wait: p.settings.wait,
 			Concurrency: p.settings.concurrency, TempDir: p.settings.tempDir,
@@ -125,20 +125,20 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger, tracer *tr
 		},
 	})
 	if err != nil {
-		r.memory.close()
+		r.cache.close()
 		return nil, errors.Join(err, db.Close())
 	}
 	service := query.New(query.Config{
 		Samples: db, Sleep: db, Workouts: db, Events: db, Summaries: db, Catalog: words, Now: time.Now,
 	})
-	r.keeper = query.NewKeeper(query.KeeperConfig{
-		Store: db, Answers: r.memory.told(), Catalog: words, Logger: logger, Registerer: registry,
+	r.summaries = query.NewSummaryRebuilder(query.SummaryRebuilderConfig{
+		Store: db, Invalidator: r.cache.told(), Catalog: words, Logger: logger, Registerer: registry,
 	})
 	r.handler = server.New(server.Config{
-		Ingest: r.ingest, Query: r.memory.remembering(service), Priority: r.keeper, Door: r.door, Users: db, Keys: db, Archive: db, Catalog: words, Audit: db, Journal: r.journal, Ping: db.Ping,
-		PingRedis: r.memory.ping(), Stop: r.stop,
+		Ingestion: r.ingest, Query: r.cache.remembering(service), SourcePriority: r.summaries, Authenticator: r.authenticator, Users: db, Keys: db, Archive: db, Catalog: words, AuditReader: db, Audit: r.audit, Ping: db.Ping,
+		PingRedis: r.cache.ping(), Drain: r.drain,
 		Limits: access.NewLimits(access.LimitOptions{
-			Allowances: p.settings.allowances(), Redis: r.memory.redis, Registerer: registry,
+			Allowances: p.settings.allowances(), Redis: r.cache.redis, Registerer: registry,
 		}),
 		Logger: logger, Registerer: registry, Tracer: tracer, MaxBody: p.settings.maxBody, MaxImport: p.settings.maxImport, PublicURL: p.settings.publicURL, Version: version,
 		TrustedProxies: p.settings.trustedProxies, CORSOrigins: p.settings.corsOrigins,
@@ -146,17 +146,17 @@ func (p *program) openRooms(ctx context.Context, logger *slog.Logger, tracer *tr
 	return r, nil
 }
 
-// closeRooms ends what openRooms began, in mirror order, in a time of its own: the context of serve has ended.
-func (p *program) closeRooms(r *rooms) error {
+// closeComponents ends what openRooms began, in mirror order, in a time of its own: the context of serve has ended.
+func (p *program) closeComponents(r *components) error {
 	ctx, cancel := context.WithTimeout(context.Background(), p.settings.drain)
 	defer cancel()
-	defer r.memory.close()
-	return errors.Join(r.ingest.Stop(ctx), r.door.FlushUse(ctx), r.journal.Flush(ctx), r.store.Close(), p.closeTracer(r.tracer))
+	defer r.cache.close()
+	return errors.Join(r.ingest.Stop(ctx), r.authenticator.FlushLastUsed(ctx), r.audit.Flush(ctx), r.store.Close(), p.closeTracer(r.tracer))
 }
 
 // takeUpUnfinished processes what a crash left behind before new bodies come in, so that they are processed in the order
 // they were received. If it takes too long it goes on as a job.
-func (p *program) takeUpUnfinished(ctx context.Context, r *rooms, logger *slog.Logger) {
+func (p *program) takeUpUnfinished(ctx context.Context, r *components, logger *slog.Logger) {
 	if r.store.Capabilities().SingleServer {
 		if err := r.store.ReleaseAll(ctx); err != nil {
 			logger.ErrorContext(ctx, "could not release the claims of the last run", "err", err)
@@ -170,23 +170,23 @@ func (p *program) takeUpUnfinished(ctx context.Context, r *rooms, logger *slog.L
 }
 
 // startJobs runs the periodic tasks until stop is called; done yields when all of them have returned.
-func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, stop func()) {
+func (p *program) startJobs(r *components, logger *slog.Logger) (done <-chan error, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	runner := job.NewRunner(logger, r.registry, r.tracer)
 	result := make(chan error, 1)
 	tasks := []job.Task{
 		{Name: "resume_ingestions", Every: 5 * time.Second, Run: r.ingest.Resume},
-		{Name: "rebuild_summaries", Every: 5 * time.Second, AtStart: true, Run: r.keeper.RebuildStale},
-		{Name: "notice_revoked_keys", Every: time.Second, AtStart: true, Run: r.door.NoticeRevoked},
-		{Name: "write_key_use", Every: 15 * time.Second, Run: r.door.FlushUse},
-		{Name: "write_audit_log", Every: 2 * time.Second, Run: r.journal.Flush},
+		{Name: "rebuild_summaries", Every: 5 * time.Second, AtStart: true, Run: r.summaries.RebuildStale},
+		{Name: "notice_revoked_keys", Every: time.Second, AtStart: true, Run: r.authenticator.PollRevocations},
+		{Name: "write_key_use", Every: 15 * time.Second, Run: r.authenticator.FlushLastUsed},
+		{Name: "write_audit_log", Every: 2 * time.Second, Run: r.audit.Flush},
 		{Name: "count_backlog", Every: 5 * time.Second, AtStart: true, Run: r.ingest.CountBacklog},
 		{Name: "count_active_users", Every: 5 * time.Minute, AtStart: true, Run: r.ingest.CountActiveUsers},
 		{Name: "prepare_store", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
 			return r.store.Prepare(ctx, time.Now())
 		}},
 	}
-	tasks = append(tasks, r.memory.tasks(r.store)...)
+	tasks = append(tasks, r.cache.tasks(r.store)...)
 	if days := p.settings.archiveDays; days > 0 {
 		tasks = append(tasks, job.Task{Name: "drop_old_archive", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
 			return r.store.DropArchiveBefore(ctx, time.Now().AddDate(0, 0, -days))
@@ -202,7 +202,7 @@ func (p *program) startJobs(r *rooms, logger *slog.Logger) (done <-chan error, s
 }
 
 // serveHTTP serves the API and the metrics (if there is a listener for them) until ctx ends, then lets what is under way come to its end.
-func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsListener net.Listener, log serverLog) error {
+func (p *program) serveHTTP(ctx context.Context, r *components, listener, metricsListener net.Listener, log serverLog) error {
 	logger := log.Logger
 	api := &http.Server{
 		Handler: r.handler,
@@ -233,7 +233,7 @@ func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsList
 	}
 
 	group, ctx := errgroup.WithContext(ctx)
-	closing := p.announceStop(ctx, r.stop, logger)
+	closing := p.announceStop(ctx, r.drain, logger)
 	for s, l := range servers {
 		var stopping atomic.Bool
 		group.Go(func() error {
@@ -263,7 +263,7 @@ func (p *program) serveHTTP(ctx context.Context, r *rooms, listener, metricsList
 
 // announceStop tells balancers, when ctx ends, that this server will stop. The channel is closed when they have had time to
 // learn of it, and nobody new is expected.
-func (p *program) announceStop(ctx context.Context, stop *server.Stop, logger *slog.Logger) <-chan struct{} {
+func (p *program) announceStop(ctx context.Context, stop *server.Drain, logger *slog.Logger) <-chan struct{} {
 	closing := make(chan struct{})
 	go func() {
 		defer close(closing)

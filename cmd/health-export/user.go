@@ -43,8 +43,8 @@ func (p *program) userCreateCommand() *cobra.Command {
 				return err
 			}
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				deed := access.Deed(ctx, health.ActionUserCreate, user.ID, user.ID.String(), user.CreatedAt, nil)
-				if err := db.CreateUser(ctx, user, deed); err != nil {
+				entry := access.NewAuditEntry(ctx, health.ActionUserCreate, user.ID, user.ID.String(), user.CreatedAt, nil)
+				if err := db.CreateUser(ctx, user, entry); err != nil {
 					return err
 				}
 				return p.printUsers([]health.User{user}, true)
@@ -89,8 +89,8 @@ the audit log holds about them. It cannot be undone. A running server stops acce
 				if err := p.confirmDelete(user, yes); err != nil {
 					return err
 				}
-				if err := p.withSharedAnswers(db, func(m answerMemory) error {
-					return p.door(db, m.erased()).DeleteUser(ctx, user.ID)
+				if err := p.withSharedCache(db, func(m responseCache) error {
+					return p.authenticator(db, m.erased()).DeleteUser(ctx, user.ID)
 				}); err != nil {
 					return err
 				}

@@ -182,7 +182,7 @@ func (p *program) withIngest(ctx context.Context, do func(context.Context, datab
 		return err
 	}
 	return p.withStore(ctx, func(ctx context.Context, db database) error {
-		return p.withSharedAnswers(db, func(m answerMemory) error {
+		return p.withSharedCache(db, func(m responseCache) error {
 			service, err := ingest.New(ingest.Config{
 				Store: db, Answers: m.told(), Catalog: words, Logger: p.newLog().Logger,
 				Limits: ingest.Limits{MaxBody: p.settings.maxBody, Wait: 24 * time.Hour, TempDir: p.settings.tempDir},

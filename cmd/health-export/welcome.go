@@ -17,7 +17,7 @@ import (
 const firstUser = "owner@localhost.localdomain"
 
 // welcome creates a user and a key when the store has no user yet, and prints, this once, what a person needs to begin.
-func (p *program) welcome(ctx context.Context, r *rooms, address string) error {
+func (p *program) welcome(ctx context.Context, r *components, address string) error {
 	users, err := r.store.Users(ctx)
 	if err != nil || len(users) > 0 {
 		return err
@@ -26,13 +26,13 @@ func (p *program) welcome(ctx context.Context, r *rooms, address string) error {
 	if err != nil {
 		return err
 	}
-	deed := access.Deed(ctx, health.ActionUserCreate, user.ID, user.ID.String(), user.CreatedAt, nil)
-	if err := r.store.CreateUser(ctx, user, deed); errors.Is(err, health.Conflict) {
+	entry := access.NewAuditEntry(ctx, health.ActionUserCreate, user.ID, user.ID.String(), user.CreatedAt, nil)
+	if err := r.store.CreateUser(ctx, user, entry); errors.Is(err, health.Conflict) {
 		return nil // another instance, which starts at the same time, was first
 	} else if err != nil {
 		return err
 	}
-	_, secret, err := r.door.CreateKey(ctx, access.NewKey{
+	_, secret, err := r.authenticator.CreateKey(ctx, access.NewKey{
 		UserID: user.ID, Name: "first key", Scopes: []health.Scope{health.ScopeIngest, health.ScopeRead, health.ScopeAdmin},
 		Tier: "unlimited",
 	})

@@ -35,7 +35,7 @@ func TestWelcomeOfTheSecondInstance(t *testing.T) {
 	}
 	var out bytes.Buffer
 	p := &program{out: &out}
-	if err := p.welcome(t.Context(), &rooms{store: emptyAtFirst{db}}, "127.0.0.1:8080"); err != nil || out.Len() > 0 {
+	if err := p.welcome(t.Context(), &components{store: emptyAtFirst{db}}, "127.0.0.1:8080"); err != nil || out.Len() > 0 {
 		t.Errorf("an instance that comes second fails with %v and prints %q", err, out.String())
 	}
 }

@@ -18,37 +18,37 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// Door lets callers in by their API keys. It may be used from several goroutines at once.
-type Door struct {
+// Authenticator lets callers in by their API keys. It may be used from several goroutines at once.
+type Authenticator struct {
 	keys    store.Keys
 	users   Users
 	now     func() time.Time
 	logger  *slog.Logger
 	metrics metrics
 	hasher  *hasher
-	proved  *proved
+	cache  *keyCache
 	flights singleflight.Group
-	uses    uses
-	notices notices
-	journal *Journal
-	answers Answers
+	lastUsed    lastUsed
+	revocations revocations
+	audit *AuditBuffer
+	invalidator Invalidator
 
 	failures throttle
 }
 
-// DoorOptions is what a Door can do without.
-type DoorOptions struct {
+// AuthenticatorOptions is what a Authenticator can do without.
+type AuthenticatorOptions struct {
 	Now        func() time.Time      // nil: time.Now
 	Logger     *slog.Logger          // nil: nothing is logged
 	Registerer prometheus.Registerer // nil: the metrics are not registered
-	Journal    *Journal              // nil: keys that are refused are not on record
-	Answers    Answers               // nil: nobody remembers answers
+	Audit    *AuditBuffer              // nil: keys that are refused are not on record
+	Invalidator    Invalidator               // nil: nobody remembers answers
 }
 
-// NewDoor returns a door for the keys and users of a store. It remembers proved keys in the memory of this process, so
+// NewAuthenticator returns a door for the keys and users of a store. It remembers proved keys in the memory of this process, so
 // a process that authenticates needs one door, not several: a door learns of what another one revokes only by
-// NoticeRevoked.
-func NewDoor(keys store.Keys, users Users, options DoorOptions) *Door {
+// PollRevocations.
+func NewAuthenticator(keys store.Keys, users Users, options AuthenticatorOptions) *Authenticator {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
@@ -58,17 +58,17 @@ func NewDoor(keys store.Keys, users Users, options DoorOptions) *Door {
 	m := newMetrics(options.Registerer)
 	hasher := newHasher(max(1, runtime.NumCPU()), m.argon2)
 	measureQueue(options.Registerer, hasher)
-	return &Door{
+	return &Authenticator{
 		keys:    keys,
 		users:   users,
 		now:     options.Now,
 		logger:  options.Logger,
 		metrics: m,
 		hasher:  hasher,
-		proved:  newProved(),
-		notices: notices{until: options.Now()},
-		journal: options.Journal,
-		answers: options.Answers,
+		cache:  newKeyCache(),
+		revocations: revocations{until: options.Now()},
+		audit: options.Audit,
+		invalidator: options.Invalidator,
 	}
 }
 
@@ -77,59 +77,59 @@ func NewDoor(keys store.Keys, users Users, options DoorOptions) *Door {
 //
 // The error is Unauthenticated with one of the codes missing_key, malformed_key, unknown_key (also for a wrong secret,
 // after the same time), revoked_key and expired_key; RateLimited (too_many_failures) after many of these from the
-// address that ctx carries (WithOrigin), before anything is computed; Unavailable (door_busy) where too many others are
+// address that ctx carries (WithRequestInfo), before anything is computed; Unavailable (door_busy) where too many others are
 // being proved; or what the store returned; or the error of ctx. It never holds a part of the key.
 //
-// A key that was proved is taken on trust for 5 minutes, unless it expires, RevokeKey of this Door has returned, or
-// NoticeRevoked has found that another process revoked it.
-func (d *Door) Authenticate(ctx context.Context, presented string) (Actor, error) {
+// A key that was proved is taken on trust for 5 minutes, unless it expires, RevokeKey of this Authenticator has returned, or
+// PollRevocations has found that another process revoked it.
+func (d *Authenticator) Authenticate(ctx context.Context, presented string) (Actor, error) {
 	actor, outcome, err := d.authenticate(ctx, presented)
 	d.metrics.count(outcome, err)
 	if err != nil {
-		d.noteFailure(ctx, actor, err)
+		d.recordFailure(ctx, actor, err)
 		return Actor{}, err
 	}
-	d.uses.note(actor.KeyID, d.now().UTC())
+	d.lastUsed.record(actor.KeyID, d.now().UTC())
 	return actor, nil
 }
 
-// noteFailure puts a key that was refused on record. owner is who it would have acted for, where that is known.
-func (d *Door) noteFailure(ctx context.Context, owner Actor, err error) {
+// recordFailure puts a key that was refused on record. owner is who it would have acted for, where that is known.
+func (d *Authenticator) recordFailure(ctx context.Context, owner Actor, err error) {
 	refusal, ok := errors.AsType[*health.Error](err)
 	if !ok || refusal.Code == "missing_key" || refusal.Kind != health.Unauthenticated && refusal.Kind != health.RateLimited {
 		return
 	}
-	entry := Deed(ctx, health.ActionLoginFailed, owner.User.ID, "", d.now(), map[string]any{"code": refusal.Code})
+	entry := NewAuditEntry(ctx, health.ActionLoginFailed, owner.User.ID, "", d.now(), map[string]any{"code": refusal.Code})
 	entry.KeyID = owner.KeyID
-	d.journal.keep(entry)
+	d.audit.add(entry)
 }
 
 // authenticate returns with a refusal whose key it was, if that exists.
-func (d *Door) authenticate(ctx context.Context, presented string) (actor Actor, outcome string, err error) {
+func (d *Authenticator) authenticate(ctx context.Context, presented string) (actor Actor, outcome string, err error) {
 	k, err := parseKey(presented)
 	if err != nil {
 		return Actor{}, "", err
 	}
-	if actor, expiresAt, ok := d.proved.recall(k); ok {
+	if actor, expiresAt, ok := d.cache.get(k); ok {
 		if d.isPast(expiresAt) {
 			return actor, "", errExpiredKey()
 		}
-		return actor, outcomeRemembered, nil
+		return actor, outcomeCached, nil
 	}
-	actor, err = d.proveOnce(ctx, k)
-	return actor, outcomeProved, err
+	actor, err = d.verifyOnce(ctx, k)
+	return actor, outcomeVerified, err
 }
 
-// proveOnce is prove for many simultaneous calls with the same key: one proves it for all of them. A call that begins
+// verifyOnce is prove for many simultaneous calls with the same key: one proves it for all of them. A call that begins
 // after a revocation shares no proof that began before it.
-func (d *Door) proveOnce(ctx context.Context, k key) (Actor, error) {
-	epoch := d.proved.epoch()
+func (d *Authenticator) verifyOnce(ctx context.Context, k key) (Actor, error) {
+	epoch := d.cache.epoch()
 	flight := strconv.FormatUint(epoch, 10) + k.text
 	for {
 		leading := false
 		proof := d.flights.DoChan(flight, func() (any, error) {
 			leading = true
-			return d.proveThrottled(ctx, k, epoch)
+			return d.verifyThrottled(ctx, k, epoch)
 		})
 		select {
 		case <-ctx.Done():
@@ -145,22 +145,22 @@ func (d *Door) proveOnce(ctx context.Context, k key) (Actor, error) {
 	}
 }
 
-// proveThrottled is prove, unless many keys from the same address were wrong a short while ago.
-func (d *Door) proveThrottled(ctx context.Context, k key, epoch uint64) (Actor, error) {
-	settle, wait := d.failures.begin(OriginFrom(ctx).Address, d.now())
+// verifyThrottled is prove, unless many keys from the same address were wrong a short while ago.
+func (d *Authenticator) verifyThrottled(ctx context.Context, k key, epoch uint64) (Actor, error) {
+	settle, wait := d.failures.begin(RequestInfoFrom(ctx).Address, d.now())
 	if wait > 0 {
 		return Actor{}, errTooManyFailures(wait)
 	}
 	failed := false
 	defer func() { settle(failed, d.now()) }()
-	actor, err := d.prove(ctx, k, epoch)
+	actor, err := d.verify(ctx, k, epoch)
 	failed = errors.Is(err, health.Unauthenticated)
 	return actor, err
 }
 
-// prove looks a key up, verifies its secret, and remembers it. Whether a key is revoked or expired is told only to who
+// verify looks a key up, verifies its secret, and remembers it. Whether a key is revoked or expired is told only to who
 // has its secret.
-func (d *Door) prove(ctx context.Context, k key, epoch uint64) (Actor, error) {
+func (d *Authenticator) verify(ctx context.Context, k key, epoch uint64) (Actor, error) {
 	stored, err := d.keys.Key(ctx, k.id())
 	exists := !errors.Is(err, health.NotFound)
 	switch {
@@ -189,11 +189,11 @@ func (d *Door) prove(ctx context.Context, k key, epoch uint64) (Actor, error) {
 		return Actor{}, fmt.Errorf("look up the user of an API key: %w", err)
 	}
 	actor := Actor{User: user, KeyID: stored.ID, Scopes: stored.Scopes, Tier: stored.Tier}
-	d.proved.remember(k, actor, stored.End(), epoch)
+	d.cache.put(k, actor, stored.End(), epoch)
 	return actor, nil
 }
 
 // isPast reports whether an expiry has come; the zero time never does.
-func (d *Door) isPast(expiry time.Time) bool {
+func (d *Authenticator) isPast(expiry time.Time) bool {
 	return !expiry.IsZero() && !d.now().Before(expiry)
 }

@@ -172,12 +172,12 @@ func TestKeyLeavesNoTrace(t *testing.T) {
 	t.Parallel()
 	p := newPeople()
 	log := testlog.New(t)
-	d := NewDoor(p, p, DoorOptions{Logger: log.Logger()})
+	d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: log.Logger()})
 	id, text := makeKey(t, d, p.add())
 	secret := key{text: text}.secret()
 	wantLetIn(t, d, text)
-	known := d.proved.passages[id]
-	remembered := fmt.Sprintf("%+v", d.proved.passages) + string(known.proof[:])
+	known := d.cache.keys[id]
+	remembered := fmt.Sprintf("%+v", d.cache.keys) + string(known.proof[:])
 	if !strings.Contains(remembered, id) {
 		t.Fatal("nothing was remembered")
 	}
@@ -214,7 +214,7 @@ func TestVerificationsAreCounted(t *testing.T) {
 		}
 		return nil
 	}
-	d := NewDoor(p, p, DoorOptions{Logger: testlog.Logger(t), Registerer: registry})
+	d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Registerer: registry})
 	_, text := makeKey(t, d, p.add())
 	wantLetIn(t, d, text)
 	wantLetIn(t, d, text)
@@ -251,7 +251,7 @@ health_export_key_verifications_total{outcome="unknown_key"} 1
 }
 
 // hashes returns how many Argon2id hashes the door has computed.
-func hashes(t testing.TB, d *Door) int {
+func hashes(t testing.TB, d *Authenticator) int {
 	t.Helper()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(d.metrics.argon2)
@@ -268,7 +268,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	_, text := makeKey(b, d, p.add())
 	for name, prepare := range map[string]func(){
 		"remembered": func() {},
-		"proved":     func() { d.proved.forget(key{text: text}.id()) },
+		"proved":     func() { d.cache.forget(key{text: text}.id()) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

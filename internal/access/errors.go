@@ -42,7 +42,7 @@ func errTooManyFailures(wait time.Duration) *health.Error {
 			"server.").After(wait)
 }
 
-func errDoorBusy() *health.Error {
+func errTooManyVerifications() *health.Error {
 	return health.NewError(health.Unavailable, "door_busy",
 		"Too many API keys are being checked at this moment. Try again in a few seconds.").After(5 * time.Second)
 }

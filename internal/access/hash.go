@@ -31,12 +31,12 @@ const queuePerSlot = 32
 type hasher struct {
 	slots   chan struct{}
 	present atomic.Int64 // who computes or waits
-	most    int64        // of them
+	maxWaiting    int64        // of them
 	seconds prometheus.Observer
 }
 
 func newHasher(parallel int, seconds prometheus.Observer) *hasher {
-	return &hasher{slots: make(chan struct{}, parallel), most: int64(parallel * (1 + queuePerSlot)), seconds: seconds}
+	return &hasher{slots: make(chan struct{}, parallel), maxWaiting: int64(parallel * (1 + queuePerSlot)), seconds: seconds}
 }
 
 // waiting returns how many wait for their turn to compute.
@@ -67,11 +67,11 @@ func (h *hasher) verify(ctx context.Context, secret, phc string) (ok bool, err e
 
 // compute runs f when it is its turn, or returns the error of ctx if that ends first. Unavailable: too many wait.
 func (h *hasher) compute(ctx context.Context, f func() error) (err error) {
-	ctx, step := tracing.Begin(ctx, "compute Argon2id hash")
-	defer func() { step.End(err) }()
+	ctx, span := tracing.Start(ctx, "compute Argon2id hash")
+	defer func() { span.End(err) }()
 	defer h.present.Add(-1)
-	if h.present.Add(1) > h.most {
-		return errDoorBusy()
+	if h.present.Add(1) > h.maxWaiting {
+		return errTooManyVerifications()
 	}
 	select {
 	case h.slots <- struct{}{}:

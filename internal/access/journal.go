@@ -19,19 +19,19 @@ import (
 const (
 	// maxPending bounds the entries that wait to be written, to some 10 MB. Past it the oldest give way.
 	maxPending = 10_000
-	// maxApart is how many failures and limits, of different addresses and keys, are told apart until the next Flush. What
+	// maxDistinct is how many failures and limits, of different addresses and keys, are told apart until the next Flush. What
 	// comes beyond is told as one entry, without an address.
-	maxApart = 1_000
+	maxDistinct = 1_000
 	// entriesPerWrite is how many entries are written in one transaction.
 	entriesPerWrite = 500
 )
 
-// Journal writes entries of the audit log that belong to no transaction, such as failed logins, without making anybody
+// AuditBuffer writes entries of the audit log that belong to no transaction, such as failed logins, without making anybody
 // wait: they are kept in memory until the next Flush. Entries that say the same of a failed login or of a limit become
 // one, with their number as count in the metadata and the time of the last as until.
 //
-// It may be used from several goroutines at once. A nil *Journal keeps nothing.
-type Journal struct {
+// It may be used from several goroutines at once. A nil *AuditBuffer keeps nothing.
+type AuditBuffer struct {
 	audit   store.Audit
 	now     func() time.Time
 	logger  *slog.Logger
@@ -42,20 +42,20 @@ type Journal struct {
 
 	mu      sync.Mutex
 	pending []*pendingEntry // oldest first
-	same    map[sameness]*pendingEntry
+	merged    map[dedupKey]*pendingEntry
 	dropped int // since the last Flush
 }
 
 // pendingEntry is an entry that waits, with how many it stands for.
 type pendingEntry struct {
 	health.AuditEntry
-	key   sameness
+	key   dedupKey
 	count int
 	until time.Time
 }
 
-// sameness is what two entries that become one have in common.
-type sameness struct {
+// dedupKey is what two entries that become one have in common.
+type dedupKey struct {
 	action   health.Action
 	user     uuid.UUID
 	key      string
@@ -64,16 +64,16 @@ type sameness struct {
 	code     string
 }
 
-// JournalOptions is what a Journal can do without.
-type JournalOptions struct {
+// AuditBufferOptions is what a AuditBuffer can do without.
+type AuditBufferOptions struct {
 	Now        func() time.Time      // nil: time.Now
 	Logger     *slog.Logger          // nil: nothing is logged
 	Registerer prometheus.Registerer // nil: the metrics are not registered
 }
 
-// NewJournal returns a journal that writes to an audit log. Flush is called by a job, and once more before the store is
+// NewAuditBuffer returns a journal that writes to an audit log. Flush is called by a job, and once more before the store is
 // closed.
-func NewJournal(audit store.Audit, options JournalOptions) *Journal {
+func NewAuditBuffer(audit store.Audit, options AuditBufferOptions) *AuditBuffer {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
@@ -81,8 +81,8 @@ func NewJournal(audit store.Audit, options JournalOptions) *Journal {
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
 	factory := promauto.With(options.Registerer)
-	return &Journal{
-		audit: audit, now: options.Now, logger: options.Logger, same: map[sameness]*pendingEntry{},
+	return &AuditBuffer{
+		audit: audit, now: options.Now, logger: options.Logger, merged: map[dedupKey]*pendingEntry{},
 		written: factory.NewCounter(prometheus.CounterOpts{
 			Name: "health_export_audit_entries_written_total",
 			Help: "Entries that the journal has written to the audit log.",
@@ -94,15 +94,15 @@ func NewJournal(audit store.Audit, options JournalOptions) *Journal {
 	}
 }
 
-// Note records what is being done with ctx, see Deed for the arguments. It does not wait.
-func (j *Journal) Note(ctx context.Context, action health.Action, about uuid.UUID, resource string, metadata map[string]any) {
+// Add records what is being done with ctx, see Deed for the arguments. It does not wait.
+func (j *AuditBuffer) Add(ctx context.Context, action health.Action, about uuid.UUID, resource string, metadata map[string]any) {
 	if j != nil {
-		j.keep(Deed(ctx, action, about, resource, j.now(), metadata))
+		j.add(NewAuditEntry(ctx, action, about, resource, j.now(), metadata))
 	}
 }
 
-// keep adds an entry to those that wait.
-func (j *Journal) keep(entry health.AuditEntry) {
+// add adds an entry to those that wait.
+func (j *AuditBuffer) add(entry health.AuditEntry) {
 	if j == nil {
 		return
 	}
@@ -115,23 +115,23 @@ func (j *Journal) keep(entry health.AuditEntry) {
 		}
 	}
 	j.pending = append(j.pending, p)
-	j.bound()
+	j.dropOldest()
 }
 
 // merge adds a failure to one that says the same, or, when there are very many that differ, to the one that stands for
 // all others of its action.
-func (j *Journal) merge(p *pendingEntry) bool {
+func (j *AuditBuffer) merge(p *pendingEntry) bool {
 	code, _ := p.Metadata["code"].(string)
-	p.key = sameness{p.Action, p.UserID, p.KeyID, p.Resource, p.Address, code}
-	known := j.same[p.key]
-	if known == nil && len(j.same) >= maxApart {
-		p.key = sameness{action: p.Action, code: code}
+	p.key = dedupKey{p.Action, p.UserID, p.KeyID, p.Resource, p.Address, code}
+	known := j.merged[p.key]
+	if known == nil && len(j.merged) >= maxDistinct {
+		p.key = dedupKey{action: p.Action, code: code}
 		p.UserID, p.KeyID, p.Resource, p.UserAgent, p.RequestID = uuid.Nil, "", "", "", ""
-		p.Address, p.Metadata = netip.Addr{}, with(p.Metadata, "many", true)
-		known = j.same[p.key]
+		p.Address, p.Metadata = netip.Addr{}, withValue(p.Metadata, "many", true)
+		known = j.merged[p.key]
 	}
 	if known == nil {
-		j.same[p.key] = p
+		j.merged[p.key] = p
 		return false
 	}
 	known.count++
@@ -139,14 +139,14 @@ func (j *Journal) merge(p *pendingEntry) bool {
 	return true
 }
 
-// bound lets the oldest entries give way when there are too many.
-func (j *Journal) bound() {
+// dropOldest lets the oldest entries give way when there are too many.
+func (j *AuditBuffer) dropOldest() {
 	for len(j.pending) > maxPending {
 		oldest := j.pending[0]
 		j.pending[0] = nil
 		j.pending = j.pending[1:]
-		if j.same[oldest.key] == oldest {
-			delete(j.same, oldest.key)
+		if j.merged[oldest.key] == oldest {
+			delete(j.merged, oldest.key)
 		}
 		j.dropped += oldest.count
 		j.lost.Add(float64(oldest.count))
@@ -154,7 +154,7 @@ func (j *Journal) bound() {
 }
 
 // Flush writes what waits. What cannot be written now is kept for the next call.
-func (j *Journal) Flush(ctx context.Context) error {
+func (j *AuditBuffer) Flush(ctx context.Context) error {
 	if j == nil {
 		return nil
 	}
@@ -168,7 +168,7 @@ func (j *Journal) Flush(ctx context.Context) error {
 			entries[i] = p.entry()
 		}
 		if err := j.audit.AppendAudit(ctx, entries); err != nil {
-			j.giveBack(taken)
+			j.putBack(taken)
 			return fmt.Errorf("write %d entries of the audit log: %w", len(taken), err)
 		}
 		j.written.Add(float64(n))
@@ -177,11 +177,11 @@ func (j *Journal) Flush(ctx context.Context) error {
 	return nil
 }
 
-func (j *Journal) take(ctx context.Context) []*pendingEntry {
+func (j *AuditBuffer) take(ctx context.Context) []*pendingEntry {
 	j.mu.Lock()
 	taken, dropped := j.pending, j.dropped
 	j.pending, j.dropped = nil, 0
-	clear(j.same)
+	clear(j.merged)
 	j.mu.Unlock()
 	if dropped > 0 {
 		j.logger.ErrorContext(ctx, "entries of the audit log were lost: the store did not take them in time", "count", dropped)
@@ -189,19 +189,19 @@ func (j *Journal) take(ctx context.Context) []*pendingEntry {
 	return taken
 }
 
-// giveBack puts what was taken before what has come since. It is not added to any more.
-func (j *Journal) giveBack(taken []*pendingEntry) {
+// putBack puts what was taken before what has come since. It is not added to any more.
+func (j *AuditBuffer) putBack(taken []*pendingEntry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.pending = append(taken, j.pending...)
-	j.bound()
+	j.dropOldest()
 }
 
 // entry returns what is written.
 func (p *pendingEntry) entry() health.AuditEntry {
 	e := p.AuditEntry
 	if p.count > 1 {
-		e.Metadata = with(with(e.Metadata, "count", p.count), "until", p.until.Format(time.RFC3339))
+		e.Metadata = withValue(withValue(e.Metadata, "count", p.count), "until", p.until.Format(time.RFC3339))
 	}
 	return e
 }

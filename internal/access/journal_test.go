@@ -37,7 +37,7 @@ func (b *book) AppendAudit(_ context.Context, entries []health.AuditEntry) error
 	return nil
 }
 
-func write(t *testing.T, j *Journal) {
+func write(t *testing.T, j *AuditBuffer) {
 	t.Helper()
 	if err := j.Flush(t.Context()); err != nil {
 		t.Fatal(err)
@@ -47,13 +47,13 @@ func write(t *testing.T, j *Journal) {
 func TestJournalFillsInWhoAndWhere(t *testing.T) {
 	t.Parallel()
 	b := &book{}
-	j := NewJournal(b, JournalOptions{Logger: testlog.Logger(t)})
+	j := NewAuditBuffer(b, AuditBufferOptions{Logger: testlog.Logger(t)})
 	admin, ada := health.User{ID: uuid.New()}, uuid.New()
-	origin := Origin{Address: netip.MustParseAddr("192.0.2.1"), UserAgent: "curl", RequestID: "r"}
-	ctx := WithOrigin(WithActor(t.Context(), Actor{User: admin, KeyID: "k"}), origin)
-	j.Note(ctx, health.ActionExport, admin.ID, "x", map[string]any{"bytes": 1})
-	j.Note(ctx, health.ActionAdminRead, ada, "", nil)
-	j.Note(t.Context(), health.ActionImport, ada, "", nil)
+	origin := RequestInfo{Address: netip.MustParseAddr("192.0.2.1"), UserAgent: "curl", RequestID: "r"}
+	ctx := WithRequestInfo(WithActor(t.Context(), Actor{User: admin, KeyID: "k"}), origin)
+	j.Add(ctx, health.ActionExport, admin.ID, "x", map[string]any{"bytes": 1})
+	j.Add(ctx, health.ActionAdminRead, ada, "", nil)
+	j.Add(t.Context(), health.ActionImport, ada, "", nil)
 	write(t, j)
 	for i, want := range []string{
 		fmt.Sprint(admin.ID, " k export x 192.0.2.1 curl r map[bytes:1]"),
@@ -66,8 +66,8 @@ func TestJournalFillsInWhoAndWhere(t *testing.T) {
 			t.Errorf("entry %d is %s, want %s", i, got, want)
 		}
 	}
-	var none *Journal
-	none.Note(ctx, health.ActionExport, ada, "", nil)
+	var none *AuditBuffer
+	none.Add(ctx, health.ActionExport, ada, "", nil)
 	write(t, none)
 }
 
@@ -75,8 +75,8 @@ func TestFloodsBecomeOneEntry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, b := newPeople(), &book{}
-		j := NewJournal(b, JournalOptions{Logger: testlog.Logger(t)})
-		d := NewDoor(p, p, DoorOptions{Logger: testlog.Logger(t), Journal: j})
+		j := NewAuditBuffer(b, AuditBufferOptions{Logger: testlog.Logger(t)})
+		d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Audit: j})
 		for range 3 {
 			_, _ = d.Authenticate(from(t, "192.0.2.1"), newKey().text)
 			time.Sleep(time.Second)
@@ -97,8 +97,8 @@ func TestFloodsBecomeOneEntry(t *testing.T) {
 			t.Errorf("code = %v", code)
 		}
 		// From very many addresses.
-		for i := range 5 * maxApart {
-			_, _ = d.Authenticate(WithOrigin(t.Context(), Origin{Address: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})}), "mistyped")
+		for i := range 5 * maxDistinct {
+			_, _ = d.Authenticate(WithRequestInfo(t.Context(), RequestInfo{Address: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})}), "mistyped")
 		}
 		write(t, j)
 		total := 0
@@ -109,7 +109,7 @@ func TestFloodsBecomeOneEntry(t *testing.T) {
 				total++
 			}
 		}
-		if n := len(b.entries) - 3; n > maxApart+1 || total != 5*maxApart {
+		if n := len(b.entries) - 3; n > maxDistinct+1 || total != 5*maxDistinct {
 			t.Errorf("%d entries stand for %d failures", n, total)
 		}
 		if last := b.entries[len(b.entries)-1]; last.Metadata["many"] != true || last.Address.IsValid() {
@@ -122,8 +122,8 @@ func TestFloodsBecomeOneEntry(t *testing.T) {
 func TestOwnersSeeWhatWasTriedWithTheirKeys(t *testing.T) {
 	t.Parallel()
 	p, b := newPeople(), &book{}
-	j := NewJournal(b, JournalOptions{Logger: testlog.Logger(t)})
-	d := NewDoor(p, p, DoorOptions{Logger: testlog.Logger(t), Journal: j})
+	j := NewAuditBuffer(b, AuditBufferOptions{Logger: testlog.Logger(t)})
+	d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Audit: j})
 	u := p.add()
 	id, text := makeKey(t, d, u)
 	p.change(id, func(k *health.APIKey) { k.RevokedAt = time.Now() })
@@ -144,10 +144,10 @@ func TestJournalIsBoundedAndSaysSo(t *testing.T) {
 	t.Parallel()
 	b := &book{fails: errors.New("no")}
 	logged := testlog.New(t)
-	j := NewJournal(b, JournalOptions{Logger: logged.Logger()})
+	j := NewAuditBuffer(b, AuditBufferOptions{Logger: logged.Logger()})
 	note := func(n int) {
 		for i := range n {
-			j.Note(t.Context(), health.ActionExport, uuid.Nil, fmt.Sprint(i), nil)
+			j.Add(t.Context(), health.ActionExport, uuid.Nil, fmt.Sprint(i), nil)
 		}
 	}
 	note(maxPending)

@@ -15,25 +15,25 @@ type memoryLedger struct {
 	now func() time.Time
 
 	mu       sync.Mutex
-	accounts map[string]*account
+	keys map[string]*keyWindows
 	charges  int
 }
 
-// account is what one key did in the last hour.
-type account struct{ ingest, reads window }
+// keyWindows is what one key did in the last hour.
+type keyWindows struct{ ingest, reads window }
 
 func newMemoryLedger(now func() time.Time) *memoryLedger {
-	return &memoryLedger{now: now, accounts: map[string]*account{}}
+	return &memoryLedger{now: now, keys: map[string]*keyWindows{}}
 }
 
 func (l *memoryLedger) charge(_ context.Context, e ledgerEntry, a Allowance) (verdict, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sweep()
-	of := l.accounts[e.key]
+	of := l.keys[e.key]
 	if of == nil {
-		of = &account{}
-		l.accounts[e.key] = of
+		of = &keyWindows{}
+		l.keys[e.key] = of
 	}
 	now := of.slideTo(l.now().UnixMicro())
 	w := of.window(e.use)
@@ -54,7 +54,7 @@ func (l *memoryLedger) charge(_ context.Context, e ledgerEntry, a Allowance) (ve
 func (l *memoryLedger) amend(_ context.Context, e ledgerEntry, a Allowance, bytes int64) (verdict, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	of := l.accounts[e.key]
+	of := l.keys[e.key]
 	if of == nil {
 		return verdict{}, nil
 	}
@@ -85,15 +85,15 @@ func (l *memoryLedger) sweep() {
 		return
 	}
 	now := l.now().UnixMicro()
-	for key, of := range l.accounts {
+	for key, of := range l.keys {
 		of.slideTo(now)
 		if of.ingest.count() == 0 && of.reads.count() == 0 {
-			delete(l.accounts, key)
+			delete(l.keys, key)
 		}
 	}
 }
 
-func (a *account) window(use Use) *window {
+func (a *keyWindows) window(use Use) *window {
 	if use == UseIngest {
 		return &a.ingest
 	}
@@ -102,7 +102,7 @@ func (a *account) window(use Use) *window {
 
 // slideTo lets go of what is older than an hour, and returns the time: now, or that of the last entry if a clock was
 // set back.
-func (a *account) slideTo(now int64) int64 {
+func (a *keyWindows) slideTo(now int64) int64 {
 	now = max(now, a.ingest.last(), a.reads.last())
 	a.ingest.slide(now, limitWindow.Microseconds())
 	a.reads.slide(now, limitWindow.Microseconds())

@@ -188,7 +188,7 @@ func TestUnlimitedKeysAreNotCounted(t *testing.T) {
 			t.Fatal("a key without limits was counted")
 		}
 	}
-	if len(l.memory.accounts) > 0 {
+	if len(l.memory.keys) > 0 {
 		t.Error("there is an account for it")
 	}
 }
@@ -519,7 +519,7 @@ func TestIdleKeysAreForgotten(t *testing.T) {
 	for range sweepEvery {
 		charge(t, l, Actor{KeyID: "busy", Tier: TierDefault}, UseRead, 0)
 	}
-	if n := len(l.memory.accounts); n != 1 {
+	if n := len(l.memory.keys); n != 1 {
 		t.Errorf("%d accounts, want 1", n)
 	}
 }

@@ -38,7 +38,7 @@ const maxNameLength = 100
 
 // CreateKey makes a key and stores it. The second result is the key in full, which cannot be had again: only its hash
 // is kept. Errors: Invalid, with Field name, scopes, tier or expires_at; NotFound: there is no such user.
-func (d *Door) CreateKey(ctx context.Context, n NewKey) (health.APIKey, string, error) {
+func (d *Authenticator) CreateKey(ctx context.Context, n NewKey) (health.APIKey, string, error) {
 	now := d.now()
 	created, err := n.check(now)
 	if err != nil {
@@ -50,8 +50,8 @@ func (d *Door) CreateKey(ctx context.Context, n NewKey) (health.APIKey, string, 
 	if created.Hash, err = d.hasher.hash(ctx, k.secret()); err != nil {
 		return health.APIKey{}, "", err
 	}
-	deed := Deed(ctx, health.ActionKeyCreate, created.UserID, created.ID, created.CreatedAt, describe(created))
-	if err := d.keys.CreateKey(ctx, created, deed); err != nil {
+	entry := NewAuditEntry(ctx, health.ActionKeyCreate, created.UserID, created.ID, created.CreatedAt, describe(created))
+	if err := d.keys.CreateKey(ctx, created, entry); err != nil {
 		return health.APIKey{}, "", err
 	}
 	d.logger.InfoContext(ctx, "API key created", "key_id", created.ID, "user", created.UserID)
@@ -60,13 +60,13 @@ func (d *Door) CreateKey(ctx context.Context, n NewKey) (health.APIKey, string, 
 
 // RevokeKey ends a key of the user. When it has returned, this door does not let the key in. Revoking a revoked key
 // changes nothing. NotFound: the user has no such key.
-func (d *Door) RevokeKey(ctx context.Context, user uuid.UUID, id string) error {
+func (d *Authenticator) RevokeKey(ctx context.Context, user uuid.UUID, id string) error {
 	at := d.now().UTC()
-	err := d.keys.RevokeKey(ctx, user, id, at, Deed(ctx, health.ActionKeyRevoke, user, id, at, nil))
+	err := d.keys.RevokeKey(ctx, user, id, at, NewAuditEntry(ctx, health.ActionKeyRevoke, user, id, at, nil))
 	if errors.Is(err, health.NotFound) {
 		return err
 	}
-	d.proved.forget(id) // after a failure too: the store may have done it all the same
+	d.cache.forget(id) // after a failure too: the store may have done it all the same
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ const maxGrace = 7 * 24 * time.Hour
 // as CreateKey does. The old one is revoked at once, or when grace has passed, at most 7 days; with no grace, when
 // RotateKey has returned, this door does not let it in. Errors: NotFound: the user has no such key; Conflict: it is
 // revoked or expired; Invalid, with Field grace.
-func (d *Door) RotateKey(ctx context.Context, user uuid.UUID, id string, grace time.Duration) (health.APIKey, string, error) {
+func (d *Authenticator) RotateKey(ctx context.Context, user uuid.UUID, id string, grace time.Duration) (health.APIKey, string, error) {
 	if grace < 0 || grace > maxGrace {
 		return health.APIKey{}, "", invalid("grace", "invalid_grace", "Let the old key stay in force for 7 days at most.")
 	}
@@ -103,9 +103,9 @@ func (d *Door) RotateKey(ctx context.Context, user uuid.UUID, id string, grace t
 	if created.Hash, err = d.hasher.hash(ctx, k.secret()); err != nil {
 		return health.APIKey{}, "", err
 	}
-	deed := Deed(ctx, health.ActionKeyRotate, user, id, now, with(describe(created), "replacement", created.ID))
-	err = d.keys.RotateKey(ctx, id, now.Add(grace), created, deed)
-	d.proved.forget(id) // after a failure too: the store may have done it all the same
+	entry := NewAuditEntry(ctx, health.ActionKeyRotate, user, id, now, withValue(describe(created), "replacement", created.ID))
+	err = d.keys.RotateKey(ctx, id, now.Add(grace), created, entry)
+	d.cache.forget(id) // after a failure too: the store may have done it all the same
 	if err != nil {
 		return health.APIKey{}, "", err
 	}

@@ -12,8 +12,8 @@ import (
 
 // The outcomes of a verification beside the codes of the errors.
 const (
-	outcomeProved     = "proved"     // by an Argon2id hash
-	outcomeRemembered = "remembered" // proved a short while ago
+	outcomeVerified     = "proved"     // by an Argon2id hash
+	outcomeCached = "remembered" // proved a short while ago
 	outcomeCancelled  = "cancelled"  // the caller went away
 	outcomeError      = "error"      // the store did not answer
 )
@@ -37,11 +37,11 @@ func newMetrics(registerer prometheus.Registerer) metrics {
 			Buckets: prometheus.ExponentialBuckets(0.01, 2, 9),
 		}),
 	}
-	for _, outcome := range []string{outcomeProved, outcomeRemembered, outcomeCancelled, outcomeError} {
+	for _, outcome := range []string{outcomeVerified, outcomeCached, outcomeCancelled, outcomeError} {
 		m.verifications.WithLabelValues(outcome) // so that the first one is seen as an increase
 	}
 	for _, refusal := range []*health.Error{
-		errMissingKey(), errMalformedKey(), errUnknownKey(), errRevokedKey(), errExpiredKey(), errTooManyFailures(0), errDoorBusy(),
+		errMissingKey(), errMalformedKey(), errUnknownKey(), errRevokedKey(), errExpiredKey(), errTooManyFailures(0), errTooManyVerifications(),
 	} {
 		m.verifications.WithLabelValues(refusal.Code)
 	}

@@ -11,8 +11,8 @@ import (
 // may have to wait, and by the clock of another machine.
 const lookBack = time.Minute
 
-// notices is what is known of revocations by other processes.
-type notices struct {
+// revocations is what is known of revocations by other processes.
+type revocations struct {
 	mu sync.Mutex
 	// until is when they were last asked for.
 	until time.Time
@@ -20,23 +20,23 @@ type notices struct {
 	known map[string]bool
 }
 
-// NoticeRevoked forgets the keys that other processes have revoked since the last call, or since the door was made.
+// PollRevocations forgets the keys that other processes have revoked since the last call, or since the door was made.
 // When it has returned, this door does not let them in. A job calls it every second.
-func (d *Door) NoticeRevoked(ctx context.Context) error {
-	d.notices.mu.Lock()
-	defer d.notices.mu.Unlock()
+func (d *Authenticator) PollRevocations(ctx context.Context) error {
+	d.revocations.mu.Lock()
+	defer d.revocations.mu.Unlock()
 	now := d.now()
-	ids, err := d.keys.RevokedSince(ctx, d.notices.until.Add(-lookBack).UTC())
+	ids, err := d.keys.RevokedSince(ctx, d.revocations.until.Add(-lookBack).UTC())
 	if err != nil {
 		return fmt.Errorf("ask which keys were revoked: %w", err)
 	}
 	known := make(map[string]bool, len(ids))
 	for _, id := range ids {
-		if !d.notices.known[id] {
-			d.proved.forget(id)
+		if !d.revocations.known[id] {
+			d.cache.forget(id)
 		}
 		known[id] = true
 	}
-	d.notices.until, d.notices.known = now, known
+	d.revocations.until, d.revocations.known = now, known
 	return nil
 }

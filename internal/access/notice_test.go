@@ -13,9 +13,9 @@ func revokeElsewhere(p *people, id string, at time.Time) {
 	p.change(id, func(k *health.APIKey) { k.RevokedAt = at })
 }
 
-func notice(t *testing.T, d *Door) {
+func notice(t *testing.T, d *Authenticator) {
 	t.Helper()
-	if err := d.NoticeRevoked(t.Context()); err != nil {
+	if err := d.PollRevocations(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -77,7 +77,7 @@ func TestRevocationIsNoticedAfterAnOutage(t *testing.T) {
 		p.asked = func() error { return down }
 		for range 4 {
 			time.Sleep(time.Minute)
-			if err := d.NoticeRevoked(t.Context()); !errors.Is(err, down) {
+			if err := d.PollRevocations(t.Context()); !errors.Is(err, down) {
 				t.Errorf("error = %v; want that of the store", err)
 			}
 		}
@@ -95,11 +95,11 @@ func TestRevocationIsNoticedOnce(t *testing.T) {
 	d := openDoor(t, p)
 	id, _ := makeKey(t, d, p.add())
 	revokeElsewhere(p, id, time.Now())
-	before := d.proved.epoch()
+	before := d.cache.epoch()
 	for range 3 {
 		notice(t, d)
 	}
-	if n := d.proved.epoch() - before; n != 1 {
+	if n := d.cache.epoch() - before; n != 1 {
 		t.Errorf("noticed %d times, want once", n)
 	}
 }

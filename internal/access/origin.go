@@ -10,23 +10,23 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// Origin is where a request comes from, as the audit log tells it.
-type Origin struct {
+// RequestInfo is where a request comes from, as the audit log tells it.
+type RequestInfo struct {
 	Address   netip.Addr // of the client; the zero Addr where it is not known
 	UserAgent string     // see health.TrimUserAgent
 	RequestID string
 }
 
-type originKey struct{}
+type requestInfoKey struct{}
 
-// WithOrigin returns a context that carries the origin.
-func WithOrigin(ctx context.Context, origin Origin) context.Context {
-	return context.WithValue(ctx, originKey{}, origin)
+// WithRequestInfo returns a context that carries the origin.
+func WithRequestInfo(ctx context.Context, origin RequestInfo) context.Context {
+	return context.WithValue(ctx, requestInfoKey{}, origin)
 }
 
-// OriginFrom returns the origin that ctx carries, the zero Origin for what no request has caused.
-func OriginFrom(ctx context.Context) Origin {
-	origin, _ := ctx.Value(originKey{}).(Origin)
+// RequestInfoFrom returns the origin that ctx carries, the zero RequestInfo for what no request has caused.
+func RequestInfoFrom(ctx context.Context) RequestInfo {
+	origin, _ := ctx.Value(requestInfoKey{}).(RequestInfo)
 	return origin
 }
 
@@ -41,26 +41,26 @@ func networkOf(address netip.Addr) netip.Prefix {
 	return netip.PrefixFrom(address, bits).Masked()
 }
 
-// Deed returns the entry of the audit log for what is being done with ctx: about a user (uuid.Nil: nobody), by the key and
+// NewAuditEntry returns the entry of the audit log for what is being done with ctx: about a user (uuid.Nil: nobody), by the key and
 // from the place that ctx carries. Its metadata has "admin" where an administrator acts on somebody else.
-func Deed(
+func NewAuditEntry(
 	ctx context.Context, action health.Action, about uuid.UUID, resource string, at time.Time, metadata map[string]any,
 ) health.AuditEntry {
 	entry := health.NewAuditEntry(action, about, resource, at)
-	origin := OriginFrom(ctx)
+	origin := RequestInfoFrom(ctx)
 	entry.Address, entry.UserAgent, entry.RequestID = origin.Address, origin.UserAgent, origin.RequestID
 	entry.Metadata = metadata
 	if actor, ok := ActorFrom(ctx); ok {
 		entry.KeyID = actor.KeyID
 		if about != uuid.Nil && about != actor.User.ID {
-			entry.Metadata = with(metadata, "admin", true)
+			entry.Metadata = withValue(metadata, "admin", true)
 		}
 	}
 	return entry
 }
 
-// with returns metadata with one more value in it.
-func with(metadata map[string]any, name string, value any) map[string]any {
+// withValue returns metadata with one more value in it.
+func withValue(metadata map[string]any, name string, value any) map[string]any {
 	all := map[string]any{name: value}
 	for n, v := range metadata {
 		all[n] = v

@@ -42,14 +42,14 @@ func newPeople() *people {
 	return &people{keys: map[string]health.APIKey{}, users: map[uuid.UUID]health.User{}, used: map[string]time.Time{}}
 }
 
-func (p *people) CreateKey(_ context.Context, k health.APIKey, deeds ...health.AuditEntry) error {
+func (p *people) CreateKey(_ context.Context, k health.APIKey, entries ...health.AuditEntry) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := p.users[k.UserID]; !ok {
 		return health.NotFound
 	}
 	p.keys[k.ID] = k
-	p.deeds = append(p.deeds, deeds...)
+	p.deeds = append(p.deeds, entries...)
 	return nil
 }
 
@@ -69,7 +69,7 @@ func (p *people) Key(ctx context.Context, id string) (health.APIKey, error) {
 	return k, nil
 }
 
-func (p *people) RevokeKey(_ context.Context, user uuid.UUID, id string, t time.Time, deeds ...health.AuditEntry) error {
+func (p *people) RevokeKey(_ context.Context, user uuid.UUID, id string, t time.Time, entries ...health.AuditEntry) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	k, ok := p.keys[id]
@@ -78,11 +78,11 @@ func (p *people) RevokeKey(_ context.Context, user uuid.UUID, id string, t time.
 	}
 	k.RevokedAt = t
 	p.keys[id] = k
-	p.deeds = append(p.deeds, deeds...)
+	p.deeds = append(p.deeds, entries...)
 	return nil
 }
 
-func (p *people) RotateKey(_ context.Context, id string, t time.Time, replacement health.APIKey, deeds ...health.AuditEntry) error {
+func (p *people) RotateKey(_ context.Context, id string, t time.Time, replacement health.APIKey, entries ...health.AuditEntry) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	old := p.keys[id]
@@ -91,7 +91,7 @@ func (p *people) RotateKey(_ context.Context, id string, t time.Time, replacemen
 	}
 	old.RevokedAt = t
 	p.keys[id], p.keys[replacement.ID] = old, replacement
-	p.deeds = append(p.deeds, deeds...)
+	p.deeds = append(p.deeds, entries...)
 	return nil
 }
 
@@ -104,7 +104,7 @@ func (p *people) EraseData(_ context.Context, user uuid.UUID, _ time.Time, _ ...
 	return nil
 }
 
-func (p *people) DeleteUser(_ context.Context, user uuid.UUID, _ time.Time, deeds ...health.AuditEntry) (ids []string, err error) {
+func (p *people) DeleteUser(_ context.Context, user uuid.UUID, _ time.Time, entries ...health.AuditEntry) (ids []string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := p.users[user]; !ok {
@@ -117,7 +117,7 @@ func (p *people) DeleteUser(_ context.Context, user uuid.UUID, _ time.Time, deed
 			delete(p.keys, id)
 		}
 	}
-	p.deeds = append(p.deeds, deeds...)
+	p.deeds = append(p.deeds, entries...)
 	return ids, nil
 }
 
@@ -180,12 +180,12 @@ func (p *people) change(id string, edit func(*health.APIKey)) {
 	p.keys[id] = k
 }
 
-func openDoor(t testing.TB, p *people) *Door {
-	return NewDoor(p, p, DoorOptions{Logger: testlog.Logger(t)})
+func openDoor(t testing.TB, p *people) *Authenticator {
+	return NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t)})
 }
 
 // makeKey creates a key that may read, and returns its id and its text.
-func makeKey(t testing.TB, d *Door, u health.User) (id, text string) {
+func makeKey(t testing.TB, d *Authenticator, u health.User) (id, text string) {
 	t.Helper()
 	k, text, err := d.CreateKey(t.Context(), NewKey{UserID: u.ID, Name: "phone", Scopes: []health.Scope{health.ScopeRead}})
 	if err != nil {
@@ -194,7 +194,7 @@ func makeKey(t testing.TB, d *Door, u health.User) (id, text string) {
 	return k.ID, text
 }
 
-func wantLetIn(t testing.TB, d *Door, text string) Actor {
+func wantLetIn(t testing.TB, d *Authenticator, text string) Actor {
 	t.Helper()
 	actor, err := d.Authenticate(t.Context(), text)
 	if err != nil {
@@ -204,7 +204,7 @@ func wantLetIn(t testing.TB, d *Door, text string) Actor {
 }
 
 // wantRefusal checks that a key is refused as Unauthenticated with the code.
-func wantRefusal(t testing.TB, d *Door, text, code string) {
+func wantRefusal(t testing.TB, d *Authenticator, text, code string) {
 	t.Helper()
 	actor, err := d.Authenticate(t.Context(), text)
 	wantCode(t, err, health.Unauthenticated, code)

@@ -64,7 +64,7 @@ func (t *throttle) attemptsOf(network netip.Prefix, now time.Time) *attempts {
 		return a
 	}
 	if len(t.addresses) >= maxThrottled {
-		t.makeRoom(now)
+		t.evict(now)
 	}
 	if t.addresses == nil {
 		t.addresses = map[netip.Prefix]*attempts{}
@@ -74,8 +74,8 @@ func (t *throttle) attemptsOf(network netip.Prefix, now time.Time) *attempts {
 	return a
 }
 
-// makeRoom forgets the addresses that have nothing against them any more, or else any one.
-func (t *throttle) makeRoom(now time.Time) {
+// evict forgets the addresses that have nothing against them any more, or else any one.
+func (t *throttle) evict(now time.Time) {
 	for network, a := range t.addresses {
 		if a.forget(now); a.underway == 0 && len(a.failed) == 0 {
 			delete(t.addresses, network)

@@ -19,7 +19,7 @@ import (
 )
 
 // hashesOf returns how many Argon2id hashes a door has computed.
-func hashesOf(t *testing.T, d *Door) uint64 {
+func hashesOf(t *testing.T, d *Authenticator) uint64 {
 	t.Helper()
 	var m dto.Metric
 	if err := d.metrics.argon2.(prometheus.Metric).Write(&m); err != nil {
@@ -59,7 +59,7 @@ func TestWhatARefusalCosts(t *testing.T) {
 
 func from(t *testing.T, address string) context.Context {
 	t.Helper()
-	return WithOrigin(t.Context(), Origin{Address: netip.MustParseAddr(address)})
+	return WithRequestInfo(t.Context(), RequestInfo{Address: netip.MustParseAddr(address)})
 }
 
 func TestFailuresAreThrottledByAddress(t *testing.T) {
@@ -262,7 +262,7 @@ func TestDeletedUsersKeysAreForgotten(t *testing.T) {
 	t.Parallel()
 	p := newPeople()
 	var forgotten forgetting
-	d := NewDoor(p, p, DoorOptions{Logger: testlog.Logger(t), Answers: &forgotten})
+	d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Invalidator: &forgotten})
 	u := p.add()
 	_, text := makeKey(t, d, u)
 	wantLetIn(t, d, text)
@@ -279,7 +279,7 @@ func TestDeletedUsersKeysAreForgotten(t *testing.T) {
 	if err := d.DeleteUser(t.Context(), u.ID); !errors.Is(err, health.NotFound) {
 		t.Errorf("deleted twice: %v", err)
 	}
-	if deed := p.deeds[len(p.deeds)-1]; deed.Action != health.ActionUserDelete || deed.Resource != u.ID.String() {
-		t.Errorf("on record is %+v", deed)
+	if entry := p.deeds[len(p.deeds)-1]; entry.Action != health.ActionUserDelete || entry.Resource != u.ID.String() {
+		t.Errorf("on record is %+v", entry)
 	}
 }

@@ -46,7 +46,7 @@ func TestFlushUseWritesNothingTwice(t *testing.T) {
 	writes := 0
 	p.touched = func() error { writes++; return nil }
 	flush(t, d)
-	d.uses.note("a", time.Now())
+	d.lastUsed.record("a", time.Now())
 	flush(t, d)
 	flush(t, d)
 	if writes != 1 {
@@ -60,15 +60,15 @@ func TestFlushUseKeepsWhatCannotBeWritten(t *testing.T) {
 	d := openDoor(t, p)
 	early := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	late := early.Add(time.Hour)
-	d.uses.note("a", early)
-	d.uses.note("b", late)
+	d.lastUsed.record("a", early)
+	d.lastUsed.record("b", late)
 	full := errors.New("disk full")
 	p.touched = func() error {
-		d.uses.note("a", late) // used while it was being written
-		d.uses.note("b", early)
+		d.lastUsed.record("a", late) // used while it was being written
+		d.lastUsed.record("b", early)
 		return full
 	}
-	if err := d.FlushUse(t.Context()); !errors.Is(err, full) {
+	if err := d.FlushLastUsed(t.Context()); !errors.Is(err, full) {
 		t.Errorf("error = %v; want that of the store", err)
 	}
 	p.touched = nil
@@ -83,12 +83,12 @@ func TestUsesAreBounded(t *testing.T) {
 	p := newPeople()
 	d := openDoor(t, p)
 	early := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	for i := range maxUses + 5 {
-		d.uses.note(fmt.Sprint(i), early)
+	for i := range maxLastUsed + 5 {
+		d.lastUsed.record(fmt.Sprint(i), early)
 	}
-	d.uses.note("0", early.Add(time.Hour)) // a key that has its place is still updated
+	d.lastUsed.record("0", early.Add(time.Hour)) // a key that has its place is still updated
 	flush(t, d)
-	if len(p.used) != maxUses || !p.used["0"].Equal(early.Add(time.Hour)) {
+	if len(p.used) != maxLastUsed || !p.used["0"].Equal(early.Add(time.Hour)) {
 		t.Errorf("%d uses, the first at %v", len(p.used), p.used["0"])
 	}
 }
@@ -102,13 +102,13 @@ func TestUsesFromManyRequests(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for i := range 500 {
-				d.uses.note(fmt.Sprint(i%7), start.Add(time.Duration(i)*time.Second))
+				d.lastUsed.record(fmt.Sprint(i%7), start.Add(time.Duration(i)*time.Second))
 			}
 		})
 	}
 	wg.Go(func() {
 		for range 50 {
-			if err := d.FlushUse(t.Context()); err != nil {
+			if err := d.FlushLastUsed(t.Context()); err != nil {
 				t.Error(err)
 			}
 		}
@@ -120,9 +120,9 @@ func TestUsesFromManyRequests(t *testing.T) {
 	}
 }
 
-func flush(t *testing.T, d *Door) {
+func flush(t *testing.T, d *Authenticator) {
 	t.Helper()
-	if err := d.FlushUse(t.Context()); err != nil {
+	if err := d.FlushLastUsed(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -18,8 +18,8 @@ import (
 )
 
 // about is a question about one metric of a user, or about everything.
-func about(user uuid.UUID, metric string) cache.Question {
-	return cache.Question{User: user, Kind: "test", Text: "what", Metric: metric, TTL: time.Minute}
+func about(user uuid.UUID, metric string) cache.Key {
+	return cache.Key{User: user, Kind: "test", Query: "what", Metric: metric, TTL: time.Minute}
 }
 
 // says finds an answer that never changes, and counts how often it is asked for.
@@ -30,9 +30,9 @@ func says(answer string, asked *int) func(context.Context) ([]byte, error) {
 	}
 }
 
-func wantAnswer(t testing.TB, a *cache.Answers, q cache.Question, find func(context.Context) ([]byte, error), want string) {
+func wantAnswer(t testing.TB, a *cache.ResponseCache, q cache.Key, find func(context.Context) ([]byte, error), want string) {
 	t.Helper()
-	if got, err := a.Answer(t.Context(), q, find); err != nil || string(got) != want {
+	if got, err := a.Get(t.Context(), q, find); err != nil || string(got) != want {
 		t.Errorf("Answer = %q, %v; want %q", got, err, want)
 	}
 }
@@ -42,22 +42,22 @@ func TestAnswersAreRememberedUntilAChange(t *testing.T) {
 		user, other := uuid.New(), uuid.New()
 		for name, tt := range map[string]struct {
 			metric string
-			change func(a *cache.Answers)
+			change func(a *cache.ResponseCache)
 			want   int // questions to the store in all
 		}{
-			"nothing":                       {"", func(*cache.Answers) {}, 1},
-			"a change":                      {"", func(a *cache.Answers) { a.Changed(t.Context(), user, []string{"steps"}) }, 2},
-			"a change without a metric":     {"", func(a *cache.Answers) { a.Changed(t.Context(), user, nil) }, 2},
-			"of another user":               {"", func(a *cache.Answers) { a.Changed(t.Context(), other, []string{"steps"}) }, 1},
-			"of the metric":                 {"steps", func(a *cache.Answers) { a.Changed(t.Context(), user, []string{"x", "steps"}) }, 2},
-			"of another metric":             {"steps", func(a *cache.Answers) { a.Changed(t.Context(), user, []string{"step", "steps2"}) }, 1},
-			"of everything":                 {"", func(a *cache.Answers) { a.InvalidateUser(t.Context(), user) }, 2},
-			"of everything, about a metric": {"steps", func(a *cache.Answers) { a.InvalidateUser(t.Context(), user) }, 2},
+			"nothing":                       {"", func(*cache.ResponseCache) {}, 1},
+			"a change":                      {"", func(a *cache.ResponseCache) { a.InvalidateMetrics(t.Context(), user, []string{"steps"}) }, 2},
+			"a change without a metric":     {"", func(a *cache.ResponseCache) { a.InvalidateMetrics(t.Context(), user, nil) }, 2},
+			"of another user":               {"", func(a *cache.ResponseCache) { a.InvalidateMetrics(t.Context(), other, []string{"steps"}) }, 1},
+			"of the metric":                 {"steps", func(a *cache.ResponseCache) { a.InvalidateMetrics(t.Context(), user, []string{"x", "steps"}) }, 2},
+			"of another metric":             {"steps", func(a *cache.ResponseCache) { a.InvalidateMetrics(t.Context(), user, []string{"step", "steps2"}) }, 1},
+			"of everything":                 {"", func(a *cache.ResponseCache) { a.InvalidateUser(t.Context(), user) }, 2},
+			"of everything, about a metric": {"steps", func(a *cache.ResponseCache) { a.InvalidateUser(t.Context(), user) }, 2},
 		} {
 			t.Run(name, func(t *testing.T) {
-				one, two := cache.NewAnswers(c, nil), cache.NewAnswers(c, nil)
+				one, two := cache.NewResponseCache(c, nil), cache.NewResponseCache(c, nil)
 				q := about(user, tt.metric)
-				q.Text = name
+				q.Query = name
 				asked := 0
 				wantAnswer(t, one, q, says("1", &asked), "1")
 				wantAnswer(t, two, q, says("1", &asked), "1")
@@ -77,14 +77,14 @@ func TestAnswersAreRememberedUntilAChange(t *testing.T) {
 
 func TestQuestionsAreToldApart(t *testing.T) {
 	t.Parallel()
-	a := cache.NewAnswers(cache.NewMemory(roomy), nil)
+	a := cache.NewResponseCache(cache.NewMemory(roomy), nil)
 	base := about(uuid.New(), "steps")
-	questions := []cache.Question{base, about(uuid.New(), "steps"), about(base.User, ""), about(base.User, "step")}
+	questions := []cache.Key{base, about(uuid.New(), "steps"), about(base.User, ""), about(base.User, "step")}
 	other := base
 	other.Kind = "other"
 	questions = append(questions, other)
 	other = base
-	other.Text = "s what"
+	other.Query = "s what"
 	questions = append(questions, other)
 	for range 2 {
 		for i, q := range questions {
@@ -96,19 +96,19 @@ func TestQuestionsAreToldApart(t *testing.T) {
 
 func TestFailuresAndPanicsAreNotRemembered(t *testing.T) {
 	t.Parallel()
-	a := cache.NewAnswers(cache.NewMemory(roomy), nil)
+	a := cache.NewResponseCache(cache.NewMemory(roomy), nil)
 	q := about(uuid.New(), "")
 	broken := errors.New("broken")
-	if _, err := a.Answer(t.Context(), q, func(context.Context) ([]byte, error) { return nil, broken }); !errors.Is(err, broken) {
+	if _, err := a.Get(t.Context(), q, func(context.Context) ([]byte, error) { return nil, broken }); !errors.Is(err, broken) {
 		t.Errorf("error = %v", err)
 	}
-	if _, err := a.Answer(t.Context(), q, func(context.Context) ([]byte, error) { panic("oh") }); err == nil {
+	if _, err := a.Get(t.Context(), q, func(context.Context) ([]byte, error) { panic("oh") }); err == nil {
 		t.Error("a panic is no error")
 	}
 	asked := 0
 	wantAnswer(t, a, q, says("1", &asked), "1")
 	large := make([]byte, 2<<20)
-	q.Text = "large"
+	q.Query = "large"
 	for range 2 {
 		wantAnswer(t, a, q, says(string(large), &asked), string(large))
 	}
@@ -121,7 +121,7 @@ func TestFailuresAndPanicsAreNotRemembered(t *testing.T) {
 func TestOneAsksForAll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := cache.NewAnswers(cache.NewMemory(roomy), nil)
+		a := cache.NewResponseCache(cache.NewMemory(roomy), nil)
 		q := about(uuid.New(), "")
 		var asked atomic.Int32
 		find := func(ctx context.Context) ([]byte, error) {
@@ -136,7 +136,7 @@ func TestOneAsksForAll(t *testing.T) {
 		leader, leave := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			if _, err := a.Answer(leader, q, find); !errors.Is(err, context.Canceled) {
+			if _, err := a.Get(leader, q, find); !errors.Is(err, context.Canceled) {
 				t.Errorf("the leader's error = %v", err)
 			}
 		})
@@ -159,7 +159,7 @@ func TestOneAsksForAll(t *testing.T) {
 // An answer that was sought before a change must not be shared with, or kept for, those who ask after it.
 func TestASlowAnswerIsNotGivenAfterAChange(t *testing.T) {
 	onEveryCache(t, func(t *testing.T, c cache.Cache, _ func(string) string) {
-		one, two := cache.NewAnswers(c, nil), cache.NewAnswers(c, nil)
+		one, two := cache.NewResponseCache(c, nil), cache.NewResponseCache(c, nil)
 		q := about(uuid.New(), "steps")
 		begun, goOn, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		go func() {
@@ -171,7 +171,7 @@ func TestASlowAnswerIsNotGivenAfterAChange(t *testing.T) {
 			}, "old")
 		}()
 		<-begun
-		two.Changed(t.Context(), q.User, []string{"steps"})
+		two.InvalidateMetrics(t.Context(), q.User, []string{"steps"})
 		asked := 0
 		wantAnswer(t, one, q, says("new", &asked), "new")
 		close(goOn)
@@ -189,7 +189,7 @@ func TestASlowAnswerIsNotGivenAfterAChange(t *testing.T) {
 func TestNoAnswerIsOlderThanTheLastChange(t *testing.T) {
 	onEveryCache(t, func(t *testing.T, c cache.Cache, _ func(string) string) {
 		rapid.Check(t, func(rt *rapid.T) {
-			w := newWorld(cache.NewAnswers(c, nil), cache.NewAnswers(c, nil))
+			w := newWorld(cache.NewResponseCache(c, nil), cache.NewResponseCache(c, nil))
 			var wg sync.WaitGroup
 			for worker := range rapid.IntRange(2, 4).Draw(rt, "workers") {
 				steps := rapid.SliceOfN(drawStep, 1, 12).Draw(rt, fmt.Sprint("steps of ", worker))
@@ -210,14 +210,14 @@ func TestNoAnswerIsOlderThanTheLastChange(t *testing.T) {
 // world is a store with one number in it for each of two metrics, and processes that answer for it.
 type world struct {
 	user      uuid.UUID
-	instances []*cache.Answers
+	instances []*cache.ResponseCache
 	written   [2]atomic.Int64  // the value of each metric
 	over      [2]atomic.Int64  // the last value whose change was reported in full
 	writing   [2]chan struct{} // one at a time
 	stale     atomic.Int64
 }
 
-func newWorld(instances ...*cache.Answers) *world {
+func newWorld(instances ...*cache.ResponseCache) *world {
 	return &world{
 		user: uuid.New(), instances: instances, writing: [2]chan struct{}{make(chan struct{}, 1), make(chan struct{}, 1)},
 	}
@@ -249,13 +249,13 @@ func (w *world) do(ctx context.Context, s step) {
 		if s.All {
 			a.InvalidateUser(ctx, w.user)
 		} else {
-			a.Changed(ctx, w.user, []string{metricNames[m]})
+			a.InvalidateMetrics(ctx, w.user, []string{metricNames[m]})
 		}
 		w.over[m].Store(value)
 		return
 	}
 	least := [2]int64{w.over[0].Load(), w.over[1].Load()}
-	answer, err := a.Answer(ctx, about(w.user, metricNames[s.Metric]), func(context.Context) ([]byte, error) {
+	answer, err := a.Get(ctx, about(w.user, metricNames[s.Metric]), func(context.Context) ([]byte, error) {
 		return fmt.Appendf(nil, "%d %d", w.written[0].Load(), w.written[1].Load()), nil
 	})
 	var got [2]int64
@@ -271,11 +271,11 @@ func (w *world) do(ctx context.Context, s step) {
 }
 
 func BenchmarkAnswerRemembered(b *testing.B) {
-	a := cache.NewAnswers(cache.NewMemory(roomy), nil)
+	a := cache.NewResponseCache(cache.NewMemory(roomy), nil)
 	q := about(uuid.New(), "")
 	asked := 0
 	for b.Loop() {
-		if _, err := a.Answer(b.Context(), q, says("1", &asked)); err != nil {
+		if _, err := a.Get(b.Context(), q, says("1", &asked)); err != nil {
 			b.Fatal(err)
 		}
 	}

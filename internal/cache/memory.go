@@ -37,7 +37,7 @@ func NewMemory(maxBytes int) *Memory {
 		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, entry]) time.Duration {
 			return e.Value.ttl
 		}),
-		Clock: clock{start: time.Now()},
+		Clock: monotonicClock{start: time.Now()},
 	})}
 }
 
@@ -98,12 +98,12 @@ func (m *Memory) DeleteAll(_ context.Context, prefix string) error {
 	return nil
 }
 
-// clock counts from its start by the monotonic clock, so that a correction of the wall clock prolongs no entry's life.
-type clock struct{ start time.Time }
+// monotonicClock counts from its start by the monotonic clock, so that a correction of the wall clock prolongs no entry's life.
+type monotonicClock struct{ start time.Time }
 
 // NowNano returns the nanoseconds since the start.
-func (c clock) NowNano() int64 { return int64(time.Since(c.start)) }
+func (c monotonicClock) NowNano() int64 { return int64(time.Since(c.start)) }
 
 // Tick returns no ticks: without a periodic clean-up there is no goroutine to stop. Entries whose time is over are
 // never returned; their memory is freed by later writes.
-func (clock) Tick(time.Duration) <-chan time.Time { return nil }
+func (monotonicClock) Tick(time.Duration) <-chan time.Time { return nil }

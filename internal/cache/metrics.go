@@ -10,15 +10,15 @@ import (
 	"github.com/health-export/health-export/internal/tracing"
 )
 
-// answerMetrics measure remembered answers. Kinds are words of the program, never of its users.
-type answerMetrics struct {
+// responseMetrics measure remembered answers. Kinds are words of the program, never of its users.
+type responseMetrics struct {
 	answers  *prometheus.CounterVec
 	duration *prometheus.HistogramVec
-	untold   prometheus.Counter
+	uninvalidated   prometheus.Counter
 }
 
-// newAnswerMetrics registers the metrics; a nil registerer leaves them unregistered.
-func newAnswerMetrics(registerer prometheus.Registerer, believes func() (int64, bool)) answerMetrics {
+// newResponseMetrics registers the metrics; a nil registerer leaves them unregistered.
+func newResponseMetrics(registerer prometheus.Registerer, believes func() (int64, bool)) responseMetrics {
 	factory := promauto.With(registerer)
 	factory.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "health_export_cache_distrusted",
@@ -29,7 +29,7 @@ func newAnswerMetrics(registerer prometheus.Registerer, believes func() (int64, 
 		}
 		return 1
 	})
-	return answerMetrics{
+	return responseMetrics{
 		answers: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "health_export_cache_answers_total",
 			Help: "Questions, by kind and by what the cache had to say: hit, miss, error (it does not answer) or bypass (it is not believed).",
@@ -39,14 +39,14 @@ func newAnswerMetrics(registerer prometheus.Registerer, believes func() (int64, 
 			Help:    "Time to answer, with the question to the store where there was one, by kind and result.",
 			Buckets: []float64{.00001, .00005, .0001, .0005, .001, .0025, .005, .01, .025, .05, .1, .5, 1},
 		}, []string{"kind", "result"}),
-		untold: factory.NewCounter(prometheus.CounterOpts{
+		uninvalidated: factory.NewCounter(prometheus.CounterOpts{
 			Name: "health_export_cache_untold_changes_total",
 			Help: "Changes that neither the cache nor, for a minute, the database could be told of.",
 		}),
 	}
 }
 
-func (m answerMetrics) answered(kind, result string, took time.Duration) {
+func (m responseMetrics) observe(kind, result string, took time.Duration) {
 	m.answers.WithLabelValues(kind, result).Inc()
 	m.duration.WithLabelValues(kind, result).Observe(took.Seconds())
 }
@@ -81,6 +81,6 @@ func newRedisMetrics(registerer prometheus.Registerer) redisMetrics {
 
 func (m redisMetrics) failed(operation string) { m.failures.WithLabelValues(operation).Inc() }
 
-func (m redisMetrics) answered(ctx context.Context, operation string, took time.Duration) {
+func (m redisMetrics) observe(ctx context.Context, operation string, took time.Duration) {
 	tracing.Observe(ctx, m.duration.WithLabelValues(operation), took.Seconds())
 }

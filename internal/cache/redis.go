@@ -141,8 +141,8 @@ var inRedis = trace.WithAttributes(semconv.DBSystemNameRedis)
 
 // call asks the server, unless it is left alone. A failure is ErrUnreachable, or the error of ctx where that has ended.
 func (r *Redis) call(ctx context.Context, operation string, timeout time.Duration, do func(context.Context, rueidis.Client) error) (err error) {
-	ctx, step := tracing.Begin(ctx, "redis "+operation, inRedis)
-	defer func() { step.End(err) }()
+	ctx, span := tracing.Start(ctx, "redis "+operation, inRedis)
+	defer func() { span.End(err) }()
 	allowed, probe := r.breaker.allows()
 	if probe {
 		r.probeInBackground()
@@ -158,7 +158,7 @@ func (r *Redis) call(ctx context.Context, operation string, timeout time.Duratio
 	switch {
 	case err == nil || rueidis.IsRedisNil(err):
 		r.breaker.succeeded()
-		r.metrics.answered(ctx, operation, time.Since(begun))
+		r.metrics.observe(ctx, operation, time.Since(begun))
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err() // the caller left; that says nothing about the server

@@ -11,7 +11,7 @@ import (
 
 // Stats says what Redis holds for this program.
 type Stats struct {
-	Answers  int64 `json:"answers"`
+	Responses  int64 `json:"answers"`
 	Versions int64 `json:"versions"` // of what answers depend on
 	Limits   int64 `json:"limits"`   // the accounts of API keys
 	// Memory is how many bytes the servers use, for everybody who uses them.
@@ -35,7 +35,7 @@ func (r *Redis) Stats(ctx context.Context) (Stats, error) {
 				case strings.HasPrefix(key, Prefix+"limit:"):
 					stats.Limits++
 				case strings.Contains(key, "}:answer:"):
-					stats.Answers++
+					stats.Responses++
 				default:
 					stats.Versions++
 				}

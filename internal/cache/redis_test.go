@@ -132,7 +132,7 @@ func TestRedisStatsAndFlush(t *testing.T) {
 		t.Errorf("Stats = %+v, %v", got, err)
 	}
 	got.Memory = 0
-	if want := (cache.Stats{Answers: 2, Versions: 1, Limits: 1, Nodes: 1}); got != want {
+	if want := (cache.Stats{Responses: 2, Versions: 1, Limits: 1, Nodes: 1}); got != want {
 		t.Errorf("Stats = %+v, want %+v", got, want)
 	}
 	if n, err := r.Flush(t.Context()); err != nil || n != 3 {
@@ -149,7 +149,7 @@ func TestRedisStatsAndFlush(t *testing.T) {
 func TestErasedUsersLeaveNothing(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t)
-	a := cache.NewAnswers(openRedis(t, s.url(), cache.RedisOptions{}), nil)
+	a := cache.NewResponseCache(openRedis(t, s.url(), cache.RedisOptions{}), nil)
 	gone, stays := uuid.New(), uuid.New()
 	asked := 0
 	for _, user := range []uuid.UUID{gone, stays} {

@@ -27,13 +27,13 @@ type agreement struct {
 	broken       error // what it answers instead
 }
 
-func (a *agreement) Trusted(context.Context) (int64, time.Duration, error) {
+func (a *agreement) CacheEpoch(context.Context) (int64, time.Duration, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.epoch, max(time.Until(a.until), 0), a.broken
 }
 
-func (a *agreement) Distrust(_ context.Context, d time.Duration) (time.Duration, error) {
+func (a *agreement) InvalidateCache(_ context.Context, d time.Duration) (time.Duration, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.broken != nil {
@@ -75,7 +75,7 @@ func (c *farCache) Delete(ctx context.Context, keys ...string) error {
 }
 
 // refreshing has processes ask for trust every half second, until ctx ends.
-func refreshing(ctx context.Context, processes ...*cache.Answers) {
+func refreshing(ctx context.Context, processes ...*cache.ResponseCache) {
 	for _, a := range processes {
 		_ = a.Refresh(ctx) // it may not be there yet
 		go func() {
@@ -99,7 +99,7 @@ func TestAChangeThatTheCacheWasNotToldOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared, trust := cache.NewMemory(roomy), &agreement{}
 		far := &farCache{Cache: shared}
-		writer, reader := cache.NewSharedAnswers(far, trust, nil), cache.NewSharedAnswers(shared, trust, nil)
+		writer, reader := cache.NewSharedResponseCache(far, trust, nil), cache.NewSharedResponseCache(shared, trust, nil)
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		refreshing(ctx, writer, reader)
@@ -115,7 +115,7 @@ func TestAChangeThatTheCacheWasNotToldOf(t *testing.T) {
 		far.away.Store(true)
 		for range 5 {
 			begun := time.Now()
-			writer.Changed(t.Context(), q.User, []string{"steps"})
+			writer.InvalidateMetrics(t.Context(), q.User, []string{"steps"})
 			if took := time.Since(begun); took > 2*time.Second {
 				t.Errorf("the writer was held up for %s", took)
 			}
@@ -128,7 +128,7 @@ func TestAChangeThatTheCacheWasNotToldOf(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		begun := time.Now()
-		writer.Changed(t.Context(), q.User, nil)
+		writer.InvalidateMetrics(t.Context(), q.User, nil)
 		if took := time.Since(begun); took > 0 {
 			t.Errorf("a writer was held up for %s though everybody knows", took)
 		}
@@ -150,7 +150,7 @@ func TestTrustThatDoesNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		trust := &agreement{broken: errors.New("connection refused")}
 		far := &farCache{Cache: cache.NewMemory(roomy)}
-		a := cache.NewSharedAnswers(far, trust, nil)
+		a := cache.NewSharedResponseCache(far, trust, nil)
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		refreshing(ctx, a)
@@ -179,8 +179,8 @@ func TestTrustThatDoesNotAnswer(t *testing.T) {
 			time.Sleep(5 * time.Second)
 			trust.fail(nil)
 		}()
-		a.Changed(t.Context(), q.User, nil)
-		if _, distrusted, _ := trust.Trusted(t.Context()); distrusted == 0 {
+		a.InvalidateMetrics(t.Context(), q.User, nil)
+		if _, distrusted, _ := trust.CacheEpoch(t.Context()); distrusted == 0 {
 			t.Error("the cache is believed")
 		}
 	})
@@ -198,7 +198,7 @@ func TestNoAnswerIsOlderWhoeverLosesTheCache(t *testing.T) {
 			var caches [3]*farCache
 			for i := range caches {
 				caches[i] = &farCache{Cache: shared}
-				w.instances = append(w.instances, cache.NewSharedAnswers(caches[i], trust, nil))
+				w.instances = append(w.instances, cache.NewSharedResponseCache(caches[i], trust, nil))
 			}
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
@@ -233,7 +233,7 @@ func TestAnswersAreRightWhateverRedisDoes(t *testing.T) {
 	var redises [2]*cache.Redis
 	for i := range redises {
 		redises[i] = openRedis(t, s.url(), cache.RedisOptions{Timeout: 50 * time.Millisecond})
-		w.instances = append(w.instances, cache.NewSharedAnswers(redises[i], trust, nil))
+		w.instances = append(w.instances, cache.NewSharedResponseCache(redises[i], trust, nil))
 	}
 	refreshing(t.Context(), w.instances...)
 	ctx, stop := context.WithCancel(t.Context())

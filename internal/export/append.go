@@ -10,8 +10,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// clock appends times. It remembers the last day and the last offset it was asked for: those of neighbours are the same.
-type clock struct {
+// timeFormatter appends times. It remembers the last day and the last offset it was asked for: those of neighbours are the same.
+type timeFormatter struct {
 	day  int64
 	date []byte // of day, with the T; empty: none yet
 
@@ -22,7 +22,7 @@ type clock struct {
 const dayLength = int64(health.Day)
 
 // append appends i as RFC 3339 in the given offset. An offset that has seconds, which RFC 3339 cannot say, becomes Z.
-func (c *clock) append(b []byte, i health.Instant, offset int32) []byte {
+func (c *timeFormatter) append(b []byte, i health.Instant, offset int32) []byte {
 	if offset%60 != 0 {
 		offset = 0
 	}

@@ -105,7 +105,7 @@ func (h *header) object(name, _ string)                         { *h = append(*h
 // cells is a line in the making: each cell with a comma behind it.
 type cells struct {
 	bytes []byte
-	clock clock
+	times timeFormatter
 }
 
 func (c *cells) text(_, value string) { c.quoted(value) }
@@ -124,7 +124,7 @@ func (c *cells) integer(_ string, value int64) {
 }
 
 func (c *cells) moment(_ string, at health.Instant, offset int32) {
-	c.bytes = append(c.clock.append(c.bytes, at, offset), ',')
+	c.bytes = append(c.times.append(c.bytes, at, offset), ',')
 }
 
 func (c *cells) maybe(name string, at health.Instant, offset int32) {

@@ -29,7 +29,7 @@ type fhirEncoder struct {
 	user    uuid.UUID
 	catalog *catalog.Catalog
 	units   map[string]string // UCUM by canonical unit
-	clock   clock
+	times   timeFormatter
 	buffer  []byte
 }
 
@@ -41,7 +41,7 @@ func newFHIR(w *bufio.Writer, request Request) (*fhirEncoder, error) {
 		}
 	}
 	fmt.Fprintf(w, `{"resourceType":"Bundle","type":"collection","timestamp":%q,"entry":[`,
-		f.clock.append(nil, health.InstantOf(request.Now), 0))
+		f.times.append(nil, health.InstantOf(request.Now), 0))
 	patient := fhirPatient{ResourceType: "Patient", ID: request.User.ID.String()}
 	if name := legible(request.User.Name); name != "" {
 		patient.Name = []fhirName{{name}}
@@ -74,14 +74,14 @@ func (f *fhirEncoder) observe(o *fhirObservation, source string, key ...any) err
 
 // when sets the time of an Observation: a moment, or a stretch; one that has no end begins and was not seen to end.
 func (f *fhirEncoder) when(o *fhirObservation, start, end health.Instant, offset int32) {
-	from := string(f.clock.append(nil, start, offset))
+	from := string(f.times.append(nil, start, offset))
 	if end == start {
 		o.DateTime = from
 		return
 	}
 	o.Period = &fhirPeriod{Start: from}
 	if end > start {
-		o.Period.End = string(f.clock.append(nil, end, offset))
+		o.Period.End = string(f.times.append(nil, end, offset))
 	}
 }
 

@@ -60,7 +60,7 @@ func (d decimal) MarshalText() ([]byte, error) {
 // GPX writes the route of a workout as a GPX 1.1 track of one segment: places with elevation (m) and time (UTC), speed
 // and course as an extension.
 func GPX(w io.Writer, workout *health.Workout) error {
-	var c clock
+	var c timeFormatter
 	utc := func(i health.Instant) string { return string(c.append(nil, i, 0)) }
 	document := gpx{
 		Namespace: "http://www.topografix.com/GPX/1/1",

@@ -111,7 +111,7 @@ func seriesFields(f fields, p *health.SeriesPoint) {
 // members is a JSON object in the making: each member with a comma before it.
 type members struct {
 	bytes []byte
-	clock clock
+	times timeFormatter
 }
 
 func (m *members) name(name string) {
@@ -139,7 +139,7 @@ func (m *members) integer(name string, value int64) { m.number(name, float64(val
 func (m *members) moment(name string, at health.Instant, offset int32) {
 	m.name(name)
 	m.bytes = append(m.bytes, '"')
-	m.bytes = append(m.clock.append(m.bytes, at, offset), '"')
+	m.bytes = append(m.times.append(m.bytes, at, offset), '"')
 }
 
 func (m *members) maybe(name string, at health.Instant, offset int32) {

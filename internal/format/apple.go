@@ -136,7 +136,7 @@ func (a *apple) elements() error {
 
 // position counts the elements of a name and says where this one stands: its index among them.
 func (a *apple) position(name, typ string) health.Position {
-	at := health.Position{Type: typ, Item: a.numbers[name], Point: -1}
+	at := health.Position{Type: typ, Entry: a.numbers[name], Point: -1}
 	a.numbers[name]++
 	return at
 }

@@ -51,7 +51,7 @@ func decodeTableArchive(a *Archive, options Options) iter.Seq2[health.Record, er
 func (d *tables) member(a *Archive, name string) error {
 	content, err := a.Open(name)
 	if err != nil {
-		at := health.Position{Type: "file", Item: d.files, Point: -1}
+		at := health.Position{Type: "file", Entry: d.files, Point: -1}
 		d.files++
 		return d.reject(at, "", "The file "+shown([]byte(name))+" of the archive cannot be read.", "Make the archive again without a password.")
 	}

@@ -60,7 +60,7 @@ const maxReadings = 100_000
 
 // companion returns the workout that a table goes with.
 func (d *tables) companion(name fileName) (w health.Workout, at health.Position, ok bool) {
-	at = health.Position{Type: "workout", Item: d.workouts, Point: -1}
+	at = health.Position{Type: "workout", Entry: d.workouts, Point: -1}
 	d.workouts++
 	w = newWorkout()
 	w.Name = name.workout

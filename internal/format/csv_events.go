@@ -28,7 +28,7 @@ type eventHeader struct {
 }
 
 func (d *tables) eventRow(t *table, c eventHeader) error {
-	at := health.Position{Type: c.kind, Item: d.events, Point: -1}
+	at := health.Position{Type: c.kind, Entry: d.events, Point: -1}
 	d.events++
 	e := health.Event{Kind: c.kind, Name: strings.Clone(t.cell(c.called)), Source: d.source(t.cell(c.source))}
 	var ok bool

@@ -95,7 +95,7 @@ func (p formPart) Read(b []byte) (int, error) {
 // file decodes one file of several. What is wrong with it does not sink the others: it is refused, and stays in the
 // archive.
 func (d *tables) file(content io.Reader, name fileName) error {
-	at := health.Position{Type: "file", Item: d.files, Point: -1}
+	at := health.Position{Type: "file", Entry: d.files, Point: -1}
 	d.files++
 	head, content, err := peek(content)
 	if err != nil {

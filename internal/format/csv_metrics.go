@@ -60,7 +60,7 @@ func (d *tables) metricsTable(t *table) error {
 			sample.Attributes = textAttributes(map[string]any{"context": text})
 		}
 		for i := range groups {
-			position := health.Position{Type: "metric", Item: first + i, Metric: groups[i].metric, Point: t.number}
+			position := health.Position{Type: "metric", Entry: first + i, Metric: groups[i].metric, Point: t.number}
 			if err := d.metricCells(t, &groups[i], position, sample, ok); err != nil {
 				return err
 			}

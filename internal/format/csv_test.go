@@ -209,10 +209,10 @@ func FuzzTables(f *testing.F) {
 				}
 				continue
 			}
-			if err == nil && len(record.Samples) == 1 && record.Item == nil {
+			if err == nil && len(record.Samples) == 1 && record.Entry == nil {
 				record.Samples[0].Grain = health.GrainRaw // what ingest makes of it, and checkDecoded asks for
 			}
-			if record.Item == nil {
+			if record.Entry == nil {
 				checkDecoded(t, record, err)
 			}
 		}

@@ -47,7 +47,7 @@ func (d *tables) workoutsTable(t *table) error {
 		end: find(t.header, "end", "end date"), duration: find(t.header, "duration"), source: find(t.header, sourceColumns...),
 	}
 	return t.eachRow(func() error {
-		at := health.Position{Type: "workout", Item: d.workouts, Point: -1}
+		at := health.Position{Type: "workout", Entry: d.workouts, Point: -1}
 		d.workouts++
 		return d.workoutRow(t, c, at)
 	})

@@ -33,7 +33,7 @@ func tryElement(key, raw string) (health.Record, error) {
 	case !ok:
 		decode = decodeUnknown(key)
 	}
-	at := health.Position{Type: elementType(key), Item: 3, Point: -1}
+	at := health.Position{Type: elementType(key), Entry: 3, Point: -1}
 	if key == "metrics" {
 		at.Type = "metric"
 	}
@@ -132,7 +132,7 @@ func TestRefusals(t *testing.T) {
 			if !ok {
 				t.Fatalf("error %v, want a rejection", err)
 			}
-			if rejection.Item != 3 || rejection.Code != health.ValidationError || rejection.Message == "" || rejection.Suggestion == "" {
+			if rejection.Entry != 3 || rejection.Code != health.ValidationError || rejection.Message == "" || rejection.Suggestion == "" {
 				t.Errorf("rejection incomplete: %+v", rejection)
 			}
 			if field, _ := rejection.Details["field"].(string); field != c.field {

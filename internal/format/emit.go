@@ -26,8 +26,8 @@ func (d *decoder) emit(record health.Record) error {
 }
 
 // reject yields the refusal of one element, which may be one of an item.
-func (d *decoder) reject(item *health.Item, rejection *health.Rejection) error {
-	if !d.yield(health.Record{Position: rejection.Position, Item: item}, rejection) {
+func (d *decoder) reject(item *health.MetricEntry, rejection *health.Rejection) error {
+	if !d.yield(health.Record{Position: rejection.Position, Entry: item}, rejection) {
 		return errStopped
 	}
 	return nil

@@ -50,7 +50,7 @@ type decoder struct {
 	objects remembered
 	stages  remembered
 
-	lastFlat *health.Item // the item of the last flat point, for the next one of the same metric
+	lastFlat *health.MetricEntry // the item of the last flat point, for the next one of the same metric
 }
 
 func newDecoder(body io.Reader, options Options, yield func(health.Record, error) bool) *decoder {
@@ -267,7 +267,7 @@ func (d *decoder) metricsByIdentifier() error {
 			identifier, decode = shown(text), refuseNamed(problem)
 		}
 		return d.list(func(index int) error {
-			return d.element(decode, health.Position{Type: "metric", Item: index, Metric: identifier, Point: -1})
+			return d.element(decode, health.Position{Type: "metric", Entry: index, Metric: identifier, Point: -1})
 		})
 	})
 }
@@ -286,7 +286,7 @@ func (d *decoder) unknown(name string) error {
 
 func (d *decoder) elements(name string, decode elementDecoder) error {
 	return d.list(func(index int) error {
-		return d.element(decode, health.Position{Type: elementType(name), Item: index, Point: -1})
+		return d.element(decode, health.Position{Type: elementType(name), Entry: index, Point: -1})
 	})
 }
 

@@ -72,14 +72,14 @@ func TestEverythingBeforeAFaultIsYielded(t *testing.T) {
 func TestItemsAreTheSameForTheirPoints(t *testing.T) {
 	t.Parallel()
 	body := `{"data":{"metrics":[{"data":[` + point + `,5,` + point + `],"units":"kg","name":"a"},{"data":[` + point + `],"name":"b"}]}}`
-	var items []*health.Item
+	var items []*health.MetricEntry
 	for record := range decodeBody(io.Reader(strings.NewReader(body)), Options{}) {
-		items = append(items, record.Item)
+		items = append(items, record.Entry)
 	}
 	if len(items) != 4 || items[0] != items[1] || items[0] != items[2] || items[2] == items[3] {
 		t.Fatalf("items %v", items)
 	}
-	if diff := cmp.Diff([]health.Item{{Name: "a", Unit: "kg"}, {Name: "b"}}, []health.Item{*items[0], *items[3]}); diff != "" {
+	if diff := cmp.Diff([]health.MetricEntry{{Name: "a", Unit: "kg"}, {Name: "b"}}, []health.MetricEntry{*items[0], *items[3]}); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -99,7 +99,7 @@ func render(tb testing.TB, records iter.Seq2[health.Record, error]) []byte {
 	tb.Helper()
 	type entry struct {
 		object map[string]any
-		item   *health.Item
+		item   *health.MetricEntry
 	}
 	var entries []entry
 	for record, err := range records {
@@ -112,7 +112,7 @@ func render(tb testing.TB, records iter.Seq2[health.Record, error]) []byte {
 		} else if err != nil {
 			object = map[string]any{"ended_by": renderError(err)}
 		}
-		entries = append(entries, entry{object, record.Item})
+		entries = append(entries, entry{object, record.Entry})
 	}
 	rendered := []map[string]any{} // not null where there is nothing
 	for _, e := range entries {
@@ -137,7 +137,7 @@ func renderError(err error) any {
 
 func renderPosition(p health.Position) any {
 	object := dense(map[string]any{"type": p.Type, "metric": p.Metric})
-	object["item"], object["point"] = p.Item, p.Point
+	object["item"], object["point"] = p.Entry, p.Point
 	return object
 }
 

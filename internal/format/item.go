@@ -16,7 +16,7 @@ const maxName = 200
 
 // item is one entry of the metrics array while its points are decoded. Its members come in any order.
 type item struct {
-	*health.Item
+	*health.MetricEntry
 	index     int
 	unitKnown bool
 	sleep     bool // the points are sleep
@@ -32,7 +32,7 @@ func (it *item) refusal(at health.Position) *health.Rejection {
 }
 
 func (it *item) position(point int) health.Position {
-	return health.Position{Type: "metric", Item: it.index, Metric: it.Name, Point: point}
+	return health.Position{Type: "metric", Entry: it.index, Metric: it.Name, Point: point}
 }
 
 // set takes in a member that says something of all the points, if it is one.
@@ -104,7 +104,7 @@ func unfitName(text []byte) (problem string) {
 // entry decodes one entry of a list of metrics: a metric with its points, a flat point that says the name of its metric
 // itself, or an object of the typed form.
 func (d *decoder) entry(index int) error {
-	at := health.Position{Type: "metric", Item: index, Point: -1}
+	at := health.Position{Type: "metric", Entry: index, Point: -1}
 	c, err := d.peek()
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func (d *decoder) entry(index int) error {
 
 // pointsOf decodes a metric from where its data begins; head has the members before that.
 func (d *decoder) pointsOf(head rawObject, index int) error {
-	it := &item{Item: &health.Item{}, index: index}
+	it := &item{MetricEntry: &health.MetricEntry{}, index: index}
 	names := seenNames{"data"}
 	for i := range head.members {
 		m := &head.members[i]
@@ -181,13 +181,13 @@ func (d *decoder) nextPoint(it *item, index int) error {
 	o, _, err := d.readObject(false)
 	switch {
 	case err == errTooLong:
-		return d.reject(it.Item, tooLong(at))
+		return d.reject(it.MetricEntry, tooLong(at))
 	case err != nil:
 		return err
 	case it.fault != nil:
-		return d.reject(it.Item, it.refusal(at))
+		return d.reject(it.MetricEntry, it.refusal(at))
 	}
-	d.current.take(o, at, it.Item)
+	d.current.take(o, at, it.MetricEntry)
 	return d.point(&d.current, it)
 }
 
@@ -195,7 +195,7 @@ func (d *decoder) skipPoint(it *item, at health.Position) error {
 	if _, err := d.value(); err != nil && err != errTooLong {
 		return err
 	}
-	return d.reject(it.Item, refusal(at, "", "The point is not an object.", "Send each point as an object with date and qty."))
+	return d.reject(it.MetricEntry, refusal(at, "", "The point is not an object.", "Send each point as an object with date and qty."))
 }
 
 // whole decodes an entry without a list of points.
@@ -226,7 +226,7 @@ func isTyped(o rawObject) bool {
 
 // flatPoint decodes a point that says the name and unit of its metric itself.
 func (d *decoder) flatPoint(p *metricPoint) error {
-	it := &item{Item: &health.Item{}, index: p.at.Item}
+	it := &item{MetricEntry: &health.MetricEntry{}, index: p.at.Entry}
 	p.flat = true
 	for _, f := range []field{fieldName, fieldUnits} {
 		if p.has.has(f) {
@@ -237,13 +237,13 @@ func (d *decoder) flatPoint(p *metricPoint) error {
 		p.refuse("name", "The point does not say of which metric it is.", "Send name with each point, or the points in the data of a metric.")
 	}
 	it.unitKnown = true
-	if d.lastFlat == nil || *it.Item != *d.lastFlat {
-		d.lastFlat = it.Item
+	if d.lastFlat == nil || *it.MetricEntry != *d.lastFlat {
+		d.lastFlat = it.MetricEntry
 	}
-	it.Item = d.lastFlat
-	p.item, p.at.Metric = it.Item, it.Name
+	it.MetricEntry = d.lastFlat
+	p.item, p.at.Metric = it.MetricEntry, it.Name
 	if it.fault != nil {
-		return d.reject(it.Item, it.refusal(p.at))
+		return d.reject(it.MetricEntry, it.refusal(p.at))
 	}
 	return d.point(p, it)
 }

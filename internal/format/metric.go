@@ -60,7 +60,7 @@ func (d *decoder) sample(p *metricPoint) error {
 	if p.refusal != nil {
 		return d.emitRefusal(p)
 	}
-	return d.emit(health.Record{Position: p.at, Item: p.item, Samples: d.samples[:]})
+	return d.emit(health.Record{Position: p.at, Entry: p.item, Samples: d.samples[:]})
 }
 
 // span returns when the point begins and ends: date, or start and end where they were sent. Where date is another time

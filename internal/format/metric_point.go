@@ -106,7 +106,7 @@ var namedByItem = setOf(fieldName, fieldUnits)
 type metricPoint struct {
 	rawObject
 	at       health.Position
-	item     *health.Item
+	item     *health.MetricEntry
 	location *time.Location
 	// has are the fields that say something: neither null nor "". Where they are, index has.
 	has   fieldSet
@@ -118,7 +118,7 @@ type metricPoint struct {
 }
 
 // take sorts the members of o into the fields that are known and the rest.
-func (p *metricPoint) take(o rawObject, at health.Position, item *health.Item) {
+func (p *metricPoint) take(o rawObject, at health.Position, item *health.MetricEntry) {
 	p.rawObject, p.at, p.item, p.refusal = o, at, item, nil
 	p.has, p.rest, p.flat = 0, p.rest[:0], false
 	var seen fieldSet

@@ -78,7 +78,7 @@ func TestLongElementIsRejectedAlone(t *testing.T) {
 func outcomes(t *testing.T, records iter.Seq2[health.Record, error]) (list []string) {
 	t.Helper()
 	for record, err := range records {
-		outcome := fmt.Sprintf("%s %d.%d", record.Position.Type, record.Position.Item, record.Position.Point)
+		outcome := fmt.Sprintf("%s %d.%d", record.Position.Type, record.Position.Entry, record.Position.Point)
 		if _, refused := errors.AsType[*health.Rejection](err); refused {
 			outcome += " refused"
 		} else if err != nil {
@@ -103,8 +103,8 @@ func TestLongNames(t *testing.T) {
 			if err == nil && name == "before" {
 				t.Error("a point of a metric whose name is too long was not refused")
 			}
-			if record.Item.Name != "" {
-				t.Errorf("%s: the item has a name of %d bytes", name, len(record.Item.Name))
+			if record.Entry.Name != "" {
+				t.Errorf("%s: the item has a name of %d bytes", name, len(record.Entry.Name))
 			}
 		}
 	}

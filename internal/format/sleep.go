@@ -87,7 +87,7 @@ func (d *decoder) sleepSegment(p *metricPoint) error {
 	if p.refusal != nil {
 		return d.emitRefusal(p)
 	}
-	return d.emit(health.Record{Position: p.at, Item: p.item, Segment: s})
+	return d.emit(health.Record{Position: p.at, Entry: p.item, Segment: s})
 }
 
 // stage returns the stage that a segment's value says. Phones write it in words, HealthKit's own form as a number too.

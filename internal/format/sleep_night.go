@@ -154,11 +154,11 @@ func (d *decoder) emitNights(it *item) error {
 func (d *decoder) emitNight(p *pendingNight, it *item) error {
 	p.at.Metric = it.Name
 	if it.fault != nil {
-		return d.reject(it.Item, it.refusal(p.at))
+		return d.reject(it.MetricEntry, it.refusal(p.at))
 	}
 	perUnit, ok := hoursPer(it.Unit)
 	if !ok {
-		return d.reject(it.Item, refusal(p.at, "units", "The unit of the night's durations is not one of time.", "Send hr, min or s."))
+		return d.reject(it.MetricEntry, refusal(p.at, "units", "The unit of the night's durations is not one of time.", "Send hr, min or s."))
 	}
 	n := &p.night
 	for _, duration := range durationsOf(n) {
@@ -166,13 +166,13 @@ func (d *decoder) emitNight(p *pendingNight, it *item) error {
 	}
 	p.dropImpossible()
 	if _, _, spans := n.Span(); !spans && !anyDuration(n) {
-		return d.reject(it.Item, refusal(p.at, "totalSleep", "None of the night's durations can be right: each is negative or longer than a day.",
+		return d.reject(it.MetricEntry, refusal(p.at, "totalSleep", "None of the night's durations can be right: each is negative or longer than a day.",
 			"Send durations in the unit that units names."))
 	}
 	for i := range p.warnings {
 		p.warnings[i].Position = p.at
 	}
-	return d.emit(health.Record{Position: p.at, Item: it.Item, Night: n, Warnings: p.warnings})
+	return d.emit(health.Record{Position: p.at, Entry: it.MetricEntry, Night: n, Warnings: p.warnings})
 }
 
 // dropImpossible leaves out the durations that no night has, with a warning. A sum that is longer than the time from

@@ -12,7 +12,7 @@ import (
 type DaySummary struct {
 	Metric, Unit string
 	Date         Date
-	Tally
+	Aggregate
 	Extent
 	// Hours are the hours in which a sample began, in order; nil where they were not asked for.
 	Hours []Hour
@@ -147,37 +147,37 @@ type days struct {
 	rule     Rule
 	dates    []Date // in order
 	resolver *Resolver
-	days     map[Date]*tallied
-	last     *tallied // the day of the last sample
+	days     map[Date]*dayBuilder
+	last     *dayBuilder // the day of the last sample
 	most     int      // how many hours the day before it has
-	room     []Tally  // for those of hours
+	room     []Aggregate  // for those of hours
 	// beyond are the dates not asked for that have a sample which bears on one that was.
 	beyond map[Date]bool
 
-	reaching *Reaching // beyond their hour
+	long *LongSummaries // beyond their hour
 	// hours resolves what stays in its hour. It is nil where that is what resolver does: where only summaries of a day
 	// reach beyond. irregular is set when others do all the same.
 	hours     *Resolver
 	irregular bool
 }
 
-// tallied is one day.
-type tallied struct {
+// dayBuilder is one day.
+type dayBuilder struct {
 	summary DaySummary
 	counted bool // whether a sample counts on the day; some count in an hour only
-	tallies Tallies
-	hours   hoursOf
+	aggregates Aggregates
+	hours   hourBuilder
 }
 
 func newDays(rule Rule, dates []Date, apart bool) *days {
-	d := &days{rule: rule, dates: dates, days: map[Date]*tallied{}, beyond: map[Date]bool{}}
+	d := &days{rule: rule, dates: dates, days: map[Date]*dayBuilder{}, beyond: map[Date]bool{}}
 	d.resolver = NewResolver(rule, d.count)
-	d.reaching = NewReaching(rule, reachesBeyondHour, d.countHour)
+	d.long = NewLongSummaries(rule, reachesBeyondHour, d.countHour)
 	if apart {
 		d.hours = NewResolver(rule, d.countHour)
-		d.hours.across = d.across
+		d.hours.onCrossDay = d.onCrossDay
 	}
-	d.resolver.across, d.reaching.across, d.reaching.late.across = d.across, d.across, d.across
+	d.resolver.onCrossDay, d.long.onCrossDay, d.long.late.onCrossDay = d.onCrossDay, d.onCrossDay, d.onCrossDay
 	return d
 }
 
@@ -186,7 +186,7 @@ func (d *days) asked(date Date) bool {
 	return found
 }
 
-func (d *days) across(a, b Date) {
+func (d *days) onCrossDay(a, b Date) {
 	if a == b {
 		return
 	}
@@ -203,7 +203,7 @@ func (d *days) add(s *Sample) {
 		return
 	}
 	d.resolver.Add(s)
-	held := d.reaching.Take(s)
+	held := d.long.Observe(s)
 	switch {
 	case d.hours == nil:
 		d.irregular = d.irregular || held && s.Grain < GrainDay
@@ -213,14 +213,14 @@ func (d *days) add(s *Sample) {
 }
 
 // on returns the day of a sample; nil where it was not asked for.
-func (d *days) on(s *Sample) *tallied {
+func (d *days) on(s *Sample) *dayBuilder {
 	date := s.LocalDate()
 	if d.last == nil || d.last.summary.Date != date {
 		if d.last != nil {
 			d.most = len(d.last.hours.hours)
 		}
 		if d.last = d.days[date]; d.last == nil && d.asked(date) {
-			d.last = &tallied{summary: DaySummary{Date: date}, hours: hoursOf{hours: make([]Hour, 0, d.most)}}
+			d.last = &dayBuilder{summary: DaySummary{Date: date}, hours: hourBuilder{hours: make([]Hour, 0, d.most)}}
 			d.days[date] = d.last
 		}
 	}
@@ -237,8 +237,8 @@ func (d *days) count(s *Sample, share float64) {
 		day.hours.count(s, share, &d.room)
 		return
 	}
-	day.meet(ExtentOf(s))
-	day.tallies.Add(s, share)
+	day.extend(ExtentOf(s))
+	day.aggregates.Add(s, share)
 }
 
 // countHour counts a sample of an hour, of which the day hears by another way.
@@ -257,13 +257,13 @@ func (d *days) finish() []DaySummary {
 	} else {
 		d.hours.Finish()
 	}
-	_ = d.reaching.Finish(MaxInstant, nil)
+	_ = d.long.Finish(MaxInstant, nil)
 	summaries := make([]DaySummary, 0, len(d.days))
 	for _, day := range d.days {
 		if !day.counted {
 			continue
 		}
-		day.summary.Tally = day.tallies.Answer(d.rule.Cumulative, GrainDay)
+		day.summary.Aggregate = day.aggregates.Answer(d.rule.Cumulative, GrainDay)
 		day.summary.Hours = day.hours.finish()
 		summaries = append(summaries, day.summary)
 	}
@@ -271,19 +271,19 @@ func (d *days) finish() []DaySummary {
 }
 
 // addHours adds up what has stayed in its hour.
-func (d *tallied) addHours() {
+func (d *dayBuilder) addHours() {
 	for i := range d.hours.hours {
 		hour := &d.hours.hours[i]
-		for j := range hour.Tallies {
-			if tally := &hour.Tallies[j]; tally.Grain < GrainDay {
-				d.meet(hour.Extent)
-				d.tallies.merge(tally)
+		for j := range hour.Aggregates {
+			if tally := &hour.Aggregates[j]; tally.Grain < GrainDay {
+				d.extend(hour.Extent)
+				d.aggregates.merge(tally)
 			}
 		}
 	}
 }
 
-func (d *tallied) meet(e Extent) {
+func (d *dayBuilder) extend(e Extent) {
 	if !d.counted {
 		d.counted, d.summary.Extent = true, e
 		return
@@ -294,11 +294,11 @@ func (d *tallied) meet(e Extent) {
 // SameDay reports whether two summaries of one metric and day say the same, of the day and of its hours, but for noise in
 // the last digits.
 func (d *DaySummary) SameDay(o *DaySummary) bool {
-	return d.Extent == o.Extent && d.Tally.same(&o.Tally) &&
+	return d.Extent == o.Extent && d.Aggregate.same(&o.Aggregate) &&
 		slices.EqualFunc(d.Hours, o.Hours, func(a, b Hour) bool { return a.Same(&b) })
 }
 
-func (t *Tally) same(o *Tally) bool {
+func (t *Aggregate) same(o *Aggregate) bool {
 	return t.Grain == o.Grain && t.Count == o.Count && t.LastStart == o.LastStart && SameValue(t.Last, o.Last) &&
 		t.Values.same(o.Values) && t.Systolic.same(o.Systolic) && t.Diastolic.same(o.Diastolic) &&
 		slices.Equal(t.Sources, o.Sources)

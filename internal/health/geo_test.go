@@ -130,9 +130,9 @@ func TestDistanceToIsTheShortest(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 6).Draw(t, "points") {
 			track = append(track, route(at)...)
-			step := rapid.SampledFrom([]float64{0, 1e-7, 1e-4, 0.5}).Draw(t, "step")
-			at.Latitude = max(-90, min(90, at.Latitude+step*rapid.Float64Range(-1, 1).Draw(t, "north")))
-			at.Longitude += step * rapid.Float64Range(-1, 1).Draw(t, "east")
+			span := rapid.SampledFrom([]float64{0, 1e-7, 1e-4, 0.5}).Draw(t, "step")
+			at.Latitude = max(-90, min(90, at.Latitude+span*rapid.Float64Range(-1, 1).Draw(t, "north")))
+			at.Longitude += span * rapid.Float64Range(-1, 1).Draw(t, "east")
 		}
 		got := DistanceTo(track, place)
 		nearest := math.Inf(1)

@@ -14,9 +14,9 @@ const HourLength = 3600 * Second
 type Hour struct {
 	Start Instant
 	Extent
-	// Tallies are the grains that may answer. A summary longer than the hour is among them where it counts in the hour it
+	// Aggregates are the grains that may answer. A summary longer than the hour is among them where it counts in the hour it
 	// begins in, see Reaching.
-	Tallies Tallies
+	Aggregates Aggregates
 }
 
 // hourOf returns when the hour begins that a sample belongs to. A summary of a day or more begins with its date.
@@ -43,14 +43,14 @@ func reachesBeyondHour(s *Sample) bool {
 // Join adds to h what the same hour has of another local day.
 func (h *Hour) Join(o *Hour) {
 	h.Extent.Join(o.Extent)
-	for i := range o.Tallies {
-		h.Tallies.merge(&o.Tallies[i])
+	for i := range o.Aggregates {
+		h.Aggregates.merge(&o.Aggregates[i])
 	}
 }
 
 // merge adds a tally to that of the same grain.
-func (t *Tallies) merge(o *Tally) {
-	i := slices.IndexFunc(*t, func(have Tally) bool { return have.Grain == o.Grain })
+func (t *Aggregates) merge(o *Aggregate) {
+	i := slices.IndexFunc(*t, func(have Aggregate) bool { return have.Grain == o.Grain })
 	if i < 0 {
 		copied := *o
 		copied.Sources = slices.Clone(o.Sources)
@@ -60,38 +60,38 @@ func (t *Tallies) merge(o *Tally) {
 	(*t)[i].merge(o)
 }
 
-// hoursOf are the hours of one local day.
-type hoursOf struct {
+// hourBuilder are the hours of one local day.
+type hourBuilder struct {
 	hours []Hour
 	last  int // index of the hour of the last sample
 }
 
 // count counts a sample in its hour. room is where new tallies are made.
-func (h *hoursOf) count(s *Sample, share float64, room *[]Tally) {
+func (h *hourBuilder) count(s *Sample, share float64, room *[]Aggregate) {
 	start := hourOf(s)
 	if h.last >= len(h.hours) || h.hours[h.last].Start != start {
 		h.last = slices.IndexFunc(h.hours, func(have Hour) bool { return have.Start == start })
 		if h.last < 0 {
 			h.last = len(h.hours)
-			h.hours = append(h.hours, Hour{Start: start, Extent: ExtentOf(s), Tallies: h.begin(s, room)})
+			h.hours = append(h.hours, Hour{Start: start, Extent: ExtentOf(s), Aggregates: h.begin(s, room)})
 		}
 	}
 	in := &h.hours[h.last]
 	in.Extent.Join(ExtentOf(s))
-	in.Tallies.Add(s, share)
+	in.Aggregates.Add(s, share)
 }
 
 // begin returns a tally of nothing for an hour that begins with a sample, made in one piece with others. Its source is
 // nearly always that of the hour before.
-func (h *hoursOf) begin(s *Sample, room *[]Tally) Tallies {
+func (h *hourBuilder) begin(s *Sample, room *[]Aggregate) Aggregates {
 	if len(*room) == 0 {
-		*room = make([]Tally, 16)
+		*room = make([]Aggregate, 16)
 	}
 	tallies := (*room)[:1:1]
 	*room = (*room)[1:]
-	tallies[0] = NewTally(s.Grain)
+	tallies[0] = NewAggregate(s.Grain)
 	if len(h.hours) > 0 {
-		if before := h.hours[len(h.hours)-1].Tallies[0].Sources; len(before) == 1 && before[0] == s.Source {
+		if before := h.hours[len(h.hours)-1].Aggregates[0].Sources; len(before) == 1 && before[0] == s.Source {
 			tallies[0].Sources = slices.Clip(before)
 		}
 	}
@@ -99,10 +99,10 @@ func (h *hoursOf) begin(s *Sample, room *[]Tally) Tallies {
 }
 
 // finish puts the hours in order, and the grains of each.
-func (h *hoursOf) finish() []Hour {
+func (h *hourBuilder) finish() []Hour {
 	slices.SortFunc(h.hours, func(a, b Hour) int { return cmp.Compare(a.Start, b.Start) })
 	for i := range h.hours {
-		slices.SortFunc(h.hours[i].Tallies, func(a, b Tally) int { return cmp.Compare(a.Grain, b.Grain) })
+		slices.SortFunc(h.hours[i].Aggregates, func(a, b Aggregate) int { return cmp.Compare(a.Grain, b.Grain) })
 	}
 	return h.hours
 }
@@ -110,12 +110,12 @@ func (h *hoursOf) finish() []Hour {
 // WholeHour returns the hour that says all of the day, if one does: that of a day whose samples are of one grain and
 // begin in one hour.
 func (d *DaySummary) WholeHour() Hour {
-	h := Hour{Extent: d.Extent, Tallies: Tallies{d.Tally}}
+	h := Hour{Extent: d.Extent, Aggregates: Aggregates{d.Aggregate}}
 	h.Start = hourOf(&Sample{Grain: d.Grain, Start: d.Earliest, Offset: d.EarliestOffset})
 	return h
 }
 
 // Same reports whether two hours say the same, but for noise in the last digits.
 func (h *Hour) Same(o *Hour) bool {
-	return h.Start == o.Start && h.Extent == o.Extent && slices.EqualFunc(h.Tallies, o.Tallies, func(a, b Tally) bool { return a.same(&b) })
+	return h.Start == o.Start && h.Extent == o.Extent && slices.EqualFunc(h.Aggregates, o.Aggregates, func(a, b Aggregate) bool { return a.same(&b) })
 }

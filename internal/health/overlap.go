@@ -28,9 +28,9 @@ func sourceRank(source string) int {
 	}
 }
 
-// compareOrigins orders samples of one grain by the trust in where they come from. A summary that is not PerSource was
+// compareSourceRank orders samples of one grain by the trust in where they come from. A summary that is not PerSource was
 // merged by HealthKit, whatever its text says.
-func (r Ranking) compareOrigins(a, b *Sample) int {
+func (r Ranking) compareSourceRank(a, b *Sample) int {
 	switch aMerged, bMerged := isMerged(a), isMerged(b); {
 	case aMerged && bMerged:
 		return 0
@@ -44,7 +44,7 @@ func (r Ranking) compareOrigins(a, b *Sample) int {
 
 func isMerged(s *Sample) bool { return s.Grain > GrainRaw && !s.PerSource }
 
-func sameOrigin(a, b *Sample) bool {
+func sameSource(a, b *Sample) bool {
 	return isMerged(a) == isMerged(b) && (isMerged(a) || a.Source == b.Source)
 }
 
@@ -53,35 +53,35 @@ func sameOrigin(a, b *Sample) bool {
 type overlap struct {
 	ranking Ranking
 	emit    func(s *Sample, share float64)
-	// across hears of two samples of different local days that bear on each other.
-	across func(a, b Date)
+	// onCrossDay hears of two samples of different local days that bear on each other.
+	onCrossDay func(a, b Date)
 	now    Instant
-	// lanes has one entry per source, the best first.
-	lanes  []*lane
+	// sources has one entry per source, the best first.
+	sources  []*sourceState
 	ending endings
-	spare  []*running // to be used again
-	// moments are the samples without length at now.
-	moments []Sample
+	spare  []*activeSample // to be used again
+	// instants are the samples without length at now.
+	instants []Sample
 }
 
-// lane is what one source is doing.
-type lane struct {
+// sourceState is what one source is doing.
+type sourceState struct {
 	sample  Sample // any of the source's, for comparing
 	open    int    // samples under way
 	counted Instant
 }
 
-// running is a sample under way. counted is what its lane had counted when it began.
-type running struct {
+// activeSample is a sample under way. counted is what its lane had counted when it began.
+type activeSample struct {
 	sample   Sample
 	date     Date
 	from, to Instant
-	lane     *lane
+	source     *sourceState
 	counted  Instant
 }
 
 func newOverlap(ranking Ranking, emit func(*Sample, float64), across func(a, b Date)) *overlap {
-	return &overlap{ranking: ranking, emit: emit, across: across, now: MinInstant - Day}
+	return &overlap{ranking: ranking, emit: emit, onCrossDay: across, now: MinInstant - Day}
 }
 
 // add takes the next sample in the order of their beginnings.
@@ -91,26 +91,26 @@ func (o *overlap) add(s *Sample) {
 	o.advance(from)
 	date := s.LocalDate()
 	for _, r := range o.ending {
-		o.across(r.date, date)
+		o.onCrossDay(r.date, date)
 	}
-	for i := range o.moments {
-		o.across(o.moments[i].LocalDate(), date)
+	for i := range o.instants {
+		o.onCrossDay(o.instants[i].LocalDate(), date)
 	}
 	if to <= from {
-		o.moments = append(o.moments, *s)
+		o.instants = append(o.instants, *s)
 		return
 	}
-	l := o.laneOf(s)
+	l := o.sourceOf(s)
 	l.open++
 	r := o.unused()
-	*r = running{sample: *s, date: date, from: from, to: to, lane: l, counted: l.counted}
+	*r = activeSample{sample: *s, date: date, from: from, to: to, source: l, counted: l.counted}
 	heap.Push(&o.ending, r)
 }
 
-func (o *overlap) unused() *running {
+func (o *overlap) unused() *activeSample {
 	last := len(o.spare) - 1
 	if last < 0 {
-		return new(running)
+		return new(activeSample)
 	}
 	r := o.spare[last]
 	o.spare = o.spare[:last]
@@ -122,18 +122,18 @@ func (o *overlap) finish() {
 	for len(o.ending) > 0 {
 		o.advance(o.ending[0].to)
 	}
-	o.settleMoments()
+	o.emitInstants()
 }
 
 func (o *overlap) advance(to Instant) {
 	if to > o.now {
-		o.settleMoments()
+		o.emitInstants()
 	}
 	for len(o.ending) > 0 && o.ending[0].to <= to {
 		o.pass(o.ending[0].to)
-		ended := heap.Pop(&o.ending).(*running)
-		ended.lane.open--
-		if counted := ended.lane.counted - ended.counted; counted > 0 {
+		ended := heap.Pop(&o.ending).(*activeSample)
+		ended.source.open--
+		if counted := ended.source.counted - ended.counted; counted > 0 {
 			o.emit(&ended.sample, float64(counted)/float64(ended.to-ended.from))
 		}
 		o.spare = append(o.spare, ended)
@@ -149,8 +149,8 @@ func (o *overlap) pass(to Instant) {
 	o.now = to
 }
 
-func (o *overlap) best() *lane {
-	for _, l := range o.lanes {
+func (o *overlap) best() *sourceState {
+	for _, l := range o.sources {
 		if l.open > 0 {
 			return l
 		}
@@ -158,32 +158,32 @@ func (o *overlap) best() *lane {
 	return nil
 }
 
-func (o *overlap) laneOf(s *Sample) *lane {
-	for _, l := range o.lanes {
-		if sameOrigin(&l.sample, s) {
+func (o *overlap) sourceOf(s *Sample) *sourceState {
+	for _, l := range o.sources {
+		if sameSource(&l.sample, s) {
 			return l
 		}
 	}
-	i, _ := slices.BinarySearchFunc(o.lanes, s, func(l *lane, s *Sample) int { return o.ranking.compareOrigins(&l.sample, s) })
-	o.lanes = slices.Insert(o.lanes, i, &lane{sample: *s})
-	return o.lanes[i]
+	i, _ := slices.BinarySearchFunc(o.sources, s, func(l *sourceState, s *Sample) int { return o.ranking.compareSourceRank(&l.sample, s) })
+	o.sources = slices.Insert(o.sources, i, &sourceState{sample: *s})
+	return o.sources[i]
 }
 
-// settleMoments emits the samples without length at now that come from the best source among them, unless a better one
+// emitInstants emits the samples without length at now that come from the best source among them, unless a better one
 // is under way.
-func (o *overlap) settleMoments() {
-	if len(o.moments) == 0 {
+func (o *overlap) emitInstants() {
+	if len(o.instants) == 0 {
 		return
 	}
-	best := slices.MinFunc(o.moments, func(a, b Sample) int { return o.ranking.compareOrigins(&a, &b) })
-	if under := o.best(); under == nil || o.ranking.compareOrigins(&best, &under.sample) <= 0 {
-		for i := range o.moments {
-			if sameOrigin(&o.moments[i], &best) {
-				o.emit(&o.moments[i], 1)
+	best := slices.MinFunc(o.instants, func(a, b Sample) int { return o.ranking.compareSourceRank(&a, &b) })
+	if under := o.best(); under == nil || o.ranking.compareSourceRank(&best, &under.sample) <= 0 {
+		for i := range o.instants {
+			if sameSource(&o.instants[i], &best) {
+				o.emit(&o.instants[i], 1)
 			}
 		}
 	}
-	o.moments = o.moments[:0]
+	o.instants = o.instants[:0]
 }
 
 // countedSpan is the stretch a sample occupies among samples of its grain. Summaries of a day or more are placed by
@@ -199,12 +199,12 @@ func countedSpan(s *Sample) (from, to Instant) {
 
 // endings is a heap of samples under way, the one that ends first on top. Samples that end together are in an order of
 // their own, so that sums come out the same to the last digit however they were read.
-type endings []*running
+type endings []*activeSample
 
 func (e endings) Len() int           { return len(e) }
 func (e endings) Less(i, j int) bool { return compareEndings(e[i], e[j]) < 0 }
 func (e endings) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
-func (e *endings) Push(x any)        { *e = append(*e, x.(*running)) }
+func (e *endings) Push(x any)        { *e = append(*e, x.(*activeSample)) }
 func (e *endings) Pop() any {
 	last := len(*e) - 1
 	x := (*e)[last]
@@ -213,7 +213,7 @@ func (e *endings) Pop() any {
 	return x
 }
 
-func compareEndings(a, b *running) int {
+func compareEndings(a, b *activeSample) int {
 	if a.to != b.to {
 		return cmp.Compare(a.to, b.to)
 	}

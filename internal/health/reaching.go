@@ -2,25 +2,25 @@ package health
 
 import "slices"
 
-// Reaching resolves the summaries of one metric that reach beyond the bucket they begin in: a day's among hours, a week's
+// LongSummaries resolves the summaries of one metric that reach beyond the bucket they begin in: a day's among hours, a week's
 // among days. There such a summary could only answer for time that is not the bucket's, so it counts, in the bucket it
 // begins in, only while nothing finer was recorded in its time: else the same steps would be shown twice. What was
 // recorded in its time begins within it and on its local days.
-type Reaching struct {
-	reaches func(s *Sample) bool
+type LongSummaries struct {
+	isLong func(s *Sample) bool
 	late    *Resolver // of its own, since they come to it late
-	waiting []reaching
+	waiting []longSummary
 	seen    []seenDate // of late
 	now     int        // index into seen, of the last sample
-	across  func(a, b Date)
+	onCrossDay  func(a, b Date)
 }
 
-// reaching is a summary that waits until it is known whether anything finer is there.
-type reaching struct {
+// longSummary is a summary that waits until it is known whether anything finer is there.
+type longSummary struct {
 	sample      Sample
 	first, last Date
 	from, to    Instant
-	settled     Instant // no sample from here on can be of its time
+	resolvedAt     Instant // no sample from here on can be of its time
 	shadowed    bool
 }
 
@@ -31,50 +31,50 @@ type seenDate struct {
 	latest Instant
 }
 
-// NewReaching returns a resolver that holds back what reaches beyond its bucket, and passes on what counts of it.
-func NewReaching(rule Rule, reaches func(s *Sample) bool, emit func(s *Sample, share float64)) *Reaching {
-	return &Reaching{reaches: reaches, late: NewResolver(rule, emit), across: func(Date, Date) {}}
+// NewLongSummaries returns a resolver that holds back what reaches beyond its bucket, and passes on what counts of it.
+func NewLongSummaries(rule Rule, reaches func(s *Sample) bool, emit func(s *Sample, share float64)) *LongSummaries {
+	return &LongSummaries{isLong: reaches, late: NewResolver(rule, emit), onCrossDay: func(Date, Date) {}}
 }
 
-// Take sees the next sample, in the order in which a Resolver takes them, and reports whether it is one of those that are
+// Observe sees the next sample, in the order in which a Resolver takes them, and reports whether it is one of those that are
 // held back. All others belong into a Resolver.
-func (r *Reaching) Take(s *Sample) bool {
+func (r *LongSummaries) Observe(s *Sample) bool {
 	if len(r.waiting) > 0 {
-		r.settle(s.KeyTime())
+		r.resolveUntil(s.KeyTime())
 	}
 	seen := seenDate{s.Grain, s.LocalDate(), s.Start}
 	for i := range r.waiting {
-		r.waiting[i].meet(seen)
+		r.waiting[i].observe(seen)
 	}
 	r.note(seen)
-	if !r.reaches(s) {
+	if !r.isLong(s) {
 		return false
 	}
-	w := newReaching(s)
+	w := newLongSummary(s)
 	for _, before := range r.seen {
-		w.meet(before)
+		w.observe(before)
 	}
 	for i := range r.waiting {
-		r.across(r.waiting[i].first, w.first)
+		r.onCrossDay(r.waiting[i].first, w.first)
 	}
 	r.waiting = append(r.waiting, w)
 	return true
 }
 
-func newReaching(s *Sample) reaching {
-	w := reaching{sample: *s, first: s.LocalDate()}
+func newLongSummary(s *Sample) longSummary {
+	w := longSummary{sample: *s, first: s.LocalDate()}
 	w.last = w.first
 	w.from, w.to = s.Span()
-	w.settled = w.to
+	w.resolvedAt = w.to
 	if s.Grain >= GrainDay {
 		w.last = s.lastDate()
-		w.settled = (w.last + 1).Midnight(0) + clocksBehind
+		w.resolvedAt = (w.last + 1).Midnight(0) + clocksBehind
 	}
 	return w
 }
 
-// meet shadows the summary if a sample is finer and of its time.
-func (w *reaching) meet(s seenDate) {
+// observe shadows the summary if a sample is finer and of its time.
+func (w *longSummary) observe(s seenDate) {
 	if s.grain < w.sample.Grain && w.first <= s.date && s.date <= w.last &&
 		(w.sample.Grain >= GrainDay || w.from <= s.latest && s.latest < w.to) {
 		w.shadowed = true
@@ -82,7 +82,7 @@ func (w *reaching) meet(s seenDate) {
 }
 
 // note remembers what a summary that comes later may have to know.
-func (r *Reaching) note(s seenDate) {
+func (r *LongSummaries) note(s seenDate) {
 	same := func(o seenDate) bool { return o.grain == s.grain && o.date == s.date }
 	if r.now >= len(r.seen) || !same(r.seen[r.now]) {
 		if r.now = slices.IndexFunc(r.seen, same); r.now < 0 {
@@ -97,21 +97,21 @@ func (r *Reaching) note(s seenDate) {
 // maxDatesApart is how many days the local dates of samples that follow each other may go back, and more.
 const maxDatesApart = 3
 
-// settle lets go of the summaries whose time has been read to its end, those of one grain in their order.
-func (r *Reaching) settle(now Instant) {
+// resolveUntil lets go of the summaries whose time has been read to its end, those of one grain in their order.
+func (r *LongSummaries) resolveUntil(now Instant) {
 	kept := r.waiting[:0]
 	for i := range r.waiting {
 		w := &r.waiting[i]
-		if w.settled > now || slices.ContainsFunc(kept, func(k reaching) bool { return k.sample.Grain == w.sample.Grain }) {
+		if w.resolvedAt > now || slices.ContainsFunc(kept, func(k longSummary) bool { return k.sample.Grain == w.sample.Grain }) {
 			kept = append(kept, *w)
 			continue
 		}
-		r.pass(w)
+		r.emit(w)
 	}
 	r.waiting = kept
 }
 
-func (r *Reaching) pass(w *reaching) {
+func (r *LongSummaries) emit(w *longSummary) {
 	if !w.shadowed {
 		r.late.Add(&w.sample)
 	}
@@ -119,17 +119,17 @@ func (r *Reaching) pass(w *reaching) {
 
 // Finish settles what still waits. Of a summary whose time goes on at the instant read, up to which samples were read,
 // beyond says whether one that is finer and of its time lies there. The resolver is not used after it.
-func (r *Reaching) Finish(read Instant, beyond func(s *Sample, from, to Instant) (bool, error)) error {
+func (r *LongSummaries) Finish(read Instant, beyond func(s *Sample, from, to Instant) (bool, error)) error {
 	for i := range r.waiting {
 		w := &r.waiting[i]
-		if !w.shadowed && w.settled > read {
-			found, err := beyond(&w.sample, read, w.settled)
+		if !w.shadowed && w.resolvedAt > read {
+			found, err := beyond(&w.sample, read, w.resolvedAt)
 			if err != nil {
 				return err
 			}
 			w.shadowed = found
 		}
-		r.pass(w)
+		r.emit(w)
 	}
 	r.late.Finish()
 	return nil
@@ -138,7 +138,7 @@ func (r *Reaching) Finish(read Instant, beyond func(s *Sample, from, to Instant)
 // InTimeOf reports whether a sample was recorded in the time of a summary: it is finer and begins within it, and on its
 // local days.
 func (s *Sample) InTimeOf(summary *Sample) bool {
-	w := newReaching(summary)
-	w.meet(seenDate{s.Grain, s.LocalDate(), s.Start})
+	w := newLongSummary(summary)
+	w.observe(seenDate{s.Grain, s.LocalDate(), s.Start})
 	return w.shadowed
 }

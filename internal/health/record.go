@@ -8,8 +8,8 @@ package health
 // next record; strings, maps and slices inside those structs are its to keep.
 type Record struct {
 	Position Position
-	// Item is the entry of the metric that Samples are points of; nil where each sample says its own Metric and Unit.
-	Item     *Item
+	// Entry is the entry of the metric that Samples are points of; nil where each sample says its own Metric and Unit.
+	Entry     *MetricEntry
 	Samples  []Sample
 	Night    *Night
 	Segment  *Segment
@@ -55,10 +55,10 @@ func KindOfType(t string) ElementKind {
 	}
 }
 
-// Item is what one entry of a body's metrics array says of all its points. Phones write its members in any order, so
+// MetricEntry is what one entry of a body's metrics array says of all its points. Phones write its members in any order, so
 // Name and Unit may still be empty when its points are yielded; they are final when the decoder yields a record with
 // another Item, or ends.
-type Item struct {
+type MetricEntry struct {
 	Name string // as sent
 	Unit string // as sent
 }

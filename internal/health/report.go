@@ -77,8 +77,8 @@ func (c Counts) Balanced() bool { return c.Received == c.Accepted()+c.Rejected }
 type Position struct {
 	// Type is the kind of element in the singular: metric, workout, symptom, ecg …
 	Type string `json:"item_type"`
-	// Item is the index in its array, from 0.
-	Item int `json:"item_index"`
+	// Entry is the index in its array, from 0.
+	Entry int `json:"item_index"`
 	// Metric is the name as sent, for metric points.
 	Metric string `json:"metric,omitempty"`
 	// Point is the index in the metric's data, from 0, or -1 where the element is not a point of a metric.
@@ -105,7 +105,7 @@ type Rejection struct {
 
 // Error returns the reason without any value, so that it may be logged.
 func (r *Rejection) Error() string {
-	return fmt.Sprintf("%s %d refused: %s", r.Type, r.Item, r.Code)
+	return fmt.Sprintf("%s %d refused: %s", r.Type, r.Entry, r.Code)
 }
 
 // The codes of a warning.

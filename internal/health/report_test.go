@@ -81,8 +81,8 @@ func TestReportListsOnlySoMany(t *testing.T) {
 	t.Parallel()
 	var report Report
 	for i := range MaxListed + 5 {
-		report.Reject(Metrics, "", &Rejection{Position: Position{Type: "metric", Item: i}, Code: ValidationError})
-		report.Warn(Warning{Position: Position{Type: "metric", Item: i}, Code: SuspiciousValue})
+		report.Reject(Metrics, "", &Rejection{Position: Position{Type: "metric", Entry: i}, Code: ValidationError})
+		report.Warn(Warning{Position: Position{Type: "metric", Entry: i}, Code: SuspiciousValue})
 	}
 	if len(report.Errors) != MaxListed || report.Counts[Metrics].Rejected != MaxListed+5 {
 		t.Errorf("%d rejections listed, %d counted", len(report.Errors), report.Counts[Metrics].Rejected)
@@ -90,7 +90,7 @@ func TestReportListsOnlySoMany(t *testing.T) {
 	if len(report.Warnings) != MaxListed || report.WarningCount != MaxListed+5 {
 		t.Errorf("%d warnings listed, %d counted", len(report.Warnings), report.WarningCount)
 	}
-	if first, last := report.Errors[0].Item, report.Errors[MaxListed-1].Item; first != 0 || last != MaxListed-1 {
+	if first, last := report.Errors[0].Entry, report.Errors[MaxListed-1].Entry; first != 0 || last != MaxListed-1 {
 		t.Errorf("listed from %d to %d, want the first ones", first, last)
 	}
 	if !report.Counts[Metrics].Balanced() {
@@ -111,7 +111,7 @@ func TestListDoesNotCount(t *testing.T) {
 func TestRejectionKeepsValuesOutOfItsText(t *testing.T) {
 	t.Parallel()
 	err := &Rejection{
-		Position: Position{Type: "metric", Item: 3, Metric: "secret metric", Point: 1},
+		Position: Position{Type: "metric", Entry: 3, Metric: "secret metric", Point: 1},
 		Code:     ValidationError, Message: "secret message", Suggestion: "secret suggestion",
 		Details: map[string]any{"value": "secret value"},
 	}

@@ -49,7 +49,7 @@ type Rule struct {
 type Resolver struct {
 	rule     Rule
 	emit     func(s *Sample, share float64)
-	across   func(a, b Date)
+	onCrossDay   func(a, b Date)
 	overlaps map[Grain]*overlap
 	pending  map[Grain]*Sample
 	together []Sample // summaries of one grain and time
@@ -59,7 +59,7 @@ type Resolver struct {
 // The sample is the receiver's only for the length of the call.
 func NewResolver(rule Rule, emit func(s *Sample, share float64)) *Resolver {
 	return &Resolver{
-		rule: rule, emit: emit, across: func(Date, Date) {},
+		rule: rule, emit: emit, onCrossDay: func(Date, Date) {},
 		overlaps: map[Grain]*overlap{}, pending: map[Grain]*Sample{},
 	}
 }
@@ -75,7 +75,7 @@ func (r *Resolver) Add(s *Sample) {
 		return
 	}
 	for i := range r.together {
-		r.across(r.together[i].LocalDate(), s.LocalDate())
+		r.onCrossDay(r.together[i].LocalDate(), s.LocalDate())
 	}
 	r.together = append(r.together, *s)
 }
@@ -100,7 +100,7 @@ func (r *Resolver) take(s *Sample) {
 	if r.rule.Cumulative {
 		o := r.overlaps[s.Grain]
 		if o == nil {
-			o = newOverlap(r.rule.Ranking, r.emit, r.across)
+			o = newOverlap(r.rule.Ranking, r.emit, r.onCrossDay)
 			r.overlaps[s.Grain] = o
 		}
 		o.add(s)
@@ -114,8 +114,8 @@ func (r *Resolver) take(s *Sample) {
 	case !sameSpan(have, s):
 		r.emit(have, 1)
 	default:
-		r.across(have.LocalDate(), s.LocalDate())
-		if r.rule.Ranking.compareOrigins(have, s) <= 0 {
+		r.onCrossDay(have.LocalDate(), s.LocalDate())
+		if r.rule.Ranking.compareSourceRank(have, s) <= 0 {
 			return
 		}
 	}
@@ -182,8 +182,8 @@ func (s *Stats) merge(o Stats) {
 	s.include(o.Max)
 }
 
-// Tally is what samples of one metric, unit and grain say together about a stretch of time.
-type Tally struct {
+// Aggregate is what samples of one metric, unit and grain say together about a stretch of time.
+type Aggregate struct {
 	Grain Grain
 	// Count is how many samples took part.
 	Count int
@@ -198,15 +198,15 @@ type Tally struct {
 	Sources []string
 }
 
-// NewTally returns a tally of nothing.
-func NewTally(grain Grain) Tally {
-	return Tally{
+// NewAggregate returns a tally of nothing.
+func NewAggregate(grain Grain) Aggregate {
+	return Aggregate{
 		Grain: grain, Values: newStats(), Systolic: newStats(), Diastolic: newStats(),
 		Last: Absent(), LastStart: math.MinInt64,
 	}
 }
 
-func (t *Tally) add(s *Sample, share float64) {
+func (t *Aggregate) add(s *Sample, share float64) {
 	t.Count++
 	t.Values.add(s.Value * share)
 	if share == 1 {
@@ -220,7 +220,7 @@ func (t *Tally) add(s *Sample, share float64) {
 	t.addSource(s.Source)
 }
 
-func (t *Tally) merge(o *Tally) {
+func (t *Aggregate) merge(o *Aggregate) {
 	t.Count += o.Count
 	t.Values.merge(o.Values)
 	t.Systolic.merge(o.Systolic)
@@ -232,28 +232,28 @@ func (t *Tally) merge(o *Tally) {
 	}
 }
 
-func (t *Tally) last(value float64, start Instant) {
+func (t *Aggregate) last(value float64, start Instant) {
 	if start >= t.LastStart && !IsAbsent(value) {
 		t.Last, t.LastStart = value, start
 	}
 }
 
-func (t *Tally) addSource(source string) {
+func (t *Aggregate) addSource(source string) {
 	if i, found := slices.BinarySearch(t.Sources, source); !found && source != "" {
 		t.Sources = slices.Insert(t.Sources, i, source)
 	}
 }
 
-// Tallies are the tallies of one stretch of time, one per grain that is there. They are alternatives: what two grains
+// Aggregates are the tallies of one stretch of time, one per grain that is there. They are alternatives: what two grains
 // say is never added.
-type Tallies []Tally
+type Aggregates []Aggregate
 
 // Add counts a sample, by a share of its value where a Resolver gave it only that.
-func (t *Tallies) Add(s *Sample, share float64) {
-	i := slices.IndexFunc(*t, func(have Tally) bool { return have.Grain == s.Grain })
+func (t *Aggregates) Add(s *Sample, share float64) {
+	i := slices.IndexFunc(*t, func(have Aggregate) bool { return have.Grain == s.Grain })
 	if i < 0 {
 		i = len(*t)
-		*t = append(*t, NewTally(s.Grain))
+		*t = append(*t, NewAggregate(s.Grain))
 	}
 	(*t)[i].add(s, share)
 }
@@ -261,7 +261,7 @@ func (t *Tallies) Add(s *Sample, share float64) {
 // Largest answers for a cumulative metric. A complete summary of exactly this stretch (whole is its grain) is the
 // answer, since HealthKit has merged the sources in it; else the grain with the largest sum is, since what is missing
 // can only make a sum smaller, and of equal ones the coarsest. t is not empty.
-func (t Tallies) Largest(whole Grain) Tally {
+func (t Aggregates) Largest(whole Grain) Aggregate {
 	best := t[0]
 	for _, other := range t {
 		if other.Grain == whole && other.Complete {
@@ -275,25 +275,25 @@ func (t Tallies) Largest(whole Grain) Tally {
 }
 
 // Finest answers for any other metric: the finest grain knows most about the extremes. t is not empty.
-func (t Tallies) Finest() Tally {
-	return slices.MinFunc(t, func(a, b Tally) int { return int(a.Grain - b.Grain) })
+func (t Aggregates) Finest() Aggregate {
+	return slices.MinFunc(t, func(a, b Aggregate) int { return int(a.Grain - b.Grain) })
 }
 
 // Answer chooses the grain that answers: Largest for a cumulative metric, Finest for any other. whole is the grain of
 // summaries as long as the stretch. t is not empty.
-func (t Tallies) Answer(cumulative bool, whole Grain) Tally {
+func (t Aggregates) Answer(cumulative bool, whole Grain) Aggregate {
 	if cumulative {
 		return t.Largest(whole)
 	}
 	return t.Finest()
 }
 
-// Together adds up the answers of days that follow each other. Means are weighted by the count of samples where all
+// SumDays adds up the answers of days that follow each other. Means are weighted by the count of samples where all
 // days were answered by the same grain; where they were not, the counts cannot be compared and each day of a metric
 // that is not cumulative weighs the same. Grain is the coarsest that answered. days is not empty.
-func Together(days []Tally, cumulative bool) Tally {
-	sum := NewTally(days[0].Grain)
-	mixed := slices.ContainsFunc(days, func(day Tally) bool { return day.Grain != days[0].Grain })
+func SumDays(days []Aggregate, cumulative bool) Aggregate {
+	sum := NewAggregate(days[0].Grain)
+	mixed := slices.ContainsFunc(days, func(day Aggregate) bool { return day.Grain != days[0].Grain })
 	for _, day := range days {
 		if mixed && !cumulative {
 			day.Values, day.Systolic, day.Diastolic = day.Values.once(), day.Systolic.once(), day.Diastolic.once()

@@ -282,8 +282,8 @@ func TestResolverProperties(t *testing.T) {
 	}))
 }
 
-func tally(samples ...health.Sample) health.Tallies {
-	var t health.Tallies
+func tally(samples ...health.Sample) health.Aggregates {
+	var t health.Aggregates
 	for i := range samples {
 		t.Add(&samples[i], 1)
 	}
@@ -324,7 +324,7 @@ func TestLargestNeverAddsGrains(t *testing.T) {
 func TestLargestIsOneOfTheGrains(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		var tallies health.Tallies
+		var tallies health.Aggregates
 		sums := map[health.Grain]float64{}
 		for range rapid.IntRange(1, 20).Draw(t, "n") {
 			s := summary(rapid.SampledFrom([]health.Grain{0, 60, 3600, 86_400}).Draw(t, "grain"), phone, 0, float64(rapid.IntRange(0, 99).Draw(t, "value")))
@@ -357,13 +357,13 @@ func TestFinestAndTogether(t *testing.T) {
 		t.Errorf("the minutes answer with %+v", first)
 	}
 	second := tally(beats(1440, 70, 93, 100)).Finest()
-	week := health.Together([]health.Tally{first, second}, false)
+	week := health.SumDays([]health.Aggregate{first, second}, false)
 	if week.Values.Mean() != 73 || week.Count != 3 || week.Values.Max != 100 || week.Last != 93 {
 		t.Errorf("three minutes make %+v", week)
 	}
 	// A day that has only its own summary weighs as much as one of a thousand minutes.
 	third := summary(health.GrainDay, merged, 2880, 83)
-	mixed := health.Together([]health.Tally{first, tally(third).Finest()}, false)
+	mixed := health.SumDays([]health.Aggregate{first, tally(third).Finest()}, false)
 	if mixed.Values.Mean() != 73 || mixed.Grain != health.GrainDay {
 		t.Errorf("days of different grains make %+v", mixed)
 	}

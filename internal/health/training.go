@@ -5,12 +5,12 @@ import (
 	"cmp"
 )
 
-// Training is a workout as the person did it. The same one may have been stored more than once, because it was sent in
+// MergedWorkout is a workout as the person did it. The same one may have been stored more than once, because it was sent in
 // several ways that have nothing in common but its times: the app sends its own id and a name in the phone's language,
 // Apple's export has no id and names the activity its own way, and the app's tables cut times off at the minute.
 //
-// All entries stay as they were sent. Answers for people are about trainings.
-type Training struct {
+// All entries stay as they were sent. ResponseCache for people are about trainings.
+type MergedWorkout struct {
 	// Workout is the entry that answers: the one with an app id, else the one that says its source. See Complete for what
 	// only the others know.
 	Workout
@@ -18,21 +18,21 @@ type Training struct {
 	Also []Workout
 }
 
-// trainingTolerance is by how much two ways may differ in when a training began and ended: they round seconds.
-const trainingTolerance = 3 * Second
+// mergeTolerance is by how much two ways may differ in when a training began and ended: they round seconds.
+const mergeTolerance = 3 * Second
 
-// TrainingSpread is how far apart two entries for one training begin at most: one may be cut off at the minute.
-const TrainingSpread = minute
+// MergeSpread is how far apart two entries for one training begin at most: one may be cut off at the minute.
+const MergeSpread = minute
 
-// SameTraining reports whether two entries for workouts of one person were sent in different ways and are the same
+// SameActivity reports whether two entries for workouts of one person were sent in different ways and are the same
 // training: they begin and end at the same times. Names do not count, since they are in different languages. Two entries
 // of one way are two workouts, even if they are alike: two apps may have recorded one run, and the phone shows two.
-func (w *Workout) SameTraining(o *Workout) bool {
+func (w *Workout) SameActivity(o *Workout) bool {
 	if w.way() == o.way() || w.End == 0 || o.End == 0 {
 		return false
 	}
 	same := func(a, b Instant) bool {
-		return max(a, b)-min(a, b) <= trainingTolerance || (w.maybeCut(a) || o.maybeCut(b)) && a.cutToMinute() == b.cutToMinute()
+		return max(a, b)-min(a, b) <= mergeTolerance || (w.maybeCut(a) || o.maybeCut(b)) && a.cutToMinute() == b.cutToMinute()
 	}
 	return same(w.Start, o.Start) && same(w.End, o.End)
 }
@@ -48,20 +48,20 @@ func (w *Workout) way() int {
 	return 0
 }
 
-// Trainings brings the entries together that are one training. They may be in any order; the trainings are in the order of
+// MergeWorkouts brings the entries together that are one training. They may be in any order; the trainings are in the order of
 // the entries that answer for them. What becomes of an entry depends only on those that begin within twice
 // TrainingSpread of it.
-func Trainings(workouts []Workout) []Training {
+func MergeWorkouts(workouts []Workout) []MergedWorkout {
 	of := make([]int, len(workouts)) // the entry that answers for it, or one that leads there
 	for i := range workouts {
 		of[i] = closest(workouts, i)
 	}
-	var trainings []Training
+	var trainings []MergedWorkout
 	at := map[int]int{}
 	for i := range workouts {
 		if of[i] == i {
 			at[i] = len(trainings)
-			trainings = append(trainings, Training{Workout: workouts[i]})
+			trainings = append(trainings, MergedWorkout{Workout: workouts[i]})
 		}
 	}
 	for i := range workouts {
@@ -87,7 +87,7 @@ func closest(workouts []Workout, i int) (best int) {
 	}
 	for j := range workouts {
 		o := &workouts[j]
-		if o.way() <= w.way() || !w.SameTraining(o) {
+		if o.way() <= w.way() || !w.SameActivity(o) {
 			continue
 		}
 		if b := &workouts[best]; best == i ||
@@ -101,7 +101,7 @@ func closest(workouts []Workout, i int) (best int) {
 // Complete adds to the entry that answers what only the others know: figures, series, attributes, a time that it has cut
 // off at the minute or left out, and the route that has the most points. Entries that were listed without their series
 // and routes are completed without them.
-func (t *Training) Complete() {
+func (t *MergedWorkout) Complete() {
 	if len(t.Also) == 0 {
 		return
 	}

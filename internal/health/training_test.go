@@ -18,7 +18,7 @@ func entry(id byte, appID, name, source string, start, end Instant) Workout {
 
 // groups tells the trainings by the ids of their entries.
 func groups(workouts []Workout) (all [][]byte) {
-	for _, t := range Trainings(workouts) {
+	for _, t := range MergeWorkouts(workouts) {
 		group := []byte{t.ID[15]}
 		for i := range t.Also {
 			group = append(group, t.Also[i].ID[15])
@@ -125,7 +125,7 @@ func TestTrainingIsCompletedByItsOtherEntries(t *testing.T) {
 	exported.Route = make([]RoutePoint, 9)
 	exported.Attributes = `{"events":1,"location":"elsewhere"}`
 
-	trainings := Trainings([]Workout{exported, app})
+	trainings := MergeWorkouts([]Workout{exported, app})
 	if len(trainings) != 1 {
 		t.Fatalf("%d trainings, want 1", len(trainings))
 	}

@@ -39,7 +39,7 @@ func (s *Service) decodeAhead(ctx context.Context, ingestion *health.Ingestion, 
 	default:
 		return nil
 	}
-	ctx, cancel := context.WithCancel(tracing.Continue(s.ctx, ctx))
+	ctx, cancel := context.WithCancel(tracing.Detach(s.ctx, ctx))
 	a := &ahead{
 		arriving: make(chan []byte, pieces), empty: make(chan []byte, pieces+2), left: patience,
 		cancel: cancel, result: make(chan *decoded, 1),

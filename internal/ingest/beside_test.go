@@ -24,7 +24,7 @@ func counting(count, datedAfter int, failure error) decodeFunc {
 				if i == datedAfter {
 					asOf(0)
 				}
-				record := health.Record{Position: health.Position{Item: i}}
+				record := health.Record{Position: health.Position{Entry: i}}
 				switch i % 3 {
 				case 0:
 					samples[0].Start = health.Instant(i)
@@ -50,7 +50,7 @@ func counting(count, datedAfter int, failure error) decodeFunc {
 // listAll takes all records and tells what they were at the time.
 func listAll(records iter.Seq2[health.Record, error], list *[]string) {
 	for r, err := range records {
-		text := fmt.Sprint(r.Position.Item, err)
+		text := fmt.Sprint(r.Position.Entry, err)
 		for i := range r.Samples {
 			text += fmt.Sprint(" sample ", r.Samples[i].Start)
 		}

@@ -12,11 +12,11 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// Answers is told of what changed, so that nobody is given an answer from before. It is told when a change can be read,
+// ResponseCache is told of what changed, so that nobody is given an answer from before. It is told when a change can be read,
 // and before the sender of the body is told that it was made.
 type Answers interface {
-	// Changed reports that these metrics of the user have changed.
-	Changed(ctx context.Context, user uuid.UUID, metrics []string)
+	// InvalidateMetrics reports that these metrics of the user have changed.
+	InvalidateMetrics(ctx context.Context, user uuid.UUID, metrics []string)
 	// InvalidateUser reports that anything of the user may have changed.
 	InvalidateUser(ctx context.Context, user uuid.UUID)
 }
@@ -38,7 +38,7 @@ type noticingWriter struct {
 func (w *noticingWriter) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
 	written, err := w.Writer.WriteSamples(ctx, user, batch)
 	if w.mayHaveChanged(written, err) {
-		w.answers.Changed(ctx, user, w.noteMetrics(batch))
+		w.answers.InvalidateMetrics(ctx, user, w.noteMetrics(batch))
 	}
 	return written, err
 }
@@ -109,7 +109,7 @@ func (w *noticingWriter) noticeAgain(ctx context.Context, user uuid.UUID) {
 	case w.others:
 		w.answers.InvalidateUser(ctx, user)
 	case len(w.metrics) > 0:
-		w.answers.Changed(ctx, user, slices.Sorted(maps.Keys(w.metrics)))
+		w.answers.InvalidateMetrics(ctx, user, slices.Sorted(maps.Keys(w.metrics)))
 	}
 }
 

@@ -22,7 +22,7 @@ type told struct {
 	changes []string
 }
 
-func (r *told) Changed(_ context.Context, _ uuid.UUID, metrics []string) {
+func (r *told) InvalidateMetrics(_ context.Context, _ uuid.UUID, metrics []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.changes = append(r.changes, strings.Join(metrics, " "))

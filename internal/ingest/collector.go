@@ -79,7 +79,7 @@ type tally struct {
 
 // item is the metric entry whose points are arriving.
 type item struct {
-	head    *health.Item
+	head    *health.MetricEntry
 	index   int
 	pending pile        // points that came before the name and the unit
 	means   *understood // nil until name and unit are known
@@ -110,14 +110,14 @@ func (c *collector) add(r *health.Record) error {
 	for _, w := range r.Warnings {
 		c.report.Warn(w)
 	}
-	if r.Item != c.item.head {
+	if r.Entry != c.item.head {
 		if err := c.endItem(); err != nil {
 			return err
 		}
 		c.beginItem(r)
 	}
 	switch {
-	case len(r.Samples) == 1 && r.Item == nil:
+	case len(r.Samples) == 1 && r.Entry == nil:
 		return c.addSample(r)
 	case r.Samples != nil:
 		return c.addSamples(r)
@@ -129,7 +129,7 @@ func (c *collector) add(r *health.Record) error {
 	case r.Warnings != nil:
 		return nil
 	}
-	return fmt.Errorf("the decoder yielded an empty record at %s %d", r.Position.Type, r.Position.Item)
+	return fmt.Errorf("the decoder yielded an empty record at %s %d", r.Position.Type, r.Position.Entry)
 }
 
 // speaksAsOf takes note that the body was made at an instant: it cannot know what came later.
@@ -184,7 +184,7 @@ func (c *collector) readSample(r *health.Record, s *health.Sample) (p point, rej
 }
 
 func (c *collector) addSamples(r *health.Record) error {
-	if r.Item != nil {
+	if r.Entry != nil {
 		return c.addPoint(&r.Position, &r.Samples[0])
 	}
 	points := make([]point, 0, len(r.Samples))
@@ -225,7 +225,7 @@ func (c *collector) addPoint(at *health.Position, sample *health.Sample) error {
 }
 
 func (c *collector) beginItem(r *health.Record) {
-	c.item.head, c.item.index = r.Item, r.Position.Item
+	c.item.head, c.item.index = r.Entry, r.Position.Entry
 	c.item.means, c.item.errors = nil, len(c.report.Errors)
 }
 
@@ -241,7 +241,7 @@ func (c *collector) endItem() error {
 	}
 	errors := c.report.Errors[min(c.item.errors, len(c.report.Errors)):]
 	for i := range errors {
-		if errors[i].Metric == "" && errors[i].Type == "metric" && errors[i].Item == c.item.index {
+		if errors[i].Metric == "" && errors[i].Type == "metric" && errors[i].Entry == c.item.index {
 			errors[i].Metric = c.item.head.Name
 		}
 	}
@@ -260,7 +260,7 @@ func (c *collector) finish() error {
 // settle finds out what the item's name and unit mean, and places the points that were waiting for them. Where they
 // mean nothing that can be stored, the points are refused, and so are those that follow, when the item ends.
 func (c *collector) settle() error {
-	at := health.Position{Type: "metric", Item: c.item.index, Metric: c.item.head.Name}
+	at := health.Position{Type: "metric", Entry: c.item.index, Metric: c.item.head.Name}
 	means, rejection := c.understand(c.item.head.Name, c.item.head.Unit, &at)
 	c.item.means = means
 	defer c.item.pending.clear()
@@ -282,7 +282,7 @@ func (c *collector) settle() error {
 }
 
 func (c *collector) placePoint(p *point) error {
-	at := health.Position{Type: "metric", Item: c.item.index, Metric: c.item.head.Name, Point: int(p.index)}
+	at := health.Position{Type: "metric", Entry: c.item.index, Metric: c.item.head.Name, Point: int(p.index)}
 	if rejection := c.normalise(p, c.item.means, &at); rejection != nil {
 		c.reject(health.Metrics, "", rejection)
 		return nil
@@ -346,7 +346,7 @@ func (c *collector) prepare(at *health.Position, s *health.Sample) (point, *heal
 		c.sourceIDs[s.Source] = source
 	}
 	p := pack(s)
-	p.source, p.item, p.index, p.sequence = source, uint32(at.Item), int32(at.Point), c.sequence
+	p.source, p.item, p.index, p.sequence = source, uint32(at.Entry), int32(at.Point), c.sequence
 	c.sequence++
 	if p.grain == health.GrainUnknown {
 		p.grain = c.grain

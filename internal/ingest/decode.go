@@ -39,23 +39,23 @@ func (d *decoded) failed() bool {
 }
 
 // end ends the step in which a body was decoded.
-func (d *decoded) end(step tracing.Step) {
-	if step.Recording() {
-		step.Note(attribute.String("health_export.format", d.format), attribute.Int64("health_export.records", d.records.Load()))
+func (d *decoded) end(span tracing.Span) {
+	if span.Recording() {
+		span.SetAttributes(attribute.String("health_export.format", d.format), attribute.Int64("health_export.records", d.records.Load()))
 	}
 	var broken *bodyError
 	if errors.As(d.err, &broken) {
-		step.End(broken.fault)
+		span.End(broken.fault)
 		return
 	}
-	step.End(d.err)
+	span.End(d.err)
 }
 
 // decode reads a body to its end. Of the ingestion it uses the headers and the time of receipt.
 func (s *Service) decode(ctx context.Context, ingestion *health.Ingestion, user health.User, body io.Reader) *decoded {
 	d := s.newDecoded(ingestion)
-	ctx, step := tracing.Begin(ctx, "decode body")
-	defer d.end(step)
+	ctx, span := tracing.Start(ctx, "decode body")
+	defer d.end(span)
 	d.err = d.read(ctx, s.formats, user, body)
 	return d
 }

@@ -20,7 +20,7 @@ type cause struct {
 // has no address any more.
 func (c cause) deed(i *health.Ingestion) health.AuditEntry {
 	counts := i.Report.Total()
-	entry := access.Deed(c.ctx, c.action, i.UserID, i.ID.String(), i.FinishedAt, map[string]any{
+	entry := access.NewAuditEntry(c.ctx, c.action, i.UserID, i.ID.String(), i.FinishedAt, map[string]any{
 		"status": string(i.Status), "format": i.Format, "bytes": i.Size, "attempt": i.Attempts,
 		"received": counts.Received, "inserted": counts.Inserted, "updated": counts.Updated, "unchanged": counts.Unchanged,
 		"merged": counts.Merged, "rejected": counts.Rejected,

@@ -55,7 +55,7 @@ func TestIngestionsAreOnRecordWithTheirCounts(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
 		b := newBench(t, s, nil, Limits{})
-		ctx := access.WithOrigin(access.WithActor(t.Context(), access.Actor{User: b.user, KeyID: "k"}), access.Origin{RequestID: "r"})
+		ctx := access.WithRequestInfo(access.WithActor(t.Context(), access.Actor{User: b.user, KeyID: "k"}), access.RequestInfo{RequestID: "r"})
 		body := metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, "Watch"))
 		sent, err := b.Receive(ctx, Request{User: b.user, KeyID: "k", Body: strings.NewReader(body)})
 		if err != nil {

@@ -247,8 +247,8 @@ var interrupted = health.NewError(health.Invalid, "interrupted",
 // decodeFile decodes a file that can be read from anywhere.
 func (s *Service) decodeFile(ctx context.Context, ingestion *health.Ingestion, user health.User, file io.ReaderAt, m *meter) *decoded {
 	d := s.newDecoded(ingestion)
-	ctx, step := tracing.Begin(ctx, "decode body")
-	defer d.end(step)
+	ctx, span := tracing.Start(ctx, "decode body")
+	defer d.end(span)
 	m.begin(PhaseReading, ingestion.Size)
 	m.decoded.Store(d)
 	d.err = d.readFile(ctx, s.formats, user, file, ingestion.Size, m)

@@ -63,7 +63,7 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Config is what New needs. Now defaults to time.Now, Logger to slog.Default; Answers and Registerer may be nil.
+// Config is what New needs. Now defaults to time.Now, Logger to slog.Default; ResponseCache and Registerer may be nil.
 type Config struct {
 	Store      Store
 	Answers    Answers
@@ -204,8 +204,8 @@ func (s *Service) work(by cause, ingestion health.Ingestion, user health.User, d
 	if ingestion.Spool != "" {
 		whole = s.importCtx
 	}
-	whole, step := tracing.Begin(tracing.Continue(whole, by.ctx), "process body")
-	defer func() { step.End(err) }()
+	whole, span := tracing.Start(tracing.Detach(whole, by.ctx), "process body")
+	defer func() { span.End(err) }()
 	ctx, held := s.holdClaim(whole, ingestion.ID)
 	defer held()
 
@@ -268,7 +268,7 @@ const maxAttempts = 20
 
 // postpone gives the claim back so that the ingestion is tried again, later each time, or marks it as failed.
 func (s *Service) postpone(by cause, ingestion health.Ingestion, cause error) {
-	ctx, cancel := context.WithTimeout(tracing.Continue(context.WithoutCancel(s.ctx), by.ctx), 5*time.Second)
+	ctx, cancel := context.WithTimeout(tracing.Detach(context.WithoutCancel(s.ctx), by.ctx), 5*time.Second)
 	defer cancel()
 	stopping := s.ctx.Err() != nil || ingestion.Spool != "" && s.importCtx.Err() != nil
 	if !stopping {

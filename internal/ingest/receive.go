@@ -90,9 +90,9 @@ func (s *Service) archive(ctx context.Context, r Request) (health.Ingestion, *de
 	spooled := newSpool(s.limits.TempDir)
 	defer spooled.Close()
 	decoding := s.decodeAhead(ctx, &ingestion, r.User)
-	_, step := tracing.Begin(ctx, "receive body")
+	_, span := tracing.Start(ctx, "receive body")
 	err = s.spool(&ingestion, r, spooled, decoding)
-	step.End(err)
+	span.End(err)
 	if err == nil {
 		decoding.arrived()
 		// A phone that hangs up now must not undo the archiving.

@@ -24,7 +24,7 @@ type Held interface {
 type Model interface {
 	Held
 	store.Writer
-	CreateUser(ctx context.Context, user health.User, deeds ...health.AuditEntry) error
+	CreateUser(ctx context.Context, user health.User, entries ...health.AuditEntry) error
 }
 
 // Verification is what Verify needs.

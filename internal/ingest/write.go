@@ -186,7 +186,7 @@ func (c *collector) flushTally() {
 
 func (c *collector) refusedByStore(p *origin, reason string) {
 	at := health.Position{
-		Type: "metric", Item: int(p.item), Point: int(p.index), Metric: c.series[p.series].name,
+		Type: "metric", Entry: int(p.item), Point: int(p.index), Metric: c.series[p.series].name,
 	}
 	rejection := databaseRefused(at, reason)
 	if p.element >= 0 {

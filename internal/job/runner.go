@@ -94,10 +94,10 @@ func (r *Runner) once(ctx context.Context, task Task, tracer *tracing.Tracer) {
 		return
 	}
 	start := time.Now()
-	ctx, step := tracer.Begin(ctx, "job "+task.Name)
+	ctx, span := tracer.Start(ctx, "job "+task.Name)
 	err := run(ctx, task)
 	took := time.Since(start)
-	step.End(err)
+	span.End(err)
 
 	outcome := outcomeOf(ctx, err)
 	r.metrics.runs.WithLabelValues(task.Name, outcome).Inc()

@@ -186,8 +186,8 @@ func TestRunsAreTraced(t *testing.T) {
 		r := job.NewRunner(testlog.Logger(t), prometheus.NewRegistry(), tracer)
 		stop := start(t, r,
 			job.Task{Name: "look", Every: time.Second, Run: func(ctx context.Context) error {
-				_, step := tracing.Begin(ctx, "read something")
-				step.End(nil)
+				_, span := tracing.Start(ctx, "read something")
+				span.End(nil)
 				return nil
 			}},
 			job.Task{Name: "fail", Every: time.Hour, AtStart: true, Run: func(context.Context) error { return errors.New("disk full") }},

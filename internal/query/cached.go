@@ -15,58 +15,58 @@ import (
 
 // How long answers are remembered at most. A change of what they depend on ends them at once.
 const (
-	rememberSummaries = 5 * time.Minute
-	rememberRecent    = 10 * time.Minute
+	cacheSummariesFor = 5 * time.Minute
+	cacheRecentFor    = 10 * time.Minute
 )
 
-// Answers remembers answers until what they depend on changes.
-type Answers interface {
-	Answer(ctx context.Context, question cache.Question, find func(context.Context) ([]byte, error)) ([]byte, error)
+// ResponseCache remembers answers until what they depend on changes.
+type ResponseCache interface {
+	Get(ctx context.Context, question cache.Key, find func(context.Context) ([]byte, error)) ([]byte, error)
 }
 
 // Cached is a Service that remembers the answers that are asked for again and again: summaries of days, what metrics
 // there are, their latest values, and series with a beginning and an end. It answers the rest as the Service does.
 type Cached struct {
 	*Service
-	answers Answers
+	cache ResponseCache
 }
 
 // NewCached returns a service that remembers in answers what service says.
-func NewCached(service *Service, answers Answers) *Cached { return &Cached{service, answers} }
+func NewCached(service *Service, answers ResponseCache) *Cached { return &Cached{service, answers} }
 
 // Day is Service.Day.
 func (c *Cached) Day(ctx context.Context, user health.User, date health.Date) (DaySummary, error) {
-	q := question(user, "day", rememberSummaries, date)
-	return recall(ctx, c.answers, q, func(ctx context.Context) (DaySummary, error) {
+	q := cacheKey(user, "day", cacheSummariesFor, date)
+	return cached(ctx, c.cache, q, func(ctx context.Context) (DaySummary, error) {
 		return c.Service.Day(ctx, user, date)
 	})
 }
 
 // Days is Service.Days.
 func (c *Cached) Days(ctx context.Context, user health.User, first, last health.Date) ([]DaySummary, error) {
-	q := question(user, "days", rememberSummaries, first, last)
-	return recall(ctx, c.answers, q, func(ctx context.Context) ([]DaySummary, error) {
+	q := cacheKey(user, "days", cacheSummariesFor, first, last)
+	return cached(ctx, c.cache, q, func(ctx context.Context) ([]DaySummary, error) {
 		return c.Service.Days(ctx, user, first, last)
 	})
 }
 
 // Metrics is Service.Metrics.
 func (c *Cached) Metrics(ctx context.Context, user health.User) ([]Metric, error) {
-	return recall(ctx, c.answers, question(user, "metrics", rememberRecent), func(ctx context.Context) ([]Metric, error) {
+	return cached(ctx, c.cache, cacheKey(user, "metrics", cacheRecentFor), func(ctx context.Context) ([]Metric, error) {
 		return c.Service.Metrics(ctx, user)
 	})
 }
 
 // Latest is Service.Latest.
 func (c *Cached) Latest(ctx context.Context, user health.User) ([]LatestValue, error) {
-	return recall(ctx, c.answers, question(user, "latest", rememberRecent), func(ctx context.Context) ([]LatestValue, error) {
+	return cached(ctx, c.cache, cacheKey(user, "latest", cacheRecentFor), func(ctx context.Context) ([]LatestValue, error) {
 		return c.Service.Latest(ctx, user)
 	})
 }
 
-// rememberPoints is how many points a series that is remembered has at most: to read more back from JSON takes as long as
+// cachePointsFor is how many points a series that is remembered has at most: to read more back from JSON takes as long as
 // to work them out.
-const rememberPoints = 2000
+const cachePointsFor = 2000
 
 // Series is Service.Series. One without a beginning or an end depends on the time of day, and is not remembered, nor is
 // a long one.
@@ -75,17 +75,17 @@ func (c *Cached) Series(ctx context.Context, user health.User, request SeriesReq
 	if !ok || request.Start.IsZero() || request.End.IsZero() || isLong(request) {
 		return c.Service.Series(ctx, user, request)
 	}
-	q := question(user, "series", rememberRecent, known.Name, request.Start, request.End, request.Bucket, request.TZ,
+	q := cacheKey(user, "series", cacheRecentFor, known.Name, request.Start, request.End, request.Bucket, request.TZ,
 		request.WeekStart, request.Aggregation, request.Unit, request.Gaps, request.Cursor, request.Limit)
 	q.Metric = known.Name
-	return recall(ctx, c.answers, q, func(ctx context.Context) (Series, error) {
+	return cached(ctx, c.cache, q, func(ctx context.Context) (Series, error) {
 		return c.Service.Series(ctx, user, request)
 	})
 }
 
 func isLong(request SeriesRequest) bool {
-	length, err := parseBucket(cmp.Or(request.Bucket, standardBucket))
-	return err == nil && request.End.Sub(request.Start)/length.length() > rememberPoints
+	length, err := parseInterval(cmp.Or(request.Bucket, standardBucket))
+	return err == nil && request.End.Sub(request.Start)/length.length() > cachePointsFor
 }
 
 // Warm answers what will be asked first about a user: the summary of the day it is where the user lives, and the latest
@@ -98,15 +98,15 @@ func (c *Cached) Warm(ctx context.Context, user health.User) error {
 	return err
 }
 
-// question describes a question by all that its answer depends on beside what is stored.
-func question(user health.User, kind string, ttl time.Duration, details ...any) cache.Question {
-	return cache.Question{User: user.ID, Kind: kind, Text: fmt.Sprintf("%q", append(details, user.TimeZone)), TTL: ttl}
+// cacheKey describes a question by all that its answer depends on beside what is stored.
+func cacheKey(user health.User, kind string, ttl time.Duration, details ...any) cache.Key {
+	return cache.Key{User: user.ID, Kind: kind, Query: fmt.Sprintf("%q", append(details, user.TimeZone)), TTL: ttl}
 }
 
-// recall returns the answer that is remembered, as it was read back from JSON, or that of find.
-func recall[T any](ctx context.Context, answers Answers, q cache.Question, find func(context.Context) (T, error)) (T, error) {
+// cached returns the answer that is remembered, as it was read back from JSON, or that of find.
+func cached[T any](ctx context.Context, answers ResponseCache, q cache.Key, find func(context.Context) (T, error)) (T, error) {
 	var answer T
-	text, err := answers.Answer(ctx, q, func(ctx context.Context) ([]byte, error) {
+	text, err := answers.Get(ctx, q, func(ctx context.Context) ([]byte, error) {
 		found, err := find(ctx)
 		if err != nil {
 			return nil, err

@@ -45,7 +45,7 @@ func remembered(t *testing.T) map[string]func(asker) (any, error) {
 func TestRememberedAnswersAreTheSame(t *testing.T) {
 	t.Parallel()
 	service := newService(t, aDay(t))
-	cached := query.NewCached(service, cache.NewAnswers(cache.NewMemory(1<<20), nil))
+	cached := query.NewCached(service, cache.NewResponseCache(cache.NewMemory(1<<20), nil))
 	for name, ask := range remembered(t) {
 		want := wire(t, ask, service)
 		for _, which := range []string{"found", "remembered"} {
@@ -76,7 +76,7 @@ func TestAnswersEndWithAChange(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := aDay(t)
-			answers := cache.NewAnswers(cache.NewMemory(1<<20), nil)
+			answers := cache.NewResponseCache(cache.NewMemory(1<<20), nil)
 			cached := query.NewCached(newService(t, m), answers)
 			before := wire(t, ask, cached)
 			m.samples = nil
@@ -85,13 +85,13 @@ func TestAnswersEndWithAChange(t *testing.T) {
 			}
 			metric := "step_count"
 			if about, ok := strings.CutPrefix(name, "series of "); ok {
-				answers.Changed(t.Context(), anna.ID, []string{"flights_climbed"})
+				answers.InvalidateMetrics(t.Context(), anna.ID, []string{"flights_climbed"})
 				if wire(t, ask, cached) != before {
 					t.Error("it was forgotten for another metric's sake")
 				}
 				metric = strings.TrimSuffix(about, "_systolic") // where it is kept
 			}
-			answers.Changed(t.Context(), anna.ID, []string{metric})
+			answers.InvalidateMetrics(t.Context(), anna.ID, []string{metric})
 			if name != "no day" && wire(t, ask, cached) == before {
 				t.Error("it was given after the change")
 			}
@@ -110,7 +110,7 @@ func TestSomeSeriesAreNotRemembered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := aDay(t)
-			cached := query.NewCached(newService(t, m), cache.NewAnswers(cache.NewMemory(1<<20), nil))
+			cached := query.NewCached(newService(t, m), cache.NewResponseCache(cache.NewMemory(1<<20), nil))
 			ask := func(s asker) (any, error) { return s.Series(t.Context(), anna, request) }
 			before := wire(t, ask, cached)
 			m.samples = nil
@@ -125,7 +125,7 @@ func TestSomeSeriesAreNotRemembered(t *testing.T) {
 func TestWeeksAreRememberedByTheirBeginning(t *testing.T) {
 	t.Parallel()
 	service := newService(t, aDay(t))
-	cached := query.NewCached(service, cache.NewAnswers(cache.NewMemory(1<<20), nil))
+	cached := query.NewCached(service, cache.NewResponseCache(cache.NewMemory(1<<20), nil))
 	for _, weekStart := range []string{"monday", "sunday"} {
 		ask := func(s asker) (any, error) {
 			return s.Series(t.Context(), anna, query.SeriesRequest{
@@ -142,7 +142,7 @@ func TestWeeksAreRememberedByTheirBeginning(t *testing.T) {
 func TestWarmAnswersWhatIsAskedFirst(t *testing.T) {
 	t.Parallel()
 	m := aDay(t)
-	cached := query.NewCached(newService(t, m), cache.NewAnswers(cache.NewMemory(1<<20), nil))
+	cached := query.NewCached(newService(t, m), cache.NewResponseCache(cache.NewMemory(1<<20), nil))
 	if err := cached.Warm(t.Context(), anna); err != nil {
 		t.Fatal(err)
 	}

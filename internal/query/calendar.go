@@ -9,34 +9,34 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// bucket is the length of the stretches of a series: minutes, days or months, of which exactly one is not 0.
-type bucket struct {
+// interval is the length of the stretches of a series: minutes, days or months, of which exactly one is not 0.
+type interval struct {
 	minutes, days, months int
 }
 
 const bucketsAllowed = "Buckets are a whole number and a unit: minutes and hours that divide a day (1m, 5m, 15m, 30m, 1h, 6h …), " +
 	"days (1d to 366d), weeks (1w to 52w), months that divide a year (1mo, 3mo …) or years (1y to 10y)."
 
-func parseBucket(text string) (bucket, error) {
+func parseInterval(text string) (interval, error) {
 	unit := strings.TrimLeft(text, "0123456789")
 	n, err := strconv.Atoi(strings.TrimSuffix(text, unit))
 	if err == nil && n >= 1 && n <= 1440 {
 		switch {
 		case unit == "m" && n <= 720 && 1440%n == 0:
-			return bucket{minutes: n}, nil
+			return interval{minutes: n}, nil
 		case unit == "h" && n <= 12 && 24%n == 0:
-			return bucket{minutes: 60 * n}, nil
+			return interval{minutes: 60 * n}, nil
 		case unit == "d" && n <= 366:
-			return bucket{days: n}, nil
+			return interval{days: n}, nil
 		case unit == "w" && n <= 52:
-			return bucket{days: 7 * n}, nil
+			return interval{days: 7 * n}, nil
 		case unit == "mo" && n <= 6 && 12%n == 0:
-			return bucket{months: n}, nil
+			return interval{months: n}, nil
 		case unit == "y" && n <= 10:
-			return bucket{months: 12 * n}, nil
+			return interval{months: 12 * n}, nil
 		}
 	}
-	return bucket{}, health.NewError(health.Invalid, "invalid_bucket", bucketsAllowed).In("bucket").
+	return interval{}, health.NewError(health.Invalid, "invalid_bucket", bucketsAllowed).In("bucket").
 		Allowing("1m", "5m", "15m", "30m", "1h", "6h", "1d", "1w", "1mo", "3mo", "1y")
 }
 
@@ -44,7 +44,7 @@ func parseBucket(text string) (bucket, error) {
 var weekdays = []string{"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
 
 // parseWeekStart returns how many days after Monday weeks begin.
-func parseWeekStart(name string, b bucket) (int, error) {
+func parseWeekStart(name string, b interval) (int, error) {
 	if name == "" {
 		return 0, nil
 	}
@@ -58,16 +58,16 @@ func parseWeekStart(name string, b bucket) (int, error) {
 }
 
 // length is how long a bucket is at least.
-func (b bucket) length() time.Duration {
+func (b interval) length() time.Duration {
 	const day = 24 * time.Hour
 	return time.Duration(b.minutes)*time.Minute + time.Duration(b.days)*day + time.Duration(b.months)*28*day
 }
 
 // ofDays reports whether the bucket has days in it that are resolved one by one.
-func (b bucket) ofDays() bool { return b.days > 1 || b.months > 0 }
+func (b interval) ofDays() bool { return b.days > 1 || b.months > 0 }
 
 // grain returns the grain of summaries as long as the bucket, or GrainUnknown where there are none.
-func (b bucket) grain() health.Grain {
+func (b interval) grain() health.Grain {
 	switch {
 	case b.minutes > 0:
 		return health.Grain(60 * b.minutes)
@@ -88,14 +88,14 @@ func (b bucket) grain() health.Grain {
 // with. Weeks begin on Monday unless weekStart says otherwise; several days or weeks are counted from the first such day
 // after 4 January 1970, several months or years from January of year 0.
 type calendar struct {
-	bucket
+	interval
 	zone *time.Location
 	// weekStart is how many days after Monday weeks begin.
 	weekStart int
 }
 
-// slot is one bucket of a calendar.
-type slot struct {
+// bounds is one bucket of a calendar.
+type bounds struct {
 	// order tells slots apart and sorts them. It is the instant of the start, but where buckets follow recorded clocks
 	// and are longer than an hour it is what the clock showed: a day stays one day although the offset changes in it.
 	order      int64
@@ -122,10 +122,10 @@ func (c calendar) beginning(s *health.Sample) time.Time {
 	return s.LocalDate().In(c.zone)
 }
 
-// slot returns the bucket that t is in, by the clock of t.
-func (c calendar) slot(t time.Time) slot {
+// bounds returns the bucket that t is in, by the clock of t.
+func (c calendar) bounds(t time.Time) bounds {
 	start := c.floor(t)
-	s := slot{start: start, end: c.after(start, 1)}
+	s := bounds{start: start, end: c.after(start, 1)}
 	s.order = start.UnixMicro()
 	if c.zone == nil && c.minutes != 0 && c.minutes <= 60 {
 		return s

@@ -32,13 +32,13 @@ type Days struct {
 // MetricComparison compares one metric.
 type MetricComparison struct {
 	Measure
-	Period PeriodFigures `json:"period"`
-	With   PeriodFigures `json:"with"`
+	Period PeriodAggregate `json:"period"`
+	With   PeriodAggregate `json:"with"`
 	Change Changes       `json:"change"`
 }
 
-// PeriodFigures are what the daily values of a period amount to. What does not apply is null.
-type PeriodFigures struct {
+// PeriodAggregate are what the daily values of a period amount to. What does not apply is null.
+type PeriodAggregate struct {
 	DaysWithData int `json:"days_with_data"`
 	// Sum is there for metrics whose values are added up. Avg is the mean of the days that have data, Min and Max are the
 	// lowest and the highest of them.
@@ -105,8 +105,8 @@ func daysOf(first, last health.Date) Days {
 	return Days{Start: first, End: last, Days: int(last-first) + 1}
 }
 
-func periodFigures(days []dailyValue, aggregation string) PeriodFigures {
-	f := PeriodFigures{DaysWithData: len(days), Sources: sourcesIn(days)}
+func periodFigures(days []dailyValue, aggregation string) PeriodAggregate {
+	f := PeriodAggregate{DaysWithData: len(days), Sources: sourcesIn(days)}
 	if len(days) == 0 {
 		return f
 	}

@@ -74,7 +74,7 @@ func (s *Service) daily(ctx context.Context, user health.User, metric string, fi
 
 func dailyOf(p *Point, metric string) (dailyValue, bool) {
 	value, low, high := p.Value, p.Min, p.Max
-	for half, spread := range map[string]*Spread{"systolic": p.Systolic, "diastolic": p.Diastolic} {
+	for half, spread := range map[string]*Range{"systolic": p.Systolic, "diastolic": p.Diastolic} {
 		if spread != nil && strings.HasSuffix(metric, half) {
 			value, low, high = spread.Avg, spread.Min, spread.Max
 		}

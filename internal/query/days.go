@@ -14,15 +14,15 @@ import (
 // answer: buckets that are neither hours nor made of local days, samples longer than a day, values added up that the
 // catalogue does not add up, summaries that do not follow the order of sources yet, another clock than the recorded one.
 func (s *Service) gatherSummaries(
-	ctx context.Context, user uuid.UUID, r reading, c calendar, cumulative bool, first, last slot,
-) (buckets []*gathered, known bool, err error) {
+	ctx context.Context, user uuid.UUID, r selector, c calendar, cumulative bool, first, last bounds,
+) (buckets []*bucket, known bool, err error) {
 	summedUp := r.known != nil && r.known.Cumulative()
 	ofDays, ofHours := c.minutes == 0 && c.zone == nil, c.minutes == 60
 	if s.Summaries == nil || !ofDays && !ofHours || cumulative != summedUp {
 		return nil, false, nil
 	}
 	query := store.DayQuery{
-		Metric: r.metric, Unit: r.unit, First: health.DateOf(first.start), Last: health.DateOf(last.end) - 1, Hours: ofHours,
+		Metric: r.metric, Unit: r.storedUnit, First: health.DateOf(first.start), Last: health.DateOf(last.end) - 1, Hours: ofHours,
 	}
 	if ofHours { // of days that may have begun elsewhere
 		query.First, query.Last = query.First-2, query.Last+3
@@ -39,24 +39,24 @@ func (s *Service) gatherSummaries(
 }
 
 // collect puts the days of one metric, which are in order, into buckets.
-func (c calendar) collect(days []health.DaySummary) (buckets []*gathered) {
+func (c calendar) collect(days []health.DaySummary) (buckets []*bucket) {
 	for i := range days {
 		d := &days[i]
-		begins := c.slot(d.Date.Midnight(d.EarliestOffset).In(d.EarliestOffset))
-		ends := c.slot(d.Date.Midnight(d.LatestOffset).In(d.LatestOffset))
-		if len(buckets) == 0 || buckets[len(buckets)-1].slot.order != begins.order {
+		begins := c.bounds(d.Date.Midnight(d.EarliestOffset).In(d.EarliestOffset))
+		ends := c.bounds(d.Date.Midnight(d.LatestOffset).In(d.LatestOffset))
+		if len(buckets) == 0 || buckets[len(buckets)-1].bounds.order != begins.order {
 			begins.end = ends.end
-			buckets = append(buckets, newGathered(begins, d.Extent))
+			buckets = append(buckets, newBucket(begins, d.Extent))
 		}
 		b := buckets[len(buckets)-1]
-		b.meet(d.Extent, begins, ends)
-		b.days = append(b.days, day{d.Date, health.Tallies{d.Tally}})
+		b.extend(d.Extent, begins, ends)
+		b.days = append(b.days, day{d.Date, health.Aggregates{d.Aggregate}})
 	}
 	return buckets
 }
 
 // converted returns a tally in another unit.
-func converted(t health.Tally, c catalog.Conversion) health.Tally {
+func converted(t health.Aggregate, c catalog.Conversion) health.Aggregate {
 	if c == identity {
 		return t
 	}

@@ -47,7 +47,7 @@ func (s *Service) Extract(ctx context.Context, user health.User, request Extract
 		return e, err
 	}
 	for _, name := range request.Metrics {
-		r, err := s.reading(ctx, user.ID, name, "")
+		r, err := s.selector(ctx, user.ID, name, "")
 		if known, ok := errors.AsType[*health.Error](err); ok {
 			return nil, known.In("metrics")
 		}

@@ -14,8 +14,8 @@ const (
 	aggregateLast  = "last"
 )
 
-// Figures are what the samples of one metric say together about a stretch of time. What does not apply is null.
-type Figures struct {
+// Aggregate are what the samples of one metric say together about a stretch of time. What does not apply is null.
+type Aggregate struct {
 	// Value is the figure that the aggregation names.
 	Value *float64 `json:"value"`
 	// Sum is there for cumulative metrics only.
@@ -26,8 +26,8 @@ type Figures struct {
 	// Count is the number of samples that answered.
 	Count int `json:"count"`
 	// Systolic and Diastolic are there for blood pressure, in place of the others.
-	Systolic  *Spread `json:"systolic,omitempty"`
-	Diastolic *Spread `json:"diastolic,omitempty"`
+	Systolic  *Range `json:"systolic,omitempty"`
+	Diastolic *Range `json:"diastolic,omitempty"`
 	// Grain is the length in seconds of the samples that answered, 0 for raw ones; where days of a longer stretch were
 	// answered by different grains, the longest.
 	Grain *health.Grain `json:"grain"`
@@ -35,23 +35,23 @@ type Figures struct {
 	Sources []string `json:"sources"`
 }
 
-// Spread is the mean and the extremes of one part of a blood pressure.
-type Spread struct {
+// Range is the mean and the extremes of one part of a blood pressure.
+type Range struct {
 	Avg *float64 `json:"avg"`
 	Min *float64 `json:"min"`
 	Max *float64 `json:"max"`
 }
 
-func figuresOf(t *health.Tally, cumulative bool, aggregation string) Figures {
+func aggregateOf(t *health.Aggregate, cumulative bool, aggregation string) Aggregate {
 	// What the pointers point to is in one piece: a year has thousands of buckets.
 	figures := &struct {
 		sum, avg, min, max, value float64
 		grain                     health.Grain
 	}{t.Values.Sum, t.Values.Mean(), t.Values.Min, t.Values.Max, health.Absent(), t.Grain}
-	f := Figures{
+	f := Aggregate{
 		Avg: present(&figures.avg), Min: present(&figures.min), Max: present(&figures.max),
 		Count:    t.Count,
-		Systolic: spreadOf(t.Systolic), Diastolic: spreadOf(t.Diastolic),
+		Systolic: rangeOfStats(t.Systolic), Diastolic: rangeOfStats(t.Diastolic),
 		Grain: &figures.grain, Sources: list(t.Sources),
 	}
 	if cumulative && t.Values.Weight > 0 {
@@ -84,9 +84,9 @@ func present(v *float64) *float64 {
 	return v
 }
 
-func spreadOf(s health.Stats) *Spread {
+func rangeOfStats(s health.Stats) *Range {
 	if s.Weight == 0 {
 		return nil
 	}
-	return &Spread{Avg: value(s.Mean()), Min: value(s.Min), Max: value(s.Max)}
+	return &Range{Avg: value(s.Mean()), Min: value(s.Min), Max: value(s.Max)}
 }

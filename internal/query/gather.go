@@ -18,69 +18,69 @@ import (
 // better source, which occupies a day at most, may cover a sample from the other side of the edge.
 const reach = (26 + 24) * 3600 * health.Second
 
-// gatherer puts the samples of one metric into the buckets of a range, in the order the store yields them. What it
+// bucketBuilder puts the samples of one metric into the buckets of a range, in the order the store yields them. What it
 // holds are figures per bucket and the few samples that later ones may still bear on.
-type gatherer struct {
+type bucketBuilder struct {
 	calendar    calendar
 	first, last int64 // the orders of the first and the last slot of the range
-	buckets     map[int64]*gathered
+	buckets     map[int64]*bucket
 
 	resolver *health.Resolver
-	reaching *health.Reaching // beyond their bucket
-	current  slot             // the slot of the last sample, for the next one
+	reaching *health.LongSummaries // beyond their bucket
+	current  bounds             // the slot of the last sample, for the next one
 }
 
-// gathered is one bucket.
-type gathered struct {
-	slot   slot
+// bucket is one bucket.
+type bucket struct {
+	bounds   bounds
 	extent health.Extent
 	days   []day
-	long   health.Tallies // of summaries longer than a day, where the bucket is too
+	long   health.Aggregates // of summaries longer than a day, where the bucket is too
 }
 
-// newGathered returns a bucket with room for one day and one tally: most have no more.
-func newGathered(in slot, of health.Extent) *gathered {
+// newBucket returns a bucket with room for one day and one tally: most have no more.
+func newBucket(in bounds, of health.Extent) *bucket {
 	b := &struct {
-		gathered
+		bucket
 		days    [1]day
-		tallies [1]health.Tally
-	}{gathered: gathered{slot: in, extent: of}}
+		tallies [1]health.Aggregate
+	}{bucket: bucket{bounds: in, extent: of}}
 	b.days[0].tallies = b.tallies[:0]
-	b.gathered.days = b.days[:0]
-	return &b.gathered
+	b.bucket.days = b.days[:0]
+	return &b.bucket
 }
 
-// meet widens the bucket by the extent of what lies in it. Where the offset changes within a recorded day, the day begins
+// extend widens the bucket by the extent of what lies in it. Where the offset changes within a recorded day, the day begins
 // by the clock of its first sample, whose slot is first, and ends by that of its last, whose slot is last.
-func (b *gathered) meet(of health.Extent, first, last slot) {
+func (b *bucket) extend(of health.Extent, first, last bounds) {
 	before := b.extent
 	b.extent.Join(of)
 	if b.extent.Earliest != before.Earliest || b.extent.EarliestOffset != before.EarliestOffset {
-		b.slot.start = first.start
+		b.bounds.start = first.start
 	}
 	if b.extent.Latest != before.Latest || b.extent.LatestOffset != before.LatestOffset {
-		b.slot.end = last.end
+		b.bounds.end = last.end
 	}
 }
 
 // day is the part of a bucket in which grains are compared: a local day, or the bucket itself where that is shorter.
 type day struct {
 	date    health.Date
-	tallies health.Tallies
+	tallies health.Aggregates
 }
 
-func newGatherer(c calendar, rule health.Rule, first, last slot) *gatherer {
-	g := &gatherer{
+func newBucketBuilder(c calendar, rule health.Rule, first, last bounds) *bucketBuilder {
+	g := &bucketBuilder{
 		calendar: c, first: first.order, last: last.order,
-		buckets: map[int64]*gathered{},
+		buckets: map[int64]*bucket{},
 	}
 	g.resolver = health.NewResolver(rule, g.count)
-	g.reaching = health.NewReaching(rule, g.reachesBeyond, g.count)
+	g.reaching = health.NewLongSummaries(rule, g.reachesBeyond, g.count)
 	return g
 }
 
 // gather returns the buckets from first to last that have samples, in order, in the unit they are stored in.
-func (s *Service) gather(ctx context.Context, user uuid.UUID, r reading, c calendar, cumulative bool, first, last slot) ([]*gathered, error) {
+func (s *Service) gather(ctx context.Context, user uuid.UUID, r selector, c calendar, cumulative bool, first, last bounds) ([]*bucket, error) {
 	if buckets, known, err := s.gatherSummaries(ctx, user, r, c, cumulative, first, last); known || err != nil {
 		return buckets, err
 	}
@@ -88,19 +88,19 @@ func (s *Service) gather(ctx context.Context, user uuid.UUID, r reading, c calen
 	if err != nil {
 		return nil, err
 	}
-	g := newGatherer(c, health.Rule{Cumulative: cumulative, Ranking: order.For(r.metric)}, first, last)
-	query := store.SampleQuery{Metric: r.metric, Unit: r.unit}
+	g := newBucketBuilder(c, health.Rule{Cumulative: cumulative, Ranking: order.For(r.metric)}, first, last)
+	query := store.SampleQuery{Metric: r.metric, Unit: r.storedUnit}
 	query.From, query.To = health.InstantOf(first.start)-reach, health.InstantOf(last.end)+reach
 	var sample health.Sample // one for all: it escapes
 	for next, err := range s.Config.Samples.Samples(ctx, user, query) {
 		if err != nil {
 			return nil, err
 		}
-		if next.Unit != r.unit {
+		if next.Unit != r.storedUnit {
 			continue
 		}
 		sample = next
-		if !g.reaching.Take(&sample) {
+		if !g.reaching.Observe(&sample) {
 			g.resolver.Add(&sample)
 		}
 	}
@@ -112,8 +112,8 @@ func (s *Service) gather(ctx context.Context, user uuid.UUID, r reading, c calen
 	if err != nil {
 		return nil, err
 	}
-	return slices.SortedFunc(maps.Values(g.buckets), func(a, b *gathered) int {
-		return cmp.Compare(a.slot.order, b.slot.order)
+	return slices.SortedFunc(maps.Values(g.buckets), func(a, b *bucket) int {
+		return cmp.Compare(a.bounds.order, b.bounds.order)
 	}), nil
 }
 
@@ -130,11 +130,11 @@ func (s *Service) inTimeOf(ctx context.Context, user uuid.UUID, query store.Samp
 
 // reachesBeyond reports whether a summary is longer than its slot, or ends after it. Those of a day or more are compared
 // by their dates. One shorter than a day belongs to the day it begins on, whatever minutes of the next it tells of.
-func (g *gatherer) reachesBeyond(s *health.Sample) bool {
+func (g *bucketBuilder) reachesBeyond(s *health.Sample) bool {
 	if s.Grain == health.GrainRaw || s.Grain < health.GrainDay && g.calendar.minutes == 0 {
 		return false
 	}
-	in := g.slotOf(s)
+	in := g.boundsOf(s)
 	from, to := s.Span()
 	if s.Grain >= health.GrainDay {
 		return s.LocalDate()+health.Date((to-from)/health.Day) > health.DateOf(in.end)
@@ -142,13 +142,13 @@ func (g *gatherer) reachesBeyond(s *health.Sample) bool {
 	return to > health.InstantOf(in.end)
 }
 
-// slotOf returns the slot of a sample. Most samples are in the slot of the one before.
-func (g *gatherer) slotOf(s *health.Sample) slot {
+// boundsOf returns the slot of a sample. Most samples are in the slot of the one before.
+func (g *bucketBuilder) boundsOf(s *health.Sample) bounds {
 	t := g.calendar.beginning(s)
 	if !t.Before(g.current.start) && t.Before(g.current.end) && sameClock(t, g.current.start, g.calendar.zone) {
 		return g.current
 	}
-	g.current = g.calendar.slot(t)
+	g.current = g.calendar.bounds(t)
 	return g.current
 }
 
@@ -162,17 +162,17 @@ func sameClock(a, b time.Time, zone *time.Location) bool {
 }
 
 // count adds a share of a sample to its bucket.
-func (g *gatherer) count(s *health.Sample, share float64) {
-	in := g.slotOf(s)
+func (g *bucketBuilder) count(s *health.Sample, share float64) {
+	in := g.boundsOf(s)
 	if in.order < g.first || in.order > g.last {
 		return
 	}
 	b := g.buckets[in.order]
 	if b == nil {
-		b = newGathered(in, health.ExtentOf(s))
+		b = newBucket(in, health.ExtentOf(s))
 		g.buckets[in.order] = b
 	}
-	b.meet(health.ExtentOf(s), in, in)
+	b.extend(health.ExtentOf(s), in, in)
 	if !g.calendar.ofDays() {
 		b.on(0).Add(s, share)
 		return
@@ -185,7 +185,7 @@ func (g *gatherer) count(s *health.Sample, share float64) {
 }
 
 // on returns the tallies of a day. The days are in no order, but the one asked for is nearly always the last.
-func (b *gathered) on(date health.Date) *health.Tallies {
+func (b *bucket) on(date health.Date) *health.Aggregates {
 	for i := len(b.days) - 1; i >= 0; i-- {
 		if b.days[i].date == date {
 			return &b.days[i].tallies
@@ -200,19 +200,19 @@ func (b *gathered) on(date health.Date) *health.Tallies {
 }
 
 // answer chooses which grain answers for each day and for the bucket, in the unit of the conversion.
-func (b *gathered) answer(length bucket, cumulative bool, c catalog.Conversion) health.Tally {
+func (b *bucket) answer(length interval, cumulative bool, c catalog.Conversion) health.Aggregate {
 	if len(b.days) == 1 && len(b.long) == 0 { // as nearly always
 		return converted(b.days[0].tallies.Answer(cumulative, health.GrainDay), c)
 	}
 	slices.SortFunc(b.days, func(a, b day) int { return int(a.date - b.date) })
-	days := make([]health.Tally, len(b.days))
+	days := make([]health.Aggregate, len(b.days))
 	for i := range b.days {
 		days[i] = b.days[i].tallies.Answer(cumulative, health.GrainDay)
 	}
 	if len(days) == 0 {
 		return converted(b.long.Answer(cumulative, length.grain()), c)
 	}
-	together := health.Together(days, cumulative)
+	together := health.SumDays(days, cumulative)
 	if len(b.long) > 0 && cumulative {
 		together = append(slices.Clone(b.long), together).Largest(length.grain())
 	}

@@ -10,10 +10,10 @@ import (
 
 // collectHours puts the hours of days into the buckets from first to last. known is false where hours by the clock of
 // the calendar's zone are not those that were recorded.
-func (c calendar) collectHours(days []health.DaySummary, first, last slot) (buckets []*gathered, known bool) {
+func (c calendar) collectHours(days []health.DaySummary, first, last bounds) (buckets []*bucket, known bool) {
 	hours := hoursBetween(days, first.start, last.end)
-	all, whole := make([]gathered, len(hours)), make([]day, len(hours)) // in one piece each: a year has thousands
-	buckets = make([]*gathered, len(hours))
+	all, whole := make([]bucket, len(hours)), make([]day, len(hours)) // in one piece each: a year has thousands
+	buckets = make([]*bucket, len(hours))
 	for i := range hours {
 		h := &hours[i]
 		begins, ends := c.hour(h.Start, h.EarliestOffset), c.hour(h.Start, h.LatestOffset)
@@ -21,8 +21,8 @@ func (c calendar) collectHours(days []health.DaySummary, first, last slot) (buck
 			return nil, false
 		}
 		begins.end = ends.end
-		whole[i].tallies = h.Tallies
-		all[i] = gathered{slot: begins, extent: h.Extent, days: whole[i : i+1]}
+		whole[i].tallies = h.Aggregates
+		all[i] = bucket{bounds: begins, extent: h.Extent, days: whole[i : i+1]}
 		buckets[i] = &all[i]
 	}
 	return buckets, true
@@ -65,9 +65,9 @@ func joined(hours []health.Hour) []health.Hour {
 }
 
 // hour returns the slot that begins at an instant.
-func (c calendar) hour(start health.Instant, offset int32) slot {
+func (c calendar) hour(start health.Instant, offset int32) bounds {
 	begins := c.at(start, offset)
-	return slot{order: begins.UnixMicro(), start: begins, end: begins.Add(time.Hour)}
+	return bounds{order: begins.UnixMicro(), start: begins, end: begins.Add(time.Hour)}
 }
 
 // agrees reports whether an hour is one by the clock of the zone too, with the same samples in it. Summaries of a day or
@@ -79,6 +79,6 @@ func (c calendar) agrees(h *health.Hour) bool {
 	if begins.Minute() != 0 || begins.Second() != 0 || (later-offset)%3600 != 0 {
 		return false
 	}
-	ofDay := slices.ContainsFunc(h.Tallies, func(t health.Tally) bool { return t.Grain >= health.GrainDay })
+	ofDay := slices.ContainsFunc(h.Aggregates, func(t health.Aggregate) bool { return t.Grain >= health.GrainDay })
 	return !ofDay || int32(offset) == h.EarliestOffset && int32(offset) == h.LatestOffset
 }

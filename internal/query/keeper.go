@@ -15,45 +15,45 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// patience is how long whoever sets an order of sources waits for the days to follow.
-const patience = 2 * time.Second
+// rebuildWait is how long whoever sets an order of sources waits for the days to follow.
+const rebuildWait = 2 * time.Second
 
-// KeeperStore is what a Keeper needs of the store.
-type KeeperStore interface {
+// SummaryRebuilderStore is what a SummaryRebuilder needs of the store.
+type SummaryRebuilderStore interface {
 	store.SummaryReader
-	store.SummaryKeeper
+	store.SummaryWriter
 }
 
-// Forgetter is told when answers about a user that were given before are not right any more.
-type Forgetter interface {
+// Invalidator is told when answers about a user that were given before are not right any more.
+type Invalidator interface {
 	InvalidateUser(ctx context.Context, user uuid.UUID)
 }
 
-// KeeperConfig is what NewKeeper needs. Logger defaults to slog.Default; Answers and Registerer may be nil.
-type KeeperConfig struct {
-	Store      KeeperStore
-	Answers    Forgetter
+// SummaryRebuilderConfig is what NewSummaryRebuilder needs. Logger defaults to slog.Default; ResponseCache and Registerer may be nil.
+type SummaryRebuilderConfig struct {
+	Store      SummaryRebuilderStore
+	Invalidator    Invalidator
 	Catalog    *catalog.Catalog
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 }
 
-// Keeper makes the summaries of days follow what a person says about sources, and works them out anew from the samples.
+// SummaryRebuilder makes the summaries of days follow what a person says about sources, and works them out anew from the samples.
 // It is safe for concurrent use.
-type Keeper struct {
-	KeeperConfig
+type SummaryRebuilder struct {
+	SummaryRebuilderConfig
 	days     *prometheus.CounterVec
 	duration prometheus.Histogram
 }
 
-// NewKeeper returns a keeper.
-func NewKeeper(config KeeperConfig) *Keeper {
+// NewSummaryRebuilder returns a keeper.
+func NewSummaryRebuilder(config SummaryRebuilderConfig) *SummaryRebuilder {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
 	factory := promauto.With(config.Registerer)
-	return &Keeper{
-		KeeperConfig: config,
+	return &SummaryRebuilder{
+		SummaryRebuilderConfig: config,
 		days: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "health_export_summaries_rebuilt_total",
 			Help: "Days of a metric that were worked out anew from all their samples, by whether their summary had to be written.",
@@ -74,7 +74,7 @@ type SourcePriority struct {
 }
 
 // SourcePriority returns the order of sources that the user has set.
-func (k *Keeper) SourcePriority(ctx context.Context, user health.User) (SourcePriority, error) {
+func (k *SummaryRebuilder) SourcePriority(ctx context.Context, user health.User) (SourcePriority, error) {
 	order, err := k.Store.SourceOrder(ctx, user.ID)
 	if err != nil {
 		return SourcePriority{}, err
@@ -94,7 +94,7 @@ func priorityOf(order health.SourceOrder, applied bool) SourcePriority {
 
 // SetSourcePriority replaces the order of sources of the user and works the days out anew. What takes longer than two
 // seconds goes on in the background, also after a crash: see RebuildStale.
-func (k *Keeper) SetSourcePriority(ctx context.Context, user health.User, order health.SourceOrder) (SourcePriority, error) {
+func (k *SummaryRebuilder) SetSourcePriority(ctx context.Context, user health.User, order health.SourceOrder) (SourcePriority, error) {
 	if err := order.Check(); err != nil {
 		return SourcePriority{}, err
 	}
@@ -109,8 +109,8 @@ func (k *Keeper) SetSourcePriority(ctx context.Context, user health.User, order 
 	if err := k.Store.SetSourceOrder(ctx, user.ID, order); err != nil {
 		return SourcePriority{}, err
 	}
-	k.forget(ctx, user.ID)
-	soon, cancel := context.WithTimeout(ctx, patience)
+	k.invalidate(ctx, user.ID)
+	soon, cancel := context.WithTimeout(ctx, rebuildWait)
 	defer cancel()
 	if _, err := k.Rebuild(soon, user.ID); err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
 		return SourcePriority{}, err
@@ -120,13 +120,13 @@ func (k *Keeper) SetSourcePriority(ctx context.Context, user health.User, order 
 
 // Rebuild works out all days and latest values of a user from the samples, with bounded memory and beside everything
 // else that goes on.
-func (k *Keeper) Rebuild(ctx context.Context, user uuid.UUID) (store.Rebuilt, error) {
+func (k *SummaryRebuilder) Rebuild(ctx context.Context, user uuid.UUID) (store.Rebuilt, error) {
 	begun := time.Now()
 	rebuilt, err := k.Store.Rebuild(ctx, user)
 	k.days.WithLabelValues("written").Add(float64(rebuilt.Differed))
 	k.days.WithLabelValues("unchanged").Add(float64(max(rebuilt.Days-rebuilt.Differed, 0)))
 	if rebuilt.Differed > 0 || rebuilt.Latest > 0 {
-		k.forget(ctx, user)
+		k.invalidate(ctx, user)
 	}
 	if err == nil {
 		k.duration.Observe(time.Since(begun).Seconds())
@@ -134,14 +134,14 @@ func (k *Keeper) Rebuild(ctx context.Context, user uuid.UUID) (store.Rebuilt, er
 	return rebuilt, err
 }
 
-func (k *Keeper) forget(ctx context.Context, user uuid.UUID) {
-	if k.Answers != nil {
-		k.Answers.InvalidateUser(ctx, user)
+func (k *SummaryRebuilder) invalidate(ctx context.Context, user uuid.UUID) {
+	if k.Invalidator != nil {
+		k.Invalidator.InvalidateUser(ctx, user)
 	}
 }
 
 // RebuildStale rebuilds the users whose days do not follow their order of sources yet. A job calls it.
-func (k *Keeper) RebuildStale(ctx context.Context) error {
+func (k *SummaryRebuilder) RebuildStale(ctx context.Context) error {
 	users, err := k.Store.Stale(ctx)
 	if err != nil {
 		return err

@@ -53,13 +53,13 @@ func TestAnOrderOfSourcesHoldsAtOnce(t *testing.T) {
 		}
 	}
 	expect(900)
-	late := query.NewKeeper(query.KeeperConfig{Store: slow{s}, Catalog: known, Logger: testlog.Logger(t)})
+	late := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: slow{s}, Catalog: known, Logger: testlog.Logger(t)})
 	priority, err := late.SetSourcePriority(t.Context(), user, health.SourceOrder{Sources: []string{phone}})
 	if err != nil || priority.Applied {
 		t.Fatalf("the order is %+v, error %v", priority, err)
 	}
 	expect(650)
-	keeper := query.NewKeeper(query.KeeperConfig{Store: s, Catalog: known, Logger: testlog.Logger(t)})
+	keeper := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: s, Catalog: known, Logger: testlog.Logger(t)})
 	if err := keeper.RebuildStale(t.Context()); err != nil {
 		t.Fatal(err)
 	}

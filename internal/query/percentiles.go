@@ -51,17 +51,17 @@ func (s *Service) fillPercentiles(ctx context.Context, user uuid.UUID, p seriesP
 	buckets := make([]map[health.Grain]*valuesOf, len(points))
 	places := make(map[int64]int, len(points))
 	for i := range points {
-		places[p.slot(points[i].Start).order] = i
+		places[p.bounds(points[i].Start).order] = i
 	}
 	order, err := s.sourceOrder(ctx, user)
 	if err != nil {
 		return err
 	}
 	rule := health.Rule{Cumulative: p.adds, Ranking: order.For(p.metric)}
-	finder := newGatherer(p.calendar, rule, slot{}, slot{}) // knows which slot a sample is in
+	finder := newBucketBuilder(p.calendar, rule, bounds{}, bounds{}) // knows which slot a sample is in
 	held := 0
 	resolver := health.NewResolver(rule, func(sample *health.Sample, share float64) {
-		in := finder.slotOf(sample)
+		in := finder.boundsOf(sample)
 		i, shown := places[in.order]
 		if !shown || health.IsAbsent(sample.Value) || finder.reachesBeyond(sample) {
 			return
@@ -80,7 +80,7 @@ func (s *Service) fillPercentiles(ctx context.Context, user uuid.UUID, p seriesP
 		}
 		held++
 	})
-	query := store.SampleQuery{Metric: p.metric, Unit: p.unit, Range: store.Range{
+	query := store.SampleQuery{Metric: p.metric, Unit: p.storedUnit, Range: store.Range{
 		From: health.InstantOf(points[0].Start) - reach, To: health.InstantOf(points[len(points)-1].End) + reach,
 	}}
 	for sample, err := range s.Config.Samples.Samples(ctx, user, query) {

@@ -49,53 +49,53 @@ func New(config Config) *Service {
 	return &Service{config}
 }
 
-// reading is how the samples of one metric are read: those stored in one unit, shown in another.
-type reading struct {
+// selector is how the samples of one metric are read: those stored in one unit, shown in another.
+type selector struct {
 	metric string
 	// known is the catalogue's entry; nil where it has none.
 	known      *catalog.Metric
-	unit       string
-	shown      string
+	storedUnit       string
+	unit      string
 	conversion catalog.Conversion
 }
 
 // identity leaves values as they are.
 var identity = catalog.Conversion{Factor: 1}
 
-// reading finds out what is meant by a metric's name and a unit, "" being the one the metric is stored in.
-func (s *Service) reading(ctx context.Context, user uuid.UUID, name, unit string) (reading, error) {
-	r := reading{metric: name, conversion: identity}
+// selector finds out what is meant by a metric's name and a unit, "" being the one the metric is stored in.
+func (s *Service) selector(ctx context.Context, user uuid.UUID, name, unit string) (selector, error) {
+	r := selector{metric: name, conversion: identity}
 	known, ok := s.lookup(name)
 	if ok {
-		r.metric, r.known, r.unit = known.Name, known, known.Unit
+		r.metric, r.known, r.storedUnit = known.Name, known, known.Unit
 	} else {
 		units, err := s.storedUnits(ctx, user, name)
 		if err != nil {
-			return reading{}, err
+			return selector{}, err
 		}
 		if len(units) == 0 {
-			return reading{}, s.unknownMetric(name)
+			return selector{}, s.unknownMetric(name)
 		}
-		r.unit = units[0]
+		r.storedUnit = units[0]
 	}
-	r.shown = r.unit
-	if unit == "" || unit == r.unit {
+	r.unit = r.storedUnit
+	if unit == "" || unit == r.storedUnit {
 		return r, nil
 	}
 	conversion, ok := s.conversionTo(r, unit)
 	if ok {
-		r.shown, r.conversion = unit, conversion
+		r.unit, r.conversion = unit, conversion
 		return r, nil
 	}
 	units, err := s.storedUnits(ctx, user, r.metric)
 	if err != nil {
-		return reading{}, err
+		return selector{}, err
 	}
 	if slices.Contains(units, unit) {
-		r.unit, r.shown = unit, unit
+		r.storedUnit, r.unit = unit, unit
 		return r, nil
 	}
-	return reading{}, unitError(r, units)
+	return selector{}, unitError(r, units)
 }
 
 // lookup returns the catalogue's entry under which the samples of a metric are kept.
@@ -109,16 +109,16 @@ func (s *Service) lookup(name string) (*catalog.Metric, bool) {
 
 // conversionTo converts from the unit that r is stored in. The metric's own conversions come first: some units mean
 // something only there, as the hours of stand hours do.
-func (s *Service) conversionTo(r reading, unit string) (catalog.Conversion, bool) {
-	if r.known != nil && r.unit == r.known.Unit {
+func (s *Service) conversionTo(r selector, unit string) (catalog.Conversion, bool) {
+	if r.known != nil && r.storedUnit == r.known.Unit {
 		if c, ok := r.known.Convert(unit); ok && c.Factor != 0 {
 			return catalog.Conversion{Factor: 1 / c.Factor, Offset: -c.Offset / c.Factor}, true
 		}
 	}
-	return s.Catalog.Conversion(r.unit, unit)
+	return s.Catalog.Conversion(r.storedUnit, unit)
 }
 
-func unitError(r reading, stored []string) error {
+func unitError(r selector, stored []string) error {
 	allowed := slices.Clone(stored)
 	if r.known != nil {
 		allowed = append(allowed, r.known.AcceptedUnits...)

@@ -177,8 +177,8 @@ var recordOrder = []string{
 
 func (s *Service) workoutRecords(ctx context.Context, user uuid.UUID, first, last health.Date, withEfforts bool) ([]WorkoutRecord, error) {
 	best := holders{}
-	query := store.WorkoutQuery{Range: aroundTrainings(localDays(first, last), nil), Limit: maxWorkouts}
-	for t, err := range trainings(store.AllWorkouts(ctx, s.Config.Workouts, user, query)) {
+	query := store.WorkoutQuery{Range: aroundWorkouts(localDays(first, last), nil), Limit: maxWorkouts}
+	for t, err := range mergedWorkouts(store.AllWorkouts(ctx, s.Config.Workouts, user, query)) {
 		if err != nil {
 			return nil, err
 		}
@@ -246,7 +246,7 @@ func (s *Service) figure(w *health.Workout, name, unit string) float64 {
 	return conversion.Apply(q.Value)
 }
 
-func (s *Service) offerEfforts(ctx context.Context, user uuid.UUID, best holders, t health.Training) error {
+func (s *Service) offerEfforts(ctx context.Context, user uuid.UUID, best holders, t health.MergedWorkout) error {
 	distance := s.figure(&t.Workout, "distance", "m")
 	if distance < efforts[0].metres {
 		return nil

@@ -95,7 +95,7 @@ func (s *Service) Samples(ctx context.Context, user health.User, request Samples
 	if query.After, err = decodeCursor[health.SampleKey](samplesCursor, request.Cursor); err != nil {
 		return SamplesPage{}, err
 	}
-	r, err := s.reading(ctx, user.ID, request.Metric, request.Unit)
+	r, err := s.selector(ctx, user.ID, request.Metric, request.Unit)
 	if err != nil {
 		return SamplesPage{}, err
 	}
@@ -103,7 +103,7 @@ func (s *Service) Samples(ctx context.Context, user health.User, request Samples
 	if query.After != nil && query.After.Metric != r.metric {
 		return SamplesPage{}, cursorError(nil)
 	}
-	page := SamplesPage{Metric: r.metric, Unit: r.shown, Samples: []Sample{}}
+	page := SamplesPage{Metric: r.metric, Unit: r.unit, Samples: []Sample{}}
 	var last health.SampleKey
 	for sample, err := range s.Config.Samples.Samples(ctx, user.ID, query) {
 		if err != nil {
@@ -119,16 +119,16 @@ func (s *Service) Samples(ctx context.Context, user health.User, request Samples
 	return page, nil
 }
 
-func (s *Service) sample(r *reading, sample *health.Sample) Sample {
+func (s *Service) sample(r *selector, sample *health.Sample) Sample {
 	shown := Sample{Grain: sample.Grain, Source: sample.Source, Attributes: object(sample.Attributes)}
-	conversion, ok := r.conversion, sample.Unit == r.unit
+	conversion, ok := r.conversion, sample.Unit == r.storedUnit
 	if !ok && r.known == nil {
-		conversion, ok = s.Catalog.Conversion(sample.Unit, r.shown)
+		conversion, ok = s.Catalog.Conversion(sample.Unit, r.unit)
 	}
 	switch {
 	case ok:
 		convert(sample, conversion)
-	case sample.Unit != r.shown:
+	case sample.Unit != r.unit:
 		shown.Unit = &sample.Unit
 	}
 	_, end := sample.Span()

@@ -68,7 +68,7 @@ type Series struct {
 type Point struct {
 	Start time.Time `json:"start"`
 	End   time.Time `json:"end"`
-	Figures
+	Aggregate
 	// Percentile is there where the aggregation is a percentile: Value is that of these values.
 	Percentile *Basis `json:"percentile,omitempty"`
 }
@@ -93,22 +93,22 @@ func (s *Service) Series(ctx context.Context, user health.User, request SeriesRe
 	}
 	// Nothing in the catalogue's unit; perhaps all of it came in a unit that nobody can convert.
 	units, err := s.storedUnits(ctx, user.ID, plan.metric)
-	if err != nil || len(units) == 0 || slices.Contains(units, plan.unit) {
+	if err != nil || len(units) == 0 || slices.Contains(units, plan.storedUnit) {
 		return series, err
 	}
-	plan.unit, plan.shown = units[0], units[0]
+	plan.storedUnit, plan.unit = units[0], units[0]
 	return s.seriesOf(ctx, user.ID, plan)
 }
 
 // seriesPlan is a request that was understood.
 type seriesPlan struct {
-	reading
+	selector
 	calendar
 	request     SeriesRequest
 	aggregation string
 	adds        bool // whether values are added up
 	from        time.Time
-	last        slot
+	last        bounds
 	limit       int
 }
 
@@ -116,10 +116,10 @@ func (s *Service) planSeries(ctx context.Context, user health.User, request Seri
 	request.Bucket = cmp.Or(request.Bucket, standardBucket)
 	request.TZ = cmp.Or(request.TZ, recordedClock)
 	p.request = request
-	if p.bucket, err = parseBucket(request.Bucket); err != nil {
+	if p.interval, err = parseInterval(request.Bucket); err != nil {
 		return p, err
 	}
-	if p.weekStart, err = parseWeekStart(request.WeekStart, p.bucket); err != nil {
+	if p.weekStart, err = parseWeekStart(request.WeekStart, p.interval); err != nil {
 		return p, err
 	}
 	if p.zone, err = parseZone(request.TZ); err != nil {
@@ -131,7 +131,7 @@ func (s *Service) planSeries(ctx context.Context, user health.User, request Seri
 	if err := p.setRange(s.Now().In(user.Location())); err != nil {
 		return p, err
 	}
-	if p.reading, err = s.reading(ctx, user.ID, request.Metric, request.Unit); err != nil {
+	if p.selector, err = s.selector(ctx, user.ID, request.Metric, request.Unit); err != nil {
 		return p, err
 	}
 	p.aggregation, p.adds, err = aggregationFor(p.known, request.Aggregation)
@@ -172,14 +172,14 @@ func (p *seriesPlan) setRange(now time.Time) error {
 	if p.zone != nil {
 		start, end = start.In(p.zone), end.In(p.zone)
 	}
-	p.from = p.slot(start).start
-	p.last = p.slot(end.Add(-time.Microsecond))
+	p.from = p.bounds(start).start
+	p.last = p.bounds(end.Add(-time.Microsecond))
 	at, err := decodeCursor[seriesPosition](seriesCursor, p.request.Cursor)
 	if err != nil || at == nil {
 		return err
 	}
-	next := p.slot(p.at(at.Start, at.Offset))
-	if next.order < p.slot(p.from).order || next.order > p.last.order {
+	next := p.bounds(p.at(at.Start, at.Offset))
+	if next.order < p.bounds(p.from).order || next.order > p.last.order {
 		return cursorError(nil)
 	}
 	p.from = next.start
@@ -218,16 +218,16 @@ func aggregationFor(known *catalog.Metric, asked string) (aggregation string, ad
 // a long range without data takes few questions to the store.
 func (s *Service) seriesPage(ctx context.Context, user uuid.UUID, p seriesPlan) (Series, error) {
 	series := Series{
-		Metric: p.metric, Unit: p.shown, Bucket: p.request.Bucket, TZ: p.request.TZ, Aggregation: p.aggregation,
+		Metric: p.metric, Unit: p.unit, Bucket: p.request.Bucket, TZ: p.request.TZ, Aggregation: p.aggregation,
 		Points: []Point{},
 	}
 	for from := p.from; ; {
-		first, last, next := p.slot(from), p.last, p.after(from, max(p.limit, seriesPoints))
-		more := next.Before(p.last.end) && p.slot(next).order <= p.last.order
+		first, last, next := p.bounds(from), p.last, p.after(from, max(p.limit, seriesPoints))
+		more := next.Before(p.last.end) && p.bounds(next).order <= p.last.order
 		if more {
-			last = p.slot(next.Add(-time.Microsecond))
+			last = p.bounds(next.Add(-time.Microsecond))
 		}
-		buckets, err := s.gather(ctx, user, p.reading, p.calendar, p.adds, first, last)
+		buckets, err := s.gather(ctx, user, p.selector, p.calendar, p.adds, first, last)
 		if err != nil {
 			return Series{}, err
 		}
@@ -249,20 +249,20 @@ func (s *Service) seriesPage(ctx context.Context, user uuid.UUID, p seriesPlan) 
 }
 
 // points turns buckets into points, with the empty ones from first to last between them if gaps were asked for.
-func (p *seriesPlan) points(buckets []*gathered, first, last slot) []Point {
+func (p *seriesPlan) points(buckets []*bucket, first, last bounds) []Point {
 	points := make([]Point, 0, len(buckets))
 	empty := first
 	fill := func(before int64) {
 		for p.request.Gaps && empty.order < before {
-			points = append(points, Point{Start: empty.start, End: empty.end, Figures: Figures{Sources: []string{}}})
-			empty = p.slot(empty.end)
+			points = append(points, Point{Start: empty.start, End: empty.end, Aggregate: Aggregate{Sources: []string{}}})
+			empty = p.bounds(empty.end)
 		}
 	}
 	for _, b := range buckets {
-		fill(b.slot.order)
-		tally := b.answer(p.bucket, p.adds, p.conversion)
-		points = append(points, Point{Start: b.slot.start, End: b.slot.end, Figures: figuresOf(&tally, p.adds, p.aggregation)})
-		empty = p.slot(b.slot.end)
+		fill(b.bounds.order)
+		tally := b.answer(p.interval, p.adds, p.conversion)
+		points = append(points, Point{Start: b.bounds.start, End: b.bounds.end, Aggregate: aggregateOf(&tally, p.adds, p.aggregation)})
+		empty = p.bounds(b.bounds.end)
 	}
 	fill(last.order + 1)
 	return points

@@ -23,8 +23,8 @@ var (
 		at := rapid.Int64Range(int64(health.MinInstant), int64(health.MaxInstant-2*health.Day)).Draw(t, "at")
 		return health.Instant(at).In(60 * rapid.Int32Range(-14*60, 14*60).Draw(t, "offset"))
 	})
-	genSpread = rapid.Custom(func(t *rapid.T) query.Spread {
-		return query.Spread{Avg: maybe(genFigure).Draw(t, "avg"), Min: maybe(genFigure).Draw(t, "min"), Max: maybe(genFigure).Draw(t, "max")}
+	genSpread = rapid.Custom(func(t *rapid.T) query.Range {
+		return query.Range{Avg: maybe(genFigure).Draw(t, "avg"), Min: maybe(genFigure).Draw(t, "min"), Max: maybe(genFigure).Draw(t, "max")}
 	})
 	genPoint = rapid.Custom(func(t *rapid.T) query.Point {
 		figure := func(name string) *float64 { return maybe(genFigure).Draw(t, name) }

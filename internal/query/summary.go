@@ -35,7 +35,7 @@ type DaySummary struct {
 type DayValue struct {
 	Unit        string `json:"unit"`
 	Aggregation string `json:"aggregation"`
-	Figures
+	Aggregate
 }
 
 // DayWorkout is a workout in brief.
@@ -113,14 +113,14 @@ func (s *Service) fillMetrics(ctx context.Context, user uuid.UUID, days []DaySum
 
 // fillMetric fills in one metric in one unit.
 func (s *Service) fillMetric(ctx context.Context, user uuid.UUID, metric, unit string, days []DaySummary) error {
-	calendar := calendar{bucket: bucket{days: 1}}
-	first, last := calendar.slot(days[0].Date.Time()), calendar.slot(days[len(days)-1].Date.Time())
+	calendar := calendar{interval: interval{days: 1}}
+	first, last := calendar.bounds(days[0].Date.Time()), calendar.bounds(days[len(days)-1].Date.Time())
 	known, _ := s.Catalog.Lookup(metric)
 	_, adds, err := aggregationFor(known, "")
 	if err != nil {
 		return err
 	}
-	r := reading{metric: metric, known: known, unit: unit, shown: unit, conversion: identity}
+	r := selector{metric: metric, known: known, storedUnit: unit, unit: unit, conversion: identity}
 	buckets, err := s.gather(ctx, user, r, calendar, adds, first, last)
 	if err != nil {
 		return err
@@ -129,19 +129,19 @@ func (s *Service) fillMetric(ctx context.Context, user uuid.UUID, metric, unit s
 }
 
 // fillBuckets fills in days of one metric.
-func (s *Service) fillBuckets(r reading, buckets []*gathered, days []DaySummary) error {
+func (s *Service) fillBuckets(r selector, buckets []*bucket, days []DaySummary) error {
 	aggregation, adds, err := aggregationFor(r.known, "")
 	if err != nil {
 		return err
 	}
 	category := categoryOf(r.known)
 	for _, b := range buckets {
-		tally := b.answer(bucket{days: 1}, adds, r.conversion)
-		groups := days[health.DateOf(b.slot.start)-days[0].Date].Metrics
+		tally := b.answer(interval{days: 1}, adds, r.conversion)
+		groups := days[health.DateOf(b.bounds.start)-days[0].Date].Metrics
 		if groups[category] == nil {
 			groups[category] = map[string]DayValue{}
 		}
-		groups[category][r.metric] = DayValue{r.unit, aggregation, figuresOf(&tally, adds, aggregation)}
+		groups[category][r.metric] = DayValue{r.storedUnit, aggregation, aggregateOf(&tally, adds, aggregation)}
 	}
 	return nil
 }
@@ -172,8 +172,8 @@ func (s *Service) fillSummedUp(ctx context.Context, user uuid.UUID, days []DaySu
 			err = s.fillMetric(ctx, user, of.Metric, of.Unit, days)
 		} else {
 			known, _ := s.Catalog.Lookup(of.Metric)
-			r := reading{metric: of.Metric, known: known, unit: of.Unit, shown: of.Unit, conversion: identity}
-			err = s.fillBuckets(r, calendar{bucket: bucket{days: 1}}.collect(byMetric[of]), days)
+			r := selector{metric: of.Metric, known: known, storedUnit: of.Unit, unit: of.Unit, conversion: identity}
+			err = s.fillBuckets(r, calendar{interval: interval{days: 1}}.collect(byMetric[of]), days)
 		}
 		if err != nil {
 			return false, err
@@ -260,8 +260,8 @@ func localDays(first, last health.Date) store.Range {
 }
 
 func (s *Service) fillWorkouts(ctx context.Context, user uuid.UUID, days []DaySummary) error {
-	query := store.WorkoutQuery{Range: aroundTrainings(localDays(days[0].Date, days[len(days)-1].Date), nil), Limit: maxWorkouts}
-	for w, err := range trainings(store.AllWorkouts(ctx, s.Config.Workouts, user, query)) {
+	query := store.WorkoutQuery{Range: aroundWorkouts(localDays(days[0].Date, days[len(days)-1].Date), nil), Limit: maxWorkouts}
+	for w, err := range mergedWorkouts(store.AllWorkouts(ctx, s.Config.Workouts, user, query)) {
 		if err != nil {
 			return err
 		}

@@ -16,13 +16,13 @@ import (
 // training, and of a few there are two.
 const heldBack = 8
 
-// trainings brings workouts, which come newest first, together to trainings, which come in the same order and are complete
+// mergedWorkouts brings workouts, which come newest first, together to trainings, which come in the same order and are complete
 // but for their series and routes. It holds back those that begin close to each other, which are few.
-func trainings(workouts iter.Seq2[health.Workout, error]) iter.Seq2[health.Training, error] {
-	return func(yield func(health.Training, error) bool) {
+func mergedWorkouts(workouts iter.Seq2[health.Workout, error]) iter.Seq2[health.MergedWorkout, error] {
+	return func(yield func(health.MergedWorkout, error) bool) {
 		var near []health.Workout
 		flush := func() bool {
-			for _, t := range health.Trainings(near) {
+			for _, t := range health.MergeWorkouts(near) {
 				t.Complete()
 				if !yield(t, nil) {
 					return false
@@ -33,10 +33,10 @@ func trainings(workouts iter.Seq2[health.Workout, error]) iter.Seq2[health.Train
 		}
 		for w, err := range workouts {
 			if err != nil {
-				yield(health.Training{}, err)
+				yield(health.MergedWorkout{}, err)
 				return
 			}
-			if n := len(near); n > 0 && near[n-1].Start-w.Start > health.TrainingSpread && !flush() {
+			if n := len(near); n > 0 && near[n-1].Start-w.Start > health.MergeSpread && !flush() {
 				return
 			}
 			near = append(near, w)
@@ -45,10 +45,10 @@ func trainings(workouts iter.Seq2[health.Workout, error]) iter.Seq2[health.Train
 	}
 }
 
-// aroundTrainings widens a range of starts so that an entry is not shown as a training of its own because the one that
+// aroundWorkouts widens a range of starts so that an entry is not shown as a training of its own because the one that
 // answers for it is outside, or on the page before, which ended where after says.
-func aroundTrainings(r store.Range, after *workoutPosition) store.Range {
-	const around = 2 * health.TrainingSpread
+func aroundWorkouts(r store.Range, after *workoutPosition) store.Range {
+	const around = 2 * health.MergeSpread
 	if after != nil && (r.To == 0 || after.Start < r.To) {
 		r.To = after.Start + 1
 	}
@@ -70,34 +70,34 @@ func (p workoutPosition) follows(o workoutPosition) bool {
 	return p.Start < o.Start || p.Start == o.Start && bytes.Compare(p.ID[:], o.ID[:]) < 0
 }
 
-// training returns the training that an entry is part of, whole.
-func (s *Service) training(ctx context.Context, user, id uuid.UUID) (health.Training, error) {
+// mergedWorkout returns the training that an entry is part of, whole.
+func (s *Service) mergedWorkout(ctx context.Context, user, id uuid.UUID) (health.MergedWorkout, error) {
 	entry, err := s.Config.Workouts.Workout(ctx, user, id)
 	if err != nil {
-		return health.Training{}, err
+		return health.MergedWorkout{}, err
 	}
 	query := store.WorkoutQuery{
-		Range: aroundTrainings(store.Range{From: entry.Start, To: entry.Start + 1}, nil), Limit: workoutsOnPage,
+		Range: aroundWorkouts(store.Range{From: entry.Start, To: entry.Start + 1}, nil), Limit: workoutsOnPage,
 	}
 	var near []health.Workout
 	for w, err := range store.AllWorkouts(ctx, s.Config.Workouts, user, query) {
 		if err != nil {
-			return health.Training{}, err
+			return health.MergedWorkout{}, err
 		}
 		near = append(near, w)
 	}
-	for _, t := range health.Trainings(near) {
+	for _, t := range health.MergeWorkouts(near) {
 		if t.ID == id || slices.ContainsFunc(t.Also, func(w health.Workout) bool { return w.ID == id }) {
 			err = s.complete(ctx, user, &t, &entry)
 			return t, err
 		}
 	}
-	return health.Training{Workout: entry}, nil // it has just moved
+	return health.MergedWorkout{Workout: entry}, nil // it has just moved
 }
 
 // complete reads the series and routes of a training, and completes it with them. One of its entries may have been read
 // already; nil where none has.
-func (s *Service) complete(ctx context.Context, user uuid.UUID, t *health.Training, read *health.Workout) (err error) {
+func (s *Service) complete(ctx context.Context, user uuid.UUID, t *health.MergedWorkout, read *health.Workout) (err error) {
 	entries := []*health.Workout{&t.Workout}
 	for i := range t.Also {
 		entries = append(entries, &t.Also[i])

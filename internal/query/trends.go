@@ -49,8 +49,8 @@ type Trends struct {
 // the recent days or on fewer than 7 of the baseline.
 type Trend struct {
 	Measure
-	Recent   TrendFigures `json:"recent"`
-	Baseline TrendFigures `json:"baseline"`
+	Recent   TrendStatistics `json:"recent"`
+	Baseline TrendStatistics `json:"baseline"`
 	Change   *Change      `json:"change"`
 	// ZScore is the change in standard deviations of the baseline; null also where the baseline never changed.
 	ZScore *float64 `json:"z_score"`
@@ -59,8 +59,8 @@ type Trend struct {
 	Sources   []string `json:"sources"`
 }
 
-// TrendFigures describe the daily values of some days.
-type TrendFigures struct {
+// TrendStatistics describe the daily values of some days.
+type TrendStatistics struct {
 	DaysWithData      int      `json:"days_with_data"`
 	Mean              *float64 `json:"mean"`
 	StandardDeviation *float64 `json:"standard_deviation"`
@@ -154,9 +154,9 @@ func trendOf(measure Measure, baseline, recent []dailyValue) Trend {
 	return t
 }
 
-func trendFigures(days []dailyValue) TrendFigures {
+func trendFigures(days []dailyValue) TrendStatistics {
 	values := valuesIn(days)
-	return TrendFigures{
+	return TrendStatistics{
 		DaysWithData: len(days), Mean: value(health.Mean(values)), StandardDeviation: value(health.Deviation(values)),
 	}
 }

@@ -109,11 +109,11 @@ func (s *Service) Workouts(ctx context.Context, user health.User, request Workou
 		return WorkoutsPage{}, err
 	}
 	query := store.WorkoutQuery{
-		Range: aroundTrainings(within, after), Name: request.Name, Box: request.Box, Near: request.Near, Limit: limit + heldBack,
+		Range: aroundWorkouts(within, after), Name: request.Name, Box: request.Box, Near: request.Near, Limit: limit + heldBack,
 	}
 	page := WorkoutsPage{Workouts: []Workout{}}
 	var last workoutPosition
-	for t, err := range trainings(store.AllWorkouts(ctx, s.Config.Workouts, user.ID, query)) {
+	for t, err := range mergedWorkouts(store.AllWorkouts(ctx, s.Config.Workouts, user.ID, query)) {
 		if err != nil {
 			return WorkoutsPage{}, err
 		}
@@ -136,7 +136,7 @@ func (s *Service) Workout(ctx context.Context, user health.User, request Workout
 	if err := request.check(); err != nil {
 		return WorkoutDetail{}, err
 	}
-	t, err := s.training(ctx, user.ID, request.ID)
+	t, err := s.mergedWorkout(ctx, user.ID, request.ID)
 	if err != nil {
 		return WorkoutDetail{}, err
 	}
@@ -157,7 +157,7 @@ func (s *Service) Workout(ctx context.Context, user health.User, request Workout
 
 // Route returns a training with the points of its route, of which there is at least one. NotFound.
 func (s *Service) Route(ctx context.Context, user health.User, id uuid.UUID) (health.Workout, error) {
-	t, err := s.training(ctx, user.ID, id)
+	t, err := s.mergedWorkout(ctx, user.ID, id)
 	if err != nil {
 		return health.Workout{}, err
 	}
@@ -169,7 +169,7 @@ func (s *Service) Route(ctx context.Context, user health.User, id uuid.UUID) (he
 }
 
 // workoutOf shows a training that is complete.
-func workoutOf(t *health.Training) Workout {
+func workoutOf(t *health.MergedWorkout) Workout {
 	w := &t.Workout
 	shown := Workout{
 		ID: w.ID, AppID: appID(w), Name: w.Name, Start: w.Start.In(w.Offset), End: moment(w.End, w.Offset),

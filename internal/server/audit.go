@@ -56,7 +56,7 @@ func (s *server) listAudit(w http.ResponseWriter, r *http.Request) error {
 	}
 	limit := query.Limit
 	query.Limit++
-	found, err := s.Audit.AuditEntries(r.Context(), query)
+	found, err := s.AuditReader.AuditEntries(r.Context(), query)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (s *server) narrowToSubject(r *http.Request, query *store.AuditQuery) error
 		if !actorOf(r).Allows(health.ScopeAdmin) {
 			return onlyForAdmins()
 		}
-		s.Journal.Note(r.Context(), health.ActionAdminRead, uuid.Nil, "audit", nil)
+		s.Audit.Add(r.Context(), health.ActionAdminRead, uuid.Nil, "audit", nil)
 		return nil
 	}
 	user, err := s.subject(r)

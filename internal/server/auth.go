@@ -11,11 +11,11 @@ import (
 // authenticate finds out who holds the key that the request presents, and notes it for the log.
 func (s *server) authenticate(r *http.Request) (access.Actor, error) {
 	key, remembered := presentedKey(r)
-	actor, err := s.Door.Authenticate(r.Context(), key)
+	actor, err := s.Authenticator.Authenticate(r.Context(), key)
 	if err != nil {
 		return access.Actor{}, err
 	}
-	e := exchangeOf(r.Context())
+	e := requestLogOf(r.Context())
 	e.user, e.keyID = actor.User.ID, actor.KeyID
 	if remembered {
 		return actor, sameOrigin(r)

@@ -85,7 +85,7 @@ func TestExpiredKey(t *testing.T) {
 	a := newAPI(t)
 	ada := a.ada()
 	yesterday := time.Now().Add(-24 * time.Hour)
-	door := access.NewDoor(a.store, a.store, access.DoorOptions{Logger: a.logs.Logger(), Now: func() time.Time { return yesterday }})
+	door := access.NewAuthenticator(a.store, a.store, access.AuthenticatorOptions{Logger: a.logs.Logger(), Now: func() time.Time { return yesterday }})
 	_, text, err := door.CreateKey(t.Context(), access.NewKey{
 		UserID: ada.user.ID, Name: "old", Scopes: []health.Scope{health.ScopeRead}, ExpiresAt: yesterday.Add(time.Hour),
 	})

@@ -47,13 +47,13 @@ func (s *oneKey) User(context.Context, uuid.UUID) (health.User, error) { return 
 // that only reads the body and answers with as much.
 func BenchmarkSmallPost(b *testing.B) {
 	one := &oneKey{user: health.User{ID: unknownID}}
-	door := access.NewDoor(one, one, access.DoorOptions{})
+	door := access.NewAuthenticator(one, one, access.AuthenticatorOptions{})
 	_, key, err := door.CreateKey(b.Context(), access.NewKey{UserID: unknownID, Name: "b", Scopes: []health.Scope{health.ScopeIngest}})
 	if err != nil {
 		b.Fatal(err)
 	}
 	whole := New(Config{
-		Ingest: readingIngest{}, Door: door, Limits: access.NewLimits(access.LimitOptions{Allowances: endless}), Registerer: prometheus.NewRegistry(),
+		Ingestion: readingIngest{}, Authenticator: door, Limits: access.NewLimits(access.LimitOptions{Allowances: endless}), Registerer: prometheus.NewRegistry(),
 		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	})
 	var size int

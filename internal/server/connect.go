@@ -58,7 +58,7 @@ func (s *server) connectPhone(w http.ResponseWriter, r *http.Request) error {
 	if err := withinPower(maker, wanted); err != nil {
 		return err
 	}
-	created, secret, err := s.Door.CreateKey(r.Context(), wanted)
+	created, secret, err := s.Authenticator.CreateKey(r.Context(), wanted)
 	if err != nil {
 		return err
 	}

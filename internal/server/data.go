@@ -8,7 +8,7 @@ func (s *server) eraseData(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Door.EraseData(r.Context(), user); err != nil {
+	if err := s.Authenticator.EraseData(r.Context(), user); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

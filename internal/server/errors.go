@@ -80,7 +80,7 @@ func (c cutShort) Unwrap() error { return c.cause }
 
 // fail is the one place that answers failures.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	exchange := exchangeOf(r.Context())
+	exchange := requestLogOf(r.Context())
 	exchange.err = err
 	// A context that ended is the client that left, or the server that stops. Nobody may be listening any more, but an
 	// answer is written all the same: silence would be sent as 200.

@@ -99,7 +99,7 @@ func TestAFaultOfOursIsOnlyInTheLog(t *testing.T) {
 
 func TestAnAnswerThatBreaksOffIsNotTakenForWhole(t *testing.T) {
 	t.Parallel()
-	a := newAPI(t, func(c *Config) { c.Ingest = brokenIngest{c.Ingest} })
+	a := newAPI(t, func(c *Config) { c.Ingestion = brokenIngest{c.Ingestion} })
 	ada := a.ada()
 	id := a.send(ada.key, bodyOfAda).IngestionID
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.url+"/v1/ingestions/"+id.String()+"/raw", nil)

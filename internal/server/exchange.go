@@ -12,9 +12,9 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// exchange is what there is to tell about one request and its answer when it is over. The parts of the server fill it
+// requestLog is what there is to tell about one request and its answer when it is over. The parts of the server fill it
 // in as they learn it; only the goroutine that serves the request touches it.
-type exchange struct {
+type requestLog struct {
 	id         string // the request id
 	address    netip.Addr
 	route      string // the pattern, never the path: that holds ids
@@ -28,17 +28,17 @@ type exchange struct {
 	foreseen   bool // the failure is nobody's fault: /ready of a server that is being stopped
 	response   response
 	body       requestBody
-	pace       pace
+	slowClient       slowClient
 }
 
-type exchangeKey struct{}
+type requestLogKey struct{}
 
-func withExchange(ctx context.Context, e *exchange) context.Context {
-	return context.WithValue(ctx, exchangeKey{}, e)
+func withRequestLog(ctx context.Context, e *requestLog) context.Context {
+	return context.WithValue(ctx, requestLogKey{}, e)
 }
 
-// exchangeOf returns the exchange that observe put into every request's context.
-func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
+// requestLogOf returns the exchange that observe put into every request's context.
+func requestLogOf(ctx context.Context) *requestLog { return ctx.Value(requestLogKey{}).(*requestLog) }
 
 // requestID returns the id the client gave its request, if that is fit for a log, else a new one.
 func requestID(header http.Header) string {
@@ -65,7 +65,7 @@ func saneRequestID(id string) bool {
 // response notes the status and counts the bytes on their way out, as they are on the wire.
 type response struct {
 	http.ResponseWriter
-	pace   *pace
+	slowClient   *slowClient
 	status int // 0: nothing was sent yet
 	bytes  int64
 	broken bool // the client takes no more
@@ -82,9 +82,9 @@ func (w *response) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	w.pace.beforeWrite(len(p))
+	w.slowClient.beforeWrite(len(p))
 	n, err := w.ResponseWriter.Write(p)
-	w.pace.afterWrite()
+	w.slowClient.afterWrite()
 	w.bytes += int64(n)
 	w.broken = w.broken || err != nil
 	return n, err
@@ -96,13 +96,13 @@ func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // requestBody counts the bytes that come in, and breaks off where they come too slowly.
 type requestBody struct {
 	io.ReadCloser
-	pace  *pace
+	slowClient  *slowClient
 	bytes int64
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
-	b.pace.beforeRead(b.bytes)
+	b.slowClient.beforeRead(b.bytes)
 	n, err := b.ReadCloser.Read(p)
 	b.bytes += int64(n)
-	return n, b.pace.afterRead(err)
+	return n, b.slowClient.afterRead(err)
 }

@@ -46,14 +46,14 @@ func (s *server) streamExport(
 		Format: format, Types: types, User: user, Catalog: s.Catalog, Now: s.Now(), Version: s.Version,
 	}
 	if wholeAccount(r) {
-		what.Archive = s.Ingest
+		what.Archive = s.Ingestion
 	}
 	answer := &exportAnswer{w: w, mediaType: format.MediaType(), name: "health-export-" + what.Now.UTC().Format("20060102") + format.Extension()}
 	if r.Method == http.MethodHead {
 		answer.begin()
 		return nil
 	}
-	s.Journal.Note(r.Context(), health.ActionExport, user.ID, "", map[string]any{"format": format})
+	s.Audit.Add(r.Context(), health.ActionExport, user.ID, "", map[string]any{"format": format})
 	if err := export.Write(r.Context(), answer, extract, what); err != nil {
 		if answer.begun {
 			return cutShort{err}

@@ -21,7 +21,7 @@ import (
 )
 
 // adasDoor lets everybody in as Ada.
-type adasDoor struct{ Door }
+type adasDoor struct{ Authenticator }
 
 func (adasDoor) Authenticate(context.Context, string) (access.Actor, error) {
 	return access.Actor{
@@ -110,7 +110,7 @@ func FuzzParams(f *testing.F) {
 	small := smallStore{}
 	handler := New(Config{
 		Query: query.New(query.Config{Samples: small, Sleep: small, Workouts: small, Events: small, Catalog: words}),
-		Door:  adasDoor{}, Archive: small, Users: small, Keys: small, Audit: small, Catalog: words, Journal: (*access.Journal)(nil), Logger: testlog.Logger(f), Registerer: prometheus.NewRegistry(),
+		Authenticator:  adasDoor{}, Archive: small, Users: small, Keys: small, AuditReader: small, Catalog: words, Audit: (*access.AuditBuffer)(nil), Logger: testlog.Logger(f), Registerer: prometheus.NewRegistry(),
 	})
 	var paths []string
 	for _, row := range (&server{}).routes() {

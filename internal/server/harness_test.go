@@ -35,8 +35,8 @@ type api struct {
 	url      string
 	client   *http.Client
 	store    store.Store
-	door     *access.Door
-	journal  *access.Journal
+	door     *access.Authenticator
+	journal  *access.AuditBuffer
 	registry *prometheus.Registry
 	logs     *testlog.Log
 	now      func() time.Time
@@ -54,9 +54,9 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	a := &api{t: t, registry: prometheus.NewRegistry(), logs: testlog.New(t), now: time.Now}
 	logger := a.logs.Logger()
 	a.store = testdb.New(t)
-	answers := cache.NewAnswers(cache.NewMemory(1<<20), nil)
-	a.journal = access.NewJournal(a.store, access.JournalOptions{Now: a.now, Logger: logger})
-	a.door = access.NewDoor(a.store, a.store, access.DoorOptions{Now: a.now, Logger: logger, Journal: a.journal, Answers: answers})
+	answers := cache.NewResponseCache(cache.NewMemory(1<<20), nil)
+	a.journal = access.NewAuditBuffer(a.store, access.AuditBufferOptions{Now: a.now, Logger: logger})
+	a.door = access.NewAuthenticator(a.store, a.store, access.AuthenticatorOptions{Now: a.now, Logger: logger, Audit: a.journal, Invalidator: answers})
 	received, err := ingest.New(ingest.Config{
 		Store: a.store, Answers: answers, Catalog: words, Limits: ingest.Limits{
 			MaxBody: 1 << 20, Wait: time.Minute, TempDir: t.TempDir(), ImportDir: t.TempDir(), MaxImport: 2 << 20,
@@ -67,12 +67,12 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 		t.Fatal(err)
 	}
 	config := Config{
-		Ingest: received,
+		Ingestion: received,
 		Query: query.NewCached(query.New(query.Config{
 			Samples: a.store, Sleep: a.store, Workouts: a.store, Events: a.store, Summaries: a.store, Catalog: words, Now: a.now,
 		}), answers),
-		Priority: query.NewKeeper(query.KeeperConfig{Store: a.store, Answers: answers, Catalog: words, Logger: logger}),
-		Door:     a.door, Users: a.store, Keys: a.store, Archive: a.store, Catalog: words, Audit: a.store, Journal: a.journal, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
+		SourcePriority: query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: a.store, Invalidator: answers, Catalog: words, Logger: logger}),
+		Authenticator:     a.door, Users: a.store, Keys: a.store, Archive: a.store, Catalog: words, AuditReader: a.store, Audit: a.journal, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
 		Ping:   a.store.Ping,
 		Logger: logger, Registerer: a.registry,
 		MaxBody: 1 << 20, MaxImport: 2 << 20, Version: "1.2.3", Now: a.now,

@@ -24,9 +24,9 @@ func (s *server) getHealth(w http.ResponseWriter, r *http.Request) error {
 // getReady tells whether requests should be sent here: the server goes on, and everything it depends on is there. Without
 // Redis it answers all the same, only slower, so it stays ready and says so.
 func (s *server) getReady(w http.ResponseWriter, r *http.Request) error {
-	if s.Stop.announced() {
-		exchangeOf(r.Context()).foreseen = true
-		return stopping()
+	if s.Drain.announced() {
+		requestLogOf(r.Context()).foreseen = true
+		return draining()
 	}
 	if err := s.pingDatabase(r.Context()); err != nil {
 		return err

@@ -30,7 +30,7 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	actor := actorOf(r)
-	ingestion, err := s.Ingest.Import(r.Context(), ingest.Request{
+	ingestion, err := s.Ingestion.Import(r.Context(), ingest.Request{
 		User:            actor.User,
 		KeyID:           actor.KeyID,
 		Body:            file,

@@ -108,8 +108,8 @@ func TestImportDoesNotDoubleTotals(t *testing.T) {
 			t.Parallel()
 			a := newAPI(t)
 			ada := a.ada()
-			for _, step := range order {
-				switch step {
+			for _, span := range order {
+				switch span {
 				case "import":
 					a.awaitImport(ada.key, a.do(http.MethodPost, "/v1/import", ada.key, smallExport))
 				case "hourly":

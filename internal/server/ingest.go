@@ -22,7 +22,7 @@ func (s *server) ingest(w http.ResponseWriter, r *http.Request) error {
 	}
 	actor := actorOf(r)
 	async := prefersAsync(r.Header)
-	ingestion, err := s.Ingest.Receive(r.Context(), ingest.Request{
+	ingestion, err := s.Ingestion.Receive(r.Context(), ingest.Request{
 		User:            actor.User,
 		KeyID:           actor.KeyID,
 		Body:            r.Body,
@@ -45,7 +45,7 @@ func (s *server) replayIngestion(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ingestion, err := s.Ingest.Replay(r.Context(), actorOf(r).User, id)
+	ingestion, err := s.Ingestion.Replay(r.Context(), actorOf(r).User, id)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (s *server) replayIngestion(w http.ResponseWriter, r *http.Request) error {
 
 // answerIngestion tells whoever sent a body what became of it.
 func answerIngestion(w http.ResponseWriter, r *http.Request, i *health.Ingestion) error {
-	e := exchangeOf(r.Context())
+	e := requestLogOf(r.Context())
 	e.ingestion, e.outcome = i.ID, i.Status
 	switch i.Status {
 	case health.StatusAccepted:

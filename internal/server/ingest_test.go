@@ -229,7 +229,7 @@ func (fullIngest) Receive(context.Context, ingest.Request) (health.Ingestion, er
 
 func TestNoRoom(t *testing.T) {
 	t.Parallel()
-	a := newAPI(t, func(c *Config) { c.Ingest = fullIngest{c.Ingest} })
+	a := newAPI(t, func(c *Config) { c.Ingestion = fullIngest{c.Ingestion} })
 	answer := a.do(http.MethodPost, "/v1/ingest", a.ada().key, bodyOfAda)
 	answer.refused(http.StatusServiceUnavailable, "no_room")
 	if after := answer.header.Get("Retry-After"); after != "30" {
@@ -251,7 +251,7 @@ func (l listening) Receive(ctx context.Context, r ingest.Request) (health.Ingest
 func TestKeysGoNoFurtherThanTheDoor(t *testing.T) {
 	t.Parallel()
 	var got ingest.Request
-	a := newAPI(t, func(c *Config) { c.Ingest = listening{c.Ingest, &got} })
+	a := newAPI(t, func(c *Config) { c.Ingestion = listening{c.Ingestion, &got} })
 	ada := a.ada()
 	a.send(ada.key, bodyOfAda, "X-API-Key", ada.key, "api-key", ada.key, "Cookie", "k="+ada.key, "Session-ID", "7", "User-Agent", "test")
 	want := map[string]string{"session-id": "7", "user-agent": "test", "content-type": "application/json", "content-length": "", "accept-encoding": ""}

@@ -117,7 +117,7 @@ func (s *server) getIngestion(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := ingestionOf(&found, reportOf(&found))
-	if progress, ok := s.Ingest.Progress(found.ID); ok && found.Status == health.StatusAccepted {
+	if progress, ok := s.Ingestion.Progress(found.ID); ok && found.Status == health.StatusAccepted {
 		out.Progress = &progress
 	}
 	return writeJSON(w, http.StatusOK, out)
@@ -137,12 +137,12 @@ func (s *server) getIngestionRaw(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := s.Ingest.Raw(r.Context(), found.UserID, found.ID)
+	body, err := s.Ingestion.Raw(r.Context(), found.UserID, found.ID)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-	s.Journal.Note(r.Context(), health.ActionExport, found.UserID, found.ID.String(), map[string]any{"bytes": found.Size})
+	s.Audit.Add(r.Context(), health.ActionExport, found.UserID, found.ID.String(), map[string]any{"bytes": found.Size})
 	contentType, extension := mediaType(found.Headers["content-type"])
 	header := w.Header()
 	header.Set("Content-Type", contentType)

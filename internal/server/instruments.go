@@ -65,7 +65,7 @@ const (
 // internal is the kind of a failure that has none.
 const internal = "internal"
 
-func (i *instruments) count(ctx context.Context, method string, e *exchange, took time.Duration) {
+func (i *instruments) count(ctx context.Context, method string, e *requestLog, took time.Duration) {
 	method = methodLabel(method)
 	i.requests.WithLabelValues(method, e.route, strconv.Itoa(e.status())).Inc()
 	if failed := e.clientGone || e.err != nil || e.status() >= http.StatusBadRequest; failed && !e.foreseen {
@@ -85,7 +85,7 @@ func methodLabel(method string) string {
 }
 
 // faultOf says what kind of failure an exchange ended with, and whose fault it is.
-func faultOf(e *exchange) (kind, fault string) {
+func faultOf(e *requestLog) (kind, fault string) {
 	if e.clientGone {
 		return "client_gone", faultClient
 	}

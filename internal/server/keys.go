@@ -86,7 +86,7 @@ func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
 	if err := withinPower(maker, wanted); err != nil {
 		return err
 	}
-	created, text, err := s.Door.CreateKey(r.Context(), wanted)
+	created, text, err := s.Authenticator.CreateKey(r.Context(), wanted)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (s *server) rotateKey(w http.ResponseWriter, r *http.Request) error {
 	if err := withinPower(maker, access.NewKey{Scopes: old.Scopes, Tier: old.Tier, ExpiresAt: old.ExpiresAt}); err != nil {
 		return err
 	}
-	created, text, err := s.Door.RotateKey(r.Context(), old.UserID, old.ID, grace)
+	created, text, err := s.Authenticator.RotateKey(r.Context(), old.UserID, old.ID, grace)
 	if err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (s *server) revokeKey(w http.ResponseWriter, r *http.Request) error {
 	if !allowsAll(actorOf(r), found.Scopes) {
 		return beyondPower("", "scope_not_held", "An API key cannot revoke one that has a scope it does not have itself.")
 	}
-	if err := s.Door.RevokeKey(r.Context(), found.UserID, found.ID); err != nil {
+	if err := s.Authenticator.RevokeKey(r.Context(), found.UserID, found.ID); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

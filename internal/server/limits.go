@@ -29,7 +29,7 @@ func (s *server) charge(w http.ResponseWriter, r *http.Request, row route) (char
 	case s.Limits == nil || row.unlimited():
 		return r, func() {}, nil
 	case row.scope == open:
-		return r, func() {}, s.noteHit(r, uuid.Nil, row, s.Limits.ChargeAddress(exchangeOf(r.Context()).address))
+		return r, func() {}, s.noteHit(r, uuid.Nil, row, s.Limits.ChargeAddress(requestLogOf(r.Context()).address))
 	}
 	use := access.UseRead
 	if row.scope == health.ScopeIngest {
@@ -54,7 +54,7 @@ func (s *server) charge(w http.ResponseWriter, r *http.Request, row route) (char
 func (s *server) noteHit(r *http.Request, user uuid.UUID, row route, err error) error {
 	var refusal *health.Error
 	if errors.As(err, &refusal) {
-		s.Journal.Note(r.Context(), health.ActionLimitHit, user, row.method+" "+row.path, map[string]any{"code": refusal.Code})
+		s.Audit.Add(r.Context(), health.ActionLimitHit, user, row.method+" "+row.path, map[string]any{"code": refusal.Code})
 	}
 	return err
 }

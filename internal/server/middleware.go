@@ -16,18 +16,18 @@ import (
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begun := s.Now()
-		ctx, step := s.beginTrace(r)
-		e := &exchange{id: requestID(r.Header), address: clientAddress(r, s.TrustedProxies), route: unmatched}
-		e.pace.control, e.pace.stop = *http.NewResponseController(w), s.Stop
-		e.response = response{ResponseWriter: w, pace: &e.pace}
-		e.body = requestBody{ReadCloser: r.Body, pace: &e.pace}
-		r = r.WithContext(access.WithOrigin(withExchange(ctx, e), access.Origin{
+		ctx, span := s.beginTrace(r)
+		e := &requestLog{id: requestID(r.Header), address: clientAddress(r, s.TrustedProxies), route: unmatched}
+		e.slowClient.control, e.slowClient.stop = *http.NewResponseController(w), s.Drain
+		e.response = response{ResponseWriter: w, slowClient: &e.slowClient}
+		e.body = requestBody{ReadCloser: r.Body, slowClient: &e.slowClient}
+		r = r.WithContext(access.WithRequestInfo(withRequestLog(ctx, e), access.RequestInfo{
 			Address: e.address, UserAgent: health.TrimUserAgent(r.UserAgent()), RequestID: e.id,
 		}))
 		r.Body = &e.body
 		secure(w.Header(), r.TLS != nil)
 		w.Header().Set("X-Request-Id", e.id)
-		s.Stop.close(w.Header())
+		s.Drain.close(w.Header())
 
 		s.instruments.inFlight.Inc()
 		defer func() {
@@ -35,8 +35,8 @@ func (s *server) observe(next http.Handler) http.Handler {
 			took := s.Now().Sub(begun)
 			s.instruments.count(r.Context(), r.Method, e, took)
 			s.log(r, e, begun, took)
-			endTrace(step, r, e, e.body.bytes)
-			e.pace.atEnd()
+			endTrace(span, r, e, e.body.bytes)
+			e.slowClient.atEnd()
 		}()
 		next.ServeHTTP(&e.response, r)
 	})
@@ -64,7 +64,7 @@ func secure(header http.Header, overTLS bool) {
 
 // log writes the one line about a request. It holds no query, no path and no header: those may hold a person's data.
 // An error's text is only there when the server is at fault; what a client did wrong is told by its code.
-func (s *server) log(r *http.Request, e *exchange, begun time.Time, took time.Duration) {
+func (s *server) log(r *http.Request, e *requestLog, begun time.Time, took time.Duration) {
 	level := slog.LevelInfo
 	if e.failed() {
 		level = slog.LevelError
@@ -104,7 +104,7 @@ func (s *server) log(r *http.Request, e *exchange, begun time.Time, took time.Du
 // answer. It is never sent.
 const statusClientGone = 499
 
-func (e *exchange) status() int {
+func (e *requestLog) status() int {
 	switch {
 	case e.clientGone:
 		return statusClientGone
@@ -116,7 +116,7 @@ func (e *exchange) status() int {
 }
 
 // failed reports whether it ended badly for a reason that is not the client's.
-func (e *exchange) failed() bool {
+func (e *requestLog) failed() bool {
 	return e.status() >= http.StatusInternalServerError && !e.foreseen || e.code == codeCutShort && !e.clientGone
 }
 
@@ -125,7 +125,7 @@ func (e *exchange) failed() bool {
 func (s *server) serve(row route) http.Handler {
 	needed := scopesOf(row.scope)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		exchangeOf(r.Context()).route = row.path
+		requestLogOf(r.Context()).route = row.path
 		err := guard(func() error {
 			r, err := s.admit(row, needed, r)
 			if err != nil {

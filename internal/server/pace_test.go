@@ -31,12 +31,12 @@ func (p pipes) Close() error   { return nil }
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // upload sends a body of so many bytes, a piece of it every second, and returns the answer and how long it took.
-func upload(t *testing.T, size, piece int, stop *Stop) (status int, body string, took time.Duration) {
+func upload(t *testing.T, size, piece int, stop *Drain) (status int, body string, took time.Duration) {
 	t.Helper()
 	connections := make(pipes)
 	listening := &http.Server{Handler: New(Config{
-		Ingest: readingIngest{}, Door: adasDoor{}, Logger: testlog.Logger(t), Registerer: prometheus.NewRegistry(),
-		Stop: stop,
+		Ingestion: readingIngest{}, Authenticator: adasDoor{}, Logger: testlog.Logger(t), Registerer: prometheus.NewRegistry(),
+		Drain: stop,
 	}), ReadHeaderTimeout: 10 * time.Second}
 	go listening.Serve(connections)
 	client, server := net.Pipe()
@@ -76,8 +76,8 @@ func TestSlowBodiesBreakOff(t *testing.T) {
 		least, most         time.Duration
 	}{
 		"a phone on a bad line":      {200 * 2000, 2000, http.StatusOK, 199 * time.Second, 201 * time.Second},
-		"nothing comes":              {1000, 0, http.StatusRequestTimeout, paceGrace, paceGrace + time.Second},
-		"a byte a second":            {1000, 1, http.StatusRequestTimeout, paceGrace, paceGrace + 2*time.Second},
+		"nothing comes":              {1000, 0, http.StatusRequestTimeout, rateGrace, rateGrace + time.Second},
+		"a byte a second":            {1000, 1, http.StatusRequestTimeout, rateGrace, rateGrace + 2*time.Second},
 		"short and slow":             {20, 1, http.StatusOK, 19 * time.Second, 21 * time.Second},
 		"just below the least speed": {1 << 20, 512, http.StatusRequestTimeout, 59 * time.Second, 62 * time.Second},
 	} {
@@ -102,7 +102,7 @@ func TestAnswersThatNobodyTakesBreakOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		connections := make(pipes)
 		ended := make(chan time.Time, 1)
-		api := New(Config{Logger: testlog.Logger(t), Registerer: prometheus.NewRegistry(), Door: adasDoor{}})
+		api := New(Config{Logger: testlog.Logger(t), Registerer: prometheus.NewRegistry(), Authenticator: adasDoor{}})
 		listening := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer func() {
 				ended <- time.Now()
@@ -120,7 +120,7 @@ func TestAnswersThatNobodyTakesBreakOff(t *testing.T) {
 		connections <- server
 		begun := time.Now()
 		fmt.Fprint(client, "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
-		if took := (<-ended).Sub(begun); took < paceGrace || took > 3*time.Minute {
+		if took := (<-ended).Sub(begun); took < rateGrace || took > 3*time.Minute {
 			t.Errorf("the answer was given up after %s", took)
 		}
 	})

@@ -180,7 +180,7 @@ func (p *pitfall) answers(t *testing.T, s store.Store) []pitfallAnswer {
 		err = s.CreateUser(t.Context(), user)
 	}
 	if err == nil {
-		_, err = query.NewKeeper(query.KeeperConfig{Store: s, Catalog: words, Logger: testlog.Logger(t)}).SetSourcePriority(t.Context(), user, p.Priority)
+		_, err = query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: s, Catalog: words, Logger: testlog.Logger(t)}).SetSourcePriority(t.Context(), user, p.Priority)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -156,7 +156,7 @@ func stored(c health.Counts) *int {
 }
 
 func positionOf(p health.Position) position {
-	out := position{ItemType: p.Type, ItemIndex: p.Item, Metric: p.Metric}
+	out := position{ItemType: p.Type, ItemIndex: p.Entry, Metric: p.Metric}
 	if p.Point >= 0 {
 		out.PointIndex = &p.Point
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // revalidate gives every whole answer to a GET a weak ETag, a hash of its body before compression, and answers 304 to a
-// client that shows it has the same already. Answers that are streamed have none: their end is not known when their
+// client that shows it has the same already. ResponseCache that are streamed have none: their end is not known when their
 // headers are sent. Nor have those about the state of the server, which nobody keeps.
 func revalidate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

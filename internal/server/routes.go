@@ -116,7 +116,7 @@ func (s *server) mux() http.Handler {
 	mux.Handle("/", nothing)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// http.ServeMux would send the client to the tidy form of the path, and a phone's upload would be lost on the way.
-		if !tidy(r.URL.EscapedPath()) {
+		if !isCleanPath(r.URL.EscapedPath()) {
 			nothing.ServeHTTP(w, r)
 			return
 		}
@@ -124,8 +124,8 @@ func (s *server) mux() http.Handler {
 	})
 }
 
-// tidy reports whether a path has neither empty segments nor . and .. in it.
-func tidy(p string) bool {
+// isCleanPath reports whether a path has neither empty segments nor . and .. in it.
+func isCleanPath(p string) bool {
 	clean := path.Clean(p)
 	return p == clean || p == clean+"/" && clean != "/"
 }

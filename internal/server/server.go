@@ -26,16 +26,16 @@ import (
 // Config is what the server stands on. All fields but Limits, PingRedis, Stop, Tracer, MaxBody, MaxImport, PublicURL, Version and Now are
 // required.
 type Config struct {
-	Ingest Ingest
+	Ingestion Ingest
 	Query  Query
-	// Priority keeps the orders of sources.
-	Priority Priority
-	Door     Door
+	// SourcePriority keeps the orders of sources.
+	SourcePriority SourcePriority
+	Authenticator     Authenticator
 	Users    Users
 	Keys     Keys
 	Archive  Archive
-	Audit    Audit
-	Journal  Journal
+	AuditReader    AuditReader
+	Audit  AuditBuffer
 	// Catalog has the codes that exports carry.
 	Catalog *catalog.Catalog
 	// Limits counts requests; nil lets all of them through.
@@ -44,8 +44,8 @@ type Config struct {
 	Ping func(context.Context) error
 	// PingRedis returns nil while Redis answers; nil where there is none.
 	PingRedis func(context.Context) error
-	// Stop is told when the server will stop; nil for one that is stopped without warning.
-	Stop *Stop
+	// Drain is told when the server will stop; nil for one that is stopped without warning.
+	Drain *Drain
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -105,14 +105,14 @@ type Query interface {
 	Extract(ctx context.Context, user health.User, request query.ExtractRequest) (*query.Extract, error)
 }
 
-// Priority keeps which sources a person trusts more than others.
-type Priority interface {
+// SourcePriority keeps which sources a person trusts more than others.
+type SourcePriority interface {
 	SourcePriority(ctx context.Context, user health.User) (query.SourcePriority, error)
 	SetSourcePriority(ctx context.Context, user health.User, order health.SourceOrder) (query.SourcePriority, error)
 }
 
-// Door knows who stands before it, and gives out and takes back keys.
-type Door interface {
+// Authenticator knows who stands before it, and gives out and takes back keys.
+type Authenticator interface {
 	Authenticate(ctx context.Context, presented string) (access.Actor, error)
 	CreateKey(ctx context.Context, key access.NewKey) (health.APIKey, string, error)
 	RevokeKey(ctx context.Context, user uuid.UUID, id string) error
@@ -123,7 +123,7 @@ type Door interface {
 
 // Users keeps the people whose data it is.
 type Users interface {
-	CreateUser(ctx context.Context, user health.User, deeds ...health.AuditEntry) error
+	CreateUser(ctx context.Context, user health.User, entries ...health.AuditEntry) error
 	User(ctx context.Context, id uuid.UUID) (health.User, error)
 	Users(ctx context.Context) ([]health.User, error)
 }
@@ -140,14 +140,14 @@ type Archive interface {
 	Ingestions(ctx context.Context, user uuid.UUID, query store.IngestionQuery) ([]health.Ingestion, error)
 }
 
-// Audit tells who did what.
-type Audit interface {
+// AuditReader tells who did what.
+type AuditReader interface {
 	AuditEntries(ctx context.Context, query store.AuditQuery) ([]health.AuditEntry, error)
 }
 
-// Journal puts on record what is done.
-type Journal interface {
-	Note(ctx context.Context, action health.Action, about uuid.UUID, resource string, metadata map[string]any)
+// AuditBuffer puts on record what is done.
+type AuditBuffer interface {
+	Add(ctx context.Context, action health.Action, about uuid.UUID, resource string, metadata map[string]any)
 }
 
 type server struct {

@@ -8,7 +8,7 @@ import (
 
 // getSourcePriority tells which sources the user trusts more than others.
 func (s *server) getSourcePriority(w http.ResponseWriter, r *http.Request) error {
-	priority, err := s.Priority.SourcePriority(r.Context(), actorOf(r).User)
+	priority, err := s.SourcePriority.SourcePriority(r.Context(), actorOf(r).User)
 	if err != nil {
 		return err
 	}
@@ -21,7 +21,7 @@ func (s *server) putSourcePriority(w http.ResponseWriter, r *http.Request) error
 	if err := readJSON(w, r, &sent); err != nil {
 		return err
 	}
-	priority, err := s.Priority.SetSourcePriority(r.Context(), actorOf(r).User, sent)
+	priority, err := s.SourcePriority.SetSourcePriority(r.Context(), actorOf(r).User, sent)
 	if err != nil {
 		return err
 	}

@@ -12,8 +12,8 @@ import (
 // connection.
 func TestAboutToStop(t *testing.T) {
 	t.Parallel()
-	stop := new(Stop)
-	a := newAPI(t, func(c *Config) { c.Stop = stop })
+	stop := new(Drain)
+	a := newAPI(t, func(c *Config) { c.Drain = stop })
 	ada := a.person("ada@example.org", "UTC")
 	ask := func(method, path, body string) *http.Response {
 		t.Helper()
@@ -63,7 +63,7 @@ func TestBodiesAtTheEndOfAStop(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				stop := new(Stop)
+				stop := new(Drain)
 				stop.Announce(time.Now().Add(30 * time.Second))
 				status, body, took := upload(t, tt.size, 2000, stop)
 				if status != tt.status || took.Round(time.Second) != tt.took {

@@ -33,6 +33,6 @@ func onlyForAdmins() error {
 // noteRead puts on record that an administrator looks at what is somebody else's.
 func (s *server) noteRead(r *http.Request, about uuid.UUID, what string) {
 	if about != actorOf(r).User.ID {
-		s.Journal.Note(r.Context(), health.ActionAdminRead, about, what, nil)
+		s.Audit.Add(r.Context(), health.ActionAdminRead, about, what, nil)
 	}
 }

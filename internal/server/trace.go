@@ -12,21 +12,21 @@ import (
 
 // beginTrace begins the trace of a request, or continues that of whoever sent it. Probes ask every few seconds and have
 // nothing to tell.
-func (s *server) beginTrace(r *http.Request) (context.Context, tracing.Step) {
+func (s *server) beginTrace(r *http.Request) (context.Context, tracing.Span) {
 	if s.Tracer == nil || r.URL.Path == "/health" || r.URL.Path == "/ready" {
-		return r.Context(), tracing.Step{}
+		return r.Context(), tracing.Span{}
 	}
 	method := methodLabel(r.Method)
-	return s.Tracer.Begin(s.Tracer.Received(r.Context(), r.Header), method,
+	return s.Tracer.Start(s.Tracer.Extract(r.Context(), r.Header), method,
 		trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(semconv.HTTPRequestMethodKey.String(method)))
 }
 
 // endTrace says what came of a request. Like the log, it has the pattern of the route and not the path, and nothing of
 // the headers: what the conventions of OpenTelemetry would have beside these may hold a person's data.
-func endTrace(step tracing.Step, r *http.Request, e *exchange, bytesIn int64) {
-	if step.Recording() {
-		step.Rename(methodLabel(r.Method) + " " + e.route)
-		step.Note(
+func endTrace(span tracing.Span, r *http.Request, e *requestLog, bytesIn int64) {
+	if span.Recording() {
+		span.Rename(methodLabel(r.Method) + " " + e.route)
+		span.SetAttributes(
 			semconv.HTTPRoute(e.route),
 			semconv.HTTPResponseStatusCode(e.status()),
 			semconv.HTTPRequestBodySizeKey.Int64(bytesIn),
@@ -35,10 +35,10 @@ func endTrace(step tracing.Step, r *http.Request, e *exchange, bytesIn int64) {
 		)
 		if e.failed() {
 			kind, _ := faultOf(e)
-			step.Fail(kind)
+			span.Fail(kind)
 		}
 	}
-	step.End(nil)
+	span.End(nil)
 }
 
 func protocolVersion(r *http.Request) string {

@@ -30,7 +30,7 @@ func (s *server) listUsers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.Journal.Note(r.Context(), health.ActionAdminRead, uuid.Nil, "users", nil)
+	s.Audit.Add(r.Context(), health.ActionAdminRead, uuid.Nil, "users", nil)
 	var answer struct {
 		Users []user `json:"users"`
 	}
@@ -70,7 +70,7 @@ func (s *server) createUser(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	err = s.Users.CreateUser(r.Context(), created,
-		access.Deed(r.Context(), health.ActionUserCreate, created.ID, created.ID.String(), created.CreatedAt, nil))
+		access.NewAuditEntry(r.Context(), health.ActionUserCreate, created.ID, created.ID.String(), created.CreatedAt, nil))
 	if errors.Is(err, health.Conflict) {
 		return health.NewError(health.Conflict, "email_taken", "There is a user with this email address already.").
 			In("email").Because(err)
@@ -88,7 +88,7 @@ func (s *server) deleteUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Door.DeleteUser(r.Context(), id); err != nil {
+	if err := s.Authenticator.DeleteUser(r.Context(), id); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -40,9 +40,9 @@ func PackHours(day *health.DaySummary, number func(source string) int64) []byte 
 		p.integer(int64(h.EarliestOffset - offset))
 		p.integer(int64(h.LatestOffset - h.EarliestOffset))
 		last, offset = h.Start, h.EarliestOffset
-		p.count(len(h.Tallies))
-		for j := range h.Tallies {
-			t := &h.Tallies[j]
+		p.count(len(h.Aggregates))
+		for j := range h.Aggregates {
+			t := &h.Aggregates[j]
 			list := slices.IndexFunc(lists, func(l []string) bool { return slices.Equal(l, t.Sources) })
 			p.tally(t, h.Latest, list)
 		}
@@ -52,8 +52,8 @@ func PackHours(day *health.DaySummary, number func(source string) int64) []byte 
 
 func sourceLists(hours []health.Hour) (lists [][]string) {
 	for i := range hours {
-		for j := range hours[i].Tallies {
-			sources := hours[i].Tallies[j].Sources
+		for j := range hours[i].Aggregates {
+			sources := hours[i].Aggregates[j].Sources
 			if !slices.ContainsFunc(lists, func(l []string) bool { return slices.Equal(l, sources) }) {
 				lists = append(lists, sources)
 			}
@@ -100,7 +100,7 @@ func (p *packer) stats(s *health.Stats) {
 	p.figure(s.Max)
 }
 
-func (p *packer) tally(t *health.Tally, latest health.Instant, list int) {
+func (p *packer) tally(t *health.Aggregate, latest health.Instant, list int) {
 	has := 0
 	if !health.IsAbsent(t.Last) {
 		has |= hasLast
@@ -162,7 +162,7 @@ func UnpackHours(packed []byte, day *health.DaySummary, name func(number int64) 
 		lists[i] = slices.Clip(lists[i]) // they are shared
 	}
 	day.Hours = make([]health.Hour, u.things())
-	tallies := make([]health.Tally, 0, len(day.Hours))
+	tallies := make([]health.Aggregate, 0, len(day.Hours))
 	last, offset := day.Date.Midnight(0), int32(0)
 	for i := range day.Hours {
 		h := &day.Hours[i]
@@ -176,7 +176,7 @@ func UnpackHours(packed []byte, day *health.DaySummary, name func(number int64) 
 		for range u.things() {
 			tallies = append(tallies, u.tally(h.Latest, lists))
 		}
-		h.Tallies = tallies[first:len(tallies):len(tallies)]
+		h.Aggregates = tallies[first:len(tallies):len(tallies)]
 	}
 	return u.err
 }
@@ -246,8 +246,8 @@ func (u *unpacker) stats() health.Stats {
 	return health.Stats{Weight: float64(u.count()), Sum: u.figure(), Min: u.figure(), Max: u.figure()}
 }
 
-func (u *unpacker) tally(latest health.Instant, lists [][]string) health.Tally {
-	t := health.NewTally(health.Grain(u.count())) // #nosec G115 -- count is at most MaxInt32
+func (u *unpacker) tally(latest health.Instant, lists [][]string) health.Aggregate {
+	t := health.NewAggregate(health.Grain(u.count())) // #nosec G115 -- count is at most MaxInt32
 	t.Count = u.count()
 	if list := u.count(); list < len(lists) {
 		t.Sources = lists[list]

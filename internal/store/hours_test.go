@@ -70,7 +70,7 @@ func TestPackedHoursAreTheHours(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, hour := range got.Hours {
-			for _, tally := range hour.Tallies {
+			for _, tally := range hour.Aggregates {
 				for _, source := range tally.Sources {
 					if packed != nil && !slices.Contains(numbers, number(source)) {
 						t.Fatalf("%q is not among the sources %v", source, numbers)

@@ -18,7 +18,7 @@ import (
 type Calls struct {
 	duration *prometheus.HistogramVec
 	failures *prometheus.CounterVec
-	step     []trace.SpanStartOption
+	span     []trace.SpanStartOption
 }
 
 // NewCalls registers the measures of calls; one per registerer. The system is how traces name the database:
@@ -26,7 +26,7 @@ type Calls struct {
 func NewCalls(registerer prometheus.Registerer, system attribute.KeyValue) Calls {
 	factory := promauto.With(registerer)
 	return Calls{
-		step: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(system)},
+		span: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(system)},
 		duration: factory.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "health_export_database_call_duration_seconds",
 			Help:    "Time of calls to the database, with the wait for a connection and every attempt, by what they do.",
@@ -45,9 +45,9 @@ func NewCalls(registerer prometheus.Registerer, system attribute.KeyValue) Calls
 // never of its users'.
 func (c Calls) Begin(ctx context.Context, operation string) (_ context.Context, done func(error)) {
 	begun := time.Now()
-	ctx, step := tracing.Begin(ctx, operation, c.step...)
+	ctx, span := tracing.Start(ctx, operation, c.span...)
 	return ctx, func(err error) {
-		step.End(err)
+		span.End(err)
 		c.count(ctx, operation, time.Since(begun), err)
 	}
 }

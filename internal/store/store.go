@@ -41,8 +41,8 @@ type Store interface {
 	WorkoutReader
 	EventReader
 	SummaryReader
-	SummaryKeeper
-	Trust
+	SummaryWriter
+	CacheFence
 	Upkeep
 	Diagnostics
 
@@ -68,7 +68,7 @@ type Capabilities struct {
 // Users keeps the people whose data it is.
 type Users interface {
 	// CreateUser stores a new user. Conflict: the email address is taken, compared without regard to case.
-	CreateUser(ctx context.Context, user health.User, deeds ...health.AuditEntry) error
+	CreateUser(ctx context.Context, user health.User, entries ...health.AuditEntry) error
 	// User returns one user by id. NotFound.
 	User(ctx context.Context, id uuid.UUID) (health.User, error)
 	// UserByEmail returns one user by email address, compared without regard to case. NotFound.
@@ -82,10 +82,10 @@ type Users interface {
 // not stored afterwards either, whoever is still at work on it: Put and the methods of Writer refuse it (Conflict).
 type Erasure interface {
 	// EraseData erases everything that was stored for a user, and keeps the account and its keys. NotFound.
-	EraseData(ctx context.Context, user uuid.UUID, at time.Time, deeds ...health.AuditEntry) error
+	EraseData(ctx context.Context, user uuid.UUID, at time.Time, entries ...health.AuditEntry) error
 	// DeleteUser erases everything that was stored for a user with the account and its keys, of which it returns the ids.
 	// RevokedSince names them for a day. NotFound.
-	DeleteUser(ctx context.Context, user uuid.UUID, at time.Time, deeds ...health.AuditEntry) (keys []string, err error)
+	DeleteUser(ctx context.Context, user uuid.UUID, at time.Time, entries ...health.AuditEntry) (keys []string, err error)
 }
 
 // Audit keeps who did what.
@@ -116,17 +116,17 @@ type AuditQuery struct {
 // Keys keeps the API keys.
 type Keys interface {
 	// CreateKey stores a new key. Conflict: its id exists. NotFound: its user does not.
-	CreateKey(ctx context.Context, key health.APIKey, deeds ...health.AuditEntry) error
+	CreateKey(ctx context.Context, key health.APIKey, entries ...health.AuditEntry) error
 	// Key returns one key by its id, also one that is revoked or expired. NotFound.
 	Key(ctx context.Context, id string) (health.APIKey, error)
 	// KeysOf returns all keys of a user in the order of their creation, revoked ones among them.
 	KeysOf(ctx context.Context, user uuid.UUID) ([]health.APIKey, error)
 	// RevokeKey marks a key of the user as revoked at t; one that is revoked by then stays as it is, and the deeds are
 	// not recorded. NotFound.
-	RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time, deeds ...health.AuditEntry) error
+	RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time, entries ...health.AuditEntry) error
 	// RotateKey stores a new key of the same user and marks the one with the given id as revoked at t, which may lie
 	// ahead. NotFound; Conflict: that one is revoked already, or the new one's id exists.
-	RotateKey(ctx context.Context, id string, t time.Time, replacement health.APIKey, deeds ...health.AuditEntry) error
+	RotateKey(ctx context.Context, id string, t time.Time, replacement health.APIKey, entries ...health.AuditEntry) error
 	// RevokedSince returns the ids of keys, of any user, that were revoked at t or later, will be, or are gone with their
 	// user since then. Servers ask for it every second, so that a key revoked by another process stops working at once.
 	RevokedSince(ctx context.Context, t time.Time) ([]string, error)
@@ -189,7 +189,7 @@ type Inbox interface {
 	Release(ctx context.Context, id uuid.UUID, owner string, after time.Time) error
 	// Finish records what became of the ingestion (format, status, failure, report, duration, finished time, size, digest) and
 	// ends owner's claim and the time in a spool. Conflict: owner does not hold it any more; nothing is recorded.
-	Finish(ctx context.Context, ingestion health.Ingestion, owner string, deeds ...health.AuditEntry) error
+	Finish(ctx context.Context, ingestion health.Ingestion, owner string, entries ...health.AuditEntry) error
 	// Reopen makes a finished ingestion unfinished again, claimed by owner, and counts an attempt. NotFound; Conflict:
 	// it is unfinished.
 	Reopen(ctx context.Context, user, id uuid.UUID, owner string, until time.Time) (health.Ingestion, error)
@@ -322,13 +322,13 @@ type EventReader interface {
 	ECGs(ctx context.Context, user uuid.UUID, r Range, voltages bool) ([]health.ECG, error)
 }
 
-// Trust says whether the answers that several servers remember together, outside of the database, may be believed.
-type Trust interface {
-	// Trusted returns the epoch of what is remembered, and for how long from now it is not to be believed; 0: it is.
-	Trusted(ctx context.Context) (epoch int64, distrusted time.Duration, err error)
-	// Distrust has Trusted say, to everybody and for d at least, that nothing is to be believed. Where that was not so
+// CacheFence says whether the answers that several servers remember together, outside of the database, may be believed.
+type CacheFence interface {
+	// CacheEpoch returns the epoch of what is remembered, and for how long from now it is not to be believed; 0: it is.
+	CacheEpoch(ctx context.Context) (epoch int64, distrusted time.Duration, err error)
+	// InvalidateCache has CacheEpoch, to everybody and for d at least, that nothing is to be believed. Where that was not so
 	// already, for half of d at least, an epoch begins with it. since is for how long it has been so, 0 for a new epoch.
-	Distrust(ctx context.Context, d time.Duration) (since time.Duration, err error)
+	InvalidateCache(ctx context.Context, d time.Duration) (since time.Duration, err error)
 }
 
 // Upkeep is what a database needs done from time to time; jobs call it.
@@ -400,8 +400,8 @@ type Rebuilt struct {
 	Days, Differed, Latest int
 }
 
-// SummaryKeeper makes summaries follow what they are made of where writing samples does not.
-type SummaryKeeper interface {
+// SummaryWriter makes summaries follow what they are made of where writing samples does not.
+type SummaryWriter interface {
 	// SetSourceOrder replaces the user's order of sources. Where it differs from the one before, the user's days are
 	// Stale until Rebuild has been through all of them. NotFound: there is no such user.
 	SetSourceOrder(ctx context.Context, user uuid.UUID, order health.SourceOrder) error

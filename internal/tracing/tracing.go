@@ -48,36 +48,36 @@ func (t *Tracer) Close(ctx context.Context) error {
 	return t.provider.Shutdown(ctx)
 }
 
-// Begin begins a trace, or a step of the one that ctx is in. Every step is ended by Step.End.
-func (t *Tracer) Begin(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, Step) {
+// Start begins a trace, or a step of the one that ctx is in. Every step is ended by Step.End.
+func (t *Tracer) Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, Span) {
 	if t == nil {
-		return ctx, Step{}
+		return ctx, Span{}
 	}
 	ctx, span := t.tracer.Start(ctx, name, options...)
-	return ctx, Step{span}
+	return ctx, Span{span}
 }
 
-// Received returns ctx as a part of the trace that the headers of a request name (W3C Trace Context), if they name one.
-func (t *Tracer) Received(ctx context.Context, headers map[string][]string) context.Context {
+// Extract returns ctx as a part of the trace that the headers of a request name (W3C Trace Context), if they name one.
+func (t *Tracer) Extract(ctx context.Context, headers map[string][]string) context.Context {
 	if t == nil {
 		return ctx
 	}
 	return propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(headers))
 }
 
-// Begin begins a step of the trace that ctx is in. There is none, and nothing happens, where ctx is in no trace or in one
+// Start begins a step of the trace that ctx is in. There is none, and nothing happens, where ctx is in no trace or in one
 // that is not sampled.
-func Begin(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, Step) {
+func Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, Span) {
 	around := trace.SpanFromContext(ctx)
 	if !around.SpanContext().IsSampled() { // one that has ended by now has steps all the same
-		return ctx, Step{}
+		return ctx, Span{}
 	}
 	ctx, span := around.TracerProvider().Tracer(scope).Start(ctx, name, options...)
-	return ctx, Step{span}
+	return ctx, Span{span}
 }
 
-// Continue returns ctx as a part of the trace that from is in, for work that outlives from.
-func Continue(ctx, from context.Context) context.Context {
+// Detach returns ctx as a part of the trace that from is in, for work that outlives from.
+func Detach(ctx, from context.Context) context.Context {
 	around := trace.SpanFromContext(from)
 	if !around.SpanContext().IsValid() {
 		return ctx
@@ -85,28 +85,28 @@ func Continue(ctx, from context.Context) context.Context {
 	return trace.ContextWithSpan(ctx, around)
 }
 
-// Step is a part of a trace: a span. The zero value is none, and takes everything without effect.
-type Step struct{ span trace.Span }
+// Span is a part of a trace: a span. The zero value is none, and takes everything without effect.
+type Span struct{ span trace.Span }
 
 // Recording reports whether anybody will see what is noted.
-func (s Step) Recording() bool { return s.span != nil && s.span.IsRecording() }
+func (s Span) Recording() bool { return s.span != nil && s.span.IsRecording() }
 
 // Rename gives the step the name that was not known when it began.
-func (s Step) Rename(name string) {
+func (s Span) Rename(name string) {
 	if s.span != nil {
 		s.span.SetName(name)
 	}
 }
 
-// Note adds what is known of the step by now.
-func (s Step) Note(attributes ...attribute.KeyValue) {
+// SetAttributes adds what is known of the step by now.
+func (s Span) SetAttributes(attributes ...attribute.KeyValue) {
 	if s.span != nil {
 		s.span.SetAttributes(attributes...)
 	}
 }
 
 // Fail marks the step as one that failed. The reason is a word of the program, never the text of an error.
-func (s Step) Fail(reason string) {
+func (s Span) Fail(reason string) {
 	if s.span != nil {
 		s.span.SetAttributes(semconv.ErrorTypeKey.String(reason))
 		s.span.SetStatus(codes.Error, "")
@@ -115,7 +115,7 @@ func (s Step) Fail(reason string) {
 
 // End ends the step, with the error it came to. Only a failure of ours, or of what we depend on, makes it one that failed:
 // that something is not found, or was sent wrongly, is an answer.
-func (s Step) End(err error) {
+func (s Span) End(err error) {
 	if s.span == nil {
 		return
 	}
@@ -125,15 +125,15 @@ func (s Step) End(err error) {
 	s.span.End()
 }
 
-func (s Step) outcome(err error) {
+func (s Span) outcome(err error) {
 	kind := health.KindOf(err)
 	switch {
 	case kind == health.Unavailable:
 		s.Fail(string(kind))
 	case kind != "":
-		s.Note(semconv.ErrorTypeKey.String(string(kind)))
+		s.SetAttributes(semconv.ErrorTypeKey.String(string(kind)))
 	case errors.Is(err, context.Canceled):
-		s.Note(semconv.ErrorTypeKey.String("cancelled"))
+		s.SetAttributes(semconv.ErrorTypeKey.String("cancelled"))
 	case errors.Is(err, context.DeadlineExceeded):
 		s.Fail("timed_out")
 	default:

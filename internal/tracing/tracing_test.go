@@ -48,16 +48,16 @@ func TestStepsAreOfTheTraceOfTheirContext(t *testing.T) {
 	t.Parallel()
 	spans := spansOf(t, sdk.AlwaysSample(), func(tracer *Tracer) {
 		headers := http.Header{"Traceparent": {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}}
-		ctx, request := tracer.Begin(tracer.Received(t.Context(), headers), "request")
-		inner, step := Begin(ctx, "step")
-		_, innermost := Begin(inner, "innermost")
+		ctx, request := tracer.Start(tracer.Extract(t.Context(), headers), "request")
+		inner, span := Start(ctx, "step")
+		_, innermost := Start(inner, "innermost")
 		innermost.End(nil)
-		step.End(nil)
+		span.End(nil)
 		request.Rename("renamed")
 		request.End(nil)
-		_, later := Begin(Continue(t.Context(), ctx), "later")
+		_, later := Start(Detach(t.Context(), ctx), "later")
 		later.End(nil)
-		_, nowhere := Begin(t.Context(), "nowhere")
+		_, nowhere := Start(t.Context(), "nowhere")
 		nowhere.End(nil)
 	})
 	parents := map[string]string{}
@@ -95,8 +95,8 @@ func TestOutcomes(t *testing.T) {
 		"a fault":     {secret, "internal", true},
 	} {
 		span := spansOf(t, sdk.AlwaysSample(), func(tracer *Tracer) {
-			_, step := tracer.Begin(t.Context(), "request")
-			step.End(test.err)
+			_, span := tracer.Start(t.Context(), "request")
+			span.End(test.err)
 		})["request"]
 		reason := ""
 		for _, a := range span.Attributes {
@@ -123,12 +123,12 @@ func TestNothingIsDoneWithoutATrace(t *testing.T) {
 	}
 	histogram := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "x"})
 	work := func(ctx context.Context) {
-		ctx, request := tracer.Begin(tracer.Received(ctx, nil), "request")
-		ctx, step := Begin(Continue(ctx, ctx), "step")
-		step.Fail("x")
-		step.Rename("x")
-		step.Note()
-		step.End(nil)
+		ctx, request := tracer.Start(tracer.Extract(ctx, nil), "request")
+		ctx, span := Start(Detach(ctx, ctx), "step")
+		span.Fail("x")
+		span.Rename("x")
+		span.SetAttributes()
+		span.End(nil)
 		request.End(nil)
 		Observe(ctx, histogram, 1)
 	}
@@ -140,9 +140,9 @@ func TestNothingIsDoneWithoutATrace(t *testing.T) {
 func TestTracesThatAreNotSampledHaveNoSteps(t *testing.T) {
 	t.Parallel()
 	spans := spansOf(t, sampler("parentbased_always_off", 1), func(tracer *Tracer) {
-		ctx, request := tracer.Begin(t.Context(), "request")
-		inner, step := Begin(ctx, "step")
-		if inner != ctx || step.Recording() {
+		ctx, request := tracer.Start(t.Context(), "request")
+		inner, span := Start(ctx, "step")
+		if inner != ctx || span.Recording() {
 			t.Error("a step of a trace that is not sampled is more than none")
 		}
 		request.End(nil)
@@ -184,7 +184,7 @@ func TestExamplesAreOfSampledTraces(t *testing.T) {
 	for name, want := range map[string]bool{"always_on": true, "always_off": false} {
 		histogram := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "x", Buckets: []float64{1}})
 		spansOf(t, sampler(name, 1), func(tracer *Tracer) {
-			ctx, request := tracer.Begin(t.Context(), "request")
+			ctx, request := tracer.Start(t.Context(), "request")
 			Observe(ctx, histogram, .5)
 			request.End(nil)
 		})
@@ -203,7 +203,7 @@ func TestLinesNameTheirTrace(t *testing.T) {
 	var text bytes.Buffer
 	logger := slog.New(NewHandler(slog.NewTextHandler(&text, nil))).With("a", 1).WithGroup("g")
 	spansOf(t, sdk.AlwaysSample(), func(tracer *Tracer) {
-		ctx, request := tracer.Begin(t.Context(), "request")
+		ctx, request := tracer.Start(t.Context(), "request")
 		logger.InfoContext(ctx, "inside")
 		request.End(nil)
 		id := trace.SpanContextFromContext(ctx).TraceID().String()
@@ -256,8 +256,8 @@ func TestCollectorThatRefuses(t *testing.T) {
 	defer tracer.Close(t.Context())
 	for _, refuse := range []bool{false, true, true, false, false} {
 		refusing.Store(refuse)
-		_, step := tracer.Begin(t.Context(), "request")
-		step.End(nil)
+		_, span := tracer.Start(t.Context(), "request")
+		span.End(nil)
 		if err := tracer.provider.ForceFlush(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -27,7 +27,7 @@ func (s *Store) AppendAudit(ctx context.Context, entries []health.AuditEntry) er
 		users = append(users, entries[i].UserID)
 	}
 	slices.Sort(about)
-	return s.writeDeeds(ctx, "append to the audit log", "", entries, func(ctx context.Context, tx pgx.Tx) error {
+	return s.writeAuditEntries(ctx, "append to the audit log", "", entries, func(ctx context.Context, tx pgx.Tx) error {
 		// In order, and so that nobody is erased between the look and the writing.
 		for _, key := range slices.Compact(about) {
 			if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock_shared($1)`, key); err != nil {
@@ -62,22 +62,22 @@ func scanErased(row pgx.Row) (e erasedAt, err error) {
 	return e, err
 }
 
-// writeDeeds runs a function in one transaction with what the audit log says of it. first are statements that come
+// writeAuditEntries runs a function in one transaction with what the audit log says of it. first are statements that come
 // before everything else. about says whom the deeds are about, where that is not what they say themselves.
-func (s *Store) writeDeeds(
-	ctx context.Context, doing, first string, deeds []health.AuditEntry, change func(ctx context.Context, tx pgx.Tx) error,
+func (s *Store) writeAuditEntries(
+	ctx context.Context, doing, first string, entries []health.AuditEntry, change func(ctx context.Context, tx pgx.Tx) error,
 	about ...uuid.UUID,
 ) error {
-	return s.writeDeedsWithin(ctx, s.timeout, doing, first, deeds, change, about...)
+	return s.writeAuditEntriesWithin(ctx, s.timeout, doing, first, entries, change, about...)
 }
 
-func (s *Store) writeDeedsWithin(
-	ctx context.Context, limit time.Duration, doing, first string, deeds []health.AuditEntry,
+func (s *Store) writeAuditEntriesWithin(
+	ctx context.Context, limit time.Duration, doing, first string, entries []health.AuditEntry,
 	change func(ctx context.Context, tx pgx.Tx) error, about ...uuid.UUID,
 ) error {
-	times := make([]time.Time, len(deeds))
-	for i := range deeds {
-		times[i] = deeds[i].At
+	times := make([]time.Time, len(entries))
+	for i := range entries {
+		times[i] = entries[i].At
 	}
 	for again := false; ; again = true {
 		if err := s.partitions.cover(ctx, auditTables, times...); err != nil {
@@ -88,7 +88,7 @@ func (s *Store) writeDeedsWithin(
 				if err := change(ctx, tx); err != nil {
 					return err
 				}
-				return insertAudit(ctx, tx, deeds, about)
+				return insertAudit(ctx, tx, entries, about)
 			})
 		})
 		if again || !isPartitionMissing(err) {

@@ -26,8 +26,8 @@ const (
 )
 
 // EraseData erases everything that was stored for a user, and keeps the account and its keys.
-func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, deeds ...health.AuditEntry) error {
-	return s.erase(ctx, user, "erase data", deeds, func(ctx context.Context, tx pgx.Tx) error {
+func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, entries ...health.AuditEntry) error {
+	return s.erase(ctx, user, "erase data", entries, func(ctx context.Context, tx pgx.Tx) error {
 		// What is archived now may be in work, and by a clock that is ahead of ours.
 		erased := at
 		err := tx.QueryRow(ctx, `SELECT greatest($2, max(received_at)) FROM raw_ingestions WHERE user_id = $1`, user, at).
@@ -45,15 +45,15 @@ func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, dee
 
 // DeleteUser erases everything that was stored for a user with the account and its keys, of which it returns the ids.
 func (s *Store) DeleteUser(
-	ctx context.Context, user uuid.UUID, at time.Time, deeds ...health.AuditEntry,
+	ctx context.Context, user uuid.UUID, at time.Time, entries ...health.AuditEntry,
 ) (keys []string, err error) {
-	deeds = slices.Clone(deeds)
-	for i := range deeds {
-		if deeds[i].UserID == user {
-			deeds[i].UserID = uuid.Nil
+	entries = slices.Clone(entries)
+	for i := range entries {
+		if entries[i].UserID == user {
+			entries[i].UserID = uuid.Nil
 		}
 	}
-	err = s.erase(ctx, user, "delete user", deeds, func(ctx context.Context, tx pgx.Tx) error {
+	err = s.erase(ctx, user, "delete user", entries, func(ctx context.Context, tx pgx.Tx) error {
 		if err := eraseRows(ctx, tx, user); err != nil {
 			return err
 		}
@@ -78,11 +78,11 @@ func (s *Store) DeleteUser(
 // erase runs a change while nothing is written for the user, takes away the names of sources that nobody else has, and
 // records the deeds.
 func (s *Store) erase(
-	ctx context.Context, user uuid.UUID, doing string, deeds []health.AuditEntry,
+	ctx context.Context, user uuid.UUID, doing string, entries []health.AuditEntry,
 	change func(ctx context.Context, tx pgx.Tx) error,
 ) error {
 	locks := lockStatement(userLock(user)) + lockStatement(arrivalLock(user))
-	err := s.writeDeedsWithin(ctx, eraseTimeout, doing, locks, deeds, func(ctx context.Context, tx pgx.Tx) error {
+	err := s.writeAuditEntriesWithin(ctx, eraseTimeout, doing, locks, entries, func(ctx context.Context, tx pgx.Tx) error {
 		if err := checkUser(ctx, tx, user); err != nil {
 			return err
 		}

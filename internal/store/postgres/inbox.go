@@ -93,12 +93,12 @@ func (s *Store) Release(ctx context.Context, id uuid.UUID, owner string, after t
 }
 
 // Finish records what became of the ingestion and ends owner's claim.
-func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, deeds ...health.AuditEntry) error {
+func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, entries ...health.AuditEntry) error {
 	report, err := storedReportOf(&in.Report)
 	if err != nil {
 		return err
 	}
-	return s.writeDeeds(ctx, "finish ingestion", "", deeds, func(ctx context.Context, tx pgx.Tx) error {
+	return s.writeAuditEntries(ctx, "finish ingestion", "", entries, func(ctx context.Context, tx pgx.Tx) error {
 		return held(tx.Exec(ctx, `
 			UPDATE raw_ingestions SET owner = '', claimed_until = NULL, spool = '', size = $4, format = $5, status = $6, finished_at = $7,
 				failure = $8, failure_code = $9, duration = $10, counts = $11, warning_count = $12, errors = $13, warnings = $14, types = $15,

@@ -19,18 +19,18 @@ LEFT JOIN api_key_use used ON used.key_id = k.id
 `
 
 // CreateKey stores a new key.
-func (s *Store) CreateKey(ctx context.Context, key health.APIKey, deeds ...health.AuditEntry) error {
-	return s.writeKeys(ctx, key.UserID, "create key", deeds, func(ctx context.Context, tx pgx.Tx) error {
+func (s *Store) CreateKey(ctx context.Context, key health.APIKey, entries ...health.AuditEntry) error {
+	return s.writeKeys(ctx, key.UserID, "create key", entries, func(ctx context.Context, tx pgx.Tx) error {
 		return insertKey(ctx, tx, &key)
 	})
 }
 
 // writeKeys changes the keys of a user, who is not deleted meanwhile, with the deeds of the audit log.
 func (s *Store) writeKeys(
-	ctx context.Context, user uuid.UUID, doing string, deeds []health.AuditEntry,
+	ctx context.Context, user uuid.UUID, doing string, entries []health.AuditEntry,
 	change func(ctx context.Context, tx pgx.Tx) error,
 ) error {
-	return s.writeDeeds(ctx, doing, lockStatement(userLock(user)), deeds, func(ctx context.Context, tx pgx.Tx) error {
+	return s.writeAuditEntries(ctx, doing, lockStatement(userLock(user)), entries, func(ctx context.Context, tx pgx.Tx) error {
 		if err := checkUser(ctx, tx, user); err != nil {
 			return err
 		}
@@ -79,8 +79,8 @@ func (s *Store) KeysOf(ctx context.Context, user uuid.UUID) (keys []health.APIKe
 var errNothingChanged = errors.New("nothing to change")
 
 // RevokeKey marks a key of the user as revoked at t; one that is revoked by then stays as it is.
-func (s *Store) RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time, deeds ...health.AuditEntry) error {
-	err := s.writeDeeds(ctx, "revoke key", lockStatement(userLock(user)), deeds, func(ctx context.Context, tx pgx.Tx) error {
+func (s *Store) RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time, entries ...health.AuditEntry) error {
+	err := s.writeAuditEntries(ctx, "revoke key", lockStatement(userLock(user)), entries, func(ctx context.Context, tx pgx.Tx) error {
 		key, err := keyOf(ctx, tx, user, id)
 		if err == nil && key.Revoked(t) {
 			return errNothingChanged
@@ -98,9 +98,9 @@ func (s *Store) RevokeKey(ctx context.Context, user uuid.UUID, id string, t time
 
 // RotateKey stores a new key of the same user and marks the old one as revoked at t.
 func (s *Store) RotateKey(
-	ctx context.Context, id string, t time.Time, replacement health.APIKey, deeds ...health.AuditEntry,
+	ctx context.Context, id string, t time.Time, replacement health.APIKey, entries ...health.AuditEntry,
 ) error {
-	return s.writeKeys(ctx, replacement.UserID, "rotate key", deeds, func(ctx context.Context, tx pgx.Tx) error {
+	return s.writeKeys(ctx, replacement.UserID, "rotate key", entries, func(ctx context.Context, tx pgx.Tx) error {
 		old, err := keyOf(ctx, tx, replacement.UserID, id)
 		if err != nil {
 			return err

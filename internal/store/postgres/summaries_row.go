@@ -165,7 +165,7 @@ func readSummary(columns [][]byte) (d packedSummary, err error) {
 		Earliest: readInstant(columns[17]), Latest: readInstant(columns[18]),
 		EarliestOffset: readInteger(columns[19]), LatestOffset: readInteger(columns[20]),
 	}
-	d.Tally = health.NewTally(health.Grain(readInteger(columns[1])))
+	d.Aggregate = health.NewAggregate(health.Grain(readInteger(columns[1])))
 	d.Count = int(readInteger(columns[2]))
 	d.Values = readStats(columns[3:7])
 	d.Last = readReal(columns[7])

@@ -7,8 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Trusted returns the epoch of what servers remember together, and for how long it is not to be believed.
-func (s *Store) Trusted(ctx context.Context) (epoch int64, distrusted time.Duration, err error) {
+// CacheEpoch returns the epoch of what servers remember together, and for how long it is not to be believed.
+func (s *Store) CacheEpoch(ctx context.Context) (epoch int64, distrusted time.Duration, err error) {
 	err = s.read(ctx, "read trust", func(ctx context.Context, conn querier) error {
 		return conn.QueryRow(ctx, `
 			SELECT epoch, greatest(distrusted_until - clock_timestamp(), interval '0') FROM trust`).Scan(&epoch, &distrusted)
@@ -16,9 +16,9 @@ func (s *Store) Trusted(ctx context.Context) (epoch int64, distrusted time.Durat
 	return epoch, distrusted, err
 }
 
-// Distrust has nobody believe what servers remember together, for d at least. Of two at once the second waits for the
+// InvalidateCache has nobody believe what servers remember together, for d at least. Of two at once the second waits for the
 // first, and finds that it is so already.
-func (s *Store) Distrust(ctx context.Context, d time.Duration) (since time.Duration, err error) {
+func (s *Store) InvalidateCache(ctx context.Context, d time.Duration) (since time.Duration, err error) {
 	err = s.write(ctx, "distrust", func(ctx context.Context, tx pgx.Tx) error {
 		return tx.QueryRow(ctx, `
 			UPDATE trust SET

@@ -12,8 +12,8 @@ import (
 const selectUsers = `SELECT id, email, display_name, time_zone, created_at FROM users `
 
 // CreateUser stores a new user.
-func (s *Store) CreateUser(ctx context.Context, user health.User, deeds ...health.AuditEntry) error {
-	return s.writeDeeds(ctx, "create user", "", deeds, func(ctx context.Context, tx pgx.Tx) error {
+func (s *Store) CreateUser(ctx context.Context, user health.User, entries ...health.AuditEntry) error {
+	return s.writeAuditEntries(ctx, "create user", "", entries, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			INSERT INTO users (id, email, email_folded, display_name, time_zone, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 			user.ID, user.Email, folded(user.Email), user.Name, user.TimeZone, momentOf(user.CreatedAt))

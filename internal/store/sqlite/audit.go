@@ -37,9 +37,9 @@ func (s *Store) AppendAudit(ctx context.Context, entries []health.AuditEntry) er
 }
 
 // insertAudit writes the deeds that belong to a transaction.
-func insertAudit(ctx context.Context, tx *sql.Tx, deeds []health.AuditEntry) error {
-	for i := range deeds {
-		if err := insertAuditEntry(ctx, tx, &deeds[i]); err != nil {
+func insertAudit(ctx context.Context, tx *sql.Tx, entries []health.AuditEntry) error {
+	for i := range entries {
+		if err := insertAuditEntry(ctx, tx, &entries[i]); err != nil {
 			return err
 		}
 	}

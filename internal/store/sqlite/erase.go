@@ -21,8 +21,8 @@ var personal = []string{
 const keysStayNamed = 24 * time.Hour
 
 // EraseData erases everything that was stored for a user, and keeps the account and its keys.
-func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, deeds ...health.AuditEntry) error {
-	return s.erase(ctx, user, "erase data", deeds, func(tx *sql.Tx, number int64) error {
+func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, entries ...health.AuditEntry) error {
+	return s.erase(ctx, user, "erase data", entries, func(tx *sql.Tx, number int64) error {
 		// What is archived now may be in work, and by a clock that is ahead of ours.
 		_, err := tx.ExecContext(ctx, `
 			UPDATE users SET erased_at = max(erased_at, ?,
@@ -37,9 +37,9 @@ func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, dee
 
 // DeleteUser erases everything that was stored for a user with the account and its keys, of which it returns the ids.
 func (s *Store) DeleteUser(
-	ctx context.Context, user uuid.UUID, at time.Time, deeds ...health.AuditEntry,
+	ctx context.Context, user uuid.UUID, at time.Time, entries ...health.AuditEntry,
 ) (keys []string, err error) {
-	err = s.erase(ctx, user, "delete user", deeds, func(tx *sql.Tx, number int64) error {
+	err = s.erase(ctx, user, "delete user", entries, func(tx *sql.Tx, number int64) error {
 		if err := eraseRows(ctx, tx, number); err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func (s *Store) DeleteUser(
 
 // erase runs a change after which nothing of what it deletes is left in the file either, free pages and log included.
 func (s *Store) erase(
-	ctx context.Context, user uuid.UUID, doing string, deeds []health.AuditEntry, change func(tx *sql.Tx, number int64) error,
+	ctx context.Context, user uuid.UUID, doing string, entries []health.AuditEntry, change func(tx *sql.Tx, number int64) error,
 ) error {
 	if err := s.pragma(ctx, doing, `PRAGMA secure_delete = 1`); err != nil {
 		return err
@@ -90,7 +90,7 @@ func (s *Store) erase(
 				return err
 			}
 		}
-		return insertAudit(ctx, tx, deeds)
+		return insertAudit(ctx, tx, entries)
 	})
 	if err != nil {
 		return err

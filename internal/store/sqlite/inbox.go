@@ -67,7 +67,7 @@ func (s *Store) Release(ctx context.Context, id uuid.UUID, owner string, after t
 }
 
 // Finish records what became of the ingestion and ends owner's claim.
-func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, deeds ...health.AuditEntry) error {
+func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, entries ...health.AuditEntry) error {
 	report, err := storedReportOf(&in.Report)
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, d
 		if err != nil {
 			return err
 		}
-		return insertAudit(ctx, tx, deeds)
+		return insertAudit(ctx, tx, entries)
 	})
 }
 

@@ -20,12 +20,12 @@ LEFT JOIN api_key_use used ON used.key_id = k.id
 `
 
 // CreateKey stores a new key.
-func (s *Store) CreateKey(ctx context.Context, key health.APIKey, deeds ...health.AuditEntry) error {
+func (s *Store) CreateKey(ctx context.Context, key health.APIKey, entries ...health.AuditEntry) error {
 	return s.writeOf(ctx, key.UserID, "create key", func(tx *sql.Tx, user int64) error {
 		if err := insertKey(ctx, tx, user, &key); err != nil {
 			return err
 		}
-		return insertAudit(ctx, tx, deeds)
+		return insertAudit(ctx, tx, entries)
 	})
 }
 
@@ -63,7 +63,7 @@ func (s *Store) KeysOf(ctx context.Context, user uuid.UUID) (keys []health.APIKe
 }
 
 // RevokeKey marks a key of the user as revoked at t; one that is revoked by then stays as it is.
-func (s *Store) RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time, deeds ...health.AuditEntry) error {
+func (s *Store) RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time, entries ...health.AuditEntry) error {
 	return s.write(ctx, "revoke key", func(tx *sql.Tx) error {
 		key, err := keyOf(ctx, tx, user, id)
 		if err != nil || key.Revoked(t) {
@@ -72,13 +72,13 @@ func (s *Store) RevokeKey(ctx context.Context, user uuid.UUID, id string, t time
 		if err := revoke(ctx, tx, id, t); err != nil {
 			return err
 		}
-		return insertAudit(ctx, tx, deeds)
+		return insertAudit(ctx, tx, entries)
 	})
 }
 
 // RotateKey stores a new key of the same user and marks the old one as revoked at t.
 func (s *Store) RotateKey(
-	ctx context.Context, id string, t time.Time, replacement health.APIKey, deeds ...health.AuditEntry,
+	ctx context.Context, id string, t time.Time, replacement health.APIKey, entries ...health.AuditEntry,
 ) error {
 	return s.writeOf(ctx, replacement.UserID, "rotate key", func(tx *sql.Tx, user int64) error {
 		old, err := keyOf(ctx, tx, replacement.UserID, id)
@@ -94,7 +94,7 @@ func (s *Store) RotateKey(
 		if err := insertKey(ctx, tx, user, &replacement); err != nil {
 			return err
 		}
-		return insertAudit(ctx, tx, deeds)
+		return insertAudit(ctx, tx, entries)
 	})
 }
 

@@ -72,7 +72,7 @@ func readSummary(row []driver.Value) (d packedSummary) {
 		Earliest: health.Instant(integer(row[17])), Latest: health.Instant(integer(row[18])),
 		EarliestOffset: int32(integer(row[19])), LatestOffset: int32(integer(row[20])),
 	}
-	d.Tally = health.NewTally(health.Grain(integer(row[1])))
+	d.Aggregate = health.NewAggregate(health.Grain(integer(row[1])))
 	d.Count = int(integer(row[2]))
 	d.Values = readStats(row[3:7])
 	d.Last = real(row[7])

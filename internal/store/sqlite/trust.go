@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Trusted returns the epoch of what servers remember together, and for how long it is not to be believed.
-func (s *Store) Trusted(ctx context.Context) (epoch int64, distrusted time.Duration, err error) {
+// CacheEpoch returns the epoch of what servers remember together, and for how long it is not to be believed.
+func (s *Store) CacheEpoch(ctx context.Context) (epoch int64, distrusted time.Duration, err error) {
 	err = s.read(ctx, "read trust", func(tx *sql.Tx) error {
 		var until int64
 		err := tx.QueryRowContext(ctx, `SELECT epoch, distrusted_until FROM trust`).Scan(&epoch, &until)
@@ -17,8 +17,8 @@ func (s *Store) Trusted(ctx context.Context) (epoch int64, distrusted time.Durat
 	return epoch, distrusted, err
 }
 
-// Distrust has nobody believe what servers remember together, for d at least.
-func (s *Store) Distrust(ctx context.Context, d time.Duration) (since time.Duration, err error) {
+// InvalidateCache has nobody believe what servers remember together, for d at least.
+func (s *Store) InvalidateCache(ctx context.Context, d time.Duration) (since time.Duration, err error) {
 	err = s.write(ctx, "distrust", func(tx *sql.Tx) error {
 		var begun int64
 		now := time.Now()

@@ -12,7 +12,7 @@ import (
 const userColumns = `uuid, email, name, time_zone, created_at`
 
 // CreateUser stores a new user.
-func (s *Store) CreateUser(ctx context.Context, user health.User, deeds ...health.AuditEntry) error {
+func (s *Store) CreateUser(ctx context.Context, user health.User, entries ...health.AuditEntry) error {
 	return s.write(ctx, "create user", func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx,
 			`INSERT INTO users (uuid, email, email_folded, name, time_zone, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
@@ -20,7 +20,7 @@ func (s *Store) CreateUser(ctx context.Context, user health.User, deeds ...healt
 		if err != nil {
 			return taken(err, "email_taken", "There is a user with this email address already. Choose another address.")
 		}
-		return insertAudit(ctx, tx, deeds)
+		return insertAudit(ctx, tx, entries)
 	})
 }
 

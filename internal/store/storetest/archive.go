@@ -54,11 +54,11 @@ func report() health.Report {
 		r.Count(health.Metrics, "HKQuantityTypeIdentifierStepCount", health.Inserted)
 	}
 	r.Reject(health.Workouts, "Workout", &health.Rejection{
-		Position: health.Position{Type: "workout", Item: 1, Point: -1}, Code: health.ValidationError,
+		Position: health.Position{Type: "workout", Entry: 1, Point: -1}, Code: health.ValidationError,
 		Message: "The start is missing.", Suggestion: "Send it.", Details: map[string]any{"field": "start", "index": 2.0},
 	})
 	r.Warn(health.Warning{
-		Position: health.Position{Type: "metric", Item: 3, Metric: "heart_rate", Point: 17},
+		Position: health.Position{Type: "metric", Entry: 3, Metric: "heart_rate", Point: 17},
 		Code:     health.SuspiciousValue, Message: "Rather high.",
 	})
 	r.WarningCount = 2000

@@ -29,10 +29,10 @@ var largeBatchTests = []test{
 	}},
 	{"samples/batches spread thinly over fifteen years, in any order", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
-		const step = 13 * time.Hour
+		const span = 13 * time.Hour
 		everything := make([]health.Sample, 10_000)
 		for i := range everything {
-			everything[i] = quantity("step_count", at(-time.Duration(i)*step), float64(i))
+			everything[i] = quantity("step_count", at(-time.Duration(i)*span), float64(i))
 		}
 		slices.Reverse(everything)
 		order := rand.New(rand.NewPCG(1, 2)).Perm(10)
