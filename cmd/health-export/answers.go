@@ -28,9 +28,9 @@ const (
 
 // responseCache is what a server remembers of its answers, and where.
 type responseCache struct {
-	redis   *cache.Redis   // nil: none is configured
+	redis     *cache.Redis         // nil: none is configured
 	responses *cache.ResponseCache // nil: nothing is remembered
-	warm    *query.Cached
+	warm      *query.Cached
 }
 
 // openResponseCache connects to the configured Redis. Without one, answers are remembered in this process, unless other servers
@@ -79,7 +79,7 @@ func (m *responseCache) ping() func(context.Context) error {
 }
 
 // told is who has to be told of changes; nil where nobody has.
-func (m *responseCache) told() ingest.Answers {
+func (m *responseCache) told() ingest.Invalidator {
 	if m.responses == nil {
 		return nil
 	}
@@ -129,9 +129,9 @@ type writtenElsewhere interface {
 
 // watchWrites forgets all answers when another process has written.
 type watchWrites struct {
-	database writtenElsewhere
-	responses  *cache.ResponseCache
-	seen  bool // and not yet forgotten
+	database  writtenElsewhere
+	responses *cache.ResponseCache
+	seen      bool // and not yet forgotten
 }
 
 func (n *watchWrites) run(ctx context.Context) error {

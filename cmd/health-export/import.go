@@ -53,7 +53,7 @@ again. The files themselves are not kept unless you ask for it.`,
 	return command
 }
 
-func (p *program) importFiles(ctx context.Context, db database, answers ingest.Answers, email string, paths []string, keep bool) error {
+func (p *program) importFiles(ctx context.Context, db database, answers ingest.Invalidator, email string, paths []string, keep bool) error {
 	user, err := userNamed(ctx, db, email)
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func (p *program) importFiles(ctx context.Context, db database, answers ingest.A
 	}
 	boundMemory()
 	service, err := ingest.New(ingest.Config{
-		Store: db, Answers: answers, Catalog: words, Logger: p.newLog().Logger, Limits: ingest.Limits{TempDir: p.settings.tempDir},
+		Store: db, Invalidator: answers, Catalog: words, Logger: p.newLog().Logger, Limits: ingest.Limits{TempDir: p.settings.tempDir},
 	})
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ days before in line; after rows were removed by hand, the numbers of samples.`,
 	return command
 }
 
-func (p *program) rebuild(ctx context.Context, db database, answers ingest.Answers, email string) error {
+func (p *program) rebuild(ctx context.Context, db database, answers ingest.Invalidator, email string) error {
 	users, err := usersNamed(ctx, db, email)
 	if err != nil {
 		return err

@@ -35,16 +35,16 @@ listens on 127.0.0.1:8080, with Prometheus metrics on 127.0.0.1:9090. The first 
 
 // components are the parts of a running server, in the order in which they start.
 type components struct {
-	store    database
-	cache   responseCache
-	audit  *access.AuditBuffer
-	authenticator     *access.Authenticator
-	ingest   *ingest.Service
-	summaries   *query.SummaryRebuilder
-	handler  http.Handler
-	drain     *server.Drain
-	registry *prometheus.Registry
-	tracer   *tracing.Tracer
+	store         database
+	cache         responseCache
+	audit         *access.AuditBuffer
+	authenticator *access.Authenticator
+	ingest        *ingest.Service
+	summaries     *query.SummaryRebuilder
+	handler       http.Handler
+	drain         *server.Drain
+	registry      *prometheus.Registry
+	tracer        *tracing.Tracer
 }
 
 // serve runs the server until ctx ends or a part of it fails. It starts in order and stops in mirror order: HTTP drains,
@@ -117,7 +117,7 @@ func (p *program) openComponents(ctx context.Context, logger *slog.Logger, trace
 		Now: time.Now, Logger: logger, Registerer: registry, Audit: r.audit, Invalidator: r.cache.erased(),
 	})
 	r.ingest, err = ingest.New(ingest.Config{
-		Store: db, Answers: r.cache.told(), Catalog: words, Logger: logger, Registerer: registry,
+		Store: db, Invalidator: r.cache.told(), Catalog: words, Logger: logger, Registerer: registry,
 		Limits: ingest.Limits{
 			MaxBody: p.settings.maxBody, Wait: p.settings.wait,
 			Concurrency: p.settings.concurrency, TempDir: p.settings.tempDir,

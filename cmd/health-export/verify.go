@@ -116,7 +116,7 @@ func (p *program) verifyUser(
 
 	result = printedVerified{User: user.Email, Findings: []printedFinding{}}
 	result.Verified, err = service.Verify(ctx, ingest.Verification{
-		User: user, Stored: db, Model: model,
+		User: user, Stored: db, Expected: model,
 		Found: func(f ingest.Finding) {
 			if len(result.Findings) < asked.limit {
 				result.Findings = append(result.Findings, printFinding(f, asked.values))
@@ -144,8 +144,8 @@ func printFinding(f ingest.Finding, values bool) printedFinding {
 
 func (p *program) printVerified(v *printedVerified) {
 	for _, f := range v.Findings {
-		fmt.Fprintf(p.out, "%-10s %s %s %s", f.Sort, f.Kind, f.Name, f.Start.Format(time.RFC3339))
-		if f.Kind == "sample" {
+		fmt.Fprintf(p.out, "%-10s %s %s %s", f.Kind, f.Element, f.Name, f.Start.Format(time.RFC3339))
+		if f.Element == "sample" {
 			fmt.Fprintf(p.out, " grain %d %s", f.Grain, f.Unit)
 		}
 		if f.Source != "" {
@@ -184,7 +184,7 @@ func (p *program) withIngest(ctx context.Context, do func(context.Context, datab
 	return p.withStore(ctx, func(ctx context.Context, db database) error {
 		return p.withSharedCache(db, func(m responseCache) error {
 			service, err := ingest.New(ingest.Config{
-				Store: db, Answers: m.told(), Catalog: words, Logger: p.newLog().Logger,
+				Store: db, Invalidator: m.told(), Catalog: words, Logger: p.newLog().Logger,
 				Limits: ingest.Limits{MaxBody: p.settings.maxBody, Wait: 24 * time.Hour, TempDir: p.settings.tempDir},
 			})
 			if err != nil {

@@ -20,17 +20,17 @@ import (
 
 // Authenticator lets callers in by their API keys. It may be used from several goroutines at once.
 type Authenticator struct {
-	keys    store.Keys
-	users   Users
-	now     func() time.Time
-	logger  *slog.Logger
-	metrics metrics
-	hasher  *hasher
-	cache  *keyCache
-	flights singleflight.Group
+	keys        store.Keys
+	users       Users
+	now         func() time.Time
+	logger      *slog.Logger
+	metrics     metrics
+	hasher      *hasher
+	cache       *keyCache
+	flights     singleflight.Group
 	lastUsed    lastUsed
 	revocations revocations
-	audit *AuditBuffer
+	audit       *AuditBuffer
 	invalidator Invalidator
 
 	failures throttle
@@ -38,11 +38,11 @@ type Authenticator struct {
 
 // AuthenticatorOptions is what a Authenticator can do without.
 type AuthenticatorOptions struct {
-	Now        func() time.Time      // nil: time.Now
-	Logger     *slog.Logger          // nil: nothing is logged
-	Registerer prometheus.Registerer // nil: the metrics are not registered
-	Audit    *AuditBuffer              // nil: keys that are refused are not on record
-	Invalidator    Invalidator               // nil: nobody remembers answers
+	Now         func() time.Time      // nil: time.Now
+	Logger      *slog.Logger          // nil: nothing is logged
+	Registerer  prometheus.Registerer // nil: the metrics are not registered
+	Audit       *AuditBuffer          // nil: keys that are refused are not on record
+	Invalidator Invalidator           // nil: nobody remembers answers
 }
 
 // NewAuthenticator returns a door for the keys and users of a store. It remembers proved keys in the memory of this process, so
@@ -59,15 +59,15 @@ func NewAuthenticator(keys store.Keys, users Users, options AuthenticatorOptions
 	hasher := newHasher(max(1, runtime.NumCPU()), m.argon2)
 	measureQueue(options.Registerer, hasher)
 	return &Authenticator{
-		keys:    keys,
-		users:   users,
-		now:     options.Now,
-		logger:  options.Logger,
-		metrics: m,
-		hasher:  hasher,
-		cache:  newKeyCache(),
+		keys:        keys,
+		users:       users,
+		now:         options.Now,
+		logger:      options.Logger,
+		metrics:     m,
+		hasher:      hasher,
+		cache:       newKeyCache(),
 		revocations: revocations{until: options.Now()},
-		audit: options.Audit,
+		audit:       options.Audit,
 		invalidator: options.Invalidator,
 	}
 }

@@ -29,10 +29,10 @@ const queuePerSlot = 32
 
 // hasher computes Argon2id hashes, a limited number at a time, because each takes 19 MiB and one core.
 type hasher struct {
-	slots   chan struct{}
-	present atomic.Int64 // who computes or waits
-	maxWaiting    int64        // of them
-	seconds prometheus.Observer
+	slots      chan struct{}
+	present    atomic.Int64 // who computes or waits
+	maxWaiting int64        // of them
+	seconds    prometheus.Observer
 }
 
 func newHasher(parallel int, seconds prometheus.Observer) *hasher {

@@ -42,7 +42,7 @@ type AuditBuffer struct {
 
 	mu      sync.Mutex
 	pending []*pendingEntry // oldest first
-	merged    map[dedupKey]*pendingEntry
+	merged  map[dedupKey]*pendingEntry
 	dropped int // since the last Flush
 }
 

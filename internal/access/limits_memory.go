@@ -14,9 +14,9 @@ const sweepEvery = 4096
 type memoryLedger struct {
 	now func() time.Time
 
-	mu       sync.Mutex
-	keys map[string]*keyWindows
-	charges  int
+	mu      sync.Mutex
+	keys    map[string]*keyWindows
+	charges int
 }
 
 // keyWindows is what one key did in the last hour.

@@ -12,10 +12,10 @@ import (
 
 // The outcomes of a verification beside the codes of the errors.
 const (
-	outcomeVerified     = "proved"     // by an Argon2id hash
-	outcomeCached = "remembered" // proved a short while ago
-	outcomeCancelled  = "cancelled"  // the caller went away
-	outcomeError      = "error"      // the store did not answer
+	outcomeVerified  = "proved"     // by an Argon2id hash
+	outcomeCached    = "remembered" // proved a short while ago
+	outcomeCancelled = "cancelled"  // the caller went away
+	outcomeError     = "error"      // the store did not answer
 )
 
 type metrics struct {

@@ -22,9 +22,9 @@ const (
 type keyCache struct {
 	pepper [sha256.BlockSize]byte // made anew by each process: what one remembers is of no use to another
 
-	mu       sync.RWMutex
-	epochs   uint64
-	keys map[string]cachedKey
+	mu     sync.RWMutex
+	epochs uint64
+	keys   map[string]cachedKey
 }
 
 // cachedKey is what is remembered of one key.

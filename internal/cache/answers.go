@@ -180,7 +180,9 @@ func (a *ResponseCache) Erase(ctx context.Context, user uuid.UUID) error {
 
 // InvalidateAll forgets everything about everybody: for changes of which it is not known whom they concern. An error says
 // that the cache cannot be reached, and that the change is to be reported again.
-func (a *ResponseCache) InvalidateAll(ctx context.Context) error { return a.cache.DeleteAll(ctx, "cache:") }
+func (a *ResponseCache) InvalidateAll(ctx context.Context) error {
+	return a.cache.DeleteAll(ctx, "cache:")
+}
 
 // endVersions ends versions. Where the cache cannot be told, it is not believed.
 func (a *ResponseCache) endVersions(ctx context.Context, keys []string) {

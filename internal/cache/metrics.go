@@ -12,9 +12,9 @@ import (
 
 // responseMetrics measure remembered answers. Kinds are words of the program, never of its users.
 type responseMetrics struct {
-	answers  *prometheus.CounterVec
-	duration *prometheus.HistogramVec
-	uninvalidated   prometheus.Counter
+	answers       *prometheus.CounterVec
+	duration      *prometheus.HistogramVec
+	uninvalidated prometheus.Counter
 }
 
 // newResponseMetrics registers the metrics; a nil registerer leaves them unregistered.

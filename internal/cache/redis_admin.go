@@ -11,9 +11,9 @@ import (
 
 // Stats says what Redis holds for this program.
 type Stats struct {
-	Responses  int64 `json:"answers"`
-	Versions int64 `json:"versions"` // of what answers depend on
-	Limits   int64 `json:"limits"`   // the accounts of API keys
+	Responses int64 `json:"answers"`
+	Versions  int64 `json:"versions"` // of what answers depend on
+	Limits    int64 `json:"limits"`   // the accounts of API keys
 	// Memory is how many bytes the servers use, for everybody who uses them.
 	Memory int64 `json:"memory"`
 	Nodes  int   `json:"nodes"`

@@ -36,7 +36,7 @@ type fence struct {
 	epoch int64
 	until time.Time // when the process has to have asked again
 
-	turn  chan struct{} // holds something while somebody has the cache distrusted; guards known
+	turn         chan struct{} // holds something while somebody has the cache distrusted; guards known
 	invalidUntil time.Time     // until then everybody distrusts the cache, and knows it
 }
 

@@ -149,8 +149,8 @@ type days struct {
 	resolver *Resolver
 	days     map[Date]*dayBuilder
 	last     *dayBuilder // the day of the last sample
-	most     int      // how many hours the day before it has
-	room     []Aggregate  // for those of hours
+	most     int         // how many hours the day before it has
+	room     []Aggregate // for those of hours
 	// beyond are the dates not asked for that have a sample which bears on one that was.
 	beyond map[Date]bool
 
@@ -163,10 +163,10 @@ type days struct {
 
 // dayBuilder is one day.
 type dayBuilder struct {
-	summary DaySummary
-	counted bool // whether a sample counts on the day; some count in an hour only
+	summary    DaySummary
+	counted    bool // whether a sample counts on the day; some count in an hour only
 	aggregates Aggregates
-	hours   hourBuilder
+	hours      hourBuilder
 }
 
 func newDays(rule Rule, dates []Date, apart bool) *days {

@@ -55,11 +55,11 @@ type overlap struct {
 	emit    func(s *Sample, share float64)
 	// onCrossDay hears of two samples of different local days that bear on each other.
 	onCrossDay func(a, b Date)
-	now    Instant
+	now        Instant
 	// sources has one entry per source, the best first.
-	sources  []*sourceState
-	ending endings
-	spare  []*activeSample // to be used again
+	sources []*sourceState
+	ending  endings
+	spare   []*activeSample // to be used again
 	// instants are the samples without length at now.
 	instants []Sample
 }
@@ -76,7 +76,7 @@ type activeSample struct {
 	sample   Sample
 	date     Date
 	from, to Instant
-	source     *sourceState
+	source   *sourceState
 	counted  Instant
 }
 

@@ -7,12 +7,12 @@ import "slices"
 // begins in, only while nothing finer was recorded in its time: else the same steps would be shown twice. What was
 // recorded in its time begins within it and on its local days.
 type LongSummaries struct {
-	isLong func(s *Sample) bool
-	late    *Resolver // of its own, since they come to it late
-	waiting []longSummary
-	seen    []seenDate // of late
-	now     int        // index into seen, of the last sample
-	onCrossDay  func(a, b Date)
+	isLong     func(s *Sample) bool
+	late       *Resolver // of its own, since they come to it late
+	waiting    []longSummary
+	seen       []seenDate // of late
+	now        int        // index into seen, of the last sample
+	onCrossDay func(a, b Date)
 }
 
 // longSummary is a summary that waits until it is known whether anything finer is there.
@@ -20,7 +20,7 @@ type longSummary struct {
 	sample      Sample
 	first, last Date
 	from, to    Instant
-	resolvedAt     Instant // no sample from here on can be of its time
+	resolvedAt  Instant // no sample from here on can be of its time
 	shadowed    bool
 }
 

@@ -9,7 +9,7 @@ package health
 type Record struct {
 	Position Position
 	// Entry is the entry of the metric that Samples are points of; nil where each sample says its own Metric and Unit.
-	Entry     *MetricEntry
+	Entry    *MetricEntry
 	Samples  []Sample
 	Night    *Night
 	Segment  *Segment

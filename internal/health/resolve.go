@@ -47,12 +47,12 @@ type Rule struct {
 // the samples with the same span counts. Samples of one source never take from each other. A merged summary that is
 // older than one of the summaries per source of the same time does not count: what a later body said stands.
 type Resolver struct {
-	rule     Rule
-	emit     func(s *Sample, share float64)
-	onCrossDay   func(a, b Date)
-	overlaps map[Grain]*overlap
-	pending  map[Grain]*Sample
-	together []Sample // summaries of one grain and time
+	rule       Rule
+	emit       func(s *Sample, share float64)
+	onCrossDay func(a, b Date)
+	overlaps   map[Grain]*overlap
+	pending    map[Grain]*Sample
+	together   []Sample // summaries of one grain and time
 }
 
 // NewResolver returns a resolver that passes on every sample that counts, with a share that is above 0 and at most 1.

@@ -14,17 +14,17 @@ import (
 
 // ResponseCache is told of what changed, so that nobody is given an answer from before. It is told when a change can be read,
 // and before the sender of the body is told that it was made.
-type Answers interface {
+type Invalidator interface {
 	// InvalidateMetrics reports that these metrics of the user have changed.
 	InvalidateMetrics(ctx context.Context, user uuid.UUID, metrics []string)
 	// InvalidateUser reports that anything of the user may have changed.
 	InvalidateUser(ctx context.Context, user uuid.UUID)
 }
 
-// noticingWriter is a Writer that reports every change, batch by batch: a body may take long.
-type noticingWriter struct {
+// invalidatingWriter is a Writer that reports every change, batch by batch: a body may take long.
+type invalidatingWriter struct {
 	store.Writer
-	answers Answers // nil: nobody wants to know
+	invalidator Invalidator // nil: nobody wants to know
 	// repeated is true where the body has been tried before: what that attempt wrote, and may not have lived to report,
 	// is found unchanged.
 	repeated bool
@@ -35,16 +35,16 @@ type noticingWriter struct {
 }
 
 // WriteSamples is store.Writer.WriteSamples.
-func (w *noticingWriter) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
+func (w *invalidatingWriter) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
 	written, err := w.Writer.WriteSamples(ctx, user, batch)
 	if w.mayHaveChanged(written, err) {
-		w.answers.InvalidateMetrics(ctx, user, w.noteMetrics(batch))
+		w.invalidator.InvalidateMetrics(ctx, user, w.noteMetrics(batch))
 	}
 	return written, err
 }
 
 // noteMetrics returns the metrics of a batch, in which those of one metric stand together.
-func (w *noticingWriter) noteMetrics(batch []health.Sample) (metrics []string) {
+func (w *invalidatingWriter) noteMetrics(batch []health.Sample) (metrics []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.metrics == nil {
@@ -60,63 +60,63 @@ func (w *noticingWriter) noteMetrics(batch []health.Sample) (metrics []string) {
 }
 
 // WriteNights is store.Writer.WriteNights.
-func (w *noticingWriter) WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (store.Written, error) {
+func (w *invalidatingWriter) WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (store.Written, error) {
 	written, err := w.Writer.WriteNights(ctx, user, batch)
-	return written, w.noticed(ctx, user, written, err)
+	return written, w.invalidated(ctx, user, written, err)
 }
 
 // WriteSegments is store.Writer.WriteSegments.
-func (w *noticingWriter) WriteSegments(ctx context.Context, user uuid.UUID, batch []health.Segment) (store.Written, error) {
+func (w *invalidatingWriter) WriteSegments(ctx context.Context, user uuid.UUID, batch []health.Segment) (store.Written, error) {
 	written, err := w.Writer.WriteSegments(ctx, user, batch)
-	return written, w.noticed(ctx, user, written, err)
+	return written, w.invalidated(ctx, user, written, err)
 }
 
 // WriteWorkouts is store.Writer.WriteWorkouts.
-func (w *noticingWriter) WriteWorkouts(ctx context.Context, user uuid.UUID, batch []health.Workout) (store.Written, error) {
+func (w *invalidatingWriter) WriteWorkouts(ctx context.Context, user uuid.UUID, batch []health.Workout) (store.Written, error) {
 	written, err := w.Writer.WriteWorkouts(ctx, user, batch)
-	return written, w.noticed(ctx, user, written, err)
+	return written, w.invalidated(ctx, user, written, err)
 }
 
 // WriteEvents is store.Writer.WriteEvents.
-func (w *noticingWriter) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.Event) (store.Written, error) {
+func (w *invalidatingWriter) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.Event) (store.Written, error) {
 	written, err := w.Writer.WriteEvents(ctx, user, batch)
-	return written, w.noticed(ctx, user, written, err)
+	return written, w.invalidated(ctx, user, written, err)
 }
 
 // WriteECGs is store.Writer.WriteECGs.
-func (w *noticingWriter) WriteECGs(ctx context.Context, user uuid.UUID, batch []health.ECG) (store.Written, error) {
+func (w *invalidatingWriter) WriteECGs(ctx context.Context, user uuid.UUID, batch []health.ECG) (store.Written, error) {
 	written, err := w.Writer.WriteECGs(ctx, user, batch)
-	return written, w.noticed(ctx, user, written, err)
+	return written, w.invalidated(ctx, user, written, err)
 }
 
-// noticed reports a change of what is no sample, and returns err.
-func (w *noticingWriter) noticed(ctx context.Context, user uuid.UUID, written store.Written, err error) error {
+// invalidated reports a change of what is no sample, and returns err.
+func (w *invalidatingWriter) invalidated(ctx context.Context, user uuid.UUID, written store.Written, err error) error {
 	if !w.mayHaveChanged(written, err) {
 		return err
 	}
 	w.mu.Lock()
 	w.others = true
 	w.mu.Unlock()
-	w.answers.InvalidateUser(ctx, user)
+	w.invalidator.InvalidateUser(ctx, user)
 	return err
 }
 
-// noticeAgain reports everything once more, when what follows from the writes has been brought up to date too.
-func (w *noticingWriter) noticeAgain(ctx context.Context, user uuid.UUID) {
+// invalidateAgain reports everything once more, when what follows from the writes has been brought up to date too.
+func (w *invalidatingWriter) invalidateAgain(ctx context.Context, user uuid.UUID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
 	case w.others:
-		w.answers.InvalidateUser(ctx, user)
+		w.invalidator.InvalidateUser(ctx, user)
 	case len(w.metrics) > 0:
-		w.answers.InvalidateMetrics(ctx, user, slices.Sorted(maps.Keys(w.metrics)))
+		w.invalidator.InvalidateMetrics(ctx, user, slices.Sorted(maps.Keys(w.metrics)))
 	}
 }
 
 // mayHaveChanged reports whether there is something to report. A write that failed may have left something behind, all
 // the same.
-func (w *noticingWriter) mayHaveChanged(written store.Written, err error) bool {
-	return w.answers != nil && (w.repeated || err != nil || slices.ContainsFunc(written.Outcomes, func(o health.Outcome) bool {
+func (w *invalidatingWriter) mayHaveChanged(written store.Written, err error) bool {
+	return w.invalidator != nil && (w.repeated || err != nil || slices.ContainsFunc(written.Outcomes, func(o health.Outcome) bool {
 		return o == health.Inserted || o == health.Updated
 	}))
 }

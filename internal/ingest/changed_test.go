@@ -47,7 +47,7 @@ func TestChangesAreReported(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, testdb.New(t), nil, Limits{})
 	r := &told{}
-	b.answers = r
+	b.invalidator = r
 	for _, c := range []struct {
 		what, body string
 		want       []string
@@ -89,7 +89,7 @@ func TestChangesOfAnAttemptThatFailedAreReported(t *testing.T) {
 		return writer
 	}, Limits{})
 	r := &told{}
-	b.answers = r
+	b.invalidator = r
 	ingestion, err := b.Receive(t.Context(), Request{
 		User: b.user, Body: strings.NewReader(metric("step_count", "count", point1("2026-05-01 10:00:00 +0200", 5, "Watch"))),
 	})

@@ -65,28 +65,28 @@ func (l Limits) withDefaults() Limits {
 
 // Config is what New needs. Now defaults to time.Now, Logger to slog.Default; ResponseCache and Registerer may be nil.
 type Config struct {
-	Store      Store
-	Answers    Answers
-	Catalog    *catalog.Catalog
-	Limits     Limits
-	Now        func() time.Time
-	Logger     *slog.Logger
-	Registerer prometheus.Registerer
+	Store       Store
+	Invalidator Invalidator
+	Catalog     *catalog.Catalog
+	Limits      Limits
+	Now         func() time.Time
+	Logger      *slog.Logger
+	Registerer  prometheus.Registerer
 }
 
 // Service receives bodies and processes them. It is safe for concurrent use.
 type Service struct {
 	Archive
 
-	store   Store
-	answers Answers
-	limits  Limits
-	now     func() time.Time
-	logger  *slog.Logger
-	metrics *metrics
-	words   *vocabulary
-	formats func(head []byte) (format.Format, error)
-	owner   string // names this process in claims
+	store       Store
+	invalidator Invalidator
+	limits      Limits
+	now         func() time.Time
+	logger      *slog.Logger
+	metrics     *metrics
+	words       *vocabulary
+	formats     func(head []byte) (format.Format, error)
+	owner       string // names this process in claims
 
 	slots  chan struct{} // one per body being processed
 	places chan struct{} // one per body being decoded while it arrives
@@ -135,7 +135,7 @@ func New(c Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		Archive: NewArchive(c.Store), store: c.Store, answers: c.Answers, imports: imports, importing: make(chan struct{}, 1), limits: limits, now: c.Now, logger: c.Logger,
+		Archive: NewArchive(c.Store), store: c.Store, invalidator: c.Invalidator, imports: imports, importing: make(chan struct{}, 1), limits: limits, now: c.Now, logger: c.Logger,
 		metrics: newMetrics(c.Registerer), words: words, formats: format.Detect,
 		owner: uuid.NewString(), slots: make(chan struct{}, limits.Concurrency),
 		places: make(chan struct{}, limits.Concurrency),

@@ -25,8 +25,8 @@ func (s *Service) process(ctx context.Context, ingestion health.Ingestion, user 
 	}
 	err = decoded.err
 	if err == nil {
-		writer := &noticingWriter{Writer: s.store, answers: s.answers, repeated: ingestion.Attempts > 1}
-		defer writer.noticeAgain(ctx, user.ID)
+		writer := &invalidatingWriter{Writer: s.store, invalidator: s.invalidator, repeated: ingestion.Attempts > 1}
+		defer writer.invalidateAgain(ctx, user.ID)
 		err = decoded.collector.write(ctx, user.ID, writer)
 		s.metrics.summedUp(decoded.collector.summaries, decoded.collector.summingUp)
 	}

@@ -12,55 +12,55 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// Held is what is compared: everything of a user that came in bodies.
-type Held interface {
+// StoredData is what is compared: everything of a user that came in bodies.
+type StoredData interface {
 	store.SampleReader
 	store.SleepReader
 	store.WorkoutReader
 	store.EventReader
 }
 
-// Model is an empty store of its own, in which a verification builds what the archive says.
-type Model interface {
-	Held
+// ExpectedData is an empty store of its own, in which a verification builds what the archive says.
+type ExpectedData interface {
+	StoredData
 	store.Writer
 	CreateUser(ctx context.Context, user health.User, entries ...health.AuditEntry) error
 }
 
 // Verification is what Verify needs.
 type Verification struct {
-	User   health.User
-	Stored Held
-	Model  Model
+	User     health.User
+	Stored   StoredData
+	Expected ExpectedData
 	// Found is told of every difference, as it is found; nil to count only.
 	Found func(Finding)
 	// Progress is told how many bodies have been decoded; nil for nobody.
 	Progress func(bodies int)
 }
 
-// Sort is what is wrong with an element of the store.
-type Sort string
+// FindingKind is what is wrong with an element of the store.
+type FindingKind string
 
 // The sorts of findings. Only the first three are faults.
 const (
-	Missing   Sort = "missing"   // the archive has it, the store does not
-	Extra     Sort = "extra"     // the store has it, and the body it came with, by its time of receipt, does not
-	Different Sort = "different" // both have it and say different things
+	Missing   FindingKind = "missing"   // the archive has it, the store does not
+	Extra     FindingKind = "extra"     // the store has it, and the body it came with, by its time of receipt, does not
+	Different FindingKind = "different" // both have it and say different things
 	// Unprovable is what the store has, or says differently, by a body that is not in the archive: one that was let go, that
 	// was imported without being kept, or that is not processed yet.
-	Unprovable Sort = "unprovable"
+	Unprovable FindingKind = "unprovable"
 )
 
 // Finding names an element of the store that is not as the archive says.
 type Finding struct {
-	Sort   Sort           `json:"finding"`
-	Kind   string         `json:"kind"` // sample, night, segment, workout, event, ecg
-	Name   string         `json:"name,omitempty"`
-	Unit   string         `json:"unit,omitempty"`
-	Grain  health.Grain   `json:"grain,omitempty"`
-	Start  health.Instant `json:"-"`
-	Offset int32          `json:"-"`
-	Source string         `json:"source,omitempty"`
+	Kind    FindingKind    `json:"finding"`
+	Element string         `json:"kind"` // sample, night, segment, workout, event, ecg
+	Name    string         `json:"name,omitempty"`
+	Unit    string         `json:"unit,omitempty"`
+	Grain   health.Grain   `json:"grain,omitempty"`
+	Start   health.Instant `json:"-"`
+	Offset  int32          `json:"-"`
+	Source  string         `json:"source,omitempty"`
 	// Archived and Stored are the element by the archive and by the store, nil for one that is not there. They are
 	// health data: they are shown only to those who ask for them.
 	Archived, Stored any `json:"-"`
@@ -86,11 +86,11 @@ func (v Verified) Sound() bool { return v.Missing+v.Extra+v.Different == 0 }
 // Verify decodes every archived body of a user, in order of receipt and by the code that received it, into a model, and
 // compares the model with what is stored. Neither is held in memory. What arrives while it runs is left out.
 func (s *Service) Verify(ctx context.Context, v Verification) (Verified, error) {
-	if err := v.Model.CreateUser(ctx, v.User); err != nil {
+	if err := v.Expected.CreateUser(ctx, v.User); err != nil {
 		return Verified{}, fmt.Errorf("begin the model: %w", err)
 	}
 	c := &comparison{Verification: v, received: map[health.Instant]bool{}, begun: health.InstantOf(s.now())}
-	if err := s.buildModel(ctx, c); err != nil {
+	if err := s.buildExpected(ctx, c); err != nil {
 		return c.Verified, err
 	}
 	// Stages of sleep come last: whether bodies are absent, which they do not say themselves, is known from the others then.
@@ -105,8 +105,8 @@ func (s *Service) Verify(ctx context.Context, v Verification) (Verified, error) 
 // pageSize is how many ingestions, workouts or events are read at a time.
 const pageSize = 500
 
-// buildModel writes into the model what each archived body holds.
-func (s *Service) buildModel(ctx context.Context, c *comparison) error {
+// buildExpected writes into the model what each archived body holds.
+func (s *Service) buildExpected(ctx context.Context, c *comparison) error {
 	query := store.IngestionQuery{OldestFirst: true, Limit: pageSize}
 	for ingestion, err := range store.AllIngestions(ctx, s.store, c.User.ID, query) {
 		if err != nil {
@@ -115,14 +115,14 @@ func (s *Service) buildModel(ctx context.Context, c *comparison) error {
 		if health.InstantOf(ingestion.ReceivedAt) > c.begun {
 			return nil
 		}
-		if err := s.modelBody(ctx, c, &ingestion); err != nil {
+		if err := s.expectBody(ctx, c, &ingestion); err != nil {
 			return fmt.Errorf("ingestion %s: %w", ingestion.ID, err)
 		}
 	}
 	return nil
 }
 
-func (s *Service) modelBody(ctx context.Context, c *comparison, ingestion *health.Ingestion) error {
+func (s *Service) expectBody(ctx context.Context, c *comparison, ingestion *health.Ingestion) error {
 	switch {
 	case ingestion.Status == health.StatusAccepted:
 		c.Pending++
@@ -143,7 +143,7 @@ func (s *Service) modelBody(ctx context.Context, c *comparison, ingestion *healt
 	var broken *bodyError
 	err = decoded.err
 	if err == nil {
-		err = decoded.collector.write(ctx, c.User.ID, c.Model)
+		err = decoded.collector.write(ctx, c.User.ID, c.Expected)
 	}
 	switch {
 	case errors.As(err, &broken):
@@ -173,14 +173,14 @@ func (c *comparison) user() uuid.UUID { return c.User.ID }
 // report counts a finding and tells it. received is when the stored element was, 0 where that is not known.
 func (c *comparison) report(f Finding, received health.Instant) {
 	switch {
-	case f.Sort == Missing:
+	case f.Kind == Missing:
 		c.Missing++
 	case received > c.begun:
 		return
 	case received == 0 && c.Absent+c.Pending+c.Unprovable > 0, received != 0 && !c.received[received]:
-		f.Sort = Unprovable
+		f.Kind = Unprovable
 		c.Unprovable++
-	case f.Sort == Extra:
+	case f.Kind == Extra:
 		c.Extra++
 	default:
 		c.Different++

@@ -15,7 +15,7 @@ import (
 // nights compares summed sleep by date. A life has few enough nights to hold them.
 func (c *comparison) nights(ctx context.Context) error {
 	first, last := health.MinInstant.Date(0)-1, (c.begun + 3*health.Day).Date(0)
-	archived, err := c.Model.Nights(ctx, c.user(), first, last)
+	archived, err := c.Expected.Nights(ctx, c.user(), first, last)
 	if err != nil {
 		return fmt.Errorf("compare the nights: %w", err)
 	}
@@ -24,13 +24,13 @@ func (c *comparison) nights(ctx context.Context) error {
 		return fmt.Errorf("compare the nights: %w", err)
 	}
 	return joined(all(archived), all(stored), func(n *health.Night) health.Date { return n.Date }, func(archived, stored []health.Night) {
-		match(c, archived, stored, (*health.Night).SameNight, nightsAgree, func(sort Sort, a, b *health.Night) {
+		match(c, archived, stored, (*health.Night).SameNight, nightsAgree, func(sort FindingKind, a, b *health.Night) {
 			n := either(a, b)
 			start, _, _ := n.Span()
 			if start == 0 {
 				start = n.Date.Midnight(n.Offset)
 			}
-			f := Finding{Sort: sort, Kind: "night", Start: start, Offset: n.Offset, Source: n.Source}
+			f := Finding{Kind: sort, Element: "night", Start: start, Offset: n.Offset, Source: n.Source}
 			f.Archived, f.Stored = sides(a, b)
 			c.report(f, n.Received)
 		})
@@ -72,7 +72,7 @@ func copyWorkout(w *health.Workout) health.Workout {
 // segments compares the stages of sleep year by year. They do not say when they were received.
 func (c *comparison) segments(ctx context.Context) error {
 	return c.years(func(r store.Range) error {
-		archived, err := c.Model.Segments(ctx, c.user(), r)
+		archived, err := c.Expected.Segments(ctx, c.user(), r)
 		if err != nil {
 			return fmt.Errorf("compare the stages of sleep: %w", err)
 		}
@@ -83,9 +83,9 @@ func (c *comparison) segments(ctx context.Context) error {
 		return joined(all(archived), all(stored), func(s *health.Segment) health.Instant { return s.Start }, func(archived, stored []health.Segment) {
 			match(c, archived, stored, func(a, b *health.Segment) bool {
 				return a.Start == b.Start && a.End == b.End && a.Stage == b.Stage && a.Source == b.Source
-			}, func(a, b *health.Segment) bool { return a.Attributes == b.Attributes }, func(sort Sort, a, b *health.Segment) {
+			}, func(a, b *health.Segment) bool { return a.Attributes == b.Attributes }, func(sort FindingKind, a, b *health.Segment) {
 				s := either(a, b)
-				f := Finding{Sort: sort, Kind: "segment", Name: string(s.Stage), Start: s.Start, Offset: s.Offset, Source: s.Source}
+				f := Finding{Kind: sort, Element: "segment", Name: string(s.Stage), Start: s.Start, Offset: s.Offset, Source: s.Source}
 				f.Archived, f.Stored = sides(a, b)
 				c.report(f, 0)
 			})
@@ -97,7 +97,7 @@ func (c *comparison) segments(ctx context.Context) error {
 func (c *comparison) workouts(ctx context.Context) error {
 	var failed error
 	every := store.WorkoutQuery{Limit: pageSize}
-	err := joined(store.AllWorkouts(ctx, c.Model, c.user(), every), store.AllWorkouts(ctx, c.Stored, c.user(), every),
+	err := joined(store.AllWorkouts(ctx, c.Expected, c.user(), every), store.AllWorkouts(ctx, c.Stored, c.user(), every),
 		func(w *health.Workout) health.Instant { return -w.Start }, func(archived, stored []health.Workout) {
 			match(c, archived, stored, (*health.Workout).SameWorkout, func(a, b *health.Workout) bool {
 				agree, err := c.wholeWorkoutsAgree(ctx, a.ID, b.ID)
@@ -105,9 +105,9 @@ func (c *comparison) workouts(ctx context.Context) error {
 					failed = err
 				}
 				return agree
-			}, func(sort Sort, a, b *health.Workout) {
+			}, func(sort FindingKind, a, b *health.Workout) {
 				w := either(a, b)
-				f := Finding{Sort: sort, Kind: "workout", Name: w.Name, Start: w.Start, Offset: w.Offset, Source: w.Source}
+				f := Finding{Kind: sort, Element: "workout", Name: w.Name, Start: w.Start, Offset: w.Offset, Source: w.Source}
 				f.Archived, f.Stored = sides(a, b)
 				c.report(f, w.Received)
 			})
@@ -122,7 +122,7 @@ func (c *comparison) workouts(ctx context.Context) error {
 }
 
 func (c *comparison) wholeWorkoutsAgree(ctx context.Context, archivedID, storedID uuid.UUID) (bool, error) {
-	archived, err := c.Model.Workout(ctx, c.user(), archivedID)
+	archived, err := c.Expected.Workout(ctx, c.user(), archivedID)
 	if err != nil {
 		return false, err
 	}
@@ -136,11 +136,11 @@ func (c *comparison) wholeWorkoutsAgree(ctx context.Context, archivedID, storedI
 // events compares the events in order of their start.
 func (c *comparison) events(ctx context.Context) error {
 	every := store.EventQuery{Limit: pageSize}
-	err := joined(store.AllEvents(ctx, c.Model, c.user(), every), store.AllEvents(ctx, c.Stored, c.user(), every),
+	err := joined(store.AllEvents(ctx, c.Expected, c.user(), every), store.AllEvents(ctx, c.Stored, c.user(), every),
 		func(e *health.Event) health.Instant { return e.Start }, func(archived, stored []health.Event) {
-			match(c, archived, stored, func(a, b *health.Event) bool { return a.Key() == b.Key() }, eventsAgree, func(sort Sort, a, b *health.Event) {
+			match(c, archived, stored, func(a, b *health.Event) bool { return a.Key() == b.Key() }, eventsAgree, func(sort FindingKind, a, b *health.Event) {
 				e := either(a, b)
-				f := Finding{Sort: sort, Kind: "event", Name: e.Kind, Start: e.Start, Offset: e.Offset, Source: e.Source}
+				f := Finding{Kind: sort, Element: "event", Name: e.Kind, Start: e.Start, Offset: e.Offset, Source: e.Source}
 				f.Archived, f.Stored = sides(a, b)
 				c.report(f, e.Received)
 			})
@@ -154,7 +154,7 @@ func (c *comparison) events(ctx context.Context) error {
 // ecgs compares the electrocardiograms, one at a time: their voltages are long.
 func (c *comparison) ecgs(ctx context.Context) error {
 	return c.years(func(r store.Range) error {
-		archived, err := wholeECGs(ctx, c.Model, c.user(), r)
+		archived, err := wholeECGs(ctx, c.Expected, c.user(), r)
 		if err != nil {
 			return fmt.Errorf("compare the electrocardiograms: %w", err)
 		}
@@ -163,9 +163,9 @@ func (c *comparison) ecgs(ctx context.Context) error {
 			return fmt.Errorf("compare the electrocardiograms: %w", err)
 		}
 		err = joined(archived, stored, func(e *health.ECG) health.Instant { return e.Start }, func(archived, stored []health.ECG) {
-			match(c, archived, stored, func(a, b *health.ECG) bool { return true }, ecgsAgree, func(sort Sort, a, b *health.ECG) {
+			match(c, archived, stored, func(a, b *health.ECG) bool { return true }, ecgsAgree, func(sort FindingKind, a, b *health.ECG) {
 				e := either(a, b)
-				f := Finding{Sort: sort, Kind: "ecg", Start: e.Start, Offset: e.Offset, Source: e.Source}
+				f := Finding{Kind: sort, Element: "ecg", Start: e.Start, Offset: e.Offset, Source: e.Source}
 				f.Archived, f.Stored = sides(a, b)
 				c.report(f, e.Received)
 			})
@@ -178,7 +178,7 @@ func (c *comparison) ecgs(ctx context.Context) error {
 }
 
 // wholeECGs yields the electrocardiograms of a range with their voltages.
-func wholeECGs(ctx context.Context, from Held, user uuid.UUID, r store.Range) (iter.Seq2[health.ECG, error], error) {
+func wholeECGs(ctx context.Context, from StoredData, user uuid.UUID, r store.Range) (iter.Seq2[health.ECG, error], error) {
 	brief, err := from.ECGs(ctx, user, r, false)
 	return func(yield func(health.ECG, error) bool) {
 		for i := range brief {

@@ -20,7 +20,7 @@ func (c *comparison) samples(ctx context.Context) error {
 	}
 	for _, metric := range metrics {
 		query := store.SampleQuery{Metric: metric}
-		err := joined(c.Model.Samples(ctx, c.user(), query), c.Stored.Samples(ctx, c.user(), query),
+		err := joined(c.Expected.Samples(ctx, c.user(), query), c.Stored.Samples(ctx, c.user(), query),
 			func(s *health.Sample) health.Instant { return s.KeyTime() }, c.sampleGroup)
 		if err != nil {
 			return fmt.Errorf("compare the samples of %s: %w", metric, err)
@@ -31,7 +31,7 @@ func (c *comparison) samples(ctx context.Context) error {
 
 // metrics returns the names of all metrics that either side has.
 func (c *comparison) metrics(ctx context.Context) (names []string, err error) {
-	for _, side := range []Held{c.Model, c.Stored} {
+	for _, side := range []StoredData{c.Expected, c.Stored} {
 		infos, err := side.Metrics(ctx, c.user())
 		if err != nil {
 			return nil, fmt.Errorf("list the metrics: %w", err)
@@ -48,10 +48,10 @@ func (c *comparison) metrics(ctx context.Context) (names []string, err error) {
 func (c *comparison) sampleGroup(archived, stored []health.Sample) {
 	match(c, archived, stored, func(a, b *health.Sample) bool { return a.Key() == b.Key() },
 		func(a, b *health.Sample) bool { return a.SameReading(b) },
-		func(sort Sort, a, b *health.Sample) {
+		func(sort FindingKind, a, b *health.Sample) {
 			s := either(a, b)
 			f := Finding{
-				Sort: sort, Kind: "sample", Name: s.Metric, Unit: s.Unit, Grain: s.Grain, Start: s.Start, Offset: s.Offset, Source: s.Source,
+				Kind: sort, Element: "sample", Name: s.Metric, Unit: s.Unit, Grain: s.Grain, Start: s.Start, Offset: s.Offset, Source: s.Source,
 			}
 			f.Archived, f.Stored = sides(a, b)
 			c.report(f, s.Received)
@@ -59,7 +59,7 @@ func (c *comparison) sampleGroup(archived, stored []health.Sample) {
 }
 
 // match pairs the elements of two small lists and tells of those that have no pair, or one that says something else.
-func match[T any](c *comparison, archived, stored []T, same, agree func(a, b *T) bool, tell func(Sort, *T, *T)) {
+func match[T any](c *comparison, archived, stored []T, same, agree func(a, b *T) bool, tell func(FindingKind, *T, *T)) {
 	taken := make([]bool, len(stored))
 	for i := range archived {
 		c.Elements++

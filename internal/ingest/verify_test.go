@@ -41,7 +41,7 @@ func (b *bench) verify() (Verified, []Finding) {
 	defer model.Close()
 	var findings []Finding
 	verified, err := b.Verify(context.Background(), Verification{
-		User: b.user, Stored: b.store, Model: model, Found: func(f Finding) { findings = append(findings, f) },
+		User: b.user, Stored: b.store, Expected: model, Found: func(f Finding) { findings = append(findings, f) },
 	})
 	if err != nil {
 		b.t.Fatal(err)
@@ -79,7 +79,7 @@ func (b *bench) archiveOnly(body string) {
 func counted(findings []Finding) map[string]int {
 	counts := map[string]int{}
 	for _, f := range findings {
-		counts[string(f.Sort)+" "+f.Kind]++
+		counts[string(f.Kind)+" "+f.Element]++
 	}
 	return counts
 }
@@ -216,7 +216,7 @@ func TestVerifyReturnsTheStoresError(t *testing.T) {
 	defer model.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := b.Verify(ctx, Verification{User: b.user, Stored: b.store, Model: model}); !errors.Is(err, context.Canceled) {
+	if _, err := b.Verify(ctx, Verification{User: b.user, Stored: b.store, Expected: model}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want the context's", err)
 	}
 }

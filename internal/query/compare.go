@@ -34,7 +34,7 @@ type MetricComparison struct {
 	Measure
 	Period PeriodAggregate `json:"period"`
 	With   PeriodAggregate `json:"with"`
-	Change Changes       `json:"change"`
+	Change Changes         `json:"change"`
 }
 
 // PeriodAggregate are what the daily values of a period amount to. What does not apply is null.

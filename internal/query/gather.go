@@ -27,12 +27,12 @@ type bucketBuilder struct {
 
 	resolver *health.Resolver
 	reaching *health.LongSummaries // beyond their bucket
-	current  bounds             // the slot of the last sample, for the next one
+	current  bounds                // the slot of the last sample, for the next one
 }
 
 // bucket is one bucket.
 type bucket struct {
-	bounds   bounds
+	bounds bounds
 	extent health.Extent
 	days   []day
 	long   health.Aggregates // of summaries longer than a day, where the bucket is too

@@ -31,11 +31,11 @@ type Invalidator interface {
 
 // SummaryRebuilderConfig is what NewSummaryRebuilder needs. Logger defaults to slog.Default; ResponseCache and Registerer may be nil.
 type SummaryRebuilderConfig struct {
-	Store      SummaryRebuilderStore
-	Invalidator    Invalidator
-	Catalog    *catalog.Catalog
-	Logger     *slog.Logger
-	Registerer prometheus.Registerer
+	Store       SummaryRebuilderStore
+	Invalidator Invalidator
+	Catalog     *catalog.Catalog
+	Logger      *slog.Logger
+	Registerer  prometheus.Registerer
 }
 
 // SummaryRebuilder makes the summaries of days follow what a person says about sources, and works them out anew from the samples.

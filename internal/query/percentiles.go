@@ -15,8 +15,8 @@ import (
 // maxPercentileValues is how many values one answer takes percentiles of: all of a page are held in memory.
 const maxPercentileValues = 4_000_000
 
-// Basis is what a percentile was taken of: the values of the finest grain that lies within the bucket.
-type Basis struct {
+// Provenance is what a percentile was taken of: the values of the finest grain that lies within the bucket.
+type Provenance struct {
 	Count   int          `json:"count"`
 	Grain   health.Grain `json:"grain"`
 	Sources []string     `json:"sources"`
@@ -112,5 +112,5 @@ func (p *Point) takePercentile(grains map[health.Grain]*valuesOf, percent float6
 	of := grains[finest]
 	slices.Sort(of.sources)
 	p.Value = value(health.Percentile(of.values, percent))
-	p.Percentile = &Basis{Count: len(of.values), Grain: finest, Sources: list(of.sources)}
+	p.Percentile = &Provenance{Count: len(of.values), Grain: finest, Sources: list(of.sources)}
 }

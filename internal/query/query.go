@@ -54,8 +54,8 @@ type selector struct {
 	metric string
 	// known is the catalogue's entry; nil where it has none.
 	known      *catalog.Metric
-	storedUnit       string
-	unit      string
+	storedUnit string
+	unit       string
 	conversion catalog.Conversion
 }
 

@@ -70,7 +70,7 @@ type Point struct {
 	End   time.Time `json:"end"`
 	Aggregate
 	// Percentile is there where the aggregation is a percentile: Value is that of these values.
-	Percentile *Basis `json:"percentile,omitempty"`
+	Percentile *Provenance `json:"percentile,omitempty"`
 }
 
 // seriesPosition is where the next page of a series begins.

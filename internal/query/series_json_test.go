@@ -34,7 +34,7 @@ var (
 		p.Sources = rapid.SliceOfN(genText, 0, 3).Draw(t, "sources")
 		if rapid.IntRange(0, 4).Draw(t, "rare") == 0 {
 			p.Systolic, p.Diastolic = maybe(genSpread).Draw(t, "systolic"), maybe(genSpread).Draw(t, "diastolic")
-			p.Percentile = &query.Basis{Count: 1, Sources: p.Sources}
+			p.Percentile = &query.Provenance{Count: 1, Sources: p.Sources}
 		}
 		return p
 	})

@@ -51,7 +51,7 @@ type Trend struct {
 	Measure
 	Recent   TrendStatistics `json:"recent"`
 	Baseline TrendStatistics `json:"baseline"`
-	Change   *Change      `json:"change"`
+	Change   *Change         `json:"change"`
 	// ZScore is the change in standard deviations of the baseline; null also where the baseline never changed.
 	ZScore *float64 `json:"z_score"`
 	// Direction is up, down or steady.

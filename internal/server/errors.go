@@ -17,8 +17,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// problem is the body of every failure: RFC 9457 with a stable code and the id under which the log has the request.
-type problem struct {
+// problemDetails is the body of every failure: RFC 9457 with a stable code and the id under which the log has the request.
+type problemDetails struct {
 	Type        string    `json:"type"`
 	Title       string    `json:"title"`
 	Status      int       `json:"status"`
@@ -93,24 +93,24 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		exchange.clientGone = exchange.clientGone || exchange.response.broken
 		panic(http.ErrAbortHandler)
 	}
-	answer := problemOf(err, w.Header())
+	answer := problemDetailsOf(err, w.Header())
 	answer.RequestID = exchange.id
 	exchange.code = answer.Code
 	w.Header().Set("Cache-Control", "no-store")
 	writeAs(w, "application/problem+json", answer.Status, answer)
 }
 
-// problemOf says what the client is told about err, in the body and in headers.
-func problemOf(err error, header http.Header) problem {
+// problemDetailsOf says what the client is told about err, in the body and in headers.
+func problemDetailsOf(err error, header http.Header) problemDetails {
 	if errors.Is(err, context.DeadlineExceeded) && health.KindOf(err) == "" {
 		err = health.NewError(health.Unavailable, "timed_out", "The server took too long. Try again later.").Because(err)
 	}
 	kind, known := kinds[health.KindOf(err)]
 	if !known {
-		return problemWith(http.StatusInternalServerError, "internal_error",
+		return problemDetailsWith(http.StatusInternalServerError, "internal_error",
 			"The server failed. Its log has the reason under the request id of this answer.")
 	}
-	answer := problemWith(kind.status, string(health.KindOf(err)), kind.sentence)
+	answer := problemDetailsWith(kind.status, string(health.KindOf(err)), kind.sentence)
 	if e, ok := errors.AsType[*health.Error](err); ok {
 		answer.Code = cmp.Or(e.Code, answer.Code)
 		answer.Detail = cmp.Or(e.Message, answer.Detail)
@@ -135,7 +135,7 @@ func problemOf(err error, header http.Header) problem {
 	return answer
 }
 
-func (f *failure) addTo(answer *problem, header http.Header) {
+func (f *failure) addTo(answer *problemDetails, header http.Header) {
 	if f.status != 0 {
 		answer.Status, answer.Title = f.status, http.StatusText(f.status)
 	}
@@ -148,9 +148,9 @@ func (f *failure) addTo(answer *problem, header http.Header) {
 	}
 }
 
-// problemWith returns a problem without a type of its own: about:blank says that the status and the code tell it all.
-func problemWith(status int, code, detail string) problem {
-	return problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code}
+// problemDetailsWith returns a problem without a type of its own: about:blank says that the status and the code tell it all.
+func problemDetailsWith(status int, code, detail string) problemDetails {
+	return problemDetails{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code}
 }
 
 // guard turns a panic of handle into an error. The panic with which a handler breaks the connection on purpose goes on.

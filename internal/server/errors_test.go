@@ -60,7 +60,7 @@ func TestEveryKindHasItsStatus(t *testing.T) {
 		{errors.New("pq: secret detail"), 500, "internal_error", "The server failed. Its log has the reason under the request id of this answer.", ""},
 	} {
 		header := http.Header{}
-		p := problemOf(test.err, header)
+		p := problemDetailsOf(test.err, header)
 		if p.Status != test.status || p.Code != test.code || p.Detail != test.detail || p.Title != http.StatusText(test.status) {
 			t.Errorf("%v: the problem is %+v", test.err, p)
 		}

@@ -28,7 +28,7 @@ type requestLog struct {
 	foreseen   bool // the failure is nobody's fault: /ready of a server that is being stopped
 	response   response
 	body       requestBody
-	slowClient       slowClient
+	slowClient slowClient
 }
 
 type requestLogKey struct{}
@@ -65,10 +65,10 @@ func saneRequestID(id string) bool {
 // response notes the status and counts the bytes on their way out, as they are on the wire.
 type response struct {
 	http.ResponseWriter
-	slowClient   *slowClient
-	status int // 0: nothing was sent yet
-	bytes  int64
-	broken bool // the client takes no more
+	slowClient *slowClient
+	status     int // 0: nothing was sent yet
+	bytes      int64
+	broken     bool // the client takes no more
 }
 
 func (w *response) WriteHeader(status int) {
@@ -96,8 +96,8 @@ func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // requestBody counts the bytes that come in, and breaks off where they come too slowly.
 type requestBody struct {
 	io.ReadCloser
-	slowClient  *slowClient
-	bytes int64
+	slowClient *slowClient
+	bytes      int64
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {

@@ -94,7 +94,7 @@ func TestExportOfAPart(t *testing.T) {
 		"/v1/ecg?format=xml":                                            "format",
 		"/v1/workouts/" + unknownID.String() + "/route?format=geojsonl": "format",
 	} {
-		var p problem
+		var p problemDetails
 		if a.get(path, ada.key).wants(http.StatusBadRequest).into(&p); p.Field != field {
 			t.Errorf("%s: the problem is %+v", path, p)
 		}

@@ -109,8 +109,8 @@ func FuzzParams(f *testing.F) {
 	}
 	small := smallStore{}
 	handler := New(Config{
-		Query: query.New(query.Config{Samples: small, Sleep: small, Workouts: small, Events: small, Catalog: words}),
-		Authenticator:  adasDoor{}, Archive: small, Users: small, Keys: small, AuditReader: small, Catalog: words, Audit: (*access.AuditBuffer)(nil), Logger: testlog.Logger(f), Registerer: prometheus.NewRegistry(),
+		Query:         query.New(query.Config{Samples: small, Sleep: small, Workouts: small, Events: small, Catalog: words}),
+		Authenticator: adasDoor{}, Archive: small, Users: small, Keys: small, AuditReader: small, Catalog: words, Audit: (*access.AuditBuffer)(nil), Logger: testlog.Logger(f), Registerer: prometheus.NewRegistry(),
 	})
 	var paths []string
 	for _, row := range (&server{}).routes() {

@@ -58,7 +58,7 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	a.journal = access.NewAuditBuffer(a.store, access.AuditBufferOptions{Now: a.now, Logger: logger})
 	a.door = access.NewAuthenticator(a.store, a.store, access.AuthenticatorOptions{Now: a.now, Logger: logger, Audit: a.journal, Invalidator: answers})
 	received, err := ingest.New(ingest.Config{
-		Store: a.store, Answers: answers, Catalog: words, Limits: ingest.Limits{
+		Store: a.store, Invalidator: answers, Catalog: words, Limits: ingest.Limits{
 			MaxBody: 1 << 20, Wait: time.Minute, TempDir: t.TempDir(), ImportDir: t.TempDir(), MaxImport: 2 << 20,
 		},
 		Now: a.now, Logger: logger, Registerer: prometheus.NewRegistry(),
@@ -72,7 +72,7 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 			Samples: a.store, Sleep: a.store, Workouts: a.store, Events: a.store, Summaries: a.store, Catalog: words, Now: a.now,
 		}), answers),
 		SourcePriority: query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: a.store, Invalidator: answers, Catalog: words, Logger: logger}),
-		Authenticator:     a.door, Users: a.store, Keys: a.store, Archive: a.store, Catalog: words, AuditReader: a.store, Audit: a.journal, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
+		Authenticator:  a.door, Users: a.store, Keys: a.store, Archive: a.store, Catalog: words, AuditReader: a.store, Audit: a.journal, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
 		Ping:   a.store.Ping,
 		Logger: logger, Registerer: a.registry,
 		MaxBody: 1 << 20, MaxImport: 2 << 20, Version: "1.2.3", Now: a.now,
@@ -201,13 +201,13 @@ func (a answer) wants(status int) answer {
 }
 
 // refused fails the test unless the answer is a problem with this status and code, and returns it.
-func (a answer) refused(status int, code string) problem {
+func (a answer) refused(status int, code string) problemDetails {
 	a.t.Helper()
 	a.wants(status)
 	if media := a.header.Get("Content-Type"); media != "application/problem+json" {
 		a.t.Fatalf("the problem is %s", media)
 	}
-	var p problem
+	var p problemDetails
 	a.into(&p)
 	if p.Code != code || p.Status != status || p.RequestID == "" || p.RequestID != a.header.Get("X-Request-ID") {
 		a.t.Fatalf("the problem is %+v, not one with code %s and the request id %s", p, code, a.header.Get("X-Request-ID"))

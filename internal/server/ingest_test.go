@@ -89,7 +89,7 @@ func TestIngestAnswersWithACode(t *testing.T) {
 	})
 	t.Run("cut off", func(t *testing.T) {
 		p := post(t, bodyOfAda[:len(bodyOfAda)-6]).wants(http.StatusBadRequest)
-		var sent problem
+		var sent problemDetails
 		p.into(&sent)
 		kept(t, a.in(t), key, sent, bodyOfAda[:len(bodyOfAda)-6])
 	})
@@ -99,7 +99,7 @@ func TestIngestAnswersWithACode(t *testing.T) {
 }
 
 // kept checks that a body that could not be read is in the archive all the same, and that the problem tells where.
-func kept(t *testing.T, a *api, key string, p problem, body string) {
+func kept(t *testing.T, a *api, key string, p problemDetails, body string) {
 	t.Helper()
 	if p.IngestionID == uuid.Nil || p.Instance != "/v1/ingestions/"+p.IngestionID.String() {
 		t.Fatalf("the problem does not say where the body is: %+v", p)

@@ -105,7 +105,7 @@ func (a *api) seenBy(p person) map[string]string {
 // in the same way.
 func notFoundCode(t *testing.T, a *api, row route, who person) string {
 	t.Helper()
-	var p problem
+	var p problemDetails
 	a.do(row.method, fill(row.path, unknownID.String()), who.key, "").wants(http.StatusNotFound).into(&p)
 	return p.Code
 }

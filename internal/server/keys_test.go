@@ -155,7 +155,7 @@ func TestUsers(t *testing.T) {
 		`{"email":"eve@example.org","time_zone":"Mars/Crater"}`: {http.StatusBadRequest, "time_zone"},
 		`{"email":"eve@example.org","scopes":[]}`:               {http.StatusBadRequest, "scopes"},
 	} {
-		var p problem
+		var p problemDetails
 		a.do(http.MethodPost, "/v1/users", admin, body).wants(want.status).into(&p)
 		if p.Field != want.field {
 			t.Errorf("%s: the problem is %+v", body, p)

@@ -67,7 +67,7 @@ func TestParametersThatAreRefused(t *testing.T) {
 			test.read(p)
 			if health.KindOf(p.err) != health.Invalid {
 				t.Errorf("%s=%s is not refused: %v", name, sent, p.err)
-			} else if field := problemOf(p.err, map[string][]string{}).Field; field != name {
+			} else if field := problemDetailsOf(p.err, map[string][]string{}).Field; field != name {
 				t.Errorf("%s=%s: the field at fault is %q", name, sent, field)
 			}
 		}

@@ -125,7 +125,7 @@ func TestQuestionsThatCannotBeAnswered(t *testing.T) {
 		"/v1/metrics/step_count/samples?grain=hour":                                                             {400, "grain"},
 		"/v1/metrics/step_count/series?start=" + url.QueryEscape("now - 1"):                                     {400, "start"},
 	} {
-		var p problem
+		var p problemDetails
 		a.get(path, ada.key).wants(want.status).into(&p)
 		if p.Field != want.field {
 			t.Errorf("%s: the field at fault is %q, not %q: %s", path, p.Field, want.field, p.Detail)
@@ -194,7 +194,7 @@ func TestRefusalsSayWhatIsAllowed(t *testing.T) {
 		"/v1/workouts/" + unknownID.String() + "?splits=m":                                  "km",
 		"/v1/series?metrics=step_count&metric=heart_rate":                                   "metrics",
 	} {
-		var p problem
+		var p problemDetails
 		a.get(path, ada.key).wants(http.StatusBadRequest).into(&p)
 		if !slices.Contains(p.Allowed, allowed) || p.Field == "" {
 			t.Errorf("%s: %+v does not say that %s is allowed", path, p, allowed)
@@ -203,7 +203,7 @@ func TestRefusalsSayWhatIsAllowed(t *testing.T) {
 	for path, status := range map[string]int{
 		"/v1/metrics/step_cuont/series": 404, "/v1/metrics/steps_count/samples": 404, "/v1/trends?metrics=stepcount": 400,
 	} {
-		var p problem
+		var p problemDetails
 		a.get(path, ada.key).wants(status).into(&p)
 		if !slices.Contains(p.Suggestions, "step_count") {
 			t.Errorf("%s: %+v does not suggest step_count", path, p)

@@ -27,15 +27,15 @@ import (
 // required.
 type Config struct {
 	Ingestion Ingest
-	Query  Query
+	Query     Query
 	// SourcePriority keeps the orders of sources.
 	SourcePriority SourcePriority
-	Authenticator     Authenticator
-	Users    Users
-	Keys     Keys
-	Archive  Archive
+	Authenticator  Authenticator
+	Users          Users
+	Keys           Keys
+	Archive        Archive
 	AuditReader    AuditReader
-	Audit  AuditBuffer
+	Audit          AuditBuffer
 	// Catalog has the codes that exports carry.
 	Catalog *catalog.Catalog
 	// Limits counts requests; nil lets all of them through.

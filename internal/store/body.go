@@ -2,13 +2,13 @@ package store
 
 import "io"
 
-// ReadPieces reads a body of the given size that is kept in pieces. piece returns one of them, counted from 0; it is asked
+// ReadChunks reads a body of the given size that is kept in pieces. piece returns one of them, counted from 0; it is asked
 // for when it is needed.
-func ReadPieces(size int64, piece func(number int) ([]byte, error)) io.ReadCloser {
-	return &pieces{piece: piece, left: size}
+func ReadChunks(size int64, piece func(number int) ([]byte, error)) io.ReadCloser {
+	return &chunkReader{piece: piece, left: size}
 }
 
-type pieces struct {
+type chunkReader struct {
 	piece  func(int) ([]byte, error)
 	next   int
 	unread []byte // of the present piece
@@ -16,7 +16,7 @@ type pieces struct {
 }
 
 // Read reads on in the present piece, or fetches the next one.
-func (r *pieces) Read(p []byte) (int, error) {
+func (r *chunkReader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
@@ -36,7 +36,7 @@ func (r *pieces) Read(p []byte) (int, error) {
 }
 
 // Close ends the reading.
-func (r *pieces) Close() error {
+func (r *chunkReader) Close() error {
 	r.unread, r.left = nil, 0
 	return nil
 }

@@ -43,7 +43,7 @@ type Store interface {
 	SummaryReader
 	SummaryWriter
 	CacheFence
-	Upkeep
+	Maintenance
 	Diagnostics
 
 	// Ping returns nil when the database answers.
@@ -331,8 +331,8 @@ type CacheFence interface {
 	InvalidateCache(ctx context.Context, d time.Duration) (since time.Duration, err error)
 }
 
-// Upkeep is what a database needs done from time to time; jobs call it.
-type Upkeep interface {
+// Maintenance is what a database needs done from time to time; jobs call it.
+type Maintenance interface {
 	// Prepare makes ahead of time what writing will soon need, such as partitions. What is missing all the same is made
 	// when it is needed.
 	Prepare(ctx context.Context, now time.Time) error

@@ -121,7 +121,7 @@ func (s *Store) Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, er
 	if err != nil {
 		return nil, err
 	}
-	return store.ReadPieces(ingestion.StoredSize, func(number int) (piece []byte, err error) {
+	return store.ReadChunks(ingestion.StoredSize, func(number int) (piece []byte, err error) {
 		err = s.read(ctx, "read body", func(ctx context.Context, conn querier) error {
 			return conn.QueryRow(ctx, `
 				SELECT bytes FROM raw_bodies WHERE user_id = $1 AND ingestion_id = $2 AND piece = $3 AND received_at = $4`,

@@ -56,7 +56,7 @@ func (s *Store) Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, er
 	if err != nil {
 		return nil, err
 	}
-	return store.ReadPieces(ingestion.StoredSize, func(number int) (piece []byte, err error) {
+	return store.ReadChunks(ingestion.StoredSize, func(number int) (piece []byte, err error) {
 		err = s.read(ctx, "read body", func(tx *sql.Tx) error {
 			err := tx.QueryRowContext(ctx, `SELECT bytes FROM raw_bodies WHERE ingestion_id = ? AND piece = ?`, id[:], number).Scan(&piece)
 			if isNoRows(err) {
