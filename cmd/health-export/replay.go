@@ -95,13 +95,13 @@ func (r *replay) read(args []string, now time.Time) (err error) {
 }
 
 func (p *program) replay(ctx context.Context, asked replay) error {
-	var account replayed
+	var counts replayed
 	err := p.withIngest(ctx, func(ctx context.Context, db database, service *ingest.Service, _ *catalog.Catalog) error {
 		users, err := usersNamed(ctx, db, asked.email)
 		if err != nil {
 			return err
 		}
-		r := replaying{program: p, db: db, service: service, account: &account, said: time.Now()}
+		r := replaying{program: p, db: db, service: service, account: &counts, said: time.Now()}
 		if len(asked.ids) > 0 {
 			return r.named(ctx, users, asked.ids)
 		}
@@ -115,8 +115,8 @@ func (p *program) replay(ctx context.Context, asked replay) error {
 	if err != nil {
 		return err
 	}
-	if err := p.print(account, "BODIES\tFAILED\tSKIPPED\tRECEIVED\tINSERTED\tUPDATED\tUNCHANGED\tMERGED\tREJECTED", func(int) []string {
-		a := account
+	if err := p.print(counts, "BODIES\tFAILED\tSKIPPED\tRECEIVED\tINSERTED\tUPDATED\tUNCHANGED\tMERGED\tREJECTED", func(int) []string {
+		a := counts
 		var cells []string
 		for _, n := range []int{a.Bodies, a.Failed, a.Skipped, a.Received, a.Inserted, a.Updated, a.Unchanged, a.Merged, a.Rejected} {
 			cells = append(cells, fmt.Sprint(n))
@@ -125,8 +125,8 @@ func (p *program) replay(ctx context.Context, asked replay) error {
 	}, 1); err != nil {
 		return err
 	}
-	if account.Failed > 0 {
-		return fmt.Errorf("%d of %d bodies could not be processed", account.Failed, account.Bodies)
+	if counts.Failed > 0 {
+		return fmt.Errorf("%d of %d bodies could not be processed", counts.Failed, counts.Bodies)
 	}
 	return nil
 }
@@ -176,7 +176,7 @@ func (r *replaying) named(ctx context.Context, users []health.User, ids []uuid.U
 			break
 		}
 		if !found {
-			return health.NewError(health.NotFound, "not_found", fmt.Sprintf("There is no ingestion %s.", id))
+			return health.New(health.NotFound, "not_found", fmt.Sprintf("There is no ingestion %s.", id))
 		}
 	}
 	return nil

@@ -216,12 +216,12 @@ func TestRevokedByAnotherProcess(t *testing.T) {
 	}
 	tool("key", "revoke", key["id"].(string), "--user", "anna@example.org")
 	for deadline := time.Now().Add(20 * time.Second); ; {
-		status, problem := server.call("GET", "/v1/me", "")
-		if status == http.StatusUnauthorized && problem["code"] == "revoked_key" {
+		status, failure := server.call("GET", "/v1/me", "")
+		if status == http.StatusUnauthorized && failure["code"] == "revoked_key" {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("20 seconds after it was revoked the key is answered with %d %v", status, problem)
+			t.Fatalf("20 seconds after it was revoked the key is answered with %d %v", status, failure)
 		}
 	}
 }

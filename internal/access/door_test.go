@@ -154,7 +154,7 @@ func TestStoreThatDoesNotAnswer(t *testing.T) {
 	p := newPeople()
 	d := openDoor(t, p)
 	_, text := makeKey(t, d, p.add())
-	p.found = func(context.Context) error { return health.NewError(health.Unavailable, "database_busy", "Try again.") }
+	p.found = func(context.Context) error { return health.New(health.Unavailable, "database_busy", "Try again.") }
 
 	if _, err := d.Authenticate(t.Context(), text); !errors.Is(err, health.Unavailable) {
 		t.Errorf("error = %v; want that of the store", err)

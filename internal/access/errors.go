@@ -37,20 +37,20 @@ func errExpiredKey() *health.Error {
 }
 
 func errTooManyFailures(wait time.Duration) *health.Error {
-	return health.NewError(health.RateLimited, "too_many_failures",
+	return health.New(health.RateLimited, "too_many_failures",
 		"Too many wrong API keys came from this address. Wait, and check the key in every device and program that uses this "+
 			"server.").After(wait)
 }
 
 func errTooManyVerifications() *health.Error {
-	return health.NewError(health.Unavailable, "door_busy",
+	return health.New(health.Unavailable, "door_busy",
 		"Too many API keys are being checked at this moment. Try again in a few seconds.").After(5 * time.Second)
 }
 
 func unauthenticated(code, message string) *health.Error {
-	return health.NewError(health.Unauthenticated, code, message)
+	return health.New(health.Unauthenticated, code, message)
 }
 
 func invalid(field, code, message string) *health.Error {
-	return health.NewError(health.Invalid, code, message).In(field)
+	return health.New(health.Invalid, code, message).In(field)
 }

@@ -55,8 +55,8 @@ func (l *redisLedger) run(ctx context.Context, script *cache.Script, key string,
 	if l.now != nil {
 		now = decimal(l.now().UnixMicro())
 	}
-	account := "limit:{" + key + "}:"
-	numbers, err := l.redis.Run(ctx, script, []string{account + "ingest", account + "bytes", account + "read"},
+	prefix := "limit:{" + key + "}:"
+	numbers, err := l.redis.Run(ctx, script, []string{prefix + "ingest", prefix + "bytes", prefix + "read"},
 		append([]string{now, decimal(limitWindow.Microseconds())}, args...))
 	if err == nil && len(numbers) != want {
 		err = fmt.Errorf("the limits' script returned %d numbers, not %d", len(numbers), want)

@@ -87,14 +87,14 @@ func (d *Authenticator) RotateKey(ctx context.Context, user uuid.UUID, id string
 	}
 	old, err := d.keys.Key(ctx, id)
 	if err == nil && old.UserID != user {
-		err = health.NewError(health.NotFound, "not_found", "There is no such API key.")
+		err = health.New(health.NotFound, "not_found", "There is no such API key.")
 	}
 	if err != nil {
 		return health.APIKey{}, "", err
 	}
 	now := d.now().UTC().Truncate(time.Microsecond)
 	if d.isPast(old.ExpiresAt) {
-		return health.APIKey{}, "", health.NewError(health.Conflict, "key_expired", "The API key has expired. Create a new one.")
+		return health.APIKey{}, "", health.New(health.Conflict, "key_expired", "The API key has expired. Create a new one.")
 	}
 	k := newKey()
 	created := health.APIKey{

@@ -87,7 +87,7 @@ func (p *people) RotateKey(_ context.Context, id string, t time.Time, replacemen
 	defer p.mu.Unlock()
 	old := p.keys[id]
 	if !old.RevokedAt.IsZero() {
-		return health.NewError(health.Conflict, "key_revoked", "")
+		return health.New(health.Conflict, "key_revoked", "")
 	}
 	old.RevokedAt = t
 	p.keys[id], p.keys[replacement.ID] = old, replacement

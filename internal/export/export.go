@@ -130,7 +130,7 @@ func allowedTypes() (names []string) {
 }
 
 func typesError(sentence string) *health.Error {
-	return health.NewError(health.Invalid, "invalid_types", sentence).In("types")
+	return health.New(health.Invalid, "invalid_types", sentence).In("types")
 }
 
 // Request says what an export is to be.

@@ -111,7 +111,7 @@ func (a *apple) elements() error {
 		return err
 	}
 	if kind != xmlscan.Start || string(a.scan.Name()) != "HealthData" {
-		return health.NewError(health.Unrecognised, "unrecognised_format",
+		return health.New(health.Unrecognised, "unrecognised_format",
 			"The XML is not an export of the Health app: its first element is not HealthData.")
 	}
 	for {
@@ -188,7 +188,7 @@ func appleFault(err error) error {
 	case xmlscan.ErrTooDeep, xmlscan.ErrTooLong:
 		code, message = "xml_too_large", "The XML has an element that is nested too deeply or is too long. Send the file as the phone made it."
 	}
-	return health.NewError(health.Invalid, code, message).Because(fault)
+	return health.New(health.Invalid, code, message).Because(fault)
 }
 
 // zones finds out what the clock of a person showed: the export writes the offset of the day it was made for all times.

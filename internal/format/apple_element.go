@@ -228,7 +228,7 @@ func (a *apple) anyEvent(n *node, typ, name string, object map[string]any) error
 		e.End = end
 	}
 	e.Attributes = jsonText(object)
-	if problem := kept([]byte(e.Source)) + kept([]byte(e.AppID)) + kept([]byte(name)) + kept([]byte(kind)); problem != "" {
+	if reason := kept([]byte(e.Source)) + kept([]byte(e.AppID)) + kept([]byte(name)) + kept([]byte(kind)); reason != "" {
 		return a.reject(at, typ, "", "A text of the element is too long.", "Export again: the file may be damaged.")
 	}
 	if e.Start == 0 && e.AppID == "" {

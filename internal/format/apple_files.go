@@ -112,7 +112,7 @@ func (a *apple) lostResource(name string) error {
 
 // emitFile yields what a file of its own holds.
 func (a *apple) emitFile(at health.Position, typ string, e *health.Event) error {
-	if problem := kept([]byte(e.Name)); problem != "" || len(e.Attributes) > maxElement {
+	if reason := kept([]byte(e.Name)); reason != "" || len(e.Attributes) > maxElement {
 		return a.reject(at, typ, "", "The file, or its name, is too large.", "Export again: the file may be damaged.")
 	}
 	e.Name = clean([]byte(e.Name))

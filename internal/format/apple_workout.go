@@ -163,7 +163,7 @@ func (a *apple) takeRoute(w *health.Workout, n *node) (warnings []health.Warning
 
 func (a *apple) readRoute(w *health.Workout, file string) error {
 	if a.archive == nil {
-		return health.NewError(health.NotFound, "no_such_file", "The XML was sent without the files it refers to.")
+		return health.New(health.NotFound, "no_such_file", "The XML was sent without the files it refers to.")
 	}
 	content, err := a.archive.Open(a.named(file))
 	if err != nil {

@@ -52,7 +52,7 @@ func (d *tables) eventRow(t *table, c eventHeader) error {
 }
 
 // keptText reports whether a text of a table may be kept, and why not.
-func keptText(text string) (problem string) {
+func keptText(text string) (reason string) {
 	if !utf8.ValidString(text) {
 		return "is not UTF-8"
 	}

@@ -75,7 +75,7 @@ func (b *formBody) fault(err error) error {
 	if b.failed != nil {
 		return b.failed
 	}
-	return health.NewError(health.Invalid, "broken_form", "The form breaks off before its end, or is not multipart/form-data. Send it again.").Because(err)
+	return health.New(health.Invalid, "broken_form", "The form breaks off before its end, or is not multipart/form-data. Send it again.").Because(err)
 }
 
 // formPart reads one part of a form.

@@ -140,7 +140,7 @@ func (d *tables) metricCells(t *table, g *metricColumns, at health.Position, s h
 	if len(s.Source) > maxText || strings.ContainsRune(s.Source, 0) {
 		return d.reject(at, "Source", "The source is too long or holds a NUL character.", fmt.Sprintf("Send at most %d bytes of plain text.", maxText))
 	}
-	if problem := kept([]byte(g.metric + g.unit)); problem != "" || !utf8.ValidString(g.metric+g.unit) {
+	if reason := kept([]byte(g.metric + g.unit)); reason != "" || !utf8.ValidString(g.metric+g.unit) {
 		return d.reject(at, "", "The name of the column cannot be kept.", "Send the file as the app wrote it.")
 	}
 	values := d.values

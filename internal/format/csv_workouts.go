@@ -63,7 +63,7 @@ func (c workoutHeader) has(column int) bool {
 func (d *tables) workoutRow(t *table, c workoutHeader, at health.Position) error {
 	w := newWorkout()
 	w.Name, w.Source = strings.Clone(t.cell(c.name)), d.source(t.cell(c.source))
-	if problem := keptText(w.Name); w.Name == "" || problem != "" || keptText(w.Source) != "" {
+	if reason := keptText(w.Name); w.Name == "" || reason != "" || keptText(w.Source) != "" {
 		return d.reject(at, "Workout Type", "The workout has no name that can be kept.", "Send the rows as the app wrote them.")
 	}
 	var ok bool

@@ -28,9 +28,9 @@ func decodeECG(raw []byte, at health.Position, o Options) (health.Record, error)
 	ecg.SamplingFrequency = e.rate("samplingFrequency", "Hz", "hz", "hertz")
 	for _, field := range []string{"voltageMeasurements", "voltages"} {
 		if m := e.find(field); m != nil && m.value.Kind() == '[' && ecg.Voltages == nil {
-			account := e.voltages(&ecg, field, m.value)
+			skipped := e.voltages(&ecg, field, m.value)
 			m.used = true
-			account.report(e, field)
+			skipped.report(e, field)
 		}
 	}
 	ecg.Attributes = e.attributes()
@@ -59,12 +59,12 @@ func (e *element) rate(field string, units ...string) float64 {
 // voltages reads the measurements, {"date": 1188745353.99, "voltage": -12.5, "units": "mcV"}. All must be in one unit,
 // that of the first.
 func (e *element) voltages(ecg *health.ECG, field string, array jsontext.Value) *points {
-	var account points
+	var skipped points
 	clock := voltageClock{ecg: ecg, element: e}
 	timed := false
-	for i, o := range account.each(e, field, array) {
+	for i, o := range skipped.each(e, field, array) {
 		if o == nil {
-			account.drop(i)
+			skipped.drop(i)
 			continue
 		}
 		voltage := o.number("voltage", "qty", "value")
@@ -77,18 +77,18 @@ func (e *element) voltages(ecg *health.ECG, field string, array jsontext.Value) 
 			ecg.Unit = unit
 		}
 		if !ok || health.IsAbsent(voltage) || !finite(voltage) || unit != ecg.Unit {
-			account.drop(i)
+			skipped.drop(i)
 			continue
 		}
 		timed = timed || time != 0
 		ecg.Voltages = append(ecg.Voltages, voltage)
 		ecg.Times = append(ecg.Times, time)
-		account.noteUnused(o)
+		skipped.noteUnused(o)
 	}
 	if !timed {
 		ecg.Times = nil
 	}
-	return &account
+	return &skipped
 }
 
 // voltageClock reads the times of voltages. Numbers are seconds since 1970 or since 2001, as the phone pleases: the

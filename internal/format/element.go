@@ -141,8 +141,8 @@ func (e *element) textOf(names ...string) (string, *member) {
 }
 
 func (e *element) checkText(field string, text []byte) {
-	if problem := kept(text); problem != "" {
-		e.refuse(field, fmt.Sprintf("The field %q %s.", field, problem),
+	if reason := kept(text); reason != "" {
+		e.refuse(field, fmt.Sprintf("The field %q %s.", field, reason),
 			fmt.Sprintf("Send at most %d bytes of plain text.", maxText))
 	}
 }

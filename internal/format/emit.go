@@ -49,8 +49,8 @@ func tooLong(at health.Position) *health.Rejection {
 }
 
 // refuseNamed returns a decoder for elements whose name has a problem: it refuses them all.
-func refuseNamed(problem string) elementDecoder {
+func refuseNamed(reason string) elementDecoder {
 	return func(_ []byte, at health.Position, _ Options) (health.Record, error) {
-		return health.Record{}, refusal(at, "", "The name of the list "+problem+".", "Send names as the app does.")
+		return health.Record{}, refusal(at, "", "The name of the list "+reason+".", "Send names as the app does.")
 	}
 }

@@ -108,7 +108,7 @@ func (d *decoder) skipByteOrderMark() error {
 }
 
 func unrecognised() error {
-	return health.NewError(health.Unrecognised, "unrecognised_format",
+	return health.New(health.Unrecognised, "unrecognised_format",
 		`The body is JSON, but of no form that is known. Expected is {"data":{"metrics":[…],"workouts":[…]}} as Health Auto Export sends it.`)
 }
 
@@ -122,7 +122,7 @@ func (d *decoder) once(seen *seenNames, name string, matters bool) error {
 		return nil
 	}
 	if slices.Contains(*seen, name) {
-		return health.NewError(health.Invalid, "duplicate_name",
+		return health.New(health.Invalid, "duplicate_name",
 			fmt.Sprintf("The body has %q twice in one object, before byte %d. Send it once.", name, d.base+int64(d.pos))).In(name)
 	}
 	*seen = append(*seen, name)
@@ -263,8 +263,8 @@ func (d *decoder) content(name string) error {
 func (d *decoder) metricsByIdentifier() error {
 	return d.object(func(text []byte) error {
 		identifier, decode := string(text), decodeTyped
-		if problem := unfitName(text); problem != "" {
-			identifier, decode = shown(text), refuseNamed(problem)
+		if reason := unfitName(text); reason != "" {
+			identifier, decode = shown(text), refuseNamed(reason)
 		}
 		return d.list(func(index int) error {
 			return d.element(decode, health.Position{Type: "metric", Entry: index, Metric: identifier, Point: -1})
@@ -274,12 +274,12 @@ func (d *decoder) metricsByIdentifier() error {
 
 // unknown decodes a member that nobody has described yet.
 func (d *decoder) unknown(name string) error {
-	problem := unfitName([]byte(name))
+	reason := unfitName([]byte(name))
 	if name == "" {
-		problem = "is empty"
+		reason = "is empty"
 	}
-	if problem != "" {
-		return d.elements(cmp.Or(shown([]byte(name)), "unknown"), refuseNamed(problem))
+	if reason != "" {
+		return d.elements(cmp.Or(shown([]byte(name)), "unknown"), refuseNamed(reason))
 	}
 	return d.elements(name, decodeUnknown(name))
 }

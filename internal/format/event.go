@@ -105,8 +105,8 @@ func decodeUnknown(key string) elementDecoder {
 
 func (e *element) unknownEvent(key, canonical string) *health.Event {
 	event := &health.Event{Kind: key}
-	if problem := kept([]byte(key)); problem != "" {
-		e.refuse(shown([]byte(key)), "The name of this array "+problem+".",
+	if reason := kept([]byte(key)); reason != "" {
+		e.refuse(shown([]byte(key)), "The name of this array "+reason+".",
 			fmt.Sprintf("Give the array a name of at most %d bytes.", maxText))
 	}
 	event.AppID = e.id("id", "uuid")

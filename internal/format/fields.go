@@ -80,8 +80,8 @@ func (o *object) scan(text []byte) (end int, err error) {
 }
 
 func checkName(name []byte) error {
-	if problem := kept(name); problem != "" {
-		return &fieldError{shown(name), "the name of one of its fields " + problem}
+	if reason := kept(name); reason != "" {
+		return &fieldError{shown(name), "the name of one of its fields " + reason}
 	}
 	return nil
 }
@@ -235,7 +235,7 @@ func finite(values ...float64) bool {
 }
 
 // kept reports whether text may become a column of its own, and why not.
-func kept(text []byte) (problem string) {
+func kept(text []byte) (reason string) {
 	switch {
 	case bytes.IndexByte(text, 0) >= 0:
 		return "holds a NUL character"

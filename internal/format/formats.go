@@ -42,7 +42,7 @@ func Detect(head []byte) (Format, error) {
 	if len(bytes.TrimSpace(head)) == 0 {
 		message = "The body is empty. Send the data as JSON in the body of the request."
 	}
-	return Format{}, health.NewError(health.Invalid, "not_json", message)
+	return Format{}, health.New(health.Invalid, "not_json", message)
 }
 
 // DetectArchive returns the format of the files of an archive. Unrecognised: they are in none that is known.
@@ -52,7 +52,7 @@ func DetectArchive(a *Archive) (Format, error) {
 			return format, nil
 		}
 	}
-	return Format{}, health.NewError(health.Unrecognised, "unrecognised_archive",
+	return Format{}, health.New(health.Unrecognised, "unrecognised_archive",
 		"The archive holds nothing that is known. Send the export.zip that the Health app makes (your picture, then Export All Health Data), or a zip of the CSV files of Health Auto Export, as it is.")
 }
 

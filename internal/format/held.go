@@ -29,7 +29,7 @@ type held struct {
 // countUnknown counts a member of the envelope that is not known, and refuses the body when there are too many.
 func (d *decoder) countUnknown() error {
 	if d.unknowns++; d.unknowns > maxUnknown {
-		return health.NewError(health.Invalid, "too_many_members",
+		return health.New(health.Invalid, "too_many_members",
 			fmt.Sprintf("The envelope of the body has more than %d members that are not known. Send metrics, workouts and the like as lists, as the app does.",
 				maxUnknown))
 	}

@@ -77,13 +77,13 @@ func (it *item) word(member string, raw jsontext.Value) string {
 		return ""
 	}
 	text, isText := unquoted(raw)
-	problem := unfitName(text)
+	reason := unfitName(text)
 	if !isText {
-		problem = "is not text"
+		reason = "is not text"
 	}
-	if problem != "" {
+	if reason != "" {
 		it.fail(itemFault{
-			member, fmt.Sprintf("The field %q of the metric %s.", member, problem),
+			member, fmt.Sprintf("The field %q of the metric %s.", member, reason),
 			fmt.Sprintf("Send name and units of a metric as plain text of at most %d bytes.", maxName),
 		})
 	}
@@ -94,7 +94,7 @@ func (it *item) word(member string, raw jsontext.Value) string {
 }
 
 // unfitName says why a text cannot be the name of a metric or a kind of element, "" where it can.
-func unfitName(text []byte) (problem string) {
+func unfitName(text []byte) (reason string) {
 	if len(text) > maxName {
 		return fmt.Sprintf("is longer than %d bytes", maxName)
 	}

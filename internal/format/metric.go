@@ -126,9 +126,9 @@ func (d *decoder) source(p *metricPoint, f field, consumed *fieldSet) string {
 		return source
 	}
 	text := sourceText(raw)
-	if problem := kept(text); problem != "" {
+	if reason := kept(text); reason != "" {
 		name := p.nameOf(f)
-		p.refuse(name, fmt.Sprintf("The field %q %s.", name, problem), fmt.Sprintf("Send at most %d bytes of plain text.", maxText))
+		p.refuse(name, fmt.Sprintf("The field %q %s.", name, reason), fmt.Sprintf("Send at most %d bytes of plain text.", maxText))
 	}
 	return d.sources.keep(raw, string(text))
 }

@@ -12,22 +12,22 @@ import (
 // route reads the places of a workout's route, in the first or the second version of the app's form or the typed one.
 func (e *element) route(field string, array jsontext.Value) ([]health.RoutePoint, *points) {
 	list := slices.Grow([]health.RoutePoint(nil), e.room(array))
-	var account points
-	for i, o := range account.each(e, field, array) {
+	var skipped points
+	for i, o := range skipped.each(e, field, array) {
 		if o == nil {
-			account.drop(i)
+			skipped.drop(i)
 			continue
 		}
 		point, ok := e.routePoint(o)
 		if !ok {
-			account.drop(i)
+			skipped.drop(i)
 			continue
 		}
-		account.noteUnused(o)
+		skipped.noteUnused(o)
 		list = append(list, point)
 	}
 	sortByTime(list, func(p *health.RoutePoint) health.Instant { return p.Time })
-	return list, &account
+	return list, &skipped
 }
 
 // routePoint reads one place. It must lie on the globe, and its time, if it has one, must be readable.

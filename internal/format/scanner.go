@@ -104,11 +104,11 @@ func (s *scanner) unread() []byte { return s.window[s.pos:s.end] }
 // fault makes the error for what is wrong at window[at].
 func (s *scanner) fault(at int, reason error) error {
 	if reason == errTooDeep {
-		return health.NewError(health.Invalid, "nested_too_deeply",
+		return health.New(health.Invalid, "nested_too_deeply",
 			fmt.Sprintf("The body nests objects and arrays deeper than %d levels, at byte %d. Nothing that is known does; send the data as the app exports it.",
 				maxDepth, s.base+int64(at)))
 	}
-	return health.NewError(health.Invalid, "malformed_json",
+	return health.New(health.Invalid, "malformed_json",
 		fmt.Sprintf("The body is not valid JSON: %v, at byte %d. Send it again whole, as UTF-8.", reason, s.base+int64(at)))
 }
 
@@ -203,7 +203,7 @@ func (s *scanner) name() ([]byte, error) {
 		}
 		if err := s.again(next, err); err != nil {
 			if err == errTooLong {
-				return nil, health.NewError(health.Invalid, "name_too_long",
+				return nil, health.New(health.Invalid, "name_too_long",
 					fmt.Sprintf("The body holds a field name that is longer than %d bytes. Send names as the app does.", s.limit))
 			}
 			return nil, err

@@ -11,22 +11,22 @@ import (
 // series reads the readings taken during a workout.
 func (e *element) series(field string, array jsontext.Value) ([]health.SeriesPoint, *points) {
 	list := slices.Grow([]health.SeriesPoint(nil), e.room(array))
-	var account points
-	for i, o := range account.each(e, field, array) {
+	var skipped points
+	for i, o := range skipped.each(e, field, array) {
 		if o == nil {
-			account.drop(i)
+			skipped.drop(i)
 			continue
 		}
 		point, ok := e.seriesPoint(o)
 		if !ok {
-			account.drop(i)
+			skipped.drop(i)
 			continue
 		}
-		account.noteUnused(o)
+		skipped.noteUnused(o)
 		list = append(list, point)
 	}
 	sortByTime(list, func(p *health.SeriesPoint) health.Instant { return p.Time })
-	return list, &account
+	return list, &skipped
 }
 
 // seriesPoint reads one reading. It must have a number, and its time, if it has one, must be readable.

@@ -125,9 +125,9 @@ func (e *element) workout(w *health.Workout) {
 	w.Duration = e.duration()
 	e.figures(w)
 	if m := e.find("route"); m != nil && m.value.Kind() == '[' {
-		route, account := e.route("route", m.value)
+		route, skipped := e.route("route", m.value)
 		w.Route, m.used = route, true
-		account.report(e, "route")
+		skipped.report(e, "route")
 	}
 	for field := range workoutSeries {
 		e.find(field) // so that a null one does not become an attribute
@@ -254,15 +254,15 @@ func (e *element) otherFigures(w *health.Workout) {
 }
 
 func (e *element) takeSeries(w *health.Workout, name string, m *member) {
-	list, account := e.series(shown(m.name), m.value)
-	if !workoutSeries[string(m.name)] && (len(list) == 0 || account.dropped > 0 || len(account.unknown) > 0) {
+	list, skipped := e.series(shown(m.name), m.value)
+	if !workoutSeries[string(m.name)] && (len(list) == 0 || skipped.dropped > 0 || len(skipped.unknown) > 0) {
 		return
 	}
 	m.used = true
 	if len(list) > 0 {
 		w.Series[name] = list
 	}
-	account.report(e, shown(m.name))
+	skipped.report(e, shown(m.name))
 }
 
 // holdsRecovery reports the fault in which the app sends the recovery as the heart rate of the workout: single

@@ -40,8 +40,8 @@ type Error struct {
 	Cause                error
 }
 
-// NewError returns an Error that may be shown.
-func NewError(kind Kind, code, message string) *Error {
+// New returns an Error that may be shown.
+func New(kind Kind, code, message string) *Error {
 	return &Error{Kind: kind, Code: code, Message: message}
 }
 

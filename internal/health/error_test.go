@@ -12,7 +12,7 @@ func TestErrorIsItsKind(t *testing.T) {
 		Invalid, Unrecognised, NotFound, Conflict, Unauthenticated, Forbidden, TooLarge, RateLimited, Unavailable,
 	}
 	for _, kind := range kinds {
-		err := fmt.Errorf("while reading: %w", NewError(kind, "some_code", "Send something else."))
+		err := fmt.Errorf("while reading: %w", New(kind, "some_code", "Send something else."))
 		for _, other := range kinds {
 			if errors.Is(err, other) != (other == kind) {
 				t.Errorf("an error of kind %s is %s: %v", kind, other, errors.Is(err, other))
@@ -35,8 +35,8 @@ func TestKindOf(t *testing.T) {
 		{"internal", errors.New("disk on fire"), ""},
 		{"a bare kind", NotFound, NotFound},
 		{"a wrapped kind", fmt.Errorf("user: %w", NotFound), NotFound},
-		{"the outer of two", NewError(Unavailable, "c", "m").Because(NotFound), Unavailable},
-		{"joined", errors.Join(errors.New("x"), NewError(Conflict, "c", "m")), Conflict},
+		{"the outer of two", New(Unavailable, "c", "m").Because(NotFound), Unavailable},
+		{"joined", errors.Join(errors.New("x"), New(Conflict, "c", "m")), Conflict},
 		{"a rejection", &Rejection{Code: ValidationError}, ""},
 	} {
 		if got := KindOf(test.err); got != test.want {
@@ -48,7 +48,7 @@ func TestKindOf(t *testing.T) {
 func TestErrorSeparatesMessageAndCause(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("dial tcp: refused")
-	err := NewError(Unavailable, "store_down", "The store cannot be reached; try again later.").Because(cause).In("body")
+	err := New(Unavailable, "store_down", "The store cannot be reached; try again later.").Because(cause).In("body")
 	if err.Message != "The store cannot be reached; try again later." || err.Code != "store_down" || err.Field != "body" {
 		t.Errorf("%+v", err)
 	}
@@ -58,7 +58,7 @@ func TestErrorSeparatesMessageAndCause(t *testing.T) {
 	if !errors.Is(err, cause) {
 		t.Error("the cause is lost")
 	}
-	if got := NewError(Invalid, "c", "Say it.").Error(); got != "Say it." {
+	if got := New(Invalid, "c", "Say it.").Error(); got != "Say it." {
 		t.Errorf("without a cause the text is %q", got)
 	}
 }

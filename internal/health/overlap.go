@@ -191,7 +191,7 @@ func (o *overlap) emitInstants() {
 // that claims more says nothing about when, and must not silence other sources for as long.
 func countedSpan(s *Sample) (from, to Instant) {
 	if s.Grain >= GrainDay {
-		return s.KeyTime(), Instant(s.lastDate()+1) * Day
+		return s.KeyTime(), Instant(s.LastDate()+1) * Day
 	}
 	from, to = s.Span()
 	return from, min(to, from+Day)

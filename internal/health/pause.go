@@ -29,11 +29,3 @@ func (w *Workout) Pauses() (pauses []Pause) {
 	}
 	return kept
 }
-
-// pausedIn returns how much of a stretch the pauses take.
-func pausedIn(pauses []Pause, start, end Instant) (paused Instant) {
-	for _, p := range pauses {
-		paused += max(0, min(p.End, end)-max(p.Start, start))
-	}
-	return paused
-}

@@ -67,7 +67,7 @@ func newLongSummary(s *Sample) longSummary {
 	w.from, w.to = s.Span()
 	w.resolvedAt = w.to
 	if s.Grain >= GrainDay {
-		w.last = s.lastDate()
+		w.last = s.LastDate()
 		w.resolvedAt = (w.last + 1).Midnight(0) + clocksBehind
 	}
 	return w
@@ -137,7 +137,7 @@ func (r *LongSummaries) Finish(read Instant, beyond func(s *Sample, from, to Ins
 
 // InTimeOf reports whether a sample was recorded in the time of a summary: it is finer and begins within it, and on its
 // local days.
-func (s *Sample) InTimeOf(summary *Sample) bool {
+func InTimeOf(s, summary *Sample) bool {
 	w := newLongSummary(summary)
 	w.observe(seenDate{s.Grain, s.LocalDate(), s.Start})
 	return w.shadowed

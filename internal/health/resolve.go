@@ -5,32 +5,6 @@ import (
 	"slices"
 )
 
-// Span returns the stretch of time a sample is about, from included, to not. That of a summary ends with its minute,
-// hour, local day, week, calendar month or year; a raw sample's is what was sent, and may have no length.
-func (s *Sample) Span() (from, to Instant) {
-	switch {
-	case s.Grain >= GrainDay:
-		return s.LocalDate().Midnight(s.Offset), (s.lastDate() + 1).Midnight(s.Offset)
-	case s.Grain > GrainRaw:
-		return s.Start, s.Start + Instant(s.Grain)*Second
-	default:
-		return s.Start, max(s.Start, s.End)
-	}
-}
-
-// lastDate returns the last local day of a summary of a day or more.
-func (s *Sample) lastDate() Date {
-	first := s.LocalDate()
-	switch s.Grain {
-	case GrainMonth:
-		return DateOf(first.Time().AddDate(0, 1, 0)) - 1
-	case GrainYear:
-		return DateOf(first.Time().AddDate(1, 0, 0)) - 1
-	default:
-		return first + Date(s.Grain/GrainDay) - 1
-	}
-}
-
 // Rule says how the samples of one metric are resolved.
 type Rule struct {
 	// Cumulative is true for metrics whose values of a stretch of time are added up.

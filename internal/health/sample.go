@@ -199,3 +199,29 @@ func (s *Sample) Replaces(old *Sample) (outcome Outcome, rewrite bool) {
 	}
 	return Updated, true
 }
+
+// Span returns the stretch of time a sample is about, from included, to not. That of a summary ends with its minute,
+// hour, local day, week, calendar month or year; a raw sample's is what was sent, and may have no length.
+func (s *Sample) Span() (from, to Instant) {
+	switch {
+	case s.Grain >= GrainDay:
+		return s.LocalDate().Midnight(s.Offset), (s.LastDate() + 1).Midnight(s.Offset)
+	case s.Grain > GrainRaw:
+		return s.Start, s.Start + Instant(s.Grain)*Second
+	default:
+		return s.Start, max(s.Start, s.End)
+	}
+}
+
+// LastDate returns the last local day of a summary of a day or more.
+func (s *Sample) LastDate() Date {
+	first := s.LocalDate()
+	switch s.Grain {
+	case GrainMonth:
+		return DateOf(first.Time().AddDate(0, 1, 0)) - 1
+	case GrainYear:
+		return DateOf(first.Time().AddDate(1, 0, 0)) - 1
+	default:
+		return first + Date(s.Grain/GrainDay) - 1
+	}
+}

@@ -180,9 +180,9 @@ func (r Ranking) MainSleep(nights []Night) (night Night, naps []Night, ok bool) 
 	}
 	best := slices.MinFunc(nights, func(a, b Night) int {
 		return cmp.Or(
-			cmp.Compare(a.detail()/2, b.detail()/2),
+			cmp.Compare(detail(&a)/2, detail(&b)/2),
 			cmp.Compare(r.place(a.Source), r.place(b.Source)),
-			cmp.Compare(a.detail(), b.detail()),
+			cmp.Compare(detail(&a), detail(&b)),
 			CompareSources(a.Source, b.Source),
 		)
 	})
@@ -208,19 +208,19 @@ func IsNap(night *Night, nights []Night) bool {
 
 // compareLengths puts the longer sleep first. It is 0 only for a night and itself.
 func compareLengths(a, b *Night) int {
-	onlyInBed := func(n *Night) int { return n.detail() / 2 }
+	onlyInBed := func(n *Night) int { return detail(n) / 2 }
 	aStart, _, _ := a.Span()
 	bStart, _, _ := b.Span()
 	return cmp.Or(
 		cmp.Compare(onlyInBed(a), onlyInBed(b)),
-		cmp.Compare(b.length(), a.length()),
+		cmp.Compare(length(b), length(a)),
 		cmp.Compare(aStart, bStart),
 		bytes.Compare(a.ID[:], b.ID[:]),
 	)
 }
 
 // detail says how much the source knew: 0 stages, 1 sleep, 2 only time in bed.
-func (n *Night) detail() int {
+func detail(n *Night) int {
 	recorded := func(hours ...float64) bool {
 		return slices.ContainsFunc(hours, func(h float64) bool { return h > 0 })
 	}
@@ -235,7 +235,7 @@ func (n *Night) detail() int {
 }
 
 // length is how long the night lasted, by its span or else by the hours that were sent.
-func (n *Night) length() Instant {
+func length(n *Night) Instant {
 	if start, end, ok := n.Span(); ok {
 		return end - start
 	}

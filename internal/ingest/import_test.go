@@ -97,8 +97,8 @@ func checkLaw(t *testing.T, i health.Ingestion) {
 	}
 }
 
-// account is what a report says of a type: received, inserted, updated, unchanged, merged, rejected.
-func account(i health.Ingestion, typ string) [6]int {
+// importCounts is what a report says of a type: received, inserted, updated, unchanged, merged, rejected.
+func importCounts(i health.Ingestion, typ string) [6]int {
 	for _, c := range i.Report.Types {
 		if c.Type == typ {
 			return [6]int{c.Received, c.Inserted, c.Updated, c.Unchanged, c.Merged, c.Rejected}
@@ -277,17 +277,17 @@ func TestUpload(t *testing.T) {
 		b := newBench(t, s, nil, importing(t))
 		content := zipOf(t, exported(record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100")))
 		i := b.upload(t, content, false)
-		if i.Status != health.StatusProcessed || account(i, stepCount) != [6]int{1, 1} || i.Format != "apple" || i.Spool != "" {
+		if i.Status != health.StatusProcessed || importCounts(i, stepCount) != [6]int{1, 1} || i.Format != "apple" || i.Spool != "" {
 			t.Errorf("%+v", i)
 		}
 		if files := b.waitingFiles(t); files != nil {
 			t.Errorf("left behind: %v", files)
 		}
-		if sent := b.send(content); account(sent, stepCount) != [6]int{1, 0, 0, 1} { // as any other body
+		if sent := b.send(content); importCounts(sent, stepCount) != [6]int{1, 0, 0, 1} { // as any other body
 			t.Errorf("%+v", sent)
 		}
 		kept := b.upload(t, content, true)
-		if account(kept, stepCount) != [6]int{1, 0, 0, 1} {
+		if importCounts(kept, stepCount) != [6]int{1, 0, 0, 1} {
 			t.Errorf("%+v", kept)
 		}
 		body, err := b.Raw(t.Context(), b.user.ID, kept.ID)
@@ -299,7 +299,7 @@ func TestUpload(t *testing.T) {
 			t.Errorf("%d bytes come back of %d, %v", len(raw), len(content), err)
 		}
 		replayed, err := b.Replay(t.Context(), b.user, kept.ID)
-		if err != nil || account(replayed, stepCount) != [6]int{1, 0, 0, 1} {
+		if err != nil || importCounts(replayed, stepCount) != [6]int{1, 0, 0, 1} {
 			t.Errorf("%+v %v", replayed, err)
 		}
 	})
@@ -393,7 +393,7 @@ func TestUploadTakenUpAfterACrash(t *testing.T) {
 			t.Fatal(err)
 		}
 		found := same.finished(t, i)
-		if found.Status != health.StatusProcessed || account(found, stepCount) != [6]int{1, 1} || found.Attempts != 2 {
+		if found.Status != health.StatusProcessed || importCounts(found, stepCount) != [6]int{1, 1} || found.Attempts != 2 {
 			t.Errorf("%+v", found)
 		}
 		if files := same.waitingFiles(t); files != nil {
@@ -479,7 +479,7 @@ func TestInterruptedImportGoesOn(t *testing.T) {
 	if err != nil || found.Status != health.StatusFailed || found.FailureCode != "interrupted" {
 		t.Errorf("%+v %v", found, err)
 	}
-	if got := account(b.imports(t, content), stepCount); got != [6]int{1, 1} {
+	if got := importCounts(b.imports(t, content), stepCount); got != [6]int{1, 1} {
 		t.Errorf("the second time: %v", got)
 	}
 }
@@ -580,7 +580,7 @@ func TestElementsAreNewOnce(t *testing.T) {
 				}
 				defer file.Close()
 				ingestion, err := service.ImportFile(t.Context(), FileRequest{User: b.user, File: file})
-				got[i] = account(ingestion, "ActivitySummary")
+				got[i] = importCounts(ingestion, "ActivitySummary")
 				return err
 			})
 		}
@@ -652,7 +652,7 @@ func TestBatchesAreBoundedInBytes(t *testing.T) {
 		elements = append(elements, fmt.Sprintf(`<Record type="%s" sourceName="Phone" unit="count" startDate="2026-05-20 08:%02d:%02d +0000" endDate="2026-05-20 08:59:00 +0000" value="1"><MetadataEntry key="note" value="%d %s"/></Record>`,
 			stepCount, i/60, i%60, i, strings.Repeat("x", length)))
 	}
-	if got, want := account(b.imports(t, exported(elements...)), stepCount), [6]int{records, records}; got != want {
+	if got, want := importCounts(b.imports(t, exported(elements...)), stepCount), [6]int{records, records}; got != want {
 		t.Fatalf("%v, want %v", got, want)
 	}
 	if watch.largest < length || watch.largest > batchAttributes+2*length {

@@ -124,7 +124,7 @@ func New(c Config) (*Service, error) {
 	limits := c.Limits.withDefaults()
 	probe, err := tempFile(limits.TempDir)
 	if err != nil {
-		return nil, health.NewError(health.Unavailable, "no_temporary_directory",
+		return nil, health.New(health.Unavailable, "no_temporary_directory",
 			"The directory for temporary files cannot be written to. Create it, or name another one in ingest.temp_dir.").Because(err)
 	}
 	if err := removeTemp(probe); err != nil {
@@ -174,7 +174,7 @@ func (s *Service) begin() (end func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
-		return nil, health.NewError(health.Unavailable, "stopping", "The server is stopping. Send the body again in a minute.")
+		return nil, health.New(health.Unavailable, "stopping", "The server is stopping. Send the body again in a minute.")
 	}
 	s.working.Add(1)
 	return s.working.Done, nil

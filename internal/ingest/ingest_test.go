@@ -514,7 +514,7 @@ type flaky struct {
 
 func (f *flaky) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
 	if f.failures.Add(-1) >= 0 {
-		return store.Written{}, health.NewError(health.Unavailable, "database_unavailable", "The database is away.")
+		return store.Written{}, health.New(health.Unavailable, "database_unavailable", "The database is away.")
 	}
 	return f.Store.WriteSamples(ctx, user, batch)
 }

@@ -129,7 +129,7 @@ func (s *Service) spool(ingestion *health.Ingestion, r Request, w *spool, decodi
 		return s.readingFailed(err)
 	}
 	if body.count == 0 {
-		return health.NewError(health.Invalid, "empty_body",
+		return health.New(health.Invalid, "empty_body",
 			"The body is empty. Send the JSON that the app exports; with curl, use --data-binary @file.json.")
 	}
 	ingestion.Size, ingestion.WireSize, ingestion.StoredSize = body.count, wire.count, w.Size()
@@ -144,13 +144,13 @@ func (s *Service) readingFailed(err error) error {
 	case errors.As(err, &known):
 		return err
 	case errors.Is(err, errSpoolFull):
-		return health.NewError(health.Unavailable, "no_room",
+		return health.New(health.Unavailable, "no_room",
 			"There is no room to keep the body. Free disk space on the server, then send it again.").Because(err)
 	case errors.Is(err, errEncoding):
-		return health.NewError(health.Invalid, "broken_encoding",
+		return health.New(health.Invalid, "broken_encoding",
 			"The body does not match its Content-Encoding. Send it uncompressed, or name the compression that was used.").Because(err)
 	default:
-		return health.NewError(health.Invalid, "incomplete_body",
+		return health.New(health.Invalid, "incomplete_body",
 			"The body broke off before its end. Send it again.").Because(err)
 	}
 }

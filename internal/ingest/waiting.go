@@ -36,7 +36,7 @@ func openWaiting(dir string) (waiting, error) {
 		err = w.learnName()
 	}
 	if err != nil {
-		return waiting{}, health.NewError(health.Unavailable, "no_import_directory",
+		return waiting{}, health.New(health.Unavailable, "no_import_directory",
 			"The directory for uploads cannot be written to. Create it, or name another one in import.dir.").Because(err)
 	}
 	return w, nil

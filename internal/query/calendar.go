@@ -36,7 +36,7 @@ func parseInterval(text string) (interval, error) {
 			return interval{months: 12 * n}, nil
 		}
 	}
-	return interval{}, health.NewError(health.Invalid, "invalid_bucket", bucketsAllowed).In("bucket").
+	return interval{}, health.New(health.Invalid, "invalid_bucket", bucketsAllowed).In("bucket").
 		Allowing("1m", "5m", "15m", "30m", "1h", "6h", "1d", "1w", "1mo", "3mo", "1y")
 }
 
@@ -50,7 +50,7 @@ func parseWeekStart(name string, b interval) (int, error) {
 	}
 	days := slices.Index(weekdays, name)
 	if days < 0 || b.days == 0 || b.days%7 != 0 {
-		return 0, health.NewError(health.Invalid, "invalid_week_start",
+		return 0, health.New(health.Invalid, "invalid_week_start",
 			"Weeks begin on one of "+strings.Join(weekdays, ", ")+"; only buckets of weeks (1w …) have a beginning of the week.").In("week_start").
 			Allowing(weekdays...)
 	}

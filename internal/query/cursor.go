@@ -47,7 +47,7 @@ func decodeCursor[Position any](of, encoded string) (at *Position, err error) {
 }
 
 func cursorError(cause error) error {
-	return health.NewError(health.Invalid, "invalid_cursor",
+	return health.New(health.Invalid, "invalid_cursor",
 		"This cursor does not belong to this listing. Use next_cursor of the page before, or none for the first page.").
 		In("cursor").Because(cause)
 }

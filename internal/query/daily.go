@@ -50,7 +50,7 @@ func (s *Service) daily(ctx context.Context, user health.User, metric string, fi
 	}
 	if ok && (known.Shape == catalog.ShapeBloodPressure || known.Shape == catalog.ShapeEvent ||
 		known.Shape == catalog.ShapeCorrelation || known.Shape == catalog.ShapeNamedCounts) {
-		return Measure{}, nil, health.NewError(health.Invalid, "no_daily_value",
+		return Measure{}, nil, health.New(health.Invalid, "no_daily_value",
 			"This metric has no single value for a day. Of a blood pressure, blood_pressure_systolic and blood_pressure_diastolic have.").In("name")
 	}
 	series, err := s.Series(ctx, user, SeriesRequest{
@@ -178,7 +178,7 @@ func checkPeriod(first, last health.Date, startField, endField string) error {
 		return err
 	}
 	if last-first >= maxPeriod {
-		return health.NewError(health.Invalid, "range_too_large",
+		return health.New(health.Invalid, "range_too_large",
 			fmt.Sprintf("A period has at most %d days. Ask for a shorter one.", maxPeriod)).In(endField)
 	}
 	return nil
@@ -187,7 +187,7 @@ func checkPeriod(first, last health.Date, startField, endField string) error {
 // checkMetrics refuses a list that is too long to be answered, or empty.
 func checkMetrics(metrics []string) error {
 	if len(metrics) == 0 || len(metrics) > maxMetrics {
-		return health.NewError(health.Invalid, "invalid_metrics",
+		return health.New(health.Invalid, "invalid_metrics",
 			fmt.Sprintf("Name from 1 to %d metrics, separated by commas.", maxMetrics)).In("metrics")
 	}
 	return nil

@@ -140,7 +140,7 @@ func (s *Service) ECG(ctx context.Context, user health.User, start time.Time) (E
 		return ECG{}, err
 	}
 	if len(found) == 0 {
-		return ECG{}, health.NewError(health.NotFound, "not_found",
+		return ECG{}, health.New(health.NotFound, "not_found",
 			"There is no electrocardiogram that starts at this time. The list of electrocardiograms shows the times.")
 	}
 	return ecgOf(&found[0], true), nil

@@ -150,7 +150,7 @@ func (m *memory) Workout(_ context.Context, _, id uuid.UUID) (health.Workout, er
 			return w, nil
 		}
 	}
-	return health.Workout{}, health.NewError(health.NotFound, "not_found", "There is no such workout.")
+	return health.Workout{}, health.New(health.NotFound, "not_found", "There is no such workout.")
 }
 
 func (m *memory) Events(_ context.Context, _ uuid.UUID, q store.EventQuery) ([]health.Event, error) {

@@ -121,7 +121,7 @@ func (s *Service) gather(ctx context.Context, user uuid.UUID, r selector, c cale
 // longer reach beyond the edge.
 func (s *Service) inTimeOf(ctx context.Context, user uuid.UUID, query store.SampleQuery, summary *health.Sample) (bool, error) {
 	for sample, err := range s.Config.Samples.Samples(ctx, user, query) {
-		if err != nil || sample.InTimeOf(summary) {
+		if err != nil || health.InTimeOf(&sample, summary) {
 			return err == nil, err
 		}
 	}

@@ -88,7 +88,7 @@ func (s *Service) fillPercentiles(ctx context.Context, user uuid.UUID, p seriesP
 			return err
 		}
 		if held > maxPercentileValues {
-			return health.NewError(health.Invalid, "range_too_large", fmt.Sprintf(
+			return health.New(health.Invalid, "range_too_large", fmt.Sprintf(
 				"Percentiles are taken of at most %d values at once. Ask for a shorter range or a smaller limit.", maxPercentileValues)).In("start")
 		}
 		convert(&sample, p.conversion)

@@ -70,7 +70,7 @@ type TrendStatistics struct {
 func (s *Service) Trends(ctx context.Context, user health.User, request TrendsRequest) (Trends, error) {
 	first := request.Date - recentDays - baselineDays + 1
 	if err := checkDates(first, request.Date); err != nil {
-		return Trends{}, health.NewError(health.Invalid, "invalid_range", "Days go from 1900-02-04 to 9999-12-31.").In("date")
+		return Trends{}, health.New(health.Invalid, "invalid_range", "Days go from 1900-02-04 to 9999-12-31.").In("date")
 	}
 	metrics, all := request.Metrics, len(request.Metrics) == 0
 	if all {

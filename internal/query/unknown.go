@@ -11,7 +11,7 @@ import (
 const suggestions = 5
 
 func (s *Service) unknownMetric(name string) error {
-	err := health.NewError(health.NotFound, "unknown_metric",
+	err := health.New(health.NotFound, "unknown_metric",
 		"There is no data under this name, and the catalogue does not know it. The list of metrics shows what there is.").In("name")
 	if near := s.Catalog.Nearest(name, suggestions); len(near) > 0 {
 		err.Message += " Perhaps you mean " + strings.Join(near, ", ") + "."

@@ -162,7 +162,7 @@ func (s *Service) Route(ctx context.Context, user health.User, id uuid.UUID) (he
 		return health.Workout{}, err
 	}
 	if len(t.Route) == 0 {
-		return health.Workout{}, health.NewError(health.NotFound, "no_route",
+		return health.Workout{}, health.New(health.NotFound, "no_route",
 			"No route was recorded with this workout, or none has been sent yet.")
 	}
 	return t.Workout, nil

@@ -89,11 +89,11 @@ func (s *server) check(r *http.Request, sent *phone) (base string, err error) {
 	sent.DataType = cmp.Or(sent.DataType, connect.DataTypes[0])
 	sent.Automation = cmp.Or(sent.Automation, "recent")
 	if !slices.Contains(connect.DataTypes, sent.DataType) {
-		return "", health.NewError(health.Invalid, "invalid_data_type",
+		return "", health.New(health.Invalid, "invalid_data_type",
 			"This is nothing the app sends. Give one of "+strings.Join(connect.DataTypes, ", ")+".").In("data_type")
 	}
 	if sent.Automation != "recent" && sent.Automation != "overlap" {
-		return "", health.NewError(health.Invalid, "invalid_automation", "Give recent or overlap.").In("automation")
+		return "", health.New(health.Invalid, "invalid_automation", "Give recent or overlap.").In("automation")
 	}
 	scheme := "http"
 	if r.TLS != nil {
@@ -101,7 +101,7 @@ func (s *server) check(r *http.Request, sent *phone) (base string, err error) {
 	}
 	base, ok := connect.CheckBase(cmp.Or(sent.URL, s.PublicURL, scheme+"://"+r.Host))
 	if !ok || len(base) > 200 {
-		return "", health.NewError(health.Invalid, "invalid_url",
+		return "", health.New(health.Invalid, "invalid_url",
 			"This is not the address of a server. Give one such as https://health.example.org, without a path to anything in it.").In("url")
 	}
 	return base, nil

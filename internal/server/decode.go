@@ -19,20 +19,20 @@ const maxJSON = 64 << 10
 func readJSON(w http.ResponseWriter, r *http.Request, value any) error {
 	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/json" {
 		return &failure{
-			err:    health.NewError(health.Invalid, "unsupported_content_type", "Send the body as application/json."),
+			err:    health.New(health.Invalid, "unsupported_content_type", "Send the body as application/json."),
 			status: http.StatusUnsupportedMediaType,
 			header: http.Header{"Accept": {"application/json"}},
 		}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxJSON))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return health.NewError(health.TooLarge, "body_too_large", "The body is larger than 64 KiB.")
+		return health.New(health.TooLarge, "body_too_large", "The body is larger than 64 KiB.")
 	}
 	if health.KindOf(err) != "" {
 		return err
 	}
 	if err != nil {
-		return health.NewError(health.Invalid, "incomplete_body", "The body broke off before its end. Send it again.").Because(err)
+		return health.New(health.Invalid, "incomplete_body", "The body broke off before its end. Send it again.").Because(err)
 	}
 	if err := json.Unmarshal(body, value, json.RejectUnknownMembers(true)); err != nil {
 		return badJSON(err)
@@ -44,13 +44,13 @@ func readJSON(w http.ResponseWriter, r *http.Request, value any) error {
 func badJSON(err error) error {
 	semantic, ok := errors.AsType[*json.SemanticError](err)
 	if !ok {
-		return health.NewError(health.Invalid, "not_json", "The body is not valid JSON.").Because(err)
+		return health.New(health.Invalid, "not_json", "The body is not valid JSON.").Because(err)
 	}
 	field := printable(strings.TrimPrefix(string(semantic.JSONPointer), "/"))
 	if errors.Is(err, json.ErrUnknownName) {
-		return health.NewError(health.Invalid, "unknown_member",
+		return health.New(health.Invalid, "unknown_member",
 			"The body has a member that this path does not know. See /openapi.yaml for those it does.").In(field).Because(err)
 	}
-	return health.NewError(health.Invalid, "invalid_member",
+	return health.New(health.Invalid, "invalid_member",
 		"A member of the body has a value of the wrong type or form. See /openapi.yaml.").In(field).Because(err)
 }

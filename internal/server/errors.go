@@ -62,7 +62,7 @@ func (f *failure) Unwrap() error { return f.err }
 
 func methodNotAllowed(allow string) error {
 	return &failure{
-		err:    health.NewError(health.Invalid, "method_not_allowed", "This path answers only to "+allow+"."),
+		err:    health.New(health.Invalid, "method_not_allowed", "This path answers only to "+allow+"."),
 		status: http.StatusMethodNotAllowed,
 		header: http.Header{"Allow": {allow}},
 	}
@@ -86,7 +86,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	// answer is written all the same: silence would be sent as 200.
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		exchange.clientGone = true
-		err = health.NewError(health.Unavailable, "interrupted", "The request was interrupted. Send it again.").Because(err)
+		err = health.New(health.Unavailable, "interrupted", "The request was interrupted. Send it again.").Because(err)
 	}
 	if _, ok := errors.AsType[cutShort](err); ok || exchange.response.status != 0 {
 		exchange.code = codeCutShort
@@ -103,7 +103,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 // problemDetailsOf says what the client is told about err, in the body and in headers.
 func problemDetailsOf(err error, header http.Header) problemDetails {
 	if errors.Is(err, context.DeadlineExceeded) && health.KindOf(err) == "" {
-		err = health.NewError(health.Unavailable, "timed_out", "The server took too long. Try again later.").Because(err)
+		err = health.New(health.Unavailable, "timed_out", "The server took too long. Try again later.").Because(err)
 	}
 	kind, known := kinds[health.KindOf(err)]
 	if !known {

@@ -48,7 +48,7 @@ func (s *server) pingDatabase(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	if err := s.Ping(ctx); err != nil {
-		return health.NewError(health.Unavailable, "database_unreachable", "The database does not answer.").Because(err)
+		return health.New(health.Unavailable, "database_unreachable", "The database does not answer.").Because(err)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 // ingest takes in one body, whatever its content type says.
 func (s *server) ingest(w http.ResponseWriter, r *http.Request) error {
 	if s.MaxBody > 0 && r.ContentLength > s.MaxBody {
-		return health.NewError(health.TooLarge, "body_too_large", fmt.Sprintf(
+		return health.New(health.TooLarge, "body_too_large", fmt.Sprintf(
 			"The body is larger than %d MiB, the limit for one body. Send a shorter period, turn on batch requests in the app, or raise the server's limit.",
 			s.MaxBody>>20))
 	}
@@ -63,9 +63,9 @@ func answerIngestion(w http.ResponseWriter, r *http.Request, i *health.Ingestion
 	case health.StatusRejected:
 		return writeReport(w, http.StatusUnprocessableEntity, i)
 	case health.StatusUnrecognised:
-		return &failure{err: health.NewError(health.Unrecognised, i.FailureCode, i.Failure), ingestionID: i.ID}
+		return &failure{err: health.New(health.Unrecognised, i.FailureCode, i.Failure), ingestionID: i.ID}
 	case health.StatusFailed:
-		return &failure{err: health.NewError(health.Invalid, i.FailureCode, i.Failure), ingestionID: i.ID}
+		return &failure{err: health.New(health.Invalid, i.FailureCode, i.Failure), ingestionID: i.ID}
 	default:
 		return writeReport(w, http.StatusOK, i)
 	}

@@ -224,7 +224,7 @@ func TestAnswerBeforeTheProcessing(t *testing.T) {
 type fullIngest struct{ Ingest }
 
 func (fullIngest) Receive(context.Context, ingest.Request) (health.Ingestion, error) {
-	return health.Ingestion{}, health.NewError(health.Unavailable, "no_room", "There is no room to keep the body.")
+	return health.Ingestion{}, health.New(health.Unavailable, "no_room", "There is no room to keep the body.")
 }
 
 func TestNoRoom(t *testing.T) {

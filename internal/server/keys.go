@@ -137,7 +137,7 @@ func (s *server) keyInPath(r *http.Request) (health.APIKey, error) {
 		err = health.NotFound
 	}
 	if errors.Is(err, health.NotFound) {
-		return found, health.NewError(health.NotFound, "not_found", "You have no API key with this id.")
+		return found, health.New(health.NotFound, "not_found", "You have no API key with this id.")
 	}
 	return found, err
 }
@@ -157,7 +157,7 @@ func withinPower(maker health.APIKey, wanted access.NewKey) error {
 }
 
 func beyondPower(field, code, message string) error {
-	return health.NewError(health.Forbidden, code, message).In(field)
+	return health.New(health.Forbidden, code, message).In(field)
 }
 
 // allowsAll reports whether a key, or who holds it, has all the scopes.

@@ -153,7 +153,7 @@ func (s *server) admit(row route, needed []health.Scope, r *http.Request) (*http
 		}
 		for _, scope := range needed {
 			if !actor.Allows(scope) {
-				return nil, health.NewError(health.Forbidden, "missing_scope",
+				return nil, health.New(health.Forbidden, "missing_scope",
 					"This API key has no scope "+string(scope)+". Use one that has it.")
 			}
 		}

@@ -62,7 +62,7 @@ func (p *slowClient) afterRead(err error) error {
 		return draining()
 	default:
 		return &failure{
-			err: health.NewError(health.Invalid, "too_slow",
+			err: health.New(health.Invalid, "too_slow",
 				"The body came too slowly. Send it again over a better line, or in smaller parts.").Because(err),
 			status: http.StatusRequestTimeout,
 			header: http.Header{"Connection": {"close"}},

@@ -24,11 +24,11 @@ func knownParameters(query string, known []string) error {
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return health.NewError(health.Invalid, "invalid_query", "The query cannot be read. Percent-encode what is special in URLs.").Because(err)
+		return health.New(health.Invalid, "invalid_query", "The query cannot be read. Percent-encode what is special in URLs.").Because(err)
 	}
 	for name, sent := range values {
 		if !slices.Contains(known, name) {
-			return health.NewError(health.Invalid, "unknown_parameter",
+			return health.New(health.Invalid, "unknown_parameter",
 				"This path does not know one of the query parameters. See what it allows.").In(printable(name)).Allowing(known...)
 		}
 		if len(sent) > 1 {
@@ -57,8 +57,8 @@ func printable(name string) string {
 }
 
 // badParameter refuses the value of a query parameter; problem goes on after its name. The value itself is not shown.
-func badParameter(name, problem string) error {
-	return health.NewError(health.Invalid, "invalid_parameter", "The query parameter "+name+" "+problem+".").In(name)
+func badParameter(name, reason string) error {
+	return health.New(health.Invalid, "invalid_parameter", "The query parameter "+name+" "+reason+".").In(name)
 }
 
 // parameters reads the query parameters of a request. A parameter that is absent is the zero value. After the
@@ -75,8 +75,8 @@ func parametersOf(r *http.Request) *parameters {
 
 func (p *parameters) text(name string) string { return p.values.Get(name) }
 
-func (p *parameters) refuse(name, problem string) {
-	p.err = cmp.Or(p.err, badParameter(name, problem))
+func (p *parameters) refuse(name, reason string) {
+	p.err = cmp.Or(p.err, badParameter(name, reason))
 }
 
 // time reads an instant as RFC 3339, or a date, which stands for the moment at which that day begins for the user. One
@@ -176,7 +176,7 @@ func (p *parameters) grain() *health.Grain {
 func (p *parameters) oneOf(name string, allowed ...string) string {
 	text := p.text(name)
 	if text != "" && !slices.Contains(allowed, text) && p.err == nil {
-		p.err = health.NewError(health.Invalid, "invalid_parameter",
+		p.err = health.New(health.Invalid, "invalid_parameter",
 			"The query parameter "+name+" is none of the words it may be.").In(name).Allowing(allowed...)
 	}
 	return text
@@ -239,7 +239,7 @@ func isPlace(latitude, longitude float64) bool {
 func pathID(r *http.Request) (uuid.UUID, error) {
 	id, err := uuid.Parse(r.PathValue("id"))
 	if err != nil {
-		return uuid.Nil, health.NewError(health.NotFound, "not_found", "There is nothing with this id.").Because(err)
+		return uuid.Nil, health.New(health.NotFound, "not_found", "There is nothing with this id.").Because(err)
 	}
 	return id, nil
 }

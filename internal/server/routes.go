@@ -141,6 +141,6 @@ func refuseMethod(allowed []string) handler {
 }
 
 func notFound(http.ResponseWriter, *http.Request) error {
-	return health.NewError(health.NotFound, "no_such_path",
+	return health.New(health.NotFound, "no_such_path",
 		"There is nothing at this path. /openapi.yaml lists every path there is.")
 }

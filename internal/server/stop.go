@@ -42,5 +42,5 @@ func (s *Drain) close(header http.Header) {
 }
 
 func draining() error {
-	return health.NewError(health.Unavailable, "stopping", "The server is stopping. Send the request again in a moment.").After(5 * time.Second)
+	return health.New(health.Unavailable, "stopping", "The server is stopping. Send the request again in a moment.").After(5 * time.Second)
 }

@@ -26,7 +26,7 @@ func (s *server) subject(r *http.Request) (uuid.UUID, error) {
 }
 
 func onlyForAdmins() error {
-	return health.NewError(health.Forbidden, "missing_scope",
+	return health.New(health.Forbidden, "missing_scope",
 		"Only a key with the scope admin may name another user. Leave the parameter out for your own data.").In("user")
 }
 

@@ -73,5 +73,5 @@ func (failing) Metrics(context.Context, health.User) ([]query.Metric, error) {
 }
 
 func (failing) Latest(context.Context, health.User) ([]query.LatestValue, error) {
-	return nil, health.NewError(health.Unavailable, "store_away", "The database does not answer.")
+	return nil, health.New(health.Unavailable, "store_away", "The database does not answer.")
 }

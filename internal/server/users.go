@@ -72,7 +72,7 @@ func (s *server) createUser(w http.ResponseWriter, r *http.Request) error {
 	err = s.Users.CreateUser(r.Context(), created,
 		access.NewAuditEntry(r.Context(), health.ActionUserCreate, created.ID, created.ID.String(), created.CreatedAt, nil))
 	if errors.Is(err, health.Conflict) {
-		return health.NewError(health.Conflict, "email_taken", "There is a user with this email address already.").
+		return health.New(health.Conflict, "email_taken", "There is a user with this email address already.").
 			In("email").Because(err)
 	}
 	if err != nil {

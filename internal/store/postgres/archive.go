@@ -39,7 +39,7 @@ func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Rea
 	err = s.putAgain(ctx, body, func() error { return s.putOnce(ctx, ingestion, body, owner, until) })
 	if isPartitionMissing(err) { // somebody has dropped a month by hand: the next attempt creates it
 		s.partitions.forget(archiveTables)
-		return health.NewError(health.Unavailable, "store_busy", "The database is being tidied up. Try again in a moment.").Because(err)
+		return health.New(health.Unavailable, "store_busy", "The database is being tidied up. Try again in a moment.").Because(err)
 	}
 	return translate(ctx, doing, err)
 }

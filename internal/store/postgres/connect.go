@@ -29,7 +29,7 @@ const (
 func poolConfig(url string, options Options) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil { // its text has the URL in it, and that the password
-		return nil, health.NewError(health.Invalid, "invalid_database_url",
+		return nil, health.New(health.Invalid, "invalid_database_url",
 			"The address of the database cannot be read. Write it as postgres://user:password@host:5432/name, "+
 				"with %-escapes for special characters in the password.").In("database")
 	}
@@ -75,7 +75,7 @@ func prepareDatabase(ctx context.Context, config *pgx.ConnConfig, options Option
 	}
 	if pending {
 		if options.SkipMigration {
-			return health.NewError(health.Conflict, "database_older",
+			return health.New(health.Conflict, "database_older",
 				"The schema of the database is not up to date. Run: health-export migrate up")
 		}
 		if err := schema.migrate(ctx, conn, server); err != nil {
@@ -184,5 +184,5 @@ func unreachable(ctx context.Context, config *pgx.ConnConfig, err error) error {
 }
 
 func unusable(code, message string) *health.Error {
-	return health.NewError(health.Unavailable, code, message)
+	return health.New(health.Unavailable, code, message)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-var errNotHeld = health.NewError(health.Conflict, "claim_lost", "Another worker has taken over this ingestion.")
+var errNotHeld = health.New(health.Conflict, "claim_lost", "Another worker has taken over this ingestion.")
 
 // candidates is how many ingestions a worker tries to claim before it asks again which ones are free.
 const candidates = 8
@@ -146,7 +146,7 @@ func (s *Store) Reopen(ctx context.Context, user, id uuid.UUID, owner string, un
 			return err
 		}
 		if unfinished {
-			return health.NewError(health.Conflict, "unfinished", "The ingestion is still being worked on. Try again when it is finished.")
+			return health.New(health.Conflict, "unfinished", "The ingestion is still being worked on. Try again when it is finished.")
 		}
 		return notFound("ingestion")
 	})

@@ -21,7 +21,7 @@ func (s *Store) AppendAudit(ctx context.Context, entries []health.AuditEntry) er
 	return s.write(ctx, "append to the audit log", func(tx *sql.Tx) error {
 		for i := range entries {
 			entry := entries[i]
-			about, err := s.account(ctx, tx, entry.UserID)
+			about, err := s.userState(ctx, tx, entry.UserID)
 			if err == nil && about.accepts(health.InstantOf(entry.At)) != nil {
 				entry.UserID = uuid.Nil
 			}

@@ -10,7 +10,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-var errNotHeld = health.NewError(health.Conflict, "claim_lost", "Another worker has taken over this ingestion.")
+var errNotHeld = health.New(health.Conflict, "claim_lost", "Another worker has taken over this ingestion.")
 
 // nextUnfinished finds the oldest of those ingestions that are each the oldest unfinished one of their user, or wait in a
 // spool, and that nobody keeps others away from.
@@ -105,7 +105,7 @@ func (s *Store) Reopen(ctx context.Context, user, id uuid.UUID, owner string, un
 		case err != nil:
 			return err
 		case status == health.StatusAccepted:
-			return health.NewError(health.Conflict, "unfinished", "The ingestion is still being worked on. Try again when it is finished.")
+			return health.New(health.Conflict, "unfinished", "The ingestion is still being worked on. Try again when it is finished.")
 		}
 		if _, err := tx.ExecContext(ctx, `
 			UPDATE raw_ingestions SET status = 'accepted', finished_at = 0, failure = '', failure_code = '', duration = 0,

@@ -86,7 +86,7 @@ func (s *Store) RotateKey(
 			return err
 		}
 		if !old.RevokedAt.IsZero() {
-			return health.NewError(health.Conflict, "key_revoked", "The API key is revoked, or about to be. Create a new one.")
+			return health.New(health.Conflict, "key_revoked", "The API key is revoked, or about to be. Create a new one.")
 		}
 		if err := revoke(ctx, tx, id, t); err != nil {
 			return err

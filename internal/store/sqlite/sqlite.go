@@ -62,7 +62,7 @@ func Open(ctx context.Context, path string, words *catalog.Catalog) (*Store, err
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	if err := createPrivately(absolute); err != nil {
-		return nil, health.NewError(health.Unavailable, "database_not_opened",
+		return nil, health.New(health.Unavailable, "database_not_opened",
 			"The database "+path+" cannot be opened. Check that its folder exists and may be written to.").Because(err)
 	}
 	return open(ctx, location{path: absolute}, words)

@@ -49,27 +49,27 @@ func (s *Store) transact(ctx context.Context, db *sql.DB, doing string, do func(
 	return translate(ctx, doing, tx.Commit())
 }
 
-// account is what a call has to know of a user.
-type account struct {
+// userState is what a call has to know of a user.
+type userState struct {
 	number int64          // stands for the user within this database, and never changes
 	erased health.Instant // what was received until then is not stored; 0: nothing was erased
 }
 
 // errErased refuses what was received before its user's data was erased.
-var errErased = health.NewError(health.Conflict, "erased",
+var errErased = health.New(health.Conflict, "erased",
 	"The data was erased after this had begun to arrive. Send it again if it is to be kept.")
 
 // accepts refuses what must not be stored any more. received is 0 for what did not come with a body.
-func (a account) accepts(received health.Instant) error {
+func (a userState) accepts(received health.Instant) error {
 	if received != 0 && received <= a.erased {
 		return errErased
 	}
 	return nil
 }
 
-// account looks a user up; NotFound for somebody the database does not know. Who writes must not trust what is
+// userState looks a user up; NotFound for somebody the database does not know. Who writes must not trust what is
 // remembered: another process may have deleted the user.
-func (s *Store) account(ctx context.Context, tx *sql.Tx, id uuid.UUID) (a account, err error) {
+func (s *Store) userState(ctx context.Context, tx *sql.Tx, id uuid.UUID) (a userState, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT id, erased_at FROM users WHERE uuid = ?`, id[:]).Scan(&a.number, &a.erased)
 	if isNoRows(err) {
 		return a, notFound("user")
@@ -85,7 +85,7 @@ func (s *Store) userNumber(ctx context.Context, tx *sql.Tx, id uuid.UUID) (int64
 	if number, ok := s.users.Load(id); ok {
 		return number.(int64), nil
 	}
-	a, err := s.account(ctx, tx, id)
+	a, err := s.userState(ctx, tx, id)
 	return a.number, err
 }
 
@@ -113,7 +113,7 @@ func (s *Store) writeReceived(
 	ctx context.Context, user uuid.UUID, received health.Instant, doing string, change func(tx *sql.Tx, number int64) error,
 ) error {
 	return s.write(ctx, doing, func(tx *sql.Tx) error {
-		a, err := s.account(ctx, tx, user)
+		a, err := s.userState(ctx, tx, user)
 		if err == nil {
 			err = a.accepts(received)
 		}
@@ -146,7 +146,7 @@ func (s *Store) writeDirectly(
 		return translate(ctx, doing, err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	a, err := s.account(ctx, tx, user)
+	a, err := s.userState(ctx, tx, user)
 	if err == nil {
 		err = a.accepts(received)
 	}
