@@ -11,9 +11,9 @@ import (
 
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/cache"
-	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/job"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/server"
 )
@@ -170,7 +170,7 @@ func (m *responseCache) warmUp(ctx context.Context, db database) error {
 
 func (m *responseCache) warmUser(ctx context.Context, db database, id uuid.UUID) error {
 	user, err := db.User(ctx, id)
-	if errors.Is(err, health.NotFound) {
+	if errors.Is(err, problem.NotFound) {
 		return nil // erased meanwhile
 	}
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store/sqlite"
 )
 
@@ -40,11 +40,11 @@ says how.`,
 func (p *program) backup(ctx context.Context, file string) error {
 	switch {
 	case isPostgres(p.settings.database):
-		return health.New(health.Invalid, "backup_by_postgresql",
+		return problem.New(problem.Invalid, "backup_by_postgresql",
 			"PostgreSQL is backed up by its own program, also while servers run:\n\n  "+dumpCommand(p.settings.database, file)+
 				"\n\nHow to restore it: docs/operations/backup.md.")
 	case p.settings.database == "sqlite::memory:":
-		return health.New(health.Invalid, "backup_of_memory", "A database in memory belongs to its server alone and is gone with it: there is nothing to back up.")
+		return problem.New(problem.Invalid, "backup_of_memory", "A database in memory belongs to its server alone and is gone with it: there is nothing to back up.")
 	case !strings.HasPrefix(p.settings.database, "sqlite:"):
 		_, err := p.settings.openStore(ctx, nil) // says how a database is written
 		return err

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/health-export/health-export/internal/cache"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 func (p *program) cacheCommand() *cobra.Command {
@@ -61,7 +61,7 @@ func (p *program) cacheFlushCommand() *cobra.Command {
 // withRedis connects to the configured Redis for the time of one command.
 func (p *program) withRedis(ctx context.Context, do func(context.Context, *cache.Redis) error) error {
 	if p.settings.redis == "" {
-		return usageError{health.New(health.Invalid, "no_redis",
+		return usageError{problem.New(problem.Invalid, "no_redis",
 			"There is no Redis configured (--redis, REDIS_URL). Without one, answers are remembered in the memory of the "+
 				"server process: its metrics tell how many, and a restart forgets them.")}
 	}
@@ -74,6 +74,6 @@ func (p *program) withRedis(ctx context.Context, do func(context.Context, *cache
 }
 
 func redisUnreachable(cause error) error {
-	return health.New(health.Unavailable, "redis_unreachable",
+	return problem.New(problem.Unavailable, "redis_unreachable",
 		"Redis does not answer. Check REDIS_URL, and that the server runs.").Because(cause)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -146,7 +147,7 @@ func (d *doctor) onFile() bool {
 }
 
 func adviceFor(err error) string {
-	var known *health.Error
+	var known *problem.Error
 	if errors.As(err, &known) && known.Code == "database_newer" {
 		return "Install the newer version again."
 	}

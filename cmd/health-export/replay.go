@@ -12,6 +12,7 @@ import (
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -163,7 +164,7 @@ func (r *replaying) named(ctx context.Context, users []health.User, ids []uuid.U
 		found := false
 		for _, user := range users {
 			_, err := r.db.Ingestion(ctx, user.ID, id)
-			if errors.Is(err, health.NotFound) {
+			if errors.Is(err, problem.NotFound) {
 				continue
 			}
 			if err != nil {
@@ -176,7 +177,7 @@ func (r *replaying) named(ctx context.Context, users []health.User, ids []uuid.U
 			break
 		}
 		if !found {
-			return health.New(health.NotFound, "not_found", fmt.Sprintf("There is no ingestion %s.", id))
+			return problem.New(problem.NotFound, "not_found", fmt.Sprintf("There is no ingestion %s.", id))
 		}
 	}
 	return nil
@@ -186,7 +187,7 @@ func (r *replaying) named(ctx context.Context, users []health.User, ids []uuid.U
 func (r *replaying) one(ctx context.Context, user health.User, id uuid.UUID) error {
 	ingestion, err := r.service.Replay(ctx, user, id)
 	switch {
-	case errors.Is(err, health.Conflict), errors.Is(err, health.NotFound):
+	case errors.Is(err, problem.Conflict), errors.Is(err, problem.NotFound):
 		r.account.Skipped++
 		return nil
 	case err != nil:

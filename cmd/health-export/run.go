@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // The exit codes.
@@ -50,12 +50,12 @@ func run(ctx context.Context, args []string, environment map[string]string, in i
 // sentence is what the person at the terminal reads: the message that is meant for them, where there is one, without the
 // cause that a driver gave.
 func sentence(err error) string {
-	var known *health.Error
+	var known *problem.Error
 	if !errors.As(err, &known) {
 		return err.Error()
 	}
 	text := strings.TrimSuffix(err.Error(), known.Error()) + known.Message
-	if known.Kind == health.Unavailable && known.Cause != nil {
+	if known.Kind == problem.Unavailable && known.Cause != nil {
 		text += " (" + known.Cause.Error() + ")" // the reason is needed to mend what the person runs themselves
 	}
 	return text
@@ -109,14 +109,14 @@ func exitCode(err error) int {
 	switch {
 	case errors.As(err, &own):
 		return own.code
-	case errors.As(err, &usage), errors.Is(err, health.Invalid),
+	case errors.As(err, &usage), errors.Is(err, problem.Invalid),
 		strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "required flag"):
 		return exitUsage
-	case errors.Is(err, health.NotFound):
+	case errors.Is(err, problem.NotFound):
 		return exitNotFound
-	case errors.Is(err, health.Conflict):
+	case errors.Is(err, problem.Conflict):
 		return exitConflict
-	case errors.Is(err, health.Unavailable):
+	case errors.Is(err, problem.Unavailable):
 		return exitUnavailable
 	default:
 		return exitFailed

@@ -11,6 +11,7 @@ import (
 
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // firstUser is the email address of the user that the first start creates.
@@ -27,7 +28,7 @@ func (p *program) welcome(ctx context.Context, r *components, address string) er
 		return err
 	}
 	entry := access.NewAuditEntry(ctx, health.ActionUserCreate, user.ID, user.ID.String(), user.CreatedAt, nil)
-	if err := r.store.CreateUser(ctx, user, entry); errors.Is(err, health.Conflict) {
+	if err := r.store.CreateUser(ctx, user, entry); errors.Is(err, problem.Conflict) {
 		return nil // another instance, which starts at the same time, was first
 	} else if err != nil {
 		return err

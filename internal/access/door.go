@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -95,8 +96,8 @@ func (d *Authenticator) Authenticate(ctx context.Context, presented string) (Act
 
 // recordFailure puts a key that was refused on record. owner is who it would have acted for, where that is known.
 func (d *Authenticator) recordFailure(ctx context.Context, owner Actor, err error) {
-	refusal, ok := errors.AsType[*health.Error](err)
-	if !ok || refusal.Code == "missing_key" || refusal.Kind != health.Unauthenticated && refusal.Kind != health.RateLimited {
+	refusal, ok := errors.AsType[*problem.Error](err)
+	if !ok || refusal.Code == "missing_key" || refusal.Kind != problem.Unauthenticated && refusal.Kind != problem.RateLimited {
 		return
 	}
 	entry := NewAuditEntry(ctx, health.ActionLoginFailed, owner.User.ID, "", d.now(), map[string]any{"code": refusal.Code})
@@ -154,7 +155,7 @@ func (d *Authenticator) verifyThrottled(ctx context.Context, k key, epoch uint64
 	failed := false
 	defer func() { settle(failed, d.now()) }()
 	actor, err := d.verify(ctx, k, epoch)
-	failed = errors.Is(err, health.Unauthenticated)
+	failed = errors.Is(err, problem.Unauthenticated)
 	return actor, err
 }
 
@@ -162,7 +163,7 @@ func (d *Authenticator) verifyThrottled(ctx context.Context, k key, epoch uint64
 // has its secret.
 func (d *Authenticator) verify(ctx context.Context, k key, epoch uint64) (Actor, error) {
 	stored, err := d.keys.Key(ctx, k.id())
-	exists := !errors.Is(err, health.NotFound)
+	exists := !errors.Is(err, problem.NotFound)
 	switch {
 	case !exists:
 		stored.Hash = dummyHash
@@ -182,7 +183,7 @@ func (d *Authenticator) verify(ctx context.Context, k key, epoch uint64) (Actor,
 		return owner, errExpiredKey()
 	}
 	user, err := d.users.User(ctx, stored.UserID)
-	if errors.Is(err, health.NotFound) {
+	if errors.Is(err, problem.NotFound) {
 		return Actor{}, errUnknownKey().Because(err)
 	}
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/testlog"
 )
 
@@ -154,9 +155,9 @@ func TestStoreThatDoesNotAnswer(t *testing.T) {
 	p := newPeople()
 	d := openDoor(t, p)
 	_, text := makeKey(t, d, p.add())
-	p.found = func(context.Context) error { return health.New(health.Unavailable, "database_busy", "Try again.") }
+	p.found = func(context.Context) error { return problem.New(problem.Unavailable, "database_busy", "Try again.") }
 
-	if _, err := d.Authenticate(t.Context(), text); !errors.Is(err, health.Unavailable) {
+	if _, err := d.Authenticate(t.Context(), text); !errors.Is(err, problem.Unavailable) {
 		t.Errorf("error = %v; want that of the store", err)
 	}
 	p.found = func(context.Context) error { return context.DeadlineExceeded } // the store's own, not the caller's

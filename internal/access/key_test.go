@@ -7,7 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // vector is a key worked out by hand, with the checksum from an independent CRC-32: the form of keys must never
@@ -130,9 +130,9 @@ func TestWhatComesAlongWithACopyIsTrimmed(t *testing.T) {
 				t.Errorf("parseKey = %v, %v", got, err)
 			}
 			_, err := parseKey(around)
-			wantCode(t, err, health.Unauthenticated, "missing_key")
+			wantCode(t, err, problem.Unauthenticated, "missing_key")
 			_, err = parseKey(want.text[:20] + around + " " + want.text[20:])
-			wantCode(t, err, health.Unauthenticated, "malformed_key")
+			wantCode(t, err, problem.Unauthenticated, "malformed_key")
 		})
 	}
 }
@@ -156,7 +156,7 @@ func FuzzParseKey(f *testing.F) {
 
 func wantKind(t *testing.T, err error) {
 	t.Helper()
-	if health.KindOf(err) != health.Unauthenticated {
+	if problem.KindOf(err) != problem.Unauthenticated {
 		t.Errorf("error = %v; want kind Unauthenticated", err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/health-export/health-export/internal/cache"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // limitWindow is the stretch of time in which allowances hold, whenever one looks.
@@ -103,7 +103,7 @@ type Charge struct {
 
 // Exceeded is the error of a request that does not fit into an allowance now.
 type Exceeded struct {
-	Refusal *health.Error
+	Refusal *problem.Error
 	// RetryAfter is how long it takes until the same request fits, if nothing else is used meanwhile.
 	RetryAfter time.Duration
 }
@@ -237,7 +237,7 @@ func (c *Charge) exceeded(v verdict) error {
 		sentence = fmt.Sprintf("This API key has no room for the body in its %s an hour.", sizeText(c.allowance.IngestBytes))
 	}
 	return &Exceeded{
-		Refusal: health.New(health.RateLimited, "rate_limited",
+		Refusal: problem.New(problem.RateLimited, "rate_limited",
 			sentence+" Send it again in "+wait.String()+", or use a key of a higher tier."),
 		RetryAfter: wait,
 	}
@@ -245,7 +245,7 @@ func (c *Charge) exceeded(v verdict) error {
 
 // tooLarge is the refusal of a body for which waiting does not help.
 func (c *Charge) tooLarge() error {
-	return &Exceeded{Refusal: health.New(health.TooLarge, "body_exceeds_allowance", fmt.Sprintf(
+	return &Exceeded{Refusal: problem.New(problem.TooLarge, "body_exceeds_allowance", fmt.Sprintf(
 		"The body is larger than the %s that this API key may send in an hour. Use a key of the tier %s, which is meant for "+
 			"first uploads, or send a shorter period.", sizeText(c.allowance.IngestBytes), c.limits.tierFor(c.allowance)))}
 }

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 const (
@@ -49,7 +49,7 @@ func (l *addressLimit) charge(address netip.Addr) error {
 	}
 	wait := time.Duration(w.entries[w.count()-addressRequests].at+length-now) * time.Microsecond
 	return &Exceeded{
-		Refusal: health.New(health.RateLimited, "rate_limited",
+		Refusal: problem.New(problem.RateLimited, "rate_limited",
 			"Too many requests without an API key came from this address. Wait a minute."),
 		RetryAfter: (wait + time.Second - 1).Truncate(time.Second),
 	}

@@ -4,7 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 type limitMetrics struct{ decisions *prometheus.CounterVec }
@@ -39,7 +39,7 @@ func (m limitMetrics) decided(use Use, err error) {
 	outcome := outcomeAllowed
 	if err != nil {
 		outcome = outcomeRateLimited
-		if health.KindOf(err) == health.TooLarge {
+		if problem.KindOf(err) == problem.TooLarge {
 			outcome = outcomeExceeds
 		}
 	}

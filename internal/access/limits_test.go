@@ -21,7 +21,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/health-export/health-export/internal/cache"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // handClock is a clock that a test sets.
@@ -198,7 +198,7 @@ func TestABodyThatNeverFitsNamesTheTier(t *testing.T) {
 	l := NewLimits(LimitOptions{})
 	for tier, want := range map[string]string{TierDefault: "tier bulk", TierBulk: "tier unlimited"} {
 		_, err := l.Charge(t.Context(), someKey(tier), UseIngest, 6<<30)
-		if health.KindOf(err) != health.TooLarge || !strings.Contains(err.Error(), want) {
+		if problem.KindOf(err) != problem.TooLarge || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", tier, err)
 		}
 	}
@@ -370,7 +370,7 @@ func TestABodyWithoutALengthIsCutOff(t *testing.T) {
 			return err
 		}
 		exceeded, ok := errors.AsType[*Exceeded](read(1<<20 + 1))
-		if !ok || exceeded.Refusal.Kind != health.RateLimited || exceeded.RetryAfter < 3590*time.Second {
+		if !ok || exceeded.Refusal.Kind != problem.RateLimited || exceeded.RetryAfter < 3590*time.Second {
 			t.Errorf("error = %+v", exceeded)
 		}
 		if err := read(1 << 20); err != nil {
@@ -383,7 +383,7 @@ func TestABodyWithoutALengthIsCutOff(t *testing.T) {
 		other := someKey(TierDefault)
 		c, _ = charge(t, l, other, UseIngest, -1)
 		_, err := io.Copy(io.Discard, c.Body(t.Context(), io.NopCloser(io.LimitReader(zeros{}, 11<<20))))
-		if health.KindOf(err) != health.TooLarge {
+		if problem.KindOf(err) != problem.TooLarge {
 			t.Errorf("a body that never fits: %v", err)
 		}
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // The tiers of keys. They set how much may be sent and read through a key.
@@ -63,7 +64,7 @@ func (d *Authenticator) CreateKey(ctx context.Context, n NewKey) (health.APIKey,
 func (d *Authenticator) RevokeKey(ctx context.Context, user uuid.UUID, id string) error {
 	at := d.now().UTC()
 	err := d.keys.RevokeKey(ctx, user, id, at, NewAuditEntry(ctx, health.ActionKeyRevoke, user, id, at, nil))
-	if errors.Is(err, health.NotFound) {
+	if errors.Is(err, problem.NotFound) {
 		return err
 	}
 	d.cache.forget(id) // after a failure too: the store may have done it all the same
@@ -87,14 +88,14 @@ func (d *Authenticator) RotateKey(ctx context.Context, user uuid.UUID, id string
 	}
 	old, err := d.keys.Key(ctx, id)
 	if err == nil && old.UserID != user {
-		err = health.New(health.NotFound, "not_found", "There is no such API key.")
+		err = problem.New(problem.NotFound, "not_found", "There is no such API key.")
 	}
 	if err != nil {
 		return health.APIKey{}, "", err
 	}
 	now := d.now().UTC().Truncate(time.Microsecond)
 	if d.isPast(old.ExpiresAt) {
-		return health.APIKey{}, "", health.New(health.Conflict, "key_expired", "The API key has expired. Create a new one.")
+		return health.APIKey{}, "", problem.New(problem.Conflict, "key_expired", "The API key has expired. Create a new one.")
 	}
 	k := newKey()
 	created := health.APIKey{

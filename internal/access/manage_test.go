@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 func TestCreateKeyStoresWhatItReturns(t *testing.T) {
@@ -75,8 +76,8 @@ func TestCreateKeyRefuses(t *testing.T) {
 			n := NewKey{UserID: u.ID, Name: "phone", Scopes: []health.Scope{health.ScopeRead}}
 			tt.edit(&n)
 			_, text, err := d.CreateKey(t.Context(), n)
-			wantCode(t, err, health.Invalid, tt.code)
-			if e, _ := errors.AsType[*health.Error](err); e != nil && e.Field != tt.field {
+			wantCode(t, err, problem.Invalid, tt.code)
+			if e, _ := errors.AsType[*problem.Error](err); e != nil && e.Field != tt.field {
 				t.Errorf("field %q, want %q", e.Field, tt.field)
 			}
 			if text != "" {
@@ -109,10 +110,10 @@ func TestKeyOfUnknownUser(t *testing.T) {
 	id, text := makeKey(t, d, p.add())
 	wantLetIn(t, d, text)
 	_, _, err := d.CreateKey(t.Context(), NewKey{UserID: uuid.New(), Name: "x", Scopes: []health.Scope{health.ScopeRead}})
-	if !errors.Is(err, health.NotFound) {
+	if !errors.Is(err, problem.NotFound) {
 		t.Errorf("CreateKey: %v; want NotFound", err)
 	}
-	if err := d.RevokeKey(t.Context(), uuid.New(), id); !errors.Is(err, health.NotFound) {
+	if err := d.RevokeKey(t.Context(), uuid.New(), id); !errors.Is(err, problem.NotFound) {
 		t.Errorf("RevokeKey: %v; want NotFound", err)
 	}
 	wantLetIn(t, d, text)
@@ -158,7 +159,7 @@ func TestParseScopes(t *testing.T) {
 	}
 	for _, list := range []string{"", " , ", "write", "read,write", "read;ingest"} {
 		_, err := ParseScopes(list)
-		wantCode(t, err, health.Invalid, "invalid_scopes")
+		wantCode(t, err, problem.Invalid, "invalid_scopes")
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // The outcomes of a verification beside the codes of the errors.
@@ -40,7 +40,7 @@ func newMetrics(registerer prometheus.Registerer) metrics {
 	for _, outcome := range []string{outcomeVerified, outcomeCached, outcomeCancelled, outcomeError} {
 		m.verifications.WithLabelValues(outcome) // so that the first one is seen as an increase
 	}
-	for _, refusal := range []*health.Error{
+	for _, refusal := range []*problem.Error{
 		errMissingKey(), errMalformedKey(), errUnknownKey(), errRevokedKey(), errExpiredKey(), errTooManyFailures(0), errTooManyVerifications(),
 	} {
 		m.verifications.WithLabelValues(refusal.Code)
@@ -63,9 +63,9 @@ func (m metrics) count(outcome string, err error) {
 }
 
 func outcomeOf(err error) string {
-	if refusal, ok := errors.AsType[*health.Error](err); ok {
+	if refusal, ok := errors.AsType[*problem.Error](err); ok {
 		switch {
-		case refusal.Kind == health.Unauthenticated, refusal.Code == "too_many_failures", refusal.Code == "door_busy":
+		case refusal.Kind == problem.Unauthenticated, refusal.Code == "too_many_failures", refusal.Code == "door_busy":
 			return refusal.Code
 		}
 	}

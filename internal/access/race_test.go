@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 func TestSimultaneousRequestsShareOneProof(t *testing.T) {
@@ -170,6 +171,6 @@ func TestRevocationAmongManyRequests(t *testing.T) {
 }
 
 func isRefusal(err error, code string) bool {
-	refusal, ok := errors.AsType[*health.Error](err)
+	refusal, ok := errors.AsType[*problem.Error](err)
 	return ok && refusal.Code == code
 }

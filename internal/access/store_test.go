@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/testlog"
 )
@@ -46,7 +47,7 @@ func (p *people) CreateKey(_ context.Context, k health.APIKey, entries ...health
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := p.users[k.UserID]; !ok {
-		return health.NotFound
+		return problem.NotFound
 	}
 	p.keys[k.ID] = k
 	p.deeds = append(p.deeds, entries...)
@@ -64,7 +65,7 @@ func (p *people) Key(ctx context.Context, id string) (health.APIKey, error) {
 		}
 	}
 	if !ok {
-		return health.APIKey{}, health.NotFound
+		return health.APIKey{}, problem.NotFound
 	}
 	return k, nil
 }
@@ -74,7 +75,7 @@ func (p *people) RevokeKey(_ context.Context, user uuid.UUID, id string, t time.
 	defer p.mu.Unlock()
 	k, ok := p.keys[id]
 	if !ok || k.UserID != user {
-		return health.NotFound
+		return problem.NotFound
 	}
 	k.RevokedAt = t
 	p.keys[id] = k
@@ -87,7 +88,7 @@ func (p *people) RotateKey(_ context.Context, id string, t time.Time, replacemen
 	defer p.mu.Unlock()
 	old := p.keys[id]
 	if !old.RevokedAt.IsZero() {
-		return health.New(health.Conflict, "key_revoked", "")
+		return problem.New(problem.Conflict, "key_revoked", "")
 	}
 	old.RevokedAt = t
 	p.keys[id], p.keys[replacement.ID] = old, replacement
@@ -99,7 +100,7 @@ func (p *people) EraseData(_ context.Context, user uuid.UUID, _ time.Time, _ ...
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := p.users[user]; !ok {
-		return health.NotFound
+		return problem.NotFound
 	}
 	return nil
 }
@@ -108,7 +109,7 @@ func (p *people) DeleteUser(_ context.Context, user uuid.UUID, _ time.Time, entr
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := p.users[user]; !ok {
-		return nil, health.NotFound
+		return nil, problem.NotFound
 	}
 	delete(p.users, user)
 	for id, k := range p.keys {
@@ -156,7 +157,7 @@ func (p *people) User(_ context.Context, id uuid.UUID) (health.User, error) {
 	if u, ok := p.users[id]; ok {
 		return u, nil
 	}
-	return health.User{}, health.NotFound
+	return health.User{}, problem.NotFound
 }
 
 // add stores a user and returns it.
@@ -207,15 +208,15 @@ func wantLetIn(t testing.TB, d *Authenticator, text string) Actor {
 func wantRefusal(t testing.TB, d *Authenticator, text, code string) {
 	t.Helper()
 	actor, err := d.Authenticate(t.Context(), text)
-	wantCode(t, err, health.Unauthenticated, code)
+	wantCode(t, err, problem.Unauthenticated, code)
 	if actor.KeyID != "" {
 		t.Errorf("a refused key acts as %v", actor.KeyID)
 	}
 }
 
-func wantCode(t testing.TB, err error, kind health.Kind, code string) {
+func wantCode(t testing.TB, err error, kind problem.Kind, code string) {
 	t.Helper()
-	refusal, ok := errors.AsType[*health.Error](err)
+	refusal, ok := errors.AsType[*problem.Error](err)
 	if !ok || refusal.Kind != kind || refusal.Code != code {
 		t.Errorf("error = %v; want kind %q, code %q", err, kind, code)
 	}

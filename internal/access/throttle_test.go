@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/testlog"
 )
 
@@ -75,19 +76,19 @@ func TestFailuresAreThrottledByAddress(t *testing.T) {
 		}
 		for range maxFailures {
 			_, err := d.Authenticate(bad, newKey().text)
-			wantCode(t, err, health.Unauthenticated, "unknown_key")
+			wantCode(t, err, problem.Unauthenticated, "unknown_key")
 			time.Sleep(time.Second)
 		}
 		before := hashesOf(t, d)
 		for _, from := range []context.Context{bad, from(t, "2001:db8::ffff")} { // of the same subscriber
 			_, err := d.Authenticate(from, newKey().text)
-			wantCode(t, err, health.RateLimited, "too_many_failures")
-			if refusal, _ := errors.AsType[*health.Error](err); refusal.RetryAfter != failureWindow-maxFailures*time.Second {
+			wantCode(t, err, problem.RateLimited, "too_many_failures")
+			if refusal, _ := errors.AsType[*problem.Error](err); refusal.RetryAfter != failureWindow-maxFailures*time.Second {
 				t.Errorf("retry after %s", refusal.RetryAfter)
 			}
 		}
 		_, err := d.Authenticate(bad, fresh)
-		wantCode(t, err, health.RateLimited, "too_many_failures")
+		wantCode(t, err, problem.RateLimited, "too_many_failures")
 		if got := hashesOf(t, d); got != before {
 			t.Errorf("%d hashes were computed for an address that is throttled", got-before)
 		}
@@ -99,9 +100,9 @@ func TestFailuresAreThrottledByAddress(t *testing.T) {
 		}
 		time.Sleep(failureWindow - maxFailures*time.Second)
 		_, err = d.Authenticate(bad, newKey().text) // the oldest failure is out of the window
-		wantCode(t, err, health.Unauthenticated, "unknown_key")
+		wantCode(t, err, problem.Unauthenticated, "unknown_key")
 		_, err = d.Authenticate(bad, newKey().text)
-		wantCode(t, err, health.RateLimited, "too_many_failures")
+		wantCode(t, err, problem.RateLimited, "too_many_failures")
 	})
 }
 
@@ -188,7 +189,7 @@ func TestHasherSendsAwayWhoWouldWaitTooLong(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		wantCode(t, h.compute(t.Context(), func() error { return nil }), health.Unavailable, "door_busy")
+		wantCode(t, h.compute(t.Context(), func() error { return nil }), problem.Unavailable, "door_busy")
 		close(end)
 		synctest.Wait()
 		if err := h.compute(t.Context(), func() error { return nil }); err != nil {
@@ -230,7 +231,7 @@ func TestRotatedKeyTakesTheOldOnesPlace(t *testing.T) {
 		wantLetIn(t, d, text)
 		wantLetIn(t, d, next)
 		time.Sleep(time.Second)
-		if _, err := d.Authenticate(t.Context(), text); !errors.Is(err, health.Unauthenticated) {
+		if _, err := d.Authenticate(t.Context(), text); !errors.Is(err, problem.Unauthenticated) {
 			t.Errorf("after the grace: %v", err)
 		}
 		last := p.deeds[len(p.deeds)-1]
@@ -239,14 +240,14 @@ func TestRotatedKeyTakesTheOldOnesPlace(t *testing.T) {
 		}
 
 		_, _, err = d.RotateKey(t.Context(), u.ID, created.ID, 0)
-		wantCode(t, err, health.Conflict, "key_revoked")
+		wantCode(t, err, problem.Conflict, "key_revoked")
 		_, _, err = d.RotateKey(t.Context(), p.add().ID, replaced.ID, 0)
-		wantCode(t, err, health.NotFound, "not_found")
+		wantCode(t, err, problem.NotFound, "not_found")
 		_, _, err = d.RotateKey(t.Context(), u.ID, created.ID, maxGrace+1)
-		wantCode(t, err, health.Invalid, "invalid_grace")
+		wantCode(t, err, problem.Invalid, "invalid_grace")
 		time.Sleep(time.Hour)
 		_, _, err = d.RotateKey(t.Context(), u.ID, created.ID, 0)
-		wantCode(t, err, health.Conflict, "key_expired")
+		wantCode(t, err, problem.Conflict, "key_expired")
 	})
 }
 
@@ -270,13 +271,13 @@ func TestDeletedUsersKeysAreForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantRefusal(t, d, text, "unknown_key")
-	if err := d.EraseData(t.Context(), u.ID); !errors.Is(err, health.NotFound) {
+	if err := d.EraseData(t.Context(), u.ID); !errors.Is(err, problem.NotFound) {
 		t.Errorf("erase what is gone: %v", err)
 	}
 	if len(forgotten) != 2 || forgotten[0] != u.ID {
 		t.Errorf("forgotten are %v", forgotten)
 	}
-	if err := d.DeleteUser(t.Context(), u.ID); !errors.Is(err, health.NotFound) {
+	if err := d.DeleteUser(t.Context(), u.ID); !errors.Is(err, problem.NotFound) {
 		t.Errorf("deleted twice: %v", err)
 	}
 	if entry := p.deeds[len(p.deeds)-1]; entry.Action != health.ActionUserDelete || entry.Resource != u.ID.String() {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // Source yields what is to be written, of one user. A sequence ends after its first error. Which metrics and which
@@ -129,8 +130,8 @@ func allowedTypes() (names []string) {
 	return names
 }
 
-func typesError(sentence string) *health.Error {
-	return health.New(health.Invalid, "invalid_types", sentence).In("types")
+func typesError(sentence string) *problem.Error {
+	return problem.New(problem.Invalid, "invalid_types", sentence).In("types")
 }
 
 // Request says what an export is to be.

@@ -24,6 +24,7 @@ import (
 
 	"github.com/health-export/health-export/internal/export"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // The text formats, as files: testdata/export.
@@ -85,7 +86,7 @@ func TestParseTypes(t *testing.T) {
 		{"ndjson", "steps"}, {"ndjson", ","}, {"csv", "samples,sleep"}, {"parquet", "ecg,sleep"}, {"fhir", "events"},
 	} {
 		_, err := export.ParseTypes(export.Format(refused.format), refused.types)
-		if known, ok := errors.AsType[*health.Error](err); !ok || known.Kind != health.Invalid || known.Field != "types" {
+		if known, ok := errors.AsType[*problem.Error](err); !ok || known.Kind != problem.Invalid || known.Field != "types" {
 			t.Errorf("%s of %s: %v", refused.format, refused.types, err)
 		}
 	}

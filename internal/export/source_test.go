@@ -14,6 +14,7 @@ import (
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/export"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // things is a source that has everything in slices. failAfter, where it is not 0, is how many samples come before err.
@@ -170,7 +171,7 @@ func (s shelf) Ingestions(context.Context, uuid.UUID) iter.Seq2[health.Ingestion
 // Raw returns the id of the ingestion as its body.
 func (s shelf) Raw(_ context.Context, _, id uuid.UUID) (io.ReadCloser, error) {
 	if id == uuid.Max {
-		return nil, health.NotFound
+		return nil, problem.NotFound
 	}
 	return io.NopCloser(strings.NewReader(id.String())), nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/klauspost/compress/flate"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // readme explains the zip to whoever opens it, in the zip.
@@ -222,7 +223,7 @@ func (z *zipEncoder) received(ctx context.Context, archive Archive) error {
 
 func (z *zipEncoder) body(ctx context.Context, archive Archive, ingestion *health.Ingestion) error {
 	body, err := archive.Raw(ctx, ingestion.UserID, ingestion.ID)
-	if errors.Is(err, health.NotFound) { // let go of since the list was made
+	if errors.Is(err, problem.NotFound) { // let go of since the list was made
 		return nil
 	}
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/health-export/health-export/internal/format/xmlscan"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // isApple recognises the XML that Apple's Health app exports by its root element, which the definition of the
@@ -111,7 +112,7 @@ func (a *apple) elements() error {
 		return err
 	}
 	if kind != xmlscan.Start || string(a.scan.Name()) != "HealthData" {
-		return health.New(health.Unrecognised, "unrecognised_format",
+		return problem.New(problem.Unrecognised, "unrecognised_format",
 			"The XML is not an export of the Health app: its first element is not HealthData.")
 	}
 	for {
@@ -188,7 +189,7 @@ func appleFault(err error) error {
 	case xmlscan.ErrTooDeep, xmlscan.ErrTooLong:
 		code, message = "xml_too_large", "The XML has an element that is nested too deeply or is too long. Send the file as the phone made it."
 	}
-	return health.New(health.Invalid, code, message).Because(fault)
+	return problem.New(problem.Invalid, code, message).Because(fault)
 }
 
 // zones finds out what the clock of a person showed: the export writes the offset of the day it was made for all times.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/health-export/health-export/internal/format/generator"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // zipped packs the files of a folder.
@@ -118,7 +119,7 @@ func TestAppleRefused(t *testing.T) {
 			for _, err := range decodeApple(strings.NewReader(c.body), Options{}) {
 				last = err
 			}
-			if fault, ok := errors.AsType[*health.Error](last); !ok || fault.Code != c.code {
+			if fault, ok := errors.AsType[*problem.Error](last); !ok || fault.Code != c.code {
 				t.Errorf("ended by %v, not %s", last, c.code)
 			}
 		})
@@ -154,7 +155,7 @@ func TestArchives(t *testing.T) {
 			if err == nil {
 				_, err = DetectArchive(archive)
 			}
-			fault, _ := errors.AsType[*health.Error](err)
+			fault, _ := errors.AsType[*problem.Error](err)
 			if c.code == "" && err != nil || c.code != "" && (fault == nil || fault.Code != c.code) {
 				t.Errorf("%v, want %q", err, c.code)
 			}
@@ -176,7 +177,7 @@ func TestArchiveThatLies(t *testing.T) {
 	for _, err := range decodeAppleArchive(archive, Options{}) {
 		last = err
 	}
-	if fault, ok := errors.AsType[*health.Error](last); !ok || fault.Code != "broken_archive" {
+	if fault, ok := errors.AsType[*problem.Error](last); !ok || fault.Code != "broken_archive" {
 		t.Errorf("ended by %v", last)
 	}
 }
@@ -227,7 +228,7 @@ func FuzzApple(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for record, err := range decodeApple(bytes.NewReader(body), Options{}) {
-			if _, ended := errors.AsType[*health.Error](err); ended || record.Merged {
+			if _, ended := errors.AsType[*problem.Error](err); ended || record.Merged {
 				continue
 			}
 			checkDecoded(t, record, err)

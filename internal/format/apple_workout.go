@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // hkWorkout is the beginning of HealthKit's names for activities.
@@ -163,7 +164,7 @@ func (a *apple) takeRoute(w *health.Workout, n *node) (warnings []health.Warning
 
 func (a *apple) readRoute(w *health.Workout, file string) error {
 	if a.archive == nil {
-		return health.New(health.NotFound, "no_such_file", "The XML was sent without the files it refers to.")
+		return problem.New(problem.NotFound, "no_such_file", "The XML was sent without the files it refers to.")
 	}
 	content, err := a.archive.Open(a.named(file))
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/klauspost/compress/flate"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // Bounds on archives. Apple's exports reach 4 GB, unpack to ten to thirty times their size, and have a file for every
@@ -63,7 +63,7 @@ func OpenArchive(r io.ReaderAt, size int64) (*Archive, error) {
 	for _, f := range z.File {
 		name := memberName(f)
 		if !safeName(name) {
-			return nil, health.New(health.Invalid, "unsafe_archive",
+			return nil, problem.New(problem.Invalid, "unsafe_archive",
 				"The archive holds a file whose name leads out of it. Send the archive as the phone made it.")
 		}
 		if f.UncompressedSize64 > maxUnpacked {
@@ -82,12 +82,12 @@ func OpenArchive(r io.ReaderAt, size int64) (*Archive, error) {
 }
 
 func brokenArchive(err error) error {
-	return health.New(health.Invalid, "broken_archive",
+	return problem.New(problem.Invalid, "broken_archive",
 		"The archive cannot be read: it is damaged or cut off. Export again, or copy it again from the phone.").Because(err)
 }
 
 func bomb() error {
-	return health.New(health.Invalid, "archive_too_large",
+	return problem.New(problem.Invalid, "archive_too_large",
 		"The archive unpacks to more than is believable for its size. Send the archive as the phone made it, or the file within it.")
 }
 
@@ -122,11 +122,11 @@ func (a *Archive) Names() []string {
 // Has reports whether there is a file of this name.
 func (a *Archive) Has(name string) bool { return a.byName[name] != nil }
 
-// Open returns a file for reading. An error of it, or of reading, is a *health.Error where the archive is at fault.
+// Open returns a file for reading. An error of it, or of reading, is a *problem.Error where the archive is at fault.
 func (a *Archive) Open(name string) (io.ReadCloser, error) {
 	f, ok := a.byName[name]
 	if !ok {
-		return nil, health.New(health.NotFound, "no_such_file", fmt.Sprintf("The archive has no file %q.", shown([]byte(name))))
+		return nil, problem.New(problem.NotFound, "no_such_file", fmt.Sprintf("The archive has no file %q.", shown([]byte(name))))
 	}
 	content, err := f.Open()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // decodeTables decodes what the app sends when its format is set to CSV: one table, or several of them as the parts of
@@ -95,7 +96,7 @@ func (d *tables) table(body io.Reader, name fileName) error {
 }
 
 func unknownTable() error {
-	return health.New(health.Unrecognised, "unrecognised_format",
+	return problem.New(problem.Unrecognised, "unrecognised_format",
 		"The table is none that the app Health Auto Export writes: it has neither a column Date/Time nor the columns of workouts. Send its CSV files as they are.")
 }
 
@@ -172,7 +173,7 @@ func (t *table) next() ([]string, error) {
 	t.limit.read = 0
 	row, err := t.rows.Read()
 	if errors.As(err, new(*csv.ParseError)) {
-		return nil, health.New(health.Invalid, "not_csv", "The table is not CSV: a quotation mark is not closed. Send the file as the app wrote it.").Because(err)
+		return nil, problem.New(problem.Invalid, "not_csv", "The table is not CSV: a quotation mark is not closed. Send the file as the app wrote it.").Because(err)
 	}
 	t.row = row
 	t.number++
@@ -212,7 +213,7 @@ type rowLimit struct {
 
 func (l *rowLimit) Read(p []byte) (int, error) {
 	if l.read > maxRow {
-		return 0, health.New(health.TooLarge, "row_too_long", fmt.Sprintf("A row of the table is longer than %d KiB.", maxRow>>10))
+		return 0, problem.New(problem.TooLarge, "row_too_long", fmt.Sprintf("A row of the table is longer than %d KiB.", maxRow>>10))
 	}
 	n, err := l.reader.Read(p)
 	l.read += n

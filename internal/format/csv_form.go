@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // isFormData recognises multipart/form-data by its first lines: the boundary, and the header of the first part.
@@ -75,7 +76,7 @@ func (b *formBody) fault(err error) error {
 	if b.failed != nil {
 		return b.failed
 	}
-	return health.New(health.Invalid, "broken_form", "The form breaks off before its end, or is not multipart/form-data. Send it again.").Because(err)
+	return problem.New(problem.Invalid, "broken_form", "The form breaks off before its end, or is not multipart/form-data. Send it again.").Because(err)
 }
 
 // formPart reads one part of a form.
@@ -113,7 +114,7 @@ func (d *tables) file(content io.Reader, name fileName) error {
 	default:
 		err = d.table(content, name)
 	}
-	fault, ok := errors.AsType[*health.Error](err)
+	fault, ok := errors.AsType[*problem.Error](err)
 	if !ok || !ofOneFile(fault) {
 		return err
 	}
@@ -122,12 +123,12 @@ func (d *tables) file(content io.Reader, name fileName) error {
 }
 
 // ofOneFile reports whether an error is the fault of one file and not of the body that has it.
-func ofOneFile(fault *health.Error) bool {
+func ofOneFile(fault *problem.Error) bool {
 	switch fault.Code {
 	case "broken_form", "archive_too_large":
 		return false
 	}
-	return fault.Kind == health.Invalid || fault.Kind == health.Unrecognised || fault.Kind == health.TooLarge
+	return fault.Kind == problem.Invalid || fault.Kind == problem.Unrecognised || fault.Kind == problem.TooLarge
 }
 
 // json decodes a file that is the app's JSON.

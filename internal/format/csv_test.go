@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // tableFixtures returns the bodies of the CSV fixtures by folder. A folder "input" in one is made a zip.
@@ -159,7 +160,7 @@ func TestTablesRefuseAttacks(t *testing.T) {
 	for code, body := range map[string]io.Reader{
 		"row_too_long": strings.NewReader(header + "\"" + strings.Repeat("a\n", maxRow)),
 	} {
-		fault, ok := errors.AsType[*health.Error](endOf(body, Options{}))
+		fault, ok := errors.AsType[*problem.Error](endOf(body, Options{}))
 		if !ok || fault.Code != code {
 			t.Errorf("ended by %v, want %s", fault, code)
 		}
@@ -204,7 +205,7 @@ func FuzzTables(f *testing.F) {
 			}
 			if _, refused := errors.AsType[*health.Rejection](err); err != nil && !refused {
 				ended = true
-				if health.KindOf(err) == "" {
+				if problem.KindOf(err) == "" {
 					t.Fatalf("an internal error: %v", err)
 				}
 				continue

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // decodeBody decodes a body in the JSON of Health Auto Export, or in the typed form; both come in the same envelope
@@ -108,7 +109,7 @@ func (d *decoder) skipByteOrderMark() error {
 }
 
 func unrecognised() error {
-	return health.New(health.Unrecognised, "unrecognised_format",
+	return problem.New(problem.Unrecognised, "unrecognised_format",
 		`The body is JSON, but of no form that is known. Expected is {"data":{"metrics":[…],"workouts":[…]}} as Health Auto Export sends it.`)
 }
 
@@ -122,7 +123,7 @@ func (d *decoder) once(seen *seenNames, name string, matters bool) error {
 		return nil
 	}
 	if slices.Contains(*seen, name) {
-		return health.New(health.Invalid, "duplicate_name",
+		return problem.New(problem.Invalid, "duplicate_name",
 			fmt.Sprintf("The body has %q twice in one object, before byte %d. Send it once.", name, d.base+int64(d.pos))).In(name)
 	}
 	*seen = append(*seen, name)

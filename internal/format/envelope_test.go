@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // More of the envelope is in testdata/hae/envelope-*.
@@ -34,7 +35,7 @@ func TestMuchThatIsUnknown(t *testing.T) {
 		}
 	}
 	_, err := last(decodeBody(strings.NewReader(`{"device":`+long+`,"metrics":[]}`), Options{}))
-	if !errors.Is(err, health.Unrecognised) {
+	if !errors.Is(err, problem.Unrecognised) {
 		t.Errorf("more than can be held before anything known: %v", err)
 	}
 }
@@ -48,7 +49,7 @@ func TestTooLongToBeHeld(t *testing.T) {
 		t.Error(diff)
 	}
 	body = `{"payload":{},"received_at":` + long + `,"data":` + long + `,"payload":` + long + `}`
-	if _, err := last(decodeThrough(strings.NewReader(body), 64, 512, Options{})); !errors.Is(err, health.Invalid) {
+	if _, err := last(decodeThrough(strings.NewReader(body), 64, 512, Options{})); !errors.Is(err, problem.Invalid) {
 		t.Errorf("payload is there twice: %v", err)
 	}
 }
@@ -61,7 +62,7 @@ func TestEverythingBeforeAFaultIsYielded(t *testing.T) {
 	for cut := range body {
 		records, err := last(decodeBody(strings.NewReader(body[:cut]), Options{}))
 		want := strings.Count(body[:cut], `1}`) + strings.Count(body[:cut], `10"}`)
-		if failure, ok := errors.AsType[*health.Error](err); !ok || failure.Code != "malformed_json" || records != want {
+		if failure, ok := errors.AsType[*problem.Error](err); !ok || failure.Code != "malformed_json" || records != want {
 			t.Errorf("cut at byte %d: %d records and %v, wanted %d", cut, records, err, want)
 		}
 	}

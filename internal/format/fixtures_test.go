@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 var update = flag.Bool("update", false, "write the expected.json of every fixture anew")
@@ -79,7 +80,7 @@ func TestFixturesDetected(t *testing.T) {
 		head := readFixture(t, folder, "input.json")
 		want := filepath.Base(filepath.Dir(folder))
 		got, err := Detect(head[:min(len(head), DetectSize)])
-		if health.KindOf(err) == health.Unrecognised {
+		if problem.KindOf(err) == problem.Unrecognised {
 			continue // the decoder says so, too, and that is in the fixture
 		}
 		if err != nil || got.Name != want {
@@ -129,7 +130,7 @@ func render(tb testing.TB, records iter.Seq2[health.Record, error]) []byte {
 }
 
 func renderError(err error) any {
-	if e, ok := errors.AsType[*health.Error](err); ok {
+	if e, ok := errors.AsType[*problem.Error](err); ok {
 		return dense(map[string]any{"kind": e.Kind, "code": e.Code, "message": e.Message, "field": e.Field})
 	}
 	return err.Error()

@@ -14,7 +14,7 @@ import (
 //
 // It streams: what it holds in memory does not grow with the body. It starts no goroutines. A *health.Rejection
 // refuses the element whose position is in the record, and the body goes on; any other error ends it and is the last
-// thing yielded. That is a *health.Error of kind Invalid or TooLarge where the body is at fault, and the reader's own
+// thing yielded. That is a *problem.Error of kind Invalid or TooLarge where the body is at fault, and the reader's own
 // error where reading failed.
 type Decoder func(body io.Reader, options Options) iter.Seq2[health.Record, error]
 

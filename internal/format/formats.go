@@ -5,7 +5,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // Formats returns the formats that can be read. Each body is in at most one of them.
@@ -26,7 +26,7 @@ func Formats() []Format {
 
 // Detect returns the format of a body that begins with head, the first DetectSize bytes of it or all there are.
 //
-// The error is a *health.Error: Invalid with code not_json where the body is nothing that could be read, Unrecognised
+// The error is a *problem.Error: Invalid with code not_json where the body is nothing that could be read, Unrecognised
 // with code unrecognised_format where it is JSON but of no known form. A body that breaks off, or turns out to be no
 // JSON further on, is detected by its beginning; its decoder will say so.
 func Detect(head []byte) (Format, error) {
@@ -42,7 +42,7 @@ func Detect(head []byte) (Format, error) {
 	if len(bytes.TrimSpace(head)) == 0 {
 		message = "The body is empty. Send the data as JSON in the body of the request."
 	}
-	return Format{}, health.New(health.Invalid, "not_json", message)
+	return Format{}, problem.New(problem.Invalid, "not_json", message)
 }
 
 // DetectArchive returns the format of the files of an archive. Unrecognised: they are in none that is known.
@@ -52,7 +52,7 @@ func DetectArchive(a *Archive) (Format, error) {
 			return format, nil
 		}
 	}
-	return Format{}, health.New(health.Unrecognised, "unrecognised_archive",
+	return Format{}, problem.New(problem.Unrecognised, "unrecognised_archive",
 		"The archive holds nothing that is known. Send the export.zip that the Health app makes (your picture, then Export All Health Data), or a zip of the CSV files of Health Auto Export, as it is.")
 }
 

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/health-export/health-export/internal/format/generator"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 func TestDetect(t *testing.T) {
@@ -58,7 +58,7 @@ func TestDetect(t *testing.T) {
 	} {
 		format, err := Detect([]byte(head))
 		got := format.Name
-		if failure, ok := errors.AsType[*health.Error](err); ok {
+		if failure, ok := errors.AsType[*problem.Error](err); ok {
 			got = failure.Code
 		}
 		if got != want {
@@ -76,7 +76,7 @@ func TestDetectAgreesWithDecode(t *testing.T) {
 	} {
 		_, detected := Detect([]byte(body))
 		_, decoded := last(decodeBody(strings.NewReader(body), Options{}))
-		if errors.Is(detected, health.Unrecognised) != errors.Is(decoded, health.Unrecognised) {
+		if errors.Is(detected, problem.Unrecognised) != errors.Is(decoded, problem.Unrecognised) {
 			t.Errorf("%s: Detect: %v; Decode: %v", body, detected, decoded)
 		}
 	}

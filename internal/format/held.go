@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 const (
@@ -29,7 +30,7 @@ type held struct {
 // countUnknown counts a member of the envelope that is not known, and refuses the body when there are too many.
 func (d *decoder) countUnknown() error {
 	if d.unknowns++; d.unknowns > maxUnknown {
-		return health.New(health.Invalid, "too_many_members",
+		return problem.New(problem.Invalid, "too_many_members",
 			fmt.Sprintf("The envelope of the body has more than %d members that are not known. Send metrics, workouts and the like as lists, as the app does.",
 				maxUnknown))
 	}

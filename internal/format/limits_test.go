@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // TestHostileElements decodes elements nearly as long as one may be, written so that as much as possible is kept of few
@@ -109,7 +110,7 @@ func TestUnknownMembersAreFew(t *testing.T) {
 			t.Errorf("%s: %d records before the last, %v", name, records, err)
 		}
 		_, err := last(decodeBody(strings.NewReader(fmt.Sprintf(body, members(maxUnknown+1))), Options{}))
-		if failure, ok := errors.AsType[*health.Error](err); !ok || failure.Code != "too_many_members" || !errors.Is(err, health.Invalid) {
+		if failure, ok := errors.AsType[*problem.Error](err); !ok || failure.Code != "too_many_members" || !errors.Is(err, problem.Invalid) {
 			t.Errorf("%s: error %v, want too_many_members", name, err)
 		}
 	}

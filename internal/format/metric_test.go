@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // FuzzPoints compares the points of a metric as the decoder reads them with what a slow reading of the same rules by
@@ -295,7 +296,7 @@ func FuzzDecode(f *testing.F) {
 				checkRejection(t, &record, rejection)
 			case err != nil:
 				ended = true
-				if kind := health.KindOf(err); kind != health.Invalid && kind != health.Unrecognised {
+				if kind := problem.KindOf(err); kind != problem.Invalid && kind != problem.Unrecognised {
 					t.Errorf("the error is of kind %q: %v", kind, err)
 				}
 			default:

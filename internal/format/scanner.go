@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 const (
@@ -20,7 +20,7 @@ const (
 var errTooLong = errors.New("the value is too long to be taken in")
 
 // scanner reads a body through a window that slides over it. Whatever its methods return lies in the window, and is
-// valid until the next call. Their errors are errTooLong, a *health.Error where the body is at fault, or the reader's.
+// valid until the next call. Their errors are errTooLong, a *problem.Error where the body is at fault, or the reader's.
 //
 // A thing is read by a function on the bytes of the window that comes back with errShort when they run out; then the
 // rest of the window is filled, keeping where the thing begins, and the function is called again.
@@ -104,11 +104,11 @@ func (s *scanner) unread() []byte { return s.window[s.pos:s.end] }
 // fault makes the error for what is wrong at window[at].
 func (s *scanner) fault(at int, reason error) error {
 	if reason == errTooDeep {
-		return health.New(health.Invalid, "nested_too_deeply",
+		return problem.New(problem.Invalid, "nested_too_deeply",
 			fmt.Sprintf("The body nests objects and arrays deeper than %d levels, at byte %d. Nothing that is known does; send the data as the app exports it.",
 				maxDepth, s.base+int64(at)))
 	}
-	return health.New(health.Invalid, "malformed_json",
+	return problem.New(problem.Invalid, "malformed_json",
 		fmt.Sprintf("The body is not valid JSON: %v, at byte %d. Send it again whole, as UTF-8.", reason, s.base+int64(at)))
 }
 
@@ -203,7 +203,7 @@ func (s *scanner) name() ([]byte, error) {
 		}
 		if err := s.again(next, err); err != nil {
 			if err == errTooLong {
-				return nil, health.New(health.Invalid, "name_too_long",
+				return nil, problem.New(problem.Invalid, "name_too_long",
 					fmt.Sprintf("The body holds a field name that is longer than %d bytes. Send names as the app does.", s.limit))
 			}
 			return nil, err

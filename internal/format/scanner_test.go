@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // decodeThrough decodes a body through a window of a few bytes (at least a byte order mark), so that everything in it is at an edge once.
@@ -109,7 +110,7 @@ func TestLongNames(t *testing.T) {
 		}
 	}
 	_, err := last(decodeThrough(strings.NewReader(`{"data":{"`+long+`":1}}`), 64, 512, Options{}))
-	if !errors.Is(err, health.Invalid) {
+	if !errors.Is(err, problem.Invalid) {
 		t.Errorf("a body with an endless name: %v", err)
 	}
 }
@@ -195,7 +196,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		for _, err := range decodeBody(c.body, Options{}) {
-			if _, refused := errors.AsType[*health.Rejection](err); err != nil && !refused && !errors.Is(err, health.Unrecognised) {
+			if _, refused := errors.AsType[*health.Rejection](err); err != nil && !refused && !errors.Is(err, problem.Unrecognised) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -229,7 +230,7 @@ func TestDepth(t *testing.T) {
 	} {
 		_, err := last(decodeBody(strings.NewReader(c.before+nested(c.depth)+c.after), Options{}))
 		code := ""
-		if failure, ok := errors.AsType[*health.Error](err); ok {
+		if failure, ok := errors.AsType[*problem.Error](err); ok {
 			code = failure.Code
 		}
 		if code != c.code {
@@ -258,10 +259,10 @@ func FuzzScanner(f *testing.F) {
 		}
 		checkVerdict(t, "value", err, verdictOf(body))
 		_, err = last(decodeThrough(bytes.NewReader(body), int(window)+3, maxElement, Options{}))
-		if failure, ok := errors.AsType[*health.Error](err); ok && failure.Code == "duplicate_name" {
+		if failure, ok := errors.AsType[*problem.Error](err); ok && failure.Code == "duplicate_name" {
 			return // it comes before what may be wrong with the syntax further on
 		}
-		if _, refused := errors.AsType[*health.Rejection](err); refused || errors.Is(err, health.Unrecognised) {
+		if _, refused := errors.AsType[*health.Rejection](err); refused || errors.Is(err, problem.Unrecognised) {
 			err = nil
 		}
 		checkVerdict(t, "decoder", err, verdictOf(bytes.TrimPrefix(body, byteOrderMark)))
@@ -295,7 +296,7 @@ func verdictOf(text []byte) verdict {
 
 func checkVerdict(t *testing.T, who string, err error, want verdict) {
 	t.Helper()
-	failure, isFailure := errors.AsType[*health.Error](err)
+	failure, isFailure := errors.AsType[*problem.Error](err)
 	switch {
 	case err != nil && !isFailure:
 		t.Fatalf("%s: an error of no kind: %v", who, err)

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // reading returns a function that reads from samples what lies in a window, as a store does, and counts what it passes.
@@ -214,7 +215,7 @@ func TestSourceOrder(t *testing.T) {
 		"twice":    {Metrics: map[string][]string{"step_count": {"Watch", "WATCH"}}},
 		"too many": {Sources: make([]string, 201)},
 	} {
-		if err := bad.Check(); health.KindOf(err) != health.Invalid {
+		if err := bad.Check(); problem.KindOf(err) != problem.Invalid {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

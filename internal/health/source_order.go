@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // SourceOrder is a person's own order of sources, the most trusted first. Sources that are not in it come after those
@@ -24,7 +26,7 @@ const (
 // Check returns what is wrong with the order: an Invalid error, or nil.
 func (o SourceOrder) Check() error {
 	if len(o.Metrics) > maxOrdered {
-		return New(Invalid, "invalid_source_order", "At most 200 metrics may have an order of their own.").In("metrics")
+		return problem.New(problem.Invalid, "invalid_source_order", "At most 200 metrics may have an order of their own.").In("metrics")
 	}
 	if err := checkSources(o.Sources, "sources"); err != nil {
 		return err
@@ -39,16 +41,16 @@ func (o SourceOrder) Check() error {
 
 func checkSources(sources []string, field string) error {
 	if len(sources) > maxOrdered {
-		return New(Invalid, "invalid_source_order", "A list may name at most 200 sources.").In(field)
+		return problem.New(problem.Invalid, "invalid_source_order", "A list may name at most 200 sources.").In(field)
 	}
 	seen := map[string]bool{}
 	for _, source := range sources {
 		name := foldSource(source)
 		switch {
 		case name == "" || len(source) > maxSourceBytes || strings.ContainsRune(source, 0):
-			return New(Invalid, "invalid_source_order", "A source is named by its text, of 1 to 1000 bytes, as GET /v1/metrics shows it.").In(field)
+			return problem.New(problem.Invalid, "invalid_source_order", "A source is named by its text, of 1 to 1000 bytes, as GET /v1/metrics shows it.").In(field)
 		case seen[name]:
-			return New(Invalid, "invalid_source_order", "A source is named twice. Name each once, the most trusted first.").In(field)
+			return problem.New(problem.Invalid, "invalid_source_order", "A source is named twice. Name each once, the most trusted first.").In(field)
 		}
 		seen[name] = true
 	}

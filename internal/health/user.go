@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // User is a person whose data it is.
@@ -26,16 +28,16 @@ func NewUser(email, name, zone string, now time.Time) (User, error) {
 	email, name = strings.TrimSpace(email), strings.TrimSpace(name)
 	address, err := mail.ParseAddress(email)
 	if err != nil || address.Address != email || len(email) > 254 {
-		return User{}, New(Invalid, "invalid_email", "This is not an email address. Give one such as anna@example.org.").In("email")
+		return User{}, problem.New(problem.Invalid, "invalid_email", "This is not an email address. Give one such as anna@example.org.").In("email")
 	}
 	if utf8.RuneCountInString(name) > 200 || strings.ContainsFunc(name, unicode.IsControl) {
-		return User{}, New(Invalid, "invalid_name", "The name is too long or has control characters. Give at most 200 characters of text.").In("name")
+		return User{}, problem.New(problem.Invalid, "invalid_name", "The name is too long or has control characters. Give at most 200 characters of text.").In("name")
 	}
 	if zone == "" {
 		zone = "UTC"
 	}
 	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
-		return User{}, New(Invalid, "invalid_time_zone", "This is not an IANA time zone. Give one such as Europe/Paris.").In("time_zone")
+		return User{}, problem.New(problem.Invalid, "invalid_time_zone", "This is not an IANA time zone. Give one such as Europe/Paris.").In("time_zone")
 	}
 	id, err := uuid.NewV7()
 	if err != nil {

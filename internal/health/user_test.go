@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/health-export/health-export/internal/problem"
 )
 
 func TestNewUser(t *testing.T) {
@@ -23,8 +25,8 @@ func TestNewUser(t *testing.T) {
 		"time_zone": {"anna@example.org", "Anna", "Mars/Olympus"},
 	} {
 		_, err := NewUser(given[0], given[1], given[2], now)
-		var known *Error
-		if !errors.As(err, &known) || known.Kind != Invalid || known.Field != field {
+		var known *problem.Error
+		if !errors.As(err, &known) || known.Kind != problem.Invalid || known.Field != field {
 			t.Errorf("%v: %v, want an error in the field %s", given, err, field)
 		}
 	}

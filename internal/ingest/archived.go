@@ -9,6 +9,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -29,7 +30,7 @@ func (a Archive) Ingestions(ctx context.Context, user uuid.UUID) iter.Seq2[healt
 }
 
 // errNotKept is what there is to say about the file of an import that was not to be kept.
-var errNotKept = health.New(health.NotFound, "body_not_kept",
+var errNotKept = problem.New(problem.NotFound, "body_not_kept",
 	"The file of this import was not kept. Import it again, and ask for it to be kept if you want it in the archive.")
 
 // kept returns an error unless there is such an ingestion with a body in the archive.

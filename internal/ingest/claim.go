@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // lease is how long a claim on an ingestion lasts unless it is renewed. After a crash the work is taken up again when
@@ -30,7 +31,7 @@ func (s *Service) holdClaim(ctx context.Context, id uuid.UUID) (held context.Con
 			case <-ticker.C:
 			}
 			err := s.store.Renew(held, id, s.owner, s.now().Add(lease))
-			if errors.Is(err, health.Conflict) {
+			if errors.Is(err, problem.Conflict) {
 				cancel()
 				return
 			}
@@ -69,7 +70,7 @@ func (s *Service) resumeNext(ctx context.Context, end func()) (found bool, err e
 	}()
 	now := s.now()
 	ingestion, err := s.store.ClaimNext(ctx, s.owner, s.imports.name, now, now.Add(lease))
-	if errors.Is(err, health.NotFound) {
+	if errors.Is(err, problem.NotFound) {
 		return false, nil
 	}
 	if err != nil {
@@ -95,7 +96,7 @@ func (s *Service) sweep(ctx context.Context) {
 	s.imports.sweep(s.now(), func(user, id uuid.UUID) bool {
 		ingestion, err := s.store.Ingestion(ctx, user, id)
 		if err != nil {
-			return !errors.Is(err, health.NotFound)
+			return !errors.Is(err, problem.NotFound)
 		}
 		return ingestion.Status == health.StatusAccepted
 	})

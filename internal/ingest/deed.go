@@ -7,6 +7,7 @@ import (
 
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // cause is why a body is processed: for whom, which the audit log tells, and what that is called there. The context is
@@ -32,6 +33,6 @@ func (c cause) deed(i *health.Ingestion) health.AuditEntry {
 
 // isErased reports whether work came to nothing because its user, or what they had sent, is not there any more.
 func isErased(err error) bool {
-	refusal, ok := errors.AsType[*health.Error](err)
-	return ok && (refusal.Kind == health.NotFound || refusal.Code == "erased")
+	refusal, ok := errors.AsType[*problem.Error](err)
+	return ok && (refusal.Kind == problem.NotFound || refusal.Code == "erased")
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // errEncoding marks a body that is not what its Content-Encoding says.
@@ -26,7 +26,7 @@ func undoEncoding(body io.Reader, encoding string) (io.ReadCloser, error) {
 	case "gzip", "x-gzip":
 		unzip, err := gzip.NewReader(body)
 		if err != nil {
-			return nil, health.New(health.Invalid, "broken_encoding",
+			return nil, problem.New(problem.Invalid, "broken_encoding",
 				"The body is not gzip although its Content-Encoding says so. Send it uncompressed, or compress it.").Because(err)
 		}
 		decoder = unzip
@@ -39,7 +39,7 @@ func undoEncoding(body io.Reader, encoding string) (io.ReadCloser, error) {
 	case "br":
 		decoder = io.NopCloser(brotli.NewReader(body))
 	default:
-		return nil, health.New(health.Invalid, "unsupported_encoding",
+		return nil, problem.New(problem.Invalid, "unsupported_encoding",
 			"This Content-Encoding is not supported. Use gzip, zstd or br, one at a time, or none.").In("Content-Encoding")
 	}
 	return &decodingReader{decoder}, nil
@@ -50,7 +50,7 @@ type decodingReader struct{ io.ReadCloser }
 
 func (d *decodingReader) Read(p []byte) (int, error) {
 	n, err := d.ReadCloser.Read(p)
-	var known *health.Error
+	var known *problem.Error
 	if err != nil && err != io.EOF && !errors.As(err, &known) {
 		err = fmt.Errorf("%w: %w", errEncoding, err)
 	}
@@ -74,7 +74,7 @@ func (c *countingReader) Read(p []byte) (int, error) {
 }
 
 func tooLarge(limit int64) error {
-	return health.New(health.TooLarge, "body_too_large", fmt.Sprintf(
+	return problem.New(problem.TooLarge, "body_too_large", fmt.Sprintf(
 		"The body is larger than %d MiB, the limit for one body, compressed or not. Send a shorter period, turn on batch requests in the app, or raise the server's limit.",
 		limit>>20))
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/health-export/health-export/internal/format"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/tracing"
 )
 
@@ -35,7 +36,7 @@ func (s *Service) Import(ctx context.Context, r Request, keep bool) (health.Inge
 
 func (s *Service) upload(ctx context.Context, r Request, keep bool) (_ health.Ingestion, err error) {
 	if s.imports.dir == "" {
-		return health.Ingestion{}, health.New(health.Unavailable, "no_import_directory",
+		return health.Ingestion{}, problem.New(problem.Unavailable, "no_import_directory",
 			"This server takes no imports: it has no directory for them. Name one in import.dir.")
 	}
 	end, err := s.begin()
@@ -89,7 +90,7 @@ func (s *Service) arrive(ingestion *health.Ingestion, r Request) error {
 // record makes an ingestion of a file, claimed by this process, if it is something that can be imported at all.
 func (s *Service) record(ctx context.Context, ingestion *health.Ingestion, file *os.File, keep bool) error {
 	if ingestion.Size == 0 {
-		return health.New(health.Invalid, "empty_body", "The file is empty. Send the export.zip that the Health app makes.")
+		return problem.New(problem.Invalid, "empty_body", "The file is empty. Send the export.zip that the Health app makes.")
 	}
 	if err := s.recognise(file, ingestion.Size); err != nil {
 		return err
@@ -241,7 +242,7 @@ func (s *Service) workOnFile(ctx context.Context, ingestion health.Ingestion, r 
 }
 
 // interrupted is what is recorded of an import whose file cannot be reached any more.
-var interrupted = health.New(health.Invalid, "interrupted",
+var interrupted = problem.New(problem.Invalid, "interrupted",
 	"The import was interrupted. Import the same file again: what is stored already stays, and is counted as unchanged.")
 
 // decodeFile decodes a file that can be read from anywhere.

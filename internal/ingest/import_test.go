@@ -21,6 +21,7 @@ import (
 
 	"github.com/health-export/health-export/internal/format/generator"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/testdb"
 )
@@ -144,10 +145,10 @@ func TestImportIsIdempotent(t *testing.T) {
 		if diff := cmp.Diff(second.Report.Types, stored.Report.Types); diff != "" || stored.StoredSize != 0 || stored.SHA256 == ([32]byte{}) {
 			t.Errorf("what is recorded is not what was reported (%d bytes stored)\n%s", stored.StoredSize, diff)
 		}
-		if _, err := b.Raw(t.Context(), b.user.ID, first.ID); !errors.Is(err, health.NotFound) {
+		if _, err := b.Raw(t.Context(), b.user.ID, first.ID); !errors.Is(err, problem.NotFound) {
 			t.Errorf("the file that was not kept: %v", err)
 		}
-		if _, err := b.Replay(t.Context(), b.user, first.ID); !errors.Is(err, health.NotFound) {
+		if _, err := b.Replay(t.Context(), b.user, first.ID); !errors.Is(err, problem.NotFound) {
 			t.Errorf("replaying it: %v", err)
 		}
 	})
@@ -326,17 +327,17 @@ func TestUploadRefused(t *testing.T) {
 	b := newBench(t, testdb.New(t), nil, limits)
 	for name, c := range map[string]struct {
 		body io.Reader
-		want health.Kind
+		want problem.Kind
 	}{
-		"empty":       {strings.NewReader(""), health.Invalid},
-		"nothing":     {strings.NewReader("hello"), health.Invalid},
-		"other JSON":  {strings.NewReader(`{"a":1}`), health.Unrecognised},
-		"broken zip":  {strings.NewReader("PK\x03\x04 and no more"), health.Invalid},
-		"too large":   {strings.NewReader(exported(strings.Repeat(" ", 10_000))), health.TooLarge},
-		"breaks off":  {io.MultiReader(strings.NewReader("<HealthData>"), broken{}), health.Invalid},
-		"other files": {strings.NewReader(zipOf(t, "<a/>")), health.Unrecognised},
+		"empty":       {strings.NewReader(""), problem.Invalid},
+		"nothing":     {strings.NewReader("hello"), problem.Invalid},
+		"other JSON":  {strings.NewReader(`{"a":1}`), problem.Unrecognised},
+		"broken zip":  {strings.NewReader("PK\x03\x04 and no more"), problem.Invalid},
+		"too large":   {strings.NewReader(exported(strings.Repeat(" ", 10_000))), problem.TooLarge},
+		"breaks off":  {io.MultiReader(strings.NewReader("<HealthData>"), broken{}), problem.Invalid},
+		"other files": {strings.NewReader(zipOf(t, "<a/>")), problem.Unrecognised},
 	} {
-		if _, err := b.Import(t.Context(), Request{User: b.user, Body: c.body}, false); health.KindOf(err) != c.want {
+		if _, err := b.Import(t.Context(), Request{User: b.user, Body: c.body}, false); problem.KindOf(err) != c.want {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}

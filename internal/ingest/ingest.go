@@ -17,6 +17,7 @@ import (
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/format"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/tracing"
 )
@@ -124,7 +125,7 @@ func New(c Config) (*Service, error) {
 	limits := c.Limits.withDefaults()
 	probe, err := tempFile(limits.TempDir)
 	if err != nil {
-		return nil, health.New(health.Unavailable, "no_temporary_directory",
+		return nil, problem.New(problem.Unavailable, "no_temporary_directory",
 			"The directory for temporary files cannot be written to. Create it, or name another one in ingest.temp_dir.").Because(err)
 	}
 	if err := removeTemp(probe); err != nil {
@@ -174,7 +175,7 @@ func (s *Service) begin() (end func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
-		return nil, health.New(health.Unavailable, "stopping", "The server is stopping. Send the body again in a minute.")
+		return nil, problem.New(problem.Unavailable, "stopping", "The server is stopping. Send the body again in a minute.")
 	}
 	s.working.Add(1)
 	return s.working.Done, nil
@@ -276,7 +277,7 @@ func (s *Service) postpone(by cause, ingestion health.Ingestion, cause error) {
 		s.logger.ErrorContext(ctx, "ingestion postponed", "ingestion", ingestion.ID, "user", ingestion.UserID,
 			"attempt", ingestion.Attempts, "err", cause)
 	}
-	if ingestion.Attempts >= maxAttempts && !errors.Is(cause, health.Unavailable) && !stopping {
+	if ingestion.Attempts >= maxAttempts && !errors.Is(cause, problem.Unavailable) && !stopping {
 		ingestion.Status, ingestion.FailureCode = health.StatusFailed, "processing_failed"
 		ingestion.Failure = "The body could not be processed because of a fault in the server. It is kept in the archive: replay it after an upgrade."
 		ingestion.FinishedAt = s.now()

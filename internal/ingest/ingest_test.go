@@ -20,6 +20,7 @@ import (
 
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/testdb"
 	"github.com/health-export/health-export/internal/testlog"
@@ -467,25 +468,25 @@ func TestRefusedBodies(t *testing.T) {
 	for name, c := range map[string]struct {
 		body     []byte
 		encoding string
-		kind     health.Kind
+		kind     problem.Kind
 		code     string
 	}{
-		"empty":              {nil, "", health.Invalid, "empty_body"},
-		"too large":          {big, "", health.TooLarge, "body_too_large"},
-		"gzip bomb":          {zipped(t, big), "gzip", health.TooLarge, "body_too_large"},
-		"not gzip":           {[]byte("{}"), "gzip", health.Invalid, "broken_encoding"},
-		"gzip cut off":       {zipped(t, []byte(`{"data":{}}`))[:20], "gzip", health.Invalid, "broken_encoding"},
-		"not zstd":           {[]byte("{}"), "zstd", health.Invalid, "broken_encoding"},
-		"not brotli":         {[]byte("{\"data\":{}}"), "br", health.Invalid, "broken_encoding"},
-		"unknown encoding":   {[]byte("{}"), "lzma", health.Invalid, "unsupported_encoding"},
-		"two encodings":      {[]byte("{}"), "gzip, br", health.Invalid, "unsupported_encoding"},
-		"empty after gunzip": {zipped(t, nil), "gzip", health.Invalid, "empty_body"},
+		"empty":              {nil, "", problem.Invalid, "empty_body"},
+		"too large":          {big, "", problem.TooLarge, "body_too_large"},
+		"gzip bomb":          {zipped(t, big), "gzip", problem.TooLarge, "body_too_large"},
+		"not gzip":           {[]byte("{}"), "gzip", problem.Invalid, "broken_encoding"},
+		"gzip cut off":       {zipped(t, []byte(`{"data":{}}`))[:20], "gzip", problem.Invalid, "broken_encoding"},
+		"not zstd":           {[]byte("{}"), "zstd", problem.Invalid, "broken_encoding"},
+		"not brotli":         {[]byte("{\"data\":{}}"), "br", problem.Invalid, "broken_encoding"},
+		"unknown encoding":   {[]byte("{}"), "lzma", problem.Invalid, "unsupported_encoding"},
+		"two encodings":      {[]byte("{}"), "gzip, br", problem.Invalid, "unsupported_encoding"},
+		"empty after gunzip": {zipped(t, nil), "gzip", problem.Invalid, "empty_body"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, testdb.New(t), nil, Limits{MaxBody: 2 << 20})
 			_, err := b.Receive(t.Context(), Request{User: b.user, Body: bytes.NewReader(c.body), ContentEncoding: c.encoding})
-			var known *health.Error
+			var known *problem.Error
 			if !errors.As(err, &known) || known.Kind != c.kind || known.Code != c.code {
 				t.Errorf("%v, want %s %s", err, c.kind, c.code)
 			}
@@ -514,7 +515,7 @@ type flaky struct {
 
 func (f *flaky) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
 	if f.failures.Add(-1) >= 0 {
-		return store.Written{}, health.New(health.Unavailable, "database_unavailable", "The database is away.")
+		return store.Written{}, problem.New(problem.Unavailable, "database_unavailable", "The database is away.")
 	}
 	return f.Store.WriteSamples(ctx, user, batch)
 }
@@ -610,7 +611,7 @@ func TestAnswersBeforeProcessingEnds(t *testing.T) {
 			if err != nil || finished.Status != health.StatusProcessed {
 				t.Errorf("after the stop: %s, %v", finished.Status, err)
 			}
-			if _, err := b.Receive(t.Context(), Request{User: b.user, Body: strings.NewReader(body)}); !errors.Is(err, health.Unavailable) {
+			if _, err := b.Receive(t.Context(), Request{User: b.user, Body: strings.NewReader(body)}); !errors.Is(err, problem.Unavailable) {
 				t.Errorf("a stopped service answers %v", err)
 			}
 		})

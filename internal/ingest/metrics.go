@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/tracing"
 )
 
@@ -83,7 +84,7 @@ const (
 // prepare makes the counters whose labels are known, so that their first increase is seen as one.
 func (m *metrics) prepare() {
 	for _, reason := range []string{
-		reasonInternal, reasonPostponed, string(health.Invalid), string(health.TooLarge), string(health.Unavailable),
+		reasonInternal, reasonPostponed, string(problem.Invalid), string(problem.TooLarge), string(problem.Unavailable),
 		string(health.StatusPartial), string(health.StatusRejected), string(health.StatusUnrecognised), string(health.StatusFailed),
 	} {
 		m.errors.WithLabelValues(reason)
@@ -100,7 +101,7 @@ func (m *metrics) summedUp(summaries int, took time.Duration) {
 func (m *metrics) received() { m.requests.Inc() }
 
 func (m *metrics) refused(err error) {
-	reason := string(health.KindOf(err))
+	reason := string(problem.KindOf(err))
 	if reason == "" {
 		reason = reasonInternal
 	}

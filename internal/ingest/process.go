@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // process stores what an archived body holds: decoded is what was made of it while it arrived, or nil. It returns the
@@ -56,13 +57,13 @@ func recoverAs(err *error) {
 }
 
 // bodyError is a fault of the body as a whole: trying again would not help.
-type bodyError struct{ fault *health.Error }
+type bodyError struct{ fault *problem.Error }
 
 // Error says what is wrong with the body.
 func (e *bodyError) Error() string { return e.fault.Error() }
 
 func (e *bodyError) status() health.Status {
-	if e.fault.Kind == health.Unrecognised {
+	if e.fault.Kind == problem.Unrecognised {
 		return health.StatusUnrecognised
 	}
 	return health.StatusFailed
@@ -70,8 +71,8 @@ func (e *bodyError) status() health.Status {
 
 // asBodyError marks an error that says what is wrong with the body.
 func asBodyError(err error) error {
-	var fault *health.Error
-	if errors.As(err, &fault) && (fault.Kind == health.Invalid || fault.Kind == health.Unrecognised || fault.Kind == health.TooLarge) {
+	var fault *problem.Error
+	if errors.As(err, &fault) && (fault.Kind == problem.Invalid || fault.Kind == problem.Unrecognised || fault.Kind == problem.TooLarge) {
 		return &bodyError{fault}
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/tracing"
 )
 
@@ -129,7 +130,7 @@ func (s *Service) spool(ingestion *health.Ingestion, r Request, w *spool, decodi
 		return s.readingFailed(err)
 	}
 	if body.count == 0 {
-		return health.New(health.Invalid, "empty_body",
+		return problem.New(problem.Invalid, "empty_body",
 			"The body is empty. Send the JSON that the app exports; with curl, use --data-binary @file.json.")
 	}
 	ingestion.Size, ingestion.WireSize, ingestion.StoredSize = body.count, wire.count, w.Size()
@@ -139,18 +140,18 @@ func (s *Service) spool(ingestion *health.Ingestion, r Request, w *spool, decodi
 
 // readingFailed says what a failure while the body was read or spooled means to the sender.
 func (s *Service) readingFailed(err error) error {
-	var known *health.Error
+	var known *problem.Error
 	switch {
 	case errors.As(err, &known):
 		return err
 	case errors.Is(err, errSpoolFull):
-		return health.New(health.Unavailable, "no_room",
+		return problem.New(problem.Unavailable, "no_room",
 			"There is no room to keep the body. Free disk space on the server, then send it again.").Because(err)
 	case errors.Is(err, errEncoding):
-		return health.New(health.Invalid, "broken_encoding",
+		return problem.New(problem.Invalid, "broken_encoding",
 			"The body does not match its Content-Encoding. Send it uncompressed, or name the compression that was used.").Because(err)
 	default:
-		return health.New(health.Invalid, "incomplete_body",
+		return problem.New(problem.Invalid, "incomplete_body",
 			"The body broke off before its end. Send it again.").Because(err)
 	}
 }

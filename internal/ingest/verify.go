@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -132,7 +133,7 @@ func (s *Service) expectBody(ctx context.Context, c *comparison, ingestion *heal
 		return nil
 	}
 	decoded, err := s.decodeArchived(ctx, ingestion, c.User)
-	if errors.Is(err, health.NotFound) {
+	if errors.Is(err, problem.NotFound) {
 		c.Absent++
 		return nil
 	}

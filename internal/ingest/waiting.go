@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // waiting is the directory in which uploads wait, as files, until they have been processed. It has a name of its own, so
@@ -36,7 +37,7 @@ func openWaiting(dir string) (waiting, error) {
 		err = w.learnName()
 	}
 	if err != nil {
-		return waiting{}, health.New(health.Unavailable, "no_import_directory",
+		return waiting{}, problem.New(problem.Unavailable, "no_import_directory",
 			"The directory for uploads cannot be written to. Create it, or name another one in import.dir.").Because(err)
 	}
 	return w, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -102,10 +103,10 @@ var distanceSeries = []string{"walking_and_running_distance", "cycling_distance"
 
 func (r *WorkoutRequest) check() error {
 	if _, ok := splitLengths[r.Splits]; !ok && r.Splits != "" {
-		return health.New(health.Invalid, "invalid_splits", "Splits are by km or by mi.").In("splits").Allowing("km", "mi")
+		return problem.New(problem.Invalid, "invalid_splits", "Splits are by km or by mi.").In("splits").Allowing("km", "mi")
 	}
 	if r.MaxHeartRate != 0 && !(r.MaxHeartRate >= leastMaxHeartRate && r.MaxHeartRate <= mostMaxHeartRate) {
-		return health.New(health.Invalid, "invalid_max_heart_rate", fmt.Sprintf(
+		return problem.New(problem.Invalid, "invalid_max_heart_rate", fmt.Sprintf(
 			"The highest heart rate must be from %d to %d beats per minute.", leastMaxHeartRate, mostMaxHeartRate)).In("max_heart_rate")
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/query"
 )
 
@@ -158,7 +159,7 @@ func TestOneECG(t *testing.T) {
 	if err != nil || len(got.Voltages) != 3 {
 		t.Errorf("%d voltages, error %v", len(got.Voltages), err)
 	}
-	if _, err := s.ECG(t.Context(), anna, m.ecgs[0].Start.Time().Add(1000)); health.KindOf(err) != health.NotFound {
+	if _, err := s.ECG(t.Context(), anna, m.ecgs[0].Start.Time().Add(1000)); problem.KindOf(err) != problem.NotFound {
 		t.Errorf("a microsecond later: %v, want not found", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // interval is the length of the stretches of a series: minutes, days or months, of which exactly one is not 0.
@@ -36,7 +37,7 @@ func parseInterval(text string) (interval, error) {
 			return interval{months: 12 * n}, nil
 		}
 	}
-	return interval{}, health.New(health.Invalid, "invalid_bucket", bucketsAllowed).In("bucket").
+	return interval{}, problem.New(problem.Invalid, "invalid_bucket", bucketsAllowed).In("bucket").
 		Allowing("1m", "5m", "15m", "30m", "1h", "6h", "1d", "1w", "1mo", "3mo", "1y")
 }
 
@@ -50,7 +51,7 @@ func parseWeekStart(name string, b interval) (int, error) {
 	}
 	days := slices.Index(weekdays, name)
 	if days < 0 || b.days == 0 || b.days%7 != 0 {
-		return 0, health.New(health.Invalid, "invalid_week_start",
+		return 0, problem.New(problem.Invalid, "invalid_week_start",
 			"Weeks begin on one of "+strings.Join(weekdays, ", ")+"; only buckets of weeks (1w …) have a beginning of the week.").In("week_start").
 			Allowing(weekdays...)
 	}

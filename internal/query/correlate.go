@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // maxLag is by how many buckets one metric may be shifted against the other.
@@ -54,11 +55,11 @@ func (s *Service) Correlate(ctx context.Context, user health.User, request Corre
 	case "1w":
 		width = 7
 	default:
-		return Correlation{}, health.New(health.Invalid, "invalid_bucket",
+		return Correlation{}, problem.New(problem.Invalid, "invalid_bucket",
 			"Metrics can be correlated by days (1d) and weeks (1w).").In("bucket").Allowing("1d", "1w")
 	}
 	if request.FirstLag > request.LastLag || request.FirstLag < -maxLag || request.LastLag > maxLag {
-		return Correlation{}, health.New(health.Invalid, "invalid_lag",
+		return Correlation{}, problem.New(problem.Invalid, "invalid_lag",
 			fmt.Sprintf("Lags are one number or a range such as -7..7, from -%d to %d.", maxLag, maxLag)).In("lag")
 	}
 	if err := checkPeriod(request.Start, request.End, "start", "end"); err != nil {

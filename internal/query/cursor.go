@@ -5,7 +5,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // cursorVersion is that of what the positions in cursors look like.
@@ -47,7 +47,7 @@ func decodeCursor[Position any](of, encoded string) (at *Position, err error) {
 }
 
 func cursorError(cause error) error {
-	return health.New(health.Invalid, "invalid_cursor",
+	return problem.New(problem.Invalid, "invalid_cursor",
 		"This cursor does not belong to this listing. Use next_cursor of the page before, or none for the first page.").
 		In("cursor").Because(cause)
 }

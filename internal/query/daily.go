@@ -11,6 +11,7 @@ import (
 
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // maxPeriod is how many days a comparison, a correlation or a trend looks at, and maxMetrics how many metrics one
@@ -50,7 +51,7 @@ func (s *Service) daily(ctx context.Context, user health.User, metric string, fi
 	}
 	if ok && (known.Shape == catalog.ShapeBloodPressure || known.Shape == catalog.ShapeEvent ||
 		known.Shape == catalog.ShapeCorrelation || known.Shape == catalog.ShapeNamedCounts) {
-		return Measure{}, nil, health.New(health.Invalid, "no_daily_value",
+		return Measure{}, nil, problem.New(problem.Invalid, "no_daily_value",
 			"This metric has no single value for a day. Of a blood pressure, blood_pressure_systolic and blood_pressure_diastolic have.").In("name")
 	}
 	series, err := s.Series(ctx, user, SeriesRequest{
@@ -168,7 +169,7 @@ func sourcesIn(days []dailyValue) []string {
 // checkPeriod refuses days that are the wrong way round, beyond what data can have, or too many.
 func checkPeriod(first, last health.Date, startField, endField string) error {
 	if err := checkDates(first, last); err != nil {
-		known, ok := errors.AsType[*health.Error](err)
+		known, ok := errors.AsType[*problem.Error](err)
 		if ok && known.Field == "start" {
 			return known.In(startField)
 		}
@@ -178,7 +179,7 @@ func checkPeriod(first, last health.Date, startField, endField string) error {
 		return err
 	}
 	if last-first >= maxPeriod {
-		return health.New(health.Invalid, "range_too_large",
+		return problem.New(problem.Invalid, "range_too_large",
 			fmt.Sprintf("A period has at most %d days. Ask for a shorter one.", maxPeriod)).In(endField)
 	}
 	return nil
@@ -187,7 +188,7 @@ func checkPeriod(first, last health.Date, startField, endField string) error {
 // checkMetrics refuses a list that is too long to be answered, or empty.
 func checkMetrics(metrics []string) error {
 	if len(metrics) == 0 || len(metrics) > maxMetrics {
-		return health.New(health.Invalid, "invalid_metrics",
+		return problem.New(problem.Invalid, "invalid_metrics",
 			fmt.Sprintf("Name from 1 to %d metrics, separated by commas.", maxMetrics)).In("metrics")
 	}
 	return nil
@@ -196,7 +197,7 @@ func checkMetrics(metrics []string) error {
 // inList says of an error about the metric at a place of a list which of them it is.
 func inList(err error, place int) error {
 	told := inField(err, "metrics", "units")
-	if known, ok := told.(*health.Error); ok && (known.Field == "metrics" || known.Field == "units" || known.Field == "agg") {
+	if known, ok := told.(*problem.Error); ok && (known.Field == "metrics" || known.Field == "units" || known.Field == "agg") {
 		known.Message = fmt.Sprintf("Metric %d of the list: %s", place+1, known.Message)
 	}
 	return told

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -140,7 +141,7 @@ func (s *Service) ECG(ctx context.Context, user health.User, start time.Time) (E
 		return ECG{}, err
 	}
 	if len(found) == 0 {
-		return ECG{}, health.New(health.NotFound, "not_found",
+		return ECG{}, problem.New(problem.NotFound, "not_found",
 			"There is no electrocardiogram that starts at this time. The list of electrocardiograms shows the times.")
 	}
 	return ecgOf(&found[0], true), nil

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -48,7 +49,7 @@ func (s *Service) Extract(ctx context.Context, user health.User, request Extract
 	}
 	for _, name := range request.Metrics {
 		r, err := s.selector(ctx, user.ID, name, "")
-		if known, ok := errors.AsType[*health.Error](err); ok {
+		if known, ok := errors.AsType[*problem.Error](err); ok {
 			return nil, known.In("metrics")
 		}
 		if err != nil {
@@ -156,7 +157,7 @@ func (e *Extract) Workouts(ctx context.Context) iter.Seq2[health.Workout, error]
 				return
 			}
 			whole, err := e.service.Config.Workouts.Workout(ctx, e.user, listed.ID)
-			if errors.Is(err, health.NotFound) { // deleted since it was listed
+			if errors.Is(err, problem.NotFound) { // deleted since it was listed
 				continue
 			}
 			if !yield(whole, err) || err != nil {

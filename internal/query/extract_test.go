@@ -11,6 +11,7 @@ import (
 
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/testdb"
@@ -133,7 +134,7 @@ func TestExtractIsRefused(t *testing.T) {
 		"end":     {Start: clock(t, "2026-03-10T00:00:00Z"), End: clock(t, "2026-03-10T00:00:00Z")},
 	} {
 		_, err := service.Extract(t.Context(), anna, request)
-		if known, ok := errors.AsType[*health.Error](err); !ok || known.Field != field {
+		if known, ok := errors.AsType[*problem.Error](err); !ok || known.Field != field {
 			t.Errorf("%s: %v", field, err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/store"
 )
@@ -150,7 +151,7 @@ func (m *memory) Workout(_ context.Context, _, id uuid.UUID) (health.Workout, er
 			return w, nil
 		}
 	}
-	return health.Workout{}, health.New(health.NotFound, "not_found", "There is no such workout.")
+	return health.Workout{}, problem.New(problem.NotFound, "not_found", "There is no such workout.")
 }
 
 func (m *memory) Events(_ context.Context, _ uuid.UUID, q store.EventQuery) ([]health.Event, error) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/store"
 )
@@ -185,13 +186,13 @@ func TestWorkoutsPagesAndFilters(t *testing.T) {
 			t.Errorf("%s: %d workouts, error %v, want %d", name, len(page.Workouts), err, test.want)
 		}
 	}
-	if _, err := s.Route(t.Context(), anna, m.workouts[3].ID); health.KindOf(err) != health.NotFound {
+	if _, err := s.Route(t.Context(), anna, m.workouts[3].ID); problem.KindOf(err) != problem.NotFound {
 		t.Errorf("the route of a swim: %v, want not found", err)
 	}
 	if w, err := s.Route(t.Context(), anna, m.workouts[0].ID); err != nil || len(w.Route) != 2 {
 		t.Errorf("a route of %d points, error %v", len(w.Route), err)
 	}
-	if _, err := s.Workout(t.Context(), anna, query.WorkoutRequest{ID: uuid.UUID{99}}); health.KindOf(err) != health.NotFound {
+	if _, err := s.Workout(t.Context(), anna, query.WorkoutRequest{ID: uuid.UUID{99}}); problem.KindOf(err) != problem.NotFound {
 		t.Errorf("a workout that is not there: %v, want not found", err)
 	}
 }
@@ -336,7 +337,7 @@ func FuzzCursors(f *testing.F) {
 		_, workouts := s.Workouts(t.Context(), anna, query.WorkoutsRequest{Cursor: cursor})
 		_, events := s.Events(t.Context(), anna, query.EventsRequest{Cursor: cursor})
 		for _, err := range []error{samples, series, workouts, events} {
-			if err != nil && health.KindOf(err) != health.Invalid {
+			if err != nil && problem.KindOf(err) != problem.Invalid {
 				t.Errorf("error %v of a cursor, want it invalid", err)
 			}
 		}
@@ -351,7 +352,7 @@ func FuzzSeriesParameters(f *testing.F) {
 	f.Add("1h", "Europe/Berlin")
 	f.Fuzz(func(t *testing.T, bucket, tz string) {
 		_, err := s.Series(t.Context(), anna, query.SeriesRequest{Metric: "step_count", Bucket: bucket, TZ: tz})
-		if err != nil && health.KindOf(err) != health.Invalid {
+		if err != nil && problem.KindOf(err) != problem.Invalid {
 			t.Errorf("error %v, want it invalid", err)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -88,7 +89,7 @@ func (s *Service) fillPercentiles(ctx context.Context, user uuid.UUID, p seriesP
 			return err
 		}
 		if held > maxPercentileValues {
-			return health.New(health.Invalid, "range_too_large", fmt.Sprintf(
+			return problem.New(problem.Invalid, "range_too_large", fmt.Sprintf(
 				"Percentiles are taken of at most %d values at once. Ask for a shorter range or a smaller limit.", maxPercentileValues)).In("start")
 		}
 		convert(&sample, p.conversion)

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/query"
 )
 
@@ -321,11 +322,11 @@ func TestPeriodsRefuse(t *testing.T) {
 		}(), "invalid_max_heart_rate", "max_heart_rate"},
 	} {
 		checkRefusal(t, test.err, test.code, test.field)
-		if kind := health.KindOf(test.err); kind != health.Invalid {
+		if kind := problem.KindOf(test.err); kind != problem.Invalid {
 			t.Errorf("%s: %v is %q", name, test.err, kind)
 		}
 	}
-	refusal, ok := compare(query.CompareRequest{Metrics: []string{"step_cuont"}, Start: day, End: day, WithStart: day, WithEnd: day}).(*health.Error)
+	refusal, ok := compare(query.CompareRequest{Metrics: []string{"step_cuont"}, Start: day, End: day, WithStart: day, WithEnd: day}).(*problem.Error)
 	if !ok || len(refusal.Suggestions) == 0 || refusal.Suggestions[0] != "step_count" {
 		t.Errorf("nothing is suggested: %+v", refusal)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -35,7 +36,7 @@ type Config struct {
 
 // Service answers questions. It keeps nothing between them and is safe for concurrent use.
 //
-// A request that cannot be answered is a *health.Error of kind Invalid whose Field is the parameter at fault, or of
+// A request that cannot be answered is a *problem.Error of kind Invalid whose Field is the parameter at fault, or of
 // kind NotFound; other errors are the store's.
 type Service struct {
 	Config
@@ -125,7 +126,7 @@ func unitError(r selector, stored []string) error {
 	}
 	slices.Sort(allowed)
 	allowed = slices.DeleteFunc(slices.Compact(allowed), func(unit string) bool { return unit == "" })
-	return health.New(health.Invalid, "invalid_unit",
+	return problem.New(problem.Invalid, "invalid_unit",
 		"This metric cannot be shown in that unit. It can be in: "+strings.Join(allowed, ", ")+".").In("unit").Allowing(allowed...)
 }
 
@@ -207,7 +208,7 @@ func rangeOf(start, end time.Time) (store.Range, error) {
 		r.To = closedEnd(end)
 	}
 	if !start.IsZero() && !end.IsZero() && !start.Before(end) {
-		return r, health.New(health.Invalid, "invalid_range", "The end of the range must be after its start.").In("end")
+		return r, problem.New(problem.Invalid, "invalid_range", "The end of the range must be after its start.").In("end")
 	}
 	return r, nil
 }
@@ -234,7 +235,7 @@ func instantOf(t time.Time) health.Instant {
 // pageLimit returns how many entries a page may have: what was asked for, or standard where that is 0.
 func pageLimit(asked, standard, most int) (int, error) {
 	if asked < 0 || asked > most {
-		return 0, health.New(health.Invalid, "invalid_limit",
+		return 0, problem.New(problem.Invalid, "invalid_limit",
 			fmt.Sprintf("The limit must be from 1 to %d; without one it is %d.", most, standard)).In("limit")
 	}
 	return cmp.Or(asked, standard), nil

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -252,7 +253,7 @@ func (s *Service) offerEfforts(ctx context.Context, user uuid.UUID, best holders
 		return nil
 	}
 	err := s.complete(ctx, user, &t, nil)
-	if health.KindOf(err) == health.NotFound {
+	if problem.KindOf(err) == problem.NotFound {
 		return nil // it was deleted meanwhile
 	}
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // The limits of a series.
@@ -145,7 +146,7 @@ func parseZone(name string) (*time.Location, error) {
 	// "Local" would be the zone of the server, which nobody can see from outside.
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
-		return nil, health.New(health.Invalid, "invalid_tz",
+		return nil, problem.New(problem.Invalid, "invalid_tz",
 			"The zone must be local (the days as they were recorded) or an IANA name such as Europe/Berlin or UTC.").In("tz")
 	}
 	return zone, nil
@@ -166,7 +167,7 @@ func (p *seriesPlan) setRange(now time.Time) error {
 	}
 	start, end = clamp(start), clamp(end)
 	if (end.UnixMicro()-start.UnixMicro())/p.length().Microseconds() > maxBuckets {
-		return health.New(health.Invalid, "range_too_large", fmt.Sprintf(
+		return problem.New(problem.Invalid, "range_too_large", fmt.Sprintf(
 			"The range has more than %d buckets. Ask for a shorter range or a longer bucket.", maxBuckets)).In("bucket")
 	}
 	if p.zone != nil {
@@ -207,7 +208,7 @@ func aggregationFor(known *catalog.Metric, asked string) (aggregation string, ad
 		standard = aggregateLast
 	}
 	if _, percentile := percentileOf(asked); asked != "" && !percentile && !slices.Contains(allowed, asked) {
-		return "", false, health.New(health.Invalid, "invalid_aggregation", "This metric can be aggregated by: "+
+		return "", false, problem.New(problem.Invalid, "invalid_aggregation", "This metric can be aggregated by: "+
 			strings.Join(allowed, ", ")+", and any percentile from p1 to p99.").In("agg").
 			Allowing(append(allowed, "p50", "p90", "p95", "p99")...)
 	}

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/query"
 )
 
@@ -666,7 +667,7 @@ func TestSeriesOfOneSourceAddsUp(t *testing.T) {
 
 func checkRefusal(t testing.TB, err error, code, field string) {
 	t.Helper()
-	refusal, ok := err.(*health.Error)
+	refusal, ok := err.(*problem.Error)
 	if !ok || refusal.Code != code || refusal.Field != field {
 		t.Errorf("error %#v, want %s in %s", err, code, field)
 	}

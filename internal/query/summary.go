@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -63,7 +64,7 @@ func (s *Service) Days(ctx context.Context, user health.User, first, last health
 		return nil, err
 	}
 	if last-first >= maxDays {
-		return nil, health.New(health.Invalid, "range_too_large",
+		return nil, problem.New(problem.Invalid, "range_too_large",
 			fmt.Sprintf("A summary covers at most %d days. Ask for a shorter range.", maxDays)).In("end")
 	}
 	days := make([]DaySummary, last-first+1)
@@ -84,10 +85,10 @@ func (s *Service) Days(ctx context.Context, user health.User, first, last health
 
 func checkDates(first, last health.Date) error {
 	if first > last {
-		return health.New(health.Invalid, "invalid_range", "The last day must not be before the first.").In("end")
+		return problem.New(problem.Invalid, "invalid_range", "The last day must not be before the first.").In("end")
 	}
 	if first.Time().Before(health.MinInstant.Time()) || last.Time().After(health.MaxInstant.Time()) {
-		return health.New(health.Invalid, "invalid_range", "Days go from 1900-01-01 to 9999-12-31.").In("start")
+		return problem.New(problem.Invalid, "invalid_range", "Days go from 1900-01-01 to 9999-12-31.").In("start")
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // A trend compares the last recentDays with the baselineDays before them. Fewer days with data than the least say
@@ -70,7 +71,7 @@ type TrendStatistics struct {
 func (s *Service) Trends(ctx context.Context, user health.User, request TrendsRequest) (Trends, error) {
 	first := request.Date - recentDays - baselineDays + 1
 	if err := checkDates(first, request.Date); err != nil {
-		return Trends{}, health.New(health.Invalid, "invalid_range", "Days go from 1900-02-04 to 9999-12-31.").In("date")
+		return Trends{}, problem.New(problem.Invalid, "invalid_range", "Days go from 1900-02-04 to 9999-12-31.").In("date")
 	}
 	metrics, all := request.Metrics, len(request.Metrics) == 0
 	if all {
@@ -88,7 +89,7 @@ func (s *Service) Trends(ctx context.Context, user health.User, request TrendsRe
 	}
 	for i, metric := range metrics {
 		measure, days, err := s.daily(ctx, user, metric, first, request.Date)
-		if known, ok := errors.AsType[*health.Error](err); all && ok && known.Code == "no_daily_value" {
+		if known, ok := errors.AsType[*problem.Error](err); all && ok && known.Code == "no_daily_value" {
 			continue
 		}
 		if err != nil {

@@ -4,14 +4,14 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // suggestions is how many names are shown in place of one that nobody knows.
 const suggestions = 5
 
 func (s *Service) unknownMetric(name string) error {
-	err := health.New(health.NotFound, "unknown_metric",
+	err := problem.New(problem.NotFound, "unknown_metric",
 		"There is no data under this name, and the catalogue does not know it. The list of metrics shows what there is.").In("name")
 	if near := s.Catalog.Nearest(name, suggestions); len(near) > 0 {
 		err.Message += " Perhaps you mean " + strings.Join(near, ", ") + "."
@@ -23,14 +23,14 @@ func (s *Service) unknownMetric(name string) error {
 // inField says of an error that is about a metric's name or unit in which parameter these were. A name in a parameter
 // that nobody knows is a parameter at fault, and not a missing page.
 func inField(err error, name, unit string) error {
-	known, ok := errors.AsType[*health.Error](err)
+	known, ok := errors.AsType[*problem.Error](err)
 	if !ok {
 		return err
 	}
 	told := *known
 	switch told.Field {
 	case "name":
-		told.Kind, told.Field = health.Invalid, name
+		told.Kind, told.Field = problem.Invalid, name
 	case "unit":
 		told.Field = unit
 	}

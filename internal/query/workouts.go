@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -162,7 +163,7 @@ func (s *Service) Route(ctx context.Context, user health.User, id uuid.UUID) (he
 		return health.Workout{}, err
 	}
 	if len(t.Route) == 0 {
-		return health.Workout{}, health.New(health.NotFound, "no_route",
+		return health.Workout{}, problem.New(problem.NotFound, "no_route",
 			"No route was recorded with this workout, or none has been sent yet.")
 	}
 	return t.Workout, nil

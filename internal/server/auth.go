@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // authenticate finds out who holds the key that the request presents, and notes it for the log.
@@ -49,7 +49,7 @@ func presentedKey(r *http.Request) (key string, remembered bool) {
 // sameOrigin refuses a request that a page of somebody else made a browser send with the password it remembers.
 func sameOrigin(r *http.Request) error {
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
-		return health.New(health.Forbidden, "cross_origin",
+		return problem.New(problem.Forbidden, "cross_origin",
 			"A page of another origin sent this request. Send the key in the header X-API-Key instead.").Because(err)
 	}
 	return nil

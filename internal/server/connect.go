@@ -9,6 +9,7 @@ import (
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/connect"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // phone is what a client says of a phone that is to be connected. Every member may be left out.
@@ -89,11 +90,11 @@ func (s *server) check(r *http.Request, sent *phone) (base string, err error) {
 	sent.DataType = cmp.Or(sent.DataType, connect.DataTypes[0])
 	sent.Automation = cmp.Or(sent.Automation, "recent")
 	if !slices.Contains(connect.DataTypes, sent.DataType) {
-		return "", health.New(health.Invalid, "invalid_data_type",
+		return "", problem.New(problem.Invalid, "invalid_data_type",
 			"This is nothing the app sends. Give one of "+strings.Join(connect.DataTypes, ", ")+".").In("data_type")
 	}
 	if sent.Automation != "recent" && sent.Automation != "overlap" {
-		return "", health.New(health.Invalid, "invalid_automation", "Give recent or overlap.").In("automation")
+		return "", problem.New(problem.Invalid, "invalid_automation", "Give recent or overlap.").In("automation")
 	}
 	scheme := "http"
 	if r.TLS != nil {
@@ -101,7 +102,7 @@ func (s *server) check(r *http.Request, sent *phone) (base string, err error) {
 	}
 	base, ok := connect.CheckBase(cmp.Or(sent.URL, s.PublicURL, scheme+"://"+r.Host))
 	if !ok || len(base) > 200 {
-		return "", health.New(health.Invalid, "invalid_url",
+		return "", problem.New(problem.Invalid, "invalid_url",
 			"This is not the address of a server. Give one such as https://health.example.org, without a path to anything in it.").In("url")
 	}
 	return base, nil

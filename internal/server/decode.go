@@ -9,7 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // maxJSON is the most bytes a request body may have that is not health data.
@@ -19,20 +19,20 @@ const maxJSON = 64 << 10
 func readJSON(w http.ResponseWriter, r *http.Request, value any) error {
 	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/json" {
 		return &failure{
-			err:    health.New(health.Invalid, "unsupported_content_type", "Send the body as application/json."),
+			err:    problem.New(problem.Invalid, "unsupported_content_type", "Send the body as application/json."),
 			status: http.StatusUnsupportedMediaType,
 			header: http.Header{"Accept": {"application/json"}},
 		}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxJSON))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return health.New(health.TooLarge, "body_too_large", "The body is larger than 64 KiB.")
+		return problem.New(problem.TooLarge, "body_too_large", "The body is larger than 64 KiB.")
 	}
-	if health.KindOf(err) != "" {
+	if problem.KindOf(err) != "" {
 		return err
 	}
 	if err != nil {
-		return health.New(health.Invalid, "incomplete_body", "The body broke off before its end. Send it again.").Because(err)
+		return problem.New(problem.Invalid, "incomplete_body", "The body broke off before its end. Send it again.").Because(err)
 	}
 	if err := json.Unmarshal(body, value, json.RejectUnknownMembers(true)); err != nil {
 		return badJSON(err)
@@ -44,13 +44,13 @@ func readJSON(w http.ResponseWriter, r *http.Request, value any) error {
 func badJSON(err error) error {
 	semantic, ok := errors.AsType[*json.SemanticError](err)
 	if !ok {
-		return health.New(health.Invalid, "not_json", "The body is not valid JSON.").Because(err)
+		return problem.New(problem.Invalid, "not_json", "The body is not valid JSON.").Because(err)
 	}
 	field := printable(strings.TrimPrefix(string(semantic.JSONPointer), "/"))
 	if errors.Is(err, json.ErrUnknownName) {
-		return health.New(health.Invalid, "unknown_member",
+		return problem.New(problem.Invalid, "unknown_member",
 			"The body has a member that this path does not know. See /openapi.yaml for those it does.").In(field).Because(err)
 	}
-	return health.New(health.Invalid, "invalid_member",
+	return problem.New(problem.Invalid, "invalid_member",
 		"A member of the body has a value of the wrong type or form. See /openapi.yaml.").In(field).Because(err)
 }

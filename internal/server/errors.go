@@ -14,7 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // problemDetails is the body of every failure: RFC 9457 with a stable code and the id under which the log has the request.
@@ -33,25 +33,25 @@ type problemDetails struct {
 }
 
 // kinds says for each kind of failure how it is answered. The sentence is for failures that bring none of their own.
-var kinds = map[health.Kind]struct {
+var kinds = map[problem.Kind]struct {
 	status     int
 	sentence   string
 	retryAfter time.Duration // 0: the same request would fail again
 }{
-	health.Invalid:         {http.StatusBadRequest, "The request is not valid.", 0},
-	health.Unrecognised:    {http.StatusUnprocessableEntity, "The body is in no format that is known here.", 0},
-	health.NotFound:        {http.StatusNotFound, "There is no such thing.", 0},
-	health.Conflict:        {http.StatusConflict, "The request contradicts the state of the thing it is about.", 0},
-	health.Unauthenticated: {http.StatusUnauthorized, "A valid API key is needed.", 0},
-	health.Forbidden:       {http.StatusForbidden, "The API key does not allow this.", 0},
-	health.TooLarge:        {http.StatusRequestEntityTooLarge, "The body is too large.", 0},
-	health.RateLimited:     {http.StatusTooManyRequests, "Too many requests. Wait before the next one.", time.Minute},
-	health.Unavailable:     {http.StatusServiceUnavailable, "The server cannot do this now. Try again later.", 30 * time.Second},
+	problem.Invalid:         {http.StatusBadRequest, "The request is not valid.", 0},
+	problem.Unrecognised:    {http.StatusUnprocessableEntity, "The body is in no format that is known here.", 0},
+	problem.NotFound:        {http.StatusNotFound, "There is no such thing.", 0},
+	problem.Conflict:        {http.StatusConflict, "The request contradicts the state of the thing it is about.", 0},
+	problem.Unauthenticated: {http.StatusUnauthorized, "A valid API key is needed.", 0},
+	problem.Forbidden:       {http.StatusForbidden, "The API key does not allow this.", 0},
+	problem.TooLarge:        {http.StatusRequestEntityTooLarge, "The body is too large.", 0},
+	problem.RateLimited:     {http.StatusTooManyRequests, "Too many requests. Wait before the next one.", time.Minute},
+	problem.Unavailable:     {http.StatusServiceUnavailable, "The server cannot do this now. Try again later.", 30 * time.Second},
 }
 
 // failure is an error with what only HTTP can add to it.
 type failure struct {
-	err         *health.Error
+	err         *problem.Error
 	status      int // 0: as the kind of err says
 	ingestionID uuid.UUID
 	header      http.Header
@@ -62,7 +62,7 @@ func (f *failure) Unwrap() error { return f.err }
 
 func methodNotAllowed(allow string) error {
 	return &failure{
-		err:    health.New(health.Invalid, "method_not_allowed", "This path answers only to "+allow+"."),
+		err:    problem.New(problem.Invalid, "method_not_allowed", "This path answers only to "+allow+"."),
 		status: http.StatusMethodNotAllowed,
 		header: http.Header{"Allow": {allow}},
 	}
@@ -86,7 +86,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	// answer is written all the same: silence would be sent as 200.
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		exchange.clientGone = true
-		err = health.New(health.Unavailable, "interrupted", "The request was interrupted. Send it again.").Because(err)
+		err = problem.New(problem.Unavailable, "interrupted", "The request was interrupted. Send it again.").Because(err)
 	}
 	if _, ok := errors.AsType[cutShort](err); ok || exchange.response.status != 0 {
 		exchange.code = codeCutShort
@@ -102,16 +102,16 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // problemDetailsOf says what the client is told about err, in the body and in headers.
 func problemDetailsOf(err error, header http.Header) problemDetails {
-	if errors.Is(err, context.DeadlineExceeded) && health.KindOf(err) == "" {
-		err = health.New(health.Unavailable, "timed_out", "The server took too long. Try again later.").Because(err)
+	if errors.Is(err, context.DeadlineExceeded) && problem.KindOf(err) == "" {
+		err = problem.New(problem.Unavailable, "timed_out", "The server took too long. Try again later.").Because(err)
 	}
-	kind, known := kinds[health.KindOf(err)]
+	kind, known := kinds[problem.KindOf(err)]
 	if !known {
 		return problemDetailsWith(http.StatusInternalServerError, "internal_error",
 			"The server failed. Its log has the reason under the request id of this answer.")
 	}
-	answer := problemDetailsWith(kind.status, string(health.KindOf(err)), kind.sentence)
-	if e, ok := errors.AsType[*health.Error](err); ok {
+	answer := problemDetailsWith(kind.status, string(problem.KindOf(err)), kind.sentence)
+	if e, ok := errors.AsType[*problem.Error](err); ok {
 		answer.Code = cmp.Or(e.Code, answer.Code)
 		answer.Detail = cmp.Or(e.Message, answer.Detail)
 		answer.Field, answer.Allowed, answer.Suggestions = e.Field, e.Allowed, e.Suggestions
@@ -120,7 +120,7 @@ func problemDetailsOf(err error, header http.Header) problemDetails {
 		header.Set("Retry-After", seconds(e.RetryAfter))
 	}
 	wait := kind.retryAfter
-	if e, ok := errors.AsType[*health.Error](err); ok && e.RetryAfter > 0 {
+	if e, ok := errors.AsType[*problem.Error](err); ok && e.RetryAfter > 0 {
 		wait = e.RetryAfter
 	}
 	if wait > 0 && header.Get("Retry-After") == "" {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/query"
 )
 
@@ -46,16 +47,16 @@ func TestEveryKindHasItsStatus(t *testing.T) {
 		detail     string
 		retryAfter string
 	}{
-		{health.New(health.Invalid, "bad_bucket", "Choose another.").In("bucket"), 400, "bad_bucket", "Choose another.", ""},
-		{health.New(health.Unauthenticated, "unknown_key", "Who?"), 401, "unknown_key", "Who?", ""},
-		{health.New(health.Forbidden, "missing_scope", "No."), 403, "missing_scope", "No.", ""},
-		{fmt.Errorf("look it up: %w", health.New(health.NotFound, "gone", "Not here.")), 404, "gone", "Not here.", ""},
-		{health.New(health.Conflict, "taken", "Taken."), 409, "taken", "Taken.", ""},
-		{health.New(health.TooLarge, "body_too_large", "Less."), 413, "body_too_large", "Less.", ""},
-		{health.New(health.Unrecognised, "unrecognised_format", "What?"), 422, "unrecognised_format", "What?", ""},
-		{health.New(health.RateLimited, "slow_down", "Slowly."), 429, "slow_down", "Slowly.", "60"},
-		{health.New(health.Unavailable, "full", "Full."), 503, "full", "Full.", "30"},
-		{fmt.Errorf("look it up: %w", health.NotFound), 404, "not_found", "There is no such thing.", ""},
+		{problem.New(problem.Invalid, "bad_bucket", "Choose another.").In("bucket"), 400, "bad_bucket", "Choose another.", ""},
+		{problem.New(problem.Unauthenticated, "unknown_key", "Who?"), 401, "unknown_key", "Who?", ""},
+		{problem.New(problem.Forbidden, "missing_scope", "No."), 403, "missing_scope", "No.", ""},
+		{fmt.Errorf("look it up: %w", problem.New(problem.NotFound, "gone", "Not here.")), 404, "gone", "Not here.", ""},
+		{problem.New(problem.Conflict, "taken", "Taken."), 409, "taken", "Taken.", ""},
+		{problem.New(problem.TooLarge, "body_too_large", "Less."), 413, "body_too_large", "Less.", ""},
+		{problem.New(problem.Unrecognised, "unrecognised_format", "What?"), 422, "unrecognised_format", "What?", ""},
+		{problem.New(problem.RateLimited, "slow_down", "Slowly."), 429, "slow_down", "Slowly.", "60"},
+		{problem.New(problem.Unavailable, "full", "Full."), 503, "full", "Full.", "30"},
+		{fmt.Errorf("look it up: %w", problem.NotFound), 404, "not_found", "There is no such thing.", ""},
 		{context.DeadlineExceeded, 503, "timed_out", "The server took too long. Try again later.", "30"},
 		{errors.New("pq: secret detail"), 500, "internal_error", "The server failed. Its log has the reason under the request id of this answer.", ""},
 	} {

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/export"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/query"
 )
 
@@ -51,7 +51,7 @@ func (s *server) listECGs(w http.ResponseWriter, r *http.Request) error {
 func (s *server) getECG(w http.ResponseWriter, r *http.Request) error {
 	start, err := time.Parse(time.RFC3339, r.PathValue("start"))
 	if err != nil {
-		return health.New(health.NotFound, "not_found",
+		return problem.New(problem.NotFound, "not_found",
 			"The path must end with the start of an electrocardiogram, a time such as 2026-03-10T06:30:00Z.").Because(err)
 	}
 	found, err := s.Query.ECG(r.Context(), actorOf(r).User, start)

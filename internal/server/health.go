@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // pingTimeout is how long a health check waits for the database.
@@ -48,7 +48,7 @@ func (s *server) pingDatabase(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	if err := s.Ping(ctx); err != nil {
-		return health.New(health.Unavailable, "database_unreachable", "The database does not answer.").Because(err)
+		return problem.New(problem.Unavailable, "database_unreachable", "The database does not answer.").Because(err)
 	}
 	return nil
 }

@@ -8,15 +8,15 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // importFile takes in a file such as Apple's export.zip and answers as soon as it is safe on disk: processing one may
 // take minutes.
 func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
 	if s.MaxImport > 0 && r.ContentLength > s.MaxImport {
-		return health.New(health.TooLarge, "file_too_large", fmt.Sprintf(
+		return problem.New(problem.TooLarge, "file_too_large", fmt.Sprintf(
 			"The file is larger than %d MiB, the limit for imports. Import it with health-export import on the server, or raise import.max_size.",
 			s.MaxImport>>20))
 	}
@@ -57,7 +57,7 @@ func fileIn(r *http.Request) (io.Reader, error) {
 		part, err := form.NextPart()
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil, health.New(health.Invalid, "no_file", "The form holds no file. Send one, for example with curl -F file=@export.zip.")
+			return nil, problem.New(problem.Invalid, "no_file", "The form holds no file. Send one, for example with curl -F file=@export.zip.")
 		case err != nil:
 			return nil, brokenForm(err)
 		case part.FileName() != "":
@@ -67,6 +67,6 @@ func fileIn(r *http.Request) (io.Reader, error) {
 }
 
 func brokenForm(err error) error {
-	return health.New(health.Invalid, "broken_form",
+	return problem.New(problem.Invalid, "broken_form",
 		"The form cannot be read. Send the file itself as the body, or a form as curl -F file=@export.zip does.").Because(err)
 }

@@ -11,12 +11,13 @@ import (
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // ingest takes in one body, whatever its content type says.
 func (s *server) ingest(w http.ResponseWriter, r *http.Request) error {
 	if s.MaxBody > 0 && r.ContentLength > s.MaxBody {
-		return health.New(health.TooLarge, "body_too_large", fmt.Sprintf(
+		return problem.New(problem.TooLarge, "body_too_large", fmt.Sprintf(
 			"The body is larger than %d MiB, the limit for one body. Send a shorter period, turn on batch requests in the app, or raise the server's limit.",
 			s.MaxBody>>20))
 	}
@@ -63,9 +64,9 @@ func answerIngestion(w http.ResponseWriter, r *http.Request, i *health.Ingestion
 	case health.StatusRejected:
 		return writeReport(w, http.StatusUnprocessableEntity, i)
 	case health.StatusUnrecognised:
-		return &failure{err: health.New(health.Unrecognised, i.FailureCode, i.Failure), ingestionID: i.ID}
+		return &failure{err: problem.New(problem.Unrecognised, i.FailureCode, i.Failure), ingestionID: i.ID}
 	case health.StatusFailed:
-		return &failure{err: health.New(health.Invalid, i.FailureCode, i.Failure), ingestionID: i.ID}
+		return &failure{err: problem.New(problem.Invalid, i.FailureCode, i.Failure), ingestionID: i.ID}
 	default:
 		return writeReport(w, http.StatusOK, i)
 	}
@@ -75,7 +76,7 @@ func ingestionPath(id uuid.UUID) string { return "/v1/ingestions/" + id.String()
 
 // encodingFailure gives a Content-Encoding that nobody here undoes the status HTTP has for it.
 func encodingFailure(err error) error {
-	e, ok := errors.AsType[*health.Error](err)
+	e, ok := errors.AsType[*problem.Error](err)
 	if !ok || e.Code != "unsupported_encoding" {
 		return err
 	}

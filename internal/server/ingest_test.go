@@ -25,6 +25,7 @@ import (
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -224,7 +225,7 @@ func TestAnswerBeforeTheProcessing(t *testing.T) {
 type fullIngest struct{ Ingest }
 
 func (fullIngest) Receive(context.Context, ingest.Request) (health.Ingestion, error) {
-	return health.Ingestion{}, health.New(health.Unavailable, "no_room", "There is no room to keep the body.")
+	return health.Ingestion{}, problem.New(problem.Unavailable, "no_room", "There is no room to keep the body.")
 }
 
 func TestNoRoom(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/tracing"
 )
 
@@ -51,7 +51,7 @@ func newInstruments(registerer prometheus.Registerer) instruments {
 func (i *instruments) prepare(routes []route) {
 	for _, row := range routes {
 		i.errors.WithLabelValues(row.path, internal, faultServer)
-		i.errors.WithLabelValues(row.path, string(health.Unavailable), faultDependency)
+		i.errors.WithLabelValues(row.path, string(problem.Unavailable), faultDependency)
 	}
 }
 
@@ -89,10 +89,10 @@ func faultOf(e *requestLog) (kind, fault string) {
 	if e.clientGone {
 		return "client_gone", faultClient
 	}
-	found := health.KindOf(e.err)
+	found := problem.KindOf(e.err)
 	switch {
-	case found == health.Unavailable, found == "" && errors.Is(e.err, context.DeadlineExceeded):
-		return string(health.Unavailable), faultDependency
+	case found == problem.Unavailable, found == "" && errors.Is(e.err, context.DeadlineExceeded):
+		return string(problem.Unavailable), faultDependency
 	case found != "" && e.status() < http.StatusInternalServerError:
 		return string(found), faultClient
 	case e.status() >= http.StatusBadRequest && e.status() < http.StatusInternalServerError:

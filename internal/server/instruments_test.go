@@ -8,7 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 func TestFaultOf(t *testing.T) {
@@ -19,10 +19,10 @@ func TestFaultOf(t *testing.T) {
 		gone        bool
 		kind, fault string
 	}{
-		"what was asked is wrong":       {health.New(health.Invalid, "x", "x"), 400, false, "invalid", "client"},
+		"what was asked is wrong":       {problem.New(problem.Invalid, "x", "x"), 400, false, "invalid", "client"},
 		"a report that refuses":         {nil, 422, false, "unrecognised", "client"},
 		"an unknown status":             {nil, 418, false, "other", "client"},
-		"the database is away":          {health.New(health.Unavailable, "x", "x"), 503, false, "unavailable", "dependency"},
+		"the database is away":          {problem.New(problem.Unavailable, "x", "x"), 503, false, "unavailable", "dependency"},
 		"nobody answered in time":       {context.DeadlineExceeded, 503, false, "unavailable", "dependency"},
 		"a fault of the program":        {errors.New("x"), 500, false, "internal", "server"},
 		"an answer broke off":           {errors.New("x"), 200, false, "internal", "server"},

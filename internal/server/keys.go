@@ -10,6 +10,7 @@ import (
 
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // key is an API key as clients see it. The text of the key itself is shown once, when it is made.
@@ -129,15 +130,15 @@ func (s *server) rotateKey(w http.ResponseWriter, r *http.Request) error {
 // keyInPath returns the key whose id is in the path, if it is one of the user who asks, or an administrator asks.
 func (s *server) keyInPath(r *http.Request) (health.APIKey, error) {
 	actor, id := actorOf(r), r.PathValue("id")
-	found, err := health.APIKey{}, error(health.NotFound)
+	found, err := health.APIKey{}, error(problem.NotFound)
 	if isText(id) { // not every database looks for what is none
 		found, err = s.Keys.Key(r.Context(), id)
 	}
 	if err == nil && found.UserID != actor.User.ID && !actor.Allows(health.ScopeAdmin) {
-		err = health.NotFound
+		err = problem.NotFound
 	}
-	if errors.Is(err, health.NotFound) {
-		return found, health.New(health.NotFound, "not_found", "You have no API key with this id.")
+	if errors.Is(err, problem.NotFound) {
+		return found, problem.New(problem.NotFound, "not_found", "You have no API key with this id.")
 	}
 	return found, err
 }
@@ -157,7 +158,7 @@ func withinPower(maker health.APIKey, wanted access.NewKey) error {
 }
 
 func beyondPower(field, code, message string) error {
-	return health.New(health.Forbidden, code, message).In(field)
+	return problem.New(problem.Forbidden, code, message).In(field)
 }
 
 // allowsAll reports whether a key, or who holds it, has all the scopes.

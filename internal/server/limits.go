@@ -14,6 +14,7 @@ import (
 
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // Limits counts requests, and refuses those for which there is no room.
@@ -52,7 +53,7 @@ func (s *server) charge(w http.ResponseWriter, r *http.Request, row route) (char
 
 // noteHit puts a refusal on record, and returns it.
 func (s *server) noteHit(r *http.Request, user uuid.UUID, row route, err error) error {
-	var refusal *health.Error
+	var refusal *problem.Error
 	if errors.As(err, &refusal) {
 		s.Audit.Add(r.Context(), health.ActionLimitHit, user, row.method+" "+row.path, map[string]any{"code": refusal.Code})
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // observe is the outermost layer: it gives every request its id, and writes its one line in the log and its metrics
@@ -153,7 +154,7 @@ func (s *server) admit(row route, needed []health.Scope, r *http.Request) (*http
 		}
 		for _, scope := range needed {
 			if !actor.Allows(scope) {
-				return nil, health.New(health.Forbidden, "missing_scope",
+				return nil, problem.New(problem.Forbidden, "missing_scope",
 					"This API key has no scope "+string(scope)+". Use one that has it.")
 			}
 		}

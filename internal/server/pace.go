@@ -6,7 +6,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // A phone on a bad line may take long, but something must come: this keeps out clients that hold connections open to
@@ -62,7 +62,7 @@ func (p *slowClient) afterRead(err error) error {
 		return draining()
 	default:
 		return &failure{
-			err: health.New(health.Invalid, "too_slow",
+			err: problem.New(problem.Invalid, "too_slow",
 				"The body came too slowly. Send it again over a better line, or in smaller parts.").Because(err),
 			status: http.StatusRequestTimeout,
 			header: http.Header{"Connection": {"close"}},

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // knownParameters refuses a query that cannot be read, that has a parameter the route does not know, or that has one
@@ -24,11 +25,11 @@ func knownParameters(query string, known []string) error {
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return health.New(health.Invalid, "invalid_query", "The query cannot be read. Percent-encode what is special in URLs.").Because(err)
+		return problem.New(problem.Invalid, "invalid_query", "The query cannot be read. Percent-encode what is special in URLs.").Because(err)
 	}
 	for name, sent := range values {
 		if !slices.Contains(known, name) {
-			return health.New(health.Invalid, "unknown_parameter",
+			return problem.New(problem.Invalid, "unknown_parameter",
 				"This path does not know one of the query parameters. See what it allows.").In(printable(name)).Allowing(known...)
 		}
 		if len(sent) > 1 {
@@ -58,7 +59,7 @@ func printable(name string) string {
 
 // badParameter refuses the value of a query parameter; problem goes on after its name. The value itself is not shown.
 func badParameter(name, reason string) error {
-	return health.New(health.Invalid, "invalid_parameter", "The query parameter "+name+" "+reason+".").In(name)
+	return problem.New(problem.Invalid, "invalid_parameter", "The query parameter "+name+" "+reason+".").In(name)
 }
 
 // parameters reads the query parameters of a request. A parameter that is absent is the zero value. After the
@@ -176,7 +177,7 @@ func (p *parameters) grain() *health.Grain {
 func (p *parameters) oneOf(name string, allowed ...string) string {
 	text := p.text(name)
 	if text != "" && !slices.Contains(allowed, text) && p.err == nil {
-		p.err = health.New(health.Invalid, "invalid_parameter",
+		p.err = problem.New(problem.Invalid, "invalid_parameter",
 			"The query parameter "+name+" is none of the words it may be.").In(name).Allowing(allowed...)
 	}
 	return text
@@ -239,7 +240,7 @@ func isPlace(latitude, longitude float64) bool {
 func pathID(r *http.Request) (uuid.UUID, error) {
 	id, err := uuid.Parse(r.PathValue("id"))
 	if err != nil {
-		return uuid.Nil, health.New(health.NotFound, "not_found", "There is nothing with this id.").Because(err)
+		return uuid.Nil, problem.New(problem.NotFound, "not_found", "There is nothing with this id.").Because(err)
 	}
 	return id, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 func zone(t testing.TB, name string) *time.Location {
@@ -65,7 +66,7 @@ func TestParametersThatAreRefused(t *testing.T) {
 		for _, sent := range test.sent {
 			p := &parameters{values: url.Values{name: {sent}}, zone: time.UTC}
 			test.read(p)
-			if health.KindOf(p.err) != health.Invalid {
+			if problem.KindOf(p.err) != problem.Invalid {
 				t.Errorf("%s=%s is not refused: %v", name, sent, p.err)
 			} else if field := problemDetailsOf(p.err, map[string][]string{}).Field; field != name {
 				t.Errorf("%s=%s: the field at fault is %q", name, sent, field)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // Who may use a route, besides those who hold one certain scope.
@@ -141,6 +142,6 @@ func refuseMethod(allowed []string) handler {
 }
 
 func notFound(http.ResponseWriter, *http.Request) error {
-	return health.New(health.NotFound, "no_such_path",
+	return problem.New(problem.NotFound, "no_such_path",
 		"There is nothing at this path. /openapi.yaml lists every path there is.")
 }

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // Drain tells a handler that its server will stop soon, so that no request fails because of that. From then on /ready is
@@ -42,5 +42,5 @@ func (s *Drain) close(header http.Header) {
 }
 
 func draining() error {
-	return health.New(health.Unavailable, "stopping", "The server is stopping. Send the request again in a moment.").After(5 * time.Second)
+	return problem.New(problem.Unavailable, "stopping", "The server is stopping. Send the request again in a moment.").After(5 * time.Second)
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // subject returns the id of the user a request is about: who asks, or, for administrators, the one they name as user.
@@ -26,7 +27,7 @@ func (s *server) subject(r *http.Request) (uuid.UUID, error) {
 }
 
 func onlyForAdmins() error {
-	return health.New(health.Forbidden, "missing_scope",
+	return problem.New(problem.Forbidden, "missing_scope",
 		"Only a key with the scope admin may name another user. Leave the parameter out for your own data.").In("user")
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/query"
 )
 
@@ -36,7 +37,7 @@ func (s *server) getSummary(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) getDay(w http.ResponseWriter, r *http.Request, date health.Date) error {
 	day, err := s.Query.Day(r.Context(), actorOf(r).User, date)
-	if known, ok := errors.AsType[*health.Error](err); ok && known.Field == "start" {
+	if known, ok := errors.AsType[*problem.Error](err); ok && known.Field == "start" {
 		return known.In("date")
 	}
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/tracing"
 )
@@ -73,5 +74,5 @@ func (failing) Metrics(context.Context, health.User) ([]query.Metric, error) {
 }
 
 func (failing) Latest(context.Context, health.User) ([]query.LatestValue, error) {
-	return nil, health.New(health.Unavailable, "store_away", "The database does not answer.")
+	return nil, problem.New(problem.Unavailable, "store_away", "The database does not answer.")
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // user is a person as clients see them.
@@ -71,8 +72,8 @@ func (s *server) createUser(w http.ResponseWriter, r *http.Request) error {
 	}
 	err = s.Users.CreateUser(r.Context(), created,
 		access.NewAuditEntry(r.Context(), health.ActionUserCreate, created.ID, created.ID.String(), created.CreatedAt, nil))
-	if errors.Is(err, health.Conflict) {
-		return health.New(health.Conflict, "email_taken", "There is a user with this email address already.").
+	if errors.Is(err, problem.Conflict) {
+		return problem.New(problem.Conflict, "email_taken", "There is a user with this email address already.").
 			In("email").Because(err)
 	}
 	if err != nil {

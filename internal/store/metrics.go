@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/tracing"
 )
 
@@ -58,7 +58,7 @@ func (c Calls) count(ctx context.Context, operation string, took time.Duration, 
 	}
 	tracing.Observe(ctx, c.duration.WithLabelValues(operation), took.Seconds())
 	failures := c.failures.WithLabelValues(operation) // there is a 0 before the first failure, or no increase would be seen
-	if kind := health.KindOf(err); err != nil && (kind == "" || kind == health.Unavailable) {
+	if kind := problem.KindOf(err); err != nil && (kind == "" || kind == problem.Unavailable) {
 		failures.Inc()
 	}
 }

@@ -5,7 +5,7 @@
 //
 //   - It is one transaction: all of it happens, or nothing. No transaction outlives the call.
 //   - Times are kept in UTC to the microsecond.
-//   - An error has a health.Kind where the caller can act on it: NotFound, Conflict, or Unavailable (the store cannot
+//   - An error has a problem.Kind where the caller can act on it: NotFound, Conflict, or Unavailable (the store cannot
 //     be reached, is full or is read-only; the same call may succeed later). A cancelled context returns its own error.
 //   - It may be called from several goroutines at once, and by several processes on one database.
 //   - A user's data is reached only with that user's id; an id of somebody else's thing is NotFound.

@@ -22,7 +22,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // scope names this program as what makes the spans.
@@ -126,9 +126,9 @@ func (s Span) End(err error) {
 }
 
 func (s Span) outcome(err error) {
-	kind := health.KindOf(err)
+	kind := problem.KindOf(err)
 	switch {
-	case kind == health.Unavailable:
+	case kind == problem.Unavailable:
 		s.Fail(string(kind))
 	case kind != "":
 		s.SetAttributes(semconv.ErrorTypeKey.String(string(kind)))

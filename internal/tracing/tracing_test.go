@@ -20,7 +20,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // kept keeps what it was given when it is shut down.
@@ -88,8 +88,8 @@ func TestOutcomes(t *testing.T) {
 		failure bool
 	}{
 		"done":        {nil, "", false},
-		"not found":   {fmt.Errorf("read: %w", health.New(health.NotFound, "x", "31337").Because(secret)), "not_found", false},
-		"unavailable": {health.New(health.Unavailable, "x", "31337").Because(secret), "unavailable", true},
+		"not found":   {fmt.Errorf("read: %w", problem.New(problem.NotFound, "x", "31337").Because(secret)), "not_found", false},
+		"unavailable": {problem.New(problem.Unavailable, "x", "31337").Because(secret), "unavailable", true},
 		"cancelled":   {fmt.Errorf("%w: %w", secret, context.Canceled), "cancelled", false},
 		"timed out":   {context.DeadlineExceeded, "timed_out", true},
 		"a fault":     {secret, "internal", true},

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -39,7 +40,7 @@ func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Rea
 	err = s.putAgain(ctx, body, func() error { return s.putOnce(ctx, ingestion, body, owner, until) })
 	if isPartitionMissing(err) { // somebody has dropped a month by hand: the next attempt creates it
 		s.partitions.forget(archiveTables)
-		return health.New(health.Unavailable, "store_busy", "The database is being tidied up. Try again in a moment.").Because(err)
+		return problem.New(problem.Unavailable, "store_busy", "The database is being tidied up. Try again in a moment.").Because(err)
 	}
 	return translate(ctx, doing, err)
 }

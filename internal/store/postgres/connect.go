@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 const (
@@ -29,7 +29,7 @@ const (
 func poolConfig(url string, options Options) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil { // its text has the URL in it, and that the password
-		return nil, health.New(health.Invalid, "invalid_database_url",
+		return nil, problem.New(problem.Invalid, "invalid_database_url",
 			"The address of the database cannot be read. Write it as postgres://user:password@host:5432/name, "+
 				"with %-escapes for special characters in the password.").In("database")
 	}
@@ -75,7 +75,7 @@ func prepareDatabase(ctx context.Context, config *pgx.ConnConfig, options Option
 	}
 	if pending {
 		if options.SkipMigration {
-			return health.New(health.Conflict, "database_older",
+			return problem.New(problem.Conflict, "database_older",
 				"The schema of the database is not up to date. Run: health-export migrate up")
 		}
 		if err := schema.migrate(ctx, conn, server); err != nil {
@@ -183,6 +183,6 @@ func unreachable(ctx context.Context, config *pgx.ConnConfig, err error) error {
 		"The database at %s cannot be reached. Check that it is running and that the address is right.", where)).Because(cause)
 }
 
-func unusable(code, message string) *health.Error {
-	return health.New(health.Unavailable, code, message)
+func unusable(code, message string) *problem.Error {
+	return problem.New(problem.Unavailable, code, message)
 }

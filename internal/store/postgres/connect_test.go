@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // What cannot be made on the PostgreSQL of the tests: one that is too old, a replica, and one without PostGIS.
@@ -25,8 +25,8 @@ func TestServersThatCannotBeUsed(t *testing.T) {
 	} {
 		s := good
 		test.change(&s)
-		refusal, ok := errors.AsType[*health.Error](s.usable())
-		if !ok || refusal.Kind != health.Unavailable || refusal.Code != code || !strings.Contains(refusal.Message, test.says) {
+		refusal, ok := errors.AsType[*problem.Error](s.usable())
+		if !ok || refusal.Kind != problem.Unavailable || refusal.Code != code || !strings.Contains(refusal.Message, test.says) {
 			t.Errorf("%s: %v", code, refusal)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store/storetest"
 	"github.com/health-export/health-export/internal/testdb"
 )
@@ -93,7 +94,7 @@ func TestErasureAndWritingAtOnce(t *testing.T) {
 	if err := s.EraseData(t.Context(), ada, received); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-done; err != nil && health.KindOf(err) != health.Conflict {
+	if err := <-done; err != nil && problem.KindOf(err) != problem.Conflict {
 		t.Errorf("writing: %v", err)
 	}
 	storetest.HoldsNothing(t, s, ada)

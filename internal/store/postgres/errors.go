@@ -10,10 +10,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
-var errClosed = health.New(health.Unavailable, "store_closed", "The server is stopping. Try again in a moment.")
+var errClosed = problem.New(problem.Unavailable, "store_closed", "The server is stopping. Try again in a moment.")
 
 // The codes of PostgreSQL (SQLSTATE) that something is done about. The first two characters are the class.
 const (
@@ -34,8 +34,8 @@ type unstorable string
 // Error returns the sentence.
 func (u unstorable) Error() string { return string(u) }
 
-func notFound(what string) *health.Error {
-	return health.New(health.NotFound, "not_found", "There is no such "+what+".")
+func notFound(what string) *problem.Error {
+	return problem.New(problem.NotFound, "not_found", "There is no such "+what+".")
 }
 
 // codeOf returns the code of PostgreSQL in err, "" where there is none.
@@ -56,7 +56,7 @@ func classOf(code string) string {
 // taken makes a Conflict of an error that says that something exists already; any other, and nil, stays as it is.
 func taken(err error, code, message string) error {
 	if codeOf(err) == codeUniqueViolation {
-		return health.New(health.Conflict, code, message).Because(err)
+		return problem.New(problem.Conflict, code, message).Because(err)
 	}
 	return err
 }
@@ -71,7 +71,7 @@ func translate(ctx context.Context, doing string, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return ended
 	}
-	if health.KindOf(err) != "" {
+	if problem.KindOf(err) != "" {
 		return err
 	}
 	cause := fmt.Errorf("%s: %w", doing, err)
@@ -81,19 +81,19 @@ func translate(ctx context.Context, doing string, err error) error {
 	code := codeOf(err)
 	switch class := classOf(code); {
 	case code == codeUniqueViolation:
-		return health.New(health.Conflict, "exists", "There is one already.").Because(cause)
+		return problem.New(problem.Conflict, "exists", "There is one already.").Because(cause)
 	case code == codeDiskFull:
-		return health.New(health.Unavailable, "store_full",
+		return problem.New(problem.Unavailable, "store_full",
 			"There is no room left for the database. Free some disk space, then try again.").Because(cause)
 	case code == codeReadOnly:
-		return health.New(health.Unavailable, "store_read_only",
+		return problem.New(problem.Unavailable, "store_read_only",
 			"The database can only be read at the moment. Try again later.").Because(cause)
 	case code == codeQueryCanceled, code == codeLockNotAvailable, class == "40",
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled): // by a time limit of this package
-		return health.New(health.Unavailable, "store_busy",
+		return problem.New(problem.Unavailable, "store_busy",
 			"The database took too long. Try again in a moment.").Because(cause)
 	case class == "08", class == "28", class == "53", class == "57", class == "58", disconnected(err):
-		return health.New(health.Unavailable, "store_unavailable",
+		return problem.New(problem.Unavailable, "store_unavailable",
 			"The database cannot be reached. Try again in a moment.").Because(cause)
 	}
 	return cause

@@ -11,7 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 func pgError(code string) error {
@@ -23,38 +23,38 @@ func TestErrorsGetTheirKind(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		err  error
-		kind health.Kind
+		kind problem.Kind
 		code string
 	}{
-		{"unique violation", pgError("23505"), health.Conflict, "exists"},
-		{"disk full", pgError("53100"), health.Unavailable, "store_full"},
-		{"out of memory", pgError("53200"), health.Unavailable, "store_unavailable"},
-		{"too many connections", pgError("53300"), health.Unavailable, "store_unavailable"},
-		{"shutting down", pgError("57P01"), health.Unavailable, "store_unavailable"},
-		{"starting up", pgError("57P03"), health.Unavailable, "store_unavailable"},
-		{"connection failure", pgError("08006"), health.Unavailable, "store_unavailable"},
-		{"password changed", pgError("28P01"), health.Unavailable, "store_unavailable"},
-		{"input/output error", pgError("58030"), health.Unavailable, "store_unavailable"},
-		{"statement timeout", pgError("57014"), health.Unavailable, "store_busy"},
-		{"lock timeout", pgError("55P03"), health.Unavailable, "store_busy"},
-		{"deadlock, again and again", pgError("40P01"), health.Unavailable, "store_busy"},
-		{"only a replica", pgError("25006"), health.Unavailable, "store_read_only"},
-		{"our own time limit", context.DeadlineExceeded, health.Unavailable, "store_busy"},
-		{"connection cut", fmt.Errorf("read: %w", io.ErrUnexpectedEOF), health.Unavailable, "store_unavailable"},
-		{"connection refused", &net.OpError{Op: "dial", Err: errors.New("refused")}, health.Unavailable, "store_unavailable"},
+		{"unique violation", pgError("23505"), problem.Conflict, "exists"},
+		{"disk full", pgError("53100"), problem.Unavailable, "store_full"},
+		{"out of memory", pgError("53200"), problem.Unavailable, "store_unavailable"},
+		{"too many connections", pgError("53300"), problem.Unavailable, "store_unavailable"},
+		{"shutting down", pgError("57P01"), problem.Unavailable, "store_unavailable"},
+		{"starting up", pgError("57P03"), problem.Unavailable, "store_unavailable"},
+		{"connection failure", pgError("08006"), problem.Unavailable, "store_unavailable"},
+		{"password changed", pgError("28P01"), problem.Unavailable, "store_unavailable"},
+		{"input/output error", pgError("58030"), problem.Unavailable, "store_unavailable"},
+		{"statement timeout", pgError("57014"), problem.Unavailable, "store_busy"},
+		{"lock timeout", pgError("55P03"), problem.Unavailable, "store_busy"},
+		{"deadlock, again and again", pgError("40P01"), problem.Unavailable, "store_busy"},
+		{"only a replica", pgError("25006"), problem.Unavailable, "store_read_only"},
+		{"our own time limit", context.DeadlineExceeded, problem.Unavailable, "store_busy"},
+		{"connection cut", fmt.Errorf("read: %w", io.ErrUnexpectedEOF), problem.Unavailable, "store_unavailable"},
+		{"connection refused", &net.OpError{Op: "dial", Err: errors.New("refused")}, problem.Unavailable, "store_unavailable"},
 		{"a fault of ours", pgError("42601"), "", ""},
 		{"check violation", pgError("23514"), "", ""},
 		{"the body's reader, with an error like that of a connection", unreadable{io.ErrUnexpectedEOF}, "", ""},
-		{"one that has a kind", notFound("thing"), health.NotFound, "not_found"},
+		{"one that has a kind", notFound("thing"), problem.NotFound, "not_found"},
 	} {
 		got := translate(t.Context(), "test", test.err)
 		if !errors.Is(got, test.err) {
 			t.Errorf("%s: the cause is gone from %v", test.name, got)
 		}
-		if kind := health.KindOf(got); kind != test.kind {
+		if kind := problem.KindOf(got); kind != test.kind {
 			t.Errorf("%s: kind %q, want %q", test.name, kind, test.kind)
 		}
-		if e, ok := errors.AsType[*health.Error](got); ok && e.Code != test.code {
+		if e, ok := errors.AsType[*problem.Error](got); ok && e.Code != test.code {
 			t.Errorf("%s: code %s, want %s", test.name, e.Code, test.code)
 		}
 	}
@@ -63,7 +63,7 @@ func TestErrorsGetTheirKind(t *testing.T) {
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := translate(cancelled, "test", pgError("57014")); !errors.Is(err, context.Canceled) || health.KindOf(err) != "" {
+	if err := translate(cancelled, "test", pgError("57014")); !errors.Is(err, context.Canceled) || problem.KindOf(err) != "" {
 		t.Errorf("of a cancelled call: %v", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/store/postgres"
 	"github.com/health-export/health-export/internal/testdb"
@@ -89,17 +90,17 @@ func TestConnectionsAreCut(t *testing.T) {
 			if err == nil {
 				break
 			}
-			if !errors.Is(err, health.Unavailable) {
+			if !errors.Is(err, problem.Unavailable) {
 				t.Fatalf("batch %d: %v", i, err)
 			}
 		}
 		in := health.Ingestion{ID: newID(t), UserID: user, ReceivedAt: march, Status: health.StatusAccepted}
 		for {
 			err := s.Put(t.Context(), in, strings.NewReader("body"), "worker", march)
-			if err == nil || errors.Is(err, health.Conflict) { // Conflict: it had been stored, only the answer was lost
+			if err == nil || errors.Is(err, problem.Conflict) { // Conflict: it had been stored, only the answer was lost
 				break
 			}
-			if !errors.Is(err, health.Unavailable) {
+			if !errors.Is(err, problem.Unavailable) {
 				t.Fatalf("put %d: %v", i, err)
 			}
 		}
@@ -136,7 +137,7 @@ func readBody(t *testing.T, s *postgres.Store, in health.Ingestion) (text string
 				return string(data), body.Close()
 			}
 		}
-		if !errors.Is(err, health.Unavailable) {
+		if !errors.Is(err, problem.Unavailable) {
 			return "", err
 		}
 	}
@@ -165,7 +166,7 @@ func TestNothingIsWrittenForSomebodyUnknown(t *testing.T) {
 			return s.Put(t.Context(), in, strings.NewReader("body"), "worker", march)
 		},
 	} {
-		if err := do(); !errors.Is(err, health.NotFound) {
+		if err := do(); !errors.Is(err, problem.NotFound) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -186,11 +187,11 @@ func TestSlowCallsAreEnded(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), `BEGIN; LOCK TABLE activity_metrics IN ACCESS EXCLUSIVE MODE`); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.WriteSamples(t.Context(), user, readings("step_count", march, 3)); !errors.Is(err, health.Unavailable) {
+	if _, err := s.WriteSamples(t.Context(), user, readings("step_count", march, 3)); !errors.Is(err, problem.Unavailable) {
 		t.Errorf("a write that waits: %v", err)
 	}
 	for _, err := range s.Samples(t.Context(), user, store.SampleQuery{Metric: "step_count"}) {
-		if !errors.Is(err, health.Unavailable) {
+		if !errors.Is(err, problem.Unavailable) {
 			t.Errorf("a read that waits: %v", err)
 		}
 	}
@@ -231,7 +232,7 @@ func TestClose(t *testing.T) {
 	if err := group.Wait(); err != nil {
 		t.Errorf("what was under way: %v", err)
 	}
-	if err := s.Ping(t.Context()); !errors.Is(err, health.Unavailable) {
+	if err := s.Ping(t.Context()); !errors.Is(err, problem.Unavailable) {
 		t.Errorf("ping: %v", err)
 	}
 	if err := s.Close(); err != nil {

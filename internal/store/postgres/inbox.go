@@ -10,9 +10,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
-var errNotHeld = health.New(health.Conflict, "claim_lost", "Another worker has taken over this ingestion.")
+var errNotHeld = problem.New(problem.Conflict, "claim_lost", "Another worker has taken over this ingestion.")
 
 // candidates is how many ingestions a worker tries to claim before it asks again which ones are free.
 const candidates = 8
@@ -146,7 +147,7 @@ func (s *Store) Reopen(ctx context.Context, user, id uuid.UUID, owner string, un
 			return err
 		}
 		if unfinished {
-			return health.New(health.Conflict, "unfinished", "The ingestion is still being worked on. Try again when it is finished.")
+			return problem.New(problem.Conflict, "unfinished", "The ingestion is still being worked on. Try again when it is finished.")
 		}
 		return notFound("ingestion")
 	})

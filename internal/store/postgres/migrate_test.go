@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store/postgres"
 	"github.com/health-export/health-export/internal/testdb"
 )
@@ -65,14 +65,14 @@ func TestMigratedByManyAtOnce(t *testing.T) {
 }
 
 // refuses checks that a database is not opened, with a sentence that says what to do and nothing secret.
-func refuses(t *testing.T, address string, options postgres.Options, kind health.Kind, code string, says ...string) {
+func refuses(t *testing.T, address string, options postgres.Options, kind problem.Kind, code string, says ...string) {
 	t.Helper()
 	s, err := postgres.Open(t.Context(), address, nil, options)
 	if err == nil {
 		_ = s.Close()
 		t.Fatalf("%s: opened", code)
 	}
-	var refusal *health.Error
+	var refusal *problem.Error
 	if !errors.As(err, &refusal) || refusal.Code != code || !errors.Is(err, kind) {
 		t.Fatalf("%s: %v", code, err)
 	}
@@ -88,8 +88,8 @@ func refuses(t *testing.T, address string, options postgres.Options, kind health
 
 func TestUnusableDatabasesAreRefused(t *testing.T) {
 	t.Parallel()
-	refuses(t, "postgres://ada:s3cret@[::1/db", postgres.Options{}, health.Invalid, "invalid_database_url", "postgres://user:password@host")
-	refuses(t, "postgres://ada:s3cret@127.0.0.1:1/db", postgres.Options{}, health.Unavailable, "database_unreachable", "127.0.0.1:1")
+	refuses(t, "postgres://ada:s3cret@[::1/db", postgres.Options{}, problem.Invalid, "invalid_database_url", "postgres://user:password@host")
+	refuses(t, "postgres://ada:s3cret@127.0.0.1:1/db", postgres.Options{}, problem.Unavailable, "database_unreachable", "127.0.0.1:1")
 
 	address := testdb.PostgresURL(t)
 	with := func(change func(*url.URL)) string {
@@ -101,16 +101,16 @@ func TestUnusableDatabasesAreRefused(t *testing.T) {
 		return changed.String()
 	}
 	refuses(t, with(func(u *url.URL) { u.Path = "/there_is_none" }), postgres.Options{},
-		health.Unavailable, "database_missing", "createdb there_is_none")
+		problem.Unavailable, "database_missing", "createdb there_is_none")
 	refuses(t, with(func(u *url.URL) { u.User = url.UserPassword("nobody_of_this_name", "s3cret") }), postgres.Options{},
-		health.Unavailable, "database_refused_login", "nobody_of_this_name")
+		problem.Unavailable, "database_refused_login", "nobody_of_this_name")
 
 	exec(t, address, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)`)
-	refuses(t, address, postgres.Options{}, health.Conflict, "database_newer", "9999", "Install the newer version")
-	if _, err := postgres.Migrate(t.Context(), address); !errors.Is(err, health.Conflict) {
+	refuses(t, address, postgres.Options{}, problem.Conflict, "database_newer", "9999", "Install the newer version")
+	if _, err := postgres.Migrate(t.Context(), address); !errors.Is(err, problem.Conflict) {
 		t.Errorf("migrate a newer database: %v", err)
 	}
-	refuses(t, testdb.EmptyPostgresURL(t), postgres.Options{SkipMigration: true}, health.Conflict, "database_older", "health-export migrate up")
+	refuses(t, testdb.EmptyPostgresURL(t), postgres.Options{SkipMigration: true}, problem.Conflict, "database_older", "health-export migrate up")
 }
 
 // What a role may not do is said at the start, and not when it is needed.
@@ -129,12 +129,12 @@ func TestMissingRightsAreNamed(t *testing.T) {
 	asRole := parsed.String()
 
 	exec(t, address, `REVOKE CREATE ON SCHEMA public FROM PUBLIC`)
-	refuses(t, asRole, postgres.Options{}, health.Unavailable, "schema_right_missing", "GRANT CREATE ON SCHEMA public TO", role)
+	refuses(t, asRole, postgres.Options{}, problem.Unavailable, "schema_right_missing", "GRANT CREATE ON SCHEMA public TO", role)
 	if all, err := postgres.MigrationStatus(t.Context(), asRole); err != nil || len(all) == 0 {
 		t.Errorf("looking at the steps needs no right to make them: %v, %v", all, err)
 	}
 	exec(t, address, `GRANT CREATE ON SCHEMA public TO `+role)
-	refuses(t, asRole, postgres.Options{}, health.Unavailable, "postgis_right_missing", "CREATE EXTENSION postgis")
+	refuses(t, asRole, postgres.Options{}, problem.Unavailable, "postgis_right_missing", "CREATE EXTENSION postgis")
 
 	exec(t, address, `CREATE EXTENSION postgis`)
 	s, err := postgres.Open(t.Context(), asRole, nil, postgres.Options{MaxConns: 2})
@@ -149,7 +149,7 @@ func TestMissingRightsAreNamed(t *testing.T) {
 
 	exec(t, address, `ALTER TABLE raw_bodies OWNER TO CURRENT_USER`)
 	exec(t, address, `GRANT ALL ON raw_bodies TO `+role)
-	refuses(t, asRole, postgres.Options{}, health.Unavailable, "owner_right_missing", "raw_bodies", role)
+	refuses(t, asRole, postgres.Options{}, problem.Unavailable, "owner_right_missing", "raw_bodies", role)
 }
 
 // dropRole runs when the test's own context has ended.

@@ -48,8 +48,8 @@ type Options struct {
 }
 
 // Open connects to the database at a postgres:// URL, checks that it can be worked with, and brings its schema up to
-// date. An error says what to do: health.Invalid where the URL cannot be read, health.Unavailable where the database
-// cannot be reached or lacks something, health.Conflict (code database_newer) where a newer version has written it.
+// date. An error says what to do: problem.Invalid where the URL cannot be read, problem.Unavailable where the database
+// cannot be reached or lacks something, problem.Conflict (code database_newer) where a newer version has written it.
 //
 // The catalogue decides which table a metric's samples are kept in, when the first one comes; nil stands for the one
 // that is part of the program.

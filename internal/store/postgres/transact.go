@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // querier is what reading needs of a connection or a transaction.
@@ -62,7 +63,7 @@ func checkUser(ctx context.Context, tx pgx.Tx, user uuid.UUID) error {
 }
 
 // errErased refuses what was received before its user's data was erased.
-var errErased = health.New(health.Conflict, "erased",
+var errErased = problem.New(problem.Conflict, "erased",
 	"The data was erased after this had begun to arrive. Send it again if it is to be kept.")
 
 // checkReceived makes sure that nothing is written for a user who is gone, or that was received before the user's data

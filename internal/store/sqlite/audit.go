@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -25,7 +26,7 @@ func (s *Store) AppendAudit(ctx context.Context, entries []health.AuditEntry) er
 			if err == nil && about.accepts(health.InstantOf(entry.At)) != nil {
 				entry.UserID = uuid.Nil
 			}
-			if err != nil && health.KindOf(err) != health.NotFound {
+			if err != nil && problem.KindOf(err) != problem.NotFound {
 				return err
 			}
 			if err := insertAuditEntry(ctx, tx, &entry); err != nil {

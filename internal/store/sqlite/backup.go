@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // Backup writes what the database in the file at path holds at this moment to a new file, which only its owner can read,
@@ -21,15 +21,15 @@ import (
 // Errors: NotFound, there is no database at path; Conflict, the new file exists; Unavailable, as those of a store.
 func Backup(ctx context.Context, path, to string) (size int64, err error) {
 	if _, err := os.Stat(path); err != nil {
-		return 0, health.New(health.NotFound, "database_not_found", "There is no database at "+path+".").Because(err)
+		return 0, problem.New(problem.NotFound, "database_not_found", "There is no database at "+path+".").Because(err)
 	}
 	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
-		return 0, health.New(health.Conflict, "backup_exists", "The file "+to+" exists already. Choose another name, or move it away.")
+		return 0, problem.New(problem.Conflict, "backup_exists", "The file "+to+" exists already. Choose another name, or move it away.")
 	}
 	// Beside the new file, for a name that stands for less than a whole database must not be taken for one.
 	partial, err := os.CreateTemp(filepath.Dir(to), filepath.Base(to)+".*.partial")
 	if err != nil {
-		return 0, health.New(health.Unavailable, "backup_not_written", "The file "+to+" cannot be written.").Because(err)
+		return 0, problem.New(problem.Unavailable, "backup_not_written", "The file "+to+" cannot be written.").Because(err)
 	}
 	defer func() {
 		_ = partial.Close()

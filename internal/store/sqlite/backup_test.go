@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // A backup is made while others write, holds what was there when it began, and can be opened.
@@ -61,9 +62,9 @@ func TestBackupRefuses(t *testing.T) {
 		from, to string
 		want     error
 	}{
-		"no database":             {t.Context(), to, filepath.Join(folder, "other.db"), health.NotFound},
-		"a file that exists":      {t.Context(), path, path, health.Conflict},
-		"a folder that is absent": {t.Context(), path, filepath.Join(folder, "none", "copy.db"), health.Unavailable},
+		"no database":             {t.Context(), to, filepath.Join(folder, "other.db"), problem.NotFound},
+		"a file that exists":      {t.Context(), path, path, problem.Conflict},
+		"a folder that is absent": {t.Context(), path, filepath.Join(folder, "none", "copy.db"), problem.Unavailable},
 		"a file that is damaged":  {t.Context(), damaged, to, nil},
 		"interrupted":             {ended, path, to, context.Canceled},
 	} {

@@ -9,16 +9,16 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
-var errClosed = health.New(health.Unavailable, "store_closed", "The server is stopping. Try again in a moment.")
+var errClosed = problem.New(problem.Unavailable, "store_closed", "The server is stopping. Try again in a moment.")
 
 // errUnstorable is the fault of an element that this package cannot put into a form the database takes.
 var errUnstorable = errors.New("a number that is not finite")
 
-func notFound(what string) *health.Error {
-	return health.New(health.NotFound, "not_found", "There is no such "+what+".")
+func notFound(what string) *problem.Error {
+	return problem.New(problem.NotFound, "not_found", "There is no such "+what+".")
 }
 
 // translate gives an error of the driver its kind, by its code and never by its text. doing says, for the log, what
@@ -31,7 +31,7 @@ func translate(ctx context.Context, doing string, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return ended
 	}
-	if health.KindOf(err) != "" {
+	if problem.KindOf(err) != "" {
 		return err
 	}
 	code, ok := codeOf(err)
@@ -41,19 +41,19 @@ func translate(ctx context.Context, doing string, err error) error {
 	cause := fmt.Errorf("%s: SQLite code %d: %w", doing, code, err)
 	switch primary := code & 0xff; {
 	case isDuplicate(code):
-		return health.New(health.Conflict, "exists", "This exists already. Choose another name or id.").Because(cause)
+		return problem.New(problem.Conflict, "exists", "This exists already. Choose another name or id.").Because(cause)
 	case primary == sqlite3.SQLITE_FULL:
-		return health.New(health.Unavailable, "store_full",
+		return problem.New(problem.Unavailable, "store_full",
 			"There is no room left for the database. Free some disk space, then try again.").Because(cause)
 	case primary == sqlite3.SQLITE_READONLY:
-		return health.New(health.Unavailable, "store_read_only",
+		return problem.New(problem.Unavailable, "store_read_only",
 			"The database cannot be written to. Check the permissions of its file and of the folder it is in.").Because(cause)
 	case primary == sqlite3.SQLITE_BUSY || primary == sqlite3.SQLITE_LOCKED:
-		return health.New(health.Unavailable, "store_busy",
+		return problem.New(problem.Unavailable, "store_busy",
 			"Another program is using the database. Try again in a moment.").Because(cause)
 	case primary == sqlite3.SQLITE_IOERR || primary == sqlite3.SQLITE_CANTOPEN ||
 		primary == sqlite3.SQLITE_PROTOCOL || primary == sqlite3.SQLITE_NOMEM:
-		return health.New(health.Unavailable, "store_unavailable",
+		return problem.New(problem.Unavailable, "store_unavailable",
 			"The database cannot be read or written. Check the disk it is on, then try again.").Because(cause)
 	}
 	return cause
@@ -90,7 +90,7 @@ func isDuplicate(code int) bool {
 // taken puts a sentence of its own on the error of a row that exists already.
 func taken(err error, code, message string) error {
 	if result, ok := codeOf(err); ok && isDuplicate(result) {
-		return health.New(health.Conflict, code, message).Because(err)
+		return problem.New(problem.Conflict, code, message).Because(err)
 	}
 	return err
 }

@@ -8,9 +8,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
-var errNotHeld = health.New(health.Conflict, "claim_lost", "Another worker has taken over this ingestion.")
+var errNotHeld = problem.New(problem.Conflict, "claim_lost", "Another worker has taken over this ingestion.")
 
 // nextUnfinished finds the oldest of those ingestions that are each the oldest unfinished one of their user, or wait in a
 // spool, and that nobody keeps others away from.
@@ -105,7 +106,7 @@ func (s *Store) Reopen(ctx context.Context, user, id uuid.UUID, owner string, un
 		case err != nil:
 			return err
 		case status == health.StatusAccepted:
-			return health.New(health.Conflict, "unfinished", "The ingestion is still being worked on. Try again when it is finished.")
+			return problem.New(problem.Conflict, "unfinished", "The ingestion is still being worked on. Try again when it is finished.")
 		}
 		if _, err := tx.ExecContext(ctx, `
 			UPDATE raw_ingestions SET status = 'accepted', finished_at = 0, failure = '', failure_code = '', duration = 0,

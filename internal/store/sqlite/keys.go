@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 const selectKeys = `
@@ -86,7 +87,7 @@ func (s *Store) RotateKey(
 			return err
 		}
 		if !old.RevokedAt.IsZero() {
-			return health.New(health.Conflict, "key_revoked", "The API key is revoked, or about to be. Create a new one.")
+			return problem.New(problem.Conflict, "key_revoked", "The API key is revoked, or about to be. Create a new one.")
 		}
 		if err := revoke(ctx, tx, id, t); err != nil {
 			return err

@@ -10,7 +10,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 //go:embed migrations/*.sql
@@ -54,7 +54,7 @@ func migrate(ctx context.Context, at location) error {
 }
 
 func newerDatabase(current, known int64) error {
-	return health.New(health.Conflict, "database_newer", fmt.Sprintf(
+	return problem.New(problem.Conflict, "database_newer", fmt.Sprintf(
 		"The database was written by a newer version of health-export (its schema is number %d, this version knows %d). "+
 			"Install the newer version again, or start this one with another database.", current, known))
 }

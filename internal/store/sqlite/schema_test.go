@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 var update = flag.Bool("update", false, "write testdata/schema.sql anew")
@@ -59,8 +60,8 @@ func TestNewerDatabaseIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Open(t.Context(), path, nil)
-	var refusal *health.Error
-	if !errors.As(err, &refusal) || refusal.Code != "database_newer" || !errors.Is(err, health.Conflict) {
+	var refusal *problem.Error
+	if !errors.As(err, &refusal) || refusal.Code != "database_newer" || !errors.Is(err, problem.Conflict) {
 		t.Fatalf("open: %v", err)
 	}
 	if !strings.Contains(refusal.Message, "9999") || !strings.Contains(refusal.Message, "Install the newer version") {

@@ -21,7 +21,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/catalog"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -52,7 +52,7 @@ var _ store.Store = (*Store)(nil)
 
 // Open opens the database in the file at path and brings its schema up to date. A file that does not exist is created,
 // readable by its owner only, and so is the folder it is in. The error of a database that a newer version has written
-// says so (health.Conflict, code database_newer).
+// says so (problem.Conflict, code database_newer).
 //
 // The catalogue decides which table a metric's samples are kept in, when the first one comes; nil stands for the one
 // that is part of the program.
@@ -62,7 +62,7 @@ func Open(ctx context.Context, path string, words *catalog.Catalog) (*Store, err
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	if err := createPrivately(absolute); err != nil {
-		return nil, health.New(health.Unavailable, "database_not_opened",
+		return nil, problem.New(problem.Unavailable, "database_not_opened",
 			"The database "+path+" cannot be opened. Check that its folder exists and may be written to.").Because(err)
 	}
 	return open(ctx, location{path: absolute}, words)

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -198,7 +199,7 @@ func TestFullDatabaseIsUnavailable(t *testing.T) {
 	ingestion := health.Ingestion{ID: uuid.New(), UserID: user, ReceivedAt: noon, Status: health.StatusAccepted}
 	err := s.Put(t.Context(), ingestion, bytes.NewReader(make([]byte, 3<<20)), "w", noon)
 	checkUnavailable(t, "put", err, "store_full")
-	if _, err := s.Ingestion(t.Context(), user, ingestion.ID); !errors.Is(err, health.NotFound) {
+	if _, err := s.Ingestion(t.Context(), user, ingestion.ID); !errors.Is(err, problem.NotFound) {
 		t.Errorf("the ingestion is half there: %v", err)
 	}
 	_, err = s.WriteSamples(t.Context(), user, steps(100_000))
@@ -241,8 +242,8 @@ func TestBusyDatabaseIsUnavailable(t *testing.T) {
 
 func checkUnavailable(t *testing.T, what string, err error, code string) {
 	t.Helper()
-	var e *health.Error
-	if !errors.As(err, &e) || e.Kind != health.Unavailable || e.Code != code {
+	var e *problem.Error
+	if !errors.As(err, &e) || e.Kind != problem.Unavailable || e.Code != code {
 		t.Errorf("%s: %v, want unavailable with code %s", what, err, code)
 	}
 }

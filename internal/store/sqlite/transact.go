@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 // enter begins a call; leave ends it.
@@ -56,7 +57,7 @@ type userState struct {
 }
 
 // errErased refuses what was received before its user's data was erased.
-var errErased = health.New(health.Conflict, "erased",
+var errErased = problem.New(problem.Conflict, "erased",
 	"The data was erased after this had begun to arrive. Send it again if it is to be kept.")
 
 // accepts refuses what must not be stored any more. received is 0 for what did not come with a body.
@@ -94,7 +95,7 @@ func (s *Store) readOf(ctx context.Context, user uuid.UUID, doing string, query 
 	return s.read(ctx, doing, func(tx *sql.Tx) error {
 		number, err := s.userNumber(ctx, tx, user)
 		switch {
-		case health.KindOf(err) == health.NotFound:
+		case problem.KindOf(err) == problem.NotFound:
 			return nil
 		case err != nil:
 			return err

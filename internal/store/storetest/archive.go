@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -102,24 +103,24 @@ var archiveTests = []test{
 			t.Errorf("put: %v, want the reader's error", err)
 		}
 		_, err := s.Ingestion(t.Context(), user, ingestion.ID)
-		fails(t, "ingestion", err, health.NotFound)
+		fails(t, "ingestion", err, problem.NotFound)
 		_, err = s.Body(t.Context(), user, ingestion.ID)
-		fails(t, "body", err, health.NotFound)
+		fails(t, "body", err, problem.NotFound)
 	}},
 	{"archive/nothing of another user is found", func(t *testing.T, s store.Store) {
 		ada, bob := createUser(t, s), createUser(t, s)
 		ingestion := put(t, s, ada, noon, "a")
 		_, err := s.Ingestion(t.Context(), bob, ingestion.ID)
-		fails(t, "ingestion", err, health.NotFound)
+		fails(t, "ingestion", err, problem.NotFound)
 		_, err = s.Body(t.Context(), bob, ingestion.ID)
-		fails(t, "body", err, health.NotFound)
+		fails(t, "body", err, problem.NotFound)
 		_, err = s.Reopen(t.Context(), bob, ingestion.ID, worker, noon)
-		fails(t, "reopen", err, health.NotFound)
+		fails(t, "reopen", err, problem.NotFound)
 		listed, err := s.Ingestions(t.Context(), bob, store.IngestionQuery{Limit: 10})
 		ok(t, "list", err)
 		equal(t, "list", listed, []health.Ingestion{})
 		_, err = s.Ingestion(t.Context(), newID(t), ingestion.ID)
-		fails(t, "somebody unknown", err, health.NotFound)
+		fails(t, "somebody unknown", err, problem.NotFound)
 	}},
 	{"archive/are listed newest first, page by page, without lists", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
@@ -222,6 +223,6 @@ var archiveTests = []test{
 			t.Errorf("put: %v, want the context's error", err)
 		}
 		_, err := s.Ingestion(t.Context(), user, ingestion.ID)
-		fails(t, "ingestion", err, health.NotFound)
+		fails(t, "ingestion", err, problem.NotFound)
 	}},
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -109,23 +110,23 @@ var auditTests = []test{
 		created := deed(health.ActionUserCreate, ada, ada.String(), noon)
 		ok(t, "create user", s.CreateUser(t.Context(), health.User{ID: ada, Email: "ada@example.org", CreatedAt: noon}, created))
 		again := deed(health.ActionUserCreate, ada, "", noon)
-		fails(t, "create her again", s.CreateUser(t.Context(), health.User{ID: newID(t), Email: "ada@example.org", CreatedAt: noon}, again), health.Conflict)
+		fails(t, "create her again", s.CreateUser(t.Context(), health.User{ID: newID(t), Email: "ada@example.org", CreatedAt: noon}, again), problem.Conflict)
 
 		key := health.APIKey{ID: "k1", UserID: ada, CreatedAt: noon}
 		made := deed(health.ActionKeyCreate, ada, "k1", noon.Add(time.Second))
 		ok(t, "create key", s.CreateKey(t.Context(), key, made))
-		fails(t, "create it again", s.CreateKey(t.Context(), key, deed(health.ActionKeyCreate, ada, "k1", noon)), health.Conflict)
+		fails(t, "create it again", s.CreateKey(t.Context(), key, deed(health.ActionKeyCreate, ada, "k1", noon)), problem.Conflict)
 
 		revoked := deed(health.ActionKeyRevoke, ada, "k1", noon.Add(2*time.Second))
 		ok(t, "revoke", s.RevokeKey(t.Context(), ada, "k1", noon, revoked))
 		ok(t, "revoke again", s.RevokeKey(t.Context(), ada, "k1", noon, deed(health.ActionKeyRevoke, ada, "k1", noon)))
-		fails(t, "revoke another", s.RevokeKey(t.Context(), ada, "k2", noon, deed(health.ActionKeyRevoke, ada, "k2", noon)), health.NotFound)
+		fails(t, "revoke another", s.RevokeKey(t.Context(), ada, "k2", noon, deed(health.ActionKeyRevoke, ada, "k2", noon)), problem.NotFound)
 
 		ingestion := put(t, s, ada, noon, "x")
 		ingestion.Status = health.StatusProcessed
 		finished := deed(health.ActionIngest, ada, ingestion.ID.String(), noon.Add(3*time.Second))
 		ok(t, "finish", s.Finish(t.Context(), ingestion, worker, finished))
-		fails(t, "finish again", s.Finish(t.Context(), ingestion, worker, deed(health.ActionIngest, ada, "", noon)), health.Conflict)
+		fails(t, "finish again", s.Finish(t.Context(), ingestion, worker, deed(health.ActionIngest, ada, "", noon)), problem.Conflict)
 		recorded(t, s, "the audit log", ada, created, made, revoked, finished)
 	}},
 }
@@ -148,11 +149,11 @@ var rotateTests = []test{
 		another := replacement
 		another.ID = "k3"
 		refusedDeed := deed(health.ActionKeyRotate, user, "k1", noon)
-		fails(t, "rotate a key that is about to be revoked", s.RotateKey(t.Context(), "k1", noon, another, refusedDeed), health.Conflict)
-		fails(t, "rotate to an id that is taken", s.RotateKey(t.Context(), "k2", noon, old, refusedDeed), health.Conflict)
-		fails(t, "rotate what does not exist", s.RotateKey(t.Context(), "k9", noon, another, refusedDeed), health.NotFound)
+		fails(t, "rotate a key that is about to be revoked", s.RotateKey(t.Context(), "k1", noon, another, refusedDeed), problem.Conflict)
+		fails(t, "rotate to an id that is taken", s.RotateKey(t.Context(), "k2", noon, old, refusedDeed), problem.Conflict)
+		fails(t, "rotate what does not exist", s.RotateKey(t.Context(), "k9", noon, another, refusedDeed), problem.NotFound)
 		another.UserID = createUser(t, s)
-		fails(t, "rotate somebody else's", s.RotateKey(t.Context(), "k2", noon, another, refusedDeed), health.NotFound)
+		fails(t, "rotate somebody else's", s.RotateKey(t.Context(), "k2", noon, another, refusedDeed), problem.NotFound)
 		if got, err := s.Key(t.Context(), "k2"); err != nil || !got.RevokedAt.IsZero() {
 			t.Errorf("a rotation that failed revoked the key: %+v, %v", got, err)
 		}

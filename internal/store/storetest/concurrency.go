@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -106,7 +107,7 @@ var concurrencyTests = []test{
 			group.Go(func() error {
 				for finished.Load() < people*each {
 					ingestion, err := s.ClaimNext(t.Context(), owner, "", later, later.Add(time.Hour))
-					if errors.Is(err, health.NotFound) {
+					if errors.Is(err, problem.NotFound) {
 						continue
 					}
 					if err != nil {
@@ -159,7 +160,7 @@ var concurrencyTests = []test{
 				err := s.CreateUser(t.Context(), health.User{ID: uuid.New(), Email: email, CreatedAt: noon})
 				if err == nil {
 					won.Add(1)
-				} else if !errors.Is(err, health.Conflict) {
+				} else if !errors.Is(err, problem.Conflict) {
 					return err
 				}
 				return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -71,7 +72,7 @@ func batchOf(user uuid.UUID, received time.Time) (e everything) {
 }
 
 // refusesAll checks that nothing of a body is stored any more.
-func refusesAll(t *testing.T, s store.Store, user uuid.UUID, received time.Time, kind health.Kind) {
+func refusesAll(t *testing.T, s store.Store, user uuid.UUID, received time.Time, kind problem.Kind) {
 	t.Helper()
 	batch, ctx := batchOf(user, received), t.Context()
 	_, err := s.WriteSamples(ctx, user, batch.samples)
@@ -134,14 +135,14 @@ var eraseTests = []test{
 		equal(t, "Bob's metrics", after, before)
 		equal(t, "Bob's bodies", len(samples(t, s, bob, store.SampleQuery{Metric: "heart_rate"})), 2)
 
-		refusesAll(t, s, ada, noon, health.Conflict)
-		refusesAll(t, s, ada, later, health.Conflict)
+		refusesAll(t, s, ada, noon, problem.Conflict)
+		refusesAll(t, s, ada, later, problem.Conflict)
 		HoldsNothing(t, s, ada)
 		fresh := batchOf(ada, later.Add(time.Second))
 		writes(t, s, ada, "what comes afterwards", fresh.samples, all(health.Inserted, len(fresh.samples))...)
 		equal(t, "sources of what comes afterwards", samples(t, s, ada, store.SampleQuery{Metric: "weight"})[0].Source, OwnSource(ada))
 		equal(t, "Bob's sources", samples(t, s, bob, store.SampleQuery{Metric: "weight"})[0].Source, OwnSource(bob))
-		fails(t, "erase somebody unknown", s.EraseData(t.Context(), newID(t), later), health.NotFound)
+		fails(t, "erase somebody unknown", s.EraseData(t.Context(), newID(t), later), problem.NotFound)
 	}},
 	{"erase/ends what is in work", func(t *testing.T, s store.Store) {
 		ada := createUser(t, s)
@@ -149,15 +150,15 @@ var eraseTests = []test{
 		ingestion := put(t, s, ada, ahead, "x")
 		late := deed(health.ActionLimitHit, ada, "", noon)
 		ok(t, "erase", s.EraseData(t.Context(), ada, later))
-		fails(t, "renew", s.Renew(t.Context(), ingestion.ID, worker, later), health.Conflict)
-		fails(t, "finish", s.Finish(t.Context(), ingestion, worker), health.Conflict)
-		fails(t, "release", s.Release(t.Context(), ingestion.ID, worker, later), health.Conflict)
+		fails(t, "renew", s.Renew(t.Context(), ingestion.ID, worker, later), problem.Conflict)
+		fails(t, "finish", s.Finish(t.Context(), ingestion, worker), problem.Conflict)
+		fails(t, "release", s.Release(t.Context(), ingestion.ID, worker, later), problem.Conflict)
 		_, err := s.Reopen(t.Context(), ada, ingestion.ID, worker, later)
-		fails(t, "reopen", err, health.NotFound)
+		fails(t, "reopen", err, problem.NotFound)
 		_, err = s.Body(t.Context(), ada, ingestion.ID)
-		fails(t, "body", err, health.NotFound)
+		fails(t, "body", err, problem.NotFound)
 		noClaim(t, s, ahead.Add(time.Hour))
-		refusesAll(t, s, ada, ahead, health.Conflict)
+		refusesAll(t, s, ada, ahead, problem.Conflict)
 		ok(t, "an entry that comes late", s.AppendAudit(t.Context(), []health.AuditEntry{late}))
 		recorded(t, s, "entries about Ada", ada)
 		late.UserID = uuid.Nil
@@ -173,20 +174,20 @@ var eraseTests = []test{
 		equal(t, "keys", keys, []string{"key-" + ada.String()[24:]})
 		HoldsNothing(t, s, ada)
 		_, err = s.User(t.Context(), ada)
-		fails(t, "the user", err, health.NotFound)
+		fails(t, "the user", err, problem.NotFound)
 		_, err = s.Key(t.Context(), keys[0])
-		fails(t, "the key", err, health.NotFound)
+		fails(t, "the key", err, problem.NotFound)
 		revoked, err := s.RevokedSince(t.Context(), later)
 		ok(t, "revoked since", err)
 		equal(t, "revoked since", revoked, keys)
 		done.UserID = uuid.Nil
 		recorded(t, s, "the entry that survives", uuid.Nil, done)
 
-		refusesAll(t, s, ada, later.Add(time.Hour), health.NotFound)
-		fails(t, "a key", s.CreateKey(t.Context(), health.APIKey{ID: "k9", UserID: ada}), health.NotFound)
+		refusesAll(t, s, ada, later.Add(time.Hour), problem.NotFound)
+		fails(t, "a key", s.CreateKey(t.Context(), health.APIKey{ID: "k9", UserID: ada}), problem.NotFound)
 		ok(t, "use of the key", s.TouchKeys(t.Context(), map[string]time.Time{keys[0]: later}))
 		_, err = s.DeleteUser(t.Context(), ada, later)
-		fails(t, "delete again", err, health.NotFound)
+		fails(t, "delete again", err, problem.NotFound)
 		equal(t, "Bob's samples", len(samples(t, s, bob, store.SampleQuery{Metric: "heart_rate"})), 2)
 
 		next := createUser(t, s)

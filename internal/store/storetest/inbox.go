@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -26,7 +27,7 @@ func claims(t *testing.T, s store.Store, now time.Time, want uuid.UUID) health.I
 func noClaim(t *testing.T, s store.Store, now time.Time) {
 	t.Helper()
 	_, err := s.ClaimNext(t.Context(), "worker 2", "", now, now.Add(time.Minute))
-	fails(t, "claim", err, health.NotFound)
+	fails(t, "claim", err, problem.NotFound)
 }
 
 func finish(t *testing.T, s store.Store, ingestion health.Ingestion) {
@@ -63,7 +64,7 @@ var inboxTests = []test{
 		younger := put(t, s, user, noon.Add(time.Second), "2")
 		claims(t, s, later, younger.ID)
 		noClaim(t, s, later)
-		for spool, want := range map[string]health.Kind{"disk 2": health.NotFound, "disk 1": ""} {
+		for spool, want := range map[string]problem.Kind{"disk 2": problem.NotFound, "disk 1": ""} {
 			got, err := s.ClaimNext(t.Context(), worker, spool, later, later.Add(time.Minute))
 			if want != "" {
 				fails(t, "claim", err, want)
@@ -111,10 +112,10 @@ var inboxTests = []test{
 		ok(t, "claim after it lapsed", err)
 		equal(t, "attempts", got.Attempts, 2)
 
-		fails(t, "renew a lost claim", s.Renew(t.Context(), ingestion.ID, worker, later), health.Conflict)
-		fails(t, "release a lost claim", s.Release(t.Context(), ingestion.ID, worker, later), health.Conflict)
+		fails(t, "renew a lost claim", s.Renew(t.Context(), ingestion.ID, worker, later), problem.Conflict)
+		fails(t, "release a lost claim", s.Release(t.Context(), ingestion.ID, worker, later), problem.Conflict)
 		ingestion.Status = health.StatusFailed
-		fails(t, "finish with a lost claim", s.Finish(t.Context(), ingestion, worker), health.Conflict)
+		fails(t, "finish with a lost claim", s.Finish(t.Context(), ingestion, worker), problem.Conflict)
 		got, err = s.Ingestion(t.Context(), user, ingestion.ID)
 		ok(t, "ingestion", err)
 		equal(t, "status", got.Status, health.StatusAccepted)
@@ -140,17 +141,17 @@ var inboxTests = []test{
 	{"inbox/finishing twice is a conflict", func(t *testing.T, s store.Store) {
 		ingestion := put(t, s, createUser(t, s), noon, "x")
 		finish(t, s, ingestion)
-		fails(t, "finish again", s.Finish(t.Context(), ingestion, worker), health.Conflict)
-		fails(t, "renew", s.Renew(t.Context(), ingestion.ID, worker, later), health.Conflict)
-		fails(t, "release", s.Release(t.Context(), ingestion.ID, worker, later), health.Conflict)
+		fails(t, "finish again", s.Finish(t.Context(), ingestion, worker), problem.Conflict)
+		fails(t, "renew", s.Renew(t.Context(), ingestion.ID, worker, later), problem.Conflict)
+		fails(t, "release", s.Release(t.Context(), ingestion.ID, worker, later), problem.Conflict)
 	}},
 	{"inbox/a finished ingestion is reopened", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
 		want := put(t, s, user, noon, "x")
 		_, err := s.Reopen(t.Context(), user, want.ID, worker, later)
-		fails(t, "reopen what is unfinished", err, health.Conflict)
+		fails(t, "reopen what is unfinished", err, problem.Conflict)
 		_, err = s.Reopen(t.Context(), user, newID(t), worker, later)
-		fails(t, "reopen what does not exist", err, health.NotFound)
+		fails(t, "reopen what does not exist", err, problem.NotFound)
 
 		finished := want
 		finished.Status, finished.FinishedAt, finished.Report = health.StatusPartial, noon, report()
@@ -161,7 +162,7 @@ var inboxTests = []test{
 		want.Attempts = 2
 		equal(t, "reopened", got, want)
 		noClaim(t, s, later.Add(-time.Second))
-		fails(t, "the old owner's finish", s.Finish(t.Context(), finished, worker), health.Conflict)
+		fails(t, "the old owner's finish", s.Finish(t.Context(), finished, worker), problem.Conflict)
 		ok(t, "the new owner's finish", s.Finish(t.Context(), finished, "worker 2"))
 	}},
 	{"inbox/all claims are released at once where only one server makes any", func(t *testing.T, s store.Store) {

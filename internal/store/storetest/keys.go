@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -37,11 +38,11 @@ var keyTests = []test{
 	{"keys/an id exists once, and its user must exist", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
 		key := createKey(t, s, user, "k1")
-		fails(t, "the same id again", s.CreateKey(t.Context(), key), health.Conflict)
+		fails(t, "the same id again", s.CreateKey(t.Context(), key), problem.Conflict)
 		key.ID, key.UserID = "k2", newID(t)
-		fails(t, "somebody unknown's", s.CreateKey(t.Context(), key), health.NotFound)
+		fails(t, "somebody unknown's", s.CreateKey(t.Context(), key), problem.NotFound)
 		_, err := s.Key(t.Context(), "k2")
-		fails(t, "key that was not created", err, health.NotFound)
+		fails(t, "key that was not created", err, problem.NotFound)
 	}},
 	{"keys/are revoked once", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
@@ -52,7 +53,7 @@ var keyTests = []test{
 		got, err := s.Key(t.Context(), "k1")
 		ok(t, "key", err)
 		equal(t, "revoked key", got, want)
-		fails(t, "an id that does not exist", s.RevokeKey(t.Context(), user, "k2", noon), health.NotFound)
+		fails(t, "an id that does not exist", s.RevokeKey(t.Context(), user, "k2", noon), problem.NotFound)
 	}},
 	{"keys/those revoked since a time, of any user", func(t *testing.T, s store.Store) {
 		ada, bob := createUser(t, s), createUser(t, s)
@@ -76,7 +77,7 @@ var keyTests = []test{
 	{"keys/of another user are out of reach", func(t *testing.T, s store.Store) {
 		ada, bob := createUser(t, s), createUser(t, s)
 		want := createKey(t, s, ada, "k1")
-		fails(t, "revoke", s.RevokeKey(t.Context(), bob, "k1", noon), health.NotFound)
+		fails(t, "revoke", s.RevokeKey(t.Context(), bob, "k1", noon), problem.NotFound)
 		keys, err := s.KeysOf(t.Context(), bob)
 		ok(t, "list", err)
 		equal(t, "keys", keys, []health.APIKey{})
@@ -98,6 +99,6 @@ var keyTests = []test{
 			equal(t, id+" last used", key.LastUsedAt, want)
 		}
 		_, err := s.Key(t.Context(), "gone")
-		fails(t, "a key that was touched but never created", err, health.NotFound)
+		fails(t, "a key that was touched but never created", err, problem.NotFound)
 	}},
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -82,7 +83,7 @@ func equal(t tester, what string, got, want any, options ...cmp.Option) {
 }
 
 // fails checks that an error has a kind.
-func fails(t tester, what string, err error, kind health.Kind) {
+func fails(t tester, what string, err error, kind problem.Kind) {
 	t.Helper()
 	if !errors.Is(err, kind) {
 		t.Errorf("%s: error %v, want %s", what, err, kind)

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -166,7 +167,7 @@ var summaryTests = []test{
 		got, err = s.SourceOrder(t.Context(), other)
 		ok(t, "order of somebody else", err)
 		equal(t, "order of somebody else", got, health.SourceOrder{})
-		fails(t, "order of nobody", s.SetSourceOrder(t.Context(), newID(t), order), health.NotFound)
+		fails(t, "order of nobody", s.SetSourceOrder(t.Context(), newID(t), order), problem.NotFound)
 	}},
 	{"summaries/are there by metric, unit and date", func(t *testing.T, s store.Store) {
 		user, m := createUser(t, s), model{}

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -34,9 +34,9 @@ var upkeepTests = []test{
 		ok(t, "drop", s.DropArchiveBefore(t.Context(), noon.AddDate(0, -1, 0)))
 
 		_, err := s.Ingestion(t.Context(), user, old.ID)
-		fails(t, "the old ingestion", err, health.NotFound)
+		fails(t, "the old ingestion", err, problem.NotFound)
 		_, err = s.Body(t.Context(), user, old.ID)
-		fails(t, "the old body", err, health.NotFound)
+		fails(t, "the old body", err, problem.NotFound)
 		equal(t, "the recent body", string(body(t, s, user, recent.ID)), "recent")
 	}},
 	{"upkeep/the archive keeps what is unfinished", func(t *testing.T, s store.Store) {

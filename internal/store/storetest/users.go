@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -35,7 +36,7 @@ var userTests = []test{
 		equal(t, "user", got, user)
 
 		fails(t, "the same address again",
-			s.CreateUser(t.Context(), health.User{ID: newID(t), Email: "änne@example.org", CreatedAt: noon}), health.Conflict)
+			s.CreateUser(t.Context(), health.User{ID: newID(t), Email: "änne@example.org", CreatedAt: noon}), problem.Conflict)
 		users, err := s.Users(t.Context())
 		ok(t, "list", err)
 		equal(t, "users", users, []health.User{user})
@@ -43,9 +44,9 @@ var userTests = []test{
 	{"users/somebody unknown is not found", func(t *testing.T, s store.Store) {
 		createUser(t, s)
 		_, err := s.User(t.Context(), newID(t))
-		fails(t, "by id", err, health.NotFound)
+		fails(t, "by id", err, problem.NotFound)
 		_, err = s.UserByEmail(t.Context(), "nobody@example.org")
-		fails(t, "by email", err, health.NotFound)
+		fails(t, "by email", err, problem.NotFound)
 	}},
 	{"users/are listed in the order of their creation", func(t *testing.T, s store.Store) {
 		var want []health.User

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -200,13 +201,13 @@ var workoutTests = []test{
 		holdsWorkouts(t, s, bob)
 		for _, user := range []uuid.UUID{bob, newID(t)} {
 			_, err := s.Workout(t.Context(), user, id)
-			fails(t, "workout", err, health.NotFound)
+			fails(t, "workout", err, problem.NotFound)
 		}
 		his.Duration = 1
 		writesWorkouts(t, s, bob, "his, with the same id of the app", []health.Workout{his}, inserted)
 		holdsWorkouts(t, s, ada, hers)
 		_, err := s.Workout(t.Context(), ada, newID(t))
-		fails(t, "an id that does not exist", err, health.NotFound)
+		fails(t, "an id that does not exist", err, problem.NotFound)
 	}},
 }
 

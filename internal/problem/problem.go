@@ -1,4 +1,6 @@
-package health
+// Package problem is the failures that a person may be told about: a kind, a stable code, a sentence that says what to do,
+// and a cause for the log only. server makes RFC 9457 problem details of them, the command line an exit code.
+package problem
 
 import (
 	"errors"
@@ -6,7 +8,7 @@ import (
 )
 
 // Kind says what sort of failure an error is, so that the edge can choose a status, an exit code or a retry without
-// knowing where it came from. A Kind is itself an error: errors.Is(err, health.NotFound) asks for the kind.
+// knowing where it came from. A Kind is itself an error: errors.Is(err, problem.NotFound) asks for the kind.
 type Kind string
 
 // The kinds of failure. An error without a kind is an internal one: its text is for the log, never for the person.

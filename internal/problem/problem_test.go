@@ -1,4 +1,4 @@
-package health
+package problem
 
 import (
 	"errors"
@@ -37,7 +37,6 @@ func TestKindOf(t *testing.T) {
 		{"a wrapped kind", fmt.Errorf("user: %w", NotFound), NotFound},
 		{"the outer of two", New(Unavailable, "c", "m").Because(NotFound), Unavailable},
 		{"joined", errors.Join(errors.New("x"), New(Conflict, "c", "m")), Conflict},
-		{"a rejection", &Rejection{Code: ValidationError}, ""},
 	} {
 		if got := KindOf(test.err); got != test.want {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
