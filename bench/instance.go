@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/format/generator"
 	"github.com/health-export/health-export/internal/health"
@@ -36,7 +37,7 @@ type instance struct {
 
 // person is a user with a key.
 type person struct {
-	health.User
+	account.User
 	key string
 }
 
@@ -105,7 +106,7 @@ func startOn(ctx context.Context, e engine, people int) (i *instance, all []pers
 // admit creates people.
 func (i *instance) admit(ctx context.Context, count int) (all []person, err error) {
 	for n := range count {
-		user, err := health.NewUser(fmt.Sprintf("person%d@example.org", n), "", "Europe/Berlin", time.Now())
+		user, err := account.NewUser(fmt.Sprintf("person%d@example.org", n), "", "Europe/Berlin", time.Now())
 		if err != nil {
 			return nil, err
 		}
@@ -113,7 +114,7 @@ func (i *instance) admit(ctx context.Context, count int) (all []person, err erro
 			return nil, err
 		}
 		_, key, err := i.door.CreateKey(ctx, access.NewKey{
-			UserID: user.ID, Name: "benchmark", Scopes: []health.Scope{health.ScopeIngest, health.ScopeRead}, Tier: access.TierUnlimited,
+			UserID: user.ID, Name: "benchmark", Scopes: []account.Scope{account.ScopeIngest, account.ScopeRead}, Tier: access.TierUnlimited,
 		})
 		if err != nil {
 			return nil, err

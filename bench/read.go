@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 )
@@ -113,9 +114,9 @@ func (i *instance) fill(ctx context.Context, p person, begin time.Time, grain he
 }
 
 // register creates people without keys.
-func (i *instance) register(ctx context.Context, count int) (all []health.User, err error) {
+func (i *instance) register(ctx context.Context, count int) (all []account.User, err error) {
 	for n := range count {
-		user, err := health.NewUser(fmt.Sprintf("other%d@example.org", n), "", "UTC", time.Now())
+		user, err := account.NewUser(fmt.Sprintf("other%d@example.org", n), "", "UTC", time.Now())
 		if err != nil {
 			return nil, err
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -21,7 +21,7 @@ type printedEntry struct {
 	At        time.Time      `json:"at"`
 	UserID    *uuid.UUID     `json:"user_id"`
 	KeyID     string         `json:"key_id"`
-	Action    health.Action  `json:"action"`
+	Action    account.Action `json:"action"`
 	Resource  string         `json:"resource"`
 	Address   netip.Addr     `json:"address"`
 	UserAgent string         `json:"user_agent"`
@@ -29,7 +29,7 @@ type printedEntry struct {
 	Metadata  map[string]any `json:"metadata"`
 }
 
-func printEntry(e health.AuditEntry) printedEntry {
+func printEntry(e account.AuditEntry) printedEntry {
 	printed := printedEntry{e.ID, e.At, nil, e.KeyID, e.Action, e.Resource, e.Address, e.UserAgent, e.RequestID, e.Metadata}
 	if e.UserID != uuid.Nil {
 		printed.UserID = &e.UserID
@@ -43,7 +43,7 @@ func (p *program) auditCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use: "audit", Short: "Show who did what, newest first", Args: exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			query := store.AuditQuery{Action: health.Action(action), KeyID: key, Limit: max(limit, 1)}
+			query := store.AuditQuery{Action: account.Action(action), KeyID: key, Limit: max(limit, 1)}
 			var err error
 			if query.From, err = parseTimestamp(start, time.Now()); err != nil {
 				return usageError{fmt.Errorf("--start: %w", err)}
@@ -78,7 +78,7 @@ func (p *program) auditCommand() *cobra.Command {
 	return command
 }
 
-func (p *program) printAudit(entries []health.AuditEntry) error {
+func (p *program) printAudit(entries []account.AuditEntry) error {
 	list := make([]printedEntry, 0, len(entries))
 	for _, e := range entries {
 		list = append(list, printEntry(e))

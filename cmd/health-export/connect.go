@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/connect"
-	"github.com/health-export/health-export/internal/health"
 )
 
 // phone is what was asked of connect.
@@ -70,7 +70,7 @@ func (p *program) connect(ctx context.Context, asked phone) error {
 			return err
 		}
 		key, secret, err := p.authenticator(db, nil).CreateKey(ctx, access.NewKey{
-			UserID: user.ID, Name: asked.name, Scopes: []health.Scope{health.ScopeIngest},
+			UserID: user.ID, Name: asked.name, Scopes: []account.Scope{account.ScopeIngest},
 		})
 		if err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/export"
 	"github.com/health-export/health-export/internal/health"
@@ -80,8 +81,8 @@ func (p *program) export(ctx context.Context, db database, f exportFlags) error 
 	if f.types == "" && f.start == "" && f.end == "" && len(f.metrics) == 0 {
 		what.Archive = ingest.NewArchive(db)
 	}
-	entry := access.NewAuditEntry(ctx, health.ActionExport, user.ID, "", what.Now, map[string]any{"format": format})
-	if err := db.AppendAudit(ctx, []health.AuditEntry{entry}); err != nil {
+	entry := access.NewAuditEntry(ctx, account.ActionExport, user.ID, "", what.Now, map[string]any{"format": format})
+	if err := db.AppendAudit(ctx, []account.AuditEntry{entry}); err != nil {
 		return err
 	}
 	if f.output == "" {
@@ -112,7 +113,7 @@ func writeWhole(name string, write func(*os.File) error) (err error) {
 }
 
 // parseTime reads an RFC 3339 time, or a date as the moment at which that day begins where the user lives.
-func parseTime(flag, text string, user health.User) (time.Time, error) {
+func parseTime(flag, text string, user account.User) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}

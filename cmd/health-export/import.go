@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
@@ -88,7 +89,7 @@ func boundMemory() {
 	}
 }
 
-func (p *program) importFile(ctx context.Context, service *ingest.Service, user health.User, path string, keep bool) error {
+func (p *program) importFile(ctx context.Context, service *ingest.Service, user account.User, path string, keep bool) error {
 	file, err := os.Open(path) // #nosec G304 -- whoever starts the program names the file
 	if err != nil {
 		return usageError{err}

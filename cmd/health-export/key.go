@@ -9,23 +9,23 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 // printedKey is an API key as the key commands show it. Key, the secret, is there only when it was just made.
 type printedKey struct {
-	ID         string         `json:"id"`
-	Key        string         `json:"key,omitempty"`
-	Name       string         `json:"name"`
-	Scopes     []health.Scope `json:"scopes"`
-	Tier       string         `json:"tier"`
-	CreatedAt  time.Time      `json:"created_at"`
-	ExpiresAt  *time.Time     `json:"expires_at"`
-	RevokedAt  *time.Time     `json:"revoked_at"`
-	LastUsedAt *time.Time     `json:"last_used_at"`
+	ID         string          `json:"id"`
+	Key        string          `json:"key,omitempty"`
+	Name       string          `json:"name"`
+	Scopes     []account.Scope `json:"scopes"`
+	Tier       string          `json:"tier"`
+	CreatedAt  time.Time       `json:"created_at"`
+	ExpiresAt  *time.Time      `json:"expires_at"`
+	RevokedAt  *time.Time      `json:"revoked_at"`
+	LastUsedAt *time.Time      `json:"last_used_at"`
 }
 
-func printKey(k health.APIKey, secret string) printedKey {
+func printKey(k account.APIKey, secret string) printedKey {
 	return printedKey{
 		ID: k.ID, Key: secret, Name: k.Name, Scopes: k.Scopes, Tier: k.Tier, CreatedAt: k.CreatedAt,
 		ExpiresAt: notZero(k.ExpiresAt), RevokedAt: notZero(k.RevokedAt), LastUsedAt: notZero(k.LastUsedAt),
@@ -87,7 +87,7 @@ func (p *program) keyCreateCommand() *cobra.Command {
 }
 
 // printNewKey prints a key with its secret, the only time it is shown.
-func (p *program) printNewKey(key health.APIKey, secret string) error {
+func (p *program) printNewKey(key account.APIKey, secret string) error {
 	return p.print(printKey(key, secret), "KEY\tID\tNAME\tSCOPES", func(int) []string {
 		return []string{secret, key.ID, key.Name, joinScopes(key.Scopes)}
 	}, 1)
@@ -174,7 +174,7 @@ func (p *program) keyRevokeCommand() *cobra.Command {
 	return command
 }
 
-func joinScopes(scopes []health.Scope) string {
+func joinScopes(scopes []account.Scope) string {
 	words := make([]string, len(scopes))
 	for i, s := range scopes {
 		words[i] = string(s)
@@ -182,14 +182,14 @@ func joinScopes(scopes []health.Scope) string {
 	return strings.Join(words, ",")
 }
 
-func lastUsed(k health.APIKey) string {
+func lastUsed(k account.APIKey) string {
 	if k.LastUsedAt.IsZero() {
 		return "never"
 	}
 	return k.LastUsedAt.Format(time.RFC3339)
 }
 
-func state(k health.APIKey) string {
+func state(k account.APIKey) string {
 	switch {
 	case k.Revoked(time.Now()):
 		return "revoked"

@@ -14,7 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/store/postgres"
 	"github.com/health-export/health-export/internal/store/storetest"
 	"github.com/health-export/health-export/internal/testdb"
@@ -192,7 +192,7 @@ func TestPanelsAboutAPerson(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	user := health.User{ID: uuid.Must(uuid.NewV7()), Email: "ada@example.org", TimeZone: "UTC", CreatedAt: time.Now()}
+	user := account.User{ID: uuid.Must(uuid.NewV7()), Email: "ada@example.org", TimeZone: "UTC", CreatedAt: time.Now()}
 	if err := db.CreateUser(t.Context(), user); err != nil {
 		t.Fatal(err)
 	}

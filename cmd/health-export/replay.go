@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
@@ -142,7 +143,7 @@ type replaying struct {
 }
 
 // matching replays the bodies of a user that a query finds. Those that arrive meanwhile are no part of it.
-func (r *replaying) matching(ctx context.Context, user health.User, query store.IngestionQuery) error {
+func (r *replaying) matching(ctx context.Context, user account.User, query store.IngestionQuery) error {
 	begun := time.Now()
 	if query.Until.IsZero() || query.Until.After(begun) {
 		query.Until = begun
@@ -159,7 +160,7 @@ func (r *replaying) matching(ctx context.Context, user health.User, query store.
 }
 
 // named replays ingestions by id, whichever of the users they are of.
-func (r *replaying) named(ctx context.Context, users []health.User, ids []uuid.UUID) error {
+func (r *replaying) named(ctx context.Context, users []account.User, ids []uuid.UUID) error {
 	for _, id := range ids {
 		found := false
 		for _, user := range users {
@@ -184,7 +185,7 @@ func (r *replaying) named(ctx context.Context, users []health.User, ids []uuid.U
 }
 
 // one replays one body and adds it to the account.
-func (r *replaying) one(ctx context.Context, user health.User, id uuid.UUID) error {
+func (r *replaying) one(ctx context.Context, user account.User, id uuid.UUID) error {
 	ingestion, err := r.service.Replay(ctx, user, id)
 	switch {
 	case errors.Is(err, problem.Conflict), errors.Is(err, problem.NotFound):

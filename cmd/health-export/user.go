@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 // printedUser is a user as the user commands show them.
@@ -23,7 +23,7 @@ type printedUser struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-func printUser(u health.User) printedUser {
+func printUser(u account.User) printedUser {
 	return printedUser{u.ID.String(), u.Email, u.Name, u.TimeZone, u.CreatedAt}
 }
 
@@ -38,16 +38,16 @@ func (p *program) userCreateCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use: "create EMAIL", Short: "Create a user", Args: exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			user, err := health.NewUser(args[0], name, zone, time.Now())
+			user, err := account.NewUser(args[0], name, zone, time.Now())
 			if err != nil {
 				return err
 			}
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				entry := access.NewAuditEntry(ctx, health.ActionUserCreate, user.ID, user.ID.String(), user.CreatedAt, nil)
+				entry := access.NewAuditEntry(ctx, account.ActionUserCreate, user.ID, user.ID.String(), user.CreatedAt, nil)
 				if err := db.CreateUser(ctx, user, entry); err != nil {
 					return err
 				}
-				return p.printUsers([]health.User{user}, true)
+				return p.printUsers([]account.User{user}, true)
 			})
 		},
 	}
@@ -104,7 +104,7 @@ the audit log holds about them. It cannot be undone. A running server stops acce
 }
 
 // usersNamed returns the user with an email address, or everybody where none is given.
-func usersNamed(ctx context.Context, db database, email string) ([]health.User, error) {
+func usersNamed(ctx context.Context, db database, email string) ([]account.User, error) {
 	if email == "" {
 		return db.Users(ctx)
 	}
@@ -112,20 +112,20 @@ func usersNamed(ctx context.Context, db database, email string) ([]health.User, 
 	if err != nil {
 		return nil, err
 	}
-	return []health.User{user}, nil
+	return []account.User{user}, nil
 }
 
 // userNamed returns the user with this e-mail address. An error says whom it looked for.
-func userNamed(ctx context.Context, db database, email string) (health.User, error) {
+func userNamed(ctx context.Context, db database, email string) (account.User, error) {
 	user, err := db.UserByEmail(ctx, email)
 	if err != nil {
-		return health.User{}, fmt.Errorf("user %s: %w", email, err)
+		return account.User{}, fmt.Errorf("user %s: %w", email, err)
 	}
 	return user, nil
 }
 
 // confirmDelete asks at a terminal for the email address once more. Elsewhere nobody can answer.
-func (p *program) confirmDelete(user health.User, yes bool) error {
+func (p *program) confirmDelete(user account.User, yes bool) error {
 	if yes {
 		return nil
 	}
@@ -141,7 +141,7 @@ func (p *program) confirmDelete(user health.User, yes bool) error {
 }
 
 // printUsers prints a table or, as JSON, a list, or the one user alone.
-func (p *program) printUsers(users []health.User, one bool) error {
+func (p *program) printUsers(users []account.User, one bool) error {
 	list := make([]printedUser, 0, len(users))
 	for _, u := range users {
 		list = append(list, printUser(u))

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
-	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/store/sqlite"
 )
@@ -101,7 +101,7 @@ func (p *program) verify(ctx context.Context, asked verification) (sound bool, e
 
 // verifyUser verifies one user with a model in a temporary file: ten years of data do not fit in memory.
 func (p *program) verifyUser(
-	ctx context.Context, db database, service *ingest.Service, words *catalog.Catalog, user health.User, asked verification,
+	ctx context.Context, db database, service *ingest.Service, words *catalog.Catalog, user account.User, asked verification,
 ) (result printedVerified, err error) {
 	dir, err := os.MkdirTemp(p.settings.tempDir, "health-export-verify-*")
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 )
 
@@ -23,18 +23,18 @@ func (p *program) welcome(ctx context.Context, r *components, address string) er
 	if err != nil || len(users) > 0 {
 		return err
 	}
-	user, err := health.NewUser(firstUser, "Owner", systemZone(p.environment), time.Now())
+	user, err := account.NewUser(firstUser, "Owner", systemZone(p.environment), time.Now())
 	if err != nil {
 		return err
 	}
-	entry := access.NewAuditEntry(ctx, health.ActionUserCreate, user.ID, user.ID.String(), user.CreatedAt, nil)
+	entry := access.NewAuditEntry(ctx, account.ActionUserCreate, user.ID, user.ID.String(), user.CreatedAt, nil)
 	if err := r.store.CreateUser(ctx, user, entry); errors.Is(err, problem.Conflict) {
 		return nil // another instance, which starts at the same time, was first
 	} else if err != nil {
 		return err
 	}
 	_, secret, err := r.authenticator.CreateKey(ctx, access.NewKey{
-		UserID: user.ID, Name: "first key", Scopes: []health.Scope{health.ScopeIngest, health.ScopeRead, health.ScopeAdmin},
+		UserID: user.ID, Name: "first key", Scopes: []account.Scope{account.ScopeIngest, account.ScopeRead, account.ScopeAdmin},
 		Tier: "unlimited",
 	})
 	if err != nil {

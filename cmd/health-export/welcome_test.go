@@ -6,15 +6,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
-	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store/sqlite"
 )
 
 // emptyAtFirst is a store that another instance fills between the look and the leap.
 type emptyAtFirst struct{ database }
 
-func (emptyAtFirst) Users(context.Context) ([]health.User, error) { return nil, nil }
+func (emptyAtFirst) Users(context.Context) ([]account.User, error) { return nil, nil }
 
 func TestWelcomeOfTheSecondInstance(t *testing.T) {
 	words, err := catalog.Load()
@@ -26,7 +26,7 @@ func TestWelcomeOfTheSecondInstance(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	user, err := health.NewUser(firstUser, "Owner", "UTC", time.Now())
+	user, err := account.NewUser(firstUser, "Owner", "UTC", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

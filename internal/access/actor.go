@@ -4,20 +4,20 @@ import (
 	"context"
 	"slices"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 // Actor is who acts in a request: a user, through one of the user's keys.
 type Actor struct {
-	User   health.User
+	User   account.User
 	KeyID  string
-	Scopes []health.Scope
+	Scopes []account.Scope
 	Tier   string
 }
 
 // Allows reports whether the actor's scopes include s; admin includes every scope.
-func (a Actor) Allows(s health.Scope) bool {
-	return slices.Contains(a.Scopes, s) || slices.Contains(a.Scopes, health.ScopeAdmin)
+func (a Actor) Allows(s account.Scope) bool {
+	return slices.Contains(a.Scopes, s) || slices.Contains(a.Scopes, account.ScopeAdmin)
 }
 
 type actorKey struct{}

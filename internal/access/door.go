@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/singleflight"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
@@ -100,7 +100,7 @@ func (d *Authenticator) recordFailure(ctx context.Context, owner Actor, err erro
 	if !ok || refusal.Code == "missing_key" || refusal.Kind != problem.Unauthenticated && refusal.Kind != problem.RateLimited {
 		return
 	}
-	entry := NewAuditEntry(ctx, health.ActionLoginFailed, owner.User.ID, "", d.now(), map[string]any{"code": refusal.Code})
+	entry := NewAuditEntry(ctx, account.ActionLoginFailed, owner.User.ID, "", d.now(), map[string]any{"code": refusal.Code})
 	entry.KeyID = owner.KeyID
 	d.audit.add(entry)
 }
@@ -171,7 +171,7 @@ func (d *Authenticator) verify(ctx context.Context, k key, epoch uint64) (Actor,
 		return Actor{}, fmt.Errorf("look up an API key: %w", err)
 	}
 	matches, err := d.hasher.verify(ctx, k.secret(), stored.Hash)
-	owner := Actor{User: health.User{ID: stored.UserID}, KeyID: stored.ID}
+	owner := Actor{User: account.User{ID: stored.UserID}, KeyID: stored.ID}
 	switch {
 	case err != nil:
 		return Actor{}, err

@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/testlog"
 )
@@ -25,18 +25,18 @@ func TestAuthenticateReturnsTheActor(t *testing.T) {
 	u := p.add()
 	d := openDoor(t, p)
 	k, text, err := d.CreateKey(t.Context(), NewKey{
-		UserID: u.ID, Name: "phone", Tier: TierBulk, Scopes: []health.Scope{health.ScopeRead, health.ScopeIngest},
+		UserID: u.ID, Name: "phone", Tier: TierBulk, Scopes: []account.Scope{account.ScopeRead, account.ScopeIngest},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Actor{User: u, KeyID: k.ID, Scopes: []health.Scope{health.ScopeIngest, health.ScopeRead}, Tier: "bulk"}
+	want := Actor{User: u, KeyID: k.ID, Scopes: []account.Scope{account.ScopeIngest, account.ScopeRead}, Tier: "bulk"}
 	for _, way := range []string{"proved", "remembered"} {
 		got := wantLetIn(t, d, " "+text+"\r\n")
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", way, diff)
 		}
-		got.Scopes[0] = health.ScopeAdmin // must not reach the next caller
+		got.Scopes[0] = account.ScopeAdmin // must not reach the next caller
 	}
 	if p.reads != 1 {
 		t.Errorf("the key was looked up %d times, want 1", p.reads)
@@ -51,9 +51,9 @@ func TestAuthenticateRefuses(t *testing.T) {
 	revoked, revokedText := makeKey(t, d, p.add())
 	expired, expiredText := makeKey(t, d, p.add())
 	orphan, orphanText := makeKey(t, d, p.add())
-	p.change(revoked, func(k *health.APIKey) { k.RevokedAt = time.Now() })
-	p.change(expired, func(k *health.APIKey) { k.ExpiresAt = time.Now().Add(-time.Second) })
-	p.change(orphan, func(k *health.APIKey) { k.UserID[0]++ })
+	p.change(revoked, func(k *account.APIKey) { k.RevokedAt = time.Now() })
+	p.change(expired, func(k *account.APIKey) { k.ExpiresAt = time.Now().Add(-time.Second) })
+	p.change(orphan, func(k *account.APIKey) { k.UserID[0]++ })
 
 	for name, tt := range map[string]struct{ text, code string }{
 		"missing":                    {"", "missing_key"},
@@ -122,7 +122,7 @@ func TestKeyIsRememberedForFiveMinutes(t *testing.T) {
 		d := openDoor(t, p)
 		id, text := makeKey(t, d, p.add())
 		wantLetIn(t, d, text)
-		p.change(id, func(k *health.APIKey) { k.RevokedAt = time.Now() }) // by another process
+		p.change(id, func(k *account.APIKey) { k.RevokedAt = time.Now() }) // by another process
 
 		time.Sleep(5*time.Minute - time.Nanosecond)
 		wantLetIn(t, d, text)
@@ -137,7 +137,7 @@ func TestRememberedKeyStillExpires(t *testing.T) {
 		p := newPeople()
 		d := openDoor(t, p)
 		k, text, err := d.CreateKey(t.Context(), NewKey{
-			UserID: p.add().ID, Name: "phone", Scopes: []health.Scope{health.ScopeRead}, ExpiresAt: time.Now().Add(time.Minute),
+			UserID: p.add().ID, Name: "phone", Scopes: []account.Scope{account.ScopeRead}, ExpiresAt: time.Now().Add(time.Minute),
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -25,7 +25,7 @@ type Invalidator interface {
 // about the user goes too, but for the entry about the erasure. NotFound.
 func (d *Authenticator) EraseData(ctx context.Context, user uuid.UUID) error {
 	at := d.now().UTC()
-	err := d.users.EraseData(ctx, user, at, NewAuditEntry(ctx, health.ActionErase, user, user.String(), at, nil))
+	err := d.users.EraseData(ctx, user, at, NewAuditEntry(ctx, account.ActionErase, user, user.String(), at, nil))
 	d.invalidate(ctx, user) // after a failure too: the store may have done it all the same
 	if err == nil {
 		d.logger.InfoContext(ctx, "data erased", "user", user)
@@ -38,7 +38,7 @@ func (d *Authenticator) EraseData(ctx context.Context, user uuid.UUID) error {
 // NotFound.
 func (d *Authenticator) DeleteUser(ctx context.Context, user uuid.UUID) error {
 	at := d.now().UTC()
-	entry := NewAuditEntry(ctx, health.ActionUserDelete, user, user.String(), at, nil)
+	entry := NewAuditEntry(ctx, account.ActionUserDelete, user, user.String(), at, nil)
 	keys, err := d.users.DeleteUser(ctx, user, at, entry)
 	for _, id := range keys {
 		d.cache.forget(id)

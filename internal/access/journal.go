@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -48,7 +48,7 @@ type AuditBuffer struct {
 
 // pendingEntry is an entry that waits, with how many it stands for.
 type pendingEntry struct {
-	health.AuditEntry
+	account.AuditEntry
 	key   dedupKey
 	count int
 	until time.Time
@@ -56,7 +56,7 @@ type pendingEntry struct {
 
 // dedupKey is what two entries that become one have in common.
 type dedupKey struct {
-	action   health.Action
+	action   account.Action
 	user     uuid.UUID
 	key      string
 	resource string
@@ -95,21 +95,21 @@ func NewAuditBuffer(audit store.Audit, options AuditBufferOptions) *AuditBuffer 
 }
 
 // Add records what is being done with ctx, see Deed for the arguments. It does not wait.
-func (j *AuditBuffer) Add(ctx context.Context, action health.Action, about uuid.UUID, resource string, metadata map[string]any) {
+func (j *AuditBuffer) Add(ctx context.Context, action account.Action, about uuid.UUID, resource string, metadata map[string]any) {
 	if j != nil {
 		j.add(NewAuditEntry(ctx, action, about, resource, j.now(), metadata))
 	}
 }
 
 // add adds an entry to those that wait.
-func (j *AuditBuffer) add(entry health.AuditEntry) {
+func (j *AuditBuffer) add(entry account.AuditEntry) {
 	if j == nil {
 		return
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	p := &pendingEntry{AuditEntry: entry, count: 1, until: entry.At}
-	if entry.Action == health.ActionLoginFailed || entry.Action == health.ActionLimitHit {
+	if entry.Action == account.ActionLoginFailed || entry.Action == account.ActionLimitHit {
 		if j.merge(p) {
 			return
 		}
@@ -163,7 +163,7 @@ func (j *AuditBuffer) Flush(ctx context.Context) error {
 	taken := j.take(ctx)
 	for len(taken) > 0 {
 		n := min(len(taken), entriesPerWrite)
-		entries := make([]health.AuditEntry, n)
+		entries := make([]account.AuditEntry, n)
 		for i, p := range taken[:n] {
 			entries[i] = p.entry()
 		}
@@ -198,7 +198,7 @@ func (j *AuditBuffer) putBack(taken []*pendingEntry) {
 }
 
 // entry returns what is written.
-func (p *pendingEntry) entry() health.AuditEntry {
+func (p *pendingEntry) entry() account.AuditEntry {
 	e := p.AuditEntry
 	if p.count > 1 {
 		e.Metadata = withValue(withValue(e.Metadata, "count", p.count), "until", p.until.Format(time.RFC3339))

@@ -14,7 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/testlog"
 )
@@ -23,11 +23,11 @@ import (
 type book struct {
 	store.Audit
 	mu      sync.Mutex
-	entries []health.AuditEntry
+	entries []account.AuditEntry
 	fails   error
 }
 
-func (b *book) AppendAudit(_ context.Context, entries []health.AuditEntry) error {
+func (b *book) AppendAudit(_ context.Context, entries []account.AuditEntry) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.fails != nil {
@@ -48,12 +48,12 @@ func TestJournalFillsInWhoAndWhere(t *testing.T) {
 	t.Parallel()
 	b := &book{}
 	j := NewAuditBuffer(b, AuditBufferOptions{Logger: testlog.Logger(t)})
-	admin, ada := health.User{ID: uuid.New()}, uuid.New()
+	admin, ada := account.User{ID: uuid.New()}, uuid.New()
 	origin := RequestInfo{Address: netip.MustParseAddr("192.0.2.1"), UserAgent: "curl", RequestID: "r"}
 	ctx := WithRequestInfo(WithActor(t.Context(), Actor{User: admin, KeyID: "k"}), origin)
-	j.Add(ctx, health.ActionExport, admin.ID, "x", map[string]any{"bytes": 1})
-	j.Add(ctx, health.ActionAdminRead, ada, "", nil)
-	j.Add(t.Context(), health.ActionImport, ada, "", nil)
+	j.Add(ctx, account.ActionExport, admin.ID, "x", map[string]any{"bytes": 1})
+	j.Add(ctx, account.ActionAdminRead, ada, "", nil)
+	j.Add(t.Context(), account.ActionImport, ada, "", nil)
 	write(t, j)
 	for i, want := range []string{
 		fmt.Sprint(admin.ID, " k export x 192.0.2.1 curl r map[bytes:1]"),
@@ -67,7 +67,7 @@ func TestJournalFillsInWhoAndWhere(t *testing.T) {
 		}
 	}
 	var none *AuditBuffer
-	none.Add(ctx, health.ActionExport, ada, "", nil)
+	none.Add(ctx, account.ActionExport, ada, "", nil)
 	write(t, none)
 }
 
@@ -89,7 +89,7 @@ func TestFloodsBecomeOneEntry(t *testing.T) {
 			t.Fatalf("entries: %+v", b.entries)
 		}
 		first := b.entries[0]
-		if first.Action != health.ActionLoginFailed || first.Metadata["count"] != 3 || first.Metadata["code"] != "unknown_key" ||
+		if first.Action != account.ActionLoginFailed || first.Metadata["count"] != 3 || first.Metadata["code"] != "unknown_key" ||
 			first.Metadata["until"] != first.At.Add(2*time.Second).Format(time.RFC3339) || first.UserID != uuid.Nil {
 			t.Errorf("the flood is %+v", first)
 		}
@@ -126,7 +126,7 @@ func TestOwnersSeeWhatWasTriedWithTheirKeys(t *testing.T) {
 	d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Audit: j})
 	u := p.add()
 	id, text := makeKey(t, d, u)
-	p.change(id, func(k *health.APIKey) { k.RevokedAt = time.Now() })
+	p.change(id, func(k *account.APIKey) { k.RevokedAt = time.Now() })
 	wantRefusal(t, d, text, "revoked_key")
 	wantRefusal(t, d, withSecret(id, "x"), "unknown_key")
 	write(t, j)
@@ -147,7 +147,7 @@ func TestJournalIsBoundedAndSaysSo(t *testing.T) {
 	j := NewAuditBuffer(b, AuditBufferOptions{Logger: logged.Logger()})
 	note := func(n int) {
 		for i := range n {
-			j.Add(t.Context(), health.ActionExport, uuid.Nil, fmt.Sprint(i), nil)
+			j.Add(t.Context(), account.ActionExport, uuid.Nil, fmt.Sprint(i), nil)
 		}
 	}
 	note(maxPending)

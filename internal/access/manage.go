@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 )
 
@@ -28,7 +28,7 @@ type NewKey struct {
 	// Name tells the key apart from the user's others: 1 to 100 characters, blanks around them left out.
 	Name string
 	// Scopes is at least one of ingest, read and admin.
-	Scopes []health.Scope
+	Scopes []account.Scope
 	// Tier is one of the tiers; "" is TierDefault.
 	Tier string
 	// ExpiresAt lies ahead; zero is never.
@@ -39,21 +39,21 @@ const maxNameLength = 100
 
 // CreateKey makes a key and stores it. The second result is the key in full, which cannot be had again: only its hash
 // is kept. Errors: Invalid, with Field name, scopes, tier or expires_at; NotFound: there is no such user.
-func (d *Authenticator) CreateKey(ctx context.Context, n NewKey) (health.APIKey, string, error) {
+func (d *Authenticator) CreateKey(ctx context.Context, n NewKey) (account.APIKey, string, error) {
 	now := d.now()
 	created, err := n.check(now)
 	if err != nil {
-		return health.APIKey{}, "", err
+		return account.APIKey{}, "", err
 	}
 	k := newKey()
 	created.ID = k.id()
 	created.CreatedAt = now.UTC().Truncate(time.Microsecond)
 	if created.Hash, err = d.hasher.hash(ctx, k.secret()); err != nil {
-		return health.APIKey{}, "", err
+		return account.APIKey{}, "", err
 	}
-	entry := NewAuditEntry(ctx, health.ActionKeyCreate, created.UserID, created.ID, created.CreatedAt, describe(created))
+	entry := NewAuditEntry(ctx, account.ActionKeyCreate, created.UserID, created.ID, created.CreatedAt, describe(created))
 	if err := d.keys.CreateKey(ctx, created, entry); err != nil {
-		return health.APIKey{}, "", err
+		return account.APIKey{}, "", err
 	}
 	d.logger.InfoContext(ctx, "API key created", "key_id", created.ID, "user", created.UserID)
 	return created, k.text, nil
@@ -63,7 +63,7 @@ func (d *Authenticator) CreateKey(ctx context.Context, n NewKey) (health.APIKey,
 // changes nothing. NotFound: the user has no such key.
 func (d *Authenticator) RevokeKey(ctx context.Context, user uuid.UUID, id string) error {
 	at := d.now().UTC()
-	err := d.keys.RevokeKey(ctx, user, id, at, NewAuditEntry(ctx, health.ActionKeyRevoke, user, id, at, nil))
+	err := d.keys.RevokeKey(ctx, user, id, at, NewAuditEntry(ctx, account.ActionKeyRevoke, user, id, at, nil))
 	if errors.Is(err, problem.NotFound) {
 		return err
 	}
@@ -82,40 +82,40 @@ const maxGrace = 7 * 24 * time.Hour
 // as CreateKey does. The old one is revoked at once, or when grace has passed, at most 7 days; with no grace, when
 // RotateKey has returned, this door does not let it in. Errors: NotFound: the user has no such key; Conflict: it is
 // revoked or expired; Invalid, with Field grace.
-func (d *Authenticator) RotateKey(ctx context.Context, user uuid.UUID, id string, grace time.Duration) (health.APIKey, string, error) {
+func (d *Authenticator) RotateKey(ctx context.Context, user uuid.UUID, id string, grace time.Duration) (account.APIKey, string, error) {
 	if grace < 0 || grace > maxGrace {
-		return health.APIKey{}, "", invalid("grace", "invalid_grace", "Let the old key stay in force for 7 days at most.")
+		return account.APIKey{}, "", invalid("grace", "invalid_grace", "Let the old key stay in force for 7 days at most.")
 	}
 	old, err := d.keys.Key(ctx, id)
 	if err == nil && old.UserID != user {
 		err = problem.New(problem.NotFound, "not_found", "There is no such API key.")
 	}
 	if err != nil {
-		return health.APIKey{}, "", err
+		return account.APIKey{}, "", err
 	}
 	now := d.now().UTC().Truncate(time.Microsecond)
 	if d.isPast(old.ExpiresAt) {
-		return health.APIKey{}, "", problem.New(problem.Conflict, "key_expired", "The API key has expired. Create a new one.")
+		return account.APIKey{}, "", problem.New(problem.Conflict, "key_expired", "The API key has expired. Create a new one.")
 	}
 	k := newKey()
-	created := health.APIKey{
+	created := account.APIKey{
 		ID: k.id(), UserID: user, Name: old.Name, Scopes: old.Scopes, Tier: old.Tier, CreatedAt: now, ExpiresAt: old.ExpiresAt,
 	}
 	if created.Hash, err = d.hasher.hash(ctx, k.secret()); err != nil {
-		return health.APIKey{}, "", err
+		return account.APIKey{}, "", err
 	}
-	entry := NewAuditEntry(ctx, health.ActionKeyRotate, user, id, now, withValue(describe(created), "replacement", created.ID))
+	entry := NewAuditEntry(ctx, account.ActionKeyRotate, user, id, now, withValue(describe(created), "replacement", created.ID))
 	err = d.keys.RotateKey(ctx, id, now.Add(grace), created, entry)
 	d.cache.forget(id) // after a failure too: the store may have done it all the same
 	if err != nil {
-		return health.APIKey{}, "", err
+		return account.APIKey{}, "", err
 	}
 	d.logger.InfoContext(ctx, "API key rotated", "key_id", id, "replacement", created.ID, "user", user)
 	return created, k.text, nil
 }
 
 // describe says in the audit log what a key may do.
-func describe(k health.APIKey) map[string]any {
+func describe(k account.APIKey) map[string]any {
 	scopes := make([]string, len(k.Scopes))
 	for i, s := range k.Scopes {
 		scopes[i] = string(s)
@@ -136,52 +136,52 @@ func TierExceeds(tier, other string) bool {
 }
 
 // ParseScopes reads a list of scopes, separated by commas or blanks. The error is Invalid, with Field scopes.
-func ParseScopes(list string) ([]health.Scope, error) {
-	var scopes []health.Scope
+func ParseScopes(list string) ([]account.Scope, error) {
+	var scopes []account.Scope
 	for name := range strings.FieldsFuncSeq(list, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
-		scopes = append(scopes, health.Scope(strings.ToLower(name)))
+		scopes = append(scopes, account.Scope(strings.ToLower(name)))
 	}
 	return checkScopes(scopes)
 }
 
 // check returns the part of the key that n describes, in the form in which it is stored.
-func (n NewKey) check(now time.Time) (health.APIKey, error) {
+func (n NewKey) check(now time.Time) (account.APIKey, error) {
 	name := strings.TrimSpace(n.Name)
 	if name == "" || utf8.RuneCountInString(name) > maxNameLength || !isPlainText(name) {
-		return health.APIKey{}, invalid("name", "invalid_name",
+		return account.APIKey{}, invalid("name", "invalid_name",
 			"Give the key a name of 1 to 100 characters, without control characters, that says where it is used.")
 	}
 	scopes, err := checkScopes(n.Scopes)
 	if err != nil {
-		return health.APIKey{}, err
+		return account.APIKey{}, err
 	}
 	tier := n.Tier
 	if tier == "" {
 		tier = TierDefault
 	}
 	if !slices.Contains(tiers, tier) {
-		return health.APIKey{}, invalid("tier", "invalid_tier", "Choose one of the tiers default, bulk and unlimited.")
+		return account.APIKey{}, invalid("tier", "invalid_tier", "Choose one of the tiers default, bulk and unlimited.")
 	}
 	expires := n.ExpiresAt
 	if !expires.IsZero() {
 		if !expires.After(now) {
-			return health.APIKey{}, invalid("expires_at", "invalid_expiry",
+			return account.APIKey{}, invalid("expires_at", "invalid_expiry",
 				"Choose an expiry that lies ahead, or none for a key that stays in force.")
 		}
 		expires = expires.UTC().Truncate(time.Microsecond)
 	}
-	return health.APIKey{UserID: n.UserID, Name: name, Scopes: scopes, Tier: tier, ExpiresAt: expires}, nil
+	return account.APIKey{UserID: n.UserID, Name: name, Scopes: scopes, Tier: tier, ExpiresAt: expires}, nil
 }
 
 // checkScopes returns the scopes in a fixed order and each of them once.
-func checkScopes(wanted []health.Scope) ([]health.Scope, error) {
-	var scopes []health.Scope
-	for _, s := range []health.Scope{health.ScopeIngest, health.ScopeRead, health.ScopeAdmin} {
+func checkScopes(wanted []account.Scope) ([]account.Scope, error) {
+	var scopes []account.Scope
+	for _, s := range []account.Scope{account.ScopeIngest, account.ScopeRead, account.ScopeAdmin} {
 		if slices.Contains(wanted, s) {
 			scopes = append(scopes, s)
 		}
 	}
-	unknown := func(s health.Scope) bool { return !slices.Contains(scopes, s) }
+	unknown := func(s account.Scope) bool { return !slices.Contains(scopes, s) }
 	if len(scopes) == 0 || slices.ContainsFunc(wanted, unknown) {
 		return nil, invalid("scopes", "invalid_scopes", "Choose at least one of the scopes ingest, read and admin, and no other.")
 	}

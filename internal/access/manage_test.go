@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 )
 
@@ -27,19 +27,19 @@ func TestCreateKeyStoresWhatItReturns(t *testing.T) {
 		now := time.Now().UTC()
 		got, text, err := d.CreateKey(t.Context(), NewKey{
 			UserID: u.ID, Name: "  Anna’s phone\n", Tier: TierUnlimited,
-			Scopes:    []health.Scope{health.ScopeAdmin, health.ScopeIngest, health.ScopeAdmin},
+			Scopes:    []account.Scope{account.ScopeAdmin, account.ScopeIngest, account.ScopeAdmin},
 			ExpiresAt: now.Add(time.Hour).In(time.FixedZone("", 7200)),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := health.APIKey{
+		want := account.APIKey{
 			ID: text[4:16], UserID: u.ID, Name: "Anna’s phone", Tier: "unlimited",
-			Scopes:    []health.Scope{health.ScopeIngest, health.ScopeAdmin},
+			Scopes:    []account.Scope{account.ScopeIngest, account.ScopeAdmin},
 			CreatedAt: now.Truncate(time.Microsecond),
 			ExpiresAt: now.Add(time.Hour).Truncate(time.Microsecond),
 		}
-		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(health.APIKey{}, "Hash")); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(account.APIKey{}, "Hash")); diff != "" {
 			t.Error(diff)
 		}
 		if diff := cmp.Diff(got, p.keys[got.ID]); diff != "" {
@@ -67,13 +67,13 @@ func TestCreateKeyRefuses(t *testing.T) {
 		"name not in UTF-8": {func(n *NewKey) { n.Name = "a\xff" }, "name", "invalid_name"},
 		"no scope":          {func(n *NewKey) { n.Scopes = nil }, "scopes", "invalid_scopes"},
 		"unknown scope":     {func(n *NewKey) { n.Scopes = append(n.Scopes, "write") }, "scopes", "invalid_scopes"},
-		"only unknown":      {func(n *NewKey) { n.Scopes = []health.Scope{""} }, "scopes", "invalid_scopes"},
+		"only unknown":      {func(n *NewKey) { n.Scopes = []account.Scope{""} }, "scopes", "invalid_scopes"},
 		"unknown tier":      {func(n *NewKey) { n.Tier = "gold" }, "tier", "invalid_tier"},
 		"expired":           {func(n *NewKey) { n.ExpiresAt = time.Now() }, "expires_at", "invalid_expiry"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := NewKey{UserID: u.ID, Name: "phone", Scopes: []health.Scope{health.ScopeRead}}
+			n := NewKey{UserID: u.ID, Name: "phone", Scopes: []account.Scope{account.ScopeRead}}
 			tt.edit(&n)
 			_, text, err := d.CreateKey(t.Context(), n)
 			wantCode(t, err, problem.Invalid, tt.code)
@@ -92,7 +92,7 @@ func TestCreateKeyAllows(t *testing.T) {
 	p := newPeople()
 	d := openDoor(t, p)
 	k, text, err := d.CreateKey(t.Context(), NewKey{
-		UserID: p.add().ID, Name: strings.Repeat("ä", 100), Scopes: []health.Scope{health.ScopeRead},
+		UserID: p.add().ID, Name: strings.Repeat("ä", 100), Scopes: []account.Scope{account.ScopeRead},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestKeyOfUnknownUser(t *testing.T) {
 	d := openDoor(t, p)
 	id, text := makeKey(t, d, p.add())
 	wantLetIn(t, d, text)
-	_, _, err := d.CreateKey(t.Context(), NewKey{UserID: uuid.New(), Name: "x", Scopes: []health.Scope{health.ScopeRead}})
+	_, _, err := d.CreateKey(t.Context(), NewKey{UserID: uuid.New(), Name: "x", Scopes: []account.Scope{account.ScopeRead}})
 	if !errors.Is(err, problem.NotFound) {
 		t.Errorf("CreateKey: %v; want NotFound", err)
 	}
@@ -147,11 +147,11 @@ func TestRevokedKeyIsRefusedAtOnce(t *testing.T) {
 
 func TestParseScopes(t *testing.T) {
 	t.Parallel()
-	for list, want := range map[string][]health.Scope{
-		"ingest":              {health.ScopeIngest},
-		"read,ingest":         {health.ScopeIngest, health.ScopeRead},
-		" Read , INGEST,read": {health.ScopeIngest, health.ScopeRead},
-		"admin read":          {health.ScopeRead, health.ScopeAdmin},
+	for list, want := range map[string][]account.Scope{
+		"ingest":              {account.ScopeIngest},
+		"read,ingest":         {account.ScopeIngest, account.ScopeRead},
+		" Read , INGEST,read": {account.ScopeIngest, account.ScopeRead},
+		"admin read":          {account.ScopeRead, account.ScopeAdmin},
 	} {
 		if got, err := ParseScopes(list); !slices.Equal(got, want) || err != nil {
 			t.Errorf("ParseScopes(%q) = %v, %v", list, got, err)
@@ -165,19 +165,19 @@ func TestParseScopes(t *testing.T) {
 
 func TestActorAllows(t *testing.T) {
 	t.Parallel()
-	reader := Actor{Scopes: []health.Scope{health.ScopeRead}}
-	admin := Actor{Scopes: []health.Scope{health.ScopeAdmin}}
+	reader := Actor{Scopes: []account.Scope{account.ScopeRead}}
+	admin := Actor{Scopes: []account.Scope{account.ScopeAdmin}}
 	for _, tt := range []struct {
 		actor Actor
-		scope health.Scope
+		scope account.Scope
 		want  bool
 	}{
-		{reader, health.ScopeRead, true},
-		{reader, health.ScopeIngest, false},
-		{reader, health.ScopeAdmin, false},
-		{admin, health.ScopeIngest, true},
-		{admin, health.ScopeAdmin, true},
-		{Actor{}, health.ScopeRead, false},
+		{reader, account.ScopeRead, true},
+		{reader, account.ScopeIngest, false},
+		{reader, account.ScopeAdmin, false},
+		{admin, account.ScopeIngest, true},
+		{admin, account.ScopeAdmin, true},
+		{Actor{}, account.ScopeRead, false},
 	} {
 		if got := tt.actor.Allows(tt.scope); got != tt.want {
 			t.Errorf("%v allows %s: %t", tt.actor.Scopes, tt.scope, got)
@@ -190,7 +190,7 @@ func TestActorTravelsInTheContext(t *testing.T) {
 	if _, ok := ActorFrom(t.Context()); ok {
 		t.Error("an actor out of nothing")
 	}
-	want := Actor{KeyID: "abc", User: health.User{Email: "anna@example.org"}}
+	want := Actor{KeyID: "abc", User: account.User{Email: "anna@example.org"}}
 	got, ok := ActorFrom(WithActor(t.Context(), want))
 	if diff := cmp.Diff(want, got); diff != "" || !ok {
 		t.Error(diff, ok)

@@ -6,11 +6,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 func revokeElsewhere(p *people, id string, at time.Time) {
-	p.change(id, func(k *health.APIKey) { k.RevokedAt = at })
+	p.change(id, func(k *account.APIKey) { k.RevokedAt = at })
 }
 
 func notice(t *testing.T, d *Authenticator) {

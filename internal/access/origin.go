@@ -7,13 +7,13 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 // RequestInfo is where a request comes from, as the audit log tells it.
 type RequestInfo struct {
 	Address   netip.Addr // of the client; the zero Addr where it is not known
-	UserAgent string     // see health.TrimUserAgent
+	UserAgent string     // see account.TrimUserAgent
 	RequestID string
 }
 
@@ -44,9 +44,9 @@ func networkOf(address netip.Addr) netip.Prefix {
 // NewAuditEntry returns the entry of the audit log for what is being done with ctx: about a user (uuid.Nil: nobody), by the key and
 // from the place that ctx carries. Its metadata has "admin" where an administrator acts on somebody else.
 func NewAuditEntry(
-	ctx context.Context, action health.Action, about uuid.UUID, resource string, at time.Time, metadata map[string]any,
-) health.AuditEntry {
-	entry := health.NewAuditEntry(action, about, resource, at)
+	ctx context.Context, action account.Action, about uuid.UUID, resource string, at time.Time, metadata map[string]any,
+) account.AuditEntry {
+	entry := account.NewAuditEntry(action, about, resource, at)
 	origin := RequestInfoFrom(ctx)
 	entry.Address, entry.UserAgent, entry.RequestID = origin.Address, origin.UserAgent, origin.RequestID
 	entry.Metadata = metadata

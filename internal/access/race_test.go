@@ -9,7 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 )
 
@@ -27,11 +27,11 @@ func TestSimultaneousRequestsShareOneProof(t *testing.T) {
 		for range 20 {
 			wg.Go(func() {
 				actor, err := d.Authenticate(t.Context(), text)
-				if err != nil || !slices.Equal(actor.Scopes, []health.Scope{health.ScopeRead}) {
+				if err != nil || !slices.Equal(actor.Scopes, []account.Scope{account.ScopeRead}) {
 					t.Error(err, actor.Scopes)
 					return
 				}
-				actor.Scopes[0] = health.ScopeAdmin // each has its own
+				actor.Scopes[0] = account.ScopeAdmin // each has its own
 			})
 		}
 		wrong := newKey().text

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/testlog"
@@ -26,10 +26,10 @@ type people struct {
 	asked   func() error                    // called by RevokedSince
 
 	mu    sync.Mutex
-	keys  map[string]health.APIKey
-	users map[uuid.UUID]health.User
+	keys  map[string]account.APIKey
+	users map[uuid.UUID]account.User
 	used  map[string]time.Time
-	deeds []health.AuditEntry
+	deeds []account.AuditEntry
 	reads int // of Key
 }
 
@@ -40,10 +40,10 @@ type roles interface {
 }
 
 func newPeople() *people {
-	return &people{keys: map[string]health.APIKey{}, users: map[uuid.UUID]health.User{}, used: map[string]time.Time{}}
+	return &people{keys: map[string]account.APIKey{}, users: map[uuid.UUID]account.User{}, used: map[string]time.Time{}}
 }
 
-func (p *people) CreateKey(_ context.Context, k health.APIKey, entries ...health.AuditEntry) error {
+func (p *people) CreateKey(_ context.Context, k account.APIKey, entries ...account.AuditEntry) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := p.users[k.UserID]; !ok {
@@ -54,23 +54,23 @@ func (p *people) CreateKey(_ context.Context, k health.APIKey, entries ...health
 	return nil
 }
 
-func (p *people) Key(ctx context.Context, id string) (health.APIKey, error) {
+func (p *people) Key(ctx context.Context, id string) (account.APIKey, error) {
 	p.mu.Lock()
 	p.reads++
 	k, ok := p.keys[id]
 	p.mu.Unlock()
 	if p.found != nil {
 		if err := p.found(ctx); err != nil {
-			return health.APIKey{}, err
+			return account.APIKey{}, err
 		}
 	}
 	if !ok {
-		return health.APIKey{}, problem.NotFound
+		return account.APIKey{}, problem.NotFound
 	}
 	return k, nil
 }
 
-func (p *people) RevokeKey(_ context.Context, user uuid.UUID, id string, t time.Time, entries ...health.AuditEntry) error {
+func (p *people) RevokeKey(_ context.Context, user uuid.UUID, id string, t time.Time, entries ...account.AuditEntry) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	k, ok := p.keys[id]
@@ -83,7 +83,7 @@ func (p *people) RevokeKey(_ context.Context, user uuid.UUID, id string, t time.
 	return nil
 }
 
-func (p *people) RotateKey(_ context.Context, id string, t time.Time, replacement health.APIKey, entries ...health.AuditEntry) error {
+func (p *people) RotateKey(_ context.Context, id string, t time.Time, replacement account.APIKey, entries ...account.AuditEntry) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	old := p.keys[id]
@@ -96,7 +96,7 @@ func (p *people) RotateKey(_ context.Context, id string, t time.Time, replacemen
 	return nil
 }
 
-func (p *people) EraseData(_ context.Context, user uuid.UUID, _ time.Time, _ ...health.AuditEntry) error {
+func (p *people) EraseData(_ context.Context, user uuid.UUID, _ time.Time, _ ...account.AuditEntry) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := p.users[user]; !ok {
@@ -105,7 +105,7 @@ func (p *people) EraseData(_ context.Context, user uuid.UUID, _ time.Time, _ ...
 	return nil
 }
 
-func (p *people) DeleteUser(_ context.Context, user uuid.UUID, _ time.Time, entries ...health.AuditEntry) (ids []string, err error) {
+func (p *people) DeleteUser(_ context.Context, user uuid.UUID, _ time.Time, entries ...account.AuditEntry) (ids []string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := p.users[user]; !ok {
@@ -151,20 +151,20 @@ func (p *people) TouchKeys(_ context.Context, used map[string]time.Time) error {
 	return nil
 }
 
-func (p *people) User(_ context.Context, id uuid.UUID) (health.User, error) {
+func (p *people) User(_ context.Context, id uuid.UUID) (account.User, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if u, ok := p.users[id]; ok {
 		return u, nil
 	}
-	return health.User{}, problem.NotFound
+	return account.User{}, problem.NotFound
 }
 
 // add stores a user and returns it.
-func (p *people) add() health.User {
+func (p *people) add() account.User {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	u := health.User{
+	u := account.User{
 		ID: uuid.New(), Email: "anna@example.org", Name: "Anna", TimeZone: "Europe/Helsinki",
 		CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 678000, time.UTC),
 	}
@@ -173,7 +173,7 @@ func (p *people) add() health.User {
 }
 
 // change edits a stored key behind the door's back.
-func (p *people) change(id string, edit func(*health.APIKey)) {
+func (p *people) change(id string, edit func(*account.APIKey)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	k := p.keys[id]
@@ -186,9 +186,9 @@ func openDoor(t testing.TB, p *people) *Authenticator {
 }
 
 // makeKey creates a key that may read, and returns its id and its text.
-func makeKey(t testing.TB, d *Authenticator, u health.User) (id, text string) {
+func makeKey(t testing.TB, d *Authenticator, u account.User) (id, text string) {
 	t.Helper()
-	k, text, err := d.CreateKey(t.Context(), NewKey{UserID: u.ID, Name: "phone", Scopes: []health.Scope{health.ScopeRead}})
+	k, text, err := d.CreateKey(t.Context(), NewKey{UserID: u.ID, Name: "phone", Scopes: []account.Scope{account.ScopeRead}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"pgregory.net/rapid"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/testlog"
 )
@@ -205,7 +205,7 @@ func TestRotatedKeyTakesTheOldOnesPlace(t *testing.T) {
 		d := openDoor(t, p)
 		u := p.add()
 		created, old, err := d.CreateKey(t.Context(), NewKey{
-			UserID: u.ID, Name: "phone", Scopes: []health.Scope{health.ScopeIngest}, Tier: TierBulk, ExpiresAt: time.Now().Add(time.Hour),
+			UserID: u.ID, Name: "phone", Scopes: []account.Scope{account.ScopeIngest}, Tier: TierBulk, ExpiresAt: time.Now().Add(time.Hour),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -235,7 +235,7 @@ func TestRotatedKeyTakesTheOldOnesPlace(t *testing.T) {
 			t.Errorf("after the grace: %v", err)
 		}
 		last := p.deeds[len(p.deeds)-1]
-		if last.Action != health.ActionKeyRotate || last.Resource != replaced.ID || last.UserID != u.ID {
+		if last.Action != account.ActionKeyRotate || last.Resource != replaced.ID || last.UserID != u.ID {
 			t.Errorf("on record is %+v", last)
 		}
 
@@ -280,7 +280,7 @@ func TestDeletedUsersKeysAreForgotten(t *testing.T) {
 	if err := d.DeleteUser(t.Context(), u.ID); !errors.Is(err, problem.NotFound) {
 		t.Errorf("deleted twice: %v", err)
 	}
-	if entry := p.deeds[len(p.deeds)-1]; entry.Action != health.ActionUserDelete || entry.Resource != u.ID.String() {
+	if entry := p.deeds[len(p.deeds)-1]; entry.Action != account.ActionUserDelete || entry.Resource != u.ID.String() {
 		t.Errorf("on record is %+v", entry)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
@@ -139,7 +140,7 @@ type Request struct {
 	Format Format
 	// Types are as ParseTypes returned them.
 	Types []Type
-	User  health.User
+	User  account.User
 	// Catalog has the codes for FHIR.
 	Catalog *catalog.Catalog
 	// Archive is where a zip takes the received bodies from; nil leaves them out.

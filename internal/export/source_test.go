@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/export"
 	"github.com/health-export/health-export/internal/health"
@@ -132,7 +133,7 @@ func everything() *things {
 	return s
 }
 
-var ada = health.User{
+var ada = account.User{
 	ID: uuid.MustParse("0193c0de-0000-7000-8000-000000000001"), Email: "ada@example.org", Name: "Ada", TimeZone: "Europe/Berlin",
 }
 

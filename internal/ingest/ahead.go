@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/tracing"
 )
@@ -33,7 +34,7 @@ type ahead struct {
 
 // decodeAhead begins to decode the body that will be written to what it returns: nil where as many bodies are being
 // decoded this way as may be processed at once.
-func (s *Service) decodeAhead(ctx context.Context, ingestion *health.Ingestion, user health.User) *ahead {
+func (s *Service) decodeAhead(ctx context.Context, ingestion *health.Ingestion, user account.User) *ahead {
 	select {
 	case s.places <- struct{}{}:
 	default:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 )
@@ -84,10 +85,10 @@ func (s *Service) resumeNext(ctx context.Context, end func()) (found bool, err e
 		"attempt", ingestion.Attempts)
 	if ingestion.Spool != "" {
 		background = true
-		s.start(cause{ctx, health.ActionImport}, ingestion, user, nil, end)
+		s.start(cause{ctx, account.ActionImport}, ingestion, user, nil, end)
 		return true, nil
 	}
-	s.work(cause{ctx, health.ActionIngest}, ingestion, user, nil)
+	s.work(cause{ctx, account.ActionIngest}, ingestion, user, nil)
 	return true, nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/format"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/tracing"
@@ -52,7 +53,7 @@ func (d *decoded) end(span tracing.Span) {
 }
 
 // decode reads a body to its end. Of the ingestion it uses the headers and the time of receipt.
-func (s *Service) decode(ctx context.Context, ingestion *health.Ingestion, user health.User, body io.Reader) *decoded {
+func (s *Service) decode(ctx context.Context, ingestion *health.Ingestion, user account.User, body io.Reader) *decoded {
 	d := s.newDecoded(ingestion)
 	ctx, span := tracing.Start(ctx, "decode body")
 	defer d.end(span)
@@ -61,7 +62,7 @@ func (s *Service) decode(ctx context.Context, ingestion *health.Ingestion, user 
 }
 
 // decodeStored decodes a body from where it is kept.
-func (s *Service) decodeStored(ctx context.Context, ingestion *health.Ingestion, user health.User) (*decoded, error) {
+func (s *Service) decodeStored(ctx context.Context, ingestion *health.Ingestion, user account.User) (*decoded, error) {
 	switch {
 	case ingestion.Spool != "":
 		return s.decodeWaiting(ctx, ingestion, user)
@@ -72,7 +73,7 @@ func (s *Service) decodeStored(ctx context.Context, ingestion *health.Ingestion,
 }
 
 // decodeArchived decodes a body from the archive.
-func (s *Service) decodeArchived(ctx context.Context, ingestion *health.Ingestion, user health.User) (*decoded, error) {
+func (s *Service) decodeArchived(ctx context.Context, ingestion *health.Ingestion, user account.User) (*decoded, error) {
 	body, err := s.Raw(ctx, user.ID, ingestion.ID)
 	if err != nil {
 		return nil, err
@@ -81,7 +82,7 @@ func (s *Service) decodeArchived(ctx context.Context, ingestion *health.Ingestio
 	return s.decode(ctx, ingestion, user, body), nil
 }
 
-func (d *decoded) read(ctx context.Context, detect func([]byte) (format.Format, error), user health.User, body io.Reader) (err error) {
+func (d *decoded) read(ctx context.Context, detect func([]byte) (format.Format, error), user account.User, body io.Reader) (err error) {
 	defer recoverAs(&err)
 	buffered := bufio.NewReaderSize(body, format.DetectSize)
 	head, err := buffered.Peek(format.DetectSize)
@@ -99,7 +100,7 @@ func (d *decoded) read(ctx context.Context, detect func([]byte) (format.Format, 
 }
 
 // readSpooled reads an archive, whose directory is at its end: it has to be there as a whole first.
-func (d *decoded) readSpooled(ctx context.Context, user health.User, body io.Reader) error {
+func (d *decoded) readSpooled(ctx context.Context, user account.User, body io.Reader) error {
 	file, err := tempFile(d.collector.sorter.dir)
 	if err != nil {
 		return err
@@ -113,7 +114,7 @@ func (d *decoded) readSpooled(ctx context.Context, user health.User, body io.Rea
 }
 
 // readArchive reads an archive. opened, if not nil, is told of it before its content is read.
-func (d *decoded) readArchive(ctx context.Context, user health.User, file io.ReaderAt, size int64, opened func(*format.Archive)) error {
+func (d *decoded) readArchive(ctx context.Context, user account.User, file io.ReaderAt, size int64, opened func(*format.Archive)) error {
 	archive, err := format.OpenArchive(file, size)
 	if err != nil {
 		return asBodyError(err)
@@ -133,7 +134,7 @@ func (d *decoded) readArchive(ctx context.Context, user health.User, file io.Rea
 
 // takeFile takes all records of a file, which is there as a whole.
 func (d *decoded) takeFile(
-	ctx context.Context, user health.User, in *format.Format, decode func(format.Options) iter.Seq2[health.Record, error],
+	ctx context.Context, user account.User, in *format.Format, decode func(format.Options) iter.Seq2[health.Record, error],
 ) error {
 	if !in.WithoutItems {
 		return d.take(ctx, in.Name, decode(d.options(user)))
@@ -143,7 +144,7 @@ func (d *decoded) takeFile(
 	}, d.collector.speaksAsOf))
 }
 
-func (d *decoded) options(user health.User) format.Options {
+func (d *decoded) options(user account.User) format.Options {
 	return format.Options{Location: user.Location(), AsOf: d.collector.speaksAsOf}
 }
 

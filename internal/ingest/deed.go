@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 )
@@ -14,12 +15,12 @@ import (
 // only asked who acts and from where; it may have ended.
 type cause struct {
 	ctx    context.Context
-	action health.Action
+	action account.Action
 }
 
 // deed returns the entry of the audit log for an ingestion that is finished. One that was taken up again after a crash
 // has no address any more.
-func (c cause) deed(i *health.Ingestion) health.AuditEntry {
+func (c cause) deed(i *health.Ingestion) account.AuditEntry {
 	counts := i.Report.Total()
 	entry := access.NewAuditEntry(c.ctx, c.action, i.UserID, i.ID.String(), i.FinishedAt, map[string]any{
 		"status": string(i.Status), "format": i.Format, "bytes": i.Size, "attempt": i.Attempts,
@@ -27,7 +28,7 @@ func (c cause) deed(i *health.Ingestion) health.AuditEntry {
 		"merged": counts.Merged, "rejected": counts.Rejected,
 	})
 	entry.KeyID = cmp.Or(entry.KeyID, i.KeyID)
-	entry.UserAgent = cmp.Or(entry.UserAgent, health.TrimUserAgent(i.Headers["user-agent"]))
+	entry.UserAgent = cmp.Or(entry.UserAgent, account.TrimUserAgent(i.Headers["user-agent"]))
 	return entry
 }
 

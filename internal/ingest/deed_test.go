@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/store/storetest"
 	"github.com/health-export/health-export/internal/testdb"
@@ -77,19 +77,19 @@ func TestIngestionsAreOnRecordWithTheirCounts(t *testing.T) {
 		if err != nil || len(found) != 3 {
 			t.Fatalf("on record is %+v (%v)", found, err)
 		}
-		byAction := map[health.Action]health.AuditEntry{}
+		byAction := map[account.Action]account.AuditEntry{}
 		for _, e := range found {
 			if e.Resource == crashed.ID.String() {
 				e.Action = "resumed"
 			}
 			byAction[e.Action] = e
 		}
-		for action, want := range map[health.Action]struct {
+		for action, want := range map[account.Action]struct {
 			resource         uuid.UUID
 			key, request     string
 			inserted, number float64
 		}{
-			health.ActionIngest: {sent.ID, "k", "r", 1, 1}, health.ActionReplay: {sent.ID, "k", "r", 0, 2}, "resumed": {crashed.ID, "k2", "", 0, 2},
+			account.ActionIngest: {sent.ID, "k", "r", 1, 1}, account.ActionReplay: {sent.ID, "k", "r", 0, 2}, "resumed": {crashed.ID, "k2", "", 0, 2},
 		} {
 			e := byAction[action]
 			if e.Resource != want.resource.String() || e.KeyID != want.key || e.RequestID != want.request ||

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/format"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
@@ -65,7 +66,7 @@ func (s *Service) upload(ctx context.Context, r Request, keep bool) (_ health.In
 		s.imports.remove(&ingestion)
 		return ingestion, err
 	}
-	s.start(cause{ctx, health.ActionImport}, ingestion, r.User, nil, end)
+	s.start(cause{ctx, account.ActionImport}, ingestion, r.User, nil, end)
 	return ingestion, nil
 }
 
@@ -141,7 +142,7 @@ func headOf(file io.ReaderAt) ([]byte, error) {
 }
 
 // newIngestion returns the ingestion of something that arrives now.
-func (s *Service) newIngestion(user health.User, keyID string, headers map[string]string) (health.Ingestion, error) {
+func (s *Service) newIngestion(user account.User, keyID string, headers map[string]string) (health.Ingestion, error) {
 	id, err := uuid.NewV7()
 	return health.Ingestion{
 		ID: id, UserID: user.ID, KeyID: keyID, ReceivedAt: s.now().UTC().Truncate(time.Microsecond), Headers: keep(headers),
@@ -153,7 +154,7 @@ func (s *Service) newIngestion(user health.User, keyID string, headers map[strin
 type FileRequest struct {
 	// ID is the ingestion's, for Progress; zero for a new one.
 	ID   uuid.UUID
-	User health.User
+	User account.User
 	File *os.File
 	// Keep archives the file.
 	Keep bool
@@ -234,7 +235,7 @@ func (s *Service) workOnFile(ctx context.Context, ingestion health.Ingestion, r 
 	}
 	recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	err = errors.Join(err, s.store.Finish(recording, finished, s.owner, cause{ctx, health.ActionImport}.deed(&finished)))
+	err = errors.Join(err, s.store.Finish(recording, finished, s.owner, cause{ctx, account.ActionImport}.deed(&finished)))
 	if err == nil {
 		s.metrics.finished(ctx, &finished)
 	}
@@ -246,7 +247,7 @@ var interrupted = problem.New(problem.Invalid, "interrupted",
 	"The import was interrupted. Import the same file again: what is stored already stays, and is counted as unchanged.")
 
 // decodeFile decodes a file that can be read from anywhere.
-func (s *Service) decodeFile(ctx context.Context, ingestion *health.Ingestion, user health.User, file io.ReaderAt, m *meter) *decoded {
+func (s *Service) decodeFile(ctx context.Context, ingestion *health.Ingestion, user account.User, file io.ReaderAt, m *meter) *decoded {
 	d := s.newDecoded(ingestion)
 	ctx, span := tracing.Start(ctx, "decode body")
 	defer d.end(span)
@@ -258,7 +259,7 @@ func (s *Service) decodeFile(ctx context.Context, ingestion *health.Ingestion, u
 	return d
 }
 
-func (d *decoded) readFile(ctx context.Context, detect func([]byte) (format.Format, error), user health.User, file io.ReaderAt, size int64, m *meter) (err error) {
+func (d *decoded) readFile(ctx context.Context, detect func([]byte) (format.Format, error), user account.User, file io.ReaderAt, size int64, m *meter) (err error) {
 	defer recoverAs(&err)
 	head, err := headOf(file)
 	if err != nil {
@@ -277,7 +278,7 @@ func (d *decoded) readFile(ctx context.Context, detect func([]byte) (format.Form
 }
 
 // decodeWaiting decodes an upload. One whose file somebody has removed from this directory is lost.
-func (s *Service) decodeWaiting(ctx context.Context, ingestion *health.Ingestion, user health.User) (*decoded, error) {
+func (s *Service) decodeWaiting(ctx context.Context, ingestion *health.Ingestion, user account.User) (*decoded, error) {
 	file, err := s.imports.open(ingestion)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s.lost(ingestion), nil

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/format"
 	"github.com/health-export/health-export/internal/health"
@@ -184,7 +185,7 @@ func (s *Service) begin() (end func(), err error) {
 // start processes a claimed ingestion in the background and returns a channel that yields the result, once. decoded is
 // what is known of the body already, or nil.
 func (s *Service) start(
-	by cause, ingestion health.Ingestion, user health.User, decoded *decoded, end func(),
+	by cause, ingestion health.Ingestion, user account.User, decoded *decoded, end func(),
 ) <-chan health.Ingestion {
 	result := make(chan health.Ingestion, 1)
 	go func() {
@@ -199,7 +200,7 @@ func (s *Service) start(
 
 // work processes a claimed ingestion when its turn comes: one body of a user at a time, and no more bodies at once
 // than there are slots. It returns the ingestion as it stands afterwards, still accepted if it has to be tried again.
-func (s *Service) work(by cause, ingestion health.Ingestion, user health.User, decoded *decoded) health.Ingestion {
+func (s *Service) work(by cause, ingestion health.Ingestion, user account.User, decoded *decoded) health.Ingestion {
 	var err error
 	whole := s.ctx
 	if ingestion.Spool != "" {

@@ -18,6 +18,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"pgregory.net/rapid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
@@ -31,7 +32,7 @@ type bench struct {
 	*Service
 	t     testing.TB
 	store store.Store
-	user  health.User
+	user  account.User
 	clock atomic.Pointer[time.Time]
 	logs  *testlog.Log // in which nothing of what is sent may be
 }
@@ -42,7 +43,7 @@ func newBench(t testing.TB, s store.Store, wrap func(Store) Store, limits Limits
 	if err != nil {
 		t.Fatal(err)
 	}
-	user, err := health.NewUser(uuid.NewString()+"@example.org", "Anna", "Europe/Paris", time.Now())
+	user, err := account.NewUser(uuid.NewString()+"@example.org", "Anna", "Europe/Paris", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

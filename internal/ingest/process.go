@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 )
@@ -14,7 +15,7 @@ import (
 // process stores what an archived body holds: decoded is what was made of it while it arrived, or nil. It returns the
 // ingestion as it is to be recorded. An error is a failure of ours: the ingestion stays unfinished and is tried again,
 // which is harmless however far it had come.
-func (s *Service) process(ctx context.Context, ingestion health.Ingestion, user health.User, decoded *decoded) (_ health.Ingestion, err error) {
+func (s *Service) process(ctx context.Context, ingestion health.Ingestion, user account.User, decoded *decoded) (_ health.Ingestion, err error) {
 	defer recoverAs(&err)
 	begun := s.now()
 	if decoded == nil || decoded.failed() {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/tracing"
@@ -18,7 +19,7 @@ import (
 
 // Request is one body and what is known about it.
 type Request struct {
-	User health.User
+	User account.User
 	// KeyID is the API key that brought the body; "" for an import from the command line.
 	KeyID string
 	Body  io.Reader
@@ -61,7 +62,7 @@ func (s *Service) receive(ctx context.Context, r Request) (health.Ingestion, err
 		end()
 		return health.Ingestion{}, err
 	}
-	result := s.start(cause{ctx, health.ActionIngest}, ingestion, r.User, decoded, end)
+	result := s.start(cause{ctx, account.ActionIngest}, ingestion, r.User, decoded, end)
 	if r.Async {
 		return ingestion, nil
 	}
@@ -172,7 +173,7 @@ func compress(w io.Writer, body io.Reader) error {
 
 // Replay processes an archived body again and waits for it as Receive does. What later bodies said is left as it is.
 // NotFound, as Raw; Conflict: it is being processed.
-func (s *Service) Replay(ctx context.Context, user health.User, id uuid.UUID) (health.Ingestion, error) {
+func (s *Service) Replay(ctx context.Context, user account.User, id uuid.UUID) (health.Ingestion, error) {
 	end, err := s.begin()
 	if err != nil {
 		return health.Ingestion{}, err
@@ -186,7 +187,7 @@ func (s *Service) Replay(ctx context.Context, user health.User, id uuid.UUID) (h
 		end()
 		return health.Ingestion{}, err
 	}
-	return s.await(ctx, ingestion, s.start(cause{ctx, health.ActionReplay}, ingestion, user, nil, end)), nil
+	return s.await(ctx, ingestion, s.start(cause{ctx, account.ActionReplay}, ingestion, user, nil, end)), nil
 }
 
 // keep cuts headers short, and replaces what is no UTF-8 in them: a header is any bytes, and what it says of a body must

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -25,12 +26,12 @@ type StoredData interface {
 type ExpectedData interface {
 	StoredData
 	store.Writer
-	CreateUser(ctx context.Context, user health.User, entries ...health.AuditEntry) error
+	CreateUser(ctx context.Context, user account.User, entries ...account.AuditEntry) error
 }
 
 // Verification is what Verify needs.
 type Verification struct {
-	User     health.User
+	User     account.User
 	Stored   StoredData
 	Expected ExpectedData
 	// Found is told of every difference, as it is found; nil to count only.

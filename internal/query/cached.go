@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/health"
 )
@@ -35,7 +36,7 @@ type Cached struct {
 func NewCached(service *Service, answers ResponseCache) *Cached { return &Cached{service, answers} }
 
 // Day is Service.Day.
-func (c *Cached) Day(ctx context.Context, user health.User, date health.Date) (DaySummary, error) {
+func (c *Cached) Day(ctx context.Context, user account.User, date health.Date) (DaySummary, error) {
 	q := cacheKey(user, "day", cacheSummariesFor, date)
 	return cached(ctx, c.cache, q, func(ctx context.Context) (DaySummary, error) {
 		return c.Service.Day(ctx, user, date)
@@ -43,7 +44,7 @@ func (c *Cached) Day(ctx context.Context, user health.User, date health.Date) (D
 }
 
 // Days is Service.Days.
-func (c *Cached) Days(ctx context.Context, user health.User, first, last health.Date) ([]DaySummary, error) {
+func (c *Cached) Days(ctx context.Context, user account.User, first, last health.Date) ([]DaySummary, error) {
 	q := cacheKey(user, "days", cacheSummariesFor, first, last)
 	return cached(ctx, c.cache, q, func(ctx context.Context) ([]DaySummary, error) {
 		return c.Service.Days(ctx, user, first, last)
@@ -51,14 +52,14 @@ func (c *Cached) Days(ctx context.Context, user health.User, first, last health.
 }
 
 // Metrics is Service.Metrics.
-func (c *Cached) Metrics(ctx context.Context, user health.User) ([]Metric, error) {
+func (c *Cached) Metrics(ctx context.Context, user account.User) ([]Metric, error) {
 	return cached(ctx, c.cache, cacheKey(user, "metrics", cacheRecentFor), func(ctx context.Context) ([]Metric, error) {
 		return c.Service.Metrics(ctx, user)
 	})
 }
 
 // Latest is Service.Latest.
-func (c *Cached) Latest(ctx context.Context, user health.User) ([]LatestValue, error) {
+func (c *Cached) Latest(ctx context.Context, user account.User) ([]LatestValue, error) {
 	return cached(ctx, c.cache, cacheKey(user, "latest", cacheRecentFor), func(ctx context.Context) ([]LatestValue, error) {
 		return c.Service.Latest(ctx, user)
 	})
@@ -70,7 +71,7 @@ const cachePointsFor = 2000
 
 // Series is Service.Series. One without a beginning or an end depends on the time of day, and is not remembered, nor is
 // a long one.
-func (c *Cached) Series(ctx context.Context, user health.User, request SeriesRequest) (Series, error) {
+func (c *Cached) Series(ctx context.Context, user account.User, request SeriesRequest) (Series, error) {
 	known, ok := c.lookup(request.Metric)
 	if !ok || request.Start.IsZero() || request.End.IsZero() || isLong(request) {
 		return c.Service.Series(ctx, user, request)
@@ -90,7 +91,7 @@ func isLong(request SeriesRequest) bool {
 
 // Warm answers what will be asked first about a user: the summary of the day it is where the user lives, and the latest
 // values.
-func (c *Cached) Warm(ctx context.Context, user health.User) error {
+func (c *Cached) Warm(ctx context.Context, user account.User) error {
 	if _, err := c.Day(ctx, user, health.DateOf(c.Now().In(user.Location()))); err != nil {
 		return err
 	}
@@ -99,7 +100,7 @@ func (c *Cached) Warm(ctx context.Context, user health.User) error {
 }
 
 // cacheKey describes a question by all that its answer depends on beside what is stored.
-func cacheKey(user health.User, kind string, ttl time.Duration, details ...any) cache.Key {
+func cacheKey(user account.User, kind string, ttl time.Duration, details ...any) cache.Key {
 	return cache.Key{User: user.ID, Kind: kind, Query: fmt.Sprintf("%q", append(details, user.TimeZone)), TTL: ttl}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/query"
@@ -16,11 +17,11 @@ import (
 
 // asker is what both kinds of service can be asked.
 type asker interface {
-	Metrics(context.Context, health.User) ([]query.Metric, error)
-	Latest(context.Context, health.User) ([]query.LatestValue, error)
-	Day(context.Context, health.User, health.Date) (query.DaySummary, error)
-	Days(context.Context, health.User, health.Date, health.Date) ([]query.DaySummary, error)
-	Series(context.Context, health.User, query.SeriesRequest) (query.Series, error)
+	Metrics(context.Context, account.User) ([]query.Metric, error)
+	Latest(context.Context, account.User) ([]query.LatestValue, error)
+	Day(context.Context, account.User, health.Date) (query.DaySummary, error)
+	Days(context.Context, account.User, health.Date, health.Date) ([]query.DaySummary, error)
+	Series(context.Context, account.User, query.SeriesRequest) (query.Series, error)
 }
 
 // remembered are the questions whose answers are remembered, each by the metric it depends on.

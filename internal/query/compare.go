@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -65,7 +66,7 @@ type Change struct {
 }
 
 // Compare compares the daily values of two periods, metric by metric.
-func (s *Service) Compare(ctx context.Context, user health.User, request CompareRequest) (Comparison, error) {
+func (s *Service) Compare(ctx context.Context, user account.User, request CompareRequest) (Comparison, error) {
 	if err := checkMetrics(request.Metrics); err != nil {
 		return Comparison{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 )
@@ -47,7 +48,7 @@ type Coefficients struct {
 }
 
 // Correlate pairs the values of two metrics. Both of a pair lie in the range.
-func (s *Service) Correlate(ctx context.Context, user health.User, request CorrelateRequest) (Correlation, error) {
+func (s *Service) Correlate(ctx context.Context, user account.User, request CorrelateRequest) (Correlation, error) {
 	width := health.Date(1)
 	switch request.Bucket {
 	case "", "1d":

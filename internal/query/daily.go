@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
@@ -43,7 +44,7 @@ type dailyValue struct {
 
 // daily returns a metric day by day, in order, the days without a value left out. Days are those the person lived.
 // Sleep is hours asleep in the night that ended on the day. A blood pressure is two metrics here.
-func (s *Service) daily(ctx context.Context, user health.User, metric string, first, last health.Date) (Measure, []dailyValue, error) {
+func (s *Service) daily(ctx context.Context, user account.User, metric string, first, last health.Date) (Measure, []dailyValue, error) {
 	known, ok := s.Catalog.Lookup(metric)
 	if ok && known.Shape == catalog.ShapeSleep {
 		values, err := s.dailySleep(ctx, user.ID, first, last)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/query"
@@ -75,7 +76,7 @@ func TestSummariesAnswerAsSamplesDo(t *testing.T) {
 		}
 		fromDays, fromSamples := service(s), service(onlyOrder{s})
 		rapid.Check(t, func(rt *rapid.T) {
-			user := health.User{ID: uuid.New(), CreatedAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+			user := account.User{ID: uuid.New(), CreatedAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 			user.Email = user.ID.String() + "@example.org"
 			check := func(err error) {
 				if err != nil {

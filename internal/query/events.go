@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -48,7 +49,7 @@ type Event struct {
 }
 
 // Events returns events in order of time.
-func (s *Service) Events(ctx context.Context, user health.User, request EventsRequest) (EventsPage, error) {
+func (s *Service) Events(ctx context.Context, user account.User, request EventsRequest) (EventsPage, error) {
 	limit, err := pageLimit(request.Limit, eventsOnPage, maxEvents)
 	if err != nil {
 		return EventsPage{}, err
@@ -117,7 +118,7 @@ type ECG struct {
 }
 
 // ECGs returns electrocardiograms in order of time.
-func (s *Service) ECGs(ctx context.Context, user health.User, request ECGRequest) ([]ECG, error) {
+func (s *Service) ECGs(ctx context.Context, user account.User, request ECGRequest) ([]ECG, error) {
 	within, err := rangeOf(request.Start, request.End)
 	if err != nil {
 		return nil, err
@@ -134,7 +135,7 @@ func (s *Service) ECGs(ctx context.Context, user health.User, request ECGRequest
 }
 
 // ECG returns the electrocardiogram that starts at an instant, which is what identifies it, with its voltages. NotFound.
-func (s *Service) ECG(ctx context.Context, user health.User, start time.Time) (ECG, error) {
+func (s *Service) ECG(ctx context.Context, user account.User, start time.Time) (ECG, error) {
 	at := instantOf(start)
 	found, err := s.Config.Events.ECGs(ctx, user.ID, store.Range{From: at, To: at + 1}, true)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -33,7 +34,7 @@ type Extract struct {
 }
 
 // Extract prepares an extract. NotFound: there is no such metric.
-func (s *Service) Extract(ctx context.Context, user health.User, request ExtractRequest) (*Extract, error) {
+func (s *Service) Extract(ctx context.Context, user account.User, request ExtractRequest) (*Extract, error) {
 	within, err := rangeOf(request.Start, request.End)
 	if err != nil {
 		return nil, err

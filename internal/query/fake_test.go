@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
@@ -31,7 +32,7 @@ type memory struct {
 	read atomic.Int64
 }
 
-var anna = health.User{ID: uuid.MustParse("0193c0de-0000-7000-8000-000000000001"), TimeZone: "Europe/Athens"}
+var anna = account.User{ID: uuid.MustParse("0193c0de-0000-7000-8000-000000000001"), TimeZone: "Europe/Athens"}
 
 // newService returns a service that reads from what a user has; its clock stands at noon of 2026-03-20 UTC.
 func newService(t testing.TB, m *memory) *query.Service {

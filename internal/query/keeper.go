@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
@@ -74,7 +75,7 @@ type SourcePriority struct {
 }
 
 // SourcePriority returns the order of sources that the user has set.
-func (k *SummaryRebuilder) SourcePriority(ctx context.Context, user health.User) (SourcePriority, error) {
+func (k *SummaryRebuilder) SourcePriority(ctx context.Context, user account.User) (SourcePriority, error) {
 	order, err := k.Store.SourceOrder(ctx, user.ID)
 	if err != nil {
 		return SourcePriority{}, err
@@ -94,7 +95,7 @@ func priorityOf(order health.SourceOrder, applied bool) SourcePriority {
 
 // SetSourcePriority replaces the order of sources of the user and works the days out anew. What takes longer than two
 // seconds goes on in the background, also after a crash: see RebuildStale.
-func (k *SummaryRebuilder) SetSourcePriority(ctx context.Context, user health.User, order health.SourceOrder) (SourcePriority, error) {
+func (k *SummaryRebuilder) SetSourcePriority(ctx context.Context, user account.User, order health.SourceOrder) (SourcePriority, error) {
 	if err := order.Check(); err != nil {
 		return SourcePriority{}, err
 	}

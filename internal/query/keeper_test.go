@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/query"
@@ -30,7 +31,7 @@ func TestAnOrderOfSourcesHoldsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := testdb.New(t)
-	user := health.User{ID: uuid.New(), Email: "ada@example.org", CreatedAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	user := account.User{ID: uuid.New(), Email: "ada@example.org", CreatedAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	if err := s.CreateUser(t.Context(), user); err != nil {
 		t.Fatal(err)
 	}

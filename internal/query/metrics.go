@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 )
@@ -36,7 +37,7 @@ func categoryOf(known *catalog.Metric) string {
 }
 
 // Metrics returns what the user has, ordered by name and unit.
-func (s *Service) Metrics(ctx context.Context, user health.User) ([]Metric, error) {
+func (s *Service) Metrics(ctx context.Context, user account.User) ([]Metric, error) {
 	infos, err := s.Config.Samples.Metrics(ctx, user.ID)
 	if err != nil {
 		return nil, err
@@ -71,7 +72,7 @@ type LatestValue struct {
 
 // Latest returns the latest sample of every metric the user has, ordered by name and unit; of several grains with the
 // same start, the finest.
-func (s *Service) Latest(ctx context.Context, user health.User) ([]LatestValue, error) {
+func (s *Service) Latest(ctx context.Context, user account.User) ([]LatestValue, error) {
 	samples, err := s.Config.Samples.Latest(ctx, user.ID)
 	if err != nil {
 		return nil, err

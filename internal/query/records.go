@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -83,7 +84,7 @@ var dayRecords = []struct{ record, metric string }{
 }
 
 // Records returns personal records.
-func (s *Service) Records(ctx context.Context, user health.User, request RecordsRequest) (Records, error) {
+func (s *Service) Records(ctx context.Context, user account.User, request RecordsRequest) (Records, error) {
 	first, last := health.MinInstant.Date(0), health.MaxInstant.Date(0)-1
 	if request.Start != nil {
 		first = *request.Start

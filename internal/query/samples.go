@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
@@ -80,7 +81,7 @@ func readingsOf(s *health.Sample) Readings {
 }
 
 // Samples returns the samples of a metric as they are stored, all grains and sources side by side.
-func (s *Service) Samples(ctx context.Context, user health.User, request SamplesRequest) (SamplesPage, error) {
+func (s *Service) Samples(ctx context.Context, user account.User, request SamplesRequest) (SamplesPage, error) {
 	limit, err := pageLimit(request.Limit, samplesOnPage, maxSamples)
 	if err != nil {
 		return SamplesPage{}, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
@@ -83,7 +84,7 @@ type seriesPosition struct {
 // Series returns the figures of a metric over time. Which grain and which source answers in a bucket is decided as
 // package health says; grains are never added. A summary that is longer than the bucket belongs to the bucket it begins
 // in, unless there is something finer in its span.
-func (s *Service) Series(ctx context.Context, user health.User, request SeriesRequest) (Series, error) {
+func (s *Service) Series(ctx context.Context, user account.User, request SeriesRequest) (Series, error) {
 	plan, err := s.planSeries(ctx, user, request)
 	if err != nil {
 		return Series{}, err
@@ -113,7 +114,7 @@ type seriesPlan struct {
 	limit       int
 }
 
-func (s *Service) planSeries(ctx context.Context, user health.User, request SeriesRequest) (p seriesPlan, err error) {
+func (s *Service) planSeries(ctx context.Context, user account.User, request SeriesRequest) (p seriesPlan, err error) {
 	request.Bucket = cmp.Or(request.Bucket, standardBucket)
 	request.TZ = cmp.Or(request.TZ, recordedClock)
 	p.request = request

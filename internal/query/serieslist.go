@@ -3,7 +3,7 @@ package query
 import (
 	"context"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 // SeriesListRequest asks for the series of several metrics over one range.
@@ -24,7 +24,7 @@ type SeriesList struct {
 }
 
 // SeriesList returns several series.
-func (s *Service) SeriesList(ctx context.Context, user health.User, request SeriesListRequest) (SeriesList, error) {
+func (s *Service) SeriesList(ctx context.Context, user account.User, request SeriesListRequest) (SeriesList, error) {
 	if err := checkMetrics(request.Metrics); err != nil {
 		return SeriesList{}, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -63,7 +64,7 @@ type DaySleep struct {
 
 // Sleep returns the nights whose date is from first to last, both included, ordered by date, start and source, and the
 // segments of those days, by health.DateOfSleep, so that the stages of one night stay together.
-func (s *Service) Sleep(ctx context.Context, user health.User, first, last health.Date) (Sleep, error) {
+func (s *Service) Sleep(ctx context.Context, user account.User, first, last health.Date) (Sleep, error) {
 	if err := checkDates(first, last); err != nil {
 		return Sleep{}, err
 	}

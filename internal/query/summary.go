@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -50,7 +51,7 @@ type DayWorkout struct {
 }
 
 // Day returns the summary of one day.
-func (s *Service) Day(ctx context.Context, user health.User, date health.Date) (DaySummary, error) {
+func (s *Service) Day(ctx context.Context, user account.User, date health.Date) (DaySummary, error) {
 	days, err := s.Days(ctx, user, date, date)
 	if err != nil {
 		return DaySummary{}, err
@@ -59,7 +60,7 @@ func (s *Service) Day(ctx context.Context, user health.User, date health.Date) (
 }
 
 // Days returns the summaries of the days from first to last, both included, at most 366, also of days without data.
-func (s *Service) Days(ctx context.Context, user health.User, first, last health.Date) ([]DaySummary, error) {
+func (s *Service) Days(ctx context.Context, user account.User, first, last health.Date) ([]DaySummary, error) {
 	if err := checkDates(first, last); err != nil {
 		return nil, err
 	}

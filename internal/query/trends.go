@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 )
@@ -68,7 +69,7 @@ type TrendStatistics struct {
 }
 
 // Trends compares the week that ends on a day with the four weeks before it.
-func (s *Service) Trends(ctx context.Context, user health.User, request TrendsRequest) (Trends, error) {
+func (s *Service) Trends(ctx context.Context, user account.User, request TrendsRequest) (Trends, error) {
 	first := request.Date - recentDays - baselineDays + 1
 	if err := checkDates(first, request.Date); err != nil {
 		return Trends{}, problem.New(problem.Invalid, "invalid_range", "Days go from 1900-02-04 to 9999-12-31.").In("date")
@@ -104,7 +105,7 @@ func (s *Service) Trends(ctx context.Context, user health.User, request TrendsRe
 }
 
 // metricsSince returns the names of the metrics that have samples since a day, each once, and that of sleep.
-func (s *Service) metricsSince(ctx context.Context, user health.User, first health.Date) ([]string, error) {
+func (s *Service) metricsSince(ctx context.Context, user account.User, first health.Date) ([]string, error) {
 	infos, err := s.Config.Samples.Metrics(ctx, user.ID)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -96,7 +97,7 @@ type workoutPosition struct {
 }
 
 // Workouts returns trainings, newest first.
-func (s *Service) Workouts(ctx context.Context, user health.User, request WorkoutsRequest) (WorkoutsPage, error) {
+func (s *Service) Workouts(ctx context.Context, user account.User, request WorkoutsRequest) (WorkoutsPage, error) {
 	limit, err := pageLimit(request.Limit, workoutsOnPage, maxWorkouts)
 	if err != nil {
 		return WorkoutsPage{}, err
@@ -133,7 +134,7 @@ func (s *Service) Workouts(ctx context.Context, user health.User, request Workou
 
 // Workout returns one training with its series and what they and the route tell together. The id may be that of any of its
 // entries.
-func (s *Service) Workout(ctx context.Context, user health.User, request WorkoutRequest) (WorkoutDetail, error) {
+func (s *Service) Workout(ctx context.Context, user account.User, request WorkoutRequest) (WorkoutDetail, error) {
 	if err := request.check(); err != nil {
 		return WorkoutDetail{}, err
 	}
@@ -157,7 +158,7 @@ func (s *Service) Workout(ctx context.Context, user health.User, request Workout
 }
 
 // Route returns a training with the points of its route, of which there is at least one. NotFound.
-func (s *Service) Route(ctx context.Context, user health.User, id uuid.UUID) (health.Workout, error) {
+func (s *Service) Route(ctx context.Context, user account.User, id uuid.UUID) (health.Workout, error) {
 	t, err := s.mergedWorkout(ctx, user.ID, id)
 	if err != nil {
 		return health.Workout{}, err

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -20,7 +20,7 @@ type auditEntry struct {
 	At        time.Time      `json:"at"`
 	UserID    uuid.UUID      `json:"user_id,omitzero"`
 	KeyID     string         `json:"key_id,omitempty"`
-	Action    health.Action  `json:"action"`
+	Action    account.Action `json:"action"`
 	Resource  string         `json:"resource,omitempty"`
 	Address   netip.Addr     `json:"address,omitzero"`
 	UserAgent string         `json:"user_agent,omitempty"`
@@ -39,7 +39,7 @@ const (
 func (s *server) listAudit(w http.ResponseWriter, r *http.Request) error {
 	p := parametersOf(r)
 	query := store.AuditQuery{
-		Action: health.Action(p.text("action")), KeyID: p.text("key_id"), From: p.time("start"), To: p.time("end"), Limit: p.limit(),
+		Action: account.Action(p.text("action")), KeyID: p.text("key_id"), From: p.time("start"), To: p.time("end"), Limit: p.limit(),
 	}
 	query.BeforeAt, query.Before = p.auditCursor()
 	if query.Limit > maxAuditPerPage {
@@ -78,10 +78,10 @@ func (s *server) listAudit(w http.ResponseWriter, r *http.Request) error {
 // narrowToSubject sets whose entries are asked for, and puts on record who looks at others'.
 func (s *server) narrowToSubject(r *http.Request, query *store.AuditQuery) error {
 	if r.URL.Query().Get("user") == everybody {
-		if !actorOf(r).Allows(health.ScopeAdmin) {
+		if !actorOf(r).Allows(account.ScopeAdmin) {
 			return onlyForAdmins()
 		}
-		s.Audit.Add(r.Context(), health.ActionAdminRead, uuid.Nil, "audit", nil)
+		s.Audit.Add(r.Context(), account.ActionAdminRead, uuid.Nil, "audit", nil)
 		return nil
 	}
 	user, err := s.subject(r)
@@ -94,7 +94,7 @@ func (s *server) narrowToSubject(r *http.Request, query *store.AuditQuery) error
 }
 
 // auditCursor says where a page ended: the time and the id of its last entry.
-func auditCursor(last *health.AuditEntry) string {
+func auditCursor(last *account.AuditEntry) string {
 	at := binary.BigEndian.AppendUint64(nil, uint64(last.At.UnixMicro()))
 	return base64.RawURLEncoding.EncodeToString(append(at, last.ID[:]...))
 }

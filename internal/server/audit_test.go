@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 type auditPage struct {
@@ -40,7 +40,7 @@ func TestEverythingIsOnRecord(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada := a.ada()
-	_, admin := a.keyFor(a.person("root@example.org", "").user, health.ScopeAdmin)
+	_, admin := a.keyFor(a.person("root@example.org", "").user, account.ScopeAdmin)
 	sent := a.do(http.MethodPost, "/v1/ingest", ada.key, bodyOfAda, "User-Agent", "Phone/1.0\u00e9", "X-Request-ID", "r-1").wants(http.StatusOK)
 	var r report
 	sent.into(&r)
@@ -61,7 +61,7 @@ func TestEverythingIsOnRecord(t *testing.T) {
 		t.Errorf("on record is (-want +got):\n%s%v", diff, got)
 	}
 	for _, e := range page.Entries {
-		if e.Action != health.ActionIngest {
+		if e.Action != account.ActionIngest {
 			continue
 		}
 		if e.Resource != id || e.RequestID != "r-1" || e.UserAgent != "Phone/1.0é" || !e.Address.IsLoopback() || !strings.Contains(ada.key, e.KeyID) ||
@@ -128,8 +128,8 @@ func TestErasingOnesData(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada, bob := a.ada(), a.person("bob@example.org", "")
-	_, admin := a.keyFor(a.person("root@example.org", "").user, health.ScopeAdmin)
-	_, reader := a.keyFor(ada.user, health.ScopeRead)
+	_, admin := a.keyFor(a.person("root@example.org", "").user, account.ScopeAdmin)
+	_, reader := a.keyFor(ada.user, account.ScopeRead)
 	a.send(ada.key, bodyOfEverything)
 	a.send(bob.key, bodyOfAda)
 	a.do(http.MethodDelete, "/v1/data", reader, "").refused(http.StatusForbidden, "missing_scope")
@@ -155,7 +155,7 @@ func TestDeletingAUser(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada := a.ada()
-	_, admin := a.keyFor(a.person("root@example.org", "").user, health.ScopeAdmin)
+	_, admin := a.keyFor(a.person("root@example.org", "").user, account.ScopeAdmin)
 	a.send(ada.key, bodyOfAda)
 	path := "/v1/users/" + ada.user.ID.String()
 	a.do(http.MethodDelete, path, ada.key, "").refused(http.StatusForbidden, "missing_scope")
@@ -178,7 +178,7 @@ func TestAdministratorsManageEverybodysKeys(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada := a.ada()
-	_, admin := a.keyFor(a.person("root@example.org", "").user, health.ScopeAdmin)
+	_, admin := a.keyFor(a.person("root@example.org", "").user, account.ScopeAdmin)
 	var made, next key
 	a.do(http.MethodPost, "/v1/keys?user="+ada.user.ID.String(), admin, `{"name":"x","scopes":["read"],"tier":"unlimited"}`).wants(http.StatusCreated).into(&made)
 	var who me
@@ -203,9 +203,9 @@ func TestNoKeyRotatesAMightierOne(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada := a.ada()
-	mighty, _ := a.keyFor(ada.user, health.ScopeAdmin)
-	_, reader := a.keyFor(ada.user, health.ScopeRead)
-	rich, _, err := a.door.CreateKey(t.Context(), access.NewKey{UserID: ada.user.ID, Name: "x", Scopes: []health.Scope{health.ScopeRead}, Tier: access.TierBulk})
+	mighty, _ := a.keyFor(ada.user, account.ScopeAdmin)
+	_, reader := a.keyFor(ada.user, account.ScopeRead)
+	rich, _, err := a.door.CreateKey(t.Context(), access.NewKey{UserID: ada.user.ID, Name: "x", Scopes: []account.Scope{account.ScopeRead}, Tier: access.TierBulk})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 func TestWaysToPresentAKey(t *testing.T) {
@@ -57,7 +57,7 @@ func TestKeysThatAreNotLetIn(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada := a.ada()
-	revoked, revokedText := a.keyFor(ada.user, health.ScopeRead)
+	revoked, revokedText := a.keyFor(ada.user, account.ScopeRead)
 	if err := a.door.RevokeKey(t.Context(), ada.user.ID, revoked.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestExpiredKey(t *testing.T) {
 	yesterday := time.Now().Add(-24 * time.Hour)
 	door := access.NewAuthenticator(a.store, a.store, access.AuthenticatorOptions{Logger: a.logs.Logger(), Now: func() time.Time { return yesterday }})
 	_, text, err := door.CreateKey(t.Context(), access.NewKey{
-		UserID: ada.user.ID, Name: "old", Scopes: []health.Scope{health.ScopeRead}, ExpiresAt: yesterday.Add(time.Hour),
+		UserID: ada.user.ID, Name: "old", Scopes: []account.Scope{account.ScopeRead}, ExpiresAt: yesterday.Add(time.Hour),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func TestRevokingTakesEffectAtOnce(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada := a.ada()
-	made, text := a.keyFor(ada.user, health.ScopeRead)
+	made, text := a.keyFor(ada.user, account.ScopeRead)
 	a.get("/v1/me", text).wants(http.StatusOK)
 	a.do(http.MethodDelete, "/v1/keys/"+made.ID, ada.key, "").wants(http.StatusNoContent)
 	a.get("/v1/me", text).refused(http.StatusUnauthorized, "revoked_key")

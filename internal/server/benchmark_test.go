@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/store"
@@ -31,24 +32,24 @@ func (readingIngest) Receive(_ context.Context, r ingest.Request) (health.Ingest
 // oneKey is a store with one user and one key in it.
 type oneKey struct {
 	store.Store
-	key  health.APIKey
-	user health.User
+	key  account.APIKey
+	user account.User
 }
 
-func (s *oneKey) CreateKey(_ context.Context, key health.APIKey, _ ...health.AuditEntry) error {
+func (s *oneKey) CreateKey(_ context.Context, key account.APIKey, _ ...account.AuditEntry) error {
 	s.key = key
 	return nil
 }
 
-func (s *oneKey) Key(context.Context, string) (health.APIKey, error)   { return s.key, nil }
-func (s *oneKey) User(context.Context, uuid.UUID) (health.User, error) { return s.user, nil }
+func (s *oneKey) Key(context.Context, string) (account.APIKey, error)   { return s.key, nil }
+func (s *oneKey) User(context.Context, uuid.UUID) (account.User, error) { return s.user, nil }
 
 // BenchmarkSmallPost compares a small authenticated POST, its key remembered and no database behind it, with a handler
 // that only reads the body and answers with as much.
 func BenchmarkSmallPost(b *testing.B) {
-	one := &oneKey{user: health.User{ID: unknownID}}
+	one := &oneKey{user: account.User{ID: unknownID}}
 	door := access.NewAuthenticator(one, one, access.AuthenticatorOptions{})
-	_, key, err := door.CreateKey(b.Context(), access.NewKey{UserID: unknownID, Name: "b", Scopes: []health.Scope{health.ScopeIngest}})
+	_, key, err := door.CreateKey(b.Context(), access.NewKey{UserID: unknownID, Name: "b", Scopes: []account.Scope{account.ScopeIngest}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/connect"
-	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 )
 
@@ -54,7 +54,7 @@ func (s *server) connectPhone(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	wanted := access.NewKey{
-		UserID: actor.User.ID, Name: sent.Name, Scopes: []health.Scope{health.ScopeIngest}, Tier: maker.Tier, ExpiresAt: maker.ExpiresAt,
+		UserID: actor.User.ID, Name: sent.Name, Scopes: []account.Scope{account.ScopeIngest}, Tier: maker.Tier, ExpiresAt: maker.ExpiresAt,
 	}
 	if err := withinPower(maker, wanted); err != nil {
 		return err

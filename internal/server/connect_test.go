@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 func TestConnectPhone(t *testing.T) {
@@ -70,22 +70,22 @@ func TestPhonesThatAreNotConnected(t *testing.T) {
 	a := newAPI(t)
 	ada := a.ada()
 	for body, code := range map[string]string{
-		`{"url":"ftp://h"}`:         "invalid_url",
-		`{"url":"https://h?key=x"}`: "invalid_url",
-		`{"data_type":"dreams"}`:    "invalid_data_type",
-		`{"automation":"x"}`:        "invalid_automation",
-		`{"token":"x"}`:             "unknown_member",
-		`{"name":"a\u0007b"}`:       "invalid_name",
+		`{"url":"ftp://h"}`:                                  "invalid_url",
+		`{"url":"https://h?key=x"}`:                          "invalid_url",
+		`{"data_type":"dreams"}`:                             "invalid_data_type",
+		`{"automation":"x"}`:                                 "invalid_automation",
+		`{"token":"x"}`:                                      "unknown_member",
+		`{"name":"a\u0007b"}`:                                "invalid_name",
 		`{"url":"https://` + strings.Repeat("h", 300) + `"}`: "invalid_url",
 	} {
 		a.do(http.MethodPost, "/v1/connect", ada.key, body).refused(http.StatusBadRequest, code)
 	}
-	_, reader := a.keyFor(ada.user, health.ScopeRead)
+	_, reader := a.keyFor(ada.user, account.ScopeRead)
 	a.do(http.MethodPost, "/v1/connect", reader, `{}`).refused(http.StatusForbidden, "scope_not_held")
 
 	expires := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	_, passing, err := a.door.CreateKey(t.Context(), access.NewKey{
-		UserID: ada.user.ID, Name: "guest", Scopes: []health.Scope{health.ScopeIngest}, ExpiresAt: expires,
+		UserID: ada.user.ID, Name: "guest", Scopes: []account.Scope{account.ScopeIngest}, ExpiresAt: expires,
 	})
 	if err != nil {
 		t.Fatal(err)

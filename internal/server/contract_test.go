@@ -17,7 +17,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/testlog"
 )
 
@@ -218,7 +218,7 @@ func TestDocumentMatchesRoutes(t *testing.T) {
 	}
 	type row struct {
 		Operation string
-		Scope     health.Scope
+		Scope     account.Scope
 		Params    []string
 	}
 	routed, documented := map[string]row{}, map[string]row{}
@@ -252,7 +252,7 @@ func TestDocumentTellsOfTheLimits(t *testing.T) {
 
 // scopeOf reads off an operation's security what the table of routes calls its scope. All four ways to present a key
 // must need the same.
-func scopeOf(t *testing.T, operation *openapi3.Operation) health.Scope {
+func scopeOf(t *testing.T, operation *openapi3.Operation) account.Scope {
 	t.Helper()
 	if operation.Security == nil {
 		t.Fatalf("%s says nothing about its security", operation.OperationID)
@@ -260,7 +260,7 @@ func scopeOf(t *testing.T, operation *openapi3.Operation) health.Scope {
 	if len(*operation.Security) == 0 {
 		return open
 	}
-	scopes, schemes := map[health.Scope]bool{}, map[string]bool{}
+	scopes, schemes := map[account.Scope]bool{}, map[string]bool{}
 	for _, requirement := range *operation.Security {
 		for scheme, needed := range requirement {
 			schemes[scheme] = true
@@ -268,7 +268,7 @@ func scopeOf(t *testing.T, operation *openapi3.Operation) health.Scope {
 				scopes[anyKey] = true
 			}
 			for _, scope := range needed {
-				scopes[health.Scope(scope)] = true
+				scopes[account.Scope(scope)] = true
 			}
 		}
 	}
@@ -287,7 +287,7 @@ func scopeOf(t *testing.T, operation *openapi3.Operation) health.Scope {
 	for _, scope := range slices.Sorted(maps.Keys(scopes)) {
 		words = append(words, string(scope))
 	}
-	return health.Scope(strings.Join(words, " "))
+	return account.Scope(strings.Join(words, " "))
 }
 
 func queryParameters(item *openapi3.PathItem, operation *openapi3.Operation) []string {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/query"
 )
@@ -24,7 +24,7 @@ type failingQuery struct {
 	panic any
 }
 
-func (q failingQuery) Metrics(context.Context, health.User) ([]query.Metric, error) {
+func (q failingQuery) Metrics(context.Context, account.User) ([]query.Metric, error) {
 	if q.panic != nil {
 		panic(q.panic)
 	}
@@ -127,7 +127,7 @@ type waitingQuery struct {
 	asked chan<- struct{}
 }
 
-func (q waitingQuery) Metrics(ctx context.Context, _ health.User) ([]query.Metric, error) {
+func (q waitingQuery) Metrics(ctx context.Context, _ account.User) ([]query.Metric, error) {
 	close(q.asked)
 	<-ctx.Done()
 	return nil, fmt.Errorf("query: %w", ctx.Err())

@@ -11,7 +11,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/go-json-experiment/json"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 // TestExamplesAreExecuted sends the example of every operation of the document to a server that has one thing of each
@@ -26,8 +26,8 @@ func TestExamplesAreExecuted(t *testing.T) {
 	a := newAPI(t)
 	ada := a.person("grace@example.org", "Europe/Berlin") // the document's own user is yet to be made
 	report := a.send(ada.key, bodyOfEverything)
-	_, admin := a.keyFor(ada.user, health.ScopeAdmin)
-	spare, _ := a.keyFor(ada.user, health.ScopeRead)
+	_, admin := a.keyFor(ada.user, account.ScopeAdmin)
+	spare, _ := a.keyFor(ada.user, account.ScopeRead)
 	ids := map[string]string{
 		"ingestions": report.IngestionID.String(), "workouts": a.workoutOf(ada), "keys": spare.ID, "users": ada.user.ID.String(),
 	}

@@ -6,8 +6,8 @@ import (
 
 	"github.com/klauspost/compress/gzhttp"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/export"
-	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/query"
 )
 
@@ -53,7 +53,7 @@ func (s *server) streamExport(
 		answer.begin()
 		return nil
 	}
-	s.Audit.Add(r.Context(), health.ActionExport, user.ID, "", map[string]any{"format": format})
+	s.Audit.Add(r.Context(), account.ActionExport, user.ID, "", map[string]any{"format": format})
 	if err := export.Write(r.Context(), answer, extract, what); err != nil {
 		if answer.begun {
 			return cutShort{err}

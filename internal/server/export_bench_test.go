@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/export"
 	"github.com/health-export/health-export/internal/health"
@@ -39,7 +40,7 @@ func BenchmarkExport(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	user, err := health.NewUser("ada@example.org", "", "", time.Now())
+	user, err := account.NewUser("ada@example.org", "", "", time.Now())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/query"
@@ -25,8 +26,8 @@ type adasDoor struct{ Authenticator }
 
 func (adasDoor) Authenticate(context.Context, string) (access.Actor, error) {
 	return access.Actor{
-		User:   health.User{ID: unknownID, TimeZone: "America/Sao_Paulo"},
-		Scopes: []health.Scope{health.ScopeAdmin},
+		User:   account.User{ID: unknownID, TimeZone: "America/Sao_Paulo"},
+		Scopes: []account.Scope{account.ScopeAdmin},
 	}, nil
 }
 
@@ -82,19 +83,19 @@ func (smallStore) Ingestions(context.Context, uuid.UUID, store.IngestionQuery) (
 	return nil, nil
 }
 
-func (smallStore) AuditEntries(context.Context, store.AuditQuery) ([]health.AuditEntry, error) {
+func (smallStore) AuditEntries(context.Context, store.AuditQuery) ([]account.AuditEntry, error) {
 	return nil, nil
 }
 
-func (smallStore) CreateUser(context.Context, health.User, ...health.AuditEntry) error { return nil }
+func (smallStore) CreateUser(context.Context, account.User, ...account.AuditEntry) error { return nil }
 
-func (smallStore) User(context.Context, uuid.UUID) (health.User, error) { return health.User{}, nil }
+func (smallStore) User(context.Context, uuid.UUID) (account.User, error) { return account.User{}, nil }
 
-func (smallStore) Users(context.Context) ([]health.User, error) { return nil, nil }
+func (smallStore) Users(context.Context) ([]account.User, error) { return nil, nil }
 
-func (smallStore) Key(context.Context, string) (health.APIKey, error) { return health.APIKey{}, nil }
+func (smallStore) Key(context.Context, string) (account.APIKey, error) { return account.APIKey{}, nil }
 
-func (smallStore) KeysOf(context.Context, uuid.UUID) ([]health.APIKey, error) { return nil, nil }
+func (smallStore) KeysOf(context.Context, uuid.UUID) ([]account.APIKey, error) { return nil, nil }
 
 // FuzzParams asks every route that is read and has query parameters for anything: the answer is the data or says which parameter
 // is at fault, and is never the server's fault. The document describes it in either case.

@@ -19,9 +19,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/catalog"
-	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/store"
@@ -103,14 +103,14 @@ func (a *api) in(t *testing.T) *api {
 
 // person is a user with a key that has the scopes ingest and read.
 type person struct {
-	user health.User
+	user account.User
 	key  string
 }
 
 // person makes a user who lives in zone.
 func (a *api) person(email, zone string) person {
 	a.t.Helper()
-	user, err := health.NewUser(email, "", zone, a.now())
+	user, err := account.NewUser(email, "", zone, a.now())
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func (a *api) person(email, zone string) person {
 		a.t.Fatal(err)
 	}
 	p := person{user: user}
-	_, p.key = a.keyFor(user, health.ScopeIngest, health.ScopeRead)
+	_, p.key = a.keyFor(user, account.ScopeIngest, account.ScopeRead)
 	return p
 }
 
@@ -129,7 +129,7 @@ func (a *api) ada() person {
 }
 
 // keyFor makes a key for a user.
-func (a *api) keyFor(user health.User, scopes ...health.Scope) (health.APIKey, string) {
+func (a *api) keyFor(user account.User, scopes ...account.Scope) (account.APIKey, string) {
 	a.t.Helper()
 	made, text, err := a.door.CreateKey(a.t.Context(), access.NewKey{UserID: user.ID, Name: "test", Scopes: scopes})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/query"
 )
@@ -88,7 +89,7 @@ func TestImportRefused(t *testing.T) {
 	a.do(http.MethodPost, "/v1/import", ada.key, strings.Repeat("x", 3<<20)).refused(http.StatusRequestEntityTooLarge, "file_too_large")
 	a.do(http.MethodPost, "/v1/import", ada.key, smallExport, "Content-Encoding", "compress").
 		refused(http.StatusUnsupportedMediaType, "unsupported_encoding")
-	_, reading := a.keyFor(ada.user, health.ScopeRead)
+	_, reading := a.keyFor(ada.user, account.ScopeRead)
 	a.do(http.MethodPost, "/v1/import", reading, smallExport).refused(http.StatusForbidden, "missing_scope")
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/problem"
@@ -213,7 +214,7 @@ func TestAnswerBeforeTheProcessing(t *testing.T) {
 		if applied := answer.header.Get("Preference-Applied"); applied != "respond-async" {
 			t.Errorf("the preference that was applied is %q", applied)
 		}
-		_, phone := a.keyFor(ada.user, health.ScopeIngest)
+		_, phone := a.keyFor(ada.user, account.ScopeIngest)
 		a.get(answer.header.Get("Location"), phone).wants(http.StatusOK)
 	}
 	if answer := a.do(http.MethodPost, "/v1/ingest", ada.key, bodyOfAda, "Prefer", "return=minimal"); answer.status != http.StatusOK {

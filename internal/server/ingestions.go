@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/klauspost/compress/gzhttp"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/store"
@@ -142,7 +143,7 @@ func (s *server) getIngestionRaw(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer body.Close()
-	s.Audit.Add(r.Context(), health.ActionExport, found.UserID, found.ID.String(), map[string]any{"bytes": found.Size})
+	s.Audit.Add(r.Context(), account.ActionExport, found.UserID, found.ID.String(), map[string]any{"bytes": found.Size})
 	contentType, extension := mediaType(found.Headers["content-type"])
 	header := w.Header()
 	header.Set("Content-Type", contentType)

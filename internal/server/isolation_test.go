@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 // What each operation answers to somebody who asks it, with a key for their own data, for a thing of another user. An
@@ -43,7 +43,7 @@ func TestUsersAreApart(t *testing.T) {
 	ada, bob := a.ada(), a.person("bob@example.org", "")
 	a.send(bob.key, bodyOfAda)
 	a.send(ada.key, bodyOfEverything)
-	spare, _ := a.keyFor(ada.user, health.ScopeRead)
+	spare, _ := a.keyFor(ada.user, account.ScopeRead)
 	ids := map[string]string{
 		"/v1/ingestions/": a.send(ada.key, bodyOfAda).IngestionID.String(), "/v1/workouts/": a.workoutOf(ada),
 		"/v1/keys/": spare.ID, "/v1/users/": ada.user.ID.String(),
@@ -94,7 +94,7 @@ func TestUsersAreApart(t *testing.T) {
 func (a *api) seenBy(p person) map[string]string {
 	seen := map[string]string{}
 	for _, row := range (&server{}).routes() {
-		if row.method == http.MethodGet && !strings.Contains(row.path, "{id}") && row.scope == health.ScopeRead {
+		if row.method == http.MethodGet && !strings.Contains(row.path, "{id}") && row.scope == account.ScopeRead {
 			seen[row.operation] = string(a.get(fill(row.path, "")+asking[row.operation], p.key).wants(http.StatusOK).body)
 		}
 	}

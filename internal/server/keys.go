@@ -9,24 +9,24 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 )
 
 // key is an API key as clients see it. The text of the key itself is shown once, when it is made.
 type key struct {
-	ID         string         `json:"id"`
-	Key        string         `json:"key,omitempty"`
-	Name       string         `json:"name"`
-	Scopes     []health.Scope `json:"scopes"`
-	Tier       string         `json:"tier"`
-	CreatedAt  time.Time      `json:"created_at"`
-	ExpiresAt  time.Time      `json:"expires_at,omitzero"`
-	RevokedAt  time.Time      `json:"revoked_at,omitzero"`
-	LastUsedAt time.Time      `json:"last_used_at,omitzero"`
+	ID         string          `json:"id"`
+	Key        string          `json:"key,omitempty"`
+	Name       string          `json:"name"`
+	Scopes     []account.Scope `json:"scopes"`
+	Tier       string          `json:"tier"`
+	CreatedAt  time.Time       `json:"created_at"`
+	ExpiresAt  time.Time       `json:"expires_at,omitzero"`
+	RevokedAt  time.Time       `json:"revoked_at,omitzero"`
+	LastUsedAt time.Time       `json:"last_used_at,omitzero"`
 }
 
-func keyOf(k health.APIKey) key {
+func keyOf(k account.APIKey) key {
 	return key{
 		ID: k.ID, Name: k.Name, Scopes: k.Scopes, Tier: k.Tier,
 		CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, RevokedAt: k.RevokedAt, LastUsedAt: k.LastUsedAt,
@@ -94,7 +94,7 @@ func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
 	return answerNewKey(w, created, text)
 }
 
-func answerNewKey(w http.ResponseWriter, created health.APIKey, text string) error {
+func answerNewKey(w http.ResponseWriter, created account.APIKey, text string) error {
 	answer := keyOf(created)
 	answer.Key = text
 	w.Header().Set("Location", "/v1/keys/"+created.ID)
@@ -128,13 +128,13 @@ func (s *server) rotateKey(w http.ResponseWriter, r *http.Request) error {
 }
 
 // keyInPath returns the key whose id is in the path, if it is one of the user who asks, or an administrator asks.
-func (s *server) keyInPath(r *http.Request) (health.APIKey, error) {
+func (s *server) keyInPath(r *http.Request) (account.APIKey, error) {
 	actor, id := actorOf(r), r.PathValue("id")
-	found, err := health.APIKey{}, error(problem.NotFound)
+	found, err := account.APIKey{}, error(problem.NotFound)
 	if isText(id) { // not every database looks for what is none
 		found, err = s.Keys.Key(r.Context(), id)
 	}
-	if err == nil && found.UserID != actor.User.ID && !actor.Allows(health.ScopeAdmin) {
+	if err == nil && found.UserID != actor.User.ID && !actor.Allows(account.ScopeAdmin) {
 		err = problem.NotFound
 	}
 	if errors.Is(err, problem.NotFound) {
@@ -144,12 +144,12 @@ func (s *server) keyInPath(r *http.Request) (health.APIKey, error) {
 }
 
 // withinPower refuses a key that could do more than the key that makes it, or could do it for longer.
-func withinPower(maker health.APIKey, wanted access.NewKey) error {
+func withinPower(maker account.APIKey, wanted access.NewKey) error {
 	end := maker.End() // one that was replaced may be in force for a while yet: it may be lost
 	switch {
 	case !allowsAll(maker, wanted.Scopes):
 		return beyondPower("scopes", "scope_not_held", "An API key cannot grant a scope that it does not have itself.")
-	case !maker.Allows(health.ScopeAdmin) && access.TierExceeds(wanted.Tier, maker.Tier):
+	case !maker.Allows(account.ScopeAdmin) && access.TierExceeds(wanted.Tier, maker.Tier):
 		return beyondPower("tier", "tier_not_held", "An API key cannot grant a tier above its own, "+maker.Tier+".")
 	case !end.IsZero() && (wanted.ExpiresAt.IsZero() || wanted.ExpiresAt.After(end)):
 		return beyondPower("expires_at", "outlives_maker", "An API key that expires, or has been replaced, can only make keys that expire no later.")
@@ -162,8 +162,8 @@ func beyondPower(field, code, message string) error {
 }
 
 // allowsAll reports whether a key, or who holds it, has all the scopes.
-func allowsAll(holder interface{ Allows(health.Scope) bool }, scopes []health.Scope) bool {
-	return !slices.ContainsFunc(scopes, func(scope health.Scope) bool { return !holder.Allows(scope) })
+func allowsAll(holder interface{ Allows(account.Scope) bool }, scopes []account.Scope) bool {
+	return !slices.ContainsFunc(scopes, func(scope account.Scope) bool { return !holder.Allows(scope) })
 }
 
 // revokeKey ends a key. As it cannot make a key that is mightier than itself, a key cannot revoke one either.

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 func TestKeyLivesAndDies(t *testing.T) {
@@ -24,7 +24,7 @@ func TestKeyLivesAndDies(t *testing.T) {
 	if answer.header.Get("Location") != "/v1/keys/"+made.ID || !strings.HasPrefix(made.Key, "hea_"+made.ID+"_") {
 		t.Errorf("the key is %+v at %s", made, answer.header.Get("Location"))
 	}
-	want := key{Name: "phone", Scopes: []health.Scope{"ingest", "read"}, Tier: "default", ExpiresAt: expires}
+	want := key{Name: "phone", Scopes: []account.Scope{"ingest", "read"}, Tier: "default", ExpiresAt: expires}
 	want.ID, want.Key, want.CreatedAt = made.ID, made.Key, made.CreatedAt
 	if diff := cmp.Diff(want, made); diff != "" {
 		t.Errorf("the key that was made differs:\n%s", diff)
@@ -52,7 +52,7 @@ func TestKeysThatAreNotMade(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada := a.ada()
-	_, admin := a.keyFor(ada.user, health.ScopeAdmin)
+	_, admin := a.keyFor(ada.user, account.ScopeAdmin)
 	post := func(t *testing.T, key, body string, headers ...string) answer {
 		t.Helper()
 		return a.in(t).do(http.MethodPost, "/v1/keys", key, body, headers...)
@@ -91,10 +91,10 @@ func TestNoKeyIsMightierThanItsMaker(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada := a.ada()
-	_, reader := a.keyFor(ada.user, health.ScopeRead)
-	_, admin := a.keyFor(ada.user, health.ScopeAdmin)
+	_, reader := a.keyFor(ada.user, account.ScopeRead)
+	_, admin := a.keyFor(ada.user, account.ScopeAdmin)
 	_, passing, err := a.door.CreateKey(t.Context(), access.NewKey{
-		UserID: ada.user.ID, Name: "guest", Scopes: []health.Scope{health.ScopeRead}, ExpiresAt: time.Now().Add(time.Hour),
+		UserID: ada.user.ID, Name: "guest", Scopes: []account.Scope{account.ScopeRead}, ExpiresAt: time.Now().Add(time.Hour),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -108,15 +108,15 @@ func TestNoKeyIsMightierThanItsMaker(t *testing.T) {
 	post(reader, `{"name":"x","scopes":["read"]}`).wants(http.StatusCreated)
 	post(admin, `{"name":"x","scopes":["ingest","read","admin"],"tier":"unlimited"}`).wants(http.StatusCreated)
 
-	lost, lostText := a.keyFor(ada.user, health.ScopeRead, health.ScopeIngest)
+	lost, lostText := a.keyFor(ada.user, account.ScopeRead, account.ScopeIngest)
 	a.do(http.MethodPost, "/v1/keys/"+lost.ID+"/rotate?grace=24h", ada.key, "").wants(http.StatusCreated)
 	a.get("/v1/me", lostText).wants(http.StatusOK)
 	post(lostText, `{"name":"x","scopes":["read"]}`).refused(http.StatusForbidden, "outlives_maker")
 	a.do(http.MethodPost, "/v1/connect", lostText, `{}`).refused(http.StatusForbidden, "outlives_maker")
-	other, _ := a.keyFor(ada.user, health.ScopeRead)
+	other, _ := a.keyFor(ada.user, account.ScopeRead)
 	a.do(http.MethodPost, "/v1/keys/"+other.ID+"/rotate", lostText, "").refused(http.StatusForbidden, "outlives_maker")
 
-	phone, _ := a.keyFor(ada.user, health.ScopeIngest)
+	phone, _ := a.keyFor(ada.user, account.ScopeIngest)
 	a.do(http.MethodDelete, "/v1/keys/"+phone.ID, reader, "").refused(http.StatusForbidden, "scope_not_held")
 	a.do(http.MethodDelete, "/v1/keys/"+phone.ID, ada.key, "").wants(http.StatusNoContent)
 }
@@ -125,7 +125,7 @@ func TestUsers(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada := a.ada()
-	_, admin := a.keyFor(ada.user, health.ScopeAdmin)
+	_, admin := a.keyFor(ada.user, account.ScopeAdmin)
 	var made, shown user
 	answer := a.do(http.MethodPost, "/v1/users", admin, `{"email":"bob@example.org","name":"Bob","time_zone":"Asia/Tokyo"}`).
 		wants(http.StatusCreated)
@@ -168,11 +168,11 @@ func TestMe(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada := a.ada()
-	key, text := a.keyFor(ada.user, health.ScopeIngest)
+	key, text := a.keyFor(ada.user, account.ScopeIngest)
 	var got me
 	a.get("/v1/me", text).wants(http.StatusOK).into(&got)
 	want := me{
-		User: userOf(ada.user), Key: presented{ID: key.ID, Scopes: []health.Scope{"ingest"}, Tier: "default"}, ServerVersion: "1.2.3",
+		User: userOf(ada.user), Key: presented{ID: key.ID, Scopes: []account.Scope{"ingest"}, Tier: "default"}, ServerVersion: "1.2.3",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("me differs:\n%s", diff)

@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 )
 
@@ -33,7 +33,7 @@ func (s *server) charge(w http.ResponseWriter, r *http.Request, row route) (char
 		return r, func() {}, s.noteHit(r, uuid.Nil, row, s.Limits.ChargeAddress(requestLogOf(r.Context()).address))
 	}
 	use := access.UseRead
-	if row.scope == health.ScopeIngest {
+	if row.scope == account.ScopeIngest {
 		use = access.UseIngest
 	}
 	charge, err := s.Limits.Charge(r.Context(), actorOf(r), use, r.ContentLength)
@@ -55,7 +55,7 @@ func (s *server) charge(w http.ResponseWriter, r *http.Request, row route) (char
 func (s *server) noteHit(r *http.Request, user uuid.UUID, row route, err error) error {
 	var refusal *problem.Error
 	if errors.As(err, &refusal) {
-		s.Audit.Add(r.Context(), health.ActionLimitHit, user, row.method+" "+row.path, map[string]any{"code": refusal.Code})
+		s.Audit.Add(r.Context(), account.ActionLimitHit, user, row.method+" "+row.path, map[string]any{"code": refusal.Code})
 	}
 	return err
 }

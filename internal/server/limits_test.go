@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 // limited starts a server whose keys may do little, by a clock that the test sets.
@@ -177,7 +177,7 @@ func TestUnlimitedKeysAndHealthChecksHaveNoLimits(t *testing.T) {
 	a, _ := limited(t, access.Allowance{IngestRequests: 1, IngestBytes: 1, Reads: 1})
 	ada := a.ada()
 	_, key, err := a.door.CreateKey(t.Context(), access.NewKey{
-		UserID: ada.user.ID, Name: "all", Scopes: []health.Scope{health.ScopeIngest, health.ScopeRead}, Tier: access.TierUnlimited,
+		UserID: ada.user.ID, Name: "all", Scopes: []account.Scope{account.ScopeIngest, account.ScopeRead}, Tier: access.TierUnlimited,
 	})
 	if err != nil {
 		t.Fatal(err)

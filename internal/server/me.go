@@ -3,7 +3,7 @@ package server
 import (
 	"net/http"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 type me struct {
@@ -15,9 +15,9 @@ type me struct {
 
 // presented is the key of the request itself.
 type presented struct {
-	ID     string         `json:"id"`
-	Scopes []health.Scope `json:"scopes"`
-	Tier   string         `json:"tier"`
+	ID     string          `json:"id"`
+	Scopes []account.Scope `json:"scopes"`
+	Tier   string          `json:"tier"`
 }
 
 // getMe tells who a key acts for and what it may do.

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 )
 
@@ -23,7 +23,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 		e.response = response{ResponseWriter: w, slowClient: &e.slowClient}
 		e.body = requestBody{ReadCloser: r.Body, slowClient: &e.slowClient}
 		r = r.WithContext(access.WithRequestInfo(withRequestLog(ctx, e), access.RequestInfo{
-			Address: e.address, UserAgent: health.TrimUserAgent(r.UserAgent()), RequestID: e.id,
+			Address: e.address, UserAgent: account.TrimUserAgent(r.UserAgent()), RequestID: e.id,
 		}))
 		r.Body = &e.body
 		secure(w.Header(), r.TLS != nil)
@@ -146,7 +146,7 @@ func (s *server) serve(row route) http.Handler {
 }
 
 // admit checks the key, its scope and the names of the query parameters, and returns the request with its actor.
-func (s *server) admit(row route, needed []health.Scope, r *http.Request) (*http.Request, error) {
+func (s *server) admit(row route, needed []account.Scope, r *http.Request) (*http.Request, error) {
 	if row.scope != open {
 		actor, err := s.authenticate(r)
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 func TestRequestID(t *testing.T) {
@@ -163,7 +163,7 @@ func TestAnswersAreCompressed(t *testing.T) {
 
 func TestUserWithoutTimeZoneLivesInUTC(t *testing.T) {
 	t.Parallel()
-	if got := userOf(health.User{}).TimeZone; got != "UTC" {
+	if got := userOf(account.User{}).TimeZone; got != "UTC" {
 		t.Errorf("the time zone is %q", got)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
@@ -175,7 +176,7 @@ func (p *pitfall) answers(t *testing.T, s store.Store) []pitfallAnswer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	user, err := health.NewUser(p.name+"@example.org", "", "Europe/Berlin", time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	user, err := account.NewUser(p.name+"@example.org", "", "Europe/Berlin", time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	if err == nil {
 		err = s.CreateUser(t.Context(), user)
 	}
@@ -213,7 +214,7 @@ func (p *pitfall) answers(t *testing.T, s store.Store) []pitfallAnswer {
 	return first
 }
 
-func (p *pitfall) ask(t *testing.T, s *query.Service, user health.User) (answers []pitfallAnswer) {
+func (p *pitfall) ask(t *testing.T, s *query.Service, user account.User) (answers []pitfallAnswer) {
 	t.Helper()
 	for i := range p.Questions {
 		q := &p.Questions[i]
@@ -228,7 +229,7 @@ func (p *pitfall) ask(t *testing.T, s *query.Service, user health.User) (answers
 	return answers
 }
 
-func (q *pitfallQuestion) ask(t *testing.T, s *query.Service, user health.User) pitfallAnswer {
+func (q *pitfallQuestion) ask(t *testing.T, s *query.Service, user account.User) pitfallAnswer {
 	t.Helper()
 	if q.Metric == "sleep" {
 		day, err := s.Day(t.Context(), user, q.Date)

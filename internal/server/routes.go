@@ -6,25 +6,25 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 )
 
 // Who may use a route, besides those who hold one certain scope.
 const (
-	open   health.Scope = ""    // everybody, without a key
-	anyKey health.Scope = "any" // every valid key, whatever its scopes
+	open   account.Scope = ""    // everybody, without a key
+	anyKey account.Scope = "any" // every valid key, whatever its scopes
 	// ingestRead is both scopes in one key, that is whoever may do everything with their own data.
-	ingestRead health.Scope = health.ScopeIngest + " " + health.ScopeRead
+	ingestRead account.Scope = account.ScopeIngest + " " + account.ScopeRead
 )
 
 // scopesOf returns the scopes that a key needs, all of them.
-func scopesOf(needed health.Scope) (scopes []health.Scope) {
+func scopesOf(needed account.Scope) (scopes []account.Scope) {
 	if needed == open || needed == anyKey {
 		return nil
 	}
 	for _, word := range strings.Fields(string(needed)) {
-		scopes = append(scopes, health.Scope(word))
+		scopes = append(scopes, account.Scope(word))
 	}
 	return scopes
 }
@@ -39,7 +39,7 @@ type handler func(http.ResponseWriter, *http.Request) error
 type route struct {
 	method string
 	path   string // a pattern of http.ServeMux
-	scope  health.Scope
+	scope  account.Scope
 	// params are the query parameters that the route knows; any other is refused.
 	params    []string
 	handle    handler
@@ -50,46 +50,46 @@ type route struct {
 // and parameters, or a test fails.
 func (s *server) routes() []route {
 	return []route{
-		{"POST", "/v1/ingest", health.ScopeIngest, nil, s.ingest, "ingest"},
-		{"POST", "/v1/import", health.ScopeIngest, []string{"keep"}, s.importFile, "importFile"},
-		{"GET", "/v1/ingestions", health.ScopeRead, []string{"status", "limit", "cursor"}, s.listIngestions, "listIngestions"},
+		{"POST", "/v1/ingest", account.ScopeIngest, nil, s.ingest, "ingest"},
+		{"POST", "/v1/import", account.ScopeIngest, []string{"keep"}, s.importFile, "importFile"},
+		{"GET", "/v1/ingestions", account.ScopeRead, []string{"status", "limit", "cursor"}, s.listIngestions, "listIngestions"},
 		{"GET", "/v1/ingestions/{id}", anyKey, nil, s.getIngestion, "getIngestion"},
-		{"GET", "/v1/ingestions/{id}/raw", health.ScopeRead, nil, s.getIngestionRaw, "getIngestionRaw"},
-		{"POST", "/v1/ingestions/{id}/replay", health.ScopeIngest, nil, s.replayIngestion, "replayIngestion"},
+		{"GET", "/v1/ingestions/{id}/raw", account.ScopeRead, nil, s.getIngestionRaw, "getIngestionRaw"},
+		{"POST", "/v1/ingestions/{id}/replay", account.ScopeIngest, nil, s.replayIngestion, "replayIngestion"},
 
-		{"GET", "/v1/metrics", health.ScopeRead, nil, s.listMetrics, "listMetrics"},
-		{"GET", "/v1/metrics/latest", health.ScopeRead, nil, s.latestMetrics, "latestMetrics"},
-		{"GET", "/v1/metrics/{name}/samples", health.ScopeRead, []string{"start", "end", "source", "grain", "unit", "limit", "cursor"}, s.getSamples, "getSamples"},
-		{"GET", "/v1/metrics/{name}/series", health.ScopeRead, []string{"start", "end", "bucket", "week_start", "tz", "agg", "unit", "gaps", "limit", "cursor"}, s.getSeries, "getSeries"},
-		{"GET", "/v1/series", health.ScopeRead, []string{"metrics", "start", "end", "bucket", "week_start", "tz", "agg", "units", "gaps", "limit"}, s.listSeries, "listSeries"},
-		{"GET", "/v1/summary", health.ScopeRead, []string{"date", "start", "end"}, s.getSummary, "getSummary"},
-		{"GET", "/v1/compare", health.ScopeRead, []string{"metrics", "start", "end", "with_start", "with_end", "previous"}, s.getComparison, "getComparison"},
-		{"GET", "/v1/correlate", health.ScopeRead, []string{"x", "y", "start", "end", "lag", "bucket"}, s.getCorrelation, "getCorrelation"},
-		{"GET", "/v1/trends", health.ScopeRead, []string{"metrics", "date"}, s.getTrends, "getTrends"},
-		{"GET", "/v1/records", health.ScopeRead, []string{"start", "end", "efforts"}, s.getRecords, "getRecords"},
-		{"GET", "/v1/sources/priority", health.ScopeRead, nil, s.getSourcePriority, "getSourcePriority"},
-		{"PUT", "/v1/sources/priority", health.ScopeIngest, nil, s.putSourcePriority, "putSourcePriority"},
-		{"GET", "/v1/sleep", health.ScopeRead, []string{"start", "end"}, s.getSleep, "getSleep"},
-		{"GET", "/v1/workouts", health.ScopeRead, []string{"start", "end", "name", "bbox", "near", "limit", "cursor"}, s.listWorkouts, "listWorkouts"},
-		{"GET", "/v1/workouts/{id}", health.ScopeRead, []string{"max_heart_rate", "splits"}, s.getWorkout, "getWorkout"},
-		{"GET", "/v1/workouts/{id}/route", health.ScopeRead, []string{"format"}, s.getRoute, "getRoute"},
-		{"GET", "/v1/events", health.ScopeRead, []string{"start", "end", "kind", "name", "limit", "cursor"}, s.listEvents, "listEvents"},
-		{"GET", "/v1/ecg", health.ScopeRead, []string{"start", "end", "voltages", "format"}, s.listECGs, "listECGs"},
-		{"GET", "/v1/ecg/{start}", health.ScopeRead, nil, s.getECG, "getECG"},
-		{"GET", "/v1/export", health.ScopeRead, []string{"format", "types", "metrics", "start", "end"}, s.export, "export"},
+		{"GET", "/v1/metrics", account.ScopeRead, nil, s.listMetrics, "listMetrics"},
+		{"GET", "/v1/metrics/latest", account.ScopeRead, nil, s.latestMetrics, "latestMetrics"},
+		{"GET", "/v1/metrics/{name}/samples", account.ScopeRead, []string{"start", "end", "source", "grain", "unit", "limit", "cursor"}, s.getSamples, "getSamples"},
+		{"GET", "/v1/metrics/{name}/series", account.ScopeRead, []string{"start", "end", "bucket", "week_start", "tz", "agg", "unit", "gaps", "limit", "cursor"}, s.getSeries, "getSeries"},
+		{"GET", "/v1/series", account.ScopeRead, []string{"metrics", "start", "end", "bucket", "week_start", "tz", "agg", "units", "gaps", "limit"}, s.listSeries, "listSeries"},
+		{"GET", "/v1/summary", account.ScopeRead, []string{"date", "start", "end"}, s.getSummary, "getSummary"},
+		{"GET", "/v1/compare", account.ScopeRead, []string{"metrics", "start", "end", "with_start", "with_end", "previous"}, s.getComparison, "getComparison"},
+		{"GET", "/v1/correlate", account.ScopeRead, []string{"x", "y", "start", "end", "lag", "bucket"}, s.getCorrelation, "getCorrelation"},
+		{"GET", "/v1/trends", account.ScopeRead, []string{"metrics", "date"}, s.getTrends, "getTrends"},
+		{"GET", "/v1/records", account.ScopeRead, []string{"start", "end", "efforts"}, s.getRecords, "getRecords"},
+		{"GET", "/v1/sources/priority", account.ScopeRead, nil, s.getSourcePriority, "getSourcePriority"},
+		{"PUT", "/v1/sources/priority", account.ScopeIngest, nil, s.putSourcePriority, "putSourcePriority"},
+		{"GET", "/v1/sleep", account.ScopeRead, []string{"start", "end"}, s.getSleep, "getSleep"},
+		{"GET", "/v1/workouts", account.ScopeRead, []string{"start", "end", "name", "bbox", "near", "limit", "cursor"}, s.listWorkouts, "listWorkouts"},
+		{"GET", "/v1/workouts/{id}", account.ScopeRead, []string{"max_heart_rate", "splits"}, s.getWorkout, "getWorkout"},
+		{"GET", "/v1/workouts/{id}/route", account.ScopeRead, []string{"format"}, s.getRoute, "getRoute"},
+		{"GET", "/v1/events", account.ScopeRead, []string{"start", "end", "kind", "name", "limit", "cursor"}, s.listEvents, "listEvents"},
+		{"GET", "/v1/ecg", account.ScopeRead, []string{"start", "end", "voltages", "format"}, s.listECGs, "listECGs"},
+		{"GET", "/v1/ecg/{start}", account.ScopeRead, nil, s.getECG, "getECG"},
+		{"GET", "/v1/export", account.ScopeRead, []string{"format", "types", "metrics", "start", "end"}, s.export, "export"},
 
 		{"GET", "/v1/me", anyKey, nil, s.getMe, "getMe"},
 		{"DELETE", "/v1/data", ingestRead, []string{"user"}, s.eraseData, "eraseData"},
-		{"GET", "/v1/audit", health.ScopeRead, []string{"user", "action", "start", "end", "key_id", "limit", "cursor"}, s.listAudit, "listAudit"},
-		{"GET", "/v1/keys", health.ScopeRead, []string{"user"}, s.listKeys, "listKeys"},
+		{"GET", "/v1/audit", account.ScopeRead, []string{"user", "action", "start", "end", "key_id", "limit", "cursor"}, s.listAudit, "listAudit"},
+		{"GET", "/v1/keys", account.ScopeRead, []string{"user"}, s.listKeys, "listKeys"},
 		{"POST", "/v1/keys", anyKey, []string{"user"}, s.createKey, "createKey"},
 		{"POST", "/v1/keys/{id}/rotate", anyKey, []string{"grace"}, s.rotateKey, "rotateKey"},
 		{"DELETE", "/v1/keys/{id}", anyKey, nil, s.revokeKey, "revokeKey"},
 		{"POST", "/v1/connect", anyKey, nil, s.connectPhone, "connectPhone"},
-		{"GET", "/v1/users", health.ScopeAdmin, nil, s.listUsers, "listUsers"},
-		{"POST", "/v1/users", health.ScopeAdmin, nil, s.createUser, "createUser"},
-		{"GET", "/v1/users/{id}", health.ScopeAdmin, nil, s.getUser, "getUser"},
-		{"DELETE", "/v1/users/{id}", health.ScopeAdmin, nil, s.deleteUser, "deleteUser"},
+		{"GET", "/v1/users", account.ScopeAdmin, nil, s.listUsers, "listUsers"},
+		{"POST", "/v1/users", account.ScopeAdmin, nil, s.createUser, "createUser"},
+		{"GET", "/v1/users/{id}", account.ScopeAdmin, nil, s.getUser, "getUser"},
+		{"DELETE", "/v1/users/{id}", account.ScopeAdmin, nil, s.deleteUser, "deleteUser"},
 
 		{"GET", "/openapi.yaml", open, nil, s.getDocumentYAML, "getDocumentYAML"},
 		{"GET", "/openapi.json", open, nil, s.getDocumentJSON, "getDocumentJSON"},

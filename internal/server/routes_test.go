@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 // fill puts values into the wildcards of a pattern.
@@ -31,14 +31,14 @@ func TestRoutesNeedTheirScope(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada := a.ada()
-	keys := map[health.Scope]string{}
-	for _, scope := range []health.Scope{health.ScopeIngest, health.ScopeRead, health.ScopeAdmin} {
+	keys := map[account.Scope]string{}
+	for _, scope := range []account.Scope{account.ScopeIngest, account.ScopeRead, account.ScopeAdmin} {
 		_, keys[scope] = a.keyFor(ada.user, scope)
 	}
 	for _, row := range (&server{}).routes() {
 		for scope, key := range keys {
 			answer := a.do(row.method, fill(row.path, unknownID.String()), key, "")
-			allowed := row.scope == open || row.scope == anyKey || row.scope == scope || scope == health.ScopeAdmin
+			allowed := row.scope == open || row.scope == anyKey || row.scope == scope || scope == account.ScopeAdmin
 			if !allowed {
 				answer.refused(http.StatusForbidden, "missing_scope")
 			} else if answer.status == http.StatusForbidden || answer.status == http.StatusUnauthorized {
@@ -51,7 +51,7 @@ func TestRoutesNeedTheirScope(t *testing.T) {
 func TestUnknownParametersAreRefused(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
-	_, key := a.keyFor(a.ada().user, health.ScopeAdmin)
+	_, key := a.keyFor(a.ada().user, account.ScopeAdmin)
 	for _, row := range (&server{}).routes() {
 		p := a.do(row.method, fill(row.path, unknownID.String())+"?form=2026-03-10", key, "").
 			refused(http.StatusBadRequest, "unknown_parameter")
@@ -70,7 +70,7 @@ func TestUnknownParametersAreRefused(t *testing.T) {
 func TestIDsThatAreNone(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
-	_, key := a.keyFor(a.ada().user, health.ScopeAdmin)
+	_, key := a.keyFor(a.ada().user, account.ScopeAdmin)
 	for _, row := range (&server{}).routes() {
 		if strings.Contains(row.path, "{id}") {
 			a.do(row.method, fill(row.path, "%00..%2F"), key, "").wants(http.StatusNotFound)

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
@@ -75,7 +76,7 @@ type Config struct {
 // Ingest takes in bodies, keeps them, and processes them again.
 type Ingest interface {
 	Receive(ctx context.Context, request ingest.Request) (health.Ingestion, error)
-	Replay(ctx context.Context, user health.User, id uuid.UUID) (health.Ingestion, error)
+	Replay(ctx context.Context, user account.User, id uuid.UUID) (health.Ingestion, error)
 	Raw(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error)
 	Ingestions(ctx context.Context, user uuid.UUID) iter.Seq2[health.Ingestion, error]
 	Import(ctx context.Context, request ingest.Request, keep bool) (health.Ingestion, error)
@@ -84,54 +85,54 @@ type Ingest interface {
 
 // Query answers questions about what is stored.
 type Query interface {
-	Metrics(ctx context.Context, user health.User) ([]query.Metric, error)
-	Samples(ctx context.Context, user health.User, request query.SamplesRequest) (query.SamplesPage, error)
-	Series(ctx context.Context, user health.User, request query.SeriesRequest) (query.Series, error)
-	SeriesList(ctx context.Context, user health.User, request query.SeriesListRequest) (query.SeriesList, error)
-	Latest(ctx context.Context, user health.User) ([]query.LatestValue, error)
-	Day(ctx context.Context, user health.User, date health.Date) (query.DaySummary, error)
-	Days(ctx context.Context, user health.User, first, last health.Date) ([]query.DaySummary, error)
-	Sleep(ctx context.Context, user health.User, first, last health.Date) (query.Sleep, error)
-	Workouts(ctx context.Context, user health.User, request query.WorkoutsRequest) (query.WorkoutsPage, error)
-	Workout(ctx context.Context, user health.User, request query.WorkoutRequest) (query.WorkoutDetail, error)
-	Route(ctx context.Context, user health.User, id uuid.UUID) (health.Workout, error)
-	Events(ctx context.Context, user health.User, request query.EventsRequest) (query.EventsPage, error)
-	ECGs(ctx context.Context, user health.User, request query.ECGRequest) ([]query.ECG, error)
-	ECG(ctx context.Context, user health.User, start time.Time) (query.ECG, error)
-	Compare(ctx context.Context, user health.User, request query.CompareRequest) (query.Comparison, error)
-	Correlate(ctx context.Context, user health.User, request query.CorrelateRequest) (query.Correlation, error)
-	Records(ctx context.Context, user health.User, request query.RecordsRequest) (query.Records, error)
-	Trends(ctx context.Context, user health.User, request query.TrendsRequest) (query.Trends, error)
-	Extract(ctx context.Context, user health.User, request query.ExtractRequest) (*query.Extract, error)
+	Metrics(ctx context.Context, user account.User) ([]query.Metric, error)
+	Samples(ctx context.Context, user account.User, request query.SamplesRequest) (query.SamplesPage, error)
+	Series(ctx context.Context, user account.User, request query.SeriesRequest) (query.Series, error)
+	SeriesList(ctx context.Context, user account.User, request query.SeriesListRequest) (query.SeriesList, error)
+	Latest(ctx context.Context, user account.User) ([]query.LatestValue, error)
+	Day(ctx context.Context, user account.User, date health.Date) (query.DaySummary, error)
+	Days(ctx context.Context, user account.User, first, last health.Date) ([]query.DaySummary, error)
+	Sleep(ctx context.Context, user account.User, first, last health.Date) (query.Sleep, error)
+	Workouts(ctx context.Context, user account.User, request query.WorkoutsRequest) (query.WorkoutsPage, error)
+	Workout(ctx context.Context, user account.User, request query.WorkoutRequest) (query.WorkoutDetail, error)
+	Route(ctx context.Context, user account.User, id uuid.UUID) (health.Workout, error)
+	Events(ctx context.Context, user account.User, request query.EventsRequest) (query.EventsPage, error)
+	ECGs(ctx context.Context, user account.User, request query.ECGRequest) ([]query.ECG, error)
+	ECG(ctx context.Context, user account.User, start time.Time) (query.ECG, error)
+	Compare(ctx context.Context, user account.User, request query.CompareRequest) (query.Comparison, error)
+	Correlate(ctx context.Context, user account.User, request query.CorrelateRequest) (query.Correlation, error)
+	Records(ctx context.Context, user account.User, request query.RecordsRequest) (query.Records, error)
+	Trends(ctx context.Context, user account.User, request query.TrendsRequest) (query.Trends, error)
+	Extract(ctx context.Context, user account.User, request query.ExtractRequest) (*query.Extract, error)
 }
 
 // SourcePriority keeps which sources a person trusts more than others.
 type SourcePriority interface {
-	SourcePriority(ctx context.Context, user health.User) (query.SourcePriority, error)
-	SetSourcePriority(ctx context.Context, user health.User, order health.SourceOrder) (query.SourcePriority, error)
+	SourcePriority(ctx context.Context, user account.User) (query.SourcePriority, error)
+	SetSourcePriority(ctx context.Context, user account.User, order health.SourceOrder) (query.SourcePriority, error)
 }
 
 // Authenticator knows who stands before it, and gives out and takes back keys.
 type Authenticator interface {
 	Authenticate(ctx context.Context, presented string) (access.Actor, error)
-	CreateKey(ctx context.Context, key access.NewKey) (health.APIKey, string, error)
+	CreateKey(ctx context.Context, key access.NewKey) (account.APIKey, string, error)
 	RevokeKey(ctx context.Context, user uuid.UUID, id string) error
-	RotateKey(ctx context.Context, user uuid.UUID, id string, grace time.Duration) (health.APIKey, string, error)
+	RotateKey(ctx context.Context, user uuid.UUID, id string, grace time.Duration) (account.APIKey, string, error)
 	EraseData(ctx context.Context, user uuid.UUID) error
 	DeleteUser(ctx context.Context, user uuid.UUID) error
 }
 
 // Users keeps the people whose data it is.
 type Users interface {
-	CreateUser(ctx context.Context, user health.User, entries ...health.AuditEntry) error
-	User(ctx context.Context, id uuid.UUID) (health.User, error)
-	Users(ctx context.Context) ([]health.User, error)
+	CreateUser(ctx context.Context, user account.User, entries ...account.AuditEntry) error
+	User(ctx context.Context, id uuid.UUID) (account.User, error)
+	Users(ctx context.Context) ([]account.User, error)
 }
 
 // Keys looks up API keys.
 type Keys interface {
-	Key(ctx context.Context, id string) (health.APIKey, error)
-	KeysOf(ctx context.Context, user uuid.UUID) ([]health.APIKey, error)
+	Key(ctx context.Context, id string) (account.APIKey, error)
+	KeysOf(ctx context.Context, user uuid.UUID) ([]account.APIKey, error)
 }
 
 // Archive tells what became of the bodies that were received.
@@ -142,12 +143,12 @@ type Archive interface {
 
 // AuditReader tells who did what.
 type AuditReader interface {
-	AuditEntries(ctx context.Context, query store.AuditQuery) ([]health.AuditEntry, error)
+	AuditEntries(ctx context.Context, query store.AuditQuery) ([]account.AuditEntry, error)
 }
 
 // AuditBuffer puts on record what is done.
 type AuditBuffer interface {
-	Add(ctx context.Context, action health.Action, about uuid.UUID, resource string, metadata map[string]any)
+	Add(ctx context.Context, action account.Action, about uuid.UUID, resource string, metadata map[string]any)
 }
 
 type server struct {

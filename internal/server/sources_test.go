@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/query"
 )
 
@@ -60,7 +60,7 @@ func TestSourcePriorityRefuses(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada := a.ada()
-	_, reader := a.keyFor(ada.user, health.ScopeRead)
+	_, reader := a.keyFor(ada.user, account.ScopeRead)
 	const path = "/v1/sources/priority"
 	a.do(http.MethodPut, path, reader, `{}`).refused(http.StatusForbidden, "missing_scope")
 	a.do(http.MethodPut, path, ada.key, `{"sources":["Oura"," oura "]}`).refused(http.StatusBadRequest, "invalid_source_order")

@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 )
 
@@ -20,7 +20,7 @@ func (s *server) subject(r *http.Request) (uuid.UUID, error) {
 	if err != nil {
 		return uuid.Nil, badParameter("user", "is not the id of a user. GET /v1/users lists them")
 	}
-	if id != actor.User.ID && !actor.Allows(health.ScopeAdmin) {
+	if id != actor.User.ID && !actor.Allows(account.ScopeAdmin) {
 		return uuid.Nil, onlyForAdmins()
 	}
 	return id, nil
@@ -34,6 +34,6 @@ func onlyForAdmins() error {
 // noteRead puts on record that an administrator looks at what is somebody else's.
 func (s *server) noteRead(r *http.Request, about uuid.UUID, what string) {
 	if about != actorOf(r).User.ID {
-		s.Audit.Add(r.Context(), health.ActionAdminRead, about, what, nil)
+		s.Audit.Add(r.Context(), account.ActionAdminRead, about, what, nil)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/tracing"
@@ -69,10 +69,10 @@ func TestRequestsAreTraced(t *testing.T) {
 // failing fails when it is asked for metrics: by itself, or because of what it depends on.
 type failing struct{ Query }
 
-func (failing) Metrics(context.Context, health.User) ([]query.Metric, error) {
+func (failing) Metrics(context.Context, account.User) ([]query.Metric, error) {
 	return nil, errors.New("out of range")
 }
 
-func (failing) Latest(context.Context, health.User) ([]query.LatestValue, error) {
+func (failing) Latest(context.Context, account.User) ([]query.LatestValue, error) {
 	return nil, problem.New(problem.Unavailable, "store_away", "The database does not answer.")
 }

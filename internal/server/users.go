@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/access"
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 )
 
@@ -22,7 +22,7 @@ type user struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-func userOf(u health.User) user {
+func userOf(u account.User) user {
 	return user{ID: u.ID, Email: u.Email, Name: u.Name, TimeZone: cmp.Or(u.TimeZone, "UTC"), CreatedAt: u.CreatedAt}
 }
 
@@ -31,7 +31,7 @@ func (s *server) listUsers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.Audit.Add(r.Context(), health.ActionAdminRead, uuid.Nil, "users", nil)
+	s.Audit.Add(r.Context(), account.ActionAdminRead, uuid.Nil, "users", nil)
 	var answer struct {
 		Users []user `json:"users"`
 	}
@@ -66,12 +66,12 @@ func (s *server) createUser(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(w, r, &sent); err != nil {
 		return err
 	}
-	created, err := health.NewUser(sent.Email, sent.Name, sent.TimeZone, s.Now())
+	created, err := account.NewUser(sent.Email, sent.Name, sent.TimeZone, s.Now())
 	if err != nil {
 		return err
 	}
 	err = s.Users.CreateUser(r.Context(), created,
-		access.NewAuditEntry(r.Context(), health.ActionUserCreate, created.ID, created.ID.String(), created.CreatedAt, nil))
+		access.NewAuditEntry(r.Context(), account.ActionUserCreate, created.ID, created.ID.String(), created.CreatedAt, nil))
 	if errors.Is(err, problem.Conflict) {
 		return problem.New(problem.Conflict, "email_taken", "There is a user with this email address already.").
 			In("email").Because(err)

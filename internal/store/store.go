@@ -22,6 +22,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -68,13 +69,13 @@ type Capabilities struct {
 // Users keeps the people whose data it is.
 type Users interface {
 	// CreateUser stores a new user. Conflict: the email address is taken, compared without regard to case.
-	CreateUser(ctx context.Context, user health.User, entries ...health.AuditEntry) error
+	CreateUser(ctx context.Context, user account.User, entries ...account.AuditEntry) error
 	// User returns one user by id. NotFound.
-	User(ctx context.Context, id uuid.UUID) (health.User, error)
+	User(ctx context.Context, id uuid.UUID) (account.User, error)
 	// UserByEmail returns one user by email address, compared without regard to case. NotFound.
-	UserByEmail(ctx context.Context, email string) (health.User, error)
+	UserByEmail(ctx context.Context, email string) (account.User, error)
 	// Users returns all users in the order of their creation.
-	Users(ctx context.Context) ([]health.User, error)
+	Users(ctx context.Context) ([]account.User, error)
 }
 
 // Erasure forgets people. When a method has returned nothing of what it erases is there: no row, no body, no entry of the
@@ -82,19 +83,19 @@ type Users interface {
 // not stored afterwards either, whoever is still at work on it: Put and the methods of Writer refuse it (Conflict).
 type Erasure interface {
 	// EraseData erases everything that was stored for a user, and keeps the account and its keys. NotFound.
-	EraseData(ctx context.Context, user uuid.UUID, at time.Time, entries ...health.AuditEntry) error
+	EraseData(ctx context.Context, user uuid.UUID, at time.Time, entries ...account.AuditEntry) error
 	// DeleteUser erases everything that was stored for a user with the account and its keys, of which it returns the ids.
 	// RevokedSince names them for a day. NotFound.
-	DeleteUser(ctx context.Context, user uuid.UUID, at time.Time, entries ...health.AuditEntry) (keys []string, err error)
+	DeleteUser(ctx context.Context, user uuid.UUID, at time.Time, entries ...account.AuditEntry) (keys []string, err error)
 }
 
 // Audit keeps who did what.
 type Audit interface {
 	// AppendAudit stores entries; one that is there already, by its id, is passed over. One about a user who is gone, or
 	// whose data was erased after it, is stored without the user.
-	AppendAudit(ctx context.Context, entries []health.AuditEntry) error
+	AppendAudit(ctx context.Context, entries []account.AuditEntry) error
 	// AuditEntries returns entries, newest first (by time, then id, both descending).
-	AuditEntries(ctx context.Context, query AuditQuery) ([]health.AuditEntry, error)
+	AuditEntries(ctx context.Context, query AuditQuery) ([]account.AuditEntry, error)
 	// DropAuditBefore lets go of entries from before t. A store may keep some of them up to a month longer.
 	DropAuditBefore(ctx context.Context, t time.Time) error
 }
@@ -103,7 +104,7 @@ type Audit interface {
 type AuditQuery struct {
 	// User narrows to the entries about one user; with nil, those about everybody and nobody are returned.
 	User   *uuid.UUID
-	Action health.Action
+	Action account.Action
 	KeyID  string
 	// From is in the range, To is not.
 	From, To time.Time
@@ -116,17 +117,17 @@ type AuditQuery struct {
 // Keys keeps the API keys.
 type Keys interface {
 	// CreateKey stores a new key. Conflict: its id exists. NotFound: its user does not.
-	CreateKey(ctx context.Context, key health.APIKey, entries ...health.AuditEntry) error
+	CreateKey(ctx context.Context, key account.APIKey, entries ...account.AuditEntry) error
 	// Key returns one key by its id, also one that is revoked or expired. NotFound.
-	Key(ctx context.Context, id string) (health.APIKey, error)
+	Key(ctx context.Context, id string) (account.APIKey, error)
 	// KeysOf returns all keys of a user in the order of their creation, revoked ones among them.
-	KeysOf(ctx context.Context, user uuid.UUID) ([]health.APIKey, error)
+	KeysOf(ctx context.Context, user uuid.UUID) ([]account.APIKey, error)
 	// RevokeKey marks a key of the user as revoked at t; one that is revoked by then stays as it is, and the deeds are
 	// not recorded. NotFound.
-	RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time, entries ...health.AuditEntry) error
+	RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time, entries ...account.AuditEntry) error
 	// RotateKey stores a new key of the same user and marks the one with the given id as revoked at t, which may lie
 	// ahead. NotFound; Conflict: that one is revoked already, or the new one's id exists.
-	RotateKey(ctx context.Context, id string, t time.Time, replacement health.APIKey, entries ...health.AuditEntry) error
+	RotateKey(ctx context.Context, id string, t time.Time, replacement account.APIKey, entries ...account.AuditEntry) error
 	// RevokedSince returns the ids of keys, of any user, that were revoked at t or later, will be, or are gone with their
 	// user since then. Servers ask for it every second, so that a key revoked by another process stops working at once.
 	RevokedSince(ctx context.Context, t time.Time) ([]string, error)
@@ -189,7 +190,7 @@ type Inbox interface {
 	Release(ctx context.Context, id uuid.UUID, owner string, after time.Time) error
 	// Finish records what became of the ingestion (format, status, failure, report, duration, finished time, size, digest) and
 	// ends owner's claim and the time in a spool. Conflict: owner does not hold it any more; nothing is recorded.
-	Finish(ctx context.Context, ingestion health.Ingestion, owner string, entries ...health.AuditEntry) error
+	Finish(ctx context.Context, ingestion health.Ingestion, owner string, entries ...account.AuditEntry) error
 	// Reopen makes a finished ingestion unfinished again, claimed by owner, and counts an attempt. NotFound; Conflict:
 	// it is unfinished.
 	Reopen(ctx context.Context, user, id uuid.UUID, owner string, until time.Time) (health.Ingestion, error)

@@ -11,12 +11,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
 
 // AppendAudit stores entries.
-func (s *Store) AppendAudit(ctx context.Context, entries []health.AuditEntry) error {
+func (s *Store) AppendAudit(ctx context.Context, entries []account.AuditEntry) error {
 	if len(entries) == 0 {
 		return nil
 	}
@@ -65,14 +66,14 @@ func scanErased(row pgx.Row) (e erasedAt, err error) {
 // writeAuditEntries runs a function in one transaction with what the audit log says of it. first are statements that come
 // before everything else. about says whom the deeds are about, where that is not what they say themselves.
 func (s *Store) writeAuditEntries(
-	ctx context.Context, doing, first string, entries []health.AuditEntry, change func(ctx context.Context, tx pgx.Tx) error,
+	ctx context.Context, doing, first string, entries []account.AuditEntry, change func(ctx context.Context, tx pgx.Tx) error,
 	about ...uuid.UUID,
 ) error {
 	return s.writeAuditEntriesWithin(ctx, s.timeout, doing, first, entries, change, about...)
 }
 
 func (s *Store) writeAuditEntriesWithin(
-	ctx context.Context, limit time.Duration, doing, first string, entries []health.AuditEntry,
+	ctx context.Context, limit time.Duration, doing, first string, entries []account.AuditEntry,
 	change func(ctx context.Context, tx pgx.Tx) error, about ...uuid.UUID,
 ) error {
 	times := make([]time.Time, len(entries))
@@ -99,7 +100,7 @@ func (s *Store) writeAuditEntriesWithin(
 }
 
 // insertAudit writes entries; those about somebody who is not there are about nobody.
-func insertAudit(ctx context.Context, tx pgx.Tx, entries []health.AuditEntry, about []uuid.UUID) error {
+func insertAudit(ctx context.Context, tx pgx.Tx, entries []account.AuditEntry, about []uuid.UUID) error {
 	batch := &pgx.Batch{}
 	for i := range entries {
 		e := &entries[i]
@@ -127,7 +128,7 @@ func insertAudit(ctx context.Context, tx pgx.Tx, entries []health.AuditEntry, ab
 }
 
 // AuditEntries returns entries, newest first.
-func (s *Store) AuditEntries(ctx context.Context, query store.AuditQuery) (entries []health.AuditEntry, err error) {
+func (s *Store) AuditEntries(ctx context.Context, query store.AuditQuery) (entries []account.AuditEntry, err error) {
 	c := condition{text: `true`}
 	if query.User != nil {
 		c.and(`user_id = `, *query.User)
@@ -157,7 +158,7 @@ func (s *Store) AuditEntries(ctx context.Context, query store.AuditQuery) (entri
 	return entries, err
 }
 
-func scanAuditEntry(row pgx.Row) (e health.AuditEntry, err error) {
+func scanAuditEntry(row pgx.Row) (e account.AuditEntry, err error) {
 	var address *netip.Addr
 	var metadata []byte
 	err = row.Scan(&e.ID, &e.UserID, timeInto{&e.At}, &e.KeyID, &e.Action, &e.Resource, &address, &e.UserAgent, &e.RequestID,

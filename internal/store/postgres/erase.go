@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 // personal are the tables that are spread by user: everything a person has but the account itself.
@@ -26,7 +26,7 @@ const (
 )
 
 // EraseData erases everything that was stored for a user, and keeps the account and its keys.
-func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, entries ...health.AuditEntry) error {
+func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, entries ...account.AuditEntry) error {
 	return s.erase(ctx, user, "erase data", entries, func(ctx context.Context, tx pgx.Tx) error {
 		// What is archived now may be in work, and by a clock that is ahead of ours.
 		erased := at
@@ -45,7 +45,7 @@ func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, ent
 
 // DeleteUser erases everything that was stored for a user with the account and its keys, of which it returns the ids.
 func (s *Store) DeleteUser(
-	ctx context.Context, user uuid.UUID, at time.Time, entries ...health.AuditEntry,
+	ctx context.Context, user uuid.UUID, at time.Time, entries ...account.AuditEntry,
 ) (keys []string, err error) {
 	entries = slices.Clone(entries)
 	for i := range entries {
@@ -78,7 +78,7 @@ func (s *Store) DeleteUser(
 // erase runs a change while nothing is written for the user, takes away the names of sources that nobody else has, and
 // records the deeds.
 func (s *Store) erase(
-	ctx context.Context, user uuid.UUID, doing string, entries []health.AuditEntry,
+	ctx context.Context, user uuid.UUID, doing string, entries []account.AuditEntry,
 	change func(ctx context.Context, tx pgx.Tx) error,
 ) error {
 	locks := lockStatement(userLock(user)) + lockStatement(arrivalLock(user))

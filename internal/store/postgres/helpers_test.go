@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/store/postgres"
@@ -84,7 +85,7 @@ func newID(t testing.TB) uuid.UUID {
 func createUser(t testing.TB, s *postgres.Store) uuid.UUID {
 	t.Helper()
 	id := newID(t)
-	if err := s.CreateUser(t.Context(), health.User{ID: id, Email: id.String() + "@example.org", CreatedAt: time.Now()}); err != nil {
+	if err := s.CreateUser(t.Context(), account.User{ID: id, Email: id.String() + "@example.org", CreatedAt: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	return id

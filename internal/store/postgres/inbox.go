@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 )
@@ -94,7 +95,7 @@ func (s *Store) Release(ctx context.Context, id uuid.UUID, owner string, after t
 }
 
 // Finish records what became of the ingestion and ends owner's claim.
-func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, entries ...health.AuditEntry) error {
+func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, entries ...account.AuditEntry) error {
 	report, err := storedReportOf(&in.Report)
 	if err != nil {
 		return err

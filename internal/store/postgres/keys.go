@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 )
 
@@ -20,7 +20,7 @@ LEFT JOIN api_key_use used ON used.key_id = k.id
 `
 
 // CreateKey stores a new key.
-func (s *Store) CreateKey(ctx context.Context, key health.APIKey, entries ...health.AuditEntry) error {
+func (s *Store) CreateKey(ctx context.Context, key account.APIKey, entries ...account.AuditEntry) error {
 	return s.writeKeys(ctx, key.UserID, "create key", entries, func(ctx context.Context, tx pgx.Tx) error {
 		return insertKey(ctx, tx, &key)
 	})
@@ -28,7 +28,7 @@ func (s *Store) CreateKey(ctx context.Context, key health.APIKey, entries ...hea
 
 // writeKeys changes the keys of a user, who is not deleted meanwhile, with the deeds of the audit log.
 func (s *Store) writeKeys(
-	ctx context.Context, user uuid.UUID, doing string, entries []health.AuditEntry,
+	ctx context.Context, user uuid.UUID, doing string, entries []account.AuditEntry,
 	change func(ctx context.Context, tx pgx.Tx) error,
 ) error {
 	return s.writeAuditEntries(ctx, doing, lockStatement(userLock(user)), entries, func(ctx context.Context, tx pgx.Tx) error {
@@ -39,7 +39,7 @@ func (s *Store) writeKeys(
 	})
 }
 
-func insertKey(ctx context.Context, tx pgx.Tx, key *health.APIKey) error {
+func insertKey(ctx context.Context, tx pgx.Tx, key *account.APIKey) error {
 	scopes := make([]string, len(key.Scopes))
 	for i, scope := range key.Scopes {
 		scopes[i] = string(scope)
@@ -56,7 +56,7 @@ func insertKey(ctx context.Context, tx pgx.Tx, key *health.APIKey) error {
 }
 
 // Key returns one key by its id.
-func (s *Store) Key(ctx context.Context, id string) (key health.APIKey, err error) {
+func (s *Store) Key(ctx context.Context, id string) (key account.APIKey, err error) {
 	err = s.read(ctx, "read key", func(ctx context.Context, conn querier) error {
 		found := false
 		if found, key, err = one(ctx, conn, scanKey, selectKeys+`WHERE k.id = $1`, id); err == nil && !found {
@@ -68,7 +68,7 @@ func (s *Store) Key(ctx context.Context, id string) (key health.APIKey, err erro
 }
 
 // KeysOf returns all keys of a user in the order of their creation.
-func (s *Store) KeysOf(ctx context.Context, user uuid.UUID) (keys []health.APIKey, err error) {
+func (s *Store) KeysOf(ctx context.Context, user uuid.UUID) (keys []account.APIKey, err error) {
 	err = s.read(ctx, "list keys", func(ctx context.Context, conn querier) error {
 		keys, err = list(ctx, conn, scanKey, selectKeys+`WHERE k.user_id = $1 ORDER BY k.created_at, k.id`, user)
 		return err
@@ -80,7 +80,7 @@ func (s *Store) KeysOf(ctx context.Context, user uuid.UUID) (keys []health.APIKe
 var errNothingChanged = errors.New("nothing to change")
 
 // RevokeKey marks a key of the user as revoked at t; one that is revoked by then stays as it is.
-func (s *Store) RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time, entries ...health.AuditEntry) error {
+func (s *Store) RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time, entries ...account.AuditEntry) error {
 	err := s.writeAuditEntries(ctx, "revoke key", lockStatement(userLock(user)), entries, func(ctx context.Context, tx pgx.Tx) error {
 		key, err := keyOf(ctx, tx, user, id)
 		if err == nil && key.Revoked(t) {
@@ -99,7 +99,7 @@ func (s *Store) RevokeKey(ctx context.Context, user uuid.UUID, id string, t time
 
 // RotateKey stores a new key of the same user and marks the old one as revoked at t.
 func (s *Store) RotateKey(
-	ctx context.Context, id string, t time.Time, replacement health.APIKey, entries ...health.AuditEntry,
+	ctx context.Context, id string, t time.Time, replacement account.APIKey, entries ...account.AuditEntry,
 ) error {
 	return s.writeKeys(ctx, replacement.UserID, "rotate key", entries, func(ctx context.Context, tx pgx.Tx) error {
 		old, err := keyOf(ctx, tx, replacement.UserID, id)
@@ -116,7 +116,7 @@ func (s *Store) RotateKey(
 	})
 }
 
-func keyOf(ctx context.Context, tx pgx.Tx, user uuid.UUID, id string) (health.APIKey, error) {
+func keyOf(ctx context.Context, tx pgx.Tx, user uuid.UUID, id string) (account.APIKey, error) {
 	found, key, err := one(ctx, tx, scanKey, selectKeys+`WHERE k.id = $1 AND k.user_id = $2`, id, user)
 	if err == nil && !found {
 		err = notFound("API key")
@@ -174,12 +174,12 @@ func touchKeys(ctx context.Context, tx pgx.Tx, used map[string]time.Time) error 
 	return err
 }
 
-func scanKey(row pgx.Row) (key health.APIKey, err error) {
+func scanKey(row pgx.Row) (key account.APIKey, err error) {
 	var scopes []string
 	err = row.Scan(&key.ID, &key.UserID, &key.Name, &scopes, &key.Tier, &key.Hash, timeInto{&key.CreatedAt},
 		timeInto{&key.ExpiresAt}, timeInto{&key.RevokedAt}, timeInto{&key.LastUsedAt})
 	for _, scope := range scopes {
-		key.Scopes = append(key.Scopes, health.Scope(scope))
+		key.Scopes = append(key.Scopes, account.Scope(scope))
 	}
 	return key, err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store/postgres"
 	"github.com/health-export/health-export/internal/testdb"
@@ -92,7 +93,7 @@ type encodedRows struct {
 func newPerson(b testing.TB, s *postgres.Store, url string, rows, size int) *person {
 	b.Helper()
 	p := &person{ctx: b.Context(), user: uuid.New()}
-	if err := s.CreateUser(b.Context(), health.User{ID: p.user, Email: p.user.String(), CreatedAt: time.Now()}); err != nil {
+	if err := s.CreateUser(b.Context(), account.User{ID: p.user, Email: p.user.String(), CreatedAt: time.Now()}); err != nil {
 		b.Fatal(err)
 	}
 	conn, err := pgx.Connect(b.Context(), url)

@@ -6,13 +6,13 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 const selectUsers = `SELECT id, email, display_name, time_zone, created_at FROM users `
 
 // CreateUser stores a new user.
-func (s *Store) CreateUser(ctx context.Context, user health.User, entries ...health.AuditEntry) error {
+func (s *Store) CreateUser(ctx context.Context, user account.User, entries ...account.AuditEntry) error {
 	return s.writeAuditEntries(ctx, "create user", "", entries, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			INSERT INTO users (id, email, email_folded, display_name, time_zone, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
@@ -22,16 +22,16 @@ func (s *Store) CreateUser(ctx context.Context, user health.User, entries ...hea
 }
 
 // User returns one user by id.
-func (s *Store) User(ctx context.Context, id uuid.UUID) (health.User, error) {
+func (s *Store) User(ctx context.Context, id uuid.UUID) (account.User, error) {
 	return s.oneUser(ctx, selectUsers+`WHERE id = $1`, id)
 }
 
 // UserByEmail returns one user by email address, compared without regard to case.
-func (s *Store) UserByEmail(ctx context.Context, email string) (health.User, error) {
+func (s *Store) UserByEmail(ctx context.Context, email string) (account.User, error) {
 	return s.oneUser(ctx, selectUsers+`WHERE email_folded = $1`, folded(email))
 }
 
-func (s *Store) oneUser(ctx context.Context, query string, arg any) (user health.User, err error) {
+func (s *Store) oneUser(ctx context.Context, query string, arg any) (user account.User, err error) {
 	err = s.read(ctx, "read user", func(ctx context.Context, conn querier) error {
 		found := false
 		if found, user, err = one(ctx, conn, scanUser, query, arg); err == nil && !found {
@@ -43,7 +43,7 @@ func (s *Store) oneUser(ctx context.Context, query string, arg any) (user health
 }
 
 // Users returns all users in the order of their creation.
-func (s *Store) Users(ctx context.Context) (users []health.User, err error) {
+func (s *Store) Users(ctx context.Context) (users []account.User, err error) {
 	err = s.read(ctx, "list users", func(ctx context.Context, conn querier) error {
 		users, err = list(ctx, conn, scanUser, selectUsers+`ORDER BY created_at, id`)
 		return err
@@ -51,7 +51,7 @@ func (s *Store) Users(ctx context.Context) (users []health.User, err error) {
 	return users, err
 }
 
-func scanUser(row pgx.Row) (user health.User, err error) {
+func scanUser(row pgx.Row) (user account.User, err error) {
 	err = row.Scan(&user.ID, &user.Email, &user.Name, &user.TimeZone, timeInto{&user.CreatedAt})
 	return user, err
 }

@@ -9,13 +9,14 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
 // AppendAudit stores entries.
-func (s *Store) AppendAudit(ctx context.Context, entries []health.AuditEntry) error {
+func (s *Store) AppendAudit(ctx context.Context, entries []account.AuditEntry) error {
 	if len(entries) == 0 {
 		return nil
 	}
@@ -38,7 +39,7 @@ func (s *Store) AppendAudit(ctx context.Context, entries []health.AuditEntry) er
 }
 
 // insertAudit writes the deeds that belong to a transaction.
-func insertAudit(ctx context.Context, tx *sql.Tx, entries []health.AuditEntry) error {
+func insertAudit(ctx context.Context, tx *sql.Tx, entries []account.AuditEntry) error {
 	for i := range entries {
 		if err := insertAuditEntry(ctx, tx, &entries[i]); err != nil {
 			return err
@@ -47,7 +48,7 @@ func insertAudit(ctx context.Context, tx *sql.Tx, entries []health.AuditEntry) e
 	return nil
 }
 
-func insertAuditEntry(ctx context.Context, tx *sql.Tx, e *health.AuditEntry) error {
+func insertAuditEntry(ctx context.Context, tx *sql.Tx, e *account.AuditEntry) error {
 	metadata, err := json.Marshal(e.Metadata, json.Deterministic(true))
 	if err != nil {
 		return err
@@ -71,7 +72,7 @@ LEFT JOIN users u ON u.id = a.user_id
 WHERE 1`
 
 // AuditEntries returns entries, newest first.
-func (s *Store) AuditEntries(ctx context.Context, query store.AuditQuery) (entries []health.AuditEntry, err error) {
+func (s *Store) AuditEntries(ctx context.Context, query store.AuditQuery) (entries []account.AuditEntry, err error) {
 	text, args := selectAudit, []any{}
 	and := func(comparison string, values ...any) {
 		text, args = text+` AND `+comparison, append(args, values...)
@@ -110,7 +111,7 @@ func (s *Store) AuditEntries(ctx context.Context, query store.AuditQuery) (entri
 	return entries, err
 }
 
-func scanAuditEntry(row row) (e health.AuditEntry, err error) {
+func scanAuditEntry(row row) (e account.AuditEntry, err error) {
 	var at int64
 	var user []byte
 	var address, metadata string

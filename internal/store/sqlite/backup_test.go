@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 )
 
@@ -18,7 +18,7 @@ func TestBackup(t *testing.T) {
 	folder := t.TempDir()
 	path, to := filepath.Join(folder, "health 100%?#é.db"), filepath.Join(folder, "copy 100%?#é.db")
 	s := openTest(t, path)
-	before := health.User{Email: "ada@example.org"}
+	before := account.User{Email: "ada@example.org"}
 	if err := s.CreateUser(t.Context(), before); err != nil {
 		t.Fatal(err)
 	}

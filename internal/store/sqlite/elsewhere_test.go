@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/store/sqlite"
 )
 
@@ -15,7 +15,7 @@ func TestWrittenElsewhere(t *testing.T) {
 	mine, other := openFile(t, path), openFile(t, path)
 	write := func(s *sqlite.Store, email string) {
 		t.Helper()
-		user, err := health.NewUser(email, "", "UTC", time.Now())
+		user, err := account.NewUser(email, "", "UTC", time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +56,7 @@ func TestWrittenElsewhere(t *testing.T) {
 func TestWrittenElsewhereInMemory(t *testing.T) {
 	t.Parallel()
 	s := openMemory(t)
-	user, err := health.NewUser("a@example.org", "", "UTC", time.Now())
+	user, err := account.NewUser("a@example.org", "", "UTC", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 )
 
 // personal are the tables whose rows belong to the user in their column user_id, but for the account itself.
@@ -21,7 +21,7 @@ var personal = []string{
 const keysStayNamed = 24 * time.Hour
 
 // EraseData erases everything that was stored for a user, and keeps the account and its keys.
-func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, entries ...health.AuditEntry) error {
+func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, entries ...account.AuditEntry) error {
 	return s.erase(ctx, user, "erase data", entries, func(tx *sql.Tx, number int64) error {
 		// What is archived now may be in work, and by a clock that is ahead of ours.
 		_, err := tx.ExecContext(ctx, `
@@ -37,7 +37,7 @@ func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, ent
 
 // DeleteUser erases everything that was stored for a user with the account and its keys, of which it returns the ids.
 func (s *Store) DeleteUser(
-	ctx context.Context, user uuid.UUID, at time.Time, entries ...health.AuditEntry,
+	ctx context.Context, user uuid.UUID, at time.Time, entries ...account.AuditEntry,
 ) (keys []string, err error) {
 	err = s.erase(ctx, user, "delete user", entries, func(tx *sql.Tx, number int64) error {
 		if err := eraseRows(ctx, tx, number); err != nil {
@@ -68,7 +68,7 @@ func (s *Store) DeleteUser(
 
 // erase runs a change after which nothing of what it deletes is left in the file either, free pages and log included.
 func (s *Store) erase(
-	ctx context.Context, user uuid.UUID, doing string, entries []health.AuditEntry, change func(tx *sql.Tx, number int64) error,
+	ctx context.Context, user uuid.UUID, doing string, entries []account.AuditEntry, change func(tx *sql.Tx, number int64) error,
 ) error {
 	if err := s.pragma(ctx, doing, `PRAGMA secure_delete = 1`); err != nil {
 		return err

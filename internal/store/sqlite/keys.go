@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 )
 
@@ -21,7 +21,7 @@ LEFT JOIN api_key_use used ON used.key_id = k.id
 `
 
 // CreateKey stores a new key.
-func (s *Store) CreateKey(ctx context.Context, key health.APIKey, entries ...health.AuditEntry) error {
+func (s *Store) CreateKey(ctx context.Context, key account.APIKey, entries ...account.AuditEntry) error {
 	return s.writeOf(ctx, key.UserID, "create key", func(tx *sql.Tx, user int64) error {
 		if err := insertKey(ctx, tx, user, &key); err != nil {
 			return err
@@ -30,7 +30,7 @@ func (s *Store) CreateKey(ctx context.Context, key health.APIKey, entries ...hea
 	})
 }
 
-func insertKey(ctx context.Context, tx *sql.Tx, user int64, key *health.APIKey) error {
+func insertKey(ctx context.Context, tx *sql.Tx, user int64, key *account.APIKey) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO api_keys (id, user_id, name, scopes, tier, hash, created_at, expires_at, revoked_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -43,7 +43,7 @@ func insertKey(ctx context.Context, tx *sql.Tx, user int64, key *health.APIKey) 
 }
 
 // Key returns one key by its id.
-func (s *Store) Key(ctx context.Context, id string) (key health.APIKey, err error) {
+func (s *Store) Key(ctx context.Context, id string) (key account.APIKey, err error) {
 	err = s.read(ctx, "read key", func(tx *sql.Tx) error {
 		key, err = scanKey(tx.QueryRowContext(ctx, selectKeys+`WHERE k.id = ?`, id))
 		if isNoRows(err) {
@@ -55,7 +55,7 @@ func (s *Store) Key(ctx context.Context, id string) (key health.APIKey, err erro
 }
 
 // KeysOf returns all keys of a user in the order of their creation.
-func (s *Store) KeysOf(ctx context.Context, user uuid.UUID) (keys []health.APIKey, err error) {
+func (s *Store) KeysOf(ctx context.Context, user uuid.UUID) (keys []account.APIKey, err error) {
 	err = s.readOf(ctx, user, "list keys", func(tx *sql.Tx, number int64) error {
 		keys, err = list(ctx, tx, scanKey, selectKeys+`WHERE k.user_id = ? ORDER BY k.created_at, k.id`, number)
 		return err
@@ -64,7 +64,7 @@ func (s *Store) KeysOf(ctx context.Context, user uuid.UUID) (keys []health.APIKe
 }
 
 // RevokeKey marks a key of the user as revoked at t; one that is revoked by then stays as it is.
-func (s *Store) RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time, entries ...health.AuditEntry) error {
+func (s *Store) RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time, entries ...account.AuditEntry) error {
 	return s.write(ctx, "revoke key", func(tx *sql.Tx) error {
 		key, err := keyOf(ctx, tx, user, id)
 		if err != nil || key.Revoked(t) {
@@ -79,7 +79,7 @@ func (s *Store) RevokeKey(ctx context.Context, user uuid.UUID, id string, t time
 
 // RotateKey stores a new key of the same user and marks the old one as revoked at t.
 func (s *Store) RotateKey(
-	ctx context.Context, id string, t time.Time, replacement health.APIKey, entries ...health.AuditEntry,
+	ctx context.Context, id string, t time.Time, replacement account.APIKey, entries ...account.AuditEntry,
 ) error {
 	return s.writeOf(ctx, replacement.UserID, "rotate key", func(tx *sql.Tx, user int64) error {
 		old, err := keyOf(ctx, tx, replacement.UserID, id)
@@ -99,7 +99,7 @@ func (s *Store) RotateKey(
 	})
 }
 
-func keyOf(ctx context.Context, tx *sql.Tx, user uuid.UUID, id string) (health.APIKey, error) {
+func keyOf(ctx context.Context, tx *sql.Tx, user uuid.UUID, id string) (account.APIKey, error) {
 	key, err := scanKey(tx.QueryRowContext(ctx, selectKeys+`WHERE k.id = ? AND u.uuid = ?`, id, user[:]))
 	if isNoRows(err) {
 		err = notFound("API key")
@@ -155,7 +155,7 @@ func touchKey(ctx context.Context, tx *sql.Tx, id string, t time.Time) error {
 	return err
 }
 
-func scanKey(row row) (key health.APIKey, err error) {
+func scanKey(row row) (key account.APIKey, err error) {
 	var scopes string
 	var created, expires, revoked, used int64
 	err = row.Scan(&key.ID, &key.UserID, &key.Name, &scopes, &key.Tier, &key.Hash, &created, &expires, &revoked, &used)
@@ -165,7 +165,7 @@ func scanKey(row row) (key health.APIKey, err error) {
 	return key, err
 }
 
-func joinScopes(scopes []health.Scope) string {
+func joinScopes(scopes []account.Scope) string {
 	words := make([]string, len(scopes))
 	for i, scope := range scopes {
 		words[i] = string(scope)
@@ -173,9 +173,9 @@ func joinScopes(scopes []health.Scope) string {
 	return strings.Join(words, " ")
 }
 
-func splitScopes(text string) (scopes []health.Scope) {
+func splitScopes(text string) (scopes []account.Scope) {
 	for _, word := range strings.Fields(text) {
-		scopes = append(scopes, health.Scope(word))
+		scopes = append(scopes, account.Scope(word))
 	}
 	return scopes
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
@@ -76,7 +77,7 @@ func benchmarkStore(b *testing.B) (*Store, uuid.UUID) {
 		b.Fatal(err)
 	}
 	user := uuid.New()
-	if err := s.CreateUser(ctx, health.User{ID: user, Email: "ada@example.org", CreatedAt: time.Now()}); err != nil {
+	if err := s.CreateUser(ctx, account.User{ID: user, Email: "ada@example.org", CreatedAt: time.Now()}); err != nil {
 		b.Fatal(err)
 	}
 	return s, user

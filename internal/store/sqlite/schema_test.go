@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 )
 
@@ -96,7 +96,7 @@ func TestFilesArePrivate(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "a", "b")
 	path := filepath.Join(folder, "health 100%?#é.db") // nothing in a name may be taken for a part of a URL
 	s := openTest(t, path)
-	if err := s.CreateUser(t.Context(), health.User{Email: "ada@example.org"}); err != nil {
+	if err := s.CreateUser(t.Context(), account.User{Email: "ada@example.org"}); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]os.FileMode{folder: 0o700, path: 0o600, path + "-wal": 0o600, path + "-shm": 0o600} {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -24,7 +25,7 @@ var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
 func addUser(t *testing.T, s *Store) uuid.UUID {
 	t.Helper()
 	id := uuid.New()
-	if err := s.CreateUser(t.Context(), health.User{ID: id, Email: id.String(), CreatedAt: noon}); err != nil {
+	if err := s.CreateUser(t.Context(), account.User{ID: id, Email: id.String(), CreatedAt: noon}); err != nil {
 		t.Fatal(err)
 	}
 	return id

@@ -8,20 +8,21 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
 // deed returns an entry about a user, with something in every field.
-func deed(action health.Action, user uuid.UUID, resource string, at time.Time) health.AuditEntry {
-	e := health.NewAuditEntry(action, user, resource, at)
+func deed(action account.Action, user uuid.UUID, resource string, at time.Time) account.AuditEntry {
+	e := account.NewAuditEntry(action, user, resource, at)
 	e.KeyID, e.Address, e.UserAgent, e.RequestID = "k1", netip.MustParseAddr("2001:db8::7"), "curl ☂", "r-1"
 	e.Metadata = map[string]any{"code": "unknown_key", "count": 2.0, "admin": true}
 	return e
 }
 
-func entries(t *testing.T, s store.Store, query store.AuditQuery) []health.AuditEntry {
+func entries(t *testing.T, s store.Store, query store.AuditQuery) []account.AuditEntry {
 	t.Helper()
 	if query.Limit == 0 {
 		query.Limit = 100
@@ -32,7 +33,7 @@ func entries(t *testing.T, s store.Store, query store.AuditQuery) []health.Audit
 }
 
 // recorded checks what the audit log holds about a user, oldest first.
-func recorded(t *testing.T, s store.Store, what string, user uuid.UUID, want ...health.AuditEntry) {
+func recorded(t *testing.T, s store.Store, what string, user uuid.UUID, want ...account.AuditEntry) {
 	t.Helper()
 	got := entries(t, s, store.AuditQuery{User: &user})
 	slices.Reverse(got)
@@ -42,29 +43,29 @@ func recorded(t *testing.T, s store.Store, what string, user uuid.UUID, want ...
 var auditTests = []test{
 	{"audit/entries come back as they were stored, newest first", func(t *testing.T, s store.Store) {
 		ada := createUser(t, s)
-		full := deed(health.ActionLoginFailed, ada, "k1", noon)
-		bare := health.AuditEntry{ID: newID(t), At: noon.Add(time.Second), Action: health.ActionLimitHit}
+		full := deed(account.ActionLoginFailed, ada, "k1", noon)
+		bare := account.AuditEntry{ID: newID(t), At: noon.Add(time.Second), Action: account.ActionLimitHit}
 		ok(t, "append nothing", s.AppendAudit(t.Context(), nil))
-		ok(t, "append", s.AppendAudit(t.Context(), []health.AuditEntry{full, bare}))
-		ok(t, "append again", s.AppendAudit(t.Context(), []health.AuditEntry{bare, full}))
-		equal(t, "all", entries(t, s, store.AuditQuery{}), []health.AuditEntry{bare, full}, addresses)
+		ok(t, "append", s.AppendAudit(t.Context(), []account.AuditEntry{full, bare}))
+		ok(t, "append again", s.AppendAudit(t.Context(), []account.AuditEntry{bare, full}))
+		equal(t, "all", entries(t, s, store.AuditQuery{}), []account.AuditEntry{bare, full}, addresses)
 		recorded(t, s, "Ada's", ada, full)
 		recorded(t, s, "nobody's", uuid.Nil, bare)
 		recorded(t, s, "somebody unknown's", newID(t))
 	}},
 	{"audit/are narrowed and paged", func(t *testing.T, s store.Store) {
 		ada := createUser(t, s)
-		var all []health.AuditEntry
+		var all []account.AuditEntry
 		for i := range 7 {
-			e := deed(health.ActionExport, ada, "", noon.Add(time.Duration(i/2)*time.Minute)) // some at the same time
+			e := deed(account.ActionExport, ada, "", noon.Add(time.Duration(i/2)*time.Minute)) // some at the same time
 			if i%3 == 0 {
-				e.Action, e.KeyID = health.ActionErase, "k2"
+				e.Action, e.KeyID = account.ActionErase, "k2"
 			}
 			all = append(all, e)
 		}
 		ok(t, "append", s.AppendAudit(t.Context(), all))
 		slices.Reverse(all)
-		only := func(keep func(e health.AuditEntry) bool) (kept []health.AuditEntry) {
+		only := func(keep func(e account.AuditEntry) bool) (kept []account.AuditEntry) {
 			for _, e := range all {
 				if keep(e) {
 					kept = append(kept, e)
@@ -75,17 +76,17 @@ var auditTests = []test{
 		from, to := noon.Add(time.Minute), noon.Add(3*time.Minute)
 		for name, tt := range map[string]struct {
 			query store.AuditQuery
-			want  []health.AuditEntry
+			want  []account.AuditEntry
 		}{
-			"action": {store.AuditQuery{Action: health.ActionErase}, only(func(e health.AuditEntry) bool { return e.Action == health.ActionErase })},
-			"key":    {store.AuditQuery{KeyID: "k2", User: &ada}, only(func(e health.AuditEntry) bool { return e.KeyID == "k2" })},
-			"time": {store.AuditQuery{From: from, To: to}, only(func(e health.AuditEntry) bool {
+			"action": {store.AuditQuery{Action: account.ActionErase}, only(func(e account.AuditEntry) bool { return e.Action == account.ActionErase })},
+			"key":    {store.AuditQuery{KeyID: "k2", User: &ada}, only(func(e account.AuditEntry) bool { return e.KeyID == "k2" })},
+			"time": {store.AuditQuery{From: from, To: to}, only(func(e account.AuditEntry) bool {
 				return !e.At.Before(from) && e.At.Before(to)
 			})},
 		} {
 			equal(t, name, entries(t, s, tt.query), tt.want, addresses)
 		}
-		var paged []health.AuditEntry
+		var paged []account.AuditEntry
 		for query := (store.AuditQuery{User: &ada, Limit: 2}); ; {
 			page := entries(t, s, query)
 			if len(page) == 0 {
@@ -99,34 +100,34 @@ var auditTests = []test{
 	}},
 	{"audit/lets go of what is old", func(t *testing.T, s store.Store) {
 		ada := createUser(t, s)
-		recent := deed(health.ActionExport, ada, "", noon)
-		ok(t, "append", s.AppendAudit(t.Context(), []health.AuditEntry{deed(health.ActionExport, ada, "", noon.AddDate(0, -6, 0)), recent}))
+		recent := deed(account.ActionExport, ada, "", noon)
+		ok(t, "append", s.AppendAudit(t.Context(), []account.AuditEntry{deed(account.ActionExport, ada, "", noon.AddDate(0, -6, 0)), recent}))
 		ok(t, "drop", s.DropAuditBefore(t.Context(), noon.AddDate(0, -1, 0)))
 		recorded(t, s, "what is left", ada, recent)
-		ok(t, "append after that", s.AppendAudit(t.Context(), []health.AuditEntry{deed(health.ActionExport, ada, "", noon.AddDate(0, -6, 1))}))
+		ok(t, "append after that", s.AppendAudit(t.Context(), []account.AuditEntry{deed(account.ActionExport, ada, "", noon.AddDate(0, -6, 1))}))
 	}},
 	{"audit/a deed and its entry are one", func(t *testing.T, s store.Store) {
 		ada := newID(t)
-		created := deed(health.ActionUserCreate, ada, ada.String(), noon)
-		ok(t, "create user", s.CreateUser(t.Context(), health.User{ID: ada, Email: "ada@example.org", CreatedAt: noon}, created))
-		again := deed(health.ActionUserCreate, ada, "", noon)
-		fails(t, "create her again", s.CreateUser(t.Context(), health.User{ID: newID(t), Email: "ada@example.org", CreatedAt: noon}, again), problem.Conflict)
+		created := deed(account.ActionUserCreate, ada, ada.String(), noon)
+		ok(t, "create user", s.CreateUser(t.Context(), account.User{ID: ada, Email: "ada@example.org", CreatedAt: noon}, created))
+		again := deed(account.ActionUserCreate, ada, "", noon)
+		fails(t, "create her again", s.CreateUser(t.Context(), account.User{ID: newID(t), Email: "ada@example.org", CreatedAt: noon}, again), problem.Conflict)
 
-		key := health.APIKey{ID: "k1", UserID: ada, CreatedAt: noon}
-		made := deed(health.ActionKeyCreate, ada, "k1", noon.Add(time.Second))
+		key := account.APIKey{ID: "k1", UserID: ada, CreatedAt: noon}
+		made := deed(account.ActionKeyCreate, ada, "k1", noon.Add(time.Second))
 		ok(t, "create key", s.CreateKey(t.Context(), key, made))
-		fails(t, "create it again", s.CreateKey(t.Context(), key, deed(health.ActionKeyCreate, ada, "k1", noon)), problem.Conflict)
+		fails(t, "create it again", s.CreateKey(t.Context(), key, deed(account.ActionKeyCreate, ada, "k1", noon)), problem.Conflict)
 
-		revoked := deed(health.ActionKeyRevoke, ada, "k1", noon.Add(2*time.Second))
+		revoked := deed(account.ActionKeyRevoke, ada, "k1", noon.Add(2*time.Second))
 		ok(t, "revoke", s.RevokeKey(t.Context(), ada, "k1", noon, revoked))
-		ok(t, "revoke again", s.RevokeKey(t.Context(), ada, "k1", noon, deed(health.ActionKeyRevoke, ada, "k1", noon)))
-		fails(t, "revoke another", s.RevokeKey(t.Context(), ada, "k2", noon, deed(health.ActionKeyRevoke, ada, "k2", noon)), problem.NotFound)
+		ok(t, "revoke again", s.RevokeKey(t.Context(), ada, "k1", noon, deed(account.ActionKeyRevoke, ada, "k1", noon)))
+		fails(t, "revoke another", s.RevokeKey(t.Context(), ada, "k2", noon, deed(account.ActionKeyRevoke, ada, "k2", noon)), problem.NotFound)
 
 		ingestion := put(t, s, ada, noon, "x")
 		ingestion.Status = health.StatusProcessed
-		finished := deed(health.ActionIngest, ada, ingestion.ID.String(), noon.Add(3*time.Second))
+		finished := deed(account.ActionIngest, ada, ingestion.ID.String(), noon.Add(3*time.Second))
 		ok(t, "finish", s.Finish(t.Context(), ingestion, worker, finished))
-		fails(t, "finish again", s.Finish(t.Context(), ingestion, worker, deed(health.ActionIngest, ada, "", noon)), problem.Conflict)
+		fails(t, "finish again", s.Finish(t.Context(), ingestion, worker, deed(account.ActionIngest, ada, "", noon)), problem.Conflict)
 		recorded(t, s, "the audit log", ada, created, made, revoked, finished)
 	}},
 }
@@ -137,18 +138,18 @@ var rotateTests = []test{
 		old := createKey(t, s, user, "k1")
 		replacement := old
 		replacement.ID, replacement.CreatedAt = "k2", noon.Add(time.Hour)
-		done := deed(health.ActionKeyRotate, user, "k1", noon)
+		done := deed(account.ActionKeyRotate, user, "k1", noon)
 		until := noon.Add(2 * time.Hour)
 		ok(t, "rotate", s.RotateKey(t.Context(), "k1", until, replacement, done))
 		old.RevokedAt = until
 		keys, err := s.KeysOf(t.Context(), user)
 		ok(t, "list", err)
-		equal(t, "keys", keys, []health.APIKey{old, replacement})
+		equal(t, "keys", keys, []account.APIKey{old, replacement})
 		recorded(t, s, "the audit log", user, done)
 
 		another := replacement
 		another.ID = "k3"
-		refusedDeed := deed(health.ActionKeyRotate, user, "k1", noon)
+		refusedDeed := deed(account.ActionKeyRotate, user, "k1", noon)
 		fails(t, "rotate a key that is about to be revoked", s.RotateKey(t.Context(), "k1", noon, another, refusedDeed), problem.Conflict)
 		fails(t, "rotate to an id that is taken", s.RotateKey(t.Context(), "k2", noon, old, refusedDeed), problem.Conflict)
 		fails(t, "rotate what does not exist", s.RotateKey(t.Context(), "k9", noon, another, refusedDeed), problem.NotFound)

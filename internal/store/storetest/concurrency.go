@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -157,7 +158,7 @@ var concurrencyTests = []test{
 				if i%2 == 0 {
 					email = strings.ToUpper(email)
 				}
-				err := s.CreateUser(t.Context(), health.User{ID: uuid.New(), Email: email, CreatedAt: noon})
+				err := s.CreateUser(t.Context(), account.User{ID: uuid.New(), Email: email, CreatedAt: noon})
 				if err == nil {
 					won.Add(1)
 				} else if !errors.Is(err, problem.Conflict) {

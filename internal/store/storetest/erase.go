@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -35,7 +36,7 @@ func Fill(t *testing.T, s store.Store, user uuid.UUID, received time.Time) {
 	createKey(t, s, user, id)
 	ok(t, "touch", s.TouchKeys(t.Context(), map[string]time.Time{id: noon}))
 	ok(t, "order", s.SetSourceOrder(t.Context(), user, health.SourceOrder{Sources: []string{OwnSource(user)}}))
-	ok(t, "audit", s.AppendAudit(t.Context(), []health.AuditEntry{deed(health.ActionExport, user, user.String(), received)}))
+	ok(t, "audit", s.AppendAudit(t.Context(), []account.AuditEntry{deed(account.ActionExport, user, user.String(), received)}))
 }
 
 // everything is a batch of each kind that came with one body.
@@ -120,7 +121,7 @@ var eraseTests = []test{
 		before, err := s.Metrics(t.Context(), bob)
 		ok(t, "Bob's metrics", err)
 
-		done := deed(health.ActionErase, ada, ada.String(), later)
+		done := deed(account.ActionErase, ada, ada.String(), later)
 		ok(t, "erase", s.EraseData(t.Context(), ada, later, done))
 		HoldsNothing(t, s, ada)
 		recorded(t, s, "the audit log", ada, done)
@@ -148,7 +149,7 @@ var eraseTests = []test{
 		ada := createUser(t, s)
 		ahead := later.Add(time.Minute) // by the clock of another server
 		ingestion := put(t, s, ada, ahead, "x")
-		late := deed(health.ActionLimitHit, ada, "", noon)
+		late := deed(account.ActionLimitHit, ada, "", noon)
 		ok(t, "erase", s.EraseData(t.Context(), ada, later))
 		fails(t, "renew", s.Renew(t.Context(), ingestion.ID, worker, later), problem.Conflict)
 		fails(t, "finish", s.Finish(t.Context(), ingestion, worker), problem.Conflict)
@@ -159,7 +160,7 @@ var eraseTests = []test{
 		fails(t, "body", err, problem.NotFound)
 		noClaim(t, s, ahead.Add(time.Hour))
 		refusesAll(t, s, ada, ahead, problem.Conflict)
-		ok(t, "an entry that comes late", s.AppendAudit(t.Context(), []health.AuditEntry{late}))
+		ok(t, "an entry that comes late", s.AppendAudit(t.Context(), []account.AuditEntry{late}))
 		recorded(t, s, "entries about Ada", ada)
 		late.UserID = uuid.Nil
 		recorded(t, s, "entries about nobody", uuid.Nil, late)
@@ -168,7 +169,7 @@ var eraseTests = []test{
 		ada, bob := createUser(t, s), createUser(t, s)
 		Fill(t, s, ada, noon)
 		Fill(t, s, bob, noon)
-		done := deed(health.ActionUserDelete, ada, ada.String(), later)
+		done := deed(account.ActionUserDelete, ada, ada.String(), later)
 		keys, err := s.DeleteUser(t.Context(), ada, later, done)
 		ok(t, "delete", err)
 		equal(t, "keys", keys, []string{"key-" + ada.String()[24:]})
@@ -184,7 +185,7 @@ var eraseTests = []test{
 		recorded(t, s, "the entry that survives", uuid.Nil, done)
 
 		refusesAll(t, s, ada, later.Add(time.Hour), problem.NotFound)
-		fails(t, "a key", s.CreateKey(t.Context(), health.APIKey{ID: "k9", UserID: ada}), problem.NotFound)
+		fails(t, "a key", s.CreateKey(t.Context(), account.APIKey{ID: "k9", UserID: ada}), problem.NotFound)
 		ok(t, "use of the key", s.TouchKeys(t.Context(), map[string]time.Time{keys[0]: later}))
 		_, err = s.DeleteUser(t.Context(), ada, later)
 		fails(t, "delete again", err, problem.NotFound)

@@ -6,15 +6,15 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
-func createKey(t *testing.T, s store.Store, user uuid.UUID, id string) health.APIKey {
+func createKey(t *testing.T, s store.Store, user uuid.UUID, id string) account.APIKey {
 	t.Helper()
-	key := health.APIKey{
-		ID: id, UserID: user, Name: "phone", Scopes: []health.Scope{health.ScopeIngest, health.ScopeRead}, Tier: "default",
+	key := account.APIKey{
+		ID: id, UserID: user, Name: "phone", Scopes: []account.Scope{account.ScopeIngest, account.ScopeRead}, Tier: "default",
 		Hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA", CreatedAt: noon, ExpiresAt: noon.AddDate(1, 0, 0),
 	}
 	ok(t, "create key", s.CreateKey(t.Context(), key))
@@ -29,11 +29,11 @@ var keyTests = []test{
 		ok(t, "key", err)
 		equal(t, "key", got, want)
 
-		eternal := health.APIKey{ID: "k0", UserID: user, CreatedAt: noon.Add(time.Second), LastUsedAt: noon.Add(time.Minute)}
+		eternal := account.APIKey{ID: "k0", UserID: user, CreatedAt: noon.Add(time.Second), LastUsedAt: noon.Add(time.Minute)}
 		ok(t, "create", s.CreateKey(t.Context(), eternal))
 		keys, err := s.KeysOf(t.Context(), user)
 		ok(t, "list", err)
-		equal(t, "keys in the order of their creation", keys, []health.APIKey{want, eternal})
+		equal(t, "keys in the order of their creation", keys, []account.APIKey{want, eternal})
 	}},
 	{"keys/an id exists once, and its user must exist", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
@@ -80,7 +80,7 @@ var keyTests = []test{
 		fails(t, "revoke", s.RevokeKey(t.Context(), bob, "k1", noon), problem.NotFound)
 		keys, err := s.KeysOf(t.Context(), bob)
 		ok(t, "list", err)
-		equal(t, "keys", keys, []health.APIKey{})
+		equal(t, "keys", keys, []account.APIKey{})
 		got, err := s.Key(t.Context(), "k1")
 		ok(t, "key", err)
 		equal(t, "key", got, want)

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -59,7 +60,7 @@ func at(after time.Duration) health.Instant { return health.InstantOf(noon.Add(a
 func createUser(t tester, s store.Store) uuid.UUID {
 	t.Helper()
 	id := newID(t)
-	user := health.User{ID: id, Email: id.String() + "@example.org", Name: "Ada", TimeZone: "Europe/Berlin", CreatedAt: noon}
+	user := account.User{ID: id, Email: id.String() + "@example.org", Name: "Ada", TimeZone: "Europe/Berlin", CreatedAt: noon}
 	if err := s.CreateUser(t.Context(), user); err != nil {
 		t.Fatalf("create user: %v", err)
 	}

@@ -4,14 +4,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
 var userTests = []test{
 	{"users/come back as they were stored", func(t *testing.T, s store.Store) {
-		user := health.User{
+		user := account.User{
 			ID: newID(t), Email: "Ada@Example.org", Name: "Ada ☂", TimeZone: "Asia/Kolkata",
 			CreatedAt: noon.Add(1500 * time.Nanosecond),
 		}
@@ -29,17 +29,17 @@ var userTests = []test{
 		equal(t, "by email", got, user)
 	}},
 	{"users/email addresses are compared without regard to case", func(t *testing.T, s store.Store) {
-		user := health.User{ID: newID(t), Email: "Änne@Example.org", CreatedAt: noon}
+		user := account.User{ID: newID(t), Email: "Änne@Example.org", CreatedAt: noon}
 		ok(t, "create", s.CreateUser(t.Context(), user))
 		got, err := s.UserByEmail(t.Context(), "äNNE@eXAMPLE.ORG")
 		ok(t, "by email in another case", err)
 		equal(t, "user", got, user)
 
 		fails(t, "the same address again",
-			s.CreateUser(t.Context(), health.User{ID: newID(t), Email: "änne@example.org", CreatedAt: noon}), problem.Conflict)
+			s.CreateUser(t.Context(), account.User{ID: newID(t), Email: "änne@example.org", CreatedAt: noon}), problem.Conflict)
 		users, err := s.Users(t.Context())
 		ok(t, "list", err)
-		equal(t, "users", users, []health.User{user})
+		equal(t, "users", users, []account.User{user})
 	}},
 	{"users/somebody unknown is not found", func(t *testing.T, s store.Store) {
 		createUser(t, s)
@@ -49,9 +49,9 @@ var userTests = []test{
 		fails(t, "by email", err, problem.NotFound)
 	}},
 	{"users/are listed in the order of their creation", func(t *testing.T, s store.Store) {
-		var want []health.User
+		var want []account.User
 		for i, name := range []string{"zoe", "ada", "mia"} {
-			user := health.User{
+			user := account.User{
 				ID: newID(t), Email: name + "@example.org", Name: name, CreatedAt: noon.Add(time.Duration(i) * time.Second),
 			}
 			ok(t, "create", s.CreateUser(t.Context(), user))

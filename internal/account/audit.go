@@ -1,4 +1,4 @@
-package health
+package account
 
 import (
 	"net/netip"
