@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
-
-	"github.com/health-export/health-export/internal/problem"
 )
 
 var outcomes = []Outcome{Inserted, Updated, Unchanged, Merged, Rejected}
@@ -153,13 +151,5 @@ func TestKindOfAnElement(t *testing.T) {
 		if got := KindOfType(test.position); got != test.want {
 			t.Errorf("a refused %s is counted under %v, want %v", test.position, got, test.want)
 		}
-	}
-}
-
-// A refused element is no failure of the call: nothing makes an answer of it.
-func TestRejectionHasNoKind(t *testing.T) {
-	t.Parallel()
-	if kind := problem.KindOf(&Rejection{Code: ValidationError}); kind != "" {
-		t.Errorf("a rejection is of kind %q", kind)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -58,7 +59,7 @@ type HeartRateZone struct {
 // Elevation is what the route tells about heights, in metres.
 type Elevation struct {
 	Unit string `json:"unit"`
-	// Threshold is how much the altitude must change to count, see health.ClimbThreshold.
+	// Threshold is how much the altitude must change to count, see aggregate.ClimbThreshold.
 	Threshold float64 `json:"threshold"`
 	Gain      float64 `json:"gain"`
 	Loss      float64 `json:"loss"`
@@ -129,9 +130,9 @@ func (s *Service) analyse(ctx context.Context, user uuid.UUID, w *health.Workout
 	}
 	detail.HeartRateZones = rates.zones(w.Start, end, request.MaxHeartRate)
 	track, from := s.track(w)
-	if climb, ok := health.Climb(track); ok {
+	if climb, ok := aggregate.Climb(track); ok {
 		detail.Elevation = &Elevation{
-			Unit: "m", Threshold: health.ClimbThreshold, Gain: climb.Gain, Loss: climb.Loss, Min: climb.Min, Max: climb.Max,
+			Unit: "m", Threshold: aggregate.ClimbThreshold, Gain: climb.Gain, Loss: climb.Loss, Min: climb.Min, Max: climb.Max,
 		}
 	}
 	if request.Splits != "" {
@@ -142,13 +143,13 @@ func (s *Service) analyse(ctx context.Context, user uuid.UUID, w *health.Workout
 
 // track is how far the person had come when: by the route, fitted to the distance of the workout, or where that has no
 // times by a distance series.
-func (s *Service) track(w *health.Workout) (track health.Track, from string) {
-	if track = health.TrackOf(w.Route); track.Length() > 0 {
+func (s *Service) track(w *health.Workout) (track aggregate.Track, from string) {
+	if track = aggregate.TrackOf(w.Route); track.Length() > 0 {
 		track, _ = track.FittedTo(s.figure(w, "distance", "m"))
 		return track, "route"
 	}
 	for _, name := range distanceSeries {
-		if distances := health.TrackOfDistances(s.metres(w.Series[name]), w.End); distances.Length() > 0 {
+		if distances := aggregate.TrackOfDistances(s.metres(w.Series[name]), w.End); distances.Length() > 0 {
 			return distances, name
 		}
 	}
@@ -167,9 +168,9 @@ func (s *Service) metres(series []health.SeriesPoint) []health.SeriesPoint {
 	return shown
 }
 
-func splitsOf(track health.Track, from, unit string, beats []health.Beat, w *health.Workout) *Splits {
+func splitsOf(track aggregate.Track, from, unit string, beats []aggregate.HeartRate, w *health.Workout) *Splits {
 	length := splitLengths[unit]
-	found := health.Splits(track, length, beats, w.Pauses())
+	found := aggregate.Splits(track, length, beats, w.Pauses())
 	if len(found) == 0 {
 		return nil
 	}
@@ -190,7 +191,7 @@ func splitsOf(track health.Track, from, unit string, beats []health.Beat, w *hea
 
 // heartRates are those of a workout, and where they come from.
 type heartRates struct {
-	beats   []health.Beat
+	beats   []aggregate.HeartRate
 	from    string
 	grain   *health.Grain
 	sources []string
@@ -205,8 +206,8 @@ func (s *Service) heartRates(ctx context.Context, user uuid.UUID, w *health.Work
 			own.sources = append(own.sources, p.Source)
 		}
 	}
-	own.beats = health.Beats(w.Series["heart_rate_data"])
-	inside := func(b health.Beat) bool { return b.Time >= w.Start && b.Time < end }
+	own.beats = aggregate.HeartRates(w.Series["heart_rate_data"])
+	inside := func(b aggregate.HeartRate) bool { return b.Time >= w.Start && b.Time < end }
 	if end <= w.Start || slices.ContainsFunc(own.beats, inside) {
 		return own, nil
 	}
@@ -219,14 +220,14 @@ func (s *Service) heartRates(ctx context.Context, user uuid.UUID, w *health.Work
 		return heartRates{}, err
 	}
 	found := map[health.Grain]*heartRates{}
-	resolver := health.NewResolver(health.Rule{Ranking: order.For(known.Name)}, func(sample *health.Sample, _ float64) {
+	resolver := aggregate.NewResolver(aggregate.Rule{Ranking: order.For(known.Name)}, func(sample *health.Sample, _ float64) {
 		of := found[sample.Grain]
 		if of == nil {
 			grain := sample.Grain
 			of = &heartRates{from: "samples", grain: &grain}
 			found[sample.Grain] = of
 		}
-		of.beats = append(of.beats, health.Beats([]health.SeriesPoint{{
+		of.beats = append(of.beats, aggregate.HeartRates([]health.SeriesPoint{{
 			Time: sample.Start, Value: sample.Value, Min: sample.Min, Max: sample.Max,
 		}})...)
 		if sample.Source != "" && !slices.Contains(of.sources, sample.Source) {
@@ -246,7 +247,7 @@ func (s *Service) heartRates(ctx context.Context, user uuid.UUID, w *health.Work
 	resolver.Finish()
 	for _, grain := range query.Grains {
 		if of := found[grain]; of != nil {
-			slices.SortStableFunc(of.beats, func(a, b health.Beat) int { return a.Time.Time().Compare(b.Time.Time()) })
+			slices.SortStableFunc(of.beats, func(a, b aggregate.HeartRate) int { return a.Time.Time().Compare(b.Time.Time()) })
 			return *of, nil
 		}
 	}
@@ -261,7 +262,7 @@ func (h *heartRates) zones(start, end health.Instant, maximum float64) *HeartRat
 	if maximum == 0 {
 		shown.MaxHeartRate, shown.Assumed = standardMaxHeartRate, true
 	}
-	times, covered := health.ZoneTimes(h.beats, start, end, shown.MaxHeartRate)
+	times, covered := aggregate.ZoneTimes(h.beats, start, end, shown.MaxHeartRate)
 	if covered == 0 {
 		return nil
 	}
@@ -269,10 +270,10 @@ func (h *heartRates) zones(start, end health.Instant, maximum float64) *HeartRat
 	for i, time := range times {
 		zone := HeartRateZone{Zone: i, Seconds: float64(time) / float64(health.Second)}
 		if i > 0 {
-			zone.From = shown.MaxHeartRate * health.ZonePercents[i-1] / 100
+			zone.From = shown.MaxHeartRate * aggregate.ZonePercents[i-1] / 100
 		}
-		if i < len(health.ZonePercents) {
-			zone.To = value(shown.MaxHeartRate * health.ZonePercents[i] / 100)
+		if i < len(aggregate.ZonePercents) {
+			zone.To = value(shown.MaxHeartRate * aggregate.ZonePercents[i] / 100)
 		}
 		shown.Zones = append(shown.Zones, zone)
 	}

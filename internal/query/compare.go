@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -112,7 +113,7 @@ func periodFigures(days []dailyValue, aggregation string) PeriodAggregate {
 		return f
 	}
 	values := valuesIn(days)
-	f.Avg, f.Min, f.Max = value(health.Mean(values)), value(slices.Min(values)), value(slices.Max(values))
+	f.Avg, f.Min, f.Max = value(aggregate.Mean(values)), value(slices.Min(values)), value(slices.Max(values))
 	if aggregation == aggregateSum {
 		sum := 0.0
 		for _, v := range values {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 )
@@ -113,5 +114,5 @@ func correlate(x, y map[health.Date]float64, request CorrelateRequest, lag int, 
 			xs, ys = append(xs, a), append(ys, b)
 		}
 	}
-	return Coefficients{Lag: lag, N: len(xs), Pearson: value(health.Pearson(xs, ys)), Spearman: value(health.Spearman(xs, ys))}
+	return Coefficients{Lag: lag, N: len(xs), Pearson: value(aggregate.Pearson(xs, ys)), Spearman: value(aggregate.Spearman(xs, ys))}
 }

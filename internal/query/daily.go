@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
@@ -113,7 +114,7 @@ func (s *Service) dailySleep(ctx context.Context, user uuid.UUID, first, last he
 		byDate[night.Date] = append(byDate[night.Date], night)
 	}
 	summed := map[health.Date][]health.Night{}
-	for _, night := range health.SumSegments(segments) {
+	for _, night := range aggregate.SumSegments(segments) {
 		if _, sent := byDate[night.Date]; !sent && first <= night.Date && night.Date <= last {
 			summed[night.Date] = append(summed[night.Date], night)
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
@@ -39,7 +40,7 @@ func (s *Service) gatherSummaries(
 }
 
 // collect puts the days of one metric, which are in order, into buckets.
-func (c calendar) collect(days []health.DaySummary) (buckets []*bucket) {
+func (c calendar) collect(days []aggregate.DaySummary) (buckets []*bucket) {
 	for i := range days {
 		d := &days[i]
 		begins := c.bounds(d.Date.Midnight(d.EarliestOffset).In(d.EarliestOffset))
@@ -50,18 +51,18 @@ func (c calendar) collect(days []health.DaySummary) (buckets []*bucket) {
 		}
 		b := buckets[len(buckets)-1]
 		b.extend(d.Extent, begins, ends)
-		b.days = append(b.days, day{d.Date, health.Aggregates{d.Aggregate}})
+		b.days = append(b.days, day{d.Date, aggregate.Aggregates{d.Aggregate}})
 	}
 	return buckets
 }
 
 // converted returns a tally in another unit.
-func converted(t health.Aggregate, c catalog.Conversion) health.Aggregate {
+func converted(t aggregate.Aggregate, c catalog.Conversion) aggregate.Aggregate {
 	if c == identity {
 		return t
 	}
 	t.Last = c.Apply(t.Last)
-	for _, s := range []*health.Stats{&t.Values, &t.Systolic, &t.Diastolic} {
+	for _, s := range []*aggregate.Stats{&t.Values, &t.Systolic, &t.Diastolic} {
 		s.Sum = s.Sum*c.Factor + s.Weight*c.Offset
 		s.Min, s.Max = c.Apply(s.Min), c.Apply(s.Max)
 		if c.Factor < 0 {

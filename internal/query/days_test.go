@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/query"
@@ -85,7 +86,7 @@ func TestSummariesAnswerAsSamplesDo(t *testing.T) {
 			}
 			check(s.CreateUser(t.Context(), user))
 			if rapid.Bool().Draw(rt, "has an order of sources") {
-				check(s.SetSourceOrder(t.Context(), user.ID, health.SourceOrder{Sources: []string{phone, watch}}))
+				check(s.SetSourceOrder(t.Context(), user.ID, aggregate.SourceOrder{Sources: []string{phone, watch}}))
 				_, err := s.Rebuild(t.Context(), user.ID)
 				check(err)
 			}

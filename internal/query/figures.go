@@ -1,6 +1,7 @@
 package query
 
 import (
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -42,7 +43,7 @@ type Range struct {
 	Max *float64 `json:"max"`
 }
 
-func aggregateOf(t *health.Aggregate, cumulative bool, aggregation string) Aggregate {
+func aggregateOf(t *aggregate.Aggregate, cumulative bool, aggregation string) Aggregate {
 	// What the pointers point to is in one piece: a year has thousands of buckets.
 	figures := &struct {
 		sum, avg, min, max, value float64
@@ -84,7 +85,7 @@ func present(v *float64) *float64 {
 	return v
 }
 
-func rangeOfStats(s health.Stats) *Range {
+func rangeOfStats(s aggregate.Stats) *Range {
 	if s.Weight == 0 {
 		return nil
 	}

@@ -5,12 +5,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 )
 
 // collectHours puts the hours of days into the buckets from first to last. known is false where hours by the clock of
 // the calendar's zone are not those that were recorded.
-func (c calendar) collectHours(days []health.DaySummary, first, last bounds) (buckets []*bucket, known bool) {
+func (c calendar) collectHours(days []aggregate.DaySummary, first, last bounds) (buckets []*bucket, known bool) {
 	hours := hoursBetween(days, first.start, last.end)
 	all, whole := make([]bucket, len(hours)), make([]day, len(hours)) // in one piece each: a year has thousands
 	buckets = make([]*bucket, len(hours))
@@ -30,12 +31,12 @@ func (c calendar) collectHours(days []health.DaySummary, first, last bounds) (bu
 
 // hoursBetween returns the hours that begin in a stretch of time, in order. Days overlap where somebody has travelled,
 // or where two clocks differ; then an hour of one may be an hour of the other too.
-func hoursBetween(days []health.DaySummary, from, to time.Time) []health.Hour {
+func hoursBetween(days []aggregate.DaySummary, from, to time.Time) []aggregate.Hour {
 	most := 0
 	for i := range days {
 		most += len(days[i].Hours)
 	}
-	hours := make([]health.Hour, 0, most)
+	hours := make([]aggregate.Hour, 0, most)
 	first, end := health.InstantOf(from), health.InstantOf(to)
 	for i := range days {
 		for _, h := range days[i].Hours {
@@ -44,7 +45,7 @@ func hoursBetween(days []health.DaySummary, from, to time.Time) []health.Hour {
 			}
 		}
 	}
-	inOrder := func(a, b health.Hour) int { return cmp.Compare(a.Start, b.Start) }
+	inOrder := func(a, b aggregate.Hour) int { return cmp.Compare(a.Start, b.Start) }
 	if !slices.IsSortedFunc(hours, inOrder) {
 		slices.SortStableFunc(hours, inOrder)
 	}
@@ -52,7 +53,7 @@ func hoursBetween(days []health.DaySummary, from, to time.Time) []health.Hour {
 }
 
 // joined makes one of hours with the same start.
-func joined(hours []health.Hour) []health.Hour {
+func joined(hours []aggregate.Hour) []aggregate.Hour {
 	kept := hours[:0]
 	for i := range hours {
 		if n := len(kept); n > 0 && kept[n-1].Start == hours[i].Start {
@@ -72,13 +73,13 @@ func (c calendar) hour(start health.Instant, offset int32) bounds {
 
 // agrees reports whether an hour is one by the clock of the zone too, with the same samples in it. Summaries of a day or
 // more move with midnight, so for them the clock must be the one they were recorded with.
-func (c calendar) agrees(h *health.Hour) bool {
+func (c calendar) agrees(h *aggregate.Hour) bool {
 	begins := h.Start.Time().In(c.zone)
 	_, offset := begins.Zone()
 	_, later := begins.Add(time.Hour - time.Microsecond).Zone()
 	if begins.Minute() != 0 || begins.Second() != 0 || (later-offset)%3600 != 0 {
 		return false
 	}
-	ofDay := slices.ContainsFunc(h.Aggregates, func(t health.Aggregate) bool { return t.Grain >= health.GrainDay })
+	ofDay := slices.ContainsFunc(h.Aggregates, func(t aggregate.Aggregate) bool { return t.Grain >= health.GrainDay })
 	return !ofDay || int32(offset) == h.EarliestOffset && int32(offset) == h.LatestOffset
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -58,10 +59,10 @@ func (s *Service) fillPercentiles(ctx context.Context, user uuid.UUID, p seriesP
 	if err != nil {
 		return err
 	}
-	rule := health.Rule{Cumulative: p.adds, Ranking: order.For(p.metric)}
+	rule := aggregate.Rule{Cumulative: p.adds, Ranking: order.For(p.metric)}
 	finder := newBucketBuilder(p.calendar, rule, bounds{}, bounds{}) // knows which slot a sample is in
 	held := 0
-	resolver := health.NewResolver(rule, func(sample *health.Sample, share float64) {
+	resolver := aggregate.NewResolver(rule, func(sample *health.Sample, share float64) {
 		in := finder.boundsOf(sample)
 		i, shown := places[in.order]
 		if !shown || health.IsAbsent(sample.Value) || finder.reachesBeyond(sample) {
@@ -112,6 +113,6 @@ func (p *Point) takePercentile(grains map[health.Grain]*valuesOf, percent float6
 	}
 	of := grains[finest]
 	slices.Sort(of.sources)
-	p.Value = value(health.Percentile(of.values, percent))
+	p.Value = value(aggregate.Percentile(of.values, percent))
 	p.Percentile = &Provenance{Count: len(of.values), Grain: finest, Sources: list(of.sources)}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/query"
 )
@@ -104,7 +105,7 @@ func TestPercentilesAreExact(t *testing.T) {
 					}
 				}
 				seen += len(values)
-				if want := health.Percentile(values, 75); p.Value == nil || math.Abs(*p.Value-want) > 1e-9 || p.Percentile.Count != len(values) {
+				if want := aggregate.Percentile(values, 75); p.Value == nil || math.Abs(*p.Value-want) > 1e-9 || p.Percentile.Count != len(values) {
 					rt.Fatalf("%s to %s: %+v, want %v of %d", p.Start, p.End, p, want, len(values))
 				}
 			}

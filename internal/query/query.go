@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
@@ -148,9 +149,9 @@ func (s *Service) storedUnits(ctx context.Context, user uuid.UUID, metric string
 }
 
 // sourceOrder returns the order of sources that the user has set.
-func (s *Service) sourceOrder(ctx context.Context, user uuid.UUID) (health.SourceOrder, error) {
+func (s *Service) sourceOrder(ctx context.Context, user uuid.UUID) (aggregate.SourceOrder, error) {
 	if s.Summaries == nil {
-		return health.SourceOrder{}, nil
+		return aggregate.SourceOrder{}, nil
 	}
 	return s.Summaries.SourceOrder(ctx, user)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -262,7 +263,7 @@ func (s *Service) offerEfforts(ctx context.Context, user uuid.UUID, best holders
 	}
 	w := &t.Workout
 	// A route that is not that of the distance has gaps, or jumps that would be the fastest ever.
-	track, fits := health.TrackOf(w.Route).FittedTo(distance)
+	track, fits := aggregate.TrackOf(w.Route).FittedTo(distance)
 	if !fits {
 		return nil
 	}

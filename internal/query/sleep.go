@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -63,7 +64,7 @@ type DaySleep struct {
 }
 
 // Sleep returns the nights whose date is from first to last, both included, ordered by date, start and source, and the
-// segments of those days, by health.DateOfSleep, so that the stages of one night stay together.
+// segments of those days, by aggregate.DateOfSleep, so that the stages of one night stay together.
 func (s *Service) Sleep(ctx context.Context, user account.User, first, last health.Date) (Sleep, error) {
 	if err := checkDates(first, last); err != nil {
 		return Sleep{}, err
@@ -79,7 +80,7 @@ func (s *Service) Sleep(ctx context.Context, user account.User, first, last heal
 			n++
 		}
 		for i := range nights[:n] {
-			sleep.Nights = append(sleep.Nights, nightOf(&nights[i], health.IsNap(&nights[i], nights[:n])))
+			sleep.Nights = append(sleep.Nights, nightOf(&nights[i], aggregate.IsNap(&nights[i], nights[:n])))
 		}
 		nights = nights[n:]
 	}
@@ -89,7 +90,7 @@ func (s *Service) Sleep(ctx context.Context, user account.User, first, last heal
 	}
 	for i := range segments {
 		seg := &segments[i]
-		if date := health.DateOfSleep(seg.End, seg.Offset); first <= date && date <= last {
+		if date := aggregate.DateOfSleep(seg.End, seg.Offset); first <= date && date <= last {
 			sleep.Segments = append(sleep.Segments, Segment{
 				Start: seg.Start.In(seg.Offset), End: seg.End.In(seg.Offset), Stage: seg.Stage, Source: seg.Source,
 				Date: date, Attributes: object(seg.Attributes),
@@ -114,7 +115,7 @@ func nightOf(n *health.Night, nap bool) Night {
 const sleepMetric = "sleep_analysis"
 
 // daySleep chooses among the nights of one date; nil where there are none.
-func daySleep(ranking health.Ranking, nights []health.Night, fromSegments bool) *DaySleep {
+func daySleep(ranking aggregate.Ranking, nights []health.Night, fromSegments bool) *DaySleep {
 	night, naps, ok := ranking.MainSleep(nights)
 	if !ok {
 		return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -157,7 +158,7 @@ func (s *Service) fillSummedUp(ctx context.Context, user uuid.UUID, days []DaySu
 	if err != nil || found.Stale {
 		return false, err
 	}
-	byMetric := map[store.Series][]health.DaySummary{}
+	byMetric := map[store.Series][]aggregate.DaySummary{}
 	for _, d := range found.Days {
 		of := store.Series{Metric: d.Metric, Unit: d.Unit}
 		byMetric[of] = append(byMetric[of], d)
@@ -238,7 +239,7 @@ func (s *Service) fillSleep(ctx context.Context, user uuid.UUID, days []DaySumma
 	if err != nil {
 		return err
 	}
-	summed := health.SumSegments(segments)
+	summed := aggregate.SumSegments(segments)
 	order, err := s.sourceOrder(ctx, user)
 	if err != nil {
 		return err

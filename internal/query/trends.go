@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 )
@@ -159,6 +160,6 @@ func trendOf(measure Measure, baseline, recent []dailyValue) Trend {
 func trendFigures(days []dailyValue) TrendStatistics {
 	values := valuesIn(days)
 	return TrendStatistics{
-		DaysWithData: len(days), Mean: value(health.Mean(values)), StandardDeviation: value(health.Deviation(values)),
+		DaysWithData: len(days), Mean: value(aggregate.Mean(values)), StandardDeviation: value(aggregate.Deviation(values)),
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
@@ -38,8 +39,8 @@ type pitfall struct {
 		Received time.Time         `json:"received"`
 		Headers  map[string]string `json:"headers"`
 	} `json:"bodies"`
-	Priority  health.SourceOrder `json:"priority"`
-	Questions []pitfallQuestion  `json:"questions"`
+	Priority  aggregate.SourceOrder `json:"priority"`
+	Questions []pitfallQuestion     `json:"questions"`
 
 	name string
 	sent [][]byte

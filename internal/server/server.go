@@ -16,6 +16,7 @@ import (
 
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
@@ -109,7 +110,7 @@ type Query interface {
 // SourcePriority keeps which sources a person trusts more than others.
 type SourcePriority interface {
 	SourcePriority(ctx context.Context, user account.User) (query.SourcePriority, error)
-	SetSourcePriority(ctx context.Context, user account.User, order health.SourceOrder) (query.SourcePriority, error)
+	SetSourcePriority(ctx context.Context, user account.User, order aggregate.SourceOrder) (query.SourcePriority, error)
 }
 
 // Authenticator knows who stands before it, and gives out and takes back keys.

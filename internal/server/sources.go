@@ -3,7 +3,7 @@ package server
 import (
 	"net/http"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/aggregate"
 )
 
 // getSourcePriority tells which sources the user trusts more than others.
@@ -17,7 +17,7 @@ func (s *server) getSourcePriority(w http.ResponseWriter, r *http.Request) error
 
 // putSourcePriority replaces the order of sources.
 func (s *server) putSourcePriority(w http.ResponseWriter, r *http.Request) error {
-	var sent health.SourceOrder
+	var sent aggregate.SourceOrder
 	if err := readJSON(w, r, &sent); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -17,7 +18,7 @@ import (
 // It is a row of integers as encoding/binary writes them (varint), with seconds from the moment before: lists of sources;
 // hours; of each hour its beginning, extent and grains; of each grain its figures. A figure is its bits in reverse, as
 // encoding/gob has them: those that people measure are short numbers, and stay short.
-func PackHours(day *health.DaySummary, number func(source string) int64) []byte {
+func PackHours(day *aggregate.DaySummary, number func(source string) int64) []byte {
 	if whole := day.WholeHour(); len(day.Hours) == 1 && day.Hours[0].Same(&whole) {
 		return nil
 	}
@@ -50,7 +51,7 @@ func PackHours(day *health.DaySummary, number func(source string) int64) []byte 
 	return p.to
 }
 
-func sourceLists(hours []health.Hour) (lists [][]string) {
+func sourceLists(hours []aggregate.Hour) (lists [][]string) {
 	for i := range hours {
 		for j := range hours[i].Aggregates {
 			sources := hours[i].Aggregates[j].Sources
@@ -93,14 +94,14 @@ func (p *packer) figure(v float64) {
 // absentBits are those of the NaN that is shortest when they are reversed.
 const absentBits = 0x7ff8 << 48
 
-func (p *packer) stats(s *health.Stats) {
+func (p *packer) stats(s *aggregate.Stats) {
 	p.count(int(s.Weight))
 	p.figure(s.Sum)
 	p.figure(s.Min)
 	p.figure(s.Max)
 }
 
-func (p *packer) tally(t *health.Aggregate, latest health.Instant, list int) {
+func (p *packer) tally(t *aggregate.Aggregate, latest health.Instant, list int) {
 	has := 0
 	if !health.IsAbsent(t.Last) {
 		has |= hasLast
@@ -144,9 +145,9 @@ func PackedSources(packed []byte) (numbers []int64, err error) {
 
 // UnpackHours gives a day, which has everything else, the hours that PackHours returned for it. name is the reverse of
 // PackHours's number; an error of it comes back as it is.
-func UnpackHours(packed []byte, day *health.DaySummary, name func(number int64) (string, error)) error {
+func UnpackHours(packed []byte, day *aggregate.DaySummary, name func(number int64) (string, error)) error {
 	if packed == nil {
-		day.Hours = []health.Hour{day.WholeHour()}
+		day.Hours = []aggregate.Hour{day.WholeHour()}
 		return nil
 	}
 	u := unpacker{from: packed}
@@ -161,8 +162,8 @@ func UnpackHours(packed []byte, day *health.DaySummary, name func(number int64) 
 		}
 		lists[i] = slices.Clip(lists[i]) // they are shared
 	}
-	day.Hours = make([]health.Hour, u.things())
-	tallies := make([]health.Aggregate, 0, len(day.Hours))
+	day.Hours = make([]aggregate.Hour, u.things())
+	tallies := make([]aggregate.Aggregate, 0, len(day.Hours))
 	last, offset := day.Date.Midnight(0), int32(0)
 	for i := range day.Hours {
 		h := &day.Hours[i]
@@ -242,12 +243,12 @@ func (u *unpacker) span() health.Instant {
 
 func (u *unpacker) figure() float64 { return math.Float64frombits(bits.ReverseBytes64(u.number())) }
 
-func (u *unpacker) stats() health.Stats {
-	return health.Stats{Weight: float64(u.count()), Sum: u.figure(), Min: u.figure(), Max: u.figure()}
+func (u *unpacker) stats() aggregate.Stats {
+	return aggregate.Stats{Weight: float64(u.count()), Sum: u.figure(), Min: u.figure(), Max: u.figure()}
 }
 
-func (u *unpacker) tally(latest health.Instant, lists [][]string) health.Aggregate {
-	t := health.NewAggregate(health.Grain(u.count())) // #nosec G115 -- count is at most MaxInt32
+func (u *unpacker) tally(latest health.Instant, lists [][]string) aggregate.Aggregate {
+	t := aggregate.New(health.Grain(u.count())) // #nosec G115 -- count is at most MaxInt32
 	t.Count = u.count()
 	if list := u.count(); list < len(lists) {
 		t.Sources = lists[list]

@@ -9,6 +9,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
@@ -26,8 +27,8 @@ func name(number int64) (string, error) {
 }
 
 // genDay is a day as it comes out of samples.
-var genDay = rapid.Custom(func(t *rapid.T) health.DaySummary {
-	rule := health.Rule{Cumulative: rapid.Bool().Draw(t, "adds up")}
+var genDay = rapid.Custom(func(t *rapid.T) aggregate.DaySummary {
+	rule := aggregate.Rule{Cumulative: rapid.Bool().Draw(t, "adds up")}
 	samples := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) health.Sample {
 		s := health.NewSample()
 		s.Source = rapid.SampledFrom(names).Draw(t, "source")
@@ -43,7 +44,7 @@ var genDay = rapid.Custom(func(t *rapid.T) health.DaySummary {
 	slices.SortStableFunc(samples, func(a, b health.Sample) int {
 		return cmp.Or(cmp.Compare(a.KeyTime(), b.KeyTime()), cmp.Compare(a.Grain, b.Grain))
 	})
-	days, _, _ := rule.SumUpDays([]health.Date{20_000}, func(_ health.Window, add func(*health.Sample)) error {
+	days, _, _ := rule.SumUpDays([]health.Date{20_000}, func(_ aggregate.Window, add func(*health.Sample)) error {
 		for i := range samples {
 			add(&samples[i])
 		}
@@ -84,7 +85,7 @@ func TestPackedHoursAreTheHours(t *testing.T) {
 // A year of a year's minutes stays small, and what is measured once a day takes nothing.
 func TestPackedHoursAreSmall(t *testing.T) {
 	t.Parallel()
-	day := func(samples int) health.DaySummary {
+	day := func(samples int) aggregate.DaySummary {
 		var all []health.Sample
 		for i := range samples {
 			s := health.NewSample()
@@ -93,7 +94,7 @@ func TestPackedHoursAreSmall(t *testing.T) {
 			s.Min, s.Value, s.Max = 50, 61.5+float64(i%20), 120
 			all = append(all, s)
 		}
-		days, _, _ := health.Rule{}.SumUpDays([]health.Date{20_000}, func(_ health.Window, add func(*health.Sample)) error {
+		days, _, _ := aggregate.Rule{}.SumUpDays([]health.Date{20_000}, func(_ aggregate.Window, add func(*health.Sample)) error {
 			for i := range all {
 				add(&all[i])
 			}
@@ -116,7 +117,7 @@ func FuzzUnpackHours(f *testing.F) {
 		f.Add(store.PackHours(&day, number))
 	}
 	f.Fuzz(func(t *testing.T, packed []byte) {
-		day := health.DaySummary{Date: 20_000}
+		day := aggregate.DaySummary{Date: 20_000}
 		if err := store.UnpackHours(packed, &day, name); err != nil || len(packed) == 0 {
 			return
 		}
@@ -124,7 +125,7 @@ func FuzzUnpackHours(f *testing.F) {
 		if again == nil {
 			return // one hour that says what the day says
 		}
-		second := health.DaySummary{Date: 20_000}
+		second := aggregate.DaySummary{Date: 20_000}
 		if err := store.UnpackHours(again, &second, name); err != nil {
 			t.Fatal(err)
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -374,7 +375,7 @@ type DayQuery struct {
 // DaySummaries is the answer to a DayQuery.
 type DaySummaries struct {
 	// Days are ordered by metric, unit and date. A day without samples of GrainDay or finer has none.
-	Days []health.DaySummary
+	Days []aggregate.DaySummary
 	// Longer lists the metrics asked for that also have samples longer than a day, of which Days say nothing.
 	Longer []Series
 	// Stale is true while the days are being worked out anew by another order of sources. Days are not there then: the
@@ -386,12 +387,12 @@ type DaySummaries struct {
 type Series struct{ Metric, Unit string }
 
 // SummaryReader reads what is kept in step with the samples: whoever reads after WriteSamples has returned finds the
-// days as they then were, resolved by health.Rule.SumUpDays in the order of sources that the user has set.
+// days as they then were, resolved by aggregate.Rule.SumUpDays in the order of sources that the user has set.
 type SummaryReader interface {
 	// DaySummaries returns the summaries of local days.
 	DaySummaries(ctx context.Context, user uuid.UUID, query DayQuery) (DaySummaries, error)
 	// SourceOrder returns the order of sources that the user has set; the zero value where there is none.
-	SourceOrder(ctx context.Context, user uuid.UUID) (health.SourceOrder, error)
+	SourceOrder(ctx context.Context, user uuid.UUID) (aggregate.SourceOrder, error)
 }
 
 // Rebuilt says what rebuilding changed.
@@ -405,7 +406,7 @@ type Rebuilt struct {
 type SummaryWriter interface {
 	// SetSourceOrder replaces the user's order of sources. Where it differs from the one before, the user's days are
 	// Stale until Rebuild has been through all of them. NotFound: there is no such user.
-	SetSourceOrder(ctx context.Context, user uuid.UUID, order health.SourceOrder) error
+	SetSourceOrder(ctx context.Context, user uuid.UUID, order aggregate.SourceOrder) error
 	// Rebuild works out all days and latest values of a user from the samples, and writes those that differ; it also counts
 	// the samples again. It is a series of short transactions, may be done beside writing and again after it was cut short,
 	// and takes bounded memory.

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
@@ -64,7 +65,7 @@ func metricsAsked(ctx context.Context, q querier, user uuid.UUID, query store.Da
 
 func (s *Store) readSummaries(
 	ctx context.Context, conn *pgxpool.Conn, user uuid.UUID, metrics []metricAsked, query store.DayQuery,
-) (days []health.DaySummary, err error) {
+) (days []aggregate.DaySummary, err error) {
 	ids := arrayHeader(pgtype.Int2OID, len(metrics))
 	for i := range metrics {
 		ids = binary.BigEndian.AppendUint16(appendLength(ids, 2), uint16(metrics[i].id))
@@ -105,7 +106,7 @@ func clampDate(d health.Date) health.Date {
 }
 
 // unpackSummaries looks up the names of the sources that summaries name.
-func (s *Store) unpackSummaries(ctx context.Context, packed []packedSummary, hours bool) ([]health.DaySummary, error) {
+func (s *Store) unpackSummaries(ctx context.Context, packed []packedSummary, hours bool) ([]aggregate.DaySummary, error) {
 	var ids []int32
 	for i := range packed {
 		numbers, err := packed[i].numbers()
@@ -118,7 +119,7 @@ func (s *Store) unpackSummaries(ctx context.Context, packed []packedSummary, hou
 	if err != nil {
 		return nil, err
 	}
-	days := make([]health.DaySummary, len(packed))
+	days := make([]aggregate.DaySummary, len(packed))
 	for i := range packed {
 		if err := packed[i].unpack(names, hours); err != nil {
 			return nil, err
@@ -129,7 +130,7 @@ func (s *Store) unpackSummaries(ctx context.Context, packed []packedSummary, hou
 }
 
 // SourceOrder returns the order of sources that the user has set.
-func (s *Store) SourceOrder(ctx context.Context, user uuid.UUID) (order health.SourceOrder, err error) {
+func (s *Store) SourceOrder(ctx context.Context, user uuid.UUID) (order aggregate.SourceOrder, err error) {
 	err = s.onConnection(ctx, "read order of sources", func(ctx context.Context, conn *pgxpool.Conn) error {
 		order, _, err = readSourceOrder(ctx, conn.Conn().PgConn(), user)
 		return err
@@ -138,7 +139,7 @@ func (s *Store) SourceOrder(ctx context.Context, user uuid.UUID) (order health.S
 }
 
 // SetSourceOrder replaces the user's order of sources.
-func (s *Store) SetSourceOrder(ctx context.Context, user uuid.UUID, order health.SourceOrder) error {
+func (s *Store) SetSourceOrder(ctx context.Context, user uuid.UUID, order aggregate.SourceOrder) error {
 	text, err := json.Marshal(order, json.Deterministic(true))
 	if err != nil {
 		return err

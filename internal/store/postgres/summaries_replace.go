@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
@@ -19,7 +20,7 @@ import (
 // samples.
 type workedOut struct {
 	metric
-	days []health.DaySummary
+	days []aggregate.DaySummary
 	done []health.Date
 }
 
@@ -69,7 +70,7 @@ func (k *dayKeeper) replace(all []workedOut) (differed int, err error) {
 	return differed, k.write(changed)
 }
 
-func (k *dayKeeper) row(metric int16, day *health.DaySummary) summaryRow {
+func (k *dayKeeper) row(metric int16, day *aggregate.DaySummary) summaryRow {
 	ids := make([]int32, len(day.Sources))
 	for n, name := range day.Sources {
 		ids[n] = k.numbers[name]
@@ -79,7 +80,7 @@ func (k *dayKeeper) row(metric int16, day *health.DaySummary) summaryRow {
 }
 
 // summaries returns what is stored of the days.
-func (k *dayKeeper) summaries(all []workedOut) (map[dayKey]health.DaySummary, error) {
+func (k *dayKeeper) summaries(all []workedOut) (map[dayKey]aggregate.DaySummary, error) {
 	n := len(all)
 	metrics, firsts, lasts := arrayHeader(pgtype.Int2OID, n), arrayHeader(pgtype.DateOID, n), arrayHeader(pgtype.DateOID, n)
 	for i := range all {
@@ -116,7 +117,7 @@ func (k *dayKeeper) summaries(all []workedOut) (map[dayKey]health.DaySummary, er
 	if err := k.lookUp(slices.Compact(missing)); err != nil {
 		return nil, err
 	}
-	found := make(map[dayKey]health.DaySummary, len(packed))
+	found := make(map[dayKey]aggregate.DaySummary, len(packed))
 	for key, day := range packed {
 		if err := day.unpack(k.names, true); err != nil {
 			return nil, err
@@ -168,7 +169,7 @@ func (k *dayKeeper) write(rows []summaryRow) error {
 }
 
 // readSourceOrder returns the order of sources that a user has set, and its version.
-func readSourceOrder(ctx context.Context, conn *pgconn.PgConn, user uuid.UUID) (order health.SourceOrder, version int64, err error) {
+func readSourceOrder(ctx context.Context, conn *pgconn.PgConn, user uuid.UUID) (order aggregate.SourceOrder, version int64, err error) {
 	rows := conn.ExecParams(ctx, `SELECT sources, version FROM source_orders WHERE user_id = $1`,
 		[][]byte{user[:]}, nil, binaryFormat, binaryFormat)
 	for rows.NextRow() {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
@@ -19,7 +20,7 @@ import (
 type summaryRow struct {
 	user    *uuid.UUID
 	metric  int16
-	day     *health.DaySummary
+	day     *aggregate.DaySummary
 	sources string
 	hours   []byte
 }
@@ -34,45 +35,45 @@ type summaryColumn struct {
 var summaryColumns = columnsOfSummaries()
 
 func columnsOfSummaries() []summaryColumn {
-	real := func(name string, of func(*health.DaySummary) float64) summaryColumn {
+	real := func(name string, of func(*aggregate.DaySummary) float64) summaryColumn {
 		return summaryColumn{name, "double precision", pgtype.Float8OID, func(to []byte, r *summaryRow) []byte {
 			return appendReal(to, of(r.day))
 		}}
 	}
-	integer := func(name string, of func(*health.DaySummary) int64) summaryColumn {
+	integer := func(name string, of func(*aggregate.DaySummary) int64) summaryColumn {
 		return summaryColumn{name, "integer", pgtype.Int4OID, func(to []byte, r *summaryRow) []byte {
 			return appendInteger(to, int32(min(of(r.day), math.MaxInt32)))
 		}}
 	}
-	moment := func(name string, of func(*health.DaySummary) health.Instant) summaryColumn {
+	moment := func(name string, of func(*aggregate.DaySummary) health.Instant) summaryColumn {
 		return summaryColumn{name, "timestamptz", pgtype.TimestamptzOID, func(to []byte, r *summaryRow) []byte {
 			return appendInstant(to, of(r.day))
 		}}
 	}
-	part := func(sum func(*health.Stats) float64, of func(*health.DaySummary) *health.Stats) func(*health.DaySummary) float64 {
-		return func(d *health.DaySummary) float64 {
+	part := func(sum func(*aggregate.Stats) float64, of func(*aggregate.DaySummary) *aggregate.Stats) func(*aggregate.DaySummary) float64 {
+		return func(d *aggregate.DaySummary) float64 {
 			if s := of(d); s.Weight > 0 {
 				return sum(s)
 			}
 			return health.Absent()
 		}
 	}
-	sum := func(s *health.Stats) float64 { return s.Sum }
-	low := func(s *health.Stats) float64 { return s.Min }
-	high := func(s *health.Stats) float64 { return s.Max }
-	systolic := func(d *health.DaySummary) *health.Stats { return &d.Systolic }
-	diastolic := func(d *health.DaySummary) *health.Stats { return &d.Diastolic }
+	sum := func(s *aggregate.Stats) float64 { return s.Sum }
+	low := func(s *aggregate.Stats) float64 { return s.Min }
+	high := func(s *aggregate.Stats) float64 { return s.Max }
+	systolic := func(d *aggregate.DaySummary) *aggregate.Stats { return &d.Systolic }
+	diastolic := func(d *aggregate.DaySummary) *aggregate.Stats { return &d.Diastolic }
 	return []summaryColumn{
 		{"date", "date", pgtype.DateOID, func(to []byte, r *summaryRow) []byte {
 			return appendInteger(to, int32(r.day.Date)-epochDate)
 		}},
-		integer("grain", func(d *health.DaySummary) int64 { return int64(d.Grain) }),
-		integer("count", func(d *health.DaySummary) int64 { return int64(d.Count) }),
-		real("sum", func(d *health.DaySummary) float64 { return d.Values.Sum }),
-		integer("weight", func(d *health.DaySummary) int64 { return int64(d.Values.Weight) }),
-		real("minimum", func(d *health.DaySummary) float64 { return d.Values.Min }),
-		real("maximum", func(d *health.DaySummary) float64 { return d.Values.Max }),
-		real("last_value", func(d *health.DaySummary) float64 { return d.Last }),
+		integer("grain", func(d *aggregate.DaySummary) int64 { return int64(d.Grain) }),
+		integer("count", func(d *aggregate.DaySummary) int64 { return int64(d.Count) }),
+		real("sum", func(d *aggregate.DaySummary) float64 { return d.Values.Sum }),
+		integer("weight", func(d *aggregate.DaySummary) int64 { return int64(d.Values.Weight) }),
+		real("minimum", func(d *aggregate.DaySummary) float64 { return d.Values.Min }),
+		real("maximum", func(d *aggregate.DaySummary) float64 { return d.Values.Max }),
+		real("last_value", func(d *aggregate.DaySummary) float64 { return d.Last }),
 		{"last_start", "timestamptz", pgtype.TimestamptzOID, func(to []byte, r *summaryRow) []byte {
 			if health.IsAbsent(r.day.Last) {
 				return appendLength(to, -1)
@@ -80,17 +81,17 @@ func columnsOfSummaries() []summaryColumn {
 			return appendInstant(to, r.day.LastStart)
 		}},
 		real("systolic_sum", part(sum, systolic)),
-		integer("systolic_weight", func(d *health.DaySummary) int64 { return int64(d.Systolic.Weight) }),
+		integer("systolic_weight", func(d *aggregate.DaySummary) int64 { return int64(d.Systolic.Weight) }),
 		real("systolic_minimum", part(low, systolic)),
 		real("systolic_maximum", part(high, systolic)),
 		real("diastolic_sum", part(sum, diastolic)),
-		integer("diastolic_weight", func(d *health.DaySummary) int64 { return int64(d.Diastolic.Weight) }),
+		integer("diastolic_weight", func(d *aggregate.DaySummary) int64 { return int64(d.Diastolic.Weight) }),
 		real("diastolic_minimum", part(low, diastolic)),
 		real("diastolic_maximum", part(high, diastolic)),
-		moment("earliest", func(d *health.DaySummary) health.Instant { return d.Earliest }),
-		moment("latest", func(d *health.DaySummary) health.Instant { return d.Latest }),
-		integer("earliest_offset", func(d *health.DaySummary) int64 { return int64(d.EarliestOffset) }),
-		integer("latest_offset", func(d *health.DaySummary) int64 { return int64(d.LatestOffset) }),
+		moment("earliest", func(d *aggregate.DaySummary) health.Instant { return d.Earliest }),
+		moment("latest", func(d *aggregate.DaySummary) health.Instant { return d.Latest }),
+		integer("earliest_offset", func(d *aggregate.DaySummary) int64 { return int64(d.EarliestOffset) }),
+		integer("latest_offset", func(d *aggregate.DaySummary) int64 { return int64(d.LatestOffset) }),
 		{"source_ids", "text", pgtype.TextOID, func(to []byte, r *summaryRow) []byte {
 			return append(appendLength(to, len(r.sources)), r.sources...)
 		}},
@@ -153,7 +154,7 @@ func wireDate(d health.Date) []byte { return wireInteger(int32(d) - epochDate) }
 
 // packedSummary is a summary that has numbers instead of the names of sources, and its hours still to be unpacked.
 type packedSummary struct {
-	health.DaySummary
+	aggregate.DaySummary
 	sources []int32
 	hours   []byte
 }
@@ -161,11 +162,11 @@ type packedSummary struct {
 // readSummary reads selectSummaryColumns and the column after them.
 func readSummary(columns [][]byte) (d packedSummary, err error) {
 	d.Date = health.Date(readInteger(columns[0]) + epochDate)
-	d.Extent = health.Extent{
+	d.Extent = aggregate.Extent{
 		Earliest: readInstant(columns[17]), Latest: readInstant(columns[18]),
 		EarliestOffset: readInteger(columns[19]), LatestOffset: readInteger(columns[20]),
 	}
-	d.Aggregate = health.NewAggregate(health.Grain(readInteger(columns[1])))
+	d.Aggregate = aggregate.New(health.Grain(readInteger(columns[1])))
 	d.Count = int(readInteger(columns[2]))
 	d.Values = readStats(columns[3:7])
 	d.Last = readReal(columns[7])
@@ -202,8 +203,8 @@ func (d *packedSummary) unpack(names map[int32]string, hours bool) error {
 }
 
 // readStats reads sum, weight, minimum and maximum.
-func readStats(columns [][]byte) health.Stats {
-	s := health.Stats{Weight: float64(readInteger(columns[1])), Min: readReal(columns[2]), Max: readReal(columns[3])}
+func readStats(columns [][]byte) aggregate.Stats {
+	s := aggregate.Stats{Weight: float64(readInteger(columns[1])), Min: readReal(columns[2]), Max: readReal(columns[3])}
 	if columns[0] != nil {
 		s.Sum = readReal(columns[0])
 	}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"slices"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -14,7 +15,7 @@ type windowReader struct {
 
 type windowAsk struct {
 	of     *daysOf
-	window health.Window
+	window aggregate.Window
 	parts  []windowPart
 	rows   []health.Sample
 }
@@ -25,14 +26,14 @@ type windowPart struct {
 	first, last health.Instant
 }
 
-func (r *windowReader) ask(of *daysOf, window health.Window) *windowAsk {
+func (r *windowReader) ask(of *daysOf, window aggregate.Window) *windowAsk {
 	a := &windowAsk{of: of, window: window, parts: partsOf(of, window)}
 	r.asks = append(r.asks, a)
 	return a
 }
 
 // partsOf cuts a window into the stretches that may have rows which were not written just now.
-func partsOf(of *daysOf, window health.Window) (parts []windowPart) {
+func partsOf(of *daysOf, window aggregate.Window) (parts []windowPart) {
 	add := func(h grainHolding, first, last health.Instant) {
 		first, last = max(first, h.first), min(last, h.last)
 		if first <= last {
@@ -103,7 +104,7 @@ func (r *windowReader) run() error {
 }
 
 // read passes on the samples of a window, in order.
-func (r *windowReader) read(of *daysOf, window health.Window, add func(*health.Sample)) error {
+func (r *windowReader) read(of *daysOf, window aggregate.Window, add func(*health.Sample)) error {
 	i := slices.IndexFunc(r.asks, func(a *windowAsk) bool { return a.of == of && a.window == window })
 	if i < 0 {
 		more := &windowReader{keeper: r.keeper}

@@ -10,13 +10,14 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 )
 
 // changedMetric is what a batch changes of one metric.
 type changedMetric struct {
 	metric
-	health.Changes
+	aggregate.Changes
 	keys        []sampleKey
 	first, last health.Instant // of the times of the keys
 	// rewritten is the last of the samples that were replaced, as it was.
@@ -152,7 +153,7 @@ type dayKeeper struct {
 	tx    pgx.Tx
 	user  uuid.UUID
 
-	order   *health.SourceOrder // nil until it is needed
+	order   *aggregate.SourceOrder // nil until it is needed
 	names   map[int32]string
 	numbers map[string]int32
 }
@@ -187,7 +188,7 @@ func (k *dayKeeper) follow(all []daysOf) (differed int, err error) {
 
 // followSome works out days of several metrics, whose samples are asked for at once.
 func (k *dayKeeper) followSome(all []daysOf) (differed int, err error) {
-	rules := make([]health.Rule, len(all))
+	rules := make([]aggregate.Rule, len(all))
 	asked := &windowReader{keeper: k}
 	for i := range all {
 		rules[i] = k.rule(all[i].name.name)
@@ -203,7 +204,7 @@ func (k *dayKeeper) followSome(all []daysOf) (differed int, err error) {
 	worked := make([]workedOut, len(all))
 	for i := range all {
 		of := &all[i]
-		days, done, err := rules[i].SumUpDays(of.dates, func(window health.Window, add func(*health.Sample)) error {
+		days, done, err := rules[i].SumUpDays(of.dates, func(window aggregate.Window, add func(*health.Sample)) error {
 			return asked.read(of, window, add)
 		})
 		if err != nil {
@@ -214,9 +215,9 @@ func (k *dayKeeper) followSome(all []daysOf) (differed int, err error) {
 	return k.replace(worked)
 }
 
-func (k *dayKeeper) rule(metric string) health.Rule {
+func (k *dayKeeper) rule(metric string) aggregate.Rule {
 	known, ok := k.store.catalog.Lookup(metric)
-	return health.Rule{Cumulative: ok && known.Cumulative(), Ranking: k.order.For(metric)}
+	return aggregate.Rule{Cumulative: ok && known.Cumulative(), Ranking: k.order.For(metric)}
 }
 
 func (k *dayKeeper) raw() *pgconn.PgConn { return k.tx.Conn().PgConn() }

@@ -7,7 +7,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
-	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -65,8 +65,8 @@ func (s *Store) metricsAsked(ctx context.Context, tx *sql.Tx, user int64, query 
 }
 
 func (s *Store) appendSummaries(
-	ctx context.Context, tx *sql.Tx, user int64, m metric, query store.DayQuery, to []health.DaySummary,
-) ([]health.DaySummary, error) {
+	ctx context.Context, tx *sql.Tx, user int64, m metric, query store.DayQuery, to []aggregate.DaySummary,
+) ([]aggregate.DaySummary, error) {
 	hours := `NULL`
 	if query.Hours {
 		hours = `hours`
@@ -100,7 +100,7 @@ func (s *Store) appendSummaries(
 }
 
 // SourceOrder returns the order of sources that the user has set.
-func (s *Store) SourceOrder(ctx context.Context, user uuid.UUID) (order health.SourceOrder, err error) {
+func (s *Store) SourceOrder(ctx context.Context, user uuid.UUID) (order aggregate.SourceOrder, err error) {
 	err = s.readOf(ctx, user, "read order of sources", func(tx *sql.Tx, number int64) error {
 		found, text, err := one(ctx, tx, scanText, `SELECT sources FROM source_orders WHERE user_id = ?`, number)
 		if err != nil || !found {
@@ -112,7 +112,7 @@ func (s *Store) SourceOrder(ctx context.Context, user uuid.UUID) (order health.S
 }
 
 // SetSourceOrder replaces the user's order of sources.
-func (s *Store) SetSourceOrder(ctx context.Context, user uuid.UUID, order health.SourceOrder) error {
+func (s *Store) SetSourceOrder(ctx context.Context, user uuid.UUID, order aggregate.SourceOrder) error {
 	text, err := json.Marshal(order, json.Deterministic(true))
 	if err != nil {
 		return err

@@ -6,18 +6,19 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
 
 // replace makes days the summaries of the dates in done, which are in order, and returns how many had been others. A
 // date that has no summary any more loses the one it has.
-func (k *dayKeeper) replace(m metric, days []health.DaySummary, done []health.Date) (differed int, err error) {
+func (k *dayKeeper) replace(m metric, days []aggregate.DaySummary, done []health.Date) (differed int, err error) {
 	there, err := k.summaries(m, done[0], done[len(done)-1])
 	if err != nil {
 		return 0, err
 	}
-	var write []*health.DaySummary
+	var write []*aggregate.DaySummary
 	for i := range days {
 		day := &days[i]
 		if old, found := there[day.Date]; !found || !day.SameDay(&old) {
@@ -40,7 +41,7 @@ func (k *dayKeeper) replace(m metric, days []health.DaySummary, done []health.Da
 }
 
 // summaries returns the stored summaries of the dates from first to last.
-func (k *dayKeeper) summaries(m metric, first, last health.Date) (map[health.Date]health.DaySummary, error) {
+func (k *dayKeeper) summaries(m metric, first, last health.Date) (map[health.Date]aggregate.DaySummary, error) {
 	var packed []packedSummary
 	err := k.each(func(row []driver.Value) error {
 		packed = append(packed, readSummary(row))
@@ -50,7 +51,7 @@ func (k *dayKeeper) summaries(m metric, first, last health.Date) (map[health.Dat
 	if err != nil {
 		return nil, err
 	}
-	found := make(map[health.Date]health.DaySummary, len(packed))
+	found := make(map[health.Date]aggregate.DaySummary, len(packed))
 	for i := range packed {
 		if err := packed[i].unpack(k.sourceName, true); err != nil {
 			return nil, err
@@ -61,7 +62,7 @@ func (k *dayKeeper) summaries(m metric, first, last health.Date) (map[health.Dat
 }
 
 // write writes summaries with statements of statementSizes rows.
-func (k *dayKeeper) write(m metric, days []*health.DaySummary) error {
+func (k *dayKeeper) write(m metric, days []*aggregate.DaySummary) error {
 	var args []driver.Value
 	for size := 0; len(days) > 0; {
 		for statementSizes[size] > len(days) {
@@ -86,7 +87,7 @@ func (k *dayKeeper) write(m metric, days []*health.DaySummary) error {
 }
 
 // sourceOrder returns the order of sources that the user has set, and its version.
-func (k *dayKeeper) sourceOrder() (order health.SourceOrder, version int64, err error) {
+func (k *dayKeeper) sourceOrder() (order aggregate.SourceOrder, version int64, err error) {
 	err = k.each(func(row []driver.Value) error {
 		text, _ := row[0].(string)
 		version = integer(row[1])

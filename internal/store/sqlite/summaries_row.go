@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
@@ -31,13 +32,13 @@ func summaryStatements() (statements []string) {
 }
 
 // summaryArgs appends the values of a row, in the order of summaryColumns, and the hours.
-func summaryArgs(to []driver.Value, d *health.DaySummary, sources string, hours []byte) []driver.Value {
+func summaryArgs(to []driver.Value, d *aggregate.DaySummary, sources string, hours []byte) []driver.Value {
 	to = append(to, int64(d.Date), int64(d.Grain), int64(d.Count), d.Values.Sum, int64(d.Values.Weight),
 		number(d.Values.Min), number(d.Values.Max), number(d.Last), nil)
 	if !health.IsAbsent(d.Last) {
 		to[len(to)-1] = int64(d.LastStart)
 	}
-	for _, part := range []health.Stats{d.Systolic, d.Diastolic} {
+	for _, part := range []aggregate.Stats{d.Systolic, d.Diastolic} {
 		if part.Weight == 0 {
 			to = append(to, nil, nil, nil, nil)
 			continue
@@ -60,7 +61,7 @@ func number(v float64) driver.Value {
 
 // packedSummary is a summary that has numbers instead of the names of sources, and its hours still to be unpacked.
 type packedSummary struct {
-	health.DaySummary
+	aggregate.DaySummary
 	sources string
 	hours   []byte
 }
@@ -68,11 +69,11 @@ type packedSummary struct {
 // readSummary reads a row of summaryColumns and the column after them.
 func readSummary(row []driver.Value) (d packedSummary) {
 	d.Date = health.Date(integer(row[0]))
-	d.Extent = health.Extent{
+	d.Extent = aggregate.Extent{
 		Earliest: health.Instant(integer(row[17])), Latest: health.Instant(integer(row[18])),
 		EarliestOffset: int32(integer(row[19])), LatestOffset: int32(integer(row[20])),
 	}
-	d.Aggregate = health.NewAggregate(health.Grain(integer(row[1])))
+	d.Aggregate = aggregate.New(health.Grain(integer(row[1])))
 	d.Count = int(integer(row[2]))
 	d.Values = readStats(row[3:7])
 	d.Last = real(row[7])
@@ -107,8 +108,8 @@ func (d *packedSummary) unpack(name func(id int64) (string, error), hours bool) 
 }
 
 // readStats reads sum, weight, minimum and maximum.
-func readStats(row []driver.Value) health.Stats {
-	s := health.Stats{Weight: float64(integer(row[1])), Min: real(row[2]), Max: real(row[3])}
+func readStats(row []driver.Value) aggregate.Stats {
+	s := aggregate.Stats{Weight: float64(integer(row[1])), Min: real(row[2]), Max: real(row[3])}
 	s.Sum, _ = row[0].(float64)
 	return s
 }

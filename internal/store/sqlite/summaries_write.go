@@ -8,12 +8,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 )
 
 // changedMetric is what a batch changes of one metric.
 type changedMetric struct {
-	health.Changes
+	aggregate.Changes
 	keys []sampleKey
 	// alone is true where the table held nothing from the first of the keys to the last.
 	alone bool
@@ -64,7 +65,7 @@ type dayKeeper struct {
 	conn  *connection
 	user  int64
 
-	order   *health.SourceOrder // nil until it is needed
+	order   *aggregate.SourceOrder // nil until it is needed
 	names   map[int64]string
 	numbers map[string]int64
 	args    []driver.NamedValue
@@ -85,7 +86,7 @@ func (k *dayKeeper) follow(m metric, dates []health.Date, written *writtenSample
 	if err != nil {
 		return 0, err
 	}
-	days, done, err := rule.SumUpDays(dates, func(window health.Window, add func(*health.Sample)) error {
+	days, done, err := rule.SumUpDays(dates, func(window aggregate.Window, add func(*health.Sample)) error {
 		return k.read(m, window, written, add)
 	})
 	if err != nil {
@@ -94,20 +95,20 @@ func (k *dayKeeper) follow(m metric, dates []health.Date, written *writtenSample
 	return k.replace(m, days, done)
 }
 
-func (k *dayKeeper) rule(metric string) (health.Rule, error) {
+func (k *dayKeeper) rule(metric string) (aggregate.Rule, error) {
 	if k.order == nil {
 		order, _, err := k.sourceOrder()
 		if err != nil {
-			return health.Rule{}, err
+			return aggregate.Rule{}, err
 		}
 		k.order = &order
 	}
 	known, ok := k.store.catalog.Lookup(metric)
-	return health.Rule{Cumulative: ok && known.Cumulative(), Ranking: k.order.For(metric)}, nil
+	return aggregate.Rule{Cumulative: ok && known.Cumulative(), Ranking: k.order.For(metric)}, nil
 }
 
 // read passes on the samples of a window.
-func (k *dayKeeper) read(m metric, window health.Window, written *writtenSamples, add func(*health.Sample)) error {
+func (k *dayKeeper) read(m metric, window aggregate.Window, written *writtenSamples, add func(*health.Sample)) error {
 	from, to := int64(window.Raw.From), int64(window.Raw.To)
 	keys := written.keys
 	if len(keys) == 0 {
@@ -127,7 +128,7 @@ func (k *dayKeeper) read(m metric, window health.Window, written *writtenSamples
 }
 
 // readStored passes on the samples of a window whose key time is from from to to.
-func (k *dayKeeper) readStored(m metric, window health.Window, from, to int64, add func(*health.Sample)) error {
+func (k *dayKeeper) readStored(m metric, window aggregate.Window, from, to int64, add func(*health.Sample)) error {
 	if from >= to {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -35,7 +36,7 @@ func Fill(t *testing.T, s store.Store, user uuid.UUID, received time.Time) {
 	id := "key-" + user.String()[24:]
 	createKey(t, s, user, id)
 	ok(t, "touch", s.TouchKeys(t.Context(), map[string]time.Time{id: noon}))
-	ok(t, "order", s.SetSourceOrder(t.Context(), user, health.SourceOrder{Sources: []string{OwnSource(user)}}))
+	ok(t, "order", s.SetSourceOrder(t.Context(), user, aggregate.SourceOrder{Sources: []string{OwnSource(user)}}))
 	ok(t, "audit", s.AppendAudit(t.Context(), []account.AuditEntry{deed(account.ActionExport, user, user.String(), received)}))
 }
 

@@ -11,13 +11,14 @@ import (
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
 // days is what the store should say of a metric's days: all dates at once, with everything read.
-func (m model) days(t tester, metric, unit string, order health.SourceOrder) []health.DaySummary {
+func (m model) days(t tester, metric, unit string, order aggregate.SourceOrder) []aggregate.DaySummary {
 	t.Helper()
 	var dates []health.Date
 	samples := slices.DeleteFunc(m.of(metric), func(s health.Sample) bool { return s.Unit != unit })
@@ -25,8 +26,8 @@ func (m model) days(t tester, metric, unit string, order health.SourceOrder) []h
 		dates = append(dates, samples[i].LocalDate())
 	}
 	slices.Sort(dates)
-	rule := health.Rule{Cumulative: metric == "step_count", Ranking: order.For(metric)}
-	days, _, err := rule.SumUpDays(slices.Compact(dates), func(_ health.Window, add func(*health.Sample)) error {
+	rule := aggregate.Rule{Cumulative: metric == "step_count", Ranking: order.For(metric)}
+	days, _, err := rule.SumUpDays(slices.Compact(dates), func(_ aggregate.Window, add func(*health.Sample)) error {
 		for _, s := range samples {
 			add(&s)
 		}
@@ -40,11 +41,11 @@ func (m model) days(t tester, metric, unit string, order health.SourceOrder) []h
 }
 
 // checkDays compares all days of a user with the model's, and sees that rebuilding finds nothing to do.
-func checkDays(t tester, s store.Store, user uuid.UUID, m model, order health.SourceOrder) {
+func checkDays(t tester, s store.Store, user uuid.UUID, m model, order aggregate.SourceOrder) {
 	t.Helper()
 	got, err := s.DaySummaries(t.Context(), user, store.DayQuery{First: math.MinInt32 / 2, Last: math.MaxInt32 / 2, Hours: true})
 	ok(t, "days", err)
-	var want []health.DaySummary
+	var want []aggregate.DaySummary
 	var longer []store.Series
 	for _, info := range m.metrics() {
 		want = append(want, m.days(t, info.Metric, info.Unit, order)...)
@@ -62,11 +63,11 @@ func checkDays(t tester, s store.Store, user uuid.UUID, m model, order health.So
 }
 
 // sameDays passes over what only chooses among grains, and over noise in the last digits of a sum.
-var sameDays = gocmp.Comparer(func(a, b health.DaySummary) bool {
+var sameDays = gocmp.Comparer(func(a, b aggregate.DaySummary) bool {
 	return a.Metric == b.Metric && a.Unit == b.Unit && a.Date == b.Date && a.SameDay(&b)
 })
 
-var genOrder = rapid.Custom(func(t *rapid.T) (o health.SourceOrder) {
+var genOrder = rapid.Custom(func(t *rapid.T) (o aggregate.SourceOrder) {
 	permuted := rapid.Permutation([]string{"iPhone", "Watch", "Watch|iPhone"})
 	if rapid.Bool().Draw(t, "has an order") {
 		o.Sources = permuted.Draw(t, "order")[:2]
@@ -110,14 +111,14 @@ var summaryTests = []test{
 		m.write(samples)
 		_, err := s.WriteSamples(t.Context(), large, samples)
 		ok(t, "write", err)
-		checkDays(t, s, large, m, health.SourceOrder{})
+		checkDays(t, s, large, m, aggregate.SourceOrder{})
 		shuffled := slices.Collect(slices.Chunk(samples, 500))
 		shuffled[0], shuffled[2], shuffled[4] = shuffled[4], shuffled[0], shuffled[2]
 		for _, batch := range shuffled {
 			_, err := s.WriteSamples(t.Context(), small, batch)
 			ok(t, "write", err)
 		}
-		checkDays(t, s, small, m, health.SourceOrder{})
+		checkDays(t, s, small, m, aggregate.SourceOrder{})
 	}},
 	{"summaries/an order of sources is kept, and days are stale until they follow it", func(t *testing.T, s store.Store) {
 		user, other := createUser(t, s), createUser(t, s)
@@ -150,7 +151,7 @@ var summaryTests = []test{
 		}
 		total(user, 100, "Watch")
 		stale()
-		order := health.SourceOrder{Sources: []string{"iPhone"}, Metrics: map[string][]string{"heart_rate": {"Watch", "Ring"}}}
+		order := aggregate.SourceOrder{Sources: []string{"iPhone"}, Metrics: map[string][]string{"heart_rate": {"Watch", "Ring"}}}
 		ok(t, "set order", s.SetSourceOrder(t.Context(), user, order))
 		stale(user)
 		rebuilt, err := s.Rebuild(t.Context(), user)
@@ -166,7 +167,7 @@ var summaryTests = []test{
 		stale()
 		got, err = s.SourceOrder(t.Context(), other)
 		ok(t, "order of somebody else", err)
-		equal(t, "order of somebody else", got, health.SourceOrder{})
+		equal(t, "order of somebody else", got, aggregate.SourceOrder{})
 		fails(t, "order of nobody", s.SetSourceOrder(t.Context(), newID(t), order), problem.NotFound)
 	}},
 	{"summaries/are there by metric, unit and date", func(t *testing.T, s store.Store) {
@@ -181,7 +182,7 @@ var summaryTests = []test{
 		m.write(batch)
 		_, err := s.WriteSamples(t.Context(), user, batch)
 		ok(t, "write", err)
-		checkDays(t, s, user, m, health.SourceOrder{})
+		checkDays(t, s, user, m, aggregate.SourceOrder{})
 		first := at(0).Date(0)
 		for _, c := range []struct {
 			query store.DayQuery
@@ -200,7 +201,7 @@ var summaryTests = []test{
 			if len(found.Days) != c.want {
 				t.Errorf("%+v: %d days, want %d", c.query, len(found.Days), c.want)
 			}
-			if !slices.IsSortedFunc(found.Days, func(a, b health.DaySummary) int {
+			if !slices.IsSortedFunc(found.Days, func(a, b aggregate.DaySummary) int {
 				return cmp.Or(cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Date, b.Date))
 			}) {
 				t.Errorf("%+v: days out of order", c.query)

@@ -1,9 +1,11 @@
-package health
+package aggregate
 
 import (
 	"math"
 	"slices"
 	"sort"
+
+	"github.com/health-export/health-export/internal/health"
 )
 
 // Track is how far somebody had come at which time, in order of time; distances never decrease.
@@ -12,24 +14,24 @@ type Track []TrackPoint
 // TrackPoint is one point of a track: metres from its beginning, and the altitude in metres, absent (NaN) where it is
 // not known.
 type TrackPoint struct {
-	Time     Instant
+	Time     health.Instant
 	Distance float64
 	Altitude float64
 }
 
 // TrackOf measures a route. Points without a time or place, and those that are not later than the one before, are left
 // out: nobody can say when they were reached.
-func TrackOf(route []RoutePoint) Track {
+func TrackOf(route []health.RoutePoint) Track {
 	var track Track
-	var last *RoutePoint
+	var last *health.RoutePoint
 	for i := range route {
 		p := &route[i]
-		if p.Time == 0 || IsAbsent(p.Latitude) || IsAbsent(p.Longitude) || last != nil && p.Time <= last.Time {
+		if p.Time == 0 || health.IsAbsent(p.Latitude) || health.IsAbsent(p.Longitude) || last != nil && p.Time <= last.Time {
 			continue
 		}
 		distance := 0.0
 		if last != nil {
-			distance = track[len(track)-1].Distance + Distance(last.Place(), p.Place())
+			distance = track[len(track)-1].Distance + health.Distance(last.Place(), p.Place())
 		}
 		track = append(track, TrackPoint{p.Time, distance, p.Altitude})
 		last = p
@@ -38,12 +40,12 @@ func TrackOf(route []RoutePoint) Track {
 }
 
 // distanceSpan is how long a reading of a distance series lasts at most.
-const distanceSpan = 60 * Second
+const distanceSpan = 60 * health.Second
 
 // TrackOfDistances makes a track of a series, in order of time, whose values are the metres covered since the point's time: until the next
 // point, for a minute at most, and not beyond the end of the workout (0 where it is not known). There are no altitudes.
-func TrackOfDistances(series []SeriesPoint, end Instant) Track {
-	readings := slices.DeleteFunc(slices.Clone(series), func(p SeriesPoint) bool {
+func TrackOfDistances(series []health.SeriesPoint, end health.Instant) Track {
+	readings := slices.DeleteFunc(slices.Clone(series), func(p health.SeriesPoint) bool {
 		return p.Time == 0 || !(p.Value >= 0) || math.IsInf(p.Value, 0)
 	})
 	var track Track
@@ -57,10 +59,10 @@ func TrackOfDistances(series []SeriesPoint, end Instant) Track {
 			until = min(until, readings[i+1].Time)
 		}
 		if n := len(track); n == 0 || p.Time > track[n-1].Time {
-			track = append(track, TrackPoint{p.Time, covered, Absent()})
+			track = append(track, TrackPoint{p.Time, covered, health.Absent()})
 		}
 		covered += p.Value
-		track = append(track, TrackPoint{max(until, track[len(track)-1].Time), covered, Absent()})
+		track = append(track, TrackPoint{max(until, track[len(track)-1].Time), covered, health.Absent()})
 	}
 	return track
 }
@@ -93,7 +95,7 @@ func (t Track) Length() float64 {
 
 // At returns the time at which a distance was reached, as if the speed between two points did not change. The distance
 // is one from 0 to the track's length; the track has a point.
-func (t Track) At(distance float64) Instant {
+func (t Track) At(distance float64) health.Instant {
 	i := sort.Search(len(t), func(i int) bool { return t[i].Distance >= distance })
 	switch {
 	case i == 0:
@@ -104,23 +106,23 @@ func (t Track) At(distance float64) Instant {
 	return t[i-1].timeTo(t[i], distance)
 }
 
-func (p TrackPoint) timeTo(next TrackPoint, distance float64) Instant {
+func (p TrackPoint) timeTo(next TrackPoint, distance float64) health.Instant {
 	if next.Distance <= p.Distance {
 		return next.Time
 	}
 	share := (distance - p.Distance) / (next.Distance - p.Distance)
-	return p.Time + Instant(math.Round(share*float64(next.Time-p.Time)))
+	return p.Time + health.Instant(math.Round(share*float64(next.Time-p.Time)))
 }
 
 // Fastest returns the stretch of the given length that took the least time, pauses counted; ok is false where the
 // track is shorter. One end of the fastest stretch is at a point of the track.
-func (t Track) Fastest(length float64) (from, to Instant, ok bool) {
+func (t Track) Fastest(length float64) (from, to health.Instant, ok bool) {
 	const rounding = 1e-9 // a track that was fitted to a length may have lost as much of it
 	if length <= 0 || t.Length() < length*(1-rounding) {
 		return 0, 0, false
 	}
 	length = math.Min(length, t.Length())
-	consider := func(start, end Instant) {
+	consider := func(start, end health.Instant) {
 		if !ok || end-start < to-from {
 			from, to, ok = start, end, true
 		}
@@ -138,7 +140,7 @@ func (t Track) Fastest(length float64) (from, to Instant, ok bool) {
 }
 
 // leaving is At, but of the times at which somebody stood at the distance, the last.
-func (t Track) leaving(distance float64) Instant {
+func (t Track) leaving(distance float64) health.Instant {
 	i := sort.Search(len(t), func(i int) bool { return t[i].Distance > distance })
 	if i == 0 || i == len(t) {
 		return t.At(distance)

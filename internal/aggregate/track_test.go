@@ -1,4 +1,4 @@
-package health_test
+package aggregate_test
 
 import (
 	"math"
@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -34,11 +35,11 @@ func TestTrackOf(t *testing.T) {
 	timeless.Time = 0
 	nowhere.Time, nowhere.Latitude = nowhere.Time+1, health.Absent()
 	route = append(route[:2:2], append([]health.RoutePoint{timeless, nowhere}, route[2:]...)...)
-	track := health.TrackOf(route)
+	track := aggregate.TrackOf(route)
 	if len(track) != 3 || !near(track.Length(), 100, 1e-6) {
 		t.Errorf("a track of %d points and %v m, want those at 0, 10 and 20 s: 100 m", len(track), track.Length())
 	}
-	if track := health.TrackOf(nil); track.Length() != 0 {
+	if track := aggregate.TrackOf(nil); track.Length() != 0 {
 		t.Errorf("no route is %v m long", track.Length())
 	}
 }
@@ -56,7 +57,7 @@ func TestTrackOfDistances(t *testing.T) {
 	}
 	type point struct{ Seconds, Metres float64 }
 	var got []point
-	for _, p := range health.TrackOfDistances(series, health.Second*1350) {
+	for _, p := range aggregate.TrackOfDistances(series, health.Second*1350) {
 		if !health.IsAbsent(p.Altitude) {
 			t.Errorf("an altitude of %v", p.Altitude)
 		}
@@ -70,7 +71,7 @@ func TestTrackOfDistances(t *testing.T) {
 
 func TestFastest(t *testing.T) {
 	t.Parallel()
-	track := health.TrackOf(straight(nil,
+	track := aggregate.TrackOf(straight(nil,
 		[2]float64{0, 0}, [2]float64{100, 200}, [2]float64{150, 400}, [2]float64{200, 400}, [2]float64{240, 600}, [2]float64{340, 700}))
 	for length, want := range map[float64]float64{200: 40, 100: 20, 400: 140, 700: 340} {
 		from, to, ok := track.Fastest(length)
@@ -86,16 +87,16 @@ func TestFastest(t *testing.T) {
 }
 
 // someTrack draws a track of up to 40 points.
-func someTrack(t *rapid.T) health.Track {
+func someTrack(t *rapid.T) aggregate.Track {
 	n := rapid.IntRange(0, 40).Draw(t, "points")
-	var track health.Track
+	var track aggregate.Track
 	at, distance := health.Instant(1_700_000_000)*health.Second, 0.0
 	for range n {
 		altitude := rapid.Float64Range(-50, 3000).Draw(t, "altitude")
 		if rapid.IntRange(0, 5).Draw(t, "known") == 0 {
 			altitude = health.Absent()
 		}
-		track = append(track, health.TrackPoint{Time: at, Distance: distance, Altitude: altitude})
+		track = append(track, aggregate.TrackPoint{Time: at, Distance: distance, Altitude: altitude})
 		at += health.Instant(rapid.IntRange(1, 120_000_000).Draw(t, "microseconds"))
 		distance += rapid.Float64Range(0, 400).Draw(t, "metres")
 	}
@@ -123,7 +124,7 @@ func TestFastestIsFastest(t *testing.T) {
 
 func TestFittedTo(t *testing.T) {
 	t.Parallel()
-	track := health.TrackOf(straight(nil, [2]float64{0, 0}, [2]float64{100, 500}, [2]float64{200, 1000}))
+	track := aggregate.TrackOf(straight(nil, [2]float64{0, 0}, [2]float64{100, 500}, [2]float64{200, 1000}))
 	fitted, ok := track.FittedTo(900)
 	if !ok || !near(fitted.Length(), 900, 1e-6) || !near(fitted[1].Distance, 450, 1e-6) || !near(track.Length(), 1000, 1e-6) {
 		t.Errorf("1000 m fitted to 900 are %v (%v), and were %v", fitted, ok, track)
@@ -133,7 +134,7 @@ func TestFittedTo(t *testing.T) {
 			t.Errorf("1000 m fitted to %v are %v", length, fitted.Length())
 		}
 	}
-	if _, ok := health.Track(nil).FittedTo(100); ok {
+	if _, ok := aggregate.Track(nil).FittedTo(100); ok {
 		t.Error("nothing was fitted")
 	}
 }

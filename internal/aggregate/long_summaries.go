@@ -1,44 +1,48 @@
-package health
+package aggregate
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/health-export/health-export/internal/health"
+)
 
 // LongSummaries resolves the summaries of one metric that reach beyond the bucket they begin in: a day's among hours, a week's
 // among days. There such a summary could only answer for time that is not the bucket's, so it counts, in the bucket it
 // begins in, only while nothing finer was recorded in its time: else the same steps would be shown twice. What was
 // recorded in its time begins within it and on its local days.
 type LongSummaries struct {
-	isLong     func(s *Sample) bool
+	isLong     func(s *health.Sample) bool
 	late       *Resolver // of its own, since they come to it late
 	waiting    []longSummary
 	seen       []seenDate // of late
 	now        int        // index into seen, of the last sample
-	onCrossDay func(a, b Date)
+	onCrossDay func(a, b health.Date)
 }
 
 // longSummary is a summary that waits until it is known whether anything finer is there.
 type longSummary struct {
-	sample      Sample
-	first, last Date
-	from, to    Instant
-	resolvedAt  Instant // no sample from here on can be of its time
+	sample      health.Sample
+	first, last health.Date
+	from, to    health.Instant
+	resolvedAt  health.Instant // no sample from here on can be of its time
 	shadowed    bool
 }
 
 // seenDate is a local date that had samples of a grain, with the latest beginning of them.
 type seenDate struct {
-	grain  Grain
-	date   Date
-	latest Instant
+	grain  health.Grain
+	date   health.Date
+	latest health.Instant
 }
 
 // NewLongSummaries returns a resolver that holds back what reaches beyond its bucket, and passes on what counts of it.
-func NewLongSummaries(rule Rule, reaches func(s *Sample) bool, emit func(s *Sample, share float64)) *LongSummaries {
-	return &LongSummaries{isLong: reaches, late: NewResolver(rule, emit), onCrossDay: func(Date, Date) {}}
+func NewLongSummaries(rule Rule, reaches func(s *health.Sample) bool, emit func(s *health.Sample, share float64)) *LongSummaries {
+	return &LongSummaries{isLong: reaches, late: NewResolver(rule, emit), onCrossDay: func(health.Date, health.Date) {}}
 }
 
 // Observe sees the next sample, in the order in which a Resolver takes them, and reports whether it is one of those that are
 // held back. All others belong into a Resolver.
-func (r *LongSummaries) Observe(s *Sample) bool {
+func (r *LongSummaries) Observe(s *health.Sample) bool {
 	if len(r.waiting) > 0 {
 		r.resolveUntil(s.KeyTime())
 	}
@@ -61,12 +65,12 @@ func (r *LongSummaries) Observe(s *Sample) bool {
 	return true
 }
 
-func newLongSummary(s *Sample) longSummary {
+func newLongSummary(s *health.Sample) longSummary {
 	w := longSummary{sample: *s, first: s.LocalDate()}
 	w.last = w.first
 	w.from, w.to = s.Span()
 	w.resolvedAt = w.to
-	if s.Grain >= GrainDay {
+	if s.Grain >= health.GrainDay {
 		w.last = s.LastDate()
 		w.resolvedAt = (w.last + 1).Midnight(0) + clocksBehind
 	}
@@ -76,7 +80,7 @@ func newLongSummary(s *Sample) longSummary {
 // observe shadows the summary if a sample is finer and of its time.
 func (w *longSummary) observe(s seenDate) {
 	if s.grain < w.sample.Grain && w.first <= s.date && s.date <= w.last &&
-		(w.sample.Grain >= GrainDay || w.from <= s.latest && s.latest < w.to) {
+		(w.sample.Grain >= health.GrainDay || w.from <= s.latest && s.latest < w.to) {
 		w.shadowed = true
 	}
 }
@@ -98,7 +102,7 @@ func (r *LongSummaries) note(s seenDate) {
 const maxDatesApart = 3
 
 // resolveUntil lets go of the summaries whose time has been read to its end, those of one grain in their order.
-func (r *LongSummaries) resolveUntil(now Instant) {
+func (r *LongSummaries) resolveUntil(now health.Instant) {
 	kept := r.waiting[:0]
 	for i := range r.waiting {
 		w := &r.waiting[i]
@@ -119,7 +123,7 @@ func (r *LongSummaries) emit(w *longSummary) {
 
 // Finish settles what still waits. Of a summary whose time goes on at the instant read, up to which samples were read,
 // beyond says whether one that is finer and of its time lies there. The resolver is not used after it.
-func (r *LongSummaries) Finish(read Instant, beyond func(s *Sample, from, to Instant) (bool, error)) error {
+func (r *LongSummaries) Finish(read health.Instant, beyond func(s *health.Sample, from, to health.Instant) (bool, error)) error {
 	for i := range r.waiting {
 		w := &r.waiting[i]
 		if !w.shadowed && w.resolvedAt > read {
@@ -137,7 +141,7 @@ func (r *LongSummaries) Finish(read Instant, beyond func(s *Sample, from, to Ins
 
 // InTimeOf reports whether a sample was recorded in the time of a summary: it is finer and begins within it, and on its
 // local days.
-func InTimeOf(s, summary *Sample) bool {
+func InTimeOf(s, summary *health.Sample) bool {
 	w := newLongSummary(summary)
 	w.observe(seenDate{s.Grain, s.LocalDate(), s.Start})
 	return w.shadowed

@@ -1,6 +1,10 @@
-package health
+package aggregate
 
-import "math"
+import (
+	"math"
+
+	"github.com/health-export/health-export/internal/health"
+)
 
 // ClimbThreshold is how many metres the altitude must change, from where it last did, to count as climbing or
 // descending. Altitudes of a watch waver by a metre or two while it stands still; adding up every difference would
@@ -40,7 +44,7 @@ type climbMeter struct {
 }
 
 func (m *climbMeter) add(altitude float64) (gain, loss float64, known bool) {
-	if IsAbsent(altitude) {
+	if health.IsAbsent(altitude) {
 		return 0, 0, false
 	}
 	change := altitude - m.level

@@ -1,9 +1,11 @@
-package health
+package aggregate
 
 import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/health-export/health-export/internal/health"
 )
 
 // MinPairs is how many pairs a correlation needs at least.
@@ -13,7 +15,7 @@ const MinPairs = 3
 // pairs, and where either side never changes. x and y have the same length.
 func Pearson(x, y []float64) float64 {
 	if len(x) < MinPairs {
-		return Absent()
+		return health.Absent()
 	}
 	meanX, meanY := Mean(x), Mean(y)
 	var xx, yy, xy float64
@@ -24,7 +26,7 @@ func Pearson(x, y []float64) float64 {
 		xy += dx * dy
 	}
 	if constant(x) || constant(y) || xx == 0 || yy == 0 {
-		return Absent()
+		return health.Absent()
 	}
 	return math.Max(-1, math.Min(1, xy/(math.Sqrt(xx)*math.Sqrt(yy))))
 }
@@ -60,7 +62,7 @@ func constant(values []float64) bool {
 // Mean returns the arithmetic mean; absent (NaN) for no values.
 func Mean(values []float64) float64 {
 	if len(values) == 0 {
-		return Absent()
+		return health.Absent()
 	}
 	sum := 0.0
 	for _, v := range values {
@@ -73,7 +75,7 @@ func Mean(values []float64) float64 {
 // where all are equal.
 func Deviation(values []float64) float64 {
 	if len(values) < 2 {
-		return Absent()
+		return health.Absent()
 	}
 	if constant(values) {
 		return 0
@@ -89,7 +91,7 @@ func Deviation(values []float64) float64 {
 // nearest as spreadsheets do (PERCENTILE.INC); absent (NaN) for no values. The values are sorted in place.
 func Percentile(values []float64, p float64) float64 {
 	if len(values) == 0 {
-		return Absent()
+		return health.Absent()
 	}
 	slices.Sort(values)
 	at := p / 100 * float64(len(values)-1)

@@ -1,4 +1,4 @@
-package health_test
+package aggregate_test
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -26,7 +27,7 @@ func TestCompareSources(t *testing.T) {
 	want := []string{merged, watch, "Watch 2", phone, "Headphone Meter", "Oura", app}
 	got := slices.Clone(want)
 	slices.Reverse(got)
-	slices.SortFunc(got, health.CompareSources)
+	slices.SortFunc(got, aggregate.CompareSources)
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("order of sources (-want +got):\n%s", diff)
 	}
@@ -90,7 +91,7 @@ func perSource(s health.Sample) health.Sample {
 }
 
 func resolve(cumulative bool, samples []health.Sample) (counted []health.Sample, shares []float64) {
-	r := health.NewResolver(health.Rule{Cumulative: cumulative}, func(s *health.Sample, share float64) {
+	r := aggregate.NewResolver(aggregate.Rule{Cumulative: cumulative}, func(s *health.Sample, share float64) {
 		counted = append(counted, *s)
 		shares = append(shares, share)
 	})
@@ -201,7 +202,7 @@ func slowTotal(samples []health.Sample) float64 {
 	best := func(covers func(s *health.Sample) bool) string {
 		var source string
 		for i := range samples {
-			if covers(&samples[i]) && (source == "" || health.CompareSources(samples[i].Source, source) < 0) {
+			if covers(&samples[i]) && (source == "" || aggregate.CompareSources(samples[i].Source, source) < 0) {
 				source = samples[i].Source
 			}
 		}
@@ -213,7 +214,7 @@ func slowTotal(samples []health.Sample) float64 {
 		if s.Start == s.End {
 			moment := best(func(o *health.Sample) bool { return o.Start == s.Start && o.End == s.Start })
 			under := best(func(o *health.Sample) bool { return o.Start <= s.Start && s.Start < o.End })
-			if s.Source == moment && (under == "" || health.CompareSources(moment, under) <= 0) {
+			if s.Source == moment && (under == "" || aggregate.CompareSources(moment, under) <= 0) {
 				sum += s.Value
 			}
 			continue
@@ -249,7 +250,7 @@ func TestResolverProperties(t *testing.T) {
 	}))
 	t.Run("at most the sum, at least the best source", rapid.MakeCheck(func(t *rapid.T) {
 		samples := drawSamples(t, sources...)
-		best := slices.MinFunc(samples, func(a, b health.Sample) int { return health.CompareSources(a.Source, b.Source) })
+		best := slices.MinFunc(samples, func(a, b health.Sample) int { return aggregate.CompareSources(a.Source, b.Source) })
 		ofBest := slices.DeleteFunc(slices.Clone(samples), func(s health.Sample) bool { return s.Source != best.Source })
 		got := total(samples)
 		if got > plain(samples)+1e-6 || got < plain(ofBest)-1e-6 {
@@ -282,8 +283,8 @@ func TestResolverProperties(t *testing.T) {
 	}))
 }
 
-func tally(samples ...health.Sample) health.Aggregates {
-	var t health.Aggregates
+func tally(samples ...health.Sample) aggregate.Aggregates {
+	var t aggregate.Aggregates
 	for i := range samples {
 		t.Add(&samples[i], 1)
 	}
@@ -324,7 +325,7 @@ func TestLargestNeverAddsGrains(t *testing.T) {
 func TestLargestIsOneOfTheGrains(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		var tallies health.Aggregates
+		var tallies aggregate.Aggregates
 		sums := map[health.Grain]float64{}
 		for range rapid.IntRange(1, 20).Draw(t, "n") {
 			s := summary(rapid.SampledFrom([]health.Grain{0, 60, 3600, 86_400}).Draw(t, "grain"), phone, 0, float64(rapid.IntRange(0, 99).Draw(t, "value")))
@@ -357,13 +358,13 @@ func TestFinestAndTogether(t *testing.T) {
 		t.Errorf("the minutes answer with %+v", first)
 	}
 	second := tally(beats(1440, 70, 93, 100)).Finest()
-	week := health.SumDays([]health.Aggregate{first, second}, false)
+	week := aggregate.SumDays([]aggregate.Aggregate{first, second}, false)
 	if week.Values.Mean() != 73 || week.Count != 3 || week.Values.Max != 100 || week.Last != 93 {
 		t.Errorf("three minutes make %+v", week)
 	}
 	// A day that has only its own summary weighs as much as one of a thousand minutes.
 	third := summary(health.GrainDay, merged, 2880, 83)
-	mixed := health.SumDays([]health.Aggregate{first, tally(third).Finest()}, false)
+	mixed := aggregate.SumDays([]aggregate.Aggregate{first, tally(third).Finest()}, false)
 	if mixed.Values.Mean() != 73 || mixed.Grain != health.GrainDay {
 		t.Errorf("days of different grains make %+v", mixed)
 	}

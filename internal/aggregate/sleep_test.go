@@ -1,4 +1,4 @@
-package health_test
+package aggregate_test
 
 import (
 	"testing"
@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -92,7 +93,7 @@ func TestSumSegments(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(test.want, sumsOf(health.SumSegments(test.segments)), cmpopts.EquateApprox(0, 1e-9)); diff != "" {
+			if diff := cmp.Diff(test.want, sumsOf(aggregate.SumSegments(test.segments)), cmpopts.EquateApprox(0, 1e-9)); diff != "" {
 				t.Errorf("nights (-want +got):\n%s", diff)
 			}
 		})
@@ -103,7 +104,7 @@ func TestSumSegmentsUsesTheDayOfWaking(t *testing.T) {
 	t.Parallel()
 	early := slept(watch, health.StageCore, 4, 10.5) // until 22:30 UTC, which is half past midnight
 	early.Offset = 2 * 3600
-	night := health.SumSegments([]health.Segment{early})[0]
+	night := aggregate.SumSegments([]health.Segment{early})[0]
 	if night.Date.String() != "1970-01-03" || night.Offset != early.Offset {
 		t.Errorf("date %s, offset %d", night.Date, night.Offset)
 	}
@@ -119,7 +120,7 @@ func TestSumSegmentsNeverExceedsTheSpan(t *testing.T) {
 			length := rapid.IntRange(0, 8).Draw(t, "length")
 			segments = append(segments, slept(watch, rapid.SampledFrom(stages).Draw(t, "stage"), float64(from), float64(from+length)))
 		}
-		for _, night := range health.SumSegments(segments) {
+		for _, night := range aggregate.SumSegments(segments) {
 			slept := sumsOf([]health.Night{night})[0]
 			span := float64(night.SleepEnd-night.SleepStart) / float64(3600*health.Second)
 			if slept.Total+slept.Awake > span+1e-9 {
@@ -160,7 +161,7 @@ func TestMainSleep(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			main, naps, ok := health.Ranking{}.MainSleep(test.nights)
+			main, naps, ok := aggregate.Ranking{}.MainSleep(test.nights)
 			if !ok || main.ID != test.nights[test.main].ID {
 				t.Errorf("%v answers, want %v", main.SleepStart, test.nights[test.main].SleepStart)
 			}
@@ -175,12 +176,12 @@ func TestMainSleep(t *testing.T) {
 			if diff := cmp.Diff(test.naps, got); diff != "" {
 				t.Errorf("naps (-want +got):\n%s", diff)
 			}
-			if health.IsNap(&test.nights[test.main], test.nights) {
+			if aggregate.IsNap(&test.nights[test.main], test.nights) {
 				t.Error("the night itself is a nap")
 			}
 		})
 	}
-	none := health.Ranking{}
+	none := aggregate.Ranking{}
 	if _, _, ok := none.MainSleep(nil); ok {
 		t.Error("there is a night among none")
 	}

@@ -1,4 +1,4 @@
-package health_test
+package aggregate_test
 
 import (
 	"testing"
@@ -6,13 +6,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 )
 
 func TestBeats(t *testing.T) {
 	t.Parallel()
 	absent := health.Absent()
-	got := health.Beats([]health.SeriesPoint{
+	got := aggregate.HeartRates([]health.SeriesPoint{
 		{Time: 30, Value: 130, Min: 120, Max: 150},
 		{Time: 10, Value: absent, Min: 100, Max: 110},
 		{Time: 20, Value: absent, Min: absent, Max: 140}, // says no rate
@@ -20,7 +21,7 @@ func TestBeats(t *testing.T) {
 		{Time: 30, Value: 99, Min: absent, Max: absent},  // the first one counts
 		{Time: 40, Value: 0, Min: absent, Max: absent},
 	})
-	if diff := cmp.Diff([]health.Beat{{Time: 10, Rate: 105}, {Time: 30, Rate: 130}}, got); diff != "" {
+	if diff := cmp.Diff([]aggregate.HeartRate{{Time: 10, BPM: 105}, {Time: 30, BPM: 130}}, got); diff != "" {
 		t.Errorf("the heart rates (-want +got):\n%s", diff)
 	}
 }
@@ -28,18 +29,18 @@ func TestBeats(t *testing.T) {
 func TestZoneTimes(t *testing.T) {
 	t.Parallel()
 	s := health.Second
-	beats := []health.Beat{
-		{Time: 970 * s, Rate: 80}, // holds into the workout
-		{Time: 1010 * s, Rate: 94},
-		{Time: 1020 * s, Rate: 95},
-		{Time: 1040 * s, Rate: 189},
-		{Time: 1050 * s, Rate: 171},
-		{Time: 1060 * s, Rate: 133}, // and then nothing for four minutes
-		{Time: 1300 * s, Rate: 152},
-		{Time: 1395 * s, Rate: 200},
-		{Time: 1400 * s, Rate: 200},
+	beats := []aggregate.HeartRate{
+		{Time: 970 * s, BPM: 80}, // holds into the workout
+		{Time: 1010 * s, BPM: 94},
+		{Time: 1020 * s, BPM: 95},
+		{Time: 1040 * s, BPM: 189},
+		{Time: 1050 * s, BPM: 171},
+		{Time: 1060 * s, BPM: 133}, // and then nothing for four minutes
+		{Time: 1300 * s, BPM: 152},
+		{Time: 1395 * s, BPM: 200},
+		{Time: 1400 * s, BPM: 200},
 	}
-	times, covered := health.ZoneTimes(beats, 1000*s, 1400*s, 190)
+	times, covered := aggregate.ZoneTimes(beats, 1000*s, 1400*s, 190)
 	want := [6]health.Instant{20 * s, 20 * s, 0, 120 * s, 95 * s, 25 * s}
 	if diff := cmp.Diff(want, times); diff != "" || covered != 280*s {
 		t.Errorf("covered %d s, times (-want +got):\n%s", covered/s, diff)
@@ -59,7 +60,7 @@ func TestZonesAddUp(t *testing.T) {
 		}
 		end := health.Instant(rapid.IntRange(-10, 4000).Draw(t, "end")) * health.Second
 		maximum := rapid.Float64Range(100, 250).Draw(t, "maximum")
-		times, covered := health.ZoneTimes(health.Beats(series), 0, end, maximum)
+		times, covered := aggregate.ZoneTimes(aggregate.HeartRates(series), 0, end, maximum)
 		sum := health.Instant(0)
 		for _, time := range times {
 			if time < 0 {

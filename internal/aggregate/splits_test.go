@@ -1,21 +1,22 @@
-package health_test
+package aggregate_test
 
 import (
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 )
 
 func TestSplits(t *testing.T) {
 	t.Parallel()
-	track := health.TrackOf(straight([]float64{10, 15, 14, 30, 12},
+	track := aggregate.TrackOf(straight([]float64{10, 15, 14, 30, 12},
 		[2]float64{0, 0}, [2]float64{300, 900}, [2]float64{340, 1100}, [2]float64{600, 2000}, [2]float64{700, 2250}))
-	beats := []health.Beat{{Time: health.Second * 1000, Rate: 100}, {Time: health.Second * 1300, Rate: 150}, {Time: health.Second * 1360, Rate: 170}}
+	beats := []aggregate.HeartRate{{Time: health.Second * 1000, BPM: 100}, {Time: health.Second * 1300, BPM: 150}, {Time: health.Second * 1360, BPM: 170}}
 	type row struct{ metres, seconds, gain, loss float64 }
 	want := []row{{1000, 320, 5, 0}, {1000, 280, 15, 0}, {250, 100, 0, 18}}
-	got := health.Splits(track, 1000, beats, nil)
+	got := aggregate.Splits(track, 1000, beats, nil)
 	if len(got) != len(want) {
 		t.Fatalf("%d splits, want %d", len(got), len(want))
 	}
@@ -32,12 +33,12 @@ func TestSplits(t *testing.T) {
 	if !health.IsAbsent(got[2].HeartRate) {
 		t.Errorf("nothing was measured, yet the heart rate is %v", got[2].HeartRate)
 	}
-	even := health.TrackOf(straight(nil, [2]float64{0, 0}, [2]float64{600, 2000}))
-	if n := len(health.Splits(even, even.Length()/2, nil, nil)); n != 2 {
+	even := aggregate.TrackOf(straight(nil, [2]float64{0, 0}, [2]float64{600, 2000}))
+	if n := len(aggregate.Splits(even, even.Length()/2, nil, nil)); n != 2 {
 		t.Errorf("twice a half is %d splits", n)
 	}
 	for _, length := range []float64{0, -1, health.Absent(), 1e-9} {
-		if got := health.Splits(even, length, nil, nil); got != nil {
+		if got := aggregate.Splits(even, length, nil, nil); got != nil {
 			t.Errorf("splits of %v m are %v", length, got)
 		}
 	}
@@ -49,7 +50,7 @@ func TestSplitsAddUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		track := someTrack(t)
 		length := rapid.Float64Range(50, 3000).Draw(t, "length")
-		splits := health.Splits(track, length, nil, nil)
+		splits := aggregate.Splits(track, length, nil, nil)
 		if len(splits) == 0 {
 			if track.Length() != 0 {
 				t.Fatalf("no splits of %v m", track.Length())
@@ -74,7 +75,7 @@ func TestSplitsAddUp(t *testing.T) {
 		if !near(metres, track.Length(), 1e-6) || at != track[len(track)-1].Time {
 			t.Fatalf("%v of %v m, until %d of %d", metres, track.Length(), at, track[len(track)-1].Time)
 		}
-		climb, _ := health.Climb(track)
+		climb, _ := aggregate.Climb(track)
 		if !near(gain, climb.Gain, 1e-6) || !near(loss, climb.Loss, 1e-6) {
 			t.Fatalf("gain %v of %v, loss %v of %v", gain, climb.Gain, loss, climb.Loss)
 		}
@@ -86,22 +87,22 @@ func TestClimb(t *testing.T) {
 	absent := health.Absent()
 	for name, test := range map[string]struct {
 		altitudes []float64
-		want      health.Elevation
+		want      aggregate.Elevation
 		known     bool
 	}{
-		"nothing":               {nil, health.Elevation{}, false},
-		"unknown":               {[]float64{absent, absent}, health.Elevation{}, false},
-		"one point":             {[]float64{7}, health.Elevation{Min: 7, Max: 7}, true},
-		"noise":                 {[]float64{10, 11.5, 9, 10.5, 8.5, 10}, health.Elevation{Min: 8.5, Max: 11.5}, true},
-		"a slope in small bits": {[]float64{0, 1, 2, 3, 4, 5, 6}, health.Elevation{Gain: 6, Max: 6}, true},
-		"a hill with a gap":     {[]float64{0, 50, absent, 80, 20}, health.Elevation{Gain: 80, Loss: 60, Max: 80}, true},
-		"below the sea":         {[]float64{-3, -8, -3}, health.Elevation{Gain: 5, Loss: 5, Min: -8, Max: -3}, true},
+		"nothing":               {nil, aggregate.Elevation{}, false},
+		"unknown":               {[]float64{absent, absent}, aggregate.Elevation{}, false},
+		"one point":             {[]float64{7}, aggregate.Elevation{Min: 7, Max: 7}, true},
+		"noise":                 {[]float64{10, 11.5, 9, 10.5, 8.5, 10}, aggregate.Elevation{Min: 8.5, Max: 11.5}, true},
+		"a slope in small bits": {[]float64{0, 1, 2, 3, 4, 5, 6}, aggregate.Elevation{Gain: 6, Max: 6}, true},
+		"a hill with a gap":     {[]float64{0, 50, absent, 80, 20}, aggregate.Elevation{Gain: 80, Loss: 60, Max: 80}, true},
+		"below the sea":         {[]float64{-3, -8, -3}, aggregate.Elevation{Gain: 5, Loss: 5, Min: -8, Max: -3}, true},
 	} {
-		var track health.Track
+		var track aggregate.Track
 		for _, a := range test.altitudes {
-			track = append(track, health.TrackPoint{Altitude: a})
+			track = append(track, aggregate.TrackPoint{Altitude: a})
 		}
-		if got, known := health.Climb(track); got != test.want || known != test.known {
+		if got, known := aggregate.Climb(track); got != test.want || known != test.known {
 			t.Errorf("%s: %+v, %v; want %+v", name, got, known, test.want)
 		}
 	}
@@ -111,15 +112,15 @@ func TestClimbIsTheDifferenceOfTheEnds(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		altitudes := rapid.SliceOfN(rapid.Float64Range(-100, 4000), 1, 50).Draw(t, "altitudes")
-		var track health.Track
+		var track aggregate.Track
 		for _, a := range altitudes {
-			track = append(track, health.TrackPoint{Altitude: a})
+			track = append(track, aggregate.TrackPoint{Altitude: a})
 		}
-		e, _ := health.Climb(track)
-		if d := altitudes[len(altitudes)-1] - altitudes[0]; !near(e.Gain-e.Loss, d, health.ClimbThreshold) {
+		e, _ := aggregate.Climb(track)
+		if d := altitudes[len(altitudes)-1] - altitudes[0]; !near(e.Gain-e.Loss, d, aggregate.ClimbThreshold) {
 			t.Fatalf("+%v −%v, but the ends differ by %v", e.Gain, e.Loss, d)
 		}
-		if e.Gain < 0 || e.Loss < 0 || max(e.Gain, e.Loss) < e.Max-e.Min-2*health.ClimbThreshold && e.Gain+e.Loss < e.Max-e.Min-2*health.ClimbThreshold {
+		if e.Gain < 0 || e.Loss < 0 || max(e.Gain, e.Loss) < e.Max-e.Min-2*aggregate.ClimbThreshold && e.Gain+e.Loss < e.Max-e.Min-2*aggregate.ClimbThreshold {
 			t.Fatalf("%+v does not reach from the lowest to the highest", e)
 		}
 	})
@@ -128,7 +129,7 @@ func TestClimbIsTheDifferenceOfTheEnds(t *testing.T) {
 // A pause belongs to the splits in which it was spent, to each by its part.
 func TestSplitsKnowPauses(t *testing.T) {
 	t.Parallel()
-	track := health.TrackOf(straight(nil, [2]float64{0, 0}, [2]float64{720, 2000}))
+	track := aggregate.TrackOf(straight(nil, [2]float64{0, 0}, [2]float64{720, 2000}))
 	from := track[0].Time
 	pause := func(after, seconds float64) health.SeriesPoint {
 		return health.SeriesPoint{Time: from + health.Instant(after*1e6), Value: seconds}
@@ -141,7 +142,7 @@ func TestSplitsKnowPauses(t *testing.T) {
 	if len(got) != 1 || got[0] != want[0] {
 		t.Fatalf("pauses %v, want %v", got, want)
 	}
-	splits := health.Splits(track, 1000, nil, got)
+	splits := aggregate.Splits(track, 1000, nil, got)
 	if len(splits) != 2 {
 		t.Fatalf("%d splits", len(splits))
 	}

@@ -1,9 +1,11 @@
-package health
+package aggregate
 
 import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"github.com/health-export/health-export/internal/health"
 )
 
 // DaySummary is what the samples of one metric, in one unit, that were recorded on one local day come to: the tally of
@@ -11,7 +13,7 @@ import (
 // summaries of more than a day are no part of it. It depends on stored samples only, never on the clock.
 type DaySummary struct {
 	Metric, Unit string
-	Date         Date
+	Date         health.Date
 	Aggregate
 	Extent
 	// Hours are the hours in which a sample began, in order; nil where they were not asked for.
@@ -21,12 +23,12 @@ type DaySummary struct {
 // Extent is the first and the last start of a sample that counts in a stretch of time, of whatever grain, with their
 // offsets: by whose clock the stretch began and ended.
 type Extent struct {
-	Earliest, Latest             Instant
+	Earliest, Latest             health.Instant
 	EarliestOffset, LatestOffset int32
 }
 
 // ExtentOf returns the extent of one sample.
-func ExtentOf(s *Sample) Extent { return Extent{s.Start, s.Start, s.Offset, s.Offset} }
+func ExtentOf(s *health.Sample) Extent { return Extent{s.Start, s.Start, s.Offset, s.Offset} }
 
 // Join widens the extent by another.
 func (e *Extent) Join(o Extent) {
@@ -41,8 +43,8 @@ func (e *Extent) Join(o Extent) {
 // How far from a day, in key time, samples lie that belong to it or may bear on it: clocks are up to 14 hours ahead of
 // UTC and 12 behind it, and a sample occupies a day at most.
 const (
-	clocksAhead  = 14 * 3600 * Second
-	clocksBehind = 12 * 3600 * Second
+	clocksAhead  = 14 * 3600 * health.Second
+	clocksBehind = 12 * 3600 * health.Second
 )
 
 // maxHops is how often SumUpDays goes on to days that a changed day bears on. The second is for summaries of one instant
@@ -52,14 +54,14 @@ const maxHops = 2
 // Window is where to look, by key time, for samples of GrainDay and finer that bear on some days: raw ones from From to
 // To, summaries from From to To of a stretch that is the same but for the grain's length at both ends. To is not in it.
 type Window struct {
-	Raw, Summaries struct{ From, To Instant }
+	Raw, Summaries struct{ From, To health.Instant }
 }
 
-func (r Rule) window(first, last Date) (w Window) {
+func (r Rule) window(first, last health.Date) (w Window) {
 	from, to := first.Midnight(0)-clocksAhead, (last+1).Midnight(0)+clocksBehind
 	w.Raw.From, w.Raw.To = from, to
 	if r.Cumulative {
-		w.Raw.From, w.Raw.To = from-Day, to+Day
+		w.Raw.From, w.Raw.To = from-health.Day, to+health.Day
 	}
 	w.Summaries.From, w.Summaries.To = from, to
 	return w
@@ -70,10 +72,10 @@ func (r Rule) window(first, last Date) (w Window) {
 // window to add, in the order of key time, grain and end. What is read beside the window does no harm.
 //
 // The result is in order of the dates; one that has no samples has none. done are all dates that were worked out.
-func (r Rule) SumUpDays(dates []Date, read func(w Window, add func(*Sample)) error) (summaries []DaySummary, done []Date, err error) {
-	finished := map[Date]bool{}
+func (r Rule) SumUpDays(dates []health.Date, read func(w Window, add func(*health.Sample)) error) (summaries []DaySummary, done []health.Date, err error) {
+	finished := map[health.Date]bool{}
 	for range 1 + maxHops {
-		beyond := map[Date]bool{}
+		beyond := map[health.Date]bool{}
 		for run := range runs(dates) {
 			d, err := r.sumUp(run, read)
 			if err != nil {
@@ -85,7 +87,7 @@ func (r Rule) SumUpDays(dates []Date, read func(w Window, add func(*Sample)) err
 		for _, date := range dates {
 			finished[date] = true
 		}
-		maps.DeleteFunc(beyond, func(date Date, _ bool) bool { return finished[date] })
+		maps.DeleteFunc(beyond, func(date health.Date, _ bool) bool { return finished[date] })
 		if dates = slices.Sorted(maps.Keys(beyond)); len(dates) == 0 {
 			break
 		}
@@ -95,7 +97,7 @@ func (r Rule) SumUpDays(dates []Date, read func(w Window, add func(*Sample)) err
 }
 
 // sumUp reads what bears on a run of days; once more, and more of it, where summaries reach beyond their hours.
-func (r Rule) sumUp(run []Date, read func(w Window, add func(*Sample)) error) (*days, error) {
+func (r Rule) sumUp(run []health.Date, read func(w Window, add func(*health.Sample)) error) (*days, error) {
 	window := r.window(run[0], run[len(run)-1])
 	d := newDays(r, run, false)
 	if err := read(window, d.add); err != nil || !d.irregular {
@@ -108,13 +110,13 @@ func (r Rule) sumUp(run []Date, read func(w Window, add func(*Sample)) error) (*
 // wider is the window of those who resolve summaries that reach beyond their hour: whether a neighbour's counts depends
 // on what else there is in its time.
 func (w Window) wider() Window {
-	w.Raw.From, w.Raw.To = w.Summaries.From-Day, w.Summaries.To+Day
+	w.Raw.From, w.Raw.To = w.Summaries.From-health.Day, w.Summaries.To+health.Day
 	w.Summaries = w.Raw
 	return w
 }
 
 // Windows returns the windows that SumUpDays reads first for some dates, in order.
-func (r Rule) Windows(dates []Date) (windows []Window) {
+func (r Rule) Windows(dates []health.Date) (windows []Window) {
 	for run := range runs(dates) {
 		windows = append(windows, r.window(run[0], run[len(run)-1]))
 	}
@@ -123,12 +125,12 @@ func (r Rule) Windows(dates []Date) (windows []Window) {
 
 // runs cuts dates, which are in order, where so many are missing that it is better to look for the two parts apart, and
 // where a run gets so long that what is read for it would take much memory.
-func runs(dates []Date) func(yield func([]Date) bool) {
+func runs(dates []health.Date) func(yield func([]health.Date) bool) {
 	const (
 		apart = 4
 		most  = 31
 	)
-	return func(yield func([]Date) bool) {
+	return func(yield func([]health.Date) bool) {
 		for len(dates) > 0 {
 			n := 1
 			for n < min(len(dates), most) && dates[n]-dates[n-1] <= apart {
@@ -145,14 +147,14 @@ func runs(dates []Date) func(yield func([]Date) bool) {
 // days sums up some local days of one metric in one unit.
 type days struct {
 	rule     Rule
-	dates    []Date // in order
+	dates    []health.Date // in order
 	resolver *Resolver
-	days     map[Date]*dayBuilder
+	days     map[health.Date]*dayBuilder
 	last     *dayBuilder // the day of the last sample
 	most     int         // how many hours the day before it has
 	room     []Aggregate // for those of hours
 	// beyond are the dates not asked for that have a sample which bears on one that was.
-	beyond map[Date]bool
+	beyond map[health.Date]bool
 
 	long *LongSummaries // beyond their hour
 	// hours resolves what stays in its hour. It is nil where that is what resolver does: where only summaries of a day
@@ -169,8 +171,8 @@ type dayBuilder struct {
 	hours      hourBuilder
 }
 
-func newDays(rule Rule, dates []Date, apart bool) *days {
-	d := &days{rule: rule, dates: dates, days: map[Date]*dayBuilder{}, beyond: map[Date]bool{}}
+func newDays(rule Rule, dates []health.Date, apart bool) *days {
+	d := &days{rule: rule, dates: dates, days: map[health.Date]*dayBuilder{}, beyond: map[health.Date]bool{}}
 	d.resolver = NewResolver(rule, d.count)
 	d.long = NewLongSummaries(rule, reachesBeyondHour, d.countHour)
 	if apart {
@@ -181,12 +183,12 @@ func newDays(rule Rule, dates []Date, apart bool) *days {
 	return d
 }
 
-func (d *days) asked(date Date) bool {
+func (d *days) asked(date health.Date) bool {
 	_, found := slices.BinarySearch(d.dates, date)
 	return found
 }
 
-func (d *days) onCrossDay(a, b Date) {
+func (d *days) onCrossDay(a, b health.Date) {
 	if a == b {
 		return
 	}
@@ -198,22 +200,22 @@ func (d *days) onCrossDay(a, b Date) {
 	}
 }
 
-func (d *days) add(s *Sample) {
-	if s.Grain > GrainDay {
+func (d *days) add(s *health.Sample) {
+	if s.Grain > health.GrainDay {
 		return
 	}
 	d.resolver.Add(s)
 	held := d.long.Observe(s)
 	switch {
 	case d.hours == nil:
-		d.irregular = d.irregular || held && s.Grain < GrainDay
+		d.irregular = d.irregular || held && s.Grain < health.GrainDay
 	case !held:
 		d.hours.Add(s)
 	}
 }
 
 // on returns the day of a sample; nil where it was not asked for.
-func (d *days) on(s *Sample) *dayBuilder {
+func (d *days) on(s *health.Sample) *dayBuilder {
 	date := s.LocalDate()
 	if d.last == nil || d.last.summary.Date != date {
 		if d.last != nil {
@@ -228,12 +230,12 @@ func (d *days) on(s *Sample) *dayBuilder {
 }
 
 // count counts a sample of the day. What stays in its hour is counted there, and added up at the end.
-func (d *days) count(s *Sample, share float64) {
+func (d *days) count(s *health.Sample, share float64) {
 	day := d.on(s)
 	if day == nil {
 		return
 	}
-	if d.hours == nil && s.Grain < GrainDay {
+	if d.hours == nil && s.Grain < health.GrainDay {
 		day.hours.count(s, share, &d.room)
 		return
 	}
@@ -242,7 +244,7 @@ func (d *days) count(s *Sample, share float64) {
 }
 
 // countHour counts a sample of an hour, of which the day hears by another way.
-func (d *days) countHour(s *Sample, share float64) {
+func (d *days) countHour(s *health.Sample, share float64) {
 	if day := d.on(s); day != nil {
 		day.hours.count(s, share, &d.room)
 	}
@@ -257,13 +259,13 @@ func (d *days) finish() []DaySummary {
 	} else {
 		d.hours.Finish()
 	}
-	_ = d.long.Finish(MaxInstant, nil)
+	_ = d.long.Finish(health.MaxInstant, nil)
 	summaries := make([]DaySummary, 0, len(d.days))
 	for _, day := range d.days {
 		if !day.counted {
 			continue
 		}
-		day.summary.Aggregate = day.aggregates.Answer(d.rule.Cumulative, GrainDay)
+		day.summary.Aggregate = day.aggregates.Answer(d.rule.Cumulative, health.GrainDay)
 		day.summary.Hours = day.hours.finish()
 		summaries = append(summaries, day.summary)
 	}
@@ -275,7 +277,7 @@ func (d *dayBuilder) addHours() {
 	for i := range d.hours.hours {
 		hour := &d.hours.hours[i]
 		for j := range hour.Aggregates {
-			if tally := &hour.Aggregates[j]; tally.Grain < GrainDay {
+			if tally := &hour.Aggregates[j]; tally.Grain < health.GrainDay {
 				d.extend(hour.Extent)
 				d.aggregates.merge(tally)
 			}
@@ -299,11 +301,11 @@ func (d *DaySummary) SameDay(o *DaySummary) bool {
 }
 
 func (t *Aggregate) same(o *Aggregate) bool {
-	return t.Grain == o.Grain && t.Count == o.Count && t.LastStart == o.LastStart && SameValue(t.Last, o.Last) &&
+	return t.Grain == o.Grain && t.Count == o.Count && t.LastStart == o.LastStart && health.SameValue(t.Last, o.Last) &&
 		t.Values.same(o.Values) && t.Systolic.same(o.Systolic) && t.Diastolic.same(o.Diastolic) &&
 		slices.Equal(t.Sources, o.Sources)
 }
 
 func (s Stats) same(o Stats) bool {
-	return s.Weight == o.Weight && SameValue(s.Sum, o.Sum) && SameValue(s.Min, o.Min) && SameValue(s.Max, o.Max)
+	return s.Weight == o.Weight && health.SameValue(s.Sum, o.Sum) && health.SameValue(s.Min, o.Min) && health.SameValue(s.Max, o.Max)
 }

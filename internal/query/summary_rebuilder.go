@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/catalog"
-	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -85,7 +85,7 @@ func (k *SummaryRebuilder) SourcePriority(ctx context.Context, user account.User
 	return priorityOf(order, !found.Stale), err
 }
 
-func priorityOf(order health.SourceOrder, applied bool) SourcePriority {
+func priorityOf(order aggregate.SourceOrder, applied bool) SourcePriority {
 	p := SourcePriority{Sources: list(order.Sources), Metrics: order.Metrics, Applied: applied}
 	if p.Metrics == nil {
 		p.Metrics = map[string][]string{}
@@ -95,7 +95,7 @@ func priorityOf(order health.SourceOrder, applied bool) SourcePriority {
 
 // SetSourcePriority replaces the order of sources of the user and works the days out anew. What takes longer than two
 // seconds goes on in the background, also after a crash: see RebuildStale.
-func (k *SummaryRebuilder) SetSourcePriority(ctx context.Context, user account.User, order health.SourceOrder) (SourcePriority, error) {
+func (k *SummaryRebuilder) SetSourcePriority(ctx context.Context, user account.User, order aggregate.SourceOrder) (SourcePriority, error) {
 	if err := order.Check(); err != nil {
 		return SourcePriority{}, err
 	}
@@ -106,7 +106,7 @@ func (k *SummaryRebuilder) SetSourcePriority(ctx context.Context, user account.U
 		}
 		named[name] = list(sources)
 	}
-	order = health.SourceOrder{Sources: list(order.Sources), Metrics: named}
+	order = aggregate.SourceOrder{Sources: list(order.Sources), Metrics: named}
 	if err := k.Store.SetSourceOrder(ctx, user.ID, order); err != nil {
 		return SourcePriority{}, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
@@ -25,25 +26,25 @@ type bucketBuilder struct {
 	first, last int64 // the orders of the first and the last slot of the range
 	buckets     map[int64]*bucket
 
-	resolver *health.Resolver
-	reaching *health.LongSummaries // beyond their bucket
-	current  bounds                // the slot of the last sample, for the next one
+	resolver *aggregate.Resolver
+	reaching *aggregate.LongSummaries // beyond their bucket
+	current  bounds                   // the slot of the last sample, for the next one
 }
 
 // bucket is one bucket.
 type bucket struct {
 	bounds bounds
-	extent health.Extent
+	extent aggregate.Extent
 	days   []day
-	long   health.Aggregates // of summaries longer than a day, where the bucket is too
+	long   aggregate.Aggregates // of summaries longer than a day, where the bucket is too
 }
 
 // newBucket returns a bucket with room for one day and one tally: most have no more.
-func newBucket(in bounds, of health.Extent) *bucket {
+func newBucket(in bounds, of aggregate.Extent) *bucket {
 	b := &struct {
 		bucket
 		days    [1]day
-		tallies [1]health.Aggregate
+		tallies [1]aggregate.Aggregate
 	}{bucket: bucket{bounds: in, extent: of}}
 	b.days[0].tallies = b.tallies[:0]
 	b.bucket.days = b.days[:0]
@@ -52,7 +53,7 @@ func newBucket(in bounds, of health.Extent) *bucket {
 
 // extend widens the bucket by the extent of what lies in it. Where the offset changes within a recorded day, the day begins
 // by the clock of its first sample, whose slot is first, and ends by that of its last, whose slot is last.
-func (b *bucket) extend(of health.Extent, first, last bounds) {
+func (b *bucket) extend(of aggregate.Extent, first, last bounds) {
 	before := b.extent
 	b.extent.Join(of)
 	if b.extent.Earliest != before.Earliest || b.extent.EarliestOffset != before.EarliestOffset {
@@ -66,16 +67,16 @@ func (b *bucket) extend(of health.Extent, first, last bounds) {
 // day is the part of a bucket in which grains are compared: a local day, or the bucket itself where that is shorter.
 type day struct {
 	date    health.Date
-	tallies health.Aggregates
+	tallies aggregate.Aggregates
 }
 
-func newBucketBuilder(c calendar, rule health.Rule, first, last bounds) *bucketBuilder {
+func newBucketBuilder(c calendar, rule aggregate.Rule, first, last bounds) *bucketBuilder {
 	g := &bucketBuilder{
 		calendar: c, first: first.order, last: last.order,
 		buckets: map[int64]*bucket{},
 	}
-	g.resolver = health.NewResolver(rule, g.count)
-	g.reaching = health.NewLongSummaries(rule, g.reachesBeyond, g.count)
+	g.resolver = aggregate.NewResolver(rule, g.count)
+	g.reaching = aggregate.NewLongSummaries(rule, g.reachesBeyond, g.count)
 	return g
 }
 
@@ -88,7 +89,7 @@ func (s *Service) gather(ctx context.Context, user uuid.UUID, r selector, c cale
 	if err != nil {
 		return nil, err
 	}
-	g := newBucketBuilder(c, health.Rule{Cumulative: cumulative, Ranking: order.For(r.metric)}, first, last)
+	g := newBucketBuilder(c, aggregate.Rule{Cumulative: cumulative, Ranking: order.For(r.metric)}, first, last)
 	query := store.SampleQuery{Metric: r.metric, Unit: r.storedUnit}
 	query.From, query.To = health.InstantOf(first.start)-reach, health.InstantOf(last.end)+reach
 	var sample health.Sample // one for all: it escapes
@@ -121,7 +122,7 @@ func (s *Service) gather(ctx context.Context, user uuid.UUID, r selector, c cale
 // longer reach beyond the edge.
 func (s *Service) inTimeOf(ctx context.Context, user uuid.UUID, query store.SampleQuery, summary *health.Sample) (bool, error) {
 	for sample, err := range s.Config.Samples.Samples(ctx, user, query) {
-		if err != nil || health.InTimeOf(&sample, summary) {
+		if err != nil || aggregate.InTimeOf(&sample, summary) {
 			return err == nil, err
 		}
 	}
@@ -169,10 +170,10 @@ func (g *bucketBuilder) count(s *health.Sample, share float64) {
 	}
 	b := g.buckets[in.order]
 	if b == nil {
-		b = newBucket(in, health.ExtentOf(s))
+		b = newBucket(in, aggregate.ExtentOf(s))
 		g.buckets[in.order] = b
 	}
-	b.extend(health.ExtentOf(s), in, in)
+	b.extend(aggregate.ExtentOf(s), in, in)
 	if !g.calendar.ofDays() {
 		b.on(0).Add(s, share)
 		return
@@ -185,7 +186,7 @@ func (g *bucketBuilder) count(s *health.Sample, share float64) {
 }
 
 // on returns the tallies of a day. The days are in no order, but the one asked for is nearly always the last.
-func (b *bucket) on(date health.Date) *health.Aggregates {
+func (b *bucket) on(date health.Date) *aggregate.Aggregates {
 	for i := len(b.days) - 1; i >= 0; i-- {
 		if b.days[i].date == date {
 			return &b.days[i].tallies
@@ -200,19 +201,19 @@ func (b *bucket) on(date health.Date) *health.Aggregates {
 }
 
 // answer chooses which grain answers for each day and for the bucket, in the unit of the conversion.
-func (b *bucket) answer(length interval, cumulative bool, c catalog.Conversion) health.Aggregate {
+func (b *bucket) answer(length interval, cumulative bool, c catalog.Conversion) aggregate.Aggregate {
 	if len(b.days) == 1 && len(b.long) == 0 { // as nearly always
 		return converted(b.days[0].tallies.Answer(cumulative, health.GrainDay), c)
 	}
 	slices.SortFunc(b.days, func(a, b day) int { return int(a.date - b.date) })
-	days := make([]health.Aggregate, len(b.days))
+	days := make([]aggregate.Aggregate, len(b.days))
 	for i := range b.days {
 		days[i] = b.days[i].tallies.Answer(cumulative, health.GrainDay)
 	}
 	if len(days) == 0 {
 		return converted(b.long.Answer(cumulative, length.grain()), c)
 	}
-	together := health.SumDays(days, cumulative)
+	together := aggregate.SumDays(days, cumulative)
 	if len(b.long) > 0 && cumulative {
 		together = append(slices.Clone(b.long), together).Largest(length.grain())
 	}

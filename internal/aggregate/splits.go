@@ -1,17 +1,21 @@
-package health
+package aggregate
 
-import "math"
+import (
+	"math"
+
+	"github.com/health-export/health-export/internal/health"
+)
 
 // Split is one stretch of a track. Gain and Loss, in metres, are absent (NaN) where no altitude is known, HeartRate,
 // the mean in beats per minute, where none was measured.
 type Split struct {
 	// Metres is the length that was asked for, but for the last split, which is what is left.
 	Metres     float64
-	Start, End Instant
+	Start, End health.Instant
 	Gain, Loss float64
 	HeartRate  float64
 	// Paused is how much of the time from Start to End the workout was paused.
-	Paused Instant
+	Paused health.Instant
 }
 
 // maxSplits bounds how many splits a track is cut into; a track that would have more is damaged.
@@ -20,7 +24,7 @@ const maxSplits = 10_000
 // Splits cuts a track into stretches of the given length in metres. Where a split begins is interpolated between the
 // points of the track; time in which nobody moved belongs to the split in which it was spent. Their lengths and times
 // add up to those of the track, gains and losses to those of Climb. It returns nil for a track without length.
-func Splits(track Track, length float64, heart []Beat, pauses []Pause) []Split {
+func Splits(track Track, length float64, heart []HeartRate, pauses []health.Pause) []Split {
 	total := track.Length()
 	if !(length > 0) || total == 0 || total/length > maxSplits {
 		return nil
@@ -31,7 +35,7 @@ func Splits(track Track, length float64, heart []Beat, pauses []Pause) []Split {
 		if total-to < length*1e-9 {
 			to = total // what is left would be nothing but a rounding error
 		}
-		split := Split{Metres: to - from, Start: track[0].Time, End: track.At(to), Gain: Absent(), Loss: Absent()}
+		split := Split{Metres: to - from, Start: track[0].Time, End: track.At(to), Gain: health.Absent(), Loss: health.Absent()}
 		if len(splits) > 0 {
 			split.Start = splits[len(splits)-1].End
 		}
@@ -62,7 +66,7 @@ func addClimbs(splits []Split, track Track) {
 			continue
 		}
 		s := &splits[i]
-		if IsAbsent(s.Gain) {
+		if health.IsAbsent(s.Gain) {
 			s.Gain, s.Loss = 0, 0
 		}
 		s.Gain += gain
@@ -71,7 +75,7 @@ func addClimbs(splits []Split, track Track) {
 }
 
 // pausedIn returns how much of a stretch the pauses take.
-func pausedIn(pauses []Pause, start, end Instant) (paused Instant) {
+func pausedIn(pauses []health.Pause, start, end health.Instant) (paused health.Instant) {
 	for _, p := range pauses {
 		paused += max(0, min(p.End, end)-max(p.Start, start))
 	}

@@ -1,18 +1,20 @@
-package health
+package aggregate
 
 import (
 	"cmp"
 	"slices"
+
+	"github.com/health-export/health-export/internal/health"
 )
 
 // HourLength is the length of an Hour.
-const HourLength = 3600 * Second
+const HourLength = 3600 * health.Second
 
 // Hour is what the samples of one metric and unit, recorded on one local day, come to that begin in one hour by the clock
 // they were recorded with. Where clocks differ by less than an hour, or days overlap after travel, hours do too: two that
 // have the same Start are one, see Join.
 type Hour struct {
-	Start Instant
+	Start health.Instant
 	Extent
 	// Aggregates are the grains that may answer. A summary longer than the hour is among them where it counts in the hour it
 	// begins in, see Reaching.
@@ -20,15 +22,15 @@ type Hour struct {
 }
 
 // hourOf returns when the hour begins that a sample belongs to. A summary of a day or more begins with its date.
-func hourOf(s *Sample) Instant {
-	if s.Grain >= GrainDay {
+func hourOf(s *health.Sample) health.Instant {
+	if s.Grain >= health.GrainDay {
 		return s.LocalDate().Midnight(s.Offset)
 	}
 	return s.Start - pastTheHour(s)
 }
 
-func pastTheHour(s *Sample) Instant {
-	past := (s.Start + Instant(s.Offset)*Second) % HourLength
+func pastTheHour(s *health.Sample) health.Instant {
+	past := (s.Start + health.Instant(s.Offset)*health.Second) % HourLength
 	if past < 0 {
 		past += HourLength
 	}
@@ -36,8 +38,8 @@ func pastTheHour(s *Sample) Instant {
 }
 
 // reachesBeyondHour reports whether a summary ends after the hour it begins in.
-func reachesBeyondHour(s *Sample) bool {
-	return s.Grain > GrainHour || s.Grain > GrainRaw && pastTheHour(s)+Instant(s.Grain)*Second > HourLength
+func reachesBeyondHour(s *health.Sample) bool {
+	return s.Grain > health.GrainHour || s.Grain > health.GrainRaw && pastTheHour(s)+health.Instant(s.Grain)*health.Second > HourLength
 }
 
 // Join adds to h what the same hour has of another local day.
@@ -67,7 +69,7 @@ type hourBuilder struct {
 }
 
 // count counts a sample in its hour. room is where new tallies are made.
-func (h *hourBuilder) count(s *Sample, share float64, room *[]Aggregate) {
+func (h *hourBuilder) count(s *health.Sample, share float64, room *[]Aggregate) {
 	start := hourOf(s)
 	if h.last >= len(h.hours) || h.hours[h.last].Start != start {
 		h.last = slices.IndexFunc(h.hours, func(have Hour) bool { return have.Start == start })
@@ -83,13 +85,13 @@ func (h *hourBuilder) count(s *Sample, share float64, room *[]Aggregate) {
 
 // begin returns a tally of nothing for an hour that begins with a sample, made in one piece with others. Its source is
 // nearly always that of the hour before.
-func (h *hourBuilder) begin(s *Sample, room *[]Aggregate) Aggregates {
+func (h *hourBuilder) begin(s *health.Sample, room *[]Aggregate) Aggregates {
 	if len(*room) == 0 {
 		*room = make([]Aggregate, 16)
 	}
 	tallies := (*room)[:1:1]
 	*room = (*room)[1:]
-	tallies[0] = NewAggregate(s.Grain)
+	tallies[0] = New(s.Grain)
 	if len(h.hours) > 0 {
 		if before := h.hours[len(h.hours)-1].Aggregates[0].Sources; len(before) == 1 && before[0] == s.Source {
 			tallies[0].Sources = slices.Clip(before)
@@ -111,7 +113,7 @@ func (h *hourBuilder) finish() []Hour {
 // begin in one hour.
 func (d *DaySummary) WholeHour() Hour {
 	h := Hour{Extent: d.Extent, Aggregates: Aggregates{d.Aggregate}}
-	h.Start = hourOf(&Sample{Grain: d.Grain, Start: d.Earliest, Offset: d.EarliestOffset})
+	h.Start = hourOf(&health.Sample{Grain: d.Grain, Start: d.Earliest, Offset: d.EarliestOffset})
 	return h
 }
 

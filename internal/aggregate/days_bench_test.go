@@ -1,8 +1,9 @@
-package health_test
+package aggregate_test
 
 import (
 	"testing"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -10,12 +11,12 @@ import (
 func BenchmarkSumUpDays(b *testing.B) {
 	for _, bench := range []struct {
 		name  string
-		rule  health.Rule
+		rule  aggregate.Rule
 		grain health.Grain
 	}{
 		{"minutes that add up", cumulative, health.GrainMinute},
 		{"raw samples that add up", cumulative, health.GrainRaw},
-		{"minutes of a mean", health.Rule{}, health.GrainMinute},
+		{"minutes of a mean", aggregate.Rule{}, health.GrainMinute},
 		{"hours that add up", cumulative, health.GrainHour},
 		{"days that add up", cumulative, health.GrainDay},
 	} {
@@ -34,7 +35,7 @@ func BenchmarkSumUpDays(b *testing.B) {
 				dates = append(dates, date)
 			}
 			for b.Loop() {
-				if days, _, err := bench.rule.SumUpDays(dates, func(_ health.Window, add func(*health.Sample)) error {
+				if days, _, err := bench.rule.SumUpDays(dates, func(_ aggregate.Window, add func(*health.Sample)) error {
 					for i := range samples {
 						add(&samples[i])
 					}

@@ -1,4 +1,4 @@
-package health_test
+package aggregate_test
 
 import (
 	"cmp"
@@ -10,18 +10,19 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 )
 
 // reading returns a function that reads from samples what lies in a window, as a store does, and counts what it passes.
-func reading(samples []health.Sample, passed *int) func(health.Window, func(*health.Sample)) error {
+func reading(samples []health.Sample, passed *int) func(aggregate.Window, func(*health.Sample)) error {
 	ordered := slices.Clone(samples)
 	slices.SortFunc(ordered, func(a, b health.Sample) int {
 		return cmp.Or(cmp.Compare(a.KeyTime(), b.KeyTime()), cmp.Compare(a.Grain, b.Grain), cmp.Compare(a.End, b.End),
 			cmp.Compare(a.Source, b.Source))
 	})
-	return func(w health.Window, add func(*health.Sample)) error {
+	return func(w aggregate.Window, add func(*health.Sample)) error {
 		for _, s := range ordered {
 			at, within := s.KeyTime(), w.Raw
 			if s.Grain > health.GrainRaw {
@@ -38,7 +39,7 @@ func reading(samples []health.Sample, passed *int) func(health.Window, func(*hea
 	}
 }
 
-func sumUp(t interface{ Fatal(...any) }, rule health.Rule, dates []health.Date, samples []health.Sample) ([]health.DaySummary, []health.Date) {
+func sumUp(t interface{ Fatal(...any) }, rule aggregate.Rule, dates []health.Date, samples []health.Sample) ([]aggregate.DaySummary, []health.Date) {
 	passed := 0
 	days, done, err := rule.SumUpDays(dates, reading(samples, &passed))
 	if err != nil {
@@ -47,14 +48,14 @@ func sumUp(t interface{ Fatal(...any) }, rule health.Rule, dates []health.Date, 
 	return days, done
 }
 
-func totals(days []health.DaySummary) (lines []string) {
+func totals(days []aggregate.DaySummary) (lines []string) {
 	for _, d := range days {
 		lines = append(lines, fmt.Sprintf("%s %v by %d of %v", d.Date, d.Values.Sum, d.Grain, d.Sources))
 	}
 	return lines
 }
 
-var cumulative = health.Rule{Cumulative: true}
+var cumulative = aggregate.Rule{Cumulative: true}
 
 // day0 is the first day of the tests, whose minutes are counted from its midnight in UTC.
 const day0 = health.Date(0)
@@ -62,7 +63,7 @@ const day0 = health.Date(0)
 func TestSumUpDays(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		rule    health.Rule
+		rule    aggregate.Rule
 		dates   []health.Date
 		samples []health.Sample
 		want    []string
@@ -108,14 +109,14 @@ func TestSumUpDays(t *testing.T) {
 			cumulative, []health.Date{day0}, []health.Sample{summary(health.GrainWeek, merged, 0, 900)}, nil, 1,
 		},
 		"the person's order decides": {
-			health.Rule{Cumulative: true, Ranking: health.SourceOrder{Sources: []string{"anna's  IPHONE"}}.For("step_count")},
+			aggregate.Rule{Cumulative: true, Ranking: aggregate.SourceOrder{Sources: []string{"anna's  IPHONE"}}.For("step_count")},
 			[]health.Date{day0},
 			[]health.Sample{at(watch, 0, 10, 9), at(phone, 0, 10, 6)},
 			[]string{"1970-01-01 6 by 0 of [" + phone + "]"},
 			1,
 		},
 		"means know no neighbours": {
-			health.Rule{},
+			aggregate.Rule{},
 			[]health.Date{day0},
 			[]health.Sample{at(watch, 1430, 1450, 60), at(phone, 1435, 1455, 70), at(watch, 1441, 1442, 99)},
 			[]string{"1970-01-01 130 by 0 of [" + watch + " " + phone + "]"},
@@ -136,7 +137,7 @@ func TestSumUpDays(t *testing.T) {
 func TestDaysByAndByAreDaysAtOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		rule := health.Rule{Cumulative: rapid.Bool().Draw(t, "cumulative")}
+		rule := aggregate.Rule{Cumulative: rapid.Bool().Draw(t, "cumulative")}
 		samples := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) health.Sample {
 			from := rapid.IntRange(0, 6*1440).Draw(t, "from")
 			s := at(rapid.SampledFrom([]string{watch, phone, merged}).Draw(t, "source"), from,
@@ -149,7 +150,7 @@ func TestDaysByAndByAreDaysAtOnce(t *testing.T) {
 			}
 			return s
 		}), 1, 40, func(s health.Sample) health.SampleKey { return s.Key() }).Draw(t, "samples")
-		known := map[health.Date]health.DaySummary{}
+		known := map[health.Date]aggregate.DaySummary{}
 		all := map[health.Date]bool{}
 		for i := range samples {
 			days, done := sumUp(t, rule, []health.Date{samples[i].LocalDate()}, samples[:i+1])
@@ -167,12 +168,12 @@ func TestDaysByAndByAreDaysAtOnce(t *testing.T) {
 		}
 		slices.Sort(dates)
 		want, _ := sumUp(t, rule, dates, samples)
-		got := make([]health.DaySummary, 0, len(known))
+		got := make([]aggregate.DaySummary, 0, len(known))
 		for _, d := range known {
 			got = append(got, d)
 		}
-		slices.SortFunc(got, func(a, b health.DaySummary) int { return cmp.Compare(a.Date, b.Date) })
-		same := gocmp.Comparer(func(a, b health.DaySummary) bool { return a.Date == b.Date && a.SameDay(&b) })
+		slices.SortFunc(got, func(a, b aggregate.DaySummary) int { return cmp.Compare(a.Date, b.Date) })
+		same := gocmp.Comparer(func(a, b aggregate.DaySummary) bool { return a.Date == b.Date && a.SameDay(&b) })
 		if diff := gocmp.Diff(want, got, same, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("days (-at once +by and by):\n%s", diff)
 		}
@@ -195,7 +196,7 @@ func TestSumUpDaysReadsAWindow(t *testing.T) {
 
 func TestSourceOrder(t *testing.T) {
 	t.Parallel()
-	order := health.SourceOrder{Sources: []string{app, "  anna's iphone"}, Metrics: map[string][]string{"heart_rate": {}, "sleep_analysis": {phone}}}
+	order := aggregate.SourceOrder{Sources: []string{app, "  anna's iphone"}, Metrics: map[string][]string{"heart_rate": {}, "sleep_analysis": {phone}}}
 	for metric, want := range map[string][]string{
 		"step_count":     {app, phone, merged, watch},
 		"heart_rate":     {merged, watch, phone, app}, // an empty list is an order too: the standard one
@@ -210,7 +211,7 @@ func TestSourceOrder(t *testing.T) {
 	if err := order.Check(); err != nil {
 		t.Error(err)
 	}
-	for name, bad := range map[string]health.SourceOrder{
+	for name, bad := range map[string]aggregate.SourceOrder{
 		"nameless": {Sources: []string{" "}},
 		"twice":    {Metrics: map[string][]string{"step_count": {"Watch", "WATCH"}}},
 		"too many": {Sources: make([]string, 201)},
@@ -229,11 +230,11 @@ func TestMainSleepByThePersonsOrder(t *testing.T) {
 		return n
 	}
 	stages, sleep, bed := night(watch, 1, 7, 8), night("Ring", health.Absent(), 7.5, 8), night("Mat", health.Absent(), health.Absent(), 9)
-	ranking := health.SourceOrder{Sources: []string{"Mat", "Ring"}}.For("sleep_analysis")
+	ranking := aggregate.SourceOrder{Sources: []string{"Mat", "Ring"}}.For("sleep_analysis")
 	if got, _, _ := ranking.MainSleep([]health.Night{stages, sleep, bed}); got.Source != "Ring" {
 		t.Errorf("%s answers, want the ring: it is listed, and the mat has no sleep", got.Source)
 	}
-	if got, _, _ := (health.Ranking{}).MainSleep([]health.Night{stages, sleep, bed}); got.Source != watch {
+	if got, _, _ := (aggregate.Ranking{}).MainSleep([]health.Night{stages, sleep, bed}); got.Source != watch {
 		t.Errorf("%s answers, want the watch, which knows stages", got.Source)
 	}
 }

@@ -1,35 +1,37 @@
-package health
+package aggregate
 
 import (
 	"bytes"
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/health-export/health-export/internal/health"
 )
 
 // napGap is how long somebody must have been up for what follows to be another stretch of sleep.
-const napGap = 3 * 3600 * Second
+const napGap = 3 * 3600 * health.Second
 
 // evening is how long before midnight sleep counts to the next day.
-const evening = 6 * 3600 * Second
+const evening = 6 * 3600 * health.Second
 
 // DateOfSleep returns the day that sleep which ended then belongs to: the local day, or the next where it ended at 18:00
 // or later, so that a fragment before midnight stays with the night it opens.
-func DateOfSleep(end Instant, offset int32) Date { return (end + evening).Date(offset) }
+func DateOfSleep(end health.Instant, offset int32) health.Date { return (end + evening).Date(offset) }
 
 // stagesByDepth are the stages in the order in which they are believed where a source recorded several at once. Sleep
 // whose stage is not known comes last: a source that knows the stages may write the whole night as asleep besides.
-var stagesByDepth = []Stage{StageDeep, StageREM, StageCore, StageAwake, StageAsleep}
+var stagesByDepth = []health.Stage{health.StageDeep, health.StageREM, health.StageCore, health.StageAwake, health.StageAsleep}
 
 // SumSegments makes nights out of stages of sleep, for sources that do not sum them: one night for each stretch of
 // each source, in order of source and date. Time that several segments cover counts once; time in bed is apart from
 // sleep, and alone makes a night only where the source recorded no sleep with it. A night's date is that of DateOfSleep.
 // Segments whose stage is not one of the known ones count for nothing. The slice is sorted.
-func SumSegments(segments []Segment) []Night {
-	slices.SortFunc(segments, func(a, b Segment) int {
+func SumSegments(segments []health.Segment) []health.Night {
+	slices.SortFunc(segments, func(a, b health.Segment) int {
 		return cmp.Or(strings.Compare(a.Source, b.Source), cmp.Compare(a.Start, b.Start))
 	})
-	var nights []Night
+	var nights []health.Night
 	for len(segments) > 0 {
 		n := 1
 		for n < len(segments) && segments[n].Source == segments[0].Source {
@@ -42,21 +44,21 @@ func SumSegments(segments []Segment) []Night {
 }
 
 // sumSource sums the segments of one source, which are in order of start.
-func sumSource(segments []Segment) []Night {
-	var inBed, sleep []Segment
+func sumSource(segments []health.Segment) []health.Night {
+	var inBed, sleep []health.Segment
 	for _, s := range segments {
 		switch {
 		case s.End <= s.Start:
-		case s.Stage == StageInBed:
+		case s.Stage == health.StageInBed:
 			inBed = append(inBed, s)
 		case slices.Contains(stagesByDepth, s.Stage):
 			sleep = append(sleep, s)
 		}
 	}
 	stretches := stretchesOf(sleep)
-	var alone []Segment
+	var alone []health.Segment
 	for _, bed := range inBed {
-		i := slices.IndexFunc(stretches, func(stretch []Segment) bool {
+		i := slices.IndexFunc(stretches, func(stretch []health.Segment) bool {
 			return bed.Start < endOf(stretch) && stretch[0].Start < bed.End
 		})
 		if i < 0 {
@@ -66,18 +68,18 @@ func sumSource(segments []Segment) []Night {
 		stretches[i] = append(stretches[i], bed)
 	}
 	stretches = append(stretches, stretchesOf(alone)...)
-	nights := make([]Night, len(stretches))
+	nights := make([]health.Night, len(stretches))
 	for i, stretch := range stretches {
 		nights[i] = sumStretch(stretch)
 	}
-	slices.SortStableFunc(nights, func(a, b Night) int { return cmp.Compare(a.Date, b.Date) })
+	slices.SortStableFunc(nights, func(a, b health.Night) int { return cmp.Compare(a.Date, b.Date) })
 	return nights
 }
 
 // stretchesOf cuts segments in order of start where nothing was recorded for napGap.
-func stretchesOf(segments []Segment) [][]Segment {
-	var stretches [][]Segment
-	var end Instant
+func stretchesOf(segments []health.Segment) [][]health.Segment {
+	var stretches [][]health.Segment
+	var end health.Instant
 	for _, s := range segments {
 		if len(stretches) == 0 || s.Start-end > napGap {
 			stretches = append(stretches, nil)
@@ -90,7 +92,7 @@ func stretchesOf(segments []Segment) [][]Segment {
 	return stretches
 }
 
-func endOf(segments []Segment) Instant {
+func endOf(segments []health.Segment) health.Instant {
 	end := segments[0].End
 	for _, s := range segments {
 		end = max(end, s.End)
@@ -98,14 +100,14 @@ func endOf(segments []Segment) Instant {
 	return end
 }
 
-func sumStretch(segments []Segment) Night {
-	night := NewNight()
+func sumStretch(segments []health.Segment) health.Night {
+	night := health.NewNight()
 	night.Source = segments[0].Source
-	spans := map[Stage][]span{}
+	spans := map[health.Stage][]span{}
 	for _, s := range segments {
 		spans[s.Stage] = append(spans[s.Stage], span{s.Start, s.End})
 		begin, end := &night.SleepStart, &night.SleepEnd
-		if s.Stage == StageInBed {
+		if s.Stage == health.StageInBed {
 			begin, end = &night.InBedStart, &night.InBedEnd
 		}
 		if *begin == 0 || s.Start < *begin {
@@ -125,19 +127,19 @@ func sumStretch(segments []Segment) Night {
 		}
 	}
 	night.Date = DateOfSleep(end, night.Offset)
-	night.InBed = hours(union(spans[StageInBed]))
-	durations := map[Stage]*float64{
-		StageDeep: &night.Deep, StageREM: &night.REM, StageCore: &night.Core,
-		StageAwake: &night.Awake, StageAsleep: &night.Asleep,
+	night.InBed = hours(union(spans[health.StageInBed]))
+	durations := map[health.Stage]*float64{
+		health.StageDeep: &night.Deep, health.StageREM: &night.REM, health.StageCore: &night.Core,
+		health.StageAwake: &night.Awake, health.StageAsleep: &night.Asleep,
 	}
 	var covered []span
-	var total Instant
+	var total health.Instant
 	for _, stage := range stagesByDepth {
 		wider := append(slices.Clone(covered), spans[stage]...)
 		added := union(wider) - union(covered)
 		covered = wider
 		*durations[stage] = hours(added)
-		if stage != StageAwake {
+		if stage != health.StageAwake {
 			total += added
 		}
 	}
@@ -146,19 +148,19 @@ func sumStretch(segments []Segment) Night {
 }
 
 // hours returns a duration in hours, absent (NaN) for none: no sleep recorded is not a sleep of zero hours.
-func hours(d Instant) float64 {
+func hours(d health.Instant) float64 {
 	if d == 0 {
-		return Absent()
+		return health.Absent()
 	}
-	return float64(d) / float64(3600*Second)
+	return float64(d) / float64(3600*health.Second)
 }
 
-type span struct{ from, to Instant }
+type span struct{ from, to health.Instant }
 
 // union returns how much time spans cover together.
-func union(spans []span) Instant {
+func union(spans []span) health.Instant {
 	sorted := slices.SortedFunc(slices.Values(spans), func(a, b span) int { return cmp.Compare(a.from, b.from) })
-	var covered, end Instant
+	var covered, end health.Instant
 	for i, s := range sorted {
 		if i == 0 || s.from > end {
 			end = s.from
@@ -174,11 +176,11 @@ func union(spans []span) Instant {
 // MainSleep picks, among the nights of one date, the one that answers for it, and the naps: the other stretches of the
 // same source. Sleep is preferred to mere time in bed; then the sources that the person has listed, in their order; then
 // one that recorded stages to one that recorded only sleep; then by CompareSources. ok is false when there are no nights.
-func (r Ranking) MainSleep(nights []Night) (night Night, naps []Night, ok bool) {
+func (r Ranking) MainSleep(nights []health.Night) (night health.Night, naps []health.Night, ok bool) {
 	if len(nights) == 0 {
-		return Night{}, nil, false
+		return health.Night{}, nil, false
 	}
-	best := slices.MinFunc(nights, func(a, b Night) int {
+	best := slices.MinFunc(nights, func(a, b health.Night) int {
 		return cmp.Or(
 			cmp.Compare(detail(&a)/2, detail(&b)/2),
 			cmp.Compare(r.place(a.Source), r.place(b.Source)),
@@ -200,15 +202,15 @@ func (r Ranking) MainSleep(nights []Night) (night Night, naps []Night, ok bool) 
 
 // IsNap reports whether another of the nights has the same date and source and is the longer sleep. Time in bed without
 // sleep is shorter than any sleep. The night itself may be among nights.
-func IsNap(night *Night, nights []Night) bool {
-	return slices.ContainsFunc(nights, func(other Night) bool {
+func IsNap(night *health.Night, nights []health.Night) bool {
+	return slices.ContainsFunc(nights, func(other health.Night) bool {
 		return other.Source == night.Source && other.Date == night.Date && compareLengths(&other, night) < 0
 	})
 }
 
 // compareLengths puts the longer sleep first. It is 0 only for a night and itself.
-func compareLengths(a, b *Night) int {
-	onlyInBed := func(n *Night) int { return detail(n) / 2 }
+func compareLengths(a, b *health.Night) int {
+	onlyInBed := func(n *health.Night) int { return detail(n) / 2 }
 	aStart, _, _ := a.Span()
 	bStart, _, _ := b.Span()
 	return cmp.Or(
@@ -220,7 +222,7 @@ func compareLengths(a, b *Night) int {
 }
 
 // detail says how much the source knew: 0 stages, 1 sleep, 2 only time in bed.
-func detail(n *Night) int {
+func detail(n *health.Night) int {
 	recorded := func(hours ...float64) bool {
 		return slices.ContainsFunc(hours, func(h float64) bool { return h > 0 })
 	}
@@ -235,7 +237,7 @@ func detail(n *Night) int {
 }
 
 // length is how long the night lasted, by its span or else by the hours that were sent.
-func length(n *Night) Instant {
+func length(n *health.Night) health.Instant {
 	if start, end, ok := n.Span(); ok {
 		return end - start
 	}
@@ -245,5 +247,5 @@ func length(n *Night) Instant {
 			longest = h
 		}
 	}
-	return Instant(longest * float64(3600*Second))
+	return health.Instant(longest * float64(3600*health.Second))
 }

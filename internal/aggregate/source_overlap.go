@@ -1,10 +1,12 @@
-package health
+package aggregate
 
 import (
 	"cmp"
 	"container/heap"
 	"slices"
 	"strings"
+
+	"github.com/health-export/health-export/internal/health"
 )
 
 // CompareSources orders sources by how far they are trusted where several measured the same: first those that HealthKit
@@ -30,7 +32,7 @@ func sourceRank(source string) int {
 
 // compareSourceRank orders samples of one grain by the trust in where they come from. A summary that is not PerSource was
 // merged by HealthKit, whatever its text says.
-func (r Ranking) compareSourceRank(a, b *Sample) int {
+func (r Ranking) compareSourceRank(a, b *health.Sample) int {
 	switch aMerged, bMerged := isMerged(a), isMerged(b); {
 	case aMerged && bMerged:
 		return 0
@@ -42,9 +44,9 @@ func (r Ranking) compareSourceRank(a, b *Sample) int {
 	return r.Compare(a.Source, b.Source)
 }
 
-func isMerged(s *Sample) bool { return s.Grain > GrainRaw && !s.PerSource }
+func isMerged(s *health.Sample) bool { return s.Grain > health.GrainRaw && !s.PerSource }
 
-func sameSource(a, b *Sample) bool {
+func sameSource(a, b *health.Sample) bool {
 	return isMerged(a) == isMerged(b) && (isMerged(a) || a.Source == b.Source)
 }
 
@@ -52,40 +54,40 @@ func sameSource(a, b *Sample) bool {
 // only the best source that was measuring counts. It sweeps through time and holds only the samples that are under way.
 type overlap struct {
 	ranking Ranking
-	emit    func(s *Sample, share float64)
+	emit    func(s *health.Sample, share float64)
 	// onCrossDay hears of two samples of different local days that bear on each other.
-	onCrossDay func(a, b Date)
-	now        Instant
+	onCrossDay func(a, b health.Date)
+	now        health.Instant
 	// sources has one entry per source, the best first.
 	sources []*sourceState
 	ending  endings
 	spare   []*activeSample // to be used again
 	// instants are the samples without length at now.
-	instants []Sample
+	instants []health.Sample
 }
 
 // sourceState is what one source is doing.
 type sourceState struct {
-	sample  Sample // any of the source's, for comparing
-	open    int    // samples under way
-	counted Instant
+	sample  health.Sample // any of the source's, for comparing
+	open    int           // samples under way
+	counted health.Instant
 }
 
 // activeSample is a sample under way. counted is what its lane had counted when it began.
 type activeSample struct {
-	sample   Sample
-	date     Date
-	from, to Instant
+	sample   health.Sample
+	date     health.Date
+	from, to health.Instant
 	source   *sourceState
-	counted  Instant
+	counted  health.Instant
 }
 
-func newOverlap(ranking Ranking, emit func(*Sample, float64), across func(a, b Date)) *overlap {
-	return &overlap{ranking: ranking, emit: emit, onCrossDay: across, now: MinInstant - Day}
+func newOverlap(ranking Ranking, emit func(*health.Sample, float64), across func(a, b health.Date)) *overlap {
+	return &overlap{ranking: ranking, emit: emit, onCrossDay: across, now: health.MinInstant - health.Day}
 }
 
 // add takes the next sample in the order of their beginnings.
-func (o *overlap) add(s *Sample) {
+func (o *overlap) add(s *health.Sample) {
 	from, to := countedSpan(s)
 	from = max(from, o.now)
 	o.advance(from)
@@ -125,7 +127,7 @@ func (o *overlap) finish() {
 	o.emitInstants()
 }
 
-func (o *overlap) advance(to Instant) {
+func (o *overlap) advance(to health.Instant) {
 	if to > o.now {
 		o.emitInstants()
 	}
@@ -142,7 +144,7 @@ func (o *overlap) advance(to Instant) {
 }
 
 // pass lets time go on to an instant before which nothing begins or ends.
-func (o *overlap) pass(to Instant) {
+func (o *overlap) pass(to health.Instant) {
 	if best := o.best(); best != nil {
 		best.counted += to - o.now
 	}
@@ -158,13 +160,13 @@ func (o *overlap) best() *sourceState {
 	return nil
 }
 
-func (o *overlap) sourceOf(s *Sample) *sourceState {
+func (o *overlap) sourceOf(s *health.Sample) *sourceState {
 	for _, l := range o.sources {
 		if sameSource(&l.sample, s) {
 			return l
 		}
 	}
-	i, _ := slices.BinarySearchFunc(o.sources, s, func(l *sourceState, s *Sample) int { return o.ranking.compareSourceRank(&l.sample, s) })
+	i, _ := slices.BinarySearchFunc(o.sources, s, func(l *sourceState, s *health.Sample) int { return o.ranking.compareSourceRank(&l.sample, s) })
 	o.sources = slices.Insert(o.sources, i, &sourceState{sample: *s})
 	return o.sources[i]
 }
@@ -175,7 +177,7 @@ func (o *overlap) emitInstants() {
 	if len(o.instants) == 0 {
 		return
 	}
-	best := slices.MinFunc(o.instants, func(a, b Sample) int { return o.ranking.compareSourceRank(&a, &b) })
+	best := slices.MinFunc(o.instants, func(a, b health.Sample) int { return o.ranking.compareSourceRank(&a, &b) })
 	if under := o.best(); under == nil || o.ranking.compareSourceRank(&best, &under.sample) <= 0 {
 		for i := range o.instants {
 			if sameSource(&o.instants[i], &best) {
@@ -189,12 +191,12 @@ func (o *overlap) emitInstants() {
 // countedSpan is the stretch a sample occupies among samples of its grain. Summaries of a day or more are placed by
 // their date alone, so that a change of offset does not make two days overlap. A raw sample occupies a day at most: one
 // that claims more says nothing about when, and must not silence other sources for as long.
-func countedSpan(s *Sample) (from, to Instant) {
-	if s.Grain >= GrainDay {
-		return s.KeyTime(), Instant(s.LastDate()+1) * Day
+func countedSpan(s *health.Sample) (from, to health.Instant) {
+	if s.Grain >= health.GrainDay {
+		return s.KeyTime(), health.Instant(s.LastDate()+1) * health.Day
 	}
 	from, to = s.Span()
-	return from, min(to, from+Day)
+	return from, min(to, from+health.Day)
 }
 
 // endings is a heap of samples under way, the one that ends first on top. Samples that end together are in an order of

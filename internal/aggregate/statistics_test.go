@@ -1,4 +1,4 @@
-package health_test
+package aggregate_test
 
 import (
 	"slices"
@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -28,10 +29,10 @@ func TestCorrelation(t *testing.T) {
 		"nor the other":   {[]float64{1, 2, 3}, []float64{0.1, 0.1, 0.1}, absent, absent},
 		"one is far away": {[]float64{1, 2, 3, 100}, []float64{4, 3, 2, 1}, -0.7850264209630100, -1},
 	} {
-		if got := health.Pearson(test.x, test.y); !same(got, test.pearson) {
+		if got := aggregate.Pearson(test.x, test.y); !same(got, test.pearson) {
 			t.Errorf("%s: Pearson %v, want %v", name, got, test.pearson)
 		}
-		if got := health.Spearman(test.x, test.y); !same(got, test.spearman) {
+		if got := aggregate.Spearman(test.x, test.y); !same(got, test.spearman) {
 			t.Errorf("%s: Spearman %v, want %v", name, got, test.spearman)
 		}
 	}
@@ -50,7 +51,7 @@ func TestCorrelationIsSymmetricAndBounded(t *testing.T) {
 		n := rapid.IntRange(0, 30).Draw(t, "n")
 		values := rapid.SliceOfN(rapid.Float64Range(-1e6, 1e6), n, n)
 		x, y := values.Draw(t, "x"), values.Draw(t, "y")
-		for _, coefficient := range []func(x, y []float64) float64{health.Pearson, health.Spearman} {
+		for _, coefficient := range []func(x, y []float64) float64{aggregate.Pearson, aggregate.Spearman} {
 			a, b := coefficient(x, y), coefficient(y, x)
 			if !same(a, b) || a < -1 || a > 1 {
 				t.Fatalf("%v one way, %v the other", a, b)
@@ -73,11 +74,11 @@ func TestDeviation(t *testing.T) {
 		{[]float64{0.1, 0.1, 0.1}, 0.1, 0},
 		{[]float64{2, 4, 4, 4, 5, 5, 7, 9}, 5, 2.138089935299395},
 	} {
-		if mean, deviation := health.Mean(test.values), health.Deviation(test.values); !same(mean, test.mean) || !same(deviation, test.deviation) {
+		if mean, deviation := aggregate.Mean(test.values), aggregate.Deviation(test.values); !same(mean, test.mean) || !same(deviation, test.deviation) {
 			t.Errorf("%v: mean %v and deviation %v, want %v and %v", test.values, mean, deviation, test.mean, test.deviation)
 		}
 	}
-	if d := health.Deviation([]float64{0.1, 0.1, 0.1}); d != 0 {
+	if d := aggregate.Deviation([]float64{0.1, 0.1, 0.1}); d != 0 {
 		t.Errorf("equal values deviate by %v", d)
 	}
 }
@@ -96,7 +97,7 @@ func TestPercentile(t *testing.T) {
 		{[]float64{15, 20, 35, 40, 50}, 100, 50},
 		{[]float64{15, 20, 35, 40, 50}, 0, 15},
 	} {
-		if got := health.Percentile(test.values, test.percent); !same(got, test.want) {
+		if got := aggregate.Percentile(test.values, test.percent); !same(got, test.want) {
 			t.Errorf("p%v of %v is %v, want %v", test.percent, test.values, got, test.want)
 		}
 	}
@@ -104,7 +105,7 @@ func TestPercentile(t *testing.T) {
 		values := rapid.SliceOfN(rapid.Float64Range(-1e3, 1e3), 1, 60).Draw(t, "values")
 		low, high := rapid.Float64Range(0, 100).Draw(t, "low"), rapid.Float64Range(0, 100).Draw(t, "high")
 		low, high = min(low, high), max(low, high)
-		a, b := health.Percentile(values, low), health.Percentile(values, high)
+		a, b := aggregate.Percentile(values, low), aggregate.Percentile(values, high)
 		if a > b+1e-9 || a < slices.Min(values)-1e-9 || b > slices.Max(values)+1e-9 {
 			t.Fatalf("p%v is %v, p%v is %v", low, a, high, b)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/query"
@@ -55,7 +56,7 @@ func TestAnOrderOfSourcesHoldsAtOnce(t *testing.T) {
 	}
 	expect(900)
 	late := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: slow{s}, Catalog: known, Logger: testlog.Logger(t)})
-	priority, err := late.SetSourcePriority(t.Context(), user, health.SourceOrder{Sources: []string{phone}})
+	priority, err := late.SetSourcePriority(t.Context(), user, aggregate.SourceOrder{Sources: []string{phone}})
 	if err != nil || priority.Applied {
 		t.Fatalf("the order is %+v, error %v", priority, err)
 	}

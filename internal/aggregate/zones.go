@@ -1,35 +1,39 @@
-package health
+package aggregate
 
-import "slices"
+import (
+	"slices"
 
-// Beat is a heart rate in beats per minute at a moment.
-type Beat struct {
-	Time Instant
-	Rate float64
+	"github.com/health-export/health-export/internal/health"
+)
+
+// HeartRate is a heart rate in beats per minute at a moment.
+type HeartRate struct {
+	Time health.Instant
+	BPM  float64
 }
 
-// Beats returns the heart rates of a workout's series in order of time: of a reading that is a summary, the average,
+// HeartRates returns the heart rates of a workout's series in order of time: of a reading that is a summary, the average,
 // or the middle of its extremes. Readings without a time or a rate are left out, and of several at one moment all but
 // the first.
-func Beats(series []SeriesPoint) []Beat {
-	var beats []Beat
+func HeartRates(series []health.SeriesPoint) []HeartRate {
+	var beats []HeartRate
 	for i := range series {
 		p := &series[i]
 		rate := p.Value
-		if IsAbsent(rate) {
+		if health.IsAbsent(rate) {
 			rate = (p.Min + p.Max) / 2
 		}
 		if p.Time != 0 && rate > 0 {
-			beats = append(beats, Beat{p.Time, rate})
+			beats = append(beats, HeartRate{p.Time, rate})
 		}
 	}
-	slices.SortStableFunc(beats, func(a, b Beat) int { return int(min(1, max(-1, a.Time-b.Time))) })
-	return slices.CompactFunc(beats, func(a, b Beat) bool { return a.Time == b.Time })
+	slices.SortStableFunc(beats, func(a, b HeartRate) int { return int(min(1, max(-1, a.Time-b.Time))) })
+	return slices.CompactFunc(beats, func(a, b HeartRate) bool { return a.Time == b.Time })
 }
 
 // beatSpan is how long a heart rate holds at most where no other follows: readings that are further apart say nothing
 // about what was between them.
-const beatSpan = 120 * Second
+const beatSpan = 120 * health.Second
 
 // ZonePercents are where the heart-rate zones begin, in percent of the maximum heart rate; each ends where the next
 // begins, and the last has no end.
@@ -38,8 +42,8 @@ var ZonePercents = [5]float64{50, 60, 70, 80, 90}
 // ZoneTimes returns the time spent below the first zone and in each of the five, for a maximum heart rate. A reading
 // holds until the next one, for two minutes at most, and not after the end. Together the times are covered, which is how
 // much of the time from start to end is known.
-func ZoneTimes(beats []Beat, start, end Instant, maximum float64) (times [len(ZonePercents) + 1]Instant, covered Instant) {
-	eachBeat(beats, start, end, func(rate float64, time Instant) {
+func ZoneTimes(beats []HeartRate, start, end health.Instant, maximum float64) (times [len(ZonePercents) + 1]health.Instant, covered health.Instant) {
+	eachBeat(beats, start, end, func(rate float64, time health.Instant) {
 		zone := 0
 		for zone < len(ZonePercents) && rate >= maximum*ZonePercents[zone]/100 {
 			zone++
@@ -51,27 +55,27 @@ func ZoneTimes(beats []Beat, start, end Instant, maximum float64) (times [len(Zo
 }
 
 // meanHeartRate weighs each reading by the time it holds; absent (NaN) where there is none.
-func meanHeartRate(beats []Beat, start, end Instant) float64 {
+func meanHeartRate(beats []HeartRate, start, end health.Instant) float64 {
 	var sum, covered float64
-	eachBeat(beats, start, end, func(rate float64, time Instant) {
+	eachBeat(beats, start, end, func(rate float64, time health.Instant) {
 		sum += rate * float64(time)
 		covered += float64(time)
 	})
 	if covered == 0 {
-		return Absent()
+		return health.Absent()
 	}
 	return sum / covered
 }
 
 // eachBeat passes on every heart rate with the part of start to end in which it holds.
-func eachBeat(beats []Beat, start, end Instant, use func(rate float64, time Instant)) {
+func eachBeat(beats []HeartRate, start, end health.Instant, use func(rate float64, time health.Instant)) {
 	for i, b := range beats {
 		until := b.Time + beatSpan
 		if i+1 < len(beats) {
 			until = min(until, beats[i+1].Time)
 		}
 		if from, to := max(b.Time, start), min(until, end); from < to {
-			use(b.Rate, to-from)
+			use(b.BPM, to-from)
 		}
 	}
 }

@@ -1,8 +1,10 @@
-package health
+package aggregate
 
 import (
 	"math"
 	"slices"
+
+	"github.com/health-export/health-export/internal/health"
 )
 
 // Rule says how the samples of one metric are resolved.
@@ -22,29 +24,29 @@ type Rule struct {
 // older than one of the summaries per source of the same time does not count: what a later body said stands.
 type Resolver struct {
 	rule       Rule
-	emit       func(s *Sample, share float64)
-	onCrossDay func(a, b Date)
-	overlaps   map[Grain]*overlap
-	pending    map[Grain]*Sample
-	together   []Sample // summaries of one grain and time
+	emit       func(s *health.Sample, share float64)
+	onCrossDay func(a, b health.Date)
+	overlaps   map[health.Grain]*overlap
+	pending    map[health.Grain]*health.Sample
+	together   []health.Sample // summaries of one grain and time
 }
 
 // NewResolver returns a resolver that passes on every sample that counts, with a share that is above 0 and at most 1.
 // The sample is the receiver's only for the length of the call.
-func NewResolver(rule Rule, emit func(s *Sample, share float64)) *Resolver {
+func NewResolver(rule Rule, emit func(s *health.Sample, share float64)) *Resolver {
 	return &Resolver{
-		rule: rule, emit: emit, onCrossDay: func(Date, Date) {},
-		overlaps: map[Grain]*overlap{}, pending: map[Grain]*Sample{},
+		rule: rule, emit: emit, onCrossDay: func(health.Date, health.Date) {},
+		overlaps: map[health.Grain]*overlap{}, pending: map[health.Grain]*health.Sample{},
 	}
 }
 
 // Add takes the next sample, in the order of key time, grain and end, in which stores yield them. It keeps a
 // copy for as long as later samples may bear on it: what is in memory are the samples of one moment.
-func (r *Resolver) Add(s *Sample) {
+func (r *Resolver) Add(s *health.Sample) {
 	if first := r.together; len(first) > 0 && (first[0].Grain != s.Grain || first[0].KeyTime() != s.KeyTime()) {
 		r.takeTogether()
 	}
-	if s.Grain == GrainRaw {
+	if s.Grain == health.GrainRaw {
 		r.take(s)
 		return
 	}
@@ -56,7 +58,7 @@ func (r *Resolver) Add(s *Sample) {
 
 // takeTogether takes the summaries of one grain and time, but for a merged one that a later body has overtaken.
 func (r *Resolver) takeTogether() {
-	latest := Instant(0)
+	latest := health.Instant(0)
 	for i := range r.together {
 		if r.together[i].PerSource {
 			latest = max(latest, r.together[i].Received)
@@ -70,7 +72,7 @@ func (r *Resolver) takeTogether() {
 	r.together = r.together[:0]
 }
 
-func (r *Resolver) take(s *Sample) {
+func (r *Resolver) take(s *health.Sample) {
 	if r.rule.Cumulative {
 		o := r.overlaps[s.Grain]
 		if o == nil {
@@ -83,7 +85,7 @@ func (r *Resolver) take(s *Sample) {
 	have := r.pending[s.Grain]
 	switch {
 	case have == nil:
-		have = new(Sample)
+		have = new(health.Sample)
 		r.pending[s.Grain] = have
 	case !sameSpan(have, s):
 		r.emit(have, 1)
@@ -107,8 +109,8 @@ func (r *Resolver) Finish() {
 	}
 }
 
-func sameSpan(a, b *Sample) bool {
-	return a.KeyTime() == b.KeyTime() && (a.Grain > GrainRaw || a.End == b.End)
+func sameSpan(a, b *health.Sample) bool {
+	return a.KeyTime() == b.KeyTime() && (a.Grain > health.GrainRaw || a.End == b.End)
 }
 
 // Stats are the mean and the extremes of some values.
@@ -119,22 +121,22 @@ type Stats struct {
 	Min, Max float64
 }
 
-func newStats() Stats { return Stats{Min: Absent(), Max: Absent()} }
+func newStats() Stats { return Stats{Min: health.Absent(), Max: health.Absent()} }
 
 // Mean returns the mean, absent (NaN) where there was no value.
 func (s Stats) Mean() float64 {
 	if s.Weight == 0 {
-		return Absent()
+		return health.Absent()
 	}
 	return s.Sum / s.Weight
 }
 
 // include widens the extremes to v.
 func (s *Stats) include(v float64) {
-	if IsAbsent(v) {
+	if health.IsAbsent(v) {
 		return
 	}
-	if IsAbsent(s.Min) {
+	if health.IsAbsent(s.Min) {
 		s.Min, s.Max = v, v
 		return
 	}
@@ -142,7 +144,7 @@ func (s *Stats) include(v float64) {
 }
 
 func (s *Stats) add(v float64) {
-	if !IsAbsent(v) {
+	if !health.IsAbsent(v) {
 		s.Sum += v
 		s.Weight++
 		s.include(v)
@@ -158,29 +160,29 @@ func (s *Stats) merge(o Stats) {
 
 // Aggregate is what samples of one metric, unit and grain say together about a stretch of time.
 type Aggregate struct {
-	Grain Grain
+	Grain health.Grain
 	// Count is how many samples took part.
 	Count int
 	// Values are those of quantities and summaries; Systolic and Diastolic those of blood pressures.
 	Values, Systolic, Diastolic Stats
 	// Last is the value of the sample that began last, at LastStart.
 	Last      float64
-	LastStart Instant
+	LastStart health.Instant
 	// Complete is set when one of the samples was, see Sample.Complete.
 	Complete bool
 	// Sources are in order, without "", which stands for a source that was not sent.
 	Sources []string
 }
 
-// NewAggregate returns a tally of nothing.
-func NewAggregate(grain Grain) Aggregate {
+// New returns a tally of nothing.
+func New(grain health.Grain) Aggregate {
 	return Aggregate{
 		Grain: grain, Values: newStats(), Systolic: newStats(), Diastolic: newStats(),
-		Last: Absent(), LastStart: math.MinInt64,
+		Last: health.Absent(), LastStart: math.MinInt64,
 	}
 }
 
-func (t *Aggregate) add(s *Sample, share float64) {
+func (t *Aggregate) add(s *health.Sample, share float64) {
 	t.Count++
 	t.Values.add(s.Value * share)
 	if share == 1 {
@@ -206,8 +208,8 @@ func (t *Aggregate) merge(o *Aggregate) {
 	}
 }
 
-func (t *Aggregate) last(value float64, start Instant) {
-	if start >= t.LastStart && !IsAbsent(value) {
+func (t *Aggregate) last(value float64, start health.Instant) {
+	if start >= t.LastStart && !health.IsAbsent(value) {
 		t.Last, t.LastStart = value, start
 	}
 }
@@ -223,11 +225,11 @@ func (t *Aggregate) addSource(source string) {
 type Aggregates []Aggregate
 
 // Add counts a sample, by a share of its value where a Resolver gave it only that.
-func (t *Aggregates) Add(s *Sample, share float64) {
+func (t *Aggregates) Add(s *health.Sample, share float64) {
 	i := slices.IndexFunc(*t, func(have Aggregate) bool { return have.Grain == s.Grain })
 	if i < 0 {
 		i = len(*t)
-		*t = append(*t, NewAggregate(s.Grain))
+		*t = append(*t, New(s.Grain))
 	}
 	(*t)[i].add(s, share)
 }
@@ -235,7 +237,7 @@ func (t *Aggregates) Add(s *Sample, share float64) {
 // Largest answers for a cumulative metric. A complete summary of exactly this stretch (whole is its grain) is the
 // answer, since HealthKit has merged the sources in it; else the grain with the largest sum is, since what is missing
 // can only make a sum smaller, and of equal ones the coarsest. t is not empty.
-func (t Aggregates) Largest(whole Grain) Aggregate {
+func (t Aggregates) Largest(whole health.Grain) Aggregate {
 	best := t[0]
 	for _, other := range t {
 		if other.Grain == whole && other.Complete {
@@ -255,7 +257,7 @@ func (t Aggregates) Finest() Aggregate {
 
 // Answer chooses the grain that answers: Largest for a cumulative metric, Finest for any other. whole is the grain of
 // summaries as long as the stretch. t is not empty.
-func (t Aggregates) Answer(cumulative bool, whole Grain) Aggregate {
+func (t Aggregates) Answer(cumulative bool, whole health.Grain) Aggregate {
 	if cumulative {
 		return t.Largest(whole)
 	}
@@ -266,7 +268,7 @@ func (t Aggregates) Answer(cumulative bool, whole Grain) Aggregate {
 // days were answered by the same grain; where they were not, the counts cannot be compared and each day of a metric
 // that is not cumulative weighs the same. Grain is the coarsest that answered. days is not empty.
 func SumDays(days []Aggregate, cumulative bool) Aggregate {
-	sum := NewAggregate(days[0].Grain)
+	sum := New(days[0].Grain)
 	mixed := slices.ContainsFunc(days, func(day Aggregate) bool { return day.Grain != days[0].Grain })
 	for _, day := range days {
 		if mixed && !cumulative {
