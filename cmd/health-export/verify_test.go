@@ -83,7 +83,7 @@ func TestVerifyAndReplay(t *testing.T) {
 			}
 			byHand(t, database, `DELETE FROM activity_metrics WHERE value = 100`)
 			byHand(t, database, `DELETE FROM blood_pressure_metrics`)
-			byHand(t, database, `UPDATE activity_metrics SET value = 9901 WHERE value = 9900`)
+			byHand(t, database, `UPDATE activity_metrics SET value = 9901.25 WHERE value = 9900`)
 
 			code, out, _ := tool(t, database, "verify", "--user", firstUser)
 			for _, want := range []string{
@@ -94,8 +94,8 @@ func TestVerifyAndReplay(t *testing.T) {
 					t.Errorf("%q is not in:\n%s", want, out)
 				}
 			}
-			if code != exitDifferent || strings.Contains(out, "9901") {
-				t.Errorf("exit code %d, want %d; values shown: %v", code, exitDifferent, strings.Contains(out, "9901"))
+			if code != exitDifferent || strings.Contains(out, "9901.25") {
+				t.Errorf("exit code %d, want %d; values shown: %v", code, exitDifferent, strings.Contains(out, "9901.25"))
 			}
 			if _, out, _ := tool(t, database, "verify", "--values", "--limit", "1"); !strings.Contains(out, "Systolic:121") ||
 				!strings.Contains(out, "and 2 more") {
