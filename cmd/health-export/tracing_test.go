@@ -17,6 +17,8 @@ import (
 	"github.com/prometheus/common/expfmt"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/health-export/health-export/internal/testdb"
 )
 
 // collector takes traces as those of OpenTelemetry do.
@@ -108,7 +110,7 @@ func TestTracesTellWhereTheTimeGoesAndNothingElse(t *testing.T) {
 	c := newCollector(t)
 	settings := []string{"OTEL_EXPORTER_OTLP_ENDPOINT", c.URL, "OTEL_EXPORTER_OTLP_HEADERS", "api-key=geheim"}
 	redis := os.Getenv("TEST_REDIS_URL")
-	if redis != "" {
+	if testdb.HasService(t, "TEST_REDIS_URL") {
 		settings = append(settings, "REDIS_URL", redis)
 	}
 	server, logs, stop := start(t, newDatabase(t), settings...)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 
@@ -60,7 +59,7 @@ func byHand(t *testing.T, database, statement string) {
 func databases(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{"sqlite": "sqlite:" + t.TempDir() + "/health.db"}
-	if os.Getenv("TEST_DATABASE_URL") != "" {
+	if testdb.HasService(t, "TEST_DATABASE_URL") {
 		all["postgres"] = testdb.EmptyPostgresURL(t)
 	}
 	return all

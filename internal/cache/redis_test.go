@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/cache"
+	"github.com/health-export/health-export/internal/testdb"
 )
 
 func TestRedisURLsThatAreRefused(t *testing.T) {
@@ -167,7 +168,7 @@ func TestErasedUsersLeaveNothing(t *testing.T) {
 
 func TestClusterStats(t *testing.T) {
 	t.Parallel()
-	r := openRedis(t, fromEnvironment(t, "TEST_REDIS_CLUSTER_URL"), cache.RedisOptions{})
+	r := openRedis(t, testdb.Service(t, "TEST_REDIS_CLUSTER_URL"), cache.RedisOptions{})
 	for _, user := range []string{"a", "b", "c", "d", "e", "f"} { // on all nodes
 		r.Set(t.Context(), "cache:{"+user+"}:version", []byte("1"), time.Hour)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/cache"
+	"github.com/health-export/health-export/internal/testdb"
 )
 
 // patient is how long calls may wait in tests that are not about time: other tests run beside them.
@@ -49,16 +50,6 @@ func waitFor(t testing.TB, r *cache.Redis) {
 	}
 }
 
-// fromEnvironment returns the address of a server that is there for all tests.
-func fromEnvironment(t testing.TB, variable string) string {
-	t.Helper()
-	url := os.Getenv(variable)
-	if url == "" {
-		t.Skip(variable + " is not set: scripts/services starts one")
-	}
-	return url
-}
-
 // redisServer is a server of the test's own, which it may stop.
 type redisServer struct {
 	t       testing.TB
@@ -71,9 +62,7 @@ type redisServer struct {
 // startRedis starts a server that keeps its data over a restart only where save is called.
 func startRedis(t testing.TB, args ...string) *redisServer {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("redis-server is not installed")
-	}
+	testdb.Program(t, "redis-server")
 	s := &redisServer{t: t, port: freePort(t), dir: t.TempDir(), args: args}
 	s.start()
 	t.Cleanup(s.kill)
