@@ -19,11 +19,11 @@ import (
 )
 
 const (
-	newMemoryCache = 64 << 20 // bytes, where there is no Redis
+	memoryCacheSize = 64 << 20 // bytes, where there is no Redis
 	// The users whose answers are sought at the start, before they ask.
-	warmUsers  = 100
-	warmSince  = 7 * 24 * time.Hour
-	warmWithin = time.Minute
+	warmUsers   = 100
+	warmSince   = 7 * 24 * time.Hour
+	warmTimeout = time.Minute
 )
 
 // responseCache is what a server remembers of its answers, and where.
@@ -44,7 +44,7 @@ func (p *program) openResponseCache(db database, logger *slog.Logger, registerer
 		}
 		return responseCache{redis: redis, responses: cache.NewSharedResponseCache(redis, db, registerer)}, nil
 	case db.Capabilities().SingleServer:
-		return responseCache{responses: cache.NewResponseCache(cache.NewMemory(newMemoryCache), registerer)}, nil
+		return responseCache{responses: cache.NewResponseCache(cache.NewMemory(memoryCacheSize), registerer)}, nil
 	default:
 		return responseCache{}, nil
 	}
@@ -64,59 +64,59 @@ func (p *program) withSharedCache(db database, do func(responseCache) error) err
 	return do(responseCache{redis: redis, responses: cache.NewSharedResponseCache(redis, db, nil)})
 }
 
-func (m *responseCache) close() {
-	if m.redis != nil {
-		m.redis.Close()
+func (c *responseCache) close() {
+	if c.redis != nil {
+		c.redis.Close()
 	}
 }
 
 // ping is what asks whether Redis answers; nil where there is none.
-func (m *responseCache) ping() func(context.Context) error {
-	if m.redis == nil {
+func (c *responseCache) ping() func(context.Context) error {
+	if c.redis == nil {
 		return nil
 	}
-	return m.redis.Ping
+	return c.redis.Ping
 }
 
 // told is who has to be told of changes; nil where nobody has.
-func (m *responseCache) told() ingest.Invalidator {
-	if m.responses == nil {
+func (c *responseCache) told() ingest.Invalidator {
+	if c.responses == nil {
 		return nil
 	}
-	return m.responses
+	return c.responses
 }
 
 // erased is who has to be told of erasures; nil where nobody has.
-func (m *responseCache) erased() access.Invalidator {
-	if m.responses == nil {
+func (c *responseCache) erased() access.Invalidator {
+	if c.responses == nil {
 		return nil
 	}
-	return m.responses
+	return c.responses
 }
 
 // remembering returns the service with its memory, if it has one.
-func (m *responseCache) remembering(service *query.Service) server.Query {
-	if m.responses == nil {
+func (c *responseCache) remembering(service *query.Service) server.Query {
+	if c.responses == nil {
 		return service
 	}
-	m.warm = query.NewCached(service, m.responses)
-	return m.warm
+	c.warm = query.NewCached(service, c.responses)
+	return c.warm
 }
 
 // tasks are what the memory needs done from time to time.
-func (m *responseCache) tasks(db database) []job.Task {
-	if m.responses == nil {
+func (c *responseCache) tasks(db database) []job.Task {
+	if c.responses == nil {
 		return nil
 	}
 	tasks := []job.Task{
-		{Name: "refresh_trust", Every: 500 * time.Millisecond, AtStart: true, Run: m.responses.Refresh},
+		{Name: "refresh_trust", Every: 500 * time.Millisecond, AtStart: true, Run: c.responses.Refresh},
 		{Name: "warm_cache", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
-			return m.warmUp(ctx, db)
+			return c.warmUp(ctx, db)
 		}},
 	}
 	if watched, ok := db.(writtenElsewhere); ok {
-		notice := watchWrites{database: watched, responses: m.responses}
-		tasks = append(tasks, job.Task{Name: "notice_foreign_writes", Every: time.Second, AtStart: true, Run: notice.run})
+		watch := watchWrites{database: watched, responses: c.responses}
+		tasks = append(tasks, job.Task{Name: "notice_foreign_writes", Every: time.Second, AtStart: true, Run: watch.run})
 	}
 	return tasks
 }
@@ -131,13 +131,13 @@ type writtenElsewhere interface {
 type watchWrites struct {
 	database  writtenElsewhere
 	responses *cache.ResponseCache
-	seen      bool // and not yet forgotten
+	pending   bool // and not yet forgotten
 }
 
 func (n *watchWrites) run(ctx context.Context) error {
 	written, err := n.database.WrittenElsewhere(ctx)
-	n.seen = n.seen || written
-	if err != nil || !n.seen {
+	n.pending = n.pending || written
+	if err != nil || !n.pending {
 		return err
 	}
 	if err := n.responses.InvalidateAll(ctx); errors.Is(err, cache.ErrUnreachable) {
@@ -145,20 +145,20 @@ func (n *watchWrites) run(ctx context.Context) error {
 	} else if err != nil {
 		return err
 	}
-	n.seen = false
+	n.pending = false
 	return nil
 }
 
 // warmUp seeks what the most active users will ask first, one user after the other.
-func (m *responseCache) warmUp(ctx context.Context, db database) error {
-	limited, cancel := context.WithTimeout(ctx, warmWithin)
+func (c *responseCache) warmUp(ctx context.Context, db database) error {
+	limited, cancel := context.WithTimeout(ctx, warmTimeout)
 	defer cancel()
-	if err := m.responses.Refresh(limited); err != nil {
+	if err := c.responses.Refresh(limited); err != nil {
 		return err
 	}
 	users, err := db.MostActive(limited, time.Now().Add(-warmSince), warmUsers)
 	for _, id := range users {
-		if err = m.warmUser(limited, db, id); err != nil {
+		if err = c.warmUser(limited, db, id); err != nil {
 			break
 		}
 	}
@@ -168,7 +168,7 @@ func (m *responseCache) warmUp(ctx context.Context, db database) error {
 	return err
 }
 
-func (m *responseCache) warmUser(ctx context.Context, db database, id uuid.UUID) error {
+func (c *responseCache) warmUser(ctx context.Context, db database, id uuid.UUID) error {
 	user, err := db.User(ctx, id)
 	if errors.Is(err, problem.NotFound) {
 		return nil // erased meanwhile
@@ -176,5 +176,5 @@ func (m *responseCache) warmUser(ctx context.Context, db database, id uuid.UUID)
 	if err != nil {
 		return err
 	}
-	return m.warm.Warm(ctx, user)
+	return c.warm.Warm(ctx, user)
 }

@@ -22,7 +22,7 @@ func TestServerNoticesWhatCommandsWrite(t *testing.T) {
 }
 
 // Servers that share a Redis know what a command has written when it has ended.
-func TestCommandsTellServersThroughRedis(t *testing.T) {
+func TestCommandsInvalidateServersThroughRedis(t *testing.T) {
 	redis := os.Getenv("TEST_REDIS_URL")
 	if redis == "" {
 		t.Skip("TEST_REDIS_URL is not set: scripts/services starts one")

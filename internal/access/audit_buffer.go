@@ -57,7 +57,7 @@ type pendingEntry struct {
 // dedupKey is what two entries that become one have in common.
 type dedupKey struct {
 	action   account.Action
-	user     uuid.UUID
+	subject  uuid.UUID
 	key      string
 	resource string
 	address  netip.Addr
@@ -95,43 +95,43 @@ func NewAuditBuffer(audit store.Audit, options AuditBufferOptions) *AuditBuffer 
 }
 
 // Add records what is being done with ctx, see Deed for the arguments. It does not wait.
-func (j *AuditBuffer) Add(ctx context.Context, action account.Action, about uuid.UUID, resource string, metadata map[string]any) {
-	if j != nil {
-		j.add(NewAuditEntry(ctx, action, about, resource, j.now(), metadata))
+func (b *AuditBuffer) Add(ctx context.Context, action account.Action, subject uuid.UUID, resource string, metadata map[string]any) {
+	if b != nil {
+		b.add(NewAuditEntry(ctx, action, subject, resource, b.now(), metadata))
 	}
 }
 
 // add adds an entry to those that wait.
-func (j *AuditBuffer) add(entry account.AuditEntry) {
-	if j == nil {
+func (b *AuditBuffer) add(entry account.AuditEntry) {
+	if b == nil {
 		return
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	p := &pendingEntry{AuditEntry: entry, count: 1, until: entry.At}
 	if entry.Action == account.ActionLoginFailed || entry.Action == account.ActionLimitHit {
-		if j.merge(p) {
+		if b.merge(p) {
 			return
 		}
 	}
-	j.pending = append(j.pending, p)
-	j.dropOldest()
+	b.pending = append(b.pending, p)
+	b.dropOldest()
 }
 
 // merge adds a failure to one that says the same, or, when there are very many that differ, to the one that stands for
 // all others of its action.
-func (j *AuditBuffer) merge(p *pendingEntry) bool {
+func (b *AuditBuffer) merge(p *pendingEntry) bool {
 	code, _ := p.Metadata["code"].(string)
 	p.key = dedupKey{p.Action, p.UserID, p.KeyID, p.Resource, p.Address, code}
-	known := j.merged[p.key]
-	if known == nil && len(j.merged) >= maxDistinct {
+	known := b.merged[p.key]
+	if known == nil && len(b.merged) >= maxDistinct {
 		p.key = dedupKey{action: p.Action, code: code}
 		p.UserID, p.KeyID, p.Resource, p.UserAgent, p.RequestID = uuid.Nil, "", "", "", ""
 		p.Address, p.Metadata = netip.Addr{}, withValue(p.Metadata, "many", true)
-		known = j.merged[p.key]
+		known = b.merged[p.key]
 	}
 	if known == nil {
-		j.merged[p.key] = p
+		b.merged[p.key] = p
 		return false
 	}
 	known.count++
@@ -140,61 +140,61 @@ func (j *AuditBuffer) merge(p *pendingEntry) bool {
 }
 
 // dropOldest lets the oldest entries give way when there are too many.
-func (j *AuditBuffer) dropOldest() {
-	for len(j.pending) > maxPending {
-		oldest := j.pending[0]
-		j.pending[0] = nil
-		j.pending = j.pending[1:]
-		if j.merged[oldest.key] == oldest {
-			delete(j.merged, oldest.key)
+func (b *AuditBuffer) dropOldest() {
+	for len(b.pending) > maxPending {
+		oldest := b.pending[0]
+		b.pending[0] = nil
+		b.pending = b.pending[1:]
+		if b.merged[oldest.key] == oldest {
+			delete(b.merged, oldest.key)
 		}
-		j.dropped += oldest.count
-		j.lost.Add(float64(oldest.count))
+		b.dropped += oldest.count
+		b.lost.Add(float64(oldest.count))
 	}
 }
 
 // Flush writes what waits. What cannot be written now is kept for the next call.
-func (j *AuditBuffer) Flush(ctx context.Context) error {
-	if j == nil {
+func (b *AuditBuffer) Flush(ctx context.Context) error {
+	if b == nil {
 		return nil
 	}
-	j.flushing.Lock()
-	defer j.flushing.Unlock()
-	taken := j.take(ctx)
+	b.flushing.Lock()
+	defer b.flushing.Unlock()
+	taken := b.take(ctx)
 	for len(taken) > 0 {
 		n := min(len(taken), entriesPerWrite)
 		entries := make([]account.AuditEntry, n)
 		for i, p := range taken[:n] {
 			entries[i] = p.entry()
 		}
-		if err := j.audit.AppendAudit(ctx, entries); err != nil {
-			j.putBack(taken)
+		if err := b.audit.AppendAudit(ctx, entries); err != nil {
+			b.putBack(taken)
 			return fmt.Errorf("write %d entries of the audit log: %w", len(taken), err)
 		}
-		j.written.Add(float64(n))
+		b.written.Add(float64(n))
 		taken = taken[n:]
 	}
 	return nil
 }
 
-func (j *AuditBuffer) take(ctx context.Context) []*pendingEntry {
-	j.mu.Lock()
-	taken, dropped := j.pending, j.dropped
-	j.pending, j.dropped = nil, 0
-	clear(j.merged)
-	j.mu.Unlock()
+func (b *AuditBuffer) take(ctx context.Context) []*pendingEntry {
+	b.mu.Lock()
+	taken, dropped := b.pending, b.dropped
+	b.pending, b.dropped = nil, 0
+	clear(b.merged)
+	b.mu.Unlock()
 	if dropped > 0 {
-		j.logger.ErrorContext(ctx, "entries of the audit log were lost: the store did not take them in time", "count", dropped)
+		b.logger.ErrorContext(ctx, "entries of the audit log were lost: the store did not take them in time", "count", dropped)
 	}
 	return taken
 }
 
 // putBack puts what was taken before what has come since. It is not added to any more.
-func (j *AuditBuffer) putBack(taken []*pendingEntry) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.pending = append(taken, j.pending...)
-	j.dropOldest()
+func (b *AuditBuffer) putBack(taken []*pendingEntry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pending = append(taken, b.pending...)
+	b.dropOldest()
 }
 
 // entry returns what is written.

@@ -58,7 +58,7 @@ func NewAuthenticator(keys store.Keys, users Users, options AuthenticatorOptions
 	}
 	m := newMetrics(options.Registerer)
 	hasher := newHasher(max(1, runtime.NumCPU()), m.argon2)
-	measureQueue(options.Registerer, hasher)
+	registerQueueLength(options.Registerer, hasher)
 	return &Authenticator{
 		keys:        keys,
 		users:       users,
@@ -67,7 +67,7 @@ func NewAuthenticator(keys store.Keys, users Users, options AuthenticatorOptions
 		metrics:     m,
 		hasher:      hasher,
 		cache:       newKeyCache(),
-		revocations: revocations{until: options.Now()},
+		revocations: revocations{lastPoll: options.Now()},
 		audit:       options.Audit,
 		invalidator: options.Invalidator,
 	}
@@ -83,60 +83,60 @@ func NewAuthenticator(keys store.Keys, users Users, options AuthenticatorOptions
 //
 // A key that was proved is taken on trust for 5 minutes, unless it expires, RevokeKey of this Authenticator has returned, or
 // PollRevocations has found that another process revoked it.
-func (d *Authenticator) Authenticate(ctx context.Context, presented string) (Actor, error) {
-	actor, outcome, err := d.authenticate(ctx, presented)
-	d.metrics.count(outcome, err)
+func (a *Authenticator) Authenticate(ctx context.Context, text string) (Actor, error) {
+	actor, outcome, err := a.authenticate(ctx, text)
+	a.metrics.count(outcome, err)
 	if err != nil {
-		d.recordFailure(ctx, actor, err)
+		a.recordFailure(ctx, actor, err)
 		return Actor{}, err
 	}
-	d.lastUsed.record(actor.KeyID, d.now().UTC())
+	a.lastUsed.record(actor.KeyID, a.now().UTC())
 	return actor, nil
 }
 
 // recordFailure puts a key that was refused on record. owner is who it would have acted for, where that is known.
-func (d *Authenticator) recordFailure(ctx context.Context, owner Actor, err error) {
+func (a *Authenticator) recordFailure(ctx context.Context, owner Actor, err error) {
 	refusal, ok := errors.AsType[*problem.Error](err)
 	if !ok || refusal.Code == "missing_key" || refusal.Kind != problem.Unauthenticated && refusal.Kind != problem.RateLimited {
 		return
 	}
-	entry := NewAuditEntry(ctx, account.ActionLoginFailed, owner.User.ID, "", d.now(), map[string]any{"code": refusal.Code})
+	entry := NewAuditEntry(ctx, account.ActionLoginFailed, owner.User.ID, "", a.now(), map[string]any{"code": refusal.Code})
 	entry.KeyID = owner.KeyID
-	d.audit.add(entry)
+	a.audit.add(entry)
 }
 
 // authenticate returns with a refusal whose key it was, if that exists.
-func (d *Authenticator) authenticate(ctx context.Context, presented string) (actor Actor, outcome string, err error) {
-	k, err := parseKey(presented)
+func (a *Authenticator) authenticate(ctx context.Context, text string) (actor Actor, outcome string, err error) {
+	k, err := parseKey(text)
 	if err != nil {
 		return Actor{}, "", err
 	}
-	if actor, expiresAt, ok := d.cache.get(k); ok {
-		if d.isPast(expiresAt) {
+	if actor, expiresAt, ok := a.cache.get(k); ok {
+		if a.isPast(expiresAt) {
 			return actor, "", errExpiredKey()
 		}
 		return actor, outcomeCached, nil
 	}
-	actor, err = d.verifyOnce(ctx, k)
+	actor, err = a.verifyOnce(ctx, k)
 	return actor, outcomeVerified, err
 }
 
 // verifyOnce is prove for many simultaneous calls with the same key: one proves it for all of them. A call that begins
 // after a revocation shares no proof that began before it.
-func (d *Authenticator) verifyOnce(ctx context.Context, k key) (Actor, error) {
-	epoch := d.cache.epoch()
+func (a *Authenticator) verifyOnce(ctx context.Context, k key) (Actor, error) {
+	epoch := a.cache.epoch()
 	flight := strconv.FormatUint(epoch, 10) + k.text
 	for {
-		leading := false
-		proof := d.flights.DoChan(flight, func() (any, error) {
-			leading = true
-			return d.verifyThrottled(ctx, k, epoch)
+		leader := false
+		result := a.flights.DoChan(flight, func() (any, error) {
+			leader = true
+			return a.verifyThrottled(ctx, k, epoch)
 		})
 		select {
 		case <-ctx.Done():
 			return Actor{}, ctx.Err()
-		case p := <-proof:
-			if leading || !isCancelled(p.Err) {
+		case p := <-result:
+			if leader || !isCancelled(p.Err) {
 				actor, _ := p.Val.(Actor)
 				actor.Scopes = slices.Clone(actor.Scopes)
 				return actor, p.Err
@@ -147,22 +147,22 @@ func (d *Authenticator) verifyOnce(ctx context.Context, k key) (Actor, error) {
 }
 
 // verifyThrottled is prove, unless many keys from the same address were wrong a short while ago.
-func (d *Authenticator) verifyThrottled(ctx context.Context, k key, epoch uint64) (Actor, error) {
-	settle, wait := d.failures.begin(RequestInfoFrom(ctx).Address, d.now())
+func (a *Authenticator) verifyThrottled(ctx context.Context, k key, epoch uint64) (Actor, error) {
+	done, wait := a.failures.begin(RequestInfoFrom(ctx).Address, a.now())
 	if wait > 0 {
 		return Actor{}, errTooManyFailures(wait)
 	}
 	failed := false
-	defer func() { settle(failed, d.now()) }()
-	actor, err := d.verify(ctx, k, epoch)
+	defer func() { done(failed, a.now()) }()
+	actor, err := a.verify(ctx, k, epoch)
 	failed = errors.Is(err, problem.Unauthenticated)
 	return actor, err
 }
 
 // verify looks a key up, verifies its secret, and remembers it. Whether a key is revoked or expired is told only to who
 // has its secret.
-func (d *Authenticator) verify(ctx context.Context, k key, epoch uint64) (Actor, error) {
-	stored, err := d.keys.Key(ctx, k.id())
+func (a *Authenticator) verify(ctx context.Context, k key, epoch uint64) (Actor, error) {
+	stored, err := a.keys.Key(ctx, k.id())
 	exists := !errors.Is(err, problem.NotFound)
 	switch {
 	case !exists:
@@ -170,19 +170,19 @@ func (d *Authenticator) verify(ctx context.Context, k key, epoch uint64) (Actor,
 	case err != nil:
 		return Actor{}, fmt.Errorf("look up an API key: %w", err)
 	}
-	matches, err := d.hasher.verify(ctx, k.secret(), stored.Hash)
+	matches, err := a.hasher.verify(ctx, k.secret(), stored.Hash)
 	owner := Actor{User: account.User{ID: stored.UserID}, KeyID: stored.ID}
 	switch {
 	case err != nil:
 		return Actor{}, err
 	case !exists, !matches:
 		return owner, errUnknownKey()
-	case stored.Revoked(d.now()):
+	case stored.Revoked(a.now()):
 		return owner, errRevokedKey()
-	case d.isPast(stored.ExpiresAt):
+	case a.isPast(stored.ExpiresAt):
 		return owner, errExpiredKey()
 	}
-	user, err := d.users.User(ctx, stored.UserID)
+	user, err := a.users.User(ctx, stored.UserID)
 	if errors.Is(err, problem.NotFound) {
 		return Actor{}, errUnknownKey().Because(err)
 	}
@@ -190,11 +190,11 @@ func (d *Authenticator) verify(ctx context.Context, k key, epoch uint64) (Actor,
 		return Actor{}, fmt.Errorf("look up the user of an API key: %w", err)
 	}
 	actor := Actor{User: user, KeyID: stored.ID, Scopes: stored.Scopes, Tier: stored.Tier}
-	d.cache.put(k, actor, stored.End(), epoch)
+	a.cache.put(k, actor, stored.End(), epoch)
 	return actor, nil
 }
 
 // isPast reports whether an expiry has come; the zero time never does.
-func (d *Authenticator) isPast(expiry time.Time) bool {
-	return !expiry.IsZero() && !d.now().Before(expiry)
+func (a *Authenticator) isPast(expiry time.Time) bool {
+	return !expiry.IsZero() && !a.now().Before(expiry)
 }

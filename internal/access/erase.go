@@ -23,12 +23,12 @@ type Invalidator interface {
 
 // EraseData erases everything that was stored for a user, and keeps the account and its keys. What the audit log holds
 // about the user goes too, but for the entry about the erasure. NotFound.
-func (d *Authenticator) EraseData(ctx context.Context, user uuid.UUID) error {
-	at := d.now().UTC()
-	err := d.users.EraseData(ctx, user, at, NewAuditEntry(ctx, account.ActionErase, user, user.String(), at, nil))
-	d.invalidate(ctx, user) // after a failure too: the store may have done it all the same
+func (a *Authenticator) EraseData(ctx context.Context, user uuid.UUID) error {
+	at := a.now().UTC()
+	err := a.users.EraseData(ctx, user, at, NewAuditEntry(ctx, account.ActionErase, user, user.String(), at, nil))
+	a.eraseResponses(ctx, user) // after a failure too: the store may have done it all the same
 	if err == nil {
-		d.logger.InfoContext(ctx, "data erased", "user", user)
+		a.logger.InfoContext(ctx, "data erased", "user", user)
 	}
 	return err
 }
@@ -36,25 +36,25 @@ func (d *Authenticator) EraseData(ctx context.Context, user uuid.UUID) error {
 // DeleteUser erases everything that was stored for a user with the account and its keys. When it has returned, this door
 // does not let the keys in. The entry about it in the audit log is about nobody, with the user's id as its resource.
 // NotFound.
-func (d *Authenticator) DeleteUser(ctx context.Context, user uuid.UUID) error {
-	at := d.now().UTC()
+func (a *Authenticator) DeleteUser(ctx context.Context, user uuid.UUID) error {
+	at := a.now().UTC()
 	entry := NewAuditEntry(ctx, account.ActionUserDelete, user, user.String(), at, nil)
-	keys, err := d.users.DeleteUser(ctx, user, at, entry)
+	keys, err := a.users.DeleteUser(ctx, user, at, entry)
 	for _, id := range keys {
-		d.cache.forget(id)
+		a.cache.remove(id)
 	}
-	d.invalidate(ctx, user)
+	a.eraseResponses(ctx, user)
 	if err == nil {
-		d.logger.InfoContext(ctx, "user deleted", "user", user)
+		a.logger.InfoContext(ctx, "user deleted", "user", user)
 	}
 	return err
 }
 
-func (d *Authenticator) invalidate(ctx context.Context, user uuid.UUID) {
-	if d.invalidator == nil {
+func (a *Authenticator) eraseResponses(ctx context.Context, user uuid.UUID) {
+	if a.invalidator == nil {
 		return
 	}
-	if err := d.invalidator.Erase(context.WithoutCancel(ctx), user); err != nil {
-		d.logger.WarnContext(ctx, "remembered answers about an erased user end in their time only", "user", user, "err", err)
+	if err := a.invalidator.Erase(context.WithoutCancel(ctx), user); err != nil {
+		a.logger.WarnContext(ctx, "remembered answers about an erased user end in their time only", "user", user, "err", err)
 	}
 }

@@ -30,18 +30,18 @@ const queuePerSlot = 32
 // hasher computes Argon2id hashes, a limited number at a time, because each takes 19 MiB and one core.
 type hasher struct {
 	slots      chan struct{}
-	present    atomic.Int64 // who computes or waits
+	active     atomic.Int64 // who computes or waits
 	maxWaiting int64        // of them
-	seconds    prometheus.Observer
+	duration   prometheus.Observer
 }
 
 func newHasher(parallel int, seconds prometheus.Observer) *hasher {
-	return &hasher{slots: make(chan struct{}, parallel), maxWaiting: int64(parallel * (1 + queuePerSlot)), seconds: seconds}
+	return &hasher{slots: make(chan struct{}, parallel), maxWaiting: int64(parallel * (1 + queuePerSlot)), duration: seconds}
 }
 
 // waiting returns how many wait for their turn to compute.
 func (h *hasher) waiting() float64 {
-	return float64(max(0, h.present.Load()-int64(cap(h.slots))))
+	return float64(max(0, h.active.Load()-int64(cap(h.slots))))
 }
 
 // hash returns the hash of secret in PHC form.
@@ -69,8 +69,8 @@ func (h *hasher) verify(ctx context.Context, secret, phc string) (ok bool, err e
 func (h *hasher) compute(ctx context.Context, f func() error) (err error) {
 	ctx, span := tracing.Start(ctx, "compute Argon2id hash")
 	defer func() { span.End(err) }()
-	defer h.present.Add(-1)
-	if h.present.Add(1) > h.maxWaiting {
+	defer h.active.Add(-1)
+	if h.active.Add(1) > h.maxWaiting {
 		return errTooManyVerifications()
 	}
 	select {
@@ -83,7 +83,7 @@ func (h *hasher) compute(ctx context.Context, f func() error) (err error) {
 		return err
 	}
 	start := time.Now()
-	defer func() { h.seconds.Observe(time.Since(start).Seconds()) }()
+	defer func() { h.duration.Observe(time.Since(start).Seconds()) }()
 	return f()
 }
 

@@ -36,8 +36,8 @@ func newKey() key {
 
 // parseKey reads a key as it was presented, with whatever blanks came along when it was copied. The error never holds
 // any part of it.
-func parseKey(presented string) (key, error) {
-	text := strings.TrimFunc(presented, isInvisible)
+func parseKey(input string) (key, error) {
+	text := strings.TrimFunc(input, isInvisible)
 	switch {
 	case text == "":
 		return key{}, errMissingKey()

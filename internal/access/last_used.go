@@ -56,13 +56,13 @@ func (u *lastUsed) add(id string, t time.Time) {
 
 // FlushLastUsed writes when keys were last used, as far as that has not been written. What cannot be written now is kept
 // for the next call.
-func (d *Authenticator) FlushLastUsed(ctx context.Context) error {
-	taken := d.lastUsed.take()
+func (a *Authenticator) FlushLastUsed(ctx context.Context) error {
+	taken := a.lastUsed.take()
 	if len(taken) == 0 {
 		return nil
 	}
-	if err := d.keys.TouchKeys(ctx, taken); err != nil {
-		d.lastUsed.putBack(taken)
+	if err := a.keys.TouchKeys(ctx, taken); err != nil {
+		a.lastUsed.putBack(taken)
 		return fmt.Errorf("write when %d keys were last used: %w", len(taken), err)
 	}
 	return nil

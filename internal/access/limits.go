@@ -98,7 +98,7 @@ type Charge struct {
 	ledger    ledger // nil: nothing is counted for the key
 	allowance Allowance
 	entry     ledgerEntry
-	gone      bool // it was taken back
+	cancelled bool // it was taken back
 }
 
 // Exceeded is the error of a request that does not fit into an allowance now.
@@ -146,12 +146,12 @@ func (l *Limits) Charge(ctx context.Context, actor Actor, use Use, bytes int64) 
 	case v.wait > 0:
 		err = c.exceeded(v)
 	}
-	l.metrics.decided(use, err)
+	l.metrics.count(use, err)
 	return c, err
 }
 
 // decide asks Redis, and where that does not answer the memory of this process.
-func (c *Charge) decide(ctx context.Context) (verdict, error) {
+func (c *Charge) decide(ctx context.Context) (decision, error) {
 	if redis := c.limits.redis; redis != nil {
 		v, err := redis.charge(ctx, c.entry, c.allowance)
 		if err == nil {
@@ -159,7 +159,7 @@ func (c *Charge) decide(ctx context.Context) (verdict, error) {
 			return v, nil
 		}
 		if ctx.Err() != nil {
-			return verdict{}, ctx.Err()
+			return decision{}, ctx.Err()
 		}
 	}
 	c.ledger = c.limits.memory
@@ -183,13 +183,13 @@ func balance(limit, used, reset int64) Balance {
 // Amend changes how many bytes the request is counted with. Fewer always fit. The error is that of Charge, and the
 // request is not counted any more then.
 func (c *Charge) Amend(ctx context.Context, bytes int64) error {
-	if !c.countsBytes() || c.gone || bytes == c.entry.bytes {
+	if !c.countsBytes() || c.cancelled || bytes == c.entry.bytes {
 		return nil
 	}
 	if bytes > c.allowance.IngestBytes {
 		c.Cancel(ctx)
 		err := c.tooLarge()
-		c.limits.metrics.decided(c.entry.use, err)
+		c.limits.metrics.count(c.entry.use, err)
 		return err
 	}
 	v, err := c.amend(ctx, bytes)
@@ -198,18 +198,18 @@ func (c *Charge) Amend(ctx context.Context, bytes int64) error {
 	}
 	c.Cancel(ctx)
 	err = c.exceeded(v)
-	c.limits.metrics.decided(c.entry.use, err)
+	c.limits.metrics.count(c.entry.use, err)
 	return err
 }
 
 // amend tries to change the bytes. A ledger that does not answer does not hold anybody up.
-func (c *Charge) amend(ctx context.Context, bytes int64) (verdict, error) {
+func (c *Charge) amend(ctx context.Context, bytes int64) (decision, error) {
 	v, err := c.ledger.amend(ctx, c.entry, c.allowance, bytes)
 	if ctx.Err() != nil {
 		return v, ctx.Err()
 	}
 	if err != nil {
-		v = verdict{}
+		v = decision{}
 	}
 	if v.wait == 0 {
 		c.Bytes.Remaining = max(c.Bytes.Remaining-(bytes-c.entry.bytes), 0)
@@ -220,8 +220,8 @@ func (c *Charge) amend(ctx context.Context, bytes int64) (verdict, error) {
 
 // Cancel takes the request back, as if it had not been made.
 func (c *Charge) Cancel(ctx context.Context) {
-	if c.ledger != nil && !c.gone {
-		c.gone = true
+	if c.ledger != nil && !c.cancelled {
+		c.cancelled = true
 		_, _ = c.ledger.amend(context.WithoutCancel(ctx), c.entry, c.allowance, -1)
 	}
 }
@@ -230,7 +230,7 @@ func (c *Charge) countsBytes() bool {
 	return c.ledger != nil && c.entry.use == UseIngest && c.allowance.IngestBytes > 0
 }
 
-func (c *Charge) exceeded(v verdict) error {
+func (c *Charge) exceeded(v decision) error {
 	wait := (time.Duration(v.wait)*time.Microsecond + time.Second - 1).Truncate(time.Second)
 	sentence := fmt.Sprintf("This API key has used up its %d requests an hour.", c.requestLimit())
 	if v.bytesShort {
@@ -247,11 +247,11 @@ func (c *Charge) exceeded(v verdict) error {
 func (c *Charge) tooLarge() error {
 	return &Exceeded{Refusal: problem.New(problem.TooLarge, "body_exceeds_allowance", fmt.Sprintf(
 		"The body is larger than the %s that this API key may send in an hour. Use a key of the tier %s, which is meant for "+
-			"first uploads, or send a shorter period.", sizeText(c.allowance.IngestBytes), c.limits.tierFor(c.allowance)))}
+			"first uploads, or send a shorter period.", sizeText(c.allowance.IngestBytes), c.limits.tierAbove(c.allowance)))}
 }
 
-// tierFor returns a tier that may send more than the allowance.
-func (l *Limits) tierFor(a Allowance) string {
+// tierAbove returns a tier that may send more than the allowance.
+func (l *Limits) tierAbove(a Allowance) string {
 	if bulk, limited := l.allowances[TierBulk]; !limited || bulk.IngestBytes == 0 || bulk.IngestBytes > a.IngestBytes {
 		return TierBulk
 	}

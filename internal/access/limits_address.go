@@ -32,7 +32,7 @@ func newAddressLimit(now func() time.Time) *addressLimit {
 // ChargeAddress counts one request without a key. The error is an *Exceeded of kind RateLimited; then it is not counted.
 func (l *Limits) ChargeAddress(address netip.Addr) error {
 	err := l.addresses.charge(address)
-	l.metrics.decided(useAddress, err)
+	l.metrics.count(useAddress, err)
 	return err
 }
 
@@ -40,7 +40,7 @@ func (l *addressLimit) charge(address netip.Addr) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now, length := l.now().UnixMicro(), addressWindow.Microseconds()
-	w := l.of(networkOf(address), now, length)
+	w := l.windowOf(networkOf(address), now, length)
 	now = max(now, w.last())
 	w.slide(now, length)
 	if w.count() < addressRequests {
@@ -55,8 +55,8 @@ func (l *addressLimit) charge(address netip.Addr) error {
 	}
 }
 
-// of returns the window of what counts as one address.
-func (l *addressLimit) of(network netip.Prefix, now, length int64) *window {
+// windowOf returns the window of what counts as one address.
+func (l *addressLimit) windowOf(network netip.Prefix, now, length int64) *window {
 	if w, ok := l.addresses[network]; ok {
 		return w
 	}

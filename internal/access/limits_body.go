@@ -38,25 +38,25 @@ func (b *Body) Read(p []byte) (int, error) {
 		}
 	}
 	if errors.Is(err, io.EOF) {
-		b.Settle()
+		b.Finish()
 	}
 	return n, err
 }
 
 // grow charges what has been read, and where there is room for it as much again.
 func (b *Body) grow() error {
-	ahead := min(max(2*b.charge.entry.bytes, b.read, firstBlock), b.charge.allowance.IngestBytes)
-	if ahead > b.read {
-		if v, err := b.charge.amend(b.ctx, ahead); err != nil || v.wait == 0 {
+	target := min(max(2*b.charge.entry.bytes, b.read, firstBlock), b.charge.allowance.IngestBytes)
+	if target > b.read {
+		if v, err := b.charge.amend(b.ctx, target); err != nil || v.wait == 0 {
 			return err
 		}
 	}
 	return b.charge.Amend(b.ctx, b.read)
 }
 
-// Settle counts the request with what has been read of its body, which is less than was charged where the body broke
+// Finish counts the request with what has been read of its body, which is less than was charged where the body broke
 // off or nobody wanted it.
-func (b *Body) Settle() {
+func (b *Body) Finish() {
 	if b.read < b.charge.entry.bytes {
 		_ = b.charge.Amend(context.WithoutCancel(b.ctx), b.read) // fewer always fit
 	}

@@ -26,20 +26,20 @@ func newMemoryLedger(now func() time.Time) *memoryLedger {
 	return &memoryLedger{now: now, keys: map[string]*keyWindows{}}
 }
 
-func (l *memoryLedger) charge(_ context.Context, e ledgerEntry, a Allowance) (verdict, error) {
+func (l *memoryLedger) charge(_ context.Context, e ledgerEntry, allowance Allowance) (decision, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sweep()
-	of := l.keys[e.key]
-	if of == nil {
-		of = &keyWindows{}
-		l.keys[e.key] = of
+	windows := l.keys[e.key]
+	if windows == nil {
+		windows = &keyWindows{}
+		l.keys[e.key] = windows
 	}
-	now := of.slideTo(l.now().UnixMicro())
-	w := of.window(e.use)
-	v := verdict{now: now, wait: w.waitForRequest(now, a.requests(e.use))}
+	now := windows.slideTo(l.now().UnixMicro())
+	w := windows.window(e.use)
+	v := decision{now: now, wait: w.waitForRequest(now, allowance.requests(e.use))}
 	if e.use == UseIngest {
-		if wait := w.waitForBytes(now, a.IngestBytes, w.bytes, e.bytes, 0); wait > v.wait {
+		if wait := w.waitForBytes(now, allowance.IngestBytes, w.bytes, e.bytes, 0); wait > v.wait {
 			v.wait, v.bytesShort = wait, true
 		}
 	}
@@ -47,36 +47,36 @@ func (l *memoryLedger) charge(_ context.Context, e ledgerEntry, a Allowance) (ve
 		w.add(windowEntry{at: now, id: e.id, bytes: e.bytes})
 	}
 	v.requests, v.requestsReset = w.count(), w.reset(now)
-	v.bytes, v.bytesReset = of.ingest.bytes, of.ingest.reset(now)
+	v.bytes, v.bytesReset = windows.ingest.bytes, windows.ingest.reset(now)
 	return v, nil
 }
 
-func (l *memoryLedger) amend(_ context.Context, e ledgerEntry, a Allowance, bytes int64) (verdict, error) {
+func (l *memoryLedger) amend(_ context.Context, e ledgerEntry, allowance Allowance, bytes int64) (decision, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	of := l.keys[e.key]
-	if of == nil {
-		return verdict{}, nil
+	windows := l.keys[e.key]
+	if windows == nil {
+		return decision{}, nil
 	}
-	now := of.slideTo(l.now().UnixMicro())
-	w := of.window(e.use)
+	now := windows.slideTo(l.now().UnixMicro())
+	w := windows.window(e.use)
 	i := w.find(e.at, e.id)
 	if i < 0 {
-		return verdict{}, nil
+		return decision{}, nil
 	}
 	if bytes < 0 {
 		w.remove(i)
-		return verdict{}, nil
+		return decision{}, nil
 	}
 	old := w.entries[i].bytes
 	if bytes > old {
-		if wait := w.waitForBytes(now, a.IngestBytes, w.bytes-old, bytes, e.id); wait > 0 {
-			return verdict{now: now, wait: wait, bytesShort: true}, nil
+		if wait := w.waitForBytes(now, allowance.IngestBytes, w.bytes-old, bytes, e.id); wait > 0 {
+			return decision{now: now, wait: wait, bytesShort: true}, nil
 		}
 	}
 	w.entries[i].bytes = bytes
 	w.bytes += bytes - old
-	return verdict{}, nil
+	return decision{}, nil
 }
 
 // sweep lets go of keys that have done nothing for an hour, now and then.
@@ -85,27 +85,27 @@ func (l *memoryLedger) sweep() {
 		return
 	}
 	now := l.now().UnixMicro()
-	for key, of := range l.keys {
-		of.slideTo(now)
-		if of.ingest.count() == 0 && of.reads.count() == 0 {
+	for key, windows := range l.keys {
+		windows.slideTo(now)
+		if windows.ingest.count() == 0 && windows.reads.count() == 0 {
 			delete(l.keys, key)
 		}
 	}
 }
 
-func (a *keyWindows) window(use Use) *window {
+func (k *keyWindows) window(use Use) *window {
 	if use == UseIngest {
-		return &a.ingest
+		return &k.ingest
 	}
-	return &a.reads
+	return &k.reads
 }
 
 // slideTo lets go of what is older than an hour, and returns the time: now, or that of the last entry if a clock was
 // set back.
-func (a *keyWindows) slideTo(now int64) int64 {
-	now = max(now, a.ingest.last(), a.reads.last())
-	a.ingest.slide(now, limitWindow.Microseconds())
-	a.reads.slide(now, limitWindow.Microseconds())
+func (k *keyWindows) slideTo(now int64) int64 {
+	now = max(now, k.ingest.last(), k.reads.last())
+	k.ingest.slide(now, limitWindow.Microseconds())
+	k.reads.slide(now, limitWindow.Microseconds())
 	return now
 }
 

@@ -35,7 +35,7 @@ const (
 // useAddress is what is counted by address, of requests without a key.
 const useAddress Use = "address"
 
-func (m limitMetrics) decided(use Use, err error) {
+func (m limitMetrics) count(use Use, err error) {
 	outcome := outcomeAllowed
 	if err != nil {
 		outcome = outcomeRateLimited

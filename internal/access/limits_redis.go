@@ -29,24 +29,24 @@ type redisLedger struct {
 	now   func() time.Time // nil: the clock of Redis, which is the same for all processes
 }
 
-func (l *redisLedger) charge(ctx context.Context, e ledgerEntry, a Allowance) (verdict, error) {
+func (l *redisLedger) charge(ctx context.Context, e ledgerEntry, a Allowance) (decision, error) {
 	n, err := l.run(ctx, chargeScript, e.key, 7, string(e.use), strconv.FormatUint(e.id, 16),
 		decimal(a.requests(e.use)), decimal(a.IngestBytes), decimal(e.bytes))
 	if err != nil {
-		return verdict{}, err
+		return decision{}, err
 	}
-	return verdict{
+	return decision{
 		now: n[0], wait: n[1], bytesShort: n[2] == 1, requests: n[3], requestsReset: n[4], bytes: n[5], bytesReset: n[6],
 	}, nil
 }
 
-func (l *redisLedger) amend(ctx context.Context, e ledgerEntry, a Allowance, bytes int64) (verdict, error) {
+func (l *redisLedger) amend(ctx context.Context, e ledgerEntry, a Allowance, bytes int64) (decision, error) {
 	entry := fmt.Sprintf("%d %x %d", e.at, e.id, e.bytes)
 	n, err := l.run(ctx, amendScript, e.key, 2, entry, decimal(bytes), decimal(a.IngestBytes), string(e.use))
 	if err != nil {
-		return verdict{}, err
+		return decision{}, err
 	}
-	return verdict{now: n[0], wait: n[1], bytesShort: n[1] > 0}, nil
+	return decision{now: n[0], wait: n[1], bytesShort: n[1] > 0}, nil
 }
 
 // run runs a script on the account of a key; it returns as many numbers as are wanted.

@@ -48,8 +48,8 @@ func newMetrics(registerer prometheus.Registerer) metrics {
 	return m
 }
 
-// measureQueue registers how many wait for a turn to compute.
-func measureQueue(registerer prometheus.Registerer, h *hasher) {
+// registerQueueLength registers how many wait for a turn to compute.
+func registerQueueLength(registerer prometheus.Registerer, h *hasher) {
 	promauto.With(registerer).NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "health_export_key_argon2_waiting", Help: "Requests that wait for their turn to compute an Argon2id hash.",
 	}, h.waiting)

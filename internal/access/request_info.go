@@ -20,14 +20,14 @@ type RequestInfo struct {
 type requestInfoKey struct{}
 
 // WithRequestInfo returns a context that carries the origin.
-func WithRequestInfo(ctx context.Context, origin RequestInfo) context.Context {
-	return context.WithValue(ctx, requestInfoKey{}, origin)
+func WithRequestInfo(ctx context.Context, info RequestInfo) context.Context {
+	return context.WithValue(ctx, requestInfoKey{}, info)
 }
 
 // RequestInfoFrom returns the origin that ctx carries, the zero RequestInfo for what no request has caused.
 func RequestInfoFrom(ctx context.Context) RequestInfo {
-	origin, _ := ctx.Value(requestInfoKey{}).(RequestInfo)
-	return origin
+	info, _ := ctx.Value(requestInfoKey{}).(RequestInfo)
+	return info
 }
 
 // networkOf returns what counts as one address, since one household or machine has all of it: an IPv4 address, or the
@@ -44,15 +44,15 @@ func networkOf(address netip.Addr) netip.Prefix {
 // NewAuditEntry returns the entry of the audit log for what is being done with ctx: about a user (uuid.Nil: nobody), by the key and
 // from the place that ctx carries. Its metadata has "admin" where an administrator acts on somebody else.
 func NewAuditEntry(
-	ctx context.Context, action account.Action, about uuid.UUID, resource string, at time.Time, metadata map[string]any,
+	ctx context.Context, action account.Action, subject uuid.UUID, resource string, at time.Time, metadata map[string]any,
 ) account.AuditEntry {
-	entry := account.NewAuditEntry(action, about, resource, at)
-	origin := RequestInfoFrom(ctx)
-	entry.Address, entry.UserAgent, entry.RequestID = origin.Address, origin.UserAgent, origin.RequestID
+	entry := account.NewAuditEntry(action, subject, resource, at)
+	info := RequestInfoFrom(ctx)
+	entry.Address, entry.UserAgent, entry.RequestID = info.Address, info.UserAgent, info.RequestID
 	entry.Metadata = metadata
 	if actor, ok := ActorFrom(ctx); ok {
 		entry.KeyID = actor.KeyID
-		if about != uuid.Nil && about != actor.User.ID {
+		if subject != uuid.Nil && subject != actor.User.ID {
 			entry.Metadata = withValue(metadata, "admin", true)
 		}
 	}

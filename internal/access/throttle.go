@@ -12,8 +12,8 @@ const (
 	// at. A key that is remembered is let in all the same.
 	maxFailures   = 20
 	failureWindow = time.Minute
-	// maxThrottled bounds how many addresses are kept in mind, to some megabytes. Past it, one of them gives way.
-	maxThrottled = 10_000
+	// maxThrottledAddresses bounds how many addresses are kept in mind, to some megabytes. Past it, one of them gives way.
+	maxThrottledAddresses = 10_000
 )
 
 // throttle counts, by address, the proofs of keys that failed in an exact sliding window. One that is under way counts as
@@ -25,13 +25,13 @@ type throttle struct {
 
 // attempts are the failures of one address within the window, in order, and how many proofs are under way.
 type attempts struct {
-	failed   []time.Time // at most maxFailures
-	underway int
+	failed  []time.Time // at most maxFailures
+	pending int
 }
 
 // begin asks whether a proof may begin. Where it may not, wait is how long nothing will change. settle is called when the
 // proof is over.
-func (t *throttle) begin(address netip.Addr, now time.Time) (settle func(failed bool, at time.Time), wait time.Duration) {
+func (t *throttle) begin(address netip.Addr, now time.Time) (done func(failed bool, at time.Time), wait time.Duration) {
 	if !address.IsValid() {
 		return func(bool, time.Time) {}, 0 // not from the network
 	}
@@ -39,21 +39,21 @@ func (t *throttle) begin(address netip.Addr, now time.Time) (settle func(failed 
 	defer t.mu.Unlock()
 	network := networkOf(address)
 	a := t.attemptsOf(network, now)
-	a.forget(now)
-	if len(a.failed)+a.underway >= maxFailures {
+	a.expire(now)
+	if len(a.failed)+a.pending >= maxFailures {
 		if len(a.failed) == 0 {
 			return nil, time.Second
 		}
 		return nil, a.failed[0].Add(failureWindow).Sub(now)
 	}
-	a.underway++
+	a.pending++
 	return func(failed bool, at time.Time) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		a.underway--
+		a.pending--
 		if failed {
 			a.failed = append(a.failed, at)
-		} else if a.underway == 0 && len(a.failed) == 0 {
+		} else if a.pending == 0 && len(a.failed) == 0 {
 			delete(t.addresses, network)
 		}
 	}, 0
@@ -63,7 +63,7 @@ func (t *throttle) attemptsOf(network netip.Prefix, now time.Time) *attempts {
 	if a := t.addresses[network]; a != nil {
 		return a
 	}
-	if len(t.addresses) >= maxThrottled {
+	if len(t.addresses) >= maxThrottledAddresses {
 		t.evict(now)
 	}
 	if t.addresses == nil {
@@ -77,20 +77,20 @@ func (t *throttle) attemptsOf(network netip.Prefix, now time.Time) *attempts {
 // evict forgets the addresses that have nothing against them any more, or else any one.
 func (t *throttle) evict(now time.Time) {
 	for network, a := range t.addresses {
-		if a.forget(now); a.underway == 0 && len(a.failed) == 0 {
+		if a.expire(now); a.pending == 0 && len(a.failed) == 0 {
 			delete(t.addresses, network)
 		}
 	}
 	for network := range t.addresses {
-		if len(t.addresses) < maxThrottled {
+		if len(t.addresses) < maxThrottledAddresses {
 			return
 		}
 		delete(t.addresses, network)
 	}
 }
 
-// forget leaves out what is not in the window any more.
-func (a *attempts) forget(now time.Time) {
+// expire leaves out what is not in the window any more.
+func (a *attempts) expire(now time.Time) {
 	old := func(at time.Time) bool { return !now.Before(at.Add(failureWindow)) }
 	a.failed = slices.DeleteFunc(a.failed, old)
 }

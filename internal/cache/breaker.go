@@ -8,8 +8,8 @@ import (
 const (
 	// failuresToOpen is how many calls in a row must fail before the server is left alone.
 	failuresToOpen = 3
-	// probeEvery is the least time between two attempts to reach a server that is left alone.
-	probeEvery = 250 * time.Millisecond
+	// probeInterval is the least time between two attempts to reach a server that is left alone.
+	probeInterval = 250 * time.Millisecond
 )
 
 // breaker keeps requests from waiting, one after the other, for a server that does not answer.
@@ -29,7 +29,7 @@ func (b *breaker) allows() (allowed, probe bool) {
 	if !b.open {
 		return true, false
 	}
-	if b.probing || time.Since(b.probed) < probeEvery {
+	if b.probing || time.Since(b.probed) < probeInterval {
 		return false, false
 	}
 	b.probing, b.probed = true, time.Now()
@@ -37,16 +37,16 @@ func (b *breaker) allows() (allowed, probe bool) {
 }
 
 // succeeded notes an answer, and reports whether the server is back with it.
-func (b *breaker) succeeded() (back bool) {
+func (b *breaker) succeeded() (closed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	back = b.open
+	closed = b.open
 	b.failures, b.open, b.probing = 0, false, false
-	return back
+	return closed
 }
 
 // failed notes that there was no answer, and reports whether the server is left alone from now on.
-func (b *breaker) failed() (gaveUp bool) {
+func (b *breaker) failed() (opened bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.failures++

@@ -184,7 +184,7 @@ func TestCacheServesManyAtOnce(t *testing.T) {
 	})
 }
 
-func TestRedisHearsOfACallerWhoLeft(t *testing.T) {
+func TestRedisReturnsWhenTheCallerIsCancelled(t *testing.T) {
 	t.Parallel()
 	r := openRedis(t, fromEnvironment(t, "TEST_REDIS_URL"), cache.RedisOptions{})
 	gone, cancel := context.WithCancel(t.Context())

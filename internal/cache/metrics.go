@@ -12,25 +12,25 @@ import (
 
 // responseMetrics measure remembered answers. Kinds are words of the program, never of its users.
 type responseMetrics struct {
-	answers       *prometheus.CounterVec
-	duration      *prometheus.HistogramVec
-	uninvalidated prometheus.Counter
+	lookups             *prometheus.CounterVec
+	duration            *prometheus.HistogramVec
+	failedInvalidations prometheus.Counter
 }
 
 // newResponseMetrics registers the metrics; a nil registerer leaves them unregistered.
-func newResponseMetrics(registerer prometheus.Registerer, believes func() (int64, bool)) responseMetrics {
+func newResponseMetrics(registerer prometheus.Registerer, valid func() (int64, bool)) responseMetrics {
 	factory := promauto.With(registerer)
 	factory.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "health_export_cache_distrusted",
 		Help: "1 while the cache is not believed, because somebody could not tell it of a change, or the database does not say.",
 	}, func() float64 {
-		if _, ok := believes(); ok {
+		if _, ok := valid(); ok {
 			return 0
 		}
 		return 1
 	})
 	return responseMetrics{
-		answers: factory.NewCounterVec(prometheus.CounterOpts{
+		lookups: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "health_export_cache_answers_total",
 			Help: "Questions, by kind and by what the cache had to say: hit, miss, error (it does not answer) or bypass (it is not believed).",
 		}, []string{"kind", "result"}),
@@ -39,7 +39,7 @@ func newResponseMetrics(registerer prometheus.Registerer, believes func() (int64
 			Help:    "Time to answer, with the question to the store where there was one, by kind and result.",
 			Buckets: []float64{.00001, .00005, .0001, .0005, .001, .0025, .005, .01, .025, .05, .1, .5, 1},
 		}, []string{"kind", "result"}),
-		uninvalidated: factory.NewCounter(prometheus.CounterOpts{
+		failedInvalidations: factory.NewCounter(prometheus.CounterOpts{
 			Name: "health_export_cache_untold_changes_total",
 			Help: "Changes that neither the cache nor, for a minute, the database could be told of.",
 		}),
@@ -47,7 +47,7 @@ func newResponseMetrics(registerer prometheus.Registerer, believes func() (int64
 }
 
 func (m responseMetrics) observe(kind, result string, took time.Duration) {
-	m.answers.WithLabelValues(kind, result).Inc()
+	m.lookups.WithLabelValues(kind, result).Inc()
 	m.duration.WithLabelValues(kind, result).Observe(took.Seconds())
 }
 

@@ -136,12 +136,12 @@ func (r *Redis) Ping(ctx context.Context) error {
 	})
 }
 
-// inRedis is what traces say of every call.
-var inRedis = trace.WithAttributes(semconv.DBSystemNameRedis)
+// redisSystem is what traces say of every call.
+var redisSystem = trace.WithAttributes(semconv.DBSystemNameRedis)
 
 // call asks the server, unless it is left alone. A failure is ErrUnreachable, or the error of ctx where that has ended.
 func (r *Redis) call(ctx context.Context, operation string, timeout time.Duration, do func(context.Context, rueidis.Client) error) (err error) {
-	ctx, span := tracing.Start(ctx, "redis "+operation, inRedis)
+	ctx, span := tracing.Start(ctx, "redis "+operation, redisSystem)
 	defer func() { span.End(err) }()
 	allowed, probe := r.breaker.allows()
 	if probe {
@@ -180,7 +180,7 @@ func (r *Redis) probeInBackground() {
 
 // probe finds out whether the server is there, and connects to it if it was never reached.
 func (r *Redis) probe() {
-	err := r.reach()
+	err := r.connectAndPing()
 	if err != nil {
 		r.breaker.failed()
 		r.logger.DebugContext(r.closing, "Redis is not there", "err", err)
@@ -191,7 +191,7 @@ func (r *Redis) probe() {
 	}
 }
 
-func (r *Redis) reach() error {
+func (r *Redis) connectAndPing() error {
 	client := r.client.Load()
 	if client == nil {
 		made, err := rueidis.NewClient(r.option)

@@ -28,7 +28,7 @@ func (r *Redis) Stats(ctx context.Context) (Stats, error) {
 			return err
 		}
 		stats.Nodes++
-		stats.Memory += infoNumber(info, "used_memory:")
+		stats.Memory += infoField(info, "used_memory:")
 		return scan(ctx, node, Prefix+"*", func(keys []string) error {
 			for _, key := range keys {
 				switch {
@@ -59,7 +59,7 @@ func (r *Redis) DeleteAll(ctx context.Context, prefix string) error {
 
 func (r *Redis) deleteAll(ctx context.Context, prefix string) (deleted int64, err error) {
 	err = r.eachPrimary(ctx, func(node rueidis.Client) error {
-		return scan(ctx, node, literal(Prefix+prefix)+"*", func(keys []string) error {
+		return scan(ctx, node, escapePattern(Prefix+prefix)+"*", func(keys []string) error {
 			var commands rueidis.Commands
 			for _, key := range keys { // one by one: those of several users lie in several slots of a cluster
 				commands = append(commands, node.B().Unlink().Key(key).Build())
@@ -77,8 +77,8 @@ func (r *Redis) deleteAll(ctx context.Context, prefix string) (deleted int64, er
 	return deleted, err
 }
 
-// literal is the pattern that matches only this text.
-func literal(text string) string {
+// escapePattern is the pattern that matches only this text.
+func escapePattern(text string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(text)
 }
 
@@ -122,8 +122,8 @@ func scan(ctx context.Context, node rueidis.Client, pattern string, do func(keys
 	}
 }
 
-// infoNumber returns the number behind a name in what INFO says.
-func infoNumber(info, name string) int64 {
+// infoField returns the number behind a name in what INFO says.
+func infoField(info, name string) int64 {
 	_, rest, _ := strings.Cut(info, "\n"+name)
 	digits, _, _ := strings.Cut(rest, "\r")
 	n, _ := strconv.ParseInt(digits, 10, 64) // 0 where a server does not say

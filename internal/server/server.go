@@ -154,8 +154,8 @@ type AuditBuffer interface {
 
 type server struct {
 	Config
-	instruments instruments
-	document    document
+	metrics  httpMetrics
+	document document
 }
 
 // New returns the handler of the whole API. It is safe for concurrent use, and it registers the metrics of the requests
@@ -165,10 +165,10 @@ func New(config Config) http.Handler {
 		config.Now = time.Now
 	}
 	s := &server{
-		Config:      config,
-		instruments: newInstruments(config.Registerer),
-		document:    loadDocument(),
+		Config:   config,
+		metrics:  newHTTPMetrics(config.Registerer),
+		document: loadDocument(),
 	}
-	s.instruments.prepare(s.routes())
+	s.metrics.initCounters(s.routes())
 	return s.observe(s.allowOrigins(compress(revalidate(s.mux()))))
 }
