@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/store/postgres"
@@ -64,7 +65,7 @@ func (p *program) withStore(ctx context.Context, do func(context.Context, databa
 
 // authenticator returns the keeper of keys for a command that makes or revokes them. answers is who has to be told of
 // erasures; nil for a command that erases nothing.
-func (p *program) authenticator(db database, invalidator access.Invalidator) *access.Authenticator {
+func (p *program) authenticator(db database, invalidator cache.Invalidator) *access.Authenticator {
 	return access.NewAuthenticator(db, db, access.AuthenticatorOptions{Now: time.Now, Invalidator: invalidator})
 }
 

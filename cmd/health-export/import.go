@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
@@ -42,7 +43,7 @@ again. The files themselves are not kept unless you ask for it.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
 				return p.withSharedCache(db, func(responses responseCache) error {
-					return p.importFiles(ctx, db, responses.told(), email, args, keep)
+					return p.importFiles(ctx, db, responses.invalidator(), email, args, keep)
 				})
 			})
 		},
@@ -54,7 +55,7 @@ again. The files themselves are not kept unless you ask for it.`,
 	return command
 }
 
-func (p *program) importFiles(ctx context.Context, db database, invalidator ingest.Invalidator, email string, paths []string, keep bool) error {
+func (p *program) importFiles(ctx context.Context, db database, invalidator cache.Invalidator, email string, paths []string, keep bool) error {
 	user, err := userNamed(ctx, db, email)
 	if err != nil {
 		return err

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/catalog"
-	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/query"
 )
 
@@ -31,7 +31,7 @@ server runs, and again after it was interrupted. After an upgrade that changes h
 days before in line; after rows were removed by hand, the numbers of samples.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				return p.withSharedCache(db, func(responses responseCache) error { return p.rebuild(ctx, db, responses.told(), email) })
+				return p.withSharedCache(db, func(responses responseCache) error { return p.rebuild(ctx, db, responses.invalidator(), email) })
 			})
 		},
 	}
@@ -40,7 +40,7 @@ days before in line; after rows were removed by hand, the numbers of samples.`,
 	return command
 }
 
-func (p *program) rebuild(ctx context.Context, db database, invalidator ingest.Invalidator, email string) error {
+func (p *program) rebuild(ctx context.Context, db database, invalidator cache.Invalidator, email string) error {
 	users, err := usersNamed(ctx, db, email)
 	if err != nil {
 		return err

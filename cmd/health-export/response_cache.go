@@ -9,10 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/cache"
-	"github.com/health-export/health-export/internal/ingest"
-	"github.com/health-export/health-export/internal/job"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/server"
@@ -78,24 +75,16 @@ func (c *responseCache) ping() func(context.Context) error {
 	return c.redis.Ping
 }
 
-// told is who has to be told of changes; nil where nobody has.
-func (c *responseCache) told() ingest.Invalidator {
+// invalidator returns what changes of the stored data are reported to.
+func (c *responseCache) invalidator() cache.Invalidator {
 	if c.responses == nil {
-		return nil
+		return cache.NopInvalidator{}
 	}
 	return c.responses
 }
 
-// erased is who has to be told of erasures; nil where nobody has.
-func (c *responseCache) erased() access.Invalidator {
-	if c.responses == nil {
-		return nil
-	}
-	return c.responses
-}
-
-// remembering returns the service with its memory, if it has one.
-func (c *responseCache) remembering(service *query.Service) server.Query {
+// cachedQuery returns the service behind the cache, or the service itself where nothing is cached.
+func (c *responseCache) cachedQuery(service *query.Service) server.Query {
 	if c.responses == nil {
 		return service
 	}
@@ -103,49 +92,37 @@ func (c *responseCache) remembering(service *query.Service) server.Query {
 	return c.warm
 }
 
-// tasks are what the memory needs done from time to time.
-func (c *responseCache) tasks(db database) []job.Task {
-	if c.responses == nil {
-		return nil
-	}
-	tasks := []job.Task{
-		{Name: "refresh_trust", Every: 500 * time.Millisecond, AtStart: true, Run: c.responses.Refresh},
-		{Name: "warm_cache", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
-			return c.warmUp(ctx, db)
-		}},
-	}
-	if watched, ok := db.(writtenElsewhere); ok {
-		watch := watchWrites{database: watched, responses: c.responses}
-		tasks = append(tasks, job.Task{Name: "notice_foreign_writes", Every: time.Second, AtStart: true, Run: watch.run})
-	}
-	return tasks
-}
-
-// writtenElsewhere is a database of one server to which commands may write beside it, without telling it.
+// writtenElsewhere is a database of one server, to which commands may write without telling the server.
 type writtenElsewhere interface {
 	// WrittenElsewhere reports whether another process may have written since the last call.
 	WrittenElsewhere(ctx context.Context) (bool, error)
 }
 
-// watchWrites forgets all answers when another process has written.
-type watchWrites struct {
+// writeWatch drops all cached responses when another process has written.
+type writeWatch struct {
 	database  writtenElsewhere
 	responses *cache.ResponseCache
-	pending   bool // and not yet forgotten
+	pending   bool // a write was seen, and the responses are not dropped yet
 }
 
-func (n *watchWrites) run(ctx context.Context) error {
-	written, err := n.database.WrittenElsewhere(ctx)
-	n.pending = n.pending || written
-	if err != nil || !n.pending {
+// newWriteWatch returns a watch; needed is false for a database to which commands do not write unnoticed.
+func newWriteWatch(db database, responses *cache.ResponseCache) (watch *writeWatch, needed bool) {
+	watched, needed := db.(writtenElsewhere)
+	return &writeWatch{database: watched, responses: responses}, needed
+}
+
+func (w *writeWatch) run(ctx context.Context) error {
+	written, err := w.database.WrittenElsewhere(ctx)
+	w.pending = w.pending || written
+	if err != nil || !w.pending {
 		return err
 	}
-	if err := n.responses.InvalidateAll(ctx); errors.Is(err, cache.ErrUnreachable) {
+	if err := w.responses.InvalidateAll(ctx); errors.Is(err, cache.ErrUnreachable) {
 		return nil // it is still away, which is logged and measured where it is noticed
 	} else if err != nil {
 		return err
 	}
-	n.pending = false
+	w.pending = false
 	return nil
 }
 

@@ -18,7 +18,6 @@ import (
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/ingest"
-	"github.com/health-export/health-export/internal/job"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/server"
 	"github.com/health-export/health-export/internal/tracing"
@@ -114,10 +113,10 @@ func (p *program) openComponents(ctx context.Context, logger *slog.Logger, trace
 	}
 	c.audit = access.NewAuditBuffer(db, access.AuditBufferOptions{Logger: logger, Registerer: registry})
 	c.authenticator = access.NewAuthenticator(db, db, access.AuthenticatorOptions{
-		Now: time.Now, Logger: logger, Registerer: registry, Audit: c.audit, Invalidator: c.cache.erased(),
+		Now: time.Now, Logger: logger, Registerer: registry, Audit: c.audit, Invalidator: c.cache.invalidator(),
 	})
 	c.ingest, err = ingest.New(ingest.Config{
-		Store: db, Invalidator: c.cache.told(), Catalog: metricCatalog, Logger: logger, Registerer: registry,
+		Store: db, Invalidator: c.cache.invalidator(), Catalog: metricCatalog, Logger: logger, Registerer: registry,
 		Limits: ingest.Limits{
 			MaxBody: p.settings.maxBody, Wait: p.settings.wait,
 			Concurrency: p.settings.concurrency, TempDir: p.settings.tempDir,
@@ -132,10 +131,10 @@ func (p *program) openComponents(ctx context.Context, logger *slog.Logger, trace
 		Samples: db, Sleep: db, Workouts: db, Events: db, Summaries: db, Catalog: metricCatalog, Now: time.Now,
 	})
 	c.summaries = query.NewSummaryRebuilder(query.SummaryRebuilderConfig{
-		Store: db, Invalidator: c.cache.told(), Catalog: metricCatalog, Logger: logger, Registerer: registry,
+		Store: db, Invalidator: c.cache.invalidator(), Catalog: metricCatalog, Logger: logger, Registerer: registry,
 	})
 	c.handler = server.New(server.Config{
-		Ingestion: c.ingest, Query: c.cache.remembering(service), SourcePriority: c.summaries, Authenticator: c.authenticator, Users: db, Keys: db, Archive: db, Catalog: metricCatalog, AuditReader: db, Audit: c.audit, Ping: db.Ping,
+		Ingestion: c.ingest, Query: c.cache.cachedQuery(service), SourcePriority: c.summaries, Authenticator: c.authenticator, Users: db, Keys: db, Archive: db, Catalog: metricCatalog, AuditReader: db, Audit: c.audit, Ping: db.Ping,
 		PingRedis: c.cache.ping(), Drain: c.drain,
 		Limits: access.NewLimits(access.LimitOptions{
 			Allowances: p.settings.allowances(), Redis: c.cache.redis, Registerer: registry,
@@ -167,38 +166,6 @@ func (p *program) resumeUnfinished(ctx context.Context, c *components, logger *s
 	if err := c.ingest.Resume(ctx); err != nil && ctx.Err() == nil {
 		logger.ErrorContext(ctx, "could not take up unfinished ingestions", "err", err)
 	}
-}
-
-// startJobs runs the periodic tasks until stop is called; done yields when all of them have returned.
-func (p *program) startJobs(c *components, logger *slog.Logger) (done <-chan error, drain func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	runner := job.NewRunner(logger, c.registry, c.tracer)
-	result := make(chan error, 1)
-	tasks := []job.Task{
-		{Name: "resume_ingestions", Every: 5 * time.Second, Run: c.ingest.Resume},
-		{Name: "rebuild_summaries", Every: 5 * time.Second, AtStart: true, Run: c.summaries.RebuildStale},
-		{Name: "notice_revoked_keys", Every: time.Second, AtStart: true, Run: c.authenticator.PollRevocations},
-		{Name: "write_key_use", Every: 15 * time.Second, Run: c.authenticator.FlushLastUsed},
-		{Name: "write_audit_log", Every: 2 * time.Second, Run: c.audit.Flush},
-		{Name: "count_backlog", Every: 5 * time.Second, AtStart: true, Run: c.ingest.CountBacklog},
-		{Name: "count_active_users", Every: 5 * time.Minute, AtStart: true, Run: c.ingest.CountActiveUsers},
-		{Name: "prepare_store", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
-			return c.store.Prepare(ctx, time.Now())
-		}},
-	}
-	tasks = append(tasks, c.cache.tasks(c.store)...)
-	if days := p.settings.archiveDays; days > 0 {
-		tasks = append(tasks, job.Task{Name: "drop_old_archive", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
-			return c.store.DropArchiveBefore(ctx, time.Now().AddDate(0, 0, -days))
-		}})
-	}
-	if days := p.settings.auditDays; days > 0 {
-		tasks = append(tasks, job.Task{Name: "drop_old_audit_log", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
-			return c.store.DropAuditBefore(ctx, time.Now().AddDate(0, 0, -days))
-		}})
-	}
-	go func() { result <- runner.Run(ctx, tasks...) }()
-	return result, cancel
 }
 
 // serveHTTP serves the API and the metrics (if there is a listener for them) until ctx ends, then lets what is under way come to its end.

@@ -90,7 +90,7 @@ the audit log holds about them. It cannot be undone. A running server stops acce
 					return err
 				}
 				if err := p.withSharedCache(db, func(responses responseCache) error {
-					return p.authenticator(db, responses.erased()).DeleteUser(ctx, user.ID)
+					return p.authenticator(db, responses.invalidator()).DeleteUser(ctx, user.ID)
 				}); err != nil {
 					return err
 				}

@@ -184,7 +184,7 @@ func (p *program) withIngest(ctx context.Context, do func(context.Context, datab
 	return p.withStore(ctx, func(ctx context.Context, db database) error {
 		return p.withSharedCache(db, func(responses responseCache) error {
 			service, err := ingest.New(ingest.Config{
-				Store: db, Invalidator: responses.told(), Catalog: metricCatalog, Logger: p.newLog().Logger,
+				Store: db, Invalidator: responses.invalidator(), Catalog: metricCatalog, Logger: p.newLog().Logger,
 				Limits: ingest.Limits{MaxBody: p.settings.maxBody, Wait: 24 * time.Hour, TempDir: p.settings.tempDir},
 			})
 			if err != nil {

@@ -17,20 +17,20 @@ import (
 )
 
 const (
-	// maxPending bounds the entries that wait to be written, to some 10 MB. Past it the oldest give way.
+	// maxPending bounds the entries that wait to be written, to some 10 MB. Past it the oldest are dropped.
 	maxPending = 10_000
-	// maxDistinct is how many failures and limits, of different addresses and keys, are told apart until the next Flush. What
-	// comes beyond is told as one entry, without an address.
+	// maxDistinct is how many failures and limits, of different addresses and keys, are kept apart until the next Flush.
+	// Those beyond it are merged into one entry without an address.
 	maxDistinct = 1_000
 	// entriesPerWrite is how many entries are written in one transaction.
 	entriesPerWrite = 500
 )
 
-// AuditBuffer writes entries of the audit log that belong to no transaction, such as failed logins, without making anybody
-// wait: they are kept in memory until the next Flush. Entries that say the same of a failed login or of a limit become
-// one, with their number as count in the metadata and the time of the last as until.
+// AuditBuffer writes audit entries that belong to no transaction, such as failed logins, without delaying the caller:
+// they are buffered in memory until the next Flush. Entries about the same failed login or limit are merged into one,
+// with their number as "count" in the metadata and the time of the last as "until".
 //
-// It may be used from several goroutines at once. A nil *AuditBuffer keeps nothing.
+// It is safe for concurrent use. A nil *AuditBuffer discards all entries.
 type AuditBuffer struct {
 	audit   store.Audit
 	now     func() time.Time
@@ -46,7 +46,7 @@ type AuditBuffer struct {
 	dropped int // since the last Flush
 }
 
-// pendingEntry is an entry that waits, with how many it stands for.
+// pendingEntry is an entry that waits to be written, and how many entries it stands for.
 type pendingEntry struct {
 	account.AuditEntry
 	key   dedupKey
@@ -54,7 +54,7 @@ type pendingEntry struct {
 	until time.Time
 }
 
-// dedupKey is what two entries that become one have in common.
+// dedupKey is equal for entries that are merged.
 type dedupKey struct {
 	action   account.Action
 	subject  uuid.UUID
@@ -64,15 +64,15 @@ type dedupKey struct {
 	code     string
 }
 
-// AuditBufferOptions is what a AuditBuffer can do without.
+// AuditBufferOptions are the optional settings of an AuditBuffer.
 type AuditBufferOptions struct {
 	Now        func() time.Time      // nil: time.Now
 	Logger     *slog.Logger          // nil: nothing is logged
 	Registerer prometheus.Registerer // nil: the metrics are not registered
 }
 
-// NewAuditBuffer returns a journal that writes to an audit log. Flush is called by a job, and once more before the store is
-// closed.
+// NewAuditBuffer returns a buffer that writes to an audit log. A job calls Flush, which is also called before the store
+// is closed.
 func NewAuditBuffer(audit store.Audit, options AuditBufferOptions) *AuditBuffer {
 	if options.Now == nil {
 		options.Now = time.Now
@@ -85,7 +85,7 @@ func NewAuditBuffer(audit store.Audit, options AuditBufferOptions) *AuditBuffer 
 		audit: audit, now: options.Now, logger: options.Logger, merged: map[dedupKey]*pendingEntry{},
 		written: factory.NewCounter(prometheus.CounterOpts{
 			Name: "health_export_audit_entries_written_total",
-			Help: "Entries that the journal has written to the audit log.",
+			Help: "Buffered entries that were written to the audit log.",
 		}),
 		lost: factory.NewCounter(prometheus.CounterOpts{
 			Name: "health_export_audit_entries_lost_total",
@@ -94,14 +94,14 @@ func NewAuditBuffer(audit store.Audit, options AuditBufferOptions) *AuditBuffer 
 	}
 }
 
-// Add records what is being done with ctx, see Deed for the arguments. It does not wait.
+// Add buffers an entry about what is done in ctx; NewAuditEntry describes the arguments. It does not block.
 func (b *AuditBuffer) Add(ctx context.Context, action account.Action, subject uuid.UUID, resource string, metadata map[string]any) {
 	if b != nil {
 		b.add(NewAuditEntry(ctx, action, subject, resource, b.now(), metadata))
 	}
 }
 
-// add adds an entry to those that wait.
+// add buffers an entry.
 func (b *AuditBuffer) add(entry account.AuditEntry) {
 	if b == nil {
 		return
@@ -118,8 +118,8 @@ func (b *AuditBuffer) add(entry account.AuditEntry) {
 	b.dropOldest()
 }
 
-// merge adds a failure to one that says the same, or, when there are very many that differ, to the one that stands for
-// all others of its action.
+// merge adds a failure to an equal entry. When there are already maxDistinct entries it adds the failure to the one entry
+// for all others of its action and code. It reports whether p was merged; otherwise p is to be appended.
 func (b *AuditBuffer) merge(p *pendingEntry) bool {
 	code, _ := p.Metadata["code"].(string)
 	p.key = dedupKey{p.Action, p.UserID, p.KeyID, p.Resource, p.Address, code}
@@ -139,7 +139,7 @@ func (b *AuditBuffer) merge(p *pendingEntry) bool {
 	return true
 }
 
-// dropOldest lets the oldest entries give way when there are too many.
+// dropOldest drops the oldest entries while there are more than maxPending.
 func (b *AuditBuffer) dropOldest() {
 	for len(b.pending) > maxPending {
 		oldest := b.pending[0]
@@ -153,7 +153,7 @@ func (b *AuditBuffer) dropOldest() {
 	}
 }
 
-// Flush writes what waits. What cannot be written now is kept for the next call.
+// Flush writes the buffered entries. Those that cannot be written now are kept for the next call.
 func (b *AuditBuffer) Flush(ctx context.Context) error {
 	if b == nil {
 		return nil
@@ -189,7 +189,7 @@ func (b *AuditBuffer) take(ctx context.Context) []*pendingEntry {
 	return taken
 }
 
-// putBack puts what was taken before what has come since. It is not added to any more.
+// putBack puts entries that could not be written before those that were added since. They are not merged with any more.
 func (b *AuditBuffer) putBack(taken []*pendingEntry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -197,7 +197,7 @@ func (b *AuditBuffer) putBack(taken []*pendingEntry) {
 	b.dropOldest()
 }
 
-// entry returns what is written.
+// entry returns the entry to write.
 func (p *pendingEntry) entry() account.AuditEntry {
 	e := p.AuditEntry
 	if p.count > 1 {

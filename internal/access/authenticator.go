@@ -1,4 +1,5 @@
-// Package access is the door: it knows API keys, proves that a caller holds one, and says who acts and what they may do.
+// Package access authenticates API keys and decides what their holders may do: scopes, limits, throttling, and the audit
+// log.
 package access
 
 import (
@@ -15,11 +16,12 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
-// Authenticator lets callers in by their API keys. It may be used from several goroutines at once.
+// Authenticator verifies, creates and revokes API keys. It is safe for concurrent use.
 type Authenticator struct {
 	keys        store.Keys
 	users       Users
@@ -32,29 +34,31 @@ type Authenticator struct {
 	lastUsed    lastUsed
 	revocations revocations
 	audit       *AuditBuffer
-	invalidator Invalidator
+	invalidator cache.Invalidator
 
 	failures throttle
 }
 
-// AuthenticatorOptions is what a Authenticator can do without.
+// AuthenticatorOptions are the optional settings of an Authenticator.
 type AuthenticatorOptions struct {
 	Now         func() time.Time      // nil: time.Now
 	Logger      *slog.Logger          // nil: nothing is logged
 	Registerer  prometheus.Registerer // nil: the metrics are not registered
-	Audit       *AuditBuffer          // nil: keys that are refused are not on record
-	Invalidator Invalidator           // nil: nobody remembers answers
+	Audit       *AuditBuffer          // nil: refused keys are not recorded
+	Invalidator cache.Invalidator     // nil: no responses are cached
 }
 
-// NewAuthenticator returns a door for the keys and users of a store. It remembers proved keys in the memory of this process, so
-// a process that authenticates needs one door, not several: a door learns of what another one revokes only by
-// PollRevocations.
+// NewAuthenticator returns an Authenticator for the keys and users of a store. It caches verified keys in memory, so a
+// process needs exactly one: another one's revocations reach it only through PollRevocations.
 func NewAuthenticator(keys store.Keys, users Users, options AuthenticatorOptions) *Authenticator {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
+	}
+	if options.Invalidator == nil {
+		options.Invalidator = cache.NopInvalidator{}
 	}
 	m := newMetrics(options.Registerer)
 	hasher := newHasher(max(1, runtime.NumCPU()), m.argon2)
@@ -73,15 +77,15 @@ func NewAuthenticator(keys store.Keys, users Users, options AuthenticatorOptions
 	}
 }
 
-// Authenticate returns who holds the presented key. Blanks, line breaks and invisible characters around it do not
-// matter.
+// Authenticate returns the actor that a key belongs to. Blanks, line breaks and invisible characters around the key are
+// ignored.
 //
 // The error is Unauthenticated with one of the codes missing_key, malformed_key, unknown_key (also for a wrong secret,
-// after the same time), revoked_key and expired_key; RateLimited (too_many_failures) after many of these from the
-// address that ctx carries (WithRequestInfo), before anything is computed; Unavailable (door_busy) where too many others are
-// being proved; or what the store returned; or the error of ctx. It never holds a part of the key.
+// after the same time), revoked_key and expired_key; RateLimited (too_many_failures) after many of these from the client
+// address in ctx (WithRequestInfo), before anything is computed; Unavailable (door_busy) when too many other keys are
+// being verified; an error of the store; or that of ctx. It never holds a part of the key.
 //
-// A key that was proved is taken on trust for 5 minutes, unless it expires, RevokeKey of this Authenticator has returned, or
+// A verified key is cached for 5 minutes, unless it expires, RevokeKey of this Authenticator has returned, or
 // PollRevocations has found that another process revoked it.
 func (a *Authenticator) Authenticate(ctx context.Context, text string) (Actor, error) {
 	actor, outcome, err := a.authenticate(ctx, text)
@@ -94,7 +98,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, text string) (Actor, e
 	return actor, nil
 }
 
-// recordFailure puts a key that was refused on record. owner is who it would have acted for, where that is known.
+// recordFailure adds a refused key to the audit log. owner is who the key would have acted for, where that is known.
 func (a *Authenticator) recordFailure(ctx context.Context, owner Actor, err error) {
 	refusal, ok := errors.AsType[*problem.Error](err)
 	if !ok || refusal.Code == "missing_key" || refusal.Kind != problem.Unauthenticated && refusal.Kind != problem.RateLimited {
@@ -105,7 +109,7 @@ func (a *Authenticator) recordFailure(ctx context.Context, owner Actor, err erro
 	a.audit.add(entry)
 }
 
-// authenticate returns with a refusal whose key it was, if that exists.
+// authenticate returns, with a refusal, the owner of the key if the key exists.
 func (a *Authenticator) authenticate(ctx context.Context, text string) (actor Actor, outcome string, err error) {
 	k, err := parseKey(text)
 	if err != nil {
@@ -121,8 +125,8 @@ func (a *Authenticator) authenticate(ctx context.Context, text string) (actor Ac
 	return actor, outcomeVerified, err
 }
 
-// verifyOnce is prove for many simultaneous calls with the same key: one proves it for all of them. A call that begins
-// after a revocation shares no proof that began before it.
+// verifyOnce verifies a key once for all simultaneous calls with it. A call that begins after a revocation does not share
+// a verification that began before it.
 func (a *Authenticator) verifyOnce(ctx context.Context, k key) (Actor, error) {
 	epoch := a.cache.epoch()
 	flight := strconv.FormatUint(epoch, 10) + k.text
@@ -141,12 +145,12 @@ func (a *Authenticator) verifyOnce(ctx context.Context, k key) (Actor, error) {
 				actor.Scopes = slices.Clone(actor.Scopes)
 				return actor, p.Err
 			}
-			// The caller who was proving the key for this one has gone away.
+			// The caller that verified the key for this one was cancelled: try again.
 		}
 	}
 }
 
-// verifyThrottled is prove, unless many keys from the same address were wrong a short while ago.
+// verifyThrottled verifies a key unless many keys from the same address were wrong a short while ago.
 func (a *Authenticator) verifyThrottled(ctx context.Context, k key, epoch uint64) (Actor, error) {
 	done, wait := a.failures.begin(RequestInfoFrom(ctx).Address, a.now())
 	if wait > 0 {
@@ -159,8 +163,8 @@ func (a *Authenticator) verifyThrottled(ctx context.Context, k key, epoch uint64
 	return actor, err
 }
 
-// verify looks a key up, verifies its secret, and remembers it. Whether a key is revoked or expired is told only to who
-// has its secret.
+// verify looks a key up, verifies its secret, and caches it. That a key is revoked or expired is reported only to those
+// who have its secret.
 func (a *Authenticator) verify(ctx context.Context, k key, epoch uint64) (Actor, error) {
 	stored, err := a.keys.Key(ctx, k.id())
 	exists := !errors.Is(err, problem.NotFound)

@@ -10,29 +10,28 @@ import (
 )
 
 const (
-	// cachedKeyTTL is how long a proved key needs no new proof.
+	// cachedKeyTTL is how long a verified key is not verified again.
 	cachedKeyTTL = 5 * time.Minute
-	// maxCachedKeys bounds how many keys are remembered, to some megabytes. Past it, one of them gives way.
+	// maxCachedKeys bounds the cached keys, to some megabytes. Past it, one of them is evicted.
 	maxCachedKeys = 10_000
 )
 
-// keyCache remembers the keys that were proved a short while ago, in the memory of this process. What it remembers stands
-// under the key's id, so that it can be forgotten by who knows only that, and holds a keyed hash of the key in place of
-// the key.
+// keyCache holds recently verified keys in the memory of this process. Entries are found by the key's id, so that a key
+// can be removed without its secret, and hold a keyed hash instead of the key.
 type keyCache struct {
-	pepper [sha256.BlockSize]byte // made anew by each process: what one remembers is of no use to another
+	pepper [sha256.BlockSize]byte // random for each process: a cache is of no use outside its process
 
 	mu      sync.RWMutex
 	current uint64
 	keys    map[string]cachedKey
 }
 
-// cachedKey is what is remembered of one key.
+// cachedKey is one entry of the cache.
 type cachedKey struct {
 	digest     [sha256.Size]byte
 	actor      Actor
 	expiresAt  time.Time // zero: never
-	validUntil time.Time // by the clock that nobody sets
+	validUntil time.Time // on the monotonic clock
 }
 
 func newKeyCache() *keyCache {
@@ -41,15 +40,15 @@ func newKeyCache() *keyCache {
 	return c
 }
 
-// epoch numbers the time between two revocations. Who looks up a key first asks for it, and hands it to remember: what
-// was looked up before a revocation must not be remembered after it.
+// epoch returns a number that every removal increments. Read it before a key is looked up and pass it to put: what was
+// looked up before a revocation must not be cached after it.
 func (c *keyCache) epoch() uint64 {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.current
 }
 
-// get returns who holds exactly this key, and when it expires, if that is remembered.
+// get returns the actor and the expiry of exactly this key, if it is cached.
 func (c *keyCache) get(k key) (actor Actor, expiresAt time.Time, ok bool) {
 	proof := c.digest(k)
 	c.mu.RLock()
@@ -62,7 +61,7 @@ func (c *keyCache) get(k key) (actor Actor, expiresAt time.Time, ok bool) {
 	return known.actor, known.expiresAt, true
 }
 
-// put keeps what was looked up in the given epoch, unless that is over.
+// put caches what was looked up in the given epoch, unless the epoch has changed since.
 func (c *keyCache) put(k key, actor Actor, expiresAt time.Time, epoch uint64) {
 	now := time.Now()
 	actor.Scopes = slices.Clone(actor.Scopes)
@@ -78,7 +77,7 @@ func (c *keyCache) put(k key, actor Actor, expiresAt time.Time, epoch uint64) {
 	c.keys[actor.KeyID] = known // not under k.id(), which would keep the whole key in memory
 }
 
-// evict forgets the keys whose time is over, or else any one.
+// evict removes the expired keys, or else an arbitrary one.
 func (c *keyCache) evict(now time.Time) {
 	for id, known := range c.keys {
 		if !now.Before(known.validUntil) {
@@ -93,8 +92,8 @@ func (c *keyCache) evict(now time.Time) {
 	}
 }
 
-// remove begins a new epoch and forgets the key with this id. When it returns, nothing that was looked up before is
-// remembered of it.
+// remove removes the key with this id and begins a new epoch. When it has returned, nothing that was looked up before is
+// in the cache or gets into it.
 func (c *keyCache) remove(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -102,7 +101,8 @@ func (c *keyCache) remove(id string) {
 	delete(c.keys, id)
 }
 
-// digest is a hash of the key, keyed with the pepper. Both have one length, so that nothing can be moved between them.
+// digest returns the hash of the pepper and the key. Both have a fixed length, so no two different pairs have the same
+// input.
 func (c *keyCache) digest(k key) [sha256.Size]byte {
 	var text [len(c.pepper) + keyLength]byte
 	copy(text[copy(text[:], c.pepper[:]):], k.text)

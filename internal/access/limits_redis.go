@@ -10,7 +10,7 @@ import (
 	"github.com/health-export/health-export/internal/cache"
 )
 
-// The scripts begin with what they share: the window slides to now.
+// Both scripts begin with limits.lua, which slides the window to now.
 var (
 	//go:embed limits.lua
 	slideLua string
@@ -49,7 +49,7 @@ func (l *redisLedger) amend(ctx context.Context, e ledgerEntry, a Allowance, byt
 	return decision{now: n[0], wait: n[1], bytesShort: n[1] > 0}, nil
 }
 
-// run runs a script on the account of a key; it returns as many numbers as are wanted.
+// run runs a script on the entries of a key; it returns want numbers or an error.
 func (l *redisLedger) run(ctx context.Context, script *cache.Script, key string, want int, args ...string) ([]int64, error) {
 	now := "0"
 	if l.now != nil {

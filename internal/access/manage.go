@@ -15,30 +15,30 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// The tiers of keys. They set how much may be sent and read through a key.
+// The tiers of keys, which set how much may be sent and read through a key.
 const (
 	TierDefault   = "default"
 	TierBulk      = "bulk" // for the first upload of many years
 	TierUnlimited = "unlimited"
 )
 
-// NewKey describes a key that is to be made.
+// NewKey describes a key to be created.
 type NewKey struct {
 	UserID uuid.UUID
-	// Name tells the key apart from the user's others: 1 to 100 characters, blanks around them left out.
+	// Name distinguishes the key from the user's others: 1 to 100 characters; blanks around them are removed.
 	Name string
 	// Scopes is at least one of ingest, read and admin.
 	Scopes []account.Scope
 	// Tier is one of the tiers; "" is TierDefault.
 	Tier string
-	// ExpiresAt lies ahead; zero is never.
+	// ExpiresAt is in the future; zero is never.
 	ExpiresAt time.Time
 }
 
 const maxNameLength = 100
 
-// CreateKey makes a key and stores it. The second result is the key in full, which cannot be had again: only its hash
-// is kept. Errors: Invalid, with Field name, scopes, tier or expires_at; NotFound: there is no such user.
+// CreateKey creates and stores a key. The second result is the whole key, which cannot be obtained again: only its hash
+// is stored. Errors: Invalid, with Field name, scopes, tier or expires_at; NotFound: there is no such user.
 func (a *Authenticator) CreateKey(ctx context.Context, n NewKey) (account.APIKey, string, error) {
 	now := a.now()
 	created, err := n.validate(now)
@@ -59,7 +59,7 @@ func (a *Authenticator) CreateKey(ctx context.Context, n NewKey) (account.APIKey
 	return created, k.text, nil
 }
 
-// RevokeKey ends a key of the user. When it has returned, this door does not let the key in. Revoking a revoked key
+// RevokeKey revokes a key of the user. When it has returned, this Authenticator refuses the key. Revoking a revoked key
 // changes nothing. NotFound: the user has no such key.
 func (a *Authenticator) RevokeKey(ctx context.Context, user uuid.UUID, id string) error {
 	at := a.now().UTC()
@@ -67,7 +67,7 @@ func (a *Authenticator) RevokeKey(ctx context.Context, user uuid.UUID, id string
 	if errors.Is(err, problem.NotFound) {
 		return err
 	}
-	a.cache.remove(id) // after a failure too: the store may have done it all the same
+	a.cache.remove(id) // after a failure too: the store may have revoked it nevertheless
 	if err != nil {
 		return err
 	}
@@ -75,13 +75,13 @@ func (a *Authenticator) RevokeKey(ctx context.Context, user uuid.UUID, id string
 	return nil
 }
 
-// maxGrace is how long an old key may stay in force beside the one that replaces it.
+// maxGrace is how long a replaced key may stay valid.
 const maxGrace = 7 * 24 * time.Hour
 
 // RotateKey replaces a key of the user by a new one with the same name, scopes, tier and expiry, and returns the new one
-// as CreateKey does. The old one is revoked at once, or when grace has passed, at most 7 days; with no grace, when
-// RotateKey has returned, this door does not let it in. Errors: NotFound: the user has no such key; Conflict: it is
-// revoked or expired; Invalid, with Field grace.
+// as CreateKey does. The old one is revoked when grace has passed, at most 7 days; without grace this Authenticator
+// refuses it when RotateKey has returned. Errors: NotFound: the user has no such key; Conflict: it is revoked or expired;
+// Invalid, with Field grace.
 func (a *Authenticator) RotateKey(ctx context.Context, user uuid.UUID, id string, grace time.Duration) (account.APIKey, string, error) {
 	if grace < 0 || grace > maxGrace {
 		return account.APIKey{}, "", invalid("grace", "invalid_grace", "Let the old key stay in force for 7 days at most.")
@@ -106,7 +106,7 @@ func (a *Authenticator) RotateKey(ctx context.Context, user uuid.UUID, id string
 	}
 	entry := NewAuditEntry(ctx, account.ActionKeyRotate, user, id, now, withValue(keyMetadata(created), "replacement", created.ID))
 	err = a.keys.RotateKey(ctx, id, now.Add(grace), created, entry)
-	a.cache.remove(id) // after a failure too: the store may have done it all the same
+	a.cache.remove(id) // after a failure too: the store may have revoked it nevertheless
 	if err != nil {
 		return account.APIKey{}, "", err
 	}
@@ -114,7 +114,7 @@ func (a *Authenticator) RotateKey(ctx context.Context, user uuid.UUID, id string
 	return created, k.text, nil
 }
 
-// keyMetadata says in the audit log what a key may do.
+// keyMetadata describes, for the audit log, what a key may do.
 func keyMetadata(k account.APIKey) map[string]any {
 	scopes := make([]string, len(k.Scopes))
 	for i, s := range k.Scopes {

@@ -7,21 +7,20 @@ import (
 	"time"
 )
 
-// revocationLookback is how far behind revocations may come to light: the time on record is taken before it is written, which
-// may have to wait, and by the clock of another machine.
+// revocationLookback is how late a revocation may become visible: its time is taken before it is written, which may have
+// to wait, and on the clock of another machine.
 const revocationLookback = time.Minute
 
-// revocations is what is known of revocations by other processes.
+// revocations is the state of the poll for keys that other processes revoked.
 type revocations struct {
-	mu sync.Mutex
-	// lastPoll is when they were last asked for.
+	mu       sync.Mutex
 	lastPoll time.Time
-	// seen are the ids of the last answer. The next one holds some of them again.
+	// seen are the ids that the last poll returned. The next poll returns some of them again.
 	seen map[string]bool
 }
 
-// PollRevocations forgets the keys that other processes have revoked since the last call, or since the door was made.
-// When it has returned, this door does not let them in. A job calls it every second.
+// PollRevocations removes from the cache the keys that other processes have revoked since the last call, or since the
+// Authenticator was created. When it has returned, they are refused. A job calls it every second.
 func (a *Authenticator) PollRevocations(ctx context.Context) error {
 	a.revocations.mu.Lock()
 	defer a.revocations.mu.Unlock()

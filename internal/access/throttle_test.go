@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/testlog"
 )
@@ -251,19 +252,22 @@ func TestRotatedKeyTakesTheOldOnesPlace(t *testing.T) {
 	})
 }
 
-// fakeInvalidator notes whose answers are forgotten.
-type fakeInvalidator []uuid.UUID
+// fakeInvalidator collects the users whose responses are erased.
+type fakeInvalidator struct {
+	cache.NopInvalidator
+	erased []uuid.UUID
+}
 
 func (f *fakeInvalidator) Erase(_ context.Context, user uuid.UUID) error {
-	*f = append(*f, user)
+	f.erased = append(f.erased, user)
 	return nil
 }
 
 func TestDeletedUsersKeysAreRemovedFromTheCache(t *testing.T) {
 	t.Parallel()
 	p := newFakeStore()
-	var forgotten fakeInvalidator
-	d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Invalidator: &forgotten})
+	var invalidator fakeInvalidator
+	d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Invalidator: &invalidator})
 	u := p.add()
 	_, text := makeKey(t, d, u)
 	wantAccepted(t, d, text)
@@ -274,8 +278,8 @@ func TestDeletedUsersKeysAreRemovedFromTheCache(t *testing.T) {
 	if err := d.EraseData(t.Context(), u.ID); !errors.Is(err, problem.NotFound) {
 		t.Errorf("erase what is gone: %v", err)
 	}
-	if len(forgotten) != 2 || forgotten[0] != u.ID {
-		t.Errorf("forgotten are %v", forgotten)
+	if len(invalidator.erased) != 2 || invalidator.erased[0] != u.ID {
+		t.Errorf("the responses of %v were erased", invalidator.erased)
 	}
 	if err := d.DeleteUser(t.Context(), u.ID); !errors.Is(err, problem.NotFound) {
 		t.Errorf("deleted twice: %v", err)
