@@ -19,7 +19,7 @@ import (
 // database is a store as the commands use it.
 type database = store.Store
 
-// openStore opens the configured store and brings its schema up to date, unless it is told not to.
+// openStore opens the configured store and, unless configured otherwise, brings its schema up to date.
 func (s *settings) openStore(ctx context.Context, metricCatalog *catalog.Catalog) (database, error) {
 	url := s.database
 	switch {
@@ -45,7 +45,7 @@ func isPostgres(url string) bool {
 	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
-// withStore opens the configured store for the time of one command.
+// withStore opens the configured store for one command.
 func (p *program) withStore(ctx context.Context, do func(context.Context, database) error) (err error) {
 	metricCatalog, err := catalog.Load()
 	if err != nil {
@@ -63,13 +63,13 @@ func (p *program) withStore(ctx context.Context, do func(context.Context, databa
 	return do(access.WithRequestInfo(ctx, access.RequestInfo{UserAgent: "command line"}), db)
 }
 
-// authenticator returns the keeper of keys for a command that makes or revokes them. answers is who has to be told of
-// erasures; nil for a command that erases nothing.
+// authenticator returns an Authenticator for a command that creates or revokes keys. Erasures are reported to
+// invalidator; it is nil for a command that erases nothing.
 func (p *program) authenticator(db database, invalidator cache.Invalidator) *access.Authenticator {
 	return access.NewAuthenticator(db, db, access.AuthenticatorOptions{Now: time.Now, Invalidator: invalidator})
 }
 
-// importDirectory is the directory in which uploads wait: the configured one, or one beside the data.
+// importDirectory is the directory in which uploads wait: the configured one, or one next to the data.
 func (s *settings) importDirectory() string {
 	const folder = "imports"
 	switch {
@@ -78,7 +78,7 @@ func (s *settings) importDirectory() string {
 	case strings.HasPrefix(s.database, "sqlite:") && s.database != "sqlite::memory:":
 		return filepath.Join(filepath.Dir(sqlitePath(s.database)), folder)
 	case s.environment["HOME"] == "" && s.environment["XDG_DATA_HOME"] == "", s.database == "sqlite::memory:":
-		return filepath.Join(os.TempDir(), "health-export", folder) // nothing outlives this process, or there is no better place
+		return filepath.Join(os.TempDir(), "health-export", folder) // nothing outlives this process, or there is no home directory
 	}
 	return filepath.Join(dataDir(s.environment), folder)
 }

@@ -17,17 +17,17 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// checkStatus is how something is.
+// checkStatus is the result of a check.
 type checkStatus string
 
-// The conditions.
+// The statuses of a check.
 const (
 	statusOK      checkStatus = "ok"
 	statusWarning checkStatus = "warning"
 	statusFailure checkStatus = "failure"
 )
 
-// checkResult is one thing the doctor looked at. Advice says what to do; it is "" for what is fine.
+// checkResult is one result of the doctor command. Advice says what to do; it is "" where nothing is wrong.
 type checkResult struct {
 	Check     string      `json:"check"`
 	Condition checkStatus `json:"condition"`
@@ -35,7 +35,7 @@ type checkResult struct {
 	Advice    string      `json:"advice,omitempty"`
 }
 
-// doctor looks at everything a server needs.
+// doctor checks everything that a server needs.
 type doctor struct {
 	settings *settings
 	results  []checkResult
@@ -86,7 +86,7 @@ func (d *doctor) add(check string, c checkStatus, advice, finding string, args .
 	d.results = append(d.results, checkResult{check, c, fmt.Sprintf(finding, args...), advice})
 }
 
-// run looks at one thing after the other.
+// run runs the checks one after the other.
 func (d *doctor) run(ctx context.Context) {
 	d.database(ctx)
 	d.redis(ctx)
@@ -101,8 +101,8 @@ func (d *doctor) run(ctx context.Context) {
 	}
 }
 
-// database checks whether the database can be worked with, and all that only it knows. It neither makes a database nor
-// changes the schema of one.
+// database checks that the database can be used, and what only the database can report. It neither creates a database nor
+// changes its schema.
 func (d *doctor) database(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -154,7 +154,7 @@ func adviceFor(err error) string {
 	return "Check --database (DATABASE_URL), and that the database runs and lets this user in; health-export migrate up brings its schema up to date."
 }
 
-// diagnosis judges what the database says of itself. now is when it said it.
+// diagnosis checks what the database reported about itself at the time now.
 func (d *doctor) diagnosis(found store.Diagnosis, now time.Time) {
 	if isPostgres(d.settings.database) {
 		if found.Spatial == "" {
@@ -166,7 +166,7 @@ func (d *doctor) diagnosis(found store.Diagnosis, now time.Time) {
 	if until := found.CoveredUntil; !until.IsZero() {
 		c := statusOK
 		if until.Before(now.AddDate(0, 2, 0)) {
-			c = statusWarning // what is missing is made when it is needed, but somebody waits for it
+			c = statusWarning // missing ones are created on demand, which delays a write
 		}
 		d.add("partitions", c, "A running server makes them every day: look in its log for prepare_store.", "there are partitions until %s", until.UTC().Format(time.DateOnly))
 	}
@@ -181,7 +181,7 @@ func (d *doctor) diagnosis(found store.Diagnosis, now time.Time) {
 	d.add("clocks", c, "Let both machines keep their clocks by NTP.", "the database's clock differs from this machine's by %s", skew.Abs().Round(time.Millisecond))
 }
 
-// ingestions looks for bodies that wait, and for those that failed.
+// ingestions checks for bodies that wait for processing, and for those that failed.
 func (d *doctor) ingestions(ctx context.Context, db database) {
 	count, oldest, err := db.Backlog(ctx)
 	if err != nil {
@@ -213,7 +213,7 @@ func (d *doctor) ingestions(ctx context.Context, db database) {
 	}
 }
 
-// clock checks this machine's own clock: what is received gets its time from it.
+// clock checks this machine's clock, from which received bodies get their time.
 func (d *doctor) clock() {
 	const advice = "Let the machine keep its clock by NTP, for example with systemd-timesyncd or chrony."
 	switch now := time.Now(); {
@@ -226,7 +226,7 @@ func (d *doctor) clock() {
 	}
 }
 
-// disk checks the room where the database is, if it is a file, and where large bodies go.
+// disk checks the free space for the database, if it is a file, and for temporary files.
 func (d *doctor) disk() {
 	places := map[string]string{"temporary files": d.settings.tempDir}
 	if d.settings.tempDir == "" {
@@ -255,7 +255,7 @@ func (d *doctor) disk() {
 	}
 }
 
-// existingParent returns the folder, or the nearest one above it that exists.
+// existingParent returns the directory, or its nearest parent that exists.
 func existingParent(dir string) string {
 	for {
 		if _, err := os.Stat(dir); err == nil || filepath.Dir(dir) == dir {
@@ -265,7 +265,7 @@ func existingParent(dir string) string {
 	}
 }
 
-// permissions checks that nobody else can read the data, and that temporary files can be written.
+// permissions checks that no other user can read the data, and that temporary files can be written.
 func (d *doctor) permissions() {
 	if d.usesFile() && !d.fileMissing() {
 		path := sqlitePath(d.settings.database)

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// address checks that nobody else listens where the server will, or that it is the server itself: then asked answers with
-// mark.
+// address checks that the server can listen on address, or that it is the server that listens there: then the response
+// from url contains marker.
 func (d *doctor) address(ctx context.Context, client *http.Client, check, address, url, marker string) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err == nil {
@@ -27,7 +27,7 @@ func (d *doctor) address(ctx context.Context, client *http.Client, check, addres
 	d.add(check, statusFailure, "Stop what listens there, or choose another address with --listen or --metrics-listen.", "%s cannot be listened on: %v", address, err)
 }
 
-// loopbackAddress is an address at which this machine reaches a server that listens on address.
+// loopbackAddress returns an address at which this machine reaches a server that listens on address.
 func loopbackAddress(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -39,7 +39,7 @@ func loopbackAddress(address string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// redis checks that Redis can be reached, where the configuration names one.
+// redis checks that Redis can be reached, where one is configured.
 func (d *doctor) redis(ctx context.Context) {
 	address := ""
 	for _, item := range d.settings.list {

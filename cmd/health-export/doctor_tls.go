@@ -13,10 +13,11 @@ import (
 	"time"
 )
 
-// renewalWarning is how long before its end a certificate should have been replaced: Let's Encrypt's is, after 60 of its 90 days.
+// renewalWarning is how long before its expiry a certificate should have been replaced. Let's Encrypt's are renewed after
+// 60 of their 90 days.
 const renewalWarning = 14 * 24 * time.Hour
 
-// tls checks what the API is served over TLS with.
+// tls checks the certificates of the API.
 func (d *doctor) tls() {
 	config, err := d.settings.tlsConfig(d.settings.environment, slog.New(slog.DiscardHandler))
 	switch {
@@ -31,7 +32,7 @@ func (d *doctor) tls() {
 	}
 }
 
-// certificateFiles checks files that somebody else renews. They have been read already.
+// certificateFiles checks certificate files, which were loaded without an error before.
 func (d *doctor) certificateFiles() {
 	leaf, err := readCertificate(d.settings.certificate)
 	if err != nil {
@@ -48,7 +49,7 @@ func (d *doctor) certificateFiles() {
 	}
 }
 
-// certificate judges for how long a certificate holds.
+// certificate checks the validity period of a certificate.
 func (d *doctor) certificate(leaf *x509.Certificate, advice string) {
 	names := strings.Join(leaf.DNSNames, ", ")
 	if names == "" {
@@ -67,8 +68,8 @@ func (d *doctor) certificate(leaf *x509.Certificate, advice string) {
 	}
 }
 
-// acme checks what is kept of certificates from Let's Encrypt: without it, every start asks for new ones, of which there are
-// only a few a week.
+// acme checks the stored certificates from Let's Encrypt: without them, every start requests new ones, of which only a
+// few a week are issued.
 func (d *doctor) acme() {
 	dir := acmeDir(d.settings.environment)
 	file, err := os.CreateTemp(existingParent(dir), ".health-export-*")

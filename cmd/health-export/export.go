@@ -20,7 +20,7 @@ import (
 	"github.com/health-export/health-export/internal/query"
 )
 
-// exportFlags are what the person asks for.
+// exportFlags are the flags of export.
 type exportFlags struct {
 	email, format, types, output string
 	metrics                      []string
@@ -77,22 +77,22 @@ func (p *program) export(ctx context.Context, db database, f exportFlags) error 
 	if err != nil {
 		return err
 	}
-	what := export.Request{Format: format, Types: types, User: user, Catalog: metricCatalog, Now: time.Now(), Version: version}
+	exported := export.Request{Format: format, Types: types, User: user, Catalog: metricCatalog, Now: time.Now(), Version: version}
 	if f.types == "" && f.start == "" && f.end == "" && len(f.metrics) == 0 {
-		what.Archive = ingest.NewArchive(db)
+		exported.Archive = ingest.NewArchive(db)
 	}
-	entry := access.NewAuditEntry(ctx, account.ActionExport, user.ID, "", what.Now, map[string]any{"format": format})
+	entry := access.NewAuditEntry(ctx, account.ActionExport, user.ID, "", exported.Now, map[string]any{"format": format})
 	if err := db.AppendAudit(ctx, []account.AuditEntry{entry}); err != nil {
 		return err
 	}
 	if f.output == "" {
-		return export.Write(ctx, p.out, extract, what)
+		return export.Write(ctx, p.out, extract, exported)
 	}
-	return writeAtomically(f.output, func(file *os.File) error { return export.Write(ctx, file, extract, what) })
+	return writeAtomically(f.output, func(file *os.File) error { return export.Write(ctx, file, extract, exported) })
 }
 
-// writeAtomically writes a file under another name first, so that one with the right name is whole, and readable by its owner
-// only.
+// writeAtomically writes a file under a temporary name and renames it, so that a file with the final name is complete.
+// Only its owner can read it.
 func writeAtomically(name string, write func(*os.File) error) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
@@ -112,7 +112,7 @@ func writeAtomically(name string, write func(*os.File) error) (err error) {
 	return os.Rename(file.Name(), name)
 }
 
-// parseTime reads an RFC 3339 time, or a date as the moment at which that day begins where the user lives.
+// parseTime reads an RFC 3339 time, or a date as the start of that day in the user's zone.
 func parseTime(flag, text string, user account.User) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

@@ -17,7 +17,8 @@ import (
 // firstUser is the email address of the user that the first start creates.
 const firstUser = "owner@localhost.localdomain"
 
-// createFirstUser creates a user and a key when the store has no user yet, and prints, this once, what a person needs to begin.
+// createFirstUser creates a user and a key when the store has no user yet, and prints, this once, what a person needs to
+// begin.
 func (p *program) createFirstUser(ctx context.Context, c *components, address string) error {
 	users, err := c.store.Users(ctx)
 	if err != nil || len(users) > 0 {
@@ -29,7 +30,7 @@ func (p *program) createFirstUser(ctx context.Context, c *components, address st
 	}
 	entry := access.NewAuditEntry(ctx, account.ActionUserCreate, user.ID, user.ID.String(), user.CreatedAt, nil)
 	if err := c.store.CreateUser(ctx, user, entry); errors.Is(err, problem.Conflict) {
-		return nil // another instance, which starts at the same time, was first
+		return nil // another instance that starts at the same time was first
 	} else if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ In the app Health Auto Export, make an automation of type REST API:
 
 `
 
-// systemZone is the time zone this machine is set to, UTC where that cannot be told.
+// systemZone is the time zone of this machine, UTC where it is not known.
 func systemZone(environment map[string]string) string {
 	if zone := environment["TZ"]; zone != "" {
 		if _, err := time.LoadLocation(zone); err == nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// healthTimeout is more than the server waits for its database, so that its own word about it is heard.
+// healthTimeout is longer than the server waits for its database, so that the server's own response about it arrives.
 const healthTimeout = 4 * time.Second
 
 func (p *program) healthCommand() *cobra.Command {
@@ -39,18 +39,18 @@ func (p *program) askHealth(ctx context.Context) error {
 	return err
 }
 
-// ownClient returns a client for asking the server on this machine, and the scheme by which it answers.
+// ownClient returns a client for requests to the server on this machine, and the scheme that it serves.
 func (s *settings) ownClient() (scheme string, client *http.Client) {
 	scheme = "http"
 	secured := &tls.Config{
-		// The server is asked at an address of its own machine, for which its certificate is not made.
-		InsecureSkipVerify: true, // #nosec G402 -- nothing is told to it, and nothing of its answer is kept
+		// The address is one of this machine, which the certificate is not issued for.
+		InsecureSkipVerify: true, // #nosec G402 -- no secret is sent, and the response is only printed
 	}
 	if s.certificate != "" || len(s.acmeDomains) > 0 {
 		scheme = "https"
 	}
 	if len(s.acmeDomains) > 0 {
-		secured.ServerName = s.acmeDomains[0] // without a name it has no certificate to show
+		secured.ServerName = s.acmeDomains[0] // without a name the server has no certificate
 	}
 	return scheme, &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: secured}}
 }

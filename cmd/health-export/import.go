@@ -79,11 +79,11 @@ func (p *program) importFiles(ctx context.Context, db database, invalidator cach
 	return errors.Join(err, service.Stop(context.WithoutCancel(ctx)))
 }
 
-// importMemory is what Go's memory is kept under, as far as that is possible, while files are imported. What SQLite and the
-// program itself take comes on top.
+// importMemory is the memory limit of the Go runtime, in bytes, during an import. SQLite and the program itself need
+// memory on top.
 const importMemory = 64 << 20
 
-// limitMemory has garbage collected sooner rather than memory taken, unless GOMEMLIMIT says how much there is.
+// limitMemory makes the garbage collector run earlier, unless GOMEMLIMIT is set.
 func limitMemory() {
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(importMemory)
@@ -122,7 +122,7 @@ func (p *program) importFile(ctx context.Context, service *ingest.Service, user 
 	return nil
 }
 
-// printImport prints what became of a file, by type of element where the format has types.
+// printImport prints the counts of an import, by type of element where the format has types.
 func (p *program) printImport(name string, i *health.Ingestion) error {
 	if p.json {
 		line, err := server.MarshalReport(i)

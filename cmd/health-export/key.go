@@ -12,7 +12,7 @@ import (
 	"github.com/health-export/health-export/internal/account"
 )
 
-// printedKey is an API key as the key commands show it. Key, the secret, is there only when it was just made.
+// printedKey is an API key as the key commands print it. Key, the secret, is set only when the key was just created.
 type printedKey struct {
 	ID         string          `json:"id"`
 	Key        string          `json:"key,omitempty"`

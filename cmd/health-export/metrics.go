@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// newRegistry returns a registry that measures the process, and says what was built and how full the disks are.
+// newRegistry returns a registry with metrics of the process, the build and the free disk space.
 func (s *settings) newRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -36,7 +36,7 @@ func (s *settings) newRegistry() *prometheus.Registry {
 	return registry
 }
 
-// registerCertificateExpiry says until when the certificate is valid that is served from files.
+// registerCertificateExpiry registers the expiry of the certificate that is served from files.
 func registerCertificateExpiry(registerer prometheus.Registerer, config *tls.Config) {
 	promauto.With(registerer).NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "health_export_tls_certificate_expiry_timestamp_seconds", Help: "The time until which the certificate of the API is valid.",
@@ -51,12 +51,12 @@ func registerCertificateExpiry(registerer prometheus.Registerer, config *tls.Con
 
 // directories are where the program writes, by purpose. A server with PostgreSQL keeps no data on its own disk.
 func (s *settings) directories() map[string]string {
-	folders := map[string]string{"temporary": s.tempDir}
+	directories := map[string]string{"temporary": s.tempDir}
 	if s.tempDir == "" {
-		folders["temporary"] = os.TempDir()
+		directories["temporary"] = os.TempDir()
 	}
 	if strings.HasPrefix(s.database, "sqlite:") && s.database != "sqlite::memory:" {
-		folders["data"] = filepath.Dir(sqlitePath(s.database))
+		directories["data"] = filepath.Dir(sqlitePath(s.database))
 	}
-	return folders
+	return directories
 }

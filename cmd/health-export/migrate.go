@@ -11,7 +11,7 @@ import (
 	"github.com/health-export/health-export/internal/store/postgres"
 )
 
-// printedMigration is a step of the schema as migrate status shows it.
+// printedMigration is a migration as migrate status prints it.
 type printedMigration struct {
 	Number    int64      `json:"number"`
 	Name      string     `json:"name"`

@@ -11,13 +11,13 @@ import (
 	"github.com/health-export/health-export/internal/ingest"
 )
 
-// How often progress is shown: on a terminal a bar that moves, elsewhere a line now and then.
+// How often progress is printed: on a terminal as a bar, elsewhere as lines.
 const (
 	barInterval  = 200 * time.Millisecond
 	lineInterval = 5 * time.Second
 )
 
-// showImportProgress shows how far an import has come until the function it returns is called.
+// showImportProgress prints how far an import has come until the returned function is called.
 func (p *program) showImportProgress(name string, progress func() (ingest.Progress, bool)) (finished func()) {
 	bar := isTerminal(p.err)
 	every := lineInterval
@@ -61,13 +61,13 @@ func (p *program) showImportProgress(name string, progress func() (ingest.Progre
 	}
 }
 
-// isTerminal reports whether a person sits at the other end of a reader or writer.
+// isTerminal reports whether a reader or writer is a terminal.
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && isatty.IsTerminal(file.Fd())
 }
 
-// fractionDone is how much of the present phase is done, from 0 to 1.
+// fractionDone is how much of the current phase is done, from 0 to 1.
 func fractionDone(s ingest.Progress) float64 {
 	done, of := float64(s.BytesRead), float64(s.BytesTotal)
 	if s.Phase == ingest.PhaseWriting {
@@ -79,7 +79,8 @@ func fractionDone(s ingest.Progress) float64 {
 	return min(done/of, 1)
 }
 
-// describe says what has been done since a phase began: bytes, records, records a second, and how long it will take.
+// describe returns what has been done since a phase began: bytes, records, records per second, and the estimated time
+// left.
 func describe(s ingest.Progress, took time.Duration) string {
 	seconds := max(took.Seconds(), 0.001)
 	text := fmt.Sprintf("%s %3.0f %%", s.Phase, 100*fractionDone(s))

@@ -12,7 +12,7 @@ import (
 	"github.com/health-export/health-export/internal/query"
 )
 
-// printedRebuild is what rebuilding the days of a user found.
+// printedRebuild is the result of rebuilding the summaries of a user.
 type printedRebuild struct {
 	Email    string  `json:"email"`
 	Days     int     `json:"days"`

@@ -17,7 +17,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// replayFlags is what was asked of the command of that name.
+// replayFlags are the flags and arguments of replay.
 type replayFlags struct {
 	email, since, until, status, format string
 	all                                 bool
@@ -25,11 +25,11 @@ type replayFlags struct {
 	query                               store.IngestionQuery
 }
 
-// replayCounts is the account of a replay.
+// replayCounts are the counts of a replay.
 type replayCounts struct {
 	Bodies    int `json:"bodies"`
 	Failed    int `json:"failed"`  // bodies that could not be processed
-	Skipped   int `json:"skipped"` // bodies that are being processed anyway, or are not in the archive
+	Skipped   int `json:"skipped"` // bodies that are being processed already, or are not in the archive
 	Received  int `json:"received"`
 	Inserted  int `json:"inserted"`
 	Updated   int `json:"updated"`
@@ -39,7 +39,7 @@ type replayCounts struct {
 }
 
 func (p *program) replayCommand() *cobra.Command {
-	var asked replayFlags
+	var flags replayFlags
 	command := &cobra.Command{
 		Use: "replay [ID…] | --all | --since TIME [--until TIME]", Short: "Process archived bodies again",
 		Long: `Process archived bodies again, oldest first, as POST /v1/ingestions/{id}/replay does. What is stored already stays as it is,
@@ -47,24 +47,24 @@ and what later bodies said is not replaced. Do it after an upgrade that reads mo
 
 Exit codes: 0 all were processed, 1 some could not be, 2 not understood, 3 not found, 5 a service is unavailable.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := asked.parse(args, time.Now()); err != nil {
+			if err := flags.parse(args, time.Now()); err != nil {
 				return usageError{err}
 			}
-			return p.replay(cmd.Context(), asked)
+			return p.replay(cmd.Context(), flags)
 		},
 	}
-	flags := command.Flags()
-	flags.StringVar(&asked.email, "user", "", "email address of the user; everybody if left out")
-	flags.BoolVar(&asked.all, "all", false, "all bodies there are, of the user or of everybody")
-	flags.StringVar(&asked.since, "since", "", "bodies received at this time or later: a date (2026-01-31), an RFC 3339 time, or a time ago (7d, 12h)")
-	flags.StringVar(&asked.until, "until", "", "bodies received before this time")
-	flags.StringVar(&asked.status, "status", "", "bodies with this status: processed, partial, rejected, unrecognised or failed")
-	flags.StringVar(&asked.format, "format", "", "bodies in this format, such as hae, typed or hae-csv")
+	set := command.Flags()
+	set.StringVar(&flags.email, "user", "", "email address of the user; everybody if left out")
+	set.BoolVar(&flags.all, "all", false, "all bodies there are, of the user or of everybody")
+	set.StringVar(&flags.since, "since", "", "bodies received at this time or later: a date (2026-01-31), an RFC 3339 time, or a time ago (7d, 12h)")
+	set.StringVar(&flags.until, "until", "", "bodies received before this time")
+	set.StringVar(&flags.status, "status", "", "bodies with this status: processed, partial, rejected, unrecognised or failed")
+	set.StringVar(&flags.format, "format", "", "bodies in this format, such as hae, typed or hae-csv")
 	p.addJSONFlag(command)
 	return command
 }
 
-// parse checks what was asked for.
+// parse checks the flags and arguments.
 func (r *replayFlags) parse(args []string, now time.Time) (err error) {
 	narrowed := r.since != "" || r.until != "" || r.status != "" || r.format != ""
 	switch {
@@ -96,19 +96,19 @@ func (r *replayFlags) parse(args []string, now time.Time) (err error) {
 	return nil
 }
 
-func (p *program) replay(ctx context.Context, asked replayFlags) error {
+func (p *program) replay(ctx context.Context, flags replayFlags) error {
 	var counts replayCounts
 	err := p.withIngest(ctx, func(ctx context.Context, db database, service *ingest.Service, _ *catalog.Catalog) error {
-		users, err := usersNamed(ctx, db, asked.email)
+		users, err := usersNamed(ctx, db, flags.email)
 		if err != nil {
 			return err
 		}
 		r := replayRun{program: p, db: db, service: service, counts: &counts, lastProgress: time.Now()}
-		if len(asked.ids) > 0 {
-			return r.replayIDs(ctx, users, asked.ids)
+		if len(flags.ids) > 0 {
+			return r.replayIDs(ctx, users, flags.ids)
 		}
 		for _, user := range users {
-			if err := r.replayMatching(ctx, user, asked.query); err != nil {
+			if err := r.replayMatching(ctx, user, flags.query); err != nil {
 				return fmt.Errorf("user %s: %w", user.Email, err)
 			}
 		}
@@ -133,16 +133,16 @@ func (p *program) replay(ctx context.Context, asked replayFlags) error {
 	return nil
 }
 
-// replayRun is a replay under way.
+// replayRun is a running replay.
 type replayRun struct {
 	program      *program
 	db           database
 	service      *ingest.Service
 	counts       *replayCounts
-	lastProgress time.Time // when progress was told last
+	lastProgress time.Time // when progress was last printed
 }
 
-// replayMatching replays the bodies of a user that a query finds. Those that arrive meanwhile are no part of it.
+// replayMatching replays the bodies of a user that a query finds, without those that arrive after its start.
 func (r *replayRun) replayMatching(ctx context.Context, user account.User, query store.IngestionQuery) error {
 	begun := time.Now()
 	if query.Until.IsZero() || query.Until.After(begun) {
@@ -159,7 +159,7 @@ func (r *replayRun) replayMatching(ctx context.Context, user account.User, query
 	return nil
 }
 
-// replayIDs replays ingestions by id, whichever of the users they are of.
+// replayIDs replays ingestions by id, whichever of the users they belong to.
 func (r *replayRun) replayIDs(ctx context.Context, users []account.User, ids []uuid.UUID) error {
 	for _, id := range ids {
 		found := false
@@ -184,7 +184,7 @@ func (r *replayRun) replayIDs(ctx context.Context, users []account.User, ids []u
 	return nil
 }
 
-// replayOne replays one body and adds it to the account.
+// replayOne replays one body and adds it to the counts.
 func (r *replayRun) replayOne(ctx context.Context, user account.User, id uuid.UUID) error {
 	ingestion, err := r.service.Replay(ctx, user, id)
 	switch {

@@ -17,21 +17,21 @@ import (
 
 const (
 	memoryCacheSize = 64 << 20 // bytes, where there is no Redis
-	// The users whose answers are sought at the start, before they ask.
+	// Up to warmUsers users who sent something within warmSince have their frequent queries cached at the start.
 	warmUsers   = 100
 	warmSince   = 7 * 24 * time.Hour
 	warmTimeout = time.Minute
 )
 
-// responseCache is what a server remembers of its answers, and where.
+// responseCache is the cache of responses of a server, and where it is kept.
 type responseCache struct {
 	redis     *cache.Redis         // nil: none is configured
-	responses *cache.ResponseCache // nil: nothing is remembered
+	responses *cache.ResponseCache // nil: nothing is cached
 	warm      *query.Cached
 }
 
-// openResponseCache connects to the configured Redis. Without one, answers are remembered in this process, unless other servers
-// may write to the database: their changes would not be noticed.
+// openResponseCache connects to the configured Redis. Without one, responses are cached in this process, unless other
+// servers may write to the database: their changes would not be noticed.
 func (p *program) openResponseCache(db database, logger *slog.Logger, registerer prometheus.Registerer) (responseCache, error) {
 	switch {
 	case p.settings.redis != "":
@@ -47,8 +47,8 @@ func (p *program) openResponseCache(db database, logger *slog.Logger, registerer
 	}
 }
 
-// withSharedCache opens the memory of answers that running servers share, for the time of a command that changes what
-// answers depend on. Without Redis there is nobody to tell: a server that remembers in its own memory looks for itself.
+// withSharedCache opens the cache that running servers share, for one command that changes what responses depend on.
+// Without Redis there is none: a server that caches in its own memory looks for changes itself.
 func (p *program) withSharedCache(db database, do func(responseCache) error) error {
 	if p.settings.redis == "" {
 		return do(responseCache{})
@@ -67,7 +67,7 @@ func (c *responseCache) close() {
 	}
 }
 
-// ping is what asks whether Redis answers; nil where there is none.
+// ping returns a function that asks whether Redis answers; nil where there is none.
 func (c *responseCache) ping() func(context.Context) error {
 	if c.redis == nil {
 		return nil
@@ -118,7 +118,7 @@ func (w *writeWatch) run(ctx context.Context) error {
 		return err
 	}
 	if err := w.responses.InvalidateAll(ctx); errors.Is(err, cache.ErrUnreachable) {
-		return nil // it is still away, which is logged and measured where it is noticed
+		return nil // Redis is still unreachable, which package cache logs and measures
 	} else if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (w *writeWatch) run(ctx context.Context) error {
 	return nil
 }
 
-// warmUp seeks what the most active users will ask first, one user after the other.
+// warmUp caches the frequent queries of the most active users, one user after the other.
 func (c *responseCache) warmUp(ctx context.Context, db database) error {
 	limited, cancel := context.WithTimeout(ctx, warmTimeout)
 	defer cancel()
@@ -140,7 +140,7 @@ func (c *responseCache) warmUp(ctx context.Context, db database) error {
 		}
 	}
 	if limited.Err() != nil {
-		return nil // there is no harm in those who are left
+		return nil // the remaining users are cached when they ask
 	}
 	return err
 }
@@ -148,7 +148,7 @@ func (c *responseCache) warmUp(ctx context.Context, db database) error {
 func (c *responseCache) warmUser(ctx context.Context, db database, id uuid.UUID) error {
 	user, err := db.User(ctx, id)
 	if errors.Is(err, problem.NotFound) {
-		return nil // erased meanwhile
+		return nil // deleted meanwhile
 	}
 	if err != nil {
 		return err

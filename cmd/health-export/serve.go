@@ -46,8 +46,8 @@ type components struct {
 	tracer        *tracing.Tracer
 }
 
-// serve runs the server until ctx ends or a part of it fails. It starts in order and stops in mirror order: HTTP drains,
-// then the jobs, then ingestion, then the store.
+// serve runs the server until ctx ends or a part of it fails. It starts in order and stops in reverse order: HTTP drains,
+// then the jobs stop, then ingestion, then the store.
 func (p *program) serve(ctx context.Context) (err error) {
 	log := p.newLog()
 	logger := log.Logger
@@ -95,7 +95,7 @@ func listen(ctx context.Context, address, flag string) (net.Listener, error) {
 	return listener, nil
 }
 
-// openComponents builds everything from the store upwards.
+// openComponents creates the components, from the store upwards.
 func (p *program) openComponents(ctx context.Context, logger *slog.Logger, tracer *tracing.Tracer) (*components, error) {
 	metricCatalog, err := catalog.Load()
 	if err != nil {
@@ -145,7 +145,8 @@ func (p *program) openComponents(ctx context.Context, logger *slog.Logger, trace
 	return c, nil
 }
 
-// closeComponents ends what openRooms began, in mirror order, in a time of its own: the context of serve has ended.
+// closeComponents closes in reverse order what openComponents opened. It has its own timeout, because the context of
+// serve has ended.
 func (p *program) closeComponents(c *components) error {
 	ctx, cancel := context.WithTimeout(context.Background(), p.settings.drain)
 	defer cancel()
@@ -153,8 +154,8 @@ func (p *program) closeComponents(c *components) error {
 	return errors.Join(c.ingest.Stop(ctx), c.authenticator.FlushLastUsed(ctx), c.audit.Flush(ctx), c.store.Close(), p.closeTracer(c.tracer))
 }
 
-// resumeUnfinished processes what a crash left behind before new bodies come in, so that they are processed in the order
-// they were received. If it takes too long it goes on as a job.
+// resumeUnfinished processes what a crash left unfinished before new bodies are received, so that bodies are processed in
+// the order of receipt. What takes too long is left to a job.
 func (p *program) resumeUnfinished(ctx context.Context, c *components, logger *slog.Logger) {
 	if c.store.Capabilities().SingleServer {
 		if err := c.store.ReleaseAll(ctx); err != nil {
@@ -168,12 +169,13 @@ func (p *program) resumeUnfinished(ctx context.Context, c *components, logger *s
 	}
 }
 
-// serveHTTP serves the API and the metrics (if there is a listener for them) until ctx ends, then lets what is under way come to its end.
+// serveHTTP serves the API and, with a metrics listener, the metrics until ctx ends, and then waits for the running
+// requests.
 func (p *program) serveHTTP(ctx context.Context, c *components, listener, metricsListener net.Listener, log serverLog) error {
 	logger := log.Logger
 	api := &http.Server{
 		Handler: c.handler,
-		// Headers come at once. A body may take long on a phone's bad line: the server itself looks after its pace.
+		// Headers arrive at once. A body may take long on a phone's slow line: package server limits it by its rate.
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
@@ -192,7 +194,7 @@ func (p *program) serveHTTP(ctx context.Context, c *components, listener, metric
 	if metricsListener != nil {
 		metricsAddress = metricsListener.Addr().String()
 		mux := http.NewServeMux()
-		// OpenMetrics is the text form that has room for the traces of examples.
+		// Only OpenMetrics can hold exemplars.
 		mux.Handle("GET /metrics", promhttp.HandlerFor(c.registry, promhttp.HandlerOpts{Registry: c.registry, EnableOpenMetrics: true}))
 		mux.Handle("GET /log_level", log)
 		mux.Handle("PUT /log_level", log)
@@ -228,8 +230,8 @@ func (p *program) serveHTTP(ctx context.Context, c *components, listener, metric
 	return group.Wait()
 }
 
-// announceDrain tells balancers, when ctx ends, that this server will stop. The channel is closed when they have had time to
-// learn of it, and nobody new is expected.
+// announceDrain announces the stop to load balancers when ctx ends. It closes the channel when they have had time to
+// notice, and no new requests are expected.
 func (p *program) announceDrain(ctx context.Context, drain *server.Drain, logger *slog.Logger) <-chan struct{} {
 	closing := make(chan struct{})
 	go func() {

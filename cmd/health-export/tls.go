@@ -16,13 +16,13 @@ import (
 	"golang.org/x/crypto/acme/autocert"
 )
 
-// tlsConfig returns how the API is served over TLS, nil where it is not.
+// tlsConfig returns the TLS configuration of the API, nil where it is served without TLS.
 func (s *settings) tlsConfig(environment map[string]string, logger *slog.Logger) (*tls.Config, error) {
 	switch {
 	case len(s.acmeDomains) > 0 && s.certificate != "":
 		return nil, usageError{errors.New("tls.acme_domains and tls.certificate exclude each other: leave one of them out")}
 	case len(s.acmeDomains) > 0:
-		// The ACME server asks for proof on port 443, by the protocol acme-tls/1, so that no other port is needed.
+		// The challenge is TLS-ALPN-01 on port 443, so that no other port is needed.
 		manager := &autocert.Manager{
 			Prompt:     autocert.AcceptTOS,
 			Cache:      autocert.DirCache(acmeDir(environment)),
@@ -44,15 +44,15 @@ func (s *settings) tlsConfig(environment map[string]string, logger *slog.Logger)
 	return &tls.Config{GetCertificate: files.get, MinVersion: tls.VersionTLS12}, nil
 }
 
-// acmeDir is where certificates from Let's Encrypt are kept.
+// acmeDir is the directory of the certificates from Let's Encrypt.
 func acmeDir(environment map[string]string) string {
 	return filepath.Join(dataDir(environment), "acme")
 }
 
-// certificateCheckInterval is how often the files of a certificate are looked at for a change, when somebody connects.
+// certificateCheckInterval is how often the files of a certificate are checked for a change, when a client connects.
 const certificateCheckInterval = 10 * time.Second
 
-// certificateFiles is a certificate in files that somebody else renews.
+// certificateFiles is a certificate in files that another program renews.
 type certificateFiles struct {
 	certificate, key string
 	logger           *slog.Logger
@@ -63,8 +63,8 @@ type certificateFiles struct {
 	lastCheck time.Time
 }
 
-// get returns the certificate that is in the files. Where what is there cannot be used, as in the middle of a renewal, it
-// is the one from before.
+// get returns the certificate in the files, or the previous one where the files cannot be used, as in the middle of a
+// renewal.
 func (f *certificateFiles) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"github.com/health-export/health-export/internal/account"
 )
 
-// printedUser is a user as the user commands show them.
+// printedUser is a user as the user commands print it.
 type printedUser struct {
 	ID        string    `json:"id"`
 	Email     string    `json:"email"`
@@ -103,7 +103,7 @@ the audit log holds about them. It cannot be undone. A running server stops acce
 	return command
 }
 
-// usersNamed returns the user with an email address, or everybody where none is given.
+// usersNamed returns the user with an email address, or all users where it is empty.
 func usersNamed(ctx context.Context, db database, email string) ([]account.User, error) {
 	if email == "" {
 		return db.Users(ctx)
@@ -115,7 +115,7 @@ func usersNamed(ctx context.Context, db database, email string) ([]account.User,
 	return []account.User{user}, nil
 }
 
-// userNamed returns the user with this e-mail address. An error says whom it looked for.
+// userNamed returns the user with this email address. An error names the address.
 func userNamed(ctx context.Context, db database, email string) (account.User, error) {
 	user, err := db.UserByEmail(ctx, email)
 	if err != nil {
@@ -124,7 +124,7 @@ func userNamed(ctx context.Context, db database, email string) (account.User, er
 	return user, nil
 }
 
-// confirmDelete asks at a terminal for the email address once more. Elsewhere nobody can answer.
+// confirmDelete asks for the email address at a terminal, unless yes. Without a terminal it fails.
 func (p *program) confirmDelete(user account.User, yes bool) error {
 	if yes {
 		return nil
@@ -133,14 +133,14 @@ func (p *program) confirmDelete(user account.User, yes bool) error {
 		return usageError{errors.New("nothing was deleted: say --yes to delete without being asked")}
 	}
 	fmt.Fprintf(p.err, "This deletes %s with everything that is stored, and cannot be undone.\nType the email address to go on: ", user.Email)
-	answer, _ := bufio.NewReader(p.in).ReadString('\n') // what is left of a line that breaks off is no address
+	answer, _ := bufio.NewReader(p.in).ReadString('\n') // an incomplete line is not the address
 	if strings.TrimSpace(answer) != user.Email {
 		return usageError{errors.New("nothing was deleted: that is not the address")}
 	}
 	return nil
 }
 
-// printUsers prints a table or, as JSON, a list, or the one user alone.
+// printUsers prints a table or, as JSON, a list, or the only user.
 func (p *program) printUsers(users []account.User, one bool) error {
 	list := make([]printedUser, 0, len(users))
 	for _, u := range users {

@@ -22,7 +22,7 @@ const (
 	exitNotVerified = 2
 )
 
-// verifyFlags is what was asked of verify.
+// verifyFlags are the flags of verify.
 type verifyFlags struct {
 	email  string
 	limit  int
@@ -36,7 +36,7 @@ type printedVerification struct {
 	Findings []printedFinding `json:"findings"`
 }
 
-// printedFinding is a finding with its time as people read it, and the values only where they were asked for.
+// printedFinding is a finding with its time in local form, and with the values only if they were asked for.
 type printedFinding struct {
 	ingest.Finding
 	Start    time.Time `json:"start"`
@@ -99,7 +99,7 @@ func (p *program) verify(ctx context.Context, flags verifyFlags) (sound bool, er
 	return sound, err
 }
 
-// verifyUser verifies one user with a model in a temporary file: ten years of data do not fit in memory.
+// verifyUser verifies one user against an expected store in a temporary file: ten years of data do not fit in memory.
 func (p *program) verifyUser(
 	ctx context.Context, db database, service *ingest.Service, metricCatalog *catalog.Catalog, user account.User, flags verifyFlags,
 ) (result printedVerification, err error) {
@@ -175,7 +175,7 @@ func (p *program) printVerified(v *printedVerification) {
 	}
 }
 
-// withIngest opens the configured store and the way into it for the time of one command.
+// withIngest opens the configured store and an ingest service on it for one command.
 func (p *program) withIngest(ctx context.Context, do func(context.Context, database, *ingest.Service, *catalog.Catalog) error) error {
 	metricCatalog, err := catalog.Load()
 	if err != nil {

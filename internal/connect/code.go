@@ -7,7 +7,7 @@ import (
 	"rsc.io/qr"
 )
 
-// quietZone is how many modules of white a QR code needs on each side (ISO/IEC 18004 §9.1).
+// quietZone is how many white modules a QR code needs on each side (ISO/IEC 18004 §9.1).
 const quietZone = 4
 
 // Code is the QR code of a link.
@@ -22,7 +22,7 @@ func NewCode(link string) (Code, error) {
 	return Code{code}, nil
 }
 
-// black reports whether a module is black. Outside the code it is white.
+// black reports whether a module is black. Those outside the code are white.
 func (c Code) black(x, y int) bool { return c.code.Black(x, y) }
 
 // Terminal returns the code for a terminal, two modules in each character, in black on white whatever the colours of the

@@ -1,4 +1,4 @@
-// Package job is the clock: it runs what has to be done again and again.
+// Package job runs periodic tasks.
 package job
 
 import (
@@ -15,17 +15,17 @@ import (
 	"github.com/health-export/health-export/internal/tracing"
 )
 
-// Task is something that is done again and again.
+// Task is a function that is run periodically.
 type Task struct {
-	// Name says what it does, in lower-case words joined by underscores; it is a label of the metrics.
+	// Name is the name in logs and metrics, in lower-case words joined by underscores.
 	Name string
-	// Every is the time from one beginning to the next. A run that takes longer delays the next one: a task never
-	// runs beside itself, and beginnings that were missed are not made up for.
+	// Every is the time from one start to the next. A run that takes longer delays the next one: runs of one task never
+	// overlap, and missed starts are skipped.
 	Every time.Duration
 	// AtStart runs it at once as well, instead of first after Every.
 	AtStart bool
-	// Run does it. An error or a panic ends this run and no other. Its ctx ends when the runner stops; Run is waited
-	// for, so it should return soon then.
+	// Run does the work. An error or a panic ends this run and no other. Its ctx ends when the runner stops; the runner
+	// waits for it, so it should return soon then.
 	Run func(ctx context.Context) error
 }
 
@@ -36,14 +36,14 @@ type Runner struct {
 	tracer  *tracing.Tracer
 }
 
-// NewRunner returns a runner whose metrics are registered with registerer; one runner per registerer. A run is a trace
-// of its own, at most one a minute of each task; a nil tracer makes none.
+// NewRunner returns a runner that registers its metrics with registerer; one runner per registerer. Runs are traced, at
+// most one a minute of each task; a nil tracer traces none.
 func NewRunner(logger *slog.Logger, registerer prometheus.Registerer, tracer *tracing.Tracer) *Runner {
 	return &Runner{logger: logger, metrics: newMetrics(registerer), tracer: tracer}
 }
 
-// Run runs the tasks until ctx ends and every one of them has returned. Then it returns nil: what fails in a task is
-// logged. An error means that a task is described wrongly and that none was started.
+// Run runs the tasks until ctx ends and every one of them has returned. Then it returns nil: errors of tasks are logged.
+// An error means that a task is invalid and that none was started.
 func (r *Runner) Run(ctx context.Context, tasks ...Task) error {
 	if err := validate(tasks); err != nil {
 		return err
@@ -84,13 +84,13 @@ func (r *Runner) loop(ctx context.Context, task Task) {
 	}
 }
 
-// traceInterval is how far apart traced runs of a task are at least: one that looks every second whether there is anything to
-// do would bury all other traces.
+// traceInterval is the least time between traced runs of a task: one that looks for work every second would hide all
+// other traces.
 const traceInterval = time.Minute
 
-// runOnce runs the task, measures it, and logs what went wrong.
+// runOnce runs the task, measures it, and logs a failure.
 func (r *Runner) runOnce(ctx context.Context, task Task, tracer *tracing.Tracer) {
-	if ctx.Err() != nil { // stopped in the moment of the tick
+	if ctx.Err() != nil { // the runner stopped at the time of the tick
 		return
 	}
 	start := time.Now()
@@ -107,7 +107,7 @@ func (r *Runner) runOnce(ctx context.Context, task Task, tracer *tracing.Tracer)
 	}
 }
 
-// run calls the task and makes an error of a panic.
+// run calls the task and turns a panic into an error.
 func run(ctx context.Context, task Task) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -117,7 +117,7 @@ func run(ctx context.Context, task Task) (err error) {
 	return task.Run(ctx)
 }
 
-// outcomeOf tells a run that failed from one that was cut short because the runner stops.
+// outcomeOf distinguishes a run that failed from one that was cancelled because the runner stops.
 func outcomeOf(ctx context.Context, err error) string {
 	switch {
 	case err == nil:

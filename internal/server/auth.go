@@ -8,7 +8,7 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// authenticate finds out who holds the key that the request presents, and notes it for the log.
+// authenticate verifies the key of a request, and records the user and the key in the request log.
 func (s *server) authenticate(r *http.Request) (access.Actor, error) {
 	key, fromBasicAuth := keyFromRequest(r)
 	actor, err := s.Authenticator.Authenticate(r.Context(), key)
@@ -23,11 +23,11 @@ func (s *server) authenticate(r *http.Request) (access.Actor, error) {
 	return actor, nil
 }
 
-// keyHeaders are the headers that hold nothing but a key, as net/http spells them. Clients may use any case.
+// keyHeaders are the headers that hold nothing but a key, in the canonical form of net/http. Clients may use any case.
 var keyHeaders = []string{"X-Api-Key", "Api-Key"}
 
-// keyFromRequest returns the key that came with a request, in any of the four ways, or "". It is never looked for in the
-// URL, which ends up in logs. remembered is true for Basic authentication: a browser repeats it by itself.
+// keyFromRequest returns the key of a request, in any of the four ways to send one, or "". URLs are not searched for one,
+// because they are logged. fromBasicAuth is true for Basic authentication, which a browser repeats by itself.
 func keyFromRequest(r *http.Request) (key string, fromBasicAuth bool) {
 	scheme, credentials, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
 	if strings.EqualFold(scheme, "Bearer") {
@@ -46,7 +46,7 @@ func keyFromRequest(r *http.Request) (key string, fromBasicAuth bool) {
 	return "", false
 }
 
-// checkSameOrigin refuses a request that a page of somebody else made a browser send with the password it remembers.
+// checkSameOrigin refuses a request that a page of another origin made the browser send with the password it has stored.
 func checkSameOrigin(r *http.Request) error {
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
 		return problem.New(problem.Forbidden, "cross_origin",

@@ -10,8 +10,8 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 )
 
-// compress encodes answers with zstd, gzip or brotli for clients that take it, except what is compressed already.
-// Brotli, the slowest of them, is for clients that prefer it to both others, or know nothing else.
+// compress encodes responses with zstd, gzip or brotli for clients that accept it, except those that are compressed
+// already. Brotli, the slowest, is for clients that prefer it to both others or accept nothing else.
 func compress(next http.Handler) http.Handler {
 	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(gzhttp.DefaultMinSize))
 	if err != nil {
@@ -36,7 +36,7 @@ func prefersBrotli(accept string) bool {
 		coding, parameter, _ := strings.Cut(entry, ";")
 		q := 1.0
 		if text, ok := strings.CutPrefix(strings.TrimSpace(parameter), "q="); ok {
-			q, _ = strconv.ParseFloat(text, 64) // 0 for what is no number: it is not asked for
+			q, _ = strconv.ParseFloat(text, 64) // 0 for an invalid number: not acceptable
 		}
 		quality[strings.ToLower(strings.TrimSpace(coding))] = q
 	}
@@ -44,15 +44,15 @@ func prefersBrotli(accept string) bool {
 	return br > 0 && br > quality["gzip"] && br > quality["zstd"]
 }
 
-// brotliWriter decides with the first bytes of an answer whether to encode it.
+// brotliWriter decides at the first write whether to encode the response.
 type brotliWriter struct {
 	http.ResponseWriter
 	status  int
 	started bool
-	encoder *brotli.Writer // nil: what is written goes out as it is
+	encoder *brotli.Writer // nil: the response is not encoded
 }
 
-// brotliLevel is the least that compresses better than gzip does by default, at about its speed.
+// brotliLevel is the lowest level that compresses better than gzip's default, at about its speed.
 const brotliLevel = 3
 
 func (a *brotliWriter) WriteHeader(status int) {
@@ -97,13 +97,13 @@ func (a *brotliWriter) shouldCompress(header http.Header) bool {
 	return err != nil || length >= gzhttp.DefaultMinSize
 }
 
-// close ends the answer. It is not called for one that broke off.
+// close ends the response. It is not called for one that was aborted.
 func (a *brotliWriter) close() {
 	a.start()
 	if a.encoder != nil {
-		_ = a.encoder.Close() // it only concerns a client that left
+		_ = a.encoder.Close() // fails only when the client has left
 	}
 }
 
-// Unwrap lets http.ResponseController reach what is below.
+// Unwrap returns the ResponseWriter below for http.ResponseController.
 func (a *brotliWriter) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -17,7 +17,8 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// problemDetails is the body of every failure: RFC 9457 with a stable code and the id under which the log has the request.
+// problemDetails is the body of every error response: RFC 9457 with a stable code and the request id, under which the log
+// has the request.
 type problemDetails struct {
 	Type        string    `json:"type"`
 	Title       string    `json:"title"`
@@ -32,7 +33,7 @@ type problemDetails struct {
 	IngestionID uuid.UUID `json:"ingestion_id,omitzero"`
 }
 
-// kindResponses says for each kind of failure how it is answered. The sentence is for failures that bring none of their own.
+// kindResponses maps each kind of error to its response. The sentence is for errors without a message.
 var kindResponses = map[problem.Kind]struct {
 	status     int
 	sentence   string
@@ -49,7 +50,7 @@ var kindResponses = map[problem.Kind]struct {
 	problem.Unavailable:     {http.StatusServiceUnavailable, "The server cannot do this now. Try again later.", 30 * time.Second},
 }
 
-// httpError is an error with what only HTTP can add to it.
+// httpError is an error with additions that only HTTP has.
 type httpError struct {
 	err         *problem.Error
 	status      int // 0: as the kind of err says
@@ -68,22 +69,22 @@ func methodNotAllowed(allow string) error {
 	}
 }
 
-// codeTruncated is for the log: an answer that broke off has no room for a code.
+// codeTruncated is for the log: a truncated response cannot hold a code.
 const codeTruncated = "cut_short"
 
-// truncatedResponse is the failure of an answer of which a part has been sent: all that is left is to break the connection, so
-// that the part is not taken for the whole.
+// truncatedResponse is the error of a response of which a part has been sent. The connection is aborted, so that the part
+// is not taken for the whole.
 type truncatedResponse struct{ cause error }
 
-func (c truncatedResponse) Error() string { return "answer cut short: " + c.cause.Error() }
+func (c truncatedResponse) Error() string { return "response truncated: " + c.cause.Error() }
 func (c truncatedResponse) Unwrap() error { return c.cause }
 
-// fail is the one place that answers failures.
+// fail writes the response to an error. Nothing else does.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	l := requestLogOf(r.Context())
 	l.err = err
-	// A context that ended is the client that left, or the server that stops. Nobody may be listening any more, but an
-	// answer is written all the same: silence would be sent as 200.
+	// The context ends when the client leaves or the server stops. A response is written nevertheless: without one,
+	// net/http would send 200.
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		l.clientGone = true
 		err = problem.New(problem.Unavailable, "interrupted", "The request was interrupted. Send it again.").Because(err)
@@ -100,7 +101,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	writeAs(w, "application/problem+json", details.Status, details)
 }
 
-// problemDetailsOf says what the client is told about err, in the body and in headers.
+// problemDetailsOf returns the response body for err, and sets the headers that belong to it.
 func problemDetailsOf(err error, header http.Header) problemDetails {
 	if errors.Is(err, context.DeadlineExceeded) && problem.KindOf(err) == "" {
 		err = problem.New(problem.Unavailable, "timed_out", "The server took too long. Try again later.").Because(err)
@@ -148,12 +149,13 @@ func (f *httpError) addTo(details *problemDetails, header http.Header) {
 	}
 }
 
-// newProblemDetails returns a problem without a type of its own: about:blank says that the status and the code tell it all.
+// newProblemDetails returns a problem of the type about:blank: its meaning is that of the status and the code.
 func newProblemDetails(status int, code, detail string) problemDetails {
 	return problemDetails{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code}
 }
 
-// recoverPanic turns a panic of handle into an error. The panic with which a handler breaks the connection on purpose goes on.
+// recoverPanic turns a panic of handle into an error. http.ErrAbortHandler, with which a handler aborts the connection,
+// goes on.
 func recoverPanic(handle func() error) (err error) {
 	defer func() {
 		switch recovered := recover(); recovered {

@@ -11,7 +11,7 @@ import (
 	"github.com/health-export/health-export/internal/query"
 )
 
-// export answers with everything the user has, or a part of it, in one of the languages of package export.
+// export returns all data of the user, or a part of it, in one of the formats of package export.
 func (s *server) export(w http.ResponseWriter, r *http.Request) error {
 	p := parametersOf(r)
 	request := query.ExtractRequest{Start: p.time("start"), End: p.time("end")}
@@ -32,8 +32,8 @@ func (s *server) export(w http.ResponseWriter, r *http.Request) error {
 	return s.streamExport(w, r, format, types, request)
 }
 
-// streamExport writes an export as it is read. What goes wrong before the first bytes are sent is told; after that the
-// connection is broken, so that a part is not taken for the whole.
+// streamExport writes an export while it is read. An error before the first bytes is an error response; a later one
+// aborts the connection, so that the part is not taken for the whole.
 func (s *server) streamExport(
 	w http.ResponseWriter, r *http.Request, format export.Format, types []export.Type, request query.ExtractRequest,
 ) error {
@@ -60,11 +60,11 @@ func (s *server) streamExport(
 		}
 		return err
 	}
-	out.sendHeader() // also where there was nothing to write
+	out.sendHeader() // also for an export without any bytes
 	return nil
 }
 
-// isUnfiltered reports whether nothing narrows an export.
+// isUnfiltered reports whether no parameter restricts an export.
 func isUnfiltered(r *http.Request) bool {
 	for name := range r.URL.Query() {
 		if name != "format" {

@@ -14,7 +14,7 @@ import (
 	"github.com/health-export/health-export/internal/tracing"
 )
 
-// httpMetrics measure the requests. Their labels hold the pattern of the route, never the path.
+// httpMetrics are the metrics of the requests. Their labels hold the pattern of the route, never the path.
 type httpMetrics struct {
 	requests *prometheus.CounterVec
 	errors   *prometheus.CounterVec
@@ -47,35 +47,36 @@ func newHTTPMetrics(registerer prometheus.Registerer) httpMetrics {
 	}
 }
 
-// initCounters makes the counters of failures of ours on these routes, so that the first one is seen as an increase.
-func (i *httpMetrics) initCounters(routes []route) {
+// initCounters creates the counters of the server's own failures on these routes, so that Prometheus sees the first one
+// as an increase.
+func (m *httpMetrics) initCounters(routes []route) {
 	for _, row := range routes {
-		i.errors.WithLabelValues(row.path, kindInternal, faultServer)
-		i.errors.WithLabelValues(row.path, string(problem.Unavailable), faultDependency)
+		m.errors.WithLabelValues(row.path, kindInternal, faultServer)
+		m.errors.WithLabelValues(row.path, string(problem.Unavailable), faultDependency)
 	}
 }
 
-// Whose fault a failure is.
+// The values of the label fault.
 const (
 	faultClient     = "client"
 	faultServer     = "server"
 	faultDependency = "dependency"
 )
 
-// kindInternal is the kind of a failure that has none.
+// kindInternal is the kind of an error that has none.
 const kindInternal = "internal"
 
-func (i *httpMetrics) count(ctx context.Context, method string, l *requestLog, took time.Duration) {
+func (m *httpMetrics) count(ctx context.Context, method string, l *requestLog, took time.Duration) {
 	method = methodLabel(method)
-	i.requests.WithLabelValues(method, l.route, strconv.Itoa(l.status())).Inc()
+	m.requests.WithLabelValues(method, l.route, strconv.Itoa(l.status())).Inc()
 	if failed := l.clientGone || l.err != nil || l.status() >= http.StatusBadRequest; failed && !l.expected {
 		kind, fault := faultOf(l)
-		i.errors.WithLabelValues(l.route, kind, fault).Inc()
+		m.errors.WithLabelValues(l.route, kind, fault).Inc()
 	}
-	tracing.Observe(ctx, i.duration.WithLabelValues(method, l.route), took.Seconds())
+	tracing.Observe(ctx, m.duration.WithLabelValues(method, l.route), took.Seconds())
 }
 
-// methodLabel keeps clients from inventing label values: a method is any word they like.
+// methodLabel maps unknown methods to one label value, because a client may send any word as the method.
 func methodLabel(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
@@ -84,7 +85,7 @@ func methodLabel(method string) string {
 	return "other"
 }
 
-// faultOf says what kind of failure an exchange ended with, and whose fault it is.
+// faultOf returns the kind of failure that a request ended with, and whose fault it is.
 func faultOf(l *requestLog) (kind, fault string) {
 	if l.clientGone {
 		return "client_gone", faultClient
@@ -101,7 +102,7 @@ func faultOf(l *requestLog) (kind, fault string) {
 	return kindInternal, faultServer
 }
 
-// kindOfStatus is the kind of a failure that was answered without an error, as the report of a body that is refused.
+// kindOfStatus returns the kind of a failure that was answered without an error, such as the report of a refused body.
 func kindOfStatus(status int) string {
 	for kind, answer := range kindResponses {
 		if answer.status == status {

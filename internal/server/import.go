@@ -12,8 +12,8 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// importFile takes in a file such as Apple's export.zip and answers as soon as it is safe on disk: processing one may
-// take minutes.
+// importFile receives a file such as Apple's export.zip and responds as soon as it is safe on disk: processing may take
+// minutes.
 func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
 	if s.MaxImport > 0 && r.ContentLength > s.MaxImport {
 		return problem.New(problem.TooLarge, "file_too_large", fmt.Sprintf(
@@ -43,7 +43,7 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
 	return writeIngestion(w, r, &ingestion)
 }
 
-// uploadedFile returns the body, or the first file in it where a form was sent.
+// uploadedFile returns the body, or the first file of a multipart form.
 func uploadedFile(r *http.Request) (io.Reader, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "multipart/form-data" {

@@ -14,7 +14,7 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// ingest takes in one body, whatever its content type says.
+// ingest receives one body, whatever its content type.
 func (s *server) ingest(w http.ResponseWriter, r *http.Request) error {
 	if s.MaxBody > 0 && r.ContentLength > s.MaxBody {
 		return problem.New(problem.TooLarge, "body_too_large", fmt.Sprintf(
@@ -53,7 +53,7 @@ func (s *server) replayIngestion(w http.ResponseWriter, r *http.Request) error {
 	return writeIngestion(w, r, &ingestion)
 }
 
-// writeIngestion tells whoever sent a body what became of it.
+// writeIngestion responds with the outcome of an ingestion.
 func writeIngestion(w http.ResponseWriter, r *http.Request, i *health.Ingestion) error {
 	l := requestLogOf(r.Context())
 	l.ingestion, l.outcome = i.ID, i.Status
@@ -74,7 +74,7 @@ func writeIngestion(w http.ResponseWriter, r *http.Request, i *health.Ingestion)
 
 func ingestionPath(id uuid.UUID) string { return "/v1/ingestions/" + id.String() }
 
-// encodingError gives a Content-Encoding that nobody here undoes the status HTTP has for it.
+// encodingError gives an unsupported Content-Encoding its HTTP status and header.
 func encodingError(err error) error {
 	l, ok := errors.AsType[*problem.Error](err)
 	if !ok || l.Code != "unsupported_encoding" {
@@ -87,7 +87,7 @@ func encodingError(err error) error {
 	}
 }
 
-// archivedHeaders returns the headers with lower-case names, without those that may hold a key.
+// archivedHeaders returns the headers to archive, with lower-case names and without those that may hold a key.
 func archivedHeaders(header http.Header) map[string]string {
 	headers := make(map[string]string, len(header))
 	for name, values := range header {
@@ -98,7 +98,7 @@ func archivedHeaders(header http.Header) map[string]string {
 	return headers
 }
 
-// prefersAsync reports whether the client asked, by RFC 7240, not to wait for the processing.
+// prefersAsync reports whether the client asked not to wait for the processing (RFC 7240).
 func prefersAsync(header http.Header) bool {
 	for preference := range strings.SplitSeq(strings.Join(header.Values("Prefer"), ","), ",") {
 		token, _, _ := strings.Cut(preference, ";")

@@ -13,7 +13,7 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// key is an API key as clients see it. The text of the key itself is shown once, when it is made.
+// key is an API key in the API. The whole key is shown once, when it is created.
 type key struct {
 	ID         string          `json:"id"`
 	Key        string          `json:"key,omitempty"`
@@ -55,7 +55,7 @@ func (s *server) listKeys(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, answer)
 }
 
-// newKey is what a client says of a key that is to be made.
+// newKey is the request body of createKey.
 type newKey struct {
 	Name      string    `json:"name"`
 	Scopes    []string  `json:"scopes"`
@@ -63,7 +63,7 @@ type newKey struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// createKey makes a key for the user who asks, or for the one an administrator names.
+// createKey creates a key for the authenticated user, or for the one an administrator names.
 func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
 	user, err := s.subject(r)
 	if err != nil {
@@ -101,8 +101,8 @@ func writeNewKey(w http.ResponseWriter, created account.APIKey, text string) err
 	return writeJSON(w, http.StatusCreated, answer)
 }
 
-// rotateKey replaces a key by a new one with the same powers. As the answer holds that one, a key cannot rotate one that
-// is mightier than itself.
+// rotateKey replaces a key by a new one with the same scopes and tier. As the response holds the new key, a key cannot
+// rotate one that may do more than itself.
 func (s *server) rotateKey(w http.ResponseWriter, r *http.Request) error {
 	p := parametersOf(r)
 	grace := p.duration("grace")
@@ -127,11 +127,11 @@ func (s *server) rotateKey(w http.ResponseWriter, r *http.Request) error {
 	return writeNewKey(w, created, text)
 }
 
-// keyInPath returns the key whose id is in the path, if it is one of the user who asks, or an administrator asks.
+// keyInPath returns the key whose id is in the path, if it belongs to the authenticated user or an administrator asks.
 func (s *server) keyInPath(r *http.Request) (account.APIKey, error) {
 	actor, id := actorOf(r), r.PathValue("id")
 	found, err := account.APIKey{}, error(problem.NotFound)
-	if isText(id) { // not every database looks for what is none
+	if isText(id) { // PostgreSQL refuses other text
 		found, err = s.Keys.Key(r.Context(), id)
 	}
 	if err == nil && found.UserID != actor.User.ID && !actor.Allows(account.ScopeAdmin) {
@@ -143,9 +143,9 @@ func (s *server) keyInPath(r *http.Request) (account.APIKey, error) {
 	return found, err
 }
 
-// checkGrant refuses a key that could do more than the key that makes it, or could do it for longer.
+// checkGrant refuses a key that could do more than the key that creates it, or could do it for longer.
 func checkGrant(creator account.APIKey, wanted access.NewKey) error {
-	end := creator.End() // one that was replaced may be in force for a while yet: it may be lost
+	end := creator.End() // a replaced key may be valid for a while yet
 	switch {
 	case !allowsAll(creator, wanted.Scopes):
 		return grantRefused("scopes", "scope_not_held", "An API key cannot grant a scope that it does not have itself.")
@@ -161,12 +161,12 @@ func grantRefused(field, code, message string) error {
 	return problem.New(problem.Forbidden, code, message).In(field)
 }
 
-// allowsAll reports whether a key, or who holds it, has all the scopes.
+// allowsAll reports whether a key or an actor has all the scopes.
 func allowsAll(holder interface{ Allows(account.Scope) bool }, scopes []account.Scope) bool {
 	return !slices.ContainsFunc(scopes, func(scope account.Scope) bool { return !holder.Allows(scope) })
 }
 
-// revokeKey ends a key. As it cannot make a key that is mightier than itself, a key cannot revoke one either.
+// revokeKey revokes a key. A key cannot revoke one that has a scope it does not have itself.
 func (s *server) revokeKey(w http.ResponseWriter, r *http.Request) error {
 	found, err := s.keyInPath(r)
 	if err != nil {

@@ -17,14 +17,14 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// Limits counts requests, and refuses those for which there is no room.
+// Limits counts requests, and refuses those that exceed an allowance.
 type Limits interface {
 	Charge(ctx context.Context, actor access.Actor, use access.Use, bytes int64) (*access.Charge, error)
 	ChargeAddress(address netip.Addr) error
 }
 
-// charge counts a request that was let in, and tells in headers what is left. The body is to be read from the request
-// it returns, and settle to be called when nobody reads it any more.
+// charge counts an authorized request, and sets the headers of the limits. The body is to be read from the returned
+// request, and finish to be called when nobody reads it any more.
 func (s *server) charge(w http.ResponseWriter, r *http.Request, row route) (charged *http.Request, finish func(), err error) {
 	switch {
 	case s.Limits == nil || row.unlimited():
@@ -51,7 +51,7 @@ func (s *server) charge(w http.ResponseWriter, r *http.Request, row route) (char
 	return r, body.Finish, nil
 }
 
-// auditLimitHit puts a refusal on record, and returns it.
+// auditLimitHit adds a refusal to the audit log, and returns it.
 func (s *server) auditLimitHit(r *http.Request, user uuid.UUID, row route, err error) error {
 	var refusal *problem.Error
 	if errors.As(err, &refusal) {
@@ -60,11 +60,11 @@ func (s *server) auditLimitHit(r *http.Request, user uuid.UUID, row route, err e
 	return err
 }
 
-// unlimited reports whether the route is for machines that watch over this one, which must not be turned away.
+// unlimited reports whether the route is for health checks, which are never refused.
 func (row route) unlimited() bool { return row.path == "/health" || row.path == "/ready" }
 
-// chargedBody tells the balances again when the whole body has been read: only then it is known what one without a
-// length weighs.
+// chargedBody sets the headers of the limits again when the whole body has been read: only then the size of a body
+// without a length is known.
 type chargedBody struct {
 	*access.Body
 	charge *access.Charge
@@ -79,8 +79,7 @@ func (b *chargedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// setLimitHeaders sets the headers of the limits, under their names as net/http spells them. Where there is no limit there
-// is no header.
+// setLimitHeaders sets the headers of the limits, under their canonical names. A balance without a limit has none.
 func setLimitHeaders(header http.Header, c *access.Charge) {
 	if b := c.Requests; b.Limit > 0 {
 		values := balanceValues(b)
@@ -92,12 +91,12 @@ func setLimitHeaders(header http.Header, c *access.Charge) {
 	}
 }
 
-// balanceValues returns the limit, what remains, and the seconds until all of it is there again.
+// balanceValues returns the limit, what remains, and the seconds until all of it is available again.
 func balanceValues(b access.Balance) []string {
 	return []string{strconv.FormatInt(b.Limit, 10), strconv.FormatInt(b.Remaining, 10), seconds(b.Reset)}
 }
 
-// seconds rounds up: whoever waits so long has waited long enough.
+// seconds rounds up, so that a client that waits so long has waited long enough.
 func seconds(d time.Duration) string {
 	return strconv.Itoa(int(math.Ceil(d.Seconds())))
 }

@@ -9,7 +9,8 @@ import (
 type me struct {
 	User user       `json:"user"`
 	Key  requestKey `json:"key"`
-	// ServerVersion is told here and not by /health: what has a hole in it is nobody's business who has no key.
+	// ServerVersion is in this response and not in that of /health, so that a known vulnerability of a version cannot be
+	// looked for without a key.
 	ServerVersion string `json:"server_version"`
 }
 
@@ -20,7 +21,7 @@ type requestKey struct {
 	Tier   string          `json:"tier"`
 }
 
-// getMe tells who a key acts for and what it may do.
+// getMe returns the user that a key acts for and what the key may do.
 func (s *server) getMe(w http.ResponseWriter, r *http.Request) error {
 	actor := actorOf(r)
 	return writeJSON(w, http.StatusOK, me{

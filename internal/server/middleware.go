@@ -12,8 +12,8 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// observe is the outermost layer: it gives every request its id, and writes its one line in the log and its metrics
-// when it is over, however it ends.
+// observe is the outermost handler: it gives every request its id, and writes its log line and metrics when it is over,
+// however it ends.
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
@@ -43,8 +43,8 @@ func (s *server) observe(next http.Handler) http.Handler {
 	})
 }
 
-// The headers that keep a browser from doing anything with an answer but show it, or keep it. Their values are the same
-// for all answers, which set others in their place but change none.
+// The security headers of every response. Their values are shared by all responses: handlers replace them and never
+// change them.
 var (
 	noStore    = []string{"no-store"}
 	strictCSP  = []string{"default-src 'none'; frame-ancestors 'none'"}
@@ -63,8 +63,8 @@ func setSecurityHeaders(header http.Header, overTLS bool) {
 	}
 }
 
-// log writes the one line about a request. It holds no query, no path and no header: those may hold a person's data.
-// An error's text is only there when the server is at fault; what a client did wrong is told by its code.
+// log writes the one line about a request. It holds no query, no path and no header, because those may hold a person's
+// data. The text of an error is logged only when the server is at fault; an error of the client is logged by its code.
 func (s *server) log(r *http.Request, l *requestLog, start time.Time, took time.Duration) {
 	level := slog.LevelInfo
 	if l.failed() {
@@ -95,14 +95,14 @@ func (s *server) log(r *http.Request, l *requestLog, start time.Time, took time.
 	if l.failed() {
 		attributes = append(attributes, slog.Any("err", l.err))
 	}
-	// A Logger would look for its caller, which costs more than all the rest and is always this line.
+	// A slog.Logger would determine its caller, which costs more than all the rest and is always this line.
 	line := slog.NewRecord(start.Add(took), level, "request", 0)
 	line.AddAttrs(attributes...)
-	_ = handler.Handle(r.Context(), line) // where the log cannot be written there is nowhere to say so
+	_ = handler.Handle(r.Context(), line) // an error cannot be logged
 }
 
-// statusClientGone is what logs and metrics show, as other servers do, for a request whose client did not wait for the
-// answer. It is never sent.
+// statusClientGone is the status in logs and metrics, as in other servers, of a request whose client did not wait for the
+// response. It is never sent.
 const statusClientGone = 499
 
 func (l *requestLog) status() int {
@@ -116,13 +116,13 @@ func (l *requestLog) status() int {
 	}
 }
 
-// failed reports whether it ended badly for a reason that is not the client's.
+// failed reports whether the request failed for a reason that is not the client's.
 func (l *requestLog) failed() bool {
 	return l.status() >= http.StatusInternalServerError && !l.expected || l.code == codeTruncated && !l.clientGone
 }
 
-// serve makes a handler of one row of the table: who asks, whether they may, whether the question is put right, whether
-// it is one too many, and then the answer.
+// serve returns the handler of one route: it authenticates, checks the scope and the parameters, charges the limits, and
+// calls the handler of the route.
 func (s *server) serve(row route) http.Handler {
 	needed := scopesOf(row.scope)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -163,7 +163,7 @@ func (s *server) authorize(row route, needed []account.Scope, r *http.Request) (
 	return r, knownParameters(r.URL.RawQuery, row.params)
 }
 
-// actorOf returns who makes the request. It is there on every route that is not open.
+// actorOf returns the actor of a request. Every route with a scope has one.
 func actorOf(r *http.Request) access.Actor {
 	actor, _ := access.ActorFrom(r.Context())
 	return actor

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// revalidate gives every whole answer to a GET a weak ETag, a hash of its body before compression, and answers 304 to a
-// client that shows it has the same already. ResponseCache that are streamed have none: their end is not known when their
-// headers are sent. Nor have those about the state of the server, which nobody keeps.
+// revalidate gives every whole response to a GET a weak ETag, a hash of its body before compression, and responds with
+// 304 to a client that has that tag. Streamed responses have no tag, because their content is not known when their
+// headers are sent; nor have the health checks, which are not cached.
 func revalidate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead || r.URL.Path == "/health" || r.URL.Path == "/ready" {
@@ -23,12 +23,12 @@ func revalidate(next http.Handler) http.Handler {
 	})
 }
 
-// etagWriter holds the header of an answer back until it has seen whether its first bytes are all of it.
+// etagWriter delays the header until the first write shows whether it is the whole body.
 type etagWriter struct {
 	http.ResponseWriter
-	ifNoneMatch string // the tags of what the client has
-	status      int    // held back; 0: none, or sent
-	notModified bool   // the client has the body
+	ifNoneMatch string // the tags that the client has
+	status      int    // delayed; 0: none, or sent
+	notModified bool   // the client has this body
 }
 
 func (a *etagWriter) WriteHeader(status int) {
@@ -54,7 +54,7 @@ func (a *etagWriter) Write(p []byte) (int, error) {
 	return a.ResponseWriter.Write(p)
 }
 
-// sendHeader sends what WriteHeader held back.
+// sendHeader sends the delayed header.
 func (a *etagWriter) sendHeader() {
 	if a.status == 0 {
 		return
@@ -70,10 +70,10 @@ func (a *etagWriter) sendHeader() {
 	a.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets http.ResponseController reach what is below.
+// Unwrap returns the ResponseWriter below for http.ResponseController.
 func (a *etagWriter) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// etagMatches compares weakly, as If-None-Match is compared (RFC 9110 §13.1.2). "*" stands for anything there is.
+// etagMatches compares weakly, as RFC 9110 §13.1.2 demands for If-None-Match. "*" matches any tag.
 func etagMatches(known, tag string) bool {
 	for entry := range strings.SplitSeq(known, ",") {
 		entry = strings.TrimSpace(entry)

@@ -10,8 +10,8 @@ import (
 	"github.com/health-export/health-export/internal/tracing"
 )
 
-// beginTrace begins the trace of a request, or continues that of whoever sent it. Probes ask every few seconds and have
-// nothing to tell.
+// beginTrace starts the span of a request, in the trace of the client if it sent one. Health checks, which come every few
+// seconds, are not traced.
 func (s *server) beginTrace(r *http.Request) (context.Context, tracing.Span) {
 	if s.Tracer == nil || r.URL.Path == "/health" || r.URL.Path == "/ready" {
 		return r.Context(), tracing.Span{}
@@ -21,8 +21,8 @@ func (s *server) beginTrace(r *http.Request) (context.Context, tracing.Span) {
 		trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(semconv.HTTPRequestMethodKey.String(method)))
 }
 
-// endTrace says what came of a request. Like the log, it has the pattern of the route and not the path, and nothing of
-// the headers: what the conventions of OpenTelemetry would have beside these may hold a person's data.
+// endTrace sets the attributes of a request and ends its span. Like the log, it has the pattern of the route and not the
+// path, and no headers: the other attributes in OpenTelemetry's conventions may hold a person's data.
 func endTrace(span tracing.Span, r *http.Request, l *requestLog, bytesIn int64) {
 	if span.Recording() {
 		span.Rename(methodLabel(r.Method) + " " + l.route)

@@ -41,8 +41,8 @@ func (s *server) getWorkout(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, workout)
 }
 
-// getRoute answers with the route of a workout as GeoJSON or GPX. It is encoded before it is sent, so that a failure is
-// told.
+// getRoute returns the route of a workout as GeoJSON or GPX. It is encoded before it is sent, so that a failure gets an
+// error response.
 func (s *server) getRoute(w http.ResponseWriter, r *http.Request) error {
 	p := parametersOf(r)
 	format := p.representation(w, r, representations{{"geojson", "application/geo+json"}, {"gpx", "application/gpx+xml"}})

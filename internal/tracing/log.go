@@ -7,12 +7,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// NewHandler returns a handler that adds to every record the trace that its context is in, as trace_id and span_id.
+// NewHandler returns a handler that adds trace_id and span_id to every record whose context is in a trace.
 func NewHandler(next slog.Handler) slog.Handler { return handler{next} }
 
 type handler struct{ slog.Handler }
 
-// Handle adds the trace and hands the record on.
+// Handle adds the trace and passes the record on.
 func (h handler) Handle(ctx context.Context, record slog.Record) error {
 	if parent := trace.SpanContextFromContext(ctx); parent.IsValid() {
 		record = record.Clone()
