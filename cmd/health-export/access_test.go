@@ -46,7 +46,7 @@ func TestKeysUsersAndTheAuditLogByCommand(t *testing.T) {
 		t.Errorf("key list printed %s", list)
 	}
 	if code, out, _ := tool(t, database, "key", "rotate", next["id"].(string), "--user", "bob@example.org"); code != exitNotFound {
-		t.Errorf("rotating somebody else's key: exit code %d: %s", code, out)
+		t.Errorf("rotating another user's key: exit code %d: %s", code, out)
 	}
 	table := must("audit", "--user", "anna@example.org")
 	for _, word := range []string{"user.create", "key.create", "key.rotate", "command line", made["id"].(string)} {

@@ -70,8 +70,8 @@ type settings struct {
 	certificateKey  string
 	acmeDomains     []string
 	acmeDirectory   string
-	stopDelay       time.Duration
-	drain           time.Duration
+	shutdownDelay   time.Duration
+	shutdownTimeout time.Duration
 	traces          traceSettings
 	limits          map[string]*access.Allowance // by tier
 }
@@ -181,11 +181,11 @@ func newSettings(environment map[string]string) *settings {
 			initial: "", usage: "directory of another ACME server to get them from, such as https://ca.internal/acme/acme/directory; empty for Let's Encrypt",
 		},
 		{
-			key: "shutdown.delay", variable: "HEALTH_EXPORT_SHUTDOWN_DELAY", set: durationOrNone(&s.stopDelay),
+			key: "shutdown.delay", variable: "HEALTH_EXPORT_SHUTDOWN_DELAY", set: durationOrNone(&s.shutdownDelay),
 			initial: "0s", usage: "how long a server that is told to stop goes on answering, with /ready at 503, until balancers have learnt of it",
 		},
 		{
-			key: "shutdown.timeout", variable: "HEALTH_EXPORT_SHUTDOWN_TIMEOUT", set: duration(&s.drain),
+			key: "shutdown.timeout", variable: "HEALTH_EXPORT_SHUTDOWN_TIMEOUT", set: duration(&s.shutdownTimeout),
 			initial: "30s", usage: "how long a stop waits for requests, and then for bodies, that are under way",
 		},
 	}

@@ -64,11 +64,7 @@ func (p *program) connect(ctx context.Context, flags connectFlags) error {
 	if err != nil {
 		return err
 	}
-	return p.withStore(ctx, func(ctx context.Context, db database) error {
-		user, err := userNamed(ctx, db, flags.email)
-		if err != nil {
-			return err
-		}
+	return p.withUser(ctx, flags.email, func(ctx context.Context, db database, user account.User) error {
 		key, secret, err := p.authenticator(db, nil).CreateKey(ctx, access.NewKey{
 			UserID: user.ID, Name: flags.name, Scopes: []account.Scope{account.ScopeIngest},
 		})

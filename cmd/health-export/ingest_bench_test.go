@@ -35,7 +35,7 @@ func BenchmarkIngestSQLite(b *testing.B) {
 	for b.Loop() {
 		file := filepath.Join(b.TempDir(), "health.db")
 		server, stop := serveForBenchmark(b, "sqlite:"+file)
-		server.post(b, []byte(`{"data":{}}`), "received", 0) // proves the key, which is remembered then
+		server.post(b, []byte(`{"data":{}}`), "received", 0) // verifies the key, which is cached then
 		first += server.post(b, body.Bytes(), "inserted", points)
 		again += server.post(b, body.Bytes(), "unchanged", points)
 		stop()

@@ -58,11 +58,7 @@ func (p *program) keyCreateCommand() *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				user, err := userNamed(ctx, db, email)
-				if err != nil {
-					return err
-				}
+			return p.withUser(cmd.Context(), email, func(ctx context.Context, db database, user account.User) error {
 				key, secret, err := p.authenticator(db, nil).CreateKey(ctx, access.NewKey{
 					UserID: user.ID, Name: name, Scopes: granted, Tier: tier, ExpiresAt: end,
 				})
@@ -100,11 +96,7 @@ func (p *program) keyRotateCommand() *cobra.Command {
 		Use: "rotate ID --user EMAIL", Short: "Replace an API key by a new one that may do the same, and print it, this once",
 		Args: exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				user, err := userNamed(ctx, db, email)
-				if err != nil {
-					return err
-				}
+			return p.withUser(cmd.Context(), email, func(ctx context.Context, db database, user account.User) error {
 				key, secret, err := p.authenticator(db, nil).RotateKey(ctx, user.ID, args[0], grace)
 				if err != nil {
 					return err
@@ -125,11 +117,7 @@ func (p *program) keyListCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use: "list --user EMAIL", Short: "List a user's API keys", Args: exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				user, err := userNamed(ctx, db, email)
-				if err != nil {
-					return err
-				}
+			return p.withUser(cmd.Context(), email, func(ctx context.Context, db database, user account.User) error {
 				keys, err := db.KeysOf(ctx, user.ID)
 				if err != nil {
 					return err
@@ -156,15 +144,11 @@ func (p *program) keyRevokeCommand() *cobra.Command {
 		Use: "revoke ID --user EMAIL", Short: "Revoke an API key; a running server stops accepting it within a second",
 		Args: exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				user, err := userNamed(ctx, db, email)
-				if err != nil {
-					return err
-				}
+			return p.withUser(cmd.Context(), email, func(ctx context.Context, db database, user account.User) error {
 				if err := p.authenticator(db, nil).RevokeKey(ctx, user.ID, args[0]); err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(p.out, "Key %s is revoked.\n", args[0])
+				_, err := fmt.Fprintf(p.out, "Key %s is revoked.\n", args[0])
 				return err
 			})
 		},

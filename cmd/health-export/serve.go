@@ -134,12 +134,15 @@ func (p *program) openComponents(ctx context.Context, logger *slog.Logger, trace
 		Store: db, Invalidator: c.cache.invalidator(), Catalog: metricCatalog, Logger: logger, Registerer: registry,
 	})
 	c.handler = server.New(server.Config{
-		Ingestion: c.ingest, Query: c.cache.cachedQuery(service), SourcePriority: c.summaries, Authenticator: c.authenticator, Users: db, Keys: db, Archive: db, Catalog: metricCatalog, AuditReader: db, Audit: c.audit, Ping: db.Ping,
-		PingRedis: c.cache.ping(), Drain: c.drain,
+		Ingestion: c.ingest, Query: c.cache.cachedQuery(service), SourcePriority: c.summaries,
+		Authenticator: c.authenticator, Users: db, Keys: db, Archive: db, Catalog: metricCatalog,
+		AuditReader: db, Audit: c.audit, Ping: db.Ping, PingRedis: c.cache.ping(), Drain: c.drain,
 		Limits: access.NewLimits(access.LimitOptions{
 			Allowances: p.settings.allowances(), Redis: c.cache.redis, Registerer: registry,
 		}),
-		Logger: logger, Registerer: registry, Tracer: tracer, MaxBody: p.settings.maxBody, MaxImport: p.settings.maxImport, PublicURL: p.settings.publicURL, Version: version,
+		Logger: logger, Registerer: registry, Tracer: tracer,
+		MaxBody: p.settings.maxBody, MaxImport: p.settings.maxImport,
+		PublicURL: p.settings.publicURL, Version: version,
 		TrustedProxies: p.settings.trustedProxies, CORSOrigins: p.settings.corsOrigins,
 	})
 	return c, nil
@@ -148,7 +151,7 @@ func (p *program) openComponents(ctx context.Context, logger *slog.Logger, trace
 // closeComponents closes in reverse order what openComponents opened. It has its own timeout, because the context of
 // serve has ended.
 func (p *program) closeComponents(c *components) error {
-	ctx, cancel := context.WithTimeout(context.Background(), p.settings.drain)
+	ctx, cancel := context.WithTimeout(context.Background(), p.settings.shutdownTimeout)
 	defer cancel()
 	defer c.cache.close()
 	return errors.Join(c.ingest.Stop(ctx), c.authenticator.FlushLastUsed(ctx), c.audit.Flush(ctx), c.store.Close(), p.closeTracer(c.tracer))
@@ -218,10 +221,10 @@ func (p *program) serveHTTP(ctx context.Context, c *components, listener, metric
 		group.Go(func() error {
 			<-closing
 			stopping.Store(true)
-			drain, cancel := context.WithTimeout(context.Background(), p.settings.drain)
+			drain, cancel := context.WithTimeout(context.Background(), p.settings.shutdownTimeout)
 			defer cancel()
 			if err := s.Shutdown(drain); err != nil {
-				return errors.Join(fmt.Errorf("requests were still under way after %s: %w", p.settings.drain, err), s.Close())
+				return errors.Join(fmt.Errorf("requests were still under way after %s: %w", p.settings.shutdownTimeout, err), s.Close())
 			}
 			return nil
 		})
@@ -237,9 +240,9 @@ func (p *program) announceDrain(ctx context.Context, drain *server.Drain, logger
 	go func() {
 		defer close(closing)
 		<-ctx.Done()
-		logger.InfoContext(ctx, "stopping", "delay", p.settings.stopDelay.String(), "timeout", p.settings.drain.String())
-		drain.Announce(time.Now().Add(p.settings.stopDelay + p.settings.drain))
-		time.Sleep(p.settings.stopDelay)
+		logger.InfoContext(ctx, "stopping", "delay", p.settings.shutdownDelay.String(), "timeout", p.settings.shutdownTimeout.String())
+		drain.Announce(time.Now().Add(p.settings.shutdownDelay + p.settings.shutdownTimeout))
+		time.Sleep(p.settings.shutdownDelay)
 	}()
 	return closing
 }

@@ -125,7 +125,7 @@ func TestDoctorFindsWhatIsBroken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	go func() { // somebody who hangs up on everybody
+	go func() { // a server that closes every connection
 		for {
 			conn, err := other.Accept()
 			if err != nil {

@@ -81,11 +81,7 @@ func (p *program) userDeleteCommand() *cobra.Command {
 		Long: `Delete a user with everything that is stored for them: the account, its API keys, every value, every archived body and what
 the audit log holds about them. It cannot be undone. A running server stops accepting the keys within a second.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				user, err := userNamed(ctx, db, args[0])
-				if err != nil {
-					return err
-				}
+			return p.withUser(cmd.Context(), args[0], func(ctx context.Context, db database, user account.User) error {
 				if err := p.confirmDelete(user, yes); err != nil {
 					return err
 				}
@@ -94,7 +90,7 @@ the audit log holds about them. It cannot be undone. A running server stops acce
 				}); err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(p.out, "User %s is deleted, with everything that was stored.\n", user.Email)
+				_, err := fmt.Fprintf(p.out, "User %s is deleted, with everything that was stored.\n", user.Email)
 				return err
 			})
 		},
@@ -122,6 +118,17 @@ func userNamed(ctx context.Context, db database, email string) (account.User, er
 		return account.User{}, fmt.Errorf("user %s: %w", email, err)
 	}
 	return user, nil
+}
+
+// withUser opens the configured store for one command about the user with this email address.
+func (p *program) withUser(ctx context.Context, email string, do func(context.Context, database, account.User) error) error {
+	return p.withStore(ctx, func(ctx context.Context, db database) error {
+		user, err := userNamed(ctx, db, email)
+		if err != nil {
+			return err
+		}
+		return do(ctx, db, user)
+	})
 }
 
 // confirmDelete asks for the email address at a terminal, unless yes. Without a terminal it fails.

@@ -191,7 +191,7 @@ func (p *program) withIngest(ctx context.Context, do func(context.Context, datab
 				return err
 			}
 			err = do(ctx, db, service, metricCatalog)
-			stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.settings.drain)
+			stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.settings.shutdownTimeout)
 			defer cancel()
 			return errors.Join(err, service.Stop(stopping))
 		})

@@ -24,7 +24,7 @@ func tool(t *testing.T, database string, args ...string) (code int, out, errOut 
 	return code, printed.String(), complained.String()
 }
 
-// byHand runs a statement on a database as somebody with a database shell would.
+// byHand runs a statement on a database as in a database shell.
 func byHand(t *testing.T, database, statement string) {
 	t.Helper()
 	var changed int64

@@ -33,7 +33,7 @@ func TestHashVerifies(t *testing.T) {
 	}
 }
 
-// A hash that costs less or more than the real ones would tell which ids exist.
+// A hash that costs less or more than the real ones would reveal which ids exist.
 func TestDummyHashCostsWhatOthersCost(t *testing.T) {
 	t.Parallel()
 	params, _, _, err := argon2id.DecodeHash(dummyHash)

@@ -50,11 +50,11 @@ func (c *keyCache) epoch() uint64 {
 
 // get returns the actor and the expiry of exactly this key, if it is cached.
 func (c *keyCache) get(k key) (actor Actor, expiresAt time.Time, ok bool) {
-	proof := c.digest(k)
+	digest := c.digest(k)
 	c.mu.RLock()
 	known, ok := c.keys[k.id()]
 	c.mu.RUnlock()
-	if !ok || !time.Now().Before(known.validUntil) || subtle.ConstantTimeCompare(known.digest[:], proof[:]) == 0 {
+	if !ok || !time.Now().Before(known.validUntil) || subtle.ConstantTimeCompare(known.digest[:], digest[:]) == 0 {
 		return Actor{}, time.Time{}, false
 	}
 	known.actor.Scopes = slices.Clone(known.actor.Scopes)

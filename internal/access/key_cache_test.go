@@ -27,16 +27,16 @@ func TestKeyCacheIsBounded(t *testing.T) {
 		}
 		cacheMany(p, "more", maxCachedKeys)
 		if n := len(p.keys); n != maxCachedKeys {
-			t.Errorf("%d keys are remembered, want %d", n, maxCachedKeys)
+			t.Errorf("%d keys are cached, want %d", n, maxCachedKeys)
 		}
 	})
 }
 
-// What one process remembers is of no use to another, nor to a guess at what was hashed.
+// A cache is of no use to another process, nor for guessing what was hashed.
 func TestDigestsOfTwoProcessesDiffer(t *testing.T) {
 	t.Parallel()
 	k, one, other := newKey(), newKeyCache(), newKeyCache()
 	if one.digest(k) == other.digest(k) {
-		t.Error("two processes have the same proof of a key")
+		t.Error("two processes have the same digest of a key")
 	}
 }

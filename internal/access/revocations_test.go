@@ -13,9 +13,9 @@ func revokeElsewhere(p *fakeStore, id string, at time.Time) {
 	p.change(id, func(k *account.APIKey) { k.RevokedAt = at })
 }
 
-func pollRevocations(t *testing.T, d *Authenticator) {
+func pollRevocations(t *testing.T, a *Authenticator) {
 	t.Helper()
-	if err := d.PollRevocations(t.Context()); err != nil {
+	if err := a.PollRevocations(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -24,23 +24,23 @@ func TestRevocationByAnotherProcessIsNoticed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newFakeStore()
-		d := newTestAuthenticator(t, p)
+		a := newTestAuthenticator(t, p)
 		u := p.add()
-		id, text := makeKey(t, d, u)
-		_, other := makeKey(t, d, u)
-		wantAccepted(t, d, text)
-		wantAccepted(t, d, other)
-		pollRevocations(t, d)
+		id, text := makeKey(t, a, u)
+		_, other := makeKey(t, a, u)
+		wantAccepted(t, a, text)
+		wantAccepted(t, a, other)
+		pollRevocations(t, a)
 
 		time.Sleep(time.Minute)
 		revokeElsewhere(p, id, time.Now())
 		time.Sleep(time.Second)
-		pollRevocations(t, d)
-		wantRefusal(t, d, text, "revoked_key")
+		pollRevocations(t, a)
+		wantRefusal(t, a, text, "revoked_key")
 		reads := p.reads
-		wantAccepted(t, d, other)
+		wantAccepted(t, a, other)
 		if p.reads != reads {
-			t.Error("another key was forgotten too")
+			t.Error("another key was removed from the cache too")
 		}
 	})
 }
@@ -50,15 +50,15 @@ func TestRevocationWrittenLateIsNoticed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newFakeStore()
-		d := newTestAuthenticator(t, p)
-		id, text := makeKey(t, d, p.add())
-		wantAccepted(t, d, text)
+		a := newTestAuthenticator(t, p)
+		id, text := makeKey(t, a, p.add())
+		wantAccepted(t, a, text)
 		time.Sleep(2 * time.Minute)
-		pollRevocations(t, d)
+		pollRevocations(t, a)
 		revokeElsewhere(p, id, time.Now().Add(-30*time.Second))
 		time.Sleep(time.Second)
-		pollRevocations(t, d)
-		wantRefusal(t, d, text, "revoked_key")
+		pollRevocations(t, a)
+		wantRefusal(t, a, text, "revoked_key")
 	})
 }
 
@@ -67,39 +67,39 @@ func TestRevocationIsNoticedAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newFakeStore()
-		d := newTestAuthenticator(t, p)
-		id, text := makeKey(t, d, p.add())
-		wantAccepted(t, d, text)
-		pollRevocations(t, d)
+		a := newTestAuthenticator(t, p)
+		id, text := makeKey(t, a, p.add())
+		wantAccepted(t, a, text)
+		pollRevocations(t, a)
 		revokeElsewhere(p, id, time.Now())
 
 		down := errors.New("connection refused")
 		p.asked = func() error { return down }
 		for range 4 {
 			time.Sleep(time.Minute)
-			if err := d.PollRevocations(t.Context()); !errors.Is(err, down) {
+			if err := a.PollRevocations(t.Context()); !errors.Is(err, down) {
 				t.Errorf("error = %v; want that of the store", err)
 			}
 		}
-		wantAccepted(t, d, text) // the five minutes are not over
+		wantAccepted(t, a, text) // the five minutes are not over
 		p.asked = nil
-		pollRevocations(t, d)
-		wantRefusal(t, d, text, "revoked_key")
+		pollRevocations(t, a)
+		wantRefusal(t, a, text, "revoked_key")
 	})
 }
 
-// Every revocation keeps proofs that are under way from being remembered, so each counts once.
+// Every revocation keeps running verifications from being cached, so each counts once.
 func TestRevocationIsNoticedOnce(t *testing.T) {
 	t.Parallel()
 	p := newFakeStore()
-	d := newTestAuthenticator(t, p)
-	id, _ := makeKey(t, d, p.add())
+	a := newTestAuthenticator(t, p)
+	id, _ := makeKey(t, a, p.add())
 	revokeElsewhere(p, id, time.Now())
-	before := d.cache.epoch()
+	before := a.cache.epoch()
 	for range 3 {
-		pollRevocations(t, d)
+		pollRevocations(t, a)
 	}
-	if n := d.cache.epoch() - before; n != 1 {
+	if n := a.cache.epoch() - before; n != 1 {
 		t.Errorf("noticed %d times, want once", n)
 	}
 }

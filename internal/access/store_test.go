@@ -17,9 +17,9 @@ import (
 )
 
 // fakeStore is a store of users and keys in memory. The fields that are functions let a test step in, and are set before
-// the door is used.
+// the Authenticator is used.
 type fakeStore struct {
-	roles // the methods that a door does not call
+	unusedMethods // the methods that an Authenticator does not call
 
 	found   func(ctx context.Context) error // called when Key has read a key, before it returns it
 	touched func() error                    // called by TouchKeys
@@ -33,7 +33,7 @@ type fakeStore struct {
 	reads        int // of Key
 }
 
-type roles interface {
+type unusedMethods interface {
 	store.Keys
 	store.Users
 	store.Erasure
@@ -172,7 +172,7 @@ func (p *fakeStore) add() account.User {
 	return u
 }
 
-// change edits a stored key behind the door's back.
+// change edits a stored key without the Authenticator.
 func (p *fakeStore) change(id string, edit func(*account.APIKey)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -186,18 +186,18 @@ func newTestAuthenticator(t testing.TB, p *fakeStore) *Authenticator {
 }
 
 // makeKey creates a key that may read, and returns its id and its text.
-func makeKey(t testing.TB, d *Authenticator, u account.User) (id, text string) {
+func makeKey(t testing.TB, a *Authenticator, u account.User) (id, text string) {
 	t.Helper()
-	k, text, err := d.CreateKey(t.Context(), NewKey{UserID: u.ID, Name: "phone", Scopes: []account.Scope{account.ScopeRead}})
+	k, text, err := a.CreateKey(t.Context(), NewKey{UserID: u.ID, Name: "phone", Scopes: []account.Scope{account.ScopeRead}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return k.ID, text
 }
 
-func wantAccepted(t testing.TB, d *Authenticator, text string) Actor {
+func wantAccepted(t testing.TB, a *Authenticator, text string) Actor {
 	t.Helper()
-	actor, err := d.Authenticate(t.Context(), text)
+	actor, err := a.Authenticate(t.Context(), text)
 	if err != nil {
 		t.Fatalf("Authenticate: %v", err)
 	}
@@ -205,9 +205,9 @@ func wantAccepted(t testing.TB, d *Authenticator, text string) Actor {
 }
 
 // wantRefusal checks that a key is refused as Unauthenticated with the code.
-func wantRefusal(t testing.TB, d *Authenticator, text, code string) {
+func wantRefusal(t testing.TB, a *Authenticator, text, code string) {
 	t.Helper()
-	actor, err := d.Authenticate(t.Context(), text)
+	actor, err := a.Authenticate(t.Context(), text)
 	wantCode(t, err, problem.Unauthenticated, code)
 	if actor.KeyID != "" {
 		t.Errorf("a refused key acts as %v", actor.KeyID)

@@ -18,7 +18,7 @@ import (
 func onEveryCache(t *testing.T, test func(t *testing.T, c cache.Cache, key func(string) string)) {
 	t.Parallel()
 	for name, open := range map[string]func(t *testing.T) cache.Cache{
-		"memory": func(*testing.T) cache.Cache { return cache.NewMemory(roomy) },
+		"memory": func(*testing.T) cache.Cache { return cache.NewMemory(testCacheSize) },
 		"redis": func(t *testing.T) cache.Cache {
 			return openRedis(t, fromEnvironment(t, "TEST_REDIS_URL"), cache.RedisOptions{})
 		},

@@ -25,7 +25,7 @@ const (
 	// epochTTL is how long a process uses the epoch after it began to read it. InvalidateCache is followed by a wait of
 	// that time, after which every process has read the new state or stopped using the cache.
 	epochTTL = 2 * time.Second
-	// invalidPeriod is how long the cache is not used after a change that it could not be told of.
+	// invalidPeriod is how long the cache is not used after a change that could not be reported to it.
 	invalidPeriod = 10 * time.Second
 	// invalidateTimeout bounds how long the attempt to invalidate the cache is repeated.
 	invalidateTimeout       = time.Minute

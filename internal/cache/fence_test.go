@@ -19,7 +19,7 @@ import (
 	"github.com/health-export/health-export/internal/cache"
 )
 
-// memoryFence is a Trust for the processes of a test.
+// memoryFence is a Fence for the processes of a test.
 type memoryFence struct {
 	mu           sync.Mutex
 	epoch        int64
@@ -74,7 +74,7 @@ func (c *unreachableCache) Delete(ctx context.Context, keys ...string) error {
 	return c.Cache.Delete(ctx, keys...)
 }
 
-// refreshing has processes ask for trust every half second, until ctx ends.
+// refreshing makes processes call Refresh every half second, until ctx ends.
 func refreshing(ctx context.Context, processes ...*cache.ResponseCache) {
 	for _, a := range processes {
 		_ = a.Refresh(ctx) // it may not be there yet
@@ -97,9 +97,9 @@ func refreshing(ctx context.Context, processes ...*cache.ResponseCache) {
 func TestInvalidationThatTheCacheMissed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		shared, trust := cache.NewMemory(roomy), &memoryFence{}
+		shared, fence := cache.NewMemory(testCacheSize), &memoryFence{}
 		far := &unreachableCache{Cache: shared}
-		writer, reader := cache.NewSharedResponseCache(far, trust, nil), cache.NewSharedResponseCache(shared, trust, nil)
+		writer, reader := cache.NewSharedResponseCache(far, fence, nil), cache.NewSharedResponseCache(shared, fence, nil)
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		refreshing(ctx, writer, reader)
@@ -108,7 +108,7 @@ func TestInvalidationThatTheCacheMissed(t *testing.T) {
 		wantAnswer(t, reader, q, says("old", &asked), "old")
 		wantAnswer(t, reader, q, says("old", &asked), "old")
 		if asked != 1 {
-			t.Fatalf("asked %d times, want 1: nothing is remembered", asked)
+			t.Fatalf("asked %d times, want 1: nothing is cached", asked)
 		}
 		time.Sleep(300 * time.Millisecond) // so that the reader has just asked, or is about to
 
@@ -123,14 +123,14 @@ func TestInvalidationThatTheCacheMissed(t *testing.T) {
 			wantAnswer(t, reader, q, says("new", &asked), "new")
 			wantAnswer(t, writer, q, says("new", &asked), "new")
 			if asked != 2 {
-				t.Errorf("asked %d times while the cache is not believed, want 2", asked)
+				t.Errorf("asked %d times while the cache is invalid, want 2", asked)
 			}
 		}
 		time.Sleep(time.Second)
 		begun := time.Now()
 		writer.InvalidateMetrics(t.Context(), q.User, nil)
 		if took := time.Since(begun); took > 0 {
-			t.Errorf("a writer was held up for %s though everybody knows", took)
+			t.Errorf("a writer was held up for %s though every process knows", took)
 		}
 
 		far.unreachable.Store(false)
@@ -144,13 +144,13 @@ func TestInvalidationThatTheCacheMissed(t *testing.T) {
 	})
 }
 
-// Who cannot ask whether the cache may be believed does not believe it, and who cannot have it distrusted tries again.
+// A process that cannot read the epoch does not use the cache, and one that cannot invalidate it tries again.
 func TestFenceThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		trust := &memoryFence{broken: errors.New("connection refused")}
-		far := &unreachableCache{Cache: cache.NewMemory(roomy)}
-		a := cache.NewSharedResponseCache(far, trust, nil)
+		fence := &memoryFence{broken: errors.New("connection refused")}
+		far := &unreachableCache{Cache: cache.NewMemory(testCacheSize)}
+		a := cache.NewSharedResponseCache(far, fence, nil)
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		refreshing(ctx, a)
@@ -167,38 +167,38 @@ func TestFenceThatDoesNotAnswer(t *testing.T) {
 			}
 		}
 		ask(3)
-		trust.fail(nil)
+		fence.fail(nil)
 		time.Sleep(time.Second)
 		ask(1)
-		trust.fail(errors.New("connection refused"))
+		fence.fail(errors.New("connection refused"))
 		time.Sleep(3 * time.Second)
 		ask(3)
 
 		far.unreachable.Store(true)
 		go func() {
 			time.Sleep(5 * time.Second)
-			trust.fail(nil)
+			fence.fail(nil)
 		}()
 		a.InvalidateMetrics(t.Context(), q.User, nil)
-		if _, distrusted, _ := trust.CacheEpoch(t.Context()); distrusted == 0 {
-			t.Error("the cache is believed")
+		if _, distrusted, _ := fence.CacheEpoch(t.Context()); distrusted == 0 {
+			t.Error("the cache is used")
 		}
 	})
 }
 
-// Processes that lose and find the cache at any time, each by itself: nobody gets an answer that is older than the last
+// Processes that lose and find the cache at any time, each by itself: no response is older than the last
 // change that was over when they asked.
 func TestNoResponseIsOlderWhateverProcessLosesTheCache(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		seed := rapid.Uint64().Draw(rt, "seed")
 		synctest.Test(t, func(t *testing.T) {
-			shared, trust := cache.NewMemory(roomy), &memoryFence{}
+			shared, fence := cache.NewMemory(testCacheSize), &memoryFence{}
 			w := newSimulation()
 			var caches [3]*unreachableCache
 			for i := range caches {
 				caches[i] = &unreachableCache{Cache: shared}
-				w.instances = append(w.instances, cache.NewSharedResponseCache(caches[i], trust, nil))
+				w.instances = append(w.instances, cache.NewSharedResponseCache(caches[i], fence, nil))
 			}
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
@@ -229,11 +229,11 @@ func TestNoResponseIsOlderWhateverProcessLosesTheCache(t *testing.T) {
 func TestNoResponseIsStaleWhateverRedisDoes(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t)
-	trust, w := &memoryFence{}, newSimulation()
+	fence, w := &memoryFence{}, newSimulation()
 	var redises [2]*cache.Redis
 	for i := range redises {
 		redises[i] = openRedis(t, s.url(), cache.RedisOptions{Timeout: 50 * time.Millisecond})
-		w.instances = append(w.instances, cache.NewSharedResponseCache(redises[i], trust, nil))
+		w.instances = append(w.instances, cache.NewSharedResponseCache(redises[i], fence, nil))
 	}
 	refreshing(t.Context(), w.instances...)
 	ctx, stop := context.WithCancel(t.Context())

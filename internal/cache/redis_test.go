@@ -36,7 +36,7 @@ func TestRedisThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t)
 	s.kill()
-	r, err := cache.OpenRedis(s.url(), cache.RedisOptions{Timeout: patient})
+	r, err := cache.OpenRedis(s.url(), cache.RedisOptions{Timeout: testTimeout})
 	if err != nil {
 		t.Fatal(err)
 	}

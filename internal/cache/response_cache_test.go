@@ -22,7 +22,7 @@ func about(user uuid.UUID, metric string) cache.Key {
 	return cache.Key{User: user, Kind: "test", Query: "what", Metric: metric, TTL: time.Minute}
 }
 
-// says finds an answer that never changes, and counts how often it is asked for.
+// says returns a loader of a constant response that counts its calls.
 func says(answer string, asked *int) func(context.Context) ([]byte, error) {
 	return func(context.Context) ([]byte, error) {
 		*asked++
@@ -77,7 +77,7 @@ func TestResponsesAreCachedUntilAChange(t *testing.T) {
 
 func TestKeysDoNotCollide(t *testing.T) {
 	t.Parallel()
-	a := cache.NewResponseCache(cache.NewMemory(roomy), nil)
+	a := cache.NewResponseCache(cache.NewMemory(testCacheSize), nil)
 	base := about(uuid.New(), "steps")
 	questions := []cache.Key{base, about(uuid.New(), "steps"), about(base.User, ""), about(base.User, "step")}
 	other := base
@@ -96,7 +96,7 @@ func TestKeysDoNotCollide(t *testing.T) {
 
 func TestFailuresAndPanicsAreNotCached(t *testing.T) {
 	t.Parallel()
-	a := cache.NewResponseCache(cache.NewMemory(roomy), nil)
+	a := cache.NewResponseCache(cache.NewMemory(testCacheSize), nil)
 	q := about(uuid.New(), "")
 	broken := errors.New("broken")
 	if _, err := a.Get(t.Context(), q, func(context.Context) ([]byte, error) { return nil, broken }); !errors.Is(err, broken) {
@@ -113,7 +113,7 @@ func TestFailuresAndPanicsAreNotCached(t *testing.T) {
 		wantAnswer(t, a, q, says(string(large), &asked), string(large))
 	}
 	if asked != 3 {
-		t.Errorf("asked %d times, want 3: what is too large is not remembered", asked)
+		t.Errorf("asked %d times, want 3: what is too large is not cached", asked)
 	}
 }
 
@@ -121,7 +121,7 @@ func TestFailuresAndPanicsAreNotCached(t *testing.T) {
 func TestConcurrentMissesLoadOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := cache.NewResponseCache(cache.NewMemory(roomy), nil)
+		a := cache.NewResponseCache(cache.NewMemory(testCacheSize), nil)
 		q := about(uuid.New(), "")
 		var asked atomic.Int32
 		find := func(ctx context.Context) ([]byte, error) {
@@ -271,7 +271,7 @@ func (w *simulation) do(ctx context.Context, s step) {
 }
 
 func BenchmarkResponseCacheHit(b *testing.B) {
-	a := cache.NewResponseCache(cache.NewMemory(roomy), nil)
+	a := cache.NewResponseCache(cache.NewMemory(testCacheSize), nil)
 	q := about(uuid.New(), "")
 	asked := 0
 	for b.Loop() {

@@ -134,7 +134,7 @@ func TestFailureAndPanicEndOneRunOnly(t *testing.T) {
 			t.Errorf("want one line per failure, got:\n%s", log)
 		}
 		if !strings.Contains(lines[1], "runner_test.go") {
-			t.Errorf("the panic does not say where:\n%s", lines[1])
+			t.Errorf("the panic has no stack:\n%s", lines[1])
 		}
 		wantMetric(t, registry, "health_export_job_runs_total", `
 # HELP health_export_job_runs_total Runs of periodic jobs, by job and outcome: done, failed or stopped.

@@ -84,7 +84,7 @@ func closeObjects(ref *openapi3.SchemaRef, seen map[*openapi3.Schema]bool) {
 	}
 }
 
-// contract holds requests and answers against the document.
+// contract checks requests and responses against the document.
 type contract struct {
 	document *openapi3.T
 	mux      *http.ServeMux // finds the operation of a request
@@ -176,7 +176,7 @@ func pathParameters(pattern, path string) map[string]string {
 	return values
 }
 
-// checkedTransport holds every answer against the document, so that no test can forget to.
+// checkedTransport checks every response against the document, in every test.
 type checkedTransport struct {
 	t    testing.TB
 	logs *testlog.Log // in which nothing of what is sent may be

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A server that is about to stop says so to balancers, and answers everybody else as before, for the last time on each
+// A server that is about to stop reports it to load balancers, and answers other requests as before, for the last time on each
 // connection.
 func TestDrain(t *testing.T) {
 	t.Parallel()

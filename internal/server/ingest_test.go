@@ -100,7 +100,7 @@ func TestIngestAnswersWithACode(t *testing.T) {
 	})
 }
 
-// kept checks that a body that could not be read is in the archive all the same, and that the problem tells where.
+// kept checks that a body that could not be read is in the archive nevertheless, and that the problem names it.
 func kept(t *testing.T, a *api, key string, p problemDetails, body string) {
 	t.Helper()
 	if p.IngestionID == uuid.Nil || p.Instance != "/v1/ingestions/"+p.IngestionID.String() {
@@ -222,7 +222,7 @@ func TestAnswerBeforeTheProcessing(t *testing.T) {
 	}
 }
 
-// fullIngest has no room.
+// fullIngest fails as if the disk were full.
 type fullIngest struct{ Ingest }
 
 func (fullIngest) Receive(context.Context, ingest.Request) (health.Ingestion, error) {

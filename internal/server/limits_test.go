@@ -92,7 +92,7 @@ func TestLimitsOfBytes(t *testing.T) {
 	a.do("POST", "/v1/ingestions/"+unknownID.String()+"/replay", ada.key, "").wants(404).wantsBalances("100 97 3600", "600 0 3600")
 }
 
-// A body without a length is charged as it comes, and its balance is told when it is known.
+// A body without a length is charged as it comes, and its balance is sent when it is known.
 func TestLimitsOfABodyWithoutALength(t *testing.T) {
 	t.Parallel()
 	a, _ := limited(t, access.Allowance{IngestRequests: 100, IngestBytes: 300_000, Reads: 100})
@@ -122,7 +122,7 @@ func TestLimitsOfABodyWithoutALength(t *testing.T) {
 	}
 }
 
-// unreadBody is a body that nobody may read.
+// unreadBody is a body that must not be read.
 type unreadBody struct{ t *testing.T }
 
 func (u unreadBody) Read([]byte) (int, error) {

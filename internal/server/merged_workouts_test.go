@@ -37,7 +37,7 @@ type shownWorkout struct {
 }
 
 // A workout that comes from the app and from Apple's export, in any order and again, is one for the person: in listings,
-// in the summary of its day and among the records. What only one of the two knows is part of it.
+// in the summary of its day and among the records. What only one of the two has is part of it.
 func TestWorkoutReceivedTwoWaysIsOne(t *testing.T) {
 	t.Parallel()
 	for name, ways := range map[string][]string{

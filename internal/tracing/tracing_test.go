@@ -160,7 +160,7 @@ func TestSamplers(t *testing.T) {
 			TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: flags,
 		}))
 	}
-	want := map[string][3]bool{ // called by nobody, by one that is sampled, by one that is not
+	want := map[string][3]bool{ // without a parent, with a sampled one, with an unsampled one
 		"always_on": {true, true, true}, "always_off": {}, "traceidratio": {},
 		"parentbased_always_on": {true, true, false}, "parentbased_always_off": {false, true, false}, "parentbased_traceidratio": {false, true, false},
 	}
