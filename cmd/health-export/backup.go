@@ -49,13 +49,13 @@ func (p *program) backup(ctx context.Context, file string) error {
 		_, err := p.settings.openStore(ctx, nil) // the error describes the form of a database URL
 		return err
 	}
-	begun := time.Now()
+	start := time.Now()
 	size, err := sqlite.Backup(ctx, sqlitePath(p.settings.database), file)
 	if err != nil {
 		return err
 	}
 	if p.json {
-		return p.printJSON(printedBackup{file, size, time.Since(begun).Seconds()})
+		return p.printJSON(printedBackup{file, size, time.Since(start).Seconds()})
 	}
 	_, err = fmt.Fprintf(p.out, "%s: %.1f MiB, checked\n", file, float64(size)/(1<<20))
 	return err

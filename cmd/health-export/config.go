@@ -101,7 +101,7 @@ func newSettings(environment map[string]string) *settings {
 			initial: "1m", usage: "how long one call to PostgreSQL may take",
 		},
 		{
-			key: "postgres.migrate", variable: "HEALTH_EXPORT_POSTGRES_MIGRATE", set: yesOrNo(&s.migrate),
+			key: "postgres.migrate", variable: "HEALTH_EXPORT_POSTGRES_MIGRATE", set: boolean(&s.migrate),
 			initial: "true", usage: "whether a start brings the schema up to date; if false, run health-export migrate up first",
 		},
 		{
@@ -447,7 +447,7 @@ func sizeOrNone(target *int64) func(string) error {
 	}
 }
 
-func yesOrNo(target *bool) func(string) error {
+func boolean(target *bool) func(string) error {
 	return func(value string) error {
 		b, err := strconv.ParseBool(value)
 		if err != nil {

@@ -119,19 +119,19 @@ func (d *doctor) database(ctx context.Context) {
 	readOnly.migrate = false
 	db, err := readOnly.openStore(ctx, metricCatalog)
 	if err != nil {
-		d.add("database", statusFailure, adviceFor(err), "%s cannot be used: %s", redactURL(d.settings.database), sentence(err))
+		d.add("database", statusFailure, adviceFor(err), "%s cannot be used: %s", redactURL(d.settings.database), errorMessage(err))
 		return
 	}
 	defer db.Close()
-	begun := time.Now()
+	start := time.Now()
 	diagnosis, err := db.Diagnose(ctx)
 	if err != nil {
-		d.add("database", statusFailure, adviceFor(err), "it does not answer: %s", sentence(err))
+		d.add("database", statusFailure, adviceFor(err), "it does not answer: %s", errorMessage(err))
 		return
 	}
-	took := time.Since(begun)
+	took := time.Since(start)
 	d.add("database", statusOK, "", "%s answers in %s, the schema is up to date", diagnosis.Version, took.Round(time.Millisecond))
-	d.diagnosis(diagnosis, begun.Add(took/2))
+	d.diagnosis(diagnosis, start.Add(took/2))
 	d.ingestions(ctx, db)
 }
 
@@ -185,7 +185,7 @@ func (d *doctor) diagnosis(found store.Diagnosis, now time.Time) {
 func (d *doctor) ingestions(ctx context.Context, db database) {
 	count, oldest, err := db.Backlog(ctx)
 	if err != nil {
-		d.add("ingestions", statusFailure, adviceFor(err), "they cannot be read: %s", sentence(err))
+		d.add("ingestions", statusFailure, adviceFor(err), "they cannot be read: %s", errorMessage(err))
 		return
 	}
 	const maxAge = 10 * time.Minute

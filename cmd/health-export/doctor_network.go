@@ -20,7 +20,7 @@ func (d *doctor) address(ctx context.Context, client *http.Client, check, addres
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if _, answer, err := get(ctx, client, url); err == nil && strings.Contains(string(answer), marker) {
+	if _, body, err := get(ctx, client, url); err == nil && strings.Contains(string(body), marker) {
 		d.add(check, statusOK, "", "the server listens on %s", address)
 		return
 	}

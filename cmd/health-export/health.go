@@ -28,12 +28,12 @@ func (p *program) askHealth(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	scheme, client := p.settings.ownClient()
-	status, answer, err := get(ctx, client, scheme+"://"+address+"/health")
+	status, body, err := get(ctx, client, scheme+"://"+address+"/health")
 	if err != nil {
 		return fmt.Errorf("the server at %s does not answer: %w", address, err)
 	}
 	if status != http.StatusOK {
-		return fmt.Errorf("the server at %s is not well (status %d): %s", address, status, answer)
+		return fmt.Errorf("the server at %s is not well (status %d): %s", address, status, body)
 	}
 	_, err = fmt.Fprintln(p.out, "well")
 	return err
@@ -55,7 +55,7 @@ func (s *settings) ownClient() (scheme string, client *http.Client) {
 	return scheme, &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: secured}}
 }
 
-func get(ctx context.Context, client *http.Client, url string) (status int, answer []byte, err error) {
+func get(ctx context.Context, client *http.Client, url string) (status int, body []byte, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, nil, err
@@ -65,6 +65,6 @@ func get(ctx context.Context, client *http.Client, url string) (status int, answ
 		return 0, nil, err
 	}
 	defer response.Body.Close()
-	answer, err = io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	return response.StatusCode, answer, err
+	body, err = io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	return response.StatusCode, body, err
 }

@@ -170,7 +170,7 @@ func TestProgressIsDescribed(t *testing.T) {
 		},
 		{ingest.Progress{Phase: "reading"}, 0, "reading   0 %, 0.0 of 0.0 MB"},
 	} {
-		if got := describe(c.state, c.took); got != c.want {
+		if got := progressText(c.state, c.took); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
 		}
 	}

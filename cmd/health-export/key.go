@@ -28,11 +28,11 @@ type printedKey struct {
 func printKey(k account.APIKey, secret string) printedKey {
 	return printedKey{
 		ID: k.ID, Key: secret, Name: k.Name, Scopes: k.Scopes, Tier: k.Tier, CreatedAt: k.CreatedAt,
-		ExpiresAt: notZero(k.ExpiresAt), RevokedAt: notZero(k.RevokedAt), LastUsedAt: notZero(k.LastUsedAt),
+		ExpiresAt: timeOrNil(k.ExpiresAt), RevokedAt: timeOrNil(k.RevokedAt), LastUsedAt: timeOrNil(k.LastUsedAt),
 	}
 }
 
-func notZero(t time.Time) *time.Time {
+func timeOrNil(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
@@ -127,7 +127,7 @@ func (p *program) keyListCommand() *cobra.Command {
 					list = append(list, printKey(k, ""))
 				}
 				return p.print(list, "ID\tNAME\tSCOPES\tTIER\tLAST USED\tSTATE", func(i int) []string {
-					return []string{list[i].ID, list[i].Name, joinScopes(list[i].Scopes), list[i].Tier, lastUsed(keys[i]), state(keys[i])}
+					return []string{list[i].ID, list[i].Name, joinScopes(list[i].Scopes), list[i].Tier, lastUsedText(keys[i]), keyState(keys[i])}
 				}, len(list))
 			})
 		},
@@ -166,14 +166,14 @@ func joinScopes(scopes []account.Scope) string {
 	return strings.Join(metricCatalog, ",")
 }
 
-func lastUsed(k account.APIKey) string {
+func lastUsedText(k account.APIKey) string {
 	if k.LastUsedAt.IsZero() {
 		return "never"
 	}
 	return k.LastUsedAt.Format(time.RFC3339)
 }
 
-func state(k account.APIKey) string {
+func keyState(k account.APIKey) string {
 	switch {
 	case k.Revoked(time.Now()):
 		return "revoked"

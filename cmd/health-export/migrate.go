@@ -47,7 +47,7 @@ func (p *program) migrationStatus(ctx context.Context) error {
 	}
 	list := make([]printedMigration, 0, len(all))
 	for _, m := range all {
-		list = append(list, printedMigration{m.Number, m.Name, notZero(m.AppliedAt)})
+		list = append(list, printedMigration{m.Number, m.Name, timeOrNil(m.AppliedAt)})
 	}
 	return p.print(list, "NUMBER\tNAME\tMADE", func(i int) []string {
 		made := "pending"

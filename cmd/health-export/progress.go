@@ -29,7 +29,7 @@ func (p *program) showImportProgress(name string, progress func() (ingest.Progre
 		defer close(stopped)
 		ticker := time.NewTicker(every)
 		defer ticker.Stop()
-		begun := time.Now()
+		start := time.Now()
 		phase := ""
 		for {
 			select {
@@ -44,9 +44,9 @@ func (p *program) showImportProgress(name string, progress func() (ingest.Progre
 					continue
 				}
 				if state.Phase != phase {
-					phase, begun = state.Phase, now.Add(-every)
+					phase, start = state.Phase, now.Add(-every)
 				}
-				text := describe(state, now.Sub(begun))
+				text := progressText(state, now.Sub(start))
 				if bar {
 					fmt.Fprintf(p.err, "\r%s %s %s\x1b[K", name, drawBar(fractionDone(state)), text)
 				} else {
@@ -79,9 +79,9 @@ func fractionDone(s ingest.Progress) float64 {
 	return min(done/of, 1)
 }
 
-// describe returns what has been done since a phase began: bytes, records, records per second, and the estimated time
+// progressText returns what has been done since a phase began: bytes, records, records per second, and the estimated time
 // left.
-func describe(s ingest.Progress, took time.Duration) string {
+func progressText(s ingest.Progress, took time.Duration) string {
 	seconds := max(took.Seconds(), 0.001)
 	text := fmt.Sprintf("%s %3.0f %%", s.Phase, 100*fractionDone(s))
 	switch s.Phase {

@@ -52,12 +52,12 @@ func (p *program) rebuild(ctx context.Context, db database, invalidator cache.In
 	rebuilder := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: db, Invalidator: invalidator, Catalog: metricCatalog})
 	list := make([]printedRebuild, 0, len(users))
 	for _, user := range users {
-		begun := time.Now()
+		start := time.Now()
 		rebuilt, err := rebuilder.Rebuild(ctx, user.ID)
 		if err != nil {
 			return err
 		}
-		list = append(list, printedRebuild{user.Email, rebuilt.Days, rebuilt.Differed, rebuilt.Latest, time.Since(begun).Seconds()})
+		list = append(list, printedRebuild{user.Email, rebuilt.Days, rebuilt.Differed, rebuilt.Latest, time.Since(start).Seconds()})
 	}
 	return p.print(list, "EMAIL\tDAYS\tDIFFERED\tLATEST DIFFERED\tSECONDS", func(i int) []string {
 		r := list[i]

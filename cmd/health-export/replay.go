@@ -144,9 +144,9 @@ type replayRun struct {
 
 // replayMatching replays the bodies of a user that a query finds, without those that arrive after its start.
 func (r *replayRun) replayMatching(ctx context.Context, user account.User, query store.IngestionQuery) error {
-	begun := time.Now()
-	if query.Until.IsZero() || query.Until.After(begun) {
-		query.Until = begun
+	start := time.Now()
+	if query.Until.IsZero() || query.Until.After(start) {
+		query.Until = start
 	}
 	for ingestion, err := range store.AllIngestions(ctx, r.db, user.ID, query) {
 		if err != nil {

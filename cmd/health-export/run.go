@@ -43,13 +43,13 @@ func run(ctx context.Context, args []string, environment map[string]string, in i
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintln(errOut, "health-export:", sentence(err))
+	fmt.Fprintln(errOut, "health-export:", errorMessage(err))
 	return exitCode(err)
 }
 
-// sentence returns an error as it is printed: the message for the user, if there is one, without the cause that a driver
+// errorMessage returns an error as it is printed: the message for the user, if there is one, without the cause that a driver
 // gave.
-func sentence(err error) string {
+func errorMessage(err error) string {
 	var known *problem.Error
 	if !errors.As(err, &known) {
 		return err.Error()

@@ -59,7 +59,7 @@ func (s *settings) addTraces() {
 			initial: "health-export", usage: "the name of this program in traces",
 		},
 		&setting{
-			key: "tracing.disabled", variable: "OTEL_SDK_DISABLED", set: yesOrNo(&t.disabled),
+			key: "tracing.disabled", variable: "OTEL_SDK_DISABLED", set: boolean(&t.disabled),
 			initial: "false", usage: "whether nothing is sent, whatever else is set",
 		},
 	)

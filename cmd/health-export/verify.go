@@ -87,7 +87,7 @@ func (p *program) verify(ctx context.Context, flags verifyFlags) (sound bool, er
 			}
 			sound = sound && result.Sound()
 			if !p.json {
-				p.printVerified(&result)
+				p.printVerification(&result)
 			}
 			results = append(results, result)
 		}
@@ -142,7 +142,7 @@ func printFinding(f ingest.Finding, values bool) printedFinding {
 	return printed
 }
 
-func (p *program) printVerified(v *printedVerification) {
+func (p *program) printVerification(v *printedVerification) {
 	for _, f := range v.Findings {
 		fmt.Fprintf(p.out, "%-10s %s %s %s", f.Kind, f.Element, f.Name, f.Start.Format(time.RFC3339))
 		if f.Element == "sample" {

@@ -58,14 +58,14 @@ func (f *fence) refresh(ctx context.Context) error {
 	if f.shared == nil {
 		return nil
 	}
-	begun := time.Now()
+	start := time.Now()
 	epoch, invalidFor, err := f.shared.CacheEpoch(ctx)
 	if err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.epoch, f.until = epoch, begun.Add(epochTTL)
+	f.epoch, f.until = epoch, start.Add(epochTTL)
 	if invalidFor > 0 {
 		f.until = time.Time{}
 	}
@@ -90,11 +90,11 @@ func (f *fence) invalidate(ctx context.Context) error {
 		return nil
 	}
 	for {
-		begun := time.Now()
+		start := time.Now()
 		since, err := f.shared.InvalidateCache(ctx, invalidPeriod)
-		if err == nil && time.Since(begun) < invalidPeriod/2 { // otherwise the period may have ended before it was extended
+		if err == nil && time.Since(start) < invalidPeriod/2 { // otherwise the period may have ended before it was extended
 			if err = sleep(ctx, epochTTL-since); err == nil {
-				f.invalidUntil = begun.Add(invalidPeriod)
+				f.invalidUntil = start.Add(invalidPeriod)
 			}
 			return err
 		}

@@ -155,12 +155,12 @@ func (r *Redis) call(ctx context.Context, operation string, timeout time.Duratio
 	}
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	begun := time.Now()
+	start := time.Now()
 	err = do(limited, *r.client.Load())
 	switch {
 	case err == nil || rueidis.IsRedisNil(err):
 		r.breaker.succeeded()
-		r.metrics.observe(ctx, operation, time.Since(begun))
+		r.metrics.observe(ctx, operation, time.Since(start))
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err() // the caller was cancelled, which is no failure of the server

@@ -73,10 +73,10 @@ func (r *ResponseCache) Refresh(ctx context.Context) error { return r.fence.refr
 // one key, one calls load for all of them. An error of load is returned and not cached; a cache that cannot be reached is
 // no error.
 func (r *ResponseCache) Get(ctx context.Context, k Key, load func(context.Context) ([]byte, error)) ([]byte, error) {
-	begun := time.Now()
+	start := time.Now()
 	response, result, err := r.get(ctx, k, load)
 	if err == nil {
-		r.metrics.observe(k.Kind, result, time.Since(begun))
+		r.metrics.observe(k.Kind, result, time.Since(start))
 	}
 	return response, err
 }

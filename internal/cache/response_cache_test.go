@@ -161,16 +161,16 @@ func TestSlowLoadIsNotReturnedAfterAChange(t *testing.T) {
 	onEveryCache(t, func(t *testing.T, c cache.Cache, _ func(string) string) {
 		one, two := cache.NewResponseCache(c, nil), cache.NewResponseCache(c, nil)
 		q := about(uuid.New(), "steps")
-		begun, goOn, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		start, goOn, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(done)
 			wantAnswer(t, one, q, func(context.Context) ([]byte, error) {
-				close(begun)
+				close(start)
 				<-goOn
 				return []byte("old"), nil
 			}, "old")
 		}()
-		<-begun
+		<-start
 		two.InvalidateMetrics(t.Context(), q.User, []string{"steps"})
 		asked := 0
 		wantAnswer(t, one, q, says("new", &asked), "new")
