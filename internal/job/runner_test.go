@@ -46,15 +46,15 @@ func quietRunner(t *testing.T) *job.Runner {
 func TestRunnerRunsEachTaskByItsInterval(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		start := time.Now()
+		begun := time.Now()
 		var minutes, hours []time.Duration
 		stop := start(t, quietRunner(t),
 			job.Task{Name: "minutes", Every: time.Minute, Run: func(context.Context) error {
-				minutes = append(minutes, time.Since(start))
+				minutes = append(minutes, time.Since(begun))
 				return nil
 			}},
 			job.Task{Name: "hours", Every: time.Hour, AtStart: true, Run: func(context.Context) error {
-				hours = append(hours, time.Since(start))
+				hours = append(hours, time.Since(begun))
 				return nil
 			}},
 		)
@@ -81,14 +81,14 @@ func wantTicks(t *testing.T, got []time.Duration, every time.Duration, first, la
 func TestRunsOfOneTaskNeverOverlap(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		start := time.Now()
+		begun := time.Now()
 		var running atomic.Int32
 		var starts []time.Duration
 		stop := start(t, quietRunner(t), job.Task{Name: "slow", Every: time.Minute, Run: func(context.Context) error {
 			if running.Add(1) > 1 {
 				t.Error("two runs at a time")
 			}
-			starts = append(starts, time.Since(start))
+			starts = append(starts, time.Since(begun))
 			time.Sleep(150 * time.Second)
 			running.Add(-1)
 			return nil
@@ -226,10 +226,10 @@ func TestStopWaitsForARunningTask(t *testing.T) {
 			finished = true
 			return nil
 		}})
-		start := time.Now()
+		begun := time.Now()
 		stop()
-		if !finished || time.Since(start) != time.Minute {
-			t.Errorf("finished: %t, after %v; want the end of the run, after 1m0s", finished, time.Since(start))
+		if !finished || time.Since(begun) != time.Minute {
+			t.Errorf("finished: %t, after %v; want the end of the run, after 1m0s", finished, time.Since(begun))
 		}
 	})
 }
