@@ -46,7 +46,7 @@ func TestKeysUsersAndTheAuditLogByCommand(t *testing.T) {
 		t.Errorf("key list printed %s", list)
 	}
 	if code, out, _ := tool(t, database, "key", "rotate", next["id"].(string), "--user", "bob@example.org"); code != exitNotFound {
-		t.Errorf("rotating somebody else's key: exit code %d: %s", code, out)
+		t.Errorf("rotating another user's key: exit code %d: %s", code, out)
 	}
 	table := must("audit", "--user", "anna@example.org")
 	for _, word := range []string{"user.create", "key.create", "key.rotate", "command line", made["id"].(string)} {
@@ -151,7 +151,7 @@ func TestRenewedCertificateIsReadAgain(t *testing.T) {
 	files := &certificateFiles{certificate: certificate, key: key, logger: testlog.Logger(t)}
 	serial := func() int64 {
 		t.Helper()
-		files.looked = time.Time{}
+		files.lastCheck = time.Time{}
 		got, err := files.get(&tls.ClientHelloInfo{})
 		if err != nil || got == nil {
 			t.Fatalf("no certificate: %v", err)

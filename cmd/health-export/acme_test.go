@@ -72,7 +72,7 @@ func certificateOf(t *testing.T, address string, roots *x509.CertPool) *x509.Cer
 	return answer.TLS.PeerCertificates[0]
 }
 
-// until tries something until nobody refuses the connection any more.
+// until tries something until the connection is accepted.
 func until[T any](t *testing.T, do func() (T, error)) (result T, err error) {
 	t.Helper()
 	ticker := time.NewTicker(20 * time.Millisecond)
@@ -131,7 +131,7 @@ func (p pebble) roots(t *testing.T) *x509.CertPool {
 	return roots
 }
 
-// startProgram runs a program until stop is called. What it says is shown where the test fails.
+// startProgram runs a program until stop is called. Its output is shown where the test fails.
 func startProgram(t *testing.T, environment []string, name string, arguments ...string) (stop func()) {
 	t.Helper()
 	output := newBuffer()
@@ -157,7 +157,7 @@ func startProgram(t *testing.T, environment []string, name string, arguments ...
 	return stop
 }
 
-// freeAddress returns an address of this machine that nobody listens on.
+// freeAddress returns an address of this machine that no program listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

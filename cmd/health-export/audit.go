@@ -15,7 +15,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// printedEntry is a line of the audit log as the audit command shows it.
+// printedEntry is an audit entry as the audit command prints it.
 type printedEntry struct {
 	ID        uuid.UUID      `json:"id"`
 	At        time.Time      `json:"at"`

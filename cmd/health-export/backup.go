@@ -13,7 +13,7 @@ import (
 	"github.com/health-export/health-export/internal/store/sqlite"
 )
 
-// printedBackup is what was backed up.
+// printedBackup describes a backup as JSON.
 type printedBackup struct {
 	File    string  `json:"file"`
 	Bytes   int64   `json:"bytes"`
@@ -46,23 +46,24 @@ func (p *program) backup(ctx context.Context, file string) error {
 	case p.settings.database == "sqlite::memory:":
 		return problem.New(problem.Invalid, "backup_of_memory", "A database in memory belongs to its server alone and is gone with it: there is nothing to back up.")
 	case !strings.HasPrefix(p.settings.database, "sqlite:"):
-		_, err := p.settings.openStore(ctx, nil) // says how a database is written
+		_, err := p.settings.openStore(ctx, nil) // the error describes the form of a database URL
 		return err
 	}
-	begun := time.Now()
+	start := time.Now()
 	size, err := sqlite.Backup(ctx, sqlitePath(p.settings.database), file)
 	if err != nil {
 		return err
 	}
 	if p.json {
-		return p.printJSON(printedBackup{file, size, time.Since(begun).Seconds()})
+		return p.printJSON(printedBackup{file, size, time.Since(start).Seconds()})
 	}
 	_, err = fmt.Fprintf(p.out, "%s: %.1f MiB, checked\n", file, float64(size)/(1<<20))
 	return err
 }
 
-// dumpCommand is the line for a shell that backs up the database at a URL. It has no password: pg_dump asks for it, or finds
-// it in PGPASSWORD or ~/.pgpass. The table it leaves out comes with PostGIS, and only a superuser could restore it.
+// dumpCommand returns the shell command that backs up the database at a URL. It holds no password: pg_dump asks for it,
+// or reads it from PGPASSWORD or ~/.pgpass. It leaves out the data of a table that belongs to PostGIS and that only a
+// superuser could restore.
 func dumpCommand(database, file string) string {
 	if address, err := url.Parse(database); err == nil {
 		if address.User != nil {
@@ -72,8 +73,8 @@ func dumpCommand(database, file string) string {
 	} else {
 		database = redactURL(database)
 	}
-	return "pg_dump --format=custom --exclude-table-data=spatial_ref_sys --file=" + quoted(file) + " " + quoted(database)
+	return "pg_dump --format=custom --exclude-table-data=spatial_ref_sys --file=" + shellQuote(file) + " " + shellQuote(database)
 }
 
-// quoted is a word as a POSIX shell reads it.
-func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
+// shellQuote quotes a word for a POSIX shell.
+func shellQuote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }

@@ -43,7 +43,7 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 }
 
-// kindOf is the name of the kind of a database, as that of its room.
+// kindOf is the name of the kind of a database, as in its package.
 func kindOf(database string) string {
 	if isPostgres(database) {
 		return "postgres"

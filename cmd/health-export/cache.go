@@ -58,7 +58,7 @@ func (p *program) cacheFlushCommand() *cobra.Command {
 	}
 }
 
-// withRedis connects to the configured Redis for the time of one command.
+// withRedis connects to the configured Redis for one command.
 func (p *program) withRedis(ctx context.Context, do func(context.Context, *cache.Redis) error) error {
 	if p.settings.redis == "" {
 		return usageError{problem.New(problem.Invalid, "no_redis",

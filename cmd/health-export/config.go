@@ -22,8 +22,8 @@ import (
 	"github.com/health-export/health-export/internal/connect"
 )
 
-// setting is one thing that can be configured. What is in force comes from, in this order: the flag, the environment,
-// the file .env in the working directory, the TOML file, the default.
+// setting is one configuration setting. Its value comes from, in this order: the flag, the environment, the file .env in
+// the working directory, the TOML file, the default.
 type setting struct {
 	key         string // in the TOML file, with dots for tables
 	variable    string // in the environment and in .env
@@ -32,14 +32,14 @@ type setting struct {
 	initial     string // the default, as text
 	set         func(text string) error
 	secret      bool // its password is hidden when it is printed, and it may come from a file
-	hidden      bool // a secret of which nothing is printed
+	hidden      bool // nothing of its value is printed
 	value, from string
 }
 
-// logLevels are what the level of the log may be.
+// logLevels are the allowed log levels.
 var logLevels = []string{"debug", "info", "warn", "error"}
 
-// settings is everything that can be configured.
+// settings are all configuration settings.
 type settings struct {
 	environment map[string]string
 	file        string // of the TOML configuration; "" for none
@@ -70,8 +70,8 @@ type settings struct {
 	certificateKey  string
 	acmeDomains     []string
 	acmeDirectory   string
-	stopDelay       time.Duration
-	drain           time.Duration
+	shutdownDelay   time.Duration
+	shutdownTimeout time.Duration
 	traces          traceSettings
 	limits          map[string]*access.Allowance // by tier
 }
@@ -101,7 +101,7 @@ func newSettings(environment map[string]string) *settings {
 			initial: "1m", usage: "how long one call to PostgreSQL may take",
 		},
 		{
-			key: "postgres.migrate", variable: "HEALTH_EXPORT_POSTGRES_MIGRATE", set: yesOrNo(&s.migrate),
+			key: "postgres.migrate", variable: "HEALTH_EXPORT_POSTGRES_MIGRATE", set: boolean(&s.migrate),
 			initial: "true", usage: "whether a start brings the schema up to date; if false, run health-export migrate up first",
 		},
 		{
@@ -161,7 +161,7 @@ func newSettings(environment map[string]string) *settings {
 			initial: "", usage: "addresses or networks of proxies whose X-Forwarded-For is believed, such as 127.0.0.1,10.0.0.0/8; empty for none",
 		},
 		{
-			key: "cors.origins", variable: "HEALTH_EXPORT_CORS_ORIGINS", set: words(&s.corsOrigins),
+			key: "cors.origins", variable: "HEALTH_EXPORT_CORS_ORIGINS", set: stringList(&s.corsOrigins),
 			initial: "", usage: "origins whose pages may ask the API from a browser, such as https://example.org; empty for none",
 		},
 		{
@@ -173,7 +173,7 @@ func newSettings(environment map[string]string) *settings {
 			initial: "", usage: "file of the private key that belongs to the certificate",
 		},
 		{
-			key: "tls.acme_domains", variable: "HEALTH_EXPORT_TLS_ACME_DOMAINS", set: words(&s.acmeDomains),
+			key: "tls.acme_domains", variable: "HEALTH_EXPORT_TLS_ACME_DOMAINS", set: stringList(&s.acmeDomains),
 			initial: "", usage: "domains for which certificates are got from Let's Encrypt, whose terms you then agree to; needs port 443",
 		},
 		{
@@ -181,11 +181,11 @@ func newSettings(environment map[string]string) *settings {
 			initial: "", usage: "directory of another ACME server to get them from, such as https://ca.internal/acme/acme/directory; empty for Let's Encrypt",
 		},
 		{
-			key: "shutdown.delay", variable: "HEALTH_EXPORT_SHUTDOWN_DELAY", set: durationOrNone(&s.stopDelay),
+			key: "shutdown.delay", variable: "HEALTH_EXPORT_SHUTDOWN_DELAY", set: durationOrNone(&s.shutdownDelay),
 			initial: "0s", usage: "how long a server that is told to stop goes on answering, with /ready at 503, until balancers have learnt of it",
 		},
 		{
-			key: "shutdown.timeout", variable: "HEALTH_EXPORT_SHUTDOWN_TIMEOUT", set: duration(&s.drain),
+			key: "shutdown.timeout", variable: "HEALTH_EXPORT_SHUTDOWN_TIMEOUT", set: duration(&s.shutdownTimeout),
 			initial: "30s", usage: "how long a stop waits for requests, and then for bodies, that are under way",
 		},
 	}
@@ -194,7 +194,7 @@ func newSettings(environment map[string]string) *settings {
 	return s
 }
 
-// addLimits adds what keys of the tiers that have limits may do in an hour.
+// addLimits adds the settings of the allowances of each tier that has limits.
 func (s *settings) addLimits() {
 	s.limits = map[string]*access.Allowance{}
 	initial := access.DefaultAllowances()
@@ -222,7 +222,7 @@ func (s *settings) addLimits() {
 	}
 }
 
-// allowances returns what was set of the limits.
+// allowances returns the configured allowances by tier.
 func (s *settings) allowances() map[string]access.Allowance {
 	all := map[string]access.Allowance{}
 	for tier, a := range s.limits {
@@ -231,7 +231,7 @@ func (s *settings) allowances() map[string]access.Allowance {
 	return all
 }
 
-// addFlags adds a flag for every setting that has one, and the one that names the file.
+// addFlags adds a flag for every setting that has one, and the one for the TOML file.
 func (s *settings) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.file, "config", s.environment["HEALTH_EXPORT_CONFIG"], "TOML file to read (HEALTH_EXPORT_CONFIG)")
 	for _, item := range s.list {
@@ -241,7 +241,7 @@ func (s *settings) addFlags(flags *pflag.FlagSet) {
 	}
 }
 
-// load finds the value of every setting. Flags must have been parsed.
+// load sets the value of every setting. Flags must have been parsed.
 func (s *settings) load(flags *pflag.FlagSet) error {
 	file, err := readTOML(s.file)
 	if err != nil {
@@ -257,12 +257,12 @@ func (s *settings) load(flags *pflag.FlagSet) error {
 			item.value, item.from = value, s.file
 			delete(file, item.key)
 		}
-		if value, _, ok, err := item.find(dotenv); err != nil {
+		if value, _, ok, err := item.lookUp(dotenv); err != nil {
 			return err
 		} else if ok {
 			item.value, item.from = value, ".env"
 		}
-		if value, variable, ok, err := item.find(s.environment); err != nil {
+		if value, variable, ok, err := item.lookUp(s.environment); err != nil {
 			return err
 		} else if ok {
 			item.value, item.from = value, variable
@@ -280,7 +280,7 @@ func (s *settings) load(flags *pflag.FlagSet) error {
 	return nil
 }
 
-// readTOML returns the settings of a file by their keys, tables joined with dots.
+// readTOML returns the settings of a file by key; the names of tables are joined with dots.
 func readTOML(path string) (map[string]string, error) {
 	flat := map[string]string{}
 	if path == "" {
@@ -319,7 +319,8 @@ func readDotenv(path string) (map[string]string, error) {
 	return values, nil
 }
 
-// dataDir is where the user's data lives by the custom of the system: XDG_DATA_HOME, on Linux ~/.local/share.
+// dataDir is the directory for the user's data by the convention of the system: XDG_DATA_HOME, by default ~/.local/share
+// on Linux.
 func dataDir(environment map[string]string) string {
 	home := environment["HOME"]
 	switch {
@@ -372,7 +373,7 @@ func (p *program) printSettings() error {
 	}, len(list))
 }
 
-// redactURL hides the password of a database URL.
+// redactURL hides the password of a URL.
 func redactURL(value string) string {
 	scheme, rest, ok := strings.Cut(value, "://")
 	if !ok {
@@ -434,7 +435,7 @@ func number64(target *int64) func(string) error {
 	}
 }
 
-// sizeOrNone takes 0 as well, for no limit.
+// sizeOrNone accepts 0 as well, for no limit.
 func sizeOrNone(target *int64) func(string) error {
 	set := size(target)
 	return func(value string) error {
@@ -446,7 +447,7 @@ func sizeOrNone(target *int64) func(string) error {
 	}
 }
 
-func yesOrNo(target *bool) func(string) error {
+func boolean(target *bool) func(string) error {
 	return func(value string) error {
 		b, err := strconv.ParseBool(value)
 		if err != nil {
@@ -468,7 +469,7 @@ func duration(target *time.Duration) func(string) error {
 	}
 }
 
-// durationOrNone takes 0s as well.
+// durationOrNone accepts 0s as well.
 func durationOrNone(target *time.Duration) func(string) error {
 	return func(value string) error {
 		if d, err := time.ParseDuration(value); err == nil && d == 0 {
@@ -479,8 +480,8 @@ func durationOrNone(target *time.Duration) func(string) error {
 	}
 }
 
-// words reads a list that is separated by commas or blanks.
-func words(target *[]string) func(string) error {
+// stringList reads a list that is separated by commas or blanks.
+func stringList(target *[]string) func(string) error {
 	return func(value string) error {
 		*target = strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
 		return nil
@@ -490,7 +491,7 @@ func words(target *[]string) func(string) error {
 func networks(target *[]netip.Prefix) func(string) error {
 	return func(value string) error {
 		var list []string
-		_ = words(&list)(value) // never fails
+		_ = stringList(&list)(value) // never fails
 		*target = nil
 		for _, text := range list {
 			network, err := netip.ParsePrefix(text)

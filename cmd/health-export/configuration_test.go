@@ -28,7 +28,7 @@ func TestConfigurationDocument(t *testing.T) {
 	}
 }
 
-// The file that the document shows must be one that is understood.
+// The file that the document shows must be valid.
 func TestConfigurationExample(t *testing.T) {
 	_, example, _ := strings.Cut(configurationPreface, "```toml\n")
 	example, _, _ = strings.Cut(example, "```")

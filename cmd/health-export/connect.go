@@ -15,8 +15,8 @@ import (
 	"github.com/health-export/health-export/internal/connect"
 )
 
-// phone is what was asked of connect.
-type phone struct {
+// connectFlags are the flags of connect.
+type connectFlags struct {
 	email, name, url, dataType string
 }
 
@@ -24,7 +24,7 @@ type phone struct {
 type printedConnection struct {
 	Key         printedKey          `json:"key"`
 	URL         string              `json:"url"`
-	Addresses   []string            `json:"addresses"` // under which the server can be reached
+	Addresses   []string            `json:"addresses"` // at which the server can be reached
 	Warning     string              `json:"warning,omitempty"`
 	Automations []printedAutomation `json:"automations"`
 }
@@ -36,41 +36,37 @@ type printedAutomation struct {
 }
 
 func (p *program) connectCommand() *cobra.Command {
-	var asked phone
+	var flags connectFlags
 	command := &cobra.Command{
 		Use: "connect --user EMAIL", Short: "Set up the app on a phone with two QR codes", Args: exactArgs(0),
 		Long: `Make a key that may only send, and print two links that create automations in the app Health Auto Export, each with its QR
 code: what is recent every hour, and once a day the last seven days again, for entries that reach the phone late. Point the
 phone's camera at the codes one after the other. They hold the key: do not show them to others.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !slices.Contains(connect.DataTypes, asked.dataType) {
-				return usageError{fmt.Errorf("--data: %q is none of %s", asked.dataType, strings.Join(connect.DataTypes, ", "))}
+			if !slices.Contains(connect.DataTypes, flags.dataType) {
+				return usageError{fmt.Errorf("--data: %q is none of %s", flags.dataType, strings.Join(connect.DataTypes, ", "))}
 			}
-			return p.connect(cmd.Context(), asked)
+			return p.connect(cmd.Context(), flags)
 		},
 	}
-	flags := command.Flags()
-	flags.StringVar(&asked.email, "user", "", "email address of the user whose phone it is")
-	flags.StringVar(&asked.name, "name", "phone", "what the key is called")
-	flags.StringVar(&asked.url, "url", "", "address at which the phone reaches the server; --public-url or those of this machine if left out")
-	flags.StringVar(&asked.dataType, "data", connect.DataTypes[0], "what the automations send: "+strings.Join(connect.DataTypes, ", "))
+	set := command.Flags()
+	set.StringVar(&flags.email, "user", "", "email address of the user whose phone it is")
+	set.StringVar(&flags.name, "name", "phone", "what the key is called")
+	set.StringVar(&flags.url, "url", "", "address at which the phone reaches the server; --public-url or those of this machine if left out")
+	set.StringVar(&flags.dataType, "data", connect.DataTypes[0], "what the automations send: "+strings.Join(connect.DataTypes, ", "))
 	_ = command.MarkFlagRequired("user") // the flag exists
 	p.addJSONFlag(command)
 	return command
 }
 
-func (p *program) connect(ctx context.Context, asked phone) error {
-	addresses, err := p.addresses(asked.url)
+func (p *program) connect(ctx context.Context, flags connectFlags) error {
+	addresses, err := p.addresses(flags.url)
 	if err != nil {
 		return err
 	}
-	return p.withStore(ctx, func(ctx context.Context, db database) error {
-		user, err := userNamed(ctx, db, asked.email)
-		if err != nil {
-			return err
-		}
+	return p.withUser(ctx, flags.email, func(ctx context.Context, db database, user account.User) error {
 		key, secret, err := p.authenticator(db, nil).CreateKey(ctx, access.NewKey{
-			UserID: user.ID, Name: asked.name, Scopes: []account.Scope{account.ScopeIngest},
+			UserID: user.ID, Name: flags.name, Scopes: []account.Scope{account.ScopeIngest},
 		})
 		if err != nil {
 			return err
@@ -79,7 +75,7 @@ func (p *program) connect(ctx context.Context, asked phone) error {
 		if connect.Local(addresses[0]) {
 			connection.Warning = fmt.Sprintf("The server listens on %s, which no phone can reach. Start it with --listen 0.0.0.0:8080, or name its address with --public-url.", p.settings.listen)
 		}
-		for _, a := range connect.Automations(addresses[0], secret, asked.dataType) {
+		for _, a := range connect.Automations(addresses[0], secret, flags.dataType) {
 			connection.Automations = append(connection.Automations, printedAutomation{a.Name, a.Title, a.Link})
 		}
 		if p.json {
@@ -89,7 +85,7 @@ func (p *program) connect(ctx context.Context, asked phone) error {
 	})
 }
 
-// addresses returns where a phone can reach the server, the best first.
+// addresses returns the addresses at which a phone can reach the server, the likeliest first.
 func (p *program) addresses(asked string) ([]string, error) {
 	if named := cmp.Or(asked, p.settings.publicURL); named != "" {
 		base, ok := connect.CheckBase(named)
@@ -115,7 +111,7 @@ func (p *program) printConnection(c *printedConnection) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(p.out, "\n%s\n\n%s\n%s\n", headline[a.Name], code.Terminal(), a.Link)
+		fmt.Fprintf(p.out, "\n%s\n\n%s\n%s\n", automationHeadings[a.Name], code.Terminal(), a.Link)
 	}
 	fmt.Fprintf(p.out, "\nThe phone will send to %s with the key %s, which is called %q.\n", c.URL, c.Key.ID, c.Key.Name)
 	if len(c.Addresses) > 1 {
@@ -127,8 +123,8 @@ func (p *program) printConnection(c *printedConnection) error {
 	return nil
 }
 
-// headline says what an automation is for.
-var headline = map[string]string{
+// automationHeadings describe what each automation is for.
+var automationHeadings = map[string]string{
 	"recent":  "1. What is recent, every hour",
 	"overlap": "2. The last seven days again, once a day",
 }

@@ -13,17 +13,18 @@ import (
 	"time"
 )
 
-// renewBy is how long before its end a certificate should have been replaced: Let's Encrypt's is, after 60 of its 90 days.
-const renewBy = 14 * 24 * time.Hour
+// renewalWarning is how long before its expiry a certificate should have been replaced. Let's Encrypt's are renewed after
+// 60 of their 90 days.
+const renewalWarning = 14 * 24 * time.Hour
 
-// tls checks what the API is served over TLS with.
+// tls checks the certificates of the API.
 func (d *doctor) tls() {
 	config, err := d.settings.tlsConfig(d.settings.environment, slog.New(slog.DiscardHandler))
 	switch {
 	case err != nil:
-		d.say("tls", failure, "Let the user that runs the server read both files, and see that the key is the one the certificate was made for.", "the server will not start: %v", err)
+		d.add("tls", statusFailure, "Let the user that runs the server read both files, and see that the key is the one the certificate was made for.", "the server will not start: %v", err)
 	case config == nil:
-		d.say("tls", fine, "", "none is configured: a proxy does it, or nobody")
+		d.add("tls", statusOK, "", "none is configured: a proxy does it, or nobody")
 	case len(d.settings.acmeDomains) > 0:
 		d.acme()
 	default:
@@ -31,24 +32,24 @@ func (d *doctor) tls() {
 	}
 }
 
-// certificateFiles checks files that somebody else renews. They have been read already.
+// certificateFiles checks certificate files, which were loaded without an error before.
 func (d *doctor) certificateFiles() {
 	leaf, err := readCertificate(d.settings.certificate)
 	if err != nil {
-		d.say("tls", failure, "Write the certificate again.", "%s cannot be read: %v", d.settings.certificate, err)
+		d.add("tls", statusFailure, "Write the certificate again.", "%s cannot be read: %v", d.settings.certificate, err)
 		return
 	}
 	d.certificate(leaf, "Look at what should have renewed it; new files are used without a restart.")
 	if info, err := os.Stat(d.settings.certificateKey); err == nil && info.Mode().Perm()&0o007 != 0 {
-		d.say("tls", warning, "chmod o= "+d.settings.certificateKey, "everybody on this machine may read the private key: its mode is %04o", info.Mode().Perm())
+		d.add("tls", statusWarning, "chmod o= "+d.settings.certificateKey, "everybody on this machine may read the private key: its mode is %04o", info.Mode().Perm())
 	}
 	address, err := url.Parse(d.settings.publicURL)
 	if err == nil && address.Scheme == "https" && leaf.VerifyHostname(address.Hostname()) != nil {
-		d.say("tls", warning, "Get one for it, or correct public_url.", "the certificate is not for %s, where phones are told to send to", address.Hostname())
+		d.add("tls", statusWarning, "Get one for it, or correct public_url.", "the certificate is not for %s, where phones are told to send to", address.Hostname())
 	}
 }
 
-// certificate judges for how long a certificate holds.
+// certificate checks the validity period of a certificate.
 func (d *doctor) certificate(leaf *x509.Certificate, advice string) {
 	names := strings.Join(leaf.DNSNames, ", ")
 	if names == "" {
@@ -57,23 +58,23 @@ func (d *doctor) certificate(leaf *x509.Certificate, advice string) {
 	until := leaf.NotAfter.UTC().Format(time.DateOnly)
 	switch now := time.Now(); {
 	case now.After(leaf.NotAfter):
-		d.say("tls", failure, advice, "the certificate for %s has expired on %s", names, until)
+		d.add("tls", statusFailure, advice, "the certificate for %s has expired on %s", names, until)
 	case now.Before(leaf.NotBefore):
-		d.say("tls", failure, "Check this machine's clock.", "the certificate for %s begins only on %s", names, leaf.NotBefore.UTC().Format(time.DateOnly))
-	case now.Add(renewBy).After(leaf.NotAfter):
-		d.say("tls", warning, advice, "the certificate for %s expires on %s", names, until)
+		d.add("tls", statusFailure, "Check this machine's clock.", "the certificate for %s begins only on %s", names, leaf.NotBefore.UTC().Format(time.DateOnly))
+	case now.Add(renewalWarning).After(leaf.NotAfter):
+		d.add("tls", statusWarning, advice, "the certificate for %s expires on %s", names, until)
 	default:
-		d.say("tls", fine, "", "the certificate for %s is valid until %s", names, until)
+		d.add("tls", statusOK, "", "the certificate for %s is valid until %s", names, until)
 	}
 }
 
-// acme checks what is kept of certificates from Let's Encrypt: without it, every start asks for new ones, of which there are
-// only a few a week.
+// acme checks the stored certificates from Let's Encrypt: without them, every start requests new ones, of which only a
+// few a week are issued.
 func (d *doctor) acme() {
 	dir := acmeDir(d.settings.environment)
 	file, err := os.CreateTemp(existingParent(dir), ".health-export-*")
 	if err != nil {
-		d.say("tls", failure, "Let the user that runs the server write there, or set XDG_DATA_HOME to another place.", "certificates cannot be kept in %s: %v", dir, err)
+		d.add("tls", statusFailure, "Let the user that runs the server write there, or set XDG_DATA_HOME to another place.", "certificates cannot be kept in %s: %v", dir, err)
 		return
 	}
 	_ = file.Close()
@@ -82,9 +83,9 @@ func (d *doctor) acme() {
 		leaf, err := readCertificate(filepath.Join(dir, domain))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			d.say("tls", fine, "", "the certificate for %s will be got when somebody first connects", domain)
+			d.add("tls", statusOK, "", "the certificate for %s will be got when somebody first connects", domain)
 		case err != nil:
-			d.say("tls", failure, "Remove the file: the certificate is got again.", "the certificate for %s cannot be read: %v", domain, err)
+			d.add("tls", statusFailure, "Remove the file: the certificate is got again.", "the certificate for %s cannot be read: %v", domain, err)
 		default:
 			d.certificate(leaf, "The server renews it when somebody connects: its port 443 must be reachable under this name from outside.")
 		}

@@ -20,7 +20,7 @@ import (
 	"github.com/health-export/health-export/internal/query"
 )
 
-// exportFlags are what the person asks for.
+// exportFlags are the flags of export.
 type exportFlags struct {
 	email, format, types, output string
 	metrics                      []string
@@ -68,32 +68,32 @@ func (p *program) export(ctx context.Context, db database, f exportFlags) error 
 	if request.End, err = parseTime("--end", f.end, user); err != nil {
 		return err
 	}
-	words, err := catalog.Load()
+	metricCatalog, err := catalog.Load()
 	if err != nil {
 		return err
 	}
-	answers := query.New(query.Config{Samples: db, Sleep: db, Workouts: db, Events: db, Catalog: words})
-	extract, err := answers.Extract(ctx, user, request)
+	service := query.New(query.Config{Samples: db, Sleep: db, Workouts: db, Events: db, Catalog: metricCatalog})
+	extract, err := service.Extract(ctx, user, request)
 	if err != nil {
 		return err
 	}
-	what := export.Request{Format: format, Types: types, User: user, Catalog: words, Now: time.Now(), Version: version}
+	exported := export.Request{Format: format, Types: types, User: user, Catalog: metricCatalog, Now: time.Now(), Version: version}
 	if f.types == "" && f.start == "" && f.end == "" && len(f.metrics) == 0 {
-		what.Archive = ingest.NewArchive(db)
+		exported.Archive = ingest.NewArchive(db)
 	}
-	entry := access.NewAuditEntry(ctx, account.ActionExport, user.ID, "", what.Now, map[string]any{"format": format})
+	entry := access.NewAuditEntry(ctx, account.ActionExport, user.ID, "", exported.Now, map[string]any{"format": format})
 	if err := db.AppendAudit(ctx, []account.AuditEntry{entry}); err != nil {
 		return err
 	}
 	if f.output == "" {
-		return export.Write(ctx, p.out, extract, what)
+		return export.Write(ctx, p.out, extract, exported)
 	}
-	return writeWhole(f.output, func(file *os.File) error { return export.Write(ctx, file, extract, what) })
+	return writeAtomically(f.output, func(file *os.File) error { return export.Write(ctx, file, extract, exported) })
 }
 
-// writeWhole writes a file under another name first, so that one with the right name is whole, and readable by its owner
-// only.
-func writeWhole(name string, write func(*os.File) error) (err error) {
+// writeAtomically writes a file under a temporary name and renames it, so that a file with the final name is complete.
+// Only its owner can read it.
+func writeAtomically(name string, write func(*os.File) error) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func writeWhole(name string, write func(*os.File) error) (err error) {
 	return os.Rename(file.Name(), name)
 }
 
-// parseTime reads an RFC 3339 time, or a date as the moment at which that day begins where the user lives.
+// parseTime reads an RFC 3339 time, or a date as the start of that day in the user's zone.
 func parseTime(flag, text string, user account.User) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

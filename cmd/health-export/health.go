@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// healthTimeout is more than the server waits for its database, so that its own word about it is heard.
+// healthTimeout is longer than the server waits for its database, so that the server's own response about it arrives.
 const healthTimeout = 4 * time.Second
 
 func (p *program) healthCommand() *cobra.Command {
@@ -24,38 +24,38 @@ It is what containers, whose image has no other program, are watched with.`,
 }
 
 func (p *program) askHealth(ctx context.Context) error {
-	address := reachable(p.settings.listen)
+	address := loopbackAddress(p.settings.listen)
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	scheme, client := p.settings.ownClient()
-	status, answer, err := get(ctx, client, scheme+"://"+address+"/health")
+	status, body, err := get(ctx, client, scheme+"://"+address+"/health")
 	if err != nil {
 		return fmt.Errorf("the server at %s does not answer: %w", address, err)
 	}
 	if status != http.StatusOK {
-		return fmt.Errorf("the server at %s is not well (status %d): %s", address, status, answer)
+		return fmt.Errorf("the server at %s is not well (status %d): %s", address, status, body)
 	}
 	_, err = fmt.Fprintln(p.out, "well")
 	return err
 }
 
-// ownClient returns a client for asking the server on this machine, and the scheme by which it answers.
-func (c *settings) ownClient() (scheme string, client *http.Client) {
+// ownClient returns a client for requests to the server on this machine, and the scheme that it serves.
+func (s *settings) ownClient() (scheme string, client *http.Client) {
 	scheme = "http"
 	secured := &tls.Config{
-		// The server is asked at an address of its own machine, for which its certificate is not made.
-		InsecureSkipVerify: true, // #nosec G402 -- nothing is told to it, and nothing of its answer is kept
+		// The address is one of this machine, which the certificate is not issued for.
+		InsecureSkipVerify: true, // #nosec G402 -- no secret is sent, and the response is only printed
 	}
-	if c.certificate != "" || len(c.acmeDomains) > 0 {
+	if s.certificate != "" || len(s.acmeDomains) > 0 {
 		scheme = "https"
 	}
-	if len(c.acmeDomains) > 0 {
-		secured.ServerName = c.acmeDomains[0] // without a name it has no certificate to show
+	if len(s.acmeDomains) > 0 {
+		secured.ServerName = s.acmeDomains[0] // without a name the server has no certificate
 	}
 	return scheme, &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: secured}}
 }
 
-func get(ctx context.Context, client *http.Client, url string) (status int, answer []byte, err error) {
+func get(ctx context.Context, client *http.Client, url string) (status int, body []byte, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, nil, err
@@ -65,6 +65,6 @@ func get(ctx context.Context, client *http.Client, url string) (status int, answ
 		return 0, nil, err
 	}
 	defer response.Body.Close()
-	answer, err = io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	return response.StatusCode, answer, err
+	body, err = io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	return response.StatusCode, body, err
 }

@@ -134,11 +134,11 @@ func TestImportCommandInterrupted(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		words, err := catalog.Load()
+		metricCatalog, err := catalog.Load()
 		if err != nil {
 			return err
 		}
-		service, err := ingest.New(ingest.Config{Store: db, Catalog: words, Logger: testlog.Logger(t)})
+		service, err := ingest.New(ingest.Config{Store: db, Catalog: metricCatalog, Logger: testlog.Logger(t)})
 		if err != nil {
 			return err
 		}
@@ -170,7 +170,7 @@ func TestProgressIsDescribed(t *testing.T) {
 		},
 		{ingest.Progress{Phase: "reading"}, 0, "reading   0 %, 0.0 of 0.0 MB"},
 	} {
-		if got := describe(c.state, c.took); got != c.want {
+		if got := progressText(c.state, c.took); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
 		}
 	}

@@ -35,7 +35,7 @@ func BenchmarkIngestSQLite(b *testing.B) {
 	for b.Loop() {
 		file := filepath.Join(b.TempDir(), "health.db")
 		server, stop := serveForBenchmark(b, "sqlite:"+file)
-		server.post(b, []byte(`{"data":{}}`), "received", 0) // proves the key, which is remembered then
+		server.post(b, []byte(`{"data":{}}`), "received", 0) // verifies the key, which is cached then
 		first += server.post(b, body.Bytes(), "inserted", points)
 		again += server.post(b, body.Bytes(), "unchanged", points)
 		stop()
@@ -98,12 +98,12 @@ func (s benchmarkServer) post(b *testing.B, body []byte, outcome string, points 
 // insertBare writes the samples of a database into the tables of a new one and returns how long that took.
 func insertBare(b *testing.B, from string) time.Duration {
 	b.Helper()
-	words, err := catalog.Load()
+	metricCatalog, err := catalog.Load()
 	if err != nil {
 		b.Fatal(err)
 	}
 	to := filepath.Join(b.TempDir(), "bare.db")
-	empty, err := sqlite.Open(b.Context(), to, words)
+	empty, err := sqlite.Open(b.Context(), to, metricCatalog)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func twoInstances(t *testing.T) [2]*instance {
 	return [2]*instance{one, two}
 }
 
-// stepsOfDay is what the summary of a day says.
+// stepsOfDay is the steps in the summary of a day.
 func (i *instance) stepsOfDay(day string) float64 {
 	i.t.Helper()
 	_, summary := i.call("GET", "/v1/summary?date="+day, "")
@@ -43,7 +43,7 @@ func (i *instance) stepsOfDay(day string) float64 {
 	return value
 }
 
-// What was sent to one instance is read from the other at once, although both remember their answers.
+// What was sent to one instance is read from the other at once, although both cache their responses.
 func TestInstancesSeeEachOthersWrites(t *testing.T) {
 	servers := twoInstances(t)
 	for n := 1; n <= 20; n++ {
@@ -51,7 +51,7 @@ func TestInstancesSeeEachOthersWrites(t *testing.T) {
 			t.Fatalf("ingest answered %d %v", status, report)
 		}
 		for which, s := range servers {
-			for range 2 { // found, and remembered
+			for range 2 { // loaded, then cached
 				if got := s.stepsOfDay("2026-03-10"); got != float64(n) {
 					t.Errorf("after %d steps were sent to server %d, server %d says %v", n, n%2, which, got)
 				}
@@ -74,7 +74,7 @@ func TestInstancesCountRequestsTogether(t *testing.T) {
 	}
 }
 
-// redisErrors is how often Redis did not answer a server, as its metrics say.
+// redisErrors is how often Redis did not answer a server, from its metrics.
 func (i *instance) redisErrors() (errors int) {
 	i.t.Helper()
 	for _, found := range regexp.MustCompile(`(?m)^health_export_redis_errors_total\{.*\} (\d+)$`).FindAllStringSubmatch(i.scrape(), -1) {

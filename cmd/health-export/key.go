@@ -12,7 +12,7 @@ import (
 	"github.com/health-export/health-export/internal/account"
 )
 
-// printedKey is an API key as the key commands show it. Key, the secret, is there only when it was just made.
+// printedKey is an API key as the key commands print it. Key, the secret, is set only when the key was just created.
 type printedKey struct {
 	ID         string          `json:"id"`
 	Key        string          `json:"key,omitempty"`
@@ -28,11 +28,11 @@ type printedKey struct {
 func printKey(k account.APIKey, secret string) printedKey {
 	return printedKey{
 		ID: k.ID, Key: secret, Name: k.Name, Scopes: k.Scopes, Tier: k.Tier, CreatedAt: k.CreatedAt,
-		ExpiresAt: notZero(k.ExpiresAt), RevokedAt: notZero(k.RevokedAt), LastUsedAt: notZero(k.LastUsedAt),
+		ExpiresAt: timeOrNil(k.ExpiresAt), RevokedAt: timeOrNil(k.RevokedAt), LastUsedAt: timeOrNil(k.LastUsedAt),
 	}
 }
 
-func notZero(t time.Time) *time.Time {
+func timeOrNil(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
@@ -58,11 +58,7 @@ func (p *program) keyCreateCommand() *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				user, err := userNamed(ctx, db, email)
-				if err != nil {
-					return err
-				}
+			return p.withUser(cmd.Context(), email, func(ctx context.Context, db database, user account.User) error {
 				key, secret, err := p.authenticator(db, nil).CreateKey(ctx, access.NewKey{
 					UserID: user.ID, Name: name, Scopes: granted, Tier: tier, ExpiresAt: end,
 				})
@@ -100,11 +96,7 @@ func (p *program) keyRotateCommand() *cobra.Command {
 		Use: "rotate ID --user EMAIL", Short: "Replace an API key by a new one that may do the same, and print it, this once",
 		Args: exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				user, err := userNamed(ctx, db, email)
-				if err != nil {
-					return err
-				}
+			return p.withUser(cmd.Context(), email, func(ctx context.Context, db database, user account.User) error {
 				key, secret, err := p.authenticator(db, nil).RotateKey(ctx, user.ID, args[0], grace)
 				if err != nil {
 					return err
@@ -125,11 +117,7 @@ func (p *program) keyListCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use: "list --user EMAIL", Short: "List a user's API keys", Args: exactArgs(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				user, err := userNamed(ctx, db, email)
-				if err != nil {
-					return err
-				}
+			return p.withUser(cmd.Context(), email, func(ctx context.Context, db database, user account.User) error {
 				keys, err := db.KeysOf(ctx, user.ID)
 				if err != nil {
 					return err
@@ -139,7 +127,7 @@ func (p *program) keyListCommand() *cobra.Command {
 					list = append(list, printKey(k, ""))
 				}
 				return p.print(list, "ID\tNAME\tSCOPES\tTIER\tLAST USED\tSTATE", func(i int) []string {
-					return []string{list[i].ID, list[i].Name, joinScopes(list[i].Scopes), list[i].Tier, lastUsed(keys[i]), state(keys[i])}
+					return []string{list[i].ID, list[i].Name, joinScopes(list[i].Scopes), list[i].Tier, lastUsedText(keys[i]), keyState(keys[i])}
 				}, len(list))
 			})
 		},
@@ -156,15 +144,11 @@ func (p *program) keyRevokeCommand() *cobra.Command {
 		Use: "revoke ID --user EMAIL", Short: "Revoke an API key; a running server stops accepting it within a second",
 		Args: exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				user, err := userNamed(ctx, db, email)
-				if err != nil {
-					return err
-				}
+			return p.withUser(cmd.Context(), email, func(ctx context.Context, db database, user account.User) error {
 				if err := p.authenticator(db, nil).RevokeKey(ctx, user.ID, args[0]); err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(p.out, "Key %s is revoked.\n", args[0])
+				_, err := fmt.Fprintf(p.out, "Key %s is revoked.\n", args[0])
 				return err
 			})
 		},
@@ -175,21 +159,21 @@ func (p *program) keyRevokeCommand() *cobra.Command {
 }
 
 func joinScopes(scopes []account.Scope) string {
-	words := make([]string, len(scopes))
+	metricCatalog := make([]string, len(scopes))
 	for i, s := range scopes {
-		words[i] = string(s)
+		metricCatalog[i] = string(s)
 	}
-	return strings.Join(words, ",")
+	return strings.Join(metricCatalog, ",")
 }
 
-func lastUsed(k account.APIKey) string {
+func lastUsedText(k account.APIKey) string {
 	if k.LastUsedAt.IsZero() {
 		return "never"
 	}
 	return k.LastUsedAt.Format(time.RFC3339)
 }
 
-func state(k account.APIKey) string {
+func keyState(k account.APIKey) string {
 	switch {
 	case k.Revoked(time.Now()):
 		return "revoked"

@@ -9,7 +9,7 @@ import (
 	"github.com/health-export/health-export/internal/testlog"
 )
 
-// lookThrough looks for leaks in what a command has logged. What it says to the person who runs it may name them.
+// lookThrough looks for leaks in what a command has logged. What it prints may contain them.
 func lookThrough(t *testing.T, stderr string) {
 	t.Helper()
 	log := testlog.New(t)
@@ -21,7 +21,7 @@ func lookThrough(t *testing.T, stderr string) {
 	}
 }
 
-// The level of the log is told and changed beside the metrics, without a restart.
+// The level of the log is read and changed at the metrics address, without a restart.
 func TestLogLevelIsChangedWhileItRuns(t *testing.T) {
 	server, logs, _ := start(t, "sqlite::memory:")
 	ask := func(method, level string) (int, string) {
@@ -61,7 +61,7 @@ func TestLogLevelIsChangedWhileItRuns(t *testing.T) {
 		}
 	}
 	if status, _ := ask("POST", "debug"); status != http.StatusMethodNotAllowed {
-		t.Errorf("what a form of somebody's page may send is answered with %d", status)
+		t.Errorf("what a form of another page may send is answered with %d", status)
 	}
 	if _, level := ask("PUT", "debug"); level != "debug" || lines() != before+1 {
 		t.Errorf("the level is %q, and a request is not in the log", level)

@@ -7,12 +7,12 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
-	_ "time/tzdata" // containers have no time zones of their own
+	_ "time/tzdata" // containers have no time zone database
 )
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		// Memory is what small machines lack. Collecting twice as often costs about 1 % of an ingest.
+		// Small machines lack memory. Collecting twice as often costs about 1 % of an ingest.
 		debug.SetGCPercent(50)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

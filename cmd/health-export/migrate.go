@@ -11,7 +11,7 @@ import (
 	"github.com/health-export/health-export/internal/store/postgres"
 )
 
-// printedMigration is a step of the schema as migrate status shows it.
+// printedMigration is a migration as migrate status prints it.
 type printedMigration struct {
 	Number    int64      `json:"number"`
 	Name      string     `json:"name"`
@@ -47,7 +47,7 @@ func (p *program) migrationStatus(ctx context.Context) error {
 	}
 	list := make([]printedMigration, 0, len(all))
 	for _, m := range all {
-		list = append(list, printedMigration{m.Number, m.Name, notZero(m.AppliedAt)})
+		list = append(list, printedMigration{m.Number, m.Name, timeOrNil(m.AppliedAt)})
 	}
 	return p.print(list, "NUMBER\tNAME\tMADE", func(i int) []string {
 		made := "pending"

@@ -13,8 +13,7 @@ func (p *program) addJSONFlag(command *cobra.Command) {
 	command.Flags().BoolVar(&p.json, "json", false, "print JSON instead of a table")
 }
 
-// print writes n rows as a table with the given heading (columns separated by tabs), or value as JSON where that was
-// asked for.
+// print writes n rows as a table with the given heading (columns separated by tabs), or value as JSON with --json.
 func (p *program) print(value any, heading string, row func(i int) []string, n int) error {
 	if p.json {
 		return p.printJSON(value)

@@ -11,25 +11,25 @@ import (
 	"github.com/health-export/health-export/internal/ingest"
 )
 
-// How often progress is shown: on a terminal a bar that moves, elsewhere a line now and then.
+// How often progress is printed: on a terminal as a bar, elsewhere as lines.
 const (
-	barEvery  = 200 * time.Millisecond
-	lineEvery = 5 * time.Second
+	barInterval  = 200 * time.Millisecond
+	lineInterval = 5 * time.Second
 )
 
-// watchImport shows how far an import has come until the function it returns is called.
-func (p *program) watchImport(name string, progress func() (ingest.Progress, bool)) (finished func()) {
+// showImportProgress prints how far an import has come until the returned function is called.
+func (p *program) showImportProgress(name string, progress func() (ingest.Progress, bool)) (finished func()) {
 	bar := isTerminal(p.err)
-	every := lineEvery
+	every := lineInterval
 	if bar {
-		every = barEvery
+		every = barInterval
 	}
 	done, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
 		ticker := time.NewTicker(every)
 		defer ticker.Stop()
-		begun := time.Now()
+		start := time.Now()
 		phase := ""
 		for {
 			select {
@@ -44,11 +44,11 @@ func (p *program) watchImport(name string, progress func() (ingest.Progress, boo
 					continue
 				}
 				if state.Phase != phase {
-					phase, begun = state.Phase, now.Add(-every)
+					phase, start = state.Phase, now.Add(-every)
 				}
-				text := describe(state, now.Sub(begun))
+				text := progressText(state, now.Sub(start))
 				if bar {
-					fmt.Fprintf(p.err, "\r%s %s %s\x1b[K", name, drawBar(share(state)), text)
+					fmt.Fprintf(p.err, "\r%s %s %s\x1b[K", name, drawBar(fractionDone(state)), text)
 				} else {
 					fmt.Fprintf(p.err, "%s: %s\n", name, text)
 				}
@@ -61,14 +61,14 @@ func (p *program) watchImport(name string, progress func() (ingest.Progress, boo
 	}
 }
 
-// isTerminal reports whether a person sits at the other end of a reader or writer.
+// isTerminal reports whether a reader or writer is a terminal.
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && isatty.IsTerminal(file.Fd())
 }
 
-// share is how much of the present phase is done, from 0 to 1.
-func share(s ingest.Progress) float64 {
+// fractionDone is how much of the current phase is done, from 0 to 1.
+func fractionDone(s ingest.Progress) float64 {
 	done, of := float64(s.BytesRead), float64(s.BytesTotal)
 	if s.Phase == ingest.PhaseWriting {
 		done, of = float64(s.Written), float64(s.Records)
@@ -79,10 +79,11 @@ func share(s ingest.Progress) float64 {
 	return min(done/of, 1)
 }
 
-// describe says what has been done since a phase began: bytes, records, records a second, and how long it will take.
-func describe(s ingest.Progress, took time.Duration) string {
+// progressText returns what has been done since a phase began: bytes, records, records per second, and the estimated time
+// left.
+func progressText(s ingest.Progress, took time.Duration) string {
 	seconds := max(took.Seconds(), 0.001)
-	text := fmt.Sprintf("%s %3.0f %%", s.Phase, 100*share(s))
+	text := fmt.Sprintf("%s %3.0f %%", s.Phase, 100*fractionDone(s))
 	switch s.Phase {
 	case ingest.PhaseWriting:
 		text += fmt.Sprintf(", %d of %d records, %.0f/s", s.Written, s.Records, float64(s.Written)/seconds)
@@ -92,7 +93,7 @@ func describe(s ingest.Progress, took time.Duration) string {
 			text += fmt.Sprintf(", %d records, %.0f/s", s.Records, float64(s.Records)/seconds)
 		}
 	}
-	if done := share(s); done > 0.01 {
+	if done := fractionDone(s); done > 0.01 {
 		left := time.Duration(seconds * (1 - done) / done * float64(time.Second))
 		text += ", " + left.Round(time.Second).String() + " left"
 	}

@@ -28,7 +28,7 @@ var release = flag.String("release", "", "first write the fixture of this releas
 // releaseFixture is a database as a release left it behind, in testdata/releases/VERSION/KIND: besides this file,
 // database.gz (a file of SQLite, or SQL for PostgreSQL) and answers.json.gz, what that release answered by path.
 type releaseFixture struct {
-	// Key opens the door of the user whose data it is. It opens no other.
+	// Key is a key of the user whose data it is, and of no other.
 	Key string `json:"key"`
 	// Migrations are the digests of the steps of the schema that the release knew, by name.
 	Migrations map[string]string `json:"migrations"`
@@ -84,7 +84,7 @@ func upgrade(t *testing.T, folder, kind string) {
 	}
 }
 
-// contains reports whether all that an answer said before is still said by now; it may say more.
+// contains reports whether a response has everything that it had before; it may have more.
 func contains(now, before any) bool {
 	switch before := before.(type) {
 	case map[string]any:
@@ -216,7 +216,7 @@ func contentOf(t *testing.T, kind, database string) []byte {
 		backUp(t, database, file)
 		return []byte(read(t, file))
 	}
-	// As statements that any client can run, whoever it logs in as.
+	// As statements that any client can run, as any role.
 	dump, err := exec.CommandContext(t.Context(), postgresProgram(t, database, "pg_dump"), "--inserts", "--rows-per-insert=100",
 		"--no-owner", "--no-privileges", "--no-comments", database).Output()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/health-export/health-export/internal/testdb"
 )
 
-// A server that remembers in its own memory notices within seconds what a command writes into the same file.
+// A server that caches in its own memory notices within seconds what a command writes into the same file.
 func TestServerNoticesWhatCommandsWrite(t *testing.T) {
 	database := "sqlite:" + filepath.Join(t.TempDir(), "health.db")
 	server, _, _ := start(t, database)
@@ -22,14 +22,14 @@ func TestServerNoticesWhatCommandsWrite(t *testing.T) {
 }
 
 // Servers that share a Redis know what a command has written when it has ended.
-func TestCommandsTellServersThroughRedis(t *testing.T) {
+func TestCommandsInvalidateServersThroughRedis(t *testing.T) {
 	redis := testdb.Service(t, "TEST_REDIS_URL")
 	database := testdb.EmptyPostgresURL(t)
 	environment := map[string]string{"REDIS_URL": redis}
 	server, _, _ := start(t, database, "REDIS_URL", redis)
 	for steps := 100; steps <= 300; steps += 100 {
 		server.importSteps(database, environment, steps)
-		for range 2 { // found, and remembered
+		for range 2 { // loaded, then cached
 			if got := server.stepsOfDay("2026-03-10"); got != float64(steps) {
 				t.Errorf("after an import of %d steps the server says %v", steps, got)
 			}
@@ -52,7 +52,7 @@ func (i *instance) importSteps(database string, environment map[string]string, s
 	}
 }
 
-// waitForSteps asks until the summary has so many steps, which it then remembers.
+// waitForSteps asks until the summary has so many steps, which is then cached.
 func (i *instance) waitForSteps(want float64) {
 	i.t.Helper()
 	again, deadline := time.NewTicker(100*time.Millisecond), time.After(30*time.Second)

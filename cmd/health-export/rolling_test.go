@@ -25,7 +25,7 @@ import (
 )
 
 // Two instances behind Caddy, as deploy/caddy configures it, are replaced one after the other, several times, while people
-// send and read: nobody sees a failure, and every body that was acknowledged is stored in full. scripts/check-rolling runs
+// send and read: no request fails, and every body that was acknowledged is stored in full. scripts/check-rolling runs
 // it.
 func TestRollingRestart(t *testing.T) {
 	binary, database := build(t), testdb.EmptyPostgresURL(t)
@@ -107,7 +107,7 @@ func (l *load) sendSlowly() error {
 	go func() {
 		text := minutes(int(l.numbers.Add(1)))
 		for part := range 10 {
-			_, _ = io.WriteString(pipe, text[part*len(text)/10:(part+1)*len(text)/10]) // the answer tells what went wrong
+			_, _ = io.WriteString(pipe, text[part*len(text)/10:(part+1)*len(text)/10]) // the response says what went wrong
 			time.Sleep(200 * time.Millisecond)
 		}
 		_ = pipe.Close()
@@ -213,8 +213,8 @@ func startCaddy(t *testing.T, site, instances string) {
 	})
 }
 
-// freePorts returns ports of this machine on which nobody listens, below those that systems give to connections: one of
-// these could be taken while the instance is replaced that listened there.
+// freePorts returns ports of this machine on which no program listens, below those that systems give to connections: one
+// of these could be taken while the instance is replaced that listened there.
 func freePorts(t *testing.T, n int) (ports []string) {
 	t.Helper()
 	for range 100 * n {

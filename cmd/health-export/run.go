@@ -15,14 +15,14 @@ import (
 // The exit codes.
 const (
 	exitOK          = 0
-	exitFailed      = 1 // the command could not do what it was asked to
-	exitUsage       = 2 // the command was not understood
-	exitNotFound    = 3 // what was named does not exist
+	exitFailed      = 1 // the command failed
+	exitUsage       = 2 // invalid command line or configuration
+	exitNotFound    = 3 // a named user, key or ingestion does not exist
 	exitConflict    = 4 // it exists already, or is in use
 	exitUnavailable = 5 // the database or another service could not be reached
 )
 
-// program is what every command has: its surroundings, injected so that tests can run the program as a function.
+// program is one run of the program with its environment, injected so that tests can call it.
 type program struct {
 	environment map[string]string
 	in          io.Reader
@@ -31,7 +31,7 @@ type program struct {
 	json        bool
 }
 
-// run runs the program once and returns its exit code. It prints a failure to err.
+// run runs the program once and returns its exit code. It prints an error to errOut.
 func run(ctx context.Context, args []string, environment map[string]string, in io.Reader, out, errOut io.Writer) int {
 	p := &program{environment: environment, in: in, out: out, err: errOut, settings: newSettings(environment)}
 	root := p.rootCommand()
@@ -43,20 +43,20 @@ func run(ctx context.Context, args []string, environment map[string]string, in i
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintln(errOut, "health-export:", sentence(err))
+	fmt.Fprintln(errOut, "health-export:", errorMessage(err))
 	return exitCode(err)
 }
 
-// sentence is what the person at the terminal reads: the message that is meant for them, where there is one, without the
-// cause that a driver gave.
-func sentence(err error) string {
+// errorMessage returns an error as it is printed: the message for the user, if there is one, without the cause that a driver
+// gave.
+func errorMessage(err error) string {
 	var known *problem.Error
 	if !errors.As(err, &known) {
 		return err.Error()
 	}
 	text := strings.TrimSuffix(err.Error(), known.Error()) + known.Message
 	if known.Kind == problem.Unavailable && known.Cause != nil {
-		text += " (" + known.Cause.Error() + ")" // the reason is needed to mend what the person runs themselves
+		text += " (" + known.Cause.Error() + ")" // users run the database themselves and need the reason
 	}
 	return text
 }
@@ -81,7 +81,7 @@ Exit codes: 0 done, 1 failed, 2 not understood, 3 not found, 4 conflict, 5 a ser
 	return root
 }
 
-// usageError is a command line that was not understood.
+// usageError is an invalid command line or configuration.
 type usageError struct{ error }
 
 // exitError is a failure of a command that has exit codes of its own.
@@ -123,7 +123,7 @@ func exitCode(err error) int {
 	}
 }
 
-// environment turns the operating system's list into a map.
+// environment turns os.Environ into a map.
 func environment(list []string) map[string]string {
 	env := make(map[string]string, len(list))
 	for _, entry := range list {

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// find returns the setting's value in a layer of variables, the environment or .env, and the name of the variable it came
-// from; ok is false where the layer has none. A secret may be in a file instead, which the variable's name with _FILE
-// behind it names: container platforms hand secrets over as files, and what is in no variable cannot leak with them.
-func (item *setting) find(layer map[string]string) (value, from string, ok bool, err error) {
+// lookUp returns the setting's value in a layer of variables, the environment or .env, and the name of the variable; ok
+// is false where the layer has none. A secret may be in a file instead, which the variable with the suffix _FILE names:
+// container platforms pass secrets as files, which do not leak with the environment.
+func (item *setting) lookUp(layer map[string]string) (value, from string, ok bool, err error) {
 	value, ok = layer[item.variable]
 	if !item.secret {
 		return value, item.variable, ok, nil
@@ -26,5 +26,5 @@ func (item *setting) find(layer map[string]string) (value, from string, ok bool,
 	if err != nil {
 		return "", "", false, usageError{fmt.Errorf("%s: %w", variable, err)}
 	}
-	return strings.TrimRight(string(content), "\r\n"), variable, true, nil // an editor ends the last line
+	return strings.TrimRight(string(content), "\r\n"), variable, true, nil // editors end the last line
 }

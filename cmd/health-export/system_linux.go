@@ -2,7 +2,8 @@ package main
 
 import "syscall"
 
-// freeSpace returns how many bytes may still be written in a folder; known is false where the system does not say.
+// freeSpace returns how many bytes may still be written in a directory; known is false where the system does not report
+// it.
 func freeSpace(dir string) (bytes int64, known bool) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
@@ -11,9 +12,9 @@ func freeSpace(dir string) (bytes int64, known bool) {
 	return int64(s.Bavail) * s.Bsize, true
 }
 
-// clockIsKept reports whether something keeps the clock of the machine in time (adjtimex(2)); true where the system does
-// not say.
-func clockIsKept() bool {
+// clockSynchronised reports whether the clock of the machine is synchronised (adjtimex(2)); true where the system does
+// not report it.
+func clockSynchronised() bool {
 	const timeError = 5 // the clock is not synchronised
 	state, err := syscall.Adjtimex(&syscall.Timex{})
 	return err != nil || state != timeError

@@ -2,8 +2,8 @@
 
 package main
 
-// freeSpace returns how many bytes may still be written in a folder; known is false where the system does not say.
+// freeSpace is not implemented on this system.
 func freeSpace(string) (bytes int64, known bool) { return 0, false }
 
-// clockIsKept reports whether something keeps the clock of the machine in time; true where the system does not say.
-func clockIsKept() bool { return true }
+// clockSynchronised returns true: the system is not asked.
+func clockSynchronised() bool { return true }

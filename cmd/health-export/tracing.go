@@ -14,8 +14,8 @@ import (
 	"github.com/health-export/health-export/internal/tracing"
 )
 
-// traceSettings say where traces are sent. Their variables are the standard ones of OpenTelemetry; those that are not among
-// them are read by its library from the environment.
+// traceSettings are where traces are sent. Their variables are the standard ones of OpenTelemetry, whose library reads
+// further ones from the environment itself.
 type traceSettings struct {
 	disabled        bool
 	endpoint        string
@@ -59,13 +59,13 @@ func (s *settings) addTraces() {
 			initial: "health-export", usage: "the name of this program in traces",
 		},
 		&setting{
-			key: "tracing.disabled", variable: "OTEL_SDK_DISABLED", set: yesOrNo(&t.disabled),
+			key: "tracing.disabled", variable: "OTEL_SDK_DISABLED", set: boolean(&t.disabled),
 			initial: "false", usage: "whether nothing is sent, whatever else is set",
 		},
 	)
 }
 
-// tracer returns what makes traces, or nil where they are sent nowhere.
+// tracer returns the tracer, nil where no traces are sent.
 func (s *settings) tracer(ctx context.Context, logger *slog.Logger) (*tracing.Tracer, error) {
 	t := s.traces
 	endpoint := t.tracesEndpoint
@@ -85,12 +85,12 @@ func (s *settings) tracer(ctx context.Context, logger *slog.Logger) (*tracing.Tr
 	return tracer, nil
 }
 
-// lastTraces is how long a stop waits for the collector to take what is left.
-const lastTraces = 5 * time.Second
+// traceFlushTimeout is how long a stop waits for the collector to receive the last traces.
+const traceFlushTimeout = 5 * time.Second
 
-// closeTracer sends what is left. A collector that is away is no reason to fail: that was said in the log.
+// closeTracer sends the last traces. That the collector cannot be reached is no error: it was logged before.
 func (p *program) closeTracer(tracer *tracing.Tracer) error {
-	ctx, cancel := context.WithTimeout(context.Background(), lastTraces)
+	ctx, cancel := context.WithTimeout(context.Background(), traceFlushTimeout)
 	defer cancel()
 	if err := tracer.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -98,8 +98,8 @@ func (p *program) closeTracer(tracer *tracing.Tracer) error {
 	return nil
 }
 
-// collectorAddress takes the address of one, which holds no secret: that is what the headers are for. The error does not
-// show it: somebody may have thought otherwise.
+// collectorAddress reads the address of a collector. It must hold no secret, which belongs in the headers; an error does
+// not show the address, because it may hold one nevertheless.
 func collectorAddress(target *string) func(string) error {
 	return func(value string) error {
 		parsed, err := url.Parse(value)
@@ -112,7 +112,7 @@ func collectorAddress(target *string) func(string) error {
 	}
 }
 
-// ratio takes a share, from nothing to all. An empty one is all, as the sampler has it.
+// ratio reads a number from 0 to 1; empty is 1, the default of the sampler.
 func ratio(target *float64) func(string) error {
 	return func(value string) error {
 		share, err := strconv.ParseFloat(cmp.Or(value, "1"), 64)

@@ -104,7 +104,7 @@ const (
 		`"symptoms":[{"name":"Headache","start":"2026-03-10 09:00:00 +0100","end":"2026-03-10 10:00:00 +0100","severity":"Severe","userEntered":true,"source":"Secretitis"}]}}`
 )
 
-// A request, what it does, and jobs are told to a collector when the server stops at the latest; what people send, and who
+// A request, what it does, and jobs are sent to a collector when the server stops at the latest; what people send, and who
 // they are, is not.
 func TestTracesTellWhereTheTimeGoesAndNothingElse(t *testing.T) {
 	c := newCollector(t)
@@ -138,7 +138,7 @@ func TestTracesTellWhereTheTimeGoesAndNothingElse(t *testing.T) {
 	request := spans[root]
 	if got := attributesOf(request); request.Kind != tracepb.Span_SPAN_KIND_SERVER || fmt.Sprintf("%x", request.ParentSpanId) != "00f067aa0ba902b7" ||
 		got["http.request.method"] != "POST 0" || got["http.route"] != "/v1/ingest 0" || got["http.response.status_code"] != "200" {
-		t.Errorf("the request is told as %v", request)
+		t.Errorf("the request is traced as %v", request)
 	}
 	steps := stepsOf(request, spans)
 	wanted := []string{"read key", "compute Argon2id hash", "receive body", "decode body", "archive body", "process body", "write samples", "finish ingestion"}

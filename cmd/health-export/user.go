@@ -14,7 +14,7 @@ import (
 	"github.com/health-export/health-export/internal/account"
 )
 
-// printedUser is a user as the user commands show them.
+// printedUser is a user as the user commands print it.
 type printedUser struct {
 	ID        string    `json:"id"`
 	Email     string    `json:"email"`
@@ -81,20 +81,16 @@ func (p *program) userDeleteCommand() *cobra.Command {
 		Long: `Delete a user with everything that is stored for them: the account, its API keys, every value, every archived body and what
 the audit log holds about them. It cannot be undone. A running server stops accepting the keys within a second.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				user, err := userNamed(ctx, db, args[0])
-				if err != nil {
-					return err
-				}
+			return p.withUser(cmd.Context(), args[0], func(ctx context.Context, db database, user account.User) error {
 				if err := p.confirmDelete(user, yes); err != nil {
 					return err
 				}
-				if err := p.withSharedCache(db, func(m responseCache) error {
-					return p.authenticator(db, m.erased()).DeleteUser(ctx, user.ID)
+				if err := p.withSharedCache(db, func(responses responseCache) error {
+					return p.authenticator(db, responses.invalidator()).DeleteUser(ctx, user.ID)
 				}); err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(p.out, "User %s is deleted, with everything that was stored.\n", user.Email)
+				_, err := fmt.Fprintf(p.out, "User %s is deleted, with everything that was stored.\n", user.Email)
 				return err
 			})
 		},
@@ -103,7 +99,7 @@ the audit log holds about them. It cannot be undone. A running server stops acce
 	return command
 }
 
-// usersNamed returns the user with an email address, or everybody where none is given.
+// usersNamed returns the user with an email address, or all users where it is empty.
 func usersNamed(ctx context.Context, db database, email string) ([]account.User, error) {
 	if email == "" {
 		return db.Users(ctx)
@@ -115,7 +111,7 @@ func usersNamed(ctx context.Context, db database, email string) ([]account.User,
 	return []account.User{user}, nil
 }
 
-// userNamed returns the user with this e-mail address. An error says whom it looked for.
+// userNamed returns the user with this email address. An error names the address.
 func userNamed(ctx context.Context, db database, email string) (account.User, error) {
 	user, err := db.UserByEmail(ctx, email)
 	if err != nil {
@@ -124,7 +120,18 @@ func userNamed(ctx context.Context, db database, email string) (account.User, er
 	return user, nil
 }
 
-// confirmDelete asks at a terminal for the email address once more. Elsewhere nobody can answer.
+// withUser opens the configured store for one command about the user with this email address.
+func (p *program) withUser(ctx context.Context, email string, do func(context.Context, database, account.User) error) error {
+	return p.withStore(ctx, func(ctx context.Context, db database) error {
+		user, err := userNamed(ctx, db, email)
+		if err != nil {
+			return err
+		}
+		return do(ctx, db, user)
+	})
+}
+
+// confirmDelete asks for the email address at a terminal, unless yes. Without a terminal it fails.
 func (p *program) confirmDelete(user account.User, yes bool) error {
 	if yes {
 		return nil
@@ -133,14 +140,14 @@ func (p *program) confirmDelete(user account.User, yes bool) error {
 		return usageError{errors.New("nothing was deleted: say --yes to delete without being asked")}
 	}
 	fmt.Fprintf(p.err, "This deletes %s with everything that is stored, and cannot be undone.\nType the email address to go on: ", user.Email)
-	answer, _ := bufio.NewReader(p.in).ReadString('\n') // what is left of a line that breaks off is no address
+	answer, _ := bufio.NewReader(p.in).ReadString('\n') // an incomplete line is not the address
 	if strings.TrimSpace(answer) != user.Email {
 		return usageError{errors.New("nothing was deleted: that is not the address")}
 	}
 	return nil
 }
 
-// printUsers prints a table or, as JSON, a list, or the one user alone.
+// printUsers prints a table or, as JSON, a list, or the only user.
 func (p *program) printUsers(users []account.User, one bool) error {
 	list := make([]printedUser, 0, len(users))
 	for _, u := range users {

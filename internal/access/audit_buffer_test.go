@@ -19,15 +19,15 @@ import (
 	"github.com/health-export/health-export/internal/testlog"
 )
 
-// book is an audit log in memory.
-type book struct {
+// fakeAudit is an audit log in memory.
+type fakeAudit struct {
 	store.Audit
 	mu      sync.Mutex
 	entries []account.AuditEntry
 	fails   error
 }
 
-func (b *book) AppendAudit(_ context.Context, entries []account.AuditEntry) error {
+func (b *fakeAudit) AppendAudit(_ context.Context, entries []account.AuditEntry) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.fails != nil {
@@ -37,30 +37,30 @@ func (b *book) AppendAudit(_ context.Context, entries []account.AuditEntry) erro
 	return nil
 }
 
-func write(t *testing.T, j *AuditBuffer) {
+func write(t *testing.T, buffer *AuditBuffer) {
 	t.Helper()
-	if err := j.Flush(t.Context()); err != nil {
+	if err := buffer.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestJournalFillsInWhoAndWhere(t *testing.T) {
+func TestAuditBufferFillsInActorAndRequest(t *testing.T) {
 	t.Parallel()
-	b := &book{}
-	j := NewAuditBuffer(b, AuditBufferOptions{Logger: testlog.Logger(t)})
+	audit := &fakeAudit{}
+	buffer := NewAuditBuffer(audit, AuditBufferOptions{Logger: testlog.Logger(t)})
 	admin, ada := account.User{ID: uuid.New()}, uuid.New()
 	origin := RequestInfo{Address: netip.MustParseAddr("192.0.2.1"), UserAgent: "curl", RequestID: "r"}
 	ctx := WithRequestInfo(WithActor(t.Context(), Actor{User: admin, KeyID: "k"}), origin)
-	j.Add(ctx, account.ActionExport, admin.ID, "x", map[string]any{"bytes": 1})
-	j.Add(ctx, account.ActionAdminRead, ada, "", nil)
-	j.Add(t.Context(), account.ActionImport, ada, "", nil)
-	write(t, j)
+	buffer.Add(ctx, account.ActionExport, admin.ID, "x", map[string]any{"bytes": 1})
+	buffer.Add(ctx, account.ActionAdminRead, ada, "", nil)
+	buffer.Add(t.Context(), account.ActionImport, ada, "", nil)
+	write(t, buffer)
 	for i, want := range []string{
 		fmt.Sprint(admin.ID, " k export x 192.0.2.1 curl r map[bytes:1]"),
 		fmt.Sprint(ada, " k admin.read  192.0.2.1 curl r map[admin:true]"),
 		fmt.Sprint(ada, "  import  invalid IP   map[]"),
 	} {
-		e := b.entries[i]
+		e := audit.entries[i]
 		got := fmt.Sprint(e.UserID, " ", e.KeyID, " ", e.Action, " ", e.Resource, " ", e.Address, " ", e.UserAgent, " ", e.RequestID, " ", e.Metadata)
 		if got != want || e.ID == uuid.Nil || e.At.IsZero() {
 			t.Errorf("entry %d is %s, want %s", i, got, want)
@@ -74,100 +74,100 @@ func TestJournalFillsInWhoAndWhere(t *testing.T) {
 func TestFloodsBecomeOneEntry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, b := newPeople(), &book{}
-		j := NewAuditBuffer(b, AuditBufferOptions{Logger: testlog.Logger(t)})
-		d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Audit: j})
+		p, audit := newFakeStore(), &fakeAudit{}
+		buffer := NewAuditBuffer(audit, AuditBufferOptions{Logger: testlog.Logger(t)})
+		a := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Audit: buffer})
 		for range 3 {
-			_, _ = d.Authenticate(from(t, "192.0.2.1"), newKey().text)
+			_, _ = a.Authenticate(from(t, "192.0.2.1"), newKey().text)
 			time.Sleep(time.Second)
 		}
-		_, _ = d.Authenticate(from(t, "192.0.2.2"), newKey().text)
-		_, _ = d.Authenticate(from(t, "192.0.2.2"), "mistyped")
-		_, _ = d.Authenticate(from(t, "192.0.2.2"), "") // no attempt at all
-		write(t, j)
-		if len(b.entries) != 3 {
-			t.Fatalf("entries: %+v", b.entries)
+		_, _ = a.Authenticate(from(t, "192.0.2.2"), newKey().text)
+		_, _ = a.Authenticate(from(t, "192.0.2.2"), "mistyped")
+		_, _ = a.Authenticate(from(t, "192.0.2.2"), "") // no attempt at all
+		write(t, buffer)
+		if len(audit.entries) != 3 {
+			t.Fatalf("entries: %+v", audit.entries)
 		}
-		first := b.entries[0]
+		first := audit.entries[0]
 		if first.Action != account.ActionLoginFailed || first.Metadata["count"] != 3 || first.Metadata["code"] != "unknown_key" ||
 			first.Metadata["until"] != first.At.Add(2*time.Second).Format(time.RFC3339) || first.UserID != uuid.Nil {
 			t.Errorf("the flood is %+v", first)
 		}
-		if code := b.entries[2].Metadata["code"]; code != "malformed_key" {
+		if code := audit.entries[2].Metadata["code"]; code != "malformed_key" {
 			t.Errorf("code = %v", code)
 		}
 		// From very many addresses.
 		for i := range 5 * maxDistinct {
-			_, _ = d.Authenticate(WithRequestInfo(t.Context(), RequestInfo{Address: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})}), "mistyped")
+			_, _ = a.Authenticate(WithRequestInfo(t.Context(), RequestInfo{Address: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})}), "mistyped")
 		}
-		write(t, j)
+		write(t, buffer)
 		total := 0
-		for _, e := range b.entries[3:] {
+		for _, e := range audit.entries[3:] {
 			if n, ok := e.Metadata["count"].(int); ok {
 				total += n
 			} else {
 				total++
 			}
 		}
-		if n := len(b.entries) - 3; n > maxDistinct+1 || total != 5*maxDistinct {
+		if n := len(audit.entries) - 3; n > maxDistinct+1 || total != 5*maxDistinct {
 			t.Errorf("%d entries stand for %d failures", n, total)
 		}
-		if last := b.entries[len(b.entries)-1]; last.Metadata["many"] != true || last.Address.IsValid() {
+		if last := audit.entries[len(audit.entries)-1]; last.Metadata["many"] != true || last.Address.IsValid() {
 			t.Errorf("the last one is %+v", last)
 		}
 	})
 }
 
-// Whose key it was is on record where that is known, so that its owner sees it.
+// Whose key it was is recorded where it is known, so that its owner sees it.
 func TestOwnersSeeWhatWasTriedWithTheirKeys(t *testing.T) {
 	t.Parallel()
-	p, b := newPeople(), &book{}
-	j := NewAuditBuffer(b, AuditBufferOptions{Logger: testlog.Logger(t)})
-	d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Audit: j})
+	p, audit := newFakeStore(), &fakeAudit{}
+	buffer := NewAuditBuffer(audit, AuditBufferOptions{Logger: testlog.Logger(t)})
+	a := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Audit: buffer})
 	u := p.add()
-	id, text := makeKey(t, d, u)
+	id, text := makeKey(t, a, u)
 	p.change(id, func(k *account.APIKey) { k.RevokedAt = time.Now() })
-	wantRefusal(t, d, text, "revoked_key")
-	wantRefusal(t, d, withSecret(id, "x"), "unknown_key")
-	write(t, j)
+	wantRefusal(t, a, text, "revoked_key")
+	wantRefusal(t, a, withSecret(id, "x"), "unknown_key")
+	write(t, buffer)
 	for i, code := range []string{"revoked_key", "unknown_key"} {
-		if e := b.entries[i]; e.UserID != u.ID || e.KeyID != id || e.Metadata["code"] != code {
+		if e := audit.entries[i]; e.UserID != u.ID || e.KeyID != id || e.Metadata["code"] != code {
 			t.Errorf("entry %d is %+v", i, e)
 		}
-		if text := fmt.Sprint(b.entries[i]); strings.Contains(text, strings.Repeat("x", 10)) {
-			t.Errorf("the secret is on record: %s", text)
+		if text := fmt.Sprint(audit.entries[i]); strings.Contains(text, strings.Repeat("x", 10)) {
+			t.Errorf("the secret is in the audit log: %s", text)
 		}
 	}
 }
 
-func TestJournalIsBoundedAndSaysSo(t *testing.T) {
+func TestAuditBufferIsBoundedAndLogsLoss(t *testing.T) {
 	t.Parallel()
-	b := &book{fails: errors.New("no")}
+	audit := &fakeAudit{fails: errors.New("no")}
 	logged := testlog.New(t)
-	j := NewAuditBuffer(b, AuditBufferOptions{Logger: logged.Logger()})
+	buffer := NewAuditBuffer(audit, AuditBufferOptions{Logger: logged.Logger()})
 	note := func(n int) {
 		for i := range n {
-			j.Add(t.Context(), account.ActionExport, uuid.Nil, fmt.Sprint(i), nil)
+			buffer.Add(t.Context(), account.ActionExport, uuid.Nil, fmt.Sprint(i), nil)
 		}
 	}
 	note(maxPending)
-	if err := j.Flush(t.Context()); err == nil {
-		t.Fatal("the failure of the store is not told")
+	if err := buffer.Flush(t.Context()); err == nil {
+		t.Fatal("the failure of the store is not returned")
 	}
 	note(7)
-	b.fails = nil
-	write(t, j)
-	if len(b.entries) != maxPending || b.entries[0].Resource != "7" || b.entries[maxPending-1].Resource != "6" {
-		t.Errorf("%d entries, from %s to %s", len(b.entries), b.entries[0].Resource, b.entries[len(b.entries)-1].Resource)
+	audit.fails = nil
+	write(t, buffer)
+	if len(audit.entries) != maxPending || audit.entries[0].Resource != "7" || audit.entries[maxPending-1].Resource != "6" {
+		t.Errorf("%d entries, from %s to %s", len(audit.entries), audit.entries[0].Resource, audit.entries[len(audit.entries)-1].Resource)
 	}
 	if strings.Count(logged.String(), `"level":"ERROR"`) != 1 || !strings.Contains(logged.String(), `"count":7`) {
 		t.Errorf("logged: %s", logged.String())
 	}
-	if lost := testutil.ToFloat64(j.lost); lost != 7 {
+	if lost := testutil.ToFloat64(buffer.lost); lost != 7 {
 		t.Errorf("%v are counted as lost", lost)
 	}
-	write(t, j)
-	if len(b.entries) != maxPending {
+	write(t, buffer)
+	if len(audit.entries) != maxPending {
 		t.Error("entries were written twice")
 	}
 }

@@ -21,10 +21,10 @@ import (
 
 func TestAuthenticateReturnsTheActor(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
+	p := newFakeStore()
 	u := p.add()
-	d := openDoor(t, p)
-	k, text, err := d.CreateKey(t.Context(), NewKey{
+	a := newTestAuthenticator(t, p)
+	k, text, err := a.CreateKey(t.Context(), NewKey{
 		UserID: u.ID, Name: "phone", Tier: TierBulk, Scopes: []account.Scope{account.ScopeRead, account.ScopeIngest},
 	})
 	if err != nil {
@@ -32,7 +32,7 @@ func TestAuthenticateReturnsTheActor(t *testing.T) {
 	}
 	want := Actor{User: u, KeyID: k.ID, Scopes: []account.Scope{account.ScopeIngest, account.ScopeRead}, Tier: "bulk"}
 	for _, way := range []string{"proved", "remembered"} {
-		got := wantLetIn(t, d, " "+text+"\r\n")
+		got := wantAccepted(t, a, " "+text+"\r\n")
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", way, diff)
 		}
@@ -45,12 +45,12 @@ func TestAuthenticateReturnsTheActor(t *testing.T) {
 
 func TestAuthenticateRefuses(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
-	id, text := makeKey(t, d, p.add())
-	revoked, revokedText := makeKey(t, d, p.add())
-	expired, expiredText := makeKey(t, d, p.add())
-	orphan, orphanText := makeKey(t, d, p.add())
+	p := newFakeStore()
+	a := newTestAuthenticator(t, p)
+	id, text := makeKey(t, a, p.add())
+	revoked, revokedText := makeKey(t, a, p.add())
+	expired, expiredText := makeKey(t, a, p.add())
+	orphan, orphanText := makeKey(t, a, p.add())
 	p.change(revoked, func(k *account.APIKey) { k.RevokedAt = time.Now() })
 	p.change(expired, func(k *account.APIKey) { k.ExpiresAt = time.Now().Add(-time.Second) })
 	p.change(orphan, func(k *account.APIKey) { k.UserID[0]++ })
@@ -70,7 +70,7 @@ func TestAuthenticateRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			wantRefusal(t, d, tt.text, tt.code)
+			wantRefusal(t, a, tt.text, tt.code)
 		})
 	}
 }
@@ -81,117 +81,117 @@ func withSecret(id, character string) string {
 	return body + checksum(body)
 }
 
-// A wrong secret and an unknown id must not be told apart: neither by what is said nor by what it costs.
-func TestWrongSecretAndUnknownIDAreAlike(t *testing.T) {
+// A wrong secret and an unknown id must look the same, in the response and in its cost.
+func TestWrongSecretAndUnknownIDLookTheSame(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
-	id, text := makeKey(t, d, p.add())
-	wantLetIn(t, d, text) // also while the right secret is remembered
+	p := newFakeStore()
+	a := newTestAuthenticator(t, p)
+	id, text := makeKey(t, a, p.add())
+	wantAccepted(t, a, text) // also while the right secret is cached
 
 	var answers []string
 	for _, wrong := range []string{withSecret(id, "x"), newKey().text} {
-		before := hashes(t, d)
-		_, err := d.Authenticate(t.Context(), wrong)
+		before := hashes(t, a)
+		_, err := a.Authenticate(t.Context(), wrong)
 		answers = append(answers, err.Error())
-		if n := hashes(t, d) - before; n != 1 {
+		if n := hashes(t, a) - before; n != 1 {
 			t.Errorf("%d hashes, want 1", n)
 		}
 	}
 	if answers[0] != answers[1] {
-		t.Errorf("told apart: %q", answers)
+		t.Errorf("they differ: %q", answers)
 	}
-	wantLetIn(t, d, text)
+	wantAccepted(t, a, text)
 }
 
 // A malformed key costs neither a look-up nor a hash.
 func TestMistypedKeyCostsNothing(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
-	wantRefusal(t, d, "hea_nonsense", "malformed_key")
-	if p.reads != 0 || hashes(t, d) != 0 {
-		t.Errorf("%d look-ups, %d hashes", p.reads, hashes(t, d))
+	p := newFakeStore()
+	a := newTestAuthenticator(t, p)
+	wantRefusal(t, a, "hea_nonsense", "malformed_key")
+	if p.reads != 0 || hashes(t, a) != 0 {
+		t.Errorf("%d look-ups, %d hashes", p.reads, hashes(t, a))
 	}
 }
 
-func TestKeyIsRememberedForFiveMinutes(t *testing.T) {
+func TestKeyIsCachedForFiveMinutes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
-		id, text := makeKey(t, d, p.add())
-		wantLetIn(t, d, text)
+		p := newFakeStore()
+		a := newTestAuthenticator(t, p)
+		id, text := makeKey(t, a, p.add())
+		wantAccepted(t, a, text)
 		p.change(id, func(k *account.APIKey) { k.RevokedAt = time.Now() }) // by another process
 
 		time.Sleep(5*time.Minute - time.Nanosecond)
-		wantLetIn(t, d, text)
+		wantAccepted(t, a, text)
 		time.Sleep(time.Nanosecond)
-		wantRefusal(t, d, text, "revoked_key")
+		wantRefusal(t, a, text, "revoked_key")
 	})
 }
 
-func TestRememberedKeyStillExpires(t *testing.T) {
+func TestCachedKeyStillExpires(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
-		k, text, err := d.CreateKey(t.Context(), NewKey{
+		p := newFakeStore()
+		a := newTestAuthenticator(t, p)
+		k, text, err := a.CreateKey(t.Context(), NewKey{
 			UserID: p.add().ID, Name: "phone", Scopes: []account.Scope{account.ScopeRead}, ExpiresAt: time.Now().Add(time.Minute),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantLetIn(t, d, text)
+		wantAccepted(t, a, text)
 		time.Sleep(time.Until(k.ExpiresAt) - time.Nanosecond)
-		wantLetIn(t, d, text)
+		wantAccepted(t, a, text)
 		time.Sleep(time.Nanosecond)
-		wantRefusal(t, d, text, "expired_key")
+		wantRefusal(t, a, text, "expired_key")
 	})
 }
 
 func TestStoreThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
-	_, text := makeKey(t, d, p.add())
+	p := newFakeStore()
+	a := newTestAuthenticator(t, p)
+	_, text := makeKey(t, a, p.add())
 	p.found = func(context.Context) error { return problem.New(problem.Unavailable, "database_busy", "Try again.") }
 
-	if _, err := d.Authenticate(t.Context(), text); !errors.Is(err, problem.Unavailable) {
+	if _, err := a.Authenticate(t.Context(), text); !errors.Is(err, problem.Unavailable) {
 		t.Errorf("error = %v; want that of the store", err)
 	}
 	p.found = func(context.Context) error { return context.DeadlineExceeded } // the store's own, not the caller's
-	if _, err := d.Authenticate(t.Context(), text); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := a.Authenticate(t.Context(), text); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error = %v; want that of the store", err)
 	}
 	p.found = nil
-	wantLetIn(t, d, text) // the failure is not remembered
+	wantAccepted(t, a, text) // the failure is not cached
 }
 
-// The key must stay out of what is remembered of it, out of errors, and out of logs.
+// The key must be neither in the cache, nor in errors, nor in logs.
 func TestKeyLeavesNoTrace(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
+	p := newFakeStore()
 	log := testlog.New(t)
-	d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: log.Logger()})
-	id, text := makeKey(t, d, p.add())
+	a := NewAuthenticator(p, p, AuthenticatorOptions{Logger: log.Logger()})
+	id, text := makeKey(t, a, p.add())
 	secret := key{text: text}.secret()
-	wantLetIn(t, d, text)
-	known := d.cache.keys[id]
-	remembered := fmt.Sprintf("%+v", d.cache.keys) + string(known.proof[:])
+	wantAccepted(t, a, text)
+	known := a.cache.keys[id]
+	remembered := fmt.Sprintf("%+v", a.cache.keys) + string(known.digest[:])
 	if !strings.Contains(remembered, id) {
-		t.Fatal("nothing was remembered")
+		t.Fatal("nothing was cached")
 	}
 
 	wrong := withSecret(id, "q")
 	mistyped := text[:60] + "!" + text[61:]
 	for _, presented := range []string{wrong, mistyped} {
-		_, err := d.Authenticate(t.Context(), presented)
+		_, err := a.Authenticate(t.Context(), presented)
 		if strings.Contains(err.Error(), presented[20:50]) {
 			t.Errorf("error holds the key: %v", err)
 		}
 	}
-	if err := d.RevokeKey(t.Context(), p.keys[id].UserID, id); err != nil {
+	if err := a.RevokeKey(t.Context(), p.keys[id].UserID, id); err != nil {
 		t.Fatal(err)
 	}
 	for place, written := range map[string]string{"memory": remembered, "log": log.String()} {
@@ -207,27 +207,27 @@ func TestKeyLeavesNoTrace(t *testing.T) {
 func TestVerificationsAreCounted(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
-	p := newPeople()
-	var broken atomic.Bool // set while the proof of the caller who went away may still be under way
+	p := newFakeStore()
+	var broken atomic.Bool // set while the verification of the cancelled caller may still be running
 	p.found = func(context.Context) error {
 		if broken.Load() {
 			return errors.New("disk")
 		}
 		return nil
 	}
-	d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Registerer: registry})
-	_, text := makeKey(t, d, p.add())
-	wantLetIn(t, d, text)
-	wantLetIn(t, d, text)
-	wantRefusal(t, d, "", "missing_key")
-	wantRefusal(t, d, newKey().text, "unknown_key")
+	a := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Registerer: registry})
+	_, text := makeKey(t, a, p.add())
+	wantAccepted(t, a, text)
+	wantAccepted(t, a, text)
+	wantRefusal(t, a, "", "missing_key")
+	wantRefusal(t, a, newKey().text, "unknown_key")
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := d.Authenticate(gone, newKey().text); !errors.Is(err, context.Canceled) {
+	if _, err := a.Authenticate(gone, newKey().text); !errors.Is(err, context.Canceled) {
 		t.Errorf("error = %v; want that of the context", err)
 	}
 	broken.Store(true)
-	if _, err := d.Authenticate(t.Context(), newKey().text); err == nil {
+	if _, err := a.Authenticate(t.Context(), newKey().text); err == nil {
 		t.Error("no error, although the store has one")
 	}
 
@@ -251,11 +251,11 @@ health_export_key_verifications_total{outcome="unknown_key"} 1
 	}
 }
 
-// hashes returns how many Argon2id hashes the door has computed.
-func hashes(t testing.TB, d *Authenticator) int {
+// hashes returns how many Argon2id hashes the Authenticator has computed.
+func hashes(t testing.TB, a *Authenticator) int {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(d.metrics.argon2)
+	registry.MustRegister(a.metrics.argon2)
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -264,18 +264,18 @@ func hashes(t testing.TB, d *Authenticator) int {
 }
 
 func BenchmarkAuthenticate(b *testing.B) {
-	p := newPeople()
-	d := openDoor(b, p)
-	_, text := makeKey(b, d, p.add())
+	p := newFakeStore()
+	a := newTestAuthenticator(b, p)
+	_, text := makeKey(b, a, p.add())
 	for name, prepare := range map[string]func(){
 		"remembered": func() {},
-		"proved":     func() { d.cache.forget(key{text: text}.id()) },
+		"proved":     func() { a.cache.remove(key{text: text}.id()) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				prepare()
-				wantLetIn(b, d, text)
+				wantAccepted(b, a, text)
 			}
 		})
 	}

@@ -33,7 +33,7 @@ func TestHashVerifies(t *testing.T) {
 	}
 }
 
-// A hash that costs less or more than the real ones would tell which ids exist.
+// A hash that costs less or more than the real ones would reveal which ids exist.
 func TestDummyHashCostsWhatOthersCost(t *testing.T) {
 	t.Parallel()
 	params, _, _, err := argon2id.DecodeHash(dummyHash)
@@ -72,17 +72,17 @@ func TestHasherTakesTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := testHasher(2)
-		begun, end := 0, make(chan struct{})
+		start, end := 0, make(chan struct{})
 		for range 3 {
 			go h.compute(t.Context(), func() error {
-				begun++
+				start++
 				<-end
 				return nil
 			})
 			synctest.Wait()
 		}
-		if begun != 2 {
-			t.Errorf("%d hashes at a time, want 2", begun)
+		if start != 2 {
+			t.Errorf("%d hashes at a time, want 2", start)
 		}
 
 		ctx, cancel := context.WithCancel(t.Context())
@@ -108,8 +108,8 @@ func TestHasherTakesTurns(t *testing.T) {
 
 		close(end)
 		synctest.Wait()
-		if begun != 3 {
-			t.Errorf("%d hashes in the end, want 3", begun)
+		if start != 3 {
+			t.Errorf("%d hashes in the end, want 3", start)
 		}
 	})
 }

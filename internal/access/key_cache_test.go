@@ -7,36 +7,36 @@ import (
 	"time"
 )
 
-func rememberMany(p *keyCache, prefix string, n int) {
+func cacheMany(p *keyCache, prefix string, n int) {
 	for i := range n {
 		p.put(newKey(), Actor{KeyID: prefix + strconv.Itoa(i)}, time.Time{}, p.epoch())
 	}
 }
 
-func TestProvedIsBounded(t *testing.T) {
+func TestKeyCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newKeyCache()
-		rememberMany(p, "old", maxCachedKeys/2)
-		time.Sleep(cacheFor)
-		rememberMany(p, "new", maxCachedKeys/2+1)
+		cacheMany(p, "old", maxCachedKeys/2)
+		time.Sleep(cachedKeyTTL)
+		cacheMany(p, "new", maxCachedKeys/2+1)
 		for i := range maxCachedKeys/2 + 1 {
 			if _, ok := p.keys["new"+strconv.Itoa(i)]; !ok {
 				t.Fatal("a key that is in force gave way to one whose time was over")
 			}
 		}
-		rememberMany(p, "more", maxCachedKeys)
+		cacheMany(p, "more", maxCachedKeys)
 		if n := len(p.keys); n != maxCachedKeys {
-			t.Errorf("%d keys are remembered, want %d", n, maxCachedKeys)
+			t.Errorf("%d keys are cached, want %d", n, maxCachedKeys)
 		}
 	})
 }
 
-// What one process remembers is of no use to another, nor to a guess at what was hashed.
-func TestProofsOfTwoProcessesDiffer(t *testing.T) {
+// A cache is of no use to another process, nor for guessing what was hashed.
+func TestDigestsOfTwoProcessesDiffer(t *testing.T) {
 	t.Parallel()
 	k, one, other := newKey(), newKeyCache(), newKeyCache()
-	if one.proof(k) == other.proof(k) {
-		t.Error("two processes have the same proof of a key")
+	if one.digest(k) == other.digest(k) {
+		t.Error("two processes have the same digest of a key")
 	}
 }

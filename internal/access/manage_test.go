@@ -20,12 +20,12 @@ import (
 func TestCreateKeyStoresWhatItReturns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
+		p := newFakeStore()
+		a := newTestAuthenticator(t, p)
 		u := p.add()
 		time.Sleep(1234567891)
 		now := time.Now().UTC()
-		got, text, err := d.CreateKey(t.Context(), NewKey{
+		got, text, err := a.CreateKey(t.Context(), NewKey{
 			UserID: u.ID, Name: "  Anna’s phone\n", Tier: TierUnlimited,
 			Scopes:    []account.Scope{account.ScopeAdmin, account.ScopeIngest, account.ScopeAdmin},
 			ExpiresAt: now.Add(time.Hour).In(time.FixedZone("", 7200)),
@@ -53,8 +53,8 @@ func TestCreateKeyStoresWhatItReturns(t *testing.T) {
 
 func TestCreateKeyRefuses(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
+	p := newFakeStore()
+	a := newTestAuthenticator(t, p)
 	u := p.add()
 	for name, tt := range map[string]struct {
 		edit        func(*NewKey)
@@ -75,7 +75,7 @@ func TestCreateKeyRefuses(t *testing.T) {
 			t.Parallel()
 			n := NewKey{UserID: u.ID, Name: "phone", Scopes: []account.Scope{account.ScopeRead}}
 			tt.edit(&n)
-			_, text, err := d.CreateKey(t.Context(), n)
+			_, text, err := a.CreateKey(t.Context(), n)
 			wantCode(t, err, problem.Invalid, tt.code)
 			if e, _ := errors.AsType[*problem.Error](err); e != nil && e.Field != tt.field {
 				t.Errorf("field %q, want %q", e.Field, tt.field)
@@ -89,9 +89,9 @@ func TestCreateKeyRefuses(t *testing.T) {
 
 func TestCreateKeyAllows(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
-	k, text, err := d.CreateKey(t.Context(), NewKey{
+	p := newFakeStore()
+	a := newTestAuthenticator(t, p)
+	k, text, err := a.CreateKey(t.Context(), NewKey{
 		UserID: p.add().ID, Name: strings.Repeat("ä", 100), Scopes: []account.Scope{account.ScopeRead},
 	})
 	if err != nil {
@@ -100,48 +100,48 @@ func TestCreateKeyAllows(t *testing.T) {
 	if k.Tier != "default" || !k.ExpiresAt.IsZero() {
 		t.Errorf("tier %q, expires %v", k.Tier, k.ExpiresAt)
 	}
-	wantLetIn(t, d, text)
+	wantAccepted(t, a, text)
 }
 
 func TestKeyOfUnknownUser(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
-	id, text := makeKey(t, d, p.add())
-	wantLetIn(t, d, text)
-	_, _, err := d.CreateKey(t.Context(), NewKey{UserID: uuid.New(), Name: "x", Scopes: []account.Scope{account.ScopeRead}})
+	p := newFakeStore()
+	a := newTestAuthenticator(t, p)
+	id, text := makeKey(t, a, p.add())
+	wantAccepted(t, a, text)
+	_, _, err := a.CreateKey(t.Context(), NewKey{UserID: uuid.New(), Name: "x", Scopes: []account.Scope{account.ScopeRead}})
 	if !errors.Is(err, problem.NotFound) {
 		t.Errorf("CreateKey: %v; want NotFound", err)
 	}
-	if err := d.RevokeKey(t.Context(), uuid.New(), id); !errors.Is(err, problem.NotFound) {
+	if err := a.RevokeKey(t.Context(), uuid.New(), id); !errors.Is(err, problem.NotFound) {
 		t.Errorf("RevokeKey: %v; want NotFound", err)
 	}
-	wantLetIn(t, d, text)
+	wantAccepted(t, a, text)
 	if p.reads != 1 {
-		t.Error("somebody else's key was forgotten")
+		t.Error("another user's key was removed from the cache")
 	}
 }
 
 func TestRevokedKeyIsRefusedAtOnce(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
+	p := newFakeStore()
+	a := newTestAuthenticator(t, p)
 	u := p.add()
-	id, text := makeKey(t, d, u)
-	_, other := makeKey(t, d, u)
-	wantLetIn(t, d, text)
-	wantLetIn(t, d, other)
+	id, text := makeKey(t, a, u)
+	_, other := makeKey(t, a, u)
+	wantAccepted(t, a, text)
+	wantAccepted(t, a, other)
 	reads := p.reads
 
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := d.RevokeKey(gone, u.ID, id); err != nil { // the store of this test does not look at the context
+	if err := a.RevokeKey(gone, u.ID, id); err != nil { // the store of this test does not look at the context
 		t.Fatal(err)
 	}
-	wantRefusal(t, d, text, "revoked_key")
-	wantLetIn(t, d, other)
+	wantRefusal(t, a, text, "revoked_key")
+	wantAccepted(t, a, other)
 	if p.reads != reads+1 {
-		t.Error("another key was forgotten too")
+		t.Error("another key was removed from the cache too")
 	}
 }
 

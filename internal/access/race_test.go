@@ -13,20 +13,20 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-func TestSimultaneousRequestsShareOneProof(t *testing.T) {
+func TestSimultaneousRequestsShareOneVerification(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
-		_, text := makeKey(t, d, p.add())
-		made := hashes(t, d)
+		p := newFakeStore()
+		a := newTestAuthenticator(t, p)
+		_, text := makeKey(t, a, p.add())
+		made := hashes(t, a)
 		goOn := make(chan struct{})
 		p.found = func(context.Context) error { <-goOn; return nil }
 
 		var wg sync.WaitGroup
 		for range 20 {
 			wg.Go(func() {
-				actor, err := d.Authenticate(t.Context(), text)
+				actor, err := a.Authenticate(t.Context(), text)
 				if err != nil || !slices.Equal(actor.Scopes, []account.Scope{account.ScopeRead}) {
 					t.Error(err, actor.Scopes)
 					return
@@ -36,12 +36,12 @@ func TestSimultaneousRequestsShareOneProof(t *testing.T) {
 		}
 		wrong := newKey().text
 		for range 20 {
-			wg.Go(func() { wantRefusal(t, d, wrong, "unknown_key") })
+			wg.Go(func() { wantRefusal(t, a, wrong, "unknown_key") })
 		}
 		synctest.Wait()
 		close(goOn)
 		wg.Wait()
-		if n := hashes(t, d) - made; n != 2 {
+		if n := hashes(t, a) - made; n != 2 {
 			t.Errorf("%d hashes for 40 requests with two keys, want 2", n)
 		}
 	})
@@ -51,9 +51,9 @@ func TestSimultaneousRequestsShareOneProof(t *testing.T) {
 func TestCallerWhoGoesAwayLeavesTheOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
-		_, text := makeKey(t, d, p.add())
+		p := newFakeStore()
+		a := newTestAuthenticator(t, p)
+		_, text := makeKey(t, a, p.add())
 		goOn := make(chan struct{})
 		p.found = func(ctx context.Context) error {
 			select {
@@ -64,7 +64,7 @@ func TestCallerWhoGoesAwayLeavesTheOthers(t *testing.T) {
 			}
 		}
 		leaves := func(ctx context.Context, left *atomic.Int32) {
-			if _, err := d.Authenticate(ctx, text); errors.Is(err, context.Canceled) {
+			if _, err := a.Authenticate(ctx, text); errors.Is(err, context.Canceled) {
 				left.Add(1)
 			}
 		}
@@ -76,7 +76,7 @@ func TestCallerWhoGoesAwayLeavesTheOthers(t *testing.T) {
 		go leaves(follower, &left)
 		letIn := make(chan Actor, 1)
 		go func() {
-			actor, err := d.Authenticate(t.Context(), text)
+			actor, err := a.Authenticate(t.Context(), text)
 			if err != nil {
 				t.Errorf("the caller who stayed: %v", err)
 			}
@@ -96,41 +96,41 @@ func TestCallerWhoGoesAwayLeavesTheOthers(t *testing.T) {
 	})
 }
 
-// A revocation while a key is being proved: the proof read the key before, and ends after.
-func TestKeyRevokedWhileItIsProvedIsNotRemembered(t *testing.T) {
+// A revocation while a key is being verified: the verification read the key before, and ends after.
+func TestKeyRevokedWhileItIsVerifiedIsNotCached(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
+		p := newFakeStore()
+		a := newTestAuthenticator(t, p)
 		u := p.add()
-		id, text := makeKey(t, d, u)
+		id, text := makeKey(t, a, u)
 		goOn := make(chan struct{})
 		p.found = func(context.Context) error { <-goOn; return nil }
 		var early, late sync.WaitGroup
-		early.Go(func() { d.Authenticate(t.Context(), text) }) // may go either way
+		early.Go(func() { a.Authenticate(t.Context(), text) }) // may go either way
 		synctest.Wait()
 
-		if err := d.RevokeKey(t.Context(), u.ID, id); err != nil {
+		if err := a.RevokeKey(t.Context(), u.ID, id); err != nil {
 			t.Fatal(err)
 		}
 		// This one begins after the revocation, while the first is still under way.
-		late.Go(func() { wantRefusal(t, d, text, "revoked_key") })
+		late.Go(func() { wantRefusal(t, a, text, "revoked_key") })
 		synctest.Wait()
 		close(goOn)
 		early.Wait()
 		late.Wait()
-		wantRefusal(t, d, text, "revoked_key")
+		wantRefusal(t, a, text, "revoked_key")
 	})
 }
 
 func TestRevocationAmongManyRequests(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
+	p := newFakeStore()
+	a := newTestAuthenticator(t, p)
 	u := p.add()
-	// Revoked during the first proof, just after it, and while the key is remembered.
+	// Revoked during the first verification, just after it, and while the key is cached.
 	for _, uses := range []int32{0, 1, 100} {
-		id, text := makeKey(t, d, u)
+		id, text := makeKey(t, a, u)
 		var revoked atomic.Bool
 		var letIn atomic.Int32
 		var wg sync.WaitGroup
@@ -138,7 +138,7 @@ func TestRevocationAmongManyRequests(t *testing.T) {
 			wg.Go(func() {
 				for range 100 {
 					wasRevoked := revoked.Load()
-					_, err := d.Authenticate(t.Context(), text)
+					_, err := a.Authenticate(t.Context(), text)
 					switch {
 					case err == nil && wasRevoked:
 						t.Error("let in after RevokeKey had returned")
@@ -156,17 +156,17 @@ func TestRevocationAmongManyRequests(t *testing.T) {
 		}
 		wg.Go(func() {
 			for letIn.Load() < uses {
-				if _, err := d.Authenticate(t.Context(), text); err == nil {
+				if _, err := a.Authenticate(t.Context(), text); err == nil {
 					letIn.Add(1)
 				}
 			}
-			if err := d.RevokeKey(t.Context(), u.ID, id); err != nil {
+			if err := a.RevokeKey(t.Context(), u.ID, id); err != nil {
 				t.Error(err)
 			}
 			revoked.Store(true)
 		})
 		wg.Wait()
-		wantRefusal(t, d, text, "revoked_key")
+		wantRefusal(t, a, text, "revoked_key")
 	}
 }
 

@@ -9,13 +9,13 @@ import (
 	"github.com/health-export/health-export/internal/account"
 )
 
-func revokeElsewhere(p *people, id string, at time.Time) {
+func revokeElsewhere(p *fakeStore, id string, at time.Time) {
 	p.change(id, func(k *account.APIKey) { k.RevokedAt = at })
 }
 
-func notice(t *testing.T, d *Authenticator) {
+func pollRevocations(t *testing.T, a *Authenticator) {
 	t.Helper()
-	if err := d.PollRevocations(t.Context()); err != nil {
+	if err := a.PollRevocations(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -23,42 +23,42 @@ func notice(t *testing.T, d *Authenticator) {
 func TestRevocationByAnotherProcessIsNoticed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
+		p := newFakeStore()
+		a := newTestAuthenticator(t, p)
 		u := p.add()
-		id, text := makeKey(t, d, u)
-		_, other := makeKey(t, d, u)
-		wantLetIn(t, d, text)
-		wantLetIn(t, d, other)
-		notice(t, d)
+		id, text := makeKey(t, a, u)
+		_, other := makeKey(t, a, u)
+		wantAccepted(t, a, text)
+		wantAccepted(t, a, other)
+		pollRevocations(t, a)
 
 		time.Sleep(time.Minute)
 		revokeElsewhere(p, id, time.Now())
 		time.Sleep(time.Second)
-		notice(t, d)
-		wantRefusal(t, d, text, "revoked_key")
+		pollRevocations(t, a)
+		wantRefusal(t, a, text, "revoked_key")
 		reads := p.reads
-		wantLetIn(t, d, other)
+		wantAccepted(t, a, other)
 		if p.reads != reads {
-			t.Error("another key was forgotten too")
+			t.Error("another key was removed from the cache too")
 		}
 	})
 }
 
 // The write may have waited for its turn, so that the revocation shows up with a time that is past already.
-func TestRevocationThatComesToLightLateIsNoticed(t *testing.T) {
+func TestRevocationWrittenLateIsNoticed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
-		id, text := makeKey(t, d, p.add())
-		wantLetIn(t, d, text)
+		p := newFakeStore()
+		a := newTestAuthenticator(t, p)
+		id, text := makeKey(t, a, p.add())
+		wantAccepted(t, a, text)
 		time.Sleep(2 * time.Minute)
-		notice(t, d)
+		pollRevocations(t, a)
 		revokeElsewhere(p, id, time.Now().Add(-30*time.Second))
 		time.Sleep(time.Second)
-		notice(t, d)
-		wantRefusal(t, d, text, "revoked_key")
+		pollRevocations(t, a)
+		wantRefusal(t, a, text, "revoked_key")
 	})
 }
 
@@ -66,40 +66,40 @@ func TestRevocationThatComesToLightLateIsNoticed(t *testing.T) {
 func TestRevocationIsNoticedAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
-		id, text := makeKey(t, d, p.add())
-		wantLetIn(t, d, text)
-		notice(t, d)
+		p := newFakeStore()
+		a := newTestAuthenticator(t, p)
+		id, text := makeKey(t, a, p.add())
+		wantAccepted(t, a, text)
+		pollRevocations(t, a)
 		revokeElsewhere(p, id, time.Now())
 
 		down := errors.New("connection refused")
 		p.asked = func() error { return down }
 		for range 4 {
 			time.Sleep(time.Minute)
-			if err := d.PollRevocations(t.Context()); !errors.Is(err, down) {
+			if err := a.PollRevocations(t.Context()); !errors.Is(err, down) {
 				t.Errorf("error = %v; want that of the store", err)
 			}
 		}
-		wantLetIn(t, d, text) // the five minutes are not over
+		wantAccepted(t, a, text) // the five minutes are not over
 		p.asked = nil
-		notice(t, d)
-		wantRefusal(t, d, text, "revoked_key")
+		pollRevocations(t, a)
+		wantRefusal(t, a, text, "revoked_key")
 	})
 }
 
-// Every revocation keeps proofs that are under way from being remembered, so each counts once.
+// Every revocation keeps running verifications from being cached, so each counts once.
 func TestRevocationIsNoticedOnce(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
-	id, _ := makeKey(t, d, p.add())
+	p := newFakeStore()
+	a := newTestAuthenticator(t, p)
+	id, _ := makeKey(t, a, p.add())
 	revokeElsewhere(p, id, time.Now())
-	before := d.cache.epoch()
+	before := a.cache.epoch()
 	for range 3 {
-		notice(t, d)
+		pollRevocations(t, a)
 	}
-	if n := d.cache.epoch() - before; n != 1 {
+	if n := a.cache.epoch() - before; n != 1 {
 		t.Errorf("noticed %d times, want once", n)
 	}
 }

@@ -15,27 +15,28 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/testlog"
 )
 
-// hashesOf returns how many Argon2id hashes a door has computed.
-func hashesOf(t *testing.T, d *Authenticator) uint64 {
+// hashesOf returns how many Argon2id hashes an Authenticator has computed.
+func hashesOf(t *testing.T, a *Authenticator) uint64 {
 	t.Helper()
 	var m dto.Metric
-	if err := d.metrics.argon2.(prometheus.Metric).Write(&m); err != nil {
+	if err := a.metrics.argon2.(prometheus.Metric).Write(&m); err != nil {
 		t.Fatal(err)
 	}
 	return m.Histogram.GetSampleCount()
 }
 
-// An unknown id must cost what a wrong secret costs, and what can be refused without a proof must cost none.
+// An unknown id must cost what a wrong secret costs, and what can be refused without a verification must cost none.
 func TestWhatARefusalCosts(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
-	id, text := makeKey(t, d, p.add())
-	wantLetIn(t, d, text)
+	p := newFakeStore()
+	a := newTestAuthenticator(t, p)
+	id, text := makeKey(t, a, p.add())
+	wantAccepted(t, a, text)
 	for _, tt := range []struct {
 		what, text, code string
 		hashes           uint64
@@ -45,16 +46,16 @@ func TestWhatARefusalCosts(t *testing.T) {
 		{"mistyped", text[:60], "malformed_key", 0},
 		{"missing", "", "missing_key", 0},
 	} {
-		before := hashesOf(t, d)
-		wantRefusal(t, d, tt.text, tt.code)
-		if got := hashesOf(t, d) - before; got != tt.hashes {
+		before := hashesOf(t, a)
+		wantRefusal(t, a, tt.text, tt.code)
+		if got := hashesOf(t, a) - before; got != tt.hashes {
 			t.Errorf("%s: %d hashes, want %d", tt.what, got, tt.hashes)
 		}
 	}
-	before := hashesOf(t, d)
-	wantLetIn(t, d, text)
-	if got := hashesOf(t, d) - before; got != 0 {
-		t.Errorf("a remembered key cost %d hashes", got)
+	before := hashesOf(t, a)
+	wantAccepted(t, a, text)
+	if got := hashesOf(t, a) - before; got != 0 {
+		t.Errorf("a cached key cost %d hashes", got)
 	}
 }
 
@@ -66,42 +67,42 @@ func from(t *testing.T, address string) context.Context {
 func TestFailuresAreThrottledByAddress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
-		_, text := makeKey(t, d, p.add())
-		_, fresh := makeKey(t, d, p.add())
+		p := newFakeStore()
+		a := newTestAuthenticator(t, p)
+		_, text := makeKey(t, a, p.add())
+		_, fresh := makeKey(t, a, p.add())
 		bad, good := from(t, "2001:db8::1"), from(t, "2001:db8:0:1::1")
-		if _, err := d.Authenticate(bad, text); err != nil {
+		if _, err := a.Authenticate(bad, text); err != nil {
 			t.Fatal(err)
 		}
 		for range maxFailures {
-			_, err := d.Authenticate(bad, newKey().text)
+			_, err := a.Authenticate(bad, newKey().text)
 			wantCode(t, err, problem.Unauthenticated, "unknown_key")
 			time.Sleep(time.Second)
 		}
-		before := hashesOf(t, d)
+		before := hashesOf(t, a)
 		for _, from := range []context.Context{bad, from(t, "2001:db8::ffff")} { // of the same subscriber
-			_, err := d.Authenticate(from, newKey().text)
+			_, err := a.Authenticate(from, newKey().text)
 			wantCode(t, err, problem.RateLimited, "too_many_failures")
 			if refusal, _ := errors.AsType[*problem.Error](err); refusal.RetryAfter != failureWindow-maxFailures*time.Second {
 				t.Errorf("retry after %s", refusal.RetryAfter)
 			}
 		}
-		_, err := d.Authenticate(bad, fresh)
+		_, err := a.Authenticate(bad, fresh)
 		wantCode(t, err, problem.RateLimited, "too_many_failures")
-		if got := hashesOf(t, d); got != before {
+		if got := hashesOf(t, a); got != before {
 			t.Errorf("%d hashes were computed for an address that is throttled", got-before)
 		}
-		if _, err := d.Authenticate(bad, text); err != nil {
-			t.Errorf("a key that is remembered is not let in: %v", err)
+		if _, err := a.Authenticate(bad, text); err != nil {
+			t.Errorf("a cached key is refused: %v", err)
 		}
-		if _, err := d.Authenticate(good, fresh); err != nil {
+		if _, err := a.Authenticate(good, fresh); err != nil {
 			t.Errorf("another address is throttled too: %v", err)
 		}
 		time.Sleep(failureWindow - maxFailures*time.Second)
-		_, err = d.Authenticate(bad, newKey().text) // the oldest failure is out of the window
+		_, err = a.Authenticate(bad, newKey().text) // the oldest failure is out of the window
 		wantCode(t, err, problem.Unauthenticated, "unknown_key")
-		_, err = d.Authenticate(bad, newKey().text)
+		_, err = a.Authenticate(bad, newKey().text)
 		wantCode(t, err, problem.RateLimited, "too_many_failures")
 	})
 }
@@ -177,7 +178,7 @@ func TestThrottleIsBounded(t *testing.T) {
 	}
 }
 
-func TestHasherSendsAwayWhoWouldWaitTooLong(t *testing.T) {
+func TestHasherRefusesWhenTheQueueIsFull(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := testHasher(1)
@@ -201,17 +202,17 @@ func TestHasherSendsAwayWhoWouldWaitTooLong(t *testing.T) {
 func TestRotatedKeyTakesTheOldOnesPlace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
+		p := newFakeStore()
+		a := newTestAuthenticator(t, p)
 		u := p.add()
-		created, old, err := d.CreateKey(t.Context(), NewKey{
+		created, old, err := a.CreateKey(t.Context(), NewKey{
 			UserID: u.ID, Name: "phone", Scopes: []account.Scope{account.ScopeIngest}, Tier: TierBulk, ExpiresAt: time.Now().Add(time.Hour),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantLetIn(t, d, old)
-		replaced, text, err := d.RotateKey(t.Context(), u.ID, created.ID, 0)
+		wantAccepted(t, a, old)
+		replaced, text, err := a.RotateKey(t.Context(), u.ID, created.ID, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,68 +220,71 @@ func TestRotatedKeyTakesTheOldOnesPlace(t *testing.T) {
 			!replaced.ExpiresAt.Equal(created.ExpiresAt) || replaced.ID == created.ID {
 			t.Errorf("the new key is %+v", replaced)
 		}
-		wantRefusal(t, d, old, "revoked_key")
-		wantLetIn(t, d, text)
+		wantRefusal(t, a, old, "revoked_key")
+		wantAccepted(t, a, text)
 
-		_, next, err := d.RotateKey(t.Context(), u.ID, replaced.ID, 2*time.Minute)
+		_, next, err := a.RotateKey(t.Context(), u.ID, replaced.ID, 2*time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantLetIn(t, d, text)
+		wantAccepted(t, a, text)
 		time.Sleep(2*time.Minute - time.Second)
-		wantLetIn(t, d, text)
-		wantLetIn(t, d, next)
+		wantAccepted(t, a, text)
+		wantAccepted(t, a, next)
 		time.Sleep(time.Second)
-		if _, err := d.Authenticate(t.Context(), text); !errors.Is(err, problem.Unauthenticated) {
+		if _, err := a.Authenticate(t.Context(), text); !errors.Is(err, problem.Unauthenticated) {
 			t.Errorf("after the grace: %v", err)
 		}
-		last := p.deeds[len(p.deeds)-1]
+		last := p.auditEntries[len(p.auditEntries)-1]
 		if last.Action != account.ActionKeyRotate || last.Resource != replaced.ID || last.UserID != u.ID {
-			t.Errorf("on record is %+v", last)
+			t.Errorf("the audit log has %+v", last)
 		}
 
-		_, _, err = d.RotateKey(t.Context(), u.ID, created.ID, 0)
+		_, _, err = a.RotateKey(t.Context(), u.ID, created.ID, 0)
 		wantCode(t, err, problem.Conflict, "key_revoked")
-		_, _, err = d.RotateKey(t.Context(), p.add().ID, replaced.ID, 0)
+		_, _, err = a.RotateKey(t.Context(), p.add().ID, replaced.ID, 0)
 		wantCode(t, err, problem.NotFound, "not_found")
-		_, _, err = d.RotateKey(t.Context(), u.ID, created.ID, maxGrace+1)
+		_, _, err = a.RotateKey(t.Context(), u.ID, created.ID, maxGrace+1)
 		wantCode(t, err, problem.Invalid, "invalid_grace")
 		time.Sleep(time.Hour)
-		_, _, err = d.RotateKey(t.Context(), u.ID, created.ID, 0)
+		_, _, err = a.RotateKey(t.Context(), u.ID, created.ID, 0)
 		wantCode(t, err, problem.Conflict, "key_expired")
 	})
 }
 
-// forgetting notes whose answers are forgotten.
-type forgetting []uuid.UUID
+// fakeInvalidator collects the users whose responses are erased.
+type fakeInvalidator struct {
+	cache.NopInvalidator
+	erased []uuid.UUID
+}
 
-func (f *forgetting) Erase(_ context.Context, user uuid.UUID) error {
-	*f = append(*f, user)
+func (f *fakeInvalidator) Erase(_ context.Context, user uuid.UUID) error {
+	f.erased = append(f.erased, user)
 	return nil
 }
 
-func TestDeletedUsersKeysAreForgotten(t *testing.T) {
+func TestDeletedUsersKeysAreRemovedFromTheCache(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	var forgotten forgetting
-	d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Invalidator: &forgotten})
+	p := newFakeStore()
+	var invalidator fakeInvalidator
+	a := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Invalidator: &invalidator})
 	u := p.add()
-	_, text := makeKey(t, d, u)
-	wantLetIn(t, d, text)
-	if err := d.DeleteUser(t.Context(), u.ID); err != nil {
+	_, text := makeKey(t, a, u)
+	wantAccepted(t, a, text)
+	if err := a.DeleteUser(t.Context(), u.ID); err != nil {
 		t.Fatal(err)
 	}
-	wantRefusal(t, d, text, "unknown_key")
-	if err := d.EraseData(t.Context(), u.ID); !errors.Is(err, problem.NotFound) {
+	wantRefusal(t, a, text, "unknown_key")
+	if err := a.EraseData(t.Context(), u.ID); !errors.Is(err, problem.NotFound) {
 		t.Errorf("erase what is gone: %v", err)
 	}
-	if len(forgotten) != 2 || forgotten[0] != u.ID {
-		t.Errorf("forgotten are %v", forgotten)
+	if len(invalidator.erased) != 2 || invalidator.erased[0] != u.ID {
+		t.Errorf("the responses of %v were erased", invalidator.erased)
 	}
-	if err := d.DeleteUser(t.Context(), u.ID); !errors.Is(err, problem.NotFound) {
+	if err := a.DeleteUser(t.Context(), u.ID); !errors.Is(err, problem.NotFound) {
 		t.Errorf("deleted twice: %v", err)
 	}
-	if entry := p.deeds[len(p.deeds)-1]; entry.Action != account.ActionUserDelete || entry.Resource != u.ID.String() {
-		t.Errorf("on record is %+v", entry)
+	if entry := p.auditEntries[len(p.auditEntries)-1]; entry.Action != account.ActionUserDelete || entry.Resource != u.ID.String() {
+		t.Errorf("the audit log has %+v", entry)
 	}
 }

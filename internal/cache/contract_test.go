@@ -19,7 +19,7 @@ import (
 func onEveryCache(t *testing.T, test func(t *testing.T, c cache.Cache, key func(string) string)) {
 	t.Parallel()
 	for name, open := range map[string]func(t *testing.T) cache.Cache{
-		"memory": func(*testing.T) cache.Cache { return cache.NewMemory(roomy) },
+		"memory": func(*testing.T) cache.Cache { return cache.NewMemory(testCacheSize) },
 		"redis": func(t *testing.T) cache.Cache {
 			return openRedis(t, testdb.Service(t, "TEST_REDIS_URL"), cache.RedisOptions{})
 		},
@@ -185,7 +185,7 @@ func TestCacheServesManyAtOnce(t *testing.T) {
 	})
 }
 
-func TestRedisHearsOfACallerWhoLeft(t *testing.T) {
+func TestRedisReturnsWhenTheCallerIsCancelled(t *testing.T) {
 	t.Parallel()
 	r := openRedis(t, testdb.Service(t, "TEST_REDIS_URL"), cache.RedisOptions{})
 	gone, cancel := context.WithCancel(t.Context())

@@ -12,11 +12,11 @@ import (
 	"github.com/health-export/health-export/internal/cache"
 )
 
-const roomy = 1 << 20
+const testCacheSize = 1 << 20
 
 func TestMemoryKeepsWhatIsSet(t *testing.T) {
 	t.Parallel()
-	m := cache.NewMemory(roomy)
+	m := cache.NewMemory(testCacheSize)
 	m.Set(t.Context(), "a", []byte("1"), time.Minute)
 	m.Set(t.Context(), "b", []byte("2"), time.Minute)
 	m.Set(t.Context(), "a", []byte("3"), time.Minute)
@@ -30,7 +30,7 @@ func TestMemoryKeepsWhatIsSet(t *testing.T) {
 
 func TestMemoryForgets(t *testing.T) {
 	t.Parallel()
-	m := cache.NewMemory(roomy)
+	m := cache.NewMemory(testCacheSize)
 	for _, key := range []string{"a", "b", "c", "d"} {
 		m.Set(t.Context(), key, []byte("1"), time.Minute)
 	}
@@ -45,7 +45,7 @@ func TestMemoryForgets(t *testing.T) {
 
 func TestMemoryCopiesInAndOut(t *testing.T) {
 	t.Parallel()
-	m := cache.NewMemory(roomy)
+	m := cache.NewMemory(testCacheSize)
 	sent := []byte("steps")
 	m.Set(t.Context(), "a", sent, time.Minute)
 	copy(sent, "XXXXX")
@@ -59,7 +59,7 @@ func TestMemoryCopiesInAndOut(t *testing.T) {
 func TestMemoryEndsEachEntryInItsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := cache.NewMemory(roomy)
+		m := cache.NewMemory(testCacheSize)
 		m.Set(t.Context(), "short", []byte("1"), time.Second)
 		m.Set(t.Context(), "long", []byte("1"), time.Hour)
 		m.Set(t.Context(), "renewed", []byte("1"), time.Second)
@@ -81,11 +81,11 @@ func TestMemoryEndsEachEntryInItsTime(t *testing.T) {
 	})
 }
 
-// A read must not prolong an entry: a remembered key would never be looked at again.
+// A read must not extend the life of an entry: a cached key would never be looked up again.
 func TestMemoryReadingDoesNotProlong(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := cache.NewMemory(roomy)
+		m := cache.NewMemory(testCacheSize)
 		m.Set(t.Context(), "a", []byte("1"), time.Minute)
 		for range 6 {
 			wantValue(t, m, "a", "1")
@@ -146,7 +146,7 @@ func TestMemoryDoesNotHoldWhatIsTooLarge(t *testing.T) {
 
 func TestMemoryServesManyAtOnce(t *testing.T) {
 	t.Parallel()
-	m := cache.NewMemory(roomy)
+	m := cache.NewMemory(testCacheSize)
 	var wg sync.WaitGroup
 	for worker := range 8 {
 		wg.Go(func() {
@@ -167,12 +167,12 @@ func TestMemoryServesManyAtOnce(t *testing.T) {
 }
 
 func BenchmarkMemoryGet(b *testing.B) {
-	m := cache.NewMemory(roomy)
+	m := cache.NewMemory(testCacheSize)
 	m.Set(b.Context(), "key:abcdefghijkl", make([]byte, 300), time.Hour)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, ok := m.Get(b.Context(), "key:abcdefghijkl"); !ok {
-			b.Fatal("forgotten")
+			b.Fatal("the entry is gone")
 		}
 	}
 }

@@ -37,7 +37,7 @@ func TestRedisThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t)
 	s.kill()
-	r, err := cache.OpenRedis(s.url(), cache.RedisOptions{Timeout: patient})
+	r, err := cache.OpenRedis(s.url(), cache.RedisOptions{Timeout: testTimeout})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestRedisThatIsNotThere(t *testing.T) {
 }
 
 // A restarted server may have the data of a while ago; none of it may be taken for what was set last.
-func TestRedisForgetsOverARestart(t *testing.T) {
+func TestRedisIsEmptyAfterARestart(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t, "--dbfilename", "old.rdb")
 	r := openRedis(t, s.url(), cache.RedisOptions{})
@@ -93,11 +93,11 @@ func TestRedisThatHangs(t *testing.T) {
 	for range 4 {
 		load.Go(func() {
 			for ctx.Err() == nil {
-				begun := time.Now()
+				start := time.Now()
 				r.Get(ctx, "a")
 				calls.Add(1)
 				// Far more than the 20 ms: the machine may be busy, but who waits for the server waits for ever.
-				if time.Since(begun) > 20*time.Second {
+				if time.Since(start) > 20*time.Second {
 					slow.Add(1)
 				}
 			}

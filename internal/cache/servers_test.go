@@ -17,14 +17,14 @@ import (
 	"github.com/health-export/health-export/internal/testdb"
 )
 
-// patient is how long calls may wait in tests that are not about time: other tests run beside them.
-const patient = 5 * time.Second
+// testTimeout is how long calls may wait in tests that are not about time: other tests run at the same time.
+const testTimeout = 5 * time.Second
 
 // openRedis opens a Redis and waits until it answers.
 func openRedis(t testing.TB, url string, options cache.RedisOptions) *cache.Redis {
 	t.Helper()
 	if options.Timeout == 0 {
-		options.Timeout = patient
+		options.Timeout = testTimeout
 	}
 	r, err := cache.OpenRedis(url, options)
 	if err != nil {

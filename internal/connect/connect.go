@@ -1,5 +1,5 @@
-// Package connect makes the set-up of a phone: the links that create automations in the app Health Auto Export, and the
-// pictures of them that a phone's camera reads.
+// Package connect creates what sets up a phone: links that create automations in the app Health Auto Export, and QR codes
+// of them.
 package connect
 
 import (
@@ -12,7 +12,7 @@ import (
 
 // Automation is one automation of the app.
 type Automation struct {
-	// Name is the word by which it is asked for: recent or overlap.
+	// Name is recent or overlap.
 	Name string
 	// Title is what the app shows.
 	Title string
@@ -20,9 +20,9 @@ type Automation struct {
 	Link string
 }
 
-// Automations returns the two automations with which nothing is missed: what is recent, every hour, and once a day the
-// last seven days again, for entries that reach the phone late. base is the address of the server, such as
-// http://192.168.1.2:8080; dataType one of DataTypes.
+// Automations returns the two automations that together send everything: recent data every hour, and once a day the last
+// seven days again, for entries that reach the phone late. base is the address of the server, such as
+// http://192.168.1.2:8080; dataType is one of DataTypes.
 func Automations(base, key, dataType string) []Automation {
 	recent := Automation{Name: "recent", Title: "Health Export"}
 	recent.Link = link(base, key, dataType, recent.Title, "period", "none", "syncinterval", "hours", "syncquantity", "1")
@@ -31,12 +31,12 @@ func Automations(base, key, dataType string) []Automation {
 	return []Automation{recent, overlap}
 }
 
-// DataTypes are what an automation may send, as the app calls it: one of them each.
+// DataTypes are the values of the app for what an automation sends; each sends one.
 var DataTypes = []string{
 	"healthmetrics", "workouts", "symptoms", "ecg", "heartratenotifications", "stateofmind", "cycletracking", "medications",
 }
 
-// link makes a deep link. Both automations send minutes, so that what comes twice replaces itself.
+// link returns a deep link. Both automations send minutes, so that overlapping data replaces itself.
 func link(base, key, dataType, title string, schedule ...string) string {
 	parameters := []string{
 		"url", strings.TrimSuffix(base, "/") + "/v1/ingest", "name", title, "headers", "X-API-Key," + key, "format", "json",
@@ -55,13 +55,13 @@ func link(base, key, dataType, title string, schedule ...string) string {
 	return b.String()
 }
 
-// escape escapes a value of the link. A blank is %20: the app does not take a plus sign for one. The comma between the name
-// and the value of a header is not escaped.
+// escape escapes a value of the link. A blank becomes %20, because the app does not decode a plus sign. The comma between
+// the name and the value of a header is not escaped.
 func escape(value string) string {
 	return strings.NewReplacer("+", "%20", "%2C", ",").Replace(url.QueryEscape(value))
 }
 
-// CheckBase returns the address of a server in the form Automations takes; ok is false for what is none.
+// CheckBase returns the address of a server in the form Automations takes; ok is false if it is not valid.
 func CheckBase(text string) (base string, ok bool) {
 	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
@@ -80,8 +80,8 @@ func Local(base string) bool {
 	return u.Hostname() == "localhost" || err == nil && address.IsLoopback()
 }
 
-// Addresses returns the addresses under which a server that listens on listen (host:port) can be reached, the likeliest
-// first. interfaces are the addresses of this machine, see net.InterfaceAddrs; they count where it listens on all of
+// Addresses returns the addresses at which a server that listens on listen (host:port) can be reached, the likeliest
+// first. interfaces are the addresses of this machine, see net.InterfaceAddrs; they are used where it listens on all of
 // them.
 func Addresses(listen string, interfaces []net.Addr) []string {
 	host, port, err := net.SplitHostPort(listen)
@@ -99,7 +99,7 @@ func Addresses(listen string, interfaces []net.Addr) []string {
 		}
 		found = append(found, prefix.Addr().Unmap())
 	}
-	slices.SortStableFunc(found, func(a, b netip.Addr) int { return unlikely(a) - unlikely(b) })
+	slices.SortStableFunc(found, func(a, b netip.Addr) int { return addressRank(a) - addressRank(b) })
 	bases := make([]string, 0, len(found))
 	for _, address := range found {
 		bases = append(bases, "http://"+net.JoinHostPort(address.String(), port))
@@ -107,8 +107,8 @@ func Addresses(listen string, interfaces []net.Addr) []string {
 	return bases
 }
 
-// unlikely is greater the less likely a phone in the same house uses an address.
-func unlikely(a netip.Addr) int {
+// addressRank is greater the less likely a phone in the same network uses an address.
+func addressRank(a netip.Addr) int {
 	switch {
 	case a.Is4() && a.IsPrivate():
 		return 0

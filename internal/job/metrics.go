@@ -9,7 +9,7 @@ import (
 const (
 	outcomeDone    = "done"
 	outcomeFailed  = "failed"  // an error or a panic, which is logged
-	outcomeStopped = "stopped" // cut short because the program stops
+	outcomeStopped = "stopped" // cancelled because the program stops
 )
 
 type metrics struct {
@@ -32,8 +32,8 @@ func newMetrics(registerer prometheus.Registerer) metrics {
 	}
 }
 
-// prepare makes the counters of a job, so that their first increase is seen as one.
-func (m metrics) prepare(job string) {
+// initCounters creates the counters of a job, so that Prometheus sees the first increase.
+func (m metrics) initCounters(job string) {
 	for _, outcome := range []string{outcomeDone, outcomeFailed, outcomeStopped} {
 		m.runs.WithLabelValues(job, outcome)
 	}

@@ -1,4 +1,4 @@
-// Package job is the clock: it runs what has to be done again and again.
+// Package job runs periodic tasks.
 package job
 
 import (
@@ -15,17 +15,17 @@ import (
 	"github.com/health-export/health-export/internal/tracing"
 )
 
-// Task is something that is done again and again.
+// Task is a function that is run periodically.
 type Task struct {
-	// Name says what it does, in lower-case words joined by underscores; it is a label of the metrics.
+	// Name is the name in logs and metrics, in lower-case words joined by underscores.
 	Name string
-	// Every is the time from one beginning to the next. A run that takes longer delays the next one: a task never
-	// runs beside itself, and beginnings that were missed are not made up for.
+	// Every is the time from one start to the next. A run that takes longer delays the next one: runs of one task never
+	// overlap, and missed starts are skipped.
 	Every time.Duration
 	// AtStart runs it at once as well, instead of first after Every.
 	AtStart bool
-	// Run does it. An error or a panic ends this run and no other. Its ctx ends when the runner stops; Run is waited
-	// for, so it should return soon then.
+	// Run does the work. An error or a panic ends this run and no other. Its ctx ends when the runner stops; the runner
+	// waits for it, so it should return soon then.
 	Run func(ctx context.Context) error
 }
 
@@ -36,24 +36,24 @@ type Runner struct {
 	tracer  *tracing.Tracer
 }
 
-// NewRunner returns a runner whose metrics are registered with registerer; one runner per registerer. A run is a trace
-// of its own, at most one a minute of each task; a nil tracer makes none.
+// NewRunner returns a runner that registers its metrics with registerer; one runner per registerer. Runs are traced, at
+// most one a minute of each task; a nil tracer traces none.
 func NewRunner(logger *slog.Logger, registerer prometheus.Registerer, tracer *tracing.Tracer) *Runner {
 	return &Runner{logger: logger, metrics: newMetrics(registerer), tracer: tracer}
 }
 
-// Prepare makes the counters of the tasks. Whoever runs them beside a server calls it before the server answers: a counter
-// that appears after the first scrape hides its first increase. Run calls it in any case.
+// Prepare makes the counters of the tasks. A program that also serves calls it before the server answers: a counter that
+// appears after the first scrape hides its first increase. Run calls it in any case.
 func (r *Runner) Prepare(tasks ...Task) {
 	for _, task := range tasks {
-		r.metrics.prepare(task.Name)
+		r.metrics.initCounters(task.Name)
 	}
 }
 
-// Run runs the tasks until ctx ends and every one of them has returned. Then it returns nil: what fails in a task is
-// logged. An error means that a task is described wrongly and that none was started.
+// Run runs the tasks until ctx ends and every one of them has returned. Then it returns nil: errors of tasks are logged.
+// An error means that a task is invalid and that none was started.
 func (r *Runner) Run(ctx context.Context, tasks ...Task) error {
-	if err := check(tasks); err != nil {
+	if err := validate(tasks); err != nil {
 		return err
 	}
 	r.Prepare(tasks...)
@@ -70,35 +70,35 @@ func (r *Runner) loop(ctx context.Context, task Task) {
 	ticker := time.NewTicker(task.Every)
 	defer ticker.Stop()
 	var traced time.Time
-	once := func() {
+	runNow := func() {
 		tracer := r.tracer
-		if time.Since(traced) < traceEvery {
+		if time.Since(traced) < traceInterval {
 			tracer = nil
 		} else {
 			traced = time.Now()
 		}
-		r.once(ctx, task, tracer)
+		r.runOnce(ctx, task, tracer)
 	}
 	if task.AtStart {
-		once()
+		runNow()
 	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			once()
+			runNow()
 		}
 	}
 }
 
-// traceEvery is how far apart traced runs of a task are at least: one that looks every second whether there is anything to
-// do would bury all other traces.
-const traceEvery = time.Minute
+// traceInterval is the least time between traced runs of a task: one that looks for work every second would hide all
+// other traces.
+const traceInterval = time.Minute
 
-// once runs the task, measures it, and logs what went wrong.
-func (r *Runner) once(ctx context.Context, task Task, tracer *tracing.Tracer) {
-	if ctx.Err() != nil { // stopped in the moment of the tick
+// runOnce runs the task, measures it, and logs a failure.
+func (r *Runner) runOnce(ctx context.Context, task Task, tracer *tracing.Tracer) {
+	if ctx.Err() != nil { // the runner stopped at the time of the tick
 		return
 	}
 	start := time.Now()
@@ -115,7 +115,7 @@ func (r *Runner) once(ctx context.Context, task Task, tracer *tracing.Tracer) {
 	}
 }
 
-// run calls the task and makes an error of a panic.
+// run calls the task and turns a panic into an error.
 func run(ctx context.Context, task Task) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -125,7 +125,7 @@ func run(ctx context.Context, task Task) (err error) {
 	return task.Run(ctx)
 }
 
-// outcomeOf tells a run that failed from one that was cut short because the runner stops.
+// outcomeOf distinguishes a run that failed from one that was cancelled because the runner stops.
 func outcomeOf(ctx context.Context, err error) string {
 	switch {
 	case err == nil:
@@ -137,7 +137,7 @@ func outcomeOf(ctx context.Context, err error) string {
 	}
 }
 
-func check(tasks []Task) error {
+func validate(tasks []Task) error {
 	names := map[string]bool{}
 	for _, task := range tasks {
 		switch {

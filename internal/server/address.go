@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// clientAddress returns the address of the client: that of the connection, unless it comes from a trusted proxy. Then it
-// is the last one of X-Forwarded-For that is not such a proxy itself: what stands before that was written by who knows
-// whom. The zero Addr stands for a client that has none, at a Unix socket.
+// clientAddress returns the address of the client: that of the connection, unless it belongs to a trusted proxy. Then it
+// is the last address in X-Forwarded-For that is not a trusted proxy; anybody may have written those before it. The zero
+// Addr stands for a client without one, on a Unix socket.
 func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	address := parseAddress(r.RemoteAddr)
 	if !isTrusted(address, trusted) {
@@ -30,7 +30,7 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	return address
 }
 
-// parseAddress reads an address with or without a port; the zero Addr where it is none.
+// parseAddress reads an address with or without a port; the result is the zero Addr for anything else.
 func parseAddress(text string) netip.Addr {
 	if host, _, err := net.SplitHostPort(text); err == nil {
 		text = host

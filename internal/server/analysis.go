@@ -74,7 +74,8 @@ func (s *server) getCorrelation(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, correlation)
 }
 
-// getTrends looks at the days up to a date. Without one that is yesterday: today has not ended, and would look low.
+// getTrends returns the trends of the days up to a date, by default yesterday: today is not over, and its totals would
+// look low.
 func (s *server) getTrends(w http.ResponseWriter, r *http.Request) error {
 	p := parametersOf(r)
 	request := query.TrendsRequest{Metrics: p.list("metrics")}

@@ -14,7 +14,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// auditEntry is one line of the audit log as clients see it.
+// auditEntry is an audit entry in the API.
 type auditEntry struct {
 	ID        uuid.UUID      `json:"id"`
 	At        time.Time      `json:"at"`
@@ -31,11 +31,12 @@ type auditEntry struct {
 const (
 	auditPerPage    = 100
 	maxAuditPerPage = 1000
-	// everybody is what an administrator gives as user for the entries about all users and about nobody.
-	everybody = "all"
+	// allUsers is the value of the parameter user with which an administrator asks for the entries of all users and of
+	// none.
+	allUsers = "all"
 )
 
-// listAudit returns what is on record about the user who asks; an administrator may ask about others.
+// listAudit returns the audit entries of the authenticated user; an administrator may ask for those of others.
 func (s *server) listAudit(w http.ResponseWriter, r *http.Request) error {
 	p := parametersOf(r)
 	query := store.AuditQuery{
@@ -75,9 +76,9 @@ func (s *server) listAudit(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, page)
 }
 
-// narrowToSubject sets whose entries are asked for, and puts on record who looks at others'.
+// narrowToSubject sets whose entries are asked for, and adds an audit entry where they are another user's.
 func (s *server) narrowToSubject(r *http.Request, query *store.AuditQuery) error {
-	if r.URL.Query().Get("user") == everybody {
+	if r.URL.Query().Get("user") == allUsers {
 		if !actorOf(r).Allows(account.ScopeAdmin) {
 			return onlyForAdmins()
 		}
@@ -88,12 +89,12 @@ func (s *server) narrowToSubject(r *http.Request, query *store.AuditQuery) error
 	if err != nil {
 		return err
 	}
-	s.noteRead(r, user, "audit")
+	s.auditAdminRead(r, user, "audit")
 	query.User = &user
 	return nil
 }
 
-// auditCursor says where a page ended: the time and the id of its last entry.
+// auditCursor encodes where a page ended: the time and the id of its last entry.
 func auditCursor(last *account.AuditEntry) string {
 	at := binary.BigEndian.AppendUint64(nil, uint64(last.At.UnixMicro()))
 	return base64.RawURLEncoding.EncodeToString(append(at, last.ID[:]...))

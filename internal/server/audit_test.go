@@ -18,10 +18,10 @@ type auditPage struct {
 	NextCursor *string      `json:"next_cursor"`
 }
 
-// audit returns what the audit log tells a key, what waits to be written included.
+// audit returns the audit entries that a key may read, including buffered ones.
 func (a *api) audit(key, query string) (page auditPage) {
 	a.t.Helper()
-	if err := a.journal.Flush(a.t.Context()); err != nil {
+	if err := a.auditBuffer.Flush(a.t.Context()); err != nil {
 		a.t.Fatal(err)
 	}
 	a.get("/v1/audit"+query, key).wants(http.StatusOK).into(&page)
@@ -61,7 +61,7 @@ func TestEverythingIsOnRecord(t *testing.T) {
 	want := []string{"key.create", "ingest", "replay", "export", "key.create", "key.rotate", "login.failed", "key.revoke", "admin.read"}
 	got := page.actions()
 	if diff := cmp.Diff(want, sortedAs(got, want)); diff != "" || len(got) != len(want) {
-		t.Errorf("on record is (-want +got):\n%s%v", diff, got)
+		t.Errorf("the audit log has (-want +got):\n%s%v", diff, got)
 	}
 	for _, e := range page.Entries {
 		if e.Action != account.ActionIngest {
@@ -69,7 +69,7 @@ func TestEverythingIsOnRecord(t *testing.T) {
 		}
 		if e.Resource != id || e.RequestID != "r-1" || e.UserAgent != "Phone/1.0é" || !e.Address.IsLoopback() || !strings.Contains(ada.key, e.KeyID) ||
 			e.Metadata["received"] != 1.0 || e.Metadata["inserted"] != 1.0 || e.Metadata["status"] != "processed" {
-			t.Errorf("the ingestion is on record as %+v", e)
+			t.Errorf("the ingestion is recorded as %+v", e)
 		}
 	}
 	for _, secret := range []string{ada.key[17:], made.Key[17:], next.Key[17:], value} {
@@ -112,7 +112,7 @@ func TestEverythingIsOnRecord(t *testing.T) {
 	}
 }
 
-// sortedAs returns the words of want that are in got: what the journal writes comes to light later than the rest.
+// sortedAs returns the words of want that are in got: buffered entries are written later than the rest.
 func sortedAs(got, want []string) (both []string) {
 	left := map[string]int{}
 	for _, word := range got {
@@ -139,17 +139,17 @@ func TestErasingOnesData(t *testing.T) {
 	a.do(http.MethodDelete, "/v1/data", ada.key, "").wants(http.StatusNoContent)
 	for _, path := range []string{"/v1/metrics", "/v1/ingestions", "/v1/sleep", "/v1/events", "/v1/ecg", "/v1/workouts"} {
 		if body := string(a.get(path, ada.key).wants(http.StatusOK).body); strings.Contains(body, "Watch") || strings.Contains(body, "_id") || strings.Contains(body, "Headache") {
-			t.Errorf("%s still tells %s", path, body)
+			t.Errorf("%s still returns %s", path, body)
 		}
 	}
 	if got := a.audit(ada.key, "").actions(); !cmp.Equal(got, []string{"erase"}) {
-		t.Errorf("on record is %v", got)
+		t.Errorf("the audit log has %v", got)
 	}
 	a.send(ada.key, bodyOfAda) // the account stays
 	a.do(http.MethodDelete, "/v1/data?user="+bob.user.ID.String(), admin, "").wants(http.StatusNoContent)
 	page := a.audit(bob.key, "")
 	if len(page.Entries) != 1 || page.Entries[0].Metadata["admin"] != true || strings.Contains(bob.key, page.Entries[0].KeyID) {
-		t.Errorf("on record is %+v", page.Entries)
+		t.Errorf("the audit log has %+v", page.Entries)
 	}
 	a.do(http.MethodDelete, "/v1/data?user="+unknownID.String(), admin, "").wants(http.StatusNotFound)
 }
@@ -163,12 +163,12 @@ func TestDeletingAUser(t *testing.T) {
 	path := "/v1/users/" + ada.user.ID.String()
 	a.do(http.MethodDelete, path, ada.key, "").refused(http.StatusForbidden, "missing_scope")
 	a.do(http.MethodDelete, path, admin, "").wants(http.StatusNoContent)
-	a.get("/v1/me", ada.key).refused(http.StatusUnauthorized, "unknown_key") // it was remembered
+	a.get("/v1/me", ada.key).refused(http.StatusUnauthorized, "unknown_key") // it was cached
 	a.do(http.MethodDelete, path, admin, "").wants(http.StatusNotFound)
 	a.get(path, admin).wants(http.StatusNotFound)
 	for _, e := range a.audit(admin, "?user=all&action=user.delete").Entries {
 		if e.Resource != ada.user.ID.String() || e.UserID == ada.user.ID {
-			t.Errorf("on record is %+v", e)
+			t.Errorf("the audit log has %+v", e)
 		}
 	}
 	again := a.ada() // the address is free
@@ -201,14 +201,14 @@ func TestAdministratorsManageEverybodysKeys(t *testing.T) {
 	a.get("/v1/keys?user="+unknownID.String(), admin).wants(http.StatusNotFound)
 }
 
-// Rotating shows the new key, so that a key must not rotate one that is mightier than itself.
-func TestNoKeyRotatesAMightierOne(t *testing.T) {
+// Rotating returns the new key, so a key must not rotate one that may do more than itself.
+func TestKeyRotatesNoStrongerKey(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada := a.ada()
 	mighty, _ := a.keyFor(ada.user, account.ScopeAdmin)
 	_, reader := a.keyFor(ada.user, account.ScopeRead)
-	rich, _, err := a.door.CreateKey(t.Context(), access.NewKey{UserID: ada.user.ID, Name: "x", Scopes: []account.Scope{account.ScopeRead}, Tier: access.TierBulk})
+	rich, _, err := a.authenticator.CreateKey(t.Context(), access.NewKey{UserID: ada.user.ID, Name: "x", Scopes: []account.Scope{account.ScopeRead}, Tier: access.TierBulk})
 	if err != nil {
 		t.Fatal(err)
 	}

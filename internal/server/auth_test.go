@@ -58,7 +58,7 @@ func TestKeysThatAreNotLetIn(t *testing.T) {
 	a := newAPI(t)
 	ada := a.ada()
 	revoked, revokedText := a.keyFor(ada.user, account.ScopeRead)
-	if err := a.door.RevokeKey(t.Context(), ada.user.ID, revoked.ID); err != nil {
+	if err := a.authenticator.RevokeKey(t.Context(), ada.user.ID, revoked.ID); err != nil {
 		t.Fatal(err)
 	}
 	stranger := newAPI(t)
@@ -85,8 +85,8 @@ func TestExpiredKey(t *testing.T) {
 	a := newAPI(t)
 	ada := a.ada()
 	yesterday := time.Now().Add(-24 * time.Hour)
-	door := access.NewAuthenticator(a.store, a.store, access.AuthenticatorOptions{Logger: a.logs.Logger(), Now: func() time.Time { return yesterday }})
-	_, text, err := door.CreateKey(t.Context(), access.NewKey{
+	authenticator := access.NewAuthenticator(a.store, a.store, access.AuthenticatorOptions{Logger: a.logs.Logger(), Now: func() time.Time { return yesterday }})
+	_, text, err := authenticator.CreateKey(t.Context(), access.NewKey{
 		UserID: ada.user.ID, Name: "old", Scopes: []account.Scope{account.ScopeRead}, ExpiresAt: yesterday.Add(time.Hour),
 	})
 	if err != nil {
@@ -105,7 +105,7 @@ func TestRevokingTakesEffectAtOnce(t *testing.T) {
 	a.get("/v1/me", text).refused(http.StatusUnauthorized, "revoked_key")
 }
 
-// A browser repeats a password it has been given, also when a page of somebody else makes it send the request.
+// A browser repeats a password it has been given, also when a page of another origin makes it send the request.
 func TestPasswordOfABrowserOnlyCountsFromItsOwnPage(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)

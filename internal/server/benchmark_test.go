@@ -44,17 +44,17 @@ func (s *oneKey) CreateKey(_ context.Context, key account.APIKey, _ ...account.A
 func (s *oneKey) Key(context.Context, string) (account.APIKey, error)   { return s.key, nil }
 func (s *oneKey) User(context.Context, uuid.UUID) (account.User, error) { return s.user, nil }
 
-// BenchmarkSmallPost compares a small authenticated POST, its key remembered and no database behind it, with a handler
+// BenchmarkSmallPost compares a small authenticated POST, its key cached and no database behind it, with a handler
 // that only reads the body and answers with as much.
 func BenchmarkSmallPost(b *testing.B) {
 	one := &oneKey{user: account.User{ID: unknownID}}
-	door := access.NewAuthenticator(one, one, access.AuthenticatorOptions{})
-	_, key, err := door.CreateKey(b.Context(), access.NewKey{UserID: unknownID, Name: "b", Scopes: []account.Scope{account.ScopeIngest}})
+	authenticator := access.NewAuthenticator(one, one, access.AuthenticatorOptions{})
+	_, key, err := authenticator.CreateKey(b.Context(), access.NewKey{UserID: unknownID, Name: "b", Scopes: []account.Scope{account.ScopeIngest}})
 	if err != nil {
 		b.Fatal(err)
 	}
 	whole := New(Config{
-		Ingestion: readingIngest{}, Authenticator: door, Limits: access.NewLimits(access.LimitOptions{Allowances: endless}), Registerer: prometheus.NewRegistry(),
+		Ingestion: readingIngest{}, Authenticator: authenticator, Limits: access.NewLimits(access.LimitOptions{Allowances: unlimitedAllowances}), Registerer: prometheus.NewRegistry(),
 		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	})
 	var size int
@@ -67,8 +67,8 @@ func BenchmarkSmallPost(b *testing.B) {
 	b.Run("bare", func(b *testing.B) { benchmarkPosts(b, bare, key) })
 }
 
-// endless is so large that no benchmark exceeds it.
-var endless = map[string]access.Allowance{access.TierDefault: {IngestRequests: 1 << 40, IngestBytes: 1 << 50, Reads: 1 << 40}}
+// unlimitedAllowances is so large that no benchmark exceeds it.
+var unlimitedAllowances = map[string]access.Allowance{access.TierDefault: {IngestRequests: 1 << 40, IngestBytes: 1 << 50, Reads: 1 << 40}}
 
 // benchmarkPosts posts over a real connection and returns the size of an answer.
 func benchmarkPosts(b *testing.B, handler http.Handler, key string) (size int) {

@@ -10,22 +10,22 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 )
 
-// compress encodes answers with zstd, gzip or brotli for clients that take it, except what is compressed already.
-// Brotli, the slowest of them, is for clients that prefer it to both others, or know nothing else.
+// compress encodes responses with zstd, gzip or brotli for clients that accept it, except those that are compressed
+// already. Brotli, the slowest, is for clients that prefer it to both others or accept nothing else.
 func compress(next http.Handler) http.Handler {
 	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(gzhttp.DefaultMinSize))
 	if err != nil {
 		panic(err) // the options above are wrong
 	}
-	others := wrap(next)
+	gzipOrZstd := wrap(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !prefersBrotli(strings.Join(r.Header.Values("Accept-Encoding"), ",")) {
-			others.ServeHTTP(w, r)
+			gzipOrZstd.ServeHTTP(w, r)
 			return
 		}
-		answer := &brotliAnswer{ResponseWriter: w, status: http.StatusOK}
-		next.ServeHTTP(answer, r)
-		answer.close()
+		out := &brotliWriter{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(out, r)
+		out.close()
 	})
 }
 
@@ -36,7 +36,7 @@ func prefersBrotli(accept string) bool {
 		coding, parameter, _ := strings.Cut(entry, ";")
 		q := 1.0
 		if text, ok := strings.CutPrefix(strings.TrimSpace(parameter), "q="); ok {
-			q, _ = strconv.ParseFloat(text, 64) // 0 for what is no number: it is not asked for
+			q, _ = strconv.ParseFloat(text, 64) // 0 for an invalid number: not acceptable
 		}
 		quality[strings.ToLower(strings.TrimSpace(coding))] = q
 	}
@@ -44,18 +44,18 @@ func prefersBrotli(accept string) bool {
 	return br > 0 && br > quality["gzip"] && br > quality["zstd"]
 }
 
-// brotliAnswer decides with the first bytes of an answer whether to encode it.
-type brotliAnswer struct {
+// brotliWriter decides at the first write whether to encode the response.
+type brotliWriter struct {
 	http.ResponseWriter
 	status  int
-	begun   bool
-	encoder *brotli.Writer // nil: what is written goes out as it is
+	started bool
+	encoder *brotli.Writer // nil: the response is not encoded
 }
 
-// brotliLevel is the least that compresses better than gzip does by default, at about its speed.
+// brotliLevel is the lowest level that compresses better than gzip's default, at about its speed.
 const brotliLevel = 3
 
-func (a *brotliAnswer) WriteHeader(status int) {
+func (a *brotliWriter) WriteHeader(status int) {
 	if status < http.StatusOK {
 		a.ResponseWriter.WriteHeader(status)
 		return
@@ -63,8 +63,8 @@ func (a *brotliAnswer) WriteHeader(status int) {
 	a.status = status
 }
 
-func (a *brotliAnswer) Write(p []byte) (int, error) {
-	a.begin()
+func (a *brotliWriter) Write(p []byte) (int, error) {
+	a.start()
 	var to io.Writer = a.ResponseWriter
 	if a.encoder != nil {
 		to = a.encoder
@@ -72,14 +72,14 @@ func (a *brotliAnswer) Write(p []byte) (int, error) {
 	return to.Write(p)
 }
 
-func (a *brotliAnswer) begin() {
-	if a.begun {
+func (a *brotliWriter) start() {
+	if a.started {
 		return
 	}
-	a.begun = true
+	a.started = true
 	header := a.Header()
 	header.Add("Vary", "Accept-Encoding")
-	if a.worthwhile(header) {
+	if a.shouldCompress(header) {
 		header.Del("Content-Length")
 		header.Set("Content-Encoding", "br")
 		a.encoder = brotli.NewWriterLevel(a.ResponseWriter, brotliLevel)
@@ -88,7 +88,7 @@ func (a *brotliAnswer) begin() {
 	a.ResponseWriter.WriteHeader(a.status)
 }
 
-func (a *brotliAnswer) worthwhile(header http.Header) bool {
+func (a *brotliWriter) shouldCompress(header http.Header) bool {
 	if a.status == http.StatusNoContent || a.status == http.StatusNotModified || header.Get("Content-Encoding") != "" ||
 		header.Get(gzhttp.HeaderNoCompression) != "" || !gzhttp.DefaultContentTypeFilter(header.Get("Content-Type")) {
 		return false
@@ -97,13 +97,13 @@ func (a *brotliAnswer) worthwhile(header http.Header) bool {
 	return err != nil || length >= gzhttp.DefaultMinSize
 }
 
-// close ends the answer. It is not called for one that broke off.
-func (a *brotliAnswer) close() {
-	a.begin()
+// close ends the response. It is not called for one that was aborted.
+func (a *brotliWriter) close() {
+	a.start()
 	if a.encoder != nil {
-		_ = a.encoder.Close() // it only concerns a client that left
+		_ = a.encoder.Close() // fails only when the client has left
 	}
 }
 
-// Unwrap lets http.ResponseController reach what is below.
-func (a *brotliAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+// Unwrap returns the ResponseWriter below for http.ResponseController.
+func (a *brotliWriter) Unwrap() http.ResponseWriter { return a.ResponseWriter }

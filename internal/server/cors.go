@@ -6,8 +6,8 @@ import (
 	"github.com/rs/cors"
 )
 
-// allowOrigins lets pages of the configured origins ask this server with a key of their own. Without any, a browser
-// keeps every page but the server's own from reading an answer.
+// allowOrigins lets pages of the configured origins send requests with a key. Without any, browsers let only the server's
+// own pages read responses.
 func (s *server) allowOrigins(next http.Handler) http.Handler {
 	if len(s.CORSOrigins) == 0 {
 		return next

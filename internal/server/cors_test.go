@@ -52,14 +52,14 @@ func TestOriginsThatAreConfigured(t *testing.T) {
 	}
 }
 
-// What the server is, and which version, is told to nobody who has no key.
+// The name and version of the server are not returned without a key.
 func TestNobodyLearnsTheVersionWithoutAKey(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	for _, path := range []string{"/health", "/ready", "/openapi.json", "/v1/me", "/nothing"} {
 		answer := a.get(path, "")
 		if strings.Contains(string(answer.body), "1.2.3") || answer.header.Get("Server") != "" || answer.header.Get("X-Powered-By") != "" {
-			t.Errorf("%s tells the version: %v %s", path, answer.header, answer.body)
+			t.Errorf("%s returns the version: %v %s", path, answer.header, answer.body)
 		}
 	}
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// maxJSON is the most bytes a request body may have that is not health data.
+// maxJSON is the largest request body, in bytes, that is not health data.
 const maxJSON = 64 << 10
 
-// readJSON reads the body of a request, a JSON object that has only members value knows.
+// readJSON decodes the body of a request, a JSON object without unknown members.
 func readJSON(w http.ResponseWriter, r *http.Request, value any) error {
 	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/json" {
-		return &failure{
+		return &httpError{
 			err:    problem.New(problem.Invalid, "unsupported_content_type", "Send the body as application/json."),
 			status: http.StatusUnsupportedMediaType,
 			header: http.Header{"Accept": {"application/json"}},
@@ -40,7 +40,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, value any) error {
 	return nil
 }
 
-// badJSON says which member is at fault, where the body is JSON at all.
+// badJSON returns the error of a body; where the body is JSON it names the member at fault.
 func badJSON(err error) error {
 	semantic, ok := errors.AsType[*json.SemanticError](err)
 	if !ok {

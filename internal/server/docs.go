@@ -5,12 +5,12 @@ import (
 	"net/http"
 )
 
-// docs is the page that draws the OpenAPI document: plain files, nothing from elsewhere.
+// docs is the page that renders the OpenAPI document: static files that load nothing from other hosts.
 //
 //go:embed docs
 var docs embed.FS
 
-// docsPolicy lets the page load its own script and style and the document, and nothing else.
+// docsPolicy lets the page load its own script, style and document, and nothing else.
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 

@@ -47,7 +47,7 @@ func (s *server) listECGs(w http.ResponseWriter, r *http.Request) error {
 	}{found})
 }
 
-// getECG finds an electrocardiogram by when it starts, to the microsecond.
+// getECG returns an electrocardiogram by its start, exact to the microsecond.
 func (s *server) getECG(w http.ResponseWriter, r *http.Request) error {
 	start, err := time.Parse(time.RFC3339, r.PathValue("start"))
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/health-export/health-export/internal/query"
 )
 
-// export answers with everything the user has, or a part of it, in one of the languages of package export.
+// export returns all data of the user, or a part of it, in one of the formats of package export.
 func (s *server) export(w http.ResponseWriter, r *http.Request) error {
 	p := parametersOf(r)
 	request := query.ExtractRequest{Start: p.time("start"), End: p.time("end")}
@@ -32,8 +32,8 @@ func (s *server) export(w http.ResponseWriter, r *http.Request) error {
 	return s.streamExport(w, r, format, types, request)
 }
 
-// streamExport writes an export as it is read. What goes wrong before the first bytes are sent is told; after that the
-// connection is broken, so that a part is not taken for the whole.
+// streamExport writes an export while it is read. An error before the first bytes is an error response; a later one
+// aborts the connection, so that the part is not taken for the whole.
 func (s *server) streamExport(
 	w http.ResponseWriter, r *http.Request, format export.Format, types []export.Type, request query.ExtractRequest,
 ) error {
@@ -42,30 +42,30 @@ func (s *server) streamExport(
 	if err != nil {
 		return err
 	}
-	what := export.Request{
+	exportRequest := export.Request{
 		Format: format, Types: types, User: user, Catalog: s.Catalog, Now: s.Now(), Version: s.Version,
 	}
-	if wholeAccount(r) {
-		what.Archive = s.Ingestion
+	if isUnfiltered(r) {
+		exportRequest.Archive = s.Ingestion
 	}
-	answer := &exportAnswer{w: w, mediaType: format.MediaType(), name: "health-export-" + what.Now.UTC().Format("20060102") + format.Extension()}
+	out := &exportWriter{w: w, mediaType: format.MediaType(), name: "health-export-" + exportRequest.Now.UTC().Format("20060102") + format.Extension()}
 	if r.Method == http.MethodHead {
-		answer.begin()
+		out.sendHeader()
 		return nil
 	}
 	s.Audit.Add(r.Context(), account.ActionExport, user.ID, "", map[string]any{"format": format})
-	if err := export.Write(r.Context(), answer, extract, what); err != nil {
-		if answer.begun {
-			return cutShort{err}
+	if err := export.Write(r.Context(), out, extract, exportRequest); err != nil {
+		if out.headerSent {
+			return truncatedResponse{err}
 		}
 		return err
 	}
-	answer.begin() // also where there was nothing to write
+	out.sendHeader() // also for an export without any bytes
 	return nil
 }
 
-// wholeAccount reports whether nothing narrows an export.
-func wholeAccount(r *http.Request) bool {
+// isUnfiltered reports whether no parameter restricts an export.
+func isUnfiltered(r *http.Request) bool {
 	for name := range r.URL.Query() {
 		if name != "format" {
 			return false
@@ -74,27 +74,27 @@ func wholeAccount(r *http.Request) bool {
 	return true
 }
 
-// exportAnswer sends the headers of an export with its first bytes.
-type exportAnswer struct {
+// exportWriter sends the headers of an export with its first bytes.
+type exportWriter struct {
 	w               http.ResponseWriter
 	mediaType, name string
-	begun           bool
+	headerSent      bool
 }
 
-func (a *exportAnswer) begin() {
-	if a.begun {
+func (a *exportWriter) sendHeader() {
+	if a.headerSent {
 		return
 	}
-	a.begun = true
+	a.headerSent = true
 	a.w.Header().Set("Content-Type", a.mediaType)
-	attach(a.w, a.name)
+	setAttachment(a.w, a.name)
 	if !gzhttp.DefaultContentTypeFilter(a.mediaType) || a.mediaType == export.FormatParquet.MediaType() {
 		a.w.Header().Set(gzhttp.HeaderNoCompression, "1") // it is compressed already
 	}
 	a.w.WriteHeader(http.StatusOK)
 }
 
-func (a *exportAnswer) Write(p []byte) (int, error) {
-	a.begin()
+func (a *exportWriter) Write(p []byte) (int, error) {
+	a.sendHeader()
 	return a.w.Write(p)
 }

@@ -36,7 +36,7 @@ var storesToMeasure = map[string]func(*testing.B) (store.Store, error){
 // BenchmarkExport writes a year of heart rates, one a minute, out of every store there is: /reading is the store alone, the baseline.
 // peak-MiB is how much the heap grew at most.
 func BenchmarkExport(b *testing.B) {
-	words, err := catalog.Load()
+	metricCatalog, err := catalog.Load()
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func BenchmarkExport(b *testing.B) {
 				}
 			}
 			flush()
-			service := query.New(query.Config{Samples: db, Sleep: db, Workouts: db, Events: db, Catalog: words})
+			service := query.New(query.Config{Samples: db, Sleep: db, Workouts: db, Events: db, Catalog: metricCatalog})
 			measure := func(name string, do func(*query.Extract) error) {
 				b.Run(name, func(b *testing.B) {
 					peak, stop := watchHeap()
@@ -98,7 +98,7 @@ func BenchmarkExport(b *testing.B) {
 				return nil
 			})
 			for _, format := range []string{"csv", "ndjson", "parquet", "fhir"} {
-				r := export.Request{Format: export.Format(format), Types: []export.Type{export.TypeSamples}, User: user, Catalog: words}
+				r := export.Request{Format: export.Format(format), Types: []export.Type{export.TypeSamples}, User: user, Catalog: metricCatalog}
 				measure(format, func(e *query.Extract) error { return export.Write(b.Context(), io.Discard, e, r) })
 			}
 		})

@@ -21,10 +21,10 @@ import (
 	"github.com/health-export/health-export/internal/testlog"
 )
 
-// adasDoor lets everybody in as Ada.
-type adasDoor struct{ Authenticator }
+// adaAuthenticator authenticates every request as Ada.
+type adaAuthenticator struct{ Authenticator }
 
-func (adasDoor) Authenticate(context.Context, string) (access.Actor, error) {
+func (adaAuthenticator) Authenticate(context.Context, string) (access.Actor, error) {
 	return access.Actor{
 		User:   account.User{ID: unknownID, TimeZone: "America/Sao_Paulo"},
 		Scopes: []account.Scope{account.ScopeAdmin},
@@ -100,7 +100,7 @@ func (smallStore) KeysOf(context.Context, uuid.UUID) ([]account.APIKey, error) {
 // FuzzParams asks every route that is read and has query parameters for anything: the answer is the data or says which parameter
 // is at fault, and is never the server's fault. The document describes it in either case.
 func FuzzParams(f *testing.F) {
-	words, err := catalog.Load()
+	metricCatalog, err := catalog.Load()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -110,8 +110,8 @@ func FuzzParams(f *testing.F) {
 	}
 	small := smallStore{}
 	handler := New(Config{
-		Query:         query.New(query.Config{Samples: small, Sleep: small, Workouts: small, Events: small, Catalog: words}),
-		Authenticator: adasDoor{}, Archive: small, Users: small, Keys: small, AuditReader: small, Catalog: words, Audit: (*access.AuditBuffer)(nil), Logger: testlog.Logger(f), Registerer: prometheus.NewRegistry(),
+		Query:         query.New(query.Config{Samples: small, Sleep: small, Workouts: small, Events: small, Catalog: metricCatalog}),
+		Authenticator: adaAuthenticator{}, Archive: small, Users: small, Keys: small, AuditReader: small, Catalog: metricCatalog, Audit: (*access.AuditBuffer)(nil), Logger: testlog.Logger(f), Registerer: prometheus.NewRegistry(),
 	})
 	var paths []string
 	for _, row := range (&server{}).routes() {

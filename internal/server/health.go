@@ -11,7 +11,7 @@ import (
 // pingTimeout is how long a health check waits for the database.
 const pingTimeout = 3 * time.Second
 
-// getHealth tells whether the process is alive and has its database.
+// getHealth reports whether the process runs and reaches its database.
 func (s *server) getHealth(w http.ResponseWriter, r *http.Request) error {
 	if err := s.pingDatabase(r.Context()); err != nil {
 		return err
@@ -21,12 +21,12 @@ func (s *server) getHealth(w http.ResponseWriter, r *http.Request) error {
 	}{"ok"})
 }
 
-// getReady tells whether requests should be sent here: the server goes on, and everything it depends on is there. Without
-// Redis it answers all the same, only slower, so it stays ready and says so.
+// getReady reports whether requests should be sent to this server: it is not stopping, and its dependencies answer.
+// Without Redis it is only slower, so it stays ready and says so.
 func (s *server) getReady(w http.ResponseWriter, r *http.Request) error {
 	if s.Drain.announced() {
-		requestLogOf(r.Context()).foreseen = true
-		return draining()
+		requestLogOf(r.Context()).expected = true
+		return errStopping()
 	}
 	if err := s.pingDatabase(r.Context()); err != nil {
 		return err

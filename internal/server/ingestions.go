@@ -19,8 +19,8 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// ingestion is a received body with what became of it, as clients see it. The lists of errors and warnings are only in
-// the answer about a single one.
+// ingestion is a received body and its outcome in the API. The lists of errors and warnings are only in the response
+// about a single one.
 type ingestion struct {
 	report
 	ReceivedAt time.Time         `json:"received_at"`
@@ -34,7 +34,7 @@ type ingestion struct {
 	SHA256     string            `json:"sha256"`
 	Headers    map[string]string `json:"headers"`
 	Failure    *ingestionFailure `json:"failure,omitempty"`
-	// Progress is there while this process works on an import.
+	// Progress is set while this process works on an import.
 	Progress *ingest.Progress `json:"progress,omitempty"`
 }
 
@@ -95,7 +95,7 @@ func (s *server) listIngestions(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, page)
 }
 
-// ingestionCursor reads where the page before ended: the id of its last ingestion.
+// ingestionCursor reads where the previous page ended: the id of its last ingestion.
 func (p *parameters) ingestionCursor() uuid.UUID {
 	text := p.text("cursor")
 	if text == "" {
@@ -132,7 +132,7 @@ func (s *server) ingestionInPath(r *http.Request) (health.Ingestion, error) {
 	return s.Archive.Ingestion(r.Context(), actorOf(r).User.ID, id)
 }
 
-// getIngestionRaw streams a body as it was received, its Content-Encoding undone.
+// getIngestionRaw streams a body as it was received, with its Content-Encoding decoded.
 func (s *server) getIngestionRaw(w http.ResponseWriter, r *http.Request) error {
 	found, err := s.ingestionInPath(r)
 	if err != nil {
@@ -156,13 +156,12 @@ func (s *server) getIngestionRaw(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	if _, err := io.Copy(w, body); err != nil {
-		return cutShort{err}
+		return truncatedResponse{err}
 	}
 	return nil
 }
 
-// mediaType returns the content type with which a body was sent, where it is one, and the end of a file's name to go
-// with it.
+// mediaType returns the content type that a body was sent with, if it is valid, and a matching file extension.
 func mediaType(sent string) (contentType, extension string) {
 	media, _, err := mime.ParseMediaType(sent)
 	if err != nil {

@@ -61,7 +61,7 @@ func TestIngestionsAreListed(t *testing.T) {
 		a.get("/v1/ingestions"+query, ada.key).refused(http.StatusBadRequest, "invalid_parameter")
 	}
 	if p := a.get("/v1/ingestions?status=done", ada.key).refused(http.StatusBadRequest, "invalid_parameter"); len(p.Allowed) != 6 {
-		t.Errorf("the problem does not tell what is allowed: %+v", p)
+		t.Errorf("the problem does not list what is allowed: %+v", p)
 	}
 }
 

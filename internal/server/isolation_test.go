@@ -10,9 +10,9 @@ import (
 	"github.com/health-export/health-export/internal/account"
 )
 
-// What each operation answers to somebody who asks it, with a key for their own data, for a thing of another user. An
-// operation that is missing here fails the test: whoever adds one says what it does.
-var answersToStrangers = map[string]int{
+// responsesToOtherUsers is what each operation returns, with a key for one's own data, for a thing of another user. An
+// operation that is missing here fails the test.
+var responsesToOtherUsers = map[string]int{
 	"ingest": 400, // nothing was sent
 	// Lists hold one's own.
 	"listIngestions": 200, "listMetrics": 200, "latestMetrics": 200, "getSamples": 200, "getSeries": 200, "getSummary": 200, "getSleep": 200,
@@ -54,9 +54,9 @@ func TestUsersAreApart(t *testing.T) {
 	}
 	before := a.seenBy(ada)
 	for _, row := range (&server{}).routes() {
-		want, ok := answersToStrangers[row.operation]
+		want, ok := responsesToOtherUsers[row.operation]
 		if !ok {
-			t.Errorf("%s is not in answersToStrangers: say what it does with the id of another user's thing", row.operation)
+			t.Errorf("%s is not in responsesToOtherUsers: state what it does with the id of another user's thing", row.operation)
 			continue
 		}
 		path := fill(row.path, "")
@@ -74,8 +74,8 @@ func TestUsersAreApart(t *testing.T) {
 			answer.refused(want, notFoundCode(t, a, row, bob))
 		}
 		for _, mark := range marks {
-			if row.scope != open && strings.Contains(string(answer.body), mark) {
-				t.Errorf("%s tells a stranger %q: %s", row.operation, mark, answer.body)
+			if row.scope != noKey && strings.Contains(string(answer.body), mark) {
+				t.Errorf("%s returns another user %q: %s", row.operation, mark, answer.body)
 			}
 		}
 		for _, name := range row.params {
@@ -101,7 +101,7 @@ func (a *api) seenBy(p person) map[string]string {
 	return seen
 }
 
-// notFoundCode returns the code with which a route answers for an id that nobody has: somebody else's must be answered
+// notFoundCode returns the code with which a route answers for an unknown id: that of another user must be answered
 // in the same way.
 func notFoundCode(t *testing.T, a *api, row route, who person) string {
 	t.Helper()

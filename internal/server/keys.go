@@ -13,7 +13,7 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// key is an API key as clients see it. The text of the key itself is shown once, when it is made.
+// key is an API key in the API. The whole key is shown once, when it is created.
 type key struct {
 	ID         string          `json:"id"`
 	Key        string          `json:"key,omitempty"`
@@ -41,7 +41,7 @@ func (s *server) listKeys(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.Users.User(r.Context(), user); err != nil {
 		return err
 	}
-	s.noteRead(r, user, "keys")
+	s.auditAdminRead(r, user, "keys")
 	found, err := s.Keys.KeysOf(r.Context(), user)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func (s *server) listKeys(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, answer)
 }
 
-// newKey is what a client says of a key that is to be made.
+// newKey is the request body of createKey.
 type newKey struct {
 	Name      string    `json:"name"`
 	Scopes    []string  `json:"scopes"`
@@ -63,7 +63,7 @@ type newKey struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// createKey makes a key for the user who asks, or for the one an administrator names.
+// createKey creates a key for the authenticated user, or for the one an administrator names.
 func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
 	user, err := s.subject(r)
 	if err != nil {
@@ -77,32 +77,32 @@ func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	maker, err := s.Keys.Key(r.Context(), actorOf(r).KeyID)
+	creator, err := s.Keys.Key(r.Context(), actorOf(r).KeyID)
 	if err != nil {
 		return err
 	}
 	wanted := access.NewKey{
-		UserID: user, Name: sent.Name, Scopes: scopes, Tier: cmp.Or(sent.Tier, maker.Tier), ExpiresAt: sent.ExpiresAt,
+		UserID: user, Name: sent.Name, Scopes: scopes, Tier: cmp.Or(sent.Tier, creator.Tier), ExpiresAt: sent.ExpiresAt,
 	}
-	if err := withinPower(maker, wanted); err != nil {
+	if err := checkGrant(creator, wanted); err != nil {
 		return err
 	}
 	created, text, err := s.Authenticator.CreateKey(r.Context(), wanted)
 	if err != nil {
 		return err
 	}
-	return answerNewKey(w, created, text)
+	return writeNewKey(w, created, text)
 }
 
-func answerNewKey(w http.ResponseWriter, created account.APIKey, text string) error {
+func writeNewKey(w http.ResponseWriter, created account.APIKey, text string) error {
 	answer := keyOf(created)
 	answer.Key = text
 	w.Header().Set("Location", "/v1/keys/"+created.ID)
 	return writeJSON(w, http.StatusCreated, answer)
 }
 
-// rotateKey replaces a key by a new one with the same powers. As the answer holds that one, a key cannot rotate one that
-// is mightier than itself.
+// rotateKey replaces a key by a new one with the same scopes and tier. As the response holds the new key, a key cannot
+// rotate one that may do more than itself.
 func (s *server) rotateKey(w http.ResponseWriter, r *http.Request) error {
 	p := parametersOf(r)
 	grace := p.duration("grace")
@@ -113,25 +113,25 @@ func (s *server) rotateKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	maker, err := s.Keys.Key(r.Context(), actorOf(r).KeyID)
+	creator, err := s.Keys.Key(r.Context(), actorOf(r).KeyID)
 	if err != nil {
 		return err
 	}
-	if err := withinPower(maker, access.NewKey{Scopes: old.Scopes, Tier: old.Tier, ExpiresAt: old.ExpiresAt}); err != nil {
+	if err := checkGrant(creator, access.NewKey{Scopes: old.Scopes, Tier: old.Tier, ExpiresAt: old.ExpiresAt}); err != nil {
 		return err
 	}
 	created, text, err := s.Authenticator.RotateKey(r.Context(), old.UserID, old.ID, grace)
 	if err != nil {
 		return err
 	}
-	return answerNewKey(w, created, text)
+	return writeNewKey(w, created, text)
 }
 
-// keyInPath returns the key whose id is in the path, if it is one of the user who asks, or an administrator asks.
+// keyInPath returns the key whose id is in the path, if it belongs to the authenticated user or an administrator asks.
 func (s *server) keyInPath(r *http.Request) (account.APIKey, error) {
 	actor, id := actorOf(r), r.PathValue("id")
 	found, err := account.APIKey{}, error(problem.NotFound)
-	if isText(id) { // not every database looks for what is none
+	if isText(id) { // PostgreSQL refuses other text
 		found, err = s.Keys.Key(r.Context(), id)
 	}
 	if err == nil && found.UserID != actor.User.ID && !actor.Allows(account.ScopeAdmin) {
@@ -143,37 +143,37 @@ func (s *server) keyInPath(r *http.Request) (account.APIKey, error) {
 	return found, err
 }
 
-// withinPower refuses a key that could do more than the key that makes it, or could do it for longer.
-func withinPower(maker account.APIKey, wanted access.NewKey) error {
-	end := maker.End() // one that was replaced may be in force for a while yet: it may be lost
+// checkGrant refuses a key that could do more than the key that creates it, or could do it for longer.
+func checkGrant(creator account.APIKey, wanted access.NewKey) error {
+	end := creator.End() // a replaced key may be valid for a while yet
 	switch {
-	case !allowsAll(maker, wanted.Scopes):
-		return beyondPower("scopes", "scope_not_held", "An API key cannot grant a scope that it does not have itself.")
-	case !maker.Allows(account.ScopeAdmin) && access.TierExceeds(wanted.Tier, maker.Tier):
-		return beyondPower("tier", "tier_not_held", "An API key cannot grant a tier above its own, "+maker.Tier+".")
+	case !allowsAll(creator, wanted.Scopes):
+		return grantRefused("scopes", "scope_not_held", "An API key cannot grant a scope that it does not have itself.")
+	case !creator.Allows(account.ScopeAdmin) && access.TierExceeds(wanted.Tier, creator.Tier):
+		return grantRefused("tier", "tier_not_held", "An API key cannot grant a tier above its own, "+creator.Tier+".")
 	case !end.IsZero() && (wanted.ExpiresAt.IsZero() || wanted.ExpiresAt.After(end)):
-		return beyondPower("expires_at", "outlives_maker", "An API key that expires, or has been replaced, can only make keys that expire no later.")
+		return grantRefused("expires_at", "outlives_maker", "An API key that expires, or has been replaced, can only make keys that expire no later.")
 	}
 	return nil
 }
 
-func beyondPower(field, code, message string) error {
+func grantRefused(field, code, message string) error {
 	return problem.New(problem.Forbidden, code, message).In(field)
 }
 
-// allowsAll reports whether a key, or who holds it, has all the scopes.
+// allowsAll reports whether a key or an actor has all the scopes.
 func allowsAll(holder interface{ Allows(account.Scope) bool }, scopes []account.Scope) bool {
 	return !slices.ContainsFunc(scopes, func(scope account.Scope) bool { return !holder.Allows(scope) })
 }
 
-// revokeKey ends a key. As it cannot make a key that is mightier than itself, a key cannot revoke one either.
+// revokeKey revokes a key. A key cannot revoke one that has a scope it does not have itself.
 func (s *server) revokeKey(w http.ResponseWriter, r *http.Request) error {
 	found, err := s.keyInPath(r)
 	if err != nil {
 		return err
 	}
 	if !allowsAll(actorOf(r), found.Scopes) {
-		return beyondPower("", "scope_not_held", "An API key cannot revoke one that has a scope it does not have itself.")
+		return grantRefused("", "scope_not_held", "An API key cannot revoke one that has a scope it does not have itself.")
 	}
 	if err := s.Authenticator.RevokeKey(r.Context(), found.UserID, found.ID); err != nil {
 		return err

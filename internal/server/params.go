@@ -17,8 +17,8 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// knownParameters refuses a query that cannot be read, that has a parameter the route does not know, or that has one
-// twice or without a value: a filter that is passed over in silence gives a wrong answer that looks right.
+// knownParameters refuses a query that cannot be parsed, that has a parameter the route does not have, or that has one
+// twice or without a value: ignoring a filter would give a wrong result that looks right.
 func knownParameters(query string, known []string) error {
 	if query == "" {
 		return nil
@@ -45,10 +45,10 @@ func knownParameters(query string, known []string) error {
 	return nil
 }
 
-// isText reports whether every store can compare with a text: PostgreSQL refuses one that is not UTF-8 or has a NUL.
+// isText reports whether every store can compare with a text: PostgreSQL refuses text that is not UTF-8 or has a NUL.
 func isText(value string) bool { return utf8.ValidString(value) && !strings.Contains(value, "\x00") }
 
-// printable keeps a name that a client made up short enough to be shown.
+// printable shortens a name that a client sent, so that it can be shown.
 func printable(name string) string {
 	name = strings.ToValidUTF8(name, "\uFFFD")
 	if runes := []rune(name); len(runes) > 64 {
@@ -57,13 +57,14 @@ func printable(name string) string {
 	return name
 }
 
-// badParameter refuses the value of a query parameter; problem goes on after its name. The value itself is not shown.
+// badParameter refuses the value of a query parameter; reason continues the sentence after its name. The value is not
+// shown.
 func badParameter(name, reason string) error {
 	return problem.New(problem.Invalid, "invalid_parameter", "The query parameter "+name+" "+reason+".").In(name)
 }
 
-// parameters reads the query parameters of a request. A parameter that is absent is the zero value. After the
-// first one that is at fault, err is set and the others do not matter.
+// parameters reads the query parameters of a request. An absent parameter is the zero value. After the first error, err
+// is set and the values are meaningless.
 type parameters struct {
 	values url.Values
 	zone   *time.Location // of the user, for dates
@@ -80,26 +81,26 @@ func (p *parameters) refuse(name, reason string) {
 	p.err = cmp.Or(p.err, badParameter(name, reason))
 }
 
-// time reads an instant as RFC 3339, or a date, which stands for the moment at which that day begins for the user. One
-// before data can be is the earliest that data can have, so that the first moment of year 1 is not taken for none.
+// time reads an RFC 3339 time, or a date, which stands for the start of that day in the user's zone. A time before
+// health.MinInstant becomes that instant, so that the first instant of year 1 is not taken for an absent parameter.
 func (p *parameters) time(name string) time.Time {
 	text := p.text(name)
 	if text == "" {
 		return time.Time{}
 	}
 	if date, err := health.ParseDate(text); err == nil {
-		return notBeforeData(date.In(p.zone))
+		return clampToEarliest(date.In(p.zone))
 	}
-	// The + of an offset that was not percent-encoded arrives as a blank.
+	// A + that was not percent-encoded is decoded as a blank.
 	t, err := time.Parse(time.RFC3339, strings.Replace(text, " ", "+", 1))
 	if err != nil {
 		p.refuse(name, "is neither a time such as 2026-03-10T06:30:00Z nor a date such as 2026-03-10")
 		return time.Time{}
 	}
-	return notBeforeData(t)
+	return clampToEarliest(t)
 }
 
-func notBeforeData(t time.Time) time.Time {
+func clampToEarliest(t time.Time) time.Time {
 	if earliest := health.MinInstant.Time(); t.Before(earliest) {
 		return earliest.In(t.Location())
 	}
@@ -119,7 +120,7 @@ func (p *parameters) date(name string) (date health.Date, given bool) {
 	return date, true
 }
 
-// days reads the range of calendar days from start to end, both included. One that is left out is today; both may be.
+// days reads the range of calendar days from start to end, both included. The default of both is today.
 func (p *parameters) days(now time.Time) (first, last health.Date) {
 	today := health.DateOf(now.In(p.zone))
 	first, haveFirst := p.date("start")
@@ -133,7 +134,7 @@ func (p *parameters) days(now time.Time) (first, last health.Date) {
 	return first, last
 }
 
-// limit reads how many entries a page may have; 0 where it is not given.
+// limit reads the largest number of entries of a page; 0 where it is absent.
 func (p *parameters) limit() int {
 	text := p.text("limit")
 	if text == "" {
@@ -146,7 +147,7 @@ func (p *parameters) limit() int {
 	return n
 }
 
-// duration reads a time such as 24h or 90m; 0 where it is not given.
+// duration reads a duration such as 24h or 90m; 0 where it is absent.
 func (p *parameters) duration(name string) time.Duration {
 	text := p.text(name)
 	if text == "" {
@@ -159,7 +160,7 @@ func (p *parameters) duration(name string) time.Duration {
 	return d
 }
 
-// grain reads how many seconds a sample summarises; nil where it is not given.
+// grain reads how many seconds a sample summarises; nil where it is absent.
 func (p *parameters) grain() *health.Grain {
 	text := p.text("grain")
 	if text == "" {
@@ -173,7 +174,7 @@ func (p *parameters) grain() *health.Grain {
 	return &grain
 }
 
-// oneOf reads a word; "" where it is not given.
+// oneOf reads one of the allowed words; "" where it is absent.
 func (p *parameters) oneOf(name string, allowed ...string) string {
 	text := p.text(name)
 	if text != "" && !slices.Contains(allowed, text) && p.err == nil {
@@ -183,7 +184,7 @@ func (p *parameters) oneOf(name string, allowed ...string) string {
 	return text
 }
 
-// numbers reads exactly n finite numbers that are separated by commas; nil where the parameter is not given.
+// numbers reads exactly n finite numbers that are separated by commas; nil where the parameter is absent.
 func (p *parameters) numbers(name, form string, n int) []float64 {
 	text := p.text(name)
 	if text == "" {
@@ -206,8 +207,8 @@ func (p *parameters) numbers(name, form string, n int) []float64 {
 	return numbers
 }
 
-// box reads bbox=west,south,east,north in degrees, the order of GeoJSON (RFC 7946 §5). A box whose west is greater
-// than its east crosses the antimeridian.
+// box reads bbox=west,south,east,north in degrees, the order of GeoJSON (RFC 7946 §5). A box whose west is greater than
+// its east crosses the antimeridian.
 func (p *parameters) box() *health.Box {
 	n := p.numbers("bbox", "west,south,east,north", 4)
 	if n == nil {
@@ -236,7 +237,7 @@ func isPlace(latitude, longitude float64) bool {
 	return math.Abs(latitude) <= 90 && math.Abs(longitude) <= 180
 }
 
-// pathID reads the id in a path. One that cannot be an id is that of nothing.
+// pathID reads the id in a path. NotFound: it is no id.
 func pathID(r *http.Request) (uuid.UUID, error) {
 	id, err := uuid.Parse(r.PathValue("id"))
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// require refuses a request without parameters that have no sensible default.
+// require refuses a request in which one of the parameters is absent.
 func (p *parameters) require(names ...string) {
 	for _, name := range names {
 		if p.text(name) == "" {
@@ -16,10 +16,10 @@ func (p *parameters) require(names ...string) {
 	}
 }
 
-// flag reads true or false; false where it is not given.
+// flag reads true or false; false where it is absent.
 func (p *parameters) flag(name string) bool { return p.oneOf(name, "true", "false") == "true" }
 
-// number reads a finite number; 0 where it is not given, which nobody may ask for.
+// number reads a finite number above 0; 0 where it is absent.
 func (p *parameters) number(name string) float64 {
 	text := p.text(name)
 	if text == "" {
@@ -33,7 +33,7 @@ func (p *parameters) number(name string) float64 {
 	return n
 }
 
-// list reads words that are separated by commas, each of which stands there once; nil where it is not given.
+// list reads words that are separated by commas, without duplicates; nil where it is absent.
 func (p *parameters) list(name string) []string {
 	text := p.text(name)
 	if text == "" {
@@ -65,7 +65,7 @@ func (p *parameters) pairs(name, form string) map[string]string {
 	return pairs
 }
 
-// pairsAreOf refuses pairs that would have no effect.
+// pairsAreOf refuses pairs whose key is not among words: they would have no effect.
 func (p *parameters) pairsAreOf(name string, pairs map[string]string, of string, words []string) {
 	for key := range pairs {
 		if !slices.Contains(words, key) {
@@ -74,7 +74,7 @@ func (p *parameters) pairsAreOf(name string, pairs map[string]string, of string,
 	}
 }
 
-// integers reads one whole number, or two with two dots between them; 0 and 0 where it is not given.
+// integers reads one whole number, or two with two dots between them; 0 and 0 where it is absent.
 func (p *parameters) integers(name string) (first, last int) {
 	text := p.text(name)
 	if text == "" {

@@ -139,7 +139,7 @@ answers is in [counting.md](counting.md). Sleep is in hours.
 	}
 }
 
-// pitfallAnswer is what the server says.
+// pitfallAnswer is what the server returns.
 type pitfallAnswer struct {
 	value   float64
 	grain   *health.Grain
@@ -165,13 +165,13 @@ func (a pitfallAnswer) by() string {
 // answers sends the bodies of a pitfall for a user of its own and asks its questions.
 func (p *pitfall) answers(t *testing.T, s store.Store) []pitfallAnswer {
 	t.Helper()
-	words, err := catalog.Load()
+	metricCatalog, err := catalog.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var now time.Time
 	received, err := ingest.New(ingest.Config{
-		Store: s, Catalog: words, Logger: testlog.Logger(t), Now: func() time.Time { return now }, Registerer: prometheus.NewRegistry(),
+		Store: s, Catalog: metricCatalog, Logger: testlog.Logger(t), Now: func() time.Time { return now }, Registerer: prometheus.NewRegistry(),
 		Limits: ingest.Limits{Wait: time.Minute, TempDir: t.TempDir()},
 	})
 	if err != nil {
@@ -182,7 +182,7 @@ func (p *pitfall) answers(t *testing.T, s store.Store) []pitfallAnswer {
 		err = s.CreateUser(t.Context(), user)
 	}
 	if err == nil {
-		_, err = query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: s, Catalog: words, Logger: testlog.Logger(t)}).SetSourcePriority(t.Context(), user, p.Priority)
+		_, err = query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: s, Catalog: metricCatalog, Logger: testlog.Logger(t)}).SetSourcePriority(t.Context(), user, p.Priority)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +198,7 @@ func (p *pitfall) answers(t *testing.T, s store.Store) []pitfallAnswer {
 		}
 		ingestions = append(ingestions, ingestion)
 	}
-	answers := query.New(query.Config{Samples: s, Sleep: s, Workouts: s, Events: s, Summaries: s, Catalog: words})
+	answers := query.New(query.Config{Samples: s, Sleep: s, Workouts: s, Events: s, Summaries: s, Catalog: metricCatalog})
 	first := p.ask(t, answers, user)
 	for _, ingestion := range ingestions {
 		if _, err := received.Replay(t.Context(), user, ingestion.ID); err != nil {
@@ -257,7 +257,7 @@ func (q *pitfallQuestion) ask(t *testing.T, s *query.Service, user account.User)
 
 func round(v float64) string { return strconv.FormatFloat(math.Round(v*1000)/1000, 'f', -1, 64) }
 
-// naivePoint is a point as somebody reads it who has not heard of the pitfalls.
+// naivePoint is a point as a reader without handling for the pitfalls decodes it.
 type naivePoint struct {
 	date   string
 	fields map[string]float64

@@ -12,37 +12,37 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// report is the account of one ingestion as clients see it.
+// report is the report of one ingestion in the API.
 type report struct {
 	IngestionID uuid.UUID     `json:"ingestion_id"`
 	Success     bool          `json:"success"`
 	Status      health.Status `json:"status"`
 	Processed   processed     `json:"processed"`
 	Counts      counts        `json:"counts"`
-	// Errors and Warnings are nil where the report is only summed up. Their counts are there when not all are listed.
+	// Errors and Warnings are nil in a report without lists. Their counts are set when not all are listed.
 	Errors       []reportError   `json:"errors,omitzero"`
 	ErrorCount   int             `json:"error_count,omitzero"`
 	Warnings     []reportWarning `json:"warnings,omitzero"`
 	WarningCount int             `json:"warning_count,omitzero"`
-	// Types is the account of an import by type, with the lists.
+	// Types are the counts of an import by type, in a report with lists.
 	Types            []typeCounts `json:"types,omitempty"`
 	ProcessingTimeMS int64        `json:"processing_time_ms"`
 }
 
-// typeCounts is the account of one type of element.
+// typeCounts are the counts of one type of element.
 type typeCounts struct {
 	Type string `json:"type"`
 	health.Counts
 	Reasons []reason `json:"reasons,omitempty"`
 }
 
-// reason is why so many elements were rejected.
+// reason is a reason for rejections and their number.
 type reason struct {
 	Message string `json:"message"`
 	Count   int    `json:"count"`
 }
 
-// processed says how many elements are in the store now, for the kinds that the body held.
+// processed is how many elements are stored now, for the kinds that the body held.
 type processed struct {
 	Metrics  *int `json:"metrics,omitempty"`
 	Workouts *int `json:"workouts,omitempty"`
@@ -79,7 +79,7 @@ type reportWarning struct {
 	Details map[string]any `json:"details,omitempty"`
 }
 
-// MarshalReport returns the account of an ingestion as the answer to POST /v1/ingest has it.
+// MarshalReport returns the report of an ingestion as JSON, as in the response to POST /v1/ingest.
 func MarshalReport(i *health.Ingestion) ([]byte, error) {
 	return json.Marshal(reportOf(i), json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 }
@@ -126,8 +126,8 @@ func summaryOf(i *health.Ingestion) report {
 		Success:     succeeded(i),
 		Status:      i.Status,
 		Processed: processed{
-			Metrics: stored(c[health.Metrics]), Workouts: stored(c[health.Workouts]),
-			Events: stored(c[health.Events]), ECG: stored(c[health.ECGs]),
+			Metrics: storedCount(c[health.Metrics]), Workouts: storedCount(c[health.Workouts]),
+			Events: storedCount(c[health.Events]), ECG: storedCount(c[health.ECGs]),
 		},
 		Counts: counts{
 			Metrics: c[health.Metrics], Workouts: c[health.Workouts], Events: c[health.Events], ECG: c[health.ECGs],
@@ -146,8 +146,8 @@ func succeeded(i *health.Ingestion) bool {
 	}
 }
 
-// stored returns how many elements of a kind were not rejected, nil where the body held none of it.
-func stored(c health.Counts) *int {
+// storedCount returns how many elements of a kind were not rejected, nil where the body held none.
+func storedCount(c health.Counts) *int {
 	if c.Received == 0 {
 		return nil
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// writeReport answers with the account of an ingestion. Nearly all of them have nothing to list, and come from phones that
-// send a little every few minutes: for those the library's way over reflection costs as much as all of the rest.
+// writeReport responds with the report of an ingestion. Nearly all reports have empty lists, and go to phones that send a
+// little every few minutes: for those, encoding by reflection costs as much as all the rest.
 func writeReport(w http.ResponseWriter, status int, i *health.Ingestion) error {
 	r := reportOf(i)
 	if len(r.Errors)+len(r.Warnings)+len(r.Types)+r.ErrorCount+r.WarningCount > 0 {
@@ -18,7 +18,7 @@ func writeReport(w http.ResponseWriter, status int, i *health.Ingestion) error {
 	return nil
 }
 
-// appendPlain appends the JSON of a report whose lists are there and empty, byte for byte as the library writes it.
+// appendPlain appends the JSON of a report with empty lists, byte for byte as the library encodes it.
 func (r *report) appendPlain(b []byte) []byte {
 	b = append(b, `{"ingestion_id":"`...)
 	b = append(b, r.IngestionID.String()...)

@@ -8,37 +8,37 @@ import (
 	"strings"
 )
 
-// representation is one of the forms in which there is an answer.
+// representation is one media type of a response.
 type representation struct {
-	name      string // what the query parameter format calls it
+	name      string // its name in the query parameter format
 	mediaType string
 }
 
-// representations are the forms of one answer, the one that is sent when nobody asks first.
+// representations are the media types of one response, the default first.
 type representations []representation
 
-// representation returns the form that is asked for by the query parameter format, else by the header Accept. An Accept
-// that none fits gets the first form rather than a refusal: it is mostly there because a client always sends it.
-func (p *parameters) representation(w http.ResponseWriter, r *http.Request, known representations) representation {
-	names := make([]string, len(known))
-	for i := range known {
-		names[i] = known[i].name
+// representation returns the representation that the query parameter format names, else the one that the header Accept
+// prefers. Where Accept matches none it is the default and no refusal: many clients always send an Accept.
+func (p *parameters) representation(w http.ResponseWriter, r *http.Request, offered representations) representation {
+	names := make([]string, len(offered))
+	for i := range offered {
+		names[i] = offered[i].name
 	}
 	w.Header().Add("Vary", "Accept")
 	if name := p.oneOf("format", names...); name != "" {
-		for _, form := range known {
+		for _, form := range offered {
 			if form.name == name {
 				return form
 			}
 		}
 	}
-	return known.accepted(strings.Join(r.Header.Values("Accept"), ","))
+	return offered.accepted(strings.Join(r.Header.Values("Accept"), ","))
 }
 
-// accepted returns the form with the greatest quality (RFC 9110 §12.5.1), the earlier one of several.
-func (known representations) accepted(accept string) representation {
-	best, most := known[0], 0.0
-	for _, form := range known {
+// accepted returns the representation with the greatest quality (RFC 9110 §12.5.1), the earlier one of equals.
+func (offered representations) accepted(accept string) representation {
+	best, most := offered[0], 0.0
+	for _, form := range offered {
 		if quality := qualityOf(accept, form.mediaType); quality > most {
 			best, most = form, quality
 		}
@@ -46,27 +46,27 @@ func (known representations) accepted(accept string) representation {
 	return best
 }
 
-// qualityOf returns the quality that Accept gives to a media type; the range that says most about it counts.
+// qualityOf returns the quality that Accept gives to a media type, by the most specific range that matches.
 func qualityOf(accept, mediaType string) float64 {
-	quality, precision := 0.0, 0
+	quality, most := 0.0, 0
 	for entry := range strings.SplitSeq(accept, ",") {
 		media, parameters, err := mime.ParseMediaType(entry)
 		if err != nil {
 			continue
 		}
-		fits := 0
+		specificity := 0
 		switch kind, _, _ := strings.Cut(mediaType, "/"); media {
 		case mediaType:
-			fits = 3
+			specificity = 3
 		case kind + "/*":
-			fits = 2
+			specificity = 2
 		case "*/*":
-			fits = 1
+			specificity = 1
 		}
-		if fits <= precision {
+		if specificity <= most {
 			continue
 		}
-		precision, quality = fits, 1
+		most, quality = specificity, 1
 		if q, err := strconv.ParseFloat(parameters["q"], 64); err == nil {
 			quality = q
 		}
@@ -74,7 +74,7 @@ func qualityOf(accept, mediaType string) float64 {
 	return quality
 }
 
-// attach makes browsers save the answer under a name.
-func attach(w http.ResponseWriter, name string) {
+// setAttachment makes browsers save the response under a name.
+func setAttachment(w http.ResponseWriter, name string) {
 	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", name))
 }

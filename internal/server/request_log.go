@@ -12,43 +12,43 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// requestLog is what there is to tell about one request and its answer when it is over. The parts of the server fill it
-// in as they learn it; only the goroutine that serves the request touches it.
+// requestLog collects what is logged and measured about one request. The layers of the server fill it in; only the
+// goroutine that serves the request uses it.
 type requestLog struct {
 	id         string // the request id
 	address    netip.Addr
 	route      string // the pattern, never the path: that holds ids
 	user       uuid.UUID
 	keyID      string
-	ingestion  uuid.UUID     // what was received, zero where that was no body
-	outcome    health.Status // of it, as far as it is known by now
-	code       string        // of the problem, "" where there was none
+	ingestion  uuid.UUID     // zero where none was received
+	outcome    health.Status // of the ingestion, at the time of the response
+	code       string        // of the error, "" where there was none
 	err        error
-	clientGone bool // it did not wait for the whole answer
-	foreseen   bool // the failure is nobody's fault: /ready of a server that is being stopped
-	response   response
+	clientGone bool // it did not wait for the whole response
+	expected   bool // the failure is no fault: /ready of a server that is stopping
+	response   responseWriter
 	body       requestBody
 	slowClient slowClient
 }
 
 type requestLogKey struct{}
 
-func withRequestLog(ctx context.Context, e *requestLog) context.Context {
-	return context.WithValue(ctx, requestLogKey{}, e)
+func withRequestLog(ctx context.Context, l *requestLog) context.Context {
+	return context.WithValue(ctx, requestLogKey{}, l)
 }
 
-// requestLogOf returns the exchange that observe put into every request's context.
+// requestLogOf returns the requestLog that observe put into the context of every request.
 func requestLogOf(ctx context.Context) *requestLog { return ctx.Value(requestLogKey{}).(*requestLog) }
 
-// requestID returns the id the client gave its request, if that is fit for a log, else a new one.
+// requestID returns the id that the client sent, if it is safe to log, else a new one.
 func requestID(header http.Header) string {
-	if id := header.Get("X-Request-ID"); saneRequestID(id) {
+	if id := header.Get("X-Request-ID"); isRequestID(id) {
 		return id
 	}
 	return rand.Text()
 }
 
-func saneRequestID(id string) bool {
+func isRequestID(id string) bool {
 	if id == "" || len(id) > 64 {
 		return false
 	}
@@ -62,23 +62,23 @@ func saneRequestID(id string) bool {
 	return true
 }
 
-// response notes the status and counts the bytes on their way out, as they are on the wire.
-type response struct {
+// responseWriter records the status and counts the bytes of a response as they are sent.
+type responseWriter struct {
 	http.ResponseWriter
-	slowClient *slowClient
-	status     int // 0: nothing was sent yet
-	bytes      int64
-	broken     bool // the client takes no more
+	slowClient  *slowClient
+	status      int // 0: nothing was sent yet
+	bytes       int64
+	writeFailed bool
 }
 
-func (w *response) WriteHeader(status int) {
+func (w *responseWriter) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *response) Write(p []byte) (int, error) {
+func (w *responseWriter) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
@@ -86,14 +86,14 @@ func (w *response) Write(p []byte) (int, error) {
 	n, err := w.ResponseWriter.Write(p)
 	w.slowClient.afterWrite()
 	w.bytes += int64(n)
-	w.broken = w.broken || err != nil
+	w.writeFailed = w.writeFailed || err != nil
 	return n, err
 }
 
-// Unwrap lets http.ResponseController reach what is below.
-func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+// Unwrap returns the ResponseWriter below for http.ResponseController.
+func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// requestBody counts the bytes that come in, and breaks off where they come too slowly.
+// requestBody counts the bytes of a body, and fails where they come too slowly.
 type requestBody struct {
 	io.ReadCloser
 	slowClient *slowClient

@@ -8,13 +8,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// writeJSON answers with value as JSON.
+// writeJSON responds with value as JSON.
 func writeJSON(w http.ResponseWriter, status int, value any) error {
 	return writeAs(w, "application/json", status, value)
 }
 
-// writeAs answers with value as JSON under another content type. The value is encoded before anything is sent, so an
-// error means that no answer has begun.
+// writeAs responds with value as JSON under another content type. The value is encoded before anything is sent, so after
+// an error no response has begun.
 func writeAs(w http.ResponseWriter, contentType string, status int, value any) error {
 	body, err := jsonOf(value)
 	if err != nil {
@@ -30,11 +30,11 @@ func jsonOf(value any) ([]byte, error) {
 	}); ok {
 		return own.AppendJSON(nil)
 	}
-	// Text that phones send may hold half a character; an answer that shows it with a mark is better than none.
+	// Text from phones may hold a lone surrogate; a response with U+FFFD in its place is better than none.
 	return json.Marshal(value, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// writeBytes answers with a body that is there in full. An error in sending it concerns only the client that left.
+// writeBytes responds with a whole body. A write fails only when the client has left.
 func writeBytes(w http.ResponseWriter, contentType string, status int, body []byte) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))

@@ -8,30 +8,30 @@ import (
 	"strings"
 )
 
-// revalidate gives every whole answer to a GET a weak ETag, a hash of its body before compression, and answers 304 to a
-// client that shows it has the same already. ResponseCache that are streamed have none: their end is not known when their
-// headers are sent. Nor have those about the state of the server, which nobody keeps.
+// revalidate gives every whole response to a GET a weak ETag, a hash of its body before compression, and responds with
+// 304 to a client that has that tag. Streamed responses have no tag, because their content is not known when their
+// headers are sent; nor have the health checks, which are not cached.
 func revalidate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead || r.URL.Path == "/health" || r.URL.Path == "/ready" {
 			next.ServeHTTP(w, r)
 			return
 		}
-		answer := &taggedAnswer{ResponseWriter: w, known: strings.Join(r.Header.Values("If-None-Match"), ",")}
-		next.ServeHTTP(answer, r)
-		answer.sendHeader()
+		out := &etagWriter{ResponseWriter: w, ifNoneMatch: strings.Join(r.Header.Values("If-None-Match"), ",")}
+		next.ServeHTTP(out, r)
+		out.sendHeader()
 	})
 }
 
-// taggedAnswer holds the header of an answer back until it has seen whether its first bytes are all of it.
-type taggedAnswer struct {
+// etagWriter delays the header until the first write shows whether it is the whole body.
+type etagWriter struct {
 	http.ResponseWriter
-	known  string // the tags of what the client has
-	status int    // held back; 0: none, or sent
-	same   bool   // the client has the body
+	ifNoneMatch string // the tags that the client has
+	status      int    // delayed; 0: none, or sent
+	notModified bool   // the client has this body
 }
 
-func (a *taggedAnswer) WriteHeader(status int) {
+func (a *etagWriter) WriteHeader(status int) {
 	if status != http.StatusOK {
 		a.status = 0
 		a.ResponseWriter.WriteHeader(status)
@@ -40,28 +40,28 @@ func (a *taggedAnswer) WriteHeader(status int) {
 	a.status = status
 }
 
-func (a *taggedAnswer) Write(p []byte) (int, error) {
+func (a *etagWriter) Write(p []byte) (int, error) {
 	if a.status != 0 && a.Header().Get("Content-Length") == strconv.Itoa(len(p)) {
 		digest := sha256.Sum256(p)
 		tag := `"` + base64.RawURLEncoding.EncodeToString(digest[:18]) + `"`
 		a.Header().Set("ETag", "W/"+tag)
-		a.same = isKnown(a.known, tag)
+		a.notModified = etagMatches(a.ifNoneMatch, tag)
 	}
 	a.sendHeader()
-	if a.same {
+	if a.notModified {
 		return len(p), nil
 	}
 	return a.ResponseWriter.Write(p)
 }
 
-// sendHeader sends what WriteHeader held back.
-func (a *taggedAnswer) sendHeader() {
+// sendHeader sends the delayed header.
+func (a *etagWriter) sendHeader() {
 	if a.status == 0 {
 		return
 	}
 	status := a.status
 	a.status = 0
-	if a.same {
+	if a.notModified {
 		status = http.StatusNotModified
 		for _, name := range []string{"Content-Type", "Content-Length", "Content-Disposition"} {
 			a.Header().Del(name)
@@ -70,11 +70,11 @@ func (a *taggedAnswer) sendHeader() {
 	a.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets http.ResponseController reach what is below.
-func (a *taggedAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+// Unwrap returns the ResponseWriter below for http.ResponseController.
+func (a *etagWriter) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// isKnown compares weakly, as If-None-Match is compared (RFC 9110 §13.1.2). "*" stands for anything there is.
-func isKnown(known, tag string) bool {
+// etagMatches compares weakly, as RFC 9110 §13.1.2 demands for If-None-Match. "*" matches any tag.
+func etagMatches(known, tag string) bool {
 	for entry := range strings.SplitSeq(known, ",") {
 		entry = strings.TrimSpace(entry)
 		if entry == "*" || strings.TrimPrefix(entry, "W/") == tag {

@@ -10,17 +10,17 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// Who may use a route, besides those who hold one certain scope.
+// The scope of a route that does not need exactly one scope.
 const (
-	open   account.Scope = ""    // everybody, without a key
+	noKey  account.Scope = ""    // no key is needed
 	anyKey account.Scope = "any" // every valid key, whatever its scopes
-	// ingestRead is both scopes in one key, that is whoever may do everything with their own data.
+	// ingestRead needs both scopes in one key: for what only the holder of all rights to their own data may do.
 	ingestRead account.Scope = account.ScopeIngest + " " + account.ScopeRead
 )
 
 // scopesOf returns the scopes that a key needs, all of them.
 func scopesOf(needed account.Scope) (scopes []account.Scope) {
-	if needed == open || needed == anyKey {
+	if needed == noKey || needed == anyKey {
 		return nil
 	}
 	for _, word := range strings.Fields(string(needed)) {
@@ -29,25 +29,25 @@ func scopesOf(needed account.Scope) (scopes []account.Scope) {
 	return scopes
 }
 
-// unmatched stands for the pattern of a request that none matched.
-const unmatched = "unmatched"
+// routeUnmatched is the route, in logs and metrics, of a request that matched no pattern.
+const routeUnmatched = "unmatched"
 
-// handler answers one request. What it returns is written by fail, and by nobody else.
+// handler handles one request. serve passes its error to fail, which alone writes error responses.
 type handler func(http.ResponseWriter, *http.Request) error
 
-// route is one row of the table of everything the server answers to.
+// route is one row of the table of routes.
 type route struct {
 	method string
 	path   string // a pattern of http.ServeMux
 	scope  account.Scope
-	// params are the query parameters that the route knows; any other is refused.
+	// params are the allowed query parameters; any other is refused.
 	params    []string
 	handle    handler
 	operation string // the operation's id in the OpenAPI document
 }
 
-// routes is the only list of what the server answers to. The OpenAPI document has the same set, with the same scopes
-// and parameters, or a test fails.
+// routes returns the only list of what the server responds to. The OpenAPI document has the same set, with the same
+// scopes and parameters, or a test fails.
 func (s *server) routes() []route {
 	return []route{
 		{"POST", "/v1/ingest", account.ScopeIngest, nil, s.ingest, "ingest"},
@@ -91,18 +91,18 @@ func (s *server) routes() []route {
 		{"GET", "/v1/users/{id}", account.ScopeAdmin, nil, s.getUser, "getUser"},
 		{"DELETE", "/v1/users/{id}", account.ScopeAdmin, nil, s.deleteUser, "deleteUser"},
 
-		{"GET", "/openapi.yaml", open, nil, s.getDocumentYAML, "getDocumentYAML"},
-		{"GET", "/openapi.json", open, nil, s.getDocumentJSON, "getDocumentJSON"},
-		{"GET", "/docs", open, nil, s.getDocs, "getDocs"},
-		{"GET", "/docs/docs.js", open, nil, s.getDocsScript, "getDocsScript"},
-		{"GET", "/docs/docs.css", open, nil, s.getDocsStyle, "getDocsStyle"},
-		{"GET", "/health", open, nil, s.getHealth, "getHealth"},
-		{"GET", "/ready", open, nil, s.getReady, "getReady"},
+		{"GET", "/openapi.yaml", noKey, nil, s.getDocumentYAML, "getDocumentYAML"},
+		{"GET", "/openapi.json", noKey, nil, s.getDocumentJSON, "getDocumentJSON"},
+		{"GET", "/docs", noKey, nil, s.getDocs, "getDocs"},
+		{"GET", "/docs/docs.js", noKey, nil, s.getDocsScript, "getDocsScript"},
+		{"GET", "/docs/docs.css", noKey, nil, s.getDocsStyle, "getDocsStyle"},
+		{"GET", "/health", noKey, nil, s.getHealth, "getHealth"},
+		{"GET", "/ready", noKey, nil, s.getReady, "getReady"},
 	}
 }
 
-// mux serves the routes. A path that is none of theirs, and a method that a path does not have, are refused as
-// problems too, which http.ServeMux alone would answer in plain text.
+// mux serves the routes. Unknown paths and methods get a problem response too, where http.ServeMux alone would respond in
+// plain text.
 func (s *server) mux() http.Handler {
 	mux := http.NewServeMux()
 	methods := map[string][]string{}
@@ -113,19 +113,19 @@ func (s *server) mux() http.Handler {
 	for pattern, allowed := range methods {
 		mux.Handle(pattern, s.serve(route{path: pattern, handle: refuseMethod(allowed)}))
 	}
-	nothing := s.serve(route{path: unmatched, handle: notFound})
-	mux.Handle("/", nothing)
+	unmatched := s.serve(route{path: routeUnmatched, handle: notFound})
+	mux.Handle("/", unmatched)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// http.ServeMux would send the client to the tidy form of the path, and a phone's upload would be lost on the way.
+		// http.ServeMux would redirect the client to the clean path, and a phone's upload would be lost.
 		if !isCleanPath(r.URL.EscapedPath()) {
-			nothing.ServeHTTP(w, r)
+			unmatched.ServeHTTP(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
 	})
 }
 
-// isCleanPath reports whether a path has neither empty segments nor . and .. in it.
+// isCleanPath reports whether a path has no empty segments and no . and .. segments.
 func isCleanPath(p string) bool {
 	clean := path.Clean(p)
 	return p == clean || p == clean+"/" && clean != "/"

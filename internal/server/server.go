@@ -1,5 +1,5 @@
-// Package server is the HTTP face of the product: one table of routes, one place that writes failures, one file per
-// resource. It decides nothing about health data; it asks the rooms below in their own words.
+// Package server is the HTTP API: one table of routes, one function that writes error responses, one file per resource.
+// It contains no rules about health data; those are in the packages it calls.
 package server
 
 import (
@@ -25,12 +25,11 @@ import (
 	"github.com/health-export/health-export/internal/tracing"
 )
 
-// Config is what the server stands on. All fields but Limits, PingRedis, Stop, Tracer, MaxBody, MaxImport, PublicURL, Version and Now are
-// required.
+// Config is what the server needs. All fields are required but Limits, PingRedis, Drain, Tracer, MaxBody, MaxImport,
+// PublicURL, Version, TrustedProxies, CORSOrigins and Now.
 type Config struct {
-	Ingestion Ingest
-	Query     Query
-	// SourcePriority keeps the orders of sources.
+	Ingestion      Ingest
+	Query          Query
 	SourcePriority SourcePriority
 	Authenticator  Authenticator
 	Users          Users
@@ -38,43 +37,42 @@ type Config struct {
 	Archive        Archive
 	AuditReader    AuditReader
 	Audit          AuditBuffer
-	// Catalog has the codes that exports carry.
+	// Catalog has the codes that exports contain.
 	Catalog *catalog.Catalog
-	// Limits counts requests; nil lets all of them through.
+	// Limits counts requests; nil limits none.
 	Limits Limits
-	// Ping returns nil while the database answers; /health and /ready ask it.
+	// Ping returns nil while the database answers; /health and /ready call it.
 	Ping func(context.Context) error
 	// PingRedis returns nil while Redis answers; nil where there is none.
 	PingRedis func(context.Context) error
-	// Drain is told when the server will stop; nil for one that is stopped without warning.
+	// Drain announces the stop of the server; nil for one that stops unannounced.
 	Drain *Drain
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
-	// Tracer makes a trace of every request; nil makes none.
+	// Tracer traces every request; nil traces none.
 	Tracer *tracing.Tracer
 
-	// MaxBody is the largest body, in bytes, that Ingest takes: one that announces more is refused before it is sent.
-	// 0 leaves that to Ingest.
+	// MaxBody is the largest body, in bytes, that Ingest accepts: one that announces more is refused before it is read. 0
+	// leaves that to Ingest.
 	MaxBody int64
-	// PublicURL is where phones reach the server, such as https://health.example.org; "" for the address that whoever asks
-	// has used.
+	// PublicURL is where phones reach the server, such as https://health.example.org; "" for the address of the request.
 	PublicURL string
 	// MaxImport is the same for a file to be imported.
 	MaxImport int64
-	// Version is that of the program, for people who ask a running server.
+	// Version is that of the program.
 	Version string
-	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed. Without any, the address of a client is
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For is used. Without any, the address of a client is
 	// that of the connection.
 	TrustedProxies []netip.Prefix
-	// CORSOrigins are the origins, such as https://example.org, whose pages may ask this server; "*" stands for all. None
-	// may by default.
+	// CORSOrigins are the origins, such as https://example.org, whose pages may use the API; "*" allows all. None may by
+	// default.
 	CORSOrigins []string
-	// Now is the clock; nil is time.Now.
+	// Now returns the current time; nil is time.Now.
 	Now func() time.Time
 }
 
-// Ingest takes in bodies, keeps them, and processes them again.
+// Ingest receives bodies, archives them, and processes them again.
 type Ingest interface {
 	Receive(ctx context.Context, request ingest.Request) (health.Ingestion, error)
 	Replay(ctx context.Context, user account.User, id uuid.UUID) (health.Ingestion, error)
@@ -84,7 +82,7 @@ type Ingest interface {
 	Progress(id uuid.UUID) (ingest.Progress, bool)
 }
 
-// Query answers questions about what is stored.
+// Query answers queries of the stored data.
 type Query interface {
 	Metrics(ctx context.Context, user account.User) ([]query.Metric, error)
 	Samples(ctx context.Context, user account.User, request query.SamplesRequest) (query.SamplesPage, error)
@@ -107,13 +105,13 @@ type Query interface {
 	Extract(ctx context.Context, user account.User, request query.ExtractRequest) (*query.Extract, error)
 }
 
-// SourcePriority keeps which sources a person trusts more than others.
+// SourcePriority stores which sources a user prefers to others.
 type SourcePriority interface {
 	SourcePriority(ctx context.Context, user account.User) (query.SourcePriority, error)
 	SetSourcePriority(ctx context.Context, user account.User, order aggregate.SourceOrder) (query.SourcePriority, error)
 }
 
-// Authenticator knows who stands before it, and gives out and takes back keys.
+// Authenticator authenticates requests, manages keys, and erases users and their data.
 type Authenticator interface {
 	Authenticate(ctx context.Context, presented string) (access.Actor, error)
 	CreateKey(ctx context.Context, key access.NewKey) (account.APIKey, string, error)
@@ -123,7 +121,7 @@ type Authenticator interface {
 	DeleteUser(ctx context.Context, user uuid.UUID) error
 }
 
-// Users keeps the people whose data it is.
+// Users stores the users.
 type Users interface {
 	CreateUser(ctx context.Context, user account.User, entries ...account.AuditEntry) error
 	User(ctx context.Context, id uuid.UUID) (account.User, error)
@@ -136,39 +134,34 @@ type Keys interface {
 	KeysOf(ctx context.Context, user uuid.UUID) ([]account.APIKey, error)
 }
 
-// Archive tells what became of the bodies that were received.
+// Archive looks up received bodies and their outcomes.
 type Archive interface {
 	Ingestion(ctx context.Context, user, id uuid.UUID) (health.Ingestion, error)
 	Ingestions(ctx context.Context, user uuid.UUID, query store.IngestionQuery) ([]health.Ingestion, error)
 }
 
-// AuditReader tells who did what.
+// AuditReader reads the audit log.
 type AuditReader interface {
 	AuditEntries(ctx context.Context, query store.AuditQuery) ([]account.AuditEntry, error)
 }
 
-// AuditBuffer puts on record what is done.
+// AuditBuffer adds entries to the audit log.
 type AuditBuffer interface {
 	Add(ctx context.Context, action account.Action, about uuid.UUID, resource string, metadata map[string]any)
 }
 
 type server struct {
 	Config
-	instruments instruments
-	document    document
+	metrics httpMetrics
 }
 
-// New returns the handler of the whole API. It is safe for concurrent use, and it registers the metrics of the requests
-// with config.Registerer, so it is called once for each registerer.
+// New returns the handler of the whole API. It is safe for concurrent use. It registers the metrics of the requests with
+// config.Registerer, so call it once for each registerer.
 func New(config Config) http.Handler {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	s := &server{
-		Config:      config,
-		instruments: newInstruments(config.Registerer),
-		document:    loadDocument(),
-	}
-	s.instruments.prepare(s.routes())
+	s := &server{Config: config, metrics: newHTTPMetrics(config.Registerer)}
+	s.metrics.initCounters(s.routes())
 	return s.observe(s.allowOrigins(compress(revalidate(s.mux()))))
 }

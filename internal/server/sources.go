@@ -6,7 +6,7 @@ import (
 	"github.com/health-export/health-export/internal/aggregate"
 )
 
-// getSourcePriority tells which sources the user trusts more than others.
+// getSourcePriority returns which sources the user prefers to others.
 func (s *server) getSourcePriority(w http.ResponseWriter, r *http.Request) error {
 	priority, err := s.SourcePriority.SourcePriority(r.Context(), actorOf(r).User)
 	if err != nil {

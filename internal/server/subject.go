@@ -9,8 +9,8 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// subject returns the id of the user a request is about: who asks, or, for administrators, the one they name as user.
-// Whether there is somebody with a name that was given is found out by who uses it.
+// subject returns the id of the user whose data a request is about: the actor, or the one that an administrator names in
+// the parameter user. It does not check that the user exists.
 func (s *server) subject(r *http.Request) (uuid.UUID, error) {
 	actor, text := actorOf(r), r.URL.Query().Get("user")
 	if text == "" {
@@ -31,9 +31,9 @@ func onlyForAdmins() error {
 		"Only a key with the scope admin may name another user. Leave the parameter out for your own data.").In("user")
 }
 
-// noteRead puts on record that an administrator looks at what is somebody else's.
-func (s *server) noteRead(r *http.Request, about uuid.UUID, what string) {
-	if about != actorOf(r).User.ID {
-		s.Audit.Add(r.Context(), account.ActionAdminRead, about, what, nil)
+// auditAdminRead adds an audit entry when an administrator reads another user's data.
+func (s *server) auditAdminRead(r *http.Request, subject uuid.UUID, resource string) {
+	if subject != actorOf(r).User.ID {
+		s.Audit.Add(r.Context(), account.ActionAdminRead, subject, resource, nil)
 	}
 }

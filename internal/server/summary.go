@@ -9,7 +9,7 @@ import (
 	"github.com/health-export/health-export/internal/query"
 )
 
-// getSummary answers for one day, or for each day of a range.
+// getSummary returns the summary of one day, or of each day of a range.
 func (s *server) getSummary(w http.ResponseWriter, r *http.Request) error {
 	p := parametersOf(r)
 	date, single := p.date("date")

@@ -10,8 +10,8 @@ import (
 	"github.com/health-export/health-export/internal/tracing"
 )
 
-// beginTrace begins the trace of a request, or continues that of whoever sent it. Probes ask every few seconds and have
-// nothing to tell.
+// beginTrace starts the span of a request, in the trace of the client if it sent one. Health checks, which come every few
+// seconds, are not traced.
 func (s *server) beginTrace(r *http.Request) (context.Context, tracing.Span) {
 	if s.Tracer == nil || r.URL.Path == "/health" || r.URL.Path == "/ready" {
 		return r.Context(), tracing.Span{}
@@ -21,20 +21,20 @@ func (s *server) beginTrace(r *http.Request) (context.Context, tracing.Span) {
 		trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(semconv.HTTPRequestMethodKey.String(method)))
 }
 
-// endTrace says what came of a request. Like the log, it has the pattern of the route and not the path, and nothing of
-// the headers: what the conventions of OpenTelemetry would have beside these may hold a person's data.
-func endTrace(span tracing.Span, r *http.Request, e *requestLog, bytesIn int64) {
+// endTrace sets the attributes of a request and ends its span. Like the log, it has the pattern of the route and not the
+// path, and no headers: the other attributes in OpenTelemetry's conventions may hold a person's data.
+func endTrace(span tracing.Span, r *http.Request, l *requestLog, bytesIn int64) {
 	if span.Recording() {
-		span.Rename(methodLabel(r.Method) + " " + e.route)
+		span.Rename(methodLabel(r.Method) + " " + l.route)
 		span.SetAttributes(
-			semconv.HTTPRoute(e.route),
-			semconv.HTTPResponseStatusCode(e.status()),
+			semconv.HTTPRoute(l.route),
+			semconv.HTTPResponseStatusCode(l.status()),
 			semconv.HTTPRequestBodySizeKey.Int64(bytesIn),
-			semconv.HTTPResponseBodySizeKey.Int64(e.response.bytes),
+			semconv.HTTPResponseBodySizeKey.Int64(l.response.bytes),
 			semconv.NetworkProtocolVersion(protocolVersion(r)),
 		)
-		if e.failed() {
-			kind, _ := faultOf(e)
+		if l.failed() {
+			kind, _ := faultOf(l)
 			span.Fail(kind)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// user is a person as clients see them.
+// user is a user in the API.
 type user struct {
 	ID        uuid.UUID `json:"id"`
 	Email     string    `json:"email"`
@@ -50,11 +50,11 @@ func (s *server) getUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.noteRead(r, id, "user")
+	s.auditAdminRead(r, id, "user")
 	return writeJSON(w, http.StatusOK, userOf(found))
 }
 
-// newUser is what a client says of a user who is to be made.
+// newUser is the request body of createUser.
 type newUser struct {
 	Email    string `json:"email"`
 	Name     string `json:"name"`
@@ -83,7 +83,7 @@ func (s *server) createUser(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusCreated, userOf(created))
 }
 
-// deleteUser erases a user with everything that is stored for them.
+// deleteUser deletes a user with everything that is stored for them.
 func (s *server) deleteUser(w http.ResponseWriter, r *http.Request) error {
 	id, err := pathID(r)
 	if err != nil {

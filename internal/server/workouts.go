@@ -41,8 +41,8 @@ func (s *server) getWorkout(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, workout)
 }
 
-// getRoute answers with the route of a workout as GeoJSON or GPX. It is encoded before it is sent, so that a failure is
-// told.
+// getRoute returns the route of a workout as GeoJSON or GPX. It is encoded before it is sent, so that a failure gets an
+// error response.
 func (s *server) getRoute(w http.ResponseWriter, r *http.Request) error {
 	p := parametersOf(r)
 	format := p.representation(w, r, representations{{"geojson", "application/geo+json"}, {"gpx", "application/gpx+xml"}})
@@ -60,7 +60,7 @@ func (s *server) getRoute(w http.ResponseWriter, r *http.Request) error {
 	write := export.GeoJSON
 	if format.name == "gpx" {
 		write = export.GPX
-		attach(w, "route-"+id.String()+".gpx")
+		setAttachment(w, "route-"+id.String()+".gpx")
 	}
 	var body bytes.Buffer
 	if err := write(&body, &workout); err != nil {

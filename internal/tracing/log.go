@@ -7,16 +7,16 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// NewHandler returns a handler that adds to every record the trace that its context is in, as trace_id and span_id.
+// NewHandler returns a handler that adds trace_id and span_id to every record whose context is in a trace.
 func NewHandler(next slog.Handler) slog.Handler { return handler{next} }
 
 type handler struct{ slog.Handler }
 
-// Handle adds the trace and hands the record on.
+// Handle adds the trace and passes the record on.
 func (h handler) Handle(ctx context.Context, record slog.Record) error {
-	if around := trace.SpanContextFromContext(ctx); around.IsValid() {
+	if parent := trace.SpanContextFromContext(ctx); parent.IsValid() {
 		record = record.Clone()
-		record.AddAttrs(slog.String("trace_id", around.TraceID().String()), slog.String("span_id", around.SpanID().String()))
+		record.AddAttrs(slog.String("trace_id", parent.TraceID().String()), slog.String("span_id", parent.SpanID().String()))
 	}
 	return h.Handler.Handle(ctx, record)
 }

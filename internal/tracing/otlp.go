@@ -16,22 +16,22 @@ import (
 	"github.com/google/uuid"
 )
 
-// Options say where traces are sent, and which.
+// Options configure where traces are sent, and which.
 type Options struct {
-	// Endpoint is the whole address to which spans are posted by OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces;
-	// "" traces nothing.
+	// Endpoint is the whole URL to which spans are posted by OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces; ""
+	// traces nothing.
 	Endpoint string
-	// Headers are sent along, percent-encoded and separated by commas: name=value,name=value.
+	// Headers are sent with every post, percent-encoded and separated by commas: name=value,name=value.
 	Headers string
 	// Sampler and SamplerArgument are as OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG describe them.
 	Sampler         string
 	SamplerArgument float64
-	// Service and Version name this program to whoever reads traces of several.
+	// Service and Version are the resource attributes of this program.
 	Service, Version string
 	Logger           *slog.Logger
 }
 
-// Samplers are the names that Options.Sampler may have.
+// Samplers returns the allowed values of Options.Sampler.
 func Samplers() []string {
 	return []string{
 		"always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio",
@@ -39,8 +39,8 @@ func Samplers() []string {
 }
 
 // Open returns a tracer that sends to a collector, or nil where no endpoint is set. It does not wait for the collector:
-// one that is away loses spans and nothing else. Time limits, certificates, compression, the sizes of batches, and
-// further attributes of this process are those of the standard variables (OTEL_EXPORTER_OTLP_…, OTEL_BSP_…,
+// while it is unreachable, spans are lost and nothing else. Timeouts, certificates, compression, the sizes of batches,
+// and further resource attributes are those of the standard variables (OTEL_EXPORTER_OTLP_…, OTEL_BSP_…,
 // OTEL_RESOURCE_ATTRIBUTES), which the library reads itself.
 func Open(ctx context.Context, o Options) (*Tracer, error) {
 	if o.Endpoint == "" {
@@ -58,7 +58,7 @@ func Open(ctx context.Context, o Options) (*Tracer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("send traces: %w", err)
 	}
-	about, err := resource.New(ctx,
+	res, err := resource.New(ctx,
 		resource.WithTelemetrySDK(),
 		resource.WithAttributes(semconv.ServiceName(o.Service), semconv.ServiceVersion(o.Version), semconv.ServiceInstanceID(uuid.NewString())),
 		resource.WithFromEnv(),
@@ -66,7 +66,7 @@ func Open(ctx context.Context, o Options) (*Tracer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describe this process in traces (OTEL_RESOURCE_ATTRIBUTES): %w", err)
 	}
-	return New(&reporter{SpanExporter: exporter, logger: o.Logger}, sampler(o.Sampler, o.SamplerArgument), about), nil
+	return New(&loggingExporter{SpanExporter: exporter, logger: o.Logger}, sampler(o.Sampler, o.SamplerArgument), res), nil
 }
 
 func sampler(name string, ratio float64) sdk.Sampler {
@@ -103,22 +103,22 @@ func parseHeaders(list string) (map[string]string, error) {
 	return headers, nil
 }
 
-// reporter says once in the log that the collector takes nothing, and once that it does again. The library would print
-// every failure to standard error.
-type reporter struct {
+// loggingExporter logs once that the collector refuses spans, and once that it accepts them again. The library would
+// print every failure to standard error.
+type loggingExporter struct {
 	sdk.SpanExporter
 	logger  *slog.Logger
 	failing atomic.Bool
 }
 
-// ExportSpans exports and never fails: what could not be exported is lost, and said.
-func (r *reporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
-	err := r.SpanExporter.ExportSpans(ctx, spans)
+// ExportSpans exports and never fails: what could not be exported is lost.
+func (e *loggingExporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
+	err := e.SpanExporter.ExportSpans(ctx, spans)
 	switch {
-	case err != nil && !r.failing.Swap(true):
-		r.logger.WarnContext(ctx, "traces cannot be sent; going on without them", "err", err)
-	case err == nil && r.failing.Swap(false):
-		r.logger.InfoContext(ctx, "traces can be sent again")
+	case err != nil && !e.failing.Swap(true):
+		e.logger.WarnContext(ctx, "traces cannot be sent; going on without them", "err", err)
+	case err == nil && e.failing.Swap(false):
+		e.logger.InfoContext(ctx, "traces can be sent again")
 	}
 	return nil
 }

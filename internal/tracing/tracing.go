@@ -1,12 +1,11 @@
-// Package tracing tells where the time of a request or of a job goes: traces in the way of OpenTelemetry, sent over OTLP
-// to whoever collects them.
+// Package tracing records where the time of a request or of a job goes, as OpenTelemetry traces that are sent over OTLP.
 //
-// A trace begins in two places only, where a request comes in and where a job is run, and both have a Tracer. Everything
-// below is a Step of what its context is in: without a trace, or with one that is not sampled, it is nothing and costs
-// next to nothing. So no room below needs to be given anything, and no call outside of a request or a job makes a trace.
+// A trace begins in two places only, where a request is received and where a job is run, and both have a Tracer. All
+// other spans are made by Start from the context: without a trace, or in one that is not sampled, it does nothing and
+// costs next to nothing. So the other packages need no tracer, and no call outside of a request or a job makes a trace.
 //
-// What is in a span are words of the program and numbers about it: names of steps, patterns of routes, kinds of failures,
-// sizes and counts. Never a path or a parameter, an address, a header, the text of an error or of a statement: those may
+// Spans hold constants of the program and numbers: names of operations, patterns of routes, kinds of failures, sizes and
+// counts. They never hold a path or a parameter, an address, a header, the text of an error or of a statement: those may
 // hold a person's data.
 package tracing
 
@@ -25,22 +24,22 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// scope names this program as what makes the spans.
-const scope = "github.com/health-export/health-export"
+// instrumentationScope is the name of the OpenTelemetry instrumentation scope.
+const instrumentationScope = "github.com/health-export/health-export"
 
-// Tracer begins traces. A nil Tracer begins none. It is safe for concurrent use.
+// Tracer starts traces. A nil Tracer starts none. It is safe for concurrent use.
 type Tracer struct {
 	provider *sdk.TracerProvider
 	tracer   trace.Tracer
 }
 
-// New returns a tracer that hands finished spans to an exporter, in batches and in the background, until Close.
-func New(exporter sdk.SpanExporter, sampler sdk.Sampler, about *resource.Resource) *Tracer {
-	provider := sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithSampler(sampler), sdk.WithResource(about))
-	return &Tracer{provider: provider, tracer: provider.Tracer(scope)}
+// New returns a tracer that passes finished spans to an exporter, in batches and in the background, until Close.
+func New(exporter sdk.SpanExporter, sampler sdk.Sampler, res *resource.Resource) *Tracer {
+	provider := sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithSampler(sampler), sdk.WithResource(res))
+	return &Tracer{provider: provider, tracer: provider.Tracer(instrumentationScope)}
 }
 
-// Close exports what is still waiting, until ctx ends, and lets the exporter go.
+// Close exports the remaining spans, until ctx ends, and shuts the exporter down.
 func (t *Tracer) Close(ctx context.Context) error {
 	if t == nil {
 		return nil
@@ -48,7 +47,7 @@ func (t *Tracer) Close(ctx context.Context) error {
 	return t.provider.Shutdown(ctx)
 }
 
-// Start begins a trace, or a step of the one that ctx is in. Every step is ended by Step.End.
+// Start starts a trace, or a span of the one that ctx is in. Every span is ended by Span.End.
 func (t *Tracer) Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, Span) {
 	if t == nil {
 		return ctx, Span{}
@@ -57,7 +56,7 @@ func (t *Tracer) Start(ctx context.Context, name string, options ...trace.SpanSt
 	return ctx, Span{span}
 }
 
-// Extract returns ctx as a part of the trace that the headers of a request name (W3C Trace Context), if they name one.
+// Extract returns ctx as a part of the trace in the headers of a request (W3C Trace Context), if there is one.
 func (t *Tracer) Extract(ctx context.Context, headers map[string][]string) context.Context {
 	if t == nil {
 		return ctx
@@ -65,47 +64,47 @@ func (t *Tracer) Extract(ctx context.Context, headers map[string][]string) conte
 	return propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(headers))
 }
 
-// Start begins a step of the trace that ctx is in. There is none, and nothing happens, where ctx is in no trace or in one
-// that is not sampled.
+// Start starts a span of the trace that ctx is in. Where ctx is in no trace, or in one that is not sampled, it returns
+// the zero Span.
 func Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, Span) {
-	around := trace.SpanFromContext(ctx)
-	if !around.SpanContext().IsSampled() { // one that has ended by now has steps all the same
+	parent := trace.SpanFromContext(ctx)
+	if !parent.SpanContext().IsSampled() { // a parent that has ended may have further spans
 		return ctx, Span{}
 	}
-	ctx, span := around.TracerProvider().Tracer(scope).Start(ctx, name, options...)
+	ctx, span := parent.TracerProvider().Tracer(instrumentationScope).Start(ctx, name, options...)
 	return ctx, Span{span}
 }
 
 // Detach returns ctx as a part of the trace that from is in, for work that outlives from.
 func Detach(ctx, from context.Context) context.Context {
-	around := trace.SpanFromContext(from)
-	if !around.SpanContext().IsValid() {
+	parent := trace.SpanFromContext(from)
+	if !parent.SpanContext().IsValid() {
 		return ctx
 	}
-	return trace.ContextWithSpan(ctx, around)
+	return trace.ContextWithSpan(ctx, parent)
 }
 
-// Span is a part of a trace: a span. The zero value is none, and takes everything without effect.
+// Span is one operation of a trace. The methods of the zero value do nothing.
 type Span struct{ span trace.Span }
 
-// Recording reports whether anybody will see what is noted.
+// Recording reports whether attributes are recorded.
 func (s Span) Recording() bool { return s.span != nil && s.span.IsRecording() }
 
-// Rename gives the step the name that was not known when it began.
+// Rename sets the name, where it was not known at the start.
 func (s Span) Rename(name string) {
 	if s.span != nil {
 		s.span.SetName(name)
 	}
 }
 
-// SetAttributes adds what is known of the step by now.
+// SetAttributes adds attributes.
 func (s Span) SetAttributes(attributes ...attribute.KeyValue) {
 	if s.span != nil {
 		s.span.SetAttributes(attributes...)
 	}
 }
 
-// Fail marks the step as one that failed. The reason is a word of the program, never the text of an error.
+// Fail marks the span as failed. The reason is a constant of the program, never the text of an error.
 func (s Span) Fail(reason string) {
 	if s.span != nil {
 		s.span.SetAttributes(semconv.ErrorTypeKey.String(reason))
@@ -113,19 +112,19 @@ func (s Span) Fail(reason string) {
 	}
 }
 
-// End ends the step, with the error it came to. Only a failure of ours, or of what we depend on, makes it one that failed:
-// that something is not found, or was sent wrongly, is an answer.
+// End ends the span with the error of its operation. Only a failure of this program or its dependencies marks it as
+// failed: that something is not found, or was sent wrongly, is a result.
 func (s Span) End(err error) {
 	if s.span == nil {
 		return
 	}
 	if err != nil {
-		s.outcome(err)
+		s.setOutcome(err)
 	}
 	s.span.End()
 }
 
-func (s Span) outcome(err error) {
+func (s Span) setOutcome(err error) {
 	kind := problem.KindOf(err)
 	switch {
 	case kind == problem.Unavailable:

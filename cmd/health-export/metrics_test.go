@@ -27,7 +27,7 @@ func (i *instance) scrape() string {
 	return string(text)
 }
 
-// use makes a server do what its metrics tell of: it takes in, answers, and refuses.
+// use makes a server do what its metrics measure: it receives, answers, and refuses.
 func (i *instance) use() {
 	i.t.Helper()
 	for range 2 {

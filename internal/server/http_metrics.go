@@ -14,17 +14,17 @@ import (
 	"github.com/health-export/health-export/internal/tracing"
 )
 
-// instruments measure the requests. Their labels hold the pattern of the route, never the path.
-type instruments struct {
+// httpMetrics are the metrics of the requests. Their labels hold the pattern of the route, never the path.
+type httpMetrics struct {
 	requests *prometheus.CounterVec
 	errors   *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
 }
 
-func newInstruments(registerer prometheus.Registerer) instruments {
+func newHTTPMetrics(registerer prometheus.Registerer) httpMetrics {
 	factory := promauto.With(registerer)
-	return instruments{
+	return httpMetrics{
 		requests: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "health_export_http_requests_total",
 			Help: "Requests answered, by method, route and status; 499 is a client that did not wait.",
@@ -47,35 +47,36 @@ func newInstruments(registerer prometheus.Registerer) instruments {
 	}
 }
 
-// prepare makes the counters of failures of ours on these routes, so that the first one is seen as an increase.
-func (i *instruments) prepare(routes []route) {
+// initCounters creates the counters of the server's own failures on these routes, so that Prometheus sees the first one
+// as an increase.
+func (m *httpMetrics) initCounters(routes []route) {
 	for _, row := range routes {
-		i.errors.WithLabelValues(row.path, internal, faultServer)
-		i.errors.WithLabelValues(row.path, string(problem.Unavailable), faultDependency)
+		m.errors.WithLabelValues(row.path, kindInternal, faultServer)
+		m.errors.WithLabelValues(row.path, string(problem.Unavailable), faultDependency)
 	}
 }
 
-// Whose fault a failure is.
+// The values of the label fault.
 const (
 	faultClient     = "client"
 	faultServer     = "server"
 	faultDependency = "dependency"
 )
 
-// internal is the kind of a failure that has none.
-const internal = "internal"
+// kindInternal is the kind of an error that has none.
+const kindInternal = "internal"
 
-func (i *instruments) count(ctx context.Context, method string, e *requestLog, took time.Duration) {
+func (m *httpMetrics) count(ctx context.Context, method string, l *requestLog, took time.Duration) {
 	method = methodLabel(method)
-	i.requests.WithLabelValues(method, e.route, strconv.Itoa(e.status())).Inc()
-	if failed := e.clientGone || e.err != nil || e.status() >= http.StatusBadRequest; failed && !e.foreseen {
-		kind, fault := faultOf(e)
-		i.errors.WithLabelValues(e.route, kind, fault).Inc()
+	m.requests.WithLabelValues(method, l.route, strconv.Itoa(l.status())).Inc()
+	if failed := l.clientGone || l.err != nil || l.status() >= http.StatusBadRequest; failed && !l.expected {
+		kind, fault := faultOf(l)
+		m.errors.WithLabelValues(l.route, kind, fault).Inc()
 	}
-	tracing.Observe(ctx, i.duration.WithLabelValues(method, e.route), took.Seconds())
+	tracing.Observe(ctx, m.duration.WithLabelValues(method, l.route), took.Seconds())
 }
 
-// methodLabel keeps clients from inventing label values: a method is any word they like.
+// methodLabel maps unknown methods to one label value, because a client may send any word as the method.
 func methodLabel(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
@@ -84,26 +85,26 @@ func methodLabel(method string) string {
 	return "other"
 }
 
-// faultOf says what kind of failure an exchange ended with, and whose fault it is.
-func faultOf(e *requestLog) (kind, fault string) {
-	if e.clientGone {
+// faultOf returns the kind of failure that a request ended with, and whose fault it is.
+func faultOf(l *requestLog) (kind, fault string) {
+	if l.clientGone {
 		return "client_gone", faultClient
 	}
-	found := problem.KindOf(e.err)
+	found := problem.KindOf(l.err)
 	switch {
-	case found == problem.Unavailable, found == "" && errors.Is(e.err, context.DeadlineExceeded):
+	case found == problem.Unavailable, found == "" && errors.Is(l.err, context.DeadlineExceeded):
 		return string(problem.Unavailable), faultDependency
-	case found != "" && e.status() < http.StatusInternalServerError:
+	case found != "" && l.status() < http.StatusInternalServerError:
 		return string(found), faultClient
-	case e.status() >= http.StatusBadRequest && e.status() < http.StatusInternalServerError:
-		return kindOfStatus(e.status()), faultClient
+	case l.status() >= http.StatusBadRequest && l.status() < http.StatusInternalServerError:
+		return kindOfStatus(l.status()), faultClient
 	}
-	return internal, faultServer
+	return kindInternal, faultServer
 }
 
-// kindOfStatus is the kind of a failure that was answered without an error, as the report of a body that is refused.
+// kindOfStatus returns the kind of a failure that was answered without an error, such as the report of a refused body.
 func kindOfStatus(status int) string {
-	for kind, answer := range kinds {
+	for kind, answer := range kindResponses {
 		if answer.status == status {
 			return string(kind)
 		}
