@@ -23,11 +23,11 @@ func isApple(head []byte) bool {
 }
 
 // isAppleArchive recognises the archive that Apple's Health app makes.
-func isAppleArchive(a *Archive) bool { return appleMain(a) != "" }
+func isAppleArchive(a *Archive) bool { return findAppleXML(a) != "" }
 
-// appleMain returns the name of the file that holds the data: whatever the language of the phone calls it, it is known
+// findAppleXML returns the name of the file that holds the data: whatever the language of the phone calls it, it is known
 // by its content. "" where there is none.
-func appleMain(a *Archive) string {
+func findAppleXML(a *Archive) string {
 	const candidates = 100 // it is one of the largest
 	looked := 0
 	for _, name := range a.Names() {
@@ -47,7 +47,7 @@ func appleMain(a *Archive) string {
 // decodeApple reads export.xml alone.
 func decodeApple(body io.Reader, o Options) iter.Seq2[health.Record, error] {
 	return func(yield func(health.Record, error) bool) {
-		newApple(o, nil, "", yield).run(body)
+		newAppleDecoder(o, nil, "", yield).run(body)
 	}
 }
 
@@ -55,58 +55,58 @@ func decodeApple(body io.Reader, o Options) iter.Seq2[health.Record, error] {
 // electrocardiograms.
 func decodeAppleArchive(archive *Archive, o Options) iter.Seq2[health.Record, error] {
 	return func(yield func(health.Record, error) bool) {
-		main := appleMain(archive)
+		main := findAppleXML(archive)
 		file, err := archive.Open(main)
 		if err != nil {
 			yield(health.Record{}, err)
 			return
 		}
 		defer file.Close()
-		newApple(o, archive, path.Dir(main), yield).run(file)
+		newAppleDecoder(o, archive, path.Dir(main), yield).run(file)
 	}
 }
 
-// apple is one export while it is read.
-type apple struct {
-	scan    *xmlscan.Scanner
-	archive *Archive // nil for the XML alone
-	folder  string   // of the main file in the archive
-	used    map[string]bool
-	options Options
-	yield   func(health.Record, error) bool
-	zones   zones
-	texts   remembered // sources and units
-	metas   remembered // attributes
-	stages  remembered // of sleep
-	types   map[string]*appleType
-	record  appleRecord
-	sample  [1]health.Sample
-	segment health.Segment
-	numbers map[string]int // how many elements there were of each name
-	scratch []byte
+// appleDecoder is one export while it is read.
+type appleDecoder struct {
+	scan           *xmlscan.Scanner
+	archive        *Archive // nil for the XML alone
+	directory      string   // of the main file in the archive
+	referenced     map[string]bool
+	options        Options
+	yield          func(health.Record, error) bool
+	zones          zoneCache
+	textCache      textCache // sources and units
+	attributeCache textCache // attributes
+	stageCache     textCache // of sleep
+	types          map[string]*appleType
+	record         appleRecord
+	sample         [1]health.Sample
+	segment        health.Segment
+	counts         map[string]int // how many elements there were of each name
+	scratch        []byte
 }
 
-func newApple(o Options, archive *Archive, folder string, yield func(health.Record, error) bool) *apple {
-	return &apple{
-		archive: archive, folder: folder, used: map[string]bool{}, options: o, yield: yield, zones: newZones(o.Location),
-		texts: remembered{}, metas: remembered{}, stages: remembered{}, types: map[string]*appleType{}, numbers: map[string]int{},
+func newAppleDecoder(o Options, archive *Archive, folder string, yield func(health.Record, error) bool) *appleDecoder {
+	return &appleDecoder{
+		archive: archive, directory: folder, referenced: map[string]bool{}, options: o, yield: yield, zones: newZones(o.Location),
+		textCache: textCache{}, attributeCache: textCache{}, stageCache: textCache{}, types: map[string]*appleType{}, counts: map[string]int{},
 	}
 }
 
 // run reads the main file to its end, and then the files that stand for themselves.
-func (a *apple) run(main io.Reader) {
+func (a *appleDecoder) run(main io.Reader) {
 	a.scan = xmlscan.New(main)
-	err := a.elements()
+	err := a.readElements()
 	if err == nil && a.archive != nil {
-		err = a.otherFiles()
+		err = a.readOtherFiles()
 	}
 	if err != nil && !errors.Is(err, errStopped) {
-		a.yield(health.Record{}, appleFault(err))
+		a.yield(health.Record{}, xmlProblem(err))
 	}
 }
 
-// elements reads the root element and everything in it.
-func (a *apple) elements() error {
+// readElements reads the root element and everything in it.
+func (a *appleDecoder) readElements() error {
 	kind, err := a.scan.Next()
 	if err != nil {
 		return err
@@ -135,15 +135,15 @@ func (a *apple) elements() error {
 	}
 }
 
-// position counts the elements of a name and says where this one stands: its index among them.
-func (a *apple) position(name, typ string) health.Position {
-	at := health.Position{Type: typ, Entry: a.numbers[name], Point: -1}
-	a.numbers[name]++
+// nextPosition counts the elements of a name and says where this one stands: its index among them.
+func (a *appleDecoder) nextPosition(name, typ string) health.Position {
+	at := health.Position{Type: typ, Entry: a.counts[name], Point: -1}
+	a.counts[name]++
 	return at
 }
 
 // emit yields a record; reject a refusal.
-func (a *apple) emit(r health.Record) error {
+func (a *appleDecoder) emit(r health.Record) error {
 	for i := range r.Warnings {
 		r.Warnings[i].Position = r.Position
 	}
@@ -153,8 +153,8 @@ func (a *apple) emit(r health.Record) error {
 	return nil
 }
 
-func (a *apple) reject(at health.Position, typ, field, message, suggestion string) error {
-	if !a.yield(health.Record{Position: at, Type: typ}, refusal(at, field, message, suggestion)) {
+func (a *appleDecoder) reject(at health.Position, typ, field, message, suggestion string) error {
+	if !a.yield(health.Record{Position: at, Type: typ}, newRejection(at, field, message, suggestion)) {
 		return errStopped
 	}
 	return nil
@@ -162,20 +162,20 @@ func (a *apple) reject(at health.Position, typ, field, message, suggestion strin
 
 // text returns what was sent as a string that may be kept: valid, and without the characters no store takes. A text that
 // came before is not copied.
-func (a *apple) text(sent []byte) string {
-	if text, ok := a.texts.find(sent); ok {
+func (a *appleDecoder) text(sent []byte) string {
+	if text, ok := a.textCache.get(sent); ok {
 		return text
 	}
-	return a.texts.keep(sent, clean(sent))
+	return a.textCache.put(sent, sanitize(sent))
 }
 
-func clean(sent []byte) string {
+func sanitize(sent []byte) string {
 	text := strings.ToValidUTF8(string(sent), "\uFFFD")
 	return strings.ReplaceAll(text, "\x00", "")
 }
 
-// appleFault says what is wrong with a document.
-func appleFault(err error) error {
+// xmlProblem says what is wrong with a document.
+func xmlProblem(err error) error {
 	fault, ok := errors.AsType[*xmlscan.Error](err)
 	if !ok {
 		return err
@@ -192,14 +192,14 @@ func appleFault(err error) error {
 	return problem.New(problem.Invalid, code, message).Because(fault)
 }
 
-// zones finds out what the clock of a person showed: the export writes the offset of the day it was made for all times.
-type zones struct {
-	home  zone
-	named map[string]*zone
+// zoneCache finds out what the clock of a person showed: the export writes the offset of the day it was made for all times.
+type zoneCache struct {
+	home  cachedZone
+	named map[string]*cachedZone
 }
 
-// zone is a time zone with the stretch of time around the last look-up in which its offset is the same.
-type zone struct {
+// cachedZone is a time zone with the stretch of time around the last look-up in which its offset is the same.
+type cachedZone struct {
 	location *time.Location
 	from, to health.Instant
 	offset   int32
@@ -208,15 +208,15 @@ type zone struct {
 // maxZones is more than there are.
 const maxZones = 1000
 
-func newZones(home *time.Location) zones {
+func newZones(home *time.Location) zoneCache {
 	if home == nil {
 		home = time.UTC
 	}
-	return zones{home: zone{location: home}, named: map[string]*zone{}}
+	return zoneCache{home: cachedZone{location: home}, named: map[string]*cachedZone{}}
 }
 
 // offset returns the offset at an instant in the zone of that name, an IANA name, or at home where there is none.
-func (z *zones) offset(at health.Instant, name []byte) int32 {
+func (z *zoneCache) offset(at health.Instant, name []byte) int32 {
 	if len(name) == 0 {
 		return z.home.offsetAt(at)
 	}
@@ -224,7 +224,7 @@ func (z *zones) offset(at health.Instant, name []byte) int32 {
 	if !ok {
 		named = &z.home
 		if location, err := time.LoadLocation(string(name)); err == nil && string(name) != "Local" {
-			named = &zone{location: location}
+			named = &cachedZone{location: location}
 		}
 		if len(z.named) < maxZones {
 			z.named[string(name)] = named
@@ -233,7 +233,7 @@ func (z *zones) offset(at health.Instant, name []byte) int32 {
 	return named.offsetAt(at)
 }
 
-func (z *zone) offsetAt(at health.Instant) int32 {
+func (z *cachedZone) offsetAt(at health.Instant) int32 {
 	if at >= z.from && at < z.to {
 		return z.offset
 	}

@@ -111,7 +111,7 @@ func device(text string) string {
 }
 
 // readElement reads the element whose Start has just come and is no record.
-func (a *apple) readElement() error {
+func (a *appleDecoder) readElement() error {
 	n, whole, err := a.readNode()
 	if err != nil {
 		return err
@@ -121,32 +121,32 @@ func (a *apple) readElement() error {
 		typ = t
 	}
 	if !whole || len(typ) > maxText {
-		return a.reject(a.position(n.name, snakeCase(n.name)), n.name, "", "The element is too large.",
+		return a.reject(a.nextPosition(n.name, snakeCase(n.name)), n.name, "", "The element is too large.",
 			"Export again: the file may be damaged.")
 	}
 	switch n.name {
 	case "ExportDate":
-		a.exported(n)
+		a.readExportDate(n)
 		return nil
 	case "Correlation":
-		return a.correlation(n, typ)
+		return a.emitCorrelation(n, typ)
 	case "Workout":
-		return a.workout(n)
+		return a.emitWorkout(n)
 	case "ActivitySummary":
-		return a.activitySummary(n)
+		return a.emitActivitySummary(n)
 	case "Me":
 		return a.emit(health.Record{
-			Position: a.position("Me", "characteristics"), Type: "Me",
+			Position: a.nextPosition("Me", "characteristics"), Type: "Me",
 			Event: &health.Event{Kind: "characteristics", Attributes: jsonText(n.object())},
 		})
 	case "ClinicalRecord":
-		return a.clinicalRecord(n, typ)
+		return a.emitClinicalRecord(n, typ)
 	}
-	return a.anyEvent(n, typ, n.attr("type"), n.object(eventAttributes...))
+	return a.emitEvent(n, typ, n.attr("type"), n.object(eventAttributes...))
 }
 
 // readNode reads an element with everything in it. whole is false where that was too much.
-func (a *apple) readNode() (root *node, whole bool, err error) {
+func (a *appleDecoder) readNode() (root *node, whole bool, err error) {
 	root = a.newNode()
 	open := []*node{root}
 	count, bytes := 1, 0
@@ -162,7 +162,7 @@ func (a *apple) readNode() (root *node, whole bool, err error) {
 				bytes += len(attr.Raw)
 			}
 			if count > maxNodes || bytes > maxElement {
-				return root, false, a.skipTo(len(open))
+				return root, false, a.skipElement(len(open))
 			}
 			child := a.newNode()
 			parent := open[len(open)-1]
@@ -175,8 +175,8 @@ func (a *apple) readNode() (root *node, whole bool, err error) {
 	return root, true, nil
 }
 
-// skipTo passes over the rest of an element, of which so many are open besides the one that has just begun.
-func (a *apple) skipTo(open int) error {
+// skipElement passes over the rest of an element, of which so many are open besides the one that has just begun.
+func (a *appleDecoder) skipElement(open int) error {
 	for depth := open + 1; depth > 0; {
 		kind, err := a.scan.Next()
 		if err != nil {
@@ -192,16 +192,16 @@ func (a *apple) skipTo(open int) error {
 	return nil
 }
 
-func (a *apple) newNode() *node {
+func (a *appleDecoder) newNode() *node {
 	n := &node{name: a.text(a.scan.Name())}
 	for _, attr := range a.scan.Attrs() {
-		n.attrs = append(n.attrs, nodeAttr{a.text(attr.Name), clean(a.scan.Value(&attr))})
+		n.attrs = append(n.attrs, nodeAttr{a.text(attr.Name), sanitize(a.scan.Value(&attr))})
 	}
 	return n
 }
 
-// exported tells as of when the export speaks.
-func (a *apple) exported(n *node) {
+// readExportDate tells as of when the export speaks.
+func (a *appleDecoder) readExportDate(n *node) {
 	if at, _, ok := parseTime([]byte(n.attr("value")), a.zones.home.location); ok && a.options.AsOf != nil {
 		a.options.AsOf(at)
 	}
@@ -210,11 +210,11 @@ func (a *apple) exported(n *node) {
 // eventAttributes are the attributes that become fields of an event.
 var eventAttributes = []string{"sourceName", "startDate", "endDate"}
 
-// anyEvent keeps an element as an event: an audiogram, a prescription, a state of mind, or something nobody has
+// emitEvent keeps an element as an event: an audiogram, a prescription, a state of mind, or something nobody has
 // described yet. What it is is told by the name of the element, and name says which of its kind.
-func (a *apple) anyEvent(n *node, typ, name string, object map[string]any) error {
+func (a *appleDecoder) emitEvent(n *node, typ, name string, object map[string]any) error {
 	kind := snakeCase(n.name)
-	at := a.position(n.name, kind)
+	at := a.nextPosition(n.name, kind)
 	e := &health.Event{Kind: kind, Name: name, Source: n.attr("sourceName"), AppID: firstOf(n.attr("identifier"), n.attr("uuid"))}
 	for _, field := range []string{"startDate", "receivedDate", "dateIssued", "date"} {
 		if start, _, ok := parseTime([]byte(n.attr(field)), a.zones.home.location); ok && e.Start == 0 {
@@ -228,7 +228,7 @@ func (a *apple) anyEvent(n *node, typ, name string, object map[string]any) error
 		e.End = end
 	}
 	e.Attributes = jsonText(object)
-	if reason := kept([]byte(e.Source)) + kept([]byte(e.AppID)) + kept([]byte(name)) + kept([]byte(kind)); reason != "" {
+	if reason := unstorable([]byte(e.Source)) + unstorable([]byte(e.AppID)) + unstorable([]byte(name)) + unstorable([]byte(kind)); reason != "" {
 		return a.reject(at, typ, "", "A text of the element is too long.", "Export again: the file may be damaged.")
 	}
 	if e.Start == 0 && e.AppID == "" {
@@ -247,15 +247,15 @@ func firstOf(texts ...string) string {
 	return ""
 }
 
-// correlation reads a group of records: those of one blood pressure, or of one food. They are records like any other,
+// emitCorrelation reads a group of records: those of one blood pressure, or of one food. They are records like any other,
 // and usually in the file once more beside the group. A food says something itself, too: what it was.
-func (a *apple) correlation(n *node, typ string) error {
+func (a *appleDecoder) emitCorrelation(n *node, typ string) error {
 	for child := range n.all("Record") {
 		r := &a.record
-		a.begin(r)
+		a.reset(r)
 		for _, attr := range child.attrs {
-			if !isLeft([]byte(attr.name)) {
-				a.take(r, []byte(attr.name), []byte(attr.value))
+			if !isIgnoredAttribute([]byte(attr.name)) {
+				a.setAttribute(r, []byte(attr.name), []byte(attr.value))
 			}
 		}
 		for entry := range child.all("MetadataEntry") {
@@ -268,12 +268,12 @@ func (a *apple) correlation(n *node, typ string) error {
 		if len(r.zone) == 0 {
 			r.zone = append(r.zone, n.metadata("HKTimeZone")...)
 		}
-		if err := a.emitRecord(r, a.position("Record", "metric"), true); err != nil {
+		if err := a.emitRecord(r, a.nextPosition("Record", "metric"), true); err != nil {
 			return err
 		}
 	}
 	if typ == "HKCorrelationTypeIdentifierBloodPressure" {
-		return a.emit(health.Record{Position: a.position(n.name, "correlation"), Type: typ, Merged: true})
+		return a.emit(health.Record{Position: a.nextPosition(n.name, "correlation"), Type: typ, Merged: true})
 	}
 	kind := "Correlation"
 	if typ == "HKCorrelationTypeIdentifierFood" {
@@ -281,22 +281,22 @@ func (a *apple) correlation(n *node, typ string) error {
 	}
 	group := *n
 	group.name = kind
-	return a.anyEvent(&group, typ, firstOf(n.metadata("HKFoodType"), typ), group.object(append([]string{"Record"}, eventAttributes...)...))
+	return a.emitEvent(&group, typ, firstOf(n.metadata("HKFoodType"), typ), group.object(append([]string{"Record"}, eventAttributes...)...))
 }
 
-// clinicalRecord keeps a health record with the FHIR resource it refers to, as it is.
-func (a *apple) clinicalRecord(n *node, typ string) error {
+// emitClinicalRecord keeps a health record with the FHIR resource it refers to, as it is.
+func (a *appleDecoder) emitClinicalRecord(n *node, typ string) error {
 	object := n.object(eventAttributes...)
 	if file := n.attr("resourceFilePath"); file != "" {
-		if resource := a.resourceIn(a.named(file)); resource != nil {
+		if resource := a.readResource(a.resolvePath(file)); resource != nil {
 			object["resource"] = resource
 		}
 	}
-	return a.anyEvent(n, typ, typ, object)
+	return a.emitEvent(n, typ, typ, object)
 }
 
-// resourceIn returns a file of the archive that holds JSON; nil where it is not there, or none.
-func (a *apple) resourceIn(name string) jsontext.Value {
+// readResource returns a file of the archive that holds JSON; nil where it is not there, or none.
+func (a *appleDecoder) readResource(name string) jsontext.Value {
 	if a.archive == nil {
 		return nil
 	}
@@ -316,9 +316,9 @@ func (a *apple) resourceIn(name string) jsontext.Value {
 	return jsontext.Value(canonical)
 }
 
-// named returns the name in the archive of a file that the main file refers to, by a path that begins at its folder.
-func (a *apple) named(file string) string {
-	name := path.Join(a.folder, strings.ReplaceAll(file, `\`, "/"))
-	a.used[name] = true
+// resolvePath returns the name in the archive of a file that the main file refers to, by a path that begins at its folder.
+func (a *appleDecoder) resolvePath(file string) string {
+	name := path.Join(a.directory, strings.ReplaceAll(file, `\`, "/"))
+	a.referenced[name] = true
 	return name
 }

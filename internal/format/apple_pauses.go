@@ -9,9 +9,9 @@ import (
 // hkWorkoutEvent begins the names of what happens in a workout.
 const hkWorkoutEvent = "HKWorkoutEventType"
 
-// takePauses takes the pauses of a workout from its events: by hand or by itself, from one event to that which ends it. A
+// addPauses takes the pauses of a workout from its events: by hand or by itself, from one event to that which ends it. A
 // pause that nothing ends lasts until the workout does.
-func (a *apple) takePauses(w *health.Workout, n *node) {
+func (a *appleDecoder) addPauses(w *health.Workout, n *node) {
 	type event struct {
 		at     health.Instant
 		pauses bool

@@ -15,13 +15,13 @@ import (
 
 // appleRecord is what one Record says, in buffers that the next one uses again.
 type appleRecord struct {
-	typ                    *appleType
-	source, unit           string
-	value, start, end      []byte
-	hasValue, hasStart     bool
-	hasEnd, tooLong        bool
-	zone                   []byte
-	metadata, beats, other []byte // each "name\x00value\x00" again and again
+	typ                              *appleType
+	source, unit                     string
+	value, start, end                []byte
+	hasValue, hasStart               bool
+	hasEnd, tooLong                  bool
+	zone                             []byte
+	metadata, beats, otherAttributes []byte // each "name\x00value\x00" again and again
 }
 
 // appleType is what is known of a type of record.
@@ -46,12 +46,12 @@ const (
 )
 
 // typeOf returns what is known of a type.
-func (a *apple) typeOf(identifier []byte) *appleType {
+func (a *appleDecoder) typeOf(identifier []byte) *appleType {
 	if t, ok := a.types[string(identifier)]; ok {
 		return t
 	}
-	t := newAppleType(clean(identifier))
-	if len(a.types) < maxRemembered {
+	t := newAppleType(sanitize(identifier))
+	if len(a.types) < maxCachedTexts {
 		a.types[t.name] = t
 	}
 	return t
@@ -84,13 +84,13 @@ func newAppleType(name string) *appleType {
 }
 
 // readRecord reads the Record whose Start has just come.
-func (a *apple) readRecord() error {
+func (a *appleDecoder) readRecord() error {
 	r := &a.record
-	a.begin(r)
+	a.reset(r)
 	attrs := a.scan.Attrs()
 	for i := range attrs {
-		if !isLeft(attrs[i].Name) {
-			a.take(r, attrs[i].Name, a.scan.Value(&attrs[i]))
+		if !isIgnoredAttribute(attrs[i].Name) {
+			a.setAttribute(r, attrs[i].Name, a.scan.Value(&attrs[i]))
 		}
 	}
 	inside := a.scan.Depth()
@@ -101,23 +101,23 @@ func (a *apple) readRecord() error {
 		}
 		switch {
 		case kind == xmlscan.End && a.scan.Depth() < inside:
-			return a.emitRecord(r, a.position("Record", "metric"), false)
+			return a.emitRecord(r, a.nextPosition("Record", "metric"), false)
 		case kind == xmlscan.Start:
-			a.child(r)
+			a.readChild(r)
 		}
 	}
 }
 
-func (a *apple) begin(r *appleRecord) {
+func (a *appleDecoder) reset(r *appleRecord) {
 	*r = appleRecord{
 		value: r.value[:0], start: r.start[:0], end: r.end[:0], zone: r.zone[:0],
-		metadata: r.metadata[:0], beats: r.beats[:0], other: r.other[:0],
+		metadata: r.metadata[:0], beats: r.beats[:0], otherAttributes: r.otherAttributes[:0],
 	}
 }
 
-// isLeft reports whether an attribute of a record is left: what belongs to the export rather than to the person, the
+// isIgnoredAttribute reports whether an attribute of a record is left: what belongs to the export rather than to the person, the
 // version and the device that recorded, and when the sample was written.
-func isLeft(name []byte) bool {
+func isIgnoredAttribute(name []byte) bool {
 	switch string(name) {
 	case "sourceVersion", "device", "creationDate":
 		return true
@@ -125,8 +125,8 @@ func isLeft(name []byte) bool {
 	return false
 }
 
-// take takes an attribute of a record. Of one that is there twice the first counts.
-func (a *apple) take(r *appleRecord, name, value []byte) {
+// setAttribute takes an attribute of a record. Of one that is there twice the first counts.
+func (a *appleDecoder) setAttribute(r *appleRecord, name, value []byte) {
 	switch string(name) {
 	case "type":
 		if r.typ == nil {
@@ -153,7 +153,7 @@ func (a *apple) take(r *appleRecord, name, value []byte) {
 			r.end, r.hasEnd = append(r.end, value...), true
 		}
 	default:
-		r.other = appendPair(r.other, name, value)
+		r.otherAttributes = appendPair(r.otherAttributes, name, value)
 	}
 	r.tooLong = r.tooLong || len(value) > maxElement
 }
@@ -161,31 +161,31 @@ func (a *apple) take(r *appleRecord, name, value []byte) {
 // maxRecord bounds what is kept of the elements within one record.
 const maxRecord = 1 << 20
 
-// child takes an element within a record: metadata, a heart beat, or something new, whose attributes are kept.
-func (a *apple) child(r *appleRecord) {
-	if len(r.metadata)+len(r.beats)+len(r.other) > maxRecord {
+// readChild takes an element within a record: metadata, a heart beat, or something new, whose attributes are kept.
+func (a *appleDecoder) readChild(r *appleRecord) {
+	if len(r.metadata)+len(r.beats)+len(r.otherAttributes) > maxRecord {
 		r.tooLong = true
 		return
 	}
 	switch string(a.scan.Name()) {
 	case "MetadataEntry":
-		key, value := a.pair("key", "value")
+		key, value := a.attrPair("key", "value")
 		if string(key) == "HKTimeZone" {
 			r.zone = append(r.zone[:0], value...)
 		}
 		r.metadata = appendPair(r.metadata, key, value)
 	case "InstantaneousBeatsPerMinute":
-		bpm, time := a.pair("bpm", "time")
+		bpm, time := a.attrPair("bpm", "time")
 		r.beats = appendPair(r.beats, bpm, time)
 	default:
 		for _, attr := range a.scan.Attrs() {
-			r.other = appendPair(r.other, attr.Name, a.scan.Value(&attr))
+			r.otherAttributes = appendPair(r.otherAttributes, attr.Name, a.scan.Value(&attr))
 		}
 	}
 }
 
-// pair returns two attributes of the present element.
-func (a *apple) pair(first, second string) (x, y []byte) {
+// attrPair returns two attributes of the present element.
+func (a *appleDecoder) attrPair(first, second string) (x, y []byte) {
 	for _, attr := range a.scan.Attrs() {
 		switch {
 		case x == nil && string(attr.Name) == first:
@@ -218,31 +218,31 @@ func appendWithoutNUL(list, text []byte) []byte {
 
 // emitRecord yields what a record is: a sample, a stretch of sleep, or an event. component says that it is part of a
 // Correlation.
-func (a *apple) emitRecord(r *appleRecord, at health.Position, component bool) error {
+func (a *appleDecoder) emitRecord(r *appleRecord, at health.Position, component bool) error {
 	if r.typ == nil || r.typ.name == "" {
 		return a.reject(at, "Record", "type", "The record has no type.", "Export again: the file may be damaged.")
 	}
 	t := r.typ
 	at.Metric = t.name
-	refuse := func(field, message, suggestion string) error { return a.reject(at, t.name, field, message, suggestion) }
+	reject := func(field, message, suggestion string) error { return a.reject(at, t.name, field, message, suggestion) }
 	if r.tooLong || max(len(t.name), len(r.source), len(r.unit)) > maxText {
-		return refuse("", "A text of the record is too long.", "Export again: the file may be damaged.")
+		return reject("", "A text of the record is too long.", "Export again: the file may be damaged.")
 	}
 	if !r.hasStart {
-		return refuse("startDate", `The field "startDate" is missing.`, timeSuggestion)
+		return reject("startDate", `The field "startDate" is missing.`, timeSuggestion)
 	}
 	start, _, ok := parseTime(r.start, a.zones.home.location)
 	if !ok {
-		return refuse("startDate", `The field "startDate" is not a time that can be read.`, timeSuggestion)
+		return reject("startDate", `The field "startDate" is not a time that can be read.`, timeSuggestion)
 	}
 	end := start
 	if r.hasEnd {
 		if end, _, ok = parseTime(r.end, a.zones.home.location); !ok {
-			return refuse("endDate", `The field "endDate" is not a time that can be read.`, timeSuggestion)
+			return reject("endDate", `The field "endDate" is not a time that can be read.`, timeSuggestion)
 		}
 	}
 	if end < start {
-		return refuse("endDate", `The time in "endDate" is before the start.`, "Check the clock of the device that recorded it.")
+		return reject("endDate", `The time in "endDate" is before the start.`, "Check the clock of the device that recorded it.")
 	}
 	s := &a.sample[0]
 	*s = health.NewSample()
@@ -261,8 +261,8 @@ func (a *apple) emitRecord(r *appleRecord, at health.Position, component bool) e
 	switch form {
 	case formStage:
 		stage := a.stage(r.value)
-		if stage == "" || kept(r.value) != "" {
-			return refuse("value", "The stretch of sleep does not say its stage.", "Export again: the file may be damaged.")
+		if stage == "" || unstorable(r.value) != "" {
+			return reject("value", "The stretch of sleep does not say its stage.", "Export again: the file may be damaged.")
 		}
 		a.segment = health.Segment{
 			Source: s.Source, Start: start, End: end, Offset: s.Offset, Stage: stage, Attributes: a.attributes(r, false),
@@ -282,7 +282,7 @@ func (a *apple) emitRecord(r *appleRecord, at health.Position, component bool) e
 		s.Value, s.Unit = float64(end-start)/float64(health.Second), "s"
 	default:
 		if !isNumber {
-			return refuse("value", `The field "value" is not a number.`, "Correct or delete the entry in the Health app and export again.")
+			return reject("value", `The field "value" is not a number.`, "Correct or delete the entry in the Health app and export again.")
 		}
 		if t.fraction && s.Unit == "%" && number <= 1 {
 			number *= 100
@@ -294,16 +294,16 @@ func (a *apple) emitRecord(r *appleRecord, at health.Position, component bool) e
 }
 
 // stage returns the stage of sleep that a value says.
-func (a *apple) stage(value []byte) health.Stage {
-	if stage, ok := a.stages.find(value); ok {
+func (a *appleDecoder) stage(value []byte) health.Stage {
+	if stage, ok := a.stageCache.get(value); ok {
 		return health.Stage(stage)
 	}
-	stage, _ := health.ParseStage(clean(value))
-	return health.Stage(a.stages.keep(value, string(stage)))
+	stage, _ := health.ParseStage(sanitize(value))
+	return health.Stage(a.stageCache.put(value, string(stage)))
 }
 
 // quantity puts a value where it belongs. The two blood pressures become the one metric that holds both.
-func (a *apple) quantity(s *health.Sample, form appleForm, v float64) {
+func (a *appleDecoder) quantity(s *health.Sample, form appleForm, v float64) {
 	switch form {
 	case formSystolic:
 		s.Metric, s.Systolic = "blood_pressure", v
@@ -339,27 +339,27 @@ func xmlNumber(text []byte) (v float64, ok bool) {
 
 // attributes returns everything else that the record said as a JSON object; withValue says that its value and unit are
 // part of that.
-func (a *apple) attributes(r *appleRecord, withValue bool) string {
+func (a *appleDecoder) attributes(r *appleRecord, withValue bool) string {
 	withValue = withValue && (r.hasValue || r.unit != "")
-	if !withValue && len(r.metadata)+len(r.beats)+len(r.other) == 0 {
+	if !withValue && len(r.metadata)+len(r.beats)+len(r.otherAttributes) == 0 {
 		return ""
 	}
 	key := append(a.scratch[:0], r.metadata...)
 	key = append(append(key, 1, 0), r.beats...)
-	key = append(append(key, 2, 0), r.other...)
+	key = append(append(key, 2, 0), r.otherAttributes...)
 	if withValue {
 		key = append(append(append(append(key, 3, 0), r.value...), 0), r.unit...)
 	}
 	a.scratch = key
-	if text, ok := a.metas.find(key); ok {
+	if text, ok := a.attributeCache.get(key); ok {
 		return text
 	}
 	object := map[string]any{}
-	for name, value := range pairs(r.other) {
+	for name, value := range pairs(r.otherAttributes) {
 		addMember(object, name, value)
 	}
 	if withValue && r.hasValue {
-		object["value"] = clean(r.value)
+		object["value"] = sanitize(r.value)
 	}
 	if withValue && r.unit != "" {
 		object["unit"] = r.unit
@@ -377,7 +377,7 @@ func (a *apple) attributes(r *appleRecord, withValue bool) string {
 	if beats != nil {
 		object["beats"] = beats
 	}
-	return a.metas.keep(key, jsonText(object))
+	return a.attributeCache.put(key, jsonText(object))
 }
 
 // heartBeat is one of a heart rate variability. Its time has no day, and is written as the phone shows times.
@@ -409,7 +409,7 @@ func pairs(list []byte) func(yield func(name, value string) bool) {
 		for len(list) > 0 {
 			name, rest, _ := bytes.Cut(list, []byte{0})
 			value, rest, _ := bytes.Cut(rest, []byte{0})
-			if !yield(clean(name), clean(value)) {
+			if !yield(sanitize(name), sanitize(value)) {
 				return
 			}
 			list = rest

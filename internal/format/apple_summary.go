@@ -4,9 +4,9 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// summaryFigures are what an ActivitySummary says of a day. Units are those the app's own fields are in, where the
+// summaryQuantities are what an ActivitySummary says of a day. Units are those the app's own fields are in, where the
 // element does not say one.
-var summaryFigures = []struct {
+var summaryQuantities = []struct {
 	attr, unitAttr, metric, unit string
 	goal                         bool
 }{
@@ -22,10 +22,10 @@ var summaryFigures = []struct {
 	{"appleMoveMinutesGoal", "", "move_time_goal", "min", true},
 }
 
-// activitySummary reads the rings of a day: summaries of three metrics, and the goals. Zero stands for "not recorded"
+// emitActivitySummary reads the rings of a day: summaries of three metrics, and the goals. Zero stands for "not recorded"
 // in both: a day on which no watch was worn must not hide what a phone counted.
-func (a *apple) activitySummary(n *node) error {
-	at := a.position(n.name, "metric")
+func (a *appleDecoder) emitActivitySummary(n *node) error {
+	at := a.nextPosition(n.name, "metric")
 	at.Metric = n.name
 	day, err := health.ParseDate(n.attr("dateComponents"))
 	if err != nil {
@@ -34,7 +34,7 @@ func (a *apple) activitySummary(n *node) error {
 	begin := day.In(a.zones.home.location)
 	_, offset := begin.Zone()
 	var samples []health.Sample
-	for _, f := range summaryFigures {
+	for _, f := range summaryQuantities {
 		text := n.attr(f.attr)
 		v, ok := xmlNumber([]byte(text))
 		if text != "" && !ok {

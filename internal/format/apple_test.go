@@ -244,7 +244,7 @@ func FuzzAppleFiles(f *testing.F) {
 	f.Fuzz(func(t *testing.T, file []byte) {
 		route, _ := readGPX(bytes.NewReader(file), 10)
 		for i := range route {
-			if !onGlobe(&route[i]) || len(route) > 10 {
+			if !hasValidPosition(&route[i]) || len(route) > 10 {
 				t.Fatalf("%+v", route)
 			}
 		}

@@ -48,14 +48,14 @@ var workoutStatistics = map[string]struct{ sum, average, minimum, maximum string
 	"CyclingSpeed":        {average: "avg_speed", maximum: "max_speed"},
 }
 
-// workout reads a workout with its statistics and routes. The statistics of its activities are parts of its own, and are
+// emitWorkout reads a workout with its statistics and routes. The statistics of its activities are parts of its own, and are
 // kept as they are, with the events.
-func (a *apple) workout(n *node) error {
-	at := a.position(n.name, "workout")
+func (a *appleDecoder) emitWorkout(n *node) error {
+	at := a.nextPosition(n.name, "workout")
 	w := newWorkout()
 	w.Name = strings.TrimPrefix(n.attr("workoutActivityType"), hkWorkout)
 	w.Source = n.attr("sourceName")
-	if w.Name == "" || kept([]byte(w.Name))+kept([]byte(w.Source)) != "" {
+	if w.Name == "" || unstorable([]byte(w.Name))+unstorable([]byte(w.Source)) != "" {
 		return a.reject(at, n.name, "workoutActivityType", "The workout does not say what it was.", "Export again: the file may be damaged.")
 	}
 	var ok bool
@@ -68,24 +68,24 @@ func (a *apple) workout(n *node) error {
 		}
 	}
 	w.Offset = a.zones.offset(w.Start, []byte(n.metadata("HKTimeZone")))
-	w.Duration = seconds(n.attr("duration"), n.attr("durationUnit"))
+	w.Duration = durationSeconds(n.attr("duration"), n.attr("durationUnit"))
 	for statistics := range n.all("WorkoutStatistics") {
-		takeStatistics(&w, statistics)
+		addStatistics(&w, statistics)
 	}
-	takeTotals(&w, n)
+	addTotals(&w, n)
 	var warnings []health.Warning
 	for route := range n.all("WorkoutRoute") {
-		warnings = append(warnings, a.takeRoute(&w, route)...)
+		warnings = append(warnings, a.addRoute(&w, route)...)
 	}
-	a.takePauses(&w, n)
+	a.addPauses(&w, n)
 	sortByTime(w.Route, func(p *health.RoutePoint) health.Instant { return p.Time })
 	w.Attributes = jsonText(n.object(
 		"workoutActivityType", "sourceName", "startDate", "endDate", "duration", "durationUnit", "WorkoutStatistics", "WorkoutRoute"))
 	return a.emit(health.Record{Position: at, Type: n.name, Workout: &w, Warnings: warnings})
 }
 
-// seconds returns a duration, absent where it cannot be read. Apple writes minutes.
-func seconds(text, unit string) float64 {
+// durationSeconds returns a duration, absent where it cannot be read. Apple writes minutes.
+func durationSeconds(text, unit string) float64 {
 	v, ok := xmlNumber([]byte(text))
 	if !ok {
 		return health.Absent()
@@ -99,7 +99,7 @@ func seconds(text, unit string) float64 {
 	return v * 60
 }
 
-func takeStatistics(w *health.Workout, n *node) {
+func addStatistics(w *health.Workout, n *node) {
 	quantity := strings.TrimPrefix(n.attr("type"), hkQuantity)
 	unit := n.attr("unit")
 	named, known := workoutStatistics[quantity]
@@ -119,23 +119,23 @@ func takeStatistics(w *health.Workout, n *node) {
 		if !known || name == "" {
 			name = figure.otherwise
 		}
-		takeFigure(w, name, n.attr(figure.attr), unit, 1)
+		addQuantity(w, name, n.attr(figure.attr), unit, 1)
 	}
 }
 
-// takeTotals takes the figures that are not in statistics.
-func takeTotals(w *health.Workout, n *node) {
+// addTotals takes the figures that are not in statistics.
+func addTotals(w *health.Workout, n *node) {
 	for _, total := range workoutTotals {
-		takeFigure(w, total.name, n.attr(total.attr), n.attr(total.unitAttr), 1)
+		addQuantity(w, total.name, n.attr(total.attr), n.attr(total.unitAttr), 1)
 	}
 	for _, entry := range workoutMetadata {
 		number, unit, _ := strings.Cut(n.metadata(entry.key), " ")
-		takeFigure(w, entry.name, number, unit, entry.factor)
+		addQuantity(w, entry.name, number, unit, entry.factor)
 	}
 }
 
-// takeFigure takes a figure unless there is one of that name.
-func takeFigure(w *health.Workout, name, text, unit string, factor float64) {
+// addQuantity takes a figure unless there is one of that name.
+func addQuantity(w *health.Workout, name, text, unit string, factor float64) {
 	v, ok := xmlNumber([]byte(text))
 	if _, taken := w.Quantities[name]; taken || !ok || len(name)+len(unit) > maxText {
 		return
@@ -143,10 +143,10 @@ func takeFigure(w *health.Workout, name, text, unit string, factor float64) {
 	w.Quantities[name] = health.Quantity{Value: v * factor, Unit: unit}
 }
 
-// takeRoute adds the places of a route: those of the file it refers to, or those that it holds, as iOS 12 wrote them.
-func (a *apple) takeRoute(w *health.Workout, n *node) (warnings []health.Warning) {
+// addRoute adds the places of a route: those of the file it refers to, or those that it holds, as iOS 12 wrote them.
+func (a *appleDecoder) addRoute(w *health.Workout, n *node) (warnings []health.Warning) {
 	for place := range n.all("Location") {
-		if p, ok := a.place(place); ok && len(w.Route) < maxPoints {
+		if p, ok := a.routePoint(place); ok && len(w.Route) < maxPoints {
 			w.Route = append(w.Route, p)
 		}
 	}
@@ -155,18 +155,18 @@ func (a *apple) takeRoute(w *health.Workout, n *node) (warnings []health.Warning
 		if err := a.readRoute(w, file); err != nil {
 			warnings = append(warnings, health.Warning{
 				Code:    health.MissingFile,
-				Message: fmt.Sprintf("The route of this workout, %q, is not in the archive or cannot be read. The workout is kept without it.", shown([]byte(file))),
+				Message: fmt.Sprintf("The route of this workout, %q, is not in the archive or cannot be read. The workout is kept without it.", printable([]byte(file))),
 			})
 		}
 	}
 	return warnings
 }
 
-func (a *apple) readRoute(w *health.Workout, file string) error {
+func (a *appleDecoder) readRoute(w *health.Workout, file string) error {
 	if a.archive == nil {
 		return problem.New(problem.NotFound, "no_such_file", "The XML was sent without the files it refers to.")
 	}
-	content, err := a.archive.Open(a.named(file))
+	content, err := a.archive.Open(a.resolvePath(file))
 	if err != nil {
 		return err
 	}
@@ -176,8 +176,8 @@ func (a *apple) readRoute(w *health.Workout, file string) error {
 	return err
 }
 
-// place reads a place that stands in the export itself.
-func (a *apple) place(n *node) (p health.RoutePoint, ok bool) {
+// routePoint reads a place that stands in the export itself.
+func (a *appleDecoder) routePoint(n *node) (p health.RoutePoint, ok bool) {
 	p.Time, _, _ = parseTime([]byte(n.attr("date")), a.zones.home.location)
 	figure := func(name string) float64 {
 		v, ok := xmlNumber([]byte(n.attr(name)))
@@ -187,8 +187,8 @@ func (a *apple) place(n *node) (p health.RoutePoint, ok bool) {
 		return v
 	}
 	p.Latitude, p.Longitude, p.Altitude = figure("latitude"), figure("longitude"), figure("altitude")
-	p.Speed, p.Course = known(figure("speed")), known(figure("course"))
-	p.HorizontalAccuracy, p.VerticalAccuracy = known(figure("horizontalAccuracy")), known(figure("verticalAccuracy"))
+	p.Speed, p.Course = nonNegative(figure("speed")), nonNegative(figure("course"))
+	p.HorizontalAccuracy, p.VerticalAccuracy = nonNegative(figure("horizontalAccuracy")), nonNegative(figure("verticalAccuracy"))
 	p.SpeedAccuracy, p.CourseAccuracy = health.Absent(), health.Absent()
-	return p, onGlobe(&p)
+	return p, hasValidPosition(&p)
 }

@@ -25,7 +25,7 @@ func generated(tb testing.TB, o generator.Options) (body []byte, points int) {
 // drain decodes a body and returns how many samples it has.
 func drain(tb testing.TB, body io.Reader) (samples int) {
 	tb.Helper()
-	for record, err := range decodeBody(body, Options{}) {
+	for record, err := range decodeJSON(body, Options{}) {
 		if err != nil {
 			tb.Fatal(err)
 		}

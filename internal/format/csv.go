@@ -15,19 +15,19 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// decodeTables decodes what the app sends when its format is set to CSV: one table, or several of them as the parts of
+// decodeCSV decodes what the app sends when its format is set to CSV: one table, or several of them as the parts of
 // a form. It is a Decoder.
-func decodeTables(body io.Reader, options Options) iter.Seq2[health.Record, error] {
+func decodeCSV(body io.Reader, options Options) iter.Seq2[health.Record, error] {
 	return func(yield func(health.Record, error) bool) {
-		d := newTables(options, yield)
-		if err := d.body(body); err != nil && err != errStopped {
+		d := newCSVDecoder(options, yield)
+		if err := d.decode(body); err != nil && err != errStopped {
 			yield(health.Record{}, err)
 		}
 	}
 }
 
-// tables decodes the tables of one body and yields what it finds.
-type tables struct {
+// csvDecoder decodes the tables of one body and yields what it finds.
+type csvDecoder struct {
 	options Options
 	yield   func(health.Record, error) bool
 
@@ -35,41 +35,41 @@ type tables struct {
 	metrics, workouts, events, files int
 
 	// What records point to, and the room to decode in, is the same from row to row.
-	samples [1]health.Sample
-	values  map[string]float64
-	blank   health.Sample
-	sources remembered
+	samples     [1]health.Sample
+	values      map[string]float64
+	emptySample health.Sample
+	sources     textCache
 }
 
-func newTables(options Options, yield func(health.Record, error) bool) *tables {
+func newCSVDecoder(options Options, yield func(health.Record, error) bool) *csvDecoder {
 	if options.Location == nil {
 		options.Location = time.UTC
 	}
-	return &tables{options: options, yield: yield, values: map[string]float64{}, blank: health.NewSample(), sources: remembered{}}
+	return &csvDecoder{options: options, yield: yield, values: map[string]float64{}, emptySample: health.NewSample(), sources: textCache{}}
 }
 
-func (d *tables) body(body io.Reader) error {
+func (d *csvDecoder) decode(body io.Reader) error {
 	head, body, err := peek(body)
 	if err != nil {
 		return err
 	}
 	if isFormData(head) {
-		return d.form(body, head)
+		return d.decodeMultipart(body, head)
 	}
-	return d.table(body, fileName{})
+	return d.decodeTable(body, fileName{})
 }
 
-// isTables recognises CSV of the app, and a form with such parts.
-func isTables(head []byte) bool {
+// isCSV recognises CSV of the app, and a form with such parts.
+func isCSV(head []byte) bool {
 	if isFormData(head) {
 		return true
 	}
 	header := firstRow(head)
-	return header != nil && kindOf(header, fileName{}) != noTable
+	return header != nil && tableKindOf(header, fileName{}) != noTable
 }
 
-// table decodes one table.
-func (d *tables) table(body io.Reader, name fileName) error {
+// decodeTable decodes one table.
+func (d *csvDecoder) decodeTable(body io.Reader, name fileName) error {
 	t := newTable(body)
 	header, err := t.next()
 	if errors.Is(err, io.EOF) {
@@ -78,18 +78,18 @@ func (d *tables) table(body io.Reader, name fileName) error {
 	if err != nil {
 		return err
 	}
-	t.header = headings(header)
-	switch kindOf(header, name) {
+	t.header = parseHeader(header)
+	switch tableKindOf(header, name) {
 	case metricsTable:
-		return d.metricsTable(t)
+		return d.decodeMetrics(t)
 	case workoutsTable:
-		return d.workoutsTable(t)
+		return d.decodeWorkouts(t)
 	case readingsTable:
-		return d.readingsTable(t, name)
+		return d.decodeReadings(t, name)
 	case routeTable:
-		return d.routeTable(t, name)
+		return d.decodeRoute(t, name)
 	case eventsTable:
-		return d.eventsTable(t, name)
+		return d.decodeEvents(t, name)
 	default:
 		return unknownTable()
 	}
@@ -112,18 +112,18 @@ const (
 	eventsTable                    // something else that happened
 )
 
-// kindOf tells a table by its header and by the name it came under, if any.
-func kindOf(header []string, name fileName) tableKind {
-	columns := headings(header)
-	has := func(names ...string) bool { return find(columns, names...) >= 0 }
+// tableKindOf tells a table by its header and by the name it came under, if any.
+func tableKindOf(header []string, name fileName) tableKind {
+	columns := parseHeader(header)
+	has := func(names ...string) bool { return findColumn(columns, names...) >= 0 }
 	switch {
 	case len(columns) < 2:
 		return noTable
 	case has("workout type", "workout name") && has("start", "start date", "date"):
 		return workoutsTable
-	case name.companion == "Heart Rate" && has(timeColumns...):
+	case name.content == "Heart Rate" && has(timeColumns...):
 		return readingsTable
-	case name.companion == "Route" && has("latitude") && has("longitude"):
+	case name.content == "Route" && has("latitude") && has("longitude"):
 		return routeTable
 	case name.event != "" && has(eventStarts...):
 		return eventsTable
@@ -133,7 +133,7 @@ func kindOf(header []string, name fileName) tableKind {
 	return noTable
 }
 
-func hasUnits(columns []heading) bool {
+func hasUnits(columns []columnHeader) bool {
 	for _, c := range columns {
 		if c.unit != "" {
 			return true
@@ -147,11 +147,11 @@ var timeColumns = []string{"date/time", "date", "date time", "datetime", "timest
 
 // table reads the rows of one CSV file.
 type table struct {
-	rows   *csv.Reader
-	limit  *rowLimit
-	header []heading
-	row    []string
-	number int // of the row, from 0
+	rows     *csv.Reader
+	limit    *rowLimit
+	header   []columnHeader
+	row      []string
+	rowIndex int // of the row, from 0
 }
 
 // maxRow is how long a row may be, so that a quotation mark which is never closed does not take in the whole body.
@@ -165,7 +165,7 @@ func newTable(body io.Reader) *table {
 	limit := &rowLimit{reader: buffered}
 	rows := csv.NewReader(limit)
 	rows.FieldsPerRecord, rows.LazyQuotes, rows.ReuseRecord = -1, true, true
-	return &table{rows: rows, limit: limit, number: -2}
+	return &table{rows: rows, limit: limit, rowIndex: -2}
 }
 
 // next returns the cells of the next row, which are the caller's until the next call. io.EOF: there is none.
@@ -176,7 +176,7 @@ func (t *table) next() ([]string, error) {
 		return nil, problem.New(problem.Invalid, "not_csv", "The table is not CSV: a quotation mark is not closed. Send the file as the app wrote it.").Because(err)
 	}
 	t.row = row
-	t.number++
+	t.rowIndex++
 	return row, err
 }
 
@@ -244,15 +244,15 @@ func peek(body io.Reader) (head []byte, whole io.Reader, err error) {
 	return head, io.MultiReader(bytes.NewReader(head), body), nil
 }
 
-func (d *tables) emit(record health.Record) error {
+func (d *csvDecoder) emit(record health.Record) error {
 	if !d.yield(record, nil) {
 		return errStopped
 	}
 	return nil
 }
 
-func (d *tables) reject(at health.Position, field, message, suggestion string) error {
-	if !d.yield(health.Record{Position: at}, refusal(at, field, message, suggestion)) {
+func (d *csvDecoder) reject(at health.Position, field, message, suggestion string) error {
+	if !d.yield(health.Record{Position: at}, newRejection(at, field, message, suggestion)) {
 		return errStopped
 	}
 	return nil

@@ -8,9 +8,9 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// holdsTables recognises an archive with a table or a route of the app. Apple's own archive holds tables too, so that
+// isCSVArchive recognises an archive with a table or a route of the app. Apple's own archive holds tables too, so that
 // format comes first in the list.
-func holdsTables(a *Archive) bool {
+func isCSVArchive(a *Archive) bool {
 	const candidates = 100
 	for i, name := range a.Names() {
 		if i == candidates {
@@ -22,7 +22,7 @@ func holdsTables(a *Archive) bool {
 		case ".csv":
 			if head, err := a.Head(name, DetectSize); err == nil {
 				header := firstRow(head)
-				if header != nil && kindOf(header, parseFileName(name, "")) != noTable {
+				if header != nil && tableKindOf(header, parseFileName(name, "")) != noTable {
 					return true
 				}
 			}
@@ -31,12 +31,12 @@ func holdsTables(a *Archive) bool {
 	return false
 }
 
-// decodeTableArchive decodes the files of an archive in the order of its directory.
-func decodeTableArchive(a *Archive, options Options) iter.Seq2[health.Record, error] {
+// decodeCSVArchive decodes the files of an archive in the order of its directory.
+func decodeCSVArchive(a *Archive, options Options) iter.Seq2[health.Record, error] {
 	return func(yield func(health.Record, error) bool) {
-		d := newTables(options, yield)
+		d := newCSVDecoder(options, yield)
 		for _, member := range a.members {
-			err := d.member(a, memberName(member))
+			err := d.decodeMember(a, slashName(member))
 			if err == errStopped {
 				return
 			}
@@ -48,13 +48,13 @@ func decodeTableArchive(a *Archive, options Options) iter.Seq2[health.Record, er
 	}
 }
 
-func (d *tables) member(a *Archive, name string) error {
+func (d *csvDecoder) decodeMember(a *Archive, name string) error {
 	content, err := a.Open(name)
 	if err != nil {
 		at := health.Position{Type: "file", Entry: d.files, Point: -1}
 		d.files++
-		return d.reject(at, "", "The file "+shown([]byte(name))+" of the archive cannot be read.", "Make the archive again without a password.")
+		return d.reject(at, "", "The file "+printable([]byte(name))+" of the archive cannot be read.", "Make the archive again without a password.")
 	}
 	defer content.Close()
-	return d.file(content, parseFileName(name, ""))
+	return d.decodeFile(content, parseFileName(name, ""))
 }

@@ -19,7 +19,7 @@ func BenchmarkTables(b *testing.B) {
 	b.SetBytes(int64(body.Len()))
 	b.ReportAllocs()
 	for b.Loop() {
-		for _, err := range decodeTables(bytes.NewReader(body.Bytes()), Options{Location: zone}) {
+		for _, err := range decodeCSV(bytes.NewReader(body.Bytes()), Options{Location: zone}) {
 			if err != nil {
 				b.Fatal(err)
 			}

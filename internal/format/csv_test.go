@@ -106,7 +106,7 @@ func TestTables(t *testing.T) {
 			if IsArchive(body) {
 				return
 			}
-			slowly := render(t, decodeTables(iotest.OneByteReader(bytes.NewReader(body)), options))
+			slowly := render(t, decodeCSV(iotest.OneByteReader(bytes.NewReader(body)), options))
 			if diff := cmp.Diff(string(got), string(slowly)); diff != "" {
 				t.Errorf("read byte by byte (-at once +byte by byte):\n%s", diff)
 			}
@@ -146,7 +146,7 @@ func TestOtherTablesAreNotDetected(t *testing.T) {
 
 // endOf returns the error that a body ends with.
 func endOf(body io.Reader, options Options) error {
-	for _, err := range decodeTables(body, options) {
+	for _, err := range decodeCSV(body, options) {
 		if _, refused := errors.AsType[*health.Rejection](err); err != nil && !refused {
 			return err
 		}
@@ -199,7 +199,7 @@ func FuzzTables(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		ended := false
-		for record, err := range decodeTables(bytes.NewReader(body), Options{}) {
+		for record, err := range decodeCSV(bytes.NewReader(body), Options{}) {
 			if ended {
 				t.Fatal("something comes after the end")
 			}

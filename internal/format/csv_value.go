@@ -37,17 +37,17 @@ func cellDuration(text string) (seconds float64, ok bool) {
 	return seconds, true
 }
 
-// localClock reads the times of a table. It remembers a stretch of time in which the offset of the zone does not change: to
+// localTimeParser reads the times of a table. It remembers a stretch of time in which the offset of the zone does not change: to
 // ask the zone for each row would take longer than all the rest.
-type localClock struct {
+type localTimeParser struct {
 	zone     *time.Location
 	offset   int32
 	from, to health.Instant // in between, the offset holds and no time is shown twice
 }
 
-// read returns the moment that text names. after is the row before, for times that clocks show twice: rows are in order.
-func (c *localClock) read(text []byte, after health.Instant) (at health.Instant, offset int32, ok bool) {
-	shown, ok := readClock(text)
+// parse returns the moment that text names. after is the row before, for times that clocks show twice: rows are in order.
+func (c *localTimeParser) parse(text []byte, after health.Instant) (at health.Instant, offset int32, ok bool) {
+	shown, ok := parseWallTime(text)
 	if !ok {
 		return 0, 0, false
 	}
@@ -62,19 +62,19 @@ func (c *localClock) read(text []byte, after health.Instant) (at health.Instant,
 	if at, offset, ok = parseTime(text, c.zone); !ok {
 		return 0, 0, false
 	}
-	if first, second, twice := readTwice(at, c.zone); twice {
+	if first, second, twice := ambiguousInstants(at, c.zone); twice {
 		if at = first; first <= after {
 			at = second
 		}
 		_, east := at.Time().In(c.zone).Zone()
 		return at, int32(east), true
 	}
-	c.remember(at, offset)
+	c.cacheOffset(at, offset)
 	return at, offset, true
 }
 
-// remember takes the stretch around at in which the offset holds, a day less at either end.
-func (c *localClock) remember(at health.Instant, offset int32) {
+// cacheOffset takes the stretch around at in which the offset holds, a day less at either end.
+func (c *localTimeParser) cacheOffset(at health.Instant, offset int32) {
 	start, end := at.Time().In(c.zone).ZoneBounds()
 	c.offset, c.from, c.to = offset, health.MinInstant, health.MaxInstant
 	if !start.IsZero() {
@@ -85,34 +85,34 @@ func (c *localClock) remember(at health.Instant, offset int32) {
 	}
 }
 
-// readTwice returns the two moments at which clocks in loc show what they show at a given one, because they are put back in
+// ambiguousInstants returns the two moments at which clocks in loc show what they show at a given one, because they are put back in
 // between. ok is false where there is only one.
-func readTwice(at health.Instant, loc *time.Location) (first, second health.Instant, ok bool) {
+func ambiguousInstants(at health.Instant, loc *time.Location) (first, second health.Instant, ok bool) {
 	t := at.Time().In(loc)
 	change, next := t.ZoneBounds()
 	if !change.IsZero() {
 		before := change.Add(-time.Second)
-		if earlier := t.Add(-putBack(before, t)); earlier.Before(change) {
+		if earlier := t.Add(-clockSetBack(before, t)); earlier.Before(change) {
 			return health.InstantOf(earlier), at, earlier != t
 		}
 	}
 	if !next.IsZero() {
-		if later := t.Add(putBack(t, next)); !later.Before(next) {
+		if later := t.Add(clockSetBack(t, next)); !later.Before(next) {
 			return at, health.InstantOf(later), true
 		}
 	}
 	return at, at, false
 }
 
-// putBack is by how much clocks are put back between two moments; negative where they are put forward.
-func putBack(before, after time.Time) time.Duration {
+// clockSetBack is by how much clocks are put back between two moments; negative where they are put forward.
+func clockSetBack(before, after time.Time) time.Duration {
 	_, then := before.Zone()
 	_, now := after.Zone()
 	return time.Duration(then-now) * time.Second
 }
 
-// textAttributes makes attributes of texts and numbers by their names; "" where there are none.
-func textAttributes(values map[string]any) string {
+// marshalAttributes makes attributes of texts and numbers by their names; "" where there are none.
+func marshalAttributes(values map[string]any) string {
 	if len(values) == 0 {
 		return ""
 	}

@@ -25,7 +25,7 @@ func parseTime(text []byte, loc *time.Location) (at health.Instant, offset int32
 	if at, offset, ok = parseStandard(text); ok {
 		return at, offset, true
 	}
-	clock, ok := readClock(text)
+	clock, ok := parseWallTime(text)
 	if !ok {
 		return 0, 0, false
 	}
@@ -76,8 +76,8 @@ func epochTime(v float64) (health.Instant, bool) {
 // maxOffsetHours is the largest offset that is in use, that of Kiritimati.
 const maxOffsetHours = 14
 
-// clock is a time as it is written down.
-type clock struct {
+// wallTime is a time as it is written down.
+type wallTime struct {
 	date                 health.Date
 	hour, minute, second int
 	microsecond          int
@@ -85,13 +85,13 @@ type clock struct {
 	zoned                bool // the offset was written, too
 }
 
-func (c clock) instant() health.Instant {
+func (c wallTime) instant() health.Instant {
 	second := health.Instant(c.hour*3600 + c.minute*60 + c.second)
 	return c.date.Midnight(c.offset) + second*health.Second + health.Instant(c.microsecond)
 }
 
 // offsetIn returns the offset in force in loc when clocks there show c.
-func offsetIn(loc *time.Location, c clock) int32 {
+func offsetIn(loc *time.Location, c wallTime) int32 {
 	if loc == nil {
 		return 0
 	}
@@ -100,8 +100,8 @@ func offsetIn(loc *time.Location, c clock) int32 {
 	return int32(offset)
 }
 
-// readClock takes a time apart, from left to right.
-func readClock(text []byte) (c clock, ok bool) {
+// parseWallTime takes a time apart, from left to right.
+func parseWallTime(text []byte) (c wallTime, ok bool) {
 	b := plainSpaces(text)
 	if c.date, ok = readDate(b); !ok {
 		return c, false
@@ -137,7 +137,7 @@ func plainSpaces(text []byte) []byte {
 }
 
 // readTimeOfDay reads hours, minutes, seconds and a fraction, from h:mm on.
-func (c *clock) readTimeOfDay(b []byte) (rest []byte, ok bool) {
+func (c *wallTime) readTimeOfDay(b []byte) (rest []byte, ok bool) {
 	colon := bytes.IndexByte(b, ':')
 	switch colon {
 	case 1:
@@ -164,7 +164,7 @@ func (c *clock) readTimeOfDay(b []byte) (rest []byte, ok bool) {
 	return b, true
 }
 
-func (c *clock) readFraction(b []byte) (rest []byte) {
+func (c *wallTime) readFraction(b []byte) (rest []byte) {
 	for unit := 100_000; len(b) > 0 && isDigit(b[0]); unit /= 10 {
 		c.microsecond += digit(b[0]) * unit
 		b = b[1:]
@@ -202,7 +202,7 @@ func readDayPeriod(b []byte) (half int, rest []byte) {
 }
 
 // setHalf corrects the hour by the half of the day. ok is false where the hour is not one of a 12-hour clock.
-func (c *clock) setHalf(half int) (ok bool) {
+func (c *wallTime) setHalf(half int) (ok bool) {
 	if half == wholeDay {
 		return true
 	}
@@ -214,7 +214,7 @@ func (c *clock) setHalf(half int) (ok bool) {
 }
 
 // readZone reads the offset to the end of the text; nothing at all means that none was sent.
-func (c *clock) readZone(b []byte) (ok bool) {
+func (c *wallTime) readZone(b []byte) (ok bool) {
 	if len(b) == 0 {
 		return true
 	}

@@ -21,24 +21,24 @@ func decodeECG(raw []byte, at health.Position, o Options) (health.Record, error)
 	ecg.Source = e.source()
 	ecg.Classification = e.text("classification")
 	ecg.Severity = e.text("severity")
-	ecg.AverageHeartRate = e.rate("averageHeartRate", "count/min", "bpm")
+	ecg.AverageHeartRate = e.quantityIn("averageHeartRate", "count/min", "bpm")
 	if ecg.AverageHeartRate == 0 {
 		ecg.AverageHeartRate = health.Absent()
 	}
-	ecg.SamplingFrequency = e.rate("samplingFrequency", "Hz", "hz", "hertz")
+	ecg.SamplingFrequency = e.quantityIn("samplingFrequency", "Hz", "hz", "hertz")
 	for _, field := range []string{"voltageMeasurements", "voltages"} {
 		if m := e.find(field); m != nil && m.value.Kind() == '[' && ecg.Voltages == nil {
 			skipped := e.voltages(&ecg, field, m.value)
 			m.used = true
-			skipped.report(e, field)
+			skipped.warn(e, field)
 		}
 	}
 	ecg.Attributes = e.attributes()
 	return e.finish(health.Record{ECG: &ecg})
 }
 
-// rate returns a figure whose unit is one of units or was not sent. One in another unit is left for the attributes.
-func (e *element) rate(field string, units ...string) float64 {
+// quantityIn returns a figure whose unit is one of units or was not sent. One in another unit is left for the attributes.
+func (e *elementReader) quantityIn(field string, units ...string) float64 {
 	m := e.find(field)
 	if m == nil {
 		return health.Absent()
@@ -58,9 +58,9 @@ func (e *element) rate(field string, units ...string) float64 {
 
 // voltages reads the measurements, {"date": 1188745353.99, "voltage": -12.5, "units": "mcV"}. All must be in one unit,
 // that of the first.
-func (e *element) voltages(ecg *health.ECG, field string, array jsontext.Value) *points {
-	var skipped points
-	clock := voltageClock{ecg: ecg, element: e}
+func (e *elementReader) voltages(ecg *health.ECG, field string, array jsontext.Value) *pointArray {
+	var skipped pointArray
+	clock := voltageTimeReader{ecg: ecg, element: e}
 	timed := false
 	for i, o := range skipped.each(e, field, array) {
 		if o == nil {
@@ -71,7 +71,7 @@ func (e *element) voltages(ecg *health.ECG, field string, array jsontext.Value) 
 		time, ok := clock.read(o)
 		unit := ""
 		if m := o.find("units", "unit"); m != nil {
-			unit, _ = e.word(m)
+			unit, _ = e.internText(m)
 		}
 		if len(ecg.Voltages) == 0 {
 			ecg.Unit = unit
@@ -83,7 +83,7 @@ func (e *element) voltages(ecg *health.ECG, field string, array jsontext.Value) 
 		timed = timed || time != 0
 		ecg.Voltages = append(ecg.Voltages, voltage)
 		ecg.Times = append(ecg.Times, time)
-		skipped.noteUnused(o)
+		skipped.noteUnknown(o)
 	}
 	if !timed {
 		ecg.Times = nil
@@ -91,27 +91,27 @@ func (e *element) voltages(ecg *health.ECG, field string, array jsontext.Value) 
 	return &skipped
 }
 
-// voltageClock reads the times of voltages. Numbers are seconds since 1970 or since 2001, as the phone pleases: the
+// voltageTimeReader reads the times of voltages. Numbers are seconds since 1970 or since 2001, as the phone pleases: the
 // first one shows which, since it must lie within the recording.
-type voltageClock struct {
+type voltageTimeReader struct {
 	ecg     *health.ECG
-	element *element
+	element *elementReader
 	decided bool
 	epoch   float64
 }
 
 // read returns the time of one voltage, 0 where it was sent without; ok is false where it cannot be read.
-func (c *voltageClock) read(o *object) (at health.Instant, ok bool) {
+func (c *voltageTimeReader) read(o *object) (at health.Instant, ok bool) {
 	m := o.find("date", "timestamp")
 	if m == nil {
 		return 0, true
 	}
 	m.used = true
 	if m.value.Kind() != '0' {
-		at, _, ok = instantOf(m.value, c.element.location)
+		at, _, ok = parseInstant(m.value, c.element.location)
 		return at, ok
 	}
-	v, ok := numberOf(m.value)
+	v, ok := parseNumberValue(m.value)
 	if !ok || !finite(v) {
 		return 0, false
 	}
@@ -126,7 +126,7 @@ func (c *voltageClock) read(o *object) (at health.Instant, ok bool) {
 }
 
 // distance is how far, in microseconds, a time in seconds since 1970 lies from the recording.
-func (c *voltageClock) distance(v float64) float64 {
+func (c *voltageTimeReader) distance(v float64) float64 {
 	at, ok := epochTime(v)
 	if !ok {
 		return math.Inf(1)

@@ -8,7 +8,7 @@ import (
 )
 
 // emitElement yields what an elementDecoder returned.
-func (d *decoder) emitElement(record health.Record, err error) error {
+func (d *jsonDecoder) emitElement(record health.Record, err error) error {
 	if err == nil {
 		return d.emit(record)
 	}
@@ -18,7 +18,7 @@ func (d *decoder) emitElement(record health.Record, err error) error {
 	return err
 }
 
-func (d *decoder) emit(record health.Record) error {
+func (d *jsonDecoder) emit(record health.Record) error {
 	if !d.yield(record, nil) {
 		return errStopped
 	}
@@ -26,31 +26,31 @@ func (d *decoder) emit(record health.Record) error {
 }
 
 // reject yields the refusal of one element, which may be one of an item.
-func (d *decoder) reject(item *health.MetricEntry, rejection *health.Rejection) error {
+func (d *jsonDecoder) reject(item *health.MetricEntry, rejection *health.Rejection) error {
 	if !d.yield(health.Record{Position: rejection.Position, Entry: item}, rejection) {
 		return errStopped
 	}
 	return nil
 }
 
-func (d *decoder) emitRefusal(p *metricPoint) error { return d.reject(p.item, p.refusal) }
+func (d *jsonDecoder) rejectPoint(p *metricPoint) error { return d.reject(p.entry, p.rejection) }
 
-// skip passes over a value that is refused.
-func (d *decoder) skip(at health.Position, message, suggestion string) error {
-	if err := d.ignore(); err != nil {
+// rejectValue passes over a value that is refused.
+func (d *jsonDecoder) rejectValue(at health.Position, message, suggestion string) error {
+	if err := d.skipValue(); err != nil {
 		return err
 	}
-	return d.reject(nil, refusal(at, "", message, suggestion))
+	return d.reject(nil, newRejection(at, "", message, suggestion))
 }
 
-func tooLong(at health.Position) *health.Rejection {
-	return refusal(at, "", fmt.Sprintf("The element is too large: it is longer than %d MiB or has more than %d fields.", maxElement>>20, maxFields),
+func newTooLongRejection(at health.Position) *health.Rejection {
+	return newRejection(at, "", fmt.Sprintf("The element is too large: it is longer than %d MiB or has more than %d fields.", maxElement>>20, maxFields),
 		"Send fewer readings in one element, for example a shorter period.")
 }
 
-// refuseNamed returns a decoder for elements whose name has a problem: it refuses them all.
-func refuseNamed(reason string) elementDecoder {
+// rejectAll returns a decoder for elements whose name has a problem: it refuses them all.
+func rejectAll(reason string) elementDecoder {
 	return func(_ []byte, at health.Position, _ Options) (health.Record, error) {
-		return health.Record{}, refusal(at, "", "The name of the list "+reason+".", "Send names as the app does.")
+		return health.Record{}, newRejection(at, "", "The name of the list "+reason+".", "Send names as the app does.")
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// eventForm says how one kind of event is written. Whatever it does not mention becomes an attribute, as sent.
-type eventForm struct {
+// eventSchema says how one kind of event is written. Whatever it does not mention becomes an attribute, as sent.
+type eventSchema struct {
 	kind string
 	// name are the fields that may hold the name, in order of preference.
 	name []string
@@ -18,8 +18,8 @@ type eventForm struct {
 	start []string
 	// flow is true where the name may be missing because a field "flow" says what the event is.
 	flow bool
-	// kept is a field that stays among the attributes even where it is the start.
-	kept string
+	// alsoAttribute is a field that stays among the attributes even where it is the start.
+	alsoAttribute string
 	// nameless is true where an event need not have a name.
 	nameless bool
 }
@@ -32,27 +32,27 @@ var (
 
 // The kinds of event that the app sends in arrays of their own. Names are in the language of the phone.
 var (
-	symptoms      = eventForm{kind: "symptom", name: []string{"name"}, start: startFields}
-	cycleTracking = eventForm{kind: "cycle_tracking", name: []string{"name"}, start: startFields, flow: true}
-	stateOfMind   = eventForm{kind: "state_of_mind", name: []string{"kind"}, start: startFields, nameless: true}
-	medications   = eventForm{
+	symptoms      = eventSchema{kind: "symptom", name: []string{"name"}, start: startFields}
+	cycleTracking = eventSchema{kind: "cycle_tracking", name: []string{"name"}, start: startFields, flow: true}
+	stateOfMind   = eventSchema{kind: "state_of_mind", name: []string{"kind"}, start: startFields, nameless: true}
+	medications   = eventSchema{
 		kind: "medication", name: []string{"displayText", "nickname", "name"},
-		start: append([]string{"start", "scheduledDate"}, startFields[1:]...), kept: "scheduledDate",
+		start: append([]string{"start", "scheduledDate"}, startFields[1:]...), alsoAttribute: "scheduledDate",
 	}
-	heartRateNotifications = eventForm{
+	heartRateNotifications = eventSchema{
 		kind: "heart_rate_notification", name: []string{"heartNotification", "type", "name"}, start: startFields,
 		nameless: true,
 	}
 )
 
 // decode reads one event of the form.
-func (f eventForm) decode(raw []byte, at health.Position, o Options) (health.Record, error) {
+func (f eventSchema) decode(raw []byte, at health.Position, o Options) (health.Record, error) {
 	e := readElement(raw, at, o)
 	event := health.Event{Kind: f.kind}
 	event.AppID = e.id("id", "uuid")
 	event.Name = e.eventName(f)
 	event.Start, event.Offset = e.requireInstant(f.start...)
-	if m := e.find(f.kept); m != nil {
+	if m := e.find(f.alsoAttribute); m != nil {
 		m.used = false
 	}
 	event.End, _, _ = e.instant(endFields...)
@@ -64,7 +64,7 @@ func (f eventForm) decode(raw []byte, at health.Position, o Options) (health.Rec
 
 // eventName returns the name without the blanks around it with which the app pads some. A name that had such blanks
 // stays in the attributes as well, as it was sent.
-func (e *element) eventName(f eventForm) string {
+func (e *elementReader) eventName(f eventSchema) string {
 	sent, m := e.textOf(f.name...)
 	name := strings.TrimSpace(sent)
 	if name != sent {
@@ -76,44 +76,44 @@ func (e *element) eventName(f eventForm) string {
 	case f.flow && e.find("flow") != nil:
 		return "flow"
 	}
-	e.refuseMissing(f.name[0])
+	e.rejectMissing(f.name[0])
 	return ""
 }
 
-// decodeUnknown returns the decoder of a top-level array that nobody has described yet. Its elements are kept as
+// unknownDecoder returns the decoder of a top-level array that nobody has described yet. Its elements are kept as
 // events whose kind is the key, whatever they are.
-func decodeUnknown(key string) elementDecoder {
+func unknownDecoder(key string) elementDecoder {
 	return func(raw []byte, at health.Position, o Options) (health.Record, error) {
-		e := newElement(at, o)
+		e := newElementReader(at, o)
 		canonical, err := health.CanonicalJSON(raw)
 		if err == nil && canonical[0] != '{' {
 			canonical = `{"value":` + canonical + `}`
 			raw = []byte(canonical)
 		}
 		if err != nil {
-			e.refuseUnreadable(fmt.Errorf("it is not valid JSON, or a name is there twice in one object"))
+			e.rejectUnreadable(fmt.Errorf("it is not valid JSON, or a name is there twice in one object"))
 		} else if err := e.read(raw); err != nil {
-			e.refuseUnreadable(err)
+			e.rejectUnreadable(err)
 		}
 		event := e.unknownEvent(key, canonical)
 		e.warn(health.UnknownType,
-			fmt.Sprintf("Nothing is known about elements of %q yet. It was stored as an event, with all its fields.", shown([]byte(key))),
-			map[string]any{"type": shown([]byte(key))})
+			fmt.Sprintf("Nothing is known about elements of %q yet. It was stored as an event, with all its fields.", printable([]byte(key))),
+			map[string]any{"type": printable([]byte(key))})
 		return e.finish(health.Record{Event: event})
 	}
 }
 
-func (e *element) unknownEvent(key, canonical string) *health.Event {
+func (e *elementReader) unknownEvent(key, canonical string) *health.Event {
 	event := &health.Event{Kind: key}
-	if reason := kept([]byte(key)); reason != "" {
-		e.refuse(shown([]byte(key)), "The name of this array "+reason+".",
+	if reason := unstorable([]byte(key)); reason != "" {
+		e.reject(printable([]byte(key)), "The name of this array "+reason+".",
 			fmt.Sprintf("Give the array a name of at most %d bytes.", maxText))
 	}
 	event.AppID = e.id("id", "uuid")
 	event.Name = e.text("name", "type")
-	event.Start, event.Offset = e.someInstant(startFields...)
+	event.Start, event.Offset = e.lenientInstant(startFields...)
 	if event.Start != 0 {
-		event.End, _ = e.someInstant(endFields...)
+		event.End, _ = e.lenientInstant(endFields...)
 	}
 	event.Source = e.source()
 	event.Attributes = e.attributes()
@@ -124,15 +124,15 @@ func (e *element) unknownEvent(key, canonical string) *health.Event {
 	return event
 }
 
-// someInstant uses the first of the named fields that can be read as a time. Unlike instant it refuses nothing: what
+// lenientInstant uses the first of the named fields that can be read as a time. Unlike instant it refuses nothing: what
 // the fields of an unknown type mean is a guess.
-func (e *element) someInstant(names ...string) (at health.Instant, offset int32) {
+func (e *elementReader) lenientInstant(names ...string) (at health.Instant, offset int32) {
 	for _, name := range names {
 		m := e.find(name)
 		if m == nil {
 			continue
 		}
-		if at, offset, ok := instantOf(m.value, e.location); ok {
+		if at, offset, ok := parseInstant(m.value, e.location); ok {
 			m.used = true
 			return at, offset
 		}

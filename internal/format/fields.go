@@ -80,15 +80,15 @@ func (o *object) scan(text []byte) (end int, err error) {
 }
 
 func checkName(name []byte) error {
-	if reason := kept(name); reason != "" {
-		return &fieldError{shown(name), "the name of one of its fields " + reason}
+	if reason := unstorable(name); reason != "" {
+		return &fieldError{printable(name), "the name of one of its fields " + reason}
 	}
 	return nil
 }
 
 func (o *object) checkNames() error {
 	twice := func(name []byte) error {
-		return &fieldError{shown(name), fmt.Sprintf("the field %q is there twice", shown(name))}
+		return &fieldError{printable(name), fmt.Sprintf("the field %q is there twice", printable(name))}
 	}
 	if len(o.members) <= 16 {
 		for i := range o.members {
@@ -134,7 +134,7 @@ func (o *object) number(names ...string) float64 {
 	if m == nil {
 		return health.Absent()
 	}
-	v, ok := numberOf(m.value)
+	v, ok := parseNumberValue(m.value)
 	if !ok {
 		return health.Absent()
 	}
@@ -153,8 +153,8 @@ func (o *object) unused() iter.Seq[*member] {
 	}
 }
 
-// rest returns the unused members as canonical JSON, "" where there are none.
-func (o *object) rest() (string, error) {
+// unusedJSON returns the unused members as canonical JSON, "" where there are none.
+func (o *object) unusedJSON() (string, error) {
 	length := 0
 	for m := range o.unused() {
 		length += len(",:}") + len(m.token) + len(m.value)
@@ -185,8 +185,8 @@ func unquoted(value []byte) (text []byte, ok bool) {
 	return text, err == nil
 }
 
-// numberOf reads a number, or a string that holds one. A number too large for a float64 is infinite.
-func numberOf(value jsontext.Value) (v float64, ok bool) {
+// parseNumberValue reads a number, or a string that holds one. A number too large for a float64 is infinite.
+func parseNumberValue(value jsontext.Value) (v float64, ok bool) {
 	text := []byte(value)
 	if value.Kind() == '"' {
 		if text, ok = unquoted(value); !ok {
@@ -203,15 +203,15 @@ func numberOf(value jsontext.Value) (v float64, ok bool) {
 	return v, true
 }
 
-// instantOf reads a time: text in any form the app, its imitators or Apple write, or a number of seconds or
+// parseInstant reads a time: text in any form the app, its imitators or Apple write, or a number of seconds or
 // milliseconds since 1970. offset is the one that was sent, or the one in force at location where none was.
-func instantOf(value jsontext.Value, location *time.Location) (at health.Instant, offset int32, ok bool) {
+func parseInstant(value jsontext.Value, location *time.Location) (at health.Instant, offset int32, ok bool) {
 	if text, isText := unquoted(value); isText {
 		if at, offset, ok = parseTime(text, location); ok {
 			return at, offset, inRange(at)
 		}
 	}
-	v, ok := numberOf(value)
+	v, ok := parseNumberValue(value)
 	if !ok || math.IsInf(v, 0) {
 		return 0, 0, false
 	}
@@ -234,8 +234,8 @@ func finite(values ...float64) bool {
 	return true
 }
 
-// kept reports whether text may become a column of its own, and why not.
-func kept(text []byte) (reason string) {
+// unstorable reports whether text may become a column of its own, and why not.
+func unstorable(text []byte) (reason string) {
 	switch {
 	case bytes.IndexByte(text, 0) >= 0:
 		return "holds a NUL character"
@@ -245,8 +245,8 @@ func kept(text []byte) (reason string) {
 	return ""
 }
 
-// shown returns a name as it may stand in a message: not endless, and with nothing invisible in it.
-func shown(name []byte) string {
+// printable returns a name as it may stand in a message: not endless, and with nothing invisible in it.
+func printable(name []byte) string {
 	const enough = 60
 	text := strings.ToValidUTF8(string(name[:min(len(name), enough)]), "")
 	return strings.Map(func(r rune) rune {

@@ -59,7 +59,7 @@ func TestFixtures(t *testing.T) {
 		t.Run(folder, func(t *testing.T) {
 			t.Parallel()
 			body := readFixture(t, folder, "input.json")
-			got := render(t, decodeBody(bytes.NewReader(body), Options{Location: fixtureZone(t)}))
+			got := render(t, decodeJSON(bytes.NewReader(body), Options{Location: fixtureZone(t)}))
 			if *update {
 				if err := os.WriteFile(filepath.Join(folder, "expected.json"), got, 0o644); err != nil {
 					t.Fatal(err)

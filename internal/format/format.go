@@ -38,8 +38,8 @@ type Format struct {
 	// reads a body. They are nil where the format does not come in archives.
 	DetectArchive func(*Archive) bool
 	DecodeArchive func(*Archive, Options) iter.Seq2[health.Record, error]
-	// WithoutItems is set where no record has an Item: each says all that is to be known of it.
-	WithoutItems bool
+	// WithoutEntries is set where no record has an Item: each says all that is to be known of it.
+	WithoutEntries bool
 }
 
 // DetectSize is how many bytes of a body are enough to recognise its format.

@@ -11,15 +11,15 @@ import (
 // Formats returns the formats that can be read. Each body is in at most one of them.
 func Formats() []Format {
 	return []Format{
-		{Name: "hae", Detect: isForm(formHAE), Decode: decodeBody},
-		{Name: "typed", Detect: isForm(formTyped), Decode: decodeBody},
+		{Name: "hae", Detect: isJSONKind(haeJSON), Decode: decodeJSON},
+		{Name: "typed", Detect: isJSONKind(typedJSON), Decode: decodeJSON},
 		{
 			Name: "apple", Detect: isApple, Decode: decodeApple,
-			DetectArchive: isAppleArchive, DecodeArchive: decodeAppleArchive, WithoutItems: true,
+			DetectArchive: isAppleArchive, DecodeArchive: decodeAppleArchive, WithoutEntries: true,
 		},
 		{
-			Name: "hae-csv", Detect: isTables, Decode: decodeTables,
-			DetectArchive: holdsTables, DecodeArchive: decodeTableArchive, WithoutItems: true,
+			Name: "hae-csv", Detect: isCSV, Decode: decodeCSV,
+			DetectArchive: isCSVArchive, DecodeArchive: decodeCSVArchive, WithoutEntries: true,
 		},
 	}
 }
@@ -35,7 +35,7 @@ func Detect(head []byte) (Format, error) {
 			return format, nil
 		}
 	}
-	if formOf(head) == formOther {
+	if detectJSON(head) == otherJSON {
 		return Format{}, unrecognised()
 	}
 	message := "The body is neither JSON nor CSV of Health Auto Export, nor an export of Apple's Health app, nor an archive of such files. Send what the app exports; JSON says more than CSV."
@@ -56,55 +56,55 @@ func DetectArchive(a *Archive) (Format, error) {
 		"The archive holds nothing that is known. Send the export.zip that the Health app makes (your picture, then Export All Health Data), or a zip of the CSV files of Health Auto Export, as it is.")
 }
 
-// form is what a body looks like from its beginning.
-type form uint8
+// jsonKind is what a body looks like from its beginning.
+type jsonKind uint8
 
 const (
-	formNone  form = iota // no JSON
-	formOther             // JSON, but nothing that is known
-	formHAE
-	formTyped
+	notJSON   jsonKind = iota // no JSON
+	otherJSON                 // JSON, but nothing that is known
+	haeJSON
+	typedJSON
 )
 
-func isForm(wanted form) func(head []byte) bool {
-	return func(head []byte) bool { return formOf(head) == wanted }
+func isJSONKind(wanted jsonKind) func(head []byte) bool {
+	return func(head []byte) bool { return detectJSON(head) == wanted }
 }
 
-func formOf(head []byte) form {
+func detectJSON(head []byte) jsonKind {
 	head = bytes.TrimPrefix(head, byteOrderMark)
 	start := skipSpace(head, 0)
 	if start == len(head) {
-		return formNone
+		return notJSON
 	}
 	switch c := head[start]; {
 	case c == '{':
-		look := formLook{decoder: jsontext.NewDecoder(bytes.NewReader(head[start:]), jsontext.AllowDuplicateNames(true))}
+		look := jsonDetector{decoder: jsontext.NewDecoder(bytes.NewReader(head[start:]), jsontext.AllowDuplicateNames(true))}
 		return look.envelope()
 	case c == '[':
-		return formOther
+		return otherJSON
 	}
-	scan := valueScan{last: true}
+	scan := valueScan{final: true}
 	end, done, err := scan.run(head, start)
 	if err != nil || !done || skipSpace(head, end) < len(head) {
-		return formNone
+		return notJSON
 	}
-	return formOther
+	return otherJSON
 }
 
-// formLook looks at the beginning of a body until it is clear what it is. The two forms have the same envelope; it is
+// jsonDetector looks at the beginning of a body until it is clear what it is. The two forms have the same envelope; it is
 // the first entry of a list that tells them apart.
-type formLook struct {
+type jsonDetector struct {
 	decoder *jsontext.Decoder
 	known   bool // a member of the envelope was one that is known
 }
 
 // envelope looks at the objects down to the lists. Where the head ends before anything is clear, the body is taken for
 // the app's own form.
-func (l *formLook) envelope() form {
+func (l *jsonDetector) envelope() jsonKind {
 	for depth := 0; ; {
 		token, err := l.decoder.ReadToken()
 		if err != nil {
-			return formHAE
+			return haeJSON
 		}
 		switch token.Kind() {
 		case '{':
@@ -112,7 +112,7 @@ func (l *formLook) envelope() form {
 			continue
 		case '}':
 			if depth--; depth == 0 {
-				return l.untold()
+				return l.undecided()
 			}
 			continue
 		}
@@ -122,16 +122,16 @@ func (l *formLook) envelope() form {
 	}
 }
 
-// untold is the form of a body that was seen whole without telling which it is.
-func (l *formLook) untold() form {
+// undecided is the form of a body that was seen whole without telling which it is.
+func (l *jsonDetector) undecided() jsonKind {
 	if l.known {
-		return formHAE
+		return haeJSON
 	}
-	return formOther
+	return otherJSON
 }
 
 // member looks at a member of the envelope, up to where an object in it begins that belongs to the envelope too.
-func (l *formLook) member(name string) (found form, ok bool) {
+func (l *jsonDetector) member(name string) (found jsonKind, ok bool) {
 	kind := l.decoder.PeekKind()
 	switch {
 	case name == "data" && kind == '{':
@@ -139,57 +139,57 @@ func (l *formLook) member(name string) (found form, ok bool) {
 		return 0, false
 	case name == "payload" && kind == '{':
 		return 0, false
-	case name == "data" && (kind == '[' || kind == 'n'), isContent(name):
+	case name == "data" && (kind == '[' || kind == 'n'), isKnownList(name):
 		l.known = true
 	case name == "type" && l.known:
-		return formTyped, true
+		return typedJSON, true
 	}
 	if kind == '[' && (name == "data" || name == "metrics" || name == "workouts") {
 		return l.list()
 	}
 	if name == "metrics" && kind == '{' {
-		return formTyped, true
+		return typedJSON, true
 	}
 	if l.decoder.SkipValue() != nil {
-		return formHAE, true
+		return haeJSON, true
 	}
 	return 0, false
 }
 
 // list looks at the entries of a list until one of them tells the form.
-func (l *formLook) list() (found form, ok bool) {
+func (l *jsonDetector) list() (found jsonKind, ok bool) {
 	if _, err := l.decoder.ReadToken(); err != nil {
-		return formHAE, true
+		return haeJSON, true
 	}
 	for l.decoder.PeekKind() != ']' {
 		if l.decoder.PeekKind() == '{' {
 			return l.entry(), true
 		}
 		if l.decoder.SkipValue() != nil {
-			return formHAE, true
+			return haeJSON, true
 		}
 	}
 	_, err := l.decoder.ReadToken()
-	return formHAE, err != nil
+	return haeJSON, err != nil
 }
 
-func (l *formLook) entry() form {
+func (l *jsonDetector) entry() jsonKind {
 	if _, err := l.decoder.ReadToken(); err != nil {
-		return formHAE
+		return haeJSON
 	}
 	for {
 		name, err := l.decoder.ReadToken()
 		if err != nil || name.Kind() != '"' {
-			return formHAE
+			return haeJSON
 		}
 		switch name.String() {
 		case "data":
-			return formHAE
+			return haeJSON
 		case "type", "recorded_at", "workout_type", "start_time", "started_at":
-			return formTyped
+			return typedJSON
 		}
 		if l.decoder.SkipValue() != nil {
-			return formHAE
+			return haeJSON
 		}
 	}
 }

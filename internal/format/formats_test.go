@@ -75,7 +75,7 @@ func TestDetectAgreesWithDecode(t *testing.T) {
 		`{"payload":5,"ecg":[]}`, `[]`, `"a"`, `{}`, `{"type":"HeartRate"}`, `{"data":null}`, `{"workouts":null}`, `{"metrics":{}}`,
 	} {
 		_, detected := Detect([]byte(body))
-		_, decoded := last(decodeBody(strings.NewReader(body), Options{}))
+		_, decoded := last(decodeJSON(strings.NewReader(body), Options{}))
 		if errors.Is(detected, problem.Unrecognised) != errors.Is(decoded, problem.Unrecognised) {
 			t.Errorf("%s: Detect: %v; Decode: %v", body, detected, decoded)
 		}

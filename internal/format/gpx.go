@@ -21,15 +21,15 @@ func readGPX(file io.Reader, most int) (route []health.RoutePoint, err error) {
 		case errors.Is(err, io.EOF):
 			return route, nil
 		case err != nil:
-			return route, appleFault(err)
+			return route, xmlProblem(err)
 		case kind == xmlscan.Start && string(scan.Name()) == "trkpt":
-			point = newPlace(scan.Attrs())
+			point = newRoutePoint(scan.Attrs())
 		case kind == xmlscan.Start:
 			within = string(scan.Name())
 		case kind == xmlscan.Text:
-			readPlace(&point, within, scan.Text())
+			setRoutePointField(&point, within, scan.Text())
 		case string(scan.Name()) == "trkpt":
-			if onGlobe(&point) && len(route) < most {
+			if hasValidPosition(&point) && len(route) < most {
 				route = append(route, point)
 			}
 		default:
@@ -38,7 +38,7 @@ func readGPX(file io.Reader, most int) (route []health.RoutePoint, err error) {
 	}
 }
 
-func newPlace(attrs []xmlscan.Attr) health.RoutePoint {
+func newRoutePoint(attrs []xmlscan.Attr) health.RoutePoint {
 	nan := health.Absent()
 	p := health.RoutePoint{
 		Latitude: nan, Longitude: nan, Altitude: nan, Speed: nan, Course: nan,
@@ -57,8 +57,8 @@ func newPlace(attrs []xmlscan.Attr) health.RoutePoint {
 	return p
 }
 
-// readPlace takes the text of an element within a place.
-func readPlace(p *health.RoutePoint, element string, text []byte) {
+// setRoutePointField takes the text of an element within a place.
+func setRoutePointField(p *health.RoutePoint, element string, text []byte) {
 	if element == "time" {
 		p.Time, _, _ = parseTime(text, nil)
 		return
@@ -71,16 +71,16 @@ func readPlace(p *health.RoutePoint, element string, text []byte) {
 	case "ele":
 		p.Altitude = v
 	case "speed":
-		p.Speed = known(v)
+		p.Speed = nonNegative(v)
 	case "course":
-		p.Course = known(v)
+		p.Course = nonNegative(v)
 	case "hAcc":
-		p.HorizontalAccuracy = known(v)
+		p.HorizontalAccuracy = nonNegative(v)
 	case "vAcc":
-		p.VerticalAccuracy = known(v)
+		p.VerticalAccuracy = nonNegative(v)
 	}
 }
 
-func onGlobe(p *health.RoutePoint) bool {
+func hasValidPosition(p *health.RoutePoint) bool {
 	return math.Abs(p.Latitude) <= 90 && math.Abs(p.Longitude) <= 180 // false where one is absent
 }

@@ -52,7 +52,7 @@ var hkKinds = map[string]string{
 }
 
 // healthKit reads an object with HealthKit's names: type, sourceName, unit, value, startDate, endDate.
-func (e *element) healthKit(identifier string) (health.Record, error) {
+func (e *elementReader) healthKit(identifier string) (health.Record, error) {
 	e.at.Metric = identifier
 	s := health.NewSample()
 	s.Metric, s.Grain = identifier, health.GrainRaw
@@ -69,7 +69,7 @@ func (e *element) healthKit(identifier string) (health.Record, error) {
 	case isQuantity:
 		e.hkQuantity(name, &s)
 	case !isCategory:
-		e.refuse("type", fmt.Sprintf("The type %q is neither a quantity nor a category of HealthKit.", shown([]byte(identifier))),
+		e.reject("type", fmt.Sprintf("The type %q is neither a quantity nor a category of HealthKit.", printable([]byte(identifier))),
 			"Send elements whose type begins with "+hkQuantity+" or "+hkCategory+".")
 	case category == "SleepAnalysis":
 		return e.hkSegment(&s)
@@ -85,17 +85,17 @@ func (e *element) healthKit(identifier string) (health.Record, error) {
 }
 
 // hkQuantity takes the value and the unit. The two blood pressures become the one metric that holds both.
-func (e *element) hkQuantity(name string, s *health.Sample) {
+func (e *elementReader) hkQuantity(name string, s *health.Sample) {
 	s.Unit = e.text("unit", "units")
 	v := health.Absent()
 	if m := e.find("value", "qty"); m != nil {
-		if sent, ok := numberOf(m.value); ok {
+		if sent, ok := parseNumberValue(m.value); ok {
 			e.checkFinite("value", sent)
 			v, m.used = sent, true
 		}
 	}
 	if health.IsAbsent(v) {
-		e.refuse("value", `The field "value" is not a number.`, "Send the value of the quantity as a number.")
+		e.reject("value", `The field "value" is not a number.`, "Send the value of the quantity as a number.")
 	}
 	if s.Unit == "%" && v <= 1 && slices.Contains(hkFractions, name) {
 		v *= 100
@@ -112,11 +112,11 @@ func (e *element) hkQuantity(name string, s *health.Sample) {
 
 // hkStandHour counts an hour in which the person stood, HKCategoryValueAppleStandHourStood or 0, as one, any other as
 // none.
-func (e *element) hkStandHour(s *health.Sample) {
+func (e *elementReader) hkStandHour(s *health.Sample) {
 	s.Value, s.Unit = 0, "count"
 	m := e.find("value")
 	if m == nil {
-		e.refuseMissing("value")
+		e.rejectMissing("value")
 		return
 	}
 	text, isText := unquoted(m.value)
@@ -127,7 +127,7 @@ func (e *element) hkStandHour(s *health.Sample) {
 }
 
 // hkSegment makes a stage of sleep of a sample.
-func (e *element) hkSegment(s *health.Sample) (health.Record, error) {
+func (e *elementReader) hkSegment(s *health.Sample) (health.Record, error) {
 	stage, _ := health.ParseStage(e.requireText("value"))
 	segment := health.Segment{
 		Source: s.Source, Start: s.Start, End: s.End, Offset: s.Offset, Stage: stage, Attributes: e.attributes(),
@@ -139,8 +139,8 @@ func (e *element) hkSegment(s *health.Sample) (health.Record, error) {
 const healthCategory = "health_category"
 
 // hkEvent makes an event of a sample.
-func (e *element) hkEvent(category string, s *health.Sample) (health.Record, error) {
-	return e.happened(hkKindOf(category), health.Event{
+func (e *elementReader) hkEvent(category string, s *health.Sample) (health.Record, error) {
+	return e.finishEvent(hkKindOf(category), health.Event{
 		Name: s.Metric, Start: s.Start, End: s.End, Offset: s.Offset, Source: s.Source,
 	})
 }

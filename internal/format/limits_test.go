@@ -89,7 +89,7 @@ func TestLongPoints(t *testing.T) {
 		"almost too many": {`{` + fields(maxFields-2) + `"date":"2026-03-10","qty":1}`, "metric 0.1"},
 	} {
 		body := `{"data":{"metrics":[{"name":"a","data":[` + point + `,` + c.point + `,` + point + `]}]}}`
-		got := outcomes(t, decodeBody(strings.NewReader(body), Options{}))
+		got := outcomes(t, decodeJSON(strings.NewReader(body), Options{}))
 		if diff := cmp.Diff([]string{"metric 0.0", c.want, "metric 0.2"}, got); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
@@ -106,10 +106,10 @@ func TestUnknownMembersAreFew(t *testing.T) {
 		"after metrics":  `{"metrics":[],%s"symptoms":[]}`,
 		"in the payload": `{"payload":{%s"metrics":[]}}`,
 	} {
-		if records, err := last(decodeBody(strings.NewReader(fmt.Sprintf(body, members(maxUnknown))), Options{})); err != nil || records != maxUnknown-1 {
+		if records, err := last(decodeJSON(strings.NewReader(fmt.Sprintf(body, members(maxUnknownMembers))), Options{})); err != nil || records != maxUnknownMembers-1 {
 			t.Errorf("%s: %d records before the last, %v", name, records, err)
 		}
-		_, err := last(decodeBody(strings.NewReader(fmt.Sprintf(body, members(maxUnknown+1))), Options{}))
+		_, err := last(decodeJSON(strings.NewReader(fmt.Sprintf(body, members(maxUnknownMembers+1))), Options{}))
 		if failure, ok := errors.AsType[*problem.Error](err); !ok || failure.Code != "too_many_members" || !errors.Is(err, problem.Invalid) {
 			t.Errorf("%s: error %v, want too_many_members", name, err)
 		}

@@ -99,57 +99,57 @@ func setOf(fields ...field) (s fieldSet) {
 
 func (s fieldSet) has(f field) bool { return s>>f&1 == 1 }
 
-var namedByItem = setOf(fieldName, fieldUnits)
+var entryFields = setOf(fieldName, fieldUnits)
 
 // metricPoint is one point of a metric while it is decoded. The first fault that refuses it is remembered, so that a
 // decoder reads as a list of what it takes.
 type metricPoint struct {
 	rawObject
 	at       health.Position
-	item     *health.MetricEntry
+	entry    *health.MetricEntry
 	location *time.Location
-	// has are the fields that say something: neither null nor "". Where they are, index has.
-	has   fieldSet
-	index [fieldCount]int
-	rest  []int // the members that become attributes
+	// present are the fields that say something: neither null nor "". Where they are, index has.
+	present    fieldSet
+	index      [fieldCount]int
+	attributes []int // the members that become attributes
 	// flat points say the name and unit of their metric themselves.
-	flat    bool
-	refusal *health.Rejection
+	flat      bool
+	rejection *health.Rejection
 }
 
-// take sorts the members of o into the fields that are known and the rest.
-func (p *metricPoint) take(o rawObject, at health.Position, item *health.MetricEntry) {
-	p.rawObject, p.at, p.item, p.refusal = o, at, item, nil
-	p.has, p.rest, p.flat = 0, p.rest[:0], false
+// classify sorts the members of o into the fields that are known and the rest.
+func (p *metricPoint) classify(o rawObject, at health.Position, item *health.MetricEntry) {
+	p.rawObject, p.at, p.entry, p.rejection = o, at, item, nil
+	p.present, p.attributes, p.flat = 0, p.attributes[:0], false
 	var seen fieldSet
 	for i := range p.members {
 		name := p.members[i].nameIn(p.text)
 		f := fieldOf(name)
 		switch {
 		case f == fieldOther || seen.has(f):
-			p.rest = append(p.rest, i)
+			p.attributes = append(p.attributes, i)
 			if f != fieldOther && bytes.Equal(name, p.members[p.index[f]].nameIn(p.text)) {
-				p.refuse(string(name), fmt.Sprintf("The field %q is there twice.", name), "Send each field of a point once.")
+				p.reject(string(name), fmt.Sprintf("The field %q is there twice.", name), "Send each field of a point once.")
 			}
 			continue
-		case !p.silent(i):
-			p.has |= 1 << f
+		case !p.isEmpty(i):
+			p.present |= 1 << f
 		}
 		seen |= 1 << f
 		p.index[f] = i
 	}
 }
 
-// silent reports whether a member says nothing: its absence would say the same.
-func (p *metricPoint) silent(i int) bool {
+// isEmpty reports whether a member says nothing: its absence would say the same.
+func (p *metricPoint) isEmpty(i int) bool {
 	m := &p.members[i]
 	return p.text[m.value] == 'n' || m.valueEnd == m.value+2 && p.text[m.value] == '"'
 }
 
-// refuse refuses the point because of a field.
-func (p *metricPoint) refuse(field, message, suggestion string) {
-	if p.refusal == nil {
-		p.refusal = refusal(p.at, field, message, suggestion)
+// reject refuses the point because of a field.
+func (p *metricPoint) reject(field, message, suggestion string) {
+	if p.rejection == nil {
+		p.rejection = newRejection(p.at, field, message, suggestion)
 	}
 }
 
@@ -161,7 +161,7 @@ func (p *metricPoint) nameOf(f field) string { return string(p.members[p.index[f
 
 // number returns the value of a field, absent where the field is not there or refuses the point.
 func (p *metricPoint) number(f field) float64 {
-	if !p.has.has(f) {
+	if !p.present.has(f) {
 		return health.Absent()
 	}
 	raw := p.raw(f)
@@ -173,24 +173,24 @@ func (p *metricPoint) number(f field) float64 {
 	}
 	if raw.Kind() != '0' {
 		name := p.nameOf(f)
-		p.refuse(name, fmt.Sprintf("The field %q is not a number.", name), "Send a number such as 72.5.")
+		p.reject(name, fmt.Sprintf("The field %q is not a number.", name), "Send a number such as 72.5.")
 		return health.Absent()
 	}
 	v, ok := parseNumber(raw)
 	if !ok {
-		p.refuseTooLarge(p.nameOf(f))
+		p.rejectTooLarge(p.nameOf(f))
 		return health.Absent()
 	}
 	return v
 }
 
-func (p *metricPoint) refuseTooLarge(name string) {
-	p.refuse(name, fmt.Sprintf("The number in %q is too large.", name), "Send a number that a computer can hold: at most 1.7e308.")
+func (p *metricPoint) rejectTooLarge(name string) {
+	p.reject(name, fmt.Sprintf("The number in %q is too large.", name), "Send a number that a computer can hold: at most 1.7e308.")
 }
 
 // time returns the value of a field. ok is false where the field is not there, or refuses the point.
 func (p *metricPoint) time(f field) (at health.Instant, offset int32, ok bool) {
-	if !p.has.has(f) {
+	if !p.present.has(f) {
 		return 0, 0, false
 	}
 	raw := p.raw(f)
@@ -199,22 +199,22 @@ func (p *metricPoint) time(f field) (at health.Instant, offset int32, ok bool) {
 			return at, offset, true
 		}
 	}
-	if at, offset, ok = instantOf(raw, p.location); !ok {
+	if at, offset, ok = parseInstant(raw, p.location); !ok {
 		name := p.nameOf(f)
-		p.refuse(name, fmt.Sprintf("The field %q is not a time that can be read.", name), timeSuggestion)
+		p.reject(name, fmt.Sprintf("The field %q is not a time that can be read.", name), timeSuggestion)
 	}
 	return at, offset, ok
 }
 
-// keep makes attributes of the fields that are there and in neither of the sets.
-func (p *metricPoint) keep(consumed fieldSet) {
+// addAttributes makes attributes of the fields that are there and in neither of the sets.
+func (p *metricPoint) addAttributes(consumed fieldSet) {
 	if p.flat {
-		consumed |= namedByItem
+		consumed |= entryFields
 	}
-	left := p.has &^ consumed
+	left := p.present &^ consumed
 	for f := fieldDate; left != 0 && f < fieldCount; f++ {
 		if left.has(f) {
-			p.rest = append(p.rest, p.index[f])
+			p.attributes = append(p.attributes, p.index[f])
 			left &^= 1 << f
 		}
 	}

@@ -53,7 +53,7 @@ func FuzzPoints(f *testing.F) {
 			return
 		}
 		var got []reading
-		for record, err := range decodeBody(strings.NewReader(body), Options{}) {
+		for record, err := range decodeJSON(strings.NewReader(body), Options{}) {
 			switch _, refused := errors.AsType[*health.Rejection](err); {
 			case refused:
 				got = append(got, reading{Refused: true})
@@ -176,7 +176,7 @@ func (p slowPoint) times(s *health.Sample, rest map[string]jsontext.Value) bool 
 			continue
 		}
 		var ok bool
-		if at[i], offset[i], ok = instantOf(p[name], time.UTC); !ok && name == "end" {
+		if at[i], offset[i], ok = parseInstant(p[name], time.UTC); !ok && name == "end" {
 			readable = false // it matters only where it is the end of the sample
 		} else if !ok {
 			return false
@@ -286,7 +286,7 @@ func FuzzDecode(f *testing.F) {
 	seedWithFixtures(f, func(body []byte) { f.Add(body) })
 	f.Fuzz(func(t *testing.T, body []byte) {
 		ended := false
-		for record, err := range decodeBody(bytes.NewReader(body), Options{}) {
+		for record, err := range decodeJSON(bytes.NewReader(body), Options{}) {
 			if ended {
 				t.Fatal("something came after the error that ended the body")
 			}
@@ -362,9 +362,9 @@ func checkSample(t *testing.T, s *health.Sample) {
 func TestPendingNightsAreBounded(t *testing.T) {
 	t.Parallel()
 	night := `{"date":"2026-03-10","totalSleep":7},`
-	body := `{"data":{"metrics":[{"data":[` + strings.TrimSuffix(strings.Repeat(night, maxPending+5), ",") + `],"units":"min","name":"sleep_analysis"}]}}`
+	body := `{"data":{"metrics":[{"data":[` + strings.TrimSuffix(strings.Repeat(night, maxPendingNights+5), ",") + `],"units":"min","name":"sleep_analysis"}]}}`
 	var hours []string
-	for record, err := range decodeBody(strings.NewReader(body), Options{}) {
+	for record, err := range decodeJSON(strings.NewReader(body), Options{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -382,13 +382,13 @@ func TestManySources(t *testing.T) {
 	t.Parallel()
 	var body strings.Builder
 	body.WriteString(`{"data":{"metrics":[{"name":"m","data":[`)
-	const count = 3 * maxRemembered
+	const count = 3 * maxCachedTexts
 	for i := range count {
 		fmt.Fprintf(&body, `{"date":"2026-03-10","qty":1,"source":"source %d","note":%d},`, i, i)
 	}
 	body.WriteString(`{"date":"2026-03-10","qty":1,"source":"source 0","note":0}]}]}}`)
 	i := 0
-	for record, err := range decodeBody(strings.NewReader(body.String()), Options{}) {
+	for record, err := range decodeJSON(strings.NewReader(body.String()), Options{}) {
 		if err != nil {
 			t.Fatal(err)
 		}

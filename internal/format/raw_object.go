@@ -25,7 +25,7 @@ type memberSpan struct {
 // scanName reads a name and the colon behind it, and returns where the value begins or white space before it.
 func (m *memberSpan) scanName(b []byte, i int) (int, error) {
 	if i >= len(b) {
-		return i, errShort
+		return i, errIncomplete
 	}
 	if b[i] != '"' {
 		return i, errNoName
@@ -37,7 +37,7 @@ func (m *memberSpan) scanName(b []byte, i int) (int, error) {
 	m.name, m.nameEnd, m.nameEscaped = i+1, end, escaped
 	switch i = skipSpace(b, end+1); {
 	case i >= len(b):
-		return i, errShort
+		return i, errIncomplete
 	case b[i] != ':':
 		return i, errNoColon
 	}
@@ -54,10 +54,10 @@ func (m *memberSpan) scanValue(b []byte, i, depth int) (end int, err error) {
 	case c == '-' || isDigit(c):
 		end, err = scanNumber(b, i)
 	default:
-		scan := valueScan{outside: depth}
+		scan := valueScan{outerDepth: depth}
 		var done bool
 		if end, done, err = scan.run(b, i); err == nil && !done {
-			err = errShort
+			err = errIncomplete
 		}
 	}
 	m.valueEnd = end
@@ -81,7 +81,7 @@ func scanMembers(b []byte, depth int, members []memberSpan, untilData bool) (o r
 			return o, i, false, err
 		}
 		if i = skipSpace(b, i); i >= len(b) {
-			return o, i, false, errShort
+			return o, i, false, errIncomplete
 		}
 		if untilData && b[i] == '[' && string(m.nameIn(b)) == "data" {
 			return rawObject{b[:i], members}, i, true, nil
@@ -95,7 +95,7 @@ func scanMembers(b []byte, depth int, members []memberSpan, untilData bool) (o r
 		members = append(members, m)
 		switch i = skipSpace(b, i); {
 		case i >= len(b):
-			return o, i, false, errShort
+			return o, i, false, errIncomplete
 		case b[i] == '}':
 			return rawObject{b[:i+1], members}, i + 1, false, nil
 		case b[i] != ',':
@@ -132,7 +132,7 @@ func (o *rawObject) find(name string) jsontext.Value {
 // over like one that is too long, with errTooLong.
 func (s *scanner) readObject(untilData bool) (o rawObject, data bool, err error) {
 	for {
-		o, end, data, err := scanMembers(s.unread(), s.depth, s.members[:0], untilData)
+		o, end, data, err := scanMembers(s.buffered(), s.depth, s.members[:0], untilData)
 		if err == nil {
 			s.pos += end
 			s.members = o.members
@@ -142,12 +142,12 @@ func (s *scanner) readObject(untilData bool) (o rawObject, data bool, err error)
 			return o, data, nil
 		}
 		if err != errTooManyFields {
-			err = s.again(end, err)
+			err = s.fillOrFail(end, err)
 		}
 		switch err {
 		case nil:
 		case errTooLong, errTooManyFields:
-			return o, false, s.passOver(&valueScan{outside: s.depth})
+			return o, false, s.skipRest(&valueScan{outerDepth: s.depth})
 		default:
 			return o, false, err
 		}

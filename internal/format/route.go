@@ -10,9 +10,9 @@ import (
 )
 
 // route reads the places of a workout's route, in the first or the second version of the app's form or the typed one.
-func (e *element) route(field string, array jsontext.Value) ([]health.RoutePoint, *points) {
-	list := slices.Grow([]health.RoutePoint(nil), e.room(array))
-	var skipped points
+func (e *elementReader) route(field string, array jsontext.Value) ([]health.RoutePoint, *pointArray) {
+	list := slices.Grow([]health.RoutePoint(nil), e.capacity(array))
+	var skipped pointArray
 	for i, o := range skipped.each(e, field, array) {
 		if o == nil {
 			skipped.drop(i)
@@ -23,7 +23,7 @@ func (e *element) route(field string, array jsontext.Value) ([]health.RoutePoint
 			skipped.drop(i)
 			continue
 		}
-		skipped.noteUnused(o)
+		skipped.noteUnknown(o)
 		list = append(list, point)
 	}
 	sortByTime(list, func(p *health.RoutePoint) health.Instant { return p.Time })
@@ -31,9 +31,9 @@ func (e *element) route(field string, array jsontext.Value) ([]health.RoutePoint
 }
 
 // routePoint reads one place. It must lie on the globe, and its time, if it has one, must be readable.
-func (e *element) routePoint(o *object) (p health.RoutePoint, ok bool) {
+func (e *elementReader) routePoint(o *object) (p health.RoutePoint, ok bool) {
 	if m := o.find("timestamp", "recorded_at", "date", "time"); m != nil {
-		if p.Time, _, ok = instantOf(m.value, e.location); !ok {
+		if p.Time, _, ok = parseInstant(m.value, e.location); !ok {
 			return p, false
 		}
 		m.used = true
@@ -41,19 +41,19 @@ func (e *element) routePoint(o *object) (p health.RoutePoint, ok bool) {
 	p.Latitude = o.number("latitude", "lat")
 	p.Longitude = o.number("longitude", "lon", "lng")
 	p.Altitude = o.number("altitude", "altitude_meters")
-	p.Speed = known(o.number("speed"))
-	p.Course = known(o.number("course"))
-	p.HorizontalAccuracy = known(o.number("horizontalAccuracy"))
-	p.VerticalAccuracy = known(o.number("verticalAccuracy"))
-	p.SpeedAccuracy = known(o.number("speedAccuracy"))
-	p.CourseAccuracy = known(o.number("courseAccuracy"))
+	p.Speed = nonNegative(o.number("speed"))
+	p.Course = nonNegative(o.number("course"))
+	p.HorizontalAccuracy = nonNegative(o.number("horizontalAccuracy"))
+	p.VerticalAccuracy = nonNegative(o.number("verticalAccuracy"))
+	p.SpeedAccuracy = nonNegative(o.number("speedAccuracy"))
+	p.CourseAccuracy = nonNegative(o.number("courseAccuracy"))
 	onGlobe := math.Abs(p.Latitude) <= 90 && math.Abs(p.Longitude) <= 180 // false where one is absent
 	return p, onGlobe && finite(p.Altitude, p.Speed, p.Course,
 		p.HorizontalAccuracy, p.VerticalAccuracy, p.SpeedAccuracy, p.CourseAccuracy)
 }
 
-// known makes a negative number absent: so Core Location marks a speed, a course or an accuracy it does not know.
-func known(v float64) float64 {
+// nonNegative makes a negative number absent: so Core Location marks a speed, a course or an accuracy it does not know.
+func nonNegative(v float64) float64 {
 	if v < 0 {
 		return health.Absent()
 	}

@@ -30,37 +30,37 @@ type scanner struct {
 	pos, end int
 	base     int64        // the offset of window[0] in the body
 	depth    int          // the containers that are open at pos
-	ended    bool         // body has been read to its end
+	atEOF    bool         // body has been read to its end
 	members  []memberSpan // room for those of the object that was read last
 	// How large the window is at first, how large it becomes for a body that is longer, and how far it may grow for a
 	// single value.
-	first, usual, limit int
+	firstSize, usualSize, maxSize int
 }
 
 func newScanner(body io.Reader) scanner {
-	return scanner{body: body, first: firstWindow, usual: windowSize, limit: maxElement}
+	return scanner{body: body, firstSize: firstWindow, usualSize: windowSize, maxSize: maxElement}
 }
 
-// scannerOf reads what is in memory already.
-func scannerOf(text []byte) scanner {
-	return scanner{window: text, end: len(text), ended: true}
+// newTextScanner reads what is in memory already.
+func newTextScanner(text []byte) scanner {
+	return scanner{window: text, end: len(text), atEOF: true}
 }
 
-// more reads on until the window is full or the body ends. The window keeps what begins at pos, and grows when that
+// fill reads on until the window is full or the body ends. The window keeps what begins at pos, and grows when that
 // fills it.
-func (s *scanner) more() error {
-	if s.ended {
-		return s.fault(s.end, errEnd)
+func (s *scanner) fill() error {
+	if s.atEOF {
+		return s.errorAt(s.end, errUnexpectedEnd)
 	}
 	if err := s.makeRoom(); err != nil {
 		return err
 	}
-	for idle := 0; s.end < len(s.window) && !s.ended; {
+	for idle := 0; s.end < len(s.window) && !s.atEOF; {
 		n, err := s.body.Read(s.window[s.end:])
 		s.end += n
 		switch {
 		case err == io.EOF:
-			s.ended = true
+			s.atEOF = true
 		case err != nil:
 			return err
 		case n > 0:
@@ -79,11 +79,11 @@ func (s *scanner) makeRoom() error {
 	size := len(s.window)
 	switch {
 	case size == 0:
-		size = s.first
-	case size < s.usual:
-		size = s.usual
+		size = s.firstSize
+	case size < s.usualSize:
+		size = s.usualSize
 	case len(kept) == size:
-		size = min(2*size, s.limit)
+		size = min(2*size, s.maxSize)
 	}
 	if len(kept) == size {
 		return errTooLong
@@ -98,11 +98,11 @@ func (s *scanner) makeRoom() error {
 	return nil
 }
 
-// unread returns the bytes of the window from pos on.
-func (s *scanner) unread() []byte { return s.window[s.pos:s.end] }
+// buffered returns the bytes of the window from pos on.
+func (s *scanner) buffered() []byte { return s.window[s.pos:s.end] }
 
-// fault makes the error for what is wrong at window[at].
-func (s *scanner) fault(at int, reason error) error {
+// errorAt makes the error for what is wrong at window[at].
+func (s *scanner) errorAt(at int, reason error) error {
 	if reason == errTooDeep {
 		return problem.New(problem.Invalid, "nested_too_deeply",
 			fmt.Sprintf("The body nests objects and arrays deeper than %d levels, at byte %d. Nothing that is known does; send the data as the app exports it.",
@@ -119,23 +119,23 @@ func (s *scanner) peek() (byte, error) {
 		if s.pos < s.end {
 			return s.window[s.pos], nil
 		}
-		if err := s.more(); err != nil {
+		if err := s.fill(); err != nil {
 			return 0, err
 		}
 	}
 }
 
-// finish makes sure that nothing but white space follows.
-func (s *scanner) finish() error {
+// expectEnd makes sure that nothing but white space follows.
+func (s *scanner) expectEnd() error {
 	for {
 		s.pos = skipSpace(s.window[:s.end], s.pos)
 		if s.pos < s.end {
-			return s.fault(s.pos, errTrailing)
+			return s.errorAt(s.pos, errTrailing)
 		}
-		if s.ended {
+		if s.atEOF {
 			return nil
 		}
-		if err := s.more(); err != nil {
+		if err := s.fill(); err != nil {
 			return err
 		}
 	}
@@ -146,42 +146,42 @@ func (s *scanner) value() ([]byte, error) {
 	if _, err := s.peek(); err != nil {
 		return nil, err
 	}
-	scan := valueScan{outside: s.depth, last: s.ended}
+	scan := valueScan{outerDepth: s.depth, final: s.atEOF}
 	for length := 0; ; {
 		next, done, err := scan.run(s.window[:s.end], s.pos+length)
 		if err != nil {
-			return nil, s.fault(next, err)
+			return nil, s.errorAt(next, err)
 		}
 		length = next - s.pos
 		if done {
 			s.pos = next
 			return s.window[next-length : next], nil
 		}
-		switch err := s.more(); err {
+		switch err := s.fill(); err {
 		case nil:
-			scan.last = s.ended
+			scan.final = s.atEOF
 		case errTooLong:
 			s.pos += length
-			return nil, s.passOver(&scan)
+			return nil, s.skipRest(&scan)
 		default:
 			return nil, err
 		}
 	}
 }
 
-// passOver reads on to the end of a value without keeping it. It returns errTooLong when it is there.
-func (s *scanner) passOver(scan *valueScan) error {
+// skipRest reads on to the end of a value without keeping it. It returns errTooLong when it is there.
+func (s *scanner) skipRest(scan *valueScan) error {
 	for {
 		next, done, err := scan.run(s.window[:s.end], s.pos)
 		if err != nil {
-			return s.fault(next, err)
+			return s.errorAt(next, err)
 		}
 		s.pos = next
 		if done {
 			return errTooLong
 		}
-		if err := s.more(); err == errTooLong {
-			return s.fault(s.pos, errLongNumber)
+		if err := s.fill(); err == errTooLong {
+			return s.errorAt(s.pos, errLongNumber)
 		} else if err != nil {
 			return err
 		}
@@ -194,34 +194,34 @@ func (s *scanner) name() ([]byte, error) {
 		return nil, err
 	}
 	for {
-		text := s.unread()
+		text := s.buffered()
 		var m memberSpan
 		next, err := m.scanName(text, 0)
 		if err == nil {
 			s.pos += next
 			return m.nameIn(text), nil
 		}
-		if err := s.again(next, err); err != nil {
+		if err := s.fillOrFail(next, err); err != nil {
 			if err == errTooLong {
 				return nil, problem.New(problem.Invalid, "name_too_long",
-					fmt.Sprintf("The body holds a field name that is longer than %d bytes. Send names as the app does.", s.limit))
+					fmt.Sprintf("The body holds a field name that is longer than %d bytes. Send names as the app does.", s.maxSize))
 			}
 			return nil, err
 		}
 	}
 }
 
-// again follows up on an error of a function that read from pos: it gets more bytes, or says what is wrong at the
+// fillOrFail follows up on an error of a function that read from pos: it gets more bytes, or says what is wrong at the
 // index the function returned.
-func (s *scanner) again(next int, err error) error {
-	if err != errShort {
-		return s.fault(s.pos+next, err)
+func (s *scanner) fillOrFail(next int, err error) error {
+	if err != errIncomplete {
+		return s.errorAt(s.pos+next, err)
 	}
-	return s.more()
+	return s.fill()
 }
 
-// array passes over an array, and calls element for each of its elements, with its index, to pass over that.
-func (s *scanner) array(element func(index int) error) error {
+// eachElement passes over an array, and calls element for each of its elements, with its index, to pass over that.
+func (s *scanner) eachElement(element func(index int) error) error {
 	if err := s.open(); err != nil {
 		return err
 	}
@@ -239,15 +239,15 @@ func (s *scanner) array(element func(index int) error) error {
 		case c == ']':
 			return s.close(nil)
 		case c != ',':
-			return s.fault(s.pos, errNoComma)
+			return s.errorAt(s.pos, errNoComma)
 		}
 		s.pos++
 	}
 }
 
-// object passes over an object, and calls member for each of its members, with its name, to pass over the value. The
+// eachMember passes over an object, and calls member for each of its members, with its name, to pass over the value. The
 // name is valid until then.
-func (s *scanner) object(member func(name []byte) error) error {
+func (s *scanner) eachMember(member func(name []byte) error) error {
 	if err := s.open(); err != nil {
 		return err
 	}
@@ -262,11 +262,11 @@ func (s *scanner) object(member func(name []byte) error) error {
 	if err := member(name); err != nil {
 		return err
 	}
-	return s.restOfObject(member)
+	return s.eachRemainingMember(member)
 }
 
-// restOfObject is object from behind the value of a member on.
-func (s *scanner) restOfObject(member func(name []byte) error) error {
+// eachRemainingMember is object from behind the value of a member on.
+func (s *scanner) eachRemainingMember(member func(name []byte) error) error {
 	for {
 		switch c, err := s.peek(); {
 		case err != nil:
@@ -274,7 +274,7 @@ func (s *scanner) restOfObject(member func(name []byte) error) error {
 		case c == '}':
 			return s.close(nil)
 		case c != ',':
-			return s.fault(s.pos, errNoComma)
+			return s.errorAt(s.pos, errNoComma)
 		}
 		s.pos++
 		name, err := s.name()
@@ -289,7 +289,7 @@ func (s *scanner) restOfObject(member func(name []byte) error) error {
 
 func (s *scanner) open() error {
 	if s.depth == maxDepth {
-		return s.fault(s.pos, errTooDeep)
+		return s.errorAt(s.pos, errTooDeep)
 	}
 	s.depth++
 	s.pos++

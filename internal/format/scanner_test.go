@@ -21,9 +21,9 @@ import (
 // decodeThrough decodes a body through a window of a few bytes (at least a byte order mark), so that everything in it is at an edge once.
 func decodeThrough(body io.Reader, window, limit int, options Options) iter.Seq2[health.Record, error] {
 	return func(yield func(health.Record, error) bool) {
-		d := newDecoder(body, options, yield)
-		d.first, d.usual, d.limit = window, window, limit
-		if err := d.body(); err != nil && err != errStopped {
+		d := newJSONDecoder(body, options, yield)
+		d.firstSize, d.usualSize, d.maxSize = window, window, limit
+		if err := d.decode(); err != nil && err != errStopped {
 			yield(health.Record{}, err)
 		}
 	}
@@ -35,7 +35,7 @@ func TestEveryWindowGivesTheSame(t *testing.T) {
 		t.Run(folder, func(t *testing.T) {
 			t.Parallel()
 			body := readFixture(t, folder, "input.json")
-			want := string(render(t, decodeBody(bytes.NewReader(body), Options{Location: fixtureZone(t)})))
+			want := string(render(t, decodeJSON(bytes.NewReader(body), Options{Location: fixtureZone(t)})))
 			for _, window := range []int{3, 4, 5, 8, 13, 64, 1000} {
 				reader := iotest.HalfReader(bytes.NewReader(body))
 				got := render(t, decodeThrough(reader, window, maxElement, Options{Location: fixtureZone(t)}))
@@ -128,13 +128,13 @@ func TestReaderFails(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("the line broke")
 	body := `{"data":{"metrics":[{"name":"a","data":[` + point + `,` + point + `,`
-	if _, err := last(decodeBody(io.MultiReader(strings.NewReader(body), iotest.ErrReader(broken)), Options{})); err != broken {
+	if _, err := last(decodeJSON(io.MultiReader(strings.NewReader(body), iotest.ErrReader(broken)), Options{})); err != broken {
 		t.Errorf("the error is %v, wanted the reader's", err)
 	}
-	if _, err := last(decodeBody(iotest.ErrReader(io.ErrUnexpectedEOF), Options{})); err != io.ErrUnexpectedEOF {
+	if _, err := last(decodeJSON(iotest.ErrReader(io.ErrUnexpectedEOF), Options{})); err != io.ErrUnexpectedEOF {
 		t.Errorf("the error is %v, wanted the reader's", err)
 	}
-	if _, err := last(decodeBody(idleReader{}, Options{})); err != io.ErrNoProgress {
+	if _, err := last(decodeJSON(idleReader{}, Options{})); err != io.ErrNoProgress {
 		t.Errorf("a reader that never reads: %v", err)
 	}
 }
@@ -147,10 +147,10 @@ func TestReceiverStops(t *testing.T) {
 	t.Parallel()
 	for _, folder := range fixtures(t) {
 		body := readFixture(t, folder, "input.json")
-		count, _ := last(decodeBody(bytes.NewReader(body), Options{}))
+		count, _ := last(decodeJSON(bytes.NewReader(body), Options{}))
 		for stop := range count + 1 {
 			n := 0
-			for range decodeBody(bytes.NewReader(body), Options{}) {
+			for range decodeJSON(bytes.NewReader(body), Options{}) {
 				if n++; n > stop {
 					break // a decoder that goes on would panic
 				}
@@ -195,7 +195,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		for _, err := range decodeBody(c.body, Options{}) {
+		for _, err := range decodeJSON(c.body, Options{}) {
 			if _, refused := errors.AsType[*health.Rejection](err); err != nil && !refused && !errors.Is(err, problem.Unrecognised) {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -228,7 +228,7 @@ func TestDepth(t *testing.T) {
 		{strings.Repeat(`{"payload":`, 512), 0, `1` + strings.Repeat("}", 512), "unrecognised_format"},
 		{strings.Repeat(`{"payload":`, 513), 0, `1` + strings.Repeat("}", 513), "nested_too_deeply"},
 	} {
-		_, err := last(decodeBody(strings.NewReader(c.before+nested(c.depth)+c.after), Options{}))
+		_, err := last(decodeJSON(strings.NewReader(c.before+nested(c.depth)+c.after), Options{}))
 		code := ""
 		if failure, ok := errors.AsType[*problem.Error](err); ok {
 			code = failure.Code
@@ -252,10 +252,10 @@ func FuzzScanner(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, window uint8) {
 		s := newScanner(bytes.NewReader(body))
-		s.first, s.usual = int(window)+3, int(window)+3
+		s.firstSize, s.usualSize = int(window)+3, int(window)+3
 		_, err := s.value()
 		if err == nil {
-			err = s.finish()
+			err = s.expectEnd()
 		}
 		checkVerdict(t, "value", err, verdictOf(body))
 		_, err = last(decodeThrough(bytes.NewReader(body), int(window)+3, maxElement, Options{}))

@@ -9,9 +9,9 @@ import (
 )
 
 // series reads the readings taken during a workout.
-func (e *element) series(field string, array jsontext.Value) ([]health.SeriesPoint, *points) {
-	list := slices.Grow([]health.SeriesPoint(nil), e.room(array))
-	var skipped points
+func (e *elementReader) series(field string, array jsontext.Value) ([]health.SeriesPoint, *pointArray) {
+	list := slices.Grow([]health.SeriesPoint(nil), e.capacity(array))
+	var skipped pointArray
 	for i, o := range skipped.each(e, field, array) {
 		if o == nil {
 			skipped.drop(i)
@@ -22,7 +22,7 @@ func (e *element) series(field string, array jsontext.Value) ([]health.SeriesPoi
 			skipped.drop(i)
 			continue
 		}
-		skipped.noteUnused(o)
+		skipped.noteUnknown(o)
 		list = append(list, point)
 	}
 	sortByTime(list, func(p *health.SeriesPoint) health.Instant { return p.Time })
@@ -30,9 +30,9 @@ func (e *element) series(field string, array jsontext.Value) ([]health.SeriesPoi
 }
 
 // seriesPoint reads one reading. It must have a number, and its time, if it has one, must be readable.
-func (e *element) seriesPoint(o *object) (p health.SeriesPoint, ok bool) {
+func (e *elementReader) seriesPoint(o *object) (p health.SeriesPoint, ok bool) {
 	if m := o.find("date", "timestamp", "startDate", "start"); m != nil {
-		if p.Time, p.Offset, ok = instantOf(m.value, e.location); !ok {
+		if p.Time, p.Offset, ok = parseInstant(m.value, e.location); !ok {
 			return p, false
 		}
 		m.used = true
@@ -44,7 +44,7 @@ func (e *element) seriesPoint(o *object) (p health.SeriesPoint, ok bool) {
 		return p, false
 	}
 	if m := o.find("units", "unit"); m != nil {
-		p.Unit, _ = e.word(m)
+		p.Unit, _ = e.internText(m)
 	}
 	if m := o.find("source"); m != nil {
 		p.Source = e.pointSource(m)
@@ -52,10 +52,10 @@ func (e *element) seriesPoint(o *object) (p health.SeriesPoint, ok bool) {
 	return p, !health.IsAbsent(p.Value) || !health.IsAbsent(p.Min) || !health.IsAbsent(p.Max)
 }
 
-func (e *element) pointSource(m *member) string {
+func (e *elementReader) pointSource(m *member) string {
 	if m.value.Kind() == '{' {
-		return e.nameIn(m)
+		return e.objectName(m)
 	}
-	source, _ := e.word(m)
+	source, _ := e.internText(m)
 	return source
 }

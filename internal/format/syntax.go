@@ -12,23 +12,23 @@ import (
 // before that the error is errShort, and the caller comes again when it has more; with any other error the index is
 // that of the fault.
 
-// errShort says that the bytes end before the thing that is read does.
-var errShort = errors.New("more bytes are needed")
+// errIncomplete says that the bytes end before the thing that is read does.
+var errIncomplete = errors.New("more bytes are needed")
 
 // The faults of a text that is not JSON.
 var (
-	errControl    = errors.New("a text holds a control character that is not escaped")
-	errUTF8       = errors.New("a text is not valid UTF-8")
-	errEscape     = errors.New("a text holds an escape that does not exist")
-	errNumber     = errors.New("a number is not written as JSON writes numbers")
-	errNoValue    = errors.New("a value was expected")
-	errNoName     = errors.New("a field name in quotes was expected")
-	errNoColon    = errors.New("a colon was expected")
-	errNoComma    = errors.New("a comma or a closing bracket was expected")
-	errTrailing   = errors.New("something follows the end of the JSON value")
-	errEnd        = errors.New("the body ends in the middle")
-	errTooDeep    = errors.New("values are nested too deeply")
-	errLongNumber = errors.New("a number is too long")
+	errControl       = errors.New("a text holds a control character that is not escaped")
+	errUTF8          = errors.New("a text is not valid UTF-8")
+	errEscape        = errors.New("a text holds an escape that does not exist")
+	errNumber        = errors.New("a number is not written as JSON writes numbers")
+	errNoValue       = errors.New("a value was expected")
+	errNoName        = errors.New("a field name in quotes was expected")
+	errNoColon       = errors.New("a colon was expected")
+	errNoComma       = errors.New("a comma or a closing bracket was expected")
+	errTrailing      = errors.New("something follows the end of the JSON value")
+	errUnexpectedEnd = errors.New("the body ends in the middle")
+	errTooDeep       = errors.New("values are nested too deeply")
+	errLongNumber    = errors.New("a number is too long")
 	// errTooManyFields is no fault of the text: the object has more than maxFields.
 	errTooManyFields = fmt.Errorf("it has an object with more than %d fields", maxFields)
 )
@@ -50,7 +50,7 @@ func scanText(b []byte, i int) (end int, escaped bool, err error) {
 	for {
 		i = skipPlain(b, i)
 		if i >= len(b) {
-			return i, escaped, errShort
+			return i, escaped, errIncomplete
 		}
 		n := 0
 		switch c := b[i]; {
@@ -92,7 +92,7 @@ func skipPlain(b []byte, i int) int {
 // scanEscape returns the length of the escape that b begins with, both halves of a surrogate pair being one.
 func scanEscape(b []byte) (int, error) {
 	if len(b) < 2 {
-		return 0, errShort
+		return 0, errIncomplete
 	}
 	switch b[1] {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
@@ -112,7 +112,7 @@ func scanEscape(b []byte) (int, error) {
 func scanUnicodeEscape(b []byte) (code uint16, err error) {
 	for i := range 6 {
 		if i >= len(b) {
-			return 0, errShort
+			return 0, errIncomplete
 		}
 		c := b[i]
 		switch {
@@ -136,7 +136,7 @@ func scanRune(b []byte) (int, error) {
 		return n, nil
 	}
 	if !utf8.FullRune(b) {
-		return 0, errShort
+		return 0, errIncomplete
 	}
 	return 0, errUTF8
 }
@@ -148,7 +148,7 @@ func scanNumber(b []byte, i int) (int, error) {
 	}
 	switch {
 	case i >= len(b):
-		return i, errShort
+		return i, errIncomplete
 	case b[i] == '0':
 		i++
 	default:
@@ -174,7 +174,7 @@ func scanNumber(b []byte, i int) (int, error) {
 		}
 	}
 	if i >= len(b) {
-		return i, errShort
+		return i, errIncomplete
 	}
 	return i, nil
 }
@@ -186,7 +186,7 @@ func scanDigits(b []byte, i int) (int, error) {
 	}
 	switch {
 	case i >= len(b):
-		return i, errShort
+		return i, errIncomplete
 	case i == start:
 		return i, errNumber
 	}
@@ -207,7 +207,7 @@ func scanLiteral(b []byte, i int) (int, error) {
 	for j := range len(literal) {
 		switch {
 		case i+j >= len(b):
-			return i, errShort
+			return i, errIncomplete
 		case b[i+j] != literal[j]:
 			return i + j, errNoValue
 		}

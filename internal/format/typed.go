@@ -21,7 +21,7 @@ var (
 // becomes an attribute of all of them.
 func decodeTyped(raw []byte, at health.Position, o Options) (health.Record, error) {
 	e := readElement(raw, at, o)
-	if e.refusal != nil {
+	if e.rejection != nil {
 		return e.finish(health.Record{})
 	}
 	name := e.text("type")
@@ -31,7 +31,7 @@ func decodeTyped(raw []byte, at health.Position, o Options) (health.Record, erro
 	if strings.HasPrefix(name, "HK") {
 		return e.healthKit(name)
 	}
-	e.ignoreKeys()
+	e.ignoreDatabaseKeys()
 	family := familyName(name)
 	switch {
 	case family == "workout" || family == "" && e.find("workout_type") != nil:
@@ -43,11 +43,11 @@ func decodeTyped(raw []byte, at health.Position, o Options) (health.Record, erro
 	if form, ok := typedEvents[family]; ok {
 		return e.typedEvent(form, name)
 	}
-	if form, ok := typedReadings[family]; ok {
+	if form, ok := typedSchemas[family]; ok {
 		e.at.Metric = name
-		return e.typedReading(form)
+		return e.decodeTypedReading(form)
 	}
-	e.refuse("type", fmt.Sprintf("The type %q is not one of the typed form.", shown([]byte(name))),
+	e.reject("type", fmt.Sprintf("The type %q is not one of the typed form.", printable([]byte(name))),
 		"Send one of: "+strings.Join(typedNames(), ", ")+".")
 	return e.finish(health.Record{})
 }
@@ -58,7 +58,7 @@ func familyName(name string) string {
 }
 
 // peekText returns the text of a field without using it.
-func (e *element) peekText(name string) string {
+func (e *elementReader) peekText(name string) string {
 	m := e.find(name)
 	if m == nil {
 		return ""
@@ -67,8 +67,8 @@ func (e *element) peekText(name string) string {
 	return string(text)
 }
 
-// ignoreKeys drops the fields that say where the object was kept before, and nothing about the person.
-func (e *element) ignoreKeys() {
+// ignoreDatabaseKeys drops the fields that say where the object was kept before, and nothing about the person.
+func (e *elementReader) ignoreDatabaseKeys() {
 	for _, name := range []string{"id", "user_id", "created_at"} {
 		for i := range e.members {
 			if string(e.members[i].name) == name {
@@ -79,16 +79,16 @@ func (e *element) ignoreKeys() {
 }
 
 // typedInstant uses the time of the object, which it must have. That it began is better than that it was recorded.
-func (e *element) typedInstant() (at health.Instant, offset int32) {
+func (e *elementReader) typedInstant() (at health.Instant, offset int32) {
 	at, offset, ok := e.instant(typedStart...)
 	if !ok {
-		e.refuseWithoutTime("recorded_at")
+		e.rejectWithoutTime("recorded_at")
 	}
 	return at, offset
 }
 
-// typedReading reads the quantities of an object.
-func (e *element) typedReading(form readingForm) (health.Record, error) {
+// decodeTypedReading reads the quantities of an object.
+func (e *elementReader) decodeTypedReading(form typedSchema) (health.Record, error) {
 	sample := health.NewSample()
 	sample.Grain = health.GrainRaw
 	sample.Start, sample.Offset = e.typedInstant()
@@ -101,7 +101,7 @@ func (e *element) typedReading(form readingForm) (health.Record, error) {
 	sample.Source = e.source()
 	samples := e.typedSamples(form, sample)
 	if len(samples) == 0 {
-		return e.withoutQuantity(form, sample)
+		return e.flagEvent(form, sample)
 	}
 	e.warnUnknown(form)
 	attributes := e.attributes()
@@ -112,7 +112,7 @@ func (e *element) typedReading(form readingForm) (health.Record, error) {
 }
 
 // typedSamples takes the quantities: one sample per metric, each a copy of sample with its own values.
-func (e *element) typedSamples(form readingForm, sample health.Sample) []health.Sample {
+func (e *elementReader) typedSamples(form typedSchema, sample health.Sample) []health.Sample {
 	var samples []health.Sample
 	for _, field := range form.fields {
 		m := e.find(field.name)
@@ -121,7 +121,7 @@ func (e *element) typedSamples(form readingForm, sample health.Sample) []health.
 		}
 		v, ok := field.number(m)
 		if !ok {
-			e.refuse(field.name, fmt.Sprintf("The field %q is not a number.", field.name), "Send a number, or leave the field out.")
+			e.reject(field.name, fmt.Sprintf("The field %q is not a number.", field.name), "Send a number, or leave the field out.")
 			continue
 		}
 		e.checkFinite(field.name, v)
@@ -132,47 +132,47 @@ func (e *element) typedSamples(form readingForm, sample health.Sample) []health.
 			samples = append(samples, sample)
 			i = len(samples) - 1
 		}
-		if slot := field.part.of(&samples[i]); health.IsAbsent(*slot) {
+		if slot := field.kind.in(&samples[i]); health.IsAbsent(*slot) {
 			*slot, m.used = v, true
 		}
 	}
 	return samples
 }
 
-// withoutQuantity refuses the object, unless it says that something happened.
-func (e *element) withoutQuantity(form readingForm, at health.Sample) (health.Record, error) {
+// flagEvent refuses the object, unless it says that something happened.
+func (e *elementReader) flagEvent(form typedSchema, at health.Sample) (health.Record, error) {
 	if m := e.find(form.event); m != nil && string(m.value) == "true" {
 		m.used = true
-		return e.happened(safetyEvent, health.Event{
+		return e.finishEvent(safetyEvent, health.Event{
 			Name: form.event, Start: at.Start, Offset: at.Offset, Source: at.Source,
 		})
 	}
-	e.refuse("type", "This object has no quantity that its type knows.",
+	e.reject("type", "This object has no quantity that its type knows.",
 		"Send at least one of the fields of the type as a number: "+strings.Join(form.fieldNames(), ", ")+".")
 	return e.finish(health.Record{})
 }
 
 // checkRange refuses the element where v is outside what the typed form allows. An absent value, and a nil range, are
 // always fine.
-func (e *element) checkRange(field string, v float64, allowed *valueRange) {
+func (e *elementReader) checkRange(field string, v float64, allowed *valueRange) {
 	if allowed == nil || health.IsAbsent(v) || v >= allowed.min && v <= allowed.max {
 		return
 	}
-	e.refuse(field, fmt.Sprintf("The field %q is outside %g to %g %s.", field, allowed.min, allowed.max, allowed.unit),
+	e.reject(field, fmt.Sprintf("The field %q is outside %g to %g %s.", field, allowed.min, allowed.max, allowed.unit),
 		"Check the value and its unit.")
-	e.refusal.Details["min"], e.refusal.Details["max"] = allowed.min, allowed.max
+	e.rejection.Details["min"], e.rejection.Details["max"] = allowed.min, allowed.max
 }
 
 // warnUnknown names the fields that the form does not know. They become attributes, unless they are null.
-func (e *element) warnUnknown(form readingForm) {
+func (e *elementReader) warnUnknown(form typedSchema) {
 	var unknown []string
 	for m := range e.unused() {
 		switch {
 		case form.knows(string(m.name)):
 		case m.value.Kind() == 'n':
 			m.used = true
-		case len(unknown) < maxNamed:
-			unknown = append(unknown, shown(m.name))
+		case len(unknown) < maxListedNames:
+			unknown = append(unknown, printable(m.name))
 		}
 	}
 	if len(unknown) == 0 {
@@ -184,7 +184,7 @@ func (e *element) warnUnknown(form readingForm) {
 }
 
 // typedEvent reads an object that says what happened: all its fields are attributes.
-func (e *element) typedEvent(form eventForm, typeName string) (health.Record, error) {
+func (e *elementReader) typedEvent(form eventSchema, typeName string) (health.Record, error) {
 	event := health.Event{Name: e.text(form.name...)}
 	event.Start, event.Offset = e.typedInstant()
 	event.End, _, _ = e.instant(typedEnd...)
@@ -193,14 +193,14 @@ func (e *element) typedEvent(form eventForm, typeName string) (health.Record, er
 	if event.Name == "" {
 		event.Name = typeName
 		if e.attributes() == "" {
-			e.refuse("type", "This object says nothing but its type and time.", "Send at least one field that says what happened.")
+			e.reject("type", "This object says nothing but its type and time.", "Send at least one field that says what happened.")
 		}
 	}
-	return e.happened(form.kind, event)
+	return e.finishEvent(form.kind, event)
 }
 
-// happened finishes an element of a metrics array that turned out to be an event.
-func (e *element) happened(kind string, event health.Event) (health.Record, error) {
+// finishEvent finishes an element of a metrics array that turned out to be an event.
+func (e *elementReader) finishEvent(kind string, event health.Event) (health.Record, error) {
 	e.at.Type, e.at.Metric = kind, ""
 	event.Kind = kind
 	event.Attributes = e.attributes()
@@ -208,7 +208,7 @@ func (e *element) happened(kind string, event health.Event) (health.Record, erro
 }
 
 // typedSleep reads one night. Durations are minutes in this form; zero means not recorded.
-func (e *element) typedSleep() (health.Record, error) {
+func (e *elementReader) typedSleep() (health.Record, error) {
 	night := health.NewNight()
 	var ok bool
 	night.SleepStart, night.Offset, _ = e.instant("sleep_start", "start_time", "started_at")
@@ -220,7 +220,7 @@ func (e *element) typedSleep() (health.Record, error) {
 	} else if at, offset, sent := e.instant("recorded_at", "date"); sent {
 		night.Date, night.Offset = at.Date(offset), offset
 	} else {
-		e.refuseWithoutTime("sleep_end")
+		e.rejectWithoutTime("sleep_end")
 	}
 	e.checkSpan("sleep_end", night.SleepStart, night.SleepEnd)
 	night.Source = e.source()
@@ -234,27 +234,27 @@ func (e *element) typedSleep() (health.Record, error) {
 		{"light_sleep_minutes", &night.Core},
 		{"awake_minutes", &night.Awake},
 	} {
-		*d.hours = e.minutes(d.field)
+		*d.hours = e.hoursFromMinutes(d.field)
 	}
 	if _, _, spans := night.Span(); !spans && health.IsAbsent(night.Total) && health.IsAbsent(night.Deep) &&
 		health.IsAbsent(night.REM) && health.IsAbsent(night.Core) && health.IsAbsent(night.Awake) {
-		e.refuse("type", "This night has neither a start and an end nor any duration.",
+		e.reject("type", "This night has neither a start and an end nor any duration.",
 			"Send sleep_start and sleep_end, or at least duration_minutes.")
 	}
-	e.warnUnknown(readingForm{notes: []string{"efficiency", "date"}})
+	e.warnUnknown(typedSchema{notes: []string{"efficiency", "date"}})
 	night.Attributes = e.attributes()
 	return e.finish(health.Record{Night: &night})
 }
 
-// minutes returns a duration in hours that was sent in minutes.
-func (e *element) minutes(field string) float64 {
+// hoursFromMinutes returns a duration in hours that was sent in minutes.
+func (e *elementReader) hoursFromMinutes(field string) float64 {
 	m := e.find(field)
 	if m == nil {
 		return health.Absent()
 	}
-	v, ok := numberOf(m.value)
+	v, ok := parseNumberValue(m.value)
 	if !ok || v < 0 {
-		e.refuse(field, fmt.Sprintf("The field %q is not a number of minutes.", field), "Send a number that is not negative.")
+		e.reject(field, fmt.Sprintf("The field %q is not a number of minutes.", field), "Send a number that is not negative.")
 		return health.Absent()
 	}
 	e.checkFinite(field, v)
@@ -266,14 +266,14 @@ func (e *element) minutes(field string) float64 {
 }
 
 // typedWorkout reads a workout of the typed form.
-func (e *element) typedWorkout() (health.Record, error) {
+func (e *elementReader) typedWorkout() (health.Record, error) {
 	e.at.Type, e.at.Metric = "workout", ""
-	e.ignoreKeys()
+	e.ignoreDatabaseKeys()
 	w := newWorkout()
 	w.Name = e.requireText("workout_type", "name", "activity_type")
 	e.text("type")
-	e.workout(&w)
-	e.warnUnknown(readingForm{})
+	e.workoutFields(&w)
+	e.warnUnknown(typedSchema{})
 	w.Attributes = e.attributes()
 	return e.finish(health.Record{Workout: &w})
 }

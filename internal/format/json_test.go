@@ -16,7 +16,7 @@ import (
 
 func TestMuchThatIsUnknown(t *testing.T) {
 	t.Parallel()
-	long := `"` + strings.Repeat("x", maxHeld) + `"`
+	long := `"` + strings.Repeat("x", maxDeferredBytes) + `"`
 	for name, c := range map[string]struct {
 		body string
 		want []string
@@ -30,11 +30,11 @@ func TestMuchThatIsUnknown(t *testing.T) {
 			[]string{"device 0.-1"},
 		},
 	} {
-		if diff := cmp.Diff(c.want, outcomes(t, decodeBody(strings.NewReader(c.body), Options{}))); diff != "" {
+		if diff := cmp.Diff(c.want, outcomes(t, decodeJSON(strings.NewReader(c.body), Options{}))); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
-	_, err := last(decodeBody(strings.NewReader(`{"device":`+long+`,"metrics":[]}`), Options{}))
+	_, err := last(decodeJSON(strings.NewReader(`{"device":`+long+`,"metrics":[]}`), Options{}))
 	if !errors.Is(err, problem.Unrecognised) {
 		t.Errorf("more than can be held before anything known: %v", err)
 	}
@@ -60,7 +60,7 @@ func TestEverythingBeforeAFaultIsYielded(t *testing.T) {
 	t.Parallel()
 	body := `{"data":{"metrics":[{"name":"a","data":[` + point + `,` + point + `]}],"symptoms":[{"name":"Cough","start":"2026-03-10"}]}}`
 	for cut := range body {
-		records, err := last(decodeBody(strings.NewReader(body[:cut]), Options{}))
+		records, err := last(decodeJSON(strings.NewReader(body[:cut]), Options{}))
 		want := strings.Count(body[:cut], `1}`) + strings.Count(body[:cut], `10"}`)
 		if failure, ok := errors.AsType[*problem.Error](err); !ok || failure.Code != "malformed_json" || records != want {
 			t.Errorf("cut at byte %d: %d records and %v, wanted %d", cut, records, err, want)
@@ -74,7 +74,7 @@ func TestItemsAreTheSameForTheirPoints(t *testing.T) {
 	t.Parallel()
 	body := `{"data":{"metrics":[{"data":[` + point + `,5,` + point + `],"units":"kg","name":"a"},{"data":[` + point + `],"name":"b"}]}}`
 	var items []*health.MetricEntry
-	for record := range decodeBody(io.Reader(strings.NewReader(body)), Options{}) {
+	for record := range decodeJSON(io.Reader(strings.NewReader(body)), Options{}) {
 		items = append(items, record.Entry)
 	}
 	if len(items) != 4 || items[0] != items[1] || items[0] != items[2] || items[2] == items[3] {

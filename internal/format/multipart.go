@@ -31,10 +31,10 @@ func boundaryOf(head []byte) string {
 	return strings.TrimPrefix(string(bytes.TrimRight(line, "\r ")), "--")
 }
 
-// form decodes the parts of a form, one after the other.
-func (d *tables) form(body io.Reader, head []byte) error {
+// decodeMultipart decodes the parts of a form, one after the other.
+func (d *csvDecoder) decodeMultipart(body io.Reader, head []byte) error {
 	boundary := boundaryOf(head)
-	source := &formBody{reader: body}
+	source := &multipartBody{reader: body}
 	parts := multipart.NewReader(source, boundary)
 	for {
 		part, err := parts.NextPart()
@@ -42,60 +42,60 @@ func (d *tables) form(body io.Reader, head []byte) error {
 			return nil
 		}
 		if err != nil {
-			return source.fault(err)
+			return source.problem(err)
 		}
-		if err := d.file(formPart{part, source}, parseFileName(part.FileName(), part.FormName())); err != nil {
+		if err := d.decodeFile(partReader{part, source}, parseFileName(part.FileName(), part.FormName())); err != nil {
 			return err
 		}
 	}
 }
 
-// formBody reads a form and remembers its own failure, which package multipart mixes with those of a broken form.
-type formBody struct {
-	reader io.Reader
-	failed error
-	tail   []byte // what was read last: package multipart takes a form that ends in the header of a part for a whole one
+// multipartBody reads a form and remembers its own failure, which package multipart mixes with those of a broken form.
+type multipartBody struct {
+	reader    io.Reader
+	readError error
+	tail      []byte // what was read last: package multipart takes a form that ends in the header of a part for a whole one
 }
 
-// formTail is at least what package multipart reads at a time.
-const formTail = 8 << 10
+// maxTail is at least what package multipart reads at a time.
+const maxTail = 8 << 10
 
-func (b *formBody) Read(p []byte) (int, error) {
+func (b *multipartBody) Read(p []byte) (int, error) {
 	n, err := b.reader.Read(p)
 	if err != nil && err != io.EOF {
-		b.failed = err
+		b.readError = err
 	}
-	if b.tail = append(b.tail, p[:n]...); len(b.tail) > formTail {
-		b.tail = append(b.tail[:0], b.tail[len(b.tail)-formTail:]...)
+	if b.tail = append(b.tail, p[:n]...); len(b.tail) > maxTail {
+		b.tail = append(b.tail[:0], b.tail[len(b.tail)-maxTail:]...)
 	}
 	return n, err
 }
 
-// fault says why the form could not be read.
-func (b *formBody) fault(err error) error {
-	if b.failed != nil {
-		return b.failed
+// problem says why the form could not be read.
+func (b *multipartBody) problem(err error) error {
+	if b.readError != nil {
+		return b.readError
 	}
 	return problem.New(problem.Invalid, "broken_form", "The form breaks off before its end, or is not multipart/form-data. Send it again.").Because(err)
 }
 
-// formPart reads one part of a form.
-type formPart struct {
+// partReader reads one part of a form.
+type partReader struct {
 	part *multipart.Part
-	of   *formBody
+	body *multipartBody
 }
 
-func (p formPart) Read(b []byte) (int, error) {
+func (p partReader) Read(b []byte) (int, error) {
 	n, err := p.part.Read(b)
 	if err != nil && err != io.EOF {
-		err = p.of.fault(err)
+		err = p.body.problem(err)
 	}
 	return n, err
 }
 
-// file decodes one file of several. What is wrong with it does not sink the others: it is refused, and stays in the
+// decodeFile decodes one file of several. What is wrong with it does not sink the others: it is refused, and stays in the
 // archive.
-func (d *tables) file(content io.Reader, name fileName) error {
+func (d *csvDecoder) decodeFile(content io.Reader, name fileName) error {
 	at := health.Position{Type: "file", Entry: d.files, Point: -1}
 	d.files++
 	head, content, err := peek(content)
@@ -106,24 +106,24 @@ func (d *tables) file(content io.Reader, name fileName) error {
 	case len(trimmed) == 0:
 		return nil
 	case trimmed[0] == '{':
-		err = d.json(content)
+		err = d.decodeJSONFile(content)
 	case trimmed[0] == '<':
-		err = d.gpxRoute(content, name)
+		err = d.decodeGPX(content, name)
 	case IsArchive(head) || isFormData(head):
 		err = unknownTable()
 	default:
-		err = d.table(content, name)
+		err = d.decodeTable(content, name)
 	}
 	fault, ok := errors.AsType[*problem.Error](err)
-	if !ok || !ofOneFile(fault) {
+	if !ok || !isFileProblem(fault) {
 		return err
 	}
-	return d.reject(at, "", fmt.Sprintf("The file %q was not read to its end: %s", shown([]byte(name.name)), fault.Message),
+	return d.reject(at, "", fmt.Sprintf("The file %q was not read to its end: %s", printable([]byte(name.name)), fault.Message),
 		"The file is kept in the archive. Send CSV or JSON as the app exports it.")
 }
 
-// ofOneFile reports whether an error is the fault of one file and not of the body that has it.
-func ofOneFile(fault *problem.Error) bool {
+// isFileProblem reports whether an error is the fault of one file and not of the body that has it.
+func isFileProblem(fault *problem.Error) bool {
 	switch fault.Code {
 	case "broken_form", "archive_too_large":
 		return false
@@ -131,9 +131,9 @@ func ofOneFile(fault *problem.Error) bool {
 	return fault.Kind == problem.Invalid || fault.Kind == problem.Unrecognised || fault.Kind == problem.TooLarge
 }
 
-// json decodes a file that is the app's JSON.
-func (d *tables) json(content io.Reader) error {
-	for record, err := range decodeBody(content, d.options) {
+// decodeJSONFile decodes a file that is the app's JSON.
+func (d *csvDecoder) decodeJSONFile(content io.Reader) error {
+	for record, err := range decodeJSON(content, d.options) {
 		if _, refused := errors.AsType[*health.Rejection](err); err != nil && !refused {
 			return err
 		}

@@ -12,8 +12,8 @@ import (
 // The error, if any, is a *health.Rejection and refuses this element alone.
 type elementDecoder func(raw []byte, at health.Position, o Options) (health.Record, error)
 
-// elements has the decoder of every top-level array whose elements are known, metrics apart.
-var elements = map[string]elementDecoder{
+// elementDecoders has the decoder of every top-level array whose elements are known, metrics apart.
+var elementDecoders = map[string]elementDecoder{
 	"workouts":               decodeWorkout,
 	"ecg":                    decodeECG,
 	"symptoms":               symptoms.decode,
@@ -42,23 +42,23 @@ func elementType(key string) string {
 	return key
 }
 
-// element is one object of a body while it is decoded. The first fault that refuses it is remembered and given out by
+// elementReader is one object of a body while it is decoded. The first fault that refuses it is remembered and given out by
 // finish, so that a decoder reads as a list of what it takes.
-type element struct {
+type elementReader struct {
 	object
-	at       health.Position // its Type may be found out on the way
-	location *time.Location
-	warnings []health.Warning
-	refusal  *health.Rejection
+	at        health.Position // its Type may be found out on the way
+	location  *time.Location
+	warnings  []health.Warning
+	rejection *health.Rejection
 
-	points int // how many points were read in its arrays
+	pointCount int // how many points were read in its arrays
 
 	inner object            // for an object within the element
-	words map[string]string // units and sources of points, which repeat
+	texts map[string]string // units and sources of points, which repeat
 }
 
-func newElement(at health.Position, o Options) *element {
-	e := &element{at: at, location: o.Location}
+func newElementReader(at health.Position, o Options) *elementReader {
+	e := &elementReader{at: at, location: o.Location}
 	if e.location == nil {
 		e.location = time.UTC
 	}
@@ -66,24 +66,24 @@ func newElement(at health.Position, o Options) *element {
 }
 
 // readElement takes in raw. Where that fails the element is refused, and has no fields.
-func readElement(raw []byte, at health.Position, o Options) *element {
-	e := newElement(at, o)
+func readElement(raw []byte, at health.Position, o Options) *elementReader {
+	e := newElementReader(at, o)
 	if err := e.read(raw); err != nil {
 		e.members = nil
-		e.refuseUnreadable(err)
+		e.rejectUnreadable(err)
 	}
 	return e
 }
 
-// refuse refuses the element because of a field.
-func (e *element) refuse(field, message, suggestion string) {
-	if e.refusal == nil {
-		e.refusal = refusal(e.at, field, message, suggestion)
+// reject refuses the element because of a field.
+func (e *elementReader) reject(field, message, suggestion string) {
+	if e.rejection == nil {
+		e.rejection = newRejection(e.at, field, message, suggestion)
 	}
 }
 
-// refusal returns the rejection of the element at a position because of a field.
-func refusal(at health.Position, field, message, suggestion string) *health.Rejection {
+// newRejection returns the rejection of the element at a position because of a field.
+func newRejection(at health.Position, field, message, suggestion string) *health.Rejection {
 	r := &health.Rejection{Position: at, Code: health.ValidationError, Message: message, Suggestion: suggestion}
 	if field != "" {
 		r.Details = map[string]any{"field": field}
@@ -91,25 +91,25 @@ func refusal(at health.Position, field, message, suggestion string) *health.Reje
 	return r
 }
 
-func (e *element) refuseUnreadable(err error) {
+func (e *elementReader) rejectUnreadable(err error) {
 	field := ""
 	if fault, ok := err.(*fieldError); ok {
 		field = fault.field
 	}
-	e.refuse(field, "This element cannot be read: "+err.Error()+".",
+	e.reject(field, "This element cannot be read: "+err.Error()+".",
 		"Send each element as one JSON object in which every field name is there once.")
 }
 
 // warn notes something a person should know about the element.
-func (e *element) warn(code, message string, details map[string]any) {
+func (e *elementReader) warn(code, message string, details map[string]any) {
 	e.warnings = append(e.warnings, health.Warning{Code: code, Message: message, Details: details})
 }
 
 // finish returns the record with its position and warnings, or the refusal.
-func (e *element) finish(record health.Record) (health.Record, error) {
-	if e.refusal != nil {
-		e.refusal.Position = e.at
-		return health.Record{}, e.refusal
+func (e *elementReader) finish(record health.Record) (health.Record, error) {
+	if e.rejection != nil {
+		e.rejection.Position = e.at
+		return health.Record{}, e.rejection
 	}
 	record.Position, record.Warnings = e.at, e.warnings
 	for i := range record.Warnings {
@@ -119,13 +119,13 @@ func (e *element) finish(record health.Record) (health.Record, error) {
 }
 
 // text uses the first of the named fields that is a string with something in it.
-func (e *element) text(names ...string) string {
+func (e *elementReader) text(names ...string) string {
 	text, _ := e.textOf(names...)
 	return text
 }
 
 // textOf is text, and returns the member as well; it is nil where there is no such field.
-func (e *element) textOf(names ...string) (string, *member) {
+func (e *elementReader) textOf(names ...string) (string, *member) {
 	for _, name := range names {
 		m := e.find(name)
 		if m == nil {
@@ -140,15 +140,15 @@ func (e *element) textOf(names ...string) (string, *member) {
 	return "", nil
 }
 
-func (e *element) checkText(field string, text []byte) {
-	if reason := kept(text); reason != "" {
-		e.refuse(field, fmt.Sprintf("The field %q %s.", field, reason),
+func (e *elementReader) checkText(field string, text []byte) {
+	if reason := unstorable(text); reason != "" {
+		e.reject(field, fmt.Sprintf("The field %q %s.", field, reason),
 			fmt.Sprintf("Send at most %d bytes of plain text.", maxText))
 	}
 }
 
 // id uses the first of the named fields that is a string or a number.
-func (e *element) id(names ...string) string {
+func (e *elementReader) id(names ...string) string {
 	m := e.find(names...)
 	if m != nil && m.value.Kind() == '0' && len(m.value) <= maxText {
 		m.used = true
@@ -158,31 +158,31 @@ func (e *element) id(names ...string) string {
 }
 
 // requireText is text, but refuses the element where there is none.
-func (e *element) requireText(names ...string) string {
+func (e *elementReader) requireText(names ...string) string {
 	text := e.text(names...)
 	if strings.TrimSpace(text) == "" {
-		e.refuseMissing(names[0])
+		e.rejectMissing(names[0])
 	}
 	return text
 }
 
-func (e *element) refuseMissing(field string) {
-	e.refuse(field, fmt.Sprintf("The field %q is missing.", field),
+func (e *elementReader) rejectMissing(field string) {
+	e.reject(field, fmt.Sprintf("The field %q is missing.", field),
 		fmt.Sprintf("Send %q as text with something in it.", field))
 }
 
 // source uses the field that says where the element comes from: text, or an object with a name. An object that says
 // more than the name is left for the attributes as well.
-func (e *element) source() string {
+func (e *elementReader) source() string {
 	if m := e.find("source"); m != nil && m.value.Kind() == '{' {
-		return e.nameIn(m)
+		return e.objectName(m)
 	}
 	return e.text("source", "source_device", "sourceName")
 }
 
-// nameIn returns the name in an object such as {"name": "Watch", "identifier": "com.apple.health"}. It uses m where
+// objectName returns the name in an object such as {"name": "Watch", "identifier": "com.apple.health"}. It uses m where
 // the object says nothing else.
-func (e *element) nameIn(m *member) string {
+func (e *elementReader) objectName(m *member) string {
 	if e.inner.read(m.value) != nil {
 		return ""
 	}
@@ -190,7 +190,7 @@ func (e *element) nameIn(m *member) string {
 	if named == nil {
 		return ""
 	}
-	name, ok := e.word(named)
+	name, ok := e.internText(named)
 	m.used = ok && len(e.inner.members) == 1
 	return name
 }
@@ -198,13 +198,13 @@ func (e *element) nameIn(m *member) string {
 const timeSuggestion = "Send a time such as 2026-05-19 07:30:00 -0700 or 2026-05-19T07:30:00-07:00, from 1900 on."
 
 // instant uses the first of the named fields that is there. One that cannot be read as a time refuses the element.
-func (e *element) instant(names ...string) (at health.Instant, offset int32, ok bool) {
+func (e *elementReader) instant(names ...string) (at health.Instant, offset int32, ok bool) {
 	m := e.find(names...)
 	if m == nil {
 		return 0, 0, false
 	}
-	if at, offset, ok = instantOf(m.value, e.location); !ok {
-		e.refuse(string(m.name), fmt.Sprintf("The field %q is not a time that can be read.", m.name), timeSuggestion)
+	if at, offset, ok = parseInstant(m.value, e.location); !ok {
+		e.reject(string(m.name), fmt.Sprintf("The field %q is not a time that can be read.", m.name), timeSuggestion)
 		return 0, 0, false
 	}
 	m.used = true
@@ -212,36 +212,36 @@ func (e *element) instant(names ...string) (at health.Instant, offset int32, ok 
 }
 
 // requireInstant is instant, but refuses the element where no time was sent.
-func (e *element) requireInstant(names ...string) (at health.Instant, offset int32) {
+func (e *elementReader) requireInstant(names ...string) (at health.Instant, offset int32) {
 	at, offset, ok := e.instant(names...)
 	if !ok {
-		e.refuseWithoutTime(names[0])
+		e.rejectWithoutTime(names[0])
 	}
 	return at, offset
 }
 
-func (e *element) refuseWithoutTime(field string) {
-	e.refuse(field, fmt.Sprintf("The field %q is missing.", field), timeSuggestion)
+func (e *elementReader) rejectWithoutTime(field string) {
+	e.reject(field, fmt.Sprintf("The field %q is missing.", field), timeSuggestion)
 }
 
 // checkSpan refuses an element that ends before it begins.
-func (e *element) checkSpan(field string, start, end health.Instant) {
+func (e *elementReader) checkSpan(field string, start, end health.Instant) {
 	if end != 0 && end < start {
-		e.refuse(field, fmt.Sprintf("The time in %q is before the start.", field),
+		e.reject(field, fmt.Sprintf("The time in %q is before the start.", field),
 			"Send an end that is not before the start, or none.")
 	}
 }
 
 // quantity reads {"qty": 1, "units": "km"}, a number, or a string that holds one. It uses m, unless m says more than
 // the quantity: then it is left for the attributes as well.
-func (e *element) quantity(m *member) (q health.Quantity, ok bool) {
+func (e *elementReader) quantity(m *member) (q health.Quantity, ok bool) {
 	switch m.value.Kind() {
 	case '{':
-		if q, ok = e.quantityIn(m); !ok {
+		if q, ok = e.objectQuantity(m); !ok {
 			return health.Quantity{}, false
 		}
 	default:
-		if q.Value, ok = numberOf(m.value); !ok {
+		if q.Value, ok = parseNumberValue(m.value); !ok {
 			return health.Quantity{}, false
 		}
 		m.used = true
@@ -250,7 +250,7 @@ func (e *element) quantity(m *member) (q health.Quantity, ok bool) {
 	return q, true
 }
 
-func (e *element) quantityIn(m *member) (q health.Quantity, ok bool) {
+func (e *elementReader) objectQuantity(m *member) (q health.Quantity, ok bool) {
 	if e.inner.read(m.value) != nil {
 		return q, false
 	}
@@ -258,12 +258,12 @@ func (e *element) quantityIn(m *member) (q health.Quantity, ok bool) {
 	if value == nil {
 		return q, false
 	}
-	if q.Value, ok = numberOf(value.value); !ok {
+	if q.Value, ok = parseNumberValue(value.value); !ok {
 		return q, false
 	}
 	value.used = true
 	if unit := e.inner.find("units", "unit"); unit != nil {
-		if q.Unit, ok = e.word(unit); !ok {
+		if q.Unit, ok = e.internText(unit); !ok {
 			return q, false
 		}
 	}
@@ -274,38 +274,38 @@ func (e *element) quantityIn(m *member) (q health.Quantity, ok bool) {
 	return q, true
 }
 
-// word uses m where it is text that may be kept, and returns it without a copy where the same text was there before.
-func (e *element) word(m *member) (word string, ok bool) {
+// internText uses m where it is text that may be kept, and returns it without a copy where the same text was there before.
+func (e *elementReader) internText(m *member) (word string, ok bool) {
 	text, ok := unquoted(m.value)
 	if !ok {
 		return "", false
 	}
-	word, known := e.words[string(text)]
+	word, known := e.texts[string(text)]
 	if !known {
-		if kept(text) != "" {
+		if unstorable(text) != "" {
 			return "", false
 		}
-		if e.words == nil {
-			e.words = map[string]string{}
+		if e.texts == nil {
+			e.texts = map[string]string{}
 		}
 		word = string(text)
-		e.words[word] = word
+		e.texts[word] = word
 	}
 	m.used = true
 	return word, true
 }
 
-func (e *element) checkFinite(field string, v float64) {
+func (e *elementReader) checkFinite(field string, v float64) {
 	if !finite(v) {
-		e.refuse(field, fmt.Sprintf("The number in %q is too large.", field), "Send a number that a computer can hold: at most 1.7e308.")
+		e.reject(field, fmt.Sprintf("The number in %q is too large.", field), "Send a number that a computer can hold: at most 1.7e308.")
 	}
 }
 
 // attributes returns every field that was not used, as canonical JSON.
-func (e *element) attributes() string {
-	rest, err := e.rest()
+func (e *elementReader) attributes() string {
+	rest, err := e.unusedJSON()
 	if err != nil {
-		e.refuse("", "A field of this element holds an object in which a name is there twice, or text that is not valid UTF-8.",
+		e.reject("", "A field of this element holds an object in which a name is there twice, or text that is not valid UTF-8.",
 			"Send JSON objects in which every name is there once, as UTF-8.")
 	}
 	return rest

@@ -11,12 +11,12 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// maxNamed is how many field names a warning lists.
-const maxNamed = 20
+// maxListedNames is how many field names a warning lists.
+const maxListedNames = 20
 
-// points are the small objects of one array within an element: the readings of a series, the places of a route, the
+// pointArray are the small objects of one array within an element: the readings of a series, the places of a route, the
 // voltages of an ECG. One that cannot be read does not sink the element: it is left out, and a warning says so.
-type points struct {
+type pointArray struct {
 	dropped, firstDropped int
 	unknown               []string // names of fields that nobody has used, a few of them
 }
@@ -25,31 +25,31 @@ type points struct {
 // What is kept of a point is many times as long as the few bytes it may be written in.
 const maxPoints = 250_000
 
-// takePoint counts a point of the element, and reports whether it may have it. One too many refuses the element.
-func (e *element) takePoint(field string) bool {
-	if e.points == maxPoints {
-		e.refuse(field, fmt.Sprintf("The element has too many points: more than %d.", maxPoints),
+// countPoint counts a point of the element, and reports whether it may have it. One too many refuses the element.
+func (e *elementReader) countPoint(field string) bool {
+	if e.pointCount == maxPoints {
+		e.reject(field, fmt.Sprintf("The element has too many points: more than %d.", maxPoints),
 			"Send it in parts, for example with its readings by the minute instead of by the second.")
 		return false
 	}
-	e.points++
+	e.pointCount++
 	return true
 }
 
-// room returns how many points array may add to the element at most: it has no more objects than opening braces.
-func (e *element) room(array jsontext.Value) int {
-	return min(bytes.Count(array, []byte("{")), maxPoints-e.points)
+// capacity returns how many points array may add to the element at most: it has no more objects than opening braces.
+func (e *elementReader) capacity(array jsontext.Value) int {
+	return min(bytes.Count(array, []byte("{")), maxPoints-e.pointCount)
 }
 
 // each yields the elements of array in order, a nil object for what is no readable object, until the element has too
 // many of them. The object is valid until the next one.
-func (p *points) each(e *element, field string, array jsontext.Value) iter.Seq2[int, *object] {
+func (p *pointArray) each(e *elementReader, field string, array jsontext.Value) iter.Seq2[int, *object] {
 	return func(yield func(int, *object) bool) {
 		var o object
 		next := skipSpace(array, 1)
 		for i := 0; next < len(array) && array[next] != ']'; i++ {
 			point, end, ok := pointAt(&o, array, next)
-			if !ok || point != nil && !e.takePoint(field) || !yield(i, point) {
+			if !ok || point != nil && !e.countPoint(field) || !yield(i, point) {
 				return
 			}
 			next = skipSpace(array, end)
@@ -78,24 +78,24 @@ func pointAt(o *object, array []byte, start int) (point *object, end int, ok boo
 }
 
 // drop notes that the point with index i is left out.
-func (p *points) drop(i int) {
+func (p *pointArray) drop(i int) {
 	if p.dropped == 0 {
 		p.firstDropped = i
 	}
 	p.dropped++
 }
 
-// noteUnused remembers which fields of a point were not used.
-func (p *points) noteUnused(o *object) {
+// noteUnknown remembers which fields of a point were not used.
+func (p *pointArray) noteUnknown(o *object) {
 	for m := range o.unused() {
-		if len(p.unknown) < maxNamed && !slices.Contains(p.unknown, shown(m.name)) {
-			p.unknown = append(p.unknown, shown(m.name))
+		if len(p.unknown) < maxListedNames && !slices.Contains(p.unknown, printable(m.name)) {
+			p.unknown = append(p.unknown, printable(m.name))
 		}
 	}
 }
 
-// report adds to e what became of the points of field.
-func (p *points) report(e *element, field string) {
+// warn adds to e what became of the points of field.
+func (p *pointArray) warn(e *elementReader, field string) {
 	if p.dropped > 0 {
 		e.warn(health.DroppedPoint,
 			fmt.Sprintf("%d of the points in %q cannot be read and were left out.", p.dropped, field),

@@ -26,12 +26,12 @@ func decodeElement(t *testing.T, key, raw string) health.Record {
 }
 
 func tryElement(key, raw string) (health.Record, error) {
-	decode, ok := elements[key]
+	decode, ok := elementDecoders[key]
 	switch {
 	case key == "metrics":
 		decode = decodeTyped
 	case !ok:
-		decode = decodeUnknown(key)
+		decode = unknownDecoder(key)
 	}
 	at := health.Position{Type: elementType(key), Entry: 3, Point: -1}
 	if key == "metrics" {
@@ -202,7 +202,7 @@ func TestNumbersAsText(t *testing.T) {
 // TestWorkoutUnitsAreComplete checks that every figure and series the decoder knows by name has a unit to be kept in.
 func TestWorkoutUnitsAreComplete(t *testing.T) {
 	t.Parallel()
-	for _, figure := range workoutFigures {
+	for _, figure := range workoutQuantities {
 		if WorkoutUnits[figure.name] == "" {
 			t.Errorf("the figure %q has no unit", figure.name)
 		}
