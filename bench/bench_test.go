@@ -81,9 +81,9 @@ func TestTuplesOf(t *testing.T) {
 func TestMedian(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		of   spread
+		of   measurements
 		want float64
-	}{{spread{3, 1, 2}, 2}, {spread{4, 1, 3, 2}, 2.5}, {spread{7}, 7}} {
+	}{{measurements{3, 1, 2}, 2}, {measurements{4, 1, 3, 2}, 2.5}, {measurements{7}, 7}} {
 		if got := c.of.median(); got != c.want {
 			t.Errorf("the median of %v is %v, want %v", c.of, got, c.want)
 		}

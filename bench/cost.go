@@ -49,7 +49,7 @@ func usedBy(process int) time.Duration {
 // costs are those of several rounds.
 type costs []cost
 
-func (c costs) of(figure func(cost) time.Duration) (seconds spread) {
+func (c costs) of(figure func(cost) time.Duration) (seconds measurements) {
 	for _, one := range c {
 		seconds = append(seconds, figure(one).Seconds())
 	}

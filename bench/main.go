@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 	flags.SetOutput(progress)
 	quick := flags.Bool("quick", false, "measure little of everything, in less than a minute: to see that it works")
 	long := flags.Bool("long", false, "measure bodies of a million points too")
-	only := flags.String("only", "", "measure only some of "+strings.Join(subjectNames(), ",")+" (separated by commas)")
+	only := flags.String("only", "", "measure only some of "+strings.Join(benchmarkNames(), ",")+" (separated by commas)")
 	points := flags.String("points", "", "the sizes of the bodies to ingest, in points (separated by commas)")
 	clients := flags.String("clients", "", "how many clients send at once (separated by commas)")
 	profile := flags.String("cpuprofile", "", "write a CPU profile of the whole run to this file")
@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 	if *export != "" {
 		return writeExport(*export, cmp.Or(*size, scaleFor(false, false).xml), out)
 	}
-	if err := checkSubjects(*only); err != nil {
+	if err := checkNames(*only); err != nil {
 		return err
 	}
 	if *profile != "" {
@@ -70,17 +70,17 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 		defer pprof.StopCPUProfile()
 	}
 
-	b := &bench{scale: scaleFor(*quick, *long), progress: progress, begun: time.Now()}
+	b := &benchRun{scale: scaleFor(*quick, *long), progress: progress, started: time.Now()}
 	if err := errors.Join(override(&b.scale.points, *points), override(&b.scale.clients, *clients)); err != nil {
 		return err
 	}
 	b.scale.xml = cmp.Or(*size, b.scale.xml)
-	b.report.machine, b.report.whole = describeMachine(), b.scale.whole
+	b.report.machine, b.report.complete = describeMachine(), b.scale.complete
 	if err := b.openEngines(ctx); err != nil {
 		return err
 	}
 	defer b.closeEngines()
-	for _, s := range subjects {
+	for _, s := range benchmarks {
 		if !wants(*only, s.name) {
 			continue
 		}
@@ -88,35 +88,35 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	b.report.took = time.Since(b.begun)
+	b.report.took = time.Since(b.started)
 	return b.report.print(out)
 }
 
-// bench is one run.
-type bench struct {
+// benchRun is one run.
+type benchRun struct {
 	scale    scale
 	engines  []engine
 	report   report
 	progress io.Writer
-	begun    time.Time
+	started  time.Time
 }
 
-// subjects are what can be measured, in the order of the report.
-var subjects = []struct {
+// benchmarks are what can be measured, in the order of the report.
+var benchmarks = []struct {
 	name    string
-	measure func(*bench, context.Context) error
+	measure func(*benchRun, context.Context) error
 }{
-	{"ingest", (*bench).measureIngest},
-	{"read", (*bench).measureReading},
-	{"export", (*bench).measureExport},
-	{"decode", (*bench).measureDecoding},
-	{"import", (*bench).measureImport},
-	{"post", (*bench).measureSmallPost},
-	{"memory", (*bench).measureMemory},
+	{"ingest", (*benchRun).measureIngest},
+	{"read", (*benchRun).measureReading},
+	{"export", (*benchRun).measureExport},
+	{"decode", (*benchRun).measureDecoding},
+	{"import", (*benchRun).measureImport},
+	{"post", (*benchRun).measureSmallPost},
+	{"memory", (*benchRun).measureMemory},
 }
 
-func subjectNames() (names []string) {
-	for _, s := range subjects {
+func benchmarkNames() (names []string) {
+	for _, s := range benchmarks {
 		names = append(names, s.name)
 	}
 	return names
@@ -127,10 +127,10 @@ func wants(list, name string) bool {
 	return list == "" || slices.Contains(strings.Split(list, ","), name)
 }
 
-func checkSubjects(list string) error {
+func checkNames(list string) error {
 	for name := range strings.SplitSeq(list, ",") {
-		if name != "" && !slices.Contains(subjectNames(), name) {
-			return fmt.Errorf("-only: there is no %q, only %s", name, strings.Join(subjectNames(), ", "))
+		if name != "" && !slices.Contains(benchmarkNames(), name) {
+			return fmt.Errorf("-only: there is no %q, only %s", name, strings.Join(benchmarkNames(), ", "))
 		}
 	}
 	return nil
@@ -138,29 +138,29 @@ func checkSubjects(list string) error {
 
 // scale says how much is measured.
 type scale struct {
-	points  []int              // of a body
-	clients []int              // that send at once, each for a user of its own
-	rounds  func(rows int) int // of all clients together
-	days    int                // of a point a minute that are read
-	people  int                // who are present when one of them reads
-	reads   int
-	body    int64         // bytes of the large body
-	decoded int64         // bytes of the body that is decoded
-	xml     int64         // bytes of the export that is imported
-	posts   time.Duration // all of them take, of either kind
-	whole   bool          // whether the targets can be told from it
+	points   []int              // of a body
+	clients  []int              // that send at once, each for a user of its own
+	rounds   func(rows int) int // of all clients together
+	days     int                // of a point a minute that are read
+	users    int                // who are present when one of them reads
+	reads    int
+	body     int64         // bytes of the large body
+	decoded  int64         // bytes of the body that is decoded
+	xml      int64         // bytes of the export that is imported
+	posts    time.Duration // all of them take, of either kind
+	complete bool          // whether the targets can be told from it
 }
 
 func scaleFor(quick, long bool) scale {
 	if quick {
 		return scale{
 			points: []int{1000, 5000}, clients: []int{1, 2}, rounds: func(int) int { return 1 },
-			days: 7, people: 10, reads: 3, body: 4_000_000, decoded: 1_000_000, xml: 2_000_000, posts: 100 * time.Millisecond,
+			days: 7, users: 10, reads: 3, body: 4_000_000, decoded: 1_000_000, xml: 2_000_000, posts: 100 * time.Millisecond,
 		}
 	}
 	s := scale{
 		points: []int{1000, 10_000, 100_000}, clients: []int{1, 2, 8},
-		days: 365, people: 1000, reads: 9, body: 200_000_000, decoded: 50_000_000, xml: 100_000_000, posts: 5 * time.Second, whole: true,
+		days: 365, users: 1000, reads: 9, body: 200_000_000, decoded: 50_000_000, xml: 100_000_000, posts: 5 * time.Second, complete: true,
 		rounds: func(rows int) int { return max(3, min(9, 500_000/rows)) },
 	}
 	if long {
@@ -185,12 +185,12 @@ func override(numbers *[]int, list string) error {
 	return nil
 }
 
-// say tells somebody who waits what is going on.
-func (b *bench) say(format string, args ...any) {
-	fmt.Fprintf(b.progress, "%4.0f s  %s\n", time.Since(b.begun).Seconds(), fmt.Sprintf(format, args...))
+// logf tells somebody who waits what is going on.
+func (b *benchRun) logf(format string, args ...any) {
+	fmt.Fprintf(b.progress, "%4.0f s  %s\n", time.Since(b.started).Seconds(), fmt.Sprintf(format, args...))
 }
 
-func (b *bench) openEngines(ctx context.Context) error {
+func (b *benchRun) openEngines(ctx context.Context) error {
 	lite, err := newSQLite()
 	if err != nil {
 		return err
@@ -210,8 +210,8 @@ func (b *bench) openEngines(ctx context.Context) error {
 	return nil
 }
 
-// onEach measures something on one engine after the other.
-func (b *bench) onEach(ctx context.Context, measure func(context.Context, engine) error) error {
+// forEachEngine measures something on one engine after the other.
+func (b *benchRun) forEachEngine(ctx context.Context, measure func(context.Context, engine) error) error {
 	for _, e := range b.engines {
 		if err := measure(ctx, e); err != nil {
 			return fmt.Errorf("%s: %w", e.name(), err)
@@ -220,7 +220,7 @@ func (b *bench) onEach(ctx context.Context, measure func(context.Context, engine
 	return nil
 }
 
-func (b *bench) closeEngines() {
+func (b *benchRun) closeEngines() {
 	for _, e := range b.engines {
 		e.close()
 	}

@@ -16,25 +16,25 @@ import (
 type report struct {
 	machine  []string
 	missing  string // what could not be measured, and why
-	whole    bool   // whether so much was measured that it can be held against the targets
+	complete bool   // whether so much was measured that it can be held against the targets
 	ingest   []ingestRow
-	findings []finding
+	results  []result
 	took     time.Duration
 }
 
-// finding is one line: what was measured, what it is compared with, and what it should reach.
-type finding struct {
-	what, measured, compared string
+// result is one line: what was measured, what it is compared with, and what it should reach.
+type result struct {
+	name, measured, baseline string
 	target                   string // "" for none
 	met                      bool
 }
 
-func (r *report) add(f finding) { r.findings = append(r.findings, f) }
+func (r *report) add(f result) { r.results = append(r.results, f) }
 
-// spread is one figure, measured in several rounds.
-type spread []float64
+// measurements is one figure, measured in several rounds.
+type measurements []float64
 
-func (s spread) median() float64 {
+func (s measurements) median() float64 {
 	if len(s) == 0 {
 		return math.NaN()
 	}
@@ -46,25 +46,27 @@ func (s spread) median() float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-func (s spread) each(change func(float64) float64) (changed spread) {
+func (s measurements) transform(change func(float64) float64) (changed measurements) {
 	for _, v := range s {
 		changed = append(changed, change(v))
 	}
 	return changed
 }
 
-func (s spread) format(verb string) string { return fmt.Sprintf(verb, s.median()) }
+func (s measurements) format(verb string) string { return fmt.Sprintf(verb, s.median()) }
 
 // text prints the median, and the least and the greatest.
-func (s spread) text() string {
+func (s measurements) text() string {
 	if len(s) == 1 {
 		return fmt.Sprintf("%.2f", s[0])
 	}
 	return fmt.Sprintf("%.2f (%.2f–%.2f)", s.median(), slices.Min(s), slices.Max(s))
 }
 
-// over prints how many times as much as another spread this is.
-func (s spread) over(other spread) string { return fmt.Sprintf("%.2f ×", s.median()/other.median()) }
+// ratioTo prints how many times as much as another spread this is.
+func (s measurements) ratioTo(other measurements) string {
+	return fmt.Sprintf("%.2f ×", s.median()/other.median())
+}
 
 func (r *report) print(out io.Writer) error {
 	var text strings.Builder
@@ -77,8 +79,8 @@ func (r *report) print(out io.Writer) error {
 	if len(r.ingest) > 0 {
 		r.printIngest(&text)
 	}
-	if len(r.findings) > 0 {
-		r.printFindings(&text)
+	if len(r.results) > 0 {
+		r.printResults(&text)
 	}
 	_, err := io.WriteString(out, text.String())
 	return err
@@ -89,9 +91,9 @@ func (r *report) printIngest(text io.Writer) {
 	fmt.Fprintln(text)
 	rows := [][]string{{"database", "points", "clients", "plainest way", "rows/s", "all new", "sent again", "10 % changed"}}
 	for _, row := range r.ingest {
-		rate := row.bare.of(wall).each(func(seconds float64) float64 { return row.rows() / seconds })
+		rate := row.baseline.of(wall).transform(func(seconds float64) float64 { return row.rows() / seconds })
 		rows = append(rows, []string{
-			row.engine.name(), fmt.Sprint(row.points), fmt.Sprint(row.clients), row.engine.plainest(), rate.format("%.0f"),
+			row.engine.name(), fmt.Sprint(row.points), fmt.Sprint(row.clients), row.engine.baselineName(), rate.format("%.0f"),
 			row.ratio(row.first).text(), row.ratio(row.again).text(), row.ratio(row.changed).text(),
 		})
 	}
@@ -106,21 +108,21 @@ func (r *report) printIngest(text io.Writer) {
 		}
 		rows = append(rows, []string{
 			row.engine.name(), fmt.Sprint(row.points), fmt.Sprint(row.clients),
-			perPoint(row.bare), perPoint(row.first), perPoint(row.again), perPoint(row.changed),
+			perPoint(row.baseline), perPoint(row.first), perPoint(row.again), perPoint(row.changed),
 		})
 	}
 	printTable(text, rows)
 }
 
-func (r *report) printFindings(text io.Writer) {
+func (r *report) printResults(text io.Writer) {
 	fmt.Fprintln(text)
 	rows := [][]string{{"what", "measured", "compared with", "target", "met"}}
-	for _, f := range r.findings {
+	for _, f := range r.results {
 		met := ""
-		if f.target != "" && r.whole {
+		if f.target != "" && r.complete {
 			met = map[bool]string{true: "yes", false: "**no**"}[f.met]
 		}
-		rows = append(rows, []string{f.what, f.measured, f.compared, f.target, met})
+		rows = append(rows, []string{f.name, f.measured, f.baseline, f.target, met})
 	}
 	printTable(text, rows)
 }

@@ -23,9 +23,9 @@ func newSQLite() (*sqliteEngine, error) {
 	return &sqliteEngine{folder}, err
 }
 
-func (e *sqliteEngine) name() string     { return "SQLite" }
-func (e *sqliteEngine) plainest() string { return "prepared INSERT of 100 rows" }
-func (e *sqliteEngine) close()           { _ = os.RemoveAll(e.folder) }
+func (e *sqliteEngine) name() string         { return "SQLite" }
+func (e *sqliteEngine) baselineName() string { return "prepared INSERT of 100 rows" }
+func (e *sqliteEngine) close()               { _ = os.RemoveAll(e.folder) }
 
 func (e *sqliteEngine) create(ctx context.Context) (address string, drop func(), err error) {
 	path := filepath.Join(e.folder, uuid.NewString()+".db")
@@ -42,7 +42,7 @@ func (e *sqliteEngine) create(ctx context.Context) (address string, drop func(),
 	return address, drop, err
 }
 
-func (e *sqliteEngine) empty(ctx context.Context, address string) error {
+func (e *sqliteEngine) truncateSamples(ctx context.Context, address string) error {
 	db, err := e.connect(address)
 	if err != nil {
 		return err
@@ -69,9 +69,9 @@ func (e *sqliteEngine) size(ctx context.Context, address string) (tables, indexe
 	return tables, 0, err
 }
 
-func (e *sqliteEngine) settle(context.Context, string) error { return nil }
+func (e *sqliteEngine) analyze(context.Context, string) error { return nil }
 
-func (e *sqliteEngine) logged(context.Context, string) (func(context.Context) (*logged, error), error) {
+func (e *sqliteEngine) walSince(context.Context, string) (func(context.Context) (*walUsage, error), error) {
 	return nil, nil
 }
 
@@ -92,14 +92,14 @@ type sqliteRows struct {
 	rows    [][]any
 }
 
-// bare writes through a single connection, because SQLite has one writer.
-func (e *sqliteEngine) bare(ctx context.Context, address string, user person, grain health.Grain) (func(context.Context, int) (cost, error), error) {
+// baseline writes through a single connection, because SQLite has one writer.
+func (e *sqliteEngine) baseline(ctx context.Context, address string, user testUser, grain health.Grain) (func(context.Context, int) (cost, error), error) {
 	tables, err := e.rowsOf(ctx, address, user, grain)
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, users int) (cost, error) {
-		if err := e.empty(ctx, address); err != nil {
+		if err := e.truncateSamples(ctx, address); err != nil {
 			return cost{}, err
 		}
 		db, err := e.connect(address)
@@ -120,9 +120,9 @@ func (e *sqliteEngine) bare(ctx context.Context, address string, user person, gr
 	}, nil
 }
 
-// bareImport writes the readings alone.
-func (e *sqliteEngine) bareImport(ctx context.Context, address string, user person) (func(context.Context, int) (cost, error), error) {
-	return e.bare(ctx, address, user, health.GrainRaw)
+// importBaseline writes the readings alone.
+func (e *sqliteEngine) importBaseline(ctx context.Context, address string, user testUser) (func(context.Context, int) (cost, error), error) {
+	return e.baseline(ctx, address, user, health.GrainRaw)
 }
 
 // processes returns none: SQLite is part of this one.
@@ -131,7 +131,7 @@ func (e *sqliteEngine) processes(context.Context, string) (map[int]time.Duration
 }
 
 // rowsOf reads the samples of a user, in the order of the primary key.
-func (e *sqliteEngine) rowsOf(ctx context.Context, address string, user person, grain health.Grain) (tables []*sqliteRows, err error) {
+func (e *sqliteEngine) rowsOf(ctx context.Context, address string, user testUser, grain health.Grain) (tables []*sqliteRows, err error) {
 	db, err := e.connect(address)
 	if err != nil {
 		return nil, err
@@ -149,7 +149,7 @@ func (e *sqliteEngine) rowsOf(ctx context.Context, address string, user person, 
 	return tables, nil
 }
 
-func (t *sqliteRows) read(ctx context.Context, db *sql.DB, user person, grain health.Grain) error {
+func (t *sqliteRows) read(ctx context.Context, db *sql.DB, user testUser, grain health.Grain) error {
 	found, err := db.QueryContext(ctx, `SELECT * FROM `+t.table+` WHERE user_id = (SELECT id FROM users WHERE uuid = ?) AND grain = ?
 		ORDER BY user_id, metric_id, key_time`, user.ID[:], grain)
 	if err != nil {
@@ -225,7 +225,7 @@ func (t *sqliteRows) insertWith(ctx context.Context, tx *sql.Tx, perStatement in
 	return nil
 }
 
-func (e *sqliteEngine) scan(ctx context.Context, address string, user person, times int) (took costs, err error) {
+func (e *sqliteEngine) scan(ctx context.Context, address string, user testUser, times int) (took costs, err error) {
 	db, err := e.connect(address)
 	if err != nil {
 		return nil, err

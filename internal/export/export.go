@@ -178,7 +178,7 @@ func Write(ctx context.Context, w io.Writer, source Source, request Request) err
 		return err
 	}
 	if archive, ok := to.(*zipEncoder); ok && request.Archive != nil {
-		if err := archive.received(ctx, request.Archive); err != nil {
+		if err := archive.writeReceived(ctx, request.Archive); err != nil {
 			return err
 		}
 	}

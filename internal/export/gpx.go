@@ -76,11 +76,11 @@ func GPX(w io.Writer, workout *health.Workout) error {
 		if to.Longitude == 180 { // the schema knows that meridian by its other name
 			to.Longitude = -180
 		}
-		to.Elevation = (*decimal)(present(from.Altitude))
+		to.Elevation = (*decimal)(optionalNumber(from.Altitude))
 		if from.Time != 0 {
 			to.Time = utc(from.Time)
 		}
-		if extension := (gpxExtension{(*decimal)(present(from.Speed)), (*decimal)(present(from.Course))}); extension != (gpxExtension{}) {
+		if extension := (gpxExtension{(*decimal)(optionalNumber(from.Speed)), (*decimal)(optionalNumber(from.Course))}); extension != (gpxExtension{}) {
 			to.Extensions = &gpxExtensions{extension}
 		}
 	}

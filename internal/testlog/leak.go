@@ -19,57 +19,57 @@ var forbidden = []struct {
 	{"an e-mail address", regexp.MustCompile(`(?i)[a-z0-9._%+-]+@[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}`)},
 }
 
-// measures are the attributes that are numbers. Any other number could be one of a person.
-var measures = []string{"status", "bytes_in", "bytes_out", "duration", "attempt", "count", "days"}
+// numericAttributes are the attributes that are numbers. Any other number could be one of a person.
+var numericAttributes = []string{"status", "bytes_in", "bytes_out", "duration", "attempt", "count", "days"}
 
-// chosen are attributes that are the program's own words, which a body may have in it too.
-var chosen = []string{"time", "level", "method", "route"}
+// fixedAttributes are attributes that are the program's own words, which a body may have in it too.
+var fixedAttributes = []string{"time", "level", "method", "route"}
 
 const (
-	shortest       = 5 // of the texts that are looked for: shorter ones are in every sentence
-	shortestNumber = 4
-	most           = 2_000    // of what is looked for
-	longest        = 64 << 10 // of a body that is taken in at once
+	minTextLength    = 5 // of the texts that are looked for: shorter ones are in every sentence
+	minNumberLength  = 4
+	maxTexts         = 2_000    // of what is looked for
+	maxContentLength = 64 << 10 // of a body that is taken in at once
 )
 
-// words are what was sent.
-type words struct{ list []string }
+// sentTexts are what was sent.
+type sentTexts struct{ list []string }
 
 var (
-	// texts are the strings of a JSON body with what follows, which tells the names of members from values.
-	texts = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"\s*(:?)`)
-	// numbers are those with a fraction, or so many digits that none is there by chance.
-	numbers = regexp.MustCompile(`-?\d+\.\d+|-?\d{5,}`)
+	// jsonStrings are the strings of a JSON body with what follows, which tells the names of members from values.
+	jsonStrings = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"\s*(:?)`)
+	// distinctiveNumbers are those with a fraction, or so many digits that none is there by chance.
+	distinctiveNumbers = regexp.MustCompile(`-?\d+\.\d+|-?\d{5,}`)
 )
 
 // add takes the values of a body in any form.
-func (w *words) add(content string) {
-	content = content[:min(len(content), longest)]
+func (w *sentTexts) add(content string) {
+	content = content[:min(len(content), maxContentLength)]
 	if strings.HasPrefix(strings.TrimSpace(content), "{") {
-		for _, found := range texts.FindAllStringSubmatch(content, -1) {
+		for _, found := range jsonStrings.FindAllStringSubmatch(content, -1) {
 			if found[2] == "" {
-				w.addOne(found[1], shortest)
+				w.addText(found[1], minTextLength)
 			}
 		}
-		content = texts.ReplaceAllString(content, " ")
+		content = jsonStrings.ReplaceAllString(content, " ")
 	} else {
 		for _, field := range strings.FieldsFunc(content, func(r rune) bool { return strings.ContainsRune(",;<>\"=&\r\n\t", r) }) {
-			w.addOne(field, shortest)
+			w.addText(field, minTextLength)
 		}
 	}
-	for _, number := range numbers.FindAllString(content, -1) {
-		w.addOne(number, shortestNumber)
+	for _, number := range distinctiveNumbers.FindAllString(content, -1) {
+		w.addText(number, minNumberLength)
 	}
 }
 
-func (w *words) addOne(text string, shortest int) {
-	if text = strings.TrimSpace(text); len(text) >= shortest && len(text) < 500 && len(w.list) < most && !slices.Contains(w.list, text) {
+func (w *sentTexts) addText(text string, shortest int) {
+	if text = strings.TrimSpace(text); len(text) >= shortest && len(text) < 500 && len(w.list) < maxTexts && !slices.Contains(w.list, text) {
 		w.list = append(w.list, text)
 	}
 }
 
 // leaksIn returns what a line holds that it must not.
-func (w *words) leaksIn(line string) (leaks []string) {
+func (w *sentTexts) leaksIn(line string) (leaks []string) {
 	for _, f := range forbidden {
 		if found := f.pattern.FindString(line); found != "" {
 			leaks = append(leaks, f.what+" ("+found+")")
@@ -77,22 +77,22 @@ func (w *words) leaksIn(line string) (leaks []string) {
 	}
 	var attributes map[string]any
 	if json.Unmarshal([]byte(line), &attributes) != nil {
-		return append(leaks, w.sentIn(line)...)
+		return append(leaks, w.leaksInText(line)...)
 	}
-	return append(leaks, w.leaksOf(attributes)...)
+	return append(leaks, w.leaksInAttributes(attributes)...)
 }
 
-func (w *words) leaksOf(attributes map[string]any) (leaks []string) {
+func (w *sentTexts) leaksInAttributes(attributes map[string]any) (leaks []string) {
 	for name, value := range attributes {
 		switch value := value.(type) {
 		case map[string]any:
-			leaks = append(leaks, w.leaksOf(value)...)
+			leaks = append(leaks, w.leaksInAttributes(value)...)
 		case string:
-			if !slices.Contains(chosen, name) {
-				leaks = append(leaks, w.sentIn(value)...)
+			if !slices.Contains(fixedAttributes, name) {
+				leaks = append(leaks, w.leaksInText(value)...)
 			}
 		case float64:
-			if !slices.Contains(measures, name) {
+			if !slices.Contains(numericAttributes, name) {
 				leaks = append(leaks, "a number that is no measure ("+name+" "+strconv.FormatFloat(value, 'f', -1, 64)+")")
 			}
 		case []any:
@@ -102,8 +102,8 @@ func (w *words) leaksOf(attributes map[string]any) (leaks []string) {
 	return leaks
 }
 
-// sentIn returns what was sent and is in a text as a word of its own.
-func (w *words) sentIn(text string) (leaks []string) {
+// leaksInText returns what was sent and is in a text as a word of its own.
+func (w *sentTexts) leaksInText(text string) (leaks []string) {
 	for _, sent := range w.list {
 		for from := 0; ; {
 			at := strings.Index(text[from:], sent)
@@ -111,7 +111,7 @@ func (w *words) sentIn(text string) (leaks []string) {
 				break
 			}
 			at += from
-			if !isPartOfWord(text, at-1) && !isPartOfWord(text, at+len(sent)) {
+			if !isWordCharacter(text, at-1) && !isWordCharacter(text, at+len(sent)) {
 				leaks = append(leaks, "what was sent ("+sent+")")
 				break
 			}
@@ -121,8 +121,8 @@ func (w *words) sentIn(text string) (leaks []string) {
 	return leaks
 }
 
-// isPartOfWord reports whether there is a letter, a digit or an underscore at a place.
-func isPartOfWord(text string, at int) bool {
+// isWordCharacter reports whether there is a letter, a digit or an underscore at a place.
+func isWordCharacter(text string, at int) bool {
 	if at < 0 || at >= len(text) {
 		return false
 	}

@@ -19,7 +19,7 @@ type Log struct {
 	t    reporter
 	mu   sync.Mutex
 	text bytes.Buffer
-	sent words
+	sent sentTexts
 }
 
 // reporter is what a Log needs of a test.
@@ -51,12 +51,12 @@ func (l *Log) Sending(body io.Reader) io.Reader {
 	if body == nil {
 		return nil
 	}
-	return io.TeeReader(body, sending{l})
+	return io.TeeReader(body, sentWriter{l})
 }
 
-type sending struct{ log *Log }
+type sentWriter struct{ log *Log }
 
-func (s sending) Write(p []byte) (int, error) {
+func (s sentWriter) Write(p []byte) (int, error) {
 	s.log.Sent(string(p))
 	return len(p), nil
 }
