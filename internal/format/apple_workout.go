@@ -1,6 +1,7 @@
 package format
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -8,10 +9,10 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// hkWorkout is the beginning of HealthKit's names for activities.
+// hkWorkout is the prefix of HealthKit's names of activities.
 const hkWorkout = "HKWorkoutActivityType"
 
-// workoutTotals are the attributes for figures of a workout that are in WorkoutStatistics since iOS 16, and only there.
+// workoutTotals are the attributes for quantities that since iOS 16 are in WorkoutStatistics only.
 var workoutTotals = []struct{ attr, unitAttr, name string }{
 	{"totalEnergyBurned", "totalEnergyBurnedUnit", "active_energy"},
 	{"totalDistance", "totalDistanceUnit", "distance"},
@@ -19,7 +20,7 @@ var workoutTotals = []struct{ attr, unitAttr, name string }{
 	{"totalFlightsClimbed", "totalFlightsClimbedUnit", "flights_climbed"},
 }
 
-// workoutMetadata are the metadata entries that are figures, written with their unit: "6575 cm". factor corrects those
+// workoutMetadata are the metadata entries that are quantities, written with their unit: "6575 cm". factor corrects those
 // whose percent are hundredths of a percent.
 var workoutMetadata = []struct {
 	key, name string
@@ -35,7 +36,8 @@ var workoutMetadata = []struct {
 	{"HKMaximumSpeed", "max_speed", 1},
 }
 
-// workoutStatistics are the figures that have a name of their own, by the quantity they are statistics of.
+// workoutStatistics are the names of statistics in Workout.Quantities, by their HealthKit quantity. Others are named after
+// the quantity.
 var workoutStatistics = map[string]struct{ sum, average, minimum, maximum string }{
 	"ActiveEnergyBurned":  {sum: "active_energy"},
 	"BasalEnergyBurned":   {sum: "basal_energy"},
@@ -48,15 +50,15 @@ var workoutStatistics = map[string]struct{ sum, average, minimum, maximum string
 	"CyclingSpeed":        {average: "avg_speed", maximum: "max_speed"},
 }
 
-// emitWorkout reads a workout with its statistics and routes. The statistics of its activities are parts of its own, and are
-// kept as they are, with the events.
+// emitWorkout emits a workout with its statistics and routes. Its activities, whose statistics are parts of its own, and its
+// events become attributes.
 func (a *appleDecoder) emitWorkout(n *node) error {
 	at := a.nextPosition(n.name, "workout")
 	w := newWorkout()
 	w.Name = strings.TrimPrefix(n.attr("workoutActivityType"), hkWorkout)
 	w.Source = n.attr("sourceName")
-	if w.Name == "" || unstorable([]byte(w.Name))+unstorable([]byte(w.Source)) != "" {
-		return a.reject(at, n.name, "workoutActivityType", "The workout does not say what it was.", "Export again: the file may be damaged.")
+	if w.Name == "" || unstorableText(w.Name)+unstorableText(w.Source) != "" {
+		return a.reject(at, n.name, "workoutActivityType", "The workout does not say what it was.", exportAgain)
 	}
 	var ok bool
 	if w.Start, _, ok = parseTime([]byte(n.attr("startDate")), a.zones.home.location); !ok {
@@ -78,13 +80,13 @@ func (a *appleDecoder) emitWorkout(n *node) error {
 		warnings = append(warnings, a.addRoute(&w, route)...)
 	}
 	a.addPauses(&w, n)
-	sortByTime(w.Route, func(p *health.RoutePoint) health.Instant { return p.Time })
-	w.Attributes = jsonText(n.object(
+	sortRoute(w.Route)
+	w.Attributes = mustCanonicalObject(n.object(
 		"workoutActivityType", "sourceName", "startDate", "endDate", "duration", "durationUnit", "WorkoutStatistics", "WorkoutRoute"))
 	return a.emit(health.Record{Position: at, Type: n.name, Workout: &w, Warnings: warnings})
 }
 
-// durationSeconds returns a duration, absent where it cannot be read. Apple writes minutes.
+// durationSeconds returns a duration in seconds, absent where it cannot be read. Without a known unit it is in minutes.
 func durationSeconds(text, unit string) float64 {
 	v, ok := xmlNumber([]byte(text))
 	if !ok {
@@ -102,28 +104,24 @@ func durationSeconds(text, unit string) float64 {
 func addStatistics(w *health.Workout, n *node) {
 	quantity := strings.TrimPrefix(n.attr("type"), hkQuantity)
 	unit := n.attr("unit")
-	named, known := workoutStatistics[quantity]
-	own := snakeCase(quantity)
+	named := workoutStatistics[quantity]
+	name := snakeCase(quantity)
 	if strings.HasPrefix(quantity, "Distance") {
 		if _, taken := w.Quantities["distance"]; !taken {
-			named.sum, known = "distance", true
+			named.sum = "distance"
 		}
 	}
-	for _, figure := range []struct{ attr, name, otherwise string }{
-		{"sum", named.sum, own},
-		{"average", named.average, own + "_avg"},
-		{"minimum", named.minimum, own + "_min"},
-		{"maximum", named.maximum, own + "_max"},
+	for _, statistic := range []struct{ attr, name, fallback string }{
+		{"sum", named.sum, name},
+		{"average", named.average, name + "_avg"},
+		{"minimum", named.minimum, name + "_min"},
+		{"maximum", named.maximum, name + "_max"},
 	} {
-		name := figure.name
-		if !known || name == "" {
-			name = figure.otherwise
-		}
-		addQuantity(w, name, n.attr(figure.attr), unit, 1)
+		addQuantity(w, cmp.Or(statistic.name, statistic.fallback), n.attr(statistic.attr), unit, 1)
 	}
 }
 
-// addTotals takes the figures that are not in statistics.
+// addTotals adds the quantities in attributes and metadata.
 func addTotals(w *health.Workout, n *node) {
 	for _, total := range workoutTotals {
 		addQuantity(w, total.name, n.attr(total.attr), n.attr(total.unitAttr), 1)
@@ -134,7 +132,7 @@ func addTotals(w *health.Workout, n *node) {
 	}
 }
 
-// addQuantity takes a figure unless there is one of that name.
+// addQuantity adds a quantity unless there is one of that name.
 func addQuantity(w *health.Workout, name, text, unit string, factor float64) {
 	v, ok := xmlNumber([]byte(text))
 	if _, taken := w.Quantities[name]; taken || !ok || len(name)+len(unit) > maxText {
@@ -143,10 +141,10 @@ func addQuantity(w *health.Workout, name, text, unit string, factor float64) {
 	w.Quantities[name] = health.Quantity{Value: v * factor, Unit: unit}
 }
 
-// addRoute adds the places of a route: those of the file it refers to, or those that it holds, as iOS 12 wrote them.
+// addRoute adds the points of a route: those of the file it refers to, or those within it, as iOS 12 wrote them.
 func (a *appleDecoder) addRoute(w *health.Workout, n *node) (warnings []health.Warning) {
-	for place := range n.all("Location") {
-		if p, ok := a.routePoint(place); ok && len(w.Route) < maxPoints {
+	for location := range n.all("Location") {
+		if p, ok := a.routePoint(location); ok && len(w.Route) < maxPoints {
 			w.Route = append(w.Route, p)
 		}
 	}
@@ -155,7 +153,7 @@ func (a *appleDecoder) addRoute(w *health.Workout, n *node) (warnings []health.W
 		if err := a.readRoute(w, file); err != nil {
 			warnings = append(warnings, health.Warning{
 				Code:    health.MissingFile,
-				Message: fmt.Sprintf("The route of this workout, %q, is not in the archive or cannot be read. The workout is kept without it.", printable([]byte(file))),
+				Message: fmt.Sprintf("The route of this workout, %q, is not in the archive or cannot be read. The workout is kept without it.", printable(file)),
 			})
 		}
 	}
@@ -176,19 +174,19 @@ func (a *appleDecoder) readRoute(w *health.Workout, file string) error {
 	return err
 }
 
-// routePoint reads a place that stands in the export itself.
+// routePoint reads a Location within the export.
 func (a *appleDecoder) routePoint(n *node) (p health.RoutePoint, ok bool) {
+	p = newRoutePoint()
 	p.Time, _, _ = parseTime([]byte(n.attr("date")), a.zones.home.location)
-	figure := func(name string) float64 {
+	number := func(name string) float64 {
 		v, ok := xmlNumber([]byte(n.attr(name)))
 		if !ok {
 			return health.Absent()
 		}
 		return v
 	}
-	p.Latitude, p.Longitude, p.Altitude = figure("latitude"), figure("longitude"), figure("altitude")
-	p.Speed, p.Course = nonNegative(figure("speed")), nonNegative(figure("course"))
-	p.HorizontalAccuracy, p.VerticalAccuracy = nonNegative(figure("horizontalAccuracy")), nonNegative(figure("verticalAccuracy"))
-	p.SpeedAccuracy, p.CourseAccuracy = health.Absent(), health.Absent()
+	p.Latitude, p.Longitude, p.Altitude = number("latitude"), number("longitude"), number("altitude")
+	p.Speed, p.Course = nonNegative(number("speed")), nonNegative(number("course"))
+	p.HorizontalAccuracy, p.VerticalAccuracy = nonNegative(number("horizontalAccuracy")), nonNegative(number("verticalAccuracy"))
 	return p, hasValidPosition(&p)
 }

@@ -17,23 +17,22 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// Bounds on archives. Apple's exports reach 4 GB, unpack to ten to thirty times their size, and have a file for every
+// Bounds of archives. Apple's exports reach 4 GB, unpack to ten to thirty times their size, and have a file for every
 // workout with a route.
 const (
 	maxMembers  = 1_000_000
 	maxUnpacked = 64 << 30
-	maxRatio    = 200      // of what is in an archive to its size …
-	ratioFrom   = 64 << 20 // … where it is more than this
+	maxRatio    = 200      // of the unpacked size to the size of the archive …
+	ratioFrom   = 64 << 20 // … for unpacked sizes above this
 )
 
-// readAheadFrom is the size from which on it is worth while to unpack a file ahead.
+// readAheadFrom is the size of a file from which unpacking it ahead of its reader is worth its cost.
 const readAheadFrom = 4 << 20
 
-// Archive is a zip file that holds a body in several files. Nothing of it is ever written to disk. Files may be read at
-// the same time.
+// Archive is a zip file with the files of a body. Nothing of it is written to disk. Files may be read concurrently.
 type Archive struct {
-	// ReadAhead, if not nil, is put around large files that are opened, so that they can be unpacked while what was unpacked
-	// before is decoded. What it returns closes what it was given.
+	// ReadAhead, if not nil, wraps large files that are opened, so that they are unpacked while what was unpacked before is
+	// decoded. The reader it returns closes the one it was given.
 	ReadAhead func(io.ReadCloser) io.ReadCloser
 
 	members     []*zip.File
@@ -47,8 +46,8 @@ func IsArchive(head []byte) bool {
 	return bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("PK\x05\x06"))
 }
 
-// OpenArchive reads the directory of an archive of size bytes. Invalid: it is no archive or is cut off, is made to
-// unpack to more than anything of its size could, or has names that lead out of it.
+// OpenArchive reads the directory of an archive of size bytes. Invalid: it is not an archive or is truncated, unpacks to more
+// than is plausible for its size (a zip bomb), or has names outside of its directory.
 func OpenArchive(r io.ReaderAt, size int64) (*Archive, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
@@ -91,10 +90,10 @@ func archiveTooLarge() error {
 		"The archive unpacks to more than is believable for its size. Send the archive as the phone made it, or the file within it.")
 }
 
-// slashName returns the name with the slashes that some programs write the other way round.
+// slashName returns the name of a file with slashes, in place of which some programs write backslashes.
 func slashName(f *zip.File) string { return strings.ReplaceAll(f.Name, `\`, "/") }
 
-// safeName refuses absolute names, those of a drive, and those that go up.
+// safeName reports whether a name is relative, without a drive letter and without "..".
 func safeName(name string) bool {
 	if strings.HasPrefix(name, "/") || len(name) > 1 && name[1] == ':' || strings.ContainsRune(name, 0) {
 		return false
@@ -102,13 +101,13 @@ func safeName(name string) bool {
 	return !slices.Contains(strings.Split(name, "/"), "..")
 }
 
-// isMacOSMetadata reports whether a file is one that macOS puts beside those that were packed.
+// isMacOSMetadata reports whether a file is one that macOS adds to those that were packed.
 func isMacOSMetadata(name string) bool {
 	base := path.Base(name)
 	return strings.HasPrefix(name, "__MACOSX/") || strings.HasPrefix(base, "._") || base == ".DS_Store"
 }
 
-// Names returns the names of the files, the largest file first.
+// Names returns the names of the files, the largest first.
 func (a *Archive) Names() []string {
 	members := slices.Clone(a.members)
 	slices.SortStableFunc(members, func(x, y *zip.File) int { return cmp.Compare(y.UncompressedSize64, x.UncompressedSize64) })
@@ -122,11 +121,11 @@ func (a *Archive) Names() []string {
 // Has reports whether there is a file of this name.
 func (a *Archive) Has(name string) bool { return a.byName[name] != nil }
 
-// Open returns a file for reading. An error of it, or of reading, is a *problem.Error where the archive is at fault.
+// Open opens a file. Its error, or one of reading, is a *problem.Error where the archive is at fault.
 func (a *Archive) Open(name string) (io.ReadCloser, error) {
 	f, ok := a.byName[name]
 	if !ok {
-		return nil, problem.New(problem.NotFound, "no_such_file", fmt.Sprintf("The archive has no file %q.", printable([]byte(name))))
+		return nil, problem.New(problem.NotFound, "no_such_file", fmt.Sprintf("The archive has no file %q.", printable(name)))
 	}
 	content, err := f.Open()
 	if err != nil {
@@ -140,7 +139,7 @@ func (a *Archive) Open(name string) (io.ReadCloser, error) {
 	return member, nil
 }
 
-// Head returns how a file begins, up to size bytes of it.
+// Head returns the first bytes of a file, up to size of them.
 func (a *Archive) Head(name string, size int) ([]byte, error) {
 	f, err := a.byName[name].Open()
 	if err != nil {
@@ -148,14 +147,15 @@ func (a *Archive) Head(name string, size int) ([]byte, error) {
 	}
 	defer f.Close()
 	head := make([]byte, size)
-	n, _ := io.ReadFull(f, head) // whoever reads the file will see what is wrong with it
+	n, _ := io.ReadFull(f, head) // an error comes again when the file is read
 	return head[:n], nil
 }
 
-// Progress returns how much has been read of the files that were opened, unpacked. It may be called at any time.
+// Progress returns how many bytes were read of how many in the files that were opened, unpacked. It is safe for concurrent
+// use.
 func (a *Archive) Progress() (read, of int64) { return a.readBytes.Load(), a.openedBytes.Load() }
 
-// memberReader reads a file and no more of it than the directory says there is.
+// memberReader reads a file, up to the size that the directory says.
 type memberReader struct {
 	io.ReadCloser
 	archive   *Archive

@@ -8,12 +8,12 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// isCSVArchive recognises an archive with a table or a route of the app. Apple's own archive holds tables too, so that
-// format comes first in the list.
+// isCSVArchive recognises an archive with a table or a route of the app. Apple's archive holds tables too, so that format comes
+// first in Formats.
 func isCSVArchive(a *Archive) bool {
-	const candidates = 100
+	const maxCandidates = 100
 	for i, name := range a.Names() {
-		if i == candidates {
+		if i == maxCandidates {
 			return false
 		}
 		switch strings.ToLower(path.Ext(name)) {
@@ -33,19 +33,15 @@ func isCSVArchive(a *Archive) bool {
 
 // decodeCSVArchive decodes the files of an archive in the order of its directory.
 func decodeCSVArchive(a *Archive, options Options) iter.Seq2[health.Record, error] {
-	return func(yield func(health.Record, error) bool) {
-		d := newCSVDecoder(options, yield)
+	return records(func(e emitter) error {
+		d := newCSVDecoder(options, e)
 		for _, member := range a.members {
-			err := d.decodeMember(a, slashName(member))
-			if err == errStopped {
-				return
-			}
-			if err != nil {
-				yield(health.Record{}, err)
-				return
+			if err := d.decodeMember(a, slashName(member)); err != nil {
+				return err
 			}
 		}
-	}
+		return nil
+	})
 }
 
 func (d *csvDecoder) decodeMember(a *Archive, name string) error {
@@ -53,7 +49,7 @@ func (d *csvDecoder) decodeMember(a *Archive, name string) error {
 	if err != nil {
 		at := health.Position{Type: "file", Entry: d.files, Point: -1}
 		d.files++
-		return d.reject(at, "", "The file "+printable([]byte(name))+" of the archive cannot be read.", "Make the archive again without a password.")
+		return d.reject(at, "", "The file "+printable(name)+" of the archive cannot be read.", "Make the archive again without a password.")
 	}
 	defer content.Close()
 	return d.decodeFile(content, parseFileName(name, ""))

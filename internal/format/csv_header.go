@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// columnHeader is what the header of a column says: "Heart Rate [Min] (count/min)".
+// columnHeader is the header of a column, such as "Heart Rate [Min] (count/min)".
 type columnHeader struct {
 	text      string // as sent
 	name      string // Heart Rate
@@ -21,7 +21,7 @@ func parseHeader(header []string) []columnHeader {
 	return columns
 }
 
-// parseColumnHeader takes a header apart, from its end. A unit may have parentheses of its own: VO2 Max (ml/(kg·min)).
+// parseColumnHeader parses a header from its end. A unit may have parentheses of its own: VO2 Max (ml/(kg·min)).
 func parseColumnHeader(text string) columnHeader {
 	h := columnHeader{text: strings.TrimSpace(text)}
 	h.name = h.text
@@ -30,7 +30,7 @@ func parseColumnHeader(text string) columnHeader {
 	return h
 }
 
-// cutBracket cuts off the bracket that text ends with.
+// cutBracket cuts off the bracketed text at the end, if there is one.
 func cutBracket(text string, open, closing byte) (before, inside string) {
 	if text == "" || text[len(text)-1] != closing {
 		return text, ""
@@ -49,12 +49,12 @@ func cutBracket(text string, open, closing byte) (before, inside string) {
 	return text, ""
 }
 
-// normalizedName is the name of a column in the form it is looked for: in lower case, without dots, with single blanks.
+// normalizedName returns the name for look-ups: in lower case, without dots, with single spaces.
 func (h columnHeader) normalizedName() string {
 	return strings.Join(strings.Fields(strings.ToLower(strings.ReplaceAll(h.name, ".", ""))), " ")
 }
 
-// findColumn returns the first column that goes by one of the names, the first name first, or -1.
+// findColumn returns the index of the column with the first of the names that there is, or -1.
 func findColumn(columns []columnHeader, names ...string) int {
 	for _, name := range names {
 		if i := slices.IndexFunc(columns, func(h columnHeader) bool { return h.normalizedName() == name }); i >= 0 {
@@ -64,8 +64,8 @@ func findColumn(columns []columnHeader, names ...string) int {
 	return -1
 }
 
-// metricName makes the name that the app gives a metric in JSON of the one it shows: in lower case, "+" left out, blanks
-// as underscores.
-func metricName(shown string) string {
-	return strings.Join(strings.Fields(strings.ToLower(strings.ReplaceAll(shown, "+", " "))), "_")
+// metricName returns the name that a metric has in the app's JSON: its display name in lower case, without "+", with
+// underscores for spaces.
+func metricName(displayName string) string {
+	return strings.Join(strings.Fields(strings.ToLower(strings.ReplaceAll(displayName, "+", " "))), "_")
 }

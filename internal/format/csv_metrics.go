@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/health-export/health-export/internal/health"
 )
@@ -17,47 +16,46 @@ type metricColumns struct {
 	columns []valueColumn
 }
 
-// valueColumn is a column with one value of a metric.
+// valueColumn is the column of one value of a metric.
 type valueColumn struct {
 	qualifier string // in lower case; "" for the value itself
 	header    string
 	index     int
 }
 
-// The parts of a metric that belong together, with countNames; any other is a metric of its own.
+// The qualifiers, with countNames, of columns that are values of one metric. Any other qualifier makes a metric of its own.
 var (
 	rangeQualifiers    = []string{"min", "max", "avg"}
 	pressureQualifiers = []string{"systolic", "diastolic"}
 	sleepQualifiers    = []string{"total", "asleep", "in bed", "core", "deep", "rem", "awake"}
 )
 
-// sourceColumns are the names of a column that says where the values of a row come from, contextColumns those of one that
-// says what the person was doing.
+// sourceColumns and contextColumns are the names of the columns with the source of a row and with what the person was doing.
 var (
 	sourceColumns  = []string{"source", "sources"}
 	contextColumns = []string{"context"}
 )
 
-// decodeMetrics yields the metrics of each row. A blank cell is no element.
+// decodeMetrics emits the metrics of each row. An empty cell is not an element.
 func (d *csvDecoder) decodeMetrics(t *table) error {
 	when := findColumn(t.header, timeColumns...)
 	source, context := findColumn(t.header, sourceColumns...), findColumn(t.header, contextColumns...)
 	groups := groupColumns(t.header, when, source, context)
 	first := d.metrics
 	d.metrics += len(groups)
-	clock := localTimeParser{zone: d.options.Location}
+	times := localTimeParser{cachedZone{location: d.options.Location}}
 	var previous health.Instant
 	return t.eachRow(func() error {
 		if t.isEmptyRow(groups) {
 			return nil
 		}
-		at, offset, ok := clock.parse([]byte(t.cell(when)), previous)
+		at, offset, ok := times.parse([]byte(t.cell(when)), previous)
 		previous = at
 		sample := d.emptySample
 		sample.Start, sample.End, sample.Offset = at, at, offset
 		sample.Source = d.cachedSource(t.cell(source))
 		if text := t.cell(context); text != "" {
-			sample.Attributes = marshalAttributes(map[string]any{"context": text})
+			sample.Attributes, _ = canonicalObject(map[string]any{"context": text}) // left out where it is not UTF-8
 		}
 		for i := range groups {
 			position := health.Position{Type: "metric", Entry: first + i, Metric: groups[i].metric, Point: t.rowIndex}
@@ -69,7 +67,7 @@ func (d *csvDecoder) decodeMetrics(t *table) error {
 	})
 }
 
-// isEmptyRow reports whether the present row has no values.
+// isEmptyRow reports whether the current row has no values.
 func (t *table) isEmptyRow(groups []metricColumns) bool {
 	for i := range groups {
 		if !t.isEmptyMetric(&groups[i]) {
@@ -84,13 +82,13 @@ func (t *table) isEmptyMetric(g *metricColumns) bool {
 }
 
 func (d *csvDecoder) cachedSource(text string) string {
-	if kept, ok := d.sources.get([]byte(text)); ok {
-		return kept
+	if cached, ok := d.sources.get([]byte(text)); ok {
+		return cached
 	}
 	return d.sources.put([]byte(text), strings.Clone(strings.ToValidUTF8(text, "\ufffd")))
 }
 
-// groupColumns puts the columns of one metric together.
+// groupColumns groups the columns by metric and unit.
 func groupColumns(header []columnHeader, except ...int) []metricColumns {
 	var groups []metricColumns
 	for i, h := range header {
@@ -111,8 +109,7 @@ func groupColumns(header []columnHeader, except ...int) []metricColumns {
 	return groups
 }
 
-// columnOf says which metric a column belongs to and which part of it. Readings of the heart rate come in a table whose
-// columns are called Min, Max and Avg alone.
+// columnOf returns the metric of a column and its qualifier. Columns named Min, Max and Avg alone are those of heart rates.
 func columnOf(h columnHeader) (g metricColumns, part string) {
 	g = metricColumns{metric: metricName(h.name), unit: h.unit}
 	part = strings.ToLower(h.qualifier)
@@ -128,7 +125,7 @@ func columnOf(h columnHeader) (g metricColumns, part string) {
 	return g, part
 }
 
-// decodeMetricCells yields what one row says of one metric.
+// decodeMetricCells emits the values of one metric in the current row.
 func (d *csvDecoder) decodeMetricCells(t *table, g *metricColumns, at health.Position, s health.Sample, timed bool) error {
 	if t.isEmptyMetric(g) {
 		return nil
@@ -140,7 +137,7 @@ func (d *csvDecoder) decodeMetricCells(t *table, g *metricColumns, at health.Pos
 	if len(s.Source) > maxText || strings.ContainsRune(s.Source, 0) {
 		return d.reject(at, "Source", "The source is too long or holds a NUL character.", fmt.Sprintf("Send at most %d bytes of plain text.", maxText))
 	}
-	if reason := unstorable([]byte(g.metric + g.unit)); reason != "" || !utf8.ValidString(g.metric+g.unit) {
+	if unstorableText(g.metric+g.unit) != "" {
 		return d.reject(at, "", "The name of the column cannot be kept.", "Send the file as the app wrote it.")
 	}
 	values := d.values
@@ -152,7 +149,7 @@ func (d *csvDecoder) decodeMetricCells(t *table, g *metricColumns, at health.Pos
 		}
 		v, ok := cellNumber(text)
 		if !ok {
-			return d.reject(at, printable([]byte(p.header)), "The value is not a number.", "Send numbers with a decimal point, such as 72.5, and leave out what was not measured.")
+			return d.reject(at, printable(p.header), "The value is not a number.", "Send numbers with a decimal point, such as 72.5, and leave out what was not measured.")
 		}
 		values[p.qualifier] = v
 	}
@@ -177,7 +174,7 @@ func valueOf(values map[string]float64, name string) float64 {
 	return health.Absent()
 }
 
-// addCounts adds up counts that have names; they stay attributes, under their names.
+// addCounts sets the value to the sum of the named counts, which also become attributes.
 func addCounts(s *health.Sample, g *metricColumns, values map[string]float64) {
 	counts := map[string]any{}
 	sum := 0.0
@@ -188,14 +185,14 @@ func addCounts(s *health.Sample, g *metricColumns, values map[string]float64) {
 		}
 	}
 	if len(counts) > 0 {
-		s.Value, s.Attributes = sum, marshalAttributes(counts)
+		s.Value, s.Attributes = sum, mustCanonicalObject(counts)
 	}
 }
 
-// emitNight yields sleep as the app sums it, dated by the day of waking. The app writes 0 for what was not recorded; only a
-// night with stages may have been without waking.
+// emitNight emits a night, dated by the day of waking. The app writes 0 for what was not recorded; only for a night with stages
+// an awake of 0 is a value.
 func (d *csvDecoder) emitNight(g *metricColumns, at health.Position, s *health.Sample, values map[string]float64) error {
-	hours, ok := csvSleepUnits[strings.ToLower(g.unit)]
+	hours, ok := hoursPer(g.unit)
 	if !ok {
 		return d.reject(at, "", "The unit of the sleep is not known.", "Send hours (hr) or minutes (min).")
 	}
@@ -217,6 +214,3 @@ func (d *csvDecoder) emitNight(g *metricColumns, at health.Position, s *health.S
 	}
 	return d.emit(health.Record{Position: at, Night: &n})
 }
-
-// csvSleepUnits says how long the units of sleep are.
-var csvSleepUnits = map[string]float64{"": 1, "hr": 1, "h": 1, "hours": 1, "min": 1.0 / 60, "minutes": 1.0 / 60, "s": 1.0 / 3600}

@@ -11,19 +11,19 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// fileName is what the name of a file, or of a part of a form, says about the table in it.
+// fileName is what the name of a file, or of a part of a multipart form, says about the table in it.
 type fileName struct {
 	name string
-	// content is "Heart Rate" or "Route" for the files that go with one workout, whose name and start they have in
-	// theirs: the only place where its seconds are written.
+	// content is "Heart Rate" or "Route" for the files of one workout, which have its name and start in theirs: the only
+	// place where the seconds of the start are.
 	content, workout, start string
-	// event is the kind of event that the rows are.
+	// event is the kind of the events in the rows.
 	event string
 }
 
 var workoutFileName = regexp.MustCompile(`^(.+)-(Heart Rate|Route)-(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)\.`)
 
-// eventFiles are the beginnings of the names of files and parts whose rows are events, without blanks.
+// eventFiles are the prefixes of the names of files and parts with events, without spaces and in lower case.
 var eventFiles = []struct{ name, kind string }{
 	{"heartratenotifications", heartRateNotifications.kind},
 	{"medications", medications.kind},
@@ -33,7 +33,7 @@ var eventFiles = []struct{ name, kind string }{
 	{"ecg", "ecg"},
 }
 
-// parseFileName reads the name of a file, which may be a whole path, or where that says nothing the name of the part.
+// parseFileName parses the path of a file and the name of a part.
 func parseFileName(file, part string) fileName {
 	file = path.Base(strings.ReplaceAll(file, `\`, "/"))
 	n := fileName{name: file}
@@ -55,10 +55,10 @@ func parseFileName(file, part string) fileName {
 	return n
 }
 
-// maxReadings is how many readings or places the table of one workout may have: a day of one every second.
+// maxReadings bounds the rows of the table of one workout: more than a day of one per second.
 const maxReadings = 100_000
 
-// workoutOf returns the workout that a table goes with.
+// workoutOf returns the workout that a file belongs to.
 func (d *csvDecoder) workoutOf(name fileName) (w health.Workout, at health.Position, ok bool) {
 	at = health.Position{Type: "workout", Entry: d.workouts, Point: -1}
 	d.workouts++
@@ -68,24 +68,24 @@ func (d *csvDecoder) workoutOf(name fileName) (w health.Workout, at health.Posit
 	return w, at, ok && unstorableText(w.Name) == ""
 }
 
-// decodeReadings yields the workout whose heart rates the table has.
+// decodeReadings emits the workout with the heart rates of the table.
 func (d *csvDecoder) decodeReadings(t *table, name fileName) error {
 	when := findColumn(t.header, timeColumns...)
-	lowest, highest, average := findColumn(t.header, "min"), findColumn(t.header, "max"), findColumn(t.header, "avg", "heart rate")
+	minimum, maximum, average := findColumn(t.header, "min"), findColumn(t.header, "max"), findColumn(t.header, "avg", "heart rate")
 	source := findColumn(t.header, sourceColumns...)
 	return decodeWorkoutFile(d, t, name, func(w *health.Workout, list []health.SeriesPoint) {
-		sortByTime(list, func(p *health.SeriesPoint) health.Instant { return p.Time })
+		sortSeries(list)
 		w.Series["heart_rate_data"] = list
 	}, func() (p health.SeriesPoint, ok bool) {
 		p.Unit, p.Source = "count/min", d.cachedSource(t.cell(source))
 		at, offset, timed := parseTime([]byte(t.cell(when)), d.options.Location)
 		p.Time, p.Offset = at, offset
-		p.Value, p.Min, p.Max = t.number(average), t.number(lowest), t.number(highest)
+		p.Value, p.Min, p.Max = t.number(average), t.number(minimum), t.number(maximum)
 		return p, timed && unstorableText(p.Source) == "" && !(health.IsAbsent(p.Value) && health.IsAbsent(p.Min) && health.IsAbsent(p.Max))
 	})
 }
 
-// decodeRoute yields the workout whose places the table has.
+// decodeRoute emits the workout with the route in the table.
 func (d *csvDecoder) decodeRoute(t *table, name fileName) error {
 	column := func(names ...string) int { return findColumn(t.header, names...) }
 	when := column(timeColumns...)
@@ -93,19 +93,19 @@ func (d *csvDecoder) decodeRoute(t *table, name fileName) error {
 	speed, course := column("speed"), column("course", "direction")
 	horizontal, vertical := column("horizontal accuracy"), column("vertical accuracy")
 	return decodeWorkoutFile(d, t, name, func(w *health.Workout, list []health.RoutePoint) {
-		sortByTime(list, func(p *health.RoutePoint) health.Instant { return p.Time })
+		sortRoute(list)
 		w.Route = list
 	}, func() (p health.RoutePoint, ok bool) {
+		p = newRoutePoint()
 		p.Time, _, _ = parseTime([]byte(t.cell(when)), d.options.Location)
 		p.Latitude, p.Longitude, p.Altitude = t.number(latitude), t.number(longitude), t.number(altitude)
-		p.Speed, p.Course = t.nonNegative(speed), t.nonNegative(course)
-		p.HorizontalAccuracy, p.VerticalAccuracy = t.nonNegative(horizontal), t.nonNegative(vertical)
-		p.SpeedAccuracy, p.CourseAccuracy = health.Absent(), health.Absent()
-		return p, p.Latitude >= -90 && p.Latitude <= 90 && p.Longitude >= -180 && p.Longitude <= 180
+		p.Speed, p.Course = nonNegative(t.number(speed)), nonNegative(t.number(course))
+		p.HorizontalAccuracy, p.VerticalAccuracy = nonNegative(t.number(horizontal)), nonNegative(t.number(vertical))
+		return p, hasValidPosition(&p)
 	})
 }
 
-// decodeGPX yields the workout whose places a GPX file has.
+// decodeGPX emits the workout with the route in a GPX file.
 func (d *csvDecoder) decodeGPX(content io.Reader, name fileName) error {
 	if name.content != "Route" {
 		return unknownTable()
@@ -121,13 +121,13 @@ func (d *csvDecoder) decodeGPX(content io.Reader, name fileName) error {
 	if len(route) == 0 {
 		return d.reject(at, "", "The file has no places.", "Send the file as the app wrote it.")
 	}
-	sortByTime(route, func(p *health.RoutePoint) health.Instant { return p.Time })
+	sortRoute(route)
 	w.Route = route
 	return d.emit(health.Record{Position: at, Workout: &w})
 }
 
-// decodeWorkoutFile collects the points of a table that goes with a workout, and yields the workout with them. Rows that cannot be
-// read are left out with a warning.
+// decodeWorkoutFile emits the workout of a table with the points in its rows, which read reads and set adds to the workout. Rows
+// that cannot be read are dropped with a warning.
 func decodeWorkoutFile[T any](d *csvDecoder, t *table, name fileName, set func(*health.Workout, []T), read func() (T, bool)) error {
 	w, at, ok := d.workoutOf(name)
 	var list []T
@@ -162,7 +162,7 @@ func decodeWorkoutFile[T any](d *csvDecoder, t *table, name fileName, set func(*
 	record := health.Record{Position: at, Workout: &w}
 	if dropped > 0 {
 		record.Warnings = []health.Warning{{
-			Position: at, Code: health.DroppedPoint, Message: fmt.Sprintf("Rows of the table could not be read and were left out: %d.", dropped),
+			Code: health.DroppedPoint, Message: fmt.Sprintf("Rows of the table could not be read and were left out: %d.", dropped),
 			Details: map[string]any{"count": dropped},
 		}}
 	}
@@ -172,14 +172,6 @@ func decodeWorkoutFile[T any](d *csvDecoder, t *table, name fileName, set func(*
 // number returns the number in a column, absent where there is none.
 func (t *table) number(column int) float64 {
 	if v, ok := cellNumber(t.cell(column)); ok {
-		return v
-	}
-	return health.Absent()
-}
-
-// nonNegative is reading for what is marked as unknown by a negative number.
-func (t *table) nonNegative(column int) float64 {
-	if v := t.number(column); v >= 0 {
 		return v
 	}
 	return health.Absent()

@@ -8,7 +8,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// quantityColumns are the figures of a workout by the names of their columns, without dots and in lower case.
+// quantityColumns has the names of quantities by the normalized names of their columns.
 var quantityColumns = map[string]string{
 	"active energy":         "active_energy",
 	"resting energy":        "basal_energy",
@@ -32,7 +32,7 @@ var quantityColumns = map[string]string{
 	"humidity":              "humidity",
 }
 
-// textColumns are the columns that say something else, with the names the app has for them in JSON.
+// textColumns has the names that other columns have in the app's JSON, by their normalized names.
 var textColumns = map[string]string{
 	"location":          "location",
 	"swim stroke style": "strokeStyle",
@@ -40,7 +40,7 @@ var textColumns = map[string]string{
 	"swolf score":       "swolfScore",
 }
 
-// decodeWorkouts yields one workout for each row.
+// decodeWorkouts emits one workout per row.
 func (d *csvDecoder) decodeWorkouts(t *table) error {
 	c := workoutColumns{
 		name: findColumn(t.header, "workout type", "workout name"), start: findColumn(t.header, "start", "start date", "date"),
@@ -53,7 +53,7 @@ func (d *csvDecoder) decodeWorkouts(t *table) error {
 	})
 }
 
-// workoutColumns has the columns that every workout has, -1 for one that is not there.
+// workoutColumns has the indexes of the columns of every workout, -1 for one that there is not.
 type workoutColumns struct{ name, start, end, duration, source int }
 
 func (c workoutColumns) has(column int) bool {
@@ -87,17 +87,18 @@ func (d *csvDecoder) decodeWorkoutRow(t *table, c workoutColumns, at health.Posi
 			continue
 		}
 		if field := d.decodeWorkoutCell(&w, attributes, h, text); field != "" {
-			return d.reject(at, printable([]byte(field)), fmt.Sprintf("The value of %q cannot be kept.", printable([]byte(field))), "Send figures as numbers with a decimal point, and texts that are not endless.")
+			return d.reject(at, printable(field), fmt.Sprintf("The value of %q cannot be kept.", printable(field)), "Send figures as numbers with a decimal point, and texts that are not endless.")
 		}
 	}
-	w.Attributes = marshalAttributes(attributes)
+	w.Attributes = mustCanonicalObject(attributes) // decodeWorkoutCell has checked the texts
 	return d.emit(health.Record{Position: at, Workout: &w})
 }
 
-// decodeWorkoutCell takes one cell. A figure of 0 was not measured. It returns the column whose value cannot be kept, or "".
-func (d *csvDecoder) decodeWorkoutCell(w *health.Workout, attributes map[string]any, h columnHeader, text string) (refused string) {
+// decodeWorkoutCell adds the quantity or attribute in one cell; a quantity of 0 was not measured. It returns the header of a column
+// whose value cannot be stored, "" where there is none.
+func (d *csvDecoder) decodeWorkoutCell(w *health.Workout, attributes map[string]any, h columnHeader, text string) (invalid string) {
 	v, isNumber := cellNumber(text)
-	figure, known := quantityColumns[h.normalizedName()]
+	quantity, known := quantityColumns[h.normalizedName()]
 	attribute, isText := textColumns[h.normalizedName()]
 	switch {
 	case known && !isNumber, unstorableText(text) != "", unstorableText(h.text) != "":
@@ -109,7 +110,7 @@ func (d *csvDecoder) decodeWorkoutCell(w *health.Workout, attributes map[string]
 		attributes[attribute] = v
 		return ""
 	case isNumber && h.unit != "":
-		figure = metricName(h.name)
+		quantity = metricName(h.name)
 	default:
 		if !isText {
 			attribute = h.text
@@ -118,7 +119,7 @@ func (d *csvDecoder) decodeWorkoutCell(w *health.Workout, attributes map[string]
 		return ""
 	}
 	if !math.IsNaN(v) {
-		w.Quantities[figure] = health.Quantity{Value: v, Unit: h.unit}
+		w.Quantities[quantity] = health.Quantity{Value: v, Unit: h.unit}
 	}
 	return ""
 }

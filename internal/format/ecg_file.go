@@ -13,8 +13,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// ecgKeys are what the lines before the voltages say, in the order in which every phone writes them. What they are
-// called depends on its language.
+// The lines before the voltages, in the order in which every phone writes them. Their names depend on its language.
 const (
 	ecgName = iota
 	ecgBirth
@@ -29,12 +28,12 @@ const (
 	ecgKeys
 )
 
-// maxVoltages is five minutes at 512 Hz; Apple's watches record 30 seconds.
+// maxVoltages bounds a recording: five minutes at 512 Hz. Apple's watches record 30 seconds.
 const maxVoltages = 160_000
 
-// readECGFile reads an electrocardiogram as Apple's export holds it: lines with a name and a value, then one voltage a
-// line, with a point or a comma for the decimals. fault says why it cannot be read.
-func readECGFile(file io.Reader, loc *time.Location) (ecg health.ECG, fault string) {
+// readECGFile reads an electrocardiogram of Apple's export: lines with a name and a value, then one voltage per line, with a
+// decimal point or comma. reason says why it cannot be read, "" where it can.
+func readECGFile(file io.Reader, loc *time.Location) (ecg health.ECG, reason string) {
 	ecg = health.ECG{AverageHeartRate: health.Absent(), SamplingFrequency: health.Absent()}
 	lines := bufio.NewScanner(file)
 	var fields [][2]string
@@ -61,7 +60,7 @@ func readECGFile(file io.Reader, loc *time.Location) (ecg health.ECG, fault stri
 	return ecg, parseECGHeader(&ecg, fields, loc)
 }
 
-// parseVoltage reads a line that is a number and nothing else.
+// parseVoltage reads a line that is a number, with a decimal point or comma.
 func parseVoltage(line []byte) (float64, bool) {
 	v, ok := xmlNumber(line)
 	if ok || bytes.Count(line, []byte(",")) != 1 {
@@ -84,9 +83,9 @@ func parseECGLine(line []byte) (field [2]string) {
 	return field
 }
 
-// parseECGHeader takes what the lines before the voltages say. The name and the day of birth are the person's, not the
-// recording's, and are left.
-func parseECGHeader(ecg *health.ECG, fields [][2]string, loc *time.Location) (fault string) {
+// parseECGHeader sets what the lines before the voltages say. The name and the date of birth, which are the person's, are
+// dropped.
+func parseECGHeader(ecg *health.ECG, fields [][2]string, loc *time.Location) (reason string) {
 	if len(fields) != ecgKeys {
 		return "The file of the electrocardiogram does not begin with the ten lines that describe it."
 	}
@@ -96,7 +95,7 @@ func parseECGHeader(ecg *health.ECG, fields [][2]string, loc *time.Location) (fa
 		return "The electrocardiogram does not say when it was recorded."
 	}
 	ecg.Classification, ecg.Unit = value(ecgClassification), value(ecgUnit)
-	if unstorable([]byte(ecg.Classification))+unstorable([]byte(ecg.Unit)) != "" {
+	if unstorableText(ecg.Classification)+unstorableText(ecg.Unit) != "" {
 		return "A text of the electrocardiogram is too long."
 	}
 	number, _, _ := strings.Cut(value(ecgRate), " ")
@@ -112,7 +111,7 @@ func parseECGHeader(ecg *health.ECG, fields [][2]string, loc *time.Location) (fa
 		}
 	}
 	if len(object) > 0 {
-		ecg.Attributes = jsonText(object)
+		ecg.Attributes = mustCanonicalObject(object)
 	}
 	return ""
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// elementDecoder reads one element of a top-level array: raw is one complete JSON value, which need not be an object.
-// The error, if any, is a *health.Rejection and refuses this element alone.
+// elementDecoder decodes one element of a top-level array: raw is one complete JSON value, which need not be an object.
+// The error, if any, is a *health.Rejection of this element alone.
 type elementDecoder func(raw []byte, at health.Position, o Options) (health.Record, error)
 
-// elementDecoders has the decoder of every top-level array whose elements are known, metrics apart.
+// elementDecoders has the decoders of the known top-level arrays but metrics, by their names.
 var elementDecoders = map[string]elementDecoder{
 	"workouts":               decodeWorkout,
 	"ecg":                    decodeECG,
@@ -23,7 +23,7 @@ var elementDecoders = map[string]elementDecoder{
 	"heartRateNotifications": heartRateNotifications.decode,
 }
 
-// elementType returns the kind of element, in the singular, that the top-level array key holds: Position.Type.
+// elementType returns the Position.Type of the elements of the top-level array key: their kind, in the singular.
 func elementType(key string) string {
 	switch key {
 	case "workouts":
@@ -42,19 +42,19 @@ func elementType(key string) string {
 	return key
 }
 
-// elementReader is one object of a body while it is decoded. The first fault that refuses it is remembered and given out by
-// finish, so that a decoder reads as a list of what it takes.
+// elementReader reads the fields of one object of a body. It keeps the first rejection for finish to return, so that its
+// methods need not return errors.
 type elementReader struct {
 	object
-	at        health.Position // its Type may be found out on the way
+	at        health.Position // its Type may change while the element is read
 	location  *time.Location
 	warnings  []health.Warning
 	rejection *health.Rejection
 
-	pointCount int // how many points were read in its arrays
+	pointCount int // of the points read from all its arrays
 
-	inner object            // for an object within the element
-	texts map[string]string // units and sources of points, which repeat
+	inner object            // buffer for a nested object
+	texts map[string]string // the texts of internText
 }
 
 func newElementReader(at health.Position, o Options) *elementReader {
@@ -65,7 +65,7 @@ func newElementReader(at health.Position, o Options) *elementReader {
 	return e
 }
 
-// readElement takes in raw. Where that fails the element is refused, and has no fields.
+// readElement reads raw. Where that fails the element is rejected, and has no fields.
 func readElement(raw []byte, at health.Position, o Options) *elementReader {
 	e := newElementReader(at, o)
 	if err := e.read(raw); err != nil {
@@ -75,20 +75,11 @@ func readElement(raw []byte, at health.Position, o Options) *elementReader {
 	return e
 }
 
-// reject refuses the element because of a field.
+// reject rejects the element because of a field, unless it is rejected already.
 func (e *elementReader) reject(field, message, suggestion string) {
 	if e.rejection == nil {
 		e.rejection = newRejection(e.at, field, message, suggestion)
 	}
-}
-
-// newRejection returns the rejection of the element at a position because of a field.
-func newRejection(at health.Position, field, message, suggestion string) *health.Rejection {
-	r := &health.Rejection{Position: at, Code: health.ValidationError, Message: message, Suggestion: suggestion}
-	if field != "" {
-		r.Details = map[string]any{"field": field}
-	}
-	return r
 }
 
 func (e *elementReader) rejectUnreadable(err error) {
@@ -100,31 +91,28 @@ func (e *elementReader) rejectUnreadable(err error) {
 		"Send each element as one JSON object in which every field name is there once.")
 }
 
-// warn notes something a person should know about the element.
+// warn adds a warning about the element.
 func (e *elementReader) warn(code, message string, details map[string]any) {
 	e.warnings = append(e.warnings, health.Warning{Code: code, Message: message, Details: details})
 }
 
-// finish returns the record with its position and warnings, or the refusal.
+// finish returns the record with its position and warnings, or the rejection.
 func (e *elementReader) finish(record health.Record) (health.Record, error) {
 	if e.rejection != nil {
 		e.rejection.Position = e.at
 		return health.Record{}, e.rejection
 	}
 	record.Position, record.Warnings = e.at, e.warnings
-	for i := range record.Warnings {
-		record.Warnings[i].Position = e.at
-	}
 	return record, nil
 }
 
-// text uses the first of the named fields that is a string with something in it.
+// text uses the first of the named fields that is a string and not empty.
 func (e *elementReader) text(names ...string) string {
 	text, _ := e.textOf(names...)
 	return text
 }
 
-// textOf is text, and returns the member as well; it is nil where there is no such field.
+// textOf is text that returns the member as well, nil where there is none.
 func (e *elementReader) textOf(names ...string) (string, *member) {
 	for _, name := range names {
 		m := e.find(name)
@@ -157,7 +145,7 @@ func (e *elementReader) id(names ...string) string {
 	return e.text(names...)
 }
 
-// requireText is text, but refuses the element where there is none.
+// requireText is text that rejects the element where there is none.
 func (e *elementReader) requireText(names ...string) string {
 	text := e.text(names...)
 	if strings.TrimSpace(text) == "" {
@@ -171,8 +159,8 @@ func (e *elementReader) rejectMissing(field string) {
 		fmt.Sprintf("Send %q as text with something in it.", field))
 }
 
-// source uses the field that says where the element comes from: text, or an object with a name. An object that says
-// more than the name is left for the attributes as well.
+// source uses the field with the source of the element: text, or an object with a name. An object with other members
+// becomes an attribute as well.
 func (e *elementReader) source() string {
 	if m := e.find("source"); m != nil && m.value.Kind() == '{' {
 		return e.objectName(m)
@@ -181,7 +169,7 @@ func (e *elementReader) source() string {
 }
 
 // objectName returns the name in an object such as {"name": "Watch", "identifier": "com.apple.health"}. It uses m where
-// the object says nothing else.
+// that has no other member.
 func (e *elementReader) objectName(m *member) string {
 	if e.inner.read(m.value) != nil {
 		return ""
@@ -197,7 +185,7 @@ func (e *elementReader) objectName(m *member) string {
 
 const timeSuggestion = "Send a time such as 2026-05-19 07:30:00 -0700 or 2026-05-19T07:30:00-07:00, from 1900 on."
 
-// instant uses the first of the named fields that is there. One that cannot be read as a time refuses the element.
+// instant uses the first of the named fields that is present. One that cannot be read as a time rejects the element.
 func (e *elementReader) instant(names ...string) (at health.Instant, offset int32, ok bool) {
 	m := e.find(names...)
 	if m == nil {
@@ -211,7 +199,7 @@ func (e *elementReader) instant(names ...string) (at health.Instant, offset int3
 	return at, offset, true
 }
 
-// requireInstant is instant, but refuses the element where no time was sent.
+// requireInstant is instant that rejects the element where there is none.
 func (e *elementReader) requireInstant(names ...string) (at health.Instant, offset int32) {
 	at, offset, ok := e.instant(names...)
 	if !ok {
@@ -224,7 +212,7 @@ func (e *elementReader) rejectWithoutTime(field string) {
 	e.reject(field, fmt.Sprintf("The field %q is missing.", field), timeSuggestion)
 }
 
-// checkSpan refuses an element that ends before it begins.
+// checkSpan rejects an element that ends before it starts.
 func (e *elementReader) checkSpan(field string, start, end health.Instant) {
 	if end != 0 && end < start {
 		e.reject(field, fmt.Sprintf("The time in %q is before the start.", field),
@@ -232,8 +220,8 @@ func (e *elementReader) checkSpan(field string, start, end health.Instant) {
 	}
 }
 
-// quantity reads {"qty": 1, "units": "km"}, a number, or a string that holds one. It uses m, unless m says more than
-// the quantity: then it is left for the attributes as well.
+// quantity reads {"qty": 1, "units": "km"}, a number, or a string that holds one. It uses m, unless m is an object with
+// other members: that becomes an attribute as well.
 func (e *elementReader) quantity(m *member) (q health.Quantity, ok bool) {
 	switch m.value.Kind() {
 	case '{':
@@ -274,25 +262,25 @@ func (e *elementReader) objectQuantity(m *member) (q health.Quantity, ok bool) {
 	return q, true
 }
 
-// internText uses m where it is text that may be kept, and returns it without a copy where the same text was there before.
-func (e *elementReader) internText(m *member) (word string, ok bool) {
-	text, ok := unquoted(m.value)
+// internText uses m where it is text that can be stored. Equal texts are allocated once: units and sources of points.
+func (e *elementReader) internText(m *member) (text string, ok bool) {
+	sent, ok := unquoted(m.value)
 	if !ok {
 		return "", false
 	}
-	word, known := e.texts[string(text)]
+	text, known := e.texts[string(sent)]
 	if !known {
-		if unstorable(text) != "" {
+		if unstorable(sent) != "" {
 			return "", false
 		}
 		if e.texts == nil {
 			e.texts = map[string]string{}
 		}
-		word = string(text)
-		e.texts[word] = word
+		text = string(sent)
+		e.texts[text] = text
 	}
 	m.used = true
-	return word, true
+	return text, true
 }
 
 func (e *elementReader) checkFinite(field string, v float64) {
@@ -301,12 +289,12 @@ func (e *elementReader) checkFinite(field string, v float64) {
 	}
 }
 
-// attributes returns every field that was not used, as canonical JSON.
+// attributes returns the unused fields as canonical JSON.
 func (e *elementReader) attributes() string {
-	rest, err := e.unusedJSON()
+	unused, err := e.unusedJSON()
 	if err != nil {
 		e.reject("", "A field of this element holds an object in which a name is there twice, or text that is not valid UTF-8.",
 			"Send JSON objects in which every name is there once, as UTF-8.")
 	}
-	return rest
+	return unused
 }

@@ -1,30 +1,28 @@
 package format
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"strings"
 
 	"github.com/health-export/health-export/internal/health"
 )
 
-// eventSchema says how one kind of event is written. Whatever it does not mention becomes an attribute, as sent.
+// eventSchema says which fields one kind of event has. Every other field becomes an attribute, as sent.
 type eventSchema struct {
 	kind string
 	// name are the fields that may hold the name, in order of preference.
 	name []string
 	// start are the fields that may hold the start, in order of preference.
 	start []string
-	// flow is true where the name may be missing because a field "flow" says what the event is.
+	// flow is true where a field "flow" may take the place of the name.
 	flow bool
-	// alsoAttribute is a field that stays among the attributes even where it is the start.
+	// alsoAttribute is a field that becomes an attribute even where it is the start.
 	alsoAttribute string
 	// nameless is true where an event need not have a name.
 	nameless bool
 }
 
-// startFields are the names that the start of an event goes by, and endFields those of its end.
+// startFields and endFields are the fields that may hold the start and the end of an event.
 var (
 	startFields = []string{"start", "startDate", "date", "timestamp", "recorded_at", "time"}
 	endFields   = []string{"end", "endDate"}
@@ -45,14 +43,14 @@ var (
 	}
 )
 
-// decode reads one event of the form.
-func (f eventSchema) decode(raw []byte, at health.Position, o Options) (health.Record, error) {
+// decode is the elementDecoder of the schema.
+func (s eventSchema) decode(raw []byte, at health.Position, o Options) (health.Record, error) {
 	e := readElement(raw, at, o)
-	event := health.Event{Kind: f.kind}
+	event := health.Event{Kind: s.kind}
 	event.AppID = e.id("id", "uuid")
-	event.Name = e.eventName(f)
-	event.Start, event.Offset = e.requireInstant(f.start...)
-	if m := e.find(f.alsoAttribute); m != nil {
+	event.Name = e.eventName(s)
+	event.Start, event.Offset = e.requireInstant(s.start...)
+	if m := e.find(s.alsoAttribute); m != nil {
 		m.used = false
 	}
 	event.End, _, _ = e.instant(endFields...)
@@ -62,26 +60,26 @@ func (f eventSchema) decode(raw []byte, at health.Position, o Options) (health.R
 	return e.finish(health.Record{Event: &event})
 }
 
-// eventName returns the name without the blanks around it with which the app pads some. A name that had such blanks
-// stays in the attributes as well, as it was sent.
-func (e *elementReader) eventName(f eventSchema) string {
-	sent, m := e.textOf(f.name...)
+// eventName returns the name without the spaces with which the app pads some. A padded name becomes an attribute as well, as
+// it was sent.
+func (e *elementReader) eventName(s eventSchema) string {
+	sent, m := e.textOf(s.name...)
 	name := strings.TrimSpace(sent)
 	if name != sent {
 		m.used = false
 	}
 	switch {
-	case name != "" || f.nameless:
+	case name != "" || s.nameless:
 		return name
-	case f.flow && e.find("flow") != nil:
+	case s.flow && e.find("flow") != nil:
 		return "flow"
 	}
-	e.rejectMissing(f.name[0])
+	e.rejectMissing(s.name[0])
 	return ""
 }
 
-// unknownDecoder returns the decoder of a top-level array that nobody has described yet. Its elements are kept as
-// events whose kind is the key, whatever they are.
+// unknownDecoder returns the decoder of a top-level array that is not known. Its elements become events whose kind is the
+// key.
 func unknownDecoder(key string) elementDecoder {
 	return func(raw []byte, at health.Position, o Options) (health.Record, error) {
 		e := newElementReader(at, o)
@@ -97,16 +95,16 @@ func unknownDecoder(key string) elementDecoder {
 		}
 		event := e.unknownEvent(key, canonical)
 		e.warn(health.UnknownType,
-			fmt.Sprintf("Nothing is known about elements of %q yet. It was stored as an event, with all its fields.", printable([]byte(key))),
-			map[string]any{"type": printable([]byte(key))})
+			fmt.Sprintf("Nothing is known about elements of %q yet. It was stored as an event, with all its fields.", printable(key)),
+			map[string]any{"type": printable(key)})
 		return e.finish(health.Record{Event: event})
 	}
 }
 
 func (e *elementReader) unknownEvent(key, canonical string) *health.Event {
 	event := &health.Event{Kind: key}
-	if reason := unstorable([]byte(key)); reason != "" {
-		e.reject(printable([]byte(key)), "The name of this array "+reason+".",
+	if reason := unstorableText(key); reason != "" {
+		e.reject(printable(key), "The name of this array "+reason+".",
 			fmt.Sprintf("Give the array a name of at most %d bytes.", maxText))
 	}
 	event.AppID = e.id("id", "uuid")
@@ -118,14 +116,13 @@ func (e *elementReader) unknownEvent(key, canonical string) *health.Event {
 	event.Source = e.source()
 	event.Attributes = e.attributes()
 	if event.AppID == "" && event.Start == 0 {
-		digest := sha256.Sum256([]byte(canonical))
-		event.Digest = hex.EncodeToString(digest[:])
+		event.Digest = digestOf(canonical)
 	}
 	return event
 }
 
-// lenientInstant uses the first of the named fields that can be read as a time. Unlike instant it refuses nothing: what
-// the fields of an unknown type mean is a guess.
+// lenientInstant uses the first of the named fields that can be read as a time. Unlike instant it rejects nothing, since the
+// meaning of the fields of an unknown type is a guess.
 func (e *elementReader) lenientInstant(names ...string) (at health.Instant, offset int32) {
 	for _, name := range names {
 		m := e.find(name)

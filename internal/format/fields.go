@@ -10,40 +10,41 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/health-export/health-export/internal/health"
 )
 
-// maxText is how many bytes a word that becomes a column of its own may have: a name, a source, a unit, an id.
+// maxText bounds the bytes of a text that becomes a column of its own: a name, a source, a unit, an id.
 const maxText = 1000
 
-// object gives the members of one JSON object by their names, and knows which of them have been used: the others can
-// be kept as they were sent. It may be read into again and again; what it gave out before is then no longer valid.
+// object is a JSON object whose members are looked up by name and marked as used, so that the unused ones can be kept as
+// attributes. It can be read into repeatedly, which invalidates what it returned before.
 type object struct {
 	members []member
-	spans   []memberSpan // kept for the next reading
+	spans   []memberSpan // buffer of scan
 }
 
-// member is one name and value of an object, both within the text that was read.
+// member is one member of an object. Its slices point into the text that was read.
 type member struct {
 	name  []byte // unquoted
-	token []byte // the name as it stands in the text, with its quotes
+	token []byte // the name as in the text, with its quotes
 	value jsontext.Value
 	used  bool
 }
 
-// fieldError says which field makes an object unreadable, and why.
+// fieldError is an error of one field, which makes the object unreadable.
 type fieldError struct{ field, problem string }
 
 func (e *fieldError) Error() string { return e.problem }
 
-// errSyntax says that a text is not JSON. The scanner has seen to it that this cannot happen to an element of a body.
+// errSyntax is returned for a text that is not JSON, which an element of a body never is: the scanner checks the syntax.
 var errSyntax = errors.New("it is not valid JSON")
 
-// read takes in one JSON object. The error says what is wrong with the text, and is a *fieldError where one field is.
-// Only the names of this object are checked for being there twice, not those of objects in it.
+// read reads one JSON object, and nothing else, from text. The error is a *fieldError where one field is at fault.
+// Duplicate names are an error in the object itself, and are not looked for in nested ones.
 func (o *object) read(text []byte) error {
 	start := skipSpace(text, 0)
 	if start == len(text) || text[start] != '{' {
@@ -56,8 +57,8 @@ func (o *object) read(text []byte) error {
 	return err
 }
 
-// scan takes in the JSON object that text begins with, and returns where it ends: 0 where that is not known, because it
-// is not JSON (errSyntax) or has too many fields (errTooManyFields).
+// scan reads the JSON object at the beginning of text and returns where it ends: 0 where that is not known, because it is
+// not JSON (errSyntax) or has too many fields (errTooManyFields).
 func (o *object) scan(text []byte) (end int, err error) {
 	o.members = o.members[:0]
 	raw, end, _, err := scanMembers(text, 0, o.spans[:0], false)
@@ -110,8 +111,8 @@ func (o *object) checkNames() error {
 	return nil
 }
 
-// find returns the first of the named members that is there and says something. Members that are null or "" say
-// nothing; they count as used, since their absence says the same.
+// find returns the first of the named members that is neither null nor "", nil where there is none. Members that are null
+// or "", which mean the same as absence, are marked as used.
 func (o *object) find(names ...string) *member {
 	for _, name := range names {
 		for i := range o.members {
@@ -128,7 +129,7 @@ func (o *object) find(names ...string) *member {
 	return nil
 }
 
-// number returns the first of the named members that is there as a number, absent where none is or it is no number.
+// number returns the first of the named members that find returns as a number, absent where it is not one.
 func (o *object) number(names ...string) float64 {
 	m := o.find(names...)
 	if m == nil {
@@ -142,7 +143,7 @@ func (o *object) number(names ...string) float64 {
 	return v
 }
 
-// unused yields the members that nobody has used.
+// unused yields the members that are not marked as used.
 func (o *object) unused() iter.Seq[*member] {
 	return func(yield func(*member) bool) {
 		for i := range o.members {
@@ -203,8 +204,8 @@ func parseNumberValue(value jsontext.Value) (v float64, ok bool) {
 	return v, true
 }
 
-// parseInstant reads a time: text in any form the app, its imitators or Apple write, or a number of seconds or
-// milliseconds since 1970. offset is the one that was sent, or the one in force at location where none was.
+// parseInstant reads a time: text in any form that parseTime reads, or a number of seconds or milliseconds since 1970. offset is the one
+// that was sent, or the one in force at location where none was.
 func parseInstant(value jsontext.Value, location *time.Location) (at health.Instant, offset int32, ok bool) {
 	if text, isText := unquoted(value); isText {
 		if at, offset, ok = parseTime(text, location); ok {
@@ -234,7 +235,7 @@ func finite(values ...float64) bool {
 	return true
 }
 
-// unstorable reports whether text may become a column of its own, and why not.
+// unstorable returns why text cannot be stored in a column of its own, "" where it can.
 func unstorable(text []byte) (reason string) {
 	switch {
 	case bytes.IndexByte(text, 0) >= 0:
@@ -245,10 +246,18 @@ func unstorable(text []byte) (reason string) {
 	return ""
 }
 
-// printable returns a name as it may stand in a message: not endless, and with nothing invisible in it.
-func printable(name []byte) string {
-	const enough = 60
-	text := strings.ToValidUTF8(string(name[:min(len(name), enough)]), "")
+// unstorableText is unstorable for a text that need not be valid UTF-8.
+func unstorableText(text string) (reason string) {
+	if !utf8.ValidString(text) {
+		return "is not UTF-8"
+	}
+	return unstorable([]byte(text))
+}
+
+// printable returns a name for use in a message: its first 60 bytes, unprintable characters replaced.
+func printable[T ~string | ~[]byte](name T) string {
+	const limit = 60
+	text := strings.ToValidUTF8(string(name)[:min(len(name), limit)], "")
 	return strings.Map(func(r rune) rune {
 		if strconv.IsPrint(r) {
 			return r
@@ -257,7 +266,7 @@ func printable(name []byte) string {
 	}, text)
 }
 
-// snakeCase turns a field name such as heartRateData into the form all names have here, heart_rate_data.
+// snakeCase converts a field name such as heartRateData to heart_rate_data.
 func snakeCase(name string) string {
 	runes := []rune(name)
 	isUpper := func(i int) bool { return i >= 0 && i < len(runes) && runes[i] >= 'A' && runes[i] <= 'Z' }

@@ -3,18 +3,17 @@ package format
 import (
 	"errors"
 	"io"
-	"math"
 
 	"github.com/health-export/health-export/internal/format/xmlscan"
 	"github.com/health-export/health-export/internal/health"
 )
 
-// readGPX reads the places of the tracks of a GPX 1.1 file as Apple's Health app writes it, with speed, course and
-// accuracies as extensions, up to most of them. A place without a position on the globe is left out.
-func readGPX(file io.Reader, most int) (route []health.RoutePoint, err error) {
+// readGPX reads up to limit points of the tracks of a GPX 1.1 file as Apple's Health app writes it, with speed, course and
+// accuracies as extensions. Points without a valid position are dropped.
+func readGPX(file io.Reader, limit int) (route []health.RoutePoint, err error) {
 	scan := xmlscan.New(file)
 	var point health.RoutePoint
-	var within string // the element whose text comes next
+	var element string // whose text comes next
 	for {
 		kind, err := scan.Next()
 		switch {
@@ -23,27 +22,24 @@ func readGPX(file io.Reader, most int) (route []health.RoutePoint, err error) {
 		case err != nil:
 			return route, xmlProblem(err)
 		case kind == xmlscan.Start && string(scan.Name()) == "trkpt":
-			point = newRoutePoint(scan.Attrs())
+			point = routePointOf(scan.Attrs())
 		case kind == xmlscan.Start:
-			within = string(scan.Name())
+			element = string(scan.Name())
 		case kind == xmlscan.Text:
-			setRoutePointField(&point, within, scan.Text())
+			setRoutePointField(&point, element, scan.Text())
 		case string(scan.Name()) == "trkpt":
-			if hasValidPosition(&point) && len(route) < most {
+			if hasValidPosition(&point) && len(route) < limit {
 				route = append(route, point)
 			}
 		default:
-			within = ""
+			element = ""
 		}
 	}
 }
 
-func newRoutePoint(attrs []xmlscan.Attr) health.RoutePoint {
-	nan := health.Absent()
-	p := health.RoutePoint{
-		Latitude: nan, Longitude: nan, Altitude: nan, Speed: nan, Course: nan,
-		HorizontalAccuracy: nan, VerticalAccuracy: nan, SpeedAccuracy: nan, CourseAccuracy: nan,
-	}
+// routePointOf returns a point with the position in the attributes of a trkpt.
+func routePointOf(attrs []xmlscan.Attr) health.RoutePoint {
+	p := newRoutePoint()
 	for _, attr := range attrs {
 		v, ok := xmlNumber(attr.Raw)
 		switch {
@@ -57,7 +53,7 @@ func newRoutePoint(attrs []xmlscan.Attr) health.RoutePoint {
 	return p
 }
 
-// setRoutePointField takes the text of an element within a place.
+// setRoutePointField sets what the text of an element within a trkpt says.
 func setRoutePointField(p *health.RoutePoint, element string, text []byte) {
 	if element == "time" {
 		p.Time, _, _ = parseTime(text, nil)
@@ -79,8 +75,4 @@ func setRoutePointField(p *health.RoutePoint, element string, text []byte) {
 	case "vAcc":
 		p.VerticalAccuracy = nonNegative(v)
 	}
-}
-
-func hasValidPosition(p *health.RoutePoint) bool {
-	return math.Abs(p.Latitude) <= 90 && math.Abs(p.Longitude) <= 180 // false where one is absent
 }

@@ -3,7 +3,6 @@ package format
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -17,31 +16,23 @@ import (
 // decodeJSON decodes a body in the JSON of Health Auto Export, or in the typed form; both come in the same envelope
 // and may be mixed. It is a Decoder.
 func decodeJSON(body io.Reader, options Options) iter.Seq2[health.Record, error] {
-	return func(yield func(health.Record, error) bool) {
-		d := newJSONDecoder(body, options, yield)
-		if err := d.decode(); err != nil && err != errStopped {
-			yield(health.Record{}, err)
-		}
-	}
+	return records(func(e emitter) error { return newJSONDecoder(body, options, e).decode() })
 }
 
-// errStopped says that the receiver wants no more records.
-var errStopped = errors.New("stopped")
-
-// jsonDecoder walks through one body and yields what it finds.
+// jsonDecoder decodes one body and emits its elements.
 type jsonDecoder struct {
 	scanner
+	emitter
 	options Options
-	yield   func(health.Record, error) bool
 
 	// recognised is set as soon as the body has one of the known shapes.
 	recognised bool
-	// deferredBytes counts what is held back of members that are not known, see held.
+	// deferredBytes counts the bytes of deferred members, see deferredMembers.
 	deferredBytes int
-	// unknownMembers counts the members of the envelope that are not known.
+	// unknownMembers counts the unknown members of the envelope.
 	unknownMembers int
 
-	// What records point to, and the room to decode in, is the same from point to point.
+	// The structs that records point to, and the buffers to decode in, are reused from point to point.
 	point       metricPoint
 	samples     [1]health.Sample
 	segment     health.Segment
@@ -51,17 +42,17 @@ type jsonDecoder struct {
 	objects     textCache
 	stages      textCache
 
-	lastFlat *health.MetricEntry // the item of the last flat point, for the next one of the same metric
+	lastFlat *health.MetricEntry // the entry of the last flat point, shared by the next one of the same metric
 }
 
-func newJSONDecoder(body io.Reader, options Options, yield func(health.Record, error) bool) *jsonDecoder {
+func newJSONDecoder(body io.Reader, options Options, e emitter) *jsonDecoder {
 	if options.Location == nil {
 		options.Location = time.UTC
 	}
 	return &jsonDecoder{
 		scanner:     newScanner(body),
+		emitter:     e,
 		options:     options,
-		yield:       yield,
 		point:       metricPoint{location: options.Location},
 		emptySample: health.NewSample(),
 		sources:     textCache{},
@@ -113,11 +104,11 @@ func unrecognised() error {
 		`The body is JSON, but of no form that is known. Expected is {"data":{"metrics":[…],"workouts":[…]}} as Health Auto Export sends it.`)
 }
 
-// seenNames are the names of an object that may be there only once.
+// seenNames are those members of an object so far that must not be repeated.
 type seenNames []string
 
-// checkDuplicate refuses the body when a name that matters for its structure is there twice: the parts would contradict each
-// other, and readers of the body disagree which of them counts.
+// checkDuplicate returns an error where a name that matters for the structure of the body is repeated: the values would
+// contradict each other, and JSON readers disagree on which of them counts.
 func (d *jsonDecoder) checkDuplicate(seen *seenNames, name string, matters bool) error {
 	if !matters {
 		return nil
@@ -133,8 +124,8 @@ func (d *jsonDecoder) checkDuplicate(seen *seenNames, name string, matters bool)
 // isKnownList reports whether a name is that of a known list of elements.
 func isKnownList(name string) bool { return name == "metrics" || elementDecoders[name] != nil }
 
-// decodeEnvelope decodes the outermost object, or the payload of a stored body that is sent again. The lists may stand in
-// its data, beside it, or in the envelope without any data.
+// decodeEnvelope decodes the outermost object, or the payload of a stored body that is sent again. The lists are in its
+// member "data", beside that, or directly in the envelope.
 func (d *jsonDecoder) decodeEnvelope() error {
 	var seen seenNames
 	var unknown deferredMembers
@@ -179,7 +170,7 @@ func (d *jsonDecoder) decodePayload() error {
 	return d.decodeEnvelope()
 }
 
-// skipValue passes over a value.
+// skipValue skips a value, of any length.
 func (d *jsonDecoder) skipValue() error {
 	if _, err := d.value(); err != errTooLong {
 		return err
@@ -187,8 +178,8 @@ func (d *jsonDecoder) skipValue() error {
 	return nil
 }
 
-// decodeData decodes what the app puts everything into. Shortcuts and older forms have a list of flat points there, or a
-// single one.
+// decodeData decodes the member "data": an object of lists. Shortcuts and older versions send a list of flat points or a
+// single one instead.
 func (d *jsonDecoder) decodeData() error {
 	c, err := d.peek()
 	if err != nil {
@@ -207,7 +198,7 @@ func (d *jsonDecoder) decodeData() error {
 	return d.skipValue()
 }
 
-// decodeLists decodes the object that has one list for every kind of element.
+// decodeLists decodes the object that has one list for each kind of element.
 func (d *jsonDecoder) decodeLists() error {
 	var seen seenNames
 	var unknown deferredMembers
@@ -259,8 +250,7 @@ func (d *jsonDecoder) decodeKnownList(name string) error {
 	return d.decodeEntry(0)
 }
 
-// decodeMetricsByIdentifier decodes the form in which metrics is an object of arrays, each under the identifier that
-// HealthKit gives the type.
+// decodeMetricsByIdentifier decodes the form in which "metrics" is an object of arrays, named by HealthKit's identifiers.
 func (d *jsonDecoder) decodeMetricsByIdentifier() error {
 	return d.eachMember(func(text []byte) error {
 		identifier, decode := string(text), decodeTyped
@@ -273,14 +263,14 @@ func (d *jsonDecoder) decodeMetricsByIdentifier() error {
 	})
 }
 
-// decodeUnknownList decodes a member that nobody has described yet.
+// decodeUnknownList decodes a member of a name that is not known.
 func (d *jsonDecoder) decodeUnknownList(name string) error {
 	reason := invalidName([]byte(name))
 	if name == "" {
 		reason = "is empty"
 	}
 	if reason != "" {
-		return d.decodeElements(cmp.Or(printable([]byte(name)), "unknown"), rejectAll(reason))
+		return d.decodeElements(cmp.Or(printable(name), "unknown"), rejectAll(reason))
 	}
 	return d.decodeElements(name, unknownDecoder(name))
 }
@@ -291,7 +281,8 @@ func (d *jsonDecoder) decodeElements(name string, decode elementDecoder) error {
 	})
 }
 
-// eachElementOrSingle passes over an array, or over a single value as if it were the only element of one; null has none.
+// eachElementOrSingle calls element for each element of an array. A value that is not an array counts as the only element
+// of one, null as an empty one.
 func (d *jsonDecoder) eachElementOrSingle(element func(index int) error) error {
 	c, err := d.peek()
 	if err != nil {
@@ -315,5 +306,18 @@ func (d *jsonDecoder) decodeElement(decode elementDecoder, at health.Position) e
 		return err
 	}
 	record, err := decode(raw, at, d.options)
-	return d.emitElement(record, err)
+	return d.emitDecoded(record, err)
+}
+
+// reject emits the rejection of one element, with the entry it belongs to where there is one.
+func (d *jsonDecoder) reject(entry *health.MetricEntry, rejection *health.Rejection) error {
+	return d.emitRejection(health.Record{Entry: entry}, rejection)
+}
+
+// rejectValue skips a value and rejects it.
+func (d *jsonDecoder) rejectValue(at health.Position, message, suggestion string) error {
+	if err := d.skipValue(); err != nil {
+		return err
+	}
+	return d.reject(nil, newRejection(at, "", message, suggestion))
 }

@@ -17,20 +17,20 @@ var (
 	consumedBySample = timeFields | valueFields | setOf(fieldSource)
 )
 
-// maxPoint is how long one point of a metric may be: what it takes to read one grows with all the fields it has.
+// maxPoint bounds the bytes of one point of a metric: the memory to decode it grows with its fields.
 const maxPoint = 1 << 20
 
-// countNames are the fields of a point that counts by name instead of having a qty, in lower case.
+// countNames are the fields, in lower case, of a point that has named counts instead of a qty.
 var countNames = []string{"unspecified", "protection used", "protection not used"}
 
-// decodePoint decodes one point of a metric and yields it.
+// decodePoint decodes one point of a metric and emits it.
 func (d *jsonDecoder) decodePoint(p *metricPoint, entry *metricEntry) error {
 	switch {
 	case len(p.text) > maxPoint:
 		return d.reject(p.entry, newRejection(p.at, "", fmt.Sprintf("The point is longer than %d bytes.", maxPoint),
 			"Send less with each point."))
 	case p.rejection != nil:
-		return d.rejectPoint(p)
+		return d.reject(p.entry, p.rejection)
 	case isSegment(p, entry):
 		return d.decodeSegment(p)
 	case isNight(p, entry):
@@ -58,14 +58,14 @@ func (d *jsonDecoder) decodeSample(p *metricPoint) error {
 	p.addAttributes(consumed)
 	s.Attributes = d.pointAttributes(p)
 	if p.rejection != nil {
-		return d.rejectPoint(p)
+		return d.reject(p.entry, p.rejection)
 	}
 	return d.emit(health.Record{Position: p.at, Entry: p.entry, Samples: d.samples[:]})
 }
 
-// span returns when the point begins and ends: date, or start and end where they were sent. Where date is another time
-// than start it says where the point belongs, such as the day of a night's temperature; then start and end are taken out
-// of consumed, to become attributes.
+// span returns the start and end of the point: date, or start and end where they were sent. A date that differs from
+// start says where the point belongs, such as the day of a night's temperature; then it is the time of the point, and
+// start and end are removed from consumed, which makes them attributes.
 func (p *metricPoint) span(consumed *fieldSet) (start, end health.Instant, offset int32) {
 	if p.present&timeFields == setOf(fieldDate) {
 		start, offset, _ = p.time(fieldDate)
@@ -93,7 +93,8 @@ func (p *metricPoint) span(consumed *fieldSet) (start, end health.Instant, offse
 	return start, end, offset
 }
 
-// sumNamedCounts returns the sum of the counts that a point has by name; the counts stay attributes.
+// sumNamedCounts returns the sum of the named counts of a point, which also become attributes. It rejects the point where
+// there is none.
 func (p *metricPoint) sumNamedCounts() float64 {
 	sum, counted := 0.0, false
 	for _, i := range p.attributes {
@@ -112,8 +113,8 @@ func (p *metricPoint) sumNamedCounts() float64 {
 	return sum
 }
 
-// pointSource returns the source that a field says: text, or an object with a name. Where it says more than that it is
-// taken out of consumed, to become an attribute.
+// pointSource returns the source in a field: text, or the name in an object. A field that is not text is removed from
+// consumed, which makes it an attribute as well.
 func (d *jsonDecoder) pointSource(p *metricPoint, f field, consumed *fieldSet) string {
 	if !p.present.has(f) {
 		return ""
@@ -145,7 +146,7 @@ func sourceText(raw jsontext.Value) []byte {
 	return text
 }
 
-// pointAttributes returns what is left of the point as canonical JSON.
+// pointAttributes returns the members that become attributes as canonical JSON, "" where there are none.
 func (d *jsonDecoder) pointAttributes(p *metricPoint) string {
 	if len(p.attributes) == 0 || p.rejection != nil {
 		return ""
@@ -174,7 +175,7 @@ func (d *jsonDecoder) pointAttributes(p *metricPoint) string {
 	return d.objects.put(text, canonical)
 }
 
-// findTooLarge looks in a JSON object for a number that no float64 holds, and returns the name it stands under.
+// findTooLarge returns the name of the member of a JSON object that holds a number too large for a float64.
 func findTooLarge(object []byte) (name string, found bool) {
 	decoder := jsontext.NewDecoder(bytes.NewReader(object), jsontext.AllowDuplicateNames(true))
 	for {
@@ -189,7 +190,7 @@ func findTooLarge(object []byte) (name string, found bool) {
 			for name = range decoder.StackPointer().Tokens() {
 				break
 			}
-			return printable([]byte(name)), true
+			return printable(name), true
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// maxName is how many bytes the name or the unit of a metric may have.
+// maxName bounds the bytes of the name and of the unit of a metric.
 const maxName = 200
 
 // metricEntry is one entry of the metrics array while its points are decoded. Its members come in any order.
@@ -20,45 +20,46 @@ type metricEntry struct {
 	index     int
 	unitKnown bool
 	sleep     bool // the points are sleep
-	// invalid is set when the name or the unit is such that the points cannot be kept.
+	// invalid is the first member for which all points of the entry are rejected; nil where there is none.
 	invalid       *invalidMember
 	pendingNights []pendingNight
 }
 
+// invalidMember is a member of an entry that is at fault, and why.
 type invalidMember struct{ field, message, suggestion string }
 
-func (entry *metricEntry) rejection(at health.Position) *health.Rejection {
-	return newRejection(at, entry.invalid.field, entry.invalid.message, entry.invalid.suggestion)
+func (e *metricEntry) rejection(at health.Position) *health.Rejection {
+	return newRejection(at, e.invalid.field, e.invalid.message, e.invalid.suggestion)
 }
 
-func (entry *metricEntry) position(point int) health.Position {
-	return health.Position{Type: "metric", Entry: entry.index, Metric: entry.Name, Point: point}
+func (e *metricEntry) position(point int) health.Position {
+	return health.Position{Type: "metric", Entry: e.index, Metric: e.Name, Point: point}
 }
 
-// setMember takes in a member that says something of all the points, if it is one.
-func (entry *metricEntry) setMember(member string, raw jsontext.Value) {
+// setMember sets what a member says about all points of the entry. Other members are ignored.
+func (e *metricEntry) setMember(member string, raw jsontext.Value) {
 	switch member {
 	case "name":
-		entry.Name = entry.textMember(member, raw)
-		entry.sleep = isSleep(entry.Name)
+		e.Name = e.textMember(member, raw)
+		e.sleep = isSleep(e.Name)
 	case "units":
-		entry.Unit = entry.textMember(member, raw)
-		entry.unitKnown = true
+		e.Unit = e.textMember(member, raw)
+		e.unitKnown = true
 	}
 }
 
-// setInvalid remembers the first fault, and takes the name away: a point that was yielded already must not be taken for one of
-// a metric, or in a unit, that it has not.
-func (entry *metricEntry) setInvalid(fault invalidMember) {
-	if entry.invalid == nil {
-		entry.invalid = &fault
+// setInvalid marks the entry as invalid; the first member at fault is kept. It clears the name, so that points that were
+// yielded already are not stored under a metric or in a unit that may be wrong.
+func (e *metricEntry) setInvalid(member invalidMember) {
+	if e.invalid == nil {
+		e.invalid = &member
 	}
-	entry.Name = ""
+	e.Name = ""
 }
 
-// checkDuplicate makes it the item's fault when a member that matters for all of its points is there twice: the two would
+// checkDuplicate marks the entry as invalid where a member that matters for all points is repeated: the values would
 // contradict each other.
-func (entry *metricEntry) checkDuplicate(seen *seenNames, member string) {
+func (e *metricEntry) checkDuplicate(seen *seenNames, member string) {
 	if !isEntryMember(member) {
 		return
 	}
@@ -66,13 +67,13 @@ func (entry *metricEntry) checkDuplicate(seen *seenNames, member string) {
 		*seen = append(*seen, member)
 		return
 	}
-	entry.setInvalid(invalidMember{
+	e.setInvalid(invalidMember{
 		member, fmt.Sprintf("The field %q of the metric is there twice.", member), "Send each field of a metric once.",
 	})
 }
 
-// textMember returns the text of a member. One that cannot be kept is the item's fault.
-func (entry *metricEntry) textMember(member string, raw jsontext.Value) string {
+// textMember returns the text of a member, "" where the entry is invalid. A text that cannot be stored makes it so.
+func (e *metricEntry) textMember(member string, raw jsontext.Value) string {
 	if raw.Kind() == 'n' {
 		return ""
 	}
@@ -82,18 +83,18 @@ func (entry *metricEntry) textMember(member string, raw jsontext.Value) string {
 		reason = "is not text"
 	}
 	if reason != "" {
-		entry.setInvalid(invalidMember{
+		e.setInvalid(invalidMember{
 			member, fmt.Sprintf("The field %q of the metric %s.", member, reason),
 			fmt.Sprintf("Send name and units of a metric as plain text of at most %d bytes.", maxName),
 		})
 	}
-	if entry.invalid != nil {
+	if e.invalid != nil {
 		return ""
 	}
 	return string(bytes.TrimSpace(text))
 }
 
-// invalidName says why a text cannot be the name of a metric or a kind of element, "" where it can.
+// invalidName returns why a text cannot be the name of a metric or the kind of an element, "" where it can.
 func invalidName(text []byte) (reason string) {
 	if len(text) > maxName {
 		return fmt.Sprintf("is longer than %d bytes", maxName)
@@ -101,8 +102,8 @@ func invalidName(text []byte) (reason string) {
 	return unstorable(text)
 }
 
-// decodeEntry decodes one entry of a list of metrics: a metric with its points, a flat point that says the name of its metric
-// itself, or an object of the typed form.
+// decodeEntry decodes one entry of a list of metrics: a metric with its points, a flat point (which has the name of its
+// metric in itself), or an object of the typed form.
 func (d *jsonDecoder) decodeEntry(index int) error {
 	at := health.Position{Type: "metric", Entry: index, Point: -1}
 	c, err := d.peek()
@@ -124,7 +125,7 @@ func (d *jsonDecoder) decodeEntry(index int) error {
 	return d.decodeEntryWithoutPoints(head, at)
 }
 
-// decodePoints decodes a metric from where its data begins; head has the members before that.
+// decodePoints decodes a metric from the beginning of its "data"; head has the members before that.
 func (d *jsonDecoder) decodePoints(head rawObject, index int) error {
 	entry := &metricEntry{MetricEntry: &health.MetricEntry{}, index: index}
 	names := seenNames{"data"}
@@ -164,7 +165,7 @@ func (d *jsonDecoder) decodePoints(head rawObject, index int) error {
 	return d.emitNights(entry)
 }
 
-// tooLongText stands for a text that is too long to be taken in: it is refused as any other that is too long.
+// tooLongText stands for a text that is too long to be read into memory. It is rejected like any name that is too long.
 var tooLongText = jsontext.Value(`"` + strings.Repeat("-", maxName+1) + `"`)
 
 func isEntryMember(name string) bool { return name == "name" || name == "units" || name == "data" }
@@ -198,7 +199,7 @@ func (d *jsonDecoder) rejectNonObject(entry *metricEntry, at health.Position) er
 	return d.reject(entry.MetricEntry, newRejection(at, "", "The point is not an object.", "Send each point as an object with date and qty."))
 }
 
-// decodeEntryWithoutPoints decodes an entry without a list of points.
+// decodeEntryWithoutPoints decodes an entry that has no list of points.
 func (d *jsonDecoder) decodeEntryWithoutPoints(o rawObject, at health.Position) error {
 	p := &d.point
 	p.classify(o, at, nil)
@@ -209,7 +210,7 @@ func (d *jsonDecoder) decodeEntryWithoutPoints(o rawObject, at health.Position) 
 		return d.reject(nil, newRejection(at, "data", "The data of the metric is not a list.", "Send data as a list of points."))
 	case isTyped(o) && !(name && p.present.has(fieldDate) && p.present.has(fieldQty)):
 		record, err := decodeTyped(o.text, at, d.options)
-		return d.emitElement(record, err)
+		return d.emitDecoded(record, err)
 	case p.present&(timeFields|valueFields|nightFields) != 0 && data == nil:
 		return d.decodeFlatPoint(p)
 	case name:
@@ -219,12 +220,12 @@ func (d *jsonDecoder) decodeEntryWithoutPoints(o rawObject, at health.Position) 
 		"Send each metric as an object with name, units and data, or each reading as one with type and recorded_at."))
 }
 
-// isTyped tells the objects of the typed form by the fields that only they have.
+// isTyped reports whether an object is one of the typed form: it has a field that only those have.
 func isTyped(o rawObject) bool {
 	return o.find("type") != nil || o.find("recorded_at") != nil || o.find("workout_type") != nil
 }
 
-// decodeFlatPoint decodes a point that says the name and unit of its metric itself.
+// decodeFlatPoint decodes a point that has the name and unit of its metric in itself.
 func (d *jsonDecoder) decodeFlatPoint(p *metricPoint) error {
 	entry := &metricEntry{MetricEntry: &health.MetricEntry{}, index: p.at.Entry}
 	p.flat = true

@@ -24,14 +24,14 @@ func isFormData(head []byte) bool {
 	return ok && bytes.HasPrefix(bytes.ToLower(name), []byte("content-"))
 }
 
-// boundaryOf returns the boundary of a form that begins with head. The header Content-Type, which says it as well, may
-// be anything.
+// boundaryOf returns the boundary of a form that begins with head. The one in the Content-Type header is not used: formats are
+// detected from content alone.
 func boundaryOf(head []byte) string {
 	line, _, _ := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
 	return strings.TrimPrefix(string(bytes.TrimRight(line, "\r ")), "--")
 }
 
-// decodeMultipart decodes the parts of a form, one after the other.
+// decodeMultipart decodes the parts of a multipart form in order.
 func (d *csvDecoder) decodeMultipart(body io.Reader, head []byte) error {
 	boundary := boundaryOf(head)
 	source := &multipartBody{reader: body}
@@ -50,14 +50,15 @@ func (d *csvDecoder) decodeMultipart(body io.Reader, head []byte) error {
 	}
 }
 
-// multipartBody reads a form and remembers its own failure, which package multipart mixes with those of a broken form.
+// multipartBody reads a multipart form. It keeps errors of reading apart from those of a malformed form, which package
+// multipart does not distinguish.
 type multipartBody struct {
 	reader    io.Reader
 	readError error
-	tail      []byte // what was read last: package multipart takes a form that ends in the header of a part for a whole one
+	tail      []byte // the last bytes read, to check for the final boundary: package multipart accepts a form that ends in a part's header
 }
 
-// maxTail is at least what package multipart reads at a time.
+// maxTail is at least what package multipart reads at once.
 const maxTail = 8 << 10
 
 func (b *multipartBody) Read(p []byte) (int, error) {
@@ -71,7 +72,7 @@ func (b *multipartBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// problem says why the form could not be read.
+// problem returns the error of reading where there was one, and otherwise that the form is malformed.
 func (b *multipartBody) problem(err error) error {
 	if b.readError != nil {
 		return b.readError
@@ -93,8 +94,7 @@ func (p partReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// decodeFile decodes one file of several. What is wrong with it does not sink the others: it is refused, and stays in the
-// archive.
+// decodeFile decodes one file of several. An error in it rejects the file, which stays in the archive, and not the others.
 func (d *csvDecoder) decodeFile(content io.Reader, name fileName) error {
 	at := health.Position{Type: "file", Entry: d.files, Point: -1}
 	d.files++
@@ -114,31 +114,31 @@ func (d *csvDecoder) decodeFile(content io.Reader, name fileName) error {
 	default:
 		err = d.decodeTable(content, name)
 	}
-	fault, ok := errors.AsType[*problem.Error](err)
-	if !ok || !isFileProblem(fault) {
+	failure, ok := errors.AsType[*problem.Error](err)
+	if !ok || !isFileProblem(failure) {
 		return err
 	}
-	return d.reject(at, "", fmt.Sprintf("The file %q was not read to its end: %s", printable([]byte(name.name)), fault.Message),
+	return d.reject(at, "", fmt.Sprintf("The file %q was not read to its end: %s", printable(name.name), failure.Message),
 		"The file is kept in the archive. Send CSV or JSON as the app exports it.")
 }
 
-// isFileProblem reports whether an error is the fault of one file and not of the body that has it.
-func isFileProblem(fault *problem.Error) bool {
-	switch fault.Code {
+// isFileProblem reports whether an error is one of a file and not of the body that contains it.
+func isFileProblem(failure *problem.Error) bool {
+	switch failure.Code {
 	case "broken_form", "archive_too_large":
 		return false
 	}
-	return fault.Kind == problem.Invalid || fault.Kind == problem.Unrecognised || fault.Kind == problem.TooLarge
+	return failure.Kind == problem.Invalid || failure.Kind == problem.Unrecognised || failure.Kind == problem.TooLarge
 }
 
-// decodeJSONFile decodes a file that is the app's JSON.
+// decodeJSONFile decodes a file in the app's JSON.
 func (d *csvDecoder) decodeJSONFile(content io.Reader) error {
 	for record, err := range decodeJSON(content, d.options) {
 		if _, refused := errors.AsType[*health.Rejection](err); err != nil && !refused {
 			return err
 		}
-		if !d.yield(record, err) {
-			return errStopped
+		if err := d.emitWith(record, err); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"iter"
 	"slices"
@@ -11,21 +12,21 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// maxListedNames is how many field names a warning lists.
+// maxListedNames bounds the field names that a warning lists.
 const maxListedNames = 20
 
-// pointArray are the small objects of one array within an element: the readings of a series, the places of a route, the
-// voltages of an ECG. One that cannot be read does not sink the element: it is left out, and a warning says so.
+// pointArray is an array of small objects within an element: the readings of a series, the points of a route, the
+// voltages of an ECG. Points that cannot be read are dropped and counted, and warn reports them.
 type pointArray struct {
 	dropped, firstDropped int
-	unknown               []string // names of fields that nobody has used, a few of them
+	unknown               []string // names of unused fields, up to maxListedNames
 }
 
-// maxPoints is how many points one element may have, all its arrays together: nearly three days at one a second.
-// What is kept of a point is many times as long as the few bytes it may be written in.
+// maxPoints bounds the points of one element, in all its arrays together: nearly three days at one a second. A decoded
+// point takes many times the memory of the few bytes it may be written in.
 const maxPoints = 250_000
 
-// countPoint counts a point of the element, and reports whether it may have it. One too many refuses the element.
+// countPoint counts a point of the element and reports whether it is within maxPoints. Otherwise the element is rejected.
 func (e *elementReader) countPoint(field string) bool {
 	if e.pointCount == maxPoints {
 		e.reject(field, fmt.Sprintf("The element has too many points: more than %d.", maxPoints),
@@ -36,13 +37,13 @@ func (e *elementReader) countPoint(field string) bool {
 	return true
 }
 
-// capacity returns how many points array may add to the element at most: it has no more objects than opening braces.
+// capacity returns an upper bound of the points that array adds to the element: its opening braces.
 func (e *elementReader) capacity(array jsontext.Value) int {
 	return min(bytes.Count(array, []byte("{")), maxPoints-e.pointCount)
 }
 
-// each yields the elements of array in order, a nil object for what is no readable object, until the element has too
-// many of them. The object is valid until the next one.
+// each yields the elements of array in order, a nil object for one that is not a readable object, until the element has
+// too many points. The object is valid until the next one is yielded.
 func (p *pointArray) each(e *elementReader, field string, array jsontext.Value) iter.Seq2[int, *object] {
 	return func(yield func(int, *object) bool) {
 		var o object
@@ -60,8 +61,8 @@ func (p *pointArray) each(e *elementReader, field string, array jsontext.Value) 
 	}
 }
 
-// pointAt reads the element of array that begins at start, into o, and returns where it ends. ok is false where it is
-// not JSON.
+// pointAt reads the element of array at start into o, and returns where it ends. point is nil where it is not a readable
+// object, ok is false where it is not JSON.
 func pointAt(o *object, array []byte, start int) (point *object, end int, ok bool) {
 	if array[start] == '{' {
 		length, err := o.scan(array[start:])
@@ -77,7 +78,7 @@ func pointAt(o *object, array []byte, start int) (point *object, end int, ok boo
 	return nil, end, err == nil
 }
 
-// drop notes that the point with index i is left out.
+// drop counts the point with index i as dropped.
 func (p *pointArray) drop(i int) {
 	if p.dropped == 0 {
 		p.firstDropped = i
@@ -85,7 +86,7 @@ func (p *pointArray) drop(i int) {
 	p.dropped++
 }
 
-// noteUnknown remembers which fields of a point were not used.
+// noteUnknown collects the names of the unused fields of a point.
 func (p *pointArray) noteUnknown(o *object) {
 	for m := range o.unused() {
 		if len(p.unknown) < maxListedNames && !slices.Contains(p.unknown, printable(m.name)) {
@@ -94,7 +95,7 @@ func (p *pointArray) noteUnknown(o *object) {
 	}
 }
 
-// warn adds to e what became of the points of field.
+// warn adds warnings to e about dropped points and unknown fields of the array field.
 func (p *pointArray) warn(e *elementReader, field string) {
 	if p.dropped > 0 {
 		e.warn(health.DroppedPoint,
@@ -109,21 +110,40 @@ func (p *pointArray) warn(e *elementReader, field string) {
 	}
 }
 
-// sortByTime puts points in order of their time, unless one has none.
+// readPoints reads the points of an array with read, and sorts them by time. read returns false for a point to be dropped.
+func readPoints[P any](
+	e *elementReader, field string, array jsontext.Value, read func(*object) (P, bool), sort func([]P),
+) ([]P, *pointArray) {
+	list := slices.Grow([]P(nil), e.capacity(array))
+	var points pointArray
+	for i, o := range points.each(e, field, array) {
+		if o != nil {
+			if point, ok := read(o); ok {
+				points.noteUnknown(o)
+				list = append(list, point)
+				continue
+			}
+		}
+		points.drop(i)
+	}
+	sort(list)
+	return list, &points
+}
+
+func sortSeries(series []health.SeriesPoint) {
+	sortByTime(series, func(p *health.SeriesPoint) health.Instant { return p.Time })
+}
+
+func sortRoute(route []health.RoutePoint) {
+	sortByTime(route, func(p *health.RoutePoint) health.Instant { return p.Time })
+}
+
+// sortByTime sorts points by their time, unless one of them has none.
 func sortByTime[P any](list []P, at func(*P) health.Instant) {
 	for i := range list {
 		if at(&list[i]) == 0 {
 			return
 		}
 	}
-	slices.SortStableFunc(list, func(a, b P) int {
-		x, y := at(&a), at(&b)
-		switch {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(list, func(a, b P) int { return cmp.Compare(at(&a), at(&b)) })
 }

@@ -9,31 +9,30 @@ import (
 )
 
 const (
-	// firstWindow is enough for most bodies, which are small; windowSize is what longer ones are read through.
+	// firstWindow suffices for most bodies, which are small; windowSize is the window for longer ones.
 	firstWindow = 16 << 10
 	windowSize  = 256 << 10
-	// maxElement is the length of the longest element that is taken into memory, and so what the window may grow to.
+	// maxElement bounds the bytes of an element that is read into memory, and thereby the window.
 	maxElement = 16 << 20
 )
 
-// errTooLong says that a value is longer than maxElement. It has been passed over, and the next one can be read.
+// errTooLong is returned for a value longer than maxElement. It was skipped, and the next one can be read.
 var errTooLong = errors.New("the value is too long to be taken in")
 
-// scanner reads a body through a window that slides over it. Whatever its methods return lies in the window, and is
-// valid until the next call. Their errors are errTooLong, a *problem.Error where the body is at fault, or the reader's.
+// scanner reads a body through a sliding window. The slices that its methods return are in the window, and valid until the
+// next call. Their errors are errTooLong, a *problem.Error where the body is at fault, or the reader's.
 //
-// A thing is read by a function on the bytes of the window that comes back with errShort when they run out; then the
-// rest of the window is filled, keeping where the thing begins, and the function is called again.
+// A token is read by a function on the bytes of the window that returns errIncomplete when they run out; then the window is
+// filled, keeping the beginning of the token, and the function is called again.
 type scanner struct {
 	body     io.Reader
-	window   []byte // what has been read and not passed over is window[pos:end]
+	window   []byte // window[pos:end] is read from the body and not consumed
 	pos, end int
 	base     int64        // the offset of window[0] in the body
-	depth    int          // the containers that are open at pos
+	depth    int          // open containers at pos
 	atEOF    bool         // body has been read to its end
-	members  []memberSpan // room for those of the object that was read last
-	// How large the window is at first, how large it becomes for a body that is longer, and how far it may grow for a
-	// single value.
+	members  []memberSpan // buffer of readObject
+	// The size of the window at first, for a body that is longer than that, and at most for a single value.
 	firstSize, usualSize, maxSize int
 }
 
@@ -41,13 +40,12 @@ func newScanner(body io.Reader) scanner {
 	return scanner{body: body, firstSize: firstWindow, usualSize: windowSize, maxSize: maxElement}
 }
 
-// newTextScanner reads what is in memory already.
+// newTextScanner returns a scanner of a text in memory.
 func newTextScanner(text []byte) scanner {
 	return scanner{window: text, end: len(text), atEOF: true}
 }
 
-// fill reads on until the window is full or the body ends. The window keeps what begins at pos, and grows when that
-// fills it.
+// fill reads until the window is full or the body ends. The window keeps the bytes from pos on, and grows when they fill it.
 func (s *scanner) fill() error {
 	if s.atEOF {
 		return s.errorAt(s.end, errUnexpectedEnd)
@@ -75,17 +73,17 @@ func (s *scanner) fill() error {
 }
 
 func (s *scanner) makeRoom() error {
-	kept := s.window[s.pos:s.end]
+	unread := s.window[s.pos:s.end]
 	size := len(s.window)
 	switch {
 	case size == 0:
 		size = s.firstSize
 	case size < s.usualSize:
 		size = s.usualSize
-	case len(kept) == size:
+	case len(unread) == size:
 		size = min(2*size, s.maxSize)
 	}
-	if len(kept) == size {
+	if len(unread) == size {
 		return errTooLong
 	}
 	to := s.window
@@ -93,7 +91,7 @@ func (s *scanner) makeRoom() error {
 		to = make([]byte, size)
 	}
 	s.base += int64(s.pos)
-	s.pos, s.end = 0, copy(to, kept)
+	s.pos, s.end = 0, copy(to, unread)
 	s.window = to
 	return nil
 }
@@ -101,7 +99,7 @@ func (s *scanner) makeRoom() error {
 // buffered returns the bytes of the window from pos on.
 func (s *scanner) buffered() []byte { return s.window[s.pos:s.end] }
 
-// errorAt makes the error for what is wrong at window[at].
+// errorAt returns the error for a fault at window[at].
 func (s *scanner) errorAt(at int, reason error) error {
 	if reason == errTooDeep {
 		return problem.New(problem.Invalid, "nested_too_deeply",
@@ -112,7 +110,7 @@ func (s *scanner) errorAt(at int, reason error) error {
 		fmt.Sprintf("The body is not valid JSON: %v, at byte %d. Send it again whole, as UTF-8.", reason, s.base+int64(at)))
 }
 
-// peek returns the next byte that is not white space, without passing over it.
+// peek returns the next byte that is not white space, without consuming it.
 func (s *scanner) peek() (byte, error) {
 	for {
 		s.pos = skipSpace(s.window[:s.end], s.pos)
@@ -125,7 +123,7 @@ func (s *scanner) peek() (byte, error) {
 	}
 }
 
-// expectEnd makes sure that nothing but white space follows.
+// expectEnd returns an error where anything but white space follows.
 func (s *scanner) expectEnd() error {
 	for {
 		s.pos = skipSpace(s.window[:s.end], s.pos)
@@ -141,7 +139,7 @@ func (s *scanner) expectEnd() error {
 	}
 }
 
-// value returns the next value, of any kind, as it stands in the body.
+// value returns the next value, of any kind, as in the body.
 func (s *scanner) value() ([]byte, error) {
 	if _, err := s.peek(); err != nil {
 		return nil, err
@@ -169,7 +167,7 @@ func (s *scanner) value() ([]byte, error) {
 	}
 }
 
-// skipRest reads on to the end of a value without keeping it. It returns errTooLong when it is there.
+// skipRest skips the rest of a value, and then returns errTooLong.
 func (s *scanner) skipRest(scan *valueScan) error {
 	for {
 		next, done, err := scan.run(s.window[:s.end], s.pos)
@@ -188,7 +186,7 @@ func (s *scanner) skipRest(scan *valueScan) error {
 	}
 }
 
-// name returns the name of the next member of an object, and passes over the colon behind it.
+// name returns the name of the next member of an object, and consumes the colon after it.
 func (s *scanner) name() ([]byte, error) {
 	if _, err := s.peek(); err != nil {
 		return nil, err
@@ -211,8 +209,8 @@ func (s *scanner) name() ([]byte, error) {
 	}
 }
 
-// fillOrFail follows up on an error of a function that read from pos: it gets more bytes, or says what is wrong at the
-// index the function returned.
+// fillOrFail handles the error of a function that read from pos: it fills the window, or returns the error at the index that the
+// function returned.
 func (s *scanner) fillOrFail(next int, err error) error {
 	if err != errIncomplete {
 		return s.errorAt(s.pos+next, err)
@@ -220,7 +218,7 @@ func (s *scanner) fillOrFail(next int, err error) error {
 	return s.fill()
 }
 
-// eachElement passes over an array, and calls element for each of its elements, with its index, to pass over that.
+// eachElement reads an array, and calls element with the index of each of its elements to read it.
 func (s *scanner) eachElement(element func(index int) error) error {
 	if err := s.open(); err != nil {
 		return err
@@ -245,8 +243,8 @@ func (s *scanner) eachElement(element func(index int) error) error {
 	}
 }
 
-// eachMember passes over an object, and calls member for each of its members, with its name, to pass over the value. The
-// name is valid until then.
+// eachMember reads an object, and calls member with the name of each of its members to read the value. The name is valid until
+// then.
 func (s *scanner) eachMember(member func(name []byte) error) error {
 	if err := s.open(); err != nil {
 		return err
@@ -265,7 +263,7 @@ func (s *scanner) eachMember(member func(name []byte) error) error {
 	return s.eachRemainingMember(member)
 }
 
-// eachRemainingMember is object from behind the value of a member on.
+// eachRemainingMember is eachMember from the end of a value on.
 func (s *scanner) eachRemainingMember(member func(name []byte) error) error {
 	for {
 		switch c, err := s.peek(); {

@@ -21,7 +21,7 @@ import (
 // decodeThrough decodes a body through a window of a few bytes (at least a byte order mark), so that everything in it is at an edge once.
 func decodeThrough(body io.Reader, window, limit int, options Options) iter.Seq2[health.Record, error] {
 	return func(yield func(health.Record, error) bool) {
-		d := newJSONDecoder(body, options, yield)
+		d := newJSONDecoder(body, options, emitter{yield})
 		d.firstSize, d.usualSize, d.maxSize = window, window, limit
 		if err := d.decode(); err != nil && err != errStopped {
 			yield(health.Record{}, err)

@@ -1,8 +1,6 @@
 package format
 
 import (
-	"slices"
-
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/health-export/health-export/internal/health"
@@ -10,26 +8,10 @@ import (
 
 // series reads the readings taken during a workout.
 func (e *elementReader) series(field string, array jsontext.Value) ([]health.SeriesPoint, *pointArray) {
-	list := slices.Grow([]health.SeriesPoint(nil), e.capacity(array))
-	var skipped pointArray
-	for i, o := range skipped.each(e, field, array) {
-		if o == nil {
-			skipped.drop(i)
-			continue
-		}
-		point, ok := e.seriesPoint(o)
-		if !ok {
-			skipped.drop(i)
-			continue
-		}
-		skipped.noteUnknown(o)
-		list = append(list, point)
-	}
-	sortByTime(list, func(p *health.SeriesPoint) health.Instant { return p.Time })
-	return list, &skipped
+	return readPoints(e, field, array, e.seriesPoint, sortSeries)
 }
 
-// seriesPoint reads one reading. It must have a number, and its time, if it has one, must be readable.
+// seriesPoint reads one reading. ok is false where it has no number, or a time that cannot be read.
 func (e *elementReader) seriesPoint(o *object) (p health.SeriesPoint, ok bool) {
 	if m := o.find("date", "timestamp", "startDate", "start"); m != nil {
 		if p.Time, p.Offset, ok = parseInstant(m.value, e.location); !ok {

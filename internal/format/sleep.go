@@ -40,12 +40,12 @@ var (
 	durationFields  = setOf(fieldTotalSleep, fieldAsleep, fieldCore, fieldDeep, fieldREM, fieldAwake, fieldInBed)
 	nightFields     = durationFields | setOf(fieldSleepStart, fieldSleepEnd, fieldInBedStart, fieldInBedEnd)
 	consumedByNight = nightFields | setOf(fieldDate, fieldSource)
-	// consumedBySegment has the fields of a night, too: the app leaves some behind on segments. So it has qty, the length,
-	// which some apps leave at 0 and the times say better.
+	// consumedBySegment includes the fields of a night, some of which the app leaves on segments, and qty, the length,
+	// which some apps leave at 0 and which follows from the times.
 	consumedBySegment = consumedByNight | setOf(fieldStart, fieldEnd, fieldValue, fieldQty)
 )
 
-// isSleep tells by its name the metric whose points are sleep.
+// isSleep reports whether a metric of that name has nights and segments of sleep as points.
 func isSleep(name string) bool {
 	switch strings.ToLower(strings.TrimSpace(name)) {
 	case "sleep_analysis", "sleepanalysis", "sleep", "hkcategorytypeidentifiersleepanalysis":
@@ -54,9 +54,8 @@ func isSleep(name string) bool {
 	return false
 }
 
-// isSegment reports whether a point is a stretch of one stage of sleep: it has a start, and a stage or nothing of a
-// night. Where the name of the metric has not come yet, a date or a number for a stage tell it from another metric's
-// interval.
+// isSegment reports whether a point is a segment of sleep: it has a start, and a stage or no field of a night. Where the
+// name of the metric has not come yet, a point with a date, or whose value is no text, is an interval of another metric.
 func isSegment(p *metricPoint, entry *metricEntry) bool {
 	if !p.present.has(fieldStart) {
 		return false
@@ -85,12 +84,12 @@ func (d *jsonDecoder) decodeSegment(p *metricPoint) error {
 	p.addAttributes(consumed)
 	s.Attributes = d.pointAttributes(p)
 	if p.rejection != nil {
-		return d.rejectPoint(p)
+		return d.reject(p.entry, p.rejection)
 	}
 	return d.emit(health.Record{Position: p.at, Entry: p.entry, Segment: s})
 }
 
-// segmentStage returns the stage that a segment's value says. Phones write it in words, HealthKit's own form as a number too.
+// segmentStage returns the stage in the value of a segment: text, or the number that HealthKit has for it.
 func (d *jsonDecoder) segmentStage(p *metricPoint) health.Stage {
 	raw := jsontext.Value("null")
 	if p.present.has(fieldValue) {

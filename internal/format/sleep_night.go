@@ -8,20 +8,21 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// isNight reports whether a point is sleep as the app sums it. It may come under another name, but not with a qty.
+// isNight reports whether a point is a night, sleep as the app sums it. Under another name than that of sleep it has the
+// fields of a night and no qty.
 func isNight(p *metricPoint, entry *metricEntry) bool {
 	return entry.sleep || p.present&nightFields != 0 && (entry.Name == "" || !p.present.has(fieldQty))
 }
 
-// pendingNight is a night whose durations are in a unit that has not come yet.
+// pendingNight is a night whose durations are in a unit that is not known yet.
 type pendingNight struct {
 	at       health.Position
 	night    health.Night
 	warnings []health.Warning
 }
 
-// maxPendingNights is how many nights wait for the unit of their durations: those of a life. It is hours where so many came
-// before it.
+// maxPendingNights bounds the nights that are held until their unit is known: about 27 years of them. When it is reached,
+// they are taken to be in hours.
 const maxPendingNights = 10_000
 
 func (d *jsonDecoder) decodeNight(p *metricPoint, entry *metricEntry) error {
@@ -39,7 +40,7 @@ func (d *jsonDecoder) decodeNight(p *metricPoint, entry *metricEntry) error {
 	p.addAttributes(consumed)
 	n.Attributes = d.pointAttributes(p)
 	if p.rejection != nil {
-		return d.rejectPoint(p)
+		return d.reject(p.entry, p.rejection)
 	}
 	if entry.unitKnown {
 		return d.emitNight(&pending, entry)
@@ -51,8 +52,8 @@ func (d *jsonDecoder) decodeNight(p *metricPoint, entry *metricEntry) error {
 	return nil
 }
 
-// nightDurations reads the durations as sent. The app writes 0 for what was not recorded; only a night with stages may
-// have been without waking.
+// nightDurations reads the durations, in the unit they were sent in. The app writes 0 for what was not recorded; only for
+// a night with stages an awake of 0 is a value.
 func (p *metricPoint) nightDurations(n *health.Night, consumed *fieldSet) {
 	recorded := func(f field) float64 {
 		v := p.number(f)
@@ -81,7 +82,7 @@ func anyDuration(n *health.Night) bool {
 	return slices.ContainsFunc(durationsOf(n), func(d duration) bool { return !health.IsAbsent(*d.hours) })
 }
 
-// duration is one of the durations of a night, with the name it is sent under.
+// duration is one of the durations of a night, with the name of its field.
 type duration struct {
 	name  string
 	hours *float64
@@ -99,7 +100,7 @@ func durationsOf(n *health.Night) []duration {
 	}
 }
 
-// nightTimes reads the times of a night and the day it belongs to, which is that of waking.
+// nightTimes reads the times of a night and its date, which is that of waking.
 func (p *metricPoint) nightTimes(pending *pendingNight) {
 	n := &pending.night
 	var sleepOffset, bedOffset int32
@@ -118,7 +119,7 @@ func (p *metricPoint) nightTimes(pending *pendingNight) {
 	}
 }
 
-// interval reads two times that belong together. Those that cannot be those of one night are left out with a warning.
+// interval reads the start and end of a part of a night. Times that cannot be of one night are dropped with a warning.
 func (p *metricPoint) interval(pending *pendingNight, from, to field) (start, end health.Instant, offset int32) {
 	start, offset, started := p.time(from)
 	end, endOffset, ended := p.time(to)
@@ -139,7 +140,7 @@ func (p *pendingNight) warn(message string, fields ...string) {
 	})
 }
 
-// emitNights yields the nights that were waiting for their unit.
+// emitNights emits the pending nights of an entry.
 func (d *jsonDecoder) emitNights(entry *metricEntry) error {
 	for i := range entry.pendingNights {
 		if err := d.emitNight(&entry.pendingNights[i], entry); err != nil {
@@ -150,7 +151,7 @@ func (d *jsonDecoder) emitNights(entry *metricEntry) error {
 	return nil
 }
 
-// emitNight yields a night with its durations converted, all of them together, to hours.
+// emitNight emits a night, its durations converted to hours.
 func (d *jsonDecoder) emitNight(p *pendingNight, entry *metricEntry) error {
 	p.at.Metric = entry.Name
 	if entry.invalid != nil {
@@ -169,14 +170,11 @@ func (d *jsonDecoder) emitNight(p *pendingNight, entry *metricEntry) error {
 		return d.reject(entry.MetricEntry, newRejection(p.at, "totalSleep", "None of the night's durations can be right: each is negative or longer than a day.",
 			"Send durations in the unit that units names."))
 	}
-	for i := range p.warnings {
-		p.warnings[i].Position = p.at
-	}
 	return d.emit(health.Record{Position: p.at, Entry: entry.MetricEntry, Night: n, Warnings: p.warnings})
 }
 
-// dropImplausible leaves out the durations that no night has, with a warning. A sum that is longer than the time from
-// falling asleep to waking stays, since it cannot be known which of them is wrong.
+// dropImplausible drops negative durations and those longer than a day, with a warning. A total that is longer than the
+// time from sleepStart to sleepEnd only gets a warning, since either may be wrong.
 func (p *pendingNight) dropImplausible() {
 	const longest, minute = 24, 1.0 / 60
 	var dropped []string
@@ -199,7 +197,7 @@ func (p *pendingNight) dropImplausible() {
 	}
 }
 
-// hoursPer returns how many hours one of the unit is. Without a unit it is the hour, as the app has it.
+// hoursPer returns the hours in one unit. "" is the hour, which the app uses.
 func hoursPer(unit string) (float64, bool) {
 	switch strings.ToLower(strings.TrimSpace(unit)) {
 	case "", "hr", "hrs", "h", "hour", "hours":

@@ -1,28 +1,27 @@
 package format
 
-// textCache keeps one copy of each of the texts that points repeat: sources and attributes. It holds so many that an
-// ordinary body's all fit, and a strange one cannot fill the memory with them.
+// textCache maps the bytes of sources and attributes, which points repeat, to one string for each. It has room for all
+// texts of an ordinary body, and bounds the memory that an unusual one takes.
 type textCache map[string]string
 
 const (
 	maxCachedTexts = 4096
-	maxCachedText  = 512
+	maxCachedText  = 512 // bytes; longer texts are not cached
 )
 
-// get returns the text that was kept for what was sent.
-func (r textCache) get(sent []byte) (text string, ok bool) {
-	text, ok = r[string(sent)]
+func (c textCache) get(sent []byte) (text string, ok bool) {
+	text, ok = c[string(sent)]
 	return text, ok
 }
 
-// put remembers text for what was sent, and returns it.
-func (r textCache) put(sent []byte, text string) string {
+// put stores text for the bytes sent, and returns it.
+func (c textCache) put(sent []byte, text string) string {
 	if len(sent) > maxCachedText {
 		return text
 	}
-	if len(r) == maxCachedTexts {
-		clear(r)
+	if len(c) == maxCachedTexts {
+		clear(c)
 	}
-	r[string(sent)] = text
+	c[string(sent)] = text
 	return text
 }

@@ -8,17 +8,17 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// The names that the times of a reading go by in the typed form and its relatives.
+// The fields that may hold the start and the end of a reading in the typed form.
 var (
 	typedStart = []string{"start_time", "started_at", "recorded_at", "start", "startDate", "date", "timestamp"}
 	typedEnd   = []string{"end_time", "ended_at", "end", "endDate"}
 )
 
-// decodeTyped reads one object of the typed form, a reading whose fields are told by its type, or one with HealthKit's
-// names. Where the object itself has no type, that of the array it came in (at.Metric) is its type.
+// decodeTyped decodes one object of the typed form, whose type says which fields it has, or one with HealthKit's names. An
+// object without a type has that of the array it came in (at.Metric).
 //
-// One object may carry several quantities; they are one record with several samples. What is no quantity but known
-// becomes an attribute of all of them.
+// One object may hold several quantities; they are one record with several samples. Every other field becomes an attribute
+// of each of them.
 func decodeTyped(raw []byte, at health.Position, o Options) (health.Record, error) {
 	e := readElement(raw, at, o)
 	if e.rejection != nil {
@@ -40,19 +40,19 @@ func decodeTyped(raw []byte, at health.Position, o Options) (health.Record, erro
 		e.at.Metric = name
 		return e.typedSleep()
 	}
-	if form, ok := typedEvents[family]; ok {
-		return e.typedEvent(form, name)
+	if schema, ok := typedEvents[family]; ok {
+		return e.typedEvent(schema, name)
 	}
-	if form, ok := typedSchemas[family]; ok {
+	if schema, ok := typedSchemas[family]; ok {
 		e.at.Metric = name
-		return e.decodeTypedReading(form)
+		return e.decodeTypedReading(schema)
 	}
-	e.reject("type", fmt.Sprintf("The type %q is not one of the typed form.", printable([]byte(name))),
+	e.reject("type", fmt.Sprintf("The type %q is not one of the typed form.", printable(name)),
 		"Send one of: "+strings.Join(typedNames(), ", ")+".")
 	return e.finish(health.Record{})
 }
 
-// familyName returns a type of the typed form as it is looked up: HeartRate, heart_rate and "heart rate" are the same.
+// familyName normalises a type of the typed form: HeartRate, heart_rate and "heart rate" are the same.
 func familyName(name string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(name))
 }
@@ -67,7 +67,7 @@ func (e *elementReader) peekText(name string) string {
 	return string(text)
 }
 
-// ignoreDatabaseKeys drops the fields that say where the object was kept before, and nothing about the person.
+// ignoreDatabaseKeys drops the fields that come from the database the object was exported from.
 func (e *elementReader) ignoreDatabaseKeys() {
 	for _, name := range []string{"id", "user_id", "created_at"} {
 		for i := range e.members {
@@ -78,7 +78,7 @@ func (e *elementReader) ignoreDatabaseKeys() {
 	}
 }
 
-// typedInstant uses the time of the object, which it must have. That it began is better than that it was recorded.
+// typedInstant uses the time of the object, which it must have. A start takes precedence over the time of recording.
 func (e *elementReader) typedInstant() (at health.Instant, offset int32) {
 	at, offset, ok := e.instant(typedStart...)
 	if !ok {
@@ -88,7 +88,7 @@ func (e *elementReader) typedInstant() (at health.Instant, offset int32) {
 }
 
 // decodeTypedReading reads the quantities of an object.
-func (e *elementReader) decodeTypedReading(form typedSchema) (health.Record, error) {
+func (e *elementReader) decodeTypedReading(schema typedSchema) (health.Record, error) {
 	sample := health.NewSample()
 	sample.Grain = health.GrainRaw
 	sample.Start, sample.Offset = e.typedInstant()
@@ -99,11 +99,11 @@ func (e *elementReader) decodeTypedReading(form typedSchema) (health.Record, err
 	}
 	e.checkSpan("end_time", sample.Start, sample.End)
 	sample.Source = e.source()
-	samples := e.typedSamples(form, sample)
+	samples := e.typedSamples(schema, sample)
 	if len(samples) == 0 {
-		return e.flagEvent(form, sample)
+		return e.flagEvent(schema, sample)
 	}
-	e.warnUnknown(form)
+	e.warnUnknown(schema)
 	attributes := e.attributes()
 	for i := range samples {
 		samples[i].Attributes = attributes
@@ -111,10 +111,10 @@ func (e *elementReader) decodeTypedReading(form typedSchema) (health.Record, err
 	return e.finish(health.Record{Samples: samples})
 }
 
-// typedSamples takes the quantities: one sample per metric, each a copy of sample with its own values.
-func (e *elementReader) typedSamples(form typedSchema, sample health.Sample) []health.Sample {
+// typedSamples reads the quantities: one sample per metric, each a copy of sample with its own values.
+func (e *elementReader) typedSamples(schema typedSchema, sample health.Sample) []health.Sample {
 	var samples []health.Sample
-	for _, field := range form.fields {
+	for _, field := range schema.fields {
 		m := e.find(field.name)
 		if m == nil {
 			continue
@@ -139,21 +139,22 @@ func (e *elementReader) typedSamples(form typedSchema, sample health.Sample) []h
 	return samples
 }
 
-// flagEvent refuses the object, unless it says that something happened.
-func (e *elementReader) flagEvent(form typedSchema, at health.Sample) (health.Record, error) {
-	if m := e.find(form.event); m != nil && string(m.value) == "true" {
+// flagEvent returns an object without quantities as the event that its schema has a flag for, and rejects it where the
+// flag is not set.
+func (e *elementReader) flagEvent(schema typedSchema, at health.Sample) (health.Record, error) {
+	if m := e.find(schema.event); m != nil && string(m.value) == "true" {
 		m.used = true
 		return e.finishEvent(safetyEvent, health.Event{
-			Name: form.event, Start: at.Start, Offset: at.Offset, Source: at.Source,
+			Name: schema.event, Start: at.Start, Offset: at.Offset, Source: at.Source,
 		})
 	}
 	e.reject("type", "This object has no quantity that its type knows.",
-		"Send at least one of the fields of the type as a number: "+strings.Join(form.fieldNames(), ", ")+".")
+		"Send at least one of the fields of the type as a number: "+strings.Join(schema.fieldNames(), ", ")+".")
 	return e.finish(health.Record{})
 }
 
-// checkRange refuses the element where v is outside what the typed form allows. An absent value, and a nil range, are
-// always fine.
+// checkRange rejects the element where v is outside the range that the typed form allows. An absent value is valid, and
+// every value is where allowed is nil.
 func (e *elementReader) checkRange(field string, v float64, allowed *valueRange) {
 	if allowed == nil || health.IsAbsent(v) || v >= allowed.min && v <= allowed.max {
 		return
@@ -163,12 +164,12 @@ func (e *elementReader) checkRange(field string, v float64, allowed *valueRange)
 	e.rejection.Details["min"], e.rejection.Details["max"] = allowed.min, allowed.max
 }
 
-// warnUnknown names the fields that the form does not know. They become attributes, unless they are null.
-func (e *elementReader) warnUnknown(form typedSchema) {
+// warnUnknown adds a warning with the fields that the schema does not know. They become attributes, unless they are null.
+func (e *elementReader) warnUnknown(schema typedSchema) {
 	var unknown []string
 	for m := range e.unused() {
 		switch {
-		case form.knows(string(m.name)):
+		case schema.knows(string(m.name)):
 		case m.value.Kind() == 'n':
 			m.used = true
 		case len(unknown) < maxListedNames:
@@ -183,9 +184,9 @@ func (e *elementReader) warnUnknown(form typedSchema) {
 		map[string]any{"fields": unknown})
 }
 
-// typedEvent reads an object that says what happened: all its fields are attributes.
-func (e *elementReader) typedEvent(form eventSchema, typeName string) (health.Record, error) {
-	event := health.Event{Name: e.text(form.name...)}
+// typedEvent reads an object that is an event. Its other fields become attributes.
+func (e *elementReader) typedEvent(schema eventSchema, typeName string) (health.Record, error) {
+	event := health.Event{Name: e.text(schema.name...)}
 	event.Start, event.Offset = e.typedInstant()
 	event.End, _, _ = e.instant(typedEnd...)
 	e.checkSpan("end_time", event.Start, event.End)
@@ -196,10 +197,10 @@ func (e *elementReader) typedEvent(form eventSchema, typeName string) (health.Re
 			e.reject("type", "This object says nothing but its type and time.", "Send at least one field that says what happened.")
 		}
 	}
-	return e.finishEvent(form.kind, event)
+	return e.finishEvent(schema.kind, event)
 }
 
-// finishEvent finishes an element of a metrics array that turned out to be an event.
+// finishEvent finishes an element of a metrics array that is an event.
 func (e *elementReader) finishEvent(kind string, event health.Event) (health.Record, error) {
 	e.at.Type, e.at.Metric = kind, ""
 	event.Kind = kind
@@ -207,7 +208,7 @@ func (e *elementReader) finishEvent(kind string, event health.Event) (health.Rec
 	return e.finish(health.Record{Event: &event})
 }
 
-// typedSleep reads one night. Durations are minutes in this form; zero means not recorded.
+// typedSleep reads one night. Durations are minutes; zero means not recorded.
 func (e *elementReader) typedSleep() (health.Record, error) {
 	night := health.NewNight()
 	var ok bool
@@ -236,8 +237,7 @@ func (e *elementReader) typedSleep() (health.Record, error) {
 	} {
 		*d.hours = e.hoursFromMinutes(d.field)
 	}
-	if _, _, spans := night.Span(); !spans && health.IsAbsent(night.Total) && health.IsAbsent(night.Deep) &&
-		health.IsAbsent(night.REM) && health.IsAbsent(night.Core) && health.IsAbsent(night.Awake) {
+	if _, _, spans := night.Span(); !spans && !anyDuration(&night) {
 		e.reject("type", "This night has neither a start and an end nor any duration.",
 			"Send sleep_start and sleep_end, or at least duration_minutes.")
 	}
@@ -246,7 +246,7 @@ func (e *elementReader) typedSleep() (health.Record, error) {
 	return e.finish(health.Record{Night: &night})
 }
 
-// hoursFromMinutes returns a duration in hours that was sent in minutes.
+// hoursFromMinutes returns the hours of a duration that was sent in minutes.
 func (e *elementReader) hoursFromMinutes(field string) float64 {
 	m := e.find(field)
 	if m == nil {

@@ -1,17 +1,17 @@
 package format
 
-// valueScan reads one value of any kind and size, piece by piece: it can go on in the middle of a value whose beginning
-// is no longer there.
+// valueScan reads one value of any kind and size incrementally: it can continue within a value whose beginning is no longer
+// in the window.
 type valueScan struct {
-	outerDepth int // containers open around the value
-	depth      int // containers open within it
+	outerDepth int // of open containers around the value
+	depth      int // of open containers within it
 	objects    [maxDepth / 64]uint64
 	expect     expectation
-	// final says that no more bytes will come, so that a number may end where they do.
+	// final is set when no more bytes follow, so that a number may end where they do.
 	final bool
 }
 
-// expectation is what may come next in a value.
+// expectation is the token that may come next in a value.
 type expectation uint8
 
 const (
@@ -25,8 +25,8 @@ const (
 	withinText
 )
 
-// run reads on from b[i]. Where the value ends within b, done is true and next is its end; otherwise next is the first
-// byte that is needed again.
+// run reads from b[i] on. Where the value ends within b, done is true and next is its end; otherwise next is the first byte
+// that is needed again.
 func (v *valueScan) run(b []byte, i int) (next int, done bool, err error) {
 	for {
 		if v.expect < withinName {

@@ -7,9 +7,9 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// WorkoutUnits has the canonical unit of every figure of a workout whose unit is known, and of every series, by
-// the name it has in Workout.Quantities or Workout.Series. Decoders leave figures in the unit they were sent in; whoever normalises a workout converts them
-// with this table. It is not to be written to.
+// WorkoutUnits has the canonical unit of every quantity of a workout whose unit is known, and of every series, by its name
+// in Workout.Quantities or Workout.Series. Decoders leave quantities in the unit they were sent in; normalising a workout
+// converts them with this table. It must not be written to.
 var WorkoutUnits = map[string]string{
 	"active_energy":                "kcal",
 	"walking_and_running_distance": "km",
@@ -43,7 +43,7 @@ var WorkoutUnits = map[string]string{
 	"swimming_stroke_count":        "count",
 }
 
-// workoutQuantity is a field that holds a single figure of a workout.
+// workoutQuantity is a field that holds a single quantity of a workout.
 type workoutQuantity struct {
 	field, name string
 	// unit is that of a bare number, where the name of the field says it.
@@ -52,8 +52,8 @@ type workoutQuantity struct {
 	heartRate bool
 }
 
-// workoutQuantities are the fields whose figures are not simply named after the field, or may be bare numbers. Where two
-// of them have the same name, the first that was sent is taken.
+// workoutQuantities are the fields whose quantities are not simply named after the field, or may be bare numbers. Where
+// two of them have the same name, the first that was sent is taken.
 var workoutQuantities = []workoutQuantity{
 	{field: "activeEnergyBurned", name: "active_energy"},
 	{field: "activeEnergy", name: "active_energy"},
@@ -86,15 +86,14 @@ var workoutQuantities = []workoutQuantity{
 	{field: "totalSwimmingStrokeCount", name: "swimming_stroke_count"},
 }
 
-// workoutSeries are the arrays that hold readings, by field. Any other array is one too if it holds nothing but
-// readings.
+// workoutSeries are the fields that hold series. Any other array is a series too if it holds nothing but readings.
 var workoutSeries = map[string]bool{
 	"activeEnergy": true, "basalEnergy": true, "stepCount": true, "walkingAndRunningDistance": true,
 	"cyclingCadence": true, "cyclingDistance": true, "cyclingPower": true, "cyclingSpeed": true,
 	"swimDistance": true, "swimStroke": true, "heartRateData": true, "heartRateRecovery": true,
 }
 
-// decodeWorkout reads a workout in any form: version 1 or 2 of the app's, those of its imitators, and the typed one.
+// decodeWorkout decodes a workout in any form: version 1 or 2 of the app's, those of similar apps, and the typed form.
 func decodeWorkout(raw []byte, at health.Position, o Options) (health.Record, error) {
 	e := readElement(raw, at, o)
 	if e.find("workout_type") != nil || familyName(e.peekText("type")) == "workout" {
@@ -116,7 +115,7 @@ func newWorkout() health.Workout {
 	}
 }
 
-// workoutFields takes all that the forms of a workout have in common; what it leaves is for the attributes.
+// workoutFields reads the fields that the forms of a workout have in common; the others become attributes.
 func (e *elementReader) workoutFields(w *health.Workout) {
 	w.Start, w.Offset = e.requireInstant("start", "start_time", "started_at", "startDate")
 	w.End, _, _ = e.instant("end", "end_time", "ended_at", "endDate")
@@ -125,12 +124,12 @@ func (e *elementReader) workoutFields(w *health.Workout) {
 	w.Duration = e.workoutDuration()
 	e.addQuantities(w)
 	if m := e.find("route"); m != nil && m.value.Kind() == '[' {
-		route, skipped := e.route("route", m.value)
+		route, points := e.route("route", m.value)
 		w.Route, m.used = route, true
-		skipped.warn(e, "route")
+		points.warn(e, "route")
 	}
 	for field := range workoutSeries {
-		e.find(field) // so that a null one does not become an attribute
+		e.find(field) // marks a null one as used, so that it does not become an attribute
 	}
 	e.addByShape(w)
 	if holdsRecovery(w) {
@@ -141,7 +140,7 @@ func (e *elementReader) workoutFields(w *health.Workout) {
 	}
 }
 
-// workoutDuration returns the active time in seconds. One in an unknown unit is left for the attributes.
+// workoutDuration returns the active time in seconds. One in an unknown unit becomes an attribute.
 func (e *elementReader) workoutDuration() float64 {
 	for _, d := range []struct {
 		field   string
@@ -168,7 +167,7 @@ func (e *elementReader) workoutDuration() float64 {
 	return health.Absent()
 }
 
-// addQuantities takes the figures that are known by their field, and those that come several in one field.
+// addQuantities adds the quantities of known fields, among them those that hold several.
 func (e *elementReader) addQuantities(w *health.Workout) {
 	for _, f := range workoutQuantities {
 		if m := e.find(f.field); m != nil {
@@ -189,8 +188,8 @@ func (e *elementReader) addQuantities(w *health.Workout) {
 	}
 }
 
-// addQuantity takes one figure under name, and returns its value. A second figure under one name stays in the attributes,
-// unless it says the same.
+// addQuantity adds the quantity of m under name, and returns its value. A second one under the same name becomes an
+// attribute, unless it is equal.
 func (e *elementReader) addQuantity(w *health.Workout, name, unit string, m *member) float64 {
 	q, ok := e.quantity(m)
 	if !ok {
@@ -205,8 +204,8 @@ func (e *elementReader) addQuantity(w *health.Workout, name, unit string, m *mem
 	return q.Value
 }
 
-// addQuantitiesOf takes the figures of an object by the names that its members have in it. Their unit is their own, or one
-// for all of them. The object stays in the attributes as well if anything of it could not be taken.
+// addQuantitiesOf adds the quantities in an object; names has the name of the quantity for each member. Their unit is their
+// own, or one for all of them. An object with other members becomes an attribute as well.
 func (e *elementReader) addQuantitiesOf(w *health.Workout, m *member, names map[string]string) {
 	var o object
 	if o.read(m.value) != nil {
@@ -228,7 +227,7 @@ func (e *elementReader) addQuantitiesOf(w *health.Workout, m *member, names map[
 	}
 }
 
-// addByShape takes what looks like a figure or a series by its shape: the app adds new ones every few months.
+// addByShape adds the unused fields that have the shape of a quantity or a series: the app adds new ones every few months.
 func (e *elementReader) addByShape(w *health.Workout) {
 	var others []*member
 	for m := range e.unused() {
@@ -254,19 +253,19 @@ func (e *elementReader) addByShape(w *health.Workout) {
 }
 
 func (e *elementReader) addSeries(w *health.Workout, name string, m *member) {
-	list, skipped := e.series(printable(m.name), m.value)
-	if !workoutSeries[string(m.name)] && (len(list) == 0 || skipped.dropped > 0 || len(skipped.unknown) > 0) {
+	list, points := e.series(printable(m.name), m.value)
+	if !workoutSeries[string(m.name)] && (len(list) == 0 || points.dropped > 0 || len(points.unknown) > 0) {
 		return
 	}
 	m.used = true
 	if len(list) > 0 {
 		w.Series[name] = list
 	}
-	skipped.warn(e, printable(m.name))
+	points.warn(e, printable(m.name))
 }
 
-// holdsRecovery reports the fault in which the app sends the recovery as the heart rate of the workout: single
-// readings, the first of them when the workout is over.
+// holdsRecovery reports whether the heart rate series holds the recovery, which is a fault of some versions of the app:
+// single readings, the first of them after the end of the workout.
 func holdsRecovery(w *health.Workout) bool {
 	series := w.Series["heart_rate_data"]
 	if len(series) == 0 || len(w.Series["heart_rate_recovery"]) > 0 || w.End == 0 || series[0].Time < w.End {
