@@ -161,7 +161,7 @@ func xmlProblem(err error) error {
 	}
 	code, message := "malformed_xml", "The XML cannot be read: it is not well-formed. Export again, or tell us, so that we can learn to read it."
 	switch fault.Cause {
-	case xmlscan.ErrCutOff:
+	case xmlscan.ErrTruncated:
 		code, message = "incomplete_body", "The XML breaks off before its end. Export again with enough free space on the phone, and send the whole file."
 	case xmlscan.ErrEntities:
 		code, message = "xml_entities", "The XML defines entities of its own, which the Health app never does. It is refused, because such a file can be made to grow without end."

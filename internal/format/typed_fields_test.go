@@ -29,8 +29,8 @@ func TestTypedFieldsAreInTheCatalogue(t *testing.T) {
 	}
 }
 
-// TestWorkoutUnitsConvert checks that every unit the app uses for a figure of a workout can be converted to the
-// figure's canonical unit.
+// TestWorkoutUnitsConvert checks that every unit that the app uses for a quantity of a workout can be converted to
+// its canonical unit.
 func TestWorkoutUnitsConvert(t *testing.T) {
 	t.Parallel()
 	table, err := catalog.Load()
