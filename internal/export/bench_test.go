@@ -29,7 +29,7 @@ func (*yearSource) Samples(context.Context) iter.Seq2[health.Sample, error] {
 	}
 }
 
-// BenchmarkWrite writes a year of samples from memory, so that it measures the formats: rows/s and what is allocated.
+// BenchmarkWrite measures the formats with a year of samples in memory: rows/s and allocations.
 func BenchmarkWrite(b *testing.B) {
 	for _, format := range export.Formats() {
 		b.Run(format, func(b *testing.B) {

@@ -7,14 +7,14 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// csvEncoder writes one table as CSV (RFC 4180) with a first line of names. Times are RFC 3339 in the offset they were
-// recorded with; what is absent is empty; attributes are JSON.
+// csvEncoder writes one table as CSV (RFC 4180) with a header. Times are RFC 3339 in the offset they were recorded with; absent
+// values are empty; attributes are JSON.
 type csvEncoder struct {
 	w       *bufio.Writer
 	current csvLine
 }
 
-// newCSV begins the table of one type with its line of names.
+// newCSV returns an encoder of the table of one type, and writes the header.
 func newCSV(w *bufio.Writer, t Type) *csvEncoder {
 	var h csvHeader
 	switch t {
@@ -30,7 +30,7 @@ func newCSV(w *bufio.Writer, t Type) *csvEncoder {
 		ecgFields(&h, &health.ECG{})
 		voltageFields(&h, 0, 0)
 	}
-	_, _ = w.WriteString(strings.Join(h, ",") + "\r\n") // a failure is kept by w and comes with the next line
+	_, _ = w.WriteString(strings.Join(h, ",") + "\r\n") // w returns an error again with the next line
 	return &csvEncoder{w: w}
 }
 
@@ -59,7 +59,7 @@ func (c *csvEncoder) event(e *health.Event) error {
 	return c.endLine()
 }
 
-// ecg writes a line for every voltage; one line without, for a recording that has none.
+// ecg writes a line for each voltage; a recording without voltages is one line.
 func (c *csvEncoder) ecg(e *health.ECG) error {
 	for i, voltage := range e.Voltages {
 		ecgFields(&c.current, e)
@@ -81,7 +81,7 @@ func voltageFields(f fieldWriter, seconds, voltage float64) {
 	f.number("voltage", voltage)
 }
 
-// endLine ends the line that was described.
+// endLine writes the current line.
 func (c *csvEncoder) endLine() error {
 	line := c.current.bytes
 	line[len(line)-1] = '\r' // in place of the last comma
@@ -102,7 +102,7 @@ func (h *csvHeader) timestamp(name string, _ health.Instant, _ int32)         { 
 func (h *csvHeader) optionalTimestamp(name string, _ health.Instant, _ int32) { *h = append(*h, name) }
 func (h *csvHeader) json(name, _ string)                                      { *h = append(*h, name) }
 
-// csvLine is a line in the making: each cell with a comma behind it.
+// csvLine is the current line, with a comma after each cell.
 type csvLine struct {
 	bytes []byte
 	times timeFormatter
@@ -135,7 +135,7 @@ func (c *csvLine) optionalTimestamp(name string, at health.Instant, offset int32
 	c.timestamp(name, at, offset)
 }
 
-// cell appends text, in quotation marks where it would else be read as several cells or lose its blanks.
+// cell appends text, in quotation marks where it would be split into several cells or lose spaces.
 func (c *csvLine) cell(text string) {
 	if text != "" && (strings.ContainsAny(text, "\",\r\n") || text[0] == ' ' || text[len(text)-1] == ' ') {
 		c.bytes = append(c.bytes, '"')

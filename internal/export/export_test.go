@@ -27,7 +27,7 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// The text formats, as files: testdata/export.
+// TestWrite compares the text formats with the files of testdata/export.
 func TestWrite(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]export.Request{
@@ -92,7 +92,7 @@ func TestParseTypes(t *testing.T) {
 	}
 }
 
-// What fails is told, and what was written until then is not whole.
+// Errors are returned, and what was written before them does not look complete.
 func TestWriteReportsWhatFails(t *testing.T) {
 	t.Parallel()
 	failed := errors.New("the disk is gone")
@@ -120,7 +120,7 @@ func TestWriteReportsWhatFails(t *testing.T) {
 	}
 }
 
-// anySample draws a sample with whatever texts and values.
+// anySample draws a sample with any texts and values.
 func anySample(t *rapid.T) health.Sample {
 	value := rapid.OneOf(rapid.Float64().Filter(func(v float64) bool { return !math.IsInf(v, 0) }),
 		rapid.Just(math.NaN()), rapid.Map(rapid.IntRange(-1000, 100_000), func(n int) float64 { return float64(n) / 4 }))
@@ -134,7 +134,7 @@ func anySample(t *rapid.T) health.Sample {
 	return s
 }
 
-// Every field of a sample comes back from CSV and NDJSON as it was, read by the standard library.
+// Every field of a sample is the same after a round trip through CSV and NDJSON, read by the standard library.
 func TestSamplesReadBack(t *testing.T) {
 	t.Parallel()
 	asCSV, asNDJSON := request(t, export.FormatCSV, ""), request(t, export.FormatNDJSON, "samples")
@@ -173,7 +173,7 @@ func TestSamplesReadBack(t *testing.T) {
 	})
 }
 
-// fieldsOf is what an export must hold of a sample, made in another way than the export does.
+// fieldsOf returns the fields that an export must have for a sample, formatted by other code than the export's.
 func fieldsOf(s *health.Sample) map[string]string {
 	from, to := s.Start, s.End
 	if s.Grain > 0 {
@@ -197,7 +197,7 @@ func fieldsOf(s *health.Sample) map[string]string {
 	return fields
 }
 
-// number is v as encoding/json writes it.
+// number formats v as encoding/json does.
 func number(v float64) string {
 	if math.IsNaN(v) {
 		return ""
@@ -234,7 +234,7 @@ type row struct {
 func TestParquet(t *testing.T) {
 	t.Parallel()
 	source := fullSource()
-	for range 3 * 512 { // more than are handed over at once
+	for range 3 * 512 { // more than rowsPerWrite
 		source.samples = append(source.samples, source.samples[len(source.samples)-1])
 	}
 	out := write(t, source, request(t, export.FormatParquet, ""))
@@ -265,7 +265,7 @@ func TestParquet(t *testing.T) {
 	}
 }
 
-// unzip returns the files of a zip, and fails where one cannot be read.
+// unzip returns the files of a zip.
 func unzip(t *testing.T, data []byte) map[string][]byte {
 	t.Helper()
 	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
@@ -292,7 +292,7 @@ func TestZip(t *testing.T) {
 	r.Archive = memoryArchive{
 		{ID: intact, Headers: map[string]string{"content-type": "application/json; charset=utf-8"}, SHA256: sha256.Sum256([]byte(intact.String()))},
 		{ID: damaged},
-		{ID: uuid.Max}, // gone since it was listed
+		{ID: uuid.Max}, // deleted since it was listed
 	}
 	files := unzip(t, write(t, fullSource(), r))
 

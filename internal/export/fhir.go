@@ -17,13 +17,12 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// fhirEncoder writes a FHIR R4 Bundle of type collection: the person as a Patient without anything but the name, and an
-// Observation of every sample, night, workout and electrocardiogram. Codes are LOINC where one means exactly this,
-// Apple's identifier where there is one, and always the name as text; units are UCUM. The id of an Observation is the
-// same in every export.
+// fhirEncoder writes a FHIR R4 Bundle of type collection: the person as a Patient with nothing but the name, and an Observation of
+// every sample, night, workout and electrocardiogram. Codes are LOINC where there is an exact one, Apple's identifier where there
+// is one, and always the name as text; units are UCUM. The id of an Observation is the same in every export.
 //
-// What the same moment was measured by, several sources or several grains, is several Observations: the effectivePeriod
-// of a summary is the stretch that it sums up.
+// Measurements of the same time by several sources or in several grains are several Observations: the effectivePeriod of a
+// summary is the interval that it summarises.
 type fhirEncoder struct {
 	w         *bufio.Writer
 	user      uuid.UUID
@@ -36,7 +35,7 @@ type fhirEncoder struct {
 func newFHIR(w *bufio.Writer, request Request) (*fhirEncoder, error) {
 	f := &fhirEncoder{w: w, user: request.User.ID, catalog: request.Catalog, units: map[string]string{}}
 	for _, m := range f.catalog.Metrics() {
-		if m.Unit != "count" { // what is counted differs
+		if m.Unit != "count" { // which has a different UCUM code by metric
 			f.units[m.Unit] = m.UCUM
 		}
 	}
@@ -58,7 +57,7 @@ func (f *fhirEncoder) writeEntry(id string, resource any) error {
 	return err
 }
 
-// writeObservation writes an Observation; key is what makes it another than all others of this person.
+// writeObservation writes an Observation; key distinguishes it from all others of this person.
 func (f *fhirEncoder) writeObservation(o *fhirObservation, source string, key ...any) error {
 	f.keyBuffer = fmt.Appendln(f.keyBuffer[:0], key...)
 	o.ResourceType, o.ID, o.Status = "Observation", uuid.NewSHA1(f.user, f.keyBuffer).String(), "final"
@@ -72,7 +71,7 @@ func (f *fhirEncoder) writeObservation(o *fhirObservation, source string, key ..
 	return f.writeEntry(o.ID, o)
 }
 
-// setEffective sets the time of an Observation: a moment, or a stretch; one that has no end begins and was not seen to end.
+// setEffective sets the time of an Observation: an instant, or a period, which has no end where end is before start.
 func (f *fhirEncoder) setEffective(o *fhirObservation, start, end health.Instant, offset int32) {
 	from := string(f.times.append(nil, start, offset))
 	if end == start {
@@ -96,15 +95,14 @@ func (f *fhirEncoder) sample(s *health.Sample) error {
 	o.addComponent("systolic", f.quantity(metric, s.Systolic, s.Unit), fhirCoding{systemLOINC, "8480-6"})
 	o.addComponent("diastolic", f.quantity(metric, s.Diastolic, s.Unit), fhirCoding{systemLOINC, "8462-4"})
 	if o.Quantity == nil && len(o.Component) == 0 {
-		if o.Text = fhirText(s.Attributes); o.Text == "" { // values under names of their own
-			o.DataAbsentReason = &fhirConcept{Coding: []fhirCoding{{systemAbsent, "unknown"}}}
-		}
+		o.Text = fhirText(s.Attributes) // the values are attributes
 	}
+	o.explainAbsence()
 	key := s.Key()
 	return f.writeObservation(o, s.Source, "sample", key.Metric, key.Unit, key.Grain, key.Time, key.End, key.Source, key.PerSource)
 }
 
-// codeOf names a metric in all the ways that others know it by.
+// codeOf returns the codes and the name of a metric. metric is nil for one that is not in the catalogue.
 func codeOf(metric *catalog.Metric, name string) fhirConcept {
 	code := fhirConcept{Text: fhirText(name)}
 	if metric == nil {
@@ -119,7 +117,7 @@ func codeOf(metric *catalog.Metric, name string) fhirConcept {
 	return code
 }
 
-// categoryOf sorts metrics into the categories of FHIR, as far as those have a place for them.
+// categoryOf returns the FHIR category of a metric, nil where there is none.
 func categoryOf(metric *catalog.Metric) []fhirConcept {
 	if metric == nil {
 		return nil
@@ -137,7 +135,7 @@ func category(code string) []fhirConcept {
 	return []fhirConcept{{Coding: []fhirCoding{{systemCategory, code}}}}
 }
 
-// quantity returns a value of a metric with its unit; nil where it is absent. known may be nil.
+// quantity returns a value of a metric with its unit; nil where it is absent. metric may be nil.
 func (f *fhirEncoder) quantity(metric *catalog.Metric, value float64, unit string) *fhirQuantity {
 	if health.IsAbsent(value) {
 		return nil
@@ -154,14 +152,14 @@ func (f *fhirEncoder) quantity(metric *catalog.Metric, value float64, unit strin
 	return q
 }
 
-// addComponent adds a component, unless there is no value.
+// addComponent adds a component, unless value is nil.
 func (o *fhirObservation) addComponent(name string, value *fhirQuantity, codes ...fhirCoding) {
 	if value != nil {
 		o.Component = append(o.Component, fhirComponent{fhirConcept{Coding: codes, Text: name}, value})
 	}
 }
 
-// night writes the sums of a night. Those of the app's stages that LOINC has too carry its codes.
+// night writes the durations of a night. Stages that LOINC has too carry its codes.
 func (f *fhirEncoder) night(n *health.Night) error {
 	start, end, ok := n.Span()
 	if !ok {
@@ -180,13 +178,11 @@ func (f *fhirEncoder) night(n *health.Night) error {
 	o.addComponent("rem", hours(n.REM), fhirCoding{systemLOINC, "93829-0"})
 	o.addComponent("awake", hours(n.Awake))
 	o.addComponent("in bed", hours(n.InBed))
-	if o.Quantity == nil && len(o.Component) == 0 {
-		o.DataAbsentReason = &fhirConcept{Coding: []fhirCoding{{systemAbsent, "unknown"}}}
-	}
+	o.explainAbsence()
 	return f.writeObservation(o, n.Source, "night", n.Date, n.Source, start)
 }
 
-// segment writes nothing: R4 has no sound way to say that a stretch of time was one stage of sleep.
+// segment writes nothing: R4 has no adequate way to express that an interval was one stage of sleep.
 func (f *fhirEncoder) segment(*health.Segment) error { return nil }
 
 func (f *fhirEncoder) workout(w *health.Workout) error {
@@ -203,13 +199,11 @@ func (f *fhirEncoder) workout(w *health.Workout) error {
 		metric, _ := f.catalog.Lookup(name)
 		o.addComponent(fhirText(name), f.quantity(metric, w.Quantities[name].Value, w.Quantities[name].Unit), codeOf(metric, name).Coding...)
 	}
-	if o.Concept == nil && len(o.Component) == 0 {
-		o.DataAbsentReason = &fhirConcept{Coding: []fhirCoding{{systemAbsent, "unknown"}}}
-	}
+	o.explainAbsence()
 	return f.writeObservation(o, w.Source, "workout", w.ID)
 }
 
-// event is not reached: ParseTypes refuses events.
+// event is not called: ParseTypes rejects events.
 func (f *fhirEncoder) event(*health.Event) error { return errors.New("export: FHIR has no events") }
 
 func (f *fhirEncoder) ecg(e *health.ECG) error {
@@ -238,7 +232,7 @@ func (f *fhirEncoder) ecg(e *health.ECG) error {
 	return f.writeObservation(o, e.Source, "ecg", e.Start)
 }
 
-// sampledValues writes values as SampledData has them: E stands for one that is not there.
+// sampledValues returns values in the syntax of SampledData, in which E is a missing value.
 func sampledValues(values []float64) string {
 	var b []byte
 	for i, v := range values {
@@ -259,7 +253,7 @@ func (f *fhirEncoder) close() error {
 	return err
 }
 
-// fhirText returns text as FHIR allows it: neither empty (but for blanks) nor with control characters.
+// fhirText returns text as FHIR allows it: without control characters, and "" for spaces alone, which the caller must omit.
 func fhirText(text string) string {
 	if strings.ContainsFunc(text, unicode.IsControl) {
 		text = strings.Map(func(r rune) rune {

@@ -4,16 +4,16 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// fieldWriter takes the members of one record by name, in an order that is the same for all records of a type. CSV makes
-// columns of them, and of their names its first line; NDJSON leaves out those that are absent.
+// fieldWriter receives the fields of a record by name, in an order that is the same for all records of a type. CSV has columns of
+// these names; NDJSON omits absent fields.
 type fieldWriter interface {
 	text(name, value string)
 	number(name string, value float64) // absent: NaN
 	integer(name string, value int64)
 	timestamp(name string, at health.Instant, offset int32)
-	// optionalTimestamp takes a moment that may be absent: 0.
+	// optionalTimestamp writes an instant that is absent where it is 0.
 	optionalTimestamp(name string, at health.Instant, offset int32)
-	// json takes JSON; absent: "".
+	// json writes a JSON value that is absent where it is "".
 	json(name, json string)
 }
 
@@ -35,15 +35,15 @@ func sampleFields(f fieldWriter, s *health.Sample) {
 	f.json("attributes", s.Attributes)
 }
 
-// valueOrAverage returns the value of a reading as its average where it has a minimum or a maximum beside it.
-func valueOrAverage(reading, least, most float64) (value, average float64) {
-	if health.IsAbsent(least) && health.IsAbsent(most) {
-		return reading, health.Absent()
+// valueOrAverage returns a value as the average where there is a minimum or a maximum, and as the value otherwise.
+func valueOrAverage(v, minimum, maximum float64) (value, average float64) {
+	if health.IsAbsent(minimum) && health.IsAbsent(maximum) {
+		return v, health.Absent()
 	}
-	return health.Absent(), reading
+	return health.Absent(), v
 }
 
-// sleepFields describes a night, or a segment as one that has a stage: both are rows of one table. Durations are hours.
+// sleepFields writes a night, or a segment as a night with a stage: both are rows of one table. Durations are in hours.
 func sleepFields(f fieldWriter, n *health.Night, stage health.Stage) {
 	start, end := n.SleepStart, n.SleepEnd
 	f.text("stage", string(stage))
@@ -63,7 +63,7 @@ func sleepFields(f fieldWriter, n *health.Night, stage health.Stage) {
 	f.json("attributes", n.Attributes)
 }
 
-// segmentAsNight returns a segment as a row of the table of sleep: a stretch without sums, on the date on which it ends.
+// segmentAsNight returns a segment as a row of the table of sleep: without durations, on the date on which it ends.
 func segmentAsNight(s *health.Segment) *health.Night {
 	n := health.NewNight()
 	n.Source, n.Date, n.SleepStart, n.SleepEnd = s.Source, s.End.Date(s.Offset), s.Start, s.End
@@ -106,8 +106,8 @@ func ecgFields(f fieldWriter, e *health.ECG) {
 	f.json("attributes", e.Attributes)
 }
 
-// voltageSeconds returns how long after the start of the recording its i-th voltage was measured; absent where neither a
-// frequency nor times were sent. The frequency comes first: the app's times are whole seconds.
+// voltageSeconds returns the time of the i-th voltage in seconds after the start of the recording, absent where neither a frequency
+// nor times were sent. The frequency takes precedence: the app's times are whole seconds.
 func voltageSeconds(e *health.ECG, i int) float64 {
 	switch {
 	case e.SamplingFrequency > 0:

@@ -1,4 +1,3 @@
-// Package export writes what is stored in the languages of other programs.
 package export
 
 import (
@@ -33,7 +32,7 @@ type properties struct {
 	Duration *float64   `json:"duration"`
 	Source   string     `json:"source"`
 	Length   float64    `json:"length"`
-	// Every list that is there has one entry per position.
+	// Every list but an omitted one has one entry per position.
 	Times                []*time.Time `json:"times,omitempty"`
 	Speeds               []*float64   `json:"speeds,omitempty"`
 	Courses              []*float64   `json:"courses,omitempty"`
@@ -46,9 +45,9 @@ type properties struct {
 // GeoJSON writes the route of a workout as a GeoJSON Feature. Its geometry is a LineString of [longitude, latitude,
 // altitude], without the altitude where none was recorded; a Point for a route of one point; null for none.
 //
-// The properties are name, start, end, duration (s), source, length (m along the route), and lists with one entry per
-// position: times, speeds (m/s), courses (degrees), and horizontal_, vertical_ (m), speed_ (m/s) and course_accuracies
-// (degrees). An entry is null where that point was sent without the value, and a list is left out where all were.
+// The properties are name, start, end, duration (s), source, length (m along the route), and lists with one entry per position:
+// times, speeds (m/s), courses (degrees), and horizontal_, vertical_ (m), speed_ (m/s) and course_accuracies (degrees). An entry
+// is null where the point has no such value, and a list is omitted where no point has.
 func GeoJSON(w io.Writer, workout *health.Workout) error {
 	f := feature{
 		Type: "Feature", ID: workout.ID, Geometry: geometryOf(workout.Route),
@@ -94,7 +93,7 @@ func geometryOf(route []health.RoutePoint) *geometry {
 	}
 }
 
-// optionalNumber returns v, or nil where it was not sent.
+// optionalNumber returns v, or nil where it is absent.
 func optionalNumber(v float64) *float64 {
 	if health.IsAbsent(v) {
 		return nil
@@ -102,7 +101,7 @@ func optionalNumber(v float64) *float64 {
 	return &v
 }
 
-// optionalTime returns i, or nil where it was not sent.
+// optionalTime returns i in an offset, or nil where it is 0.
 func optionalTime(i health.Instant, offset int32) *time.Time {
 	if i == 0 {
 		return nil
@@ -111,7 +110,7 @@ func optionalTime(i health.Instant, offset int32) *time.Time {
 	return &t
 }
 
-// nilIfEmpty returns nil for a list without any entry that was sent.
+// nilIfEmpty returns entries, or nil where all of them are.
 func nilIfEmpty[T any](entries []*T) []*T {
 	for _, entry := range entries {
 		if entry != nil {

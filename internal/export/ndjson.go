@@ -8,8 +8,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// ndjsonEncoder writes one JSON object on each line, of which the first member, type, says what it is: sample, night,
-// segment, workout, event or ecg. It is the format that leaves nothing out.
+// ndjsonEncoder writes one JSON object per line, whose first member is its type: sample, night, segment, workout, event or ecg. It
+// is the one format without any omissions.
 type ndjsonEncoder struct {
 	w       *bufio.Writer
 	current jsonObject
@@ -73,7 +73,7 @@ func (n *ndjsonEncoder) ecg(e *health.ECG) error {
 	return n.endLine()
 }
 
-// endLine ends the object that was described.
+// endLine writes the current object.
 func (n *ndjsonEncoder) endLine() error {
 	line := n.current.bytes
 	line[0] = '{' // in place of the first comma
@@ -108,7 +108,7 @@ func seriesFields(f fieldWriter, p *health.SeriesPoint) {
 	f.text("source", p.Source)
 }
 
-// jsonObject is a JSON object in the making: each member with a comma before it.
+// jsonObject is the current object, with a comma before each member.
 type jsonObject struct {
 	bytes []byte
 	times timeFormatter
@@ -116,7 +116,7 @@ type jsonObject struct {
 
 func (m *jsonObject) key(name string) {
 	m.bytes = append(m.bytes, ',', '"')
-	m.bytes = append(m.bytes, name...) // names are ours, and plain
+	m.bytes = append(m.bytes, name...) // never has to be escaped
 	m.bytes = append(m.bytes, '"', ':')
 }
 
@@ -155,13 +155,13 @@ func (m *jsonObject) json(name, json string) {
 	}
 }
 
-// objects appends n objects, each described by write.
+// objects appends a list of n objects, each written by write.
 func (m *jsonObject) objects(n int, write func(i int)) {
 	m.bytes = append(m.bytes, '[')
 	for i := range n {
 		begin := len(m.bytes)
 		write(i)
-		if begin == len(m.bytes) { // nothing was sent of it
+		if begin == len(m.bytes) { // all fields are absent
 			m.bytes = append(m.bytes, '{')
 		}
 		m.bytes[begin] = '{'
@@ -182,7 +182,7 @@ func (m *jsonObject) numbers(values []float64) {
 	m.endList()
 }
 
-// endList puts the bracket in place of the comma behind the last entry, of which there is at least one.
+// endList replaces the comma after the last entry, of which there is at least one, by the bracket.
 func (m *jsonObject) endList() { m.bytes[len(m.bytes)-1] = ']' }
 
 func (m *jsonObject) series(series map[string][]health.SeriesPoint) {
@@ -200,7 +200,7 @@ func (m *jsonObject) series(series map[string][]health.SeriesPoint) {
 	m.bytes[len(m.bytes)-1] = '}'
 }
 
-// appendQuantities appends the single figures of a workout as a JSON object; nothing where it has none.
+// appendQuantities appends the quantities of a workout as a JSON object; nothing where there are none.
 func appendQuantities(b []byte, quantities map[string]health.Quantity) []byte {
 	for _, name := range slices.Sorted(maps.Keys(quantities)) {
 		quantity := quantities[name]

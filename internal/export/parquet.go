@@ -10,16 +10,15 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// rowGroupSize bounds the memory of a Parquet export: a group of rows is held until it is written. rowsAtOnce are handed
-// to the library together.
+// rowGroupSize bounds the memory of a Parquet export: a row group is in memory until it is written. rowsPerWrite rows are passed
+// to the library at once.
 const (
 	rowGroupSize = 32 << 10
 	rowsPerWrite = 512
 )
 
-// The rows. Times are microseconds in UTC; offset is that of the recording in seconds, so that start + offset is the
-// time on the clock of the person. Attributes and quantities are JSON as text. What is optional is null where it is absent: a text
-// where it is "".
+// The rows. Times are microseconds in UTC; offset is that of the recording in seconds, so that start + offset is the person's local
+// time. Attributes and quantities are JSON as text. Optional columns are null where the value is absent: a text where it is "".
 type (
 	sampleRow struct {
 		Metric     string   `parquet:"metric,dict"`
@@ -93,8 +92,7 @@ type (
 	}
 )
 
-// parquetEncoder writes one table as Parquet with zstd. It is one of the five tables, and refuses what belongs in
-// another.
+// parquetEncoder writes one table as Parquet with zstd: the one that is not nil. Records of another type are an error.
 type parquetEncoder struct {
 	samples  *parquetTable[sampleRow]
 	sleep    *parquetTable[sleepRow]
@@ -172,12 +170,12 @@ func (p *parquetEncoder) ecg(e *health.ECG) error {
 	})
 }
 
-// close writes the footer, without which no reader takes the file.
+// close writes the footer, without which the file cannot be read.
 func (p *parquetEncoder) close() error {
 	return errors.Join(p.samples.close(), p.sleep.close(), p.workouts.close(), p.events.close(), p.ecgs.close())
 }
 
-// parquetTable collects rows and hands them to the library in groups.
+// parquetTable collects rows and passes them to the library in batches.
 type parquetTable[Row any] struct {
 	writer *parquet.GenericWriter[Row]
 	rows   []Row

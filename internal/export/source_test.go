@@ -18,7 +18,7 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// memorySource is a source that has everything in slices. failAfter, where it is not 0, is how many samples come before err.
+// memorySource is a source in memory. With failAfter, err follows that many samples.
 type memorySource struct {
 	samples  []health.Sample
 	nights   []health.Night
@@ -33,8 +33,8 @@ type memorySource struct {
 
 func sequenceOf[T any](list []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for _, thing := range list {
-			if !yield(thing, nil) {
+		for _, record := range list {
+			if !yield(record, nil) {
 				return
 			}
 		}
@@ -81,7 +81,7 @@ func (s *memorySource) add(metric, unit string, change func(*health.Sample)) *me
 // noon is 2026-03-10 12:00 in a zone two hours east.
 const noon health.Instant = 1_773_136_800_000_000
 
-// fullSource has one thing of every kind, and of every shape that a sample has.
+// fullSource has a record of every type, and a sample of every shape.
 func fullSource() *memorySource {
 	s := &memorySource{}
 	s.add("blood_pressure", "mmHg", func(s *health.Sample) {
@@ -141,7 +141,7 @@ var ada = account.User{
 	ID: uuid.MustParse("0193c0de-0000-7000-8000-000000000001"), Email: "ada@example.org", Name: "Ada", TimeZone: "Europe/Berlin",
 }
 
-// request is an export of types, "" for those the format has by itself.
+// request returns a request for types, "" for the standard types of the format.
 func request(t testing.TB, format export.Format, types string) export.Request {
 	t.Helper()
 	catalogue, err := catalog.Load()

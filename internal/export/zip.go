@@ -24,27 +24,26 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// readme explains the zip to whoever opens it, in the zip.
+// readme describes the zip, and is in it.
 //
 //go:embed readme.txt
 var readme string
 
-// zipEncoder writes a zip of files in other formats: a table for every metric, and what readme.txt says. The last file
-// is the manifest, and behind it comes the zip's directory, without which no program opens it: a zip that was cut short
-// is not taken for whole.
+// zipEncoder writes a zip of files in other formats: a table for every metric, and the others in readme.txt. The last file is the
+// manifest, followed by the directory of the zip, without which no program opens it: a truncated zip does not look complete.
 type zipEncoder struct {
 	w        *zip.Writer
 	manifest manifest
 
-	name    string    // of the file being written; "" before the first one
-	file    io.Writer // into the zip, and into the digest
+	name    string    // of the current file; "" for none
+	file    io.Writer // writes to the zip, the digest and the byte count
 	digest  hash.Hash
 	current manifestFile
-	buffer  *bufio.Writer // of the file
-	table   encoder       // writes the file
+	buffer  *bufio.Writer // of file
+	table   encoder       // writes the current file; nil where it is not a table
 }
 
-// manifest tells what is in a zip, so that somebody can check that all of it is there.
+// manifest lists the content of a zip, so that its completeness can be checked.
 type manifest struct {
 	CreatedAt time.Time      `json:"created_at"`
 	CreatedBy string         `json:"created_by"`
@@ -60,13 +59,13 @@ type manifestUser struct {
 	TimeZone string    `json:"time_zone"`
 }
 
-// manifestFile is one file. Entries counts the things in it: samples, nights and segments, workouts …
+// manifestFile is one file. Entries counts its records: samples, nights and segments, workouts …
 type manifestFile struct {
 	Path    string `json:"path"`
 	Entries int64  `json:"entries"`
 	Bytes   int64  `json:"bytes"`
 	SHA256  string `json:"sha256"`
-	// Damaged marks a received body that is not what it was when it came.
+	// Damaged marks a received body whose digest is not that of when it was received.
 	Damaged bool `json:"damaged,omitempty"`
 }
 
@@ -86,7 +85,7 @@ func newZip(w io.Writer, request Request) (*zipEncoder, error) {
 	return z, err
 }
 
-// createFile ends the file that is being written and begins another.
+// createFile completes the current file and creates the next one.
 func (z *zipEncoder) createFile(name string) error {
 	if err := z.closeFile(); err != nil {
 		return err
@@ -105,7 +104,7 @@ func (z *zipEncoder) createFile(name string) error {
 	return nil
 }
 
-// closeFile ends the file that is being written, if there is one, and notes it in the manifest.
+// closeFile completes the current file, if there is one, and adds it to the manifest.
 func (z *zipEncoder) closeFile() error {
 	if z.name == "" {
 		return nil
@@ -125,7 +124,7 @@ func (z *zipEncoder) closeFile() error {
 	return nil
 }
 
-// openTable makes name the file that is written, as a table begun by begin.
+// openTable makes name the current file, as a table that begin starts where it is new, and counts an entry.
 func (z *zipEncoder) openTable(name string, begin func(*bufio.Writer) encoder) error {
 	if z.name != name {
 		if err := z.createFile(name); err != nil {
@@ -162,7 +161,7 @@ func (z *zipEncoder) segment(s *health.Segment) error {
 	return z.table.segment(s)
 }
 
-// workout writes a workout with its series, and its route, where it has one, once more as GPX.
+// workout writes a workout with its series and route, and the route, if any, once more as GPX.
 func (z *zipEncoder) workout(w *health.Workout) error {
 	name := "workouts/" + w.Start.In(w.Offset).Format("2006-01-02T150405") + "_" + w.ID.String()
 	if err := z.openTable(name+".json", func(w *bufio.Writer) encoder { return newNDJSON(w) }); err != nil {
@@ -193,7 +192,7 @@ func (z *zipEncoder) ecg(e *health.ECG) error {
 	return z.table.ecg(e)
 }
 
-// writeReceived writes every body as it came, and a list that tells when, in what format, and what became of it.
+// writeReceived writes every received body unchanged, and a list of them with their times, formats and outcomes.
 func (z *zipEncoder) writeReceived(ctx context.Context, archive Archive) error {
 	if err := z.createFile("received.ndjson"); err != nil {
 		return err
@@ -223,7 +222,7 @@ func (z *zipEncoder) writeReceived(ctx context.Context, archive Archive) error {
 
 func (z *zipEncoder) writeBody(ctx context.Context, archive Archive, ingestion *health.Ingestion) error {
 	body, err := archive.Raw(ctx, ingestion.UserID, ingestion.ID)
-	if errors.Is(err, problem.NotFound) { // let go of since the list was made
+	if errors.Is(err, problem.NotFound) { // deleted since the list was written
 		return nil
 	}
 	if err != nil {
@@ -244,7 +243,7 @@ func (z *zipEncoder) writeBody(ctx context.Context, archive Archive, ingestion *
 	return nil
 }
 
-// receivedBody is a received body without what is in it.
+// receivedBody is the entry of a received body in the list.
 type receivedBody struct {
 	ID         uuid.UUID         `json:"id"`
 	Path       string            `json:"path"`
@@ -290,8 +289,8 @@ func (z *zipEncoder) close() error {
 	return z.w.Close()
 }
 
-// fileName makes a metric's name one that every file system takes and keeps apart from others: what is not a lower-case
-// letter, a digit, - or _ is percent-encoded. A very long name ends with its digest.
+// fileName returns a unique name for the file of a metric that every file system accepts: all but lower-case letters, digits, - and
+// _ is percent-encoded. A very long name ends with its digest.
 func fileName(metric string) string {
 	var b strings.Builder
 	for _, c := range []byte(metric) {
@@ -309,7 +308,7 @@ func fileName(metric string) string {
 	return name
 }
 
-// byteCount counts what is written to it.
+// byteCount counts the bytes written to it.
 type byteCount int64
 
 func (c *byteCount) Write(p []byte) (int, error) {

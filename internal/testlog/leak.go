@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// What no line may hold, whoever sent it.
+// forbidden is what no line may contain, whether it was sent or not.
 var forbidden = []struct {
 	what    string
 	pattern *regexp.Regexp
@@ -19,57 +19,57 @@ var forbidden = []struct {
 	{"an e-mail address", regexp.MustCompile(`(?i)[a-z0-9._%+-]+@[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}`)},
 }
 
-// numericAttributes are the attributes that are numbers. Any other number could be one of a person.
+// numericAttributes are the attributes that may be numbers. Any other number could be a health value.
 var numericAttributes = []string{"status", "bytes_in", "bytes_out", "duration", "attempt", "count", "days"}
 
-// fixedAttributes are attributes that are the program's own words, which a body may have in it too.
+// fixedAttributes have values from a fixed set, which may be in a body by chance.
 var fixedAttributes = []string{"time", "level", "method", "route"}
 
 const (
-	minTextLength    = 5 // of the texts that are looked for: shorter ones are in every sentence
+	minTextLength    = 5 // of a sent text: shorter ones are in every sentence
 	minNumberLength  = 4
-	maxTexts         = 2_000    // of what is looked for
-	maxContentLength = 64 << 10 // of a body that is taken in at once
+	maxTexts         = 2_000    // sent texts
+	maxContentLength = 64 << 10 // bytes of a body that are looked at
 )
 
-// sentTexts are what was sent.
+// sentTexts are texts and numbers that were sent, and must not be in a line.
 type sentTexts struct{ list []string }
 
 var (
-	// jsonStrings are the strings of a JSON body with what follows, which tells the names of members from values.
+	// jsonStrings matches the strings of a JSON body with the colon that follows the names of members.
 	jsonStrings = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"\s*(:?)`)
-	// distinctiveNumbers are those with a fraction, or so many digits that none is there by chance.
+	// distinctiveNumbers matches numbers with a fraction, or with so many digits that they are not in a line by chance.
 	distinctiveNumbers = regexp.MustCompile(`-?\d+\.\d+|-?\d{5,}`)
 )
 
-// add takes the values of a body in any form.
-func (w *sentTexts) add(content string) {
+// add adds the values of a body in any format.
+func (s *sentTexts) add(content string) {
 	content = content[:min(len(content), maxContentLength)]
 	if strings.HasPrefix(strings.TrimSpace(content), "{") {
 		for _, found := range jsonStrings.FindAllStringSubmatch(content, -1) {
 			if found[2] == "" {
-				w.addText(found[1], minTextLength)
+				s.addText(found[1], minTextLength)
 			}
 		}
 		content = jsonStrings.ReplaceAllString(content, " ")
 	} else {
 		for _, field := range strings.FieldsFunc(content, func(r rune) bool { return strings.ContainsRune(",;<>\"=&\r\n\t", r) }) {
-			w.addText(field, minTextLength)
+			s.addText(field, minTextLength)
 		}
 	}
 	for _, number := range distinctiveNumbers.FindAllString(content, -1) {
-		w.addText(number, minNumberLength)
+		s.addText(number, minNumberLength)
 	}
 }
 
-func (w *sentTexts) addText(text string, shortest int) {
-	if text = strings.TrimSpace(text); len(text) >= shortest && len(text) < 500 && len(w.list) < maxTexts && !slices.Contains(w.list, text) {
-		w.list = append(w.list, text)
+func (s *sentTexts) addText(text string, shortest int) {
+	if text = strings.TrimSpace(text); len(text) >= shortest && len(text) < 500 && len(s.list) < maxTexts && !slices.Contains(s.list, text) {
+		s.list = append(s.list, text)
 	}
 }
 
-// leaksIn returns what a line holds that it must not.
-func (w *sentTexts) leaksIn(line string) (leaks []string) {
+// leaksIn returns what a line contains that it must not.
+func (s *sentTexts) leaksIn(line string) (leaks []string) {
 	for _, f := range forbidden {
 		if found := f.pattern.FindString(line); found != "" {
 			leaks = append(leaks, f.what+" ("+found+")")
@@ -77,19 +77,19 @@ func (w *sentTexts) leaksIn(line string) (leaks []string) {
 	}
 	var attributes map[string]any
 	if json.Unmarshal([]byte(line), &attributes) != nil {
-		return append(leaks, w.leaksInText(line)...)
+		return append(leaks, s.leaksInText(line)...)
 	}
-	return append(leaks, w.leaksInAttributes(attributes)...)
+	return append(leaks, s.leaksInAttributes(attributes)...)
 }
 
-func (w *sentTexts) leaksInAttributes(attributes map[string]any) (leaks []string) {
+func (s *sentTexts) leaksInAttributes(attributes map[string]any) (leaks []string) {
 	for name, value := range attributes {
 		switch value := value.(type) {
 		case map[string]any:
-			leaks = append(leaks, w.leaksInAttributes(value)...)
+			leaks = append(leaks, s.leaksInAttributes(value)...)
 		case string:
 			if !slices.Contains(fixedAttributes, name) {
-				leaks = append(leaks, w.leaksInText(value)...)
+				leaks = append(leaks, s.leaksInText(value)...)
 			}
 		case float64:
 			if !slices.Contains(numericAttributes, name) {
@@ -102,9 +102,9 @@ func (w *sentTexts) leaksInAttributes(attributes map[string]any) (leaks []string
 	return leaks
 }
 
-// leaksInText returns what was sent and is in a text as a word of its own.
-func (w *sentTexts) leaksInText(text string) (leaks []string) {
-	for _, sent := range w.list {
+// leaksInText returns the sent texts that are in a text, delimited as words.
+func (s *sentTexts) leaksInText(text string) (leaks []string) {
+	for _, sent := range s.list {
 		for from := 0; ; {
 			at := strings.Index(text[from:], sent)
 			if at < 0 {
@@ -121,7 +121,7 @@ func (w *sentTexts) leaksInText(text string) (leaks []string) {
 	return leaks
 }
 
-// isWordCharacter reports whether there is a letter, a digit or an underscore at a place.
+// isWordCharacter reports whether there is a letter, a digit or an underscore at an index.
 func isWordCharacter(text string, at int) bool {
 	if at < 0 || at >= len(text) {
 		return false

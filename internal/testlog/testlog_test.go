@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// errorRecorder notes what a test would have been told.
+// errorRecorder records the errors that a test would report.
 type errorRecorder struct{ errors []string }
 
 func (*errorRecorder) Helper() {}
@@ -26,7 +26,7 @@ const (
 	key  = "hea_nQUY5ASHtOVT_1234567890abcdefghijklmnopqrstuvwxyzABCDEFG123456" // #nosec G101 -- made up
 )
 
-// A handler that leaks is found out, whatever it leaks and wherever.
+// Every kind of leak is found, in messages, attributes and groups.
 func TestLeaksAreFound(t *testing.T) {
 	t.Parallel()
 	for name, leak := range map[string]func(*slog.Logger){
