@@ -14,9 +14,8 @@ import (
 	"github.com/health-export/health-export/internal/format/generator"
 )
 
-// measureDecoding compares the decoder with encoding/json, which reads the whole body into structs, and with a loop over
-// the tokens of jsontext that does nothing with them. Each runs on one goroutine; its processor time counts, with what
-// the garbage collector uses.
+// measureDecoding compares the decoder with encoding/json, which decodes the body into structs, and with a loop over
+// the tokens of jsontext. Each runs on one goroutine; the processor time includes that of the garbage collector.
 func (b *benchRun) measureDecoding(context.Context) error {
 	sent, err := newBody(generator.Options{Bytes: b.scale.decoded, Seed: 3})
 	if err != nil {

@@ -16,14 +16,14 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// exportFormats are the formats that a year of samples is exported in, and whether each sample is a line of it.
+// exportFormats are the measured formats, and whether they have one line per sample.
 var exportFormats = []struct {
 	name  string
 	lines bool
 }{{"csv", true}, {"ndjson", true}, {"parquet", false}}
 
-// measureExport has a server in a process of its own export raw samples, and looks by how much it grows and how much
-// processor time it takes.
+// measureExport measures the growth of the resident memory and the processor time of a server in another process that
+// exports raw samples.
 func (b *benchRun) measureExport(ctx context.Context) error {
 	if runtime.GOOS != "linux" {
 		b.logf("exports are measured on Linux only")
@@ -68,8 +68,8 @@ func (b *benchRun) measureExportOn(ctx context.Context, e engine) error {
 	return nil
 }
 
-// exportOnce exports from a fresh server, which has answered a small request before. Of the cost, program is what the
-// server took.
+// exportOnce exports from a new server, after a small request. In the cost, program is the processor time of that
+// server.
 func (b *benchRun) exportOnce(
 	ctx context.Context, e engine, address string, p testUser, format string,
 ) (took cost, grown float64, lines int, err error) {
@@ -99,7 +99,7 @@ func (b *benchRun) exportOnce(
 	return took, peak - before, lines, err
 }
 
-// download reads an answer to its end and counts its lines.
+// download reads a response to its end and counts its lines.
 func (c *serverProcess) download(ctx context.Context, path string, p testUser) (lines int, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+path, nil)
 	if err != nil {
@@ -128,13 +128,13 @@ func (c *serverProcess) download(ctx context.Context, path string, p testUser) (
 	}
 }
 
-// processorTime returns the processor time of all threads of the child, which Linux counts in hundredths of a second.
+// processorTime returns that of all threads of the process, which Linux counts in hundredths of a second.
 func (c *serverProcess) processorTime() time.Duration {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.command.Process.Pid))
 	if err != nil {
 		return 0
 	}
-	_, rest, _ := strings.Cut(string(content), ") ") // the name before it may hold blanks
+	_, rest, _ := strings.Cut(string(content), ") ") // the name before it may contain spaces
 	var ticks int64
 	for i, field := range strings.Fields(rest) {
 		if i == 11 || i == 12 { // utime and stime

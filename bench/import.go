@@ -18,7 +18,7 @@ import (
 	"github.com/health-export/health-export/internal/ingest"
 )
 
-// writeExport writes an export of the Health app to a file, packed where its name ends in .zip.
+// writeExport writes an export of the Health app to a file, zipped where its name ends in .zip.
 func writeExport(path string, size int64, out io.Writer) (err error) {
 	file, err := os.Create(path)
 	if err != nil {
@@ -38,7 +38,7 @@ func writeExport(path string, size int64, out io.Writer) (err error) {
 	return err
 }
 
-// measureImport reads an export of the Health app, and imports it into each database.
+// measureImport decodes an export of the Health app, and imports it into each database.
 func (b *benchRun) measureImport(ctx context.Context) error {
 	folder, err := os.MkdirTemp("", "health-export-bench")
 	if err != nil {
@@ -61,7 +61,7 @@ func (b *benchRun) measureImport(ctx context.Context) error {
 	return b.forEachEngine(ctx, func(ctx context.Context, e engine) error { return b.measureImportOn(ctx, e, path, made) })
 }
 
-// decodeXML compares the decoder with the tokens of encoding/xml, read from a tenth of the document.
+// decodeXML compares the decoder with the tokens of encoding/xml over a tenth of the document.
 func (b *benchRun) decodeXML(text []byte, made generator.Export) error {
 	b.logf("decoding %d MB of XML", len(text)/1e6)
 	detected, err := format.Detect(text[:format.DetectSize])
@@ -122,7 +122,7 @@ func readXML(text []byte) error {
 	}
 }
 
-// measureImportOn imports a file twice, and compares with the plainest way to write the rows that it leaves.
+// measureImportOn imports a file twice, and compares with the baseline that writes the same rows.
 func (b *benchRun) measureImportOn(ctx context.Context, e engine, path string, made generator.Export) (err error) {
 	b.logf("import, %s, %d records", e.name(), made.Records)
 	i, users, address, drop, err := startOnNewDatabase(ctx, e, 1)

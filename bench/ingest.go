@@ -12,8 +12,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// ingestRow is what became of a body of a size, sent by so many clients at once: when all of it was new, when it was sent
-// again, and when a tenth of its values had changed; beside the plainest way to write the same rows.
+// ingestRow has the costs of a body of a size sent by so many concurrent clients: all new, sent again, and with a tenth
+// of its values changed; and those of the baseline that writes the same rows.
 type ingestRow struct {
 	engine                          engine
 	points, clients                 int
@@ -23,7 +23,7 @@ type ingestRow struct {
 
 func (r *ingestRow) rows() float64 { return float64(r.points * r.clients) }
 
-// ratio compares the rows a second with those of the plainest way, round by round.
+// ratio returns the rows a second as multiples of those of the baseline, by round.
 func (r *ingestRow) ratio(ours costs) (ratios measurements) {
 	for round := range ours {
 		ratios = append(ratios, r.baseline[round].wall.Seconds()/ours[round].wall.Seconds())
@@ -31,8 +31,8 @@ func (r *ingestRow) ratio(ours costs) (ratios measurements) {
 	return ratios
 }
 
-// measureIngest sends bodies over HTTP and compares with the plainest way to write the rows that they leave, into the
-// same tables.
+// measureIngest compares sending bodies over HTTP with baselines that write the rows of these bodies into the same
+// tables.
 func (b *benchRun) measureIngest(ctx context.Context) error {
 	if err := b.forEachEngine(ctx, b.measureIngestOn); err != nil {
 		return err
@@ -75,7 +75,7 @@ func (b *benchRun) measureIngestOn(ctx context.Context, e engine) (err error) {
 	return nil
 }
 
-// measureRowSize reports what a row takes in tables that hold a body of so many points and nothing else.
+// measureRowSize reports the bytes of a row in tables with a body of so many points and nothing else.
 func (b *benchRun) measureRowSize(ctx context.Context, e engine, address string, points int) error {
 	tables, indexes, err := e.size(ctx, address)
 	if err != nil {
@@ -89,7 +89,7 @@ func (b *benchRun) measureRowSize(ctx context.Context, e engine, address string,
 	return nil
 }
 
-// ingestBench is what it takes to send bodies of one size.
+// ingestBench measures bodies of one size.
 type ingestBench struct {
 	engine   engine
 	instance *instance
@@ -107,7 +107,7 @@ func newIngestBench(e engine, on *instance, address string, points int) (*ingest
 	return s, err
 }
 
-// prepare has somebody send the body, for the rows that it leaves.
+// prepare sends the body for a user, and reads the rows it leaves for the baseline.
 func (s *ingestBench) prepare(ctx context.Context, somebody testUser) (err error) {
 	if err := s.reset(ctx, []testUser{somebody}); err != nil {
 		return err
@@ -127,7 +127,7 @@ func (s *ingestBench) reset(ctx context.Context, users []testUser) error {
 	return s.instance.warmUp(ctx, users)
 }
 
-// round measures everything once, the plainest way before the product or after it in turn. Round 0 does not count.
+// round measures everything once, the baseline and the product in alternating order. Round 0 is not counted.
 func (s *ingestBench) round(ctx context.Context, row *ingestRow, users []testUser, round int) error {
 	var plain cost
 	var ours ingestCosts
@@ -154,17 +154,17 @@ func (s *ingestBench) round(ctx context.Context, row *ingestRow, users []testUse
 	return nil
 }
 
-// ingestCosts says what a body cost when it was new, when it was sent again, and when some of it had changed.
+// ingestCosts are the costs of a body that is new, that is sent again, and some of whose values have changed.
 type ingestCosts struct {
 	first, again, changed cost
 	log                   *walUsage
 }
 
-// walUsage is how many bytes sending a body again wrote to the write-ahead log: all of them, those that belong to samples,
-// and how long the body is in the archive.
+// walUsage is what sending a body again wrote to the write-ahead log, in bytes: in total and of samples; and the bytes
+// of the body in the archive.
 type walUsage struct{ total, samples, archived int64 }
 
-// send has people send the body three times, into empty tables.
+// send sends the body three times for all users, into empty tables.
 func (s *ingestBench) send(ctx context.Context, users []testUser) (took ingestCosts, err error) {
 	if err := s.reset(ctx, users); err != nil {
 		return took, err
@@ -195,7 +195,7 @@ func (s *ingestBench) send(ctx context.Context, users []testUser) (took ingestCo
 	return took, err
 }
 
-// reportIngest holds the rows against the targets, which are for bodies of 100,000 points and more.
+// reportIngest compares the rows with the targets, which are for bodies of 100,000 points and more.
 func (b *benchRun) reportIngest() {
 	const large = 100_000
 	for _, e := range b.engines {
@@ -216,7 +216,7 @@ func (b *benchRun) reportIngest() {
 	}
 }
 
-// reportLeast reports the least of the medians.
+// reportLeast reports the least of the medians of several rows.
 func (b *benchRun) reportLeast(e engine, what string, rows []ingestRow, of func(ingestRow) measurements, target float64) {
 	if len(rows) == 0 {
 		return
@@ -231,7 +231,7 @@ func (b *benchRun) reportLeast(e engine, what string, rows []ingestRow, of func(
 	})
 }
 
-// reportLog says what the last body that was sent again by a single client has written to the write-ahead log.
+// reportLog reports what the last body that a single client sent again has written to the write-ahead log.
 func (b *benchRun) reportLog(e engine) {
 	for _, r := range slices.Backward(b.report.ingest) {
 		if r.engine == e && r.clients == 1 && r.log != nil {
@@ -246,10 +246,10 @@ func (b *benchRun) reportLog(e engine) {
 	}
 }
 
-// A value of a point; of one with several, the smallest.
+// value matches the value of a point; of one with several, the minimum.
 var value = regexp.MustCompile(`"(?:qty|Min)":([-+.0-9eE]+)`)
 
-// changeATenth gives every tenth point another value and returns how many that are.
+// changeATenth changes the value of every tenth point, and returns the number of those.
 func changeATenth(text []byte) (changed []byte, changes int) {
 	changed = make([]byte, 0, len(text)+len(text)/50)
 	done := 0

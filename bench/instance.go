@@ -41,7 +41,7 @@ type testUser struct {
 	key string
 }
 
-// start joins the rooms as health-export serve does. wait is how long an answer waits for processing.
+// start wires the components as health-export serve does. wait is the time that a response waits for processing.
 func start(ctx context.Context, address string, wait time.Duration) (*instance, error) {
 	catalogue, err := catalog.Load()
 	if err != nil {
@@ -74,8 +74,8 @@ func (i *instance) stop(ctx context.Context) error {
 	return errors.Join(i.ingest.Stop(ctx), i.store.Close())
 }
 
-// startWith starts an instance for so many people, all of whom have sent something: their keys are remembered, their
-// connections are open, and the names of the metrics have their numbers.
+// startWith starts an instance for so many users, all of whom have sent a body: their keys are cached, their
+// connections are open, and the names of the metrics have their ids.
 func startWith(ctx context.Context, address string, users int) (*instance, []testUser, error) {
 	i, err := start(ctx, address, time.Hour)
 	if err != nil {
@@ -91,7 +91,8 @@ func startWith(ctx context.Context, address string, users int) (*instance, []tes
 	return i, all, nil
 }
 
-// startOnNewDatabase is startWith on a new database of an engine. Once the instance is stopped, drop lets go of the database at address.
+// startOnNewDatabase is startWith on a new database of an engine. Once the instance is stopped, drop deletes the
+// database at address.
 func startOnNewDatabase(ctx context.Context, e engine, users int) (i *instance, all []testUser, address string, drop func(), err error) {
 	if address, drop, err = e.create(ctx); err != nil {
 		return nil, nil, "", nil, err
@@ -103,7 +104,7 @@ func startOnNewDatabase(ctx context.Context, e engine, users int) (i *instance, 
 	return i, all, address, drop, nil
 }
 
-// createUsers creates people.
+// createUsers creates users with keys.
 func (i *instance) createUsers(ctx context.Context, count int) (all []testUser, err error) {
 	for n := range count {
 		user, err := account.NewUser(fmt.Sprintf("person%d@example.org", n), "", "Europe/Berlin", time.Now())
@@ -124,7 +125,7 @@ func (i *instance) createUsers(ctx context.Context, count int) (all []testUser, 
 	return all, nil
 }
 
-// warmUp has everybody send one point of each metric. They lie beside those that are measured, in the same partition.
+// warmUp sends one point of each metric for each user. They are in the same partition as those that are measured.
 func (i *instance) warmUp(ctx context.Context, all []testUser) error {
 	options := bodyOptions(10)
 	options.Start = options.Start.Add(-7 * time.Hour)
@@ -135,7 +136,7 @@ func (i *instance) warmUp(ctx context.Context, all []testUser) error {
 	return i.sendAll(ctx, all, small.text, health.Counts{Received: 10, Inserted: 10})
 }
 
-// archived returns how long the last bodies of people are in the archive, all together.
+// archived returns the stored bytes of the last body of each user, summed.
 func (i *instance) archived(ctx context.Context, users []testUser) (size int64, err error) {
 	for _, p := range users {
 		latest, err := i.store.Ingestions(ctx, p.ID, store.IngestionQuery{Limit: 1})
@@ -147,7 +148,7 @@ func (i *instance) archived(ctx context.Context, users []testUser) (size int64, 
 	return size, nil
 }
 
-// sendAll has everybody send the same body at once. Every answer must have the given counts of metrics.
+// sendAll sends the same body for all users concurrently. Every report must have the given counts of metrics.
 func (i *instance) sendAll(ctx context.Context, all []testUser, body []byte, want health.Counts) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, p := range all {
@@ -187,7 +188,7 @@ func (i *instance) send(ctx context.Context, p testUser, body io.Reader) (health
 	return answer.Counts.Metrics, err
 }
 
-// get asks the handler itself, without a network between.
+// get calls the handler, without a network.
 func (i *instance) get(ctx context.Context, p testUser, path string) ([]byte, error) {
 	request := httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil)
 	request.Header.Set("Authorization", "Bearer "+p.key)
@@ -199,7 +200,7 @@ func (i *instance) get(ctx context.Context, p testUser, path string) ([]byte, er
 	return answer.Body.Bytes(), nil
 }
 
-// body is one to be sent.
+// body is a body to be sent.
 type body struct {
 	text   []byte
 	points int
@@ -212,7 +213,7 @@ func newBody(o generator.Options) (body, error) {
 }
 
 // bodyOptions describe a body with so many points, of ten metrics and every minute. They begin half a year ago, on the
-// second of a month.
+// second day of a month.
 func bodyOptions(points int) generator.Options {
 	now := time.Now().UTC()
 	return generator.Options{

@@ -19,7 +19,7 @@ import (
 	"github.com/health-export/health-export/internal/format/generator"
 )
 
-// measureMemory sends a large body to a server in a process of its own and looks by how much that grows.
+// measureMemory sends a large body to a server in another process, and measures the growth of its resident memory.
 func (b *benchRun) measureMemory(ctx context.Context) error {
 	if runtime.GOOS != "linux" {
 		b.logf("memory is measured on Linux only")
@@ -74,7 +74,7 @@ func (b *benchRun) measureMemoryOn(ctx context.Context, e engine) error {
 	return nil
 }
 
-// serverProcess is this program as a server.
+// serverProcess is this program as a server in a process of its own.
 type serverProcess struct {
 	command *exec.Cmd
 	stdin   io.Closer
@@ -114,7 +114,7 @@ func (c *serverProcess) stop() {
 	_ = c.command.Wait()
 }
 
-// serveUntilEnd is what the child does: it prints where it listens and waits for its input to end.
+// serveUntilEnd runs in a serverProcess: it prints the address it listens on, and stops when its input ends.
 func serveUntilEnd(ctx context.Context, address string, in io.Reader, out io.Writer) error {
 	i, err := start(ctx, address, 20*time.Second) // as health-export serve waits
 	if err != nil {
@@ -125,7 +125,7 @@ func serveUntilEnd(ctx context.Context, address string, in io.Reader, out io.Wri
 	return errors.Join(err, i.stop(ctx))
 }
 
-// memory returns a figure of the kernel's in MiB.
+// memory returns a value of /proc/<pid>/status in MiB.
 func (c *serverProcess) memory(name string) (float64, error) {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.command.Process.Pid))
 	if err != nil {
@@ -139,13 +139,13 @@ func (c *serverProcess) memory(name string) (float64, error) {
 	return n / 1024, err
 }
 
-// post sends a body that is made while it is sent, and returns the status and where to ask for the ingestion.
+// post sends a body that is generated while it is sent, and returns the status and the path of the ingestion.
 func (c *serverProcess) post(ctx context.Context, p testUser, size int64) (status int, ingestion string, err error) {
 	reader, writer := io.Pipe()
 	go func() {
 		options := bodyOptions(0)
 		options.Bytes = size
-		options.Start = options.Start.AddDate(-1, 0, 0) // one workout a day takes it far
+		options.Start = options.Start.AddDate(-1, 0, 0) // with a workout per day it spans years
 		_, err := generator.Write(writer, options)
 		_ = writer.CloseWithError(err)
 	}()
@@ -157,7 +157,7 @@ func (c *serverProcess) post(ctx context.Context, p testUser, size int64) (statu
 	return status, "/v1/ingestions/" + answer.ID, err
 }
 
-// awaitProcessed asks until the ingestion is finished.
+// awaitProcessed polls the ingestion until it is processed.
 func (c *serverProcess) awaitProcessed(ctx context.Context, p testUser, ingestion string) error {
 	for {
 		var answer struct{ Status string }

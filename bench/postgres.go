@@ -13,13 +13,13 @@ import (
 	"github.com/health-export/health-export/internal/store/postgres"
 )
 
-// postgresEngine makes databases on a PostgreSQL server, and touches no others there.
+// postgresEngine creates databases on a PostgreSQL server, and uses no others there.
 type postgresEngine struct {
 	server        *url.URL
 	admin         *pgx.Conn
 	template      string // a database with the schema and its partitions, to be copied
-	settings      string // those that matter, for the report
-	canInspectWAL bool   // whether the server can say what is in its log
+	settings      string // the relevant ones, for the report
+	canInspectWAL bool   // whether pg_walinspect is available
 }
 
 func newPostgres(ctx context.Context, address string) (_ *postgresEngine, err error) {
@@ -47,7 +47,7 @@ func (e *postgresEngine) addressOf(database string) string {
 	return address.String()
 }
 
-// prepare makes the template.
+// prepare creates the template.
 func (e *postgresEngine) prepare(ctx context.Context) error {
 	err := e.admin.QueryRow(ctx, `
 		SELECT 'PostgreSQL ' || current_setting('server_version') || ': ' || string_agg(name || ' ' || current_setting(name), ', ' ORDER BY name)
@@ -74,7 +74,7 @@ func (e *postgresEngine) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, missing := conn.Exec(ctx, `CREATE EXTENSION pg_walinspect`) // of PostgreSQL's own, for superusers
+	_, missing := conn.Exec(ctx, `CREATE EXTENSION pg_walinspect`) // a contrib module, for superusers only
 	e.canInspectWAL = missing == nil
 	return conn.Close(ctx)
 }
@@ -99,8 +99,8 @@ func (e *postgresEngine) create(ctx context.Context) (address string, drop func(
 	return e.addressOf(name), func() { e.drop(ctx, name) }, err
 }
 
-// truncateSamples truncates the partitions that have rows, which leaves their files as new ones are, and makes a checkpoint, so
-// that none falls into a measurement.
+// truncateSamples truncates the partitions that have rows, which makes their files as new, and makes a checkpoint, so
+// that none occurs during a measurement.
 func (e *postgresEngine) truncateSamples(ctx context.Context, address string) error {
 	return e.on(ctx, address, func(conn *pgx.Conn) error {
 		var filled []string
@@ -145,7 +145,7 @@ func (e *postgresEngine) on(ctx context.Context, address string, do func(*pgx.Co
 	return do(conn)
 }
 
-// walSince tells by the files of the tables and their indexes what is theirs in the log.
+// walSince attributes records of the log to samples by the files of their tables and indexes.
 func (e *postgresEngine) walSince(ctx context.Context, address string) (func(context.Context) (*walUsage, error), error) {
 	if !e.canInspectWAL {
 		return nil, nil
@@ -177,7 +177,7 @@ func likeAny(names []string) (patterns []string) {
 	return patterns
 }
 
-// processes are those of the connections to the database, and the one that writes the log. They must run on this machine.
+// processes returns those of the connections to the database and the WAL writer, which must run on this machine.
 func (e *postgresEngine) processes(ctx context.Context, address string) (map[int]time.Duration, error) {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {

@@ -14,14 +14,14 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// tuple is a row of a table in the form of a binary COPY. The user is its first column.
+// tuple is a row of a table in the format of a binary COPY. Its first column is the user.
 type tuple struct {
 	table string
 	bytes []byte
 }
 
-// baseline writes rows that were encoded beforehand: in one transaction for every 10,000, and in one for all. The faster of
-// the two counts.
+// baseline writes rows that were encoded beforehand: in transactions of 10,000 rows, and in one of all. The faster one
+// counts.
 func (e *postgresEngine) baseline(ctx context.Context, address string, user testUser, grain health.Grain) (func(context.Context, int) (cost, error), error) {
 	var from []selection
 	for _, table := range sampleTables {
@@ -35,14 +35,14 @@ type selection struct{ table, where, order string }
 
 const sampleOrder = "metric_id, grain, recorded_at, ended_at, key_source"
 
-// imported are the tables that an import of the Health app's export fills, beside those of samples.
+// imported are the tables other than those of samples that an import of the Health app's export fills.
 var imported = []selection{
 	{"sleep_segments", "true", "started_at, ended_at, source, stage"},
 	{"workouts", "true", "id"},
 	{"daily_summaries", "true", "metric_id, date"},
 }
 
-// importBaseline is bare for all rows that an import leaves.
+// importBaseline is baseline for all rows of an import.
 func (e *postgresEngine) importBaseline(ctx context.Context, address string, user testUser) (func(context.Context, int) (cost, error), error) {
 	var from []selection
 	for _, table := range sampleTables {
@@ -113,7 +113,7 @@ const (
 	userAt      = 2 + 4 // after the number of columns and the length of the first
 )
 
-// tuplesOf cuts the stream of a binary COPY into its rows.
+// tuplesOf splits the stream of a binary COPY into its rows.
 func tuplesOf(stream []byte) (tuples [][]byte) {
 	for stream = stream[len(copyHeader):]; !bytes.Equal(stream, []byte(copyTrailer)); {
 		end := 2
@@ -127,13 +127,13 @@ func tuplesOf(stream []byte) (tuples [][]byte) {
 	return tuples
 }
 
-// copyWriter is what one user writes: transactions of a COPY for each table.
+// copyWriter writes the rows of one user: transactions of one COPY per table.
 type copyWriter struct {
 	conn         *pgx.Conn
-	transactions [][]tuple // streams, in place of rows
+	transactions [][]tuple // each tuple is a stream of rows
 }
 
-// copy writes the rows into empty tables, for so many users at once, each on a connection of its own.
+// copy writes the rows into empty tables, for so many users concurrently, each on a connection of its own.
 func (e *postgresEngine) copy(ctx context.Context, address string, rows []tuple, size, users int) (_ cost, err error) {
 	if err := e.truncateSamples(ctx, address); err != nil {
 		return cost{}, err
@@ -158,7 +158,7 @@ func (e *postgresEngine) copy(ctx context.Context, address string, rows []tuple,
 	})
 }
 
-// transactionsOf groups rows into transactions, and in each of them into one stream for each table.
+// transactionsOf groups rows into transactions, and those into one stream per table.
 func transactionsOf(rows []tuple, size int, user uuid.UUID) (transactions [][]tuple) {
 	for len(rows) > 0 {
 		some := rows[:min(size, len(rows))]
@@ -181,7 +181,7 @@ func transactionsOf(rows []tuple, size int, user uuid.UUID) (transactions [][]tu
 	return transactions
 }
 
-// warmUp has the connection learn what it must know of the tables: it writes a row of each and takes it back.
+// warmUp loads the catalogue entries of the tables into the connection: it writes a row of each and rolls back.
 func (c *copyWriter) warmUp(ctx context.Context, rows []tuple) error {
 	tx, err := c.conn.Begin(ctx)
 	if err != nil {

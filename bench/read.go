@@ -14,21 +14,21 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// metricRead is the metric of which a year is read: one whose points have a minimum, an average and a maximum.
+// metricRead is the metric that is read: one whose summaries have a minimum, an average and a maximum.
 const metricRead = "heart_rate"
 
-// measureReading asks for a year of one metric by day and by hour, for a day and for the latest values, while one person is present
-// and while many are. The times are those of the handler, without the network.
+// measureReading requests a year of one metric by day and by hour, the summary of a day and the latest values, with one
+// user in the database and with many. The times are those of the handler, without the network.
 func (b *benchRun) measureReading(ctx context.Context) error {
 	return b.forEachEngine(ctx, b.measureReadingOn)
 }
 
-// readRequest is one request that is measured.
+// readRequest is a request that is measured.
 type readRequest struct {
 	name, path string
-	points     int // how many values the answer has; 0 for any number
+	points     int // in the response; 0 for any number
 	target     float64
-	scans      bool // whether it reads what a scan reads
+	scans      bool // whether it is compared with a scan
 }
 
 func (b *benchRun) measureReadingOn(ctx context.Context, e engine) (err error) {
@@ -81,7 +81,7 @@ func readRequests(begin time.Time, days int) []readRequest {
 	}
 }
 
-// storeSamples stores so many values, one for each grain (raw ones for each minute), past the HTTP interface.
+// storeSamples stores so many values, one per grain (raw ones every minute), not over HTTP.
 func (i *instance) storeSamples(ctx context.Context, p testUser, begin time.Time, grain health.Grain, count int) error {
 	catalogue, err := catalog.Load()
 	if err != nil {
@@ -113,7 +113,7 @@ func (i *instance) storeSamples(ctx context.Context, p testUser, begin time.Time
 	return nil
 }
 
-// createUsersWithoutKeys creates people without keys.
+// createUsersWithoutKeys creates users without keys.
 func (i *instance) createUsersWithoutKeys(ctx context.Context, count int) (all []account.User, err error) {
 	for n := range count {
 		user, err := account.NewUser(fmt.Sprintf("other%d@example.org", n), "", "UTC", time.Now())
@@ -128,7 +128,8 @@ func (i *instance) createUsersWithoutKeys(ctx context.Context, count int) (all [
 	return all, nil
 }
 
-// measureReads puts every question several times, and scans as often. What is done first fills the caches and does not count.
+// measureReads measures every request several times, and as many scans. The first of each fills the caches and is not
+// counted.
 func (b *benchRun) measureReads(
 	ctx context.Context, e engine, i *instance, address string, p testUser, requests []readRequest,
 ) (took []costs, scans costs, err error) {

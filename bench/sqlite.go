@@ -15,7 +15,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// sqliteEngine makes SQLite databases in a folder of its own.
+// sqliteEngine creates SQLite databases in a folder of its own.
 type sqliteEngine struct{ folder string }
 
 func newSQLite() (*sqliteEngine, error) {
@@ -57,7 +57,7 @@ func (e *sqliteEngine) truncateSamples(ctx context.Context, address string) erro
 	return err
 }
 
-// size finds no indexes: a table is in the order of its key.
+// size returns no indexes: a table is stored in the order of its primary key.
 func (e *sqliteEngine) size(ctx context.Context, address string) (tables, indexes int64, err error) {
 	db, err := e.connect(address)
 	if err != nil {
@@ -75,7 +75,7 @@ func (e *sqliteEngine) walSince(context.Context, string) (func(context.Context) 
 	return nil, nil
 }
 
-// connect opens one connection with the settings that the product writes with.
+// connect opens one connection with the settings of the product's writer.
 func (e *sqliteEngine) connect(address string) (*sql.DB, error) {
 	path := strings.TrimPrefix(address, "sqlite:")
 	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)")
@@ -85,7 +85,7 @@ func (e *sqliteEngine) connect(address string) (*sql.DB, error) {
 	return db, err
 }
 
-// sqliteRows are rows of one table. The user is the first column.
+// sqliteRows are rows of one table. The first column is the user.
 type sqliteRows struct {
 	table   string
 	columns int
@@ -120,12 +120,12 @@ func (e *sqliteEngine) baseline(ctx context.Context, address string, user testUs
 	}, nil
 }
 
-// importBaseline writes the readings alone.
+// importBaseline writes the raw samples only.
 func (e *sqliteEngine) importBaseline(ctx context.Context, address string, user testUser) (func(context.Context, int) (cost, error), error) {
 	return e.baseline(ctx, address, user, health.GrainRaw)
 }
 
-// processes returns none: SQLite is part of this one.
+// processes returns none: SQLite runs in this process.
 func (e *sqliteEngine) processes(context.Context, string) (map[int]time.Duration, error) {
 	return nil, nil
 }
@@ -199,7 +199,7 @@ func (t *sqliteRows) insert(ctx context.Context, db *sql.DB, user int64) error {
 	return nil
 }
 
-// insertWith writes so many rows with each statement.
+// insertWith writes perStatement rows with each statement.
 func (t *sqliteRows) insertWith(ctx context.Context, tx *sql.Tx, perStatement int, rows [][]any, user int64) error {
 	if len(rows) == 0 {
 		return nil
