@@ -7,8 +7,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// csvEncoder writes one table as CSV (RFC 4180) with a header. Times are RFC 3339 in the offset they were recorded with; absent
-// values are empty; attributes are JSON.
+// csvEncoder writes one table as CSV (RFC 4180) with a header. Times are RFC 3339 in the offset they were recorded
+// with; absent values are empty; attributes are JSON.
 type csvEncoder struct {
 	w       *bufio.Writer
 	current csvLine
@@ -95,12 +95,17 @@ func (c *csvEncoder) close() error { return nil }
 // csvHeader collects the names of columns.
 type csvHeader []string
 
-func (h *csvHeader) text(name, _ string)                                      { *h = append(*h, name) }
-func (h *csvHeader) number(name string, _ float64)                            { *h = append(*h, name) }
-func (h *csvHeader) integer(name string, _ int64)                             { *h = append(*h, name) }
-func (h *csvHeader) timestamp(name string, _ health.Instant, _ int32)         { *h = append(*h, name) }
+func (h *csvHeader) text(name, _ string) { *h = append(*h, name) }
+
+func (h *csvHeader) number(name string, _ float64) { *h = append(*h, name) }
+
+func (h *csvHeader) integer(name string, _ int64) { *h = append(*h, name) }
+
+func (h *csvHeader) timestamp(name string, _ health.Instant, _ int32) { *h = append(*h, name) }
+
 func (h *csvHeader) optionalTimestamp(name string, _ health.Instant, _ int32) { *h = append(*h, name) }
-func (h *csvHeader) json(name, _ string)                                      { *h = append(*h, name) }
+
+func (h *csvHeader) json(name, _ string) { *h = append(*h, name) }
 
 // csvLine is the current line, with a comma after each cell.
 type csvLine struct {

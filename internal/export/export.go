@@ -1,5 +1,5 @@
-// Package export writes stored data in the formats of other programs: CSV, NDJSON, Parquet, FHIR, GeoJSON, GPX, and a zip of
-// everything. It streams: in memory are a buffer, one group of rows, or one workout.
+// Package export writes stored data in the formats of other programs: CSV, NDJSON, Parquet, FHIR, GeoJSON, GPX, and a
+// zip of everything. It streams: in memory are a buffer, one group of rows, or one workout.
 package export
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// Source yields the data of one user to be exported, within the metrics and the interval it was created for. A sequence ends
-// after its first error.
+// Source yields the data of one user to be exported, within the metrics and the interval it was created for. A sequence
+// ends after its first error.
 type Source interface {
 	// Samples yields samples by metric, and those of a metric in order of time.
 	Samples(ctx context.Context) iter.Seq2[health.Sample, error]

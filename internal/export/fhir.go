@@ -17,12 +17,13 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// fhirEncoder writes a FHIR R4 Bundle of type collection: the person as a Patient with nothing but the name, and an Observation of
-// every sample, night, workout and electrocardiogram. Codes are LOINC where there is an exact one, Apple's identifier where there
-// is one, and always the name as text; units are UCUM. The id of an Observation is the same in every export.
+// fhirEncoder writes a FHIR R4 Bundle of type collection: the person as a Patient with nothing but the name, and an
+// Observation of every sample, night, workout and electrocardiogram. Codes are LOINC where there is an exact one,
+// Apple's identifier where there is one, and always the name as text; units are UCUM. The id of an Observation is the
+// same in every export.
 //
-// Measurements of the same time by several sources or in several grains are several Observations: the effectivePeriod of a
-// summary is the interval that it summarises.
+// Measurements of the same time by several sources or in several grains are several Observations: the effectivePeriod
+// of a summary is the interval that it summarises.
 type fhirEncoder struct {
 	w         *bufio.Writer
 	user      uuid.UUID
@@ -253,7 +254,8 @@ func (f *fhirEncoder) close() error {
 	return err
 }
 
-// fhirText returns text as FHIR allows it: without control characters, and "" for spaces alone, which the caller must omit.
+// fhirText returns text as FHIR allows it: without control characters, and "" for spaces alone, which the caller must
+// omit.
 func fhirText(text string) string {
 	if strings.ContainsFunc(text, unicode.IsControl) {
 		text = strings.Map(func(r rune) rune {

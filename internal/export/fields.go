@@ -4,8 +4,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// fieldWriter receives the fields of a record by name, in an order that is the same for all records of a type. CSV has columns of
-// these names; NDJSON omits absent fields.
+// fieldWriter receives the fields of a record by name, in an order that is the same for all records of a type. CSV has
+// columns of these names; NDJSON omits absent fields.
 type fieldWriter interface {
 	text(name, value string)
 	number(name string, value float64) // absent: NaN
@@ -106,8 +106,8 @@ func ecgFields(f fieldWriter, e *health.ECG) {
 	f.json("attributes", e.Attributes)
 }
 
-// voltageSeconds returns the time of the i-th voltage in seconds after the start of the recording, absent where neither a frequency
-// nor times were sent. The frequency takes precedence: the app's times are whole seconds.
+// voltageSeconds returns the time of the i-th voltage in seconds after the start of the recording, absent where neither
+// a frequency nor times were sent. The frequency takes precedence: the app's times are whole seconds.
 func voltageSeconds(e *health.ECG, i int) float64 {
 	switch {
 	case e.SamplingFrequency > 0:

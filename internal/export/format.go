@@ -64,8 +64,8 @@ func (f Format) standardTypes() []Type {
 	}
 }
 
-// ParseTypes parses types separated by commas, in any order; "" stands for the standard types of the format. Invalid: a type is
-// unknown, or the format cannot hold it, or not together with another.
+// ParseTypes parses types separated by commas, in any order; "" stands for the standard types of the format. Invalid: a
+// type is unknown, or the format cannot hold it, or not together with another.
 func ParseTypes(format Format, text string) ([]Type, error) {
 	if text == "" {
 		return format.standardTypes(), nil

@@ -45,9 +45,9 @@ type properties struct {
 // GeoJSON writes the route of a workout as a GeoJSON Feature. Its geometry is a LineString of [longitude, latitude,
 // altitude], without the altitude where none was recorded; a Point for a route of one point; null for none.
 //
-// The properties are name, start, end, duration (s), source, length (m along the route), and lists with one entry per position:
-// times, speeds (m/s), courses (degrees), and horizontal_, vertical_ (m), speed_ (m/s) and course_accuracies (degrees). An entry
-// is null where the point has no such value, and a list is omitted where no point has.
+// The properties are name, start, end, duration (s), source, length (m along the route), and lists with one entry per
+// position: times, speeds (m/s), courses (degrees), and horizontal_, vertical_ (m), speed_ (m/s) and course_accuracies
+// (degrees). An entry is null where the point has no such value, and a list is omitted where no point has.
 func GeoJSON(w io.Writer, workout *health.Workout) error {
 	f := feature{
 		Type: "Feature", ID: workout.ID, Geometry: geometryOf(workout.Route),

@@ -57,8 +57,8 @@ func (d decimal) MarshalText() ([]byte, error) {
 	return strconv.AppendFloat(nil, float64(d), 'f', -1, 64), nil
 }
 
-// GPX writes the route of a workout as a GPX 1.1 track of one segment: points with elevation (m) and time (UTC), speed and
-// course as an extension.
+// GPX writes the route of a workout as a GPX 1.1 track of one segment: points with elevation (m) and time (UTC), speed
+// and course as an extension.
 func GPX(w io.Writer, workout *health.Workout) error {
 	var times timeFormatter
 	utc := func(i health.Instant) string { return string(times.append(nil, i, 0)) }

@@ -8,8 +8,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// ndjsonEncoder writes one JSON object per line, whose first member is its type: sample, night, segment, workout, event or ecg. It
-// is the one format without any omissions.
+// ndjsonEncoder writes one JSON object per line, whose first member is its type: sample, night, segment, workout, event
+// or ecg. It is the one format without any omissions.
 type ndjsonEncoder struct {
 	w       *bufio.Writer
 	current jsonObject

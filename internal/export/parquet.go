@@ -10,15 +10,16 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// rowGroupSize bounds the memory of a Parquet export: a row group is in memory until it is written. rowsPerWrite rows are passed
-// to the library at once.
+// rowGroupSize bounds the memory of a Parquet export: a row group is in memory until it is written. rowsPerWrite rows
+// are passed to the library at once.
 const (
 	rowGroupSize = 32 << 10
 	rowsPerWrite = 512
 )
 
-// The rows. Times are microseconds in UTC; offset is that of the recording in seconds, so that start + offset is the person's local
-// time. Attributes and quantities are JSON as text. Optional columns are null where the value is absent: a text where it is "".
+// The rows. Times are microseconds in UTC; offset is that of the recording in seconds, so that start + offset is the
+// person's local time. Attributes and quantities are JSON as text. Optional columns are null where the value is absent:
+// a text where it is "".
 type (
 	sampleRow struct {
 		Metric     string   `parquet:"metric,dict"`

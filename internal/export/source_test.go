@@ -58,6 +58,7 @@ func (s *memorySource) Samples(context.Context) iter.Seq2[health.Sample, error] 
 func (s *memorySource) Nights(context.Context) iter.Seq2[health.Night, error] {
 	return sequenceOf(s.nights)
 }
+
 func (s *memorySource) Segments(context.Context) iter.Seq2[health.Segment, error] {
 	return sequenceOf(s.segments)
 }
@@ -65,10 +66,13 @@ func (s *memorySource) Segments(context.Context) iter.Seq2[health.Segment, error
 func (s *memorySource) Workouts(context.Context) iter.Seq2[health.Workout, error] {
 	return sequenceOf(s.workouts)
 }
+
 func (s *memorySource) Events(context.Context) iter.Seq2[health.Event, error] {
 	return sequenceOf(s.events)
 }
+
 func (s *memorySource) ECGs(context.Context) iter.Seq2[health.ECG, error] { return sequenceOf(s.ecgs) }
+
 func (s *memorySource) add(metric, unit string, change func(*health.Sample)) *memorySource {
 	sample := health.NewSample()
 	sample.Metric, sample.Unit, sample.Source, sample.Grain = metric, unit, "Watch", health.GrainRaw

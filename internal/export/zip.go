@@ -29,8 +29,9 @@ import (
 //go:embed readme.txt
 var readme string
 
-// zipEncoder writes a zip of files in other formats: a table for every metric, and the others in readme.txt. The last file is the
-// manifest, followed by the directory of the zip, without which no program opens it: a truncated zip does not look complete.
+// zipEncoder writes a zip of files in other formats: a table for every metric, and the others in readme.txt. The last
+// file is the manifest, followed by the directory of the zip, without which no program opens it: a truncated zip does
+// not look complete.
 type zipEncoder struct {
 	w        *zip.Writer
 	manifest manifest
@@ -289,8 +290,8 @@ func (z *zipEncoder) close() error {
 	return z.w.Close()
 }
 
-// fileName returns a unique name for the file of a metric that every file system accepts: all but lower-case letters, digits, - and
-// _ is percent-encoded. A very long name ends with its digest.
+// fileName returns a unique name for the file of a metric that every file system accepts: all but lower-case letters,
+// digits, - and _ is percent-encoded. A very long name ends with its digest.
 func fileName(metric string) string {
 	var b strings.Builder
 	for _, c := range []byte(metric) {

@@ -23,8 +23,8 @@ func isApple(head []byte) bool {
 // isAppleArchive recognises the archive that Apple's Health app exports.
 func isAppleArchive(a *Archive) bool { return findAppleXML(a) != "" }
 
-// findAppleXML returns the name of the file with the data, "" where there is none. It depends on the language of the phone, so
-// the file is recognised by its content.
+// findAppleXML returns the name of the file with the data, "" where there is none. It depends on the language of the
+// phone, so the file is recognised by its content.
 func findAppleXML(a *Archive) string {
 	const maxCandidates = 100 // it is one of the largest files
 	candidates := 0
@@ -145,12 +145,6 @@ func (a *appleDecoder) text(sent []byte) string {
 		return text
 	}
 	return a.texts.put(sent, sanitize(sent))
-}
-
-// sanitize returns text that every store accepts: valid UTF-8 without NUL characters.
-func sanitize(sent []byte) string {
-	text := strings.ToValidUTF8(string(sent), "\uFFFD")
-	return strings.ReplaceAll(text, "\x00", "")
 }
 
 // xmlProblem returns the *problem.Error for an error of xmlscan, and any other error as it is.

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// attributes returns the other attributes, the metadata and the heart beats of a record as canonical JSON, with its value
-// and unit where withValue is set; "" where there are none.
+// attributes returns the other attributes, the metadata and the heart beats of a record as canonical JSON, with its
+// value and unit where withValue is set; "" where there are none.
 func (a *appleDecoder) attributes(r *appleRecord, withValue bool) string {
 	withValue = withValue && (r.hasValue || r.unit != "")
 	if !withValue && len(r.metadata)+len(r.beats)+len(r.otherAttributes) == 0 {

@@ -42,8 +42,8 @@ func (a *appleDecoder) readResource(name string) jsontext.Value {
 	return jsontext.Value(canonical)
 }
 
-// resolvePath returns the name in the archive of a file that the main file refers to by a path from its directory, and marks
-// it as referenced.
+// resolvePath returns the name in the archive of a file that the main file refers to by a path from its directory, and
+// marks it as referenced.
 func (a *appleDecoder) resolvePath(file string) string {
 	name := path.Join(a.directory, strings.ReplaceAll(file, `\`, "/"))
 	a.referenced[name] = true

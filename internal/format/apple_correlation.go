@@ -6,8 +6,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// emitCorrelation emits the records of a group, those of one blood pressure or of one food. They are usually in the file once
-// more, beside the group. A group other than a blood pressure is also an event, such as the food.
+// emitCorrelation emits the records of a group, those of one blood pressure or of one food. They are usually in the
+// file once more, beside the group. A group other than a blood pressure is also an event, such as the food.
 func (a *appleDecoder) emitCorrelation(n *node, typ string) error {
 	for child := range n.all("Record") {
 		r := &a.record

@@ -52,8 +52,8 @@ func (a *appleDecoder) readExportDate(n *node) {
 // eventAttributes are the attributes that become fields of an event.
 var eventAttributes = []string{"sourceName", "startDate", "endDate"}
 
-// emitEvent emits an element as an event: an audiogram, a prescription, a state of mind, or an unknown one. Its kind is the
-// name of the element, name is the kind within that, and object has what becomes attributes.
+// emitEvent emits an element as an event: an audiogram, a prescription, a state of mind, or an unknown one. Its kind is
+// the name of the element, name is the kind within that, and object has what becomes attributes.
 func (a *appleDecoder) emitEvent(n *node, typ, name string, object map[string]any) error {
 	kind := snakeCase(n.name)
 	at := a.nextPosition(n.name, kind)

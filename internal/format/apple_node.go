@@ -51,8 +51,8 @@ func (n *node) metadata(key string) string {
 	return ""
 }
 
-// object returns the element as a JSON object: attributes as text, metadata by its keys, other children as lists by their
-// names. Attributes and children named in without are left out.
+// object returns the element as a JSON object: attributes as text, metadata by its keys, other children as lists by
+// their names. Attributes and children named in without are left out.
 func (n *node) object(without ...string) map[string]any {
 	object := map[string]any{}
 	for _, a := range n.attrs {
@@ -83,8 +83,8 @@ func (n *node) object(without ...string) map[string]any {
 	return object
 }
 
-// device returns the description of a device, <<HKDevice: 0x2820>, name:Apple Watch, model:Watch>, without its address in the
-// phone's memory, which differs in every export.
+// device returns the description of a device, <<HKDevice: 0x2820>, name:Apple Watch, model:Watch>, without its address
+// in the phone's memory, which differs in every export.
 func device(text string) string {
 	rest, ok := strings.CutPrefix(text, "<<HKDevice: ")
 	if !ok {
@@ -96,8 +96,8 @@ func device(text string) string {
 	return text
 }
 
-// readNode reads the element whose Start was scanned last, with everything in it. whole is false where it is too large: then
-// the rest of it was skipped.
+// readNode reads the element whose Start was scanned last, with everything in it. whole is false where it is too large:
+// then the rest of it was skipped.
 func (a *appleDecoder) readNode() (root *node, whole bool, err error) {
 	root = a.newNode()
 	open := []*node{root}

@@ -9,8 +9,8 @@ import (
 // hkWorkoutEvent is the prefix of HealthKit's names of workout events.
 const hkWorkoutEvent = "HKWorkoutEventType"
 
-// addPauses adds the pauses of a workout, manual and automatic ones, as a series made from its events. A pause without an end
-// lasts until the end of the workout.
+// addPauses adds the pauses of a workout, manual and automatic ones, as a series made from its events. A pause without
+// an end lasts until the end of the workout.
 func (a *appleDecoder) addPauses(w *health.Workout, n *node) {
 	type event struct {
 		at     health.Instant

@@ -59,8 +59,8 @@ func (a *appleDecoder) reset(r *appleRecord) {
 	}
 }
 
-// isIgnoredAttribute reports whether an attribute of a record is dropped: the version and the device that recorded it, and
-// when it was written.
+// isIgnoredAttribute reports whether an attribute of a record is dropped: the version and the device that recorded it,
+// and when it was written.
 func isIgnoredAttribute(name []byte) bool {
 	switch string(name) {
 	case "sourceVersion", "device", "creationDate":

@@ -6,7 +6,8 @@ import (
 
 const exportAgain = "Export again: the file may be damaged."
 
-// emitRecord emits a record as a sample, a segment of sleep or an event. component says that it is part of a Correlation.
+// emitRecord emits a record as a sample, a segment of sleep or an event. component says that it is part of a
+// Correlation.
 func (a *appleDecoder) emitRecord(r *appleRecord, at health.Position, component bool) error {
 	t := r.typ
 	if t == nil || t.name == "" {

@@ -21,8 +21,8 @@ var summaryQuantities = []struct {
 	{"appleMoveMinutesGoal", "", "move_time_goal", "min", true},
 }
 
-// emitActivitySummary emits the activity rings of a day: summaries of the metrics, and the goals. Zero means "not recorded" in
-// both: a day on which no watch was worn must not hide what a phone counted.
+// emitActivitySummary emits the activity rings of a day: summaries of the metrics, and the goals. Zero means "not
+// recorded" in both: a day on which no watch was worn must not hide what a phone counted.
 func (a *appleDecoder) emitActivitySummary(n *node) error {
 	at := a.nextPosition(n.name, "metric")
 	at.Metric = n.name

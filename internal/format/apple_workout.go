@@ -20,8 +20,8 @@ var workoutTotals = []struct{ attr, unitAttr, name string }{
 	{"totalFlightsClimbed", "totalFlightsClimbedUnit", "flights_climbed"},
 }
 
-// workoutMetadata are the metadata entries that are quantities, written with their unit: "6575 cm". factor corrects those
-// whose percent are hundredths of a percent.
+// workoutMetadata are the metadata entries that are quantities, written with their unit: "6575 cm". factor corrects
+// those whose percent are hundredths of a percent.
 var workoutMetadata = []struct {
 	key, name string
 	factor    float64
@@ -36,8 +36,8 @@ var workoutMetadata = []struct {
 	{"HKMaximumSpeed", "max_speed", 1},
 }
 
-// workoutStatistics are the names of statistics in Workout.Quantities, by their HealthKit quantity. Others are named after
-// the quantity.
+// workoutStatistics are the names of statistics in Workout.Quantities, by their HealthKit quantity. Others are named
+// after the quantity.
 var workoutStatistics = map[string]struct{ sum, average, minimum, maximum string }{
 	"ActiveEnergyBurned":  {sum: "active_energy"},
 	"BasalEnergyBurned":   {sum: "basal_energy"},
@@ -50,8 +50,8 @@ var workoutStatistics = map[string]struct{ sum, average, minimum, maximum string
 	"CyclingSpeed":        {average: "avg_speed", maximum: "max_speed"},
 }
 
-// emitWorkout emits a workout with its statistics and routes. Its activities, whose statistics are parts of its own, and its
-// events become attributes.
+// emitWorkout emits a workout with its statistics and routes. Its activities, whose statistics are parts of its own,
+// and its events become attributes.
 func (a *appleDecoder) emitWorkout(n *node) error {
 	at := a.nextPosition(n.name, "workout")
 	w := newWorkout()

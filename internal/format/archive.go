@@ -31,8 +31,8 @@ const readAheadFrom = 4 << 20
 
 // Archive is a zip file with the files of a body. Nothing of it is written to disk. Files may be read concurrently.
 type Archive struct {
-	// ReadAhead, if not nil, wraps large files that are opened, so that they are unpacked while what was unpacked before is
-	// decoded. The reader it returns closes the one it was given.
+	// ReadAhead, if not nil, wraps large files that are opened, so that they are unpacked while what was unpacked
+	// before is decoded. The reader it returns closes the one it was given.
 	ReadAhead func(io.ReadCloser) io.ReadCloser
 
 	members     []*zip.File
@@ -46,8 +46,8 @@ func IsArchive(head []byte) bool {
 	return bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("PK\x05\x06"))
 }
 
-// OpenArchive reads the directory of an archive of size bytes. Invalid: it is not an archive or is truncated, unpacks to more
-// than is plausible for its size (a zip bomb), or has names outside of its directory.
+// OpenArchive reads the directory of an archive of size bytes. Invalid: it is not an archive or is truncated, unpacks
+// to more than is plausible for its size (a zip bomb), or has names outside of its directory.
 func OpenArchive(r io.ReaderAt, size int64) (*Archive, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
@@ -151,8 +151,8 @@ func (a *Archive) Head(name string, size int) ([]byte, error) {
 	return head[:n], nil
 }
 
-// Progress returns how many bytes were read of how many in the files that were opened, unpacked. It is safe for concurrent
-// use.
+// Progress returns how many bytes were read of how many in the files that were opened, unpacked. It is safe for
+// concurrent use.
 func (a *Archive) Progress() (read, of int64) { return a.readBytes.Load(), a.openedBytes.Load() }
 
 // memberReader reads a file, up to the size that the directory says.

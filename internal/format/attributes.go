@@ -10,8 +10,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// canonicalObject returns an object of texts, numbers, lists and objects as canonical JSON, "" for an empty one. The error:
-// a text is not valid UTF-8.
+// canonicalObject returns an object of texts, numbers, lists and objects as canonical JSON, "" for an empty one. The
+// error: a text is not valid UTF-8.
 func canonicalObject(object map[string]any) (string, error) {
 	if len(object) == 0 {
 		return "", nil

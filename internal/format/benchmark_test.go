@@ -34,8 +34,9 @@ func countSamples(tb testing.TB, body io.Reader) (samples int) {
 	return samples
 }
 
-// BenchmarkDecode measures the decoder and two baselines in the same run: encoding/json decoding the body into structs, and a
-// loop over the tokens of jsontext. It reports the fastest run of each, which is the least disturbed by other load.
+// BenchmarkDecode measures the decoder and two baselines in the same run: encoding/json decoding the body into structs,
+// and a loop over the tokens of jsontext. It reports the fastest run of each, which is the least disturbed by other
+// load.
 func BenchmarkDecode(b *testing.B) {
 	body, points := generated(b, generator.Options{Bytes: 20 << 20})
 	var reader bytes.Reader

@@ -15,8 +15,8 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// decodeCSV decodes what the app sends when its format is set to CSV: one table, or several as the parts of a multipart form.
-// It is a Decoder.
+// decodeCSV decodes what the app sends when its format is set to CSV: one table, or several as the parts of a multipart
+// form. It is a Decoder.
 func decodeCSV(body io.Reader, options Options) iter.Seq2[health.Record, error] {
 	return records(func(e emitter) error { return newCSVDecoder(options, e).decode(body) })
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// isCSVArchive recognises an archive with a table or a route of the app. Apple's archive holds tables too, so that format comes
-// first in Formats.
+// isCSVArchive recognises an archive with a table or a route of the app. Apple's archive holds tables too, so that
+// format comes first in Formats.
 func isCSVArchive(a *Archive) bool {
 	const maxCandidates = 100
 	for i, name := range a.Names() {

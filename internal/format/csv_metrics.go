@@ -23,14 +23,16 @@ type valueColumn struct {
 	index     int
 }
 
-// The qualifiers, with countNames, of columns that are values of one metric. Any other qualifier makes a metric of its own.
+// The qualifiers, with countNames, of columns that are values of one metric. Any other qualifier makes a metric of its
+// own.
 var (
 	rangeQualifiers    = []string{"min", "max", "avg"}
 	pressureQualifiers = []string{"systolic", "diastolic"}
 	sleepQualifiers    = []string{"total", "asleep", "in bed", "core", "deep", "rem", "awake"}
 )
 
-// sourceColumns and contextColumns are the names of the columns with the source of a row and with what the person was doing.
+// sourceColumns and contextColumns are the names of the columns with the source of a row and with what the person was
+// doing.
 var (
 	sourceColumns  = []string{"source", "sources"}
 	contextColumns = []string{"context"}
@@ -109,7 +111,8 @@ func groupColumns(header []columnHeader, except ...int) []metricColumns {
 	return groups
 }
 
-// columnOf returns the metric of a column and its qualifier. Columns named Min, Max and Avg alone are those of heart rates.
+// columnOf returns the metric of a column and its qualifier. Columns named Min, Max and Avg alone are those of heart
+// rates.
 func columnOf(h columnHeader) (g metricColumns, part string) {
 	g = metricColumns{metric: metricName(h.name), unit: h.unit}
 	part = strings.ToLower(h.qualifier)
@@ -189,8 +192,8 @@ func addCounts(s *health.Sample, g *metricColumns, values map[string]float64) {
 	}
 }
 
-// emitNight emits a night, dated by the day of waking. The app writes 0 for what was not recorded; only for a night with stages
-// an awake of 0 is a value.
+// emitNight emits a night, dated by the day of waking. The app writes 0 for what was not recorded; only for a night
+// with stages an awake of 0 is a value.
 func (d *csvDecoder) emitNight(g *metricColumns, at health.Position, s *health.Sample, values map[string]float64) error {
 	hours, ok := hoursPer(g.unit)
 	if !ok {

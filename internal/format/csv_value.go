@@ -9,8 +9,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// cellNumber reads a number in the only form the app writes: digits, perhaps with a decimal point. A number with a comma is
-// not read, since 1,234 is ambiguous.
+// cellNumber reads a number in the only form the app writes: digits, perhaps with a decimal point. A number with a
+// comma is not read, since 1,234 is ambiguous.
 func cellNumber(text string) (v float64, ok bool) {
 	if strings.Trim(text, "0123456789+-.eE") != "" {
 		return 0, false
@@ -67,8 +67,8 @@ func (p *localTimeParser) parse(text []byte, after health.Instant) (at health.In
 	return at, offset, true
 }
 
-// ambiguousInstants returns the two instants at which clocks in loc show what they show at a given one, because they are
-// set back in between. ok is false where there is only one.
+// ambiguousInstants returns the two instants at which clocks in loc show what they show at a given one, because they
+// are set back in between. ok is false where there is only one.
 func ambiguousInstants(at health.Instant, loc *time.Location) (first, second health.Instant, ok bool) {
 	t := at.Time().In(loc)
 	change, next := t.ZoneBounds()

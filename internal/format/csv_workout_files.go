@@ -14,8 +14,8 @@ import (
 // fileName is what the name of a file, or of a part of a multipart form, says about the table in it.
 type fileName struct {
 	name string
-	// content is "Heart Rate" or "Route" for the files of one workout, which have its name and start in theirs: the only
-	// place where the seconds of the start are.
+	// content is "Heart Rate" or "Route" for the files of one workout, which have its name and start in theirs: the
+	// only place where the seconds of the start are.
 	content, workout, start string
 	// event is the kind of the events in the rows.
 	event string
@@ -126,8 +126,8 @@ func (d *csvDecoder) decodeGPX(content io.Reader, name fileName) error {
 	return d.emit(health.Record{Position: at, Workout: &w})
 }
 
-// decodeWorkoutFile emits the workout of a table with the points in its rows, which read reads and set adds to the workout. Rows
-// that cannot be read are dropped with a warning.
+// decodeWorkoutFile emits the workout of a table with the points in its rows, which read reads and set adds to the
+// workout. Rows that cannot be read are dropped with a warning.
 func decodeWorkoutFile[T any](d *csvDecoder, t *table, name fileName, set func(*health.Workout, []T), read func() (T, bool)) error {
 	w, at, ok := d.workoutOf(name)
 	var list []T

@@ -94,8 +94,8 @@ func (d *csvDecoder) decodeWorkoutRow(t *table, c workoutColumns, at health.Posi
 	return d.emit(health.Record{Position: at, Workout: &w})
 }
 
-// decodeWorkoutCell adds the quantity or attribute in one cell; a quantity of 0 was not measured. It returns the header of a column
-// whose value cannot be stored, "" where there is none.
+// decodeWorkoutCell adds the quantity or attribute in one cell; a quantity of 0 was not measured. It returns the header
+// of a column whose value cannot be stored, "" where there is none.
 func (d *csvDecoder) decodeWorkoutCell(w *health.Workout, attributes map[string]any, h columnHeader, text string) (invalid string) {
 	v, isNumber := cellNumber(text)
 	quantity, known := quantityColumns[h.normalizedName()]

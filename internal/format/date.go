@@ -18,9 +18,9 @@ import (
 //	2026-05-19 07:30                without seconds, or without a zone
 //	2026-05-19                      the beginning of the day
 //
-// offset is the one that was sent, in seconds east of UTC; where none was, the one in force at loc (nil: UTC). Fractions are
-// truncated to microseconds. ok is false for any other text, for a date or an hour that does not exist, and for a time outside
-// health.MinInstant and MaxInstant.
+// offset is the one that was sent, in seconds east of UTC; where none was, the one in force at loc (nil: UTC).
+// Fractions are truncated to microseconds. ok is false for any other text, for a date or an hour that does not exist,
+// and for a time outside health.MinInstant and MaxInstant.
 func parseTime(text []byte, loc *time.Location) (at health.Instant, offset int32, ok bool) {
 	if at, offset, ok = parseStandard(text); ok {
 		return at, offset, true
@@ -59,8 +59,8 @@ func parseStandard(b []byte) (at health.Instant, offset int32, ok bool) {
 	return at, offset, inRange(at)
 }
 
-// epochTime returns the instant of a number: seconds since 1970, or milliseconds where it is so large that seconds would be
-// after the year 5000.
+// epochTime returns the instant of a number: seconds since 1970, or milliseconds where it is so large that seconds
+// would be after the year 5000.
 func epochTime(v float64) (health.Instant, bool) {
 	const largestSeconds = 1e11
 	microseconds := v * 1e6
@@ -274,8 +274,8 @@ func daysIn(year, month int) int {
 	return 31
 }
 
-// dateOf counts the days since 1970-01-01 in the Gregorian calendar, with years that begin in March, so that the leap day is
-// the last of a year.
+// dateOf counts the days since 1970-01-01 in the Gregorian calendar, with years that begin in March, so that the leap
+// day is the last of a year.
 func dateOf(year, month, day int) health.Date {
 	const beforeEpoch = 719468 // days from 0000-03-01 to 1970-01-01
 	month -= 3

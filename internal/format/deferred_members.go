@@ -19,8 +19,8 @@ const (
 )
 
 // deferredMembers are the unknown members of an object, kept until the kind of the object is clear: an envelope with
-// members that a new version of the app has added; a single flat point; or an object of no known kind, whose members are
-// not stored.
+// members that a new version of the app has added; a single flat point; or an object of no known kind, whose members
+// are not stored.
 type deferredMembers struct {
 	names      []string
 	values     [][]byte

@@ -92,8 +92,8 @@ func (e *elementReader) voltages(ecg *health.ECG, field string, array jsontext.V
 	return &points
 }
 
-// voltageTimeReader reads the times of voltages. Numbers are seconds since 1970 or since 2001, depending on the phone. The
-// first one decides which, since it must lie within the recording.
+// voltageTimeReader reads the times of voltages. Numbers are seconds since 1970 or since 2001, depending on the phone.
+// The first one decides which, since it must lie within the recording.
 type voltageTimeReader struct {
 	ecg     *health.ECG
 	element *elementReader

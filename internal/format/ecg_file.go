@@ -31,8 +31,8 @@ const (
 // maxVoltages bounds a recording: five minutes at 512 Hz. Apple's watches record 30 seconds.
 const maxVoltages = 160_000
 
-// readECGFile reads an electrocardiogram of Apple's export: lines with a name and a value, then one voltage per line, with a
-// decimal point or comma. reason says why it cannot be read, "" where it can.
+// readECGFile reads an electrocardiogram of Apple's export: lines with a name and a value, then one voltage per line,
+// with a decimal point or comma. reason says why it cannot be read, "" where it can.
 func readECGFile(file io.Reader, loc *time.Location) (ecg health.ECG, reason string) {
 	ecg = health.ECG{AverageHeartRate: health.Absent(), SamplingFrequency: health.Absent()}
 	lines := bufio.NewScanner(file)
@@ -83,8 +83,8 @@ func parseECGLine(line []byte) (field [2]string) {
 	return field
 }
 
-// parseECGHeader sets what the lines before the voltages say. The name and the date of birth, which are the person's, are
-// dropped.
+// parseECGHeader sets what the lines before the voltages say. The name and the date of birth, which are the person's,
+// are dropped.
 func parseECGHeader(ecg *health.ECG, fields [][2]string, loc *time.Location) (reason string) {
 	if len(fields) != ecgKeys {
 		return "The file of the electrocardiogram does not begin with the ten lines that describe it."

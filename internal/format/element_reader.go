@@ -42,8 +42,8 @@ func elementType(key string) string {
 	return key
 }
 
-// elementReader reads the fields of one object of a body. It keeps the first rejection for finish to return, so that its
-// methods need not return errors.
+// elementReader reads the fields of one object of a body. It keeps the first rejection for finish to return, so that
+// its methods need not return errors.
 type elementReader struct {
 	object
 	at        health.Position // its Type may change while the element is read

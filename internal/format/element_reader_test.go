@@ -199,7 +199,8 @@ func TestNumbersAsText(t *testing.T) {
 	equal(t, record.Workout.Attributes, `{"avgSpeed":"Infinity","maxSpeed":"0x10","speed":"NaN"}`)
 }
 
-// TestWorkoutUnitsAreComplete checks that every quantity and series that the decoder knows by name has a canonical unit.
+// TestWorkoutUnitsAreComplete checks that every quantity and series that the decoder knows by name has a canonical
+// unit.
 func TestWorkoutUnitsAreComplete(t *testing.T) {
 	t.Parallel()
 	for _, quantity := range workoutQuantities {

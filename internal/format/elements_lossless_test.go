@@ -53,8 +53,8 @@ func fixtureElements(tb testing.TB) []fixtureElement {
 	return list
 }
 
-// TestEveryFieldMatters removes one field at a time from every element of the fixtures, at any depth, and checks that the
-// record changes or is rejected: a field that makes no difference is lost.
+// TestEveryFieldMatters removes one field at a time from every element of the fixtures, at any depth, and checks that
+// the record changes or is rejected: a field that makes no difference is lost.
 func TestEveryFieldMatters(t *testing.T) {
 	t.Parallel()
 	checked := 0

@@ -11,7 +11,8 @@ import (
 // errStopped ends a decoder whose caller takes no more records.
 var errStopped = errors.New("stopped")
 
-// emitter passes what a decoder finds to the decoder's caller. Its methods return errStopped once the caller takes no more.
+// emitter passes what a decoder finds to the decoder's caller. Its methods return errStopped once the caller takes no
+// more.
 type emitter struct {
 	yield func(health.Record, error) bool
 }
@@ -40,8 +41,8 @@ func (e emitter) emit(record health.Record) error {
 	return e.emitWith(record, nil)
 }
 
-// emitRejection yields a rejection beside a record that has nothing but its position and, where there are any, the entry
-// and the type of the element.
+// emitRejection yields a rejection beside a record that has nothing but its position and, where there are any, the
+// entry and the type of the element.
 func (e emitter) emitRejection(record health.Record, rejection *health.Rejection) error {
 	record.Position = rejection.Position
 	return e.emitWith(record, rejection)

@@ -60,8 +60,8 @@ func (s eventSchema) decode(raw []byte, at health.Position, o Options) (health.R
 	return e.finish(health.Record{Event: &event})
 }
 
-// eventName returns the name without the spaces with which the app pads some. A padded name becomes an attribute as well, as
-// it was sent.
+// eventName returns the name without the spaces with which the app pads some. A padded name becomes an attribute as
+// well, as it was sent.
 func (e *elementReader) eventName(s eventSchema) string {
 	sent, m := e.textOf(s.name...)
 	name := strings.TrimSpace(sent)
@@ -78,8 +78,8 @@ func (e *elementReader) eventName(s eventSchema) string {
 	return ""
 }
 
-// unknownDecoder returns the decoder of a top-level array that is not known. Its elements become events whose kind is the
-// key.
+// unknownDecoder returns the decoder of a top-level array that is not known. Its elements become events whose kind is
+// the key.
 func unknownDecoder(key string) elementDecoder {
 	return func(raw []byte, at health.Position, o Options) (health.Record, error) {
 		e := newElementReader(at, o)
@@ -121,8 +121,8 @@ func (e *elementReader) unknownEvent(key, canonical string) *health.Event {
 	return event
 }
 
-// lenientInstant uses the first of the named fields that can be read as a time. Unlike instant it rejects nothing, since the
-// meaning of the fields of an unknown type is a guess.
+// lenientInstant uses the first of the named fields that can be read as a time. Unlike instant it rejects nothing,
+// since the meaning of the fields of an unknown type is a guess.
 func (e *elementReader) lenientInstant(names ...string) (at health.Instant, offset int32) {
 	for _, name := range names {
 		m := e.find(name)

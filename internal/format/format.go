@@ -1,5 +1,5 @@
-// Package format decodes the formats in which health data arrives: one decoder per format, and one explicit list of them.
-// No other package knows what a vendor's payload looks like.
+// Package format decodes the formats in which health data arrives: one decoder per format, and one explicit list of
+// them. No other package knows what a vendor's payload looks like.
 package format
 
 import (
@@ -12,9 +12,10 @@ import (
 
 // Decoder reads one body to its end and yields its elements in order.
 //
-// It streams: the memory it takes does not grow with the body. It starts no goroutines. A *health.Rejection is the error of
-// one element, whose position is in the record, and the next element follows; any other error is the last thing yielded. That
-// is a *problem.Error of kind Invalid or TooLarge where the body is at fault, and the reader's own error where reading failed.
+// It streams: the memory it takes does not grow with the body. It starts no goroutines. A *health.Rejection is the
+// error of one element, whose position is in the record, and the next element follows; any other error is the last
+// thing yielded. That is a *problem.Error of kind Invalid or TooLarge where the body is at fault, and the reader's own
+// error where reading failed.
 type Decoder func(body io.Reader, options Options) iter.Seq2[health.Record, error]
 
 // Options is what a decoder cannot know from the body.
@@ -32,8 +33,8 @@ type Format struct {
 	// Detect reports whether a body is in this format, by head, its first bytes, up to DetectSize of them.
 	Detect func(head []byte) bool
 	Decode Decoder
-	// DetectArchive reports whether the files of an archive are in this format, and DecodeArchive decodes them as Decode
-	// decodes a body. They are nil where the format does not come in archives.
+	// DetectArchive reports whether the files of an archive are in this format, and DecodeArchive decodes them as
+	// Decode decodes a body. They are nil where the format does not come in archives.
 	DetectArchive func(*Archive) bool
 	DecodeArchive func(*Archive, Options) iter.Seq2[health.Record, error]
 	// WithoutEntries is true where no record has an Entry: the samples have their metric and unit themselves.

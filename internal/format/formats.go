@@ -24,9 +24,9 @@ func Formats() []Format {
 
 // Detect returns the format of a body that begins with head, the first DetectSize bytes of it or all there are.
 //
-// The error is a *problem.Error: Invalid with code not_json where the body is in none of the syntaxes, Unrecognised with code
-// unrecognised_format where it is JSON of no known format. A body that is truncated, or malformed further on, is detected by
-// its beginning; its decoder returns the error.
+// The error is a *problem.Error: Invalid with code not_json where the body is in none of the syntaxes, Unrecognised
+// with code unrecognised_format where it is JSON of no known format. A body that is truncated, or malformed further on,
+// is detected by its beginning; its decoder returns the error.
 func Detect(head []byte) (Format, error) {
 	for _, format := range Formats() {
 		if format.Detect(head) {

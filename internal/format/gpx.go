@@ -8,8 +8,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// readGPX reads up to limit points of the tracks of a GPX 1.1 file as Apple's Health app writes it, with speed, course and
-// accuracies as extensions. Points without a valid position are dropped.
+// readGPX reads up to limit points of the tracks of a GPX 1.1 file as Apple's Health app writes it, with speed, course
+// and accuracies as extensions. Points without a valid position are dropped.
 func readGPX(file io.Reader, limit int) (route []health.RoutePoint, err error) {
 	scan := xmlscan.New(file)
 	var point health.RoutePoint

@@ -101,8 +101,8 @@ func newHKType(name string) *hkType {
 	return t
 }
 
-// setQuantity sets the value of a quantity, as percent where it is a fraction with the unit "%". The two blood pressures
-// become the one metric that holds both.
+// setQuantity sets the value of a quantity, as percent where it is a fraction with the unit "%". The two blood
+// pressures become the one metric that holds both.
 func (t *hkType) setQuantity(s *health.Sample, v float64) {
 	if t.fraction && s.Unit == "%" && v <= 1 {
 		v *= 100

@@ -178,8 +178,8 @@ func (d *jsonDecoder) skipValue() error {
 	return nil
 }
 
-// decodeData decodes the member "data": an object of lists. Shortcuts and older versions send a list of flat points or a
-// single one instead.
+// decodeData decodes the member "data": an object of lists. Shortcuts and older versions send a list of flat points or
+// a single one instead.
 func (d *jsonDecoder) decodeData() error {
 	c, err := d.peek()
 	if err != nil {
@@ -250,7 +250,8 @@ func (d *jsonDecoder) decodeKnownList(name string) error {
 	return d.decodeEntry(0)
 }
 
-// decodeMetricsByIdentifier decodes the form in which "metrics" is an object of arrays, named by HealthKit's identifiers.
+// decodeMetricsByIdentifier decodes the form in which "metrics" is an object of arrays, named by HealthKit's
+// identifiers.
 func (d *jsonDecoder) decodeMetricsByIdentifier() error {
 	return d.eachMember(func(text []byte) error {
 		identifier, decode := string(text), decodeTyped
@@ -281,8 +282,8 @@ func (d *jsonDecoder) decodeElements(name string, decode elementDecoder) error {
 	})
 }
 
-// eachElementOrSingle calls element for each element of an array. A value that is not an array counts as the only element
-// of one, null as an empty one.
+// eachElementOrSingle calls element for each element of an array. A value that is not an array counts as the only
+// element of one, null as an empty one.
 func (d *jsonDecoder) eachElementOrSingle(element func(index int) error) error {
 	c, err := d.peek()
 	if err != nil {

@@ -41,14 +41,15 @@ func detectJSON(head []byte) jsonKind {
 	return otherJSON
 }
 
-// jsonDetector reads the beginning of a body until its kind is clear. The two formats have the same envelope; the first entry
-// of a list distinguishes them.
+// jsonDetector reads the beginning of a body until its kind is clear. The two formats have the same envelope; the first
+// entry of a list distinguishes them.
 type jsonDetector struct {
 	decoder *jsontext.Decoder
 	known   bool // a member of the envelope is known
 }
 
-// envelope reads the objects down to the lists. Where the head ends before the kind is clear, it is the app's own format.
+// envelope reads the objects down to the lists. Where the head ends before the kind is clear, it is the app's own
+// format.
 func (d *jsonDetector) envelope() jsonKind {
 	for depth := 0; ; {
 		token, err := d.decoder.ReadToken()

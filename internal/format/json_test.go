@@ -54,8 +54,8 @@ func TestTooLongToBeDeferred(t *testing.T) {
 	}
 }
 
-// TestElementsBeforeAnErrorAreYielded truncates a body at every byte: complete elements before the cut are yielded, followed by
-// an error.
+// TestElementsBeforeAnErrorAreYielded truncates a body at every byte: complete elements before the cut are yielded,
+// followed by an error.
 func TestElementsBeforeAnErrorAreYielded(t *testing.T) {
 	t.Parallel()
 	body := `{"data":{"metrics":[{"name":"a","data":[` + point + `,` + point + `]}],"symptoms":[{"name":"Cough","start":"2026-03-10"}]}}`
@@ -68,8 +68,8 @@ func TestElementsBeforeAnErrorAreYielded(t *testing.T) {
 	}
 }
 
-// TestEntryIsSharedByItsPoints checks the contract of Record.Entry: a name and a unit that come after the points are set in the
-// entry that the points were yielded with.
+// TestEntryIsSharedByItsPoints checks the contract of Record.Entry: a name and a unit that come after the points are
+// set in the entry that the points were yielded with.
 func TestEntryIsSharedByItsPoints(t *testing.T) {
 	t.Parallel()
 	body := `{"data":{"metrics":[{"data":[` + point + `,5,` + point + `],"units":"kg","name":"a"},{"data":[` + point + `],"name":"b"}]}}`

@@ -13,8 +13,8 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// TestHostileElements decodes elements of nearly the maximal length that make the decoder allocate as much as possible per byte.
-// It is not parallel, since it counts the allocations of the process.
+// TestHostileElements decodes elements of nearly the maximal length that make the decoder allocate as much as possible
+// per byte. It is not parallel, since it counts the allocations of the process.
 func TestHostileElements(t *testing.T) {
 	const size = 15 << 20
 	const limit = 50 // MiB

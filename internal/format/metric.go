@@ -93,8 +93,8 @@ func (p *metricPoint) span(consumed *fieldSet) (start, end health.Instant, offse
 	return start, end, offset
 }
 
-// sumNamedCounts returns the sum of the named counts of a point, which also become attributes. It rejects the point where
-// there is none.
+// sumNamedCounts returns the sum of the named counts of a point, which also become attributes. It rejects the point
+// where there is none.
 func (p *metricPoint) sumNamedCounts() float64 {
 	sum, counted := 0.0, false
 	for _, i := range p.attributes {

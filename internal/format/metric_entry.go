@@ -48,8 +48,8 @@ func (e *metricEntry) setMember(member string, raw jsontext.Value) {
 	}
 }
 
-// setInvalid marks the entry as invalid; the first member at fault is kept. It clears the name, so that points that were
-// yielded already are not stored under a metric or in a unit that may be wrong.
+// setInvalid marks the entry as invalid; the first member at fault is kept. It clears the name, so that points that
+// were yielded already are not stored under a metric or in a unit that may be wrong.
 func (e *metricEntry) setInvalid(member invalidMember) {
 	if e.invalid == nil {
 		e.invalid = &member

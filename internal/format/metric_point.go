@@ -43,7 +43,8 @@ const (
 	fieldCount
 )
 
-// fieldOf returns the field of a name, fieldOther for one that is not known. Only min, avg and max come in several cases.
+// fieldOf returns the field of a name, fieldOther for one that is not known. Only min, avg and max come in several
+// cases.
 func fieldOf(name []byte) field {
 	switch string(name) {
 	case "date":

@@ -20,8 +20,8 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// FuzzPoints compares decoded points of a metric with those of a slow implementation of the same rules on top of the JSON
-// library. The metric's name is known, and is not that of sleep.
+// FuzzPoints compares decoded points of a metric with those of a slow implementation of the same rules on top of the
+// JSON library. The metric's name is known, and is not that of sleep.
 func FuzzPoints(f *testing.F) {
 	for _, points := range []string{
 		`{"date":"2026-03-10 00:00:00 +0100","qty":7369.142032399631,"source":"Kim’s\u00a0Watch"}`,
@@ -280,8 +280,8 @@ func holdsInfinity(text []byte) bool {
 	}
 }
 
-// FuzzDecode decodes any body: the decoder must not panic, must give each element a position, and must not yield anything
-// that cannot be stored.
+// FuzzDecode decodes any body: the decoder must not panic, must give each element a position, and must not yield
+// anything that cannot be stored.
 func FuzzDecode(f *testing.F) {
 	seedWithFixtures(f, func(body []byte) { f.Add(body) })
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -24,8 +24,8 @@ func isFormData(head []byte) bool {
 	return ok && bytes.HasPrefix(bytes.ToLower(name), []byte("content-"))
 }
 
-// boundaryOf returns the boundary of a form that begins with head. The one in the Content-Type header is not used: formats are
-// detected from content alone.
+// boundaryOf returns the boundary of a form that begins with head. The one in the Content-Type header is not used:
+// formats are detected from content alone.
 func boundaryOf(head []byte) string {
 	line, _, _ := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
 	return strings.TrimPrefix(string(bytes.TrimRight(line, "\r ")), "--")
@@ -94,7 +94,8 @@ func (p partReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// decodeFile decodes one file of several. An error in it rejects the file, which stays in the archive, and not the others.
+// decodeFile decodes one file of several. An error in it rejects the file, which stays in the archive, and not the
+// others.
 func (d *csvDecoder) decodeFile(content io.Reader, name fileName) error {
 	at := health.Position{Type: "file", Entry: d.files, Point: -1}
 	d.files++

@@ -7,8 +7,8 @@ import (
 
 // parseNumber returns the value of a number in JSON's form. ok is false where it is too large for a float64.
 //
-// The result is that of strconv.ParseFloat, which rounds correctly. Where the digits and the power of ten are both exact
-// in a float64, one division gives the same result faster.
+// The result is that of strconv.ParseFloat, which rounds correctly. Where the digits and the power of ten are both
+// exact in a float64, one division gives the same result faster.
 func parseNumber(text []byte) (value float64, ok bool) {
 	digits, decimals, simple := simpleDecimal(text)
 	if !simple {

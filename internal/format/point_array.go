@@ -26,7 +26,8 @@ type pointArray struct {
 // point takes many times the memory of the few bytes it may be written in.
 const maxPoints = 250_000
 
-// countPoint counts a point of the element and reports whether it is within maxPoints. Otherwise the element is rejected.
+// countPoint counts a point of the element and reports whether it is within maxPoints. Otherwise the element is
+// rejected.
 func (e *elementReader) countPoint(field string) bool {
 	if e.pointCount == maxPoints {
 		e.reject(field, fmt.Sprintf("The element has too many points: more than %d.", maxPoints),
@@ -61,8 +62,8 @@ func (p *pointArray) each(e *elementReader, field string, array jsontext.Value) 
 	}
 }
 
-// pointAt reads the element of array at start into o, and returns where it ends. point is nil where it is not a readable
-// object, ok is false where it is not JSON.
+// pointAt reads the element of array at start into o, and returns where it ends. point is nil where it is not a
+// readable object, ok is false where it is not JSON.
 func pointAt(o *object, array []byte, start int) (point *object, end int, ok bool) {
 	if array[start] == '{' {
 		length, err := o.scan(array[start:])
@@ -110,7 +111,8 @@ func (p *pointArray) warn(e *elementReader, field string) {
 	}
 }
 
-// readPoints reads the points of an array with read, and sorts them by time. read returns false for a point to be dropped.
+// readPoints reads the points of an array with read, and sorts them by time. read returns false for a point to be
+// dropped.
 func readPoints[P any](
 	e *elementReader, field string, array jsontext.Value, read func(*object) (P, bool), sort func([]P),
 ) ([]P, *pointArray) {

@@ -4,7 +4,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxFields bounds the fields of one object. Decoding takes many times the memory of the few bytes a field may be written in.
+// maxFields bounds the fields of one object. Decoding takes many times the memory of the few bytes a field may be
+// written in.
 const maxFields = 10_000
 
 // rawObject is a JSON object as in the body, with the places of its members. Points are read as rawObjects, without
@@ -125,9 +126,9 @@ func (o *rawObject) find(name string) jsontext.Value {
 	return nil
 }
 
-// readObject returns the next object. With untilData it may end at a member "data" that is an array, as in scanMembers; then
-// pos is the beginning of the array, and the object is still open. An object with too many fields is skipped like one that is
-// too long, with errTooLong.
+// readObject returns the next object. With untilData it may end at a member "data" that is an array, as in scanMembers;
+// then pos is the beginning of the array, and the object is still open. An object with too many fields is skipped like
+// one that is too long, with errTooLong.
 func (s *scanner) readObject(untilData bool) (o rawObject, data bool, err error) {
 	for {
 		o, end, data, err := scanMembers(s.buffered(), s.depth, s.members[:0], untilData)

@@ -48,8 +48,8 @@ func hasValidPosition(p *health.RoutePoint) bool {
 	return math.Abs(p.Latitude) <= 90 && math.Abs(p.Longitude) <= 180 // false where one is absent, which is NaN
 }
 
-// nonNegative returns v, or absent where it is negative, which is how Core Location marks a speed, a course or an accuracy
-// as unknown.
+// nonNegative returns v, or absent where it is negative, which is how Core Location marks a speed, a course or an
+// accuracy as unknown.
 func nonNegative(v float64) float64 {
 	if v < 0 {
 		return health.Absent()

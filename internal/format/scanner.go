@@ -19,11 +19,11 @@ const (
 // errTooLong is returned for a value longer than maxElement. It was skipped, and the next one can be read.
 var errTooLong = errors.New("the value is too long to be taken in")
 
-// scanner reads a body through a sliding window. The slices that its methods return are in the window, and valid until the
-// next call. Their errors are errTooLong, a *problem.Error where the body is at fault, or the reader's.
+// scanner reads a body through a sliding window. The slices that its methods return are in the window, and valid until
+// the next call. Their errors are errTooLong, a *problem.Error where the body is at fault, or the reader's.
 //
-// A token is read by a function on the bytes of the window that returns errIncomplete when they run out; then the window is
-// filled, keeping the beginning of the token, and the function is called again.
+// A token is read by a function on the bytes of the window that returns errIncomplete when they run out; then the
+// window is filled, keeping the beginning of the token, and the function is called again.
 type scanner struct {
 	body     io.Reader
 	window   []byte // window[pos:end] is read from the body and not consumed
@@ -45,7 +45,8 @@ func newTextScanner(text []byte) scanner {
 	return scanner{window: text, end: len(text), atEOF: true}
 }
 
-// fill reads until the window is full or the body ends. The window keeps the bytes from pos on, and grows when they fill it.
+// fill reads until the window is full or the body ends. The window keeps the bytes from pos on, and grows when they
+// fill it.
 func (s *scanner) fill() error {
 	if s.atEOF {
 		return s.errorAt(s.end, errUnexpectedEnd)
@@ -209,8 +210,8 @@ func (s *scanner) name() ([]byte, error) {
 	}
 }
 
-// fillOrFail handles the error of a function that read from pos: it fills the window, or returns the error at the index that the
-// function returned.
+// fillOrFail handles the error of a function that read from pos: it fills the window, or returns the error at the index
+// that the function returned.
 func (s *scanner) fillOrFail(next int, err error) error {
 	if err != errIncomplete {
 		return s.errorAt(s.pos+next, err)
@@ -243,8 +244,8 @@ func (s *scanner) eachElement(element func(index int) error) error {
 	}
 }
 
-// eachMember reads an object, and calls member with the name of each of its members to read the value. The name is valid until
-// then.
+// eachMember reads an object, and calls member with the name of each of its members to read the value. The name is
+// valid until then.
 func (s *scanner) eachMember(member func(name []byte) error) error {
 	if err := s.open(); err != nil {
 		return err

@@ -18,7 +18,8 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// decodeWithWindow decodes a body through a window of a few bytes (at least a byte order mark), so that everything in it is at an edge once.
+// decodeWithWindow decodes a body through a window of a few bytes (at least a byte order mark), so that everything in
+// it is at an edge once.
 func decodeWithWindow(body io.Reader, window, limit int, options Options) iter.Seq2[health.Record, error] {
 	return func(yield func(health.Record, error) bool) {
 		d := newJSONDecoder(body, options, emitter{yield})
@@ -174,8 +175,8 @@ func (r *repeatingReader) Read(b []byte) (n int, err error) {
 	return n, nil
 }
 
-// TestMemoryIsBounded decodes bodies larger than the memory they may take. It is not parallel, since it counts the allocations of
-// the process.
+// TestMemoryIsBounded decodes bodies larger than the memory they may take. It is not parallel, since it counts the
+// allocations of the process.
 func TestMemoryIsBounded(t *testing.T) {
 	const size = 36 << 20
 	long := func(before, text, after string) io.Reader {

@@ -54,8 +54,9 @@ func isSleep(name string) bool {
 	return false
 }
 
-// isSegment reports whether a point is a segment of sleep: it has a start, and a stage or no field of a night. Where the
-// name of the metric has not come yet, a point with a date, or whose value is no text, is an interval of another metric.
+// isSegment reports whether a point is a segment of sleep: it has a start, and a stage or no field of a night. Where
+// the name of the metric has not come yet, a point with a date, or whose value is no text, is an interval of another
+// metric.
 func isSegment(p *metricPoint, entry *metricEntry) bool {
 	if !p.present.has(fieldStart) {
 		return false

@@ -8,8 +8,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// isNight reports whether a point is a night, sleep as the app sums it. Under another name than that of sleep it has the
-// fields of a night and no qty.
+// isNight reports whether a point is a night, sleep as the app sums it. Under another name than that of sleep it has
+// the fields of a night and no qty.
 func isNight(p *metricPoint, entry *metricEntry) bool {
 	return entry.sleep || p.present&nightFields != 0 && (entry.Name == "" || !p.present.has(fieldQty))
 }
@@ -21,8 +21,8 @@ type pendingNight struct {
 	warnings []health.Warning
 }
 
-// maxPendingNights bounds the nights that are held until their unit is known: about 27 years of them. When it is reached,
-// they are taken to be in hours.
+// maxPendingNights bounds the nights that are held until their unit is known: about 27 years of them. When it is
+// reached, they are taken to be in hours.
 const maxPendingNights = 10_000
 
 func (d *jsonDecoder) decodeNight(p *metricPoint, entry *metricEntry) error {
@@ -52,8 +52,8 @@ func (d *jsonDecoder) decodeNight(p *metricPoint, entry *metricEntry) error {
 	return nil
 }
 
-// nightDurations reads the durations, in the unit they were sent in. The app writes 0 for what was not recorded; only for
-// a night with stages an awake of 0 is a value.
+// nightDurations reads the durations, in the unit they were sent in. The app writes 0 for what was not recorded; only
+// for a night with stages an awake of 0 is a value.
 func (p *metricPoint) nightDurations(n *health.Night, consumed *fieldSet) {
 	recorded := func(f field) float64 {
 		v := p.number(f)

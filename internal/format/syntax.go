@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// The syntax of JSON (RFC 8259) as functions on bytes. Each returns the index after the token it reads. Where the bytes run out
-// before that the error is errIncomplete, and the caller calls again with more bytes; with any other error the index is that of
-// the fault.
+// The syntax of JSON (RFC 8259) as functions on bytes. Each returns the index after the token it reads. Where the bytes
+// run out before that the error is errIncomplete, and the caller calls again with more bytes; with any other error the
+// index is that of the fault.
 
 // errIncomplete is returned where the bytes end before the token does.
 var errIncomplete = errors.New("more bytes are needed")
@@ -44,8 +44,8 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// scanText reads a string from after its opening quote, or from the index it returned with errIncomplete. end is the index of
-// the closing quote, or that to continue from; escaped reports whether the string has an escape.
+// scanText reads a string from after its opening quote, or from the index it returned with errIncomplete. end is the
+// index of the closing quote, or that to continue from; escaped reports whether the string has an escape.
 func scanText(b []byte, i int) (end int, escaped bool, err error) {
 	for {
 		i = skipPlain(b, i)
@@ -71,8 +71,8 @@ func scanText(b []byte, i int) (end int, escaped bool, err error) {
 	}
 }
 
-// skipPlain returns the index of the first byte from i on that is a quote, a backslash, a control character or not ASCII. It
-// tests eight bytes at a time (SWAR); the lowest of the bits it finds is exact.
+// skipPlain returns the index of the first byte from i on that is a quote, a backslash, a control character or not
+// ASCII. It tests eight bytes at a time (SWAR); the lowest of the bits it finds is exact.
 func skipPlain(b []byte, i int) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	for ; i+8 <= len(b); i += 8 {
@@ -141,7 +141,8 @@ func scanRune(b []byte) (int, error) {
 	return 0, errUTF8
 }
 
-// scanNumber reads a number. One at the end of the bytes may continue: then the error is errIncomplete, the index the end.
+// scanNumber reads a number. One at the end of the bytes may continue: then the error is errIncomplete, the index the
+// end.
 func scanNumber(b []byte, i int) (int, error) {
 	if i < len(b) && b[i] == '-' {
 		i++

@@ -14,11 +14,11 @@ var (
 	typedEnd   = []string{"end_time", "ended_at", "end", "endDate"}
 )
 
-// decodeTyped decodes one object of the typed form, whose type says which fields it has, or one with HealthKit's names. An
-// object without a type has that of the array it came in (at.Metric).
+// decodeTyped decodes one object of the typed form, whose type says which fields it has, or one with HealthKit's names.
+// An object without a type has that of the array it came in (at.Metric).
 //
-// One object may hold several quantities; they are one record with several samples. Every other field becomes an attribute
-// of each of them.
+// One object may hold several quantities; they are one record with several samples. Every other field becomes an
+// attribute of each of them.
 func decodeTyped(raw []byte, at health.Position, o Options) (health.Record, error) {
 	e := readElement(raw, at, o)
 	if e.rejection != nil {
@@ -164,7 +164,8 @@ func (e *elementReader) checkRange(field string, v float64, allowed *valueRange)
 	e.rejection.Details["min"], e.rejection.Details["max"] = allowed.min, allowed.max
 }
 
-// warnUnknown adds a warning with the fields that the schema does not know. They become attributes, unless they are null.
+// warnUnknown adds a warning with the fields that the schema does not know. They become attributes, unless they are
+// null.
 func (e *elementReader) warnUnknown(schema typedSchema) {
 	var unknown []string
 	for m := range e.unused() {

@@ -1,7 +1,7 @@
 package format
 
-// valueScan reads one value of any kind and size incrementally: it can continue within a value whose beginning is no longer
-// in the window.
+// valueScan reads one value of any kind and size incrementally: it can continue within a value whose beginning is no
+// longer in the window.
 type valueScan struct {
 	outerDepth int // of open containers around the value
 	depth      int // of open containers within it
@@ -25,8 +25,8 @@ const (
 	withinText
 )
 
-// run reads from b[i] on. Where the value ends within b, done is true and next is its end; otherwise next is the first byte
-// that is needed again.
+// run reads from b[i] on. Where the value ends within b, done is true and next is its end; otherwise next is the first
+// byte that is needed again.
 func (v *valueScan) run(b []byte, i int) (next int, done bool, err error) {
 	for {
 		if v.expect < withinName {

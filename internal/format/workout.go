@@ -7,9 +7,9 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// WorkoutUnits has the canonical unit of every quantity of a workout whose unit is known, and of every series, by its name
-// in Workout.Quantities or Workout.Series. Decoders leave quantities in the unit they were sent in; normalising a workout
-// converts them with this table. It must not be written to.
+// WorkoutUnits has the canonical unit of every quantity of a workout whose unit is known, and of every series, by its
+// name in Workout.Quantities or Workout.Series. Decoders leave quantities in the unit they were sent in; normalising a
+// workout converts them with this table. It must not be written to.
 var WorkoutUnits = map[string]string{
 	"active_energy":                "kcal",
 	"walking_and_running_distance": "km",
@@ -204,8 +204,8 @@ func (e *elementReader) addQuantity(w *health.Workout, name, unit string, m *mem
 	return q.Value
 }
 
-// addQuantitiesOf adds the quantities in an object; names has the name of the quantity for each member. Their unit is their
-// own, or one for all of them. An object with other members becomes an attribute as well.
+// addQuantitiesOf adds the quantities in an object; names has the name of the quantity for each member. Their unit is
+// their own, or one for all of them. An object with other members becomes an attribute as well.
 func (e *elementReader) addQuantitiesOf(w *health.Workout, m *member, names map[string]string) {
 	var o object
 	if o.read(m.value) != nil {
@@ -227,7 +227,8 @@ func (e *elementReader) addQuantitiesOf(w *health.Workout, m *member, names map[
 	}
 }
 
-// addByShape adds the unused fields that have the shape of a quantity or a series: the app adds new ones every few months.
+// addByShape adds the unused fields that have the shape of a quantity or a series: the app adds new ones every few
+// months.
 func (e *elementReader) addByShape(w *health.Workout) {
 	var others []*member
 	for m := range e.unused() {

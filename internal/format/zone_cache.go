@@ -6,8 +6,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// zoneCache returns the offsets of times in named zones. Apple's export needs it: it prints all its times with the offset
-// of the day it was made.
+// zoneCache returns the offsets of times in named zones. Apple's export needs it: it prints all its times with the
+// offset of the day it was made.
 type zoneCache struct {
 	home  cachedZone
 	named map[string]*cachedZone

@@ -1,5 +1,6 @@
-// Package testlog is the log of tests. It checks every line for what no log may contain: keys, passwords, e-mail addresses, and
-// anything that a person has sent. A leak fails the test that logged it, so that the whole test suite looks for leaks.
+// Package testlog is the log of tests. It checks every line for what no log may contain: keys, passwords, e-mail
+// addresses, and anything that a person has sent. A leak fails the test that logged it, so that the whole test suite
+// looks for leaks.
 package testlog
 
 import (
@@ -13,7 +14,8 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Log collects and checks the lines of an slog handler: JSON or text, whole lines per write. It is safe for concurrent use.
+// Log collects and checks the lines of an slog handler: JSON or text, whole lines per write. It is safe for concurrent
+// use.
 type Log struct {
 	t    reporter
 	mu   sync.Mutex

@@ -29,8 +29,8 @@ type Export struct {
 	Bytes int64
 }
 
-// recordType describes the records of one type. share is their part of the XML in thousandths, that of an export of ten years
-// with a watch.
+// recordType describes the records of one type. share is their part of the XML in thousandths, that of an export of ten
+// years with a watch.
 type recordType struct {
 	name, unit string
 	share      int

@@ -25,8 +25,8 @@ type Options struct {
 	Sources []string
 }
 
-// Write writes one body in the JSON of Health Auto Export, grouped by minutes, and returns the number of its points. It does
-// not hold the body in memory. Six in ten values have 15 or more digits, as HealthKit's sums have.
+// Write writes one body in the JSON of Health Auto Export, grouped by minutes, and returns the number of its points. It
+// does not hold the body in memory. Six in ten values have 15 or more digits, as HealthKit's sums have.
 func Write(w io.Writer, o Options) (points int, err error) {
 	if o.Start.IsZero() {
 		o.Start = time.Date(2024, 1, 1, 0, 0, 0, 0, time.FixedZone("", 3600))

@@ -77,8 +77,8 @@ func normalizeNewlines(scratch *[]byte, text []byte) []byte {
 	return *scratch
 }
 
-// skipDoctype skips the DOCTYPE, which some versions of iOS write with brackets missing: it ends where the root element, whose
-// name it has, begins.
+// skipDoctype skips the DOCTYPE, which some versions of iOS write with brackets missing: it ends where the root
+// element, whose name it has, begins.
 func (s *Scanner) skipDoctype() error {
 	root, err := s.rootName()
 	if err != nil {

@@ -1,9 +1,9 @@
-// Package xmlscan reads XML as Apple's Health app writes it: fast, in one pass, with bounded memory, and lenient where that app
-// is known to write XML that is not well-formed. It is not a validating parser.
+// Package xmlscan reads XML as Apple's Health app writes it: fast, in one pass, with bounded memory, and lenient where
+// that app is known to write XML that is not well-formed. It is not a validating parser.
 //
-// It accepts a malformed DTD, duplicate attributes, spaces in the names of attributes, control characters, and references to
-// undefined entities, which it leaves unchanged. It refuses definitions of entities: nothing is ever expanded, so a small file
-// cannot become a large one.
+// It accepts a malformed DTD, duplicate attributes, spaces in the names of attributes, control characters, and
+// references to undefined entities, which it leaves unchanged. It refuses definitions of entities: nothing is ever
+// expanded, so a small file cannot become a large one.
 package xmlscan
 
 import (
@@ -89,8 +89,8 @@ func (s *Scanner) Name() []byte { return s.name }
 // Attrs returns the attributes of a Start in the order of the document, duplicates included.
 func (s *Scanner) Attrs() []Attr { return s.attrs }
 
-// Value returns the value of an attribute of the current element with character references resolved. It is valid until the next
-// call of Next.
+// Value returns the value of an attribute of the current element with character references resolved. It is valid until
+// the next call of Next.
 func (s *Scanner) Value(a *Attr) []byte { return s.unescape(a.Raw) }
 
 // Text returns the text of a Text, with references resolved. It is valid until the next call of Next.
@@ -102,8 +102,8 @@ func (s *Scanner) Depth() int { return s.depth }
 // Offset returns the number of bytes read.
 func (s *Scanner) Offset() int64 { return s.base + int64(s.pos) }
 
-// Next reads the next token. The error is io.EOF at the end of the document, an *Error where that is at fault, and otherwise
-// the reader's own.
+// Next reads the next token. The error is io.EOF at the end of the document, an *Error where that is at fault, and
+// otherwise the reader's own.
 func (s *Scanner) Next() (Kind, error) {
 	if s.selfClosing {
 		s.selfClosing = false
@@ -141,7 +141,8 @@ func (s *Scanner) endOfDocument(err error) error {
 
 func (s *Scanner) newError(cause error) error { return &Error{s.Offset(), cause} }
 
-// fill reads more of the document into the buffer. io.EOF: there is no more. ErrTooLong: limit bytes are unread already.
+// fill reads more of the document into the buffer. io.EOF: there is no more. ErrTooLong: limit bytes are unread
+// already.
 func (s *Scanner) fill(limit int) error {
 	if s.ended {
 		return io.EOF
@@ -211,7 +212,8 @@ func (s *Scanner) truncated(err error) error {
 	return err
 }
 
-// readTag reads the tag at pos and returns the index of its end, 0 if its end is not in the buffer yet, -1 if it is malformed.
+// readTag reads the tag at pos and returns the index of its end, 0 if its end is not in the buffer yet, -1 if it is
+// malformed.
 func (s *Scanner) readTag() (end int) {
 	b := s.buffer
 	i := s.pos + 1

@@ -92,8 +92,8 @@ func (s *Scanner) unescape(text []byte) []byte {
 	return s.scratch[begin:len(s.scratch):len(s.scratch)]
 }
 
-// resolve appends the character of the reference at the beginning of text to scratch, and returns the length of the reference, 0
-// where it is not a known one.
+// resolve appends the character of the reference at the beginning of text to scratch, and returns the length of the
+// reference, 0 where it is not a known one.
 func (s *Scanner) resolve(text []byte) (length int) {
 	end := bytes.IndexByte(text[:min(len(text), 64)], ';')
 	if end < 0 {
