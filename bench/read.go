@@ -177,13 +177,13 @@ func (b *benchRun) reportReading(e engine, requests []readRequest, alone, crowde
 		return c.of(of).transform(func(seconds float64) float64 { return 1e3 * seconds })
 	}
 	for n, q := range requests {
-		clock := milliseconds(crowded[n], wall)
+		elapsed := milliseconds(crowded[n], wall)
 		row := result{
 			name:     fmt.Sprintf("%s: %s, %d users present", e.name(), q.name, b.scale.users),
-			measured: clock.format("%.2f ms"),
+			measured: elapsed.format("%.2f ms"),
 		}
 		if q.target > 0 {
-			row.target, row.met = fmt.Sprintf("< %.0f ms", q.target), clock.median() < q.target
+			row.target, row.met = fmt.Sprintf("< %.0f ms", q.target), elapsed.median() < q.target
 		}
 		b.report.add(row)
 		many, one, bare := milliseconds(crowded[n], work), milliseconds(alone[n], work), milliseconds(scans, work)

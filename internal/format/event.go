@@ -122,7 +122,7 @@ func (e *elementReader) unknownEvent(key, canonical string) *health.Event {
 }
 
 // lenientInstant uses the first of the named fields that can be read as a time. Unlike instant it rejects nothing,
-// since the meaning of the fields of an unknown type is a guess.
+// since the fields of an unknown type may mean anything.
 func (e *elementReader) lenientInstant(names ...string) (at health.Instant, offset int32) {
 	for _, name := range names {
 		m := e.find(name)

@@ -247,7 +247,7 @@ func renderECG(e *health.ECG) any {
 	})
 }
 
-// local prints an instant as the clock showed it.
+// local formats an instant in its offset.
 func local(at health.Instant, offset int32) string {
 	if at == 0 {
 		return ""

@@ -18,7 +18,7 @@ import (
 // error where reading failed.
 type Decoder func(body io.Reader, options Options) iter.Seq2[health.Record, error]
 
-// Options is what a decoder cannot know from the body.
+// Options are what a decoder needs besides the body.
 type Options struct {
 	// Location is where the person lives, for times sent without a zone. Nil is UTC.
 	Location *time.Location
