@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestMain is the server, too, that the benchmark runs in a process of its own.
+// TestMain also runs the server that the benchmark starts in a process of its own.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "-serve" {
 		main()
@@ -19,7 +19,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// The benchmark must run and report everything. What it measures is not looked at: that depends on the machine.
+// TestQuickRun checks that the benchmark runs and reports every part. The values depend on the machine and are not
+// checked.
 func TestQuickRun(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(postgresVariable) == "" && os.Getenv("CI") == "true" {
@@ -81,9 +82,9 @@ func TestTuplesOf(t *testing.T) {
 func TestMedian(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		of   spread
+		of   measurements
 		want float64
-	}{{spread{3, 1, 2}, 2}, {spread{4, 1, 3, 2}, 2.5}, {spread{7}, 7}} {
+	}{{measurements{3, 1, 2}, 2}, {measurements{4, 1, 3, 2}, 2.5}, {measurements{7}, 7}} {
 		if got := c.of.median(); got != c.want {
 			t.Errorf("the median of %v is %v, want %v", c.of, got, c.want)
 		}

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// cost is what something took: by the clock, and of the processors, in this program (which is client and server) and in
-// the processes of the database. Where others use the machine too, the clock tells more about them than about the work.
-// Processor time that cannot be known is 0.
+// cost is the time that something took: by the clock, and processor time of this program (which is client and server)
+// and of the processes of the database. On a shared machine the clock depends more on the other load than on the work.
+// Processor time that is not known is 0.
 type cost struct{ wall, program, database time.Duration }
 
-// measure says what it costs to do something with a database.
+// measure returns the cost of do, which uses a database.
 func measure(ctx context.Context, e engine, address string, do func() error) (cost, error) {
 	before, err := e.processes(ctx, address)
 	if err != nil {
@@ -30,14 +30,14 @@ func measure(ctx context.Context, e engine, address string, do func() error) (co
 	return c, err
 }
 
-// measureHere says what it costs to do something that needs no database.
+// measureHere returns the cost of do in this program.
 func measureHere(do func() error) (cost, error) {
 	program, begin := usedHere(), time.Now()
 	err := do()
 	return cost{wall: time.Since(begin), program: usedHere() - program}, err
 }
 
-// usedBy returns the processor time that another process of one thread has used, as Linux tells it.
+// usedBy returns the processor time of another process with one thread, as Linux reports it.
 func usedBy(process int) time.Duration {
 	var nanoseconds int64
 	if content, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", process)); err == nil {
@@ -49,17 +49,17 @@ func usedBy(process int) time.Duration {
 // costs are those of several rounds.
 type costs []cost
 
-func (c costs) of(figure func(cost) time.Duration) (seconds spread) {
+func (c costs) of(figure func(cost) time.Duration) (seconds measurements) {
 	for _, one := range c {
 		seconds = append(seconds, figure(one).Seconds())
 	}
 	return seconds
 }
 
-// processor is the processor time in this program, or the time by the clock where that is not known.
+// processor returns the processor time of this program, or the time by the clock where that is not known.
 func processor(c cost) time.Duration { return cmp.Or(c.program, c.wall) }
 
-// work is all the processor time, or the time by the clock where that is not known.
+// work returns the processor time of program and database, or the time by the clock where that is not known.
 func work(c cost) time.Duration { return cmp.Or(c.program+c.database, c.wall) }
 
 func wall(c cost) time.Duration     { return c.wall }

@@ -14,16 +14,15 @@ import (
 	"github.com/health-export/health-export/internal/format/generator"
 )
 
-// measureDecoding compares the decoder with encoding/json, which reads the whole body into structs, and with a loop over
-// the tokens of jsontext that does nothing with them. Each runs on one goroutine; its processor time counts, with what
-// the garbage collector uses.
-func (b *bench) measureDecoding(context.Context) error {
+// measureDecoding compares the decoder with encoding/json, which decodes the body into structs, and with a loop over
+// the tokens of jsontext. Each runs on one goroutine; the processor time includes that of the garbage collector.
+func (b *benchRun) measureDecoding(context.Context) error {
 	sent, err := newBody(generator.Options{Bytes: b.scale.decoded, Seed: 3})
 	if err != nil {
 		return err
 	}
-	b.say("decoding %d MB of JSON", len(sent.text)/1e6)
-	language, err := format.Detect(sent.text[:format.DetectSize])
+	b.logf("decoding %d MB of JSON", len(sent.text)/1e6)
+	detected, err := format.Detect(sent.text[:format.DetectSize])
 	if err != nil {
 		return err
 	}
@@ -31,11 +30,11 @@ func (b *bench) measureDecoding(context.Context) error {
 		read func() error
 		took costs
 	}{
-		{read: func() error { return decode(language, sent) }},
+		{read: func() error { return decode(detected, sent) }},
 		{read: func() error { return readTokens(sent.text) }},
 		{read: func() error { return readWhole(sent.text) }},
 	}
-	var mallocs spread
+	var mallocs measurements
 	for range b.scale.rounds(len(sent.text)) {
 		for i := range ways {
 			w := &ways[i]
@@ -51,27 +50,27 @@ func (b *bench) measureDecoding(context.Context) error {
 			}
 		}
 	}
-	var seconds, speeds [3]spread
+	var seconds, speeds [3]measurements
 	for i, w := range ways {
 		seconds[i] = w.took.of(processor)
-		speeds[i] = seconds[i].each(func(s float64) float64 { return float64(len(sent.text)) / 1e6 / s })
+		speeds[i] = seconds[i].transform(func(s float64) float64 { return float64(len(sent.text)) / 1e6 / s })
 	}
-	b.report.add(finding{
-		what:     fmt.Sprintf("JSON decoding, %d MB, one core, %.3f allocations a point", len(sent.text)/1e6, mallocs.median()),
+	b.report.add(result{
+		name:     fmt.Sprintf("JSON decoding, %d MB, one core, %.3f allocations a point", len(sent.text)/1e6, mallocs.median()),
 		measured: speeds[0].format("%.0f MB/s"), target: "≥ 120 MB/s", met: speeds[0].median() >= 120,
 	})
-	b.report.add(finding{
-		what: "… against encoding/json into structs", measured: seconds[2].over(seconds[0]), compared: speeds[2].format("%.0f MB/s"),
+	b.report.add(result{
+		name: "… against encoding/json into structs", measured: seconds[2].ratioTo(seconds[0]), baseline: speeds[2].format("%.0f MB/s"),
 	})
-	b.report.add(finding{
-		what: "… against the bare tokens of jsontext", measured: seconds[1].over(seconds[0]), compared: speeds[1].format("%.0f MB/s"),
+	b.report.add(result{
+		name: "… against the bare tokens of jsontext", measured: seconds[1].ratioTo(seconds[0]), baseline: speeds[1].format("%.0f MB/s"),
 	})
 	return nil
 }
 
-func decode(language format.Format, sent body) error {
+func decode(detected format.Format, sent body) error {
 	samples := 0
-	for record, err := range language.Decode(bytes.NewReader(sent.text), format.Options{}) {
+	for record, err := range detected.Decode(bytes.NewReader(sent.text), format.Options{}) {
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ import (
 	"github.com/health-export/health-export/internal/ingest"
 )
 
-// writeExport writes an export of the Health app to a file, packed where its name ends in .zip.
+// writeExport writes an export of the Health app to a file, zipped where its name ends in .zip.
 func writeExport(path string, size int64, out io.Writer) (err error) {
 	file, err := os.Create(path)
 	if err != nil {
@@ -38,8 +38,8 @@ func writeExport(path string, size int64, out io.Writer) (err error) {
 	return err
 }
 
-// measureImport reads an export of the Health app, and imports it into each database.
-func (b *bench) measureImport(ctx context.Context) error {
+// measureImport decodes an export of the Health app, and imports it into each database.
+func (b *benchRun) measureImport(ctx context.Context) error {
 	folder, err := os.MkdirTemp("", "health-export-bench")
 	if err != nil {
 		return err
@@ -58,19 +58,19 @@ func (b *bench) measureImport(ctx context.Context) error {
 		return err
 	}
 	text = bytes.Buffer{}
-	return b.onEach(ctx, func(ctx context.Context, e engine) error { return b.importInto(ctx, e, path, made) })
+	return b.forEachEngine(ctx, func(ctx context.Context, e engine) error { return b.measureImportOn(ctx, e, path, made) })
 }
 
-// decodeXML compares the decoder with the tokens of encoding/xml, read from a tenth of the document.
-func (b *bench) decodeXML(text []byte, made generator.Export) error {
-	b.say("decoding %d MB of XML", len(text)/1e6)
-	language, err := format.Detect(text[:format.DetectSize])
+// decodeXML compares the decoder with the tokens of encoding/xml over a tenth of the document.
+func (b *benchRun) decodeXML(text []byte, made generator.Export) error {
+	b.logf("decoding %d MB of XML", len(text)/1e6)
+	detected, err := format.Detect(text[:format.DetectSize])
 	if err != nil {
 		return err
 	}
 	var ours, theirs costs
 	for range 3 {
-		once, err := measureHere(func() error { return decodeExport(language, text, made) })
+		once, err := measureHere(func() error { return decodeExport(detected, text, made) })
 		if err != nil {
 			return err
 		}
@@ -83,20 +83,20 @@ func (b *bench) decodeXML(text []byte, made generator.Export) error {
 	speed := func(size int) func(float64) float64 {
 		return func(seconds float64) float64 { return float64(size) / 1e6 / seconds }
 	}
-	fast, slow := ours.of(processor).each(speed(len(text))), theirs.of(processor).each(speed(len(text)/10))
-	b.report.add(finding{
-		what: fmt.Sprintf("XML decoding, %d MB, one core", len(text)/1e6), measured: fast.format("%.0f MB/s"),
+	fast, slow := ours.of(processor).transform(speed(len(text))), theirs.of(processor).transform(speed(len(text)/10))
+	b.report.add(result{
+		name: fmt.Sprintf("XML decoding, %d MB, one core", len(text)/1e6), measured: fast.format("%.0f MB/s"),
 		target: "≥ 300 MB/s", met: fast.median() >= 300,
 	})
-	b.report.add(finding{
-		what: "… against the bare tokens of encoding/xml", measured: fast.over(slow), compared: slow.format("%.0f MB/s"),
+	b.report.add(result{
+		name: "… against the bare tokens of encoding/xml", measured: fast.ratioTo(slow), baseline: slow.format("%.0f MB/s"),
 	})
 	return nil
 }
 
-func decodeExport(language format.Format, text []byte, made generator.Export) error {
+func decodeExport(detected format.Format, text []byte, made generator.Export) error {
 	records := 0
-	for record, err := range language.Decode(bytes.NewReader(text), format.Options{}) {
+	for record, err := range detected.Decode(bytes.NewReader(text), format.Options{}) {
 		if err != nil {
 			return err
 		}
@@ -122,24 +122,24 @@ func readXML(text []byte) error {
 	}
 }
 
-// importInto imports a file twice, and compares with the plainest way to write the rows that it leaves.
-func (b *bench) importInto(ctx context.Context, e engine, path string, made generator.Export) (err error) {
-	b.say("import, %s, %d records", e.name(), made.Records)
-	i, people, address, drop, err := startOn(ctx, e, 1)
+// measureImportOn imports a file twice, and compares with the baseline that writes the same rows.
+func (b *benchRun) measureImportOn(ctx context.Context, e engine, path string, made generator.Export) (err error) {
+	b.logf("import, %s, %d records", e.name(), made.Records)
+	i, users, address, drop, err := startOnNewDatabase(ctx, e, 1)
 	if err != nil {
 		return err
 	}
 	defer drop()
 	defer func() { err = errors.Join(err, i.stop(ctx)) }()
-	first, err := i.importFile(ctx, e, address, people[0], path, func(c health.Counts) int { return c.Inserted })
+	first, err := i.importFile(ctx, e, address, users[0], path, func(c health.Counts) int { return c.Inserted })
 	if err != nil {
 		return err
 	}
-	again, err := i.importFile(ctx, e, address, people[0], path, func(c health.Counts) int { return c.Unchanged })
+	again, err := i.importFile(ctx, e, address, users[0], path, func(c health.Counts) int { return c.Unchanged })
 	if err != nil {
 		return err
 	}
-	write, err := e.bareImport(ctx, address, people[0])
+	write, err := e.importBaseline(ctx, address, users[0])
 	if err != nil {
 		return err
 	}
@@ -149,29 +149,29 @@ func (b *bench) importInto(ctx context.Context, e engine, path string, made gene
 	}
 	ratio := plain.wall.Seconds() / first.wall.Seconds()
 	perSecond := func(c cost) float64 { return float64(made.Records) / c.wall.Seconds() }
-	f := finding{
-		what:     fmt.Sprintf("%s: import of %d records", e.name(), made.Records),
+	f := result{
+		name:     fmt.Sprintf("%s: import of %d records", e.name(), made.Records),
 		measured: fmt.Sprintf("%.2f × (%.0f records/s)", ratio, perSecond(first)),
-		compared: fmt.Sprintf("%s of its rows (%.0f records/s)", e.plainest(), perSecond(plain)),
+		baseline: fmt.Sprintf("%s of its rows (%.0f records/s)", e.baselineName(), perSecond(plain)),
 		target:   "≥ 0.8 ×", met: ratio >= 0.8,
 	}
 	if e.name() == "SQLite" {
 		f.target, f.met = "≥ 100000 records/s", perSecond(first) >= 100_000
 	}
 	b.report.add(f)
-	b.report.add(finding{
-		what: "… and again, all unchanged", measured: fmt.Sprintf("%.2f × (%.0f records/s)", plain.wall.Seconds()/again.wall.Seconds(), perSecond(again)),
+	b.report.add(result{
+		name: "… and again, all unchanged", measured: fmt.Sprintf("%.2f × (%.0f records/s)", plain.wall.Seconds()/again.wall.Seconds(), perSecond(again)),
 	})
-	b.report.add(finding{
-		what:     "… processor time of the first",
+	b.report.add(result{
+		name:     "… processor time of the first",
 		measured: fmt.Sprintf("%.1f s here, %.1f s in the database", first.program.Seconds(), first.database.Seconds()),
-		compared: fmt.Sprintf("%.1f s here, %.1f s in the database", plain.program.Seconds(), plain.database.Seconds()),
+		baseline: fmt.Sprintf("%.1f s here, %.1f s in the database", plain.program.Seconds(), plain.database.Seconds()),
 	})
 	return nil
 }
 
 func (i *instance) importFile(
-	ctx context.Context, e engine, address string, p person, path string, expected func(health.Counts) int,
+	ctx context.Context, e engine, address string, p testUser, path string, expected func(health.Counts) int,
 ) (cost, error) {
 	file, err := os.Open(path)
 	if err != nil {

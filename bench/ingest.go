@@ -12,60 +12,60 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// ingestRow is what became of a body of a size, sent by so many clients at once: when all of it was new, when it was sent
-// again, and when a tenth of its values had changed; beside the plainest way to write the same rows.
+// ingestRow has the costs of a body of a size sent by so many concurrent clients: all new, sent again, and with a tenth
+// of its values changed; and those of the baseline that writes the same rows.
 type ingestRow struct {
-	engine                      engine
-	points, clients             int
-	bare, first, again, changed costs // by rounds
-	log                         *logged
+	engine                          engine
+	points, clients                 int
+	baseline, first, again, changed costs // by rounds
+	log                             *walUsage
 }
 
 func (r *ingestRow) rows() float64 { return float64(r.points * r.clients) }
 
-// ratio compares the rows a second with those of the plainest way, round by round.
-func (r *ingestRow) ratio(ours costs) (ratios spread) {
+// ratio returns the rows a second as multiples of those of the baseline, by round.
+func (r *ingestRow) ratio(ours costs) (ratios measurements) {
 	for round := range ours {
-		ratios = append(ratios, r.bare[round].wall.Seconds()/ours[round].wall.Seconds())
+		ratios = append(ratios, r.baseline[round].wall.Seconds()/ours[round].wall.Seconds())
 	}
 	return ratios
 }
 
-// measureIngest sends bodies over HTTP and compares with the plainest way to write the rows that they leave, into the
-// same tables.
-func (b *bench) measureIngest(ctx context.Context) error {
-	if err := b.onEach(ctx, b.ingestInto); err != nil {
+// measureIngest compares sending bodies over HTTP with baselines that write the rows of these bodies into the same
+// tables.
+func (b *benchRun) measureIngest(ctx context.Context) error {
+	if err := b.forEachEngine(ctx, b.measureIngestOn); err != nil {
 		return err
 	}
 	b.reportIngest()
 	return nil
 }
 
-func (b *bench) ingestInto(ctx context.Context, e engine) (err error) {
-	i, people, address, drop, err := startOn(ctx, e, slices.Max(b.scale.clients))
+func (b *benchRun) measureIngestOn(ctx context.Context, e engine) (err error) {
+	i, users, address, drop, err := startOnNewDatabase(ctx, e, slices.Max(b.scale.clients))
 	if err != nil {
 		return err
 	}
 	defer drop()
 	defer func() { err = errors.Join(err, i.stop(ctx)) }()
 	for _, points := range b.scale.points {
-		sending, err := newIngesting(e, i, address, points)
+		sending, err := newIngestBench(e, i, address, points)
 		if err != nil {
 			return err
 		}
-		if err := sending.prepare(ctx, people[0]); err != nil {
+		if err := sending.prepare(ctx, users[0]); err != nil {
 			return err
 		}
 		if points == slices.Max(b.scale.points) {
-			if err := b.weigh(ctx, e, address, points); err != nil {
+			if err := b.measureRowSize(ctx, e, address, points); err != nil {
 				return err
 			}
 		}
 		for _, clients := range b.scale.clients {
-			b.say("ingest, %s, %d points, %d clients", e.name(), points, clients)
+			b.logf("ingest, %s, %d points, %d clients", e.name(), points, clients)
 			row := ingestRow{engine: e, points: points, clients: clients}
 			for round := range b.scale.rounds(points*clients) + 1 { // the first warms up
-				if err := sending.round(ctx, &row, people[:clients], round); err != nil {
+				if err := sending.round(ctx, &row, users[:clients], round); err != nil {
 					return fmt.Errorf("%d points, %d clients: %w", points, clients, err)
 				}
 			}
@@ -75,69 +75,69 @@ func (b *bench) ingestInto(ctx context.Context, e engine) (err error) {
 	return nil
 }
 
-// weigh reports what a row takes in tables that hold a body of so many points and nothing else.
-func (b *bench) weigh(ctx context.Context, e engine, address string, points int) error {
+// measureRowSize reports the bytes of a row in tables with a body of so many points and nothing else.
+func (b *benchRun) measureRowSize(ctx context.Context, e engine, address string, points int) error {
 	tables, indexes, err := e.size(ctx, address)
 	if err != nil {
 		return err
 	}
 	perRow := func(bytes int64) string { return fmt.Sprintf("%.0f bytes", float64(bytes)/float64(points)) }
-	b.report.add(finding{
-		what:     fmt.Sprintf("%s: a row of samples of %d, with its index", e.name(), points),
-		measured: perRow(tables + indexes), compared: perRow(tables) + " in the table, " + perRow(indexes) + " in the index",
+	b.report.add(result{
+		name:     fmt.Sprintf("%s: a row of samples of %d, with its index", e.name(), points),
+		measured: perRow(tables + indexes), baseline: perRow(tables) + " in the table, " + perRow(indexes) + " in the index",
 	})
 	return nil
 }
 
-// ingesting is what it takes to send bodies of one size.
-type ingesting struct {
-	engine  engine
-	on      *instance
-	address string
-	first   body
-	changed []byte // with other values in some of its points
-	changes int
-	bare    func(ctx context.Context, users int) (cost, error)
+// ingestBench measures bodies of one size.
+type ingestBench struct {
+	engine   engine
+	instance *instance
+	address  string
+	first    body
+	changed  []byte // with other values in some of its points
+	changes  int
+	baseline func(ctx context.Context, users int) (cost, error)
 }
 
-func newIngesting(e engine, on *instance, address string, points int) (*ingesting, error) {
+func newIngestBench(e engine, on *instance, address string, points int) (*ingestBench, error) {
 	first, err := newBody(bodyOptions(points))
-	s := &ingesting{engine: e, on: on, address: address, first: first}
+	s := &ingestBench{engine: e, instance: on, address: address, first: first}
 	s.changed, s.changes = changeATenth(first.text)
 	return s, err
 }
 
-// prepare has somebody send the body, for the rows that it leaves.
-func (s *ingesting) prepare(ctx context.Context, somebody person) (err error) {
-	if err := s.empty(ctx, []person{somebody}); err != nil {
+// prepare sends the body for a user, and reads the rows it leaves for the baseline.
+func (s *ingestBench) prepare(ctx context.Context, somebody testUser) (err error) {
+	if err := s.reset(ctx, []testUser{somebody}); err != nil {
 		return err
 	}
 	want := health.Counts{Received: s.first.points, Inserted: s.first.points}
-	if err := s.on.sendAll(ctx, []person{somebody}, s.first.text, want); err != nil {
+	if err := s.instance.sendAll(ctx, []testUser{somebody}, s.first.text, want); err != nil {
 		return err
 	}
-	s.bare, err = s.engine.bare(ctx, s.address, somebody, health.GrainMinute)
+	s.baseline, err = s.engine.baseline(ctx, s.address, somebody, health.GrainMinute)
 	return err
 }
 
-func (s *ingesting) empty(ctx context.Context, people []person) error {
-	if err := s.engine.empty(ctx, s.address); err != nil {
+func (s *ingestBench) reset(ctx context.Context, users []testUser) error {
+	if err := s.engine.truncateSamples(ctx, s.address); err != nil {
 		return err
 	}
-	return s.on.warmUp(ctx, people)
+	return s.instance.warmUp(ctx, users)
 }
 
-// round measures everything once, the plainest way before the product or after it in turn. Round 0 does not count.
-func (s *ingesting) round(ctx context.Context, row *ingestRow, people []person, round int) error {
+// round measures everything once, the baseline and the product in alternating order. Round 0 is not counted.
+func (s *ingestBench) round(ctx context.Context, row *ingestRow, users []testUser, round int) error {
 	var plain cost
-	var ours ingested
+	var ours ingestCosts
 	ways := []func() error{
 		func() (err error) {
-			plain, err = s.bare(ctx, len(people))
+			plain, err = s.baseline(ctx, len(users))
 			return err
 		},
 		func() (err error) {
-			ours, err = s.send(ctx, people)
+			ours, err = s.send(ctx, users)
 			return err
 		},
 	}
@@ -147,36 +147,36 @@ func (s *ingesting) round(ctx context.Context, row *ingestRow, people []person, 
 		}
 	}
 	if round > 0 {
-		row.bare, row.first = append(row.bare, plain), append(row.first, ours.first)
+		row.baseline, row.first = append(row.baseline, plain), append(row.first, ours.first)
 		row.again, row.changed = append(row.again, ours.again), append(row.changed, ours.changed)
 		row.log = ours.log
 	}
 	return nil
 }
 
-// ingested says what a body cost when it was new, when it was sent again, and when some of it had changed.
-type ingested struct {
+// ingestCosts are the costs of a body that is new, that is sent again, and some of whose values have changed.
+type ingestCosts struct {
 	first, again, changed cost
-	log                   *logged
+	log                   *walUsage
 }
 
-// logged is how many bytes sending a body again wrote to the write-ahead log: all of them, those that belong to samples,
-// and how long the body is in the archive.
-type logged struct{ all, samples, archived int64 }
+// walUsage is what sending a body again wrote to the write-ahead log, in bytes: in total and of samples; and the bytes
+// of the body in the archive.
+type walUsage struct{ total, samples, archived int64 }
 
-// send has people send the body three times, into empty tables.
-func (s *ingesting) send(ctx context.Context, people []person) (took ingested, err error) {
-	if err := s.empty(ctx, people); err != nil {
+// send sends the body three times for all users, into empty tables.
+func (s *ingestBench) send(ctx context.Context, users []testUser) (took ingestCosts, err error) {
+	if err := s.reset(ctx, users); err != nil {
 		return took, err
 	}
 	n := s.first.points
 	post := func(text []byte, want health.Counts) (cost, error) {
-		return measure(ctx, s.engine, s.address, func() error { return s.on.sendAll(ctx, people, text, want) })
+		return measure(ctx, s.engine, s.address, func() error { return s.instance.sendAll(ctx, users, text, want) })
 	}
 	if took.first, err = post(s.first.text, health.Counts{Received: n, Inserted: n}); err != nil {
 		return took, err
 	}
-	since, err := s.engine.logged(ctx, s.address)
+	since, err := s.engine.walSince(ctx, s.address)
 	if err != nil {
 		return took, err
 	}
@@ -187,7 +187,7 @@ func (s *ingesting) send(ctx context.Context, people []person) (took ingested, e
 		if took.log, err = since(ctx); err != nil {
 			return took, err
 		}
-		if took.log.archived, err = s.on.archived(ctx, people); err != nil {
+		if took.log.archived, err = s.instance.archived(ctx, users); err != nil {
 			return took, err
 		}
 	}
@@ -195,29 +195,29 @@ func (s *ingesting) send(ctx context.Context, people []person) (took ingested, e
 	return took, err
 }
 
-// reportIngest holds the rows against the targets, which are for bodies of 100,000 points and more.
-func (b *bench) reportIngest() {
+// reportIngest compares the rows with the targets, which are for bodies of 100,000 points and more.
+func (b *benchRun) reportIngest() {
 	const large = 100_000
 	for _, e := range b.engines {
 		rows := slices.DeleteFunc(slices.Clone(b.report.ingest), func(r ingestRow) bool { return r.engine != e || r.points < large })
 		alone := slices.DeleteFunc(slices.Clone(rows), func(r ingestRow) bool { return r.clients > 1 })
 		several := slices.DeleteFunc(slices.Clone(rows), func(r ingestRow) bool { return r.clients == 1 })
-		first := func(r ingestRow) spread { return r.ratio(r.first) }
-		again := func(r ingestRow) spread { return r.ratio(r.again) }
+		first := func(r ingestRow) measurements { return r.ratio(r.first) }
+		again := func(r ingestRow) measurements { return r.ratio(r.again) }
 		if e.name() == "SQLite" {
-			b.holdAgainst(e, "all new, large bodies", rows, first, 0.8)
-			b.holdAgainst(e, "sent again, large bodies", rows, again, 1)
+			b.reportLeast(e, "all new, large bodies", rows, first, 0.8)
+			b.reportLeast(e, "sent again, large bodies", rows, again, 1)
 			continue
 		}
-		b.holdAgainst(e, "all new, large bodies, one client", alone, first, 0.8)
-		b.holdAgainst(e, "all new, large bodies, several clients", several, first, 0.95)
-		b.holdAgainst(e, "sent again, large bodies", rows, again, 5)
+		b.reportLeast(e, "all new, large bodies, one client", alone, first, 0.8)
+		b.reportLeast(e, "all new, large bodies, several clients", several, first, 0.95)
+		b.reportLeast(e, "sent again, large bodies", rows, again, 5)
 		b.reportLog(e)
 	}
 }
 
-// holdAgainst reports the least of the medians.
-func (b *bench) holdAgainst(e engine, what string, rows []ingestRow, of func(ingestRow) spread, target float64) {
+// reportLeast reports the least of the medians of several rows.
+func (b *benchRun) reportLeast(e engine, what string, rows []ingestRow, of func(ingestRow) measurements, target float64) {
 	if len(rows) == 0 {
 		return
 	}
@@ -225,20 +225,20 @@ func (b *bench) holdAgainst(e engine, what string, rows []ingestRow, of func(ing
 	for _, r := range rows {
 		least = min(least, of(r).median())
 	}
-	b.report.add(finding{
-		what: e.name() + ": " + what, measured: fmt.Sprintf("%.2f ×", least), compared: e.plainest(),
+	b.report.add(result{
+		name: e.name() + ": " + what, measured: fmt.Sprintf("%.2f ×", least), baseline: e.baselineName(),
 		target: fmt.Sprintf("≥ %g ×", target), met: least >= target,
 	})
 }
 
-// reportLog says what the last body that was sent again by a single client has written to the write-ahead log.
-func (b *bench) reportLog(e engine) {
+// reportLog reports what the last body that a single client sent again has written to the write-ahead log.
+func (b *benchRun) reportLog(e engine) {
 	for _, r := range slices.Backward(b.report.ingest) {
 		if r.engine == e && r.clients == 1 && r.log != nil {
-			b.report.add(finding{
-				what:     fmt.Sprintf("%s: write-ahead log of samples when %d points are sent again", e.name(), r.points),
+			b.report.add(result{
+				name:     fmt.Sprintf("%s: write-ahead log of samples when %d points are sent again", e.name(), r.points),
 				measured: fmt.Sprintf("%d bytes", r.log.samples),
-				compared: fmt.Sprintf("%d bytes in all, for a body of %d in the archive", r.log.all, r.log.archived),
+				baseline: fmt.Sprintf("%d bytes in all, for a body of %d in the archive", r.log.total, r.log.archived),
 				target:   "0 bytes", met: r.log.samples == 0,
 			})
 			return
@@ -246,10 +246,10 @@ func (b *bench) reportLog(e engine) {
 	}
 }
 
-// A value of a point; of one with several, the smallest.
+// value matches the value of a point; of one with several, the minimum.
 var value = regexp.MustCompile(`"(?:qty|Min)":([-+.0-9eE]+)`)
 
-// changeATenth gives every tenth point another value and returns how many that are.
+// changeATenth changes the value of every tenth point, and returns the number of those.
 func changeATenth(text []byte) (changed []byte, changes int) {
 	changed = make([]byte, 0, len(text)+len(text)/50)
 	done := 0

@@ -28,22 +28,22 @@ import (
 
 // instance is the product on one database, listening.
 type instance struct {
-	store    store.Store
-	door     *access.Authenticator
-	ingest   *ingest.Service
-	handler  http.Handler
-	listener *httptest.Server
+	store         store.Store
+	authenticator *access.Authenticator
+	ingest        *ingest.Service
+	handler       http.Handler
+	listener      *httptest.Server
 }
 
-// person is a user with a key.
-type person struct {
+// testUser is a user with a key.
+type testUser struct {
 	account.User
 	key string
 }
 
-// start joins the rooms as health-export serve does. wait is how long an answer waits for processing.
+// start wires the components as health-export serve does. wait is the time that a response waits for processing.
 func start(ctx context.Context, address string, wait time.Duration) (*instance, error) {
-	words, err := catalog.Load()
+	catalogue, err := catalog.Load()
 	if err != nil {
 		return nil, err
 	}
@@ -53,16 +53,16 @@ func start(ctx context.Context, address string, wait time.Duration) (*instance, 
 	}
 	logger, registry := slog.New(slog.NewJSONHandler(io.Discard, nil)), prometheus.NewRegistry()
 	i := &instance{store: db}
-	i.door = access.NewAuthenticator(db, db, access.AuthenticatorOptions{Logger: logger, Registerer: registry})
+	i.authenticator = access.NewAuthenticator(db, db, access.AuthenticatorOptions{Logger: logger, Registerer: registry})
 	i.ingest, err = ingest.New(ingest.Config{
-		Store: db, Catalog: words, Logger: logger, Registerer: registry, Limits: ingest.Limits{Wait: wait},
+		Store: db, Catalog: catalogue, Logger: logger, Registerer: registry, Limits: ingest.Limits{Wait: wait},
 	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	answers := query.New(query.Config{Samples: db, Sleep: db, Workouts: db, Events: db, Summaries: db, Catalog: words, Now: time.Now})
+	answers := query.New(query.Config{Samples: db, Sleep: db, Workouts: db, Events: db, Summaries: db, Catalog: catalogue, Now: time.Now})
 	i.handler = server.New(server.Config{
-		Ingestion: i.ingest, Query: answers, SourcePriority: query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: db, Catalog: words}), Authenticator: i.door, Users: db, Keys: db, Archive: db, Catalog: words, AuditReader: db, Audit: (*access.AuditBuffer)(nil), Ping: db.Ping,
+		Ingestion: i.ingest, Query: answers, SourcePriority: query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: db, Catalog: catalogue}), Authenticator: i.authenticator, Users: db, Keys: db, Archive: db, Catalog: catalogue, AuditReader: db, Audit: (*access.AuditBuffer)(nil), Ping: db.Ping,
 		Logger: logger, Registerer: registry, Version: "benchmark",
 	})
 	i.listener = httptest.NewServer(i.handler)
@@ -74,14 +74,14 @@ func (i *instance) stop(ctx context.Context) error {
 	return errors.Join(i.ingest.Stop(ctx), i.store.Close())
 }
 
-// startWith starts an instance for so many people, all of whom have sent something: their keys are remembered, their
-// connections are open, and the names of the metrics have their numbers.
-func startWith(ctx context.Context, address string, people int) (*instance, []person, error) {
+// startWith starts an instance for so many users, all of whom have sent a body: their keys are cached, their
+// connections are open, and the names of the metrics have their ids.
+func startWith(ctx context.Context, address string, users int) (*instance, []testUser, error) {
 	i, err := start(ctx, address, time.Hour)
 	if err != nil {
 		return nil, nil, err
 	}
-	all, err := i.admit(ctx, people)
+	all, err := i.createUsers(ctx, users)
 	if err == nil {
 		err = i.warmUp(ctx, all)
 	}
@@ -91,20 +91,21 @@ func startWith(ctx context.Context, address string, people int) (*instance, []pe
 	return i, all, nil
 }
 
-// startOn is startWith on a new database of an engine. Once the instance is stopped, drop lets go of the database at address.
-func startOn(ctx context.Context, e engine, people int) (i *instance, all []person, address string, drop func(), err error) {
+// startOnNewDatabase is startWith on a new database of an engine. Once the instance is stopped, drop deletes the
+// database at address.
+func startOnNewDatabase(ctx context.Context, e engine, users int) (i *instance, all []testUser, address string, drop func(), err error) {
 	if address, drop, err = e.create(ctx); err != nil {
 		return nil, nil, "", nil, err
 	}
-	if i, all, err = startWith(ctx, address, people); err != nil {
+	if i, all, err = startWith(ctx, address, users); err != nil {
 		drop()
 		return nil, nil, "", nil, err
 	}
 	return i, all, address, drop, nil
 }
 
-// admit creates people.
-func (i *instance) admit(ctx context.Context, count int) (all []person, err error) {
+// createUsers creates users with keys.
+func (i *instance) createUsers(ctx context.Context, count int) (all []testUser, err error) {
 	for n := range count {
 		user, err := account.NewUser(fmt.Sprintf("person%d@example.org", n), "", "Europe/Berlin", time.Now())
 		if err != nil {
@@ -113,19 +114,19 @@ func (i *instance) admit(ctx context.Context, count int) (all []person, err erro
 		if err := i.store.CreateUser(ctx, user); err != nil {
 			return nil, err
 		}
-		_, key, err := i.door.CreateKey(ctx, access.NewKey{
+		_, key, err := i.authenticator.CreateKey(ctx, access.NewKey{
 			UserID: user.ID, Name: "benchmark", Scopes: []account.Scope{account.ScopeIngest, account.ScopeRead}, Tier: access.TierUnlimited,
 		})
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, person{user, key})
+		all = append(all, testUser{user, key})
 	}
 	return all, nil
 }
 
-// warmUp has everybody send one point of each metric. They lie beside those that are measured, in the same partition.
-func (i *instance) warmUp(ctx context.Context, all []person) error {
+// warmUp sends one point of each metric for each user. They are in the same partition as those that are measured.
+func (i *instance) warmUp(ctx context.Context, all []testUser) error {
 	options := bodyOptions(10)
 	options.Start = options.Start.Add(-7 * time.Hour)
 	small, err := newBody(options)
@@ -135,9 +136,9 @@ func (i *instance) warmUp(ctx context.Context, all []person) error {
 	return i.sendAll(ctx, all, small.text, health.Counts{Received: 10, Inserted: 10})
 }
 
-// archived returns how long the last bodies of people are in the archive, all together.
-func (i *instance) archived(ctx context.Context, people []person) (size int64, err error) {
-	for _, p := range people {
+// archived returns the stored bytes of the last body of each user, summed.
+func (i *instance) archived(ctx context.Context, users []testUser) (size int64, err error) {
+	for _, p := range users {
 		latest, err := i.store.Ingestions(ctx, p.ID, store.IngestionQuery{Limit: 1})
 		if err != nil || len(latest) == 0 {
 			return 0, err
@@ -147,8 +148,8 @@ func (i *instance) archived(ctx context.Context, people []person) (size int64, e
 	return size, nil
 }
 
-// sendAll has everybody send the same body at once. Every answer must have the given counts of metrics.
-func (i *instance) sendAll(ctx context.Context, all []person, body []byte, want health.Counts) error {
+// sendAll sends the same body for all users concurrently. Every report must have the given counts of metrics.
+func (i *instance) sendAll(ctx context.Context, all []testUser, body []byte, want health.Counts) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, p := range all {
 		group.Go(func() error {
@@ -162,7 +163,7 @@ func (i *instance) sendAll(ctx context.Context, all []person, body []byte, want 
 	return group.Wait()
 }
 
-func (i *instance) send(ctx context.Context, p person, body io.Reader) (health.Counts, error) {
+func (i *instance) send(ctx context.Context, p testUser, body io.Reader) (health.Counts, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, i.listener.URL+"/v1/ingest", body)
 	if err != nil {
 		return health.Counts{}, err
@@ -187,8 +188,8 @@ func (i *instance) send(ctx context.Context, p person, body io.Reader) (health.C
 	return answer.Counts.Metrics, err
 }
 
-// get asks the handler itself, without a network between.
-func (i *instance) get(ctx context.Context, p person, path string) ([]byte, error) {
+// get calls the handler, without a network.
+func (i *instance) get(ctx context.Context, p testUser, path string) ([]byte, error) {
 	request := httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil)
 	request.Header.Set("Authorization", "Bearer "+p.key)
 	answer := httptest.NewRecorder()
@@ -199,7 +200,7 @@ func (i *instance) get(ctx context.Context, p person, path string) ([]byte, erro
 	return answer.Body.Bytes(), nil
 }
 
-// body is one to be sent.
+// body is a body to be sent.
 type body struct {
 	text   []byte
 	points int
@@ -212,7 +213,7 @@ func newBody(o generator.Options) (body, error) {
 }
 
 // bodyOptions describe a body with so many points, of ten metrics and every minute. They begin half a year ago, on the
-// second of a month.
+// second day of a month.
 func bodyOptions(points int) generator.Options {
 	now := time.Now().UTC()
 	return generator.Options{

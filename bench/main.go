@@ -1,5 +1,6 @@
-// Command bench measures Health Export against the plainest way to do the same work, both in one run on one machine,
-// and prints what comes out as ratios. It is no part of the product. docs/performance.md says how to read it.
+// Command bench measures Health Export against baselines, which do the same work by the plainest means of a database or
+// library, in the same run on the same machine, and prints ratios. It is not part of the product. docs/performance.md
+// explains the output.
 package main
 
 import (
@@ -31,35 +32,50 @@ func main() {
 	}
 }
 
-// postgresVariable names a PostgreSQL server on which databases may be created. scripts/services starts one and sets it.
+// postgresVariable is the environment variable with the URL of a PostgreSQL server on which databases may be created.
+// scripts/services starts one and sets it.
 const postgresVariable = "TEST_DATABASE_URL"
 
-func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writer) error {
+// arguments are the command line.
+type arguments struct {
+	quick, long           bool
+	only, points, clients string
+	profile, export       string
+	size                  int64
+	serve                 string
+}
+
+func parseArguments(args []string, out io.Writer) (a arguments, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.SetOutput(progress)
-	quick := flags.Bool("quick", false, "measure little of everything, in less than a minute: to see that it works")
-	long := flags.Bool("long", false, "measure bodies of a million points too")
-	only := flags.String("only", "", "measure only some of "+strings.Join(subjectNames(), ",")+" (separated by commas)")
-	points := flags.String("points", "", "the sizes of the bodies to ingest, in points (separated by commas)")
-	clients := flags.String("clients", "", "how many clients send at once (separated by commas)")
-	profile := flags.String("cpuprofile", "", "write a CPU profile of the whole run to this file")
-	export := flags.String("export", "", "write an export of the Health app to this file (.zip, or .xml) instead of measuring")
-	size := flags.Int64("size", 0, "how many bytes the XML shall have that is imported, or written with -export (100 MB if not said otherwise)")
-	serve := flags.String("serve", "", "run the server on this database until standard input ends (used by the benchmark itself)")
+	flags.SetOutput(out)
+	flags.BoolVar(&a.quick, "quick", false, "measure little of everything, in less than a minute, to check that it works")
+	flags.BoolVar(&a.long, "long", false, "measure bodies of a million points too")
+	flags.StringVar(&a.only, "only", "", "measure only some of "+strings.Join(benchmarkNames(), ",")+" (separated by commas)")
+	flags.StringVar(&a.points, "points", "", "the sizes of the bodies to ingest, in points (separated by commas)")
+	flags.StringVar(&a.clients, "clients", "", "the numbers of concurrent clients (separated by commas)")
+	flags.StringVar(&a.profile, "cpuprofile", "", "write a CPU profile of the whole run to this file")
+	flags.StringVar(&a.export, "export", "", "write an export of the Health app to this file (.zip or .xml) instead of measuring")
+	flags.Int64Var(&a.size, "size", 0, "the bytes of the XML that is imported, or written with -export (default 100 MB)")
+	flags.StringVar(&a.serve, "serve", "", "run the server on this database until standard input ends (used by the benchmark itself)")
 	if err := flags.Parse(args); err != nil {
+		return a, err
+	}
+	return a, checkNames(a.only)
+}
+
+func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writer) error {
+	a, err := parseArguments(args, progress)
+	if err != nil {
 		return err
 	}
-	if *serve != "" {
-		return serveUntilEnd(ctx, *serve, in, out)
+	if a.serve != "" {
+		return serveUntilEnd(ctx, a.serve, in, out)
 	}
-	if *export != "" {
-		return writeExport(*export, cmp.Or(*size, scaleFor(false, false).xml), out)
+	if a.export != "" {
+		return writeExport(a.export, cmp.Or(a.size, scaleFor(false, false).xml), out)
 	}
-	if err := checkSubjects(*only); err != nil {
-		return err
-	}
-	if *profile != "" {
-		file, err := os.Create(*profile)
+	if a.profile != "" {
+		file, err := os.Create(a.profile)
 		if err != nil {
 			return err
 		}
@@ -69,98 +85,102 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 		}
 		defer pprof.StopCPUProfile()
 	}
-
-	b := &bench{scale: scaleFor(*quick, *long), progress: progress, begun: time.Now()}
-	if err := errors.Join(override(&b.scale.points, *points), override(&b.scale.clients, *clients)); err != nil {
+	b := &benchRun{scale: scaleFor(a.quick, a.long), progress: progress, started: time.Now()}
+	if err := errors.Join(override(&b.scale.points, a.points), override(&b.scale.clients, a.clients)); err != nil {
 		return err
 	}
-	b.scale.xml = cmp.Or(*size, b.scale.xml)
-	b.report.machine, b.report.whole = describeMachine(), b.scale.whole
-	if err := b.openEngines(ctx); err != nil {
-		return err
-	}
-	defer b.closeEngines()
-	for _, s := range subjects {
-		if !wants(*only, s.name) {
-			continue
-		}
-		if err := s.measure(b, ctx); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-	}
-	b.report.took = time.Since(b.begun)
-	return b.report.print(out)
+	b.scale.xml = cmp.Or(a.size, b.scale.xml)
+	return b.measure(ctx, a.only, out)
 }
 
-// bench is one run.
-type bench struct {
+// benchRun is one run.
+type benchRun struct {
 	scale    scale
 	engines  []engine
 	report   report
 	progress io.Writer
-	begun    time.Time
+	started  time.Time
 }
 
-// subjects are what can be measured, in the order of the report.
-var subjects = []struct {
+// measure runs the benchmarks named in only and prints the report.
+func (b *benchRun) measure(ctx context.Context, only string, out io.Writer) error {
+	b.report.machine, b.report.complete = describeMachine(), b.scale.complete
+	if err := b.openEngines(ctx); err != nil {
+		return err
+	}
+	defer b.closeEngines()
+	for _, benchmark := range benchmarks {
+		if !wants(only, benchmark.name) {
+			continue
+		}
+		if err := benchmark.measure(b, ctx); err != nil {
+			return fmt.Errorf("%s: %w", benchmark.name, err)
+		}
+	}
+	b.report.took = time.Since(b.started)
+	return b.report.print(out)
+}
+
+// benchmarks are the parts of a run, in the order of the report.
+var benchmarks = []struct {
 	name    string
-	measure func(*bench, context.Context) error
+	measure func(*benchRun, context.Context) error
 }{
-	{"ingest", (*bench).measureIngest},
-	{"read", (*bench).measureReading},
-	{"export", (*bench).measureExport},
-	{"decode", (*bench).measureDecoding},
-	{"import", (*bench).measureImport},
-	{"post", (*bench).measureSmallPost},
-	{"memory", (*bench).measureMemory},
+	{"ingest", (*benchRun).measureIngest},
+	{"read", (*benchRun).measureReading},
+	{"export", (*benchRun).measureExport},
+	{"decode", (*benchRun).measureDecoding},
+	{"import", (*benchRun).measureImport},
+	{"post", (*benchRun).measureSmallPost},
+	{"memory", (*benchRun).measureMemory},
 }
 
-func subjectNames() (names []string) {
-	for _, s := range subjects {
+func benchmarkNames() (names []string) {
+	for _, s := range benchmarks {
 		names = append(names, s.name)
 	}
 	return names
 }
 
-// wants reports whether a list of names, separated by commas, has one. The empty list has all.
+// wants reports whether a list of names, separated by commas, has one. The empty list stands for all.
 func wants(list, name string) bool {
 	return list == "" || slices.Contains(strings.Split(list, ","), name)
 }
 
-func checkSubjects(list string) error {
+func checkNames(list string) error {
 	for name := range strings.SplitSeq(list, ",") {
-		if name != "" && !slices.Contains(subjectNames(), name) {
-			return fmt.Errorf("-only: there is no %q, only %s", name, strings.Join(subjectNames(), ", "))
+		if name != "" && !slices.Contains(benchmarkNames(), name) {
+			return fmt.Errorf("-only: there is no %q, only %s", name, strings.Join(benchmarkNames(), ", "))
 		}
 	}
 	return nil
 }
 
-// scale says how much is measured.
+// scale is the amount of what is measured.
 type scale struct {
-	points  []int              // of a body
-	clients []int              // that send at once, each for a user of its own
-	rounds  func(rows int) int // of all clients together
-	days    int                // of a point a minute that are read
-	people  int                // who are present when one of them reads
-	reads   int
-	body    int64         // bytes of the large body
-	decoded int64         // bytes of the body that is decoded
-	xml     int64         // bytes of the export that is imported
-	posts   time.Duration // all of them take, of either kind
-	whole   bool          // whether the targets can be told from it
+	points   []int              // of a body
+	clients  []int              // concurrent ones, each of a user of its own
+	rounds   func(rows int) int // of all clients together
+	days     int                // read, with a point per minute
+	users    int                // in the database while one of them reads
+	reads    int
+	body     int64         // bytes of the large body
+	decoded  int64         // bytes of the body that is decoded
+	xml      int64         // bytes of the export that is imported
+	posts    time.Duration // time for all posts of each kind
+	complete bool          // whether it suffices for the targets
 }
 
 func scaleFor(quick, long bool) scale {
 	if quick {
 		return scale{
 			points: []int{1000, 5000}, clients: []int{1, 2}, rounds: func(int) int { return 1 },
-			days: 7, people: 10, reads: 3, body: 4_000_000, decoded: 1_000_000, xml: 2_000_000, posts: 100 * time.Millisecond,
+			days: 7, users: 10, reads: 3, body: 4_000_000, decoded: 1_000_000, xml: 2_000_000, posts: 100 * time.Millisecond,
 		}
 	}
 	s := scale{
 		points: []int{1000, 10_000, 100_000}, clients: []int{1, 2, 8},
-		days: 365, people: 1000, reads: 9, body: 200_000_000, decoded: 50_000_000, xml: 100_000_000, posts: 5 * time.Second, whole: true,
+		days: 365, users: 1000, reads: 9, body: 200_000_000, decoded: 50_000_000, xml: 100_000_000, posts: 5 * time.Second, complete: true,
 		rounds: func(rows int) int { return max(3, min(9, 500_000/rows)) },
 	}
 	if long {
@@ -169,7 +189,7 @@ func scaleFor(quick, long bool) scale {
 	return s
 }
 
-// override replaces numbers by those of a list, if it has any.
+// override replaces numbers by those of a list, unless that is empty.
 func override(numbers *[]int, list string) error {
 	if list == "" {
 		return nil
@@ -185,12 +205,12 @@ func override(numbers *[]int, list string) error {
 	return nil
 }
 
-// say tells somebody who waits what is going on.
-func (b *bench) say(format string, args ...any) {
-	fmt.Fprintf(b.progress, "%4.0f s  %s\n", time.Since(b.begun).Seconds(), fmt.Sprintf(format, args...))
+// logf prints progress.
+func (b *benchRun) logf(format string, args ...any) {
+	fmt.Fprintf(b.progress, "%4.0f s  %s\n", time.Since(b.started).Seconds(), fmt.Sprintf(format, args...))
 }
 
-func (b *bench) openEngines(ctx context.Context) error {
+func (b *benchRun) openEngines(ctx context.Context) error {
 	lite, err := newSQLite()
 	if err != nil {
 		return err
@@ -210,8 +230,8 @@ func (b *bench) openEngines(ctx context.Context) error {
 	return nil
 }
 
-// onEach measures something on one engine after the other.
-func (b *bench) onEach(ctx context.Context, measure func(context.Context, engine) error) error {
+// forEachEngine calls measure with each engine in turn.
+func (b *benchRun) forEachEngine(ctx context.Context, measure func(context.Context, engine) error) error {
 	for _, e := range b.engines {
 		if err := measure(ctx, e); err != nil {
 			return fmt.Errorf("%s: %w", e.name(), err)
@@ -220,7 +240,7 @@ func (b *bench) onEach(ctx context.Context, measure func(context.Context, engine
 	return nil
 }
 
-func (b *bench) closeEngines() {
+func (b *benchRun) closeEngines() {
 	for _, e := range b.engines {
 		e.close()
 	}

@@ -19,17 +19,17 @@ import (
 	"github.com/health-export/health-export/internal/format/generator"
 )
 
-// measureMemory sends a large body to a server in a process of its own and looks by how much that grows.
-func (b *bench) measureMemory(ctx context.Context) error {
+// measureMemory sends a large body to a server in another process, and measures the growth of its resident memory.
+func (b *benchRun) measureMemory(ctx context.Context) error {
 	if runtime.GOOS != "linux" {
-		b.say("memory is measured on Linux only")
+		b.logf("memory is measured on Linux only")
 		return nil
 	}
-	return b.onEach(ctx, b.memoryOf)
+	return b.forEachEngine(ctx, b.measureMemoryOn)
 }
 
-func (b *bench) memoryOf(ctx context.Context, e engine) error {
-	i, people, address, drop, err := startOn(ctx, e, 1)
+func (b *benchRun) measureMemoryOn(ctx context.Context, e engine) error {
+	i, users, address, drop, err := startOnNewDatabase(ctx, e, 1)
 	if err != nil {
 		return err
 	}
@@ -37,23 +37,23 @@ func (b *bench) memoryOf(ctx context.Context, e engine) error {
 	if err := i.stop(ctx); err != nil {
 		return err
 	}
-	b.say("memory, %s: a body of %d MB", e.name(), b.scale.body/1e6)
-	child, err := launch(ctx, address)
+	b.logf("memory, %s: a body of %d MB", e.name(), b.scale.body/1e6)
+	child, err := startServerProcess(ctx, address)
 	if err != nil {
 		return err
 	}
-	defer child.end()
+	defer child.stop()
 	before, err := child.memory("VmRSS")
 	if err != nil {
 		return err
 	}
 	begin := time.Now()
-	status, ingestion, err := child.post(ctx, people[0], b.scale.body)
+	status, ingestion, err := child.post(ctx, users[0], b.scale.body)
 	if err != nil {
 		return err
 	}
 	answered := time.Since(begin)
-	if err := child.await(ctx, people[0], ingestion); err != nil {
+	if err := child.awaitProcessed(ctx, users[0], ingestion); err != nil {
 		return err
 	}
 	finished := time.Since(begin)
@@ -61,27 +61,27 @@ func (b *bench) memoryOf(ctx context.Context, e engine) error {
 	if err != nil {
 		return err
 	}
-	b.report.add(finding{
-		what:     fmt.Sprintf("%s: resident memory grows with a body of %d MB", e.name(), b.scale.body/1e6),
-		measured: fmt.Sprintf("%.0f MiB", peak-before), compared: fmt.Sprintf("%.0f MiB before", before),
+	b.report.add(result{
+		name:     fmt.Sprintf("%s: resident memory grows with a body of %d MB", e.name(), b.scale.body/1e6),
+		measured: fmt.Sprintf("%.0f MiB", peak-before), baseline: fmt.Sprintf("%.0f MiB before", before),
 		target: "< 64 MiB", met: peak-before < 64,
 	})
-	b.report.add(finding{
-		what:     fmt.Sprintf("… which is answered with %d after", status),
-		measured: fmt.Sprintf("%.1f s", answered.Seconds()), compared: fmt.Sprintf("finished after %.1f s", finished.Seconds()),
+	b.report.add(result{
+		name:     fmt.Sprintf("… which is answered with %d after", status),
+		measured: fmt.Sprintf("%.1f s", answered.Seconds()), baseline: fmt.Sprintf("finished after %.1f s", finished.Seconds()),
 		target: "≤ 20 s", met: answered < 21*time.Second,
 	})
 	return nil
 }
 
-// child is this program as a server.
-type child struct {
+// serverProcess is this program as a server in a process of its own.
+type serverProcess struct {
 	command *exec.Cmd
-	stop    io.Closer
+	stdin   io.Closer
 	url     string
 }
 
-func launch(ctx context.Context, address string) (*child, error) {
+func startServerProcess(ctx context.Context, address string) (*serverProcess, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -99,22 +99,22 @@ func launch(ctx context.Context, address string) (*child, error) {
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
-	c := &child{command: command, stop: stop}
+	c := &serverProcess{command: command, stdin: stop}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		c.end()
+		c.stop()
 		return nil, fmt.Errorf("the server in a process of its own did not start: %w", err)
 	}
 	c.url = strings.TrimSpace(line)
 	return c, nil
 }
 
-func (c *child) end() {
-	_ = c.stop.Close()
+func (c *serverProcess) stop() {
+	_ = c.stdin.Close()
 	_ = c.command.Wait()
 }
 
-// serveUntilEnd is what the child does: it prints where it listens and waits for its input to end.
+// serveUntilEnd runs in a serverProcess: it prints the address it listens on, and stops when its input ends.
 func serveUntilEnd(ctx context.Context, address string, in io.Reader, out io.Writer) error {
 	i, err := start(ctx, address, 20*time.Second) // as health-export serve waits
 	if err != nil {
@@ -125,8 +125,8 @@ func serveUntilEnd(ctx context.Context, address string, in io.Reader, out io.Wri
 	return errors.Join(err, i.stop(ctx))
 }
 
-// memory returns a figure of the kernel's in MiB.
-func (c *child) memory(name string) (float64, error) {
+// memory returns a value of /proc/<pid>/status in MiB.
+func (c *serverProcess) memory(name string) (float64, error) {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.command.Process.Pid))
 	if err != nil {
 		return 0, err
@@ -139,13 +139,13 @@ func (c *child) memory(name string) (float64, error) {
 	return n / 1024, err
 }
 
-// post sends a body that is made while it is sent, and returns the status and where to ask for the ingestion.
-func (c *child) post(ctx context.Context, p person, size int64) (status int, ingestion string, err error) {
+// post sends a body that is generated while it is sent, and returns the status and the path of the ingestion.
+func (c *serverProcess) post(ctx context.Context, p testUser, size int64) (status int, ingestion string, err error) {
 	reader, writer := io.Pipe()
 	go func() {
 		options := bodyOptions(0)
 		options.Bytes = size
-		options.Start = options.Start.AddDate(-1, 0, 0) // one workout a day takes it far
+		options.Start = options.Start.AddDate(-1, 0, 0) // with a workout per day it spans years
 		_, err := generator.Write(writer, options)
 		_ = writer.CloseWithError(err)
 	}()
@@ -153,15 +153,15 @@ func (c *child) post(ctx context.Context, p person, size int64) (status int, ing
 	var answer struct {
 		ID string `json:"ingestion_id"`
 	}
-	status, err = c.exchange(ctx, http.MethodPost, "/v1/ingest", p, reader, &answer)
+	status, err = c.request(ctx, http.MethodPost, "/v1/ingest", p, reader, &answer)
 	return status, "/v1/ingestions/" + answer.ID, err
 }
 
-// await asks until the ingestion is finished.
-func (c *child) await(ctx context.Context, p person, ingestion string) error {
+// awaitProcessed polls the ingestion until it is processed.
+func (c *serverProcess) awaitProcessed(ctx context.Context, p testUser, ingestion string) error {
 	for {
 		var answer struct{ Status string }
-		_, err := c.exchange(ctx, http.MethodGet, ingestion, p, nil, &answer)
+		_, err := c.request(ctx, http.MethodGet, ingestion, p, nil, &answer)
 		switch {
 		case err != nil:
 			return err
@@ -178,7 +178,7 @@ func (c *child) await(ctx context.Context, p person, ingestion string) error {
 	}
 }
 
-func (c *child) exchange(ctx context.Context, method, path string, p person, body io.Reader, answer any) (status int, err error) {
+func (c *serverProcess) request(ctx context.Context, method, path string, p testUser, body io.Reader, answer any) (status int, err error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.url+path, body)
 	if err != nil {
 		return 0, err

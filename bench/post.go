@@ -25,57 +25,57 @@ import (
 	"github.com/health-export/health-export/internal/server"
 )
 
-// measureSmallPost compares a small POST, its key remembered and nothing done with its body, with a handler that only
-// reads the body and answers with as much. The client writes the same bytes over and over and looks for the length of the
-// answer only, so that it costs next to nothing; what it costs is in both.
-func (b *bench) measureSmallPost(ctx context.Context) (err error) {
-	i, people, _, drop, err := startOn(ctx, b.engines[len(b.engines)-1], 1)
+// measureSmallPost compares a small POST, whose key is cached and whose body is discarded, with a handler that only
+// reads the body and responds with the same number of bytes. The client writes the same bytes repeatedly and parses
+// only the length of the response; its small cost is in both.
+func (b *benchRun) measureSmallPost(ctx context.Context) (err error) {
+	i, users, _, drop, err := startOnNewDatabase(ctx, b.engines[len(b.engines)-1], 1)
 	if err != nil {
 		return err
 	}
 	defer drop()
 	defer func() { err = errors.Join(err, i.stop(ctx)) }()
 	whole := httptest.NewServer(server.New(server.Config{
-		Ingestion: ingestNothing{i.ingest}, Authenticator: i.door, Registerer: prometheus.NewRegistry(),
-		Limits: access.NewLimits(access.LimitOptions{Allowances: endless}),
+		Ingestion: ingestNothing{i.ingest}, Authenticator: i.authenticator, Registerer: prometheus.NewRegistry(),
+		Limits: access.NewLimits(access.LimitOptions{Allowances: unlimited}),
 		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	}))
 	defer whole.Close()
 	size := 0
-	bare := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	bareHandler := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, strings.Repeat(" ", size))
 	}))
-	defer bare.Close()
+	defer bareHandler.Close()
 
-	var wholes, bares spread // microseconds a request
+	var wholes, bares measurements // microseconds a request
 	const rounds = 5
 	for range rounds {
-		b.say("small posts")
-		once, length, err := posts(ctx, whole, people[0].key, b.scale.posts/rounds)
+		b.logf("small posts")
+		once, length, err := measurePosts(ctx, whole, users[0].key, b.scale.posts/rounds)
 		if err != nil {
 			return err
 		}
 		size = length
 		wholes = append(wholes, once)
-		if once, _, err = posts(ctx, bare, people[0].key, b.scale.posts/rounds); err != nil {
+		if once, _, err = measurePosts(ctx, bareHandler, users[0].key, b.scale.posts/rounds); err != nil {
 			return err
 		}
 		bares = append(bares, once)
 	}
-	b.report.add(finding{
-		what: "small authenticated POST against a bare handler", measured: wholes.over(bares),
-		compared: bares.format("%.1f µs"),
+	b.report.add(result{
+		name: "small authenticated POST against a bare handler", measured: wholes.ratioTo(bares),
+		baseline: bares.format("%.1f µs"),
 		target:   "≤ 2 ×", met: wholes.median() <= 2*bares.median(),
 	})
 	return nil
 }
 
-// endless is so large that no benchmark exceeds it.
-var endless = map[string]access.Allowance{access.TierUnlimited: {IngestRequests: 1 << 40, IngestBytes: 1 << 50, Reads: 1 << 40}}
+// unlimited is an allowance that no benchmark exceeds.
+var unlimited = map[string]access.Allowance{access.TierUnlimited: {IngestRequests: 1 << 40, IngestBytes: 1 << 50, Reads: 1 << 40}}
 
-// ingestNothing reads bodies and does nothing with them.
+// ingestNothing reads and discards bodies.
 type ingestNothing struct{ server.Ingest }
 
 func (ingestNothing) Receive(_ context.Context, r ingest.Request) (health.Ingestion, error) {
@@ -83,9 +83,9 @@ func (ingestNothing) Receive(_ context.Context, r ingest.Request) (health.Ingest
 	return health.Ingestion{ID: uuid.Max, Status: health.StatusProcessed}, err
 }
 
-// posts posts for a while over several connections and returns the microseconds of processor time that a request took,
-// client and server together, and the size of an answer.
-func posts(ctx context.Context, to *httptest.Server, key string, duration time.Duration) (micros float64, size int, err error) {
+// measurePosts posts for a duration over several connections, and returns the microseconds of processor time per
+// request, client and server together, and the size of a response.
+func measurePosts(ctx context.Context, to *httptest.Server, key string, duration time.Duration) (micros float64, size int, err error) {
 	const point = `{"data":{"metrics":[{"name":"step_count","units":"count","data":[{"date":"2026-01-01 10:00:00 +0100","qty":7}]}]}}`
 	request := fmt.Appendf(nil, "POST /v1/ingest HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n"+
 		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", key, len(point), point)
@@ -107,7 +107,7 @@ func posts(ctx context.Context, to *httptest.Server, key string, duration time.D
 	return float64(processor(took).Microseconds()) / float64(total), sizes[0], err
 }
 
-// postUntil sends the same request over one connection until a time has come.
+// postUntil sends the same request over one connection until end.
 func postUntil(ctx context.Context, address string, request []byte, end time.Time) (count, size int, err error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -126,7 +126,7 @@ func postUntil(ctx context.Context, address string, request []byte, end time.Tim
 	return count, size, ctx.Err()
 }
 
-// readAnswer reads one answer with a Content-Length, and returns that.
+// readAnswer reads one response, and returns its Content-Length.
 func readAnswer(from *bufio.Reader) (size int, err error) {
 	line, err := from.ReadSlice('\n')
 	if err == nil && !bytes.HasPrefix(line, []byte("HTTP/1.1 200 ")) {

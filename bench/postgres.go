@@ -13,13 +13,13 @@ import (
 	"github.com/health-export/health-export/internal/store/postgres"
 )
 
-// postgresEngine makes databases on a PostgreSQL server, and touches no others there.
+// postgresEngine creates databases on a PostgreSQL server, and uses no others there.
 type postgresEngine struct {
-	server   *url.URL
-	admin    *pgx.Conn
-	template string // a database with the schema and its partitions, to be copied
-	settings string // those that matter, for the report
-	inspects bool   // whether the server can say what is in its log
+	server        *url.URL
+	admin         *pgx.Conn
+	template      string // a database with the schema and its partitions, to be copied
+	settings      string // the relevant ones, for the report
+	canInspectWAL bool   // whether pg_walinspect is available
 }
 
 func newPostgres(ctx context.Context, address string) (_ *postgresEngine, err error) {
@@ -47,7 +47,7 @@ func (e *postgresEngine) addressOf(database string) string {
 	return address.String()
 }
 
-// prepare makes the template.
+// prepare creates the template.
 func (e *postgresEngine) prepare(ctx context.Context) error {
 	err := e.admin.QueryRow(ctx, `
 		SELECT 'PostgreSQL ' || current_setting('server_version') || ': ' || string_agg(name || ' ' || current_setting(name), ', ' ORDER BY name)
@@ -74,13 +74,13 @@ func (e *postgresEngine) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, missing := conn.Exec(ctx, `CREATE EXTENSION pg_walinspect`) // of PostgreSQL's own, for superusers
-	e.inspects = missing == nil
+	_, missing := conn.Exec(ctx, `CREATE EXTENSION pg_walinspect`) // a contrib module, for superusers only
+	e.canInspectWAL = missing == nil
 	return conn.Close(ctx)
 }
 
-func (e *postgresEngine) name() string     { return "PostgreSQL" }
-func (e *postgresEngine) plainest() string { return "binary COPY" }
+func (e *postgresEngine) name() string         { return "PostgreSQL" }
+func (e *postgresEngine) baselineName() string { return "binary COPY" }
 
 func (e *postgresEngine) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -99,9 +99,9 @@ func (e *postgresEngine) create(ctx context.Context) (address string, drop func(
 	return e.addressOf(name), func() { e.drop(ctx, name) }, err
 }
 
-// empty truncates the partitions that have rows, which leaves their files as new ones are, and makes a checkpoint, so
-// that none falls into a measurement.
-func (e *postgresEngine) empty(ctx context.Context, address string) error {
+// truncateSamples truncates the partitions that have rows, which makes their files as new, and makes a checkpoint, so
+// that none occurs during a measurement.
+func (e *postgresEngine) truncateSamples(ctx context.Context, address string) error {
 	return e.on(ctx, address, func(conn *pgx.Conn) error {
 		var filled []string
 		err := conn.QueryRow(ctx, `
@@ -129,7 +129,7 @@ func (e *postgresEngine) size(ctx context.Context, address string) (tables, inde
 	return tables, indexes, err
 }
 
-func (e *postgresEngine) settle(ctx context.Context, address string) error {
+func (e *postgresEngine) analyze(ctx context.Context, address string) error {
 	return e.on(ctx, address, func(conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, `VACUUM (ANALYZE)`)
 		return err
@@ -145,15 +145,15 @@ func (e *postgresEngine) on(ctx context.Context, address string, do func(*pgx.Co
 	return do(conn)
 }
 
-// logged tells by the files of the tables and their indexes what is theirs in the log.
-func (e *postgresEngine) logged(ctx context.Context, address string) (func(context.Context) (*logged, error), error) {
-	if !e.inspects {
+// walSince attributes records of the log to samples by the files of their tables and indexes.
+func (e *postgresEngine) walSince(ctx context.Context, address string) (func(context.Context) (*walUsage, error), error) {
+	if !e.canInspectWAL {
 		return nil, nil
 	}
 	var before string
 	err := e.admin.QueryRow(ctx, `SELECT pg_current_wal_insert_lsn()::text`).Scan(&before)
-	return func(ctx context.Context) (*logged, error) {
-		var l logged
+	return func(ctx context.Context) (*walUsage, error) {
+		var l walUsage
 		err := e.on(ctx, address, func(conn *pgx.Conn) error {
 			return conn.QueryRow(ctx, `
 				WITH samples AS (
@@ -164,7 +164,7 @@ func (e *postgresEngine) logged(ctx context.Context, address string) (func(conte
 				SELECT coalesce(sum(w.record_length), 0)::bigint,
 					coalesce(sum(w.record_length) FILTER (WHERE EXISTS (SELECT FROM samples s WHERE strpos(w.block_ref, s.file) > 0)), 0)::bigint
 				FROM pg_get_wal_records_info($1::pg_lsn, pg_current_wal_flush_lsn()) w`,
-				before, likeAny(sampleTables)).Scan(&l.all, &l.samples)
+				before, likeAny(sampleTables)).Scan(&l.total, &l.samples)
 		})
 		return &l, err
 	}, err
@@ -177,7 +177,7 @@ func likeAny(names []string) (patterns []string) {
 	return patterns
 }
 
-// processes are those of the connections to the database, and the one that writes the log. They must run on this machine.
+// processes returns those of the connections to the database and the WAL writer, which must run on this machine.
 func (e *postgresEngine) processes(ctx context.Context, address string) (map[int]time.Duration, error) {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
@@ -195,7 +195,7 @@ func (e *postgresEngine) processes(ctx context.Context, address string) (map[int
 	return used, err
 }
 
-func (e *postgresEngine) scan(ctx context.Context, address string, user person, times int) (took costs, err error) {
+func (e *postgresEngine) scan(ctx context.Context, address string, user testUser, times int) (took costs, err error) {
 	err = e.on(ctx, address, func(conn *pgx.Conn) error {
 		if _, err := conn.Exec(ctx, `SET max_parallel_workers_per_gather = 0; SET jit = off`); err != nil {
 			return err

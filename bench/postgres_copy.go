@@ -14,20 +14,20 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// tuple is a row of a table in the form of a binary COPY. The user is its first column.
+// tuple is a row of a table in the format of a binary COPY. Its first column is the user.
 type tuple struct {
 	table string
 	bytes []byte
 }
 
-// bare writes rows that were encoded beforehand: in one transaction for every 10,000, and in one for all. The faster of
-// the two counts.
-func (e *postgresEngine) bare(ctx context.Context, address string, user person, grain health.Grain) (func(context.Context, int) (cost, error), error) {
+// baseline writes rows that were encoded beforehand: in transactions of 10,000 rows, and in one of all. The faster one
+// counts.
+func (e *postgresEngine) baseline(ctx context.Context, address string, user testUser, grain health.Grain) (func(context.Context, int) (cost, error), error) {
 	var from []selection
 	for _, table := range sampleTables {
 		from = append(from, selection{table, fmt.Sprintf("grain = %d", grain), sampleOrder})
 	}
-	return e.bareOf(ctx, address, user, from)
+	return e.baselineOf(ctx, address, user, from)
 }
 
 // selection is rows of a table in the order of its primary key, of which user_id is the first column.
@@ -35,23 +35,23 @@ type selection struct{ table, where, order string }
 
 const sampleOrder = "metric_id, grain, recorded_at, ended_at, key_source"
 
-// imported are the tables that an import of the Health app's export fills, beside those of samples.
+// imported are the tables other than those of samples that an import of the Health app's export fills.
 var imported = []selection{
 	{"sleep_segments", "true", "started_at, ended_at, source, stage"},
 	{"workouts", "true", "id"},
 	{"daily_summaries", "true", "metric_id, date"},
 }
 
-// bareImport is bare for all rows that an import leaves.
-func (e *postgresEngine) bareImport(ctx context.Context, address string, user person) (func(context.Context, int) (cost, error), error) {
+// importBaseline is baseline for all rows of an import.
+func (e *postgresEngine) importBaseline(ctx context.Context, address string, user testUser) (func(context.Context, int) (cost, error), error) {
 	var from []selection
 	for _, table := range sampleTables {
 		from = append(from, selection{table, "true", sampleOrder})
 	}
-	return e.bareOf(ctx, address, user, append(from, imported...))
+	return e.baselineOf(ctx, address, user, append(from, imported...))
 }
 
-func (e *postgresEngine) bareOf(ctx context.Context, address string, user person, from []selection) (func(context.Context, int) (cost, error), error) {
+func (e *postgresEngine) baselineOf(ctx context.Context, address string, user testUser, from []selection) (func(context.Context, int) (cost, error), error) {
 	rows, err := e.rowsOf(ctx, address, user, from)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (e *postgresEngine) bareOf(ctx context.Context, address string, user person
 	return func(ctx context.Context, users int) (cost, error) {
 		var fastest cost
 		for _, size := range []int{perTransaction, len(rows)} {
-			if err := e.truncate(ctx, address, from[len(sampleTables):]); err != nil {
+			if err := e.truncateTables(ctx, address, from[len(sampleTables):]); err != nil {
 				return cost{}, err
 			}
 			took, err := e.copy(ctx, address, rows, size, users)
@@ -77,7 +77,7 @@ func (e *postgresEngine) bareOf(ctx context.Context, address string, user person
 	}, nil
 }
 
-func (e *postgresEngine) truncate(ctx context.Context, address string, tables []selection) error {
+func (e *postgresEngine) truncateTables(ctx context.Context, address string, tables []selection) error {
 	return e.on(ctx, address, func(conn *pgx.Conn) error {
 		for _, s := range tables {
 			if _, err := conn.Exec(ctx, `TRUNCATE `+s.table); err != nil {
@@ -89,7 +89,7 @@ func (e *postgresEngine) truncate(ctx context.Context, address string, tables []
 }
 
 // rowsOf reads rows of a user.
-func (e *postgresEngine) rowsOf(ctx context.Context, address string, user person, from []selection) (rows []tuple, err error) {
+func (e *postgresEngine) rowsOf(ctx context.Context, address string, user testUser, from []selection) (rows []tuple, err error) {
 	err = e.on(ctx, address, func(conn *pgx.Conn) error {
 		for _, s := range from {
 			var stream bytes.Buffer
@@ -113,7 +113,7 @@ const (
 	userAt      = 2 + 4 // after the number of columns and the length of the first
 )
 
-// tuplesOf cuts the stream of a binary COPY into its rows.
+// tuplesOf splits the stream of a binary COPY into its rows.
 func tuplesOf(stream []byte) (tuples [][]byte) {
 	for stream = stream[len(copyHeader):]; !bytes.Equal(stream, []byte(copyTrailer)); {
 		end := 2
@@ -127,18 +127,18 @@ func tuplesOf(stream []byte) (tuples [][]byte) {
 	return tuples
 }
 
-// copying is what one user writes: transactions of a COPY for each table.
-type copying struct {
+// copyWriter writes the rows of one user: transactions of one COPY per table.
+type copyWriter struct {
 	conn         *pgx.Conn
-	transactions [][]tuple // streams, in place of rows
+	transactions [][]tuple // each tuple is a stream of rows
 }
 
-// copy writes the rows into empty tables, for so many users at once, each on a connection of its own.
+// copy writes the rows into empty tables, for so many users concurrently, each on a connection of its own.
 func (e *postgresEngine) copy(ctx context.Context, address string, rows []tuple, size, users int) (_ cost, err error) {
-	if err := e.empty(ctx, address); err != nil {
+	if err := e.truncateSamples(ctx, address); err != nil {
 		return cost{}, err
 	}
-	all := make([]copying, users)
+	all := make([]copyWriter, users)
 	for i := range all {
 		if all[i].conn, err = pgx.Connect(ctx, address); err != nil {
 			return cost{}, err
@@ -158,7 +158,7 @@ func (e *postgresEngine) copy(ctx context.Context, address string, rows []tuple,
 	})
 }
 
-// transactionsOf groups rows into transactions, and in each of them into one stream for each table.
+// transactionsOf groups rows into transactions, and those into one stream per table.
 func transactionsOf(rows []tuple, size int, user uuid.UUID) (transactions [][]tuple) {
 	for len(rows) > 0 {
 		some := rows[:min(size, len(rows))]
@@ -181,8 +181,8 @@ func transactionsOf(rows []tuple, size int, user uuid.UUID) (transactions [][]tu
 	return transactions
 }
 
-// warmUp has the connection learn what it must know of the tables: it writes a row of each and takes it back.
-func (c *copying) warmUp(ctx context.Context, rows []tuple) error {
+// warmUp loads the catalogue entries of the tables into the connection: it writes a row of each and rolls back.
+func (c *copyWriter) warmUp(ctx context.Context, rows []tuple) error {
 	tx, err := c.conn.Begin(ctx)
 	if err != nil {
 		return err
@@ -197,7 +197,7 @@ func (c *copying) warmUp(ctx context.Context, rows []tuple) error {
 	return tx.Rollback(ctx)
 }
 
-func (c *copying) run(ctx context.Context, want int) error {
+func (c *copyWriter) run(ctx context.Context, want int) error {
 	written := int64(0)
 	for _, streams := range c.transactions {
 		tx, err := c.conn.Begin(ctx)
@@ -222,7 +222,7 @@ func (c *copying) run(ctx context.Context, want int) error {
 	return nil
 }
 
-func (c *copying) stream(ctx context.Context, s tuple) (int64, error) {
+func (c *copyWriter) stream(ctx context.Context, s tuple) (int64, error) {
 	tag, err := c.conn.PgConn().CopyFrom(ctx, bytes.NewReader(s.bytes), `COPY `+s.table+` FROM STDIN (FORMAT binary)`)
 	return tag.RowsAffected(), err
 }

@@ -4,5 +4,5 @@ package main
 
 import "time"
 
-// usedHere returns 0: it is not known here.
+// usedHere returns 0: processor time is not known on this platform.
 func usedHere() time.Duration { return 0 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// usedHere returns the processor time that this process has used.
+// usedHere returns the processor time of this process.
 func usedHere() time.Duration {
 	var usage syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {

@@ -14,25 +14,25 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// metricRead is the metric of which a year is read: one whose points have a minimum, an average and a maximum.
+// metricRead is the metric that is read: one whose summaries have a minimum, an average and a maximum.
 const metricRead = "heart_rate"
 
-// measureReading asks for a year of one metric by day and by hour, for a day and for the latest values, while one person is present
-// and while many are. The times are those of the handler, without the network.
-func (b *bench) measureReading(ctx context.Context) error {
-	return b.onEach(ctx, b.readFrom)
+// measureReading requests a year of one metric by day and by hour, the summary of a day and the latest values, with one
+// user in the database and with many. The times are those of the handler, without the network.
+func (b *benchRun) measureReading(ctx context.Context) error {
+	return b.forEachEngine(ctx, b.measureReadingOn)
 }
 
-// question is one request that is measured.
-type question struct {
+// readRequest is a request that is measured.
+type readRequest struct {
 	name, path string
-	answers    int // how many values the answer has; 0 for any number
+	points     int // in the response; 0 for any number
 	target     float64
-	scans      bool // whether it reads what a scan reads
+	scans      bool // whether it is compared with a scan
 }
 
-func (b *bench) readFrom(ctx context.Context, e engine) (err error) {
-	i, people, address, drop, err := startOn(ctx, e, 1)
+func (b *benchRun) measureReadingOn(ctx context.Context, e engine) (err error) {
+	i, users, address, drop, err := startOnNewDatabase(ctx, e, 1)
 	if err != nil {
 		return err
 	}
@@ -40,54 +40,54 @@ func (b *bench) readFrom(ctx context.Context, e engine) (err error) {
 	defer func() { err = errors.Join(err, i.stop(ctx)) }()
 	days := b.scale.days
 	begin := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -days)
-	b.say("reading, %s: storing %d days of minutes", e.name(), days)
-	if err := i.fill(ctx, people[0], begin, health.GrainMinute, days*24*60); err != nil {
+	b.logf("reading, %s: storing %d days of minutes", e.name(), days)
+	if err := i.storeSamples(ctx, users[0], begin, health.GrainMinute, days*24*60); err != nil {
 		return err
 	}
-	questions := questionsAbout(begin, days)
-	alone, scans, err := b.ask(ctx, e, i, address, people[0], questions)
+	requests := readRequests(begin, days)
+	alone, scans, err := b.measureReads(ctx, e, i, address, users[0], requests)
 	if err != nil {
 		return err
 	}
-	b.say("reading, %s: storing 1,000 values for each of %d others", e.name(), b.scale.people-1)
-	others, err := i.register(ctx, b.scale.people-1)
+	b.logf("reading, %s: storing 1,000 values for each of %d others", e.name(), b.scale.users-1)
+	others, err := i.createUsersWithoutKeys(ctx, b.scale.users-1)
 	if err != nil {
 		return err
 	}
 	for _, other := range others {
-		if err := i.fill(ctx, person{User: other}, begin, health.GrainHour, 1000); err != nil {
+		if err := i.storeSamples(ctx, testUser{User: other}, begin, health.GrainHour, 1000); err != nil {
 			return err
 		}
 	}
-	crowded, _, err := b.ask(ctx, e, i, address, people[0], questions)
+	crowded, _, err := b.measureReads(ctx, e, i, address, users[0], requests)
 	if err != nil {
 		return err
 	}
-	b.reportReading(e, questions, alone, crowded, scans)
+	b.reportReading(e, requests, alone, crowded, scans)
 	return nil
 }
 
-func questionsAbout(begin time.Time, days int) []question {
+func readRequests(begin time.Time, days int) []readRequest {
 	series := func(bucket string) string {
 		return "/v1/metrics/" + metricRead + "/series?" + url.Values{
 			"start": {begin.Format(time.RFC3339)}, "end": {begin.AddDate(0, 0, days).Format(time.RFC3339)}, "bucket": {bucket},
 		}.Encode()
 	}
-	return []question{
-		{name: fmt.Sprintf("%d days of minutes, by day", days), path: series("1d"), answers: days, target: 5, scans: true},
-		{name: fmt.Sprintf("%d days of minutes, by hour", days), path: series("1h"), answers: days * 24, target: 30, scans: true},
+	return []readRequest{
+		{name: fmt.Sprintf("%d days of minutes, by day", days), path: series("1d"), points: days, target: 5, scans: true},
+		{name: fmt.Sprintf("%d days of minutes, by hour", days), path: series("1h"), points: days * 24, target: 30, scans: true},
 		{name: "summary of a day", path: "/v1/summary?date=" + begin.AddDate(0, 0, days-1).Format(time.DateOnly), target: 5},
 		{name: "latest value of each metric", path: "/v1/metrics/latest", target: 1},
 	}
 }
 
-// fill stores so many values, one for each grain (raw ones for each minute), past the HTTP interface.
-func (i *instance) fill(ctx context.Context, p person, begin time.Time, grain health.Grain, count int) error {
-	words, err := catalog.Load()
+// storeSamples stores so many values, one per grain (raw ones every minute), not over HTTP.
+func (i *instance) storeSamples(ctx context.Context, p testUser, begin time.Time, grain health.Grain, count int) error {
+	catalogue, err := catalog.Load()
 	if err != nil {
 		return err
 	}
-	described, ok := words.Lookup(metricRead)
+	described, ok := catalogue.Lookup(metricRead)
 	if !ok {
 		return fmt.Errorf("the catalogue does not know %s", metricRead)
 	}
@@ -113,8 +113,8 @@ func (i *instance) fill(ctx context.Context, p person, begin time.Time, grain he
 	return nil
 }
 
-// register creates people without keys.
-func (i *instance) register(ctx context.Context, count int) (all []account.User, err error) {
+// createUsersWithoutKeys creates users without keys.
+func (i *instance) createUsersWithoutKeys(ctx context.Context, count int) (all []account.User, err error) {
 	for n := range count {
 		user, err := account.NewUser(fmt.Sprintf("other%d@example.org", n), "", "UTC", time.Now())
 		if err != nil {
@@ -128,15 +128,16 @@ func (i *instance) register(ctx context.Context, count int) (all []account.User,
 	return all, nil
 }
 
-// ask puts every question several times, and scans as often. What is done first fills the caches and does not count.
-func (b *bench) ask(
-	ctx context.Context, e engine, i *instance, address string, p person, questions []question,
+// measureReads measures every request several times, and as many scans. The first of each fills the caches and is not
+// counted.
+func (b *benchRun) measureReads(
+	ctx context.Context, e engine, i *instance, address string, p testUser, requests []readRequest,
 ) (took []costs, scans costs, err error) {
-	if err := e.settle(ctx, address); err != nil {
+	if err := e.analyze(ctx, address); err != nil {
 		return nil, nil, err
 	}
-	for _, q := range questions {
-		b.say("reading, %s: %s", e.name(), q.name)
+	for _, q := range requests {
+		b.logf("reading, %s: %s", e.name(), q.name)
 		var all costs
 		for range b.scale.reads + 1 {
 			var answer []byte
@@ -160,39 +161,39 @@ func (b *bench) ask(
 	return took, scans[1:], nil
 }
 
-func (q *question) check(answer []byte) error {
+func (q *readRequest) check(answer []byte) error {
 	var series struct{ Points []json.RawMessage }
 	if err := json.Unmarshal(answer, &series); err != nil {
 		return err
 	}
-	if len(series.Points) != q.answers {
-		return fmt.Errorf("%s: the answer has %d points, want %d", q.path, len(series.Points), q.answers)
+	if len(series.Points) != q.points {
+		return fmt.Errorf("%s: the answer has %d points, want %d", q.path, len(series.Points), q.points)
 	}
 	return nil
 }
 
-func (b *bench) reportReading(e engine, questions []question, alone, crowded []costs, scans costs) {
-	milliseconds := func(c costs, of func(cost) time.Duration) spread {
-		return c.of(of).each(func(seconds float64) float64 { return 1e3 * seconds })
+func (b *benchRun) reportReading(e engine, requests []readRequest, alone, crowded []costs, scans costs) {
+	milliseconds := func(c costs, of func(cost) time.Duration) measurements {
+		return c.of(of).transform(func(seconds float64) float64 { return 1e3 * seconds })
 	}
-	for n, q := range questions {
-		clock := milliseconds(crowded[n], wall)
-		row := finding{
-			what:     fmt.Sprintf("%s: %s, %d users present", e.name(), q.name, b.scale.people),
-			measured: clock.format("%.2f ms"),
+	for n, q := range requests {
+		elapsed := milliseconds(crowded[n], wall)
+		row := result{
+			name:     fmt.Sprintf("%s: %s, %d users present", e.name(), q.name, b.scale.users),
+			measured: elapsed.format("%.2f ms"),
 		}
 		if q.target > 0 {
-			row.target, row.met = fmt.Sprintf("< %.0f ms", q.target), clock.median() < q.target
+			row.target, row.met = fmt.Sprintf("< %.0f ms", q.target), elapsed.median() < q.target
 		}
 		b.report.add(row)
 		many, one, bare := milliseconds(crowded[n], work), milliseconds(alone[n], work), milliseconds(scans, work)
-		b.report.add(finding{
-			what: "… in processor time, against the same with 1 user present", measured: many.over(one), compared: one.format("%.2f ms"),
+		b.report.add(result{
+			name: "… in processor time, against the same with 1 user present", measured: many.ratioTo(one), baseline: one.format("%.2f ms"),
 			target: "flat", met: many.median() < 1.25*one.median(),
 		})
 		if q.scans {
-			b.report.add(finding{
-				what: "… in processor time, against a bare scan of the rows (count)", measured: one.over(bare), compared: bare.format("%.2f ms"),
+			b.report.add(result{
+				name: "… in processor time, against a bare scan of the rows (count)", measured: one.ratioTo(bare), baseline: bare.format("%.2f ms"),
 				target: "≤ 1.5 ×", met: one.median() <= 1.5*bare.median(),
 			})
 		}

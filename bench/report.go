@@ -12,33 +12,33 @@ import (
 	"unicode/utf8"
 )
 
-// report is what comes out, as Markdown.
+// report is the output, as Markdown.
 type report struct {
 	machine  []string
-	missing  string // what could not be measured, and why
-	whole    bool   // whether so much was measured that it can be held against the targets
+	missing  string // what was not measured, and why
+	complete bool   // whether enough was measured for the targets
 	ingest   []ingestRow
-	findings []finding
+	results  []result
 	took     time.Duration
 }
 
-// finding is one line: what was measured, what it is compared with, and what it should reach.
-type finding struct {
-	what, measured, compared string
+// result is one line: a measurement, its baseline and its target.
+type result struct {
+	name, measured, baseline string
 	target                   string // "" for none
 	met                      bool
 }
 
-func (r *report) add(f finding) { r.findings = append(r.findings, f) }
+func (r *report) add(row result) { r.results = append(r.results, row) }
 
-// spread is one figure, measured in several rounds.
-type spread []float64
+// measurements are the values of one quantity in several rounds.
+type measurements []float64
 
-func (s spread) median() float64 {
-	if len(s) == 0 {
+func (m measurements) median() float64 {
+	if len(m) == 0 {
 		return math.NaN()
 	}
-	sorted := slices.Sorted(slices.Values(s))
+	sorted := slices.Sorted(slices.Values(m))
 	middle := len(sorted) / 2
 	if len(sorted)%2 == 1 {
 		return sorted[middle]
@@ -46,25 +46,27 @@ func (s spread) median() float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-func (s spread) each(change func(float64) float64) (changed spread) {
-	for _, v := range s {
+func (m measurements) transform(change func(float64) float64) (changed measurements) {
+	for _, v := range m {
 		changed = append(changed, change(v))
 	}
 	return changed
 }
 
-func (s spread) format(verb string) string { return fmt.Sprintf(verb, s.median()) }
+func (m measurements) format(verb string) string { return fmt.Sprintf(verb, m.median()) }
 
-// text prints the median, and the least and the greatest.
-func (s spread) text() string {
-	if len(s) == 1 {
-		return fmt.Sprintf("%.2f", s[0])
+// text formats the median, the minimum and the maximum.
+func (m measurements) text() string {
+	if len(m) == 1 {
+		return fmt.Sprintf("%.2f", m[0])
 	}
-	return fmt.Sprintf("%.2f (%.2f–%.2f)", s.median(), slices.Min(s), slices.Max(s))
+	return fmt.Sprintf("%.2f (%.2f–%.2f)", m.median(), slices.Min(m), slices.Max(m))
 }
 
-// over prints how many times as much as another spread this is.
-func (s spread) over(other spread) string { return fmt.Sprintf("%.2f ×", s.median()/other.median()) }
+// ratioTo formats the ratio of the medians.
+func (m measurements) ratioTo(other measurements) string {
+	return fmt.Sprintf("%.2f ×", m.median()/other.median())
+}
 
 func (r *report) print(out io.Writer) error {
 	var text strings.Builder
@@ -77,21 +79,21 @@ func (r *report) print(out io.Writer) error {
 	if len(r.ingest) > 0 {
 		r.printIngest(&text)
 	}
-	if len(r.findings) > 0 {
-		r.printFindings(&text)
+	if len(r.results) > 0 {
+		r.printResults(&text)
 	}
 	_, err := io.WriteString(out, text.String())
 	return err
 }
 
 func (r *report) printIngest(text io.Writer) {
-	fmt.Fprintln(text, "\nHTTP ingest by the clock: rows a second of the plainest way, and multiples of them: median (least–greatest)")
+	fmt.Fprintln(text, "\nHTTP ingest by the clock: rows a second of the baseline, and multiples of them: median (least–greatest)")
 	fmt.Fprintln(text)
-	rows := [][]string{{"database", "points", "clients", "plainest way", "rows/s", "all new", "sent again", "10 % changed"}}
+	rows := [][]string{{"database", "points", "clients", "baseline", "rows/s", "all new", "sent again", "10 % changed"}}
 	for _, row := range r.ingest {
-		rate := row.bare.of(wall).each(func(seconds float64) float64 { return row.rows() / seconds })
+		rate := row.baseline.of(wall).transform(func(seconds float64) float64 { return row.rows() / seconds })
 		rows = append(rows, []string{
-			row.engine.name(), fmt.Sprint(row.points), fmt.Sprint(row.clients), row.engine.plainest(), rate.format("%.0f"),
+			row.engine.name(), fmt.Sprint(row.points), fmt.Sprint(row.clients), row.engine.baselineName(), rate.format("%.0f"),
 			row.ratio(row.first).text(), row.ratio(row.again).text(), row.ratio(row.changed).text(),
 		})
 	}
@@ -99,33 +101,33 @@ func (r *report) printIngest(text io.Writer) {
 
 	fmt.Fprintln(text, "\nHTTP ingest in processor time: microseconds a point, of this program (client and server) + of the database")
 	fmt.Fprintln(text)
-	rows = [][]string{{"database", "points", "clients", "plainest way", "all new", "sent again", "10 % changed"}}
+	rows = [][]string{{"database", "points", "clients", "baseline", "all new", "sent again", "10 % changed"}}
 	for _, row := range r.ingest {
 		perPoint := func(c costs) string {
 			return fmt.Sprintf("%.2f + %.2f", c.of(program).median()*1e6/row.rows(), c.of(database).median()*1e6/row.rows())
 		}
 		rows = append(rows, []string{
 			row.engine.name(), fmt.Sprint(row.points), fmt.Sprint(row.clients),
-			perPoint(row.bare), perPoint(row.first), perPoint(row.again), perPoint(row.changed),
+			perPoint(row.baseline), perPoint(row.first), perPoint(row.again), perPoint(row.changed),
 		})
 	}
 	printTable(text, rows)
 }
 
-func (r *report) printFindings(text io.Writer) {
+func (r *report) printResults(text io.Writer) {
 	fmt.Fprintln(text)
 	rows := [][]string{{"what", "measured", "compared with", "target", "met"}}
-	for _, f := range r.findings {
+	for _, f := range r.results {
 		met := ""
-		if f.target != "" && r.whole {
+		if f.target != "" && r.complete {
 			met = map[bool]string{true: "yes", false: "**no**"}[f.met]
 		}
-		rows = append(rows, []string{f.what, f.measured, f.compared, f.target, met})
+		rows = append(rows, []string{f.name, f.measured, f.baseline, f.target, met})
 	}
 	printTable(text, rows)
 }
 
-// printTable prints rows, the first of which is the header, as a Markdown table whose columns stand under each other.
+// printTable prints rows, the first of which is the header, as a Markdown table with aligned columns.
 func printTable(out io.Writer, rows [][]string) {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
@@ -149,14 +151,14 @@ func printTable(out io.Writer, rows [][]string) {
 	}
 }
 
-// describeMachine says what was measured on.
+// describeMachine returns a line about the machine.
 func describeMachine() []string {
 	return []string{fmt.Sprintf("%s, %s %s/%s, %d CPUs (%s), load average at the beginning %s",
 		time.Now().UTC().Format("2006-01-02 15:04 UTC"), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(),
 		processorName(), loadAverage())}
 }
 
-// processorName and loadAverage are known on Linux only.
+// processorName and loadAverage work on Linux only.
 
 func processorName() string {
 	content, _ := os.ReadFile("/proc/cpuinfo")

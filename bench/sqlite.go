@@ -15,7 +15,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// sqliteEngine makes SQLite databases in a folder of its own.
+// sqliteEngine creates SQLite databases in a folder of its own.
 type sqliteEngine struct{ folder string }
 
 func newSQLite() (*sqliteEngine, error) {
@@ -23,9 +23,9 @@ func newSQLite() (*sqliteEngine, error) {
 	return &sqliteEngine{folder}, err
 }
 
-func (e *sqliteEngine) name() string     { return "SQLite" }
-func (e *sqliteEngine) plainest() string { return "prepared INSERT of 100 rows" }
-func (e *sqliteEngine) close()           { _ = os.RemoveAll(e.folder) }
+func (e *sqliteEngine) name() string         { return "SQLite" }
+func (e *sqliteEngine) baselineName() string { return "prepared INSERT of 100 rows" }
+func (e *sqliteEngine) close()               { _ = os.RemoveAll(e.folder) }
 
 func (e *sqliteEngine) create(ctx context.Context) (address string, drop func(), err error) {
 	path := filepath.Join(e.folder, uuid.NewString()+".db")
@@ -42,7 +42,7 @@ func (e *sqliteEngine) create(ctx context.Context) (address string, drop func(),
 	return address, drop, err
 }
 
-func (e *sqliteEngine) empty(ctx context.Context, address string) error {
+func (e *sqliteEngine) truncateSamples(ctx context.Context, address string) error {
 	db, err := e.connect(address)
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func (e *sqliteEngine) empty(ctx context.Context, address string) error {
 	return err
 }
 
-// size finds no indexes: a table is in the order of its key.
+// size returns no indexes: a table is stored in the order of its primary key.
 func (e *sqliteEngine) size(ctx context.Context, address string) (tables, indexes int64, err error) {
 	db, err := e.connect(address)
 	if err != nil {
@@ -69,13 +69,13 @@ func (e *sqliteEngine) size(ctx context.Context, address string) (tables, indexe
 	return tables, 0, err
 }
 
-func (e *sqliteEngine) settle(context.Context, string) error { return nil }
+func (e *sqliteEngine) analyze(context.Context, string) error { return nil }
 
-func (e *sqliteEngine) logged(context.Context, string) (func(context.Context) (*logged, error), error) {
+func (e *sqliteEngine) walSince(context.Context, string) (func(context.Context) (*walUsage, error), error) {
 	return nil, nil
 }
 
-// connect opens one connection with the settings that the product writes with.
+// connect opens one connection with the settings of the product's writer.
 func (e *sqliteEngine) connect(address string) (*sql.DB, error) {
 	path := strings.TrimPrefix(address, "sqlite:")
 	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)")
@@ -85,21 +85,21 @@ func (e *sqliteEngine) connect(address string) (*sql.DB, error) {
 	return db, err
 }
 
-// sqliteRows are rows of one table. The user is the first column.
+// sqliteRows are rows of one table. The first column is the user.
 type sqliteRows struct {
 	table   string
 	columns int
 	rows    [][]any
 }
 
-// bare writes through a single connection, because SQLite has one writer.
-func (e *sqliteEngine) bare(ctx context.Context, address string, user person, grain health.Grain) (func(context.Context, int) (cost, error), error) {
+// baseline writes through a single connection, because SQLite has one writer.
+func (e *sqliteEngine) baseline(ctx context.Context, address string, user testUser, grain health.Grain) (func(context.Context, int) (cost, error), error) {
 	tables, err := e.rowsOf(ctx, address, user, grain)
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, users int) (cost, error) {
-		if err := e.empty(ctx, address); err != nil {
+		if err := e.truncateSamples(ctx, address); err != nil {
 			return cost{}, err
 		}
 		db, err := e.connect(address)
@@ -120,18 +120,18 @@ func (e *sqliteEngine) bare(ctx context.Context, address string, user person, gr
 	}, nil
 }
 
-// bareImport writes the readings alone.
-func (e *sqliteEngine) bareImport(ctx context.Context, address string, user person) (func(context.Context, int) (cost, error), error) {
-	return e.bare(ctx, address, user, health.GrainRaw)
+// importBaseline writes the raw samples only.
+func (e *sqliteEngine) importBaseline(ctx context.Context, address string, user testUser) (func(context.Context, int) (cost, error), error) {
+	return e.baseline(ctx, address, user, health.GrainRaw)
 }
 
-// processes returns none: SQLite is part of this one.
+// processes returns none: SQLite runs in this process.
 func (e *sqliteEngine) processes(context.Context, string) (map[int]time.Duration, error) {
 	return nil, nil
 }
 
 // rowsOf reads the samples of a user, in the order of the primary key.
-func (e *sqliteEngine) rowsOf(ctx context.Context, address string, user person, grain health.Grain) (tables []*sqliteRows, err error) {
+func (e *sqliteEngine) rowsOf(ctx context.Context, address string, user testUser, grain health.Grain) (tables []*sqliteRows, err error) {
 	db, err := e.connect(address)
 	if err != nil {
 		return nil, err
@@ -149,7 +149,7 @@ func (e *sqliteEngine) rowsOf(ctx context.Context, address string, user person, 
 	return tables, nil
 }
 
-func (t *sqliteRows) read(ctx context.Context, db *sql.DB, user person, grain health.Grain) error {
+func (t *sqliteRows) read(ctx context.Context, db *sql.DB, user testUser, grain health.Grain) error {
 	found, err := db.QueryContext(ctx, `SELECT * FROM `+t.table+` WHERE user_id = (SELECT id FROM users WHERE uuid = ?) AND grain = ?
 		ORDER BY user_id, metric_id, key_time`, user.ID[:], grain)
 	if err != nil {
@@ -199,7 +199,7 @@ func (t *sqliteRows) insert(ctx context.Context, db *sql.DB, user int64) error {
 	return nil
 }
 
-// insertWith writes so many rows with each statement.
+// insertWith writes perStatement rows with each statement.
 func (t *sqliteRows) insertWith(ctx context.Context, tx *sql.Tx, perStatement int, rows [][]any, user int64) error {
 	if len(rows) == 0 {
 		return nil
@@ -225,7 +225,7 @@ func (t *sqliteRows) insertWith(ctx context.Context, tx *sql.Tx, perStatement in
 	return nil
 }
 
-func (e *sqliteEngine) scan(ctx context.Context, address string, user person, times int) (took costs, err error) {
+func (e *sqliteEngine) scan(ctx context.Context, address string, user testUser, times int) (took costs, err error) {
 	db, err := e.connect(address)
 	if err != nil {
 		return nil, err

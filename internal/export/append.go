@@ -10,10 +10,10 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// timeFormatter appends times. It remembers the last day and the last offset it was asked for: those of neighbours are the same.
+// timeFormatter appends times. It caches the text of the last date and the last offset, which consecutive times share.
 type timeFormatter struct {
 	day  int64
-	date []byte // of day, with the T; empty: none yet
+	date []byte // text of day, with the T; empty before the first time
 
 	offset int32
 	zone   []byte
@@ -21,8 +21,8 @@ type timeFormatter struct {
 
 const dayLength = int64(health.Day)
 
-// append appends i as RFC 3339 in the given offset. An offset that has seconds, which RFC 3339 cannot say, becomes Z.
-func (c *timeFormatter) append(b []byte, i health.Instant, offset int32) []byte {
+// append appends i in RFC 3339, in an offset. Offsets with seconds, which RFC 3339 does not have, become Z.
+func (f *timeFormatter) append(b []byte, i health.Instant, offset int32) []byte {
 	if offset%60 != 0 {
 		offset = 0
 	}
@@ -32,14 +32,14 @@ func (c *timeFormatter) append(b []byte, i health.Instant, offset int32) []byte 
 	if rest < 0 {
 		day, rest = day-1, rest+dayLength
 	}
-	if len(c.date) == 0 || day != c.day {
-		c.day = day
-		c.date = time.UnixMicro(day*dayLength).UTC().AppendFormat(c.date[:0], "2006-01-02T")
+	if len(f.date) == 0 || day != f.day {
+		f.day = day
+		f.date = time.UnixMicro(day*dayLength).UTC().AppendFormat(f.date[:0], "2006-01-02T")
 	}
-	if len(c.zone) == 0 || offset != c.offset {
-		c.offset, c.zone = offset, appendZone(c.zone[:0], offset)
+	if len(f.zone) == 0 || offset != f.offset {
+		f.offset, f.zone = offset, appendZone(f.zone[:0], offset)
 	}
-	b = append(b, c.date...)
+	b = append(b, f.date...)
 	whole := rest / int64(health.Second)
 	b = append(appendTwo(b, whole/3600), ':')
 	b = append(appendTwo(b, whole/60%60), ':')
@@ -52,7 +52,7 @@ func (c *timeFormatter) append(b []byte, i health.Instant, offset int32) []byte 
 		}
 		b = append(b, digits...)
 	}
-	return append(b, c.zone...)
+	return append(b, f.zone...)
 }
 
 func appendZone(b []byte, offset int32) []byte {
@@ -70,10 +70,10 @@ func appendZone(b []byte, offset int32) []byte {
 
 func appendTwo(b []byte, n int64) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
 
-// appendNumber appends the shortest form of v that is read back as v, in the form of JSON.
+// appendNumber appends the shortest JSON number that is parsed as v.
 func appendNumber(b []byte, v float64) []byte {
 	if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
-		return strconv.AppendInt(b, int64(v), 10) // most values, and three times as fast
+		return strconv.AppendInt(b, int64(v), 10) // three times as fast, for most values
 	}
 	form := byte('f')
 	if size := math.Abs(v); size < 1e-6 || size >= 1e21 {
@@ -82,11 +82,11 @@ func appendNumber(b []byte, v float64) []byte {
 	return strconv.AppendFloat(b, v, form, -1, 64)
 }
 
-// appendQuoted appends text as a JSON string. What is not UTF-8 in it is replaced.
+// appendQuoted appends text as a JSON string. Invalid UTF-8 is replaced.
 func appendQuoted(b []byte, text string) []byte {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
-			b, _ = jsontext.AppendQuote(b, text) // the error only says that something was replaced
+			b, _ = jsontext.AppendQuote(b, text) // the error reports invalid UTF-8
 			return b
 		}
 	}

@@ -12,10 +12,10 @@ import (
 
 const minutesOfAYear = 365 * 24 * 60
 
-// aYear yields a heart rate for every minute of a year.
-type aYear struct{ things }
+// yearSource yields a heart rate for every minute of a year.
+type yearSource struct{ memorySource }
 
-func (*aYear) Samples(context.Context) iter.Seq2[health.Sample, error] {
+func (*yearSource) Samples(context.Context) iter.Seq2[health.Sample, error] {
 	return func(yield func(health.Sample, error) bool) {
 		s := health.NewSample()
 		s.Metric, s.Unit, s.Source, s.Grain, s.Offset = "heart_rate", "count/min", "Apple Watch", health.GrainRaw, 3600
@@ -29,13 +29,13 @@ func (*aYear) Samples(context.Context) iter.Seq2[health.Sample, error] {
 	}
 }
 
-// BenchmarkWrite writes a year of samples from memory, so that it measures the formats: rows/s and what is allocated.
+// BenchmarkWrite measures the formats with a year of samples in memory: rows/s and allocations.
 func BenchmarkWrite(b *testing.B) {
 	for _, format := range export.Formats() {
 		b.Run(format, func(b *testing.B) {
 			r := request(b, export.Format(format), "samples")
 			for b.Loop() {
-				if err := export.Write(b.Context(), io.Discard, &aYear{}, r); err != nil {
+				if err := export.Write(b.Context(), io.Discard, &yearSource{}, r); err != nil {
 					b.Fatal(err)
 				}
 			}

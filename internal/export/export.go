@@ -1,5 +1,5 @@
-// Package export writes what is stored in the languages of other programs: CSV, NDJSON, Parquet, FHIR, GeoJSON, GPX, and
-// a zip of everything. It streams: what it holds in memory is a buffer, one group of rows, or one workout.
+// Package export writes stored data in the formats of other programs: CSV, NDJSON, Parquet, FHIR, GeoJSON, GPX, and a
+// zip of everything. It streams: in memory are a buffer, one group of rows, or one workout.
 package export
 
 import (
@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,13 +15,12 @@ import (
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
-	"github.com/health-export/health-export/internal/problem"
 )
 
-// Source yields what is to be written, of one user. A sequence ends after its first error. Which metrics and which
-// stretch of time it covers was settled when it was made.
+// Source yields the data of one user to be exported, within the metrics and the interval it was created for. A sequence
+// ends after its first error.
 type Source interface {
-	// Samples yields samples metric by metric, each metric's in order of time.
+	// Samples yields samples by metric, and those of a metric in order of time.
 	Samples(ctx context.Context) iter.Seq2[health.Sample, error]
 	Nights(ctx context.Context) iter.Seq2[health.Night, error]
 	Segments(ctx context.Context) iter.Seq2[health.Segment, error]
@@ -34,124 +31,30 @@ type Source interface {
 	ECGs(ctx context.Context) iter.Seq2[health.ECG, error]
 }
 
-// Archive yields the bodies as they were received, for the zip.
+// Archive yields the received bodies, for the zip.
 type Archive interface {
 	Ingestions(ctx context.Context, user uuid.UUID) iter.Seq2[health.Ingestion, error]
-	// Raw returns a body, its Content-Encoding undone; the caller closes it. NotFound.
+	// Raw returns a body without its Content-Encoding; the caller closes it. NotFound: there is no such body.
 	Raw(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error)
 }
 
-// Format is a language of an export.
-type Format string
-
-// The formats.
-const (
-	FormatCSV     Format = "csv"
-	FormatNDJSON  Format = "ndjson"
-	FormatParquet Format = "parquet"
-	FormatFHIR    Format = "fhir"
-	FormatZip     Format = "zip"
-)
-
-// Formats returns the names of all formats.
-func Formats() []string { return []string{"csv", "ndjson", "parquet", "fhir", "zip"} }
-
-// MediaType is the content type of the format.
-func (f Format) MediaType() string {
-	return map[Format]string{
-		FormatCSV: "text/csv; charset=utf-8", FormatNDJSON: "application/x-ndjson",
-		FormatParquet: "application/vnd.apache.parquet", FormatFHIR: "application/fhir+json", FormatZip: "application/zip",
-	}[f]
-}
-
-// Extension is the end of the name of a file in the format.
-func (f Format) Extension() string {
-	if f == FormatFHIR {
-		return ".fhir.json"
-	}
-	return "." + string(f)
-}
-
-// Type is a kind of thing that is exported.
-type Type string
-
-// The types. Sleep is both nights, as the app sums them, and the segments of their stages.
-const (
-	TypeSamples  Type = "samples"
-	TypeSleep    Type = "sleep"
-	TypeWorkouts Type = "workouts"
-	TypeEvents   Type = "events"
-	TypeECG      Type = "ecg"
-)
-
-var allTypes = []Type{TypeSamples, TypeSleep, TypeWorkouts, TypeEvents, TypeECG}
-
-// standardTypes are those of an export that names none. A CSV or Parquet file is one table, so it has one type.
-func (f Format) standardTypes() []Type {
-	switch f {
-	case FormatCSV, FormatParquet:
-		return []Type{TypeSamples}
-	case FormatFHIR:
-		return []Type{TypeSamples, TypeSleep, TypeWorkouts, TypeECG}
-	default:
-		return allTypes
-	}
-}
-
-// ParseTypes reads types separated by commas, in any order; "" stands for those that the format has when none is named.
-// Invalid: a type is unknown, or the format cannot hold it, or not together with another.
-func ParseTypes(format Format, text string) ([]Type, error) {
-	if text == "" {
-		return format.standardTypes(), nil
-	}
-	var types []Type
-	for name := range strings.SplitSeq(text, ",") {
-		t := Type(strings.TrimSpace(name))
-		if !slices.Contains(allTypes, t) {
-			return nil, typesError("The types are samples, sleep, workouts, events and ecg, separated by commas.").Allowing(allowedTypes()...)
-		}
-		if format == FormatFHIR && t == TypeEvents {
-			return nil, typesError("FHIR has no code for events as they are recorded here. Export them as ndjson or csv.")
-		}
-		if !slices.Contains(types, t) {
-			types = append(types, t)
-		}
-	}
-	if len(types) > 1 && (format == FormatCSV || format == FormatParquet) {
-		return nil, typesError("A " + string(format) + " file is one table. Name one type, or export as ndjson or zip.")
-	}
-	slices.SortFunc(types, func(a, b Type) int { return slices.Index(allTypes, a) - slices.Index(allTypes, b) })
-	return types, nil
-}
-
-func allowedTypes() (names []string) {
-	for _, t := range allTypes {
-		names = append(names, string(t))
-	}
-	return names
-}
-
-func typesError(sentence string) *problem.Error {
-	return problem.New(problem.Invalid, "invalid_types", sentence).In("types")
-}
-
-// Request says what an export is to be.
+// Request describes an export.
 type Request struct {
 	Format Format
-	// Types are as ParseTypes returned them.
+	// Types are those of ParseTypes.
 	Types []Type
 	User  account.User
 	// Catalog has the codes for FHIR.
 	Catalog *catalog.Catalog
-	// Archive is where a zip takes the received bodies from; nil leaves them out.
+	// Archive has the received bodies for a zip; nil leaves them out.
 	Archive Archive
 	// Now is the time of the export.
 	Now time.Time
-	// Version is that of the program.
+	// Version is the version of the program.
 	Version string
 }
 
-// encoder writes things in one format.
+// encoder writes records in one format.
 type encoder interface {
 	sample(s *health.Sample) error
 	night(n *health.Night) error
@@ -159,15 +62,14 @@ type encoder interface {
 	workout(w *health.Workout) error
 	event(e *health.Event) error
 	ecg(e *health.ECG) error
-	// close writes what is left. An export that was not closed is not whole.
+	// close completes the export.
 	close() error
 }
 
-// bufferSize is how much is collected before it is written.
+// bufferSize is the size of the write buffer.
 const bufferSize = 64 << 10
 
-// Write writes an export to w. An error leaves w with a part that is not whole, or with nothing: at least the last
-// 64 KiB are still to be written when things go wrong.
+// Write writes an export to w. After an error what was written is incomplete, or nothing: up to 64 KiB are buffered.
 func Write(ctx context.Context, w io.Writer, source Source, request Request) error {
 	buffer := bufio.NewWriterSize(w, bufferSize)
 	to, err := newEncoder(buffer, request)
@@ -178,7 +80,7 @@ func Write(ctx context.Context, w io.Writer, source Source, request Request) err
 		return err
 	}
 	if archive, ok := to.(*zipEncoder); ok && request.Archive != nil {
-		if err := archive.received(ctx, request.Archive); err != nil {
+		if err := archive.writeReceived(ctx, request.Archive); err != nil {
 			return err
 		}
 	}
@@ -229,12 +131,12 @@ func writeTypes(ctx context.Context, to encoder, source Source, types []Type) er
 }
 
 func each[T any](sequence iter.Seq2[T, error], write func(*T) error) error {
-	var current T // one for all: a new one each time would be half of what an export allocates
-	for thing, err := range sequence {
+	var current T // reused, since its address escapes: a new one per record would be half the allocations of an export
+	for record, err := range sequence {
 		if err != nil {
 			return err
 		}
-		current = thing
+		current = record
 		if err := write(&current); err != nil {
 			return err
 		}

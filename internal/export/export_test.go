@@ -27,7 +27,7 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// The text formats, as files: testdata/export.
+// TestWrite compares the text formats with the files of testdata/export.
 func TestWrite(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]export.Request{
@@ -42,7 +42,7 @@ func TestWrite(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			checkGolden(t, filepath.Join("testdata", "export", name), write(t, everything(), r))
+			checkGolden(t, filepath.Join("testdata", "export", name), write(t, fullSource(), r))
 		})
 	}
 }
@@ -50,7 +50,7 @@ func TestWrite(t *testing.T) {
 func TestWriteNothing(t *testing.T) {
 	t.Parallel()
 	for _, format := range export.Formats() {
-		out := write(t, &things{}, request(t, export.Format(format), ""))
+		out := write(t, &memorySource{}, request(t, export.Format(format), ""))
 		switch export.Format(format) {
 		case export.FormatNDJSON:
 			if len(out) != 0 {
@@ -82,26 +82,26 @@ func TestParseTypes(t *testing.T) {
 	if err != nil || !slices.Equal(types, []export.Type{export.TypeSamples, export.TypeECG}) {
 		t.Errorf("%v, %v", types, err)
 	}
-	for _, refused := range []struct{ format, types string }{
+	for _, invalid := range []struct{ format, types string }{
 		{"ndjson", "steps"}, {"ndjson", ","}, {"csv", "samples,sleep"}, {"parquet", "ecg,sleep"}, {"fhir", "events"},
 	} {
-		_, err := export.ParseTypes(export.Format(refused.format), refused.types)
+		_, err := export.ParseTypes(export.Format(invalid.format), invalid.types)
 		if known, ok := errors.AsType[*problem.Error](err); !ok || known.Kind != problem.Invalid || known.Field != "types" {
-			t.Errorf("%s of %s: %v", refused.format, refused.types, err)
+			t.Errorf("%s of %s: %v", invalid.format, invalid.types, err)
 		}
 	}
 }
 
-// What fails is told, and what was written until then is not whole.
+// Errors are returned, and what was written before them does not look complete.
 func TestWriteReportsWhatFails(t *testing.T) {
 	t.Parallel()
 	failed := errors.New("the disk is gone")
 	for _, format := range export.Formats() {
 		r := request(t, export.Format(format), "samples")
-		if err := export.Write(t.Context(), closedWriter{}, everything(), r); !errors.Is(err, errClosed) {
+		if err := export.Write(t.Context(), closedWriter{}, fullSource(), r); !errors.Is(err, errClosed) {
 			t.Errorf("%s: error %v, want that of the writer", format, err)
 		}
-		source := everything()
+		source := fullSource()
 		source.failAfter, source.err = 3, failed
 		var out bytes.Buffer
 		if err := export.Write(t.Context(), &out, source, r); !errors.Is(err, failed) {
@@ -120,7 +120,7 @@ func TestWriteReportsWhatFails(t *testing.T) {
 	}
 }
 
-// anySample draws a sample with whatever texts and values.
+// anySample draws a sample with any texts and values.
 func anySample(t *rapid.T) health.Sample {
 	value := rapid.OneOf(rapid.Float64().Filter(func(v float64) bool { return !math.IsInf(v, 0) }),
 		rapid.Just(math.NaN()), rapid.Map(rapid.IntRange(-1000, 100_000), func(n int) float64 { return float64(n) / 4 }))
@@ -134,13 +134,13 @@ func anySample(t *rapid.T) health.Sample {
 	return s
 }
 
-// Every field of a sample comes back from CSV and NDJSON as it was, read by the standard library.
+// Every field of a sample is the same after a round trip through CSV and NDJSON, read by the standard library.
 func TestSamplesReadBack(t *testing.T) {
 	t.Parallel()
 	asCSV, asNDJSON := request(t, export.FormatCSV, ""), request(t, export.FormatNDJSON, "samples")
 	rapid.Check(t, func(rt *rapid.T) {
 		s := anySample(rt)
-		source := &things{samples: []health.Sample{s}}
+		source := &memorySource{samples: []health.Sample{s}}
 		want := fieldsOf(&s)
 
 		records, err := csv.NewReader(bytes.NewReader(write(t, source, asCSV))).ReadAll()
@@ -173,7 +173,7 @@ func TestSamplesReadBack(t *testing.T) {
 	})
 }
 
-// fieldsOf is what an export must hold of a sample, made in another way than the export does.
+// fieldsOf returns the fields that an export must have for a sample, formatted by other code than the export's.
 func fieldsOf(s *health.Sample) map[string]string {
 	from, to := s.Start, s.End
 	if s.Grain > 0 {
@@ -197,7 +197,7 @@ func fieldsOf(s *health.Sample) map[string]string {
 	return fields
 }
 
-// number is v as encoding/json writes it.
+// number formats v as encoding/json does.
 func number(v float64) string {
 	if math.IsNaN(v) {
 		return ""
@@ -233,8 +233,8 @@ type row struct {
 
 func TestParquet(t *testing.T) {
 	t.Parallel()
-	source := everything()
-	for range 3 * 512 { // more than are handed over at once
+	source := fullSource()
+	for range 3 * 512 { // more than rowsPerWrite
 		source.samples = append(source.samples, source.samples[len(source.samples)-1])
 	}
 	out := write(t, source, request(t, export.FormatParquet, ""))
@@ -257,7 +257,7 @@ func TestParquet(t *testing.T) {
 		}
 	}
 	for _, types := range []string{"sleep", "workouts", "events", "ecg"} {
-		out := write(t, everything(), request(t, export.FormatParquet, types))
+		out := write(t, fullSource(), request(t, export.FormatParquet, types))
 		file, err := parquet.OpenFile(bytes.NewReader(out), int64(len(out)))
 		if err != nil || file.NumRows() != 2 {
 			t.Errorf("%s: %v", types, err)
@@ -265,7 +265,7 @@ func TestParquet(t *testing.T) {
 	}
 }
 
-// unzip returns the files of a zip, and fails where one cannot be read.
+// unzip returns the files of a zip.
 func unzip(t *testing.T, data []byte) map[string][]byte {
 	t.Helper()
 	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
@@ -287,14 +287,14 @@ func unzip(t *testing.T, data []byte) map[string][]byte {
 
 func TestZip(t *testing.T) {
 	t.Parallel()
-	sound, damaged := uuid.MustParse("0193c0de-0000-7000-8000-0000000000aa"), uuid.MustParse("0193c0de-0000-7000-8000-0000000000bb")
+	intact, damaged := uuid.MustParse("0193c0de-0000-7000-8000-0000000000aa"), uuid.MustParse("0193c0de-0000-7000-8000-0000000000bb")
 	r := request(t, export.FormatZip, "")
-	r.Archive = shelf{
-		{ID: sound, Headers: map[string]string{"content-type": "application/json; charset=utf-8"}, SHA256: sha256.Sum256([]byte(sound.String()))},
+	r.Archive = memoryArchive{
+		{ID: intact, Headers: map[string]string{"content-type": "application/json; charset=utf-8"}, SHA256: sha256.Sum256([]byte(intact.String()))},
 		{ID: damaged},
-		{ID: uuid.Max}, // gone since it was listed
+		{ID: uuid.Max}, // deleted since it was listed
 	}
-	files := unzip(t, write(t, everything(), r))
+	files := unzip(t, write(t, fullSource(), r))
 
 	var manifest struct {
 		CreatedBy string `json:"created_by"`
@@ -310,7 +310,7 @@ func TestZip(t *testing.T) {
 	if err := json.Unmarshal(files["manifest.json"], &manifest, json.MatchCaseInsensitiveNames(true)); err != nil {
 		t.Fatal(err)
 	}
-	entries, flawed := map[string]int{}, []string{}
+	entries, damagedPaths := map[string]int{}, []string{}
 	for _, file := range manifest.Files {
 		digest := sha256.Sum256(files[file.Path])
 		if file.SHA256 != hex.EncodeToString(digest[:]) || file.Bytes != len(files[file.Path]) {
@@ -318,7 +318,7 @@ func TestZip(t *testing.T) {
 		}
 		entries[file.Path] = file.Entries
 		if file.Damaged {
-			flawed = append(flawed, file.Path)
+			damagedPaths = append(damagedPaths, file.Path)
 		}
 	}
 	want := map[string]int{
@@ -328,7 +328,7 @@ func TestZip(t *testing.T) {
 		"workouts/2026-03-10T180000_0193c0de-0000-7000-8000-000000000020.gpx":  3,
 		"workouts/2026-03-10T180000_0193c0de-0000-7000-8000-000000000021.json": 1,
 		"events.csv": 2, "ecg/2026-03-10T120000.000000+0200.csv": 1, "ecg/2026-03-10T120100.000000+0200.csv": 1,
-		"received.ndjson": 3, "received/" + sound.String() + ".json": 1, "received/" + damaged.String() + ".bin": 1,
+		"received.ndjson": 3, "received/" + intact.String() + ".json": 1, "received/" + damaged.String() + ".bin": 1,
 	}
 	if diff := cmp.Diff(want, entries); diff != "" {
 		t.Errorf("files and entries (-want +got):\n%s", diff)
@@ -336,8 +336,8 @@ func TestZip(t *testing.T) {
 	if len(files) != len(want)+1 {
 		t.Errorf("%d files, %d are in the manifest", len(files), len(want))
 	}
-	if len(flawed) != 1 || !strings.Contains(flawed[0], damaged.String()) {
-		t.Errorf("damaged are %v", flawed)
+	if len(damagedPaths) != 1 || !strings.Contains(damagedPaths[0], damaged.String()) {
+		t.Errorf("damaged are %v", damagedPaths)
 	}
 	if manifest.User.Email != ada.Email || manifest.CreatedBy != "health-export 1.2.3" {
 		t.Errorf("the manifest is %+v", manifest)

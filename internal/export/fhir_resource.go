@@ -1,8 +1,8 @@
 package export
 
-// The parts of FHIR R4 (hl7.org/fhir/R4) that are written: Observation with what it is made of, and Patient.
+// The parts of FHIR R4 (hl7.org/fhir/R4) that are written: Observation with its parts, and Patient.
 
-// The systems that codes are from.
+// The systems of codes.
 const (
 	systemLOINC     = "http://loinc.org"
 	systemUCUM      = "http://unitsofmeasure.org"
@@ -39,7 +39,7 @@ type fhirQuantity struct {
 	Code   string  `json:"code,omitempty"`
 }
 
-// fhirSampledData is a curve: values apart by Period milliseconds, separated by blanks.
+// fhirSampledData is a series of values at intervals of Period milliseconds, separated by spaces.
 type fhirSampledData struct {
 	Origin     fhirQuantity `json:"origin"`
 	Period     float64      `json:"period"`
@@ -69,6 +69,13 @@ type fhirObservation struct {
 	Interpretation   []fhirConcept    `json:"interpretation,omitempty"`
 	Device           *fhirReference   `json:"device,omitempty"`
 	Component        []fhirComponent  `json:"component,omitempty"`
+}
+
+// explainAbsence sets the reason for the absence of a value, which FHIR requires where an Observation has none.
+func (o *fhirObservation) explainAbsence() {
+	if o.Quantity == nil && o.Concept == nil && o.Text == "" && len(o.Component) == 0 {
+		o.DataAbsentReason = &fhirConcept{Coding: []fhirCoding{{systemAbsent, "unknown"}}}
+	}
 }
 
 type fhirName struct {

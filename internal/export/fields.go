@@ -4,26 +4,26 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// fields takes the members of one record by name, in an order that is the same for all records of a type. CSV makes
-// columns of them, and of their names its first line; NDJSON leaves out those that are absent.
-type fields interface {
+// fieldWriter receives the fields of a record by name, in an order that is the same for all records of a type. CSV has
+// columns of these names; NDJSON omits absent fields.
+type fieldWriter interface {
 	text(name, value string)
 	number(name string, value float64) // absent: NaN
 	integer(name string, value int64)
-	moment(name string, at health.Instant, offset int32)
-	// maybe takes a moment that may be absent: 0.
-	maybe(name string, at health.Instant, offset int32)
-	// object takes JSON; absent: "".
-	object(name, json string)
+	timestamp(name string, at health.Instant, offset int32)
+	// optionalTimestamp writes an instant that is absent where it is 0.
+	optionalTimestamp(name string, at health.Instant, offset int32)
+	// json writes a JSON value that is absent where it is "".
+	json(name, json string)
 }
 
-func sampleFields(f fields, s *health.Sample) {
+func sampleFields(f fieldWriter, s *health.Sample) {
 	value, average := valueOrAverage(s.Value, s.Min, s.Max)
 	_, end := s.Span()
 	f.text("metric", s.Metric)
 	f.text("unit", s.Unit)
-	f.moment("start", s.Start, s.Offset)
-	f.moment("end", end, s.Offset)
+	f.timestamp("start", s.Start, s.Offset)
+	f.timestamp("end", end, s.Offset)
 	f.number("value", value)
 	f.number("min", s.Min)
 	f.number("avg", average)
@@ -32,26 +32,26 @@ func sampleFields(f fields, s *health.Sample) {
 	f.number("diastolic", s.Diastolic)
 	f.integer("grain", int64(s.Grain))
 	f.text("source", s.Source)
-	f.object("attributes", s.Attributes)
+	f.json("attributes", s.Attributes)
 }
 
-// valueOrAverage returns the value of a reading as its average where it has a minimum or a maximum beside it.
-func valueOrAverage(reading, least, most float64) (value, average float64) {
-	if health.IsAbsent(least) && health.IsAbsent(most) {
-		return reading, health.Absent()
+// valueOrAverage returns a value as the average where there is a minimum or a maximum, and as the value otherwise.
+func valueOrAverage(v, minimum, maximum float64) (value, average float64) {
+	if health.IsAbsent(minimum) && health.IsAbsent(maximum) {
+		return v, health.Absent()
 	}
-	return health.Absent(), reading
+	return health.Absent(), v
 }
 
-// sleepFields describes a night, or a segment as one that has a stage: both are rows of one table. Durations are hours.
-func sleepFields(f fields, n *health.Night, stage health.Stage) {
+// sleepFields writes a night, or a segment as a night with a stage: both are rows of one table. Durations are in hours.
+func sleepFields(f fieldWriter, n *health.Night, stage health.Stage) {
 	start, end := n.SleepStart, n.SleepEnd
 	f.text("stage", string(stage))
 	f.text("date", n.Date.String())
-	f.maybe("start", start, n.Offset)
-	f.maybe("end", end, n.Offset)
-	f.maybe("in_bed_start", n.InBedStart, n.Offset)
-	f.maybe("in_bed_end", n.InBedEnd, n.Offset)
+	f.optionalTimestamp("start", start, n.Offset)
+	f.optionalTimestamp("end", end, n.Offset)
+	f.optionalTimestamp("in_bed_start", n.InBedStart, n.Offset)
+	f.optionalTimestamp("in_bed_end", n.InBedEnd, n.Offset)
 	f.number("total", n.Total)
 	f.number("asleep", n.Asleep)
 	f.number("core", n.Core)
@@ -60,55 +60,55 @@ func sleepFields(f fields, n *health.Night, stage health.Stage) {
 	f.number("awake", n.Awake)
 	f.number("in_bed", n.InBed)
 	f.text("source", n.Source)
-	f.object("attributes", n.Attributes)
+	f.json("attributes", n.Attributes)
 }
 
-// asNight returns a segment as a row of the table of sleep: a stretch without sums, on the date on which it ends.
-func asNight(s *health.Segment) *health.Night {
+// segmentAsNight returns a segment as a row of the table of sleep: without durations, on the date on which it ends.
+func segmentAsNight(s *health.Segment) *health.Night {
 	n := health.NewNight()
 	n.Source, n.Date, n.SleepStart, n.SleepEnd = s.Source, s.End.Date(s.Offset), s.Start, s.End
 	n.Offset, n.Attributes = s.Offset, s.Attributes
 	return &n
 }
 
-func workoutFields(f fields, w *health.Workout) {
+func workoutFields(f fieldWriter, w *health.Workout) {
 	f.text("id", w.ID.String())
 	f.text("app_id", w.AppID)
 	f.text("name", w.Name)
-	f.moment("start", w.Start, w.Offset)
-	f.maybe("end", w.End, w.Offset)
+	f.timestamp("start", w.Start, w.Offset)
+	f.optionalTimestamp("end", w.End, w.Offset)
 	f.number("duration", w.Duration)
 	f.text("source", w.Source)
-	f.object("quantities", string(appendQuantities(nil, w.Quantities)))
+	f.json("quantities", string(appendQuantities(nil, w.Quantities)))
 	f.integer("route_points", int64(len(w.Route)))
-	f.object("attributes", w.Attributes)
+	f.json("attributes", w.Attributes)
 }
 
-func eventFields(f fields, e *health.Event) {
+func eventFields(f fieldWriter, e *health.Event) {
 	f.text("kind", e.Kind)
 	f.text("app_id", e.AppID)
 	f.text("name", e.Name)
-	f.maybe("start", e.Start, e.Offset)
-	f.maybe("end", e.End, e.Offset)
+	f.optionalTimestamp("start", e.Start, e.Offset)
+	f.optionalTimestamp("end", e.End, e.Offset)
 	f.text("source", e.Source)
-	f.object("attributes", e.Attributes)
+	f.json("attributes", e.Attributes)
 }
 
-func ecgFields(f fields, e *health.ECG) {
-	f.moment("start", e.Start, e.Offset)
-	f.maybe("end", e.End, e.Offset)
+func ecgFields(f fieldWriter, e *health.ECG) {
+	f.timestamp("start", e.Start, e.Offset)
+	f.optionalTimestamp("end", e.End, e.Offset)
 	f.text("classification", e.Classification)
 	f.text("severity", e.Severity)
 	f.number("average_heart_rate", e.AverageHeartRate)
 	f.number("sampling_frequency", e.SamplingFrequency)
 	f.text("unit", e.Unit)
 	f.text("source", e.Source)
-	f.object("attributes", e.Attributes)
+	f.json("attributes", e.Attributes)
 }
 
-// seconds returns how long after the start of the recording its i-th voltage was measured; absent where neither a
-// frequency nor times were sent. The frequency comes first: the app's times are whole seconds.
-func seconds(e *health.ECG, i int) float64 {
+// voltageSeconds returns the time of the i-th voltage in seconds after the start of the recording, absent where neither
+// a frequency nor times were sent. The frequency takes precedence: the app's times are whole seconds.
+func voltageSeconds(e *health.ECG, i int) float64 {
 	switch {
 	case e.SamplingFrequency > 0:
 		return float64(i) / e.SamplingFrequency

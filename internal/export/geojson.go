@@ -1,4 +1,3 @@
-// Package export writes what is stored in the languages of other programs.
 package export
 
 import (
@@ -33,7 +32,7 @@ type properties struct {
 	Duration *float64   `json:"duration"`
 	Source   string     `json:"source"`
 	Length   float64    `json:"length"`
-	// Every list that is there has one entry per position.
+	// Every list but an omitted one has one entry per position.
 	Times                []*time.Time `json:"times,omitempty"`
 	Speeds               []*float64   `json:"speeds,omitempty"`
 	Courses              []*float64   `json:"courses,omitempty"`
@@ -48,30 +47,30 @@ type properties struct {
 //
 // The properties are name, start, end, duration (s), source, length (m along the route), and lists with one entry per
 // position: times, speeds (m/s), courses (degrees), and horizontal_, vertical_ (m), speed_ (m/s) and course_accuracies
-// (degrees). An entry is null where that point was sent without the value, and a list is left out where all were.
+// (degrees). An entry is null where the point has no such value, and a list is omitted where no point has.
 func GeoJSON(w io.Writer, workout *health.Workout) error {
 	f := feature{
 		Type: "Feature", ID: workout.ID, Geometry: geometryOf(workout.Route),
 		Properties: properties{
-			Name: workout.Name, Start: workout.Start.In(workout.Offset), End: moment(workout.End, workout.Offset),
-			Duration: present(workout.Duration), Source: workout.Source, Length: health.RouteLength(workout.Route),
+			Name: workout.Name, Start: workout.Start.In(workout.Offset), End: optionalTime(workout.End, workout.Offset),
+			Duration: optionalNumber(workout.Duration), Source: workout.Source, Length: health.RouteLength(workout.Route),
 		},
 	}
 	p := &f.Properties
 	for _, point := range workout.Route {
-		p.Times = append(p.Times, moment(point.Time, workout.Offset))
-		p.Speeds = append(p.Speeds, present(point.Speed))
-		p.Courses = append(p.Courses, present(point.Course))
-		p.HorizontalAccuracies = append(p.HorizontalAccuracies, present(point.HorizontalAccuracy))
-		p.VerticalAccuracies = append(p.VerticalAccuracies, present(point.VerticalAccuracy))
-		p.SpeedAccuracies = append(p.SpeedAccuracies, present(point.SpeedAccuracy))
-		p.CourseAccuracies = append(p.CourseAccuracies, present(point.CourseAccuracy))
+		p.Times = append(p.Times, optionalTime(point.Time, workout.Offset))
+		p.Speeds = append(p.Speeds, optionalNumber(point.Speed))
+		p.Courses = append(p.Courses, optionalNumber(point.Course))
+		p.HorizontalAccuracies = append(p.HorizontalAccuracies, optionalNumber(point.HorizontalAccuracy))
+		p.VerticalAccuracies = append(p.VerticalAccuracies, optionalNumber(point.VerticalAccuracy))
+		p.SpeedAccuracies = append(p.SpeedAccuracies, optionalNumber(point.SpeedAccuracy))
+		p.CourseAccuracies = append(p.CourseAccuracies, optionalNumber(point.CourseAccuracy))
 	}
-	p.Times = unlessEmpty(p.Times)
+	p.Times = nilIfEmpty(p.Times)
 	for _, list := range []*[]*float64{
 		&p.Speeds, &p.Courses, &p.HorizontalAccuracies, &p.VerticalAccuracies, &p.SpeedAccuracies, &p.CourseAccuracies,
 	} {
-		*list = unlessEmpty(*list)
+		*list = nilIfEmpty(*list)
 	}
 	return json.MarshalWrite(w, f, jsontext.AllowInvalidUTF8(true))
 }
@@ -94,16 +93,16 @@ func geometryOf(route []health.RoutePoint) *geometry {
 	}
 }
 
-// present returns v, or nil where it was not sent.
-func present(v float64) *float64 {
+// optionalNumber returns v, or nil where it is absent.
+func optionalNumber(v float64) *float64 {
 	if health.IsAbsent(v) {
 		return nil
 	}
 	return &v
 }
 
-// moment returns i, or nil where it was not sent.
-func moment(i health.Instant, offset int32) *time.Time {
+// optionalTime returns i in an offset, or nil where it is 0.
+func optionalTime(i health.Instant, offset int32) *time.Time {
 	if i == 0 {
 		return nil
 	}
@@ -111,8 +110,8 @@ func moment(i health.Instant, offset int32) *time.Time {
 	return &t
 }
 
-// unlessEmpty returns nil for a list without any entry that was sent.
-func unlessEmpty[T any](entries []*T) []*T {
+// nilIfEmpty returns entries, or nil where all of them are.
+func nilIfEmpty[T any](entries []*T) []*T {
 	for _, entry := range entries {
 		if entry != nil {
 			return entries

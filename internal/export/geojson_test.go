@@ -21,7 +21,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// run is a workout at 18:00 in a zone two hours east, with a route of n points.
+// run returns a workout at 18:00 in a zone two hours east, with a route of n points.
 func run(n int) *health.Workout {
 	absent := health.Absent()
 	w := &health.Workout{
@@ -86,7 +86,7 @@ func checkGolden(t *testing.T, file string, got []byte) {
 	}
 }
 
-// Every list has an entry per position, whatever was sent, and no value is lost.
+// Every list has an entry per position, whichever values are absent, and no value is lost.
 func TestGeoJSONListsFitThePositions(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -39,8 +39,8 @@ type gpxPoint struct {
 	Extensions *gpxExtensions `xml:"extensions"`
 }
 
-// gpxExtensions holds Garmin's TrackPointExtension, version 2, which is where other programs look for a speed (m/s)
-// and a course (degrees); GPX itself has none.
+// gpxExtensions holds Garmin's TrackPointExtension, version 2, in which other programs look for speed (m/s) and course
+// (degrees), which GPX itself does not have.
 type gpxExtensions struct {
 	Point gpxExtension `xml:"gpxtpx:TrackPointExtension"`
 }
@@ -50,18 +50,18 @@ type gpxExtension struct {
 	Course *decimal `xml:"gpxtpx:course"`
 }
 
-// decimal is a number without an exponent, as the schema asks for.
+// decimal is a number without an exponent, as the schema requires.
 type decimal float64
 
 func (d decimal) MarshalText() ([]byte, error) {
 	return strconv.AppendFloat(nil, float64(d), 'f', -1, 64), nil
 }
 
-// GPX writes the route of a workout as a GPX 1.1 track of one segment: places with elevation (m) and time (UTC), speed
+// GPX writes the route of a workout as a GPX 1.1 track of one segment: points with elevation (m) and time (UTC), speed
 // and course as an extension.
 func GPX(w io.Writer, workout *health.Workout) error {
-	var c timeFormatter
-	utc := func(i health.Instant) string { return string(c.append(nil, i, 0)) }
+	var times timeFormatter
+	utc := func(i health.Instant) string { return string(times.append(nil, i, 0)) }
 	document := gpx{
 		Namespace: "http://www.topografix.com/GPX/1/1",
 		Extension: "http://www.garmin.com/xmlschemas/TrackPointExtension/v2",
@@ -73,14 +73,14 @@ func GPX(w io.Writer, workout *health.Workout) error {
 	for i := range workout.Route {
 		from, to := &workout.Route[i], &document.Track.Points[i]
 		to.Latitude, to.Longitude = decimal(from.Latitude), decimal(from.Longitude)
-		if to.Longitude == 180 { // the schema knows that meridian by its other name
+		if to.Longitude == 180 { // the schema has -180 for that meridian
 			to.Longitude = -180
 		}
-		to.Elevation = (*decimal)(present(from.Altitude))
+		to.Elevation = (*decimal)(optionalNumber(from.Altitude))
 		if from.Time != 0 {
 			to.Time = utc(from.Time)
 		}
-		if extension := (gpxExtension{(*decimal)(present(from.Speed)), (*decimal)(present(from.Course))}); extension != (gpxExtension{}) {
+		if extension := (gpxExtension{(*decimal)(optionalNumber(from.Speed)), (*decimal)(optionalNumber(from.Course))}); extension != (gpxExtension{}) {
 			to.Extensions = &gpxExtensions{extension}
 		}
 	}

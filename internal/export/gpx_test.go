@@ -21,8 +21,8 @@ const (
 	spaceGarmin = "http://www.garmin.com/xmlschemas/TrackPointExtension/v2"
 )
 
-// gpxOrder is what the schemas of GPX 1.1 and of Garmin's extension allow inside an element, in this order; of those not
-// marked as several there is at most one.
+// gpxOrder is what the schemas of GPX 1.1 and of Garmin's extension allow inside an element, in this order; of those
+// not marked as several there is at most one.
 var gpxOrder = map[string][]string{
 	"gpx":                 {"metadata", "wpt*", "rte*", "trk*", "extensions"},
 	"metadata":            {"name", "desc", "author", "copyright", "link*", "time", "keywords", "bounds", "extensions"},
@@ -33,7 +33,7 @@ var gpxOrder = map[string][]string{
 	"TrackPointExtension": {"atemp", "wtemp", "depth", "hr", "cad", "speed", "course", "bearing"},
 }
 
-// checkGPX walks a document token by token and holds it against the rules of the schemas.
+// checkGPX checks a document, token by token, against the rules of the schemas.
 func checkGPX(document []byte) (points int, err error) {
 	type open struct {
 		name string

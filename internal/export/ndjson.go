@@ -8,84 +8,84 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// ndjsonEncoder writes one JSON object on each line, of which the first member, type, says what it is: sample, night,
-// segment, workout, event or ecg. It is the format that leaves nothing out.
+// ndjsonEncoder writes one JSON object per line, whose first member is its type: sample, night, segment, workout, event
+// or ecg. It is the one format without any omissions.
 type ndjsonEncoder struct {
 	w       *bufio.Writer
-	members members
+	current jsonObject
 }
 
 func newNDJSON(w *bufio.Writer) *ndjsonEncoder { return &ndjsonEncoder{w: w} }
 
 func (n *ndjsonEncoder) sample(s *health.Sample) error {
-	n.members.text("type", "sample")
-	sampleFields(&n.members, s)
-	return n.line()
+	n.current.text("type", "sample")
+	sampleFields(&n.current, s)
+	return n.endLine()
 }
 
 func (n *ndjsonEncoder) night(night *health.Night) error {
-	n.members.text("type", "night")
-	sleepFields(&n.members, night, "")
-	return n.line()
+	n.current.text("type", "night")
+	sleepFields(&n.current, night, "")
+	return n.endLine()
 }
 
 func (n *ndjsonEncoder) segment(s *health.Segment) error {
-	n.members.text("type", "segment")
-	sleepFields(&n.members, asNight(s), s.Stage)
-	return n.line()
+	n.current.text("type", "segment")
+	sleepFields(&n.current, segmentAsNight(s), s.Stage)
+	return n.endLine()
 }
 
 func (n *ndjsonEncoder) workout(w *health.Workout) error {
-	n.members.text("type", "workout")
-	workoutFields(&n.members, w)
+	n.current.text("type", "workout")
+	workoutFields(&n.current, w)
 	if len(w.Series) > 0 {
-		n.members.name("series")
-		n.members.series(w.Series)
+		n.current.key("series")
+		n.current.series(w.Series)
 	}
 	if len(w.Route) > 0 {
-		n.members.name("route")
-		n.members.list(len(w.Route), func(i int) { routeFields(&n.members, &w.Route[i], w.Offset) })
+		n.current.key("route")
+		n.current.objects(len(w.Route), func(i int) { routeFields(&n.current, &w.Route[i], w.Offset) })
 	}
-	return n.line()
+	return n.endLine()
 }
 
 func (n *ndjsonEncoder) event(e *health.Event) error {
-	n.members.text("type", "event")
-	eventFields(&n.members, e)
-	return n.line()
+	n.current.text("type", "event")
+	eventFields(&n.current, e)
+	return n.endLine()
 }
 
 func (n *ndjsonEncoder) ecg(e *health.ECG) error {
-	n.members.text("type", "ecg")
-	ecgFields(&n.members, e)
+	n.current.text("type", "ecg")
+	ecgFields(&n.current, e)
 	if len(e.Voltages) > 0 {
-		n.members.name("voltages")
-		n.members.numbers(e.Voltages)
+		n.current.key("voltages")
+		n.current.numbers(e.Voltages)
 	}
 	if len(e.Times) > 0 {
-		n.members.name("seconds")
+		n.current.key("seconds")
 		times := make([]float64, len(e.Times))
 		for i := range e.Times {
 			times[i] = float64(e.Times[i]-e.Start) / float64(health.Second)
 		}
-		n.members.numbers(times)
+		n.current.numbers(times)
 	}
-	return n.line()
+	return n.endLine()
 }
 
-// line ends the object that was described.
-func (n *ndjsonEncoder) line() error {
-	line := n.members.bytes
+// endLine writes the current object.
+func (n *ndjsonEncoder) endLine() error {
+	line := n.current.bytes
 	line[0] = '{' // in place of the first comma
 	_, err := n.w.Write(append(line, '}', '\n'))
-	n.members.bytes = line[:0]
+	n.current.bytes = line[:0]
 	return err
 }
 
 func (n *ndjsonEncoder) close() error { return nil }
 
-func routeFields(f fields, p *health.RoutePoint, offset int32) {
-	f.maybe("time", p.Time, offset)
+func routeFields(f fieldWriter, p *health.RoutePoint, offset int32) {
+	f.optionalTimestamp("time", p.Time, offset)
 	f.number("latitude", p.Latitude)
 	f.number("longitude", p.Longitude)
 	f.number("altitude", p.Altitude)
@@ -97,9 +97,9 @@ func routeFields(f fields, p *health.RoutePoint, offset int32) {
 	f.number("course_accuracy", p.CourseAccuracy)
 }
 
-func seriesFields(f fields, p *health.SeriesPoint) {
+func seriesFields(f fieldWriter, p *health.SeriesPoint) {
 	value, average := valueOrAverage(p.Value, p.Min, p.Max)
-	f.maybe("time", p.Time, p.Offset)
+	f.optionalTimestamp("time", p.Time, p.Offset)
 	f.number("value", value)
 	f.number("min", p.Min)
 	f.number("avg", average)
@@ -108,60 +108,60 @@ func seriesFields(f fields, p *health.SeriesPoint) {
 	f.text("source", p.Source)
 }
 
-// members is a JSON object in the making: each member with a comma before it.
-type members struct {
+// jsonObject is the current object, with a comma before each member.
+type jsonObject struct {
 	bytes []byte
 	times timeFormatter
 }
 
-func (m *members) name(name string) {
+func (m *jsonObject) key(name string) {
 	m.bytes = append(m.bytes, ',', '"')
-	m.bytes = append(m.bytes, name...) // names are ours, and plain
+	m.bytes = append(m.bytes, name...) // never has to be escaped
 	m.bytes = append(m.bytes, '"', ':')
 }
 
-func (m *members) text(name, value string) {
+func (m *jsonObject) text(name, value string) {
 	if value != "" {
-		m.name(name)
+		m.key(name)
 		m.bytes = appendQuoted(m.bytes, value)
 	}
 }
 
-func (m *members) number(name string, value float64) {
+func (m *jsonObject) number(name string, value float64) {
 	if !health.IsAbsent(value) {
-		m.name(name)
+		m.key(name)
 		m.bytes = appendNumber(m.bytes, value)
 	}
 }
 
-func (m *members) integer(name string, value int64) { m.number(name, float64(value)) }
+func (m *jsonObject) integer(name string, value int64) { m.number(name, float64(value)) }
 
-func (m *members) moment(name string, at health.Instant, offset int32) {
-	m.name(name)
+func (m *jsonObject) timestamp(name string, at health.Instant, offset int32) {
+	m.key(name)
 	m.bytes = append(m.bytes, '"')
 	m.bytes = append(m.times.append(m.bytes, at, offset), '"')
 }
 
-func (m *members) maybe(name string, at health.Instant, offset int32) {
+func (m *jsonObject) optionalTimestamp(name string, at health.Instant, offset int32) {
 	if at != 0 {
-		m.moment(name, at, offset)
+		m.timestamp(name, at, offset)
 	}
 }
 
-func (m *members) object(name, json string) {
+func (m *jsonObject) json(name, json string) {
 	if json != "" {
-		m.name(name)
+		m.key(name)
 		m.bytes = append(m.bytes, json...)
 	}
 }
 
-// list appends n objects, each described by write.
-func (m *members) list(n int, write func(i int)) {
+// objects appends a list of n objects, each written by write.
+func (m *jsonObject) objects(n int, write func(i int)) {
 	m.bytes = append(m.bytes, '[')
 	for i := range n {
 		begin := len(m.bytes)
 		write(i)
-		if begin == len(m.bytes) { // nothing was sent of it
+		if begin == len(m.bytes) { // all fields are absent
 			m.bytes = append(m.bytes, '{')
 		}
 		m.bytes[begin] = '{'
@@ -170,7 +170,7 @@ func (m *members) list(n int, write func(i int)) {
 	m.endList()
 }
 
-func (m *members) numbers(values []float64) {
+func (m *jsonObject) numbers(values []float64) {
 	m.bytes = append(m.bytes, '[')
 	for _, v := range values {
 		if health.IsAbsent(v) {
@@ -182,10 +182,10 @@ func (m *members) numbers(values []float64) {
 	m.endList()
 }
 
-// endList puts the bracket in place of the comma behind the last entry, of which there is at least one.
-func (m *members) endList() { m.bytes[len(m.bytes)-1] = ']' }
+// endList replaces the comma after the last entry, of which there is at least one, by the bracket.
+func (m *jsonObject) endList() { m.bytes[len(m.bytes)-1] = ']' }
 
-func (m *members) series(series map[string][]health.SeriesPoint) {
+func (m *jsonObject) series(series map[string][]health.SeriesPoint) {
 	m.bytes = append(m.bytes, '{')
 	for _, name := range slices.Sorted(maps.Keys(series)) {
 		m.bytes = append(appendQuoted(m.bytes, name), ':')
@@ -194,13 +194,13 @@ func (m *members) series(series map[string][]health.SeriesPoint) {
 			m.bytes = append(m.bytes, "[],"...)
 			continue
 		}
-		m.list(len(points), func(i int) { seriesFields(m, &points[i]) })
+		m.objects(len(points), func(i int) { seriesFields(m, &points[i]) })
 		m.bytes = append(m.bytes, ',')
 	}
 	m.bytes[len(m.bytes)-1] = '}'
 }
 
-// appendQuantities appends the single figures of a workout as a JSON object; nothing where it has none.
+// appendQuantities appends the quantities of a workout as a JSON object; nothing where there are none.
 func appendQuantities(b []byte, quantities map[string]health.Quantity) []byte {
 	for _, name := range slices.Sorted(maps.Keys(quantities)) {
 		quantity := quantities[name]

@@ -10,16 +10,16 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// rowsInGroup bounds the memory of a Parquet export: a group of rows is held until it is written. rowsAtOnce are handed
-// to the library together.
+// rowGroupSize bounds the memory of a Parquet export: a row group is in memory until it is written. rowsPerWrite rows
+// are passed to the library at once.
 const (
-	rowsInGroup = 32 << 10
-	rowsAtOnce  = 512
+	rowGroupSize = 32 << 10
+	rowsPerWrite = 512
 )
 
 // The rows. Times are microseconds in UTC; offset is that of the recording in seconds, so that start + offset is the
-// time on the clock of the person. Attributes and quantities are JSON as text. What is optional is null where it is absent: a text
-// where it is "".
+// person's local time. Attributes and quantities are JSON as text. Optional columns are null where the value is absent:
+// a text where it is "".
 type (
 	sampleRow struct {
 		Metric     string   `parquet:"metric,dict"`
@@ -93,8 +93,7 @@ type (
 	}
 )
 
-// parquetEncoder writes one table as Parquet with zstd. It is one of the five tables, and refuses what belongs in
-// another.
+// parquetEncoder writes one table as Parquet with zstd: the one that is not nil. Records of another type are an error.
 type parquetEncoder struct {
 	samples  *parquetTable[sampleRow]
 	sleep    *parquetTable[sleepRow]
@@ -125,30 +124,32 @@ func (p *parquetEncoder) sample(s *health.Sample) error {
 	_, end := s.Span()
 	return p.samples.add(sampleRow{
 		Metric: s.Metric, Unit: s.Unit, Start: int64(s.Start), End: int64(end), Offset: s.Offset,
-		Value: present(value), Min: present(s.Min), Average: present(average), Max: present(s.Max),
-		Systolic: present(s.Systolic), Diastolic: present(s.Diastolic),
+		Value: optionalNumber(value), Min: optionalNumber(s.Min), Average: optionalNumber(average), Max: optionalNumber(s.Max),
+		Systolic: optionalNumber(s.Systolic), Diastolic: optionalNumber(s.Diastolic),
 		Grain: int32(s.Grain), Source: s.Source, Attributes: s.Attributes,
 	})
 }
 
-func (p *parquetEncoder) night(n *health.Night) error { return p.stretch(n, "") }
+func (p *parquetEncoder) night(n *health.Night) error { return p.addSleep(n, "") }
 
-func (p *parquetEncoder) segment(s *health.Segment) error { return p.stretch(asNight(s), s.Stage) }
+func (p *parquetEncoder) segment(s *health.Segment) error {
+	return p.addSleep(segmentAsNight(s), s.Stage)
+}
 
-func (p *parquetEncoder) stretch(n *health.Night, stage health.Stage) error {
+func (p *parquetEncoder) addSleep(n *health.Night, stage health.Stage) error {
 	return p.sleep.add(sleepRow{
-		Stage: string(stage), Date: int32(n.Date), Start: micros(n.SleepStart), End: micros(n.SleepEnd),
-		InBedStart: micros(n.InBedStart), InBedEnd: micros(n.InBedEnd), Offset: n.Offset,
-		Total: present(n.Total), Asleep: present(n.Asleep), Core: present(n.Core), Deep: present(n.Deep),
-		REM: present(n.REM), Awake: present(n.Awake), InBed: present(n.InBed),
+		Stage: string(stage), Date: int32(n.Date), Start: optionalMicros(n.SleepStart), End: optionalMicros(n.SleepEnd),
+		InBedStart: optionalMicros(n.InBedStart), InBedEnd: optionalMicros(n.InBedEnd), Offset: n.Offset,
+		Total: optionalNumber(n.Total), Asleep: optionalNumber(n.Asleep), Core: optionalNumber(n.Core), Deep: optionalNumber(n.Deep),
+		REM: optionalNumber(n.REM), Awake: optionalNumber(n.Awake), InBed: optionalNumber(n.InBed),
 		Source: n.Source, Attributes: n.Attributes,
 	})
 }
 
 func (p *parquetEncoder) workout(w *health.Workout) error {
 	return p.workouts.add(workoutRow{
-		ID: w.ID.String(), AppID: w.AppID, Name: w.Name, Start: int64(w.Start), End: micros(w.End),
-		Offset: w.Offset, Duration: present(w.Duration), Source: w.Source,
+		ID: w.ID.String(), AppID: w.AppID, Name: w.Name, Start: int64(w.Start), End: optionalMicros(w.End),
+		Offset: w.Offset, Duration: optionalNumber(w.Duration), Source: w.Source,
 		Quantities: string(appendQuantities(nil, w.Quantities)),
 		Points:     int32(len(w.Route)), Attributes: w.Attributes,
 	})
@@ -156,26 +157,26 @@ func (p *parquetEncoder) workout(w *health.Workout) error {
 
 func (p *parquetEncoder) event(e *health.Event) error {
 	return p.events.add(eventRow{
-		Kind: e.Kind, AppID: e.AppID, Name: e.Name, Start: micros(e.Start), End: micros(e.End),
+		Kind: e.Kind, AppID: e.AppID, Name: e.Name, Start: optionalMicros(e.Start), End: optionalMicros(e.End),
 		Offset: e.Offset, Source: e.Source, Attributes: e.Attributes,
 	})
 }
 
 func (p *parquetEncoder) ecg(e *health.ECG) error {
 	return p.ecgs.add(ecgRow{
-		Start: int64(e.Start), End: micros(e.End), Offset: e.Offset, Classification: e.Classification,
-		Severity: e.Severity, AverageHeartRate: present(e.AverageHeartRate),
-		SamplingFrequency: present(e.SamplingFrequency), Unit: e.Unit, Source: e.Source,
+		Start: int64(e.Start), End: optionalMicros(e.End), Offset: e.Offset, Classification: e.Classification,
+		Severity: e.Severity, AverageHeartRate: optionalNumber(e.AverageHeartRate),
+		SamplingFrequency: optionalNumber(e.SamplingFrequency), Unit: e.Unit, Source: e.Source,
 		Voltages: e.Voltages, Attributes: e.Attributes,
 	})
 }
 
-// close writes the footer, without which no reader takes the file.
+// close writes the footer, without which the file cannot be read.
 func (p *parquetEncoder) close() error {
 	return errors.Join(p.samples.close(), p.sleep.close(), p.workouts.close(), p.events.close(), p.ecgs.close())
 }
 
-// parquetTable collects rows and hands them to the library in groups.
+// parquetTable collects rows and passes them to the library in batches.
 type parquetTable[Row any] struct {
 	writer *parquet.GenericWriter[Row]
 	rows   []Row
@@ -185,10 +186,10 @@ func newParquetTable[Row any](w io.Writer) *parquetTable[Row] {
 	return &parquetTable[Row]{
 		writer: parquet.NewGenericWriter[Row](w,
 			parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest, Concurrency: 1}),
-			parquet.MaxRowsPerRowGroup(rowsInGroup),
+			parquet.MaxRowsPerRowGroup(rowGroupSize),
 			parquet.CreatedBy("health-export", "", ""),
 		),
-		rows: make([]Row, 0, rowsAtOnce),
+		rows: make([]Row, 0, rowsPerWrite),
 	}
 }
 
@@ -197,7 +198,7 @@ func (t *parquetTable[Row]) add(row Row) error {
 		return errors.New("export: this does not belong in the table")
 	}
 	t.rows = append(t.rows, row)
-	if len(t.rows) < rowsAtOnce {
+	if len(t.rows) < rowsPerWrite {
 		return nil
 	}
 	return t.flush()
@@ -219,7 +220,7 @@ func (t *parquetTable[Row]) close() error {
 	return t.writer.Close()
 }
 
-func micros(i health.Instant) *int64 {
+func optionalMicros(i health.Instant) *int64 {
 	if i == 0 {
 		return nil
 	}

@@ -18,8 +18,8 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// things is a source that has everything in slices. failAfter, where it is not 0, is how many samples come before err.
-type things struct {
+// memorySource is a source in memory. With failAfter, err follows that many samples.
+type memorySource struct {
 	samples  []health.Sample
 	nights   []health.Night
 	segments []health.Segment
@@ -31,17 +31,17 @@ type things struct {
 	err       error
 }
 
-func yielded[T any](list []T) iter.Seq2[T, error] {
+func sequenceOf[T any](list []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for _, thing := range list {
-			if !yield(thing, nil) {
+		for _, record := range list {
+			if !yield(record, nil) {
 				return
 			}
 		}
 	}
 }
 
-func (s *things) Samples(context.Context) iter.Seq2[health.Sample, error] {
+func (s *memorySource) Samples(context.Context) iter.Seq2[health.Sample, error] {
 	return func(yield func(health.Sample, error) bool) {
 		for i, sample := range s.samples {
 			if s.failAfter > 0 && i == s.failAfter {
@@ -55,17 +55,25 @@ func (s *things) Samples(context.Context) iter.Seq2[health.Sample, error] {
 	}
 }
 
-func (s *things) Nights(context.Context) iter.Seq2[health.Night, error] { return yielded(s.nights) }
-func (s *things) Segments(context.Context) iter.Seq2[health.Segment, error] {
-	return yielded(s.segments)
+func (s *memorySource) Nights(context.Context) iter.Seq2[health.Night, error] {
+	return sequenceOf(s.nights)
 }
 
-func (s *things) Workouts(context.Context) iter.Seq2[health.Workout, error] {
-	return yielded(s.workouts)
+func (s *memorySource) Segments(context.Context) iter.Seq2[health.Segment, error] {
+	return sequenceOf(s.segments)
 }
-func (s *things) Events(context.Context) iter.Seq2[health.Event, error] { return yielded(s.events) }
-func (s *things) ECGs(context.Context) iter.Seq2[health.ECG, error]     { return yielded(s.ecgs) }
-func (s *things) add(metric, unit string, change func(*health.Sample)) *things {
+
+func (s *memorySource) Workouts(context.Context) iter.Seq2[health.Workout, error] {
+	return sequenceOf(s.workouts)
+}
+
+func (s *memorySource) Events(context.Context) iter.Seq2[health.Event, error] {
+	return sequenceOf(s.events)
+}
+
+func (s *memorySource) ECGs(context.Context) iter.Seq2[health.ECG, error] { return sequenceOf(s.ecgs) }
+
+func (s *memorySource) add(metric, unit string, change func(*health.Sample)) *memorySource {
 	sample := health.NewSample()
 	sample.Metric, sample.Unit, sample.Source, sample.Grain = metric, unit, "Watch", health.GrainRaw
 	sample.Start, sample.End, sample.Offset = noon, noon, 7200
@@ -77,9 +85,9 @@ func (s *things) add(metric, unit string, change func(*health.Sample)) *things {
 // noon is 2026-03-10 12:00 in a zone two hours east.
 const noon health.Instant = 1_773_136_800_000_000
 
-// everything has one thing of every kind, and of every shape that a sample has.
-func everything() *things {
-	s := &things{}
+// fullSource has a record of every type, and a sample of every shape.
+func fullSource() *memorySource {
+	s := &memorySource{}
 	s.add("blood_pressure", "mmHg", func(s *health.Sample) {
 		s.Systolic, s.Diastolic, s.Source = 121, 79, `Cuff, "new"`
 	}).add("body_mass_index", "count", func(s *health.Sample) {
@@ -137,10 +145,10 @@ var ada = account.User{
 	ID: uuid.MustParse("0193c0de-0000-7000-8000-000000000001"), Email: "ada@example.org", Name: "Ada", TimeZone: "Europe/Berlin",
 }
 
-// request is an export of types, "" for those the format has by itself.
+// request returns a request for types, "" for the standard types of the format.
 func request(t testing.TB, format export.Format, types string) export.Request {
 	t.Helper()
-	words, err := catalog.Load()
+	catalogue, err := catalog.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +157,7 @@ func request(t testing.TB, format export.Format, types string) export.Request {
 		t.Fatal(err)
 	}
 	return export.Request{
-		Format: format, Types: parsed, User: ada, Catalog: words, Now: time.Date(2026, 3, 20, 12, 0, 0, 0, time.UTC), Version: "1.2.3",
+		Format: format, Types: parsed, User: ada, Catalog: catalogue, Now: time.Date(2026, 3, 20, 12, 0, 0, 0, time.UTC), Version: "1.2.3",
 	}
 }
 
@@ -162,15 +170,15 @@ func write(t testing.TB, source export.Source, r export.Request) []byte {
 	return out.Bytes()
 }
 
-// shelf is an archive in memory.
-type shelf []health.Ingestion
+// memoryArchive is an archive in memory.
+type memoryArchive []health.Ingestion
 
-func (s shelf) Ingestions(context.Context, uuid.UUID) iter.Seq2[health.Ingestion, error] {
-	return yielded(s)
+func (s memoryArchive) Ingestions(context.Context, uuid.UUID) iter.Seq2[health.Ingestion, error] {
+	return sequenceOf(s)
 }
 
 // Raw returns the id of the ingestion as its body.
-func (s shelf) Raw(_ context.Context, _, id uuid.UUID) (io.ReadCloser, error) {
+func (s memoryArchive) Raw(_ context.Context, _, id uuid.UUID) (io.ReadCloser, error) {
 	if id == uuid.Max {
 		return nil, problem.NotFound
 	}

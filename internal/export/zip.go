@@ -24,27 +24,27 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// readme explains the zip to whoever opens it, in the zip.
+// readme describes the zip, and is in it.
 //
 //go:embed readme.txt
 var readme string
 
-// zipEncoder writes a zip of files in other formats: a table for every metric, and what readme.txt says. The last file
-// is the manifest, and behind it comes the zip's directory, without which no program opens it: a zip that was cut short
-// is not taken for whole.
+// zipEncoder writes a zip of files in other formats: a table for every metric, and the others in readme.txt. The last
+// file is the manifest, followed by the directory of the zip, without which no program opens it: a truncated zip does
+// not look complete.
 type zipEncoder struct {
 	w        *zip.Writer
 	manifest manifest
 
-	name   string    // of the file being written; "" before the first one
-	file   io.Writer // into the zip, and into the digest
-	digest hash.Hash
-	entry  manifestFile
-	buffer *bufio.Writer // of the file
-	table  encoder       // writes the file
+	name    string    // of the current file; "" for none
+	file    io.Writer // writes to the zip, the digest and the byte count
+	digest  hash.Hash
+	current manifestFile
+	buffer  *bufio.Writer // of file
+	table   encoder       // writes the current file; nil where it is not a table
 }
 
-// manifest tells what is in a zip, so that somebody can check that all of it is there.
+// manifest lists the content of a zip, so that its completeness can be checked.
 type manifest struct {
 	CreatedAt time.Time      `json:"created_at"`
 	CreatedBy string         `json:"created_by"`
@@ -60,13 +60,13 @@ type manifestUser struct {
 	TimeZone string    `json:"time_zone"`
 }
 
-// manifestFile is one file. Entries counts the things in it: samples, nights and segments, workouts …
+// manifestFile is one file. Entries counts its records: samples, nights and segments, workouts …
 type manifestFile struct {
 	Path    string `json:"path"`
 	Entries int64  `json:"entries"`
 	Bytes   int64  `json:"bytes"`
 	SHA256  string `json:"sha256"`
-	// Damaged marks a received body that is not what it was when it came.
+	// Damaged marks a received body whose digest is not that of when it was received.
 	Damaged bool `json:"damaged,omitempty"`
 }
 
@@ -79,24 +79,24 @@ func newZip(w io.Writer, request Request) (*zipEncoder, error) {
 	z.w.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
 		return flate.NewWriter(w, flate.BestSpeed)
 	})
-	if err := z.open("README.txt"); err != nil {
+	if err := z.createFile("README.txt"); err != nil {
 		return nil, err
 	}
 	_, err := z.buffer.WriteString(readme)
 	return z, err
 }
 
-// open ends the file that is being written and begins another.
-func (z *zipEncoder) open(name string) error {
-	if err := z.finish(); err != nil {
+// createFile completes the current file and creates the next one.
+func (z *zipEncoder) createFile(name string) error {
+	if err := z.closeFile(); err != nil {
 		return err
 	}
 	file, err := z.w.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: z.manifest.CreatedAt})
 	if err != nil {
 		return err
 	}
-	z.name, z.digest, z.entry = name, sha256.New(), manifestFile{Path: name}
-	z.file = io.MultiWriter(file, z.digest, (*byteCount)(&z.entry.Bytes))
+	z.name, z.digest, z.current = name, sha256.New(), manifestFile{Path: name}
+	z.file = io.MultiWriter(file, z.digest, (*byteCount)(&z.current.Bytes))
 	if z.buffer == nil {
 		z.buffer = bufio.NewWriterSize(z.file, bufferSize)
 	} else {
@@ -105,8 +105,8 @@ func (z *zipEncoder) open(name string) error {
 	return nil
 }
 
-// finish ends the file that is being written, if there is one, and notes it in the manifest.
-func (z *zipEncoder) finish() error {
+// closeFile completes the current file, if there is one, and adds it to the manifest.
+func (z *zipEncoder) closeFile() error {
 	if z.name == "" {
 		return nil
 	}
@@ -119,21 +119,21 @@ func (z *zipEncoder) finish() error {
 	if err := z.buffer.Flush(); err != nil {
 		return err
 	}
-	z.entry.SHA256 = hex.EncodeToString(z.digest.Sum(nil))
-	z.manifest.Files = append(z.manifest.Files, z.entry)
+	z.current.SHA256 = hex.EncodeToString(z.digest.Sum(nil))
+	z.manifest.Files = append(z.manifest.Files, z.current)
 	z.name = ""
 	return nil
 }
 
-// in makes name the file that is written, as a table begun by begin.
-func (z *zipEncoder) in(name string, begin func(*bufio.Writer) encoder) error {
+// openTable makes name the current file, as a table that begin starts where it is new, and counts an entry.
+func (z *zipEncoder) openTable(name string, begin func(*bufio.Writer) encoder) error {
 	if z.name != name {
-		if err := z.open(name); err != nil {
+		if err := z.createFile(name); err != nil {
 			return err
 		}
 		z.table = begin(z.buffer)
 	}
-	z.entry.Entries++
+	z.current.Entries++
 	return nil
 }
 
@@ -142,44 +142,44 @@ func tableOf(t Type) func(*bufio.Writer) encoder {
 }
 
 func (z *zipEncoder) sample(s *health.Sample) error {
-	if err := z.in("samples/"+fileName(s.Metric)+".csv", tableOf(TypeSamples)); err != nil {
+	if err := z.openTable("samples/"+fileName(s.Metric)+".csv", tableOf(TypeSamples)); err != nil {
 		return err
 	}
 	return z.table.sample(s)
 }
 
 func (z *zipEncoder) night(n *health.Night) error {
-	if err := z.in("sleep.csv", tableOf(TypeSleep)); err != nil {
+	if err := z.openTable("sleep.csv", tableOf(TypeSleep)); err != nil {
 		return err
 	}
 	return z.table.night(n)
 }
 
 func (z *zipEncoder) segment(s *health.Segment) error {
-	if err := z.in("sleep.csv", tableOf(TypeSleep)); err != nil {
+	if err := z.openTable("sleep.csv", tableOf(TypeSleep)); err != nil {
 		return err
 	}
 	return z.table.segment(s)
 }
 
-// workout writes a workout with its series, and its route, where it has one, once more as GPX.
+// workout writes a workout with its series and route, and the route, if any, once more as GPX.
 func (z *zipEncoder) workout(w *health.Workout) error {
 	name := "workouts/" + w.Start.In(w.Offset).Format("2006-01-02T150405") + "_" + w.ID.String()
-	if err := z.in(name+".json", func(w *bufio.Writer) encoder { return newNDJSON(w) }); err != nil {
+	if err := z.openTable(name+".json", func(w *bufio.Writer) encoder { return newNDJSON(w) }); err != nil {
 		return err
 	}
 	if err := z.table.workout(w); err != nil || len(w.Route) == 0 {
 		return err
 	}
-	if err := z.open(name + ".gpx"); err != nil {
+	if err := z.createFile(name + ".gpx"); err != nil {
 		return err
 	}
-	z.entry.Entries = int64(len(w.Route))
+	z.current.Entries = int64(len(w.Route))
 	return GPX(z.buffer, w)
 }
 
 func (z *zipEncoder) event(e *health.Event) error {
-	if err := z.in("events.csv", tableOf(TypeEvents)); err != nil {
+	if err := z.openTable("events.csv", tableOf(TypeEvents)); err != nil {
 		return err
 	}
 	return z.table.event(e)
@@ -187,22 +187,22 @@ func (z *zipEncoder) event(e *health.Event) error {
 
 func (z *zipEncoder) ecg(e *health.ECG) error {
 	name := fmt.Sprintf("ecg/%s.csv", e.Start.In(e.Offset).Format("2006-01-02T150405.000000-0700"))
-	if err := z.in(name, tableOf(TypeECG)); err != nil {
+	if err := z.openTable(name, tableOf(TypeECG)); err != nil {
 		return err
 	}
 	return z.table.ecg(e)
 }
 
-// received writes every body as it came, and a list that tells when, in what format, and what became of it.
-func (z *zipEncoder) received(ctx context.Context, archive Archive) error {
-	if err := z.open("received.ndjson"); err != nil {
+// writeReceived writes every received body unchanged, and a list of them with their times, formats and outcomes.
+func (z *zipEncoder) writeReceived(ctx context.Context, archive Archive) error {
+	if err := z.createFile("received.ndjson"); err != nil {
 		return err
 	}
 	for ingestion, err := range archive.Ingestions(ctx, z.manifest.User.ID) {
 		if err != nil {
 			return err
 		}
-		z.entry.Entries++
+		z.current.Entries++
 		if err := json.MarshalWrite(z.buffer, receivedOf(&ingestion), json.Deterministic(true), jsontext.AllowInvalidUTF8(true)); err != nil {
 			return err
 		}
@@ -214,38 +214,38 @@ func (z *zipEncoder) received(ctx context.Context, archive Archive) error {
 		if err != nil {
 			return err
 		}
-		if err := z.body(ctx, archive, &ingestion); err != nil {
+		if err := z.writeBody(ctx, archive, &ingestion); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (z *zipEncoder) body(ctx context.Context, archive Archive, ingestion *health.Ingestion) error {
+func (z *zipEncoder) writeBody(ctx context.Context, archive Archive, ingestion *health.Ingestion) error {
 	body, err := archive.Raw(ctx, ingestion.UserID, ingestion.ID)
-	if errors.Is(err, problem.NotFound) { // let go of since the list was made
+	if errors.Is(err, problem.NotFound) { // deleted since the list was written
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-	if err := z.open(bodyName(ingestion)); err != nil {
+	if err := z.createFile(bodyName(ingestion)); err != nil {
 		return err
 	}
 	if _, err := io.Copy(z.buffer, body); err != nil {
 		return err
 	}
-	z.entry.Entries = 1
+	z.current.Entries = 1
 	if err := z.buffer.Flush(); err != nil {
 		return err
 	}
-	z.entry.Damaged = [sha256.Size]byte(z.digest.Sum(nil)) != ingestion.SHA256
+	z.current.Damaged = [sha256.Size]byte(z.digest.Sum(nil)) != ingestion.SHA256
 	return nil
 }
 
-// received is a received body without what is in it.
-type received struct {
+// receivedBody is the entry of a received body in the list.
+type receivedBody struct {
 	ID         uuid.UUID         `json:"id"`
 	Path       string            `json:"path"`
 	ReceivedAt time.Time         `json:"received_at"`
@@ -256,8 +256,8 @@ type received struct {
 	SHA256     string            `json:"sha256"`
 }
 
-func receivedOf(i *health.Ingestion) received {
-	return received{i.ID, bodyName(i), i.ReceivedAt, i.Headers, i.Format, i.Status, i.Size, hex.EncodeToString(i.SHA256[:])}
+func receivedOf(i *health.Ingestion) receivedBody {
+	return receivedBody{i.ID, bodyName(i), i.ReceivedAt, i.Headers, i.Format, i.Status, i.Size, hex.EncodeToString(i.SHA256[:])}
 }
 
 func bodyName(i *health.Ingestion) string {
@@ -277,7 +277,7 @@ func bodyName(i *health.Ingestion) string {
 }
 
 func (z *zipEncoder) close() error {
-	if err := z.finish(); err != nil {
+	if err := z.closeFile(); err != nil {
 		return err
 	}
 	file, err := z.w.CreateHeader(&zip.FileHeader{Name: "manifest.json", Method: zip.Deflate, Modified: z.manifest.CreatedAt})
@@ -290,8 +290,8 @@ func (z *zipEncoder) close() error {
 	return z.w.Close()
 }
 
-// fileName makes a metric's name one that every file system takes and keeps apart from others: what is not a lower-case
-// letter, a digit, - or _ is percent-encoded. A very long name ends with its digest.
+// fileName returns a unique name for the file of a metric that every file system accepts: all but lower-case letters,
+// digits, - and _ is percent-encoded. A very long name ends with its digest.
 func fileName(metric string) string {
 	var b strings.Builder
 	for _, c := range []byte(metric) {
@@ -309,7 +309,7 @@ func fileName(metric string) string {
 	return name
 }
 
-// byteCount counts what is written to it.
+// byteCount counts the bytes written to it.
 type byteCount int64
 
 func (c *byteCount) Write(p []byte) (int, error) {

@@ -7,29 +7,27 @@ import (
 	"iter"
 	"path"
 	"strings"
-	"time"
 
 	"github.com/health-export/health-export/internal/format/xmlscan"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// isApple recognises the XML that Apple's Health app exports by its root element, which the definition of the
-// document's type in front of it names too.
+// isApple recognises the XML that Apple's Health app exports by its root element or its DOCTYPE.
 func isApple(head []byte) bool {
 	head = bytes.TrimLeft(bytes.TrimPrefix(head, byteOrderMark), " \t\r\n")
 	return bytes.HasPrefix(head, []byte("<")) &&
 		(bytes.Contains(head, []byte("<HealthData")) || bytes.Contains(head, []byte("<!DOCTYPE HealthData")))
 }
 
-// isAppleArchive recognises the archive that Apple's Health app makes.
-func isAppleArchive(a *Archive) bool { return appleMain(a) != "" }
+// isAppleArchive recognises the archive that Apple's Health app exports.
+func isAppleArchive(a *Archive) bool { return findAppleXML(a) != "" }
 
-// appleMain returns the name of the file that holds the data: whatever the language of the phone calls it, it is known
-// by its content. "" where there is none.
-func appleMain(a *Archive) string {
-	const candidates = 100 // it is one of the largest
-	looked := 0
+// findAppleXML returns the name of the file with the data, "" where there is none. It depends on the language of the
+// phone, so the file is recognised by its content.
+func findAppleXML(a *Archive) string {
+	const maxCandidates = 100 // it is one of the largest files
+	candidates := 0
 	for _, name := range a.Names() {
 		if !strings.EqualFold(path.Ext(name), ".xml") {
 			continue
@@ -37,76 +35,71 @@ func appleMain(a *Archive) string {
 		if head, err := a.Head(name, DetectSize); err == nil && isApple(head) {
 			return name
 		}
-		if looked++; looked == candidates {
+		if candidates++; candidates == maxCandidates {
 			return ""
 		}
 	}
 	return ""
 }
 
-// decodeApple reads export.xml alone.
+// decodeApple decodes export.xml alone. It is a Decoder.
 func decodeApple(body io.Reader, o Options) iter.Seq2[health.Record, error] {
-	return func(yield func(health.Record, error) bool) {
-		newApple(o, nil, "", yield).run(body)
-	}
+	return records(func(e emitter) error { return newAppleDecoder(o, nil, "", e).decode(body) })
 }
 
-// decodeAppleArchive reads the archive: the main file, the routes and health records it refers to, and the
+// decodeAppleArchive decodes the archive: the main file, the routes and health records it refers to, and the
 // electrocardiograms.
 func decodeAppleArchive(archive *Archive, o Options) iter.Seq2[health.Record, error] {
-	return func(yield func(health.Record, error) bool) {
-		main := appleMain(archive)
+	return records(func(e emitter) error {
+		main := findAppleXML(archive)
 		file, err := archive.Open(main)
 		if err != nil {
-			yield(health.Record{}, err)
-			return
+			return err
 		}
 		defer file.Close()
-		newApple(o, archive, path.Dir(main), yield).run(file)
+		return newAppleDecoder(o, archive, path.Dir(main), e).decode(file)
+	})
+}
+
+// appleDecoder decodes one export.
+type appleDecoder struct {
+	emitter
+	scan           *xmlscan.Scanner
+	archive        *Archive        // nil for the XML alone
+	directory      string          // of the main file in the archive
+	referenced     map[string]bool // files of the archive that the main file refers to
+	options        Options
+	zones          zoneCache
+	texts          textCache // sources and units
+	attributeTexts textCache // attributes
+	stages         textCache // of sleep
+	types          map[string]*hkType
+	record         appleRecord
+	sample         [1]health.Sample
+	segment        health.Segment
+	counts         map[string]int // of the elements so far, by name
+	scratch        []byte
+}
+
+func newAppleDecoder(o Options, archive *Archive, directory string, e emitter) *appleDecoder {
+	return &appleDecoder{
+		emitter: e, archive: archive, directory: directory, referenced: map[string]bool{}, options: o, zones: newZoneCache(o.Location),
+		texts: textCache{}, attributeTexts: textCache{}, stages: textCache{}, types: map[string]*hkType{}, counts: map[string]int{},
 	}
 }
 
-// apple is one export while it is read.
-type apple struct {
-	scan    *xmlscan.Scanner
-	archive *Archive // nil for the XML alone
-	folder  string   // of the main file in the archive
-	used    map[string]bool
-	options Options
-	yield   func(health.Record, error) bool
-	zones   zones
-	texts   remembered // sources and units
-	metas   remembered // attributes
-	stages  remembered // of sleep
-	types   map[string]*appleType
-	record  appleRecord
-	sample  [1]health.Sample
-	segment health.Segment
-	numbers map[string]int // how many elements there were of each name
-	scratch []byte
-}
-
-func newApple(o Options, archive *Archive, folder string, yield func(health.Record, error) bool) *apple {
-	return &apple{
-		archive: archive, folder: folder, used: map[string]bool{}, options: o, yield: yield, zones: newZones(o.Location),
-		texts: remembered{}, metas: remembered{}, stages: remembered{}, types: map[string]*appleType{}, numbers: map[string]int{},
-	}
-}
-
-// run reads the main file to its end, and then the files that stand for themselves.
-func (a *apple) run(main io.Reader) {
+// decode decodes the main file, and then the files of the archive that are elements of their own.
+func (a *appleDecoder) decode(main io.Reader) error {
 	a.scan = xmlscan.New(main)
-	err := a.elements()
+	err := a.readElements()
 	if err == nil && a.archive != nil {
-		err = a.otherFiles()
+		err = a.readOtherFiles()
 	}
-	if err != nil && !errors.Is(err, errStopped) {
-		a.yield(health.Record{}, appleFault(err))
-	}
+	return xmlProblem(err)
 }
 
-// elements reads the root element and everything in it.
-func (a *apple) elements() error {
+// readElements reads the root element and everything in it.
+func (a *appleDecoder) readElements() error {
 	kind, err := a.scan.Next()
 	if err != nil {
 		return err
@@ -135,54 +128,34 @@ func (a *apple) elements() error {
 	}
 }
 
-// position counts the elements of a name and says where this one stands: its index among them.
-func (a *apple) position(name, typ string) health.Position {
-	at := health.Position{Type: typ, Entry: a.numbers[name], Point: -1}
-	a.numbers[name]++
+// nextPosition returns the position of the next element of a name: its index among those of that name.
+func (a *appleDecoder) nextPosition(name, typ string) health.Position {
+	at := health.Position{Type: typ, Entry: a.counts[name], Point: -1}
+	a.counts[name]++
 	return at
 }
 
-// emit yields a record; reject a refusal.
-func (a *apple) emit(r health.Record) error {
-	for i := range r.Warnings {
-		r.Warnings[i].Position = r.Position
-	}
-	if !a.yield(r, nil) {
-		return errStopped
-	}
-	return nil
+func (a *appleDecoder) reject(at health.Position, typ, field, message, suggestion string) error {
+	return a.emitRejection(health.Record{Type: typ}, newRejection(at, field, message, suggestion))
 }
 
-func (a *apple) reject(at health.Position, typ, field, message, suggestion string) error {
-	if !a.yield(health.Record{Position: at, Type: typ}, refusal(at, field, message, suggestion)) {
-		return errStopped
-	}
-	return nil
-}
-
-// text returns what was sent as a string that may be kept: valid, and without the characters no store takes. A text that
-// came before is not copied.
-func (a *apple) text(sent []byte) string {
-	if text, ok := a.texts.find(sent); ok {
+// text returns sanitized text. Equal texts are allocated once.
+func (a *appleDecoder) text(sent []byte) string {
+	if text, ok := a.texts.get(sent); ok {
 		return text
 	}
-	return a.texts.keep(sent, clean(sent))
+	return a.texts.put(sent, sanitize(sent))
 }
 
-func clean(sent []byte) string {
-	text := strings.ToValidUTF8(string(sent), "\uFFFD")
-	return strings.ReplaceAll(text, "\x00", "")
-}
-
-// appleFault says what is wrong with a document.
-func appleFault(err error) error {
+// xmlProblem returns the *problem.Error for an error of xmlscan, and any other error as it is.
+func xmlProblem(err error) error {
 	fault, ok := errors.AsType[*xmlscan.Error](err)
 	if !ok {
 		return err
 	}
 	code, message := "malformed_xml", "The XML cannot be read: it is not well-formed. Export again, or tell us, so that we can learn to read it."
 	switch fault.Cause {
-	case xmlscan.ErrCutOff:
+	case xmlscan.ErrTruncated:
 		code, message = "incomplete_body", "The XML breaks off before its end. Export again with enough free space on the phone, and send the whole file."
 	case xmlscan.ErrEntities:
 		code, message = "xml_entities", "The XML defines entities of its own, which the Health app never does. It is refused, because such a file can be made to grow without end."
@@ -190,62 +163,4 @@ func appleFault(err error) error {
 		code, message = "xml_too_large", "The XML has an element that is nested too deeply or is too long. Send the file as the phone made it."
 	}
 	return problem.New(problem.Invalid, code, message).Because(fault)
-}
-
-// zones finds out what the clock of a person showed: the export writes the offset of the day it was made for all times.
-type zones struct {
-	home  zone
-	named map[string]*zone
-}
-
-// zone is a time zone with the stretch of time around the last look-up in which its offset is the same.
-type zone struct {
-	location *time.Location
-	from, to health.Instant
-	offset   int32
-}
-
-// maxZones is more than there are.
-const maxZones = 1000
-
-func newZones(home *time.Location) zones {
-	if home == nil {
-		home = time.UTC
-	}
-	return zones{home: zone{location: home}, named: map[string]*zone{}}
-}
-
-// offset returns the offset at an instant in the zone of that name, an IANA name, or at home where there is none.
-func (z *zones) offset(at health.Instant, name []byte) int32 {
-	if len(name) == 0 {
-		return z.home.offsetAt(at)
-	}
-	named, ok := z.named[string(name)]
-	if !ok {
-		named = &z.home
-		if location, err := time.LoadLocation(string(name)); err == nil && string(name) != "Local" {
-			named = &zone{location: location}
-		}
-		if len(z.named) < maxZones {
-			z.named[string(name)] = named
-		}
-	}
-	return named.offsetAt(at)
-}
-
-func (z *zone) offsetAt(at health.Instant) int32 {
-	if at >= z.from && at < z.to {
-		return z.offset
-	}
-	local := at.Time().In(z.location)
-	_, offset := local.Zone()
-	z.offset, z.from, z.to = int32(offset), health.MinInstant, health.MaxInstant
-	start, end := local.ZoneBounds()
-	if !start.IsZero() {
-		z.from = health.InstantOf(start)
-	}
-	if !end.IsZero() {
-		z.to = health.InstantOf(end)
-	}
-	return z.offset
 }

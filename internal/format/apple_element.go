@@ -1,117 +1,14 @@
 package format
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"io"
-	"path"
+	"cmp"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/health-export/health-export/internal/format/xmlscan"
 	"github.com/health-export/health-export/internal/health"
 )
 
-// node is an element of the export that is no record, whole in memory.
-type node struct {
-	name     string
-	attrs    []nodeAttr
-	children []*node
-}
-
-type nodeAttr struct{ name, value string }
-
-// maxNodes bounds what one element may hold. A long workout with inline places has some ten thousand.
-const maxNodes = 250_000
-
-// attr returns the value of an attribute, of one that is there twice the first; "" where there is none.
-func (n *node) attr(name string) string {
-	for i := range n.attrs {
-		if n.attrs[i].name == name {
-			return n.attrs[i].value
-		}
-	}
-	return ""
-}
-
-// all yields the children of one name.
-func (n *node) all(name string) func(yield func(*node) bool) {
-	return func(yield func(*node) bool) {
-		for _, child := range n.children {
-			if child.name == name && !yield(child) {
-				return
-			}
-		}
-	}
-}
-
-// metadata returns the value of a metadata entry, "" where there is none.
-func (n *node) metadata(key string) string {
-	for entry := range n.all("MetadataEntry") {
-		if entry.attr("key") == key {
-			return entry.attr("value")
-		}
-	}
-	return ""
-}
-
-// object returns what the element says as a JSON object, without the attributes that are named: attributes as text,
-// metadata by its keys, other children as lists under their names.
-func (n *node) object(without ...string) map[string]any {
-	object := map[string]any{}
-	for _, a := range n.attrs {
-		if !contains(without, a.name) {
-			value := a.value
-			if a.name == "device" {
-				value = device(value)
-			}
-			addMember(object, a.name, value)
-		}
-	}
-	metadata := map[string]any{}
-	lists := map[string][]any{}
-	for _, child := range n.children {
-		switch {
-		case child.name == "MetadataEntry":
-			addMember(metadata, child.attr("key"), child.attr("value"))
-		case !contains(without, child.name):
-			lists[child.name] = append(lists[child.name], child.object())
-		}
-	}
-	if len(metadata) > 0 {
-		object["metadata"] = metadata
-	}
-	for name, list := range lists {
-		object[name] = list
-	}
-	return object
-}
-
-func contains(list []string, name string) bool {
-	for _, entry := range list {
-		if entry == name {
-			return true
-		}
-	}
-	return false
-}
-
-// device returns the description of a device without its address in the phone's memory, which is another in every
-// export: <<HKDevice: 0x2820>, name:Apple Watch, model:Watch>.
-func device(text string) string {
-	rest, ok := strings.CutPrefix(text, "<<HKDevice: ")
-	if !ok {
-		return text
-	}
-	if _, described, ok := strings.Cut(rest, ">, "); ok {
-		return strings.TrimSuffix(described, ">")
-	}
-	return text
-}
-
-// readElement reads the element whose Start has just come and is no record.
-func (a *apple) readElement() error {
+// readElement reads the element whose Start was scanned last and which is not a Record.
+func (a *appleDecoder) readElement() error {
 	n, whole, err := a.readNode()
 	if err != nil {
 		return err
@@ -121,87 +18,32 @@ func (a *apple) readElement() error {
 		typ = t
 	}
 	if !whole || len(typ) > maxText {
-		return a.reject(a.position(n.name, snakeCase(n.name)), n.name, "", "The element is too large.",
-			"Export again: the file may be damaged.")
+		return a.reject(a.nextPosition(n.name, snakeCase(n.name)), n.name, "", "The element is too large.",
+			exportAgain)
 	}
 	switch n.name {
 	case "ExportDate":
-		a.exported(n)
+		a.readExportDate(n)
 		return nil
 	case "Correlation":
-		return a.correlation(n, typ)
+		return a.emitCorrelation(n, typ)
 	case "Workout":
-		return a.workout(n)
+		return a.emitWorkout(n)
 	case "ActivitySummary":
-		return a.activitySummary(n)
+		return a.emitActivitySummary(n)
 	case "Me":
 		return a.emit(health.Record{
-			Position: a.position("Me", "characteristics"), Type: "Me",
-			Event: &health.Event{Kind: "characteristics", Attributes: jsonText(n.object())},
+			Position: a.nextPosition("Me", "characteristics"), Type: "Me",
+			Event: &health.Event{Kind: "characteristics", Attributes: mustCanonicalObject(n.object())},
 		})
 	case "ClinicalRecord":
-		return a.clinicalRecord(n, typ)
+		return a.emitClinicalRecord(n, typ)
 	}
-	return a.anyEvent(n, typ, n.attr("type"), n.object(eventAttributes...))
+	return a.emitEvent(n, typ, n.attr("type"), n.object(eventAttributes...))
 }
 
-// readNode reads an element with everything in it. whole is false where that was too much.
-func (a *apple) readNode() (root *node, whole bool, err error) {
-	root = a.newNode()
-	open := []*node{root}
-	count, bytes := 1, 0
-	for len(open) > 0 {
-		kind, err := a.scan.Next()
-		if err != nil {
-			return nil, false, err
-		}
-		switch kind {
-		case xmlscan.Start:
-			count++
-			for _, attr := range a.scan.Attrs() {
-				bytes += len(attr.Raw)
-			}
-			if count > maxNodes || bytes > maxElement {
-				return root, false, a.skipTo(len(open))
-			}
-			child := a.newNode()
-			parent := open[len(open)-1]
-			parent.children = append(parent.children, child)
-			open = append(open, child)
-		case xmlscan.End:
-			open = open[:len(open)-1]
-		}
-	}
-	return root, true, nil
-}
-
-// skipTo passes over the rest of an element, of which so many are open besides the one that has just begun.
-func (a *apple) skipTo(open int) error {
-	for depth := open + 1; depth > 0; {
-		kind, err := a.scan.Next()
-		if err != nil {
-			return err
-		}
-		switch kind {
-		case xmlscan.Start:
-			depth++
-		case xmlscan.End:
-			depth--
-		}
-	}
-	return nil
-}
-
-func (a *apple) newNode() *node {
-	n := &node{name: a.text(a.scan.Name())}
-	for _, attr := range a.scan.Attrs() {
-		n.attrs = append(n.attrs, nodeAttr{a.text(attr.Name), clean(a.scan.Value(&attr))})
-	}
-	return n
-}
-
-// exported tells as of when the export speaks.
-func (a *apple) exported(n *node) {
+// readExportDate passes the time of the export to Options.AsOf.
+func (a *appleDecoder) readExportDate(n *node) {
 	if at, _, ok := parseTime([]byte(n.attr("value")), a.zones.home.location); ok && a.options.AsOf != nil {
 		a.options.AsOf(at)
 	}
@@ -210,12 +52,12 @@ func (a *apple) exported(n *node) {
 // eventAttributes are the attributes that become fields of an event.
 var eventAttributes = []string{"sourceName", "startDate", "endDate"}
 
-// anyEvent keeps an element as an event: an audiogram, a prescription, a state of mind, or something nobody has
-// described yet. What it is is told by the name of the element, and name says which of its kind.
-func (a *apple) anyEvent(n *node, typ, name string, object map[string]any) error {
+// emitEvent emits an element as an event: an audiogram, a prescription, a state of mind, or an unknown one. Its kind is
+// the name of the element, name is the kind within that, and object has what becomes attributes.
+func (a *appleDecoder) emitEvent(n *node, typ, name string, object map[string]any) error {
 	kind := snakeCase(n.name)
-	at := a.position(n.name, kind)
-	e := &health.Event{Kind: kind, Name: name, Source: n.attr("sourceName"), AppID: firstOf(n.attr("identifier"), n.attr("uuid"))}
+	at := a.nextPosition(n.name, kind)
+	e := &health.Event{Kind: kind, Name: name, Source: n.attr("sourceName"), AppID: cmp.Or(n.attr("identifier"), n.attr("uuid"))}
 	for _, field := range []string{"startDate", "receivedDate", "dateIssued", "date"} {
 		if start, _, ok := parseTime([]byte(n.attr(field)), a.zones.home.location); ok && e.Start == 0 {
 			e.Start, e.Offset = start, a.zones.offset(start, []byte(n.metadata("HKTimeZone")))
@@ -227,98 +69,12 @@ func (a *apple) anyEvent(n *node, typ, name string, object map[string]any) error
 		}
 		e.End = end
 	}
-	e.Attributes = jsonText(object)
-	if reason := kept([]byte(e.Source)) + kept([]byte(e.AppID)) + kept([]byte(name)) + kept([]byte(kind)); reason != "" {
-		return a.reject(at, typ, "", "A text of the element is too long.", "Export again: the file may be damaged.")
+	e.Attributes = mustCanonicalObject(object)
+	if reason := unstorableText(e.Source) + unstorableText(e.AppID) + unstorableText(name) + unstorableText(kind); reason != "" {
+		return a.reject(at, typ, "", "A text of the element is too long.", exportAgain)
 	}
 	if e.Start == 0 && e.AppID == "" {
-		digest := sha256.Sum256([]byte(e.Attributes))
-		e.Digest = hex.EncodeToString(digest[:])
+		e.Digest = digestOf(e.Attributes)
 	}
 	return a.emit(health.Record{Position: at, Type: typ, Event: e})
-}
-
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
-}
-
-// correlation reads a group of records: those of one blood pressure, or of one food. They are records like any other,
-// and usually in the file once more beside the group. A food says something itself, too: what it was.
-func (a *apple) correlation(n *node, typ string) error {
-	for child := range n.all("Record") {
-		r := &a.record
-		a.begin(r)
-		for _, attr := range child.attrs {
-			if !isLeft([]byte(attr.name)) {
-				a.take(r, []byte(attr.name), []byte(attr.value))
-			}
-		}
-		for entry := range child.all("MetadataEntry") {
-			key, value := entry.attr("key"), entry.attr("value")
-			if key == "HKTimeZone" {
-				r.zone = append(r.zone[:0], value...)
-			}
-			r.metadata = appendPair(r.metadata, []byte(key), []byte(value))
-		}
-		if len(r.zone) == 0 {
-			r.zone = append(r.zone, n.metadata("HKTimeZone")...)
-		}
-		if err := a.emitRecord(r, a.position("Record", "metric"), true); err != nil {
-			return err
-		}
-	}
-	if typ == "HKCorrelationTypeIdentifierBloodPressure" {
-		return a.emit(health.Record{Position: a.position(n.name, "correlation"), Type: typ, Merged: true})
-	}
-	kind := "Correlation"
-	if typ == "HKCorrelationTypeIdentifierFood" {
-		kind = "Food"
-	}
-	group := *n
-	group.name = kind
-	return a.anyEvent(&group, typ, firstOf(n.metadata("HKFoodType"), typ), group.object(append([]string{"Record"}, eventAttributes...)...))
-}
-
-// clinicalRecord keeps a health record with the FHIR resource it refers to, as it is.
-func (a *apple) clinicalRecord(n *node, typ string) error {
-	object := n.object(eventAttributes...)
-	if file := n.attr("resourceFilePath"); file != "" {
-		if resource := a.resourceIn(a.named(file)); resource != nil {
-			object["resource"] = resource
-		}
-	}
-	return a.anyEvent(n, typ, typ, object)
-}
-
-// resourceIn returns a file of the archive that holds JSON; nil where it is not there, or none.
-func (a *apple) resourceIn(name string) jsontext.Value {
-	if a.archive == nil {
-		return nil
-	}
-	content, err := a.archive.Open(name)
-	if err != nil {
-		return nil
-	}
-	defer content.Close()
-	text, err := io.ReadAll(io.LimitReader(content, maxElement+1))
-	if err != nil || len(text) > maxElement {
-		return nil
-	}
-	canonical, err := health.CanonicalJSON(text)
-	if err != nil || strings.Contains(canonical, `\u0000`) {
-		return nil
-	}
-	return jsontext.Value(canonical)
-}
-
-// named returns the name in the archive of a file that the main file refers to, by a path that begins at its folder.
-func (a *apple) named(file string) string {
-	name := path.Join(a.folder, strings.ReplaceAll(file, `\`, "/"))
-	a.used[name] = true
-	return name
 }

@@ -1,8 +1,6 @@
 package format
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"path"
 	"slices"
@@ -11,24 +9,24 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// otherFiles reads the files that stand for themselves: the electrocardiograms, which the main file does not mention, and
-// routes and health records to which nothing in it refers.
-func (a *apple) otherFiles() error {
+// readOtherFiles emits the files that are elements of their own: the electrocardiograms, which the main file does not
+// mention, and the routes and health records that it does not refer to.
+func (a *appleDecoder) readOtherFiles() error {
 	names := a.archive.Names()
 	slices.Sort(names)
 	for _, name := range names {
-		folder := path.Base(path.Dir(name))
+		directory := path.Base(path.Dir(name))
 		switch {
-		case folder == "electrocardiograms" && strings.EqualFold(path.Ext(name), ".csv"):
-			if err := a.electrocardiogram(name); err != nil {
+		case directory == "electrocardiograms" && strings.EqualFold(path.Ext(name), ".csv"):
+			if err := a.emitECG(name); err != nil {
 				return err
 			}
-		case folder == "workout-routes" && !a.used[name]:
-			if err := a.lostRoute(name); err != nil {
+		case directory == "workout-routes" && !a.referenced[name]:
+			if err := a.emitUnreferencedRoute(name); err != nil {
 				return err
 			}
-		case folder == "clinical-records" && !a.used[name]:
-			if err := a.lostResource(name); err != nil {
+		case directory == "clinical-records" && !a.referenced[name]:
+			if err := a.emitUnreferencedResource(name); err != nil {
 				return err
 			}
 		}
@@ -36,36 +34,36 @@ func (a *apple) otherFiles() error {
 	return nil
 }
 
-// lostRoute keeps a route that no workout refers to as an event, with a list for each thing that its points say.
-func (a *apple) lostRoute(name string) error {
+// emitUnreferencedRoute emits a route that no workout refers to as an event, with a list for each value of its points.
+func (a *appleDecoder) emitUnreferencedRoute(name string) error {
 	const typ = "WorkoutRoute"
-	at := a.position(typ, "workout_route")
-	refuse := func(message string) error {
-		return a.reject(at, typ, "", fmt.Sprintf("Nothing in the export refers to the route %q, and %s", shown([]byte(path.Base(name))), message),
-			"Export again: the file may be damaged.")
+	at := a.nextPosition(typ, "workout_route")
+	reject := func(message string) error {
+		return a.reject(at, typ, "", fmt.Sprintf("Nothing in the export refers to the route %q, and %s", printable(path.Base(name)), message),
+			exportAgain)
 	}
 	file, err := a.archive.Open(name)
 	if err != nil {
-		return refuse("it cannot be read.")
+		return reject("it cannot be read.")
 	}
 	defer file.Close()
 	route, err := readGPX(file, maxPoints)
 	switch {
 	case err != nil:
-		return refuse("it cannot be read.")
+		return reject("it cannot be read.")
 	case len(route) == 0:
-		return refuse("it has no point.")
+		return reject("it has no point.")
 	}
-	sortByTime(route, func(p *health.RoutePoint) health.Instant { return p.Time })
+	sortRoute(route)
 	e := &health.Event{
-		Kind: "route", Name: path.Base(name), Start: route[0].Time, End: route[len(route)-1].Time, Attributes: jsonText(columnsOf(route)),
+		Kind: "route", Name: path.Base(name), Start: route[0].Time, End: route[len(route)-1].Time, Attributes: mustCanonicalObject(routeColumns(route)),
 	}
 	e.Offset = a.zones.offset(e.Start, nil)
 	return a.emitFile(at, typ, e)
 }
 
-// columnsOf returns the points of a route as one list for each thing they say.
-func columnsOf(route []health.RoutePoint) map[string]any {
+// routeColumns returns the points of a route as one list for each of their values.
+func routeColumns(route []health.RoutePoint) map[string]any {
 	object := map[string]any{}
 	for name, of := range map[string]func(*health.RoutePoint) float64{
 		"latitude":            func(p *health.RoutePoint) float64 { return p.Latitude },
@@ -76,13 +74,13 @@ func columnsOf(route []health.RoutePoint) map[string]any {
 		"horizontal_accuracy": func(p *health.RoutePoint) float64 { return p.HorizontalAccuracy },
 		"vertical_accuracy":   func(p *health.RoutePoint) float64 { return p.VerticalAccuracy },
 	} {
-		list, said := make([]any, len(route)), false
+		list, present := make([]any, len(route)), false
 		for i := range route {
 			if v := of(&route[i]); !health.IsAbsent(v) {
-				list[i], said = v, true
+				list[i], present = v, true
 			}
 		}
-		if said {
+		if present {
 			object[name] = list
 		}
 	}
@@ -96,44 +94,43 @@ func columnsOf(route []health.RoutePoint) map[string]any {
 	return object
 }
 
-// lostResource keeps a health record that no element refers to.
-func (a *apple) lostResource(name string) error {
+// emitUnreferencedResource emits a health record that no element refers to.
+func (a *appleDecoder) emitUnreferencedResource(name string) error {
 	const typ = "ClinicalRecord"
-	at := a.position(typ, "clinical_record")
-	resource := a.resourceIn(name)
+	at := a.nextPosition(typ, "clinical_record")
+	resource := a.readResource(name)
 	if resource == nil {
-		return a.reject(at, typ, "", fmt.Sprintf("Nothing in the export refers to the health record %q, and it cannot be read.", shown([]byte(path.Base(name)))),
-			"Export again: the file may be damaged.")
+		return a.reject(at, typ, "", fmt.Sprintf("Nothing in the export refers to the health record %q, and it cannot be read.", printable(path.Base(name))),
+			exportAgain)
 	}
 	return a.emitFile(at, typ, &health.Event{
-		Kind: "clinical_record", Name: path.Base(name), Attributes: jsonText(map[string]any{"resource": resource}),
+		Kind: "clinical_record", Name: path.Base(name), Attributes: mustCanonicalObject(map[string]any{"resource": resource}),
 	})
 }
 
-// emitFile yields what a file of its own holds.
-func (a *apple) emitFile(at health.Position, typ string, e *health.Event) error {
-	if reason := kept([]byte(e.Name)); reason != "" || len(e.Attributes) > maxElement {
-		return a.reject(at, typ, "", "The file, or its name, is too large.", "Export again: the file may be damaged.")
+// emitFile emits the event in a file.
+func (a *appleDecoder) emitFile(at health.Position, typ string, e *health.Event) error {
+	if reason := unstorable([]byte(e.Name)); reason != "" || len(e.Attributes) > maxElement {
+		return a.reject(at, typ, "", "The file, or its name, is too large.", exportAgain)
 	}
-	e.Name = clean([]byte(e.Name))
+	e.Name = sanitize([]byte(e.Name))
 	if e.Start == 0 {
-		digest := sha256.Sum256([]byte(e.Attributes))
-		e.Digest = hex.EncodeToString(digest[:])
+		e.Digest = digestOf(e.Attributes)
 	}
 	return a.emit(health.Record{Position: at, Type: typ, Event: e})
 }
 
-// electrocardiogram reads one file.
-func (a *apple) electrocardiogram(name string) error {
-	at := a.position("Electrocardiogram", "ecg")
+// emitECG emits the electrocardiogram in a file.
+func (a *appleDecoder) emitECG(name string) error {
+	at := a.nextPosition("Electrocardiogram", "ecg")
 	file, err := a.archive.Open(name)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	ecg, fault := readECGFile(file, a.zones.home.location)
-	if fault != "" {
-		return a.reject(at, "Electrocardiogram", "", fault, "Export again: the file may be damaged.")
+	ecg, reason := readECGFile(file, a.zones.home.location)
+	if reason != "" {
+		return a.reject(at, "Electrocardiogram", "", reason, exportAgain)
 	}
 	ecg.Offset = a.zones.offset(ecg.Start, nil)
 	return a.emit(health.Record{Position: at, Type: "Electrocardiogram", ECG: &ecg})

@@ -6,12 +6,12 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// hkWorkoutEvent begins the names of what happens in a workout.
+// hkWorkoutEvent is the prefix of HealthKit's names of workout events.
 const hkWorkoutEvent = "HKWorkoutEventType"
 
-// takePauses takes the pauses of a workout from its events: by hand or by itself, from one event to that which ends it. A
-// pause that nothing ends lasts until the workout does.
-func (a *apple) takePauses(w *health.Workout, n *node) {
+// addPauses adds the pauses of a workout, manual and automatic ones, as a series made from its events. A pause without
+// an end lasts until the end of the workout.
+func (a *appleDecoder) addPauses(w *health.Workout, n *node) {
 	type event struct {
 		at     health.Instant
 		pauses bool
@@ -26,22 +26,22 @@ func (a *apple) takePauses(w *health.Workout, n *node) {
 		}
 	}
 	sortByTime(events, func(e *event) health.Instant { return e.at })
-	begun := health.Instant(0)
+	paused := health.Instant(0) // the start of the current pause, 0 for none
 	end := func(at health.Instant) {
-		if begun != 0 && at > begun {
+		if paused != 0 && at > paused {
 			absent := health.Absent()
 			w.Series[health.SeriesPauses] = append(w.Series[health.SeriesPauses], health.SeriesPoint{
-				Time: begun, Offset: w.Offset, Value: float64(at-begun) / float64(health.Second), Min: absent, Max: absent, Unit: "s",
+				Time: paused, Offset: w.Offset, Value: float64(at-paused) / float64(health.Second), Min: absent, Max: absent, Unit: "s",
 			})
 		}
-		begun = 0
+		paused = 0
 	}
 	for _, e := range events {
 		switch {
 		case !e.pauses:
 			end(e.at)
-		case begun == 0:
-			begun = e.at
+		case paused == 0:
+			paused = e.at
 		}
 	}
 	end(w.End)

@@ -4,9 +4,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// summaryFigures are what an ActivitySummary says of a day. Units are those the app's own fields are in, where the
-// element does not say one.
-var summaryFigures = []struct {
+// summaryQuantities are the quantities of an ActivitySummary. unit applies where the element has none.
+var summaryQuantities = []struct {
 	attr, unitAttr, metric, unit string
 	goal                         bool
 }{
@@ -22,23 +21,23 @@ var summaryFigures = []struct {
 	{"appleMoveMinutesGoal", "", "move_time_goal", "min", true},
 }
 
-// activitySummary reads the rings of a day: summaries of three metrics, and the goals. Zero stands for "not recorded"
-// in both: a day on which no watch was worn must not hide what a phone counted.
-func (a *apple) activitySummary(n *node) error {
-	at := a.position(n.name, "metric")
+// emitActivitySummary emits the activity rings of a day: summaries of the metrics, and the goals. Zero means "not
+// recorded" in both: a day on which no watch was worn must not hide what a phone counted.
+func (a *appleDecoder) emitActivitySummary(n *node) error {
+	at := a.nextPosition(n.name, "metric")
 	at.Metric = n.name
 	day, err := health.ParseDate(n.attr("dateComponents"))
 	if err != nil {
-		return a.reject(at, n.name, "dateComponents", "The summary does not say its day.", "Export again: the file may be damaged.")
+		return a.reject(at, n.name, "dateComponents", "The summary does not say its day.", exportAgain)
 	}
-	begin := day.In(a.zones.home.location)
-	_, offset := begin.Zone()
+	start := day.In(a.zones.home.location)
+	_, offset := start.Zone()
 	var samples []health.Sample
-	for _, f := range summaryFigures {
+	for _, f := range summaryQuantities {
 		text := n.attr(f.attr)
 		v, ok := xmlNumber([]byte(text))
 		if text != "" && !ok {
-			return a.reject(at, n.name, f.attr, "A figure of the day is not a number.", "Export again: the file may be damaged.")
+			return a.reject(at, n.name, f.attr, "A figure of the day is not a number.", exportAgain)
 		}
 		if !ok || v == 0 {
 			continue
@@ -48,7 +47,7 @@ func (a *apple) activitySummary(n *node) error {
 		if unit := n.attr(f.unitAttr); unit != "" {
 			s.Unit = unit
 		}
-		s.Start, s.Offset = health.InstantOf(begin), int32(offset)
+		s.Start, s.Offset = health.InstantOf(start), int32(offset)
 		s.End = s.Start
 		samples = append(samples, s)
 	}

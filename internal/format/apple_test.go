@@ -1,10 +1,8 @@
 package format
 
 import (
-	"archive/zip"
 	"bytes"
 	"errors"
-	"io"
 	"iter"
 	"os"
 	"path/filepath"
@@ -18,40 +16,6 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// zipped packs the files of a folder.
-func zipped(tb testing.TB, folder string) []byte {
-	tb.Helper()
-	var packed bytes.Buffer
-	w := zip.NewWriter(&packed)
-	if err := w.AddFS(os.DirFS(folder)); err != nil {
-		tb.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		tb.Fatal(err)
-	}
-	return packed.Bytes()
-}
-
-// packed makes an archive of names and contents, in turn.
-func packed(tb testing.TB, files ...string) []byte {
-	tb.Helper()
-	var packed bytes.Buffer
-	w := zip.NewWriter(&packed)
-	for i := 0; i < len(files); i += 2 {
-		f, err := w.Create(files[i])
-		if err == nil {
-			_, err = io.WriteString(f, files[i+1])
-		}
-		if err != nil {
-			tb.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		tb.Fatal(err)
-	}
-	return packed.Bytes()
-}
-
 func openArchive(tb testing.TB, content []byte) (*Archive, error) {
 	tb.Helper()
 	if !IsArchive(content) {
@@ -60,7 +24,7 @@ func openArchive(tb testing.TB, content []byte) (*Archive, error) {
 	return OpenArchive(bytes.NewReader(content), int64(len(content)))
 }
 
-// TestAppleFixtures decodes exports; each is an export.xml, or a folder that is packed first.
+// TestAppleFixtures decodes exports, each an export.xml or a folder that is zipped first.
 func TestAppleFixtures(t *testing.T) {
 	t.Parallel()
 	folders, err := filepath.Glob("testdata/apple/*")
@@ -80,7 +44,7 @@ func TestAppleFixtures(t *testing.T) {
 				}
 				records = format.Decode(bytes.NewReader(text), options)
 			} else {
-				archive, err := openArchive(t, zipped(t, folder))
+				archive, err := openArchive(t, zipFolder(t, folder))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -104,7 +68,7 @@ func TestAppleFixtures(t *testing.T) {
 	}
 }
 
-func TestAppleRefused(t *testing.T) {
+func TestAppleErrors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ body, code string }{
 		"cut off":      {`<HealthData><Record type="a"`, "incomplete_body"},
@@ -131,23 +95,23 @@ const emptyExport = `<?xml version="1.0"?><HealthData locale="en"></HealthData>`
 func TestArchives(t *testing.T) {
 	t.Parallel()
 	zeros := strings.Repeat("\x00", ratioFrom+1<<20)
-	whole := packed(t, "a/export.xml", emptyExport)
+	whole := makeZip(t, "a/export.xml", emptyExport)
 	for name, c := range map[string]struct {
 		content []byte
-		code    string // of what is wrong; "" for nothing
+		code    string // of the error; "" for none
 	}{
 		"as it should be":        {whole, ""},
-		"at the top":             {packed(t, "导出.XML", emptyExport), ""},
-		"among others":           {packed(t, "a/export_cda.xml", `<ClinicalDocument/>`+strings.Repeat(" ", 500), "a/dışa aktarılan.xml", emptyExport), ""},
-		"going up":               {packed(t, "../export.xml", emptyExport), "unsafe_archive"},
-		"going up the other way": {packed(t, `a\..\..\export.xml`, emptyExport), "unsafe_archive"},
-		"absolute":               {packed(t, "/export.xml", emptyExport), "unsafe_archive"},
-		"on a drive":             {packed(t, `C:\export.xml`, emptyExport), "unsafe_archive"},
-		"bomb":                   {packed(t, "export.xml", zeros), "archive_too_large"},
+		"at the top":             {makeZip(t, "导出.XML", emptyExport), ""},
+		"among others":           {makeZip(t, "a/export_cda.xml", `<ClinicalDocument/>`+strings.Repeat(" ", 500), "a/dışa aktarılan.xml", emptyExport), ""},
+		"going up":               {makeZip(t, "../export.xml", emptyExport), "unsafe_archive"},
+		"going up the other way": {makeZip(t, `a\..\..\export.xml`, emptyExport), "unsafe_archive"},
+		"absolute":               {makeZip(t, "/export.xml", emptyExport), "unsafe_archive"},
+		"on a drive":             {makeZip(t, `C:\export.xml`, emptyExport), "unsafe_archive"},
+		"bomb":                   {makeZip(t, "export.xml", zeros), "archive_too_large"},
 		"cut off":                {whole[:len(whole)-30], "broken_archive"},
-		"something else":         {packed(t, "a.txt", "hello"), "unrecognised_archive"},
-		"empty":                  {packed(t), "unrecognised_archive"},
-		"beside":                 {packed(t, "__MACOSX/export.xml", emptyExport, "._export.xml", emptyExport), "unrecognised_archive"},
+		"something else":         {makeZip(t, "a.txt", "hello"), "unrecognised_archive"},
+		"empty":                  {makeZip(t), "unrecognised_archive"},
+		"beside":                 {makeZip(t, "__MACOSX/export.xml", emptyExport, "._export.xml", emptyExport), "unrecognised_archive"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -163,10 +127,10 @@ func TestArchives(t *testing.T) {
 	}
 }
 
-// TestArchiveThatLies reads a file that is longer, or other, than the directory says.
-func TestArchiveThatLies(t *testing.T) {
+// TestArchiveWithWrongChecksum reads a file whose checksum differs from the one in the directory.
+func TestArchiveWithWrongChecksum(t *testing.T) {
 	t.Parallel()
-	content := packed(t, "export.xml", emptyExport+strings.Repeat(" ", 1000))
+	content := makeZip(t, "export.xml", emptyExport+strings.Repeat(" ", 1000))
 	at := bytes.LastIndex(content, []byte("PK\x01\x02"))
 	content[at+16]++ // of the checksum
 	archive, err := openArchive(t, content)
@@ -201,7 +165,7 @@ func TestAppleDoesNotAllocate(t *testing.T) {
 			}
 		}
 	})
-	// The beats of a heart rate variability, and workouts, are text that is new each time.
+	// Heart beats and workouts are texts that differ each time.
 	if perRecord := took / float64(made.Records); perRecord > 1.5 {
 		t.Errorf("%.2f allocations a record", perRecord)
 	}
@@ -221,7 +185,7 @@ func BenchmarkApple(b *testing.B) {
 	b.ReportMetric(float64(made.Records)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }
 
-// FuzzApple checks that whatever the XML is, every record is one thing, or refused with a reason, and none is lost.
+// FuzzApple checks that every record of any XML is of one kind, or rejected with a reason.
 func FuzzApple(f *testing.F) {
 	for _, name := range []string{"records", "damaged-dtd", "zones"} {
 		f.Add(readFixture(f, "testdata/apple", name, "export.xml"))
@@ -240,15 +204,15 @@ func FuzzAppleFiles(f *testing.F) {
 	const folder = "testdata/apple/archive/apple_health_export/"
 	f.Add(readFixture(f, folder, "workout-routes/route_2026-05-19_6.00pm.gpx"))
 	f.Add(readFixture(f, folder, "electrocardiograms/ecg_2026-05-19.csv"))
-	f.Add(zipped(f, "testdata/apple/archive"))
+	f.Add(zipFolder(f, "testdata/apple/archive"))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		route, _ := readGPX(bytes.NewReader(file), 10)
 		for i := range route {
-			if !onGlobe(&route[i]) || len(route) > 10 {
+			if !hasValidPosition(&route[i]) || len(route) > 10 {
 				t.Fatalf("%+v", route)
 			}
 		}
-		if ecg, fault := readECGFile(bytes.NewReader(file), nil); fault == "" {
+		if ecg, reason := readECGFile(bytes.NewReader(file), nil); reason == "" {
 			checkDecoded(t, health.Record{ECG: &ecg}, nil)
 		}
 		archive, err := OpenArchive(bytes.NewReader(file), int64(len(file)))

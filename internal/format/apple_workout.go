@@ -1,6 +1,7 @@
 package format
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -8,10 +9,10 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// hkWorkout is the beginning of HealthKit's names for activities.
+// hkWorkout is the prefix of HealthKit's names of activities.
 const hkWorkout = "HKWorkoutActivityType"
 
-// workoutTotals are the attributes for figures of a workout that are in WorkoutStatistics since iOS 16, and only there.
+// workoutTotals are the attributes for quantities that since iOS 16 are in WorkoutStatistics only.
 var workoutTotals = []struct{ attr, unitAttr, name string }{
 	{"totalEnergyBurned", "totalEnergyBurnedUnit", "active_energy"},
 	{"totalDistance", "totalDistanceUnit", "distance"},
@@ -19,8 +20,8 @@ var workoutTotals = []struct{ attr, unitAttr, name string }{
 	{"totalFlightsClimbed", "totalFlightsClimbedUnit", "flights_climbed"},
 }
 
-// workoutMetadata are the metadata entries that are figures, written with their unit: "6575 cm". factor corrects those
-// whose percent are hundredths of a percent.
+// workoutMetadata are the metadata entries that are quantities, written with their unit: "6575 cm". factor corrects
+// those whose percent are hundredths of a percent.
 var workoutMetadata = []struct {
 	key, name string
 	factor    float64
@@ -35,7 +36,8 @@ var workoutMetadata = []struct {
 	{"HKMaximumSpeed", "max_speed", 1},
 }
 
-// workoutStatistics are the figures that have a name of their own, by the quantity they are statistics of.
+// workoutStatistics are the names of statistics in Workout.Quantities, by their HealthKit quantity. Others are named
+// after the quantity.
 var workoutStatistics = map[string]struct{ sum, average, minimum, maximum string }{
 	"ActiveEnergyBurned":  {sum: "active_energy"},
 	"BasalEnergyBurned":   {sum: "basal_energy"},
@@ -48,15 +50,15 @@ var workoutStatistics = map[string]struct{ sum, average, minimum, maximum string
 	"CyclingSpeed":        {average: "avg_speed", maximum: "max_speed"},
 }
 
-// workout reads a workout with its statistics and routes. The statistics of its activities are parts of its own, and are
-// kept as they are, with the events.
-func (a *apple) workout(n *node) error {
-	at := a.position(n.name, "workout")
+// emitWorkout emits a workout with its statistics and routes. Its activities, whose statistics are parts of its own,
+// and its events become attributes.
+func (a *appleDecoder) emitWorkout(n *node) error {
+	at := a.nextPosition(n.name, "workout")
 	w := newWorkout()
 	w.Name = strings.TrimPrefix(n.attr("workoutActivityType"), hkWorkout)
 	w.Source = n.attr("sourceName")
-	if w.Name == "" || kept([]byte(w.Name))+kept([]byte(w.Source)) != "" {
-		return a.reject(at, n.name, "workoutActivityType", "The workout does not say what it was.", "Export again: the file may be damaged.")
+	if w.Name == "" || unstorableText(w.Name)+unstorableText(w.Source) != "" {
+		return a.reject(at, n.name, "workoutActivityType", "The workout does not say what it was.", exportAgain)
 	}
 	var ok bool
 	if w.Start, _, ok = parseTime([]byte(n.attr("startDate")), a.zones.home.location); !ok {
@@ -68,24 +70,24 @@ func (a *apple) workout(n *node) error {
 		}
 	}
 	w.Offset = a.zones.offset(w.Start, []byte(n.metadata("HKTimeZone")))
-	w.Duration = seconds(n.attr("duration"), n.attr("durationUnit"))
+	w.Duration = durationSeconds(n.attr("duration"), n.attr("durationUnit"))
 	for statistics := range n.all("WorkoutStatistics") {
-		takeStatistics(&w, statistics)
+		addStatistics(&w, statistics)
 	}
-	takeTotals(&w, n)
+	addTotals(&w, n)
 	var warnings []health.Warning
 	for route := range n.all("WorkoutRoute") {
-		warnings = append(warnings, a.takeRoute(&w, route)...)
+		warnings = append(warnings, a.addRoute(&w, route)...)
 	}
-	a.takePauses(&w, n)
-	sortByTime(w.Route, func(p *health.RoutePoint) health.Instant { return p.Time })
-	w.Attributes = jsonText(n.object(
+	a.addPauses(&w, n)
+	sortRoute(w.Route)
+	w.Attributes = mustCanonicalObject(n.object(
 		"workoutActivityType", "sourceName", "startDate", "endDate", "duration", "durationUnit", "WorkoutStatistics", "WorkoutRoute"))
 	return a.emit(health.Record{Position: at, Type: n.name, Workout: &w, Warnings: warnings})
 }
 
-// seconds returns a duration, absent where it cannot be read. Apple writes minutes.
-func seconds(text, unit string) float64 {
+// durationSeconds returns a duration in seconds, absent where it cannot be read. Without a known unit it is in minutes.
+func durationSeconds(text, unit string) float64 {
 	v, ok := xmlNumber([]byte(text))
 	if !ok {
 		return health.Absent()
@@ -99,43 +101,39 @@ func seconds(text, unit string) float64 {
 	return v * 60
 }
 
-func takeStatistics(w *health.Workout, n *node) {
+func addStatistics(w *health.Workout, n *node) {
 	quantity := strings.TrimPrefix(n.attr("type"), hkQuantity)
 	unit := n.attr("unit")
-	named, known := workoutStatistics[quantity]
-	own := snakeCase(quantity)
+	named := workoutStatistics[quantity]
+	name := snakeCase(quantity)
 	if strings.HasPrefix(quantity, "Distance") {
 		if _, taken := w.Quantities["distance"]; !taken {
-			named.sum, known = "distance", true
+			named.sum = "distance"
 		}
 	}
-	for _, figure := range []struct{ attr, name, otherwise string }{
-		{"sum", named.sum, own},
-		{"average", named.average, own + "_avg"},
-		{"minimum", named.minimum, own + "_min"},
-		{"maximum", named.maximum, own + "_max"},
+	for _, statistic := range []struct{ attr, name, fallback string }{
+		{"sum", named.sum, name},
+		{"average", named.average, name + "_avg"},
+		{"minimum", named.minimum, name + "_min"},
+		{"maximum", named.maximum, name + "_max"},
 	} {
-		name := figure.name
-		if !known || name == "" {
-			name = figure.otherwise
-		}
-		takeFigure(w, name, n.attr(figure.attr), unit, 1)
+		addQuantity(w, cmp.Or(statistic.name, statistic.fallback), n.attr(statistic.attr), unit, 1)
 	}
 }
 
-// takeTotals takes the figures that are not in statistics.
-func takeTotals(w *health.Workout, n *node) {
+// addTotals adds the quantities in attributes and metadata.
+func addTotals(w *health.Workout, n *node) {
 	for _, total := range workoutTotals {
-		takeFigure(w, total.name, n.attr(total.attr), n.attr(total.unitAttr), 1)
+		addQuantity(w, total.name, n.attr(total.attr), n.attr(total.unitAttr), 1)
 	}
 	for _, entry := range workoutMetadata {
 		number, unit, _ := strings.Cut(n.metadata(entry.key), " ")
-		takeFigure(w, entry.name, number, unit, entry.factor)
+		addQuantity(w, entry.name, number, unit, entry.factor)
 	}
 }
 
-// takeFigure takes a figure unless there is one of that name.
-func takeFigure(w *health.Workout, name, text, unit string, factor float64) {
+// addQuantity adds a quantity unless there is one of that name.
+func addQuantity(w *health.Workout, name, text, unit string, factor float64) {
 	v, ok := xmlNumber([]byte(text))
 	if _, taken := w.Quantities[name]; taken || !ok || len(name)+len(unit) > maxText {
 		return
@@ -143,10 +141,10 @@ func takeFigure(w *health.Workout, name, text, unit string, factor float64) {
 	w.Quantities[name] = health.Quantity{Value: v * factor, Unit: unit}
 }
 
-// takeRoute adds the places of a route: those of the file it refers to, or those that it holds, as iOS 12 wrote them.
-func (a *apple) takeRoute(w *health.Workout, n *node) (warnings []health.Warning) {
-	for place := range n.all("Location") {
-		if p, ok := a.place(place); ok && len(w.Route) < maxPoints {
+// addRoute adds the points of a route: those of the file it refers to, or those within it, as iOS 12 wrote them.
+func (a *appleDecoder) addRoute(w *health.Workout, n *node) (warnings []health.Warning) {
+	for location := range n.all("Location") {
+		if p, ok := a.routePoint(location); ok && len(w.Route) < maxPoints {
 			w.Route = append(w.Route, p)
 		}
 	}
@@ -155,18 +153,18 @@ func (a *apple) takeRoute(w *health.Workout, n *node) (warnings []health.Warning
 		if err := a.readRoute(w, file); err != nil {
 			warnings = append(warnings, health.Warning{
 				Code:    health.MissingFile,
-				Message: fmt.Sprintf("The route of this workout, %q, is not in the archive or cannot be read. The workout is kept without it.", shown([]byte(file))),
+				Message: fmt.Sprintf("The route of this workout, %q, is not in the archive or cannot be read. The workout is kept without it.", printable(file)),
 			})
 		}
 	}
 	return warnings
 }
 
-func (a *apple) readRoute(w *health.Workout, file string) error {
+func (a *appleDecoder) readRoute(w *health.Workout, file string) error {
 	if a.archive == nil {
 		return problem.New(problem.NotFound, "no_such_file", "The XML was sent without the files it refers to.")
 	}
-	content, err := a.archive.Open(a.named(file))
+	content, err := a.archive.Open(a.resolvePath(file))
 	if err != nil {
 		return err
 	}
@@ -176,19 +174,19 @@ func (a *apple) readRoute(w *health.Workout, file string) error {
 	return err
 }
 
-// place reads a place that stands in the export itself.
-func (a *apple) place(n *node) (p health.RoutePoint, ok bool) {
+// routePoint reads a Location within the export.
+func (a *appleDecoder) routePoint(n *node) (p health.RoutePoint, ok bool) {
+	p = newRoutePoint()
 	p.Time, _, _ = parseTime([]byte(n.attr("date")), a.zones.home.location)
-	figure := func(name string) float64 {
+	number := func(name string) float64 {
 		v, ok := xmlNumber([]byte(n.attr(name)))
 		if !ok {
 			return health.Absent()
 		}
 		return v
 	}
-	p.Latitude, p.Longitude, p.Altitude = figure("latitude"), figure("longitude"), figure("altitude")
-	p.Speed, p.Course = known(figure("speed")), known(figure("course"))
-	p.HorizontalAccuracy, p.VerticalAccuracy = known(figure("horizontalAccuracy")), known(figure("verticalAccuracy"))
-	p.SpeedAccuracy, p.CourseAccuracy = health.Absent(), health.Absent()
-	return p, onGlobe(&p)
+	p.Latitude, p.Longitude, p.Altitude = number("latitude"), number("longitude"), number("altitude")
+	p.Speed, p.Course = nonNegative(number("speed")), nonNegative(number("course"))
+	p.HorizontalAccuracy, p.VerticalAccuracy = nonNegative(number("horizontalAccuracy")), nonNegative(number("verticalAccuracy"))
+	return p, hasValidPosition(&p)
 }

@@ -17,29 +17,28 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// Bounds on archives. Apple's exports reach 4 GB, unpack to ten to thirty times their size, and have a file for every
+// Bounds of archives. Apple's exports reach 4 GB, unpack to ten to thirty times their size, and have a file for every
 // workout with a route.
 const (
 	maxMembers  = 1_000_000
 	maxUnpacked = 64 << 30
-	maxRatio    = 200      // of what is in an archive to its size …
-	ratioFrom   = 64 << 20 // … where it is more than this
+	maxRatio    = 200      // of the unpacked size to the size of the archive …
+	ratioFrom   = 64 << 20 // … for unpacked sizes above this
 )
 
-// aheadFrom is the size from which on it is worth while to unpack a file ahead.
-const aheadFrom = 4 << 20
+// readAheadFrom is the size of a file from which unpacking it ahead of its reader is worth its cost.
+const readAheadFrom = 4 << 20
 
-// Archive is a zip file that holds a body in several files. Nothing of it is ever written to disk. Files may be read at
-// the same time.
+// Archive is a zip file with the files of a body. Nothing of it is written to disk. Files may be read concurrently.
 type Archive struct {
-	// Ahead, if not nil, is put around large files that are opened, so that they can be unpacked while what was unpacked
-	// before is decoded. What it returns closes what it was given.
-	Ahead func(io.ReadCloser) io.ReadCloser
+	// ReadAhead, if not nil, wraps large files that are opened, so that they are unpacked while what was unpacked
+	// before is decoded. The reader it returns closes the one it was given.
+	ReadAhead func(io.ReadCloser) io.ReadCloser
 
-	members []*zip.File
-	byName  map[string]*zip.File
-	opened  atomic.Int64
-	read    atomic.Int64
+	members     []*zip.File
+	byName      map[string]*zip.File
+	openedBytes atomic.Int64
+	readBytes   atomic.Int64
 }
 
 // IsArchive reports whether a body that begins with head is an archive.
@@ -47,8 +46,8 @@ func IsArchive(head []byte) bool {
 	return bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("PK\x05\x06"))
 }
 
-// OpenArchive reads the directory of an archive of size bytes. Invalid: it is no archive or is cut off, is made to
-// unpack to more than anything of its size could, or has names that lead out of it.
+// OpenArchive reads the directory of an archive of size bytes. Invalid: it is not an archive or is truncated, unpacks
+// to more than is plausible for its size (a zip bomb), or has names outside of its directory.
 func OpenArchive(r io.ReaderAt, size int64) (*Archive, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
@@ -57,22 +56,22 @@ func OpenArchive(r io.ReaderAt, size int64) (*Archive, error) {
 	z.RegisterDecompressor(zip.Deflate, flate.NewReader)
 	a := &Archive{byName: map[string]*zip.File{}}
 	if len(z.File) > maxMembers {
-		return nil, bomb()
+		return nil, archiveTooLarge()
 	}
 	unpacked := uint64(0)
 	for _, f := range z.File {
-		name := memberName(f)
+		name := slashName(f)
 		if !safeName(name) {
 			return nil, problem.New(problem.Invalid, "unsafe_archive",
 				"The archive holds a file whose name leads out of it. Send the archive as the phone made it.")
 		}
 		if f.UncompressedSize64 > maxUnpacked {
-			return nil, bomb()
+			return nil, archiveTooLarge()
 		}
 		if unpacked += f.UncompressedSize64; unpacked > maxUnpacked || unpacked > ratioFrom && unpacked/maxRatio > uint64(size) {
-			return nil, bomb()
+			return nil, archiveTooLarge()
 		}
-		if f.FileInfo().IsDir() || isLitter(name) {
+		if f.FileInfo().IsDir() || isMacOSMetadata(name) {
 			continue
 		}
 		a.members = append(a.members, f)
@@ -86,15 +85,15 @@ func brokenArchive(err error) error {
 		"The archive cannot be read: it is damaged or cut off. Export again, or copy it again from the phone.").Because(err)
 }
 
-func bomb() error {
+func archiveTooLarge() error {
 	return problem.New(problem.Invalid, "archive_too_large",
 		"The archive unpacks to more than is believable for its size. Send the archive as the phone made it, or the file within it.")
 }
 
-// memberName returns the name with the slashes that some programs write the other way round.
-func memberName(f *zip.File) string { return strings.ReplaceAll(f.Name, `\`, "/") }
+// slashName returns the name of a file with slashes, in place of which some programs write backslashes.
+func slashName(f *zip.File) string { return strings.ReplaceAll(f.Name, `\`, "/") }
 
-// safeName refuses absolute names, those of a drive, and those that go up.
+// safeName reports whether a name is relative, without a drive letter and without "..".
 func safeName(name string) bool {
 	if strings.HasPrefix(name, "/") || len(name) > 1 && name[1] == ':' || strings.ContainsRune(name, 0) {
 		return false
@@ -102,19 +101,19 @@ func safeName(name string) bool {
 	return !slices.Contains(strings.Split(name, "/"), "..")
 }
 
-// isLitter reports whether a file is one that macOS puts beside those that were packed.
-func isLitter(name string) bool {
+// isMacOSMetadata reports whether a file is one that macOS adds to those that were packed.
+func isMacOSMetadata(name string) bool {
 	base := path.Base(name)
 	return strings.HasPrefix(name, "__MACOSX/") || strings.HasPrefix(base, "._") || base == ".DS_Store"
 }
 
-// Names returns the names of the files, the largest file first.
+// Names returns the names of the files, the largest first.
 func (a *Archive) Names() []string {
 	members := slices.Clone(a.members)
 	slices.SortStableFunc(members, func(x, y *zip.File) int { return cmp.Compare(y.UncompressedSize64, x.UncompressedSize64) })
 	names := make([]string, len(members))
 	for i, f := range members {
-		names[i] = memberName(f)
+		names[i] = slashName(f)
 	}
 	return names
 }
@@ -122,25 +121,25 @@ func (a *Archive) Names() []string {
 // Has reports whether there is a file of this name.
 func (a *Archive) Has(name string) bool { return a.byName[name] != nil }
 
-// Open returns a file for reading. An error of it, or of reading, is a *problem.Error where the archive is at fault.
+// Open opens a file. Its error, or one of reading, is a *problem.Error where the archive is at fault.
 func (a *Archive) Open(name string) (io.ReadCloser, error) {
 	f, ok := a.byName[name]
 	if !ok {
-		return nil, problem.New(problem.NotFound, "no_such_file", fmt.Sprintf("The archive has no file %q.", shown([]byte(name))))
+		return nil, problem.New(problem.NotFound, "no_such_file", fmt.Sprintf("The archive has no file %q.", printable(name)))
 	}
 	content, err := f.Open()
 	if err != nil {
 		return nil, brokenArchive(err)
 	}
-	a.opened.Add(int64(f.UncompressedSize64))
-	member := &memberReader{ReadCloser: content, archive: a, left: int64(f.UncompressedSize64)}
-	if a.Ahead != nil && f.UncompressedSize64 >= aheadFrom {
-		return a.Ahead(member), nil
+	a.openedBytes.Add(int64(f.UncompressedSize64))
+	member := &memberReader{ReadCloser: content, archive: a, remaining: int64(f.UncompressedSize64)}
+	if a.ReadAhead != nil && f.UncompressedSize64 >= readAheadFrom {
+		return a.ReadAhead(member), nil
 	}
 	return member, nil
 }
 
-// Head returns how a file begins, up to size bytes of it.
+// Head returns the first bytes of a file, up to size of them.
 func (a *Archive) Head(name string, size int) ([]byte, error) {
 	f, err := a.byName[name].Open()
 	if err != nil {
@@ -148,25 +147,26 @@ func (a *Archive) Head(name string, size int) ([]byte, error) {
 	}
 	defer f.Close()
 	head := make([]byte, size)
-	n, _ := io.ReadFull(f, head) // whoever reads the file will see what is wrong with it
+	n, _ := io.ReadFull(f, head) // an error comes again when the file is read
 	return head[:n], nil
 }
 
-// Progress returns how much has been read of the files that were opened, unpacked. It may be called at any time.
-func (a *Archive) Progress() (read, of int64) { return a.read.Load(), a.opened.Load() }
+// Progress returns how many bytes were read of how many in the files that were opened, unpacked. It is safe for
+// concurrent use.
+func (a *Archive) Progress() (read, of int64) { return a.readBytes.Load(), a.openedBytes.Load() }
 
-// memberReader reads a file and no more of it than the directory says there is.
+// memberReader reads a file, up to the size that the directory says.
 type memberReader struct {
 	io.ReadCloser
-	archive *Archive
-	left    int64
+	archive   *Archive
+	remaining int64
 }
 
 func (m *memberReader) Read(p []byte) (int, error) {
 	n, err := m.ReadCloser.Read(p)
-	m.archive.read.Add(int64(n))
-	if m.left -= int64(n); m.left < 0 {
-		return n, bomb()
+	m.archive.readBytes.Add(int64(n))
+	if m.remaining -= int64(n); m.remaining < 0 {
+		return n, archiveTooLarge()
 	}
 	if err != nil && err != io.EOF {
 		if errors.Is(err, zip.ErrChecksum) || errors.Is(err, zip.ErrFormat) || errors.Is(err, io.ErrUnexpectedEOF) || isCorrupt(err) {

@@ -22,10 +22,10 @@ func generated(tb testing.TB, o generator.Options) (body []byte, points int) {
 	return text.Bytes(), points
 }
 
-// drain decodes a body and returns how many samples it has.
-func drain(tb testing.TB, body io.Reader) (samples int) {
+// countSamples decodes a body and returns the number of its samples.
+func countSamples(tb testing.TB, body io.Reader) (samples int) {
 	tb.Helper()
-	for record, err := range decodeBody(body, Options{}) {
+	for record, err := range decodeJSON(body, Options{}) {
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -34,9 +34,9 @@ func drain(tb testing.TB, body io.Reader) (samples int) {
 	return samples
 }
 
-// BenchmarkDecode measures the decoder, and in the same run what it is to be compared with: encoding/json reading the
-// whole body into structs, and a loop over the tokens of jsontext that does nothing with them. Of each it takes the
-// fastest run, since what else the machine does only ever slows them down.
+// BenchmarkDecode measures the decoder and two baselines in the same run: encoding/json decoding the body into structs,
+// and a loop over the tokens of jsontext. It reports the fastest run of each, which is the least disturbed by other
+// load.
 func BenchmarkDecode(b *testing.B) {
 	body, points := generated(b, generator.Options{Bytes: 20 << 20})
 	var reader bytes.Reader
@@ -44,7 +44,7 @@ func BenchmarkDecode(b *testing.B) {
 	for b.Loop() {
 		ours = fastest(ours, func() {
 			reader.Reset(body)
-			drain(b, &reader)
+			countSamples(b, &reader)
 		})
 	}
 	for range 5 {
@@ -97,13 +97,13 @@ func readWhole(tb testing.TB, body []byte) {
 	}
 }
 
-// TestPointsMakeNoGarbage holds the decoder to allocating per body, not per point.
-func TestPointsMakeNoGarbage(t *testing.T) {
+// TestPointsDoNotAllocate checks that the decoder allocates per body, not per point.
+func TestPointsDoNotAllocate(t *testing.T) {
 	body, points := generated(t, generator.Options{Points: 20_000})
 	var reader bytes.Reader
 	perBody := testing.AllocsPerRun(5, func() {
 		reader.Reset(body)
-		if samples := drain(t, &reader); samples != points {
+		if samples := countSamples(t, &reader); samples != points {
 			t.Fatalf("%d samples from %d points", samples, points)
 		}
 	})

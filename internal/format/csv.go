@@ -15,61 +15,56 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// decodeTables decodes what the app sends when its format is set to CSV: one table, or several of them as the parts of
-// a form. It is a Decoder.
-func decodeTables(body io.Reader, options Options) iter.Seq2[health.Record, error] {
-	return func(yield func(health.Record, error) bool) {
-		d := newTables(options, yield)
-		if err := d.body(body); err != nil && err != errStopped {
-			yield(health.Record{}, err)
-		}
-	}
+// decodeCSV decodes what the app sends when its format is set to CSV: one table, or several as the parts of a multipart
+// form. It is a Decoder.
+func decodeCSV(body io.Reader, options Options) iter.Seq2[health.Record, error] {
+	return records(func(e emitter) error { return newCSVDecoder(options, e).decode(body) })
 }
 
-// tables decodes the tables of one body and yields what it finds.
-type tables struct {
+// csvDecoder decodes the tables of one body and emits their elements.
+type csvDecoder struct {
+	emitter
 	options Options
-	yield   func(health.Record, error) bool
 
-	// How many there were in the tables so far, for positions.
+	// The numbers of elements so far, for positions.
 	metrics, workouts, events, files int
 
-	// What records point to, and the room to decode in, is the same from row to row.
-	samples [1]health.Sample
-	values  map[string]float64
-	blank   health.Sample
-	sources remembered
+	// The structs that records point to, and the buffers to decode in, are reused from row to row.
+	samples     [1]health.Sample
+	values      map[string]float64
+	emptySample health.Sample
+	sources     textCache
 }
 
-func newTables(options Options, yield func(health.Record, error) bool) *tables {
+func newCSVDecoder(options Options, e emitter) *csvDecoder {
 	if options.Location == nil {
 		options.Location = time.UTC
 	}
-	return &tables{options: options, yield: yield, values: map[string]float64{}, blank: health.NewSample(), sources: remembered{}}
+	return &csvDecoder{emitter: e, options: options, values: map[string]float64{}, emptySample: health.NewSample(), sources: textCache{}}
 }
 
-func (d *tables) body(body io.Reader) error {
+func (d *csvDecoder) decode(body io.Reader) error {
 	head, body, err := peek(body)
 	if err != nil {
 		return err
 	}
 	if isFormData(head) {
-		return d.form(body, head)
+		return d.decodeMultipart(body, head)
 	}
-	return d.table(body, fileName{})
+	return d.decodeTable(body, fileName{})
 }
 
-// isTables recognises CSV of the app, and a form with such parts.
-func isTables(head []byte) bool {
+// isCSV recognises CSV of the app, and multipart forms.
+func isCSV(head []byte) bool {
 	if isFormData(head) {
 		return true
 	}
 	header := firstRow(head)
-	return header != nil && kindOf(header, fileName{}) != noTable
+	return header != nil && tableKindOf(header, fileName{}) != noTable
 }
 
-// table decodes one table.
-func (d *tables) table(body io.Reader, name fileName) error {
+// decodeTable decodes one table.
+func (d *csvDecoder) decodeTable(body io.Reader, name fileName) error {
 	t := newTable(body)
 	header, err := t.next()
 	if errors.Is(err, io.EOF) {
@@ -78,18 +73,18 @@ func (d *tables) table(body io.Reader, name fileName) error {
 	if err != nil {
 		return err
 	}
-	t.header = headings(header)
-	switch kindOf(header, name) {
+	t.header = parseHeader(header)
+	switch tableKindOf(header, name) {
 	case metricsTable:
-		return d.metricsTable(t)
+		return d.decodeMetrics(t)
 	case workoutsTable:
-		return d.workoutsTable(t)
+		return d.decodeWorkouts(t)
 	case readingsTable:
-		return d.readingsTable(t, name)
+		return d.decodeReadings(t, name)
 	case routeTable:
-		return d.routeTable(t, name)
+		return d.decodeRoute(t, name)
 	case eventsTable:
-		return d.eventsTable(t, name)
+		return d.decodeEvents(t, name)
 	default:
 		return unknownTable()
 	}
@@ -100,30 +95,30 @@ func unknownTable() error {
 		"The table is none that the app Health Auto Export writes: it has neither a column Date/Time nor the columns of workouts. Send its CSV files as they are.")
 }
 
-// tableKind is what the rows of a table are.
+// tableKind says what the rows of a table are.
 type tableKind uint8
 
 const (
 	noTable       tableKind = iota // nothing that is known
-	metricsTable                   // a time, and a column for each metric
-	workoutsTable                  // one workout each
-	readingsTable                  // heart rates taken during one workout
-	routeTable                     // places of one workout
-	eventsTable                    // something else that happened
+	metricsTable                   // a time, and a column per metric
+	workoutsTable                  // one workout per row
+	readingsTable                  // heart rates of one workout
+	routeTable                     // points of the route of one workout
+	eventsTable                    // one event per row
 )
 
-// kindOf tells a table by its header and by the name it came under, if any.
-func kindOf(header []string, name fileName) tableKind {
-	columns := headings(header)
-	has := func(names ...string) bool { return find(columns, names...) >= 0 }
+// tableKindOf recognises a table by its header and by the name of its file, if any.
+func tableKindOf(header []string, name fileName) tableKind {
+	columns := parseHeader(header)
+	has := func(names ...string) bool { return findColumn(columns, names...) >= 0 }
 	switch {
 	case len(columns) < 2:
 		return noTable
 	case has("workout type", "workout name") && has("start", "start date", "date"):
 		return workoutsTable
-	case name.companion == "Heart Rate" && has(timeColumns...):
+	case name.content == "Heart Rate" && has(timeColumns...):
 		return readingsTable
-	case name.companion == "Route" && has("latitude") && has("longitude"):
+	case name.content == "Route" && has("latitude") && has("longitude"):
 		return routeTable
 	case name.event != "" && has(eventStarts...):
 		return eventsTable
@@ -133,7 +128,7 @@ func kindOf(header []string, name fileName) tableKind {
 	return noTable
 }
 
-func hasUnits(columns []heading) bool {
+func hasUnits(columns []columnHeader) bool {
 	for _, c := range columns {
 		if c.unit != "" {
 			return true
@@ -142,33 +137,33 @@ func hasUnits(columns []heading) bool {
 	return false
 }
 
-// timeColumns are the names of the column that says when a row was measured.
+// timeColumns are the names of the column with the time of a row.
 var timeColumns = []string{"date/time", "date", "date time", "datetime", "timestamp", "time"}
 
 // table reads the rows of one CSV file.
 type table struct {
-	rows   *csv.Reader
-	limit  *rowLimit
-	header []heading
-	row    []string
-	number int // of the row, from 0
+	rows     *csv.Reader
+	limit    *rowLimit
+	header   []columnHeader
+	row      []string
+	rowIndex int // of the current row, from 0
 }
 
-// maxRow is how long a row may be, so that a quotation mark which is never closed does not take in the whole body.
+// maxRow bounds the bytes of a row, so that an unclosed quotation mark does not read the whole body into memory.
 const maxRow = 1 << 20
 
 func newTable(body io.Reader) *table {
 	buffered := bufio.NewReader(body)
 	if start, _ := buffered.Peek(len(byteOrderMark)); bytes.Equal(start, byteOrderMark) {
-		_, _ = buffered.Discard(len(byteOrderMark)) // they are in the buffer
+		_, _ = buffered.Discard(len(byteOrderMark)) // cannot fail: they are buffered
 	}
 	limit := &rowLimit{reader: buffered}
 	rows := csv.NewReader(limit)
 	rows.FieldsPerRecord, rows.LazyQuotes, rows.ReuseRecord = -1, true, true
-	return &table{rows: rows, limit: limit, number: -2}
+	return &table{rows: rows, limit: limit, rowIndex: -2}
 }
 
-// next returns the cells of the next row, which are the caller's until the next call. io.EOF: there is none.
+// next returns the cells of the next row, which are valid until the next call. io.EOF: there is none.
 func (t *table) next() ([]string, error) {
 	t.limit.read = 0
 	row, err := t.rows.Read()
@@ -176,11 +171,11 @@ func (t *table) next() ([]string, error) {
 		return nil, problem.New(problem.Invalid, "not_csv", "The table is not CSV: a quotation mark is not closed. Send the file as the app wrote it.").Because(err)
 	}
 	t.row = row
-	t.number++
+	t.rowIndex++
 	return row, err
 }
 
-// eachRow calls do for each of the rows that follow and are not blank.
+// eachRow calls do for each of the remaining rows that are not empty.
 func (t *table) eachRow(do func() error) error {
 	for {
 		switch _, err := t.next(); {
@@ -197,7 +192,7 @@ func (t *table) eachRow(do func() error) error {
 	}
 }
 
-// cell returns the text in a column of the present row, "" where the row is too short for it or column is -1.
+// cell returns the text in a column of the current row, "" where the row has no such column or column is -1.
 func (t *table) cell(column int) string {
 	if column < 0 || column >= len(t.row) {
 		return ""
@@ -205,7 +200,7 @@ func (t *table) cell(column int) string {
 	return strings.TrimSpace(t.row[column])
 }
 
-// rowLimit ends the reading of a row that does not end.
+// rowLimit fails the reading of a row that is longer than maxRow.
 type rowLimit struct {
 	reader io.Reader
 	read   int // since the row began
@@ -220,7 +215,7 @@ func (l *rowLimit) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// firstRow returns the cells of the first row of a body that begins with head, nil where it is not CSV.
+// firstRow returns the cells of the first row of a body that begins with head, nil where that is not CSV.
 func firstRow(head []byte) []string {
 	line, _, _ := bytes.Cut(head, []byte("\n"))
 	if bytes.IndexByte(line, 0) >= 0 || bytes.IndexByte(line, ',') < 0 {
@@ -233,7 +228,7 @@ func firstRow(head []byte) []string {
 	return row
 }
 
-// peek returns the beginning of a body, and the whole of it to be read.
+// peek returns the first bytes of a body, and a reader of the whole body.
 func peek(body io.Reader) (head []byte, whole io.Reader, err error) {
 	head = make([]byte, 4096)
 	n, err := io.ReadFull(body, head)
@@ -244,16 +239,6 @@ func peek(body io.Reader) (head []byte, whole io.Reader, err error) {
 	return head, io.MultiReader(bytes.NewReader(head), body), nil
 }
 
-func (d *tables) emit(record health.Record) error {
-	if !d.yield(record, nil) {
-		return errStopped
-	}
-	return nil
-}
-
-func (d *tables) reject(at health.Position, field, message, suggestion string) error {
-	if !d.yield(health.Record{Position: at}, refusal(at, field, message, suggestion)) {
-		return errStopped
-	}
-	return nil
+func (d *csvDecoder) reject(at health.Position, field, message, suggestion string) error {
+	return d.emitRejection(health.Record{}, newRejection(at, field, message, suggestion))
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// holdsTables recognises an archive with a table or a route of the app. Apple's own archive holds tables too, so that
-// format comes first in the list.
-func holdsTables(a *Archive) bool {
-	const candidates = 100
+// isCSVArchive recognises an archive with a table or a route of the app. Apple's archive holds tables too, so that
+// format comes first in Formats.
+func isCSVArchive(a *Archive) bool {
+	const maxCandidates = 100
 	for i, name := range a.Names() {
-		if i == candidates {
+		if i == maxCandidates {
 			return false
 		}
 		switch strings.ToLower(path.Ext(name)) {
@@ -22,7 +22,7 @@ func holdsTables(a *Archive) bool {
 		case ".csv":
 			if head, err := a.Head(name, DetectSize); err == nil {
 				header := firstRow(head)
-				if header != nil && kindOf(header, parseFileName(name, "")) != noTable {
+				if header != nil && tableKindOf(header, parseFileName(name, "")) != noTable {
 					return true
 				}
 			}
@@ -31,30 +31,26 @@ func holdsTables(a *Archive) bool {
 	return false
 }
 
-// decodeTableArchive decodes the files of an archive in the order of its directory.
-func decodeTableArchive(a *Archive, options Options) iter.Seq2[health.Record, error] {
-	return func(yield func(health.Record, error) bool) {
-		d := newTables(options, yield)
+// decodeCSVArchive decodes the files of an archive in the order of its directory.
+func decodeCSVArchive(a *Archive, options Options) iter.Seq2[health.Record, error] {
+	return records(func(e emitter) error {
+		d := newCSVDecoder(options, e)
 		for _, member := range a.members {
-			err := d.member(a, memberName(member))
-			if err == errStopped {
-				return
-			}
-			if err != nil {
-				yield(health.Record{}, err)
-				return
+			if err := d.decodeMember(a, slashName(member)); err != nil {
+				return err
 			}
 		}
-	}
+		return nil
+	})
 }
 
-func (d *tables) member(a *Archive, name string) error {
+func (d *csvDecoder) decodeMember(a *Archive, name string) error {
 	content, err := a.Open(name)
 	if err != nil {
 		at := health.Position{Type: "file", Entry: d.files, Point: -1}
 		d.files++
-		return d.reject(at, "", "The file "+shown([]byte(name))+" of the archive cannot be read.", "Make the archive again without a password.")
+		return d.reject(at, "", "The file "+printable(name)+" of the archive cannot be read.", "Make the archive again without a password.")
 	}
 	defer content.Close()
-	return d.file(content, parseFileName(name, ""))
+	return d.decodeFile(content, parseFileName(name, ""))
 }

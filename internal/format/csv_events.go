@@ -2,38 +2,37 @@ package format
 
 import (
 	"strings"
-	"unicode/utf8"
 
 	"github.com/health-export/health-export/internal/health"
 )
 
-// The columns of a table of events that have a meaning of their own; every other one becomes an attribute.
+// The names of the known columns of a table of events. Every other column becomes an attribute.
 var (
 	eventStarts = []string{"start", "start date", "date/time", "date", "timestamp", "time", "scheduled date"}
 	eventEnds   = []string{"end", "end date"}
 	eventNames  = []string{"name", "symptom", "medication", "display text", "nickname", "notification", "type", "kind", "classification"}
 )
 
-// eventsTable yields one event for each row, with all its cells.
-func (d *tables) eventsTable(t *table, name fileName) error {
-	start, end := find(t.header, eventStarts...), find(t.header, eventEnds...)
-	called, source := find(t.header, eventNames...), find(t.header, sourceColumns...)
-	return t.eachRow(func() error { return d.eventRow(t, eventHeader{name.event, start, end, called, source}) })
+// decodeEvents emits one event per row, with all its cells.
+func (d *csvDecoder) decodeEvents(t *table, name fileName) error {
+	start, end := findColumn(t.header, eventStarts...), findColumn(t.header, eventEnds...)
+	called, source := findColumn(t.header, eventNames...), findColumn(t.header, sourceColumns...)
+	return t.eachRow(func() error { return d.decodeEventRow(t, eventColumns{name.event, start, end, called, source}) })
 }
 
-// eventHeader has the kind of the events and the columns that have a meaning, -1 for one that is not there.
-type eventHeader struct {
-	kind                       string
-	start, end, called, source int
+// eventColumns has the kind of the events and the indexes of the known columns, -1 for one that there is not.
+type eventColumns struct {
+	kind                     string
+	start, end, name, source int
 }
 
-func (d *tables) eventRow(t *table, c eventHeader) error {
+func (d *csvDecoder) decodeEventRow(t *table, c eventColumns) error {
 	at := health.Position{Type: c.kind, Entry: d.events, Point: -1}
 	d.events++
-	e := health.Event{Kind: c.kind, Name: strings.Clone(t.cell(c.called)), Source: d.source(t.cell(c.source))}
+	e := health.Event{Kind: c.kind, Name: strings.Clone(t.cell(c.name)), Source: d.cachedSource(t.cell(c.source))}
 	var ok bool
 	if e.Start, e.Offset, ok = parseTime([]byte(t.cell(c.start)), d.options.Location); !ok {
-		return d.reject(at, shown([]byte(t.header[c.start].text)), "The time of the row cannot be read.", "Send a time such as 2026-04-01 07:30:00, from 1900 on.")
+		return d.reject(at, printable(t.header[c.start].text), "The time of the row cannot be read.", "Send a time such as 2026-04-01 07:30:00, from 1900 on.")
 	}
 	if e.End, _, ok = parseTime([]byte(t.cell(c.end)), d.options.Location); !ok || e.End < e.Start {
 		e.End = 0
@@ -44,17 +43,9 @@ func (d *tables) eventRow(t *table, c eventHeader) error {
 			attributes[h.text] = text
 		}
 	}
-	e.Attributes = textAttributes(attributes)
-	if keptText(e.Name) != "" || keptText(e.Source) != "" || len(attributes) > 0 && e.Attributes == "" {
+	var err error
+	if e.Attributes, err = canonicalObject(attributes); err != nil || unstorableText(e.Name) != "" || unstorableText(e.Source) != "" {
 		return d.reject(at, "", "A text of the row is too long, or holds characters that cannot be kept.", "Send the file as the app wrote it.")
 	}
 	return d.emit(health.Record{Event: &e, Position: at})
-}
-
-// keptText reports whether a text of a table may be kept, and why not.
-func keptText(text string) (reason string) {
-	if !utf8.ValidString(text) {
-		return "is not UTF-8"
-	}
-	return kept([]byte(text))
 }

@@ -4,64 +4,64 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/health-export/health-export/internal/health"
 )
 
 // metricColumns are the columns of one metric in one unit.
 type metricColumns struct {
-	metric string
-	unit   string
-	sleep  bool
-	parts  []partColumn
+	metric  string
+	unit    string
+	sleep   bool
+	columns []valueColumn
 }
 
-// partColumn is a column with one value of a metric.
-type partColumn struct {
-	part   string // in lower case; "" for the value itself
-	header string
-	column int
+// valueColumn is the column of one value of a metric.
+type valueColumn struct {
+	qualifier string // in lower case; "" for the value itself
+	header    string
+	index     int
 }
 
-// The parts of a metric that belong together, with countNames; any other is a metric of its own.
+// The qualifiers, with countNames, of columns that are values of one metric. Any other qualifier makes a metric of its
+// own.
 var (
-	rangeParts    = []string{"min", "max", "avg"}
-	pressureParts = []string{"systolic", "diastolic"}
-	sleepParts    = []string{"total", "asleep", "in bed", "core", "deep", "rem", "awake"}
+	rangeQualifiers    = []string{"min", "max", "avg"}
+	pressureQualifiers = []string{"systolic", "diastolic"}
+	sleepQualifiers    = []string{"total", "asleep", "in bed", "core", "deep", "rem", "awake"}
 )
 
-// sourceColumns are the names of a column that says where the values of a row come from, contextColumns those of one that
-// says what the person was doing.
+// sourceColumns and contextColumns are the names of the columns with the source of a row and with what the person was
+// doing.
 var (
 	sourceColumns  = []string{"source", "sources"}
 	contextColumns = []string{"context"}
 )
 
-// metricsTable yields the metrics of each row. A blank cell is no element.
-func (d *tables) metricsTable(t *table) error {
-	when := find(t.header, timeColumns...)
-	source, context := find(t.header, sourceColumns...), find(t.header, contextColumns...)
+// decodeMetrics emits the metrics of each row. An empty cell is not an element.
+func (d *csvDecoder) decodeMetrics(t *table) error {
+	when := findColumn(t.header, timeColumns...)
+	source, context := findColumn(t.header, sourceColumns...), findColumn(t.header, contextColumns...)
 	groups := groupColumns(t.header, when, source, context)
 	first := d.metrics
 	d.metrics += len(groups)
-	clock := localClock{zone: d.options.Location}
+	times := localTimeParser{cachedZone{location: d.options.Location}}
 	var previous health.Instant
 	return t.eachRow(func() error {
-		if t.blank(groups) {
+		if t.isEmptyRow(groups) {
 			return nil
 		}
-		at, offset, ok := clock.read([]byte(t.cell(when)), previous)
+		at, offset, ok := times.parse([]byte(t.cell(when)), previous)
 		previous = at
-		sample := d.blank
+		sample := d.emptySample
 		sample.Start, sample.End, sample.Offset = at, at, offset
-		sample.Source = d.source(t.cell(source))
+		sample.Source = d.cachedSource(t.cell(source))
 		if text := t.cell(context); text != "" {
-			sample.Attributes = textAttributes(map[string]any{"context": text})
+			sample.Attributes, _ = canonicalObject(map[string]any{"context": text}) // left out where it is not UTF-8
 		}
 		for i := range groups {
-			position := health.Position{Type: "metric", Entry: first + i, Metric: groups[i].metric, Point: t.number}
-			if err := d.metricCells(t, &groups[i], position, sample, ok); err != nil {
+			position := health.Position{Type: "metric", Entry: first + i, Metric: groups[i].metric, Point: t.rowIndex}
+			if err := d.decodeMetricCells(t, &groups[i], position, sample, ok); err != nil {
 				return err
 			}
 		}
@@ -69,29 +69,29 @@ func (d *tables) metricsTable(t *table) error {
 	})
 }
 
-// blank reports whether the present row has no values.
-func (t *table) blank(groups []metricColumns) bool {
+// isEmptyRow reports whether the current row has no values.
+func (t *table) isEmptyRow(groups []metricColumns) bool {
 	for i := range groups {
-		if !t.without(&groups[i]) {
+		if !t.isEmptyMetric(&groups[i]) {
 			return false
 		}
 	}
 	return true
 }
 
-func (t *table) without(g *metricColumns) bool {
-	return !slices.ContainsFunc(g.parts, func(p partColumn) bool { return t.cell(p.column) != "" })
+func (t *table) isEmptyMetric(g *metricColumns) bool {
+	return !slices.ContainsFunc(g.columns, func(p valueColumn) bool { return t.cell(p.index) != "" })
 }
 
-func (d *tables) source(text string) string {
-	if kept, ok := d.sources.find([]byte(text)); ok {
-		return kept
+func (d *csvDecoder) cachedSource(text string) string {
+	if cached, ok := d.sources.get([]byte(text)); ok {
+		return cached
 	}
-	return d.sources.keep([]byte(text), strings.Clone(strings.ToValidUTF8(text, "\ufffd")))
+	return d.sources.put([]byte(text), strings.Clone(strings.ToValidUTF8(text, "\ufffd")))
 }
 
-// groupColumns puts the columns of one metric together.
-func groupColumns(header []heading, except ...int) []metricColumns {
+// groupColumns groups the columns by metric and unit.
+func groupColumns(header []columnHeader, except ...int) []metricColumns {
 	var groups []metricColumns
 	for i, h := range header {
 		if h.name == "" || slices.Contains(except, i) {
@@ -99,65 +99,65 @@ func groupColumns(header []heading, except ...int) []metricColumns {
 		}
 		g, part := columnOf(h)
 		found := slices.IndexFunc(groups, func(o metricColumns) bool {
-			return part != "" && o.metric == g.metric && o.unit == g.unit && o.parts[0].part != "" &&
-				!slices.ContainsFunc(o.parts, func(p partColumn) bool { return p.part == part })
+			return part != "" && o.metric == g.metric && o.unit == g.unit && o.columns[0].qualifier != "" &&
+				!slices.ContainsFunc(o.columns, func(p valueColumn) bool { return p.qualifier == part })
 		})
 		if found < 0 {
 			groups = append(groups, g)
 			found = len(groups) - 1
 		}
-		groups[found].parts = append(groups[found].parts, partColumn{part, h.text, i})
+		groups[found].columns = append(groups[found].columns, valueColumn{part, h.text, i})
 	}
 	return groups
 }
 
-// columnOf says which metric a column belongs to and which part of it. Readings of the heart rate come in a table whose
-// columns are called Min, Max and Avg alone.
-func columnOf(h heading) (g metricColumns, part string) {
+// columnOf returns the metric of a column and its qualifier. Columns named Min, Max and Avg alone are those of heart
+// rates.
+func columnOf(h columnHeader) (g metricColumns, part string) {
 	g = metricColumns{metric: metricName(h.name), unit: h.unit}
-	part = strings.ToLower(h.part)
+	part = strings.ToLower(h.qualifier)
 	switch {
-	case h.part == "" && h.unit == "" && slices.Contains(rangeParts, strings.ToLower(h.name)):
+	case h.qualifier == "" && h.unit == "" && slices.Contains(rangeQualifiers, strings.ToLower(h.name)):
 		return metricColumns{metric: "heart_rate", unit: "count/min"}, strings.ToLower(h.name)
-	case isSleep(g.metric) && slices.Contains(sleepParts, part):
+	case isSleep(g.metric) && slices.Contains(sleepQualifiers, part):
 		g.sleep = true
-	case slices.Contains(rangeParts, part), slices.Contains(pressureParts, part), slices.Contains(countNames, part):
+	case slices.Contains(rangeQualifiers, part), slices.Contains(pressureQualifiers, part), slices.Contains(countNames, part):
 	case part != "":
-		g.metric, part = metricName(h.name+" "+h.part), ""
+		g.metric, part = metricName(h.name+" "+h.qualifier), ""
 	}
 	return g, part
 }
 
-// metricCells yields what one row says of one metric.
-func (d *tables) metricCells(t *table, g *metricColumns, at health.Position, s health.Sample, timed bool) error {
-	if t.without(g) {
+// decodeMetricCells emits the values of one metric in the current row.
+func (d *csvDecoder) decodeMetricCells(t *table, g *metricColumns, at health.Position, s health.Sample, timed bool) error {
+	if t.isEmptyMetric(g) {
 		return nil
 	}
 	if !timed {
-		return d.reject(at, t.header[find(t.header, timeColumns...)].text, "The time of the row cannot be read.",
+		return d.reject(at, t.header[findColumn(t.header, timeColumns...)].text, "The time of the row cannot be read.",
 			"Send a time such as 2026-04-01 07:30:00, from 1900 on.")
 	}
 	if len(s.Source) > maxText || strings.ContainsRune(s.Source, 0) {
 		return d.reject(at, "Source", "The source is too long or holds a NUL character.", fmt.Sprintf("Send at most %d bytes of plain text.", maxText))
 	}
-	if reason := kept([]byte(g.metric + g.unit)); reason != "" || !utf8.ValidString(g.metric+g.unit) {
+	if unstorableText(g.metric+g.unit) != "" {
 		return d.reject(at, "", "The name of the column cannot be kept.", "Send the file as the app wrote it.")
 	}
 	values := d.values
 	clear(values)
-	for _, p := range g.parts {
-		text := t.cell(p.column)
+	for _, p := range g.columns {
+		text := t.cell(p.index)
 		if text == "" {
 			continue
 		}
 		v, ok := cellNumber(text)
 		if !ok {
-			return d.reject(at, shown([]byte(p.header)), "The value is not a number.", "Send numbers with a decimal point, such as 72.5, and leave out what was not measured.")
+			return d.reject(at, printable(p.header), "The value is not a number.", "Send numbers with a decimal point, such as 72.5, and leave out what was not measured.")
 		}
-		values[p.part] = v
+		values[p.qualifier] = v
 	}
 	if g.sleep {
-		return d.night(g, at, &s, values)
+		return d.emitNight(g, at, &s, values)
 	}
 	s.Metric, s.Unit = g.metric, g.unit
 	s.Value, s.Min, s.Max = valueOf(values, ""), valueOf(values, "min"), valueOf(values, "max")
@@ -177,25 +177,25 @@ func valueOf(values map[string]float64, name string) float64 {
 	return health.Absent()
 }
 
-// addCounts adds up counts that have names; they stay attributes, under their names.
+// addCounts sets the value to the sum of the named counts, which also become attributes.
 func addCounts(s *health.Sample, g *metricColumns, values map[string]float64) {
 	counts := map[string]any{}
 	sum := 0.0
-	for _, p := range g.parts {
-		if v, ok := values[p.part]; ok && slices.Contains(countNames, p.part) {
+	for _, p := range g.columns {
+		if v, ok := values[p.qualifier]; ok && slices.Contains(countNames, p.qualifier) {
 			sum += v
-			counts[parseHeading(p.header).part] = v
+			counts[parseColumnHeader(p.header).qualifier] = v
 		}
 	}
 	if len(counts) > 0 {
-		s.Value, s.Attributes = sum, textAttributes(counts)
+		s.Value, s.Attributes = sum, mustCanonicalObject(counts)
 	}
 }
 
-// night yields sleep as the app sums it, dated by the day of waking. The app writes 0 for what was not recorded; only a
-// night with stages may have been without waking.
-func (d *tables) night(g *metricColumns, at health.Position, s *health.Sample, values map[string]float64) error {
-	hours, ok := hoursIn[strings.ToLower(g.unit)]
+// emitNight emits a night, dated by the day of waking. The app writes 0 for what was not recorded; only for a night
+// with stages an awake of 0 is a value.
+func (d *csvDecoder) emitNight(g *metricColumns, at health.Position, s *health.Sample, values map[string]float64) error {
+	hours, ok := hoursPer(g.unit)
 	if !ok {
 		return d.reject(at, "", "The unit of the sleep is not known.", "Send hours (hr) or minutes (min).")
 	}
@@ -217,6 +217,3 @@ func (d *tables) night(g *metricColumns, at health.Position, s *health.Sample, v
 	}
 	return d.emit(health.Record{Position: at, Night: &n})
 }
-
-// hoursIn says how long the units of sleep are.
-var hoursIn = map[string]float64{"": 1, "hr": 1, "h": 1, "hours": 1, "min": 1.0 / 60, "minutes": 1.0 / 60, "s": 1.0 / 3600}

@@ -18,8 +18,8 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// tableFixtures returns the bodies of the CSV fixtures by folder. A folder "input" in one is made a zip.
-func tableFixtures(tb testing.TB) map[string][]byte {
+// csvFixtures returns the bodies of the CSV fixtures by folder. A folder "input" in one is zipped.
+func csvFixtures(tb testing.TB) map[string][]byte {
 	tb.Helper()
 	inputs, err := filepath.Glob("testdata/hae-csv/*/input*")
 	if err != nil || len(inputs) == 0 {
@@ -28,7 +28,7 @@ func tableFixtures(tb testing.TB) map[string][]byte {
 	bodies := map[string][]byte{}
 	for _, input := range inputs {
 		if filepath.Ext(input) == "" {
-			bodies[filepath.Dir(input)] = zipOf(tb, input)
+			bodies[filepath.Dir(input)] = zipFolder(tb, input)
 			continue
 		}
 		bodies[filepath.Dir(input)] = readFixture(tb, input)
@@ -36,20 +36,21 @@ func tableFixtures(tb testing.TB) map[string][]byte {
 	return bodies
 }
 
-func zipOf(tb testing.TB, folder string) []byte {
+// zipFolder makes a zip of the files of a folder.
+func zipFolder(tb testing.TB, folder string) []byte {
 	tb.Helper()
-	entries, err := os.ReadDir(folder)
-	if err != nil {
+	var buffer bytes.Buffer
+	archive := zip.NewWriter(&buffer)
+	if err := archive.AddFS(os.DirFS(folder)); err != nil {
 		tb.Fatal(err)
 	}
-	var files []string
-	for _, entry := range entries {
-		files = append(files, entry.Name(), string(readFixture(tb, folder, entry.Name())))
+	if err := archive.Close(); err != nil {
+		tb.Fatal(err)
 	}
-	return makeZip(tb, files...)
+	return buffer.Bytes()
 }
 
-// makeZip makes a zip of files, names and contents in turn.
+// makeZip makes a zip of files, given as alternating names and contents.
 func makeZip(tb testing.TB, files ...string) []byte {
 	tb.Helper()
 	var buffer bytes.Buffer
@@ -72,25 +73,25 @@ func makeZip(tb testing.TB, files ...string) []byte {
 // recordsOf detects and decodes a body, which may be an archive.
 func recordsOf(tb testing.TB, body []byte, options Options) iter.Seq2[health.Record, error] {
 	tb.Helper()
-	language, err := Detect(body[:min(len(body), DetectSize)])
+	detected, err := Detect(body[:min(len(body), DetectSize)])
 	var archive *Archive
 	if IsArchive(body) {
 		if archive, err = OpenArchive(bytes.NewReader(body), int64(len(body))); err == nil {
-			language, err = DetectArchive(archive)
+			detected, err = DetectArchive(archive)
 		}
 	}
-	if err != nil || language.Name != "hae-csv" {
-		tb.Fatalf("detected as %q, error %v", language.Name, err)
+	if err != nil || detected.Name != "hae-csv" {
+		tb.Fatalf("detected as %q, error %v", detected.Name, err)
 	}
 	if archive != nil {
-		return language.DecodeArchive(archive, options)
+		return detected.DecodeArchive(archive, options)
 	}
-	return language.Decode(bytes.NewReader(body), options)
+	return detected.Decode(bytes.NewReader(body), options)
 }
 
-func TestTables(t *testing.T) {
+func TestCSVFixtures(t *testing.T) {
 	t.Parallel()
-	for folder, body := range tableFixtures(t) {
+	for folder, body := range csvFixtures(t) {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			t.Parallel()
 			options := Options{Location: fixtureZone(t)}
@@ -106,7 +107,7 @@ func TestTables(t *testing.T) {
 			if IsArchive(body) {
 				return
 			}
-			slowly := render(t, decodeTables(iotest.OneByteReader(bytes.NewReader(body)), options))
+			slowly := render(t, decodeCSV(iotest.OneByteReader(bytes.NewReader(body)), options))
 			if diff := cmp.Diff(string(got), string(slowly)); diff != "" {
 				t.Errorf("read byte by byte (-at once +byte by byte):\n%s", diff)
 			}
@@ -114,7 +115,7 @@ func TestTables(t *testing.T) {
 	}
 }
 
-func TestOtherTablesAreNotDetected(t *testing.T) {
+func TestOtherCSVIsNotDetected(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"any table":        "a,b\n1,2\n",
@@ -126,8 +127,8 @@ func TestOtherTablesAreNotDetected(t *testing.T) {
 		"diary":            "Date,What happened\n2026-04-01,nothing\n",
 		"quoted to no end": "\"Date/Time,Step Count (count)\n1,2\n",
 	} {
-		if language, err := Detect([]byte(body)); err == nil {
-			t.Errorf("%s is detected as %s", name, language.Name)
+		if detected, err := Detect([]byte(body)); err == nil {
+			t.Errorf("%s is detected as %s", name, detected.Name)
 		}
 	}
 	for name, body := range map[string][]byte{
@@ -138,15 +139,15 @@ func TestOtherTablesAreNotDetected(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if language, err := DetectArchive(archive); err == nil {
-			t.Errorf("a zip of %s is detected as %s", name, language.Name)
+		if detected, err := DetectArchive(archive); err == nil {
+			t.Errorf("a zip of %s is detected as %s", name, detected.Name)
 		}
 	}
 }
 
-// endOf returns the error that a body ends with.
-func endOf(body io.Reader, options Options) error {
-	for _, err := range decodeTables(body, options) {
+// finalError returns the error that ends a body.
+func finalError(body io.Reader, options Options) error {
+	for _, err := range decodeCSV(body, options) {
 		if _, refused := errors.AsType[*health.Rejection](err); err != nil && !refused {
 			return err
 		}
@@ -154,52 +155,52 @@ func endOf(body io.Reader, options Options) error {
 	return nil
 }
 
-func TestTablesRefuseAttacks(t *testing.T) {
+func TestCSVRowTooLong(t *testing.T) {
 	t.Parallel()
 	const header = "Date/Time,Step Count (count)\n"
 	for code, body := range map[string]io.Reader{
 		"row_too_long": strings.NewReader(header + "\"" + strings.Repeat("a\n", maxRow)),
 	} {
-		fault, ok := errors.AsType[*problem.Error](endOf(body, Options{}))
-		if !ok || fault.Code != code {
-			t.Errorf("ended by %v, want %s", fault, code)
+		failure, ok := errors.AsType[*problem.Error](finalError(body, Options{}))
+		if !ok || failure.Code != code {
+			t.Errorf("ended by %v, want %s", failure, code)
 		}
 	}
 }
 
-// A connection that breaks must not be taken for a broken body, which would never be tried again.
-func TestTablesReturnTheReadersError(t *testing.T) {
+// A broken connection must not look like a malformed body, which is not retried.
+func TestCSVReturnsTheReaderError(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("the line is dead")
-	for folder, body := range tableFixtures(t) {
+	for folder, body := range csvFixtures(t) {
 		if IsArchive(body) {
-			continue // it is read when it is there
+			continue // archives are complete before they are decoded
 		}
 		for _, n := range []int{3, len(body) / 2} {
 			reader := io.MultiReader(bytes.NewReader(body[:n]), iotest.ErrReader(broken))
-			if err := endOf(reader, Options{}); !errors.Is(err, broken) {
+			if err := finalError(reader, Options{}); !errors.Is(err, broken) {
 				t.Errorf("%s, after %d bytes: %v, want the reader's error", folder, n, err)
 			}
 		}
 	}
 }
 
-func TestTablesStopWhenAsked(t *testing.T) {
+func TestCSVStops(t *testing.T) {
 	t.Parallel()
-	for _, body := range tableFixtures(t) {
+	for _, body := range csvFixtures(t) {
 		for range recordsOf(t, body, Options{}) {
 			break
 		}
 	}
 }
 
-func FuzzTables(f *testing.F) {
-	for _, body := range tableFixtures(f) {
+func FuzzCSV(f *testing.F) {
+	for _, body := range csvFixtures(f) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		ended := false
-		for record, err := range decodeTables(bytes.NewReader(body), Options{}) {
+		for record, err := range decodeCSV(bytes.NewReader(body), Options{}) {
 			if ended {
 				t.Fatal("something comes after the end")
 			}
@@ -211,7 +212,7 @@ func FuzzTables(f *testing.F) {
 				continue
 			}
 			if err == nil && len(record.Samples) == 1 && record.Entry == nil {
-				record.Samples[0].Grain = health.GrainRaw // what ingest makes of it, and checkDecoded asks for
+				record.Samples[0].Grain = health.GrainRaw // as ingest sets it, for checkDecoded
 			}
 			if record.Entry == nil {
 				checkDecoded(t, record, err)

@@ -6,13 +6,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/health-export/health-export/internal/health"
 )
 
-// cellNumber reads a number in the only form the app writes: digits, perhaps with a decimal point. A decimal comma is
-// no number, since nobody can tell 1,234 from 1.234.
+// cellNumber reads a number in the only form the app writes: digits, perhaps with a decimal point. A number with a
+// comma is not read, since 1,234 is ambiguous.
 func cellNumber(text string) (v float64, ok bool) {
 	if strings.Trim(text, "0123456789+-.eE") != "" {
 		return 0, false
@@ -37,92 +35,60 @@ func cellDuration(text string) (seconds float64, ok bool) {
 	return seconds, true
 }
 
-// localClock reads the times of a table. It remembers a stretch of time in which the offset of the zone does not change: to
-// ask the zone for each row would take longer than all the rest.
-type localClock struct {
-	zone     *time.Location
-	offset   int32
-	from, to health.Instant // in between, the offset holds and no time is shown twice
-}
+// localTimeParser parses the times of a table. It caches the offset of the zone, which would take longer to look up for
+// each row than everything else.
+type localTimeParser struct{ zone cachedZone }
 
-// read returns the moment that text names. after is the row before, for times that clocks show twice: rows are in order.
-func (c *localClock) read(text []byte, after health.Instant) (at health.Instant, offset int32, ok bool) {
-	shown, ok := readClock(text)
+// parse returns the instant and the offset of a time. after is that of the row before: rows are in order, which decides
+// between the two instants of a time that occurs twice because clocks are set back.
+func (p *localTimeParser) parse(text []byte, after health.Instant) (at health.Instant, offset int32, ok bool) {
+	wall, ok := parseWallTime(text)
 	if !ok {
 		return 0, 0, false
 	}
-	if shown.zoned {
-		at = shown.instant()
-		return at, shown.offset, inRange(at)
+	if wall.zoned {
+		at = wall.instant()
+		return at, wall.offset, inRange(at)
 	}
-	shown.offset = c.offset
-	if at = shown.instant(); at > c.from && at < c.to {
-		return at, c.offset, inRange(at)
+	wall.offset = p.zone.offset
+	if at = wall.instant(); at-health.Day > p.zone.from && at+health.Day < p.zone.to { // far from any change of the offset
+		return at, wall.offset, inRange(at)
 	}
-	if at, offset, ok = parseTime(text, c.zone); !ok {
+	if at, offset, ok = parseTime(text, p.zone.location); !ok {
 		return 0, 0, false
 	}
-	if first, second, twice := readTwice(at, c.zone); twice {
+	if first, second, ambiguous := ambiguousInstants(at, p.zone.location); ambiguous {
 		if at = first; first <= after {
 			at = second
 		}
-		_, east := at.Time().In(c.zone).Zone()
-		return at, int32(east), true
+		return at, p.zone.offsetAt(at), true
 	}
-	c.remember(at, offset)
+	p.zone.offsetAt(at) // caches it
 	return at, offset, true
 }
 
-// remember takes the stretch around at in which the offset holds, a day less at either end.
-func (c *localClock) remember(at health.Instant, offset int32) {
-	start, end := at.Time().In(c.zone).ZoneBounds()
-	c.offset, c.from, c.to = offset, health.MinInstant, health.MaxInstant
-	if !start.IsZero() {
-		c.from = health.InstantOf(start) + health.Day
-	}
-	if !end.IsZero() {
-		c.to = health.InstantOf(end) - health.Day
-	}
-}
-
-// readTwice returns the two moments at which clocks in loc show what they show at a given one, because they are put back in
-// between. ok is false where there is only one.
-func readTwice(at health.Instant, loc *time.Location) (first, second health.Instant, ok bool) {
+// ambiguousInstants returns the two instants at which clocks in loc show what they show at a given one, because they
+// are set back in between. ok is false where there is only one.
+func ambiguousInstants(at health.Instant, loc *time.Location) (first, second health.Instant, ok bool) {
 	t := at.Time().In(loc)
 	change, next := t.ZoneBounds()
 	if !change.IsZero() {
 		before := change.Add(-time.Second)
-		if earlier := t.Add(-putBack(before, t)); earlier.Before(change) {
+		if earlier := t.Add(-clockSetBack(before, t)); earlier.Before(change) {
 			return health.InstantOf(earlier), at, earlier != t
 		}
 	}
 	if !next.IsZero() {
-		if later := t.Add(putBack(t, next)); !later.Before(next) {
+		if later := t.Add(clockSetBack(t, next)); !later.Before(next) {
 			return at, health.InstantOf(later), true
 		}
 	}
 	return at, at, false
 }
 
-// putBack is by how much clocks are put back between two moments; negative where they are put forward.
-func putBack(before, after time.Time) time.Duration {
+// clockSetBack returns by how much clocks are set back between two times; it is negative where they are set forward.
+func clockSetBack(before, after time.Time) time.Duration {
 	_, then := before.Zone()
 	_, now := after.Zone()
 	return time.Duration(then-now) * time.Second
-}
-
-// textAttributes makes attributes of texts and numbers by their names; "" where there are none.
-func textAttributes(values map[string]any) string {
-	if len(values) == 0 {
-		return ""
-	}
-	text, err := json.Marshal(values)
-	if err != nil {
-		return ""
-	}
-	canonical, err := health.CanonicalJSON(text)
-	if err != nil {
-		return ""
-	}
-	return canonical
 }

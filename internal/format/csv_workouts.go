@@ -8,8 +8,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// workoutColumns are the figures of a workout by the names of their columns, without dots and in lower case.
-var workoutColumns = map[string]string{
+// quantityColumns has the names of quantities by the normalized names of their columns.
+var quantityColumns = map[string]string{
 	"active energy":         "active_energy",
 	"resting energy":        "basal_energy",
 	"total energy":          "total_energy",
@@ -32,38 +32,38 @@ var workoutColumns = map[string]string{
 	"humidity":              "humidity",
 }
 
-// workoutTexts are the columns that say something else, with the names the app has for them in JSON.
-var workoutTexts = map[string]string{
+// textColumns has the names that other columns have in the app's JSON, by their normalized names.
+var textColumns = map[string]string{
 	"location":          "location",
 	"swim stroke style": "strokeStyle",
 	"water salinity":    "salinity",
 	"swolf score":       "swolfScore",
 }
 
-// workoutsTable yields one workout for each row.
-func (d *tables) workoutsTable(t *table) error {
-	c := workoutHeader{
-		name: find(t.header, "workout type", "workout name"), start: find(t.header, "start", "start date", "date"),
-		end: find(t.header, "end", "end date"), duration: find(t.header, "duration"), source: find(t.header, sourceColumns...),
+// decodeWorkouts emits one workout per row.
+func (d *csvDecoder) decodeWorkouts(t *table) error {
+	c := workoutColumns{
+		name: findColumn(t.header, "workout type", "workout name"), start: findColumn(t.header, "start", "start date", "date"),
+		end: findColumn(t.header, "end", "end date"), duration: findColumn(t.header, "duration"), source: findColumn(t.header, sourceColumns...),
 	}
 	return t.eachRow(func() error {
 		at := health.Position{Type: "workout", Entry: d.workouts, Point: -1}
 		d.workouts++
-		return d.workoutRow(t, c, at)
+		return d.decodeWorkoutRow(t, c, at)
 	})
 }
 
-// workoutHeader has the columns that every workout has, -1 for one that is not there.
-type workoutHeader struct{ name, start, end, duration, source int }
+// workoutColumns has the indexes of the columns of every workout, -1 for one that there is not.
+type workoutColumns struct{ name, start, end, duration, source int }
 
-func (c workoutHeader) has(column int) bool {
+func (c workoutColumns) has(column int) bool {
 	return column == c.name || column == c.start || column == c.end || column == c.duration || column == c.source
 }
 
-func (d *tables) workoutRow(t *table, c workoutHeader, at health.Position) error {
+func (d *csvDecoder) decodeWorkoutRow(t *table, c workoutColumns, at health.Position) error {
 	w := newWorkout()
-	w.Name, w.Source = strings.Clone(t.cell(c.name)), d.source(t.cell(c.source))
-	if reason := keptText(w.Name); w.Name == "" || reason != "" || keptText(w.Source) != "" {
+	w.Name, w.Source = strings.Clone(t.cell(c.name)), d.cachedSource(t.cell(c.source))
+	if reason := unstorableText(w.Name); w.Name == "" || reason != "" || unstorableText(w.Source) != "" {
 		return d.reject(at, "Workout Type", "The workout has no name that can be kept.", "Send the rows as the app wrote them.")
 	}
 	var ok bool
@@ -86,21 +86,22 @@ func (d *tables) workoutRow(t *table, c workoutHeader, at health.Position) error
 		if text == "" || c.has(i) || h.name == "" {
 			continue
 		}
-		if field := d.workoutCell(&w, attributes, h, text); field != "" {
-			return d.reject(at, shown([]byte(field)), fmt.Sprintf("The value of %q cannot be kept.", shown([]byte(field))), "Send figures as numbers with a decimal point, and texts that are not endless.")
+		if field := d.decodeWorkoutCell(&w, attributes, h, text); field != "" {
+			return d.reject(at, printable(field), fmt.Sprintf("The value of %q cannot be kept.", printable(field)), "Send figures as numbers with a decimal point, and texts that are not endless.")
 		}
 	}
-	w.Attributes = textAttributes(attributes)
+	w.Attributes = mustCanonicalObject(attributes) // decodeWorkoutCell has checked the texts
 	return d.emit(health.Record{Position: at, Workout: &w})
 }
 
-// workoutCell takes one cell. A figure of 0 was not measured. It returns the column whose value cannot be kept, or "".
-func (d *tables) workoutCell(w *health.Workout, attributes map[string]any, h heading, text string) (refused string) {
+// decodeWorkoutCell adds the quantity or attribute in one cell; a quantity of 0 was not measured. It returns the header
+// of a column whose value cannot be stored, "" where there is none.
+func (d *csvDecoder) decodeWorkoutCell(w *health.Workout, attributes map[string]any, h columnHeader, text string) (invalid string) {
 	v, isNumber := cellNumber(text)
-	figure, known := workoutColumns[h.plain()]
-	attribute, isText := workoutTexts[h.plain()]
+	quantity, known := quantityColumns[h.normalizedName()]
+	attribute, isText := textColumns[h.normalizedName()]
 	switch {
-	case known && !isNumber, keptText(text) != "", keptText(h.text) != "":
+	case known && !isNumber, unstorableText(text) != "", unstorableText(h.text) != "":
 		return h.text
 	case isNumber && v == 0:
 		return ""
@@ -109,7 +110,7 @@ func (d *tables) workoutCell(w *health.Workout, attributes map[string]any, h hea
 		attributes[attribute] = v
 		return ""
 	case isNumber && h.unit != "":
-		figure = metricName(h.name)
+		quantity = metricName(h.name)
 	default:
 		if !isText {
 			attribute = h.text
@@ -118,7 +119,7 @@ func (d *tables) workoutCell(w *health.Workout, attributes map[string]any, h hea
 		return ""
 	}
 	if !math.IsNaN(v) {
-		w.Quantities[figure] = health.Quantity{Value: v, Unit: h.unit}
+		w.Quantities[quantity] = health.Quantity{Value: v, Unit: h.unit}
 	}
 	return ""
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// parseTime reads a time in any of the forms that the app, its imitators and Apple write:
+// parseTime reads a time in any of the forms that the app, similar apps and Apple write:
 //
 //	2026-05-19 07:30:00 -0700       the app
 //	2026-05-19 7:30:00 AM -0700     the app on a phone with a 12-hour clock; am, PM, a.m., p. m. …, before them any
@@ -18,25 +18,25 @@ import (
 //	2026-05-19 07:30                without seconds, or without a zone
 //	2026-05-19                      the beginning of the day
 //
-// offset is what was sent, in seconds east of UTC; where none was, the one in force at loc (nil: UTC). What is finer
-// than a microsecond is cut off. ok is false for any other text, for a day or an hour that does not exist, and for a
-// time outside health.MinInstant and MaxInstant.
+// offset is the one that was sent, in seconds east of UTC; where none was, the one in force at loc (nil: UTC).
+// Fractions are truncated to microseconds. ok is false for any other text, for a date or an hour that does not exist,
+// and for a time outside health.MinInstant and MaxInstant.
 func parseTime(text []byte, loc *time.Location) (at health.Instant, offset int32, ok bool) {
 	if at, offset, ok = parseStandard(text); ok {
 		return at, offset, true
 	}
-	clock, ok := readClock(text)
+	wall, ok := parseWallTime(text)
 	if !ok {
 		return 0, 0, false
 	}
-	if !clock.zoned {
-		clock.offset = offsetIn(loc, clock)
+	if !wall.zoned {
+		wall.offset = wall.offsetIn(loc)
 	}
-	at = clock.instant()
-	return at, clock.offset, inRange(at)
+	at = wall.instant()
+	return at, wall.offset, inRange(at)
 }
 
-// parseStandard reads the form that nearly every time has, 2026-05-19 07:30:00 -0700. The other forms are not ok.
+// parseStandard reads the form of nearly all times, 2026-05-19 07:30:00 -0700. ok is false for any other form.
 func parseStandard(b []byte) (at health.Instant, offset int32, ok bool) {
 	if len(b) != 25 || b[10] != ' ' || b[13] != ':' || b[16] != ':' || b[19] != ' ' {
 		return 0, 0, false
@@ -59,8 +59,8 @@ func parseStandard(b []byte) (at health.Instant, offset int32, ok bool) {
 	return at, offset, inRange(at)
 }
 
-// epochTime reads a time that was sent as a number: seconds since 1970, or milliseconds where it is so large that
-// seconds would mean the year 5000.
+// epochTime returns the instant of a number: seconds since 1970, or milliseconds where it is so large that seconds
+// would be after the year 5000.
 func epochTime(v float64) (health.Instant, bool) {
 	const largestSeconds = 1e11
 	microseconds := v * 1e6
@@ -73,59 +73,59 @@ func epochTime(v float64) (health.Instant, bool) {
 	return health.Instant(math.Floor(microseconds)), true
 }
 
-// maxOffsetHours is the largest offset that is in use, that of Kiritimati.
+// maxOffsetHours is the largest offset in use, that of Kiritimati.
 const maxOffsetHours = 14
 
-// clock is a time as it is written down.
-type clock struct {
+// wallTime is a date and time of day as written.
+type wallTime struct {
 	date                 health.Date
 	hour, minute, second int
 	microsecond          int
 	offset               int32
-	zoned                bool // the offset was written, too
+	zoned                bool // the offset is written, too
 }
 
-func (c clock) instant() health.Instant {
-	second := health.Instant(c.hour*3600 + c.minute*60 + c.second)
-	return c.date.Midnight(c.offset) + second*health.Second + health.Instant(c.microsecond)
+func (w wallTime) instant() health.Instant {
+	second := health.Instant(w.hour*3600 + w.minute*60 + w.second)
+	return w.date.Midnight(w.offset) + second*health.Second + health.Instant(w.microsecond)
 }
 
-// offsetIn returns the offset in force in loc when clocks there show c.
-func offsetIn(loc *time.Location, c clock) int32 {
+// offsetIn returns the offset in force in loc (nil: UTC) when clocks there show w.
+func (w wallTime) offsetIn(loc *time.Location) int32 {
 	if loc == nil {
 		return 0
 	}
-	year, month, day := c.date.Time().Date()
-	_, offset := time.Date(year, month, day, c.hour, c.minute, c.second, 0, loc).Zone()
+	year, month, day := w.date.Time().Date()
+	_, offset := time.Date(year, month, day, w.hour, w.minute, w.second, 0, loc).Zone()
 	return int32(offset)
 }
 
-// readClock takes a time apart, from left to right.
-func readClock(text []byte) (c clock, ok bool) {
+// parseWallTime parses a time of any form but that of a number.
+func parseWallTime(text []byte) (w wallTime, ok bool) {
 	b := plainSpaces(text)
-	if c.date, ok = readDate(b); !ok {
-		return c, false
+	if w.date, ok = readDate(b); !ok {
+		return w, false
 	}
 	if b = b[10:]; len(b) == 0 {
-		return c, true
+		return w, true
 	}
 	if b[0] != ' ' && b[0]|0x20 != 't' {
-		return c, false
+		return w, false
 	}
 	half, b := readDayPeriod(b[1:])
-	if b, ok = c.readTimeOfDay(b); !ok {
-		return c, false
+	if b, ok = w.readTimeOfDay(b); !ok {
+		return w, false
 	}
 	if half == wholeDay {
 		half, b = readDayPeriod(b)
 	}
-	if !c.setHalf(half) {
-		return c, false
+	if !w.setHalf(half) {
+		return w, false
 	}
-	return c, c.readZone(bytes.TrimLeft(b, " "))
+	return w, w.readZone(bytes.TrimLeft(b, " "))
 }
 
-// plainSpaces makes every kind of space that phones put between the parts of a time the plain one.
+// plainSpaces replaces the kinds of space that phones put between the parts of a time by the ASCII one.
 func plainSpaces(text []byte) []byte {
 	text = bytes.TrimSpace(text)
 	for _, space := range []string{"\u202f", "\u00a0", "\u2009"} {
@@ -137,48 +137,48 @@ func plainSpaces(text []byte) []byte {
 }
 
 // readTimeOfDay reads hours, minutes, seconds and a fraction, from h:mm on.
-func (c *clock) readTimeOfDay(b []byte) (rest []byte, ok bool) {
+func (w *wallTime) readTimeOfDay(b []byte) (rest []byte, ok bool) {
 	colon := bytes.IndexByte(b, ':')
 	switch colon {
 	case 1:
-		c.hour = digit(b[0])
+		w.hour = digit(b[0])
 	case 2:
-		c.hour = twoDigits(b)
+		w.hour = twoDigits(b)
 	default:
 		return nil, false
 	}
 	b = b[colon+1:]
-	if c.minute = twoDigits(b); c.hour > 23 || c.minute > 59 {
+	if w.minute = twoDigits(b); w.hour > 23 || w.minute > 59 {
 		return nil, false
 	}
 	if b = b[2:]; len(b) == 0 || b[0] != ':' {
 		return b, true
 	}
 	b = b[1:]
-	if c.second = twoDigits(b); c.second > 59 {
+	if w.second = twoDigits(b); w.second > 59 {
 		return nil, false
 	}
 	if b = b[2:]; len(b) > 1 && (b[0] == '.' || b[0] == ',') && isDigit(b[1]) {
-		b = c.readFraction(b[1:])
+		b = w.readFraction(b[1:])
 	}
 	return b, true
 }
 
-func (c *clock) readFraction(b []byte) (rest []byte) {
+func (w *wallTime) readFraction(b []byte) (rest []byte) {
 	for unit := 100_000; len(b) > 0 && isDigit(b[0]); unit /= 10 {
-		c.microsecond += digit(b[0]) * unit
+		w.microsecond += digit(b[0]) * unit
 		b = b[1:]
 	}
 	return b
 }
 
-// dayPeriods are the words for the halves of the day, without dots and spaces: first those before noon.
+// dayPeriods are the words for the halves of the day, without dots and spaces: first those for the one before noon.
 var dayPeriods = [2][]string{
 	{"am", "上午", "午前", "오전"},
 	{"pm", "下午", "午後", "오후"},
 }
 
-// wholeDay says that the half of the day was not written.
+// wholeDay is the half of the day where none is written.
 const wholeDay = -1
 
 // readDayPeriod reads a word for the half of the day, an index of dayPeriods, if one comes next.
@@ -201,24 +201,24 @@ func readDayPeriod(b []byte) (half int, rest []byte) {
 	return wholeDay, b
 }
 
-// setHalf corrects the hour by the half of the day. ok is false where the hour is not one of a 12-hour clock.
-func (c *clock) setHalf(half int) (ok bool) {
+// setHalf converts the hour from a 12-hour clock. ok is false where it is not one of those.
+func (w *wallTime) setHalf(half int) (ok bool) {
 	if half == wholeDay {
 		return true
 	}
-	if c.hour < 1 || c.hour > 12 {
+	if w.hour < 1 || w.hour > 12 {
 		return false
 	}
-	c.hour = c.hour%12 + 12*half
+	w.hour = w.hour%12 + 12*half
 	return true
 }
 
-// readZone reads the offset to the end of the text; nothing at all means that none was sent.
-func (c *clock) readZone(b []byte) (ok bool) {
+// readZone reads the offset, up to the end of the text. Empty text has none.
+func (w *wallTime) readZone(b []byte) (ok bool) {
 	if len(b) == 0 {
 		return true
 	}
-	c.zoned = true
+	w.zoned = true
 	if len(b) == 1 {
 		return b[0]|0x20 == 'z'
 	}
@@ -237,9 +237,9 @@ func (c *clock) readZone(b []byte) (ok bool) {
 	if hours > maxOffsetHours || minutes > 59 {
 		return false
 	}
-	c.offset = int32(hours*3600 + minutes*60)
+	w.offset = int32(hours*3600 + minutes*60)
 	if b[0] == '-' {
-		c.offset = -c.offset
+		w.offset = -w.offset
 	}
 	return true
 }
@@ -274,8 +274,8 @@ func daysIn(year, month int) int {
 	return 31
 }
 
-// dateOf counts the days since 1970-01-01 in the Gregorian calendar, years beginning in March so that the leap day is
-// the last day of one.
+// dateOf counts the days since 1970-01-01 in the Gregorian calendar, with years that begin in March, so that the leap
+// day is the last of a year.
 func dateOf(year, month, day int) health.Date {
 	const beforeEpoch = 719468 // days from 0000-03-01 to 1970-01-01
 	month -= 3
@@ -287,7 +287,7 @@ func dateOf(year, month, day int) health.Date {
 	return health.Date(year*365 + year/4 - year/100 + year/400 + dayOfYear - beforeEpoch)
 }
 
-// impossible is what twoDigits and digit return for anything else.
+// impossible is returned by twoDigits and digit for bytes that are not digits.
 const impossible = 1 << 10
 
 func twoDigits(b []byte) int {

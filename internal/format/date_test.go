@@ -12,9 +12,9 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// The forms of a time, and those that are none, are in testdata/hae/dates and bad-dates.
+// testdata/hae/dates and bad-dates have valid and invalid forms of times.
 
-func TestStandardTimeIsThatOfTheLibrary(t *testing.T) {
+func TestParseTimeMatchesTimePackage(t *testing.T) {
 	t.Parallel()
 	first := time.Date(1900, 1, 2, 0, 0, 0, 0, time.UTC).Unix()
 	last := time.Date(9999, 12, 30, 0, 0, 0, 0, time.UTC).Unix()
@@ -48,7 +48,7 @@ func TestTimeWithoutZone(t *testing.T) {
 		{"2026-03-29 02:30:00", berlin, "2026-03-29T00:30:00Z", 7200}, // the clock skipped this hour
 		{"2026-07-06 上午7:57:00", nil, "2026-07-06T07:57:00Z", 0},
 		{"2026-07-06 午後 12:57", nil, "2026-07-06T12:57:00Z", 0},
-		{"2026-07-06T12:00:00Z", berlin, "2026-07-06T12:00:00Z", 0}, // a zone that was sent stands
+		{"2026-07-06T12:00:00Z", berlin, "2026-07-06T12:00:00Z", 0}, // a zone in the text takes precedence
 	} {
 		at, offset, ok := parseTime([]byte(c.text), c.loc)
 		if !ok || at.String() != c.want || offset != c.offset {
@@ -57,7 +57,7 @@ func TestTimeWithoutZone(t *testing.T) {
 	}
 }
 
-func TestDatesOfTheCalendar(t *testing.T) {
+func TestReadDate(t *testing.T) {
 	t.Parallel()
 	for day := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC); day.Year() < 2500; day = day.AddDate(0, 0, 1) {
 		if got, ok := readDate([]byte(day.Format(time.DateOnly))); !ok || got != health.DateOf(day) {
@@ -98,7 +98,7 @@ func TestEpochTime(t *testing.T) {
 	}
 }
 
-// plainForm are the times that the standard library reads in the same way.
+// plainForm matches the forms that package time parses in the same way.
 var plainForm = regexp.MustCompile(`^\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d{1,9})? [+-](?:0\d|1[0-3])[0-5]\d|T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d)|)$`)
 
 func FuzzTime(f *testing.F) {
@@ -120,7 +120,7 @@ func FuzzTime(f *testing.F) {
 		if !plainForm.Match(text) {
 			return
 		}
-		want, err := readByLibrary(string(text), berlin)
+		want, err := parseWithTimePackage(string(text), berlin)
 		possible := err == nil && health.InstantOf(want) >= health.MinInstant && health.InstantOf(want) <= health.MaxInstant
 		if ok != possible {
 			t.Fatalf("%q: ok %t; the library: %v, %v", text, ok, want, err)
@@ -131,7 +131,7 @@ func FuzzTime(f *testing.F) {
 	})
 }
 
-func readByLibrary(text string, loc *time.Location) (time.Time, error) {
+func parseWithTimePackage(text string, loc *time.Location) (time.Time, error) {
 	switch {
 	case len(text) == 10:
 		return time.ParseInLocation(time.DateOnly, text, loc)

@@ -8,10 +8,10 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// appleEpoch is 2001-01-01T00:00:00Z in seconds since 1970: Apple's frameworks count from there.
+// appleEpoch is 2001-01-01T00:00:00Z in seconds since 1970, the reference date of Apple's frameworks.
 const appleEpoch = 978307200
 
-// decodeECG reads one electrocardiogram with its voltages.
+// decodeECG decodes one electrocardiogram with its voltages.
 func decodeECG(raw []byte, at health.Position, o Options) (health.Record, error) {
 	e := readElement(raw, at, o)
 	var ecg health.ECG
@@ -21,24 +21,25 @@ func decodeECG(raw []byte, at health.Position, o Options) (health.Record, error)
 	ecg.Source = e.source()
 	ecg.Classification = e.text("classification")
 	ecg.Severity = e.text("severity")
-	ecg.AverageHeartRate = e.rate("averageHeartRate", "count/min", "bpm")
+	ecg.AverageHeartRate = e.quantityIn("averageHeartRate", "count/min", "bpm")
 	if ecg.AverageHeartRate == 0 {
 		ecg.AverageHeartRate = health.Absent()
 	}
-	ecg.SamplingFrequency = e.rate("samplingFrequency", "Hz", "hz", "hertz")
+	ecg.SamplingFrequency = e.quantityIn("samplingFrequency", "Hz", "hz", "hertz")
 	for _, field := range []string{"voltageMeasurements", "voltages"} {
 		if m := e.find(field); m != nil && m.value.Kind() == '[' && ecg.Voltages == nil {
-			skipped := e.voltages(&ecg, field, m.value)
+			points := e.voltages(&ecg, field, m.value)
 			m.used = true
-			skipped.report(e, field)
+			points.warn(e, field)
 		}
 	}
 	ecg.Attributes = e.attributes()
 	return e.finish(health.Record{ECG: &ecg})
 }
 
-// rate returns a figure whose unit is one of units or was not sent. One in another unit is left for the attributes.
-func (e *element) rate(field string, units ...string) float64 {
+// quantityIn returns the value of a quantity whose unit is one of units or was not sent. One in another unit becomes an
+// attribute.
+func (e *elementReader) quantityIn(field string, units ...string) float64 {
 	m := e.find(field)
 	if m == nil {
 		return health.Absent()
@@ -58,79 +59,79 @@ func (e *element) rate(field string, units ...string) float64 {
 
 // voltages reads the measurements, {"date": 1188745353.99, "voltage": -12.5, "units": "mcV"}. All must be in one unit,
 // that of the first.
-func (e *element) voltages(ecg *health.ECG, field string, array jsontext.Value) *points {
-	var skipped points
-	clock := voltageClock{ecg: ecg, element: e}
+func (e *elementReader) voltages(ecg *health.ECG, field string, array jsontext.Value) *pointArray {
+	var points pointArray
+	times := voltageTimeReader{ecg: ecg, element: e}
 	timed := false
-	for i, o := range skipped.each(e, field, array) {
+	for i, o := range points.each(e, field, array) {
 		if o == nil {
-			skipped.drop(i)
+			points.drop(i)
 			continue
 		}
 		voltage := o.number("voltage", "qty", "value")
-		time, ok := clock.read(o)
+		time, ok := times.read(o)
 		unit := ""
 		if m := o.find("units", "unit"); m != nil {
-			unit, _ = e.word(m)
+			unit, _ = e.internText(m)
 		}
 		if len(ecg.Voltages) == 0 {
 			ecg.Unit = unit
 		}
 		if !ok || health.IsAbsent(voltage) || !finite(voltage) || unit != ecg.Unit {
-			skipped.drop(i)
+			points.drop(i)
 			continue
 		}
 		timed = timed || time != 0
 		ecg.Voltages = append(ecg.Voltages, voltage)
 		ecg.Times = append(ecg.Times, time)
-		skipped.noteUnused(o)
+		points.noteUnknown(o)
 	}
 	if !timed {
 		ecg.Times = nil
 	}
-	return &skipped
+	return &points
 }
 
-// voltageClock reads the times of voltages. Numbers are seconds since 1970 or since 2001, as the phone pleases: the
-// first one shows which, since it must lie within the recording.
-type voltageClock struct {
+// voltageTimeReader reads the times of voltages. Numbers are seconds since 1970 or since 2001, depending on the phone.
+// The first one decides which, since it must lie within the recording.
+type voltageTimeReader struct {
 	ecg     *health.ECG
-	element *element
+	element *elementReader
 	decided bool
 	epoch   float64
 }
 
 // read returns the time of one voltage, 0 where it was sent without; ok is false where it cannot be read.
-func (c *voltageClock) read(o *object) (at health.Instant, ok bool) {
+func (r *voltageTimeReader) read(o *object) (at health.Instant, ok bool) {
 	m := o.find("date", "timestamp")
 	if m == nil {
 		return 0, true
 	}
 	m.used = true
 	if m.value.Kind() != '0' {
-		at, _, ok = instantOf(m.value, c.element.location)
+		at, _, ok = parseInstant(m.value, r.element.location)
 		return at, ok
 	}
-	v, ok := numberOf(m.value)
+	v, ok := parseNumberValue(m.value)
 	if !ok || !finite(v) {
 		return 0, false
 	}
-	if !c.decided {
-		c.decided = true
-		if c.distance(v+appleEpoch) < c.distance(v) {
-			c.epoch = appleEpoch
+	if !r.decided {
+		r.decided = true
+		if r.distance(v+appleEpoch) < r.distance(v) {
+			r.epoch = appleEpoch
 		}
 	}
-	at, ok = epochTime(v + c.epoch)
+	at, ok = epochTime(v + r.epoch)
 	return at, ok && inRange(at)
 }
 
-// distance is how far, in microseconds, a time in seconds since 1970 lies from the recording.
-func (c *voltageClock) distance(v float64) float64 {
+// distance returns how far, in microseconds, a time in seconds since 1970 lies from the recording.
+func (r *voltageTimeReader) distance(v float64) float64 {
 	at, ok := epochTime(v)
 	if !ok {
 		return math.Inf(1)
 	}
-	end := max(c.ecg.Start, c.ecg.End)
-	return math.Max(0, math.Max(float64(c.ecg.Start-at), float64(at-end)))
+	end := max(r.ecg.Start, r.ecg.End)
+	return math.Max(0, math.Max(float64(r.ecg.Start-at), float64(at-end)))
 }

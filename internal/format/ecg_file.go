@@ -13,8 +13,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// ecgKeys are what the lines before the voltages say, in the order in which every phone writes them. What they are
-// called depends on its language.
+// The lines before the voltages, in the order in which every phone writes them. Their names depend on its language.
 const (
 	ecgName = iota
 	ecgBirth
@@ -29,12 +28,12 @@ const (
 	ecgKeys
 )
 
-// maxVoltages is five minutes at 512 Hz; Apple's watches record 30 seconds.
+// maxVoltages bounds a recording: five minutes at 512 Hz. Apple's watches record 30 seconds.
 const maxVoltages = 160_000
 
-// readECGFile reads an electrocardiogram as Apple's export holds it: lines with a name and a value, then one voltage a
-// line, with a point or a comma for the decimals. fault says why it cannot be read.
-func readECGFile(file io.Reader, loc *time.Location) (ecg health.ECG, fault string) {
+// readECGFile reads an electrocardiogram of Apple's export: lines with a name and a value, then one voltage per line,
+// with a decimal point or comma. reason says why it cannot be read, "" where it can.
+func readECGFile(file io.Reader, loc *time.Location) (ecg health.ECG, reason string) {
 	ecg = health.ECG{AverageHeartRate: health.Absent(), SamplingFrequency: health.Absent()}
 	lines := bufio.NewScanner(file)
 	var fields [][2]string
@@ -43,7 +42,7 @@ func readECGFile(file io.Reader, loc *time.Location) (ecg health.ECG, fault stri
 		if len(line) == 0 {
 			continue
 		}
-		v, ok := voltage(line)
+		v, ok := parseVoltage(line)
 		switch {
 		case ok && len(ecg.Voltages) == maxVoltages:
 			return ecg, "The electrocardiogram is too long."
@@ -52,17 +51,17 @@ func readECGFile(file io.Reader, loc *time.Location) (ecg health.ECG, fault stri
 		case len(ecg.Voltages) > 0:
 			return ecg, "A line among the voltages of the electrocardiogram is not a number."
 		case len(fields) < 100:
-			fields = append(fields, keyAndValue(line))
+			fields = append(fields, parseECGLine(line))
 		}
 	}
 	if lines.Err() != nil {
 		return ecg, "The file of the electrocardiogram cannot be read."
 	}
-	return ecg, ecgHeader(&ecg, fields, loc)
+	return ecg, parseECGHeader(&ecg, fields, loc)
 }
 
-// voltage reads a line that is a number and nothing else.
-func voltage(line []byte) (float64, bool) {
+// parseVoltage reads a line that is a number, with a decimal point or comma.
+func parseVoltage(line []byte) (float64, bool) {
 	v, ok := xmlNumber(line)
 	if ok || bytes.Count(line, []byte(",")) != 1 {
 		return v, ok
@@ -70,23 +69,23 @@ func voltage(line []byte) (float64, bool) {
 	return xmlNumber(bytes.Replace(line, []byte(","), []byte("."), 1))
 }
 
-func keyAndValue(line []byte) (field [2]string) {
+func parseECGLine(line []byte) (field [2]string) {
 	reader := csv.NewReader(bytes.NewReader(line))
 	reader.LazyQuotes, reader.FieldsPerRecord = true, -1
 	columns, err := reader.Read()
 	if err != nil && !errors.Is(err, io.EOF) || len(columns) == 0 {
 		columns = strings.SplitN(string(line), ",", 2)
 	}
-	field[0] = clean([]byte(strings.TrimSpace(columns[0])))
+	field[0] = sanitize([]byte(strings.TrimSpace(columns[0])))
 	if len(columns) > 1 {
-		field[1] = clean([]byte(strings.TrimSpace(strings.Join(columns[1:], ","))))
+		field[1] = sanitize([]byte(strings.TrimSpace(strings.Join(columns[1:], ","))))
 	}
 	return field
 }
 
-// ecgHeader takes what the lines before the voltages say. The name and the day of birth are the person's, not the
-// recording's, and are left.
-func ecgHeader(ecg *health.ECG, fields [][2]string, loc *time.Location) (fault string) {
+// parseECGHeader sets what the lines before the voltages say. The name and the date of birth, which are the person's,
+// are dropped.
+func parseECGHeader(ecg *health.ECG, fields [][2]string, loc *time.Location) (reason string) {
 	if len(fields) != ecgKeys {
 		return "The file of the electrocardiogram does not begin with the ten lines that describe it."
 	}
@@ -96,11 +95,11 @@ func ecgHeader(ecg *health.ECG, fields [][2]string, loc *time.Location) (fault s
 		return "The electrocardiogram does not say when it was recorded."
 	}
 	ecg.Classification, ecg.Unit = value(ecgClassification), value(ecgUnit)
-	if kept([]byte(ecg.Classification))+kept([]byte(ecg.Unit)) != "" {
+	if unstorableText(ecg.Classification)+unstorableText(ecg.Unit) != "" {
 		return "A text of the electrocardiogram is too long."
 	}
 	number, _, _ := strings.Cut(value(ecgRate), " ")
-	if rate, ok := voltage([]byte(number)); ok && rate > 0 {
+	if rate, ok := parseVoltage([]byte(number)); ok && rate > 0 {
 		ecg.SamplingFrequency = rate
 		length := float64(len(ecg.Voltages)) / rate
 		ecg.End = ecg.Start + health.Instant(math.Round(length*float64(health.Second)))
@@ -112,7 +111,7 @@ func ecgHeader(ecg *health.ECG, fields [][2]string, loc *time.Location) (fault s
 		}
 	}
 	if len(object) > 0 {
-		ecg.Attributes = jsonText(object)
+		ecg.Attributes = mustCanonicalObject(object)
 	}
 	return ""
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// TestVoltageClock checks that the epoch of the voltages' times is the one that puts them into the recording.
-func TestVoltageClock(t *testing.T) {
+// TestVoltageTimes checks that the epoch of the voltages' times is the one that puts them within the recording.
+func TestVoltageTimes(t *testing.T) {
 	t.Parallel()
 	start := instant(t, "2026-03-02T09:00:00Z")
 	unix := float64(start) / 1e6

@@ -34,7 +34,7 @@ func FuzzTyped(f *testing.F) {
 	})
 }
 
-// checkDecoded checks what must be true of any element: it is one thing, or refused with a reason.
+// checkDecoded checks the invariants of any element: it is of one kind, or rejected with a reason.
 func checkDecoded(t *testing.T, r health.Record, err error) {
 	t.Helper()
 	if err != nil {
@@ -47,29 +47,29 @@ func checkDecoded(t *testing.T, r health.Record, err error) {
 	c := recordCheck{t: t}
 	c.samples(r.Samples)
 	if n := r.Night; n != nil {
-		c.things++
+		c.kinds++
 		c.texts(n.Source)
 		c.numbers(n.Total, n.Asleep, n.Core, n.Deep, n.REM, n.Awake, n.InBed)
 		c.attributes(n.Attributes)
 	}
 	if s := r.Segment; s != nil {
-		c.things++
+		c.kinds++
 		c.texts(s.Source, string(s.Stage))
 		c.times(s.Start, s.End)
 		c.attributes(s.Attributes)
 	}
 	if w := r.Workout; w != nil {
-		c.things++
+		c.kinds++
 		c.workout(w)
 	}
 	if e := r.Event; e != nil {
-		c.things++
+		c.kinds++
 		c.texts(e.Kind, e.AppID, e.Name, e.Source)
 		c.times(e.Start, e.End)
 		c.attributes(e.Attributes)
 	}
 	if e := r.ECG; e != nil {
-		c.things++
+		c.kinds++
 		c.texts(e.Source, e.Classification, e.Severity, e.Unit)
 		c.times(append(e.Times, e.Start, e.End)...)
 		c.numbers(e.Voltages...)
@@ -79,20 +79,20 @@ func checkDecoded(t *testing.T, r health.Record, err error) {
 			t.Errorf("%d times for %d voltages", len(e.Times), len(e.Voltages))
 		}
 	}
-	if c.things != 1 {
-		t.Errorf("the record is %d things: %+v", c.things, r)
+	if c.kinds != 1 {
+		t.Errorf("the record is of %d kinds: %+v", c.kinds, r)
 	}
 }
 
-// recordCheck checks the parts of a record and counts what it is.
+// recordCheck checks the parts of a record and counts its kinds.
 type recordCheck struct {
-	t      *testing.T
-	things int
+	t     *testing.T
+	kinds int
 }
 
 func (c *recordCheck) samples(samples []health.Sample) {
 	if len(samples) > 0 {
-		c.things++
+		c.kinds++
 	}
 	for _, s := range samples {
 		c.texts(s.Metric, s.Unit, s.Source)
@@ -131,16 +131,16 @@ func (c *recordCheck) workout(w *health.Workout) {
 		c.numbers(p.Latitude, p.Longitude, p.Altitude, p.Speed, p.Course,
 			p.HorizontalAccuracy, p.VerticalAccuracy, p.SpeedAccuracy, p.CourseAccuracy)
 		if !(math.Abs(p.Latitude) <= 90 && math.Abs(p.Longitude) <= 180) {
-			c.t.Errorf("a place off the globe: %g, %g", p.Latitude, p.Longitude)
+			c.t.Errorf("a position off the globe: %g, %g", p.Latitude, p.Longitude)
 		}
 	}
 }
 
 func (c *recordCheck) texts(texts ...string) {
 	for _, text := range texts {
-		// A name made from a field's may gain an underscore before each capital.
+		// snakeCase may add an underscore before each capital.
 		if len(text) > 2*maxText || strings.ContainsRune(text, 0) {
-			c.t.Errorf("a text that cannot be kept: %q", text)
+			c.t.Errorf("a text that cannot be stored: %q", text)
 		}
 	}
 }

@@ -53,15 +53,15 @@ func fixtureElements(tb testing.TB) []fixtureElement {
 	return list
 }
 
-// TestEveryFieldMatters takes one field at a time out of every element of the fixtures, at any depth, and checks that
-// the record is then another one, or none: a field that makes no difference has been lost.
+// TestEveryFieldMatters removes one field at a time from every element of the fixtures, at any depth, and checks that
+// the record changes or is rejected: a field that makes no difference is lost.
 func TestEveryFieldMatters(t *testing.T) {
 	t.Parallel()
 	checked := 0
 	for _, element := range fixtureElements(t) {
 		record, err := tryElement(element.key, string(element.raw))
 		if err != nil || slices.Contains(warningCodes(record), health.DroppedPoint) {
-			continue // what is left out as a whole is named as a whole
+			continue // dropped points are reported as a whole
 		}
 		var value any
 		if err := json.Unmarshal(element.raw, &value); err != nil {
@@ -84,8 +84,8 @@ func TestEveryFieldMatters(t *testing.T) {
 	}
 }
 
-// saysNothing are fields of the fixtures that may go without a trace.
-var saysNothing = []string{
+// ignoredFields are fields of the fixtures that make no difference.
+var ignoredFields = []string{
 	".id", ".user_id", ".created_at", // of the typed form, which ignores them; other ids are checked by TestIDs
 	".type",                                                                 // of a workout that has a workout_type
 	".averageHeartRate", ".averageHeartRate.qty", ".averageHeartRate.units", // 0 in some of the fixtures
@@ -106,7 +106,7 @@ func eachRemoval(value any, path string, check func(path string)) {
 			member := value[name]
 			here := path + "." + name
 			eachRemoval(member, here, check)
-			if empty(member) || slices.Contains(saysNothing, here) {
+			if empty(member) || slices.Contains(ignoredFields, here) {
 				continue
 			}
 			delete(value, name)

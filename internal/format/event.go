@@ -1,30 +1,28 @@
 package format
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"strings"
 
 	"github.com/health-export/health-export/internal/health"
 )
 
-// eventForm says how one kind of event is written. Whatever it does not mention becomes an attribute, as sent.
-type eventForm struct {
+// eventSchema says which fields one kind of event has. Every other field becomes an attribute, as sent.
+type eventSchema struct {
 	kind string
 	// name are the fields that may hold the name, in order of preference.
 	name []string
 	// start are the fields that may hold the start, in order of preference.
 	start []string
-	// flow is true where the name may be missing because a field "flow" says what the event is.
+	// flow is true where a field "flow" may take the place of the name.
 	flow bool
-	// kept is a field that stays among the attributes even where it is the start.
-	kept string
+	// alsoAttribute is a field that becomes an attribute even where it is the start.
+	alsoAttribute string
 	// nameless is true where an event need not have a name.
 	nameless bool
 }
 
-// startFields are the names that the start of an event goes by, and endFields those of its end.
+// startFields and endFields are the fields that may hold the start and the end of an event.
 var (
 	startFields = []string{"start", "startDate", "date", "timestamp", "recorded_at", "time"}
 	endFields   = []string{"end", "endDate"}
@@ -32,27 +30,27 @@ var (
 
 // The kinds of event that the app sends in arrays of their own. Names are in the language of the phone.
 var (
-	symptoms      = eventForm{kind: "symptom", name: []string{"name"}, start: startFields}
-	cycleTracking = eventForm{kind: "cycle_tracking", name: []string{"name"}, start: startFields, flow: true}
-	stateOfMind   = eventForm{kind: "state_of_mind", name: []string{"kind"}, start: startFields, nameless: true}
-	medications   = eventForm{
+	symptoms      = eventSchema{kind: "symptom", name: []string{"name"}, start: startFields}
+	cycleTracking = eventSchema{kind: "cycle_tracking", name: []string{"name"}, start: startFields, flow: true}
+	stateOfMind   = eventSchema{kind: "state_of_mind", name: []string{"kind"}, start: startFields, nameless: true}
+	medications   = eventSchema{
 		kind: "medication", name: []string{"displayText", "nickname", "name"},
-		start: append([]string{"start", "scheduledDate"}, startFields[1:]...), kept: "scheduledDate",
+		start: append([]string{"start", "scheduledDate"}, startFields[1:]...), alsoAttribute: "scheduledDate",
 	}
-	heartRateNotifications = eventForm{
+	heartRateNotifications = eventSchema{
 		kind: "heart_rate_notification", name: []string{"heartNotification", "type", "name"}, start: startFields,
 		nameless: true,
 	}
 )
 
-// decode reads one event of the form.
-func (f eventForm) decode(raw []byte, at health.Position, o Options) (health.Record, error) {
+// decode is the elementDecoder of the schema.
+func (s eventSchema) decode(raw []byte, at health.Position, o Options) (health.Record, error) {
 	e := readElement(raw, at, o)
-	event := health.Event{Kind: f.kind}
+	event := health.Event{Kind: s.kind}
 	event.AppID = e.id("id", "uuid")
-	event.Name = e.eventName(f)
-	event.Start, event.Offset = e.requireInstant(f.start...)
-	if m := e.find(f.kept); m != nil {
+	event.Name = e.eventName(s)
+	event.Start, event.Offset = e.requireInstant(s.start...)
+	if m := e.find(s.alsoAttribute); m != nil {
 		m.used = false
 	}
 	event.End, _, _ = e.instant(endFields...)
@@ -62,77 +60,76 @@ func (f eventForm) decode(raw []byte, at health.Position, o Options) (health.Rec
 	return e.finish(health.Record{Event: &event})
 }
 
-// eventName returns the name without the blanks around it with which the app pads some. A name that had such blanks
-// stays in the attributes as well, as it was sent.
-func (e *element) eventName(f eventForm) string {
-	sent, m := e.textOf(f.name...)
+// eventName returns the name without the spaces with which the app pads some. A padded name becomes an attribute as
+// well, as it was sent.
+func (e *elementReader) eventName(s eventSchema) string {
+	sent, m := e.textOf(s.name...)
 	name := strings.TrimSpace(sent)
 	if name != sent {
 		m.used = false
 	}
 	switch {
-	case name != "" || f.nameless:
+	case name != "" || s.nameless:
 		return name
-	case f.flow && e.find("flow") != nil:
+	case s.flow && e.find("flow") != nil:
 		return "flow"
 	}
-	e.refuseMissing(f.name[0])
+	e.rejectMissing(s.name[0])
 	return ""
 }
 
-// decodeUnknown returns the decoder of a top-level array that nobody has described yet. Its elements are kept as
-// events whose kind is the key, whatever they are.
-func decodeUnknown(key string) elementDecoder {
+// unknownDecoder returns the decoder of a top-level array that is not known. Its elements become events whose kind is
+// the key.
+func unknownDecoder(key string) elementDecoder {
 	return func(raw []byte, at health.Position, o Options) (health.Record, error) {
-		e := newElement(at, o)
+		e := newElementReader(at, o)
 		canonical, err := health.CanonicalJSON(raw)
 		if err == nil && canonical[0] != '{' {
 			canonical = `{"value":` + canonical + `}`
 			raw = []byte(canonical)
 		}
 		if err != nil {
-			e.refuseUnreadable(fmt.Errorf("it is not valid JSON, or a name is there twice in one object"))
+			e.rejectUnreadable(fmt.Errorf("it is not valid JSON, or a name is there twice in one object"))
 		} else if err := e.read(raw); err != nil {
-			e.refuseUnreadable(err)
+			e.rejectUnreadable(err)
 		}
 		event := e.unknownEvent(key, canonical)
 		e.warn(health.UnknownType,
-			fmt.Sprintf("Nothing is known about elements of %q yet. It was stored as an event, with all its fields.", shown([]byte(key))),
-			map[string]any{"type": shown([]byte(key))})
+			fmt.Sprintf("Nothing is known about elements of %q yet. It was stored as an event, with all its fields.", printable(key)),
+			map[string]any{"type": printable(key)})
 		return e.finish(health.Record{Event: event})
 	}
 }
 
-func (e *element) unknownEvent(key, canonical string) *health.Event {
+func (e *elementReader) unknownEvent(key, canonical string) *health.Event {
 	event := &health.Event{Kind: key}
-	if reason := kept([]byte(key)); reason != "" {
-		e.refuse(shown([]byte(key)), "The name of this array "+reason+".",
+	if reason := unstorableText(key); reason != "" {
+		e.reject(printable(key), "The name of this array "+reason+".",
 			fmt.Sprintf("Give the array a name of at most %d bytes.", maxText))
 	}
 	event.AppID = e.id("id", "uuid")
 	event.Name = e.text("name", "type")
-	event.Start, event.Offset = e.someInstant(startFields...)
+	event.Start, event.Offset = e.lenientInstant(startFields...)
 	if event.Start != 0 {
-		event.End, _ = e.someInstant(endFields...)
+		event.End, _ = e.lenientInstant(endFields...)
 	}
 	event.Source = e.source()
 	event.Attributes = e.attributes()
 	if event.AppID == "" && event.Start == 0 {
-		digest := sha256.Sum256([]byte(canonical))
-		event.Digest = hex.EncodeToString(digest[:])
+		event.Digest = digestOf(canonical)
 	}
 	return event
 }
 
-// someInstant uses the first of the named fields that can be read as a time. Unlike instant it refuses nothing: what
-// the fields of an unknown type mean is a guess.
-func (e *element) someInstant(names ...string) (at health.Instant, offset int32) {
+// lenientInstant uses the first of the named fields that can be read as a time. Unlike instant it rejects nothing,
+// since the fields of an unknown type may mean anything.
+func (e *elementReader) lenientInstant(names ...string) (at health.Instant, offset int32) {
 	for _, name := range names {
 		m := e.find(name)
 		if m == nil {
 			continue
 		}
-		if at, offset, ok := instantOf(m.value, e.location); ok {
+		if at, offset, ok := parseInstant(m.value, e.location); ok {
 			m.used = true
 			return at, offset
 		}

@@ -19,9 +19,9 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-var update = flag.Bool("update", false, "write the expected.json of every fixture anew")
+var update = flag.Bool("update", false, "rewrite the expected.json of every fixture")
 
-// fixtureZone is where the person of the fixtures lives.
+// fixtureZone is the home zone of the person of the fixtures.
 func fixtureZone(tb testing.TB) *time.Location {
 	tb.Helper()
 	zone, err := time.LoadLocation("Europe/Berlin")
@@ -31,7 +31,7 @@ func fixtureZone(tb testing.TB) *time.Location {
 	return zone
 }
 
-// fixtures returns the folders of all fixtures; each has a body in input.json and what becomes of it in expected.json.
+// fixtures returns the folders of all fixtures; each has a body in input.json and the decoded records in expected.json.
 func fixtures(tb testing.TB) []string {
 	tb.Helper()
 	folders, err := filepath.Glob("testdata/*/*/input.json")
@@ -59,7 +59,7 @@ func TestFixtures(t *testing.T) {
 		t.Run(folder, func(t *testing.T) {
 			t.Parallel()
 			body := readFixture(t, folder, "input.json")
-			got := render(t, decodeBody(bytes.NewReader(body), Options{Location: fixtureZone(t)}))
+			got := render(t, decodeJSON(bytes.NewReader(body), Options{Location: fixtureZone(t)}))
 			if *update {
 				if err := os.WriteFile(filepath.Join(folder, "expected.json"), got, 0o644); err != nil {
 					t.Fatal(err)
@@ -73,7 +73,7 @@ func TestFixtures(t *testing.T) {
 	}
 }
 
-// TestFixturesDetected makes sure that a body is detected as the format whose folder it is in, and by no other.
+// TestFixturesDetected checks that each body is detected as the format whose folder it is in, and as no other.
 func TestFixturesDetected(t *testing.T) {
 	t.Parallel()
 	for _, folder := range fixtures(t) {
@@ -81,7 +81,7 @@ func TestFixturesDetected(t *testing.T) {
 		want := filepath.Base(filepath.Dir(folder))
 		got, err := Detect(head[:min(len(head), DetectSize)])
 		if problem.KindOf(err) == problem.Unrecognised {
-			continue // the decoder says so, too, and that is in the fixture
+			continue // the decoder returns the same error, which the fixture has
 		}
 		if err != nil || got.Name != want {
 			t.Errorf("%s: detected as %q (error: %v), wanted %q", folder, got.Name, err, want)
@@ -94,8 +94,7 @@ func TestFixturesDetected(t *testing.T) {
 	}
 }
 
-// render prints everything that a decoder yields as JSON, in its order. What is not there (NaN, zero instants, empty
-// texts) is left out.
+// render prints what a decoder yields as JSON, in order. Absent values (NaN, zero instants, empty texts) are left out.
 func render(tb testing.TB, records iter.Seq2[health.Record, error]) []byte {
 	tb.Helper()
 	type entry struct {
@@ -118,7 +117,7 @@ func render(tb testing.TB, records iter.Seq2[health.Record, error]) []byte {
 	rendered := []map[string]any{} // not null where there is nothing
 	for _, e := range entries {
 		if e.item != nil {
-			e.object["item"] = dense(map[string]any{"name": e.item.Name, "unit": e.item.Unit})
+			e.object["item"] = withoutEmpty(map[string]any{"name": e.item.Name, "unit": e.item.Unit})
 		}
 		rendered = append(rendered, e.object)
 	}
@@ -131,19 +130,19 @@ func render(tb testing.TB, records iter.Seq2[health.Record, error]) []byte {
 
 func renderError(err error) any {
 	if e, ok := errors.AsType[*problem.Error](err); ok {
-		return dense(map[string]any{"kind": e.Kind, "code": e.Code, "message": e.Message, "field": e.Field})
+		return withoutEmpty(map[string]any{"kind": e.Kind, "code": e.Code, "message": e.Message, "field": e.Field})
 	}
 	return err.Error()
 }
 
 func renderPosition(p health.Position) any {
-	object := dense(map[string]any{"type": p.Type, "metric": p.Metric})
+	object := withoutEmpty(map[string]any{"type": p.Type, "metric": p.Metric})
 	object["item"], object["point"] = p.Entry, p.Point
 	return object
 }
 
 func renderRejection(r *health.Rejection) any {
-	return dense(map[string]any{"code": r.Code, "message": r.Message, "suggestion": r.Suggestion, "details": r.Details})
+	return withoutEmpty(map[string]any{"code": r.Code, "message": r.Message, "suggestion": r.Suggestion, "details": r.Details})
 }
 
 func renderRecord(r *health.Record) map[string]any {
@@ -153,7 +152,7 @@ func renderRecord(r *health.Record) map[string]any {
 		samples = append(samples, renderSample(&r.Samples[i]))
 	}
 	for _, w := range r.Warnings {
-		warnings = append(warnings, dense(map[string]any{
+		warnings = append(warnings, withoutEmpty(map[string]any{
 			"at": renderPosition(w.Position), "code": w.Code, "message": w.Message, "details": w.Details,
 		}))
 	}
@@ -173,11 +172,11 @@ func renderRecord(r *health.Record) map[string]any {
 	case r.ECG != nil:
 		object["ecg"] = renderECG(r.ECG)
 	}
-	return dense(object)
+	return withoutEmpty(object)
 }
 
 func renderSample(s *health.Sample) any {
-	return dense(map[string]any{
+	return withoutEmpty(map[string]any{
 		"metric": s.Metric, "unit": s.Unit, "source": s.Source,
 		"start": local(s.Start, s.Offset), "end": local(s.End, s.Offset), "grain": int(s.Grain),
 		"component": s.Component, "value": s.Value, "min": s.Min, "max": s.Max, "systolic": s.Systolic, "diastolic": s.Diastolic,
@@ -186,7 +185,7 @@ func renderSample(s *health.Sample) any {
 }
 
 func renderNight(n *health.Night) any {
-	return dense(map[string]any{
+	return withoutEmpty(map[string]any{
 		"source": n.Source, "date": n.Date.String(), "offset": n.Offset,
 		"sleep_start": local(n.SleepStart, n.Offset), "sleep_end": local(n.SleepEnd, n.Offset),
 		"in_bed_start": local(n.InBedStart, n.Offset), "in_bed_end": local(n.InBedEnd, n.Offset),
@@ -196,7 +195,7 @@ func renderNight(n *health.Night) any {
 }
 
 func renderSegment(s *health.Segment) any {
-	return dense(map[string]any{
+	return withoutEmpty(map[string]any{
 		"source": s.Source, "start": local(s.Start, s.Offset), "end": local(s.End, s.Offset),
 		"stage": string(s.Stage), "attributes": jsontext.Value(s.Attributes),
 	})
@@ -207,7 +206,7 @@ func renderWorkout(w *health.Workout) any {
 	for name, readings := range w.Series {
 		var list []any
 		for _, r := range readings {
-			list = append(list, dense(map[string]any{
+			list = append(list, withoutEmpty(map[string]any{
 				"time": local(r.Time, r.Offset), "value": r.Value, "min": r.Min, "max": r.Max, "unit": r.Unit, "source": r.Source,
 			}))
 		}
@@ -215,13 +214,13 @@ func renderWorkout(w *health.Workout) any {
 	}
 	var route []any
 	for _, p := range w.Route {
-		route = append(route, dense(map[string]any{
+		route = append(route, withoutEmpty(map[string]any{
 			"time": local(p.Time, w.Offset), "latitude": p.Latitude, "longitude": p.Longitude, "altitude": p.Altitude,
 			"speed": p.Speed, "course": p.Course, "horizontal_accuracy": p.HorizontalAccuracy,
 			"vertical_accuracy": p.VerticalAccuracy, "speed_accuracy": p.SpeedAccuracy, "course_accuracy": p.CourseAccuracy,
 		}))
 	}
-	return dense(map[string]any{
+	return withoutEmpty(map[string]any{
 		"app_id": w.AppID, "name": w.Name, "start": local(w.Start, w.Offset), "end": local(w.End, w.Offset),
 		"source": w.Source, "duration": w.Duration, "quantities": w.Quantities, "series": series, "route": route,
 		"attributes": jsontext.Value(w.Attributes),
@@ -229,7 +228,7 @@ func renderWorkout(w *health.Workout) any {
 }
 
 func renderEvent(e *health.Event) any {
-	return dense(map[string]any{
+	return withoutEmpty(map[string]any{
 		"kind": e.Kind, "app_id": e.AppID, "name": e.Name, "start": local(e.Start, e.Offset), "end": local(e.End, e.Offset),
 		"source": e.Source, "digest": e.Digest, "attributes": jsontext.Value(e.Attributes),
 	})
@@ -240,7 +239,7 @@ func renderECG(e *health.ECG) any {
 	for _, t := range e.Times {
 		times = append(times, local(t, e.Offset))
 	}
-	return dense(map[string]any{
+	return withoutEmpty(map[string]any{
 		"start": local(e.Start, e.Offset), "end": local(e.End, e.Offset), "source": e.Source,
 		"classification": e.Classification, "severity": e.Severity, "average_heart_rate": e.AverageHeartRate,
 		"sampling_frequency": e.SamplingFrequency, "unit": e.Unit, "times": times, "voltages": e.Voltages,
@@ -248,7 +247,7 @@ func renderECG(e *health.ECG) any {
 	})
 }
 
-// local prints an instant as the clock showed it.
+// local formats an instant in its offset.
 func local(at health.Instant, offset int32) string {
 	if at == 0 {
 		return ""
@@ -256,8 +255,8 @@ func local(at health.Instant, offset int32) string {
 	return at.In(offset).Format(time.RFC3339Nano)
 }
 
-// dense leaves out of an object what is not there.
-func dense(object map[string]any) map[string]any {
+// withoutEmpty leaves out of an object what is not there.
+func withoutEmpty(object map[string]any) map[string]any {
 	for name, value := range object {
 		empty := value == nil
 		switch v := value.(type) {

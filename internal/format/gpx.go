@@ -3,47 +3,43 @@ package format
 import (
 	"errors"
 	"io"
-	"math"
 
 	"github.com/health-export/health-export/internal/format/xmlscan"
 	"github.com/health-export/health-export/internal/health"
 )
 
-// readGPX reads the places of the tracks of a GPX 1.1 file as Apple's Health app writes it, with speed, course and
-// accuracies as extensions, up to most of them. A place without a position on the globe is left out.
-func readGPX(file io.Reader, most int) (route []health.RoutePoint, err error) {
+// readGPX reads up to limit points of the tracks of a GPX 1.1 file as Apple's Health app writes it, with speed, course
+// and accuracies as extensions. Points without a valid position are dropped.
+func readGPX(file io.Reader, limit int) (route []health.RoutePoint, err error) {
 	scan := xmlscan.New(file)
 	var point health.RoutePoint
-	var within string // the element whose text comes next
+	var element string // whose text comes next
 	for {
 		kind, err := scan.Next()
 		switch {
 		case errors.Is(err, io.EOF):
 			return route, nil
 		case err != nil:
-			return route, appleFault(err)
+			return route, xmlProblem(err)
 		case kind == xmlscan.Start && string(scan.Name()) == "trkpt":
-			point = newPlace(scan.Attrs())
+			point = routePointOf(scan.Attrs())
 		case kind == xmlscan.Start:
-			within = string(scan.Name())
+			element = string(scan.Name())
 		case kind == xmlscan.Text:
-			readPlace(&point, within, scan.Text())
+			setRoutePointField(&point, element, scan.Text())
 		case string(scan.Name()) == "trkpt":
-			if onGlobe(&point) && len(route) < most {
+			if hasValidPosition(&point) && len(route) < limit {
 				route = append(route, point)
 			}
 		default:
-			within = ""
+			element = ""
 		}
 	}
 }
 
-func newPlace(attrs []xmlscan.Attr) health.RoutePoint {
-	nan := health.Absent()
-	p := health.RoutePoint{
-		Latitude: nan, Longitude: nan, Altitude: nan, Speed: nan, Course: nan,
-		HorizontalAccuracy: nan, VerticalAccuracy: nan, SpeedAccuracy: nan, CourseAccuracy: nan,
-	}
+// routePointOf returns a point with the position in the attributes of a trkpt.
+func routePointOf(attrs []xmlscan.Attr) health.RoutePoint {
+	p := newRoutePoint()
 	for _, attr := range attrs {
 		v, ok := xmlNumber(attr.Raw)
 		switch {
@@ -57,8 +53,8 @@ func newPlace(attrs []xmlscan.Attr) health.RoutePoint {
 	return p
 }
 
-// readPlace takes the text of an element within a place.
-func readPlace(p *health.RoutePoint, element string, text []byte) {
+// setRoutePointField sets what the text of an element within a trkpt says.
+func setRoutePointField(p *health.RoutePoint, element string, text []byte) {
 	if element == "time" {
 		p.Time, _, _ = parseTime(text, nil)
 		return
@@ -71,16 +67,12 @@ func readPlace(p *health.RoutePoint, element string, text []byte) {
 	case "ele":
 		p.Altitude = v
 	case "speed":
-		p.Speed = known(v)
+		p.Speed = nonNegative(v)
 	case "course":
-		p.Course = known(v)
+		p.Course = nonNegative(v)
 	case "hAcc":
-		p.HorizontalAccuracy = known(v)
+		p.HorizontalAccuracy = nonNegative(v)
 	case "vAcc":
-		p.VerticalAccuracy = known(v)
+		p.VerticalAccuracy = nonNegative(v)
 	}
-}
-
-func onGlobe(p *health.RoutePoint) bool {
-	return math.Abs(p.Latitude) <= 90 && math.Abs(p.Longitude) <= 180 // false where one is absent
 }

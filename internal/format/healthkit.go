@@ -1,59 +1,15 @@
 package format
 
 import (
-	"bytes"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/health-export/health-export/internal/health"
 )
 
-// The beginnings of HealthKit's names.
-const (
-	hkQuantity = "HKQuantityTypeIdentifier"
-	hkCategory = "HKCategoryTypeIdentifier"
-)
-
-// hkFractions are the quantities whose unit "%" goes with a fraction, 0 to 1, in HealthKit. Here they are percent.
-var hkFractions = []string{
-	"OxygenSaturation", "BodyFatPercentage", "WalkingAsymmetryPercentage", "WalkingDoubleSupportPercentage",
-	"AtrialFibrillationBurden", "PeripheralPerfusionIndex", "BloodAlcoholContent", "AppleWalkingSteadiness",
-}
-
-// hkDurations are the categories whose quantity is how long they lasted.
-var hkDurations = []string{"MindfulSession", "HandwashingEvent", "ToothbrushingEvent"}
-
-// hkSymptoms are the categories that are symptoms.
-var hkSymptoms = []string{
-	"AbdominalCramps", "Acne", "AppetiteChanges", "BladderIncontinence", "Bloating", "BreastPain",
-	"ChestTightnessOrPain", "Chills", "Constipation", "Coughing", "Diarrhea", "Dizziness", "DrySkin", "Fainting",
-	"Fatigue", "Fever", "GeneralizedBodyAche", "HairLoss", "Headache", "Heartburn", "HotFlashes", "LossOfSmell",
-	"LossOfTaste", "LowerBackPain", "MemoryLapse", "MoodChanges", "Nausea", "NightSweats", "PelvicPain",
-	"RapidPoundingOrFlutteringHeartbeat", "RunnyNose", "ShortnessOfBreath", "SinusCongestion", "SkippedHeartbeat",
-	"SleepChanges", "SoreThroat", "VaginalDryness", "Vomiting", "Wheezing",
-}
-
-// hkKinds are the categories that are events of another kind that is known.
-var hkKinds = map[string]string{
-	"MenstrualFlow": "cycle_tracking", "OvulationTestResult": "cycle_tracking", "CervicalMucusQuality": "cycle_tracking",
-	"IntermenstrualBleeding": "cycle_tracking", "PregnancyTestResult": "cycle_tracking",
-	"ProgesteroneTestResult": "cycle_tracking", "Contraceptive": "cycle_tracking", "Pregnancy": "cycle_tracking",
-	"Lactation": "cycle_tracking", "SexualActivity": "cycle_tracking", "InfrequentMenstrualCycles": "cycle_tracking",
-	"IrregularMenstrualCycles": "cycle_tracking", "PersistentIntermenstrualBleeding": "cycle_tracking",
-	"ProlongedMenstrualPeriods": "cycle_tracking", "BleedingDuringPregnancy": "cycle_tracking",
-	"BleedingAfterPregnancy": "cycle_tracking",
-	"HighHeartRateEvent":     "heart_rate_notification", "LowHeartRateEvent": "heart_rate_notification",
-	"IrregularHeartRhythmEvent":       "heart_rate_notification",
-	"HeadphoneAudioExposureEvent":     safetyEvent,
-	"AudioExposureEvent":              safetyEvent, // the former name of the next
-	"EnvironmentalAudioExposureEvent": safetyEvent, "LowCardioFitnessEvent": safetyEvent,
-	"AppleWalkingSteadinessEvent": safetyEvent, "SleepApneaEvent": safetyEvent,
-}
-
 // healthKit reads an object with HealthKit's names: type, sourceName, unit, value, startDate, endDate.
-func (e *element) healthKit(identifier string) (health.Record, error) {
+func (e *elementReader) healthKit(identifier string) (health.Record, error) {
 	e.at.Metric = identifier
+	t := newHKType(identifier)
 	s := health.NewSample()
 	s.Metric, s.Grain = identifier, health.GrainRaw
 	s.Start, s.Offset = e.requireInstant("startDate", "start", "date")
@@ -63,95 +19,62 @@ func (e *element) healthKit(identifier string) (health.Record, error) {
 	}
 	e.checkSpan("endDate", s.Start, s.End)
 	s.Source = e.source()
-	name, isQuantity := strings.CutPrefix(identifier, hkQuantity)
-	category, isCategory := strings.CutPrefix(identifier, hkCategory)
-	switch {
-	case isQuantity:
-		e.hkQuantity(name, &s)
-	case !isCategory:
-		e.refuse("type", fmt.Sprintf("The type %q is neither a quantity nor a category of HealthKit.", shown([]byte(identifier))),
+	switch t.kind {
+	case hkUnknownKind:
+		e.reject("type", fmt.Sprintf("The type %q is neither a quantity nor a category of HealthKit.", printable(identifier)),
 			"Send elements whose type begins with "+hkQuantity+" or "+hkCategory+".")
-	case category == "SleepAnalysis":
+	case hkSleepKind:
 		return e.hkSegment(&s)
-	case category == "AppleStandHour":
+	case hkStandHourKind:
 		e.hkStandHour(&s)
-	case slices.Contains(hkDurations, category):
-		s.Value, s.Unit = float64(s.End-s.Start)/float64(health.Second), "s"
+	case hkDurationKind:
+		setLength(&s)
+	case hkEventKind:
+		return e.finishEvent(t.eventKind(), health.Event{
+			Name: s.Metric, Start: s.Start, End: s.End, Offset: s.Offset, Source: s.Source,
+		})
 	default:
-		return e.hkEvent(category, &s)
+		e.hkQuantity(t, &s)
 	}
 	s.Attributes = e.attributes()
 	return e.finish(health.Record{Samples: []health.Sample{s}})
 }
 
-// hkQuantity takes the value and the unit. The two blood pressures become the one metric that holds both.
-func (e *element) hkQuantity(name string, s *health.Sample) {
+// hkQuantity sets the value and the unit of a quantity.
+func (e *elementReader) hkQuantity(t *hkType, s *health.Sample) {
 	s.Unit = e.text("unit", "units")
 	v := health.Absent()
 	if m := e.find("value", "qty"); m != nil {
-		if sent, ok := numberOf(m.value); ok {
+		if sent, ok := parseNumberValue(m.value); ok {
 			e.checkFinite("value", sent)
 			v, m.used = sent, true
 		}
 	}
 	if health.IsAbsent(v) {
-		e.refuse("value", `The field "value" is not a number.`, "Send the value of the quantity as a number.")
+		e.reject("value", `The field "value" is not a number.`, "Send the value of the quantity as a number.")
 	}
-	if s.Unit == "%" && v <= 1 && slices.Contains(hkFractions, name) {
-		v *= 100
-	}
-	switch name {
-	case "BloodPressureSystolic":
-		s.Metric, s.Systolic = "blood_pressure", v
-	case "BloodPressureDiastolic":
-		s.Metric, s.Diastolic = "blood_pressure", v
-	default:
-		s.Value = v
-	}
+	t.setQuantity(s, v)
 }
 
-// hkStandHour counts an hour in which the person stood, HKCategoryValueAppleStandHourStood or 0, as one, any other as
-// none.
-func (e *element) hkStandHour(s *health.Sample) {
-	s.Value, s.Unit = 0, "count"
+func (e *elementReader) hkStandHour(s *health.Sample) {
 	m := e.find("value")
 	if m == nil {
-		e.refuseMissing("value")
+		e.rejectMissing("value")
 		return
 	}
-	text, isText := unquoted(m.value)
-	if isText && bytes.HasSuffix(text, []byte("Stood")) || string(bytes.Trim(m.value, `"`)) == "0" {
-		s.Value = 1
+	value, isText := unquoted(m.value)
+	if !isText {
+		value = m.value
 	}
+	setStandHour(s, value)
 	m.used = true
 }
 
-// hkSegment makes a stage of sleep of a sample.
-func (e *element) hkSegment(s *health.Sample) (health.Record, error) {
+// hkSegment returns a sample of sleep as a segment.
+func (e *elementReader) hkSegment(s *health.Sample) (health.Record, error) {
 	stage, _ := health.ParseStage(e.requireText("value"))
 	segment := health.Segment{
 		Source: s.Source, Start: s.Start, End: s.End, Offset: s.Offset, Stage: stage, Attributes: e.attributes(),
 	}
 	return e.finish(health.Record{Segment: &segment})
-}
-
-// healthCategory is the kind of events of HealthKit's categories about which nothing is known yet.
-const healthCategory = "health_category"
-
-// hkEvent makes an event of a sample.
-func (e *element) hkEvent(category string, s *health.Sample) (health.Record, error) {
-	return e.happened(hkKindOf(category), health.Event{
-		Name: s.Metric, Start: s.Start, End: s.End, Offset: s.Offset, Source: s.Source,
-	})
-}
-
-// hkKindOf returns the kind of event that a category is.
-func hkKindOf(category string) string {
-	if slices.Contains(hkSymptoms, category) {
-		return symptoms.kind
-	}
-	if kind, ok := hkKinds[category]; ok {
-		return kind
-	}
-	return healthCategory
 }

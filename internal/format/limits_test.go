@@ -13,11 +13,11 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// TestHostileElements decodes elements nearly as long as one may be, written so that as much as possible is kept of few
-// bytes. It is not parallel: it counts what the whole process allocates, garbage and all.
+// TestHostileElements decodes elements of nearly the maximal length that make the decoder allocate as much as possible
+// per byte. It is not parallel, since it counts the allocations of the process.
 func TestHostileElements(t *testing.T) {
 	const size = 15 << 20
-	const most = 50 // MiB
+	const limit = 50 // MiB
 	long := func(before, part, after string) string {
 		return before + strings.Repeat(part+",", size/(len(part)+1)) + part + after
 	}
@@ -47,13 +47,13 @@ func TestHostileElements(t *testing.T) {
 		if field, _ := rejection.Details["field"].(string); field != c.field {
 			t.Errorf("%s: field %q, want %q", c.name, field, c.field)
 		}
-		if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > most {
-			t.Errorf("%s: it took %d MiB of memory in all, more than %d", c.name, took, most)
+		if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > limit {
+			t.Errorf("%s: it took %d MiB of memory in all, more than %d", c.name, took, limit)
 		}
 	}
 }
 
-// TestPointsOfOneElement checks that the points of all arrays count together, and that so many are still taken.
+// TestPointsOfOneElement checks that maxPoints bounds the points of all arrays together.
 func TestPointsOfOneElement(t *testing.T) {
 	t.Parallel()
 	workout := func(route, series int) string {
@@ -70,7 +70,7 @@ func TestPointsOfOneElement(t *testing.T) {
 	}
 }
 
-// TestLongPoints refuses a point that is too long or has too many fields, and takes its neighbours.
+// TestLongPoints checks that a point that is too long or has too many fields is rejected, and its neighbours are not.
 func TestLongPoints(t *testing.T) {
 	t.Parallel()
 	fields := func(n int) string {
@@ -89,14 +89,14 @@ func TestLongPoints(t *testing.T) {
 		"almost too many": {`{` + fields(maxFields-2) + `"date":"2026-03-10","qty":1}`, "metric 0.1"},
 	} {
 		body := `{"data":{"metrics":[{"name":"a","data":[` + point + `,` + c.point + `,` + point + `]}]}}`
-		got := outcomes(t, decodeBody(strings.NewReader(body), Options{}))
+		got := outcomes(t, decodeJSON(strings.NewReader(body), Options{}))
 		if diff := cmp.Diff([]string{"metric 0.0", c.want, "metric 0.2"}, got); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
 }
 
-// TestUnknownMembersAreFew checks the number of unknown members, wherever in the envelope they stand.
+// TestUnknownMembersAreFew checks that maxUnknownMembers bounds the unknown members anywhere in the envelope.
 func TestUnknownMembersAreFew(t *testing.T) {
 	t.Parallel()
 	members := func(n int) string { return strings.Repeat(`"x":1,`, n) }
@@ -106,10 +106,10 @@ func TestUnknownMembersAreFew(t *testing.T) {
 		"after metrics":  `{"metrics":[],%s"symptoms":[]}`,
 		"in the payload": `{"payload":{%s"metrics":[]}}`,
 	} {
-		if records, err := last(decodeBody(strings.NewReader(fmt.Sprintf(body, members(maxUnknown))), Options{})); err != nil || records != maxUnknown-1 {
+		if records, err := drain(decodeJSON(strings.NewReader(fmt.Sprintf(body, members(maxUnknownMembers))), Options{})); err != nil || records != maxUnknownMembers-1 {
 			t.Errorf("%s: %d records before the last, %v", name, records, err)
 		}
-		_, err := last(decodeBody(strings.NewReader(fmt.Sprintf(body, members(maxUnknown+1))), Options{}))
+		_, err := drain(decodeJSON(strings.NewReader(fmt.Sprintf(body, members(maxUnknownMembers+1))), Options{}))
 		if failure, ok := errors.AsType[*problem.Error](err); !ok || failure.Code != "too_many_members" || !errors.Is(err, problem.Invalid) {
 			t.Errorf("%s: error %v, want too_many_members", name, err)
 		}

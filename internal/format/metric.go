@@ -12,62 +12,62 @@ import (
 )
 
 var (
-	timeFields    = setOf(fieldDate, fieldStart, fieldEnd)
-	valueFields   = setOf(fieldQty, fieldMin, fieldAvg, fieldMax, fieldSystolic, fieldDiastolic)
-	sampleConsume = timeFields | valueFields | setOf(fieldSource)
+	timeFields       = setOf(fieldDate, fieldStart, fieldEnd)
+	valueFields      = setOf(fieldQty, fieldMin, fieldAvg, fieldMax, fieldSystolic, fieldDiastolic)
+	consumedBySample = timeFields | valueFields | setOf(fieldSource)
 )
 
-// maxPoint is how long one point of a metric may be: what it takes to read one grows with all the fields it has.
+// maxPoint bounds the bytes of one point of a metric: the memory to decode it grows with its fields.
 const maxPoint = 1 << 20
 
-// countNames are the fields of a point that counts by name instead of having a qty, in lower case.
+// countNames are the fields, in lower case, of a point that has named counts instead of a qty.
 var countNames = []string{"unspecified", "protection used", "protection not used"}
 
-// point decodes one point of a metric and yields it.
-func (d *decoder) point(p *metricPoint, it *item) error {
+// decodePoint decodes one point of a metric and emits it.
+func (d *jsonDecoder) decodePoint(p *metricPoint, entry *metricEntry) error {
 	switch {
 	case len(p.text) > maxPoint:
-		return d.reject(p.item, refusal(p.at, "", fmt.Sprintf("The point is longer than %d bytes.", maxPoint),
+		return d.reject(p.entry, newRejection(p.at, "", fmt.Sprintf("The point is longer than %d bytes.", maxPoint),
 			"Send less with each point."))
-	case p.refusal != nil:
-		return d.emitRefusal(p)
-	case isSegment(p, it):
-		return d.sleepSegment(p)
-	case isNight(p, it):
-		return d.sleepNight(p, it)
+	case p.rejection != nil:
+		return d.reject(p.entry, p.rejection)
+	case isSegment(p, entry):
+		return d.decodeSegment(p)
+	case isNight(p, entry):
+		return d.decodeNight(p, entry)
 	}
-	return d.sample(p)
+	return d.decodeSample(p)
 }
 
-func (d *decoder) sample(p *metricPoint) error {
+func (d *jsonDecoder) decodeSample(p *metricPoint) error {
 	s := &d.samples[0]
-	*s = d.blank
-	consumed := sampleConsume
+	*s = d.emptySample
+	consumed := consumedBySample
 	s.Start, s.End, s.Offset = p.span(&consumed)
-	if p.has&valueFields == 0 {
-		s.Value = p.countByName()
+	if p.present&valueFields == 0 {
+		s.Value = p.sumNamedCounts()
 	} else {
 		s.Value, s.Min, s.Max = p.number(fieldQty), p.number(fieldMin), p.number(fieldMax)
 		s.Systolic, s.Diastolic = p.number(fieldSystolic), p.number(fieldDiastolic)
 	}
-	if p.has.has(fieldAvg) {
+	if p.present.has(fieldAvg) {
 		s.Value = p.number(fieldAvg)
 		consumed &^= setOf(fieldQty)
 	}
-	s.Source = d.source(p, fieldSource, &consumed)
-	p.keep(consumed)
-	s.Attributes = d.attributes(p)
-	if p.refusal != nil {
-		return d.emitRefusal(p)
+	s.Source = d.pointSource(p, fieldSource, &consumed)
+	p.addAttributes(consumed)
+	s.Attributes = d.pointAttributes(p)
+	if p.rejection != nil {
+		return d.reject(p.entry, p.rejection)
 	}
-	return d.emit(health.Record{Position: p.at, Entry: p.item, Samples: d.samples[:]})
+	return d.emit(health.Record{Position: p.at, Entry: p.entry, Samples: d.samples[:]})
 }
 
-// span returns when the point begins and ends: date, or start and end where they were sent. Where date is another time
-// than start it says where the point belongs, such as the day of a night's temperature; then start and end are taken out
-// of consumed, to become attributes.
+// span returns the start and end of the point: date, or start and end where they were sent. A date that differs from
+// start says where the point belongs, such as the day of a night's temperature; then it is the time of the point, and
+// start and end are removed from consumed, which makes them attributes.
 func (p *metricPoint) span(consumed *fieldSet) (start, end health.Instant, offset int32) {
-	if p.has&timeFields == setOf(fieldDate) {
+	if p.present&timeFields == setOf(fieldDate) {
 		start, offset, _ = p.time(fieldDate)
 		return start, start, offset
 	}
@@ -80,7 +80,7 @@ func (p *metricPoint) span(consumed *fieldSet) (start, end health.Instant, offse
 	case !started && dated:
 		start, offset = date, dateOffset
 	case !started:
-		p.refuse("date", "The point has no date.", timeSuggestion)
+		p.reject("date", "The point has no date.", timeSuggestion)
 	}
 	end, _, ended := p.time(fieldEnd)
 	if !ended {
@@ -88,49 +88,50 @@ func (p *metricPoint) span(consumed *fieldSet) (start, end health.Instant, offse
 	}
 	if end < start {
 		name := p.nameOf(fieldEnd)
-		p.refuse(name, fmt.Sprintf("The time in %q is before the start.", name), "Send an end that is not before the start, or none.")
+		p.reject(name, fmt.Sprintf("The time in %q is before the start.", name), "Send an end that is not before the start, or none.")
 	}
 	return start, end, offset
 }
 
-// countByName returns the sum of the counts that a point has by name; the counts stay attributes.
-func (p *metricPoint) countByName() float64 {
+// sumNamedCounts returns the sum of the named counts of a point, which also become attributes. It rejects the point
+// where there is none.
+func (p *metricPoint) sumNamedCounts() float64 {
 	sum, counted := 0.0, false
-	for _, i := range p.rest {
+	for _, i := range p.attributes {
 		m := &p.members[i]
 		name := strings.ToLower(string(m.nameIn(p.text)))
 		for _, count := range countNames {
-			if v, ok := numberOf(p.value(m)); ok && name == count {
+			if v, ok := parseNumberValue(p.value(m)); ok && name == count {
 				sum, counted = sum+v, true
 			}
 		}
 	}
 	if !counted {
-		p.refuse("qty", "The point has no value.",
+		p.reject("qty", "The point has no value.",
 			"Send qty as a number; or Min, Avg and Max; or systolic and diastolic.")
 	}
 	return sum
 }
 
-// source returns the source that a field says: text, or an object with a name. Where it says more than that it is
-// taken out of consumed, to become an attribute.
-func (d *decoder) source(p *metricPoint, f field, consumed *fieldSet) string {
-	if !p.has.has(f) {
+// pointSource returns the source in a field: text, or the name in an object. A field that is not text is removed from
+// consumed, which makes it an attribute as well.
+func (d *jsonDecoder) pointSource(p *metricPoint, f field, consumed *fieldSet) string {
+	if !p.present.has(f) {
 		return ""
 	}
 	raw := p.raw(f)
 	if raw[0] != '"' {
 		*consumed &^= setOf(f)
 	}
-	if source, ok := d.sources.find(raw); ok {
+	if source, ok := d.sources.get(raw); ok {
 		return source
 	}
 	text := sourceText(raw)
-	if reason := kept(text); reason != "" {
+	if reason := unstorable(text); reason != "" {
 		name := p.nameOf(f)
-		p.refuse(name, fmt.Sprintf("The field %q %s.", name, reason), fmt.Sprintf("Send at most %d bytes of plain text.", maxText))
+		p.reject(name, fmt.Sprintf("The field %q %s.", name, reason), fmt.Sprintf("Send at most %d bytes of plain text.", maxText))
 	}
-	return d.sources.keep(raw, string(text))
+	return d.sources.put(raw, string(text))
 }
 
 func sourceText(raw jsontext.Value) []byte {
@@ -145,13 +146,13 @@ func sourceText(raw jsontext.Value) []byte {
 	return text
 }
 
-// attributes returns what is left of the point as canonical JSON.
-func (d *decoder) attributes(p *metricPoint) string {
-	if len(p.rest) == 0 || p.refusal != nil {
+// pointAttributes returns the members that become attributes as canonical JSON, "" where there are none.
+func (d *jsonDecoder) pointAttributes(p *metricPoint) string {
+	if len(p.attributes) == 0 || p.rejection != nil {
 		return ""
 	}
 	text := d.scratch[:0]
-	for _, i := range p.rest {
+	for _, i := range p.attributes {
 		m := &p.members[i]
 		text = append(text, ',')
 		text = append(text, p.text[m.name-1:m.valueEnd]...)
@@ -159,23 +160,23 @@ func (d *decoder) attributes(p *metricPoint) string {
 	text[0] = '{'
 	text = append(text, '}')
 	d.scratch = text
-	if canonical, ok := d.objects.find(text); ok {
+	if canonical, ok := d.objects.get(text); ok {
 		return canonical
 	}
 	canonical, err := health.CanonicalJSON(text)
 	if err != nil {
-		p.refuse("", "The point has an object in which a name is there twice.", "Send each field once.")
+		p.reject("", "The point has an object in which a name is there twice.", "Send each field once.")
 		return ""
 	}
-	if name, ok := tooLargeIn(text); ok {
-		p.refuseTooLarge(name)
+	if name, ok := findTooLarge(text); ok {
+		p.rejectTooLarge(name)
 		return ""
 	}
-	return d.objects.keep(text, canonical)
+	return d.objects.put(text, canonical)
 }
 
-// tooLargeIn looks in a JSON object for a number that no float64 holds, and returns the name it stands under.
-func tooLargeIn(object []byte) (name string, found bool) {
+// findTooLarge returns the name of the member of a JSON object that holds a number too large for a float64.
+func findTooLarge(object []byte) (name string, found bool) {
 	decoder := jsontext.NewDecoder(bytes.NewReader(object), jsontext.AllowDuplicateNames(true))
 	for {
 		token, err := decoder.ReadToken()
@@ -189,7 +190,7 @@ func tooLargeIn(object []byte) (name string, found bool) {
 			for name = range decoder.StackPointer().Tokens() {
 				break
 			}
-			return shown([]byte(name)), true
+			return printable(name), true
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// field is a field of a metric's point that has a meaning of its own; every other one becomes an attribute.
+// field is a known field of a point of a metric. Every other field becomes an attribute.
 type field uint8
 
 const (
@@ -43,7 +43,8 @@ const (
 	fieldCount
 )
 
-// fieldOf tells a field by its name. Only the names of summaries come in more than one case.
+// fieldOf returns the field of a name, fieldOther for one that is not known. Only min, avg and max come in several
+// cases.
 func fieldOf(name []byte) field {
 	switch string(name) {
 	case "date":
@@ -99,69 +100,69 @@ func setOf(fields ...field) (s fieldSet) {
 
 func (s fieldSet) has(f field) bool { return s>>f&1 == 1 }
 
-var namedByItem = setOf(fieldName, fieldUnits)
+var entryFields = setOf(fieldName, fieldUnits)
 
-// metricPoint is one point of a metric while it is decoded. The first fault that refuses it is remembered, so that a
-// decoder reads as a list of what it takes.
+// metricPoint is one point of a metric while it is decoded. It keeps the first rejection, so that its methods need not
+// return errors.
 type metricPoint struct {
 	rawObject
 	at       health.Position
-	item     *health.MetricEntry
+	entry    *health.MetricEntry
 	location *time.Location
-	// has are the fields that say something: neither null nor "". Where they are, index has.
-	has   fieldSet
-	index [fieldCount]int
-	rest  []int // the members that become attributes
-	// flat points say the name and unit of their metric themselves.
-	flat    bool
-	refusal *health.Rejection
+	// present are the fields that are neither null nor "", index their places in members.
+	present    fieldSet
+	index      [fieldCount]int
+	attributes []int // places in members of those that become attributes
+	// flat points have the name and unit of their metric in themselves.
+	flat      bool
+	rejection *health.Rejection
 }
 
-// take sorts the members of o into the fields that are known and the rest.
-func (p *metricPoint) take(o rawObject, at health.Position, item *health.MetricEntry) {
-	p.rawObject, p.at, p.item, p.refusal = o, at, item, nil
-	p.has, p.rest, p.flat = 0, p.rest[:0], false
+// classify sets the point to the object o, and sorts its members into known fields and attributes.
+func (p *metricPoint) classify(o rawObject, at health.Position, item *health.MetricEntry) {
+	p.rawObject, p.at, p.entry, p.rejection = o, at, item, nil
+	p.present, p.attributes, p.flat = 0, p.attributes[:0], false
 	var seen fieldSet
 	for i := range p.members {
 		name := p.members[i].nameIn(p.text)
 		f := fieldOf(name)
 		switch {
 		case f == fieldOther || seen.has(f):
-			p.rest = append(p.rest, i)
+			p.attributes = append(p.attributes, i)
 			if f != fieldOther && bytes.Equal(name, p.members[p.index[f]].nameIn(p.text)) {
-				p.refuse(string(name), fmt.Sprintf("The field %q is there twice.", name), "Send each field of a point once.")
+				p.reject(string(name), fmt.Sprintf("The field %q is there twice.", name), "Send each field of a point once.")
 			}
 			continue
-		case !p.silent(i):
-			p.has |= 1 << f
+		case !p.isEmpty(i):
+			p.present |= 1 << f
 		}
 		seen |= 1 << f
 		p.index[f] = i
 	}
 }
 
-// silent reports whether a member says nothing: its absence would say the same.
-func (p *metricPoint) silent(i int) bool {
+// isEmpty reports whether member i is null or "", which mean the same as its absence.
+func (p *metricPoint) isEmpty(i int) bool {
 	m := &p.members[i]
 	return p.text[m.value] == 'n' || m.valueEnd == m.value+2 && p.text[m.value] == '"'
 }
 
-// refuse refuses the point because of a field.
-func (p *metricPoint) refuse(field, message, suggestion string) {
-	if p.refusal == nil {
-		p.refusal = refusal(p.at, field, message, suggestion)
+// reject rejects the point because of a field, unless it is rejected already.
+func (p *metricPoint) reject(field, message, suggestion string) {
+	if p.rejection == nil {
+		p.rejection = newRejection(p.at, field, message, suggestion)
 	}
 }
 
-// raw returns the value of a field that is there.
+// raw returns the value of a field that is present.
 func (p *metricPoint) raw(f field) jsontext.Value { return p.value(&p.members[p.index[f]]) }
 
 // nameOf returns the name that a field was sent under.
 func (p *metricPoint) nameOf(f field) string { return string(p.members[p.index[f]].nameIn(p.text)) }
 
-// number returns the value of a field, absent where the field is not there or refuses the point.
+// number returns the value of a field, absent where the field is. One that is not a number rejects the point.
 func (p *metricPoint) number(f field) float64 {
-	if !p.has.has(f) {
+	if !p.present.has(f) {
 		return health.Absent()
 	}
 	raw := p.raw(f)
@@ -173,24 +174,24 @@ func (p *metricPoint) number(f field) float64 {
 	}
 	if raw.Kind() != '0' {
 		name := p.nameOf(f)
-		p.refuse(name, fmt.Sprintf("The field %q is not a number.", name), "Send a number such as 72.5.")
+		p.reject(name, fmt.Sprintf("The field %q is not a number.", name), "Send a number such as 72.5.")
 		return health.Absent()
 	}
 	v, ok := parseNumber(raw)
 	if !ok {
-		p.refuseTooLarge(p.nameOf(f))
+		p.rejectTooLarge(p.nameOf(f))
 		return health.Absent()
 	}
 	return v
 }
 
-func (p *metricPoint) refuseTooLarge(name string) {
-	p.refuse(name, fmt.Sprintf("The number in %q is too large.", name), "Send a number that a computer can hold: at most 1.7e308.")
+func (p *metricPoint) rejectTooLarge(name string) {
+	p.reject(name, fmt.Sprintf("The number in %q is too large.", name), "Send a number that a computer can hold: at most 1.7e308.")
 }
 
-// time returns the value of a field. ok is false where the field is not there, or refuses the point.
+// time returns the value of a field. ok is false where the field is absent, or is not a time, which rejects the point.
 func (p *metricPoint) time(f field) (at health.Instant, offset int32, ok bool) {
-	if !p.has.has(f) {
+	if !p.present.has(f) {
 		return 0, 0, false
 	}
 	raw := p.raw(f)
@@ -199,23 +200,23 @@ func (p *metricPoint) time(f field) (at health.Instant, offset int32, ok bool) {
 			return at, offset, true
 		}
 	}
-	if at, offset, ok = instantOf(raw, p.location); !ok {
+	if at, offset, ok = parseInstant(raw, p.location); !ok {
 		name := p.nameOf(f)
-		p.refuse(name, fmt.Sprintf("The field %q is not a time that can be read.", name), timeSuggestion)
+		p.reject(name, fmt.Sprintf("The field %q is not a time that can be read.", name), timeSuggestion)
 	}
 	return at, offset, ok
 }
 
-// keep makes attributes of the fields that are there and in neither of the sets.
-func (p *metricPoint) keep(consumed fieldSet) {
+// addAttributes makes attributes of the fields that are present and not consumed.
+func (p *metricPoint) addAttributes(consumed fieldSet) {
 	if p.flat {
-		consumed |= namedByItem
+		consumed |= entryFields
 	}
-	left := p.has &^ consumed
-	for f := fieldDate; left != 0 && f < fieldCount; f++ {
-		if left.has(f) {
-			p.rest = append(p.rest, p.index[f])
-			left &^= 1 << f
+	remaining := p.present &^ consumed
+	for f := fieldDate; remaining != 0 && f < fieldCount; f++ {
+		if remaining.has(f) {
+			p.attributes = append(p.attributes, p.index[f])
+			remaining &^= 1 << f
 		}
 	}
 }

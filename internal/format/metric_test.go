@@ -20,8 +20,8 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// FuzzPoints compares the points of a metric as the decoder reads them with what a slow reading of the same rules by
-// means of the library gives. The metric's name is known, and is not that of sleep.
+// FuzzPoints compares decoded points of a metric with those of a slow implementation of the same rules on top of the
+// JSON library. The metric's name is known, and is not that of sleep.
 func FuzzPoints(f *testing.F) {
 	for _, points := range []string{
 		`{"date":"2026-03-10 00:00:00 +0100","qty":7369.142032399631,"source":"Kim’s\u00a0Watch"}`,
@@ -43,52 +43,52 @@ func FuzzPoints(f *testing.F) {
 			} `json:"data"`
 		}
 		if json.Unmarshal([]byte(body), &read, jsontext.AllowDuplicateNames(true)) != nil || len(read.Data.Metrics) != 1 {
-			return // FuzzScanner's business, or the text has left the list of points
+			return // covered by FuzzScanner, or the text closes the list of points
 		}
-		var want []reading
+		var want []pointResult
 		for _, point := range read.Data.Metrics[0].Data {
 			want = append(want, readSlowly(point))
 		}
-		if slices.ContainsFunc(want, func(r reading) bool { return r.beyond }) {
+		if slices.ContainsFunc(want, func(r pointResult) bool { return r.skip }) {
 			return
 		}
-		var got []reading
-		for record, err := range decodeBody(strings.NewReader(body), Options{}) {
+		var got []pointResult
+		for record, err := range decodeJSON(strings.NewReader(body), Options{}) {
 			switch _, refused := errors.AsType[*health.Rejection](err); {
 			case refused:
-				got = append(got, reading{Refused: true})
+				got = append(got, pointResult{Refused: true})
 			case err != nil:
 				return // nested too deeply, or a name of the envelope is there twice
 			default:
-				got = append(got, reading{Sample: record.Samples[0]})
+				got = append(got, pointResult{Sample: record.Samples[0]})
 			}
 		}
-		if diff := cmp.Diff(want, got, cmpopts.EquateNaNs(), cmpopts.IgnoreUnexported(reading{})); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.EquateNaNs(), cmpopts.IgnoreUnexported(pointResult{})); diff != "" {
 			t.Errorf("difference (-slow +fast):\n%s", diff)
 		}
 	})
 }
 
-// reading is what becomes of a point.
-type reading struct {
+// pointResult is the result of decoding a point.
+type pointResult struct {
 	Refused bool
 	Sample  health.Sample
-	// beyond marks a point that is read by other rules.
-	beyond bool
+	// skip is set for a point to which other rules apply.
+	skip bool
 }
 
-var refused = reading{Refused: true}
+var rejected = pointResult{Refused: true}
 
-// slowPoint is a point as a map of what its members say, without those that say nothing.
+// slowPoint is a point as a map of its members, without empty ones.
 type slowPoint map[string]jsontext.Value
 
-func readSlowly(raw jsontext.Value) reading {
+func readSlowly(raw jsontext.Value) pointResult {
 	if raw.Kind() != '{' {
-		return refused
+		return rejected
 	}
 	all := map[string]jsontext.Value{}
 	if json.Unmarshal(raw, &all) != nil {
-		return refused // a name is there twice
+		return rejected // a name is there twice
 	}
 	point := slowPoint{}
 	rest := map[string]jsontext.Value{}
@@ -97,24 +97,24 @@ func readSlowly(raw jsontext.Value) reading {
 		case known == "":
 			rest[name] = value
 		case point[known] != nil || slowTwice(all, known):
-			return reading{beyond: true} // two spellings of one field: the order decides
+			return pointResult{skip: true} // two spellings of one field: the order decides
 		case value.Kind() != 'n' && string(value) != `""`:
 			point[known] = value
 			point["sent as "+known] = jsontext.Value(name)
 		}
 	}
 	if slices.ContainsFunc([]string{"sleepStart", "core", "deep", "rem", "awake"}, func(name string) bool { return rest[name] != nil }) {
-		return reading{beyond: true}
+		return pointResult{skip: true}
 	}
 	for name := range rest {
 		if sleepField([]byte(name)) != fieldOther {
-			return reading{beyond: true}
+			return pointResult{skip: true}
 		}
 	}
 	return point.sample(rest)
 }
 
-// slowName returns the one name for a field that goes by several.
+// slowName returns the canonical name of a field, "" for one that is not known.
 func slowName(name string) string {
 	switch name {
 	case "date", "qty", "source", "systolic", "diastolic", "start", "end":
@@ -140,7 +140,7 @@ func slowTwice(all map[string]jsontext.Value, known string) bool {
 	return count > 1
 }
 
-func (p slowPoint) sample(rest map[string]jsontext.Value) reading {
+func (p slowPoint) sample(rest map[string]jsontext.Value) pointResult {
 	s := health.NewSample()
 	ok := p.times(&s, rest)
 	values := 0
@@ -162,9 +162,9 @@ func (p slowPoint) sample(rest map[string]jsontext.Value) reading {
 	}
 	ok = p.source(&s, rest) && ok
 	if !ok || !slowAttributes(&s, rest) {
-		return refused
+		return rejected
 	}
-	return reading{Sample: s}
+	return pointResult{Sample: s}
 }
 
 func (p slowPoint) times(s *health.Sample, rest map[string]jsontext.Value) bool {
@@ -176,7 +176,7 @@ func (p slowPoint) times(s *health.Sample, rest map[string]jsontext.Value) bool 
 			continue
 		}
 		var ok bool
-		if at[i], offset[i], ok = instantOf(p[name], time.UTC); !ok && name == "end" {
+		if at[i], offset[i], ok = parseInstant(p[name], time.UTC); !ok && name == "end" {
 			readable = false // it matters only where it is the end of the sample
 		} else if !ok {
 			return false
@@ -280,13 +280,13 @@ func holdsInfinity(text []byte) bool {
 	}
 }
 
-// FuzzDecode decodes anything at all: it must not panic, say where each element stood, and yield nothing that cannot
-// be kept.
+// FuzzDecode decodes any body: the decoder must not panic, must give each element a position, and must not yield
+// anything that cannot be stored.
 func FuzzDecode(f *testing.F) {
 	seedWithFixtures(f, func(body []byte) { f.Add(body) })
 	f.Fuzz(func(t *testing.T, body []byte) {
 		ended := false
-		for record, err := range decodeBody(bytes.NewReader(body), Options{}) {
+		for record, err := range decodeJSON(bytes.NewReader(body), Options{}) {
 			if ended {
 				t.Fatal("something came after the error that ended the body")
 			}
@@ -358,13 +358,13 @@ func checkSample(t *testing.T, s *health.Sample) {
 	}
 }
 
-// TestPendingNightsAreBounded sends more nights than are remembered before their unit is known.
+// TestPendingNightsAreBounded decodes more nights before their unit than can be pending.
 func TestPendingNightsAreBounded(t *testing.T) {
 	t.Parallel()
 	night := `{"date":"2026-03-10","totalSleep":7},`
-	body := `{"data":{"metrics":[{"data":[` + strings.TrimSuffix(strings.Repeat(night, maxPending+5), ",") + `],"units":"min","name":"sleep_analysis"}]}}`
+	body := `{"data":{"metrics":[{"data":[` + strings.TrimSuffix(strings.Repeat(night, maxPendingNights+5), ",") + `],"units":"min","name":"sleep_analysis"}]}}`
 	var hours []string
-	for record, err := range decodeBody(strings.NewReader(body), Options{}) {
+	for record, err := range decodeJSON(strings.NewReader(body), Options{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -377,18 +377,18 @@ func TestPendingNightsAreBounded(t *testing.T) {
 	}
 }
 
-// TestManySources makes sure that a body with more sources and attributes than are remembered is decoded all the same.
+// TestManySources decodes a body with more sources and attributes than fit the cache.
 func TestManySources(t *testing.T) {
 	t.Parallel()
 	var body strings.Builder
 	body.WriteString(`{"data":{"metrics":[{"name":"m","data":[`)
-	const count = 3 * maxRemembered
+	const count = 3 * maxCachedTexts
 	for i := range count {
 		fmt.Fprintf(&body, `{"date":"2026-03-10","qty":1,"source":"source %d","note":%d},`, i, i)
 	}
 	body.WriteString(`{"date":"2026-03-10","qty":1,"source":"source 0","note":0}]}]}}`)
 	i := 0
-	for record, err := range decodeBody(strings.NewReader(body.String()), Options{}) {
+	for record, err := range decodeJSON(strings.NewReader(body.String()), Options{}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,28 +4,28 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxFields is how many fields one object may have. What is kept of each while it is read is far more than the few bytes
-// that it may be written in.
+// maxFields bounds the fields of one object. Decoding takes many times the memory of the few bytes a field may be
+// written in.
 const maxFields = 10_000
 
-// rawObject is a JSON object as it stands in the body, and where in it the members are. This is how points are read:
-// a million of them make no garbage. The bigger elements are read as object.
+// rawObject is a JSON object as in the body, with the places of its members. Points are read as rawObjects, without
+// allocations; the larger elements as objects.
 type rawObject struct {
 	text    []byte
 	members []memberSpan
 }
 
-// memberSpan says where in the text of an object a member stands: its name without the quotes, and its value.
+// memberSpan is the place of a member in the text of an object: of its name without the quotes, and of its value.
 type memberSpan struct {
 	name, nameEnd   int
 	value, valueEnd int
 	nameEscaped     bool
 }
 
-// scanName reads a name and the colon behind it, and returns where the value begins or white space before it.
+// scanName reads a name and the colon after it, and returns the index after the colon.
 func (m *memberSpan) scanName(b []byte, i int) (int, error) {
 	if i >= len(b) {
-		return i, errShort
+		return i, errIncomplete
 	}
 	if b[i] != '"' {
 		return i, errNoName
@@ -37,14 +37,14 @@ func (m *memberSpan) scanName(b []byte, i int) (int, error) {
 	m.name, m.nameEnd, m.nameEscaped = i+1, end, escaped
 	switch i = skipSpace(b, end+1); {
 	case i >= len(b):
-		return i, errShort
+		return i, errIncomplete
 	case b[i] != ':':
 		return i, errNoColon
 	}
 	return i + 1, nil
 }
 
-// scanValue reads a value within depth containers.
+// scanValue reads the value at i, within depth containers.
 func (m *memberSpan) scanValue(b []byte, i, depth int) (end int, err error) {
 	m.value = i
 	switch c := b[i]; {
@@ -54,19 +54,18 @@ func (m *memberSpan) scanValue(b []byte, i, depth int) (end int, err error) {
 	case c == '-' || isDigit(c):
 		end, err = scanNumber(b, i)
 	default:
-		scan := valueScan{outside: depth}
+		scan := valueScan{outerDepth: depth}
 		var done bool
 		if end, done, err = scan.run(b, i); err == nil && !done {
-			err = errShort
+			err = errIncomplete
 		}
 	}
 	m.valueEnd = end
 	return end, err
 }
 
-// scanMembers reads the object that b begins with, and appends its members to members; depth counts the containers
-// around it. With untilData it stops at a member "data" that is an array: then data is true, and the end is where the
-// array begins.
+// scanMembers reads the object at the beginning of b, within depth containers, and appends its members to members. With
+// untilData it stops at a member "data" that is an array: then data is true, and end is the beginning of the array.
 func scanMembers(b []byte, depth int, members []memberSpan, untilData bool) (o rawObject, end int, data bool, err error) {
 	if depth >= maxDepth {
 		return o, 0, false, errTooDeep
@@ -81,7 +80,7 @@ func scanMembers(b []byte, depth int, members []memberSpan, untilData bool) (o r
 			return o, i, false, err
 		}
 		if i = skipSpace(b, i); i >= len(b) {
-			return o, i, false, errShort
+			return o, i, false, errIncomplete
 		}
 		if untilData && b[i] == '[' && string(m.nameIn(b)) == "data" {
 			return rawObject{b[:i], members}, i, true, nil
@@ -95,7 +94,7 @@ func scanMembers(b []byte, depth int, members []memberSpan, untilData bool) (o r
 		members = append(members, m)
 		switch i = skipSpace(b, i); {
 		case i >= len(b):
-			return o, i, false, errShort
+			return o, i, false, errIncomplete
 		case b[i] == '}':
 			return rawObject{b[:i+1], members}, i + 1, false, nil
 		case b[i] != ',':
@@ -114,7 +113,7 @@ func (m *memberSpan) nameIn(text []byte) []byte {
 	return name
 }
 
-// value returns a member's value as it was sent.
+// value returns the value of a member as sent.
 func (o *rawObject) value(m *memberSpan) jsontext.Value { return o.text[m.value:m.valueEnd:m.valueEnd] }
 
 // find returns the value of the first member with the name; nil where there is none.
@@ -127,12 +126,12 @@ func (o *rawObject) find(name string) jsontext.Value {
 	return nil
 }
 
-// readObject returns the object that comes next. With untilData it may end at a member "data" that is an array, as
-// scanMembers does; then pos is where the array begins, and the object is open. An object with too many fields is passed
-// over like one that is too long, with errTooLong.
+// readObject returns the next object. With untilData it may end at a member "data" that is an array, as in scanMembers;
+// then pos is the beginning of the array, and the object is still open. An object with too many fields is skipped like
+// one that is too long, with errTooLong.
 func (s *scanner) readObject(untilData bool) (o rawObject, data bool, err error) {
 	for {
-		o, end, data, err := scanMembers(s.unread(), s.depth, s.members[:0], untilData)
+		o, end, data, err := scanMembers(s.buffered(), s.depth, s.members[:0], untilData)
 		if err == nil {
 			s.pos += end
 			s.members = o.members
@@ -142,12 +141,12 @@ func (s *scanner) readObject(untilData bool) (o rawObject, data bool, err error)
 			return o, data, nil
 		}
 		if err != errTooManyFields {
-			err = s.again(end, err)
+			err = s.fillOrFail(end, err)
 		}
 		switch err {
 		case nil:
 		case errTooLong, errTooManyFields:
-			return o, false, s.passOver(&valueScan{outside: s.depth})
+			return o, false, s.skipRest(&valueScan{outerDepth: s.depth})
 		default:
 			return o, false, err
 		}

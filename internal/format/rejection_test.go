@@ -7,7 +7,7 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// A refused element is no failure of the call: nothing makes an answer of it, and the stream goes on.
+// A rejection is not an error of the request, so it has no kind of package problem.
 func TestRejectionHasNoKind(t *testing.T) {
 	t.Parallel()
 	if kind := problem.KindOf(&health.Rejection{Code: health.ValidationError}); kind != "" {

@@ -9,58 +9,57 @@ import (
 )
 
 const (
-	// firstWindow is enough for most bodies, which are small; windowSize is what longer ones are read through.
+	// firstWindow suffices for most bodies, which are small; windowSize is the window for longer ones.
 	firstWindow = 16 << 10
 	windowSize  = 256 << 10
-	// maxElement is the length of the longest element that is taken into memory, and so what the window may grow to.
+	// maxElement bounds the bytes of an element that is read into memory, and thereby the window.
 	maxElement = 16 << 20
 )
 
-// errTooLong says that a value is longer than maxElement. It has been passed over, and the next one can be read.
+// errTooLong is returned for a value longer than maxElement. It was skipped, and the next one can be read.
 var errTooLong = errors.New("the value is too long to be taken in")
 
-// scanner reads a body through a window that slides over it. Whatever its methods return lies in the window, and is
-// valid until the next call. Their errors are errTooLong, a *problem.Error where the body is at fault, or the reader's.
+// scanner reads a body through a sliding window. The slices that its methods return are in the window, and valid until
+// the next call. Their errors are errTooLong, a *problem.Error where the body is at fault, or the reader's.
 //
-// A thing is read by a function on the bytes of the window that comes back with errShort when they run out; then the
-// rest of the window is filled, keeping where the thing begins, and the function is called again.
+// A token is read by a function on the bytes of the window that returns errIncomplete when they run out; then the
+// window is filled, keeping the beginning of the token, and the function is called again.
 type scanner struct {
 	body     io.Reader
-	window   []byte // what has been read and not passed over is window[pos:end]
+	window   []byte // window[pos:end] is read from the body and not consumed
 	pos, end int
 	base     int64        // the offset of window[0] in the body
-	depth    int          // the containers that are open at pos
-	ended    bool         // body has been read to its end
-	members  []memberSpan // room for those of the object that was read last
-	// How large the window is at first, how large it becomes for a body that is longer, and how far it may grow for a
-	// single value.
-	first, usual, limit int
+	depth    int          // open containers at pos
+	atEOF    bool         // body has been read to its end
+	members  []memberSpan // buffer of readObject
+	// The size of the window at first, for a body that is longer than that, and at most for a single value.
+	firstSize, usualSize, maxSize int
 }
 
 func newScanner(body io.Reader) scanner {
-	return scanner{body: body, first: firstWindow, usual: windowSize, limit: maxElement}
+	return scanner{body: body, firstSize: firstWindow, usualSize: windowSize, maxSize: maxElement}
 }
 
-// scannerOf reads what is in memory already.
-func scannerOf(text []byte) scanner {
-	return scanner{window: text, end: len(text), ended: true}
+// newTextScanner returns a scanner of a text in memory.
+func newTextScanner(text []byte) scanner {
+	return scanner{window: text, end: len(text), atEOF: true}
 }
 
-// more reads on until the window is full or the body ends. The window keeps what begins at pos, and grows when that
-// fills it.
-func (s *scanner) more() error {
-	if s.ended {
-		return s.fault(s.end, errEnd)
+// fill reads until the window is full or the body ends. The window keeps the bytes from pos on, and grows when they
+// fill it.
+func (s *scanner) fill() error {
+	if s.atEOF {
+		return s.errorAt(s.end, errUnexpectedEnd)
 	}
 	if err := s.makeRoom(); err != nil {
 		return err
 	}
-	for idle := 0; s.end < len(s.window) && !s.ended; {
+	for idle := 0; s.end < len(s.window) && !s.atEOF; {
 		n, err := s.body.Read(s.window[s.end:])
 		s.end += n
 		switch {
 		case err == io.EOF:
-			s.ended = true
+			s.atEOF = true
 		case err != nil:
 			return err
 		case n > 0:
@@ -75,17 +74,17 @@ func (s *scanner) more() error {
 }
 
 func (s *scanner) makeRoom() error {
-	kept := s.window[s.pos:s.end]
+	unread := s.window[s.pos:s.end]
 	size := len(s.window)
 	switch {
 	case size == 0:
-		size = s.first
-	case size < s.usual:
-		size = s.usual
-	case len(kept) == size:
-		size = min(2*size, s.limit)
+		size = s.firstSize
+	case size < s.usualSize:
+		size = s.usualSize
+	case len(unread) == size:
+		size = min(2*size, s.maxSize)
 	}
-	if len(kept) == size {
+	if len(unread) == size {
 		return errTooLong
 	}
 	to := s.window
@@ -93,16 +92,16 @@ func (s *scanner) makeRoom() error {
 		to = make([]byte, size)
 	}
 	s.base += int64(s.pos)
-	s.pos, s.end = 0, copy(to, kept)
+	s.pos, s.end = 0, copy(to, unread)
 	s.window = to
 	return nil
 }
 
-// unread returns the bytes of the window from pos on.
-func (s *scanner) unread() []byte { return s.window[s.pos:s.end] }
+// buffered returns the bytes of the window from pos on.
+func (s *scanner) buffered() []byte { return s.window[s.pos:s.end] }
 
-// fault makes the error for what is wrong at window[at].
-func (s *scanner) fault(at int, reason error) error {
+// errorAt returns the error for a fault at window[at].
+func (s *scanner) errorAt(at int, reason error) error {
 	if reason == errTooDeep {
 		return problem.New(problem.Invalid, "nested_too_deeply",
 			fmt.Sprintf("The body nests objects and arrays deeper than %d levels, at byte %d. Nothing that is known does; send the data as the app exports it.",
@@ -112,116 +111,116 @@ func (s *scanner) fault(at int, reason error) error {
 		fmt.Sprintf("The body is not valid JSON: %v, at byte %d. Send it again whole, as UTF-8.", reason, s.base+int64(at)))
 }
 
-// peek returns the next byte that is not white space, without passing over it.
+// peek returns the next byte that is not white space, without consuming it.
 func (s *scanner) peek() (byte, error) {
 	for {
 		s.pos = skipSpace(s.window[:s.end], s.pos)
 		if s.pos < s.end {
 			return s.window[s.pos], nil
 		}
-		if err := s.more(); err != nil {
+		if err := s.fill(); err != nil {
 			return 0, err
 		}
 	}
 }
 
-// finish makes sure that nothing but white space follows.
-func (s *scanner) finish() error {
+// expectEnd returns an error where anything but white space follows.
+func (s *scanner) expectEnd() error {
 	for {
 		s.pos = skipSpace(s.window[:s.end], s.pos)
 		if s.pos < s.end {
-			return s.fault(s.pos, errTrailing)
+			return s.errorAt(s.pos, errTrailing)
 		}
-		if s.ended {
+		if s.atEOF {
 			return nil
 		}
-		if err := s.more(); err != nil {
+		if err := s.fill(); err != nil {
 			return err
 		}
 	}
 }
 
-// value returns the next value, of any kind, as it stands in the body.
+// value returns the next value, of any kind, as in the body.
 func (s *scanner) value() ([]byte, error) {
 	if _, err := s.peek(); err != nil {
 		return nil, err
 	}
-	scan := valueScan{outside: s.depth, last: s.ended}
+	scan := valueScan{outerDepth: s.depth, final: s.atEOF}
 	for length := 0; ; {
 		next, done, err := scan.run(s.window[:s.end], s.pos+length)
 		if err != nil {
-			return nil, s.fault(next, err)
+			return nil, s.errorAt(next, err)
 		}
 		length = next - s.pos
 		if done {
 			s.pos = next
 			return s.window[next-length : next], nil
 		}
-		switch err := s.more(); err {
+		switch err := s.fill(); err {
 		case nil:
-			scan.last = s.ended
+			scan.final = s.atEOF
 		case errTooLong:
 			s.pos += length
-			return nil, s.passOver(&scan)
+			return nil, s.skipRest(&scan)
 		default:
 			return nil, err
 		}
 	}
 }
 
-// passOver reads on to the end of a value without keeping it. It returns errTooLong when it is there.
-func (s *scanner) passOver(scan *valueScan) error {
+// skipRest skips the rest of a value, and then returns errTooLong.
+func (s *scanner) skipRest(scan *valueScan) error {
 	for {
 		next, done, err := scan.run(s.window[:s.end], s.pos)
 		if err != nil {
-			return s.fault(next, err)
+			return s.errorAt(next, err)
 		}
 		s.pos = next
 		if done {
 			return errTooLong
 		}
-		if err := s.more(); err == errTooLong {
-			return s.fault(s.pos, errLongNumber)
+		if err := s.fill(); err == errTooLong {
+			return s.errorAt(s.pos, errLongNumber)
 		} else if err != nil {
 			return err
 		}
 	}
 }
 
-// name returns the name of the next member of an object, and passes over the colon behind it.
+// name returns the name of the next member of an object, and consumes the colon after it.
 func (s *scanner) name() ([]byte, error) {
 	if _, err := s.peek(); err != nil {
 		return nil, err
 	}
 	for {
-		text := s.unread()
+		text := s.buffered()
 		var m memberSpan
 		next, err := m.scanName(text, 0)
 		if err == nil {
 			s.pos += next
 			return m.nameIn(text), nil
 		}
-		if err := s.again(next, err); err != nil {
+		if err := s.fillOrFail(next, err); err != nil {
 			if err == errTooLong {
 				return nil, problem.New(problem.Invalid, "name_too_long",
-					fmt.Sprintf("The body holds a field name that is longer than %d bytes. Send names as the app does.", s.limit))
+					fmt.Sprintf("The body holds a field name that is longer than %d bytes. Send names as the app does.", s.maxSize))
 			}
 			return nil, err
 		}
 	}
 }
 
-// again follows up on an error of a function that read from pos: it gets more bytes, or says what is wrong at the
-// index the function returned.
-func (s *scanner) again(next int, err error) error {
-	if err != errShort {
-		return s.fault(s.pos+next, err)
+// fillOrFail handles the error of a function that read from pos: it fills the window, or returns the error at the index
+// that the function returned.
+func (s *scanner) fillOrFail(next int, err error) error {
+	if err != errIncomplete {
+		return s.errorAt(s.pos+next, err)
 	}
-	return s.more()
+	return s.fill()
 }
 
-// array passes over an array, and calls element for each of its elements, with its index, to pass over that.
-func (s *scanner) array(element func(index int) error) error {
+// eachElement reads an array, and calls element with the index of each of its elements to read it.
+func (s *scanner) eachElement(element func(index int) error) error {
 	if err := s.open(); err != nil {
 		return err
 	}
@@ -239,15 +238,15 @@ func (s *scanner) array(element func(index int) error) error {
 		case c == ']':
 			return s.close(nil)
 		case c != ',':
-			return s.fault(s.pos, errNoComma)
+			return s.errorAt(s.pos, errNoComma)
 		}
 		s.pos++
 	}
 }
 
-// object passes over an object, and calls member for each of its members, with its name, to pass over the value. The
-// name is valid until then.
-func (s *scanner) object(member func(name []byte) error) error {
+// eachMember reads an object, and calls member with the name of each of its members to read the value. The name is
+// valid until then.
+func (s *scanner) eachMember(member func(name []byte) error) error {
 	if err := s.open(); err != nil {
 		return err
 	}
@@ -262,11 +261,11 @@ func (s *scanner) object(member func(name []byte) error) error {
 	if err := member(name); err != nil {
 		return err
 	}
-	return s.restOfObject(member)
+	return s.eachRemainingMember(member)
 }
 
-// restOfObject is object from behind the value of a member on.
-func (s *scanner) restOfObject(member func(name []byte) error) error {
+// eachRemainingMember is eachMember from the end of a value on.
+func (s *scanner) eachRemainingMember(member func(name []byte) error) error {
 	for {
 		switch c, err := s.peek(); {
 		case err != nil:
@@ -274,7 +273,7 @@ func (s *scanner) restOfObject(member func(name []byte) error) error {
 		case c == '}':
 			return s.close(nil)
 		case c != ',':
-			return s.fault(s.pos, errNoComma)
+			return s.errorAt(s.pos, errNoComma)
 		}
 		s.pos++
 		name, err := s.name()
@@ -289,7 +288,7 @@ func (s *scanner) restOfObject(member func(name []byte) error) error {
 
 func (s *scanner) open() error {
 	if s.depth == maxDepth {
-		return s.fault(s.pos, errTooDeep)
+		return s.errorAt(s.pos, errTooDeep)
 	}
 	s.depth++
 	s.pos++

@@ -18,12 +18,13 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// decodeThrough decodes a body through a window of a few bytes (at least a byte order mark), so that everything in it is at an edge once.
-func decodeThrough(body io.Reader, window, limit int, options Options) iter.Seq2[health.Record, error] {
+// decodeWithWindow decodes a body through a window of a few bytes (at least a byte order mark), so that everything in
+// it is at an edge once.
+func decodeWithWindow(body io.Reader, window, limit int, options Options) iter.Seq2[health.Record, error] {
 	return func(yield func(health.Record, error) bool) {
-		d := newDecoder(body, options, yield)
-		d.first, d.usual, d.limit = window, window, limit
-		if err := d.body(); err != nil && err != errStopped {
+		d := newJSONDecoder(body, options, emitter{yield})
+		d.firstSize, d.usualSize, d.maxSize = window, window, limit
+		if err := d.decode(); err != nil && err != errStopped {
 			yield(health.Record{}, err)
 		}
 	}
@@ -35,10 +36,10 @@ func TestEveryWindowGivesTheSame(t *testing.T) {
 		t.Run(folder, func(t *testing.T) {
 			t.Parallel()
 			body := readFixture(t, folder, "input.json")
-			want := string(render(t, decodeBody(bytes.NewReader(body), Options{Location: fixtureZone(t)})))
+			want := string(render(t, decodeJSON(bytes.NewReader(body), Options{Location: fixtureZone(t)})))
 			for _, window := range []int{3, 4, 5, 8, 13, 64, 1000} {
 				reader := iotest.HalfReader(bytes.NewReader(body))
-				got := render(t, decodeThrough(reader, window, maxElement, Options{Location: fixtureZone(t)}))
+				got := render(t, decodeWithWindow(reader, window, maxElement, Options{Location: fixtureZone(t)}))
 				if diff := cmp.Diff(want, string(got)); diff != "" {
 					t.Fatalf("a window of %d bytes gives something else:\n%s", window, diff)
 				}
@@ -68,14 +69,14 @@ func TestLongElementIsRejectedAlone(t *testing.T) {
 				"metric 0.0", "metric 0.1 refused", "metric 0.2", "metric 1.-1 refused",
 				"symptom 0.-1 refused", "new 0.-1 refused", "new 1.-1",
 			}
-			if diff := cmp.Diff(want, outcomes(t, decodeThrough(strings.NewReader(body), 64, 512, Options{}))); diff != "" {
+			if diff := cmp.Diff(want, outcomes(t, decodeWithWindow(strings.NewReader(body), 64, 512, Options{}))); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
 }
 
-// outcomes lists the positions of what was yielded, and which of it was refused.
+// outcomes lists the positions of what was yielded, and which of it was rejected.
 func outcomes(t *testing.T, records iter.Seq2[health.Record, error]) (list []string) {
 	t.Helper()
 	for record, err := range records {
@@ -93,11 +94,11 @@ func outcomes(t *testing.T, records iter.Seq2[health.Record, error]) (list []str
 func TestLongNames(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("n", 10_000)
-	for name, item := range map[string]string{
+	for name, entry := range map[string]string{
 		"before": fmt.Sprintf(`{"name":"%s","data":[%s]}`, long[:300], point),
 		"after":  fmt.Sprintf(`{"data":[%s],"name":"%s"}`, point, long),
 	} {
-		for record, err := range decodeThrough(strings.NewReader(`{"data":{"metrics":[`+item+`]}}`), 64, 512, Options{}) {
+		for record, err := range decodeWithWindow(strings.NewReader(`{"data":{"metrics":[`+entry+`]}}`), 64, 512, Options{}) {
 			if _, refused := errors.AsType[*health.Rejection](err); !refused && err != nil {
 				t.Fatal(err)
 			}
@@ -105,18 +106,18 @@ func TestLongNames(t *testing.T) {
 				t.Error("a point of a metric whose name is too long was not refused")
 			}
 			if record.Entry.Name != "" {
-				t.Errorf("%s: the item has a name of %d bytes", name, len(record.Entry.Name))
+				t.Errorf("%s: the entry has a name of %d bytes", name, len(record.Entry.Name))
 			}
 		}
 	}
-	_, err := last(decodeThrough(strings.NewReader(`{"data":{"`+long+`":1}}`), 64, 512, Options{}))
+	_, err := drain(decodeWithWindow(strings.NewReader(`{"data":{"`+long+`":1}}`), 64, 512, Options{}))
 	if !errors.Is(err, problem.Invalid) {
 		t.Errorf("a body with an endless name: %v", err)
 	}
 }
 
-// last returns the error that was yielded last, and how many records came before it.
-func last(records iter.Seq2[health.Record, error]) (before int, err error) {
+// drain returns the error yielded last, and the number of records before it.
+func drain(records iter.Seq2[health.Record, error]) (before int, err error) {
 	before = -1
 	for _, err = range records {
 		before++
@@ -128,13 +129,13 @@ func TestReaderFails(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("the line broke")
 	body := `{"data":{"metrics":[{"name":"a","data":[` + point + `,` + point + `,`
-	if _, err := last(decodeBody(io.MultiReader(strings.NewReader(body), iotest.ErrReader(broken)), Options{})); err != broken {
+	if _, err := drain(decodeJSON(io.MultiReader(strings.NewReader(body), iotest.ErrReader(broken)), Options{})); err != broken {
 		t.Errorf("the error is %v, wanted the reader's", err)
 	}
-	if _, err := last(decodeBody(iotest.ErrReader(io.ErrUnexpectedEOF), Options{})); err != io.ErrUnexpectedEOF {
+	if _, err := drain(decodeJSON(iotest.ErrReader(io.ErrUnexpectedEOF), Options{})); err != io.ErrUnexpectedEOF {
 		t.Errorf("the error is %v, wanted the reader's", err)
 	}
-	if _, err := last(decodeBody(idleReader{}, Options{})); err != io.ErrNoProgress {
+	if _, err := drain(decodeJSON(idleReader{}, Options{})); err != io.ErrNoProgress {
 		t.Errorf("a reader that never reads: %v", err)
 	}
 }
@@ -143,29 +144,29 @@ type idleReader struct{}
 
 func (idleReader) Read([]byte) (int, error) { return 0, nil }
 
-func TestReceiverStops(t *testing.T) {
+func TestCallerStops(t *testing.T) {
 	t.Parallel()
 	for _, folder := range fixtures(t) {
 		body := readFixture(t, folder, "input.json")
-		count, _ := last(decodeBody(bytes.NewReader(body), Options{}))
+		count, _ := drain(decodeJSON(bytes.NewReader(body), Options{}))
 		for stop := range count + 1 {
 			n := 0
-			for range decodeBody(bytes.NewReader(body), Options{}) {
+			for range decodeJSON(bytes.NewReader(body), Options{}) {
 				if n++; n > stop {
-					break // a decoder that goes on would panic
+					break // a decoder that continued would panic
 				}
 			}
 		}
 	}
 }
 
-// repeated reads text over and over.
-type repeated struct {
+// repeatingReader repeats text endlessly.
+type repeatingReader struct {
 	text string
 	pos  int
 }
 
-func (r *repeated) Read(b []byte) (n int, err error) {
+func (r *repeatingReader) Read(b []byte) (n int, err error) {
 	for n < len(b) {
 		copied := copy(b[n:], r.text[r.pos:])
 		n += copied
@@ -174,13 +175,13 @@ func (r *repeated) Read(b []byte) (n int, err error) {
 	return n, nil
 }
 
-// TestMemoryIsBounded reads bodies longer than what may be in memory. It is not parallel: it counts what the whole
-// process allocates.
+// TestMemoryIsBounded decodes bodies larger than the memory they may take. It is not parallel, since it counts the
+// allocations of the process.
 func TestMemoryIsBounded(t *testing.T) {
 	const size = 36 << 20
 	long := func(before, text, after string) io.Reader {
 		whole := int64(size / len(text) * len(text))
-		return io.MultiReader(strings.NewReader(before), io.LimitReader(&repeated{text: text}, whole), strings.NewReader(after))
+		return io.MultiReader(strings.NewReader(before), io.LimitReader(&repeatingReader{text: text}, whole), strings.NewReader(after))
 	}
 	const windows = 2*maxElement + 2<<20 // all the windows up to the largest
 	for name, c := range map[string]struct {
@@ -195,7 +196,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		for _, err := range decodeBody(c.body, Options{}) {
+		for _, err := range decodeJSON(c.body, Options{}) {
 			if _, refused := errors.AsType[*health.Rejection](err); err != nil && !refused && !errors.Is(err, problem.Unrecognised) {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -228,7 +229,7 @@ func TestDepth(t *testing.T) {
 		{strings.Repeat(`{"payload":`, 512), 0, `1` + strings.Repeat("}", 512), "unrecognised_format"},
 		{strings.Repeat(`{"payload":`, 513), 0, `1` + strings.Repeat("}", 513), "nested_too_deeply"},
 	} {
-		_, err := last(decodeBody(strings.NewReader(c.before+nested(c.depth)+c.after), Options{}))
+		_, err := drain(decodeJSON(strings.NewReader(c.before+nested(c.depth)+c.after), Options{}))
 		code := ""
 		if failure, ok := errors.AsType[*problem.Error](err); ok {
 			code = failure.Code
@@ -239,7 +240,7 @@ func TestDepth(t *testing.T) {
 	}
 }
 
-// FuzzScanner compares what the scanner takes for JSON with what jsontext does, through windows of all sizes.
+// FuzzScanner compares the scanner's notion of JSON with that of jsontext, through windows of all sizes.
 func FuzzScanner(f *testing.F) {
 	seedWithFixtures(f, func(body []byte) { f.Add(body, uint8(3)) })
 	for _, text := range []string{
@@ -252,40 +253,40 @@ func FuzzScanner(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, window uint8) {
 		s := newScanner(bytes.NewReader(body))
-		s.first, s.usual = int(window)+3, int(window)+3
+		s.firstSize, s.usualSize = int(window)+3, int(window)+3
 		_, err := s.value()
 		if err == nil {
-			err = s.finish()
+			err = s.expectEnd()
 		}
-		checkVerdict(t, "value", err, verdictOf(body))
-		_, err = last(decodeThrough(bytes.NewReader(body), int(window)+3, maxElement, Options{}))
+		compareSyntax(t, "value", err, checkWithJSONText(body))
+		_, err = drain(decodeWithWindow(bytes.NewReader(body), int(window)+3, maxElement, Options{}))
 		if failure, ok := errors.AsType[*problem.Error](err); ok && failure.Code == "duplicate_name" {
-			return // it comes before what may be wrong with the syntax further on
+			return // reported before a syntax error further on
 		}
 		if _, refused := errors.AsType[*health.Rejection](err); refused || errors.Is(err, problem.Unrecognised) {
 			err = nil
 		}
-		checkVerdict(t, "decoder", err, verdictOf(bytes.TrimPrefix(body, byteOrderMark)))
+		compareSyntax(t, "decoder", err, checkWithJSONText(bytes.TrimPrefix(body, byteOrderMark)))
 	})
 }
 
-// verdict is what jsontext says of a text.
-type verdict struct {
+// syntaxResult is the result of jsontext for a text.
+type syntaxResult struct {
 	valid bool
-	depth int // how deep it went before it ended or a fault was found
+	depth int // the deepest nesting up to its end or an error
 	err   error
 }
 
-func verdictOf(text []byte) verdict {
+func checkWithJSONText(text []byte) syntaxResult {
 	decoder := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true))
 	deepest := 0
 	for values := 0; ; {
 		_, err := decoder.ReadToken()
 		if err == io.EOF {
-			return verdict{valid: values == 1, depth: deepest}
+			return syntaxResult{valid: values == 1, depth: deepest}
 		}
 		if err != nil {
-			return verdict{depth: deepest, err: err}
+			return syntaxResult{depth: deepest, err: err}
 		}
 		deepest = max(deepest, decoder.StackDepth())
 		if decoder.StackDepth() == 0 {
@@ -294,7 +295,7 @@ func verdictOf(text []byte) verdict {
 	}
 }
 
-func checkVerdict(t *testing.T, who string, err error, want verdict) {
+func compareSyntax(t *testing.T, who string, err error, want syntaxResult) {
 	t.Helper()
 	failure, isFailure := errors.AsType[*problem.Error](err)
 	switch {

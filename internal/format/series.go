@@ -1,38 +1,20 @@
 package format
 
 import (
-	"slices"
-
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/health-export/health-export/internal/health"
 )
 
 // series reads the readings taken during a workout.
-func (e *element) series(field string, array jsontext.Value) ([]health.SeriesPoint, *points) {
-	list := slices.Grow([]health.SeriesPoint(nil), e.room(array))
-	var skipped points
-	for i, o := range skipped.each(e, field, array) {
-		if o == nil {
-			skipped.drop(i)
-			continue
-		}
-		point, ok := e.seriesPoint(o)
-		if !ok {
-			skipped.drop(i)
-			continue
-		}
-		skipped.noteUnused(o)
-		list = append(list, point)
-	}
-	sortByTime(list, func(p *health.SeriesPoint) health.Instant { return p.Time })
-	return list, &skipped
+func (e *elementReader) series(field string, array jsontext.Value) ([]health.SeriesPoint, *pointArray) {
+	return readPoints(e, field, array, e.seriesPoint, sortSeries)
 }
 
-// seriesPoint reads one reading. It must have a number, and its time, if it has one, must be readable.
-func (e *element) seriesPoint(o *object) (p health.SeriesPoint, ok bool) {
+// seriesPoint reads one reading. ok is false where it has no number, or a time that cannot be read.
+func (e *elementReader) seriesPoint(o *object) (p health.SeriesPoint, ok bool) {
 	if m := o.find("date", "timestamp", "startDate", "start"); m != nil {
-		if p.Time, p.Offset, ok = instantOf(m.value, e.location); !ok {
+		if p.Time, p.Offset, ok = parseInstant(m.value, e.location); !ok {
 			return p, false
 		}
 		m.used = true
@@ -44,7 +26,7 @@ func (e *element) seriesPoint(o *object) (p health.SeriesPoint, ok bool) {
 		return p, false
 	}
 	if m := o.find("units", "unit"); m != nil {
-		p.Unit, _ = e.word(m)
+		p.Unit, _ = e.internText(m)
 	}
 	if m := o.find("source"); m != nil {
 		p.Source = e.pointSource(m)
@@ -52,10 +34,10 @@ func (e *element) seriesPoint(o *object) (p health.SeriesPoint, ok bool) {
 	return p, !health.IsAbsent(p.Value) || !health.IsAbsent(p.Min) || !health.IsAbsent(p.Max)
 }
 
-func (e *element) pointSource(m *member) string {
+func (e *elementReader) pointSource(m *member) string {
 	if m.value.Kind() == '{' {
-		return e.nameIn(m)
+		return e.objectName(m)
 	}
-	source, _ := e.word(m)
+	source, _ := e.internText(m)
 	return source
 }

@@ -37,15 +37,15 @@ func sleepField(name []byte) field {
 }
 
 var (
-	durationFields = setOf(fieldTotalSleep, fieldAsleep, fieldCore, fieldDeep, fieldREM, fieldAwake, fieldInBed)
-	nightFields    = durationFields | setOf(fieldSleepStart, fieldSleepEnd, fieldInBedStart, fieldInBedEnd)
-	nightConsume   = nightFields | setOf(fieldDate, fieldSource)
-	// segmentConsume has the fields of a night, too: the app leaves some behind on segments. So it has qty, the length,
-	// which some apps leave at 0 and the times say better.
-	segmentConsume = nightConsume | setOf(fieldStart, fieldEnd, fieldValue, fieldQty)
+	durationFields  = setOf(fieldTotalSleep, fieldAsleep, fieldCore, fieldDeep, fieldREM, fieldAwake, fieldInBed)
+	nightFields     = durationFields | setOf(fieldSleepStart, fieldSleepEnd, fieldInBedStart, fieldInBedEnd)
+	consumedByNight = nightFields | setOf(fieldDate, fieldSource)
+	// consumedBySegment includes the fields of a night, some of which the app leaves on segments, and qty, the length,
+	// which some apps leave at 0 and which follows from the times.
+	consumedBySegment = consumedByNight | setOf(fieldStart, fieldEnd, fieldValue, fieldQty)
 )
 
-// isSleep tells by its name the metric whose points are sleep.
+// isSleep reports whether a metric of that name has nights and segments of sleep as points.
 func isSleep(name string) bool {
 	switch strings.ToLower(strings.TrimSpace(name)) {
 	case "sleep_analysis", "sleepanalysis", "sleep", "hkcategorytypeidentifiersleepanalysis":
@@ -54,20 +54,20 @@ func isSleep(name string) bool {
 	return false
 }
 
-// isSegment reports whether a point is a stretch of one stage of sleep: it has a start, and a stage or nothing of a
-// night. Where the name of the metric has not come yet, a date or a number for a stage tell it from another metric's
-// interval.
-func isSegment(p *metricPoint, it *item) bool {
-	if !p.has.has(fieldStart) {
+// isSegment reports whether a point is a segment of sleep: it has a start, and a stage or no field of a night. Where
+// the name of the metric has not come yet, a point with a date, or whose value is no text, is an interval of another
+// metric.
+func isSegment(p *metricPoint, entry *metricEntry) bool {
+	if !p.present.has(fieldStart) {
 		return false
 	}
-	if it.sleep {
-		return p.has.has(fieldValue) || p.has&nightFields == 0
+	if entry.sleep {
+		return p.present.has(fieldValue) || p.present&nightFields == 0
 	}
-	return it.Name == "" && !p.has.has(fieldDate) && p.has.has(fieldValue) && p.raw(fieldValue)[0] == '"'
+	return entry.Name == "" && !p.present.has(fieldDate) && p.present.has(fieldValue) && p.raw(fieldValue)[0] == '"'
 }
 
-func (d *decoder) sleepSegment(p *metricPoint) error {
+func (d *jsonDecoder) decodeSegment(p *metricPoint) error {
 	s := &d.segment
 	*s = health.Segment{}
 	s.Start, s.Offset, _ = p.time(fieldStart)
@@ -75,39 +75,39 @@ func (d *decoder) sleepSegment(p *metricPoint) error {
 	s.End = end
 	switch {
 	case !ended:
-		p.refuse("endDate", "The stretch of sleep has no end.", timeSuggestion)
+		p.reject("endDate", "The stretch of sleep has no end.", timeSuggestion)
 	case s.End < s.Start:
-		p.refuse(p.nameOf(fieldEnd), "The stretch of sleep ends before it begins.", "Send an end that is not before the start.")
+		p.reject(p.nameOf(fieldEnd), "The stretch of sleep ends before it begins.", "Send an end that is not before the start.")
 	}
-	s.Stage = d.stage(p)
-	consumed := segmentConsume
-	s.Source = d.source(p, fieldSource, &consumed)
-	p.keep(consumed)
-	s.Attributes = d.attributes(p)
-	if p.refusal != nil {
-		return d.emitRefusal(p)
+	s.Stage = d.segmentStage(p)
+	consumed := consumedBySegment
+	s.Source = d.pointSource(p, fieldSource, &consumed)
+	p.addAttributes(consumed)
+	s.Attributes = d.pointAttributes(p)
+	if p.rejection != nil {
+		return d.reject(p.entry, p.rejection)
 	}
-	return d.emit(health.Record{Position: p.at, Entry: p.item, Segment: s})
+	return d.emit(health.Record{Position: p.at, Entry: p.entry, Segment: s})
 }
 
-// stage returns the stage that a segment's value says. Phones write it in words, HealthKit's own form as a number too.
-func (d *decoder) stage(p *metricPoint) health.Stage {
+// segmentStage returns the stage in the value of a segment: text, or the number that HealthKit has for it.
+func (d *jsonDecoder) segmentStage(p *metricPoint) health.Stage {
 	raw := jsontext.Value("null")
-	if p.has.has(fieldValue) {
+	if p.present.has(fieldValue) {
 		raw = p.raw(fieldValue)
 	}
-	if stage, ok := d.stages.find(raw); ok {
+	if stage, ok := d.stages.get(raw); ok {
 		return health.Stage(stage)
 	}
 	text, isText := unquoted(raw)
 	if !isText {
 		text = raw
 	}
-	if kind := raw.Kind(); kind != '"' && kind != '0' || kept(text) != "" {
-		p.refuse("value", "The stretch of sleep does not say its stage.",
+	if kind := raw.Kind(); kind != '"' && kind != '0' || unstorable(text) != "" {
+		p.reject("value", "The stretch of sleep does not say its stage.",
 			"Send value as one of Core, Deep, REM, Awake, Asleep, InBed.")
 		return ""
 	}
 	stage, _ := health.ParseStage(string(text))
-	return health.Stage(d.stages.keep(raw, string(stage)))
+	return health.Stage(d.stages.put(raw, string(stage)))
 }

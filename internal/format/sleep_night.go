@@ -8,51 +8,52 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// isNight reports whether a point is sleep as the app sums it. It may come under another name, but not with a qty.
-func isNight(p *metricPoint, it *item) bool {
-	return it.sleep || p.has&nightFields != 0 && (it.Name == "" || !p.has.has(fieldQty))
+// isNight reports whether a point is a night, sleep as the app sums it. Under another name than that of sleep it has
+// the fields of a night and no qty.
+func isNight(p *metricPoint, entry *metricEntry) bool {
+	return entry.sleep || p.present&nightFields != 0 && (entry.Name == "" || !p.present.has(fieldQty))
 }
 
-// pendingNight is a night whose durations are in a unit that has not come yet.
+// pendingNight is a night whose durations are in a unit that is not known yet.
 type pendingNight struct {
 	at       health.Position
 	night    health.Night
 	warnings []health.Warning
 }
 
-// maxPending is how many nights wait for the unit of their durations: those of a life. It is hours where so many came
-// before it.
-const maxPending = 10_000
+// maxPendingNights bounds the nights that are held until their unit is known: about 27 years of them. When it is
+// reached, they are taken to be in hours.
+const maxPendingNights = 10_000
 
-func (d *decoder) sleepNight(p *metricPoint, it *item) error {
+func (d *jsonDecoder) decodeNight(p *metricPoint, entry *metricEntry) error {
 	pending := pendingNight{at: p.at, night: health.NewNight()}
 	n := &pending.night
-	consumed := nightConsume
+	consumed := consumedByNight
 	p.nightDurations(n, &consumed)
 	p.nightTimes(&pending)
 	source := fieldSource
-	if !p.has.has(source) {
+	if !p.present.has(source) {
 		source = fieldSleepSource
 		consumed |= setOf(source)
 	}
-	n.Source = d.source(p, source, &consumed)
-	p.keep(consumed)
-	n.Attributes = d.attributes(p)
-	if p.refusal != nil {
-		return d.emitRefusal(p)
+	n.Source = d.pointSource(p, source, &consumed)
+	p.addAttributes(consumed)
+	n.Attributes = d.pointAttributes(p)
+	if p.rejection != nil {
+		return d.reject(p.entry, p.rejection)
 	}
-	if it.unitKnown {
-		return d.emitNight(&pending, it)
+	if entry.unitKnown {
+		return d.emitNight(&pending, entry)
 	}
-	it.nights = append(it.nights, pending)
-	if len(it.nights) == maxPending {
-		return d.emitNights(it)
+	entry.pendingNights = append(entry.pendingNights, pending)
+	if len(entry.pendingNights) == maxPendingNights {
+		return d.emitNights(entry)
 	}
 	return nil
 }
 
-// nightDurations reads the durations as sent. The app writes 0 for what was not recorded; only a night with stages may
-// have been without waking.
+// nightDurations reads the durations, in the unit they were sent in. The app writes 0 for what was not recorded; only
+// for a night with stages an awake of 0 is a value.
 func (p *metricPoint) nightDurations(n *health.Night, consumed *fieldSet) {
 	recorded := func(f field) float64 {
 		v := p.number(f)
@@ -67,12 +68,12 @@ func (p *metricPoint) nightDurations(n *health.Night, consumed *fieldSet) {
 	if staged := !health.IsAbsent(n.Core) || !health.IsAbsent(n.Deep) || !health.IsAbsent(n.REM); staged {
 		n.Awake = p.number(fieldAwake)
 	}
-	if p.has&nightFields == 0 && p.has.has(fieldQty) {
+	if p.present&nightFields == 0 && p.present.has(fieldQty) {
 		n.Total = recorded(fieldQty) // a plain sum, as Shortcuts write it
 		*consumed |= setOf(fieldQty)
 	}
-	if p.has&nightFields&^durationFields == 0 && !anyDuration(n) {
-		p.refuse("totalSleep", "The night has no sleep in it.",
+	if p.present&nightFields&^durationFields == 0 && !anyDuration(n) {
+		p.reject("totalSleep", "The night has no sleep in it.",
 			"Send totalSleep or other durations that are not 0, or sleepStart and sleepEnd; for a stretch of one stage, startDate, endDate and value.")
 	}
 }
@@ -81,7 +82,7 @@ func anyDuration(n *health.Night) bool {
 	return slices.ContainsFunc(durationsOf(n), func(d duration) bool { return !health.IsAbsent(*d.hours) })
 }
 
-// duration is one of the durations of a night, with the name it is sent under.
+// duration is one of the durations of a night, with the name of its field.
 type duration struct {
 	name  string
 	hours *float64
@@ -99,12 +100,12 @@ func durationsOf(n *health.Night) []duration {
 	}
 }
 
-// nightTimes reads the times of a night and the day it belongs to, which is that of waking.
+// nightTimes reads the times of a night and its date, which is that of waking.
 func (p *metricPoint) nightTimes(pending *pendingNight) {
 	n := &pending.night
 	var sleepOffset, bedOffset int32
-	n.SleepStart, n.SleepEnd, sleepOffset = p.stretch(pending, fieldSleepStart, fieldSleepEnd)
-	n.InBedStart, n.InBedEnd, bedOffset = p.stretch(pending, fieldInBedStart, fieldInBedEnd)
+	n.SleepStart, n.SleepEnd, sleepOffset = p.interval(pending, fieldSleepStart, fieldSleepEnd)
+	n.InBedStart, n.InBedEnd, bedOffset = p.interval(pending, fieldInBedStart, fieldInBedEnd)
 	date, dateOffset, dated := p.time(fieldDate)
 	switch {
 	case n.SleepEnd != 0:
@@ -114,12 +115,12 @@ func (p *metricPoint) nightTimes(pending *pendingNight) {
 	case n.InBedEnd != 0:
 		n.Date, n.Offset = n.InBedEnd.Date(bedOffset), bedOffset
 	default:
-		p.refuse("date", "The night has no date.", "Send date, or sleepStart and sleepEnd.")
+		p.reject("date", "The night has no date.", "Send date, or sleepStart and sleepEnd.")
 	}
 }
 
-// stretch reads two times that belong together. Those that cannot be those of one night are left out with a warning.
-func (p *metricPoint) stretch(pending *pendingNight, from, to field) (start, end health.Instant, offset int32) {
+// interval reads the start and end of a part of a night. Times that cannot be of one night are dropped with a warning.
+func (p *metricPoint) interval(pending *pendingNight, from, to field) (start, end health.Instant, offset int32) {
 	start, offset, started := p.time(from)
 	end, endOffset, ended := p.time(to)
 	if ended {
@@ -139,45 +140,42 @@ func (p *pendingNight) warn(message string, fields ...string) {
 	})
 }
 
-// emitNights yields the nights that were waiting for their unit.
-func (d *decoder) emitNights(it *item) error {
-	for i := range it.nights {
-		if err := d.emitNight(&it.nights[i], it); err != nil {
+// emitNights emits the pending nights of an entry.
+func (d *jsonDecoder) emitNights(entry *metricEntry) error {
+	for i := range entry.pendingNights {
+		if err := d.emitNight(&entry.pendingNights[i], entry); err != nil {
 			return err
 		}
 	}
-	it.nights = it.nights[:0]
+	entry.pendingNights = entry.pendingNights[:0]
 	return nil
 }
 
-// emitNight yields a night with its durations converted, all of them together, to hours.
-func (d *decoder) emitNight(p *pendingNight, it *item) error {
-	p.at.Metric = it.Name
-	if it.fault != nil {
-		return d.reject(it.MetricEntry, it.refusal(p.at))
+// emitNight emits a night, its durations converted to hours.
+func (d *jsonDecoder) emitNight(p *pendingNight, entry *metricEntry) error {
+	p.at.Metric = entry.Name
+	if entry.invalid != nil {
+		return d.reject(entry.MetricEntry, entry.rejection(p.at))
 	}
-	perUnit, ok := hoursPer(it.Unit)
+	perUnit, ok := hoursPer(entry.Unit)
 	if !ok {
-		return d.reject(it.MetricEntry, refusal(p.at, "units", "The unit of the night's durations is not one of time.", "Send hr, min or s."))
+		return d.reject(entry.MetricEntry, newRejection(p.at, "units", "The unit of the night's durations is not one of time.", "Send hr, min or s."))
 	}
 	n := &p.night
 	for _, duration := range durationsOf(n) {
 		*duration.hours *= perUnit
 	}
-	p.dropImpossible()
+	p.dropImplausible()
 	if _, _, spans := n.Span(); !spans && !anyDuration(n) {
-		return d.reject(it.MetricEntry, refusal(p.at, "totalSleep", "None of the night's durations can be right: each is negative or longer than a day.",
+		return d.reject(entry.MetricEntry, newRejection(p.at, "totalSleep", "None of the night's durations can be right: each is negative or longer than a day.",
 			"Send durations in the unit that units names."))
 	}
-	for i := range p.warnings {
-		p.warnings[i].Position = p.at
-	}
-	return d.emit(health.Record{Position: p.at, Entry: it.MetricEntry, Night: n, Warnings: p.warnings})
+	return d.emit(health.Record{Position: p.at, Entry: entry.MetricEntry, Night: n, Warnings: p.warnings})
 }
 
-// dropImpossible leaves out the durations that no night has, with a warning. A sum that is longer than the time from
-// falling asleep to waking stays, since it cannot be known which of them is wrong.
-func (p *pendingNight) dropImpossible() {
+// dropImplausible drops negative durations and those longer than a day, with a warning. A total that is longer than the
+// time from sleepStart to sleepEnd only gets a warning, since either may be wrong.
+func (p *pendingNight) dropImplausible() {
 	const longest, minute = 24, 1.0 / 60
 	var dropped []string
 	for _, duration := range durationsOf(&p.night) {
@@ -199,7 +197,7 @@ func (p *pendingNight) dropImpossible() {
 	}
 }
 
-// hoursPer returns how many hours one of the unit is. Without a unit it is the hour, as the app has it.
+// hoursPer returns the hours in one unit. "" is the hour, which the app uses.
 func hoursPer(unit string) (float64, bool) {
 	switch strings.ToLower(strings.TrimSpace(unit)) {
 	case "", "hr", "hrs", "h", "hour", "hours":

@@ -8,32 +8,32 @@ import (
 	"unicode/utf8"
 )
 
-// The syntax of JSON (RFC 8259) as functions on bytes. Each returns where what it reads ends. Where the bytes run out
-// before that the error is errShort, and the caller comes again when it has more; with any other error the index is
-// that of the fault.
+// The syntax of JSON (RFC 8259) as functions on bytes. Each returns the index after the token it reads. Where the bytes
+// run out before that the error is errIncomplete, and the caller calls again with more bytes; with any other error the
+// index is that of the fault.
 
-// errShort says that the bytes end before the thing that is read does.
-var errShort = errors.New("more bytes are needed")
+// errIncomplete is returned where the bytes end before the token does.
+var errIncomplete = errors.New("more bytes are needed")
 
-// The faults of a text that is not JSON.
+// The errors of a text that is not JSON.
 var (
-	errControl    = errors.New("a text holds a control character that is not escaped")
-	errUTF8       = errors.New("a text is not valid UTF-8")
-	errEscape     = errors.New("a text holds an escape that does not exist")
-	errNumber     = errors.New("a number is not written as JSON writes numbers")
-	errNoValue    = errors.New("a value was expected")
-	errNoName     = errors.New("a field name in quotes was expected")
-	errNoColon    = errors.New("a colon was expected")
-	errNoComma    = errors.New("a comma or a closing bracket was expected")
-	errTrailing   = errors.New("something follows the end of the JSON value")
-	errEnd        = errors.New("the body ends in the middle")
-	errTooDeep    = errors.New("values are nested too deeply")
-	errLongNumber = errors.New("a number is too long")
-	// errTooManyFields is no fault of the text: the object has more than maxFields.
+	errControl       = errors.New("a text holds a control character that is not escaped")
+	errUTF8          = errors.New("a text is not valid UTF-8")
+	errEscape        = errors.New("a text holds an escape that does not exist")
+	errNumber        = errors.New("a number is not written as JSON writes numbers")
+	errNoValue       = errors.New("a value was expected")
+	errNoName        = errors.New("a field name in quotes was expected")
+	errNoColon       = errors.New("a colon was expected")
+	errNoComma       = errors.New("a comma or a closing bracket was expected")
+	errTrailing      = errors.New("something follows the end of the JSON value")
+	errUnexpectedEnd = errors.New("the body ends in the middle")
+	errTooDeep       = errors.New("values are nested too deeply")
+	errLongNumber    = errors.New("a number is too long")
+	// errTooManyFields is not a syntax error: the object has more than maxFields.
 	errTooManyFields = fmt.Errorf("it has an object with more than %d fields", maxFields)
 )
 
-// maxDepth is how deeply objects and arrays may be nested.
+// maxDepth bounds the nesting of objects and arrays.
 const maxDepth = 512
 
 // skipSpace returns the index of the first byte from i on that is not white space.
@@ -44,13 +44,13 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// scanText reads a string from behind its opening quote, or from where it was left when the bytes ran out. The end is
-// that of the closing quote, or where to go on; escaped reports whether an escape was seen.
+// scanText reads a string from after its opening quote, or from the index it returned with errIncomplete. end is the
+// index of the closing quote, or that to continue from; escaped reports whether the string has an escape.
 func scanText(b []byte, i int) (end int, escaped bool, err error) {
 	for {
 		i = skipPlain(b, i)
 		if i >= len(b) {
-			return i, escaped, errShort
+			return i, escaped, errIncomplete
 		}
 		n := 0
 		switch c := b[i]; {
@@ -71,16 +71,16 @@ func scanText(b []byte, i int) (end int, escaped bool, err error) {
 	}
 }
 
-// skipPlain returns the index of the first byte from i on that needs a closer look: a quote, a backslash, a control
-// character or one that is not ASCII. It looks at eight bytes at a time; the lowest of the marks it finds is exact.
+// skipPlain returns the index of the first byte from i on that is a quote, a backslash, a control character or not
+// ASCII. It tests eight bytes at a time (SWAR); the lowest of the bits it finds is exact.
 func skipPlain(b []byte, i int) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	for ; i+8 <= len(b); i += 8 {
 		w := binary.LittleEndian.Uint64(b[i:])
 		quote, backslash := w^ones*'"', w^ones*'\\'
-		marks := (quote-ones)&^quote | (backslash-ones)&^backslash | (w-ones*' ')&^w | w
-		if marks &= highs; marks != 0 {
-			return i + bits.TrailingZeros64(marks)/8
+		found := (quote-ones)&^quote | (backslash-ones)&^backslash | (w-ones*' ')&^w | w
+		if found &= highs; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
 		}
 	}
 	for i < len(b) && b[i] >= ' ' && b[i] < utf8.RuneSelf && b[i] != '"' && b[i] != '\\' {
@@ -89,10 +89,10 @@ func skipPlain(b []byte, i int) int {
 	return i
 }
 
-// scanEscape returns the length of the escape that b begins with, both halves of a surrogate pair being one.
+// scanEscape returns the length of the escape at the beginning of b. A surrogate pair is one.
 func scanEscape(b []byte) (int, error) {
 	if len(b) < 2 {
-		return 0, errShort
+		return 0, errIncomplete
 	}
 	switch b[1] {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
@@ -112,7 +112,7 @@ func scanEscape(b []byte) (int, error) {
 func scanUnicodeEscape(b []byte) (code uint16, err error) {
 	for i := range 6 {
 		if i >= len(b) {
-			return 0, errShort
+			return 0, errIncomplete
 		}
 		c := b[i]
 		switch {
@@ -136,19 +136,20 @@ func scanRune(b []byte) (int, error) {
 		return n, nil
 	}
 	if !utf8.FullRune(b) {
-		return 0, errShort
+		return 0, errIncomplete
 	}
 	return 0, errUTF8
 }
 
-// scanNumber reads a number. One that the bytes end with may go on, so that errShort comes with their end.
+// scanNumber reads a number. One at the end of the bytes may continue: then the error is errIncomplete, the index the
+// end.
 func scanNumber(b []byte, i int) (int, error) {
 	if i < len(b) && b[i] == '-' {
 		i++
 	}
 	switch {
 	case i >= len(b):
-		return i, errShort
+		return i, errIncomplete
 	case b[i] == '0':
 		i++
 	default:
@@ -174,7 +175,7 @@ func scanNumber(b []byte, i int) (int, error) {
 		}
 	}
 	if i >= len(b) {
-		return i, errShort
+		return i, errIncomplete
 	}
 	return i, nil
 }
@@ -186,7 +187,7 @@ func scanDigits(b []byte, i int) (int, error) {
 	}
 	switch {
 	case i >= len(b):
-		return i, errShort
+		return i, errIncomplete
 	case i == start:
 		return i, errNumber
 	}
@@ -207,7 +208,7 @@ func scanLiteral(b []byte, i int) (int, error) {
 	for j := range len(literal) {
 		switch {
 		case i+j >= len(b):
-			return i, errShort
+			return i, errIncomplete
 		case b[i+j] != literal[j]:
 			return i + j, errNoValue
 		}

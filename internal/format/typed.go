@@ -8,20 +8,20 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// The names that the times of a reading go by in the typed form and its relatives.
+// The fields that may hold the start and the end of a reading in the typed form.
 var (
 	typedStart = []string{"start_time", "started_at", "recorded_at", "start", "startDate", "date", "timestamp"}
 	typedEnd   = []string{"end_time", "ended_at", "end", "endDate"}
 )
 
-// decodeTyped reads one object of the typed form, a reading whose fields are told by its type, or one with HealthKit's
-// names. Where the object itself has no type, that of the array it came in (at.Metric) is its type.
+// decodeTyped decodes one object of the typed form, whose type says which fields it has, or one with HealthKit's names.
+// An object without a type has that of the array it came in (at.Metric).
 //
-// One object may carry several quantities; they are one record with several samples. What is no quantity but known
-// becomes an attribute of all of them.
+// One object may hold several quantities; they are one record with several samples. Every other field becomes an
+// attribute of each of them.
 func decodeTyped(raw []byte, at health.Position, o Options) (health.Record, error) {
 	e := readElement(raw, at, o)
-	if e.refusal != nil {
+	if e.rejection != nil {
 		return e.finish(health.Record{})
 	}
 	name := e.text("type")
@@ -31,7 +31,7 @@ func decodeTyped(raw []byte, at health.Position, o Options) (health.Record, erro
 	if strings.HasPrefix(name, "HK") {
 		return e.healthKit(name)
 	}
-	e.ignoreKeys()
+	e.ignoreDatabaseKeys()
 	family := familyName(name)
 	switch {
 	case family == "workout" || family == "" && e.find("workout_type") != nil:
@@ -40,25 +40,25 @@ func decodeTyped(raw []byte, at health.Position, o Options) (health.Record, erro
 		e.at.Metric = name
 		return e.typedSleep()
 	}
-	if form, ok := typedEvents[family]; ok {
-		return e.typedEvent(form, name)
+	if schema, ok := typedEvents[family]; ok {
+		return e.typedEvent(schema, name)
 	}
-	if form, ok := typedReadings[family]; ok {
+	if schema, ok := typedSchemas[family]; ok {
 		e.at.Metric = name
-		return e.typedReading(form)
+		return e.decodeTypedReading(schema)
 	}
-	e.refuse("type", fmt.Sprintf("The type %q is not one of the typed form.", shown([]byte(name))),
+	e.reject("type", fmt.Sprintf("The type %q is not one of the typed form.", printable(name)),
 		"Send one of: "+strings.Join(typedNames(), ", ")+".")
 	return e.finish(health.Record{})
 }
 
-// familyName returns a type of the typed form as it is looked up: HeartRate, heart_rate and "heart rate" are the same.
+// familyName normalises a type of the typed form: HeartRate, heart_rate and "heart rate" are the same.
 func familyName(name string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(name))
 }
 
 // peekText returns the text of a field without using it.
-func (e *element) peekText(name string) string {
+func (e *elementReader) peekText(name string) string {
 	m := e.find(name)
 	if m == nil {
 		return ""
@@ -67,8 +67,8 @@ func (e *element) peekText(name string) string {
 	return string(text)
 }
 
-// ignoreKeys drops the fields that say where the object was kept before, and nothing about the person.
-func (e *element) ignoreKeys() {
+// ignoreDatabaseKeys drops the fields that come from the database the object was exported from.
+func (e *elementReader) ignoreDatabaseKeys() {
 	for _, name := range []string{"id", "user_id", "created_at"} {
 		for i := range e.members {
 			if string(e.members[i].name) == name {
@@ -78,17 +78,17 @@ func (e *element) ignoreKeys() {
 	}
 }
 
-// typedInstant uses the time of the object, which it must have. That it began is better than that it was recorded.
-func (e *element) typedInstant() (at health.Instant, offset int32) {
+// typedInstant uses the time of the object, which it must have. A start takes precedence over the time of recording.
+func (e *elementReader) typedInstant() (at health.Instant, offset int32) {
 	at, offset, ok := e.instant(typedStart...)
 	if !ok {
-		e.refuseWithoutTime("recorded_at")
+		e.rejectWithoutTime("recorded_at")
 	}
 	return at, offset
 }
 
-// typedReading reads the quantities of an object.
-func (e *element) typedReading(form readingForm) (health.Record, error) {
+// decodeTypedReading reads the quantities of an object.
+func (e *elementReader) decodeTypedReading(schema typedSchema) (health.Record, error) {
 	sample := health.NewSample()
 	sample.Grain = health.GrainRaw
 	sample.Start, sample.Offset = e.typedInstant()
@@ -99,11 +99,11 @@ func (e *element) typedReading(form readingForm) (health.Record, error) {
 	}
 	e.checkSpan("end_time", sample.Start, sample.End)
 	sample.Source = e.source()
-	samples := e.typedSamples(form, sample)
+	samples := e.typedSamples(schema, sample)
 	if len(samples) == 0 {
-		return e.withoutQuantity(form, sample)
+		return e.flagEvent(schema, sample)
 	}
-	e.warnUnknown(form)
+	e.warnUnknown(schema)
 	attributes := e.attributes()
 	for i := range samples {
 		samples[i].Attributes = attributes
@@ -111,17 +111,17 @@ func (e *element) typedReading(form readingForm) (health.Record, error) {
 	return e.finish(health.Record{Samples: samples})
 }
 
-// typedSamples takes the quantities: one sample per metric, each a copy of sample with its own values.
-func (e *element) typedSamples(form readingForm, sample health.Sample) []health.Sample {
+// typedSamples reads the quantities: one sample per metric, each a copy of sample with its own values.
+func (e *elementReader) typedSamples(schema typedSchema, sample health.Sample) []health.Sample {
 	var samples []health.Sample
-	for _, field := range form.fields {
+	for _, field := range schema.fields {
 		m := e.find(field.name)
 		if m == nil {
 			continue
 		}
 		v, ok := field.number(m)
 		if !ok {
-			e.refuse(field.name, fmt.Sprintf("The field %q is not a number.", field.name), "Send a number, or leave the field out.")
+			e.reject(field.name, fmt.Sprintf("The field %q is not a number.", field.name), "Send a number, or leave the field out.")
 			continue
 		}
 		e.checkFinite(field.name, v)
@@ -132,47 +132,49 @@ func (e *element) typedSamples(form readingForm, sample health.Sample) []health.
 			samples = append(samples, sample)
 			i = len(samples) - 1
 		}
-		if slot := field.part.of(&samples[i]); health.IsAbsent(*slot) {
+		if slot := field.kind.in(&samples[i]); health.IsAbsent(*slot) {
 			*slot, m.used = v, true
 		}
 	}
 	return samples
 }
 
-// withoutQuantity refuses the object, unless it says that something happened.
-func (e *element) withoutQuantity(form readingForm, at health.Sample) (health.Record, error) {
-	if m := e.find(form.event); m != nil && string(m.value) == "true" {
+// flagEvent returns an object without quantities as the event that its schema has a flag for, and rejects it where the
+// flag is not set.
+func (e *elementReader) flagEvent(schema typedSchema, at health.Sample) (health.Record, error) {
+	if m := e.find(schema.event); m != nil && string(m.value) == "true" {
 		m.used = true
-		return e.happened(safetyEvent, health.Event{
-			Name: form.event, Start: at.Start, Offset: at.Offset, Source: at.Source,
+		return e.finishEvent(safetyEvent, health.Event{
+			Name: schema.event, Start: at.Start, Offset: at.Offset, Source: at.Source,
 		})
 	}
-	e.refuse("type", "This object has no quantity that its type knows.",
-		"Send at least one of the fields of the type as a number: "+strings.Join(form.fieldNames(), ", ")+".")
+	e.reject("type", "This object has no quantity that its type knows.",
+		"Send at least one of the fields of the type as a number: "+strings.Join(schema.fieldNames(), ", ")+".")
 	return e.finish(health.Record{})
 }
 
-// checkRange refuses the element where v is outside what the typed form allows. An absent value, and a nil range, are
-// always fine.
-func (e *element) checkRange(field string, v float64, allowed *valueRange) {
+// checkRange rejects the element where v is outside the range that the typed form allows. An absent value is valid, and
+// every value is where allowed is nil.
+func (e *elementReader) checkRange(field string, v float64, allowed *valueRange) {
 	if allowed == nil || health.IsAbsent(v) || v >= allowed.min && v <= allowed.max {
 		return
 	}
-	e.refuse(field, fmt.Sprintf("The field %q is outside %g to %g %s.", field, allowed.min, allowed.max, allowed.unit),
+	e.reject(field, fmt.Sprintf("The field %q is outside %g to %g %s.", field, allowed.min, allowed.max, allowed.unit),
 		"Check the value and its unit.")
-	e.refusal.Details["min"], e.refusal.Details["max"] = allowed.min, allowed.max
+	e.rejection.Details["min"], e.rejection.Details["max"] = allowed.min, allowed.max
 }
 
-// warnUnknown names the fields that the form does not know. They become attributes, unless they are null.
-func (e *element) warnUnknown(form readingForm) {
+// warnUnknown adds a warning with the fields that the schema does not know. They become attributes, unless they are
+// null.
+func (e *elementReader) warnUnknown(schema typedSchema) {
 	var unknown []string
 	for m := range e.unused() {
 		switch {
-		case form.knows(string(m.name)):
+		case schema.knows(string(m.name)):
 		case m.value.Kind() == 'n':
 			m.used = true
-		case len(unknown) < maxNamed:
-			unknown = append(unknown, shown(m.name))
+		case len(unknown) < maxListedNames:
+			unknown = append(unknown, printable(m.name))
 		}
 	}
 	if len(unknown) == 0 {
@@ -183,9 +185,9 @@ func (e *element) warnUnknown(form readingForm) {
 		map[string]any{"fields": unknown})
 }
 
-// typedEvent reads an object that says what happened: all its fields are attributes.
-func (e *element) typedEvent(form eventForm, typeName string) (health.Record, error) {
-	event := health.Event{Name: e.text(form.name...)}
+// typedEvent reads an object that is an event. Its other fields become attributes.
+func (e *elementReader) typedEvent(schema eventSchema, typeName string) (health.Record, error) {
+	event := health.Event{Name: e.text(schema.name...)}
 	event.Start, event.Offset = e.typedInstant()
 	event.End, _, _ = e.instant(typedEnd...)
 	e.checkSpan("end_time", event.Start, event.End)
@@ -193,22 +195,22 @@ func (e *element) typedEvent(form eventForm, typeName string) (health.Record, er
 	if event.Name == "" {
 		event.Name = typeName
 		if e.attributes() == "" {
-			e.refuse("type", "This object says nothing but its type and time.", "Send at least one field that says what happened.")
+			e.reject("type", "This object says nothing but its type and time.", "Send at least one field that says what happened.")
 		}
 	}
-	return e.happened(form.kind, event)
+	return e.finishEvent(schema.kind, event)
 }
 
-// happened finishes an element of a metrics array that turned out to be an event.
-func (e *element) happened(kind string, event health.Event) (health.Record, error) {
+// finishEvent finishes an element of a metrics array that is an event.
+func (e *elementReader) finishEvent(kind string, event health.Event) (health.Record, error) {
 	e.at.Type, e.at.Metric = kind, ""
 	event.Kind = kind
 	event.Attributes = e.attributes()
 	return e.finish(health.Record{Event: &event})
 }
 
-// typedSleep reads one night. Durations are minutes in this form; zero means not recorded.
-func (e *element) typedSleep() (health.Record, error) {
+// typedSleep reads one night. Durations are minutes; zero means not recorded.
+func (e *elementReader) typedSleep() (health.Record, error) {
 	night := health.NewNight()
 	var ok bool
 	night.SleepStart, night.Offset, _ = e.instant("sleep_start", "start_time", "started_at")
@@ -220,7 +222,7 @@ func (e *element) typedSleep() (health.Record, error) {
 	} else if at, offset, sent := e.instant("recorded_at", "date"); sent {
 		night.Date, night.Offset = at.Date(offset), offset
 	} else {
-		e.refuseWithoutTime("sleep_end")
+		e.rejectWithoutTime("sleep_end")
 	}
 	e.checkSpan("sleep_end", night.SleepStart, night.SleepEnd)
 	night.Source = e.source()
@@ -234,27 +236,26 @@ func (e *element) typedSleep() (health.Record, error) {
 		{"light_sleep_minutes", &night.Core},
 		{"awake_minutes", &night.Awake},
 	} {
-		*d.hours = e.minutes(d.field)
+		*d.hours = e.hoursFromMinutes(d.field)
 	}
-	if _, _, spans := night.Span(); !spans && health.IsAbsent(night.Total) && health.IsAbsent(night.Deep) &&
-		health.IsAbsent(night.REM) && health.IsAbsent(night.Core) && health.IsAbsent(night.Awake) {
-		e.refuse("type", "This night has neither a start and an end nor any duration.",
+	if _, _, spans := night.Span(); !spans && !anyDuration(&night) {
+		e.reject("type", "This night has neither a start and an end nor any duration.",
 			"Send sleep_start and sleep_end, or at least duration_minutes.")
 	}
-	e.warnUnknown(readingForm{notes: []string{"efficiency", "date"}})
+	e.warnUnknown(typedSchema{notes: []string{"efficiency", "date"}})
 	night.Attributes = e.attributes()
 	return e.finish(health.Record{Night: &night})
 }
 
-// minutes returns a duration in hours that was sent in minutes.
-func (e *element) minutes(field string) float64 {
+// hoursFromMinutes returns the hours of a duration that was sent in minutes.
+func (e *elementReader) hoursFromMinutes(field string) float64 {
 	m := e.find(field)
 	if m == nil {
 		return health.Absent()
 	}
-	v, ok := numberOf(m.value)
+	v, ok := parseNumberValue(m.value)
 	if !ok || v < 0 {
-		e.refuse(field, fmt.Sprintf("The field %q is not a number of minutes.", field), "Send a number that is not negative.")
+		e.reject(field, fmt.Sprintf("The field %q is not a number of minutes.", field), "Send a number that is not negative.")
 		return health.Absent()
 	}
 	e.checkFinite(field, v)
@@ -266,14 +267,14 @@ func (e *element) minutes(field string) float64 {
 }
 
 // typedWorkout reads a workout of the typed form.
-func (e *element) typedWorkout() (health.Record, error) {
+func (e *elementReader) typedWorkout() (health.Record, error) {
 	e.at.Type, e.at.Metric = "workout", ""
-	e.ignoreKeys()
+	e.ignoreDatabaseKeys()
 	w := newWorkout()
 	w.Name = e.requireText("workout_type", "name", "activity_type")
 	e.text("type")
-	e.workout(&w)
-	e.warnUnknown(readingForm{})
+	e.workoutFields(&w)
+	e.warnUnknown(typedSchema{})
 	w.Attributes = e.attributes()
 	return e.finish(health.Record{Workout: &w})
 }

@@ -7,41 +7,41 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// readingForm says which quantities one type of the typed form carries.
-type readingForm struct {
+// typedSchema says which fields one type of the typed form has.
+type typedSchema struct {
 	fields []typedField
-	// notes are fields that say something about the quantities; they become attributes.
+	// notes are fields about the quantities; they become attributes.
 	notes []string
-	// open is true where the form leaves it to the sender which other notes there are.
+	// open is true where the type may have any other notes.
 	open bool
-	// event is a field that, when it is true and alone, says that something happened.
+	// event is a flag that makes an object without quantities an event.
 	event string
 }
 
 // typedField is one quantity.
 type typedField struct {
 	name   string
-	metric string // the catalogue's name
-	unit   string // that of the field, one the catalogue can convert for the metric
-	part   part
-	// yesNo is true where the field is a boolean: true counts as one, false as none.
-	yesNo bool
-	// allowed is the range that the typed form itself prescribes; nil leaves it to the catalogue.
+	metric string // its name in the catalogue
+	unit   string // of the field; the catalogue can convert it for the metric
+	kind   valueKind
+	// boolean is true where the field is a boolean: true counts as one, false as none.
+	boolean bool
+	// allowed is the range that the typed form prescribes; where it is nil the catalogue's applies.
 	allowed *valueRange
 }
 
 // number reads the value of the field.
 func (f typedField) number(m *member) (v float64, ok bool) {
 	switch kind := m.value.Kind(); {
-	case f.yesNo && kind == 't':
+	case f.boolean && kind == 't':
 		return 1, true
-	case f.yesNo && kind == 'f':
+	case f.boolean && kind == 'f':
 		return 0, true
 	}
-	return numberOf(m.value)
+	return parseNumberValue(m.value)
 }
 
-// valueRange has the least and the greatest allowed value.
+// valueRange is a range of allowed values.
 type valueRange struct {
 	min, max float64
 	unit     string
@@ -54,39 +54,39 @@ var (
 	diastolicRange = &valueRange{30, 150, "mmHg"}
 )
 
-// part is which of a sample's values a field holds.
-type part uint8
+// valueKind is which of the values of a sample a field holds.
+type valueKind uint8
 
 const (
-	theValue part = iota
-	theMin
-	theMax
-	theSystolic
-	theDiastolic
+	mainValue valueKind = iota
+	minValue
+	maxValue
+	systolicValue
+	diastolicValue
 )
 
-func (p part) of(s *health.Sample) *float64 {
+func (p valueKind) in(s *health.Sample) *float64 {
 	return [...]*float64{&s.Value, &s.Min, &s.Max, &s.Systolic, &s.Diastolic}[p]
 }
 
-// commonNotes may come with any type. They are notes only where a better field took their place.
+// commonNotes are notes that any type may have; times and sources among them only where another field took precedence.
 var commonNotes = []string{"recorded_at", "start_time", "started_at", "end_time", "ended_at", "source", "source_device"}
 
-// knows reports whether a field of that name belongs to the form.
-func (f readingForm) knows(name string) bool {
-	return f.open || slices.Contains(f.notes, name) || slices.Contains(commonNotes, name) ||
-		slices.Contains(f.fieldNames(), name)
+// knows reports whether the type has a field of that name.
+func (s typedSchema) knows(name string) bool {
+	return s.open || slices.Contains(s.notes, name) || slices.Contains(commonNotes, name) ||
+		slices.Contains(s.fieldNames(), name)
 }
 
-func (f readingForm) fieldNames() []string {
-	names := make([]string, len(f.fields))
-	for i, field := range f.fields {
+func (s typedSchema) fieldNames() []string {
+	names := make([]string, len(s.fields))
+	for i, field := range s.fields {
 		names[i] = field.name
 	}
 	return names
 }
 
-// typedNames returns the types of the typed form, as its description writes them.
+// typedNames returns the types of the typed form as its documentation spells them.
 func typedNames() []string {
 	return []string{
 		"HeartRate", "BloodPressure", "Sleep", "Activity", "BodyMeasurement", "Temperature", "BloodGlucose", "Metabolic",
@@ -95,8 +95,8 @@ func typedNames() []string {
 	}
 }
 
-// typedEvents are the types that say what happened, by familyName. An event without a name is named after its type.
-var typedEvents = map[string]eventForm{
+// typedEvents are the types that are events, by familyName. An event without a name is named after its type.
+var typedEvents = map[string]eventSchema{
 	"symptom":      {kind: symptoms.kind, name: []string{"symptom_type"}},
 	"menstrual":    {kind: cycleTracking.kind},
 	"fertility":    {kind: cycleTracking.kind},
@@ -105,16 +105,16 @@ var typedEvents = map[string]eventForm{
 	"hygiene":      {kind: "hygiene", name: []string{"event_type"}},
 }
 
-// safetyEvent is the kind of events that warn: a fall, a loud place …
+// safetyEvent is the kind of warnings about the person's safety: a fall, loud surroundings …
 const safetyEvent = "safety_event"
 
-// typedReadings are the types that carry quantities, by familyName.
-var typedReadings = map[string]readingForm{
+// typedSchemas are the types that hold quantities, by familyName.
+var typedSchemas = map[string]typedSchema{
 	"heartrate": {
 		fields: []typedField{
 			{name: "avg_bpm", metric: "heart_rate", unit: "count/min", allowed: heartRateRange},
-			{name: "min_bpm", metric: "heart_rate", unit: "count/min", part: theMin, allowed: heartRateRange},
-			{name: "max_bpm", metric: "heart_rate", unit: "count/min", part: theMax, allowed: heartRateRange},
+			{name: "min_bpm", metric: "heart_rate", unit: "count/min", kind: minValue, allowed: heartRateRange},
+			{name: "max_bpm", metric: "heart_rate", unit: "count/min", kind: maxValue, allowed: heartRateRange},
 			{name: "heart_rate", metric: "heart_rate", unit: "count/min", allowed: heartRateRange},
 			{name: "resting_heart_rate", metric: "resting_heart_rate", unit: "count/min", allowed: heartRateRange},
 			{name: "walking_heart_rate_average", metric: "walking_heart_rate_average", unit: "count/min", allowed: heartRateRange},
@@ -127,8 +127,8 @@ var typedReadings = map[string]readingForm{
 	},
 	"bloodpressure": {
 		fields: []typedField{
-			{name: "systolic", metric: "blood_pressure", unit: "mmHg", part: theSystolic, allowed: systolicRange},
-			{name: "diastolic", metric: "blood_pressure", unit: "mmHg", part: theDiastolic, allowed: diastolicRange},
+			{name: "systolic", metric: "blood_pressure", unit: "mmHg", kind: systolicValue, allowed: systolicRange},
+			{name: "diastolic", metric: "blood_pressure", unit: "mmHg", kind: diastolicValue, allowed: diastolicRange},
 			{name: "pulse", metric: "heart_rate", unit: "count/min", allowed: heartRateRange},
 		},
 	},
@@ -148,7 +148,7 @@ var typedReadings = map[string]readingForm{
 		{name: "apple_exercise_time_minutes", metric: "apple_exercise_time", unit: "min"},
 		{name: "apple_stand_time_minutes", metric: "apple_stand_time", unit: "min"},
 		{name: "apple_move_time_minutes", metric: "apple_move_time", unit: "min"},
-		{name: "apple_stand_hour_achieved", metric: "apple_stand_hour", unit: "count", yesNo: true},
+		{name: "apple_stand_hour_achieved", metric: "apple_stand_hour", unit: "count", boolean: true},
 		{name: "walking_speed_m_per_s", metric: "walking_speed", unit: "m/s"},
 		{name: "walking_step_length_cm", metric: "walking_step_length", unit: "cm"},
 		{name: "walking_asymmetry_percent", metric: "walking_asymmetry_percentage", unit: "%"},

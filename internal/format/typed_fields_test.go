@@ -15,7 +15,7 @@ func TestTypedFieldsAreInTheCatalogue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for family, form := range typedReadings {
+	for family, form := range typedSchemas {
 		for _, field := range form.fields {
 			metric, ok := table.Lookup(field.metric)
 			if !ok || metric.Name != field.metric {
@@ -29,8 +29,8 @@ func TestTypedFieldsAreInTheCatalogue(t *testing.T) {
 	}
 }
 
-// TestWorkoutUnitsConvert checks that every unit the app uses for a figure of a workout can be converted to the
-// figure's canonical unit.
+// TestWorkoutUnitsConvert checks that every unit that the app uses for a quantity of a workout can be converted to
+// its canonical unit.
 func TestWorkoutUnitsConvert(t *testing.T) {
 	t.Parallel()
 	table, err := catalog.Load()
@@ -51,7 +51,7 @@ func TestWorkoutUnitsConvert(t *testing.T) {
 			}
 		}
 	}
-	for _, f := range workoutFigures {
+	for _, f := range workoutQuantities {
 		if WorkoutUnits[f.name] == "" {
 			t.Errorf("%s has no canonical unit", f.name)
 		}
@@ -65,7 +65,7 @@ func TestTypedNames(t *testing.T) {
 	for _, name := range typedNames() {
 		families = append(families, familyName(name))
 	}
-	for family := range typedReadings {
+	for family := range typedSchemas {
 		if !slices.Contains(families, family) {
 			t.Errorf("%s is not listed", family)
 		}
@@ -75,7 +75,7 @@ func TestTypedNames(t *testing.T) {
 			t.Errorf("%s is not listed", family)
 		}
 	}
-	if want := len(typedReadings) + len(typedEvents) + 2; len(families) != want { // Workout and Sleep
+	if want := len(typedSchemas) + len(typedEvents) + 2; len(families) != want { // Workout and Sleep
 		t.Errorf("%d types are listed, %d are read", len(families), want)
 	}
 }

@@ -1,17 +1,17 @@
 package format
 
-// valueScan reads one value of any kind and size, piece by piece: it can go on in the middle of a value whose beginning
-// is no longer there.
+// valueScan reads one value of any kind and size incrementally: it can continue within a value whose beginning is no
+// longer in the window.
 type valueScan struct {
-	outside int // containers open around the value
-	depth   int // containers open within it
-	objects [maxDepth / 64]uint64
-	expect  expectation
-	// last says that no more bytes will come, so that a number may end where they do.
-	last bool
+	outerDepth int // of open containers around the value
+	depth      int // of open containers within it
+	objects    [maxDepth / 64]uint64
+	expect     expectation
+	// final is set when no more bytes follow, so that a number may end where they do.
+	final bool
 }
 
-// expectation is what may come next in a value.
+// expectation is the token that may come next in a value.
 type expectation uint8
 
 const (
@@ -25,7 +25,7 @@ const (
 	withinText
 )
 
-// run reads on from b[i]. Where the value ends within b, done is true and next is its end; otherwise next is the first
+// run reads from b[i] on. Where the value ends within b, done is true and next is its end; otherwise next is the first
 // byte that is needed again.
 func (v *valueScan) run(b []byte, i int) (next int, done bool, err error) {
 	for {
@@ -36,7 +36,7 @@ func (v *valueScan) run(b []byte, i int) (next int, done bool, err error) {
 			return i, false, nil
 		}
 		if i, err = v.step(b, i); err != nil {
-			if err == errShort {
+			if err == errIncomplete {
 				return i, false, nil
 			}
 			return i, false, err
@@ -85,7 +85,7 @@ func (v *valueScan) value(b []byte, i int) (end int, err error) {
 		return v.text(b, i+1, withinText)
 	case 't', 'f', 'n':
 		end, err = scanLiteral(b, i)
-		if err == errShort {
+		if err == errIncomplete {
 			return i, err
 		}
 	default:
@@ -93,8 +93,8 @@ func (v *valueScan) value(b []byte, i int) (end int, err error) {
 			return i, errNoValue
 		}
 		end, err = scanNumber(b, i)
-		if err == errShort {
-			if !v.last || !isDigit(b[end-1]) {
+		if err == errIncomplete {
+			if !v.final || !isDigit(b[end-1]) {
 				return i, err
 			}
 			err = nil
@@ -118,7 +118,7 @@ func (v *valueScan) text(b []byte, i int, where expectation) (int, error) {
 }
 
 func (v *valueScan) openContainer(c byte, i int) (int, error) {
-	if v.outside+v.depth >= maxDepth {
+	if v.outerDepth+v.depth >= maxDepth {
 		return i, errTooDeep
 	}
 	word, bit := v.depth/64, uint64(1)<<(v.depth%64)

@@ -7,9 +7,9 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// WorkoutUnits has the canonical unit of every figure of a workout whose unit is known, and of every series, by
-// the name it has in Workout.Quantities or Workout.Series. Decoders leave figures in the unit they were sent in; whoever normalises a workout converts them
-// with this table. It is not to be written to.
+// WorkoutUnits has the canonical unit of every quantity of a workout whose unit is known, and of every series, by its
+// name in Workout.Quantities or Workout.Series. Decoders leave quantities in the unit they were sent in; normalising a
+// workout converts them with this table. It must not be written to.
 var WorkoutUnits = map[string]string{
 	"active_energy":                "kcal",
 	"walking_and_running_distance": "km",
@@ -43,8 +43,8 @@ var WorkoutUnits = map[string]string{
 	"swimming_stroke_count":        "count",
 }
 
-// workoutFigure is a field that holds a single figure of a workout.
-type workoutFigure struct {
+// workoutQuantity is a field that holds a single quantity of a workout.
+type workoutQuantity struct {
 	field, name string
 	// unit is that of a bare number, where the name of the field says it.
 	unit string
@@ -52,9 +52,9 @@ type workoutFigure struct {
 	heartRate bool
 }
 
-// workoutFigures are the fields whose figures are not simply named after the field, or may be bare numbers. Where two
-// of them have the same name, the first that was sent is taken.
-var workoutFigures = []workoutFigure{
+// workoutQuantities are the fields whose quantities are not simply named after the field, or may be bare numbers. Where
+// two of them have the same name, the first that was sent is taken.
+var workoutQuantities = []workoutQuantity{
 	{field: "activeEnergyBurned", name: "active_energy"},
 	{field: "activeEnergy", name: "active_energy"},
 	{field: "active_energy_kcal", name: "active_energy", unit: "kcal"},
@@ -86,15 +86,14 @@ var workoutFigures = []workoutFigure{
 	{field: "totalSwimmingStrokeCount", name: "swimming_stroke_count"},
 }
 
-// workoutSeries are the arrays that hold readings, by field. Any other array is one too if it holds nothing but
-// readings.
+// workoutSeries are the fields that hold series. Any other array is a series too if it holds nothing but readings.
 var workoutSeries = map[string]bool{
 	"activeEnergy": true, "basalEnergy": true, "stepCount": true, "walkingAndRunningDistance": true,
 	"cyclingCadence": true, "cyclingDistance": true, "cyclingPower": true, "cyclingSpeed": true,
 	"swimDistance": true, "swimStroke": true, "heartRateData": true, "heartRateRecovery": true,
 }
 
-// decodeWorkout reads a workout in any form: version 1 or 2 of the app's, those of its imitators, and the typed one.
+// decodeWorkout decodes a workout in any form: version 1 or 2 of the app's, those of similar apps, and the typed form.
 func decodeWorkout(raw []byte, at health.Position, o Options) (health.Record, error) {
 	e := readElement(raw, at, o)
 	if e.find("workout_type") != nil || familyName(e.peekText("type")) == "workout" {
@@ -103,7 +102,7 @@ func decodeWorkout(raw []byte, at health.Position, o Options) (health.Record, er
 	w := newWorkout()
 	w.AppID = e.id("id", "uuid")
 	w.Name = e.requireText("name", "workoutActivityType")
-	e.workout(&w)
+	e.workoutFields(&w)
 	w.Attributes = e.attributes()
 	return e.finish(health.Record{Workout: &w})
 }
@@ -116,23 +115,23 @@ func newWorkout() health.Workout {
 	}
 }
 
-// workout takes all that the forms of a workout have in common; what it leaves is for the attributes.
-func (e *element) workout(w *health.Workout) {
+// workoutFields reads the fields that the forms of a workout have in common; the others become attributes.
+func (e *elementReader) workoutFields(w *health.Workout) {
 	w.Start, w.Offset = e.requireInstant("start", "start_time", "started_at", "startDate")
 	w.End, _, _ = e.instant("end", "end_time", "ended_at", "endDate")
 	e.checkSpan("end", w.Start, w.End)
 	w.Source = e.source()
-	w.Duration = e.duration()
-	e.figures(w)
+	w.Duration = e.workoutDuration()
+	e.addQuantities(w)
 	if m := e.find("route"); m != nil && m.value.Kind() == '[' {
-		route, skipped := e.route("route", m.value)
+		route, points := e.route("route", m.value)
 		w.Route, m.used = route, true
-		skipped.report(e, "route")
+		points.warn(e, "route")
 	}
 	for field := range workoutSeries {
-		e.find(field) // so that a null one does not become an attribute
+		e.find(field) // marks a null one as used, so that it does not become an attribute
 	}
-	e.otherFigures(w)
+	e.addByShape(w)
 	if holdsRecovery(w) {
 		e.warn(health.RecoveryAsSeries,
 			"The heart rate series begins when the workout ends: it holds the recovery, and average and maximum are wrong too. "+
@@ -141,8 +140,8 @@ func (e *element) workout(w *health.Workout) {
 	}
 }
 
-// duration returns the active time in seconds. One in an unknown unit is left for the attributes.
-func (e *element) duration() float64 {
+// workoutDuration returns the active time in seconds. One in an unknown unit becomes an attribute.
+func (e *elementReader) workoutDuration() float64 {
 	for _, d := range []struct {
 		field   string
 		seconds float64
@@ -168,30 +167,30 @@ func (e *element) duration() float64 {
 	return health.Absent()
 }
 
-// figures takes the figures that are known by their field, and those that come several in one field.
-func (e *element) figures(w *health.Workout) {
-	for _, f := range workoutFigures {
+// addQuantities adds the quantities of known fields, among them those that hold several.
+func (e *elementReader) addQuantities(w *health.Workout) {
+	for _, f := range workoutQuantities {
 		if m := e.find(f.field); m != nil {
-			q := e.figure(w, f.name, f.unit, m)
+			q := e.addQuantity(w, f.name, f.unit, m)
 			if f.heartRate {
 				e.checkRange(f.field, q, heartRateRange)
 			}
 		}
 	}
 	if m := e.find("heartRate"); m != nil {
-		e.figuresIn(w, m, map[string]string{
+		e.addQuantitiesOf(w, m, map[string]string{
 			"avg": "avg_heart_rate", "Avg": "avg_heart_rate", "min": "min_heart_rate", "Min": "min_heart_rate",
 			"max": "max_heart_rate", "Max": "max_heart_rate",
 		})
 	}
 	if m := e.find("elevation"); m != nil {
-		e.figuresIn(w, m, map[string]string{"ascent": "elevation_up", "descent": "elevation_down"})
+		e.addQuantitiesOf(w, m, map[string]string{"ascent": "elevation_up", "descent": "elevation_down"})
 	}
 }
 
-// figure takes one figure under name, and returns its value. A second figure under one name stays in the attributes,
-// unless it says the same.
-func (e *element) figure(w *health.Workout, name, unit string, m *member) float64 {
+// addQuantity adds the quantity of m under name, and returns its value. A second one under the same name becomes an
+// attribute, unless it is equal.
+func (e *elementReader) addQuantity(w *health.Workout, name, unit string, m *member) float64 {
 	q, ok := e.quantity(m)
 	if !ok {
 		return health.Absent()
@@ -205,21 +204,21 @@ func (e *element) figure(w *health.Workout, name, unit string, m *member) float6
 	return q.Value
 }
 
-// figuresIn takes the figures of an object by the names that its members have in it. Their unit is their own, or one
-// for all of them. The object stays in the attributes as well if anything of it could not be taken.
-func (e *element) figuresIn(w *health.Workout, m *member, names map[string]string) {
+// addQuantitiesOf adds the quantities in an object; names has the name of the quantity for each member. Their unit is
+// their own, or one for all of them. An object with other members becomes an attribute as well.
+func (e *elementReader) addQuantitiesOf(w *health.Workout, m *member, names map[string]string) {
 	var o object
 	if o.read(m.value) != nil {
 		return
 	}
 	unit := ""
 	if u := o.find("units", "unit"); u != nil {
-		unit, _ = e.word(u)
+		unit, _ = e.internText(u)
 	}
 	for i := range o.members {
 		inner := &o.members[i]
 		if name, ok := names[string(inner.name)]; ok && o.find(string(inner.name)) != nil {
-			e.figure(w, name, unit, inner)
+			e.addQuantity(w, name, unit, inner)
 		}
 	}
 	m.used = true
@@ -228,8 +227,9 @@ func (e *element) figuresIn(w *health.Workout, m *member, names map[string]strin
 	}
 }
 
-// otherFigures takes what looks like a figure or a series by its shape: the app adds new ones every few months.
-func (e *element) otherFigures(w *health.Workout) {
+// addByShape adds the unused fields that have the shape of a quantity or a series: the app adds new ones every few
+// months.
+func (e *elementReader) addByShape(w *health.Workout) {
 	var others []*member
 	for m := range e.unused() {
 		others = append(others, m)
@@ -240,33 +240,33 @@ func (e *element) otherFigures(w *health.Workout) {
 		name := snakeCase(field)
 		switch m.value.Kind() {
 		case '{':
-			if q, ok := e.quantityIn(m); ok && m.used && q.Unit != "" {
-				e.figure(w, name, "", m)
+			if q, ok := e.objectQuantity(m); ok && m.used && q.Unit != "" {
+				e.addQuantity(w, name, "", m)
 			} else {
 				m.used = false
 			}
 		case '[':
 			if _, taken := w.Series[name]; !taken {
-				e.takeSeries(w, name, m)
+				e.addSeries(w, name, m)
 			}
 		}
 	}
 }
 
-func (e *element) takeSeries(w *health.Workout, name string, m *member) {
-	list, skipped := e.series(shown(m.name), m.value)
-	if !workoutSeries[string(m.name)] && (len(list) == 0 || skipped.dropped > 0 || len(skipped.unknown) > 0) {
+func (e *elementReader) addSeries(w *health.Workout, name string, m *member) {
+	list, points := e.series(printable(m.name), m.value)
+	if !workoutSeries[string(m.name)] && (len(list) == 0 || points.dropped > 0 || len(points.unknown) > 0) {
 		return
 	}
 	m.used = true
 	if len(list) > 0 {
 		w.Series[name] = list
 	}
-	skipped.report(e, shown(m.name))
+	points.warn(e, printable(m.name))
 }
 
-// holdsRecovery reports the fault in which the app sends the recovery as the heart rate of the workout: single
-// readings, the first of them when the workout is over.
+// holdsRecovery reports whether the heart rate series holds the recovery, which is a fault of some versions of the app:
+// single readings, the first of them after the end of the workout.
 func holdsRecovery(w *health.Workout) bool {
 	series := w.Series["heart_rate_data"]
 	if len(series) == 0 || len(w.Series["heart_rate_recovery"]) > 0 || w.End == 0 || series[0].Time < w.End {

@@ -119,7 +119,7 @@ func (d *decoded) readArchive(ctx context.Context, user account.User, file io.Re
 	if err != nil {
 		return asBodyError(err)
 	}
-	archive.Ahead = readAhead
+	archive.ReadAhead = readAhead
 	language, err := format.DetectArchive(archive)
 	if err != nil {
 		return asBodyError(err)
@@ -136,7 +136,7 @@ func (d *decoded) readArchive(ctx context.Context, user account.User, file io.Re
 func (d *decoded) takeFile(
 	ctx context.Context, user account.User, in *format.Format, decode func(format.Options) iter.Seq2[health.Record, error],
 ) error {
-	if !in.WithoutItems {
+	if !in.WithoutEntries {
 		return d.take(ctx, in.Name, decode(d.options(user)))
 	}
 	return d.take(ctx, in.Name, decodeBeside(func(asOf func(health.Instant)) iter.Seq2[health.Record, error] {

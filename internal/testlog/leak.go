@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// What no line may hold, whoever sent it.
+// forbidden is what no line may contain, whether it was sent or not.
 var forbidden = []struct {
 	what    string
 	pattern *regexp.Regexp
@@ -19,57 +19,57 @@ var forbidden = []struct {
 	{"an e-mail address", regexp.MustCompile(`(?i)[a-z0-9._%+-]+@[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}`)},
 }
 
-// measures are the attributes that are numbers. Any other number could be one of a person.
-var measures = []string{"status", "bytes_in", "bytes_out", "duration", "attempt", "count", "days"}
+// numericAttributes are the attributes that may be numbers. Any other number could be a health value.
+var numericAttributes = []string{"status", "bytes_in", "bytes_out", "duration", "attempt", "count", "days"}
 
-// chosen are attributes that are the program's own words, which a body may have in it too.
-var chosen = []string{"time", "level", "method", "route"}
+// fixedAttributes have values from a fixed set, which may be in a body by chance.
+var fixedAttributes = []string{"time", "level", "method", "route"}
 
 const (
-	shortest       = 5 // of the texts that are looked for: shorter ones are in every sentence
-	shortestNumber = 4
-	most           = 2_000    // of what is looked for
-	longest        = 64 << 10 // of a body that is taken in at once
+	minTextLength    = 5 // of a sent text: shorter ones are in every sentence
+	minNumberLength  = 4
+	maxTexts         = 2_000    // sent texts
+	maxContentLength = 64 << 10 // bytes of a body that are looked at
 )
 
-// words are what was sent.
-type words struct{ list []string }
+// sentTexts are texts and numbers that were sent, and must not be in a line.
+type sentTexts struct{ list []string }
 
 var (
-	// texts are the strings of a JSON body with what follows, which tells the names of members from values.
-	texts = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"\s*(:?)`)
-	// numbers are those with a fraction, or so many digits that none is there by chance.
-	numbers = regexp.MustCompile(`-?\d+\.\d+|-?\d{5,}`)
+	// jsonStrings matches the strings of a JSON body with the colon that follows the names of members.
+	jsonStrings = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"\s*(:?)`)
+	// distinctiveNumbers matches numbers with a fraction, or with so many digits that they are not in a line by chance.
+	distinctiveNumbers = regexp.MustCompile(`-?\d+\.\d+|-?\d{5,}`)
 )
 
-// add takes the values of a body in any form.
-func (w *words) add(content string) {
-	content = content[:min(len(content), longest)]
+// add adds the values of a body in any format.
+func (s *sentTexts) add(content string) {
+	content = content[:min(len(content), maxContentLength)]
 	if strings.HasPrefix(strings.TrimSpace(content), "{") {
-		for _, found := range texts.FindAllStringSubmatch(content, -1) {
+		for _, found := range jsonStrings.FindAllStringSubmatch(content, -1) {
 			if found[2] == "" {
-				w.addOne(found[1], shortest)
+				s.addText(found[1], minTextLength)
 			}
 		}
-		content = texts.ReplaceAllString(content, " ")
+		content = jsonStrings.ReplaceAllString(content, " ")
 	} else {
 		for _, field := range strings.FieldsFunc(content, func(r rune) bool { return strings.ContainsRune(",;<>\"=&\r\n\t", r) }) {
-			w.addOne(field, shortest)
+			s.addText(field, minTextLength)
 		}
 	}
-	for _, number := range numbers.FindAllString(content, -1) {
-		w.addOne(number, shortestNumber)
+	for _, number := range distinctiveNumbers.FindAllString(content, -1) {
+		s.addText(number, minNumberLength)
 	}
 }
 
-func (w *words) addOne(text string, shortest int) {
-	if text = strings.TrimSpace(text); len(text) >= shortest && len(text) < 500 && len(w.list) < most && !slices.Contains(w.list, text) {
-		w.list = append(w.list, text)
+func (s *sentTexts) addText(text string, shortest int) {
+	if text = strings.TrimSpace(text); len(text) >= shortest && len(text) < 500 && len(s.list) < maxTexts && !slices.Contains(s.list, text) {
+		s.list = append(s.list, text)
 	}
 }
 
-// leaksIn returns what a line holds that it must not.
-func (w *words) leaksIn(line string) (leaks []string) {
+// leaksIn returns what a line contains that it must not.
+func (s *sentTexts) leaksIn(line string) (leaks []string) {
 	for _, f := range forbidden {
 		if found := f.pattern.FindString(line); found != "" {
 			leaks = append(leaks, f.what+" ("+found+")")
@@ -77,22 +77,22 @@ func (w *words) leaksIn(line string) (leaks []string) {
 	}
 	var attributes map[string]any
 	if json.Unmarshal([]byte(line), &attributes) != nil {
-		return append(leaks, w.sentIn(line)...)
+		return append(leaks, s.leaksInText(line)...)
 	}
-	return append(leaks, w.leaksOf(attributes)...)
+	return append(leaks, s.leaksInAttributes(attributes)...)
 }
 
-func (w *words) leaksOf(attributes map[string]any) (leaks []string) {
+func (s *sentTexts) leaksInAttributes(attributes map[string]any) (leaks []string) {
 	for name, value := range attributes {
 		switch value := value.(type) {
 		case map[string]any:
-			leaks = append(leaks, w.leaksOf(value)...)
+			leaks = append(leaks, s.leaksInAttributes(value)...)
 		case string:
-			if !slices.Contains(chosen, name) {
-				leaks = append(leaks, w.sentIn(value)...)
+			if !slices.Contains(fixedAttributes, name) {
+				leaks = append(leaks, s.leaksInText(value)...)
 			}
 		case float64:
-			if !slices.Contains(measures, name) {
+			if !slices.Contains(numericAttributes, name) {
 				leaks = append(leaks, "a number that is no measure ("+name+" "+strconv.FormatFloat(value, 'f', -1, 64)+")")
 			}
 		case []any:
@@ -102,16 +102,16 @@ func (w *words) leaksOf(attributes map[string]any) (leaks []string) {
 	return leaks
 }
 
-// sentIn returns what was sent and is in a text as a word of its own.
-func (w *words) sentIn(text string) (leaks []string) {
-	for _, sent := range w.list {
+// leaksInText returns the sent texts that are in a text, delimited as words.
+func (s *sentTexts) leaksInText(text string) (leaks []string) {
+	for _, sent := range s.list {
 		for from := 0; ; {
 			at := strings.Index(text[from:], sent)
 			if at < 0 {
 				break
 			}
 			at += from
-			if !isPartOfWord(text, at-1) && !isPartOfWord(text, at+len(sent)) {
+			if !isWordCharacter(text, at-1) && !isWordCharacter(text, at+len(sent)) {
 				leaks = append(leaks, "what was sent ("+sent+")")
 				break
 			}
@@ -121,8 +121,8 @@ func (w *words) sentIn(text string) (leaks []string) {
 	return leaks
 }
 
-// isPartOfWord reports whether there is a letter, a digit or an underscore at a place.
-func isPartOfWord(text string, at int) bool {
+// isWordCharacter reports whether there is a letter, a digit or an underscore at an index.
+func isWordCharacter(text string, at int) bool {
 	if at < 0 || at >= len(text) {
 		return false
 	}

@@ -1,6 +1,6 @@
-// Package testlog is the log of tests. It looks every line through for what no log may hold: keys, passwords, addresses of
-// people, and whatever a person has sent. What finds its way into a log fails the very test that logged it, so that the
-// whole suite is one search for leaks.
+// Package testlog is the log of tests. It checks every line for what no log may contain: keys, passwords, e-mail
+// addresses, and anything that a person has sent. A leak fails the test that logged it, so that the whole test suite
+// looks for leaks.
 package testlog
 
 import (
@@ -14,24 +14,25 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Log collects lines, as a handler of slog writes them: JSON or text, one line at a time. It is safe for concurrent use.
+// Log collects and checks the lines of an slog handler: JSON or text, whole lines per write. It is safe for concurrent
+// use.
 type Log struct {
 	t    reporter
 	mu   sync.Mutex
 	text bytes.Buffer
-	sent words
+	sent sentTexts
 }
 
-// reporter is what a Log needs of a test.
+// reporter is the part of testing.TB that a Log uses.
 type reporter interface {
 	Helper()
 	Errorf(format string, args ...any)
 }
 
-// New returns an empty log of a test.
+// New returns an empty log that reports leaks to t.
 func New(t testing.TB) *Log { return &Log{t: t} }
 
-// Logger returns a logger whose lines, also those that only debugging shows, are looked through.
+// Logger returns a logger whose lines, at every level, are checked.
 func Logger(t testing.TB) *slog.Logger { return New(t).Logger() }
 
 // Logger returns a logger that writes to the log, at every level.
@@ -39,29 +40,29 @@ func (l *Log) Logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// Sent says what was sent: a body, a key, a parameter. None of its values may be in a line from then on.
+// Sent adds content that was sent: a body, a key, a parameter. None of its values may be in a line from then on.
 func (l *Log) Sent(content string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sent.add(content)
 }
 
-// Sending returns a reader of the same, of which everything counts as sent that is read.
+// Sending returns a reader of body that passes what is read to Sent.
 func (l *Log) Sending(body io.Reader) io.Reader {
 	if body == nil {
 		return nil
 	}
-	return io.TeeReader(body, sending{l})
+	return io.TeeReader(body, sentWriter{l})
 }
 
-type sending struct{ log *Log }
+type sentWriter struct{ log *Log }
 
-func (s sending) Write(p []byte) (int, error) {
+func (s sentWriter) Write(p []byte) (int, error) {
 	s.log.Sent(string(p))
 	return len(p), nil
 }
 
-// Write takes lines and looks them through.
+// Write adds lines, and fails the test where one has a leak.
 func (l *Log) Write(lines []byte) (int, error) {
 	l.mu.Lock()
 	l.text.Write(lines)

@@ -12,12 +12,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// spy notes what a test would have been told.
-type spy struct{ told []string }
+// errorRecorder records the errors that a test would report.
+type errorRecorder struct{ errors []string }
 
-func (*spy) Helper() {}
-func (s *spy) Errorf(format string, args ...any) {
-	s.told = append(s.told, fmt.Sprintf(format, args...))
+func (*errorRecorder) Helper() {}
+func (s *errorRecorder) Errorf(format string, args ...any) {
+	s.errors = append(s.errors, fmt.Sprintf(format, args...))
 }
 
 const (
@@ -26,7 +26,7 @@ const (
 	key  = "hea_nQUY5ASHtOVT_1234567890abcdefghijklmnopqrstuvwxyzABCDEFG123456" // #nosec G101 -- made up
 )
 
-// A handler that leaks is found out, whatever it leaks and wherever.
+// Every kind of leak is found, in messages, attributes and groups.
 func TestLeaksAreFound(t *testing.T) {
 	t.Parallel()
 	for name, leak := range map[string]func(*slog.Logger){
@@ -51,8 +51,8 @@ func TestLeaksAreFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			told := &spy{}
-			log := &Log{t: told}
+			recorder := &errorRecorder{}
+			log := &Log{t: recorder}
 			log.Sent(body)
 			log.Sent(csv)
 			log.Sent(key)
@@ -62,9 +62,9 @@ func TestLeaksAreFound(t *testing.T) {
 				t.Fatal(err)
 			}
 			if leak == nil {
-				harmless(log.Logger())
-				if len(told.told) > 0 {
-					t.Errorf("what is no leak is taken for one: %q", told.told)
+				logHarmlessLines(log.Logger())
+				if len(recorder.errors) > 0 {
+					t.Errorf("what is no leak is taken for one: %q", recorder.errors)
 				}
 				return
 			}
@@ -72,15 +72,15 @@ func TestLeaksAreFound(t *testing.T) {
 			if name == "a line that is no JSON" {
 				fmt.Fprintln(log, "level=INFO msg=x source=\"Anna's Watch\"")
 			}
-			if len(told.told) == 0 {
+			if len(recorder.errors) == 0 {
 				t.Error("the leak is not found")
 			}
 		})
 	}
 }
 
-// harmless logs what may be logged.
-func harmless(l *slog.Logger) {
+// logHarmlessLines logs what may be logged.
+func logHarmlessLines(l *slog.Logger) {
 	l.Info("request", "request_id", "K6NFGLLQ2O3DDIYCZKEBMSVUGH", "method", "POST", "route", "/v1/metrics/{name}/samples", "status", 200,
 		"bytes_in", 12345, "duration", 61500*time.Microsecond, "user", uuid.New(), "key_id", "nQUY5ASHtOVT", "code", "unknown_metric")
 	l.Info("ready", "listen", "127.0.0.1:18080", "version", "1.2.3")

@@ -36,7 +36,7 @@ test('a failure is a problem with a code', async () => {
   assert.equal(refused.response.status, 401);
 });
 
-test('an answer that is known already is not sent again', async () => {
+test('an unchanged response is not sent again', async () => {
   const client = createClient(server.url, server.key);
   const first = await client.GET('/v1/metrics');
   const tag = first.response.headers.get('etag') ?? '';

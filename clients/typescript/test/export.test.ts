@@ -1,5 +1,5 @@
-// Exports are read by other programs: DuckDB for CSV, NDJSON and Parquet, hyparquet for Parquet once more, and the R4
-// definitions, as Medplum has them, for FHIR.
+// Exports are read by other programs: CSV, NDJSON and Parquet by DuckDB, Parquet also by hyparquet, and FHIR is validated against
+// Medplum's R4 definitions.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ after(() => server.stop());
 
 type Format = 'csv' | 'ndjson' | 'parquet' | 'fhir' | 'zip';
 
-/** Fetches an export and keeps it in a file. */
+/** Fetches an export and writes it to a file. */
 async function fetchExport(format: Format, types?: string): Promise<{ file: string; bytes: ArrayBuffer }> {
   const { data, response } = await createClient(server.url, server.key)
     .GET('/v1/export', { params: { query: types ? { format, types } : { format } }, parseAs: 'arrayBuffer' });
@@ -35,14 +35,14 @@ async function fetchExport(format: Format, types?: string): Promise<{ file: stri
   return { file, bytes };
 }
 
-/** Asks DuckDB. */
+/** Runs a query in DuckDB. */
 async function query(sql: string): Promise<Record<string, unknown>[]> {
   const connection = await (await DuckDBInstance.create(':memory:')).connect();
   const reader = await connection.runAndReadAll(`SET TimeZone = 'UTC'; ${sql}`);
   return reader.getRowObjectsJson();
 }
 
-/** What DuckDB must find in the table of samples, in whichever format. */
+/** The samples that DuckDB must read in every format. */
 const samples = [
   { metric: 'blood_oxygen_saturation', unit: '%', start: '2026-03-10 07:05:30+00', value: 97, avg: null, systolic: null, source: 'Watch' },
   { metric: 'blood_pressure', unit: 'mmHg', start: '2026-03-10 07:05:10+00', value: null, avg: null, systolic: 121, source: 'Cuff' },
@@ -101,7 +101,7 @@ test('the FHIR bundle is as R4 defines it', async () => {
   }
   const { bytes } = await fetchExport('fhir');
   const bundle = JSON.parse(new TextDecoder().decode(bytes));
-  assert.throws(() => validateResource({ ...bundle, type: undefined }), 'the validator takes anything');
+  assert.throws(() => validateResource({ ...bundle, type: undefined }), 'the validator accepts anything');
   validateResource(bundle);
   const resources = bundle.entry.map((entry: { resource: Record<string, any> }) => entry.resource);
   for (const resource of resources) {

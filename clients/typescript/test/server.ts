@@ -42,7 +42,7 @@ export class Server {
   }
 }
 
-/** One of everything that an export holds. */
+/** A body with every type of data that an export has. */
 export const body = {
   data: {
     metrics: [

@@ -11,35 +11,35 @@ import (
 	"time"
 )
 
-// ExportOptions says what export of the Health app to write.
+// ExportOptions describe an export of the Health app.
 type ExportOptions struct {
-	// Bytes is about how long the XML shall be.
+	// Bytes is the approximate length of the XML.
 	Bytes int64
-	// Seed makes the values; the same options write the same export.
+	// Seed seeds the values; equal options write equal exports.
 	Seed uint64
-	// Start is when the records begin. The zero time is 2016-01-01 at +01:00.
+	// Start is the time of the first records. The zero time stands for 2016-01-01 at +01:00.
 	Start time.Time
 }
 
-// Export says what an export holds.
+// Export is the content of an export in numbers.
 type Export struct {
-	// Records counts the Record elements, each of which is another one; Workouts and Summaries those elements.
+	// Records, Workouts and Summaries count the elements. No two of them are equal.
 	Records, Workouts, Summaries int
 	// Bytes is the length of the XML.
 	Bytes int64
 }
 
-// exportType is what the records of one type look like, and which share of the XML they are, in thousandths: that of
-// an export of ten years with a watch.
-type exportType struct {
+// recordType describes the records of one type. share is their part of the XML in thousandths, that of an export of ten
+// years with a watch.
+type recordType struct {
 	name, unit string
 	share      int
 	low, high  float64
-	digits     int               // behind the point
-	every      time.Duration     // on average
-	length     time.Duration     // 0 for an instant
-	value      string            // of a category
-	inner      func(e *exporter) // what stands within the record
+	digits     int                   // behind the point
+	interval   time.Duration         // on average
+	length     time.Duration         // 0 for an instant
+	value      string                // of a category
+	children   func(e *exportWriter) // what stands within the record
 }
 
 const exportHeader = `<?xml version="1.0" encoding="UTF-8"?>
@@ -55,35 +55,35 @@ const exportHeader = `<?xml version="1.0" encoding="UTF-8"?>
  <Me HKCharacteristicTypeIdentifierDateOfBirth="1980-05-05" HKCharacteristicTypeIdentifierBiologicalSex="HKBiologicalSexNotSet"/>
 `
 
-var exportTypes = []exportType{
-	{name: "HKQuantityTypeIdentifierHeartRate", unit: "count/min", share: 340, low: 45, high: 160, every: 3 * time.Minute, inner: motion},
-	{name: "HKQuantityTypeIdentifierActiveEnergyBurned", unit: "kcal", share: 270, low: 0.05, high: 9, digits: 3, every: 2 * time.Minute, length: 61 * time.Second},
-	{name: "HKQuantityTypeIdentifierBasalEnergyBurned", unit: "kcal", share: 120, low: 5, high: 30, digits: 3, every: 12 * time.Minute, length: 10 * time.Minute},
-	{name: "HKQuantityTypeIdentifierStepCount", unit: "count", share: 80, low: 1, high: 900, every: 15 * time.Minute, length: 9 * time.Minute},
-	{name: "HKQuantityTypeIdentifierDistanceWalkingRunning", unit: "km", share: 90, low: 0.001, high: 0.8, digits: 5, every: 14 * time.Minute, length: 9 * time.Minute},
-	{name: "HKQuantityTypeIdentifierOxygenSaturation", unit: "%", share: 20, low: 0.92, high: 1, digits: 2, every: 40 * time.Minute},
-	{name: "HKQuantityTypeIdentifierHeartRateVariabilitySDNN", unit: "ms", share: 40, low: 15, high: 120, digits: 4, every: 4 * time.Hour, length: time.Minute, inner: beats},
-	{name: "HKQuantityTypeIdentifierRespiratoryRate", unit: "count/min", share: 15, low: 9, high: 22, digits: 1, every: 25 * time.Minute},
-	{name: "HKCategoryTypeIdentifierSleepAnalysis", share: 15, every: 45 * time.Minute, length: 40 * time.Minute, value: "HKCategoryValueSleepAnalysisAsleepCore", inner: zone},
-	{name: "HKCategoryTypeIdentifierAppleStandHour", share: 10, every: time.Hour, length: 59 * time.Minute, value: "HKCategoryValueAppleStandHourStood"},
+var recordTypes = []recordType{
+	{name: "HKQuantityTypeIdentifierHeartRate", unit: "count/min", share: 340, low: 45, high: 160, interval: 3 * time.Minute, children: writeMotionContext},
+	{name: "HKQuantityTypeIdentifierActiveEnergyBurned", unit: "kcal", share: 270, low: 0.05, high: 9, digits: 3, interval: 2 * time.Minute, length: 61 * time.Second},
+	{name: "HKQuantityTypeIdentifierBasalEnergyBurned", unit: "kcal", share: 120, low: 5, high: 30, digits: 3, interval: 12 * time.Minute, length: 10 * time.Minute},
+	{name: "HKQuantityTypeIdentifierStepCount", unit: "count", share: 80, low: 1, high: 900, interval: 15 * time.Minute, length: 9 * time.Minute},
+	{name: "HKQuantityTypeIdentifierDistanceWalkingRunning", unit: "km", share: 90, low: 0.001, high: 0.8, digits: 5, interval: 14 * time.Minute, length: 9 * time.Minute},
+	{name: "HKQuantityTypeIdentifierOxygenSaturation", unit: "%", share: 20, low: 0.92, high: 1, digits: 2, interval: 40 * time.Minute},
+	{name: "HKQuantityTypeIdentifierHeartRateVariabilitySDNN", unit: "ms", share: 40, low: 15, high: 120, digits: 4, interval: 4 * time.Hour, length: time.Minute, children: writeHeartBeats},
+	{name: "HKQuantityTypeIdentifierRespiratoryRate", unit: "count/min", share: 15, low: 9, high: 22, digits: 1, interval: 25 * time.Minute},
+	{name: "HKCategoryTypeIdentifierSleepAnalysis", share: 15, interval: 45 * time.Minute, length: 40 * time.Minute, value: "HKCategoryValueSleepAnalysisAsleepCore", children: writeTimeZone},
+	{name: "HKCategoryTypeIdentifierAppleStandHour", share: 10, interval: time.Hour, length: 59 * time.Minute, value: "HKCategoryValueAppleStandHourStood"},
 }
 
-// exporter is one export while it is written.
-type exporter struct {
+// exportWriter writes one export.
+type exportWriter struct {
 	out     *bufio.Writer
 	options ExportOptions
 	random  *rand.Rand
-	made    Export
+	stats   Export
 	line    []byte
 	days    int
 	routes  []string
 }
 
-// WriteExport writes the XML of an export. It holds nothing in memory.
+// WriteExport writes the XML of an export. It does not hold it in memory.
 func WriteExport(w io.Writer, o ExportOptions) (Export, error) {
 	e := newExporter(w, o)
 	e.write()
-	return e.made, e.out.Flush()
+	return e.stats, e.out.Flush()
 }
 
 // WriteExportArchive writes an export as the phone does, as a zip with the XML and the routes of the workouts.
@@ -97,33 +97,33 @@ func WriteExportArchive(w io.Writer, o ExportOptions) (Export, error) {
 	e := newExporter(main, o)
 	e.write()
 	if err := e.out.Flush(); err != nil {
-		return e.made, err
+		return e.stats, err
 	}
 	for i, name := range e.routes {
 		file, err := archive.Create("apple_health_export" + name)
 		if err != nil {
-			return e.made, err
+			return e.stats, err
 		}
 		e.out.Reset(file)
 		e.route(i)
 		if err := e.out.Flush(); err != nil {
-			return e.made, err
+			return e.stats, err
 		}
 	}
-	return e.made, archive.Close()
+	return e.stats, archive.Close()
 }
 
-func newExporter(w io.Writer, o ExportOptions) *exporter {
+func newExporter(w io.Writer, o ExportOptions) *exportWriter {
 	if o.Start.IsZero() {
 		o.Start = time.Date(2016, 1, 1, 0, 0, 0, 0, time.FixedZone("", 3600))
 	}
-	return &exporter{days: min(int(o.Bytes/daysEvery)+1, int(maxSpan/(24*time.Hour))), out: bufio.NewWriterSize(w, 64<<10), options: o, random: rand.New(rand.NewPCG(o.Seed, o.Seed))}
+	return &exportWriter{days: min(int(o.Bytes/bytesPerDay)+1, int(maxSpan/(24*time.Hour))), out: bufio.NewWriterSize(w, 64<<10), options: o, random: rand.New(rand.NewPCG(o.Seed, o.Seed))}
 }
 
-func (e *exporter) write() {
+func (e *exportWriter) write() {
 	e.text(exportHeader)
-	for i := range exportTypes {
-		e.records(&exportTypes[i])
+	for i := range recordTypes {
+		e.records(&recordTypes[i])
 	}
 	for day := range e.days {
 		e.day(day)
@@ -131,38 +131,38 @@ func (e *exporter) write() {
 	e.text("</HealthData>\n")
 }
 
-// text writes s. An error of the writer stays with it, and comes out when it is flushed.
-func (e *exporter) text(s string) {
+// text writes s. An error of the writer is returned when it is flushed.
+func (e *exportWriter) text(s string) {
 	n, _ := e.out.WriteString(s)
-	e.made.Bytes += int64(n)
+	e.stats.Bytes += int64(n)
 }
 
-func (e *exporter) flushLine() {
+func (e *exportWriter) flushLine() {
 	n, _ := e.out.Write(e.line)
-	e.made.Bytes += int64(n)
+	e.stats.Bytes += int64(n)
 	e.line = e.line[:0]
 }
 
-// Everything lies within maxSpan, however much there is of it; longer exports are denser.
+// All records are within maxSpan; larger exports are denser.
 const (
-	maxSpan    = 9 * 365 * 24 * time.Hour
-	dayBytes   = 1400 // of a workout and a summary, about
-	daysEvery  = 100_000
-	recordSize = 400 // bytes, about
+	maxSpan        = 9 * 365 * 24 * time.Hour
+	dayElementSize = 1400 // approximate bytes of a workout and a summary
+	bytesPerDay    = 100_000
+	recordSize     = 400 // approximate bytes
 )
 
-func (e *exporter) records(t *exportType) {
-	size := (e.options.Bytes - int64(e.days)*dayBytes) * int64(t.share) / 1000
-	every := min(t.every, maxSpan/time.Duration(size/recordSize+1))
-	end := e.made.Bytes + size
+func (e *exportWriter) records(t *recordType) {
+	size := (e.options.Bytes - int64(e.days)*dayElementSize) * int64(t.share) / 1000
+	every := min(t.interval, maxSpan/time.Duration(size/recordSize+1))
+	end := e.stats.Bytes + size
 	at := e.options.Start
-	for e.made.Bytes < end {
+	for e.stats.Bytes < end {
 		at = at.Add(time.Second + time.Duration(e.random.Int64N(int64(2*every))).Truncate(time.Second))
 		e.record(t, at)
 	}
 }
 
-func (e *exporter) record(t *exportType, at time.Time) {
+func (e *exportWriter) record(t *recordType, at time.Time) {
 	source, device := "Kim’s Apple Watch", "&lt;&lt;HKDevice: 0x2820b0&gt;, name:Apple Watch, manufacturer:Apple Inc., model:Watch, hardware:Watch6,2, software:11.1&gt;"
 	if t.length > 0 && e.random.IntN(4) == 0 {
 		source, device = "Kim’s iPhone", "&lt;&lt;HKDevice: 0x2820c0&gt;, name:iPhone, manufacturer:Apple Inc., model:iPhone, hardware:iPhone14,2, software:18.1&gt;"
@@ -180,32 +180,32 @@ func (e *exporter) record(t *exportType, at time.Time) {
 	} else {
 		e.line = strconv.AppendFloat(e.line, t.low+e.random.Float64()*(t.high-t.low), 'f', t.digits, 64)
 	}
-	if t.inner == nil {
+	if t.children == nil {
 		e.line = append(e.line, "\"/>\n"...)
 	} else {
 		e.line = append(e.line, "\">\n"...)
-		t.inner(e)
+		t.children(e)
 		e.line = append(e.line, " </Record>\n"...)
 	}
-	e.made.Records++
+	e.stats.Records++
 	e.flushLine()
 }
 
-func (e *exporter) date(name string, at time.Time) {
+func (e *exportWriter) date(name string, at time.Time) {
 	e.line = append(append(append(e.line, ' '), name...), `="`...)
 	e.line = at.AppendFormat(e.line, "2006-01-02 15:04:05 -0700")
 	e.line = append(e.line, '"')
 }
 
-func motion(e *exporter) {
+func writeMotionContext(e *exportWriter) {
 	e.line = fmt.Appendf(e.line, "  <MetadataEntry key=\"HKMetadataKeyHeartRateMotionContext\" value=\"%d\"/>\n", e.random.IntN(3))
 }
 
-func zone(e *exporter) {
+func writeTimeZone(e *exportWriter) {
 	e.line = append(e.line, "  <MetadataEntry key=\"HKTimeZone\" value=\"Europe/Berlin\"/>\n"...)
 }
 
-func beats(e *exporter) {
+func writeHeartBeats(e *exportWriter) {
 	e.line = append(e.line, "  <HeartRateVariabilityMetadataList>\n"...)
 	for i := range 30 {
 		e.line = fmt.Appendf(e.line, "   <InstantaneousBeatsPerMinute bpm=\"%d\" time=\"8:20:%02d,%02d AM\"/>\n", 50+e.random.IntN(40), i*2, e.random.IntN(100))
@@ -214,7 +214,7 @@ func beats(e *exporter) {
 }
 
 // day writes a workout and a summary.
-func (e *exporter) day(day int) {
+func (e *exportWriter) day(day int) {
 	at := e.options.Start.AddDate(0, 0, day).Add(18 * time.Hour)
 	file := fmt.Sprintf("/workout-routes/route_%s_%d.gpx", at.Format(time.DateOnly), day)
 	e.routes = append(e.routes, file)
@@ -238,13 +238,13 @@ func (e *exporter) day(day int) {
 	e.line = fmt.Appendf(e.line, "><FileReference path=%q/></WorkoutRoute>\n </Workout>\n", file)
 	e.line = fmt.Appendf(e.line, " <ActivitySummary dateComponents=%q activeEnergyBurned=\"%d\" activeEnergyBurnedGoal=\"600\" activeEnergyBurnedUnit=\"kcal\" appleExerciseTime=\"%d\" appleExerciseTimeGoal=\"30\" appleStandHours=\"12\" appleStandHoursGoal=\"12\"/>\n",
 		at.Format(time.DateOnly), 400+e.random.IntN(300), 10+e.random.IntN(60))
-	e.made.Workouts++
-	e.made.Summaries++
+	e.stats.Workouts++
+	e.stats.Summaries++
 	e.flushLine()
 }
 
-// route writes the GPX of a workout, a place every ten seconds.
-func (e *exporter) route(day int) {
+// route writes the GPX of a workout, with a point every ten seconds.
+func (e *exportWriter) route(day int) {
 	at := e.options.Start.AddDate(0, 0, day).Add(18 * time.Hour).UTC()
 	e.line = append(e.line, `<?xml version="1.0" encoding="UTF-8"?><gpx version="1.1" creator="Apple Health Export" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>`...)
 	latitude, longitude := 48.1, 11.5

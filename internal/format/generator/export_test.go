@@ -11,7 +11,7 @@ import (
 	"github.com/health-export/health-export/internal/format/generator"
 )
 
-// TestExport counts what an export holds with a parser that knows nothing of it.
+// TestExport counts the elements of an export with encoding/xml.
 func TestExport(t *testing.T) {
 	t.Parallel()
 	var text, again bytes.Buffer

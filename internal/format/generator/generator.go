@@ -1,4 +1,4 @@
-// Package generator writes bodies such as a phone sends, of any size, for benchmarks and for tests with a lot of data.
+// Package generator writes bodies as phones send them, of any size, for benchmarks and for tests with much data.
 package generator
 
 import (
@@ -9,24 +9,24 @@ import (
 	"time"
 )
 
-// Options says what to write. Exactly one of Bytes, Points and Days sets the size; the first that is not 0 does.
+// Options describe a body. The first of Bytes, Points and Days that is not 0 sets its size.
 type Options struct {
-	// Bytes is about how long the body shall be. A twentieth of it are workouts.
+	// Bytes is the approximate length of the body. A twentieth of it are workouts.
 	Bytes int64
-	// Points is how many points of metrics there shall be, over all metrics. There are no workouts.
+	// Points is the number of points of all metrics together. There are no workouts.
 	Points int
-	// Days is how many days of a point per minute and metric there shall be. There are no workouts.
+	// Days is the number of days, with a point per minute and metric. There are no workouts.
 	Days int
-	// Seed makes the values; the same options write the same body.
+	// Seed seeds the values; equal options write equal bodies.
 	Seed uint64
-	// Start is the first minute, with the zone that times are written in. The zero time is 2024-01-01 at +01:00.
+	// Start is the first minute, in the zone that times are written in. The zero time stands for 2024-01-01 at +01:00.
 	Start time.Time
-	// Sources are the devices that points come from. Nil is a watch and a phone.
+	// Sources are the sources of points. Nil stands for a watch and a phone.
 	Sources []string
 }
 
-// Write writes one body in the JSON of Health Auto Export, grouped by minutes, and returns how many points of metrics
-// it has. It holds nothing in memory. Six of ten values have 15 or more digits, as sums of HealthKit do.
+// Write writes one body in the JSON of Health Auto Export, grouped by minutes, and returns the number of its points. It
+// does not hold the body in memory. Six in ten values have 15 or more digits, as HealthKit's sums have.
 func Write(w io.Writer, o Options) (points int, err error) {
 	if o.Start.IsZero() {
 		o.Start = time.Date(2024, 1, 1, 0, 0, 0, 0, time.FixedZone("", 3600))
@@ -35,35 +35,35 @@ func Write(w io.Writer, o Options) (points int, err error) {
 		o.Sources = []string{"Kim’s Apple Watch", "Kim’s iPhone"}
 	}
 	buffered := bufio.NewWriterSize(w, 64<<10)
-	b := &body{out: buffered, options: o, random: rand.New(rand.NewPCG(o.Seed, o.Seed))}
+	b := &bodyWriter{out: buffered, options: o, random: rand.New(rand.NewPCG(o.Seed, o.Seed))}
 	b.write()
 	return b.points, buffered.Flush()
 }
 
-// metric is what the points of one metric look like.
+// metric describes the points of one metric.
 type metric struct {
 	name, unit string
 	low, high  float64
 	// whole is the share, in tenths, of the points whose value is an integer.
 	whole int
-	point func(b *body, m *metric, minute int)
+	point func(b *bodyWriter, m *metric, minute int)
 }
 
 var metrics = []metric{
-	{"step_count", "count", 1, 180, 5, (*body).quantity},
-	{"active_energy", "kcal", 0.05, 14, 1, (*body).quantity},
-	{"basal_energy_burned", "kcal", 0.9, 1.6, 1, (*body).quantity},
-	{"walking_running_distance", "km", 0.001, 0.16, 1, (*body).quantity},
-	{"heart_rate", "count/min", 45, 170, 5, (*body).summary},
-	{"heart_rate_variability", "ms", 12, 110, 1, (*body).quantity},
-	{"respiratory_rate", "count/min", 9, 24, 5, (*body).quantity},
-	{"blood_oxygen_saturation", "%", 92, 100, 8, (*body).quantity},
-	{"environmental_audio_exposure", "dBASPL", 32, 95, 1, (*body).quantity},
-	{"physical_effort", "kcal/hr·kg", 0.8, 11, 5, (*body).quantity},
+	{"step_count", "count", 1, 180, 5, (*bodyWriter).quantity},
+	{"active_energy", "kcal", 0.05, 14, 1, (*bodyWriter).quantity},
+	{"basal_energy_burned", "kcal", 0.9, 1.6, 1, (*bodyWriter).quantity},
+	{"walking_running_distance", "km", 0.001, 0.16, 1, (*bodyWriter).quantity},
+	{"heart_rate", "count/min", 45, 170, 5, (*bodyWriter).summary},
+	{"heart_rate_variability", "ms", 12, 110, 1, (*bodyWriter).quantity},
+	{"respiratory_rate", "count/min", 9, 24, 5, (*bodyWriter).quantity},
+	{"blood_oxygen_saturation", "%", 92, 100, 8, (*bodyWriter).quantity},
+	{"environmental_audio_exposure", "dBASPL", 32, 95, 1, (*bodyWriter).quantity},
+	{"physical_effort", "kcal/hr·kg", 0.8, 11, 5, (*bodyWriter).quantity},
 }
 
-// body is one body while it is written.
-type body struct {
+// bodyWriter writes one body.
+type bodyWriter struct {
 	out     *bufio.Writer
 	options Options
 	random  *rand.Rand
@@ -72,13 +72,13 @@ type body struct {
 	scratch []byte
 }
 
-func (b *body) write() {
+func (b *bodyWriter) write() {
 	b.text(`{"data":{"metrics":[`)
 	for i := range metrics {
 		if i > 0 {
 			b.text(",")
 		}
-		b.item(i)
+		b.entry(i)
 	}
 	b.text("]")
 	if b.options.Bytes > 0 {
@@ -87,14 +87,14 @@ func (b *body) write() {
 	b.text("}}")
 }
 
-// text writes s. An error of the writer stays with it, and comes out when it is flushed.
-func (b *body) text(s string) {
+// text writes s. An error of the writer is returned when it is flushed.
+func (b *bodyWriter) text(s string) {
 	n, _ := b.out.WriteString(s)
 	b.written += int64(n)
 }
 
-// item writes a metric. Phones write its members in any order, so every other one has the name first.
-func (b *body) item(i int) {
+// entry writes a metric. The order of its members alternates, since phones write them in any order.
+func (b *bodyWriter) entry(i int) {
 	m := &metrics[i]
 	description := `"name":"` + m.name + `","units":"` + m.unit + `"`
 	b.text("{")
@@ -102,7 +102,7 @@ func (b *body) item(i int) {
 		b.text(description + ",")
 	}
 	b.text(`"data":[`)
-	for minute := 0; b.wants(i, minute); minute++ {
+	for minute := 0; b.needsPoint(i, minute); minute++ {
 		if minute > 0 {
 			b.text(",")
 		}
@@ -116,8 +116,8 @@ func (b *body) item(i int) {
 	b.text("}")
 }
 
-// wants reports whether metric i shall have a point for the minute.
-func (b *body) wants(i, minute int) bool {
+// needsPoint reports whether metric i gets a point for the minute.
+func (b *bodyWriter) needsPoint(i, minute int) bool {
 	count := len(metrics)
 	switch o := b.options; {
 	case o.Bytes > 0:
@@ -129,7 +129,7 @@ func (b *body) wants(i, minute int) bool {
 	}
 }
 
-func (b *body) quantity(m *metric, minute int) {
+func (b *bodyWriter) quantity(m *metric, minute int) {
 	b.scratch = append(b.scratch[:0], `{"date":"`...)
 	b.date(minute)
 	b.scratch = append(b.scratch, `","qty":`...)
@@ -137,7 +137,7 @@ func (b *body) quantity(m *metric, minute int) {
 	b.source()
 }
 
-func (b *body) summary(m *metric, minute int) {
+func (b *bodyWriter) summary(m *metric, minute int) {
 	b.scratch = append(b.scratch[:0], `{"Min":`...)
 	middle := m.low + b.random.Float64()*(m.high-m.low)
 	b.number(m, m.low, middle)
@@ -150,12 +150,12 @@ func (b *body) summary(m *metric, minute int) {
 	b.source()
 }
 
-func (b *body) date(minute int) {
+func (b *bodyWriter) date(minute int) {
 	at := b.options.Start.Add(time.Duration(minute) * time.Minute)
 	b.scratch = at.AppendFormat(b.scratch, "2006-01-02 15:04:05 -0700")
 }
 
-func (b *body) number(m *metric, low, high float64) {
+func (b *bodyWriter) number(m *metric, low, high float64) {
 	v := low + b.random.Float64()*(high-low)
 	if b.random.IntN(10) < m.whole {
 		b.scratch = strconv.AppendInt(b.scratch, int64(v)+1, 10)
@@ -164,7 +164,7 @@ func (b *body) number(m *metric, low, high float64) {
 	b.scratch = strconv.AppendFloat(b.scratch, v, 'g', -1, 64)
 }
 
-func (b *body) source() {
+func (b *bodyWriter) source() {
 	b.scratch = append(b.scratch, `,"source":`...)
 	b.scratch = strconv.AppendQuote(b.scratch, b.options.Sources[b.random.IntN(len(b.options.Sources))])
 	b.scratch = append(b.scratch, '}')
@@ -172,8 +172,8 @@ func (b *body) source() {
 	b.written += int64(n)
 }
 
-// workouts fills up the body with runs that have a heart rate and a route.
-func (b *body) workouts() {
+// workouts fills the rest of the body with runs that have a heart rate and a route.
+func (b *bodyWriter) workouts() {
 	b.text(`,"workouts":[`)
 	for day := 0; b.written < b.options.Bytes; day++ {
 		if day > 0 {
@@ -184,10 +184,10 @@ func (b *body) workouts() {
 	b.text("]")
 }
 
-// workoutMinutes is how long each workout is; its route has a point every six seconds.
+// workoutMinutes is the length of each workout; its route has a point every six seconds.
 const workoutMinutes, routePoints = 30, 300
 
-func (b *body) workout(day int) {
+func (b *bodyWriter) workout(day int) {
 	first := day*24*60 + 18*60
 	b.scratch = append(b.scratch[:0], `{"id":"00000000-0000-4000-8000-`...)
 	serial := strconv.Itoa(day)
@@ -215,7 +215,7 @@ func (b *body) workout(day int) {
 	b.written += int64(n)
 }
 
-func (b *body) route(first int) {
+func (b *bodyWriter) route(first int) {
 	latitude, longitude := 48.1+b.random.Float64(), 11.5+b.random.Float64()
 	for i := range routePoints {
 		b.separate(i)
@@ -232,7 +232,7 @@ func (b *body) route(first int) {
 	}
 }
 
-func (b *body) separate(i int) {
+func (b *bodyWriter) separate(i int) {
 	if i > 0 {
 		b.scratch = append(b.scratch, ',')
 	}

@@ -4,64 +4,64 @@ import (
 	"bytes"
 )
 
-// readDeclaration reads what begins with "<!": a comment, a stretch of plain text, or the document's type.
+// readDeclaration reads what begins with "<!": a comment, a CDATA section, or the DOCTYPE.
 func (s *Scanner) readDeclaration() (kind Kind, found bool, err error) {
 	const cdata = "<![CDATA["
-	for len(s.buffer)-s.next < len(cdata) {
+	for len(s.buffer)-s.pos < len(cdata) {
 		if err := s.fill(windowSize); err != nil {
-			break // shorter than any of them
+			break // the document is shorter
 		}
 	}
-	head := s.buffer[s.next:]
+	head := s.buffer[s.pos:]
 	switch {
 	case bytes.HasPrefix(head, []byte("<!--")):
-		s.next += 4
+		s.pos += 4
 		return 0, false, s.skipPast("-->")
 	case bytes.HasPrefix(head, []byte(cdata)):
-		s.next += len(cdata)
-		return s.readPlain()
-	case bytes.HasPrefix(head, []byte("<!DOCTYPE")) && !s.begun:
-		s.next += len("<!DOCTYPE")
-		return 0, false, s.skipType()
+		s.pos += len(cdata)
+		return s.readCDATA()
+	case bytes.HasPrefix(head, []byte("<!DOCTYPE")) && !s.rootSeen:
+		s.pos += len("<!DOCTYPE")
+		return 0, false, s.skipDoctype()
 	}
-	return 0, false, s.fault(ErrSyntax)
+	return 0, false, s.newError(ErrSyntax)
 }
 
-// skipPast passes over everything up to and including end.
+// skipPast skips everything up to and including end.
 func (s *Scanner) skipPast(end string) error {
 	for {
-		if i := bytes.Index(s.buffer[s.next:], []byte(end)); i >= 0 {
-			s.next += i + len(end)
+		if i := bytes.Index(s.buffer[s.pos:], []byte(end)); i >= 0 {
+			s.pos += i + len(end)
 			return nil
 		}
-		s.next = max(s.next, len(s.buffer)-len(end)+1)
+		s.pos = max(s.pos, len(s.buffer)-len(end)+1)
 		if err := s.fill(windowSize); err != nil {
-			return s.cutOff(err)
+			return s.truncated(err)
 		}
 	}
 }
 
-// readPlain reads a CDATA section: text in which nothing has a meaning.
-func (s *Scanner) readPlain() (kind Kind, found bool, err error) {
+// readCDATA reads a CDATA section, after its "<![CDATA[".
+func (s *Scanner) readCDATA() (kind Kind, found bool, err error) {
 	for {
-		if i := bytes.Index(s.buffer[s.next:], []byte("]]>")); i >= 0 {
-			text := s.buffer[s.next : s.next+i]
-			s.next += i + 3
+		if i := bytes.Index(s.buffer[s.pos:], []byte("]]>")); i >= 0 {
+			text := s.buffer[s.pos : s.pos+i]
+			s.pos += i + 3
 			if s.depth == 0 {
-				return 0, false, s.fault(ErrSyntax)
+				return 0, false, s.newError(ErrSyntax)
 			}
 			s.scratch = s.scratch[:0]
-			s.text = unbroken(&s.scratch, text)
+			s.text = normalizeNewlines(&s.scratch, text)
 			return Text, !isBlank(text), nil
 		}
 		if err := s.fill(maxTag); err != nil {
-			return 0, false, s.cutOff(err)
+			return 0, false, s.truncated(err)
 		}
 	}
 }
 
-// unbroken makes line breaks the same everywhere.
-func unbroken(scratch *[]byte, text []byte) []byte {
+// normalizeNewlines replaces "\r\n" and "\r" by "\n".
+func normalizeNewlines(scratch *[]byte, text []byte) []byte {
 	if bytes.IndexByte(text, '\r') < 0 {
 		return text
 	}
@@ -77,54 +77,54 @@ func unbroken(scratch *[]byte, text []byte) []byte {
 	return *scratch
 }
 
-// skipType passes over the definition of the document's type, which some versions of iOS write with brackets missing:
-// it ends where the root element begins, whose name it tells first.
-func (s *Scanner) skipType() error {
+// skipDoctype skips the DOCTYPE, which some versions of iOS write with brackets missing: it ends where the root
+// element, whose name it has, begins.
+func (s *Scanner) skipDoctype() error {
 	root, err := s.rootName()
 	if err != nil {
 		return err
 	}
 	if len(root) == 0 {
-		return s.fault(ErrSyntax)
+		return s.newError(ErrSyntax)
 	}
 	begin := append([]byte("<"), root...)
 	const entity = "<!ENTITY"
 	for {
-		i := bytes.IndexByte(s.buffer[s.next:], '<')
+		i := bytes.IndexByte(s.buffer[s.pos:], '<')
 		if i < 0 {
-			s.next = len(s.buffer)
+			s.pos = len(s.buffer)
 			if err := s.fill(windowSize); err != nil {
-				return s.cutOff(err)
+				return s.truncated(err)
 			}
 			continue
 		}
-		s.next += i
-		for len(s.buffer)-s.next <= max(len(begin), len(entity)) {
+		s.pos += i
+		for len(s.buffer)-s.pos <= max(len(begin), len(entity)) {
 			if err := s.fill(windowSize); err != nil {
-				break // what is left is shorter
+				break // the rest of the document is shorter
 			}
 		}
-		head := s.buffer[s.next:]
+		head := s.buffer[s.pos:]
 		switch {
 		case bytes.HasPrefix(head, []byte("<!--")):
-			s.next += 4
+			s.pos += 4
 			if err := s.skipPast("-->"); err != nil {
 				return err
 			}
 		case bytes.HasPrefix(head, []byte(entity)):
-			return s.fault(ErrEntities)
+			return s.newError(ErrEntities)
 		case len(head) > len(begin) && bytes.HasPrefix(head, begin) && endsName[head[len(begin)]]:
 			return nil
 		default:
-			s.next++
+			s.pos++
 		}
 	}
 }
 
-// rootName reads the name behind <!DOCTYPE.
+// rootName reads the name after <!DOCTYPE.
 func (s *Scanner) rootName() ([]byte, error) {
 	for {
-		rest := s.buffer[s.next:]
+		rest := s.buffer[s.pos:]
 		begin := 0
 		for begin < len(rest) && isSpace(rest[begin]) {
 			begin++
@@ -134,11 +134,11 @@ func (s *Scanner) rootName() ([]byte, error) {
 			end++
 		}
 		if end < len(rest) {
-			s.next += end
+			s.pos += end
 			return bytes.Clone(rest[begin:end]), nil
 		}
 		if err := s.fill(maxText); err != nil {
-			return nil, s.cutOff(err)
+			return nil, s.truncated(err)
 		}
 	}
 }

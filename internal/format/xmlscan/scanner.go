@@ -1,9 +1,9 @@
-// Package xmlscan reads XML such as Apple's Health app writes: fast, in one pass, with bounded memory, and forgiving
-// where that app is known to write what is no well-formed XML. It is no validating parser.
+// Package xmlscan reads XML as Apple's Health app writes it: fast, in one pass, with bounded memory, and lenient where
+// that app is known to write XML that is not well-formed. It is not a validating parser.
 //
-// It forgives an unreadable DTD, an attribute that is there twice, blanks in the name of an attribute, control
-// characters, and references to entities that nobody has defined, which stay as they are. It refuses definitions of
-// entities: nothing is ever expanded, so a small file cannot become a large one.
+// It accepts a malformed DTD, duplicate attributes, spaces in the names of attributes, control characters, and
+// references to undefined entities, which it leaves unchanged. It refuses definitions of entities: nothing is ever
+// expanded, so a small file cannot become a large one.
 package xmlscan
 
 import (
@@ -13,41 +13,41 @@ import (
 	"io"
 )
 
-// Bounds on what has to be in memory at once.
+// Bounds of what is in memory at once.
 const (
 	windowSize = 256 << 10
 	maxTag     = 4 << 20  // bytes of one tag with all its attributes
-	maxText    = 64 << 10 // bytes of one Text; what is longer comes in several
+	maxText    = 64 << 10 // bytes of one Text; a longer text is returned in several
 	maxDepth   = 64
 	maxAttrs   = 1000
 )
 
-// Kind is what Next has found.
+// Kind is the kind of token that Next returns.
 type Kind uint8
 
-// The kinds. An element that is written as one tag, <a/>, is a Start and an End all the same.
+// The kinds. An empty-element tag, <a/>, is a Start and an End.
 const (
 	End   Kind = iota // of the element that began last
 	Start             // of an element, with its attributes
-	Text              // between tags; nothing but white space is passed over
+	Text              // between tags; white space alone is skipped
 )
 
-// The reasons why a document cannot be read, as the cause of an *Error.
+// The causes of an *Error.
 var (
-	ErrSyntax   = errors.New("not well-formed")
-	ErrEntities = errors.New("the document defines entities of its own")
-	ErrTooLong  = errors.New("a tag is too long, or has too many attributes")
-	ErrTooDeep  = errors.New("elements are nested too deeply")
-	ErrCutOff   = errors.New("the document ends before its last element does")
+	ErrSyntax    = errors.New("not well-formed")
+	ErrEntities  = errors.New("the document defines entities of its own")
+	ErrTooLong   = errors.New("a tag is too long, or has too many attributes")
+	ErrTooDeep   = errors.New("elements are nested too deeply")
+	ErrTruncated = errors.New("the document ends before its last element does")
 )
 
-// Error is a fault of the document.
+// Error is an error in the document.
 type Error struct {
 	Offset int64 // in bytes from the beginning
-	Cause  error // one of the above
+	Cause  error // ErrSyntax, ErrEntities, ErrTooLong, ErrTooDeep or ErrTruncated
 }
 
-// Error says what is wrong and where.
+// Error returns the cause and where it is.
 func (e *Error) Error() string { return fmt.Sprintf("XML at byte %d: %v", e.Offset, e.Cause) }
 
 // Unwrap returns the cause.
@@ -56,26 +56,26 @@ func (e *Error) Unwrap() error { return e.Cause }
 // Attr is one attribute. Both slices are valid until the next call of Next.
 type Attr struct {
 	Name []byte
-	Raw  []byte // the value as it is written, see Scanner.Value
+	Raw  []byte // the value as written, see Scanner.Value
 }
 
 // Scanner reads one document. It is not safe for concurrent use.
 type Scanner struct {
 	reader io.Reader
 	buffer []byte
-	next   int   // of the bytes in buffer, the first that has not been read
-	before int64 // bytes that were in the document before buffer
-	ended  bool  // the reader has no more
+	pos    int   // of the next byte to be read in buffer
+	base   int64 // the offset of buffer in the document
+	ended  bool  // the reader has returned io.EOF
 
-	name    []byte
-	attrs   []Attr
-	text    []byte
-	scratch []byte // values and texts that are not in the document as they are
-	closing bool   // the tag that was read last ends an element
-	single  bool   // … or is both start and end
-	begun   bool   // the root element was
-	depth   int
-	names   [maxDepth][]byte // of the elements that are open
+	name        []byte
+	attrs       []Attr
+	text        []byte
+	scratch     []byte // unescaped values and texts
+	closing     bool   // the current tag ends an element
+	selfClosing bool   // … or is an empty-element tag
+	rootSeen    bool   // the root element has started
+	depth       int
+	names       [maxDepth][]byte // of the open elements
 }
 
 // New returns a scanner that reads from r.
@@ -83,39 +83,39 @@ func New(r io.Reader) *Scanner {
 	return &Scanner{reader: r, buffer: make([]byte, 0, windowSize)}
 }
 
-// Name returns that of the element that Start or End is about, until the next call of Next.
+// Name returns the name of the element of a Start or End. It is valid until the next call of Next.
 func (s *Scanner) Name() []byte { return s.name }
 
-// Attrs returns the attributes of a Start in the order of the document, one that is there twice twice.
+// Attrs returns the attributes of a Start in the order of the document, duplicates included.
 func (s *Scanner) Attrs() []Attr { return s.attrs }
 
-// Value returns the value of one of the present attributes with references to characters resolved. It is valid until the
-// next call of Next.
-func (s *Scanner) Value(a *Attr) []byte { return s.plain(a.Raw) }
+// Value returns the value of an attribute of the current element with character references resolved. It is valid until
+// the next call of Next.
+func (s *Scanner) Value(a *Attr) []byte { return s.unescape(a.Raw) }
 
-// Text returns the text of a Text, with references resolved, until the next call of Next.
+// Text returns the text of a Text, with references resolved. It is valid until the next call of Next.
 func (s *Scanner) Text() []byte { return s.text }
 
-// Depth is how many elements are open: 1 after the Start of the root.
+// Depth returns the number of open elements: 1 after the Start of the root.
 func (s *Scanner) Depth() int { return s.depth }
 
-// Offset is how many bytes of the document have been read.
-func (s *Scanner) Offset() int64 { return s.before + int64(s.next) }
+// Offset returns the number of bytes read.
+func (s *Scanner) Offset() int64 { return s.base + int64(s.pos) }
 
-// Next reads on. The error at the end of the document is io.EOF, for what is wrong with it an *Error, and otherwise the
-// reader's own.
+// Next reads the next token. The error is io.EOF at the end of the document, an *Error where that is at fault, and
+// otherwise the reader's own.
 func (s *Scanner) Next() (Kind, error) {
-	if s.single {
-		s.single = false
-		return End, s.close()
+	if s.selfClosing {
+		s.selfClosing = false
+		return End, s.endElement()
 	}
 	for {
-		if s.next == len(s.buffer) {
+		if s.pos == len(s.buffer) {
 			if err := s.fill(windowSize); err != nil {
-				return 0, s.atEnd(err)
+				return 0, s.endOfDocument(err)
 			}
 		}
-		if s.buffer[s.next] != '<' {
+		if s.buffer[s.pos] != '<' {
 			found, err := s.readText()
 			if err != nil {
 				return 0, err
@@ -132,36 +132,36 @@ func (s *Scanner) Next() (Kind, error) {
 	}
 }
 
-func (s *Scanner) atEnd(err error) error {
-	if errors.Is(err, io.EOF) && (s.depth > 0 || !s.begun) {
-		return s.fault(ErrCutOff)
+func (s *Scanner) endOfDocument(err error) error {
+	if errors.Is(err, io.EOF) && (s.depth > 0 || !s.rootSeen) {
+		return s.newError(ErrTruncated)
 	}
 	return err
 }
 
-func (s *Scanner) fault(cause error) error { return &Error{s.Offset(), cause} }
+func (s *Scanner) newError(cause error) error { return &Error{s.Offset(), cause} }
 
-// fill brings more of the document into the buffer, behind what has not been read. io.EOF: there is no more. ErrTooLong:
-// more than limit is waiting to be read already.
+// fill reads more of the document into the buffer. io.EOF: there is no more. ErrTooLong: limit bytes are unread
+// already.
 func (s *Scanner) fill(limit int) error {
 	if s.ended {
 		return io.EOF
 	}
-	waiting := len(s.buffer) - s.next
-	if s.next > 0 {
-		copy(s.buffer, s.buffer[s.next:])
-		s.before += int64(s.next)
-		s.next, s.buffer = 0, s.buffer[:waiting]
+	unread := len(s.buffer) - s.pos
+	if s.pos > 0 {
+		copy(s.buffer, s.buffer[s.pos:])
+		s.base += int64(s.pos)
+		s.pos, s.buffer = 0, s.buffer[:unread]
 	}
-	if waiting >= limit {
-		return s.fault(ErrTooLong)
+	if unread >= limit {
+		return s.newError(ErrTooLong)
 	}
-	if waiting == cap(s.buffer) {
+	if unread == cap(s.buffer) {
 		s.buffer = append(make([]byte, 0, 2*cap(s.buffer)), s.buffer...)
 	}
 	for range 100 {
-		n, err := s.reader.Read(s.buffer[waiting:cap(s.buffer)])
-		s.buffer = s.buffer[:waiting+n]
+		n, err := s.reader.Read(s.buffer[unread:cap(s.buffer)])
+		s.buffer = s.buffer[:unread+n]
 		if errors.Is(err, io.EOF) {
 			s.ended, err = true, nil
 			if n == 0 {
@@ -175,47 +175,48 @@ func (s *Scanner) fill(limit int) error {
 	return io.ErrNoProgress
 }
 
-// readMarkup reads what begins with "<". found is false for what is passed over.
+// readMarkup reads markup, from its "<". found is false for markup that is skipped.
 func (s *Scanner) readMarkup() (kind Kind, found bool, err error) {
-	for s.next+1 == len(s.buffer) {
+	for s.pos+1 == len(s.buffer) {
 		if err := s.fill(windowSize); err != nil {
-			return 0, false, s.cutOff(err)
+			return 0, false, s.truncated(err)
 		}
 	}
-	switch s.buffer[s.next+1] {
+	switch s.buffer[s.pos+1] {
 	case '!':
 		return s.readDeclaration()
 	case '?':
-		s.next += 2
+		s.pos += 2
 		return 0, false, s.skipPast("?>")
 	}
 	for {
 		end := s.readTag()
 		switch {
 		case end > 0:
-			s.next = end
-			return s.opened()
+			s.pos = end
+			return s.handleTag()
 		case end < 0:
-			return 0, false, s.fault(ErrSyntax)
+			return 0, false, s.newError(ErrSyntax)
 		}
 		if err := s.fill(maxTag); err != nil {
-			return 0, false, s.cutOff(err)
+			return 0, false, s.truncated(err)
 		}
 	}
 }
 
-// cutOff is the error where the document ends in the middle of something.
-func (s *Scanner) cutOff(err error) error {
+// truncated returns ErrTruncated for io.EOF, which err is where the document ends within a token.
+func (s *Scanner) truncated(err error) error {
 	if errors.Is(err, io.EOF) {
-		return s.fault(ErrCutOff)
+		return s.newError(ErrTruncated)
 	}
 	return err
 }
 
-// readTag reads the tag at next and returns where it ends, 0 if its end is not in the buffer yet, or -1 if it is none.
+// readTag reads the tag at pos and returns the index of its end, 0 if its end is not in the buffer yet, -1 if it is
+// malformed.
 func (s *Scanner) readTag() (end int) {
 	b := s.buffer
-	i := s.next + 1
+	i := s.pos + 1
 	closing := b[i] == '/'
 	if closing {
 		i++
@@ -228,7 +229,7 @@ func (s *Scanner) readTag() (end int) {
 	if i == len(b) {
 		return 0
 	}
-	s.name, s.attrs, s.scratch, s.single = b[begin:i], s.attrs[:0], s.scratch[:0], false
+	s.name, s.attrs, s.scratch, s.selfClosing = b[begin:i], s.attrs[:0], s.scratch[:0], false
 	if begin == i {
 		return -1
 	}
@@ -248,7 +249,7 @@ func (s *Scanner) readTag() (end int) {
 			if b[i+1] != '>' || closing {
 				return -1
 			}
-			s.single = true
+			s.selfClosing = true
 			return i + 2
 		case closing:
 			return -1
@@ -259,7 +260,7 @@ func (s *Scanner) readTag() (end int) {
 	}
 }
 
-// readAttr reads the attribute at i and returns where it ends, 0 and -1 as readTag does.
+// readAttr reads the attribute at i and returns the index of its end, 0 and -1 as readTag does.
 func (s *Scanner) readAttr(b []byte, i int) (end int) {
 	equals := i
 	for equals < len(b) && b[equals] != '=' {
@@ -291,32 +292,32 @@ func (s *Scanner) readAttr(b []byte, i int) (end int) {
 	return end + 1
 }
 
-// opened keeps account of the elements that are open.
-func (s *Scanner) opened() (Kind, bool, error) {
+// handleTag updates the open elements for the tag that was read last.
+func (s *Scanner) handleTag() (Kind, bool, error) {
 	if s.closing {
-		return End, true, s.close()
+		return End, true, s.endElement()
 	}
 	switch {
 	case s.depth == maxDepth:
-		return 0, false, s.fault(ErrTooDeep)
-	case s.depth == 0 && s.begun:
-		return 0, false, s.fault(ErrSyntax)
+		return 0, false, s.newError(ErrTooDeep)
+	case s.depth == 0 && s.rootSeen:
+		return 0, false, s.newError(ErrSyntax)
 	}
 	s.names[s.depth] = append(s.names[s.depth][:0], s.name...)
 	s.depth++
-	s.begun = true
+	s.rootSeen = true
 	return Start, true, nil
 }
 
-func (s *Scanner) close() error {
+func (s *Scanner) endElement() error {
 	if s.depth == 0 || !bytes.Equal(s.names[s.depth-1], s.name) {
-		return s.fault(ErrSyntax)
+		return s.newError(ErrSyntax)
 	}
 	s.depth--
 	return nil
 }
 
-// endsName has the bytes that end the name of an element.
+// endsName is true for the bytes that end the name of an element.
 var endsName = [256]bool{' ': true, '\t': true, '\r': true, '\n': true, '/': true, '>': true, '<': true, '=': true, '"': true, '\'': true}
 
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }

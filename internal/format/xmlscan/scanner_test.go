@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// events renders what a scanner finds, one line each, texts that follow one another as one.
+// events renders the tokens of a scanner, one per line, consecutive texts as one.
 func events(r io.Reader) (list []string, err error) {
 	s := New(r)
 	for {
@@ -67,10 +67,10 @@ func TestScanner(t *testing.T) {
 		"malformed type":  {in: "<!DOCTYPE a [<!ELEMENT a (b) <!ATTLIST ab]><a c='1'/>", want: []string{`<a c="1"`, `/a`}},
 		"short type":      {in: "<!DOCTYPE abcdefgh><abcdefgh/>", want: []string{`<abcdefgh`, `/abcdefgh`}},
 		"entities":        {in: `<!DOCTYPE a [<!ENTITY l "ha">]><a/>`, err: ErrEntities},
-		"cut off":         {in: `<a><b>`, want: []string{`<a`, `<b`}, err: ErrCutOff},
-		"cut off in tag":  {in: `<a><b c="`, want: []string{`<a`}, err: ErrCutOff},
-		"cut off in type": {in: `<!DOCTYPE a [`, err: ErrCutOff},
-		"nothing":         {in: ` `, err: ErrCutOff},
+		"cut off":         {in: `<a><b>`, want: []string{`<a`, `<b`}, err: ErrTruncated},
+		"cut off in tag":  {in: `<a><b c="`, want: []string{`<a`}, err: ErrTruncated},
+		"cut off in type": {in: `<!DOCTYPE a [`, err: ErrTruncated},
+		"nothing":         {in: ` `, err: ErrTruncated},
 		"mismatch":        {in: `<a></b>`, want: []string{`<a`}, err: ErrSyntax},
 		"no quotes":       {in: `<a b=c/>`, err: ErrSyntax},
 		"no value":        {in: `<a b/>`, err: ErrSyntax},
@@ -120,8 +120,8 @@ func TestScannerDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// oracle renders what encoding/xml finds. ok is false where it does not take the document, or where the two are meant
-// to differ: encoding/xml knows no root element, translates names, and leaves the document's type to its caller.
+// oracle renders the tokens of encoding/xml. ok is false where it returns an error, or where the two differ by design:
+// encoding/xml does not require a root element, translates names, and leaves the DOCTYPE to its caller.
 func oracle(document []byte) (list []string, ok bool) {
 	d := xml.NewDecoder(bytes.NewReader(document))
 	var open []string
@@ -168,8 +168,8 @@ func rawName(n xml.Name) string {
 	return n.Local
 }
 
-// withoutBlanks drops the texts that are white space alone, which the scanner passes over, and the white space around
-// others, which may have been read in parts.
+// withoutBlanks drops texts of white space alone, which the scanner skips, and the white space around others, which may
+// have been read in parts.
 func withoutBlanks(list []string) (dense []string) {
 	for _, e := range list {
 		if text, ok := strings.CutPrefix(e, "'"); ok {
@@ -187,8 +187,8 @@ func withoutBlanks(list []string) (dense []string) {
 	return dense
 }
 
-// FuzzScanner holds the scanner against encoding/xml wherever that takes the document, and against itself with the
-// document coming in byte by byte.
+// FuzzScanner compares the scanner with encoding/xml where that accepts the document, and with itself reading the
+// document byte by byte.
 func FuzzScanner(f *testing.F) {
 	for _, seed := range []string{
 		`<?xml version="1.0"?><HealthData locale="en"><Record type="a" value="1"><MetadataEntry key="k" value="&lt;v"/></Record></HealthData>`,

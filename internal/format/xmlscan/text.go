@@ -6,37 +6,37 @@ import (
 	"unicode/utf8"
 )
 
-// readText reads what is at next up to the next tag. found is false where that is only white space.
+// readText reads the text at pos up to the next tag. found is false for white space alone.
 func (s *Scanner) readText() (found bool, err error) {
-	length := bytes.IndexByte(s.buffer[s.next:], '<')
-	for length < 0 && len(s.buffer)-s.next < maxText {
+	length := bytes.IndexByte(s.buffer[s.pos:], '<')
+	for length < 0 && len(s.buffer)-s.pos < maxText {
 		if err := s.fill(windowSize); err != nil {
-			length = len(s.buffer) - s.next
-			if length > 0 { // behind the last tag
+			length = len(s.buffer) - s.pos
+			if length > 0 { // after the last tag
 				break
 			}
-			return false, s.atEnd(err)
+			return false, s.endOfDocument(err)
 		}
-		length = bytes.IndexByte(s.buffer[s.next:], '<')
+		length = bytes.IndexByte(s.buffer[s.pos:], '<')
 	}
 	if length < 0 || length > maxText {
-		length = whole(s.buffer[s.next : s.next+maxText])
+		length = safeLength(s.buffer[s.pos : s.pos+maxText])
 	}
-	text := s.buffer[s.next : s.next+length]
-	s.next += length
+	text := s.buffer[s.pos : s.pos+length]
+	s.pos += length
 	if isBlank(text) || s.depth == 0 && isBlank(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))) {
 		return false, nil
 	}
 	if s.depth == 0 {
-		return false, s.fault(ErrSyntax)
+		return false, s.newError(ErrSyntax)
 	}
 	s.scratch = s.scratch[:0]
-	s.text = s.plain(text)
+	s.text = s.unescape(text)
 	return true, nil
 }
 
-// whole returns how much of a text that goes on can be taken without cutting through a reference or a line break.
-func whole(text []byte) int {
+// safeLength returns how much of a text that continues can be returned without splitting a reference or a line break.
+func safeLength(text []byte) int {
 	const longest = 12 // of a reference
 	tail := text[len(text)-longest:]
 	if i := bytes.LastIndexByte(tail, '&'); i >= 0 && bytes.IndexByte(tail[i:], ';') < 0 {
@@ -57,9 +57,9 @@ func isBlank(text []byte) bool {
 	return true
 }
 
-// plain resolves references in a text and makes line breaks the same everywhere, as XML demands. Most texts have
-// neither, and are returned as they are.
-func (s *Scanner) plain(text []byte) []byte {
+// unescape resolves references in a text and normalizes line breaks, as XML requires. Most texts have neither, and are
+// returned unchanged.
+func (s *Scanner) unescape(text []byte) []byte {
 	if bytes.IndexByte(text, '&') < 0 && bytes.IndexByte(text, '\r') < 0 {
 		return text
 	}
@@ -88,12 +88,12 @@ func (s *Scanner) plain(text []byte) []byte {
 		}
 		text = text[length:]
 	}
-	// Should a later value make the scratch move, this one stays where it is.
+	// The value stays valid when a later one makes scratch grow.
 	return s.scratch[begin:len(s.scratch):len(s.scratch)]
 }
 
-// resolve appends the character that the reference at the beginning of text stands for, and returns how long the
-// reference is; 0 where it is none that is known.
+// resolve appends the character of the reference at the beginning of text to scratch, and returns the length of the
+// reference, 0 where it is not a known one.
 func (s *Scanner) resolve(text []byte) (length int) {
 	end := bytes.IndexByte(text[:min(len(text), 64)], ';')
 	if end < 0 {

@@ -13,7 +13,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// decodeElement decodes one element of the array key, and fails the test where it is refused.
+// decodeElement decodes one element of the array key, and fails the test where it is rejected.
 func decodeElement(t *testing.T, key, raw string) health.Record {
 	t.Helper()
 	record, err := tryElement(key, raw)
@@ -26,12 +26,12 @@ func decodeElement(t *testing.T, key, raw string) health.Record {
 }
 
 func tryElement(key, raw string) (health.Record, error) {
-	decode, ok := elements[key]
+	decode, ok := elementDecoders[key]
 	switch {
 	case key == "metrics":
 		decode = decodeTyped
 	case !ok:
-		decode = decodeUnknown(key)
+		decode = unknownDecoder(key)
 	}
 	at := health.Position{Type: elementType(key), Entry: 3, Point: -1}
 	if key == "metrics" {
@@ -40,7 +40,7 @@ func tryElement(key, raw string) (health.Record, error) {
 	return decode([]byte(raw), at, Options{Location: time.UTC})
 }
 
-// equal reports the difference between two values in which absent numbers are the same as absent numbers.
+// equal fails the test where two values differ. Absent numbers are equal.
 func equal(t *testing.T, got, want any) {
 	t.Helper()
 	if diff := cmp.Diff(want, got, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); diff != "" {
@@ -65,8 +65,8 @@ func warningCodes(r health.Record) []string {
 	return codes
 }
 
-// TestRefusals checks for every reason that the element alone is refused, with the field at fault.
-func TestRefusals(t *testing.T) {
+// TestRejections checks for every reason that the element alone is rejected, with the field at fault.
+func TestRejections(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("n", maxText+1)
 	for _, c := range []struct{ name, key, raw, field string }{
@@ -142,8 +142,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestRefusalKind checks that a refused element counts under the heading it would have counted under.
-func TestRefusalKind(t *testing.T) {
+// TestRejectionType checks that a rejected element has the type it would have had as a record.
+func TestRejectionType(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{
 		`{"type":"Workout"}`:           "workout",
@@ -189,7 +189,7 @@ func TestEpochTimesHaveTheOffsetOfTheZone(t *testing.T) {
 	equal(t, record.Workout.Offset, int32(-4*3600))
 }
 
-// TestNumbersAsText reads numbers that were sent in quotes, and leaves what only looks like one for the attributes.
+// TestNumbersAsText decodes numbers in quotes. Texts that are not JSON numbers become attributes.
 func TestNumbersAsText(t *testing.T) {
 	t.Parallel()
 	record := decodeElement(t, "workouts", `{"name":"Run","start":"2026-05-19 07:30:00 -0700","distance":" 5.25 ",
@@ -199,12 +199,13 @@ func TestNumbersAsText(t *testing.T) {
 	equal(t, record.Workout.Attributes, `{"avgSpeed":"Infinity","maxSpeed":"0x10","speed":"NaN"}`)
 }
 
-// TestWorkoutUnitsAreComplete checks that every figure and series the decoder knows by name has a unit to be kept in.
+// TestWorkoutUnitsAreComplete checks that every quantity and series that the decoder knows by name has a canonical
+// unit.
 func TestWorkoutUnitsAreComplete(t *testing.T) {
 	t.Parallel()
-	for _, figure := range workoutFigures {
-		if WorkoutUnits[figure.name] == "" {
-			t.Errorf("the figure %q has no unit", figure.name)
+	for _, quantity := range workoutQuantities {
+		if WorkoutUnits[quantity.name] == "" {
+			t.Errorf("the quantity %q has no unit", quantity.name)
 		}
 	}
 	for field := range workoutSeries {
@@ -214,7 +215,7 @@ func TestWorkoutUnitsAreComplete(t *testing.T) {
 	}
 }
 
-// TestSymptomsOfTheCatalogue holds the categories that are taken for symptoms to those that the catalogue calls so.
+// TestSymptomsOfTheCatalogue compares hkSymptoms with the symptoms of the catalogue.
 func TestSymptomsOfTheCatalogue(t *testing.T) {
 	t.Parallel()
 	known, err := catalog.Load()

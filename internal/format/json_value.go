@@ -1,0 +1,72 @@
+package format
+
+import (
+	"bytes"
+	"math"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// unquoted returns the text of a JSON string, without a copy where nothing in it is escaped.
+func unquoted(value []byte) (text []byte, ok bool) {
+	if len(value) < 2 || value[0] != '"' {
+		return nil, false
+	}
+	if bytes.IndexByte(value, '\\') < 0 {
+		return value[1 : len(value)-1], true
+	}
+	text, err := jsontext.AppendUnquote(nil, value)
+	return text, err == nil
+}
+
+// parseNumberValue reads a number, or a string that holds one. A number too large for a float64 is infinite.
+func parseNumberValue(value jsontext.Value) (v float64, ok bool) {
+	text := []byte(value)
+	if value.Kind() == '"' {
+		if text, ok = unquoted(value); !ok {
+			return 0, false
+		}
+		text = bytes.TrimSpace(text)
+		if jsontext.Value(text).Kind() != '0' || !jsontext.Value(text).IsValid() {
+			return 0, false
+		}
+	} else if value.Kind() != '0' {
+		return 0, false
+	}
+	v, _ = parseNumber(text)
+	return v, true
+}
+
+// parseInstant reads a time: text in any form that parseTime reads, or a number of seconds or milliseconds since 1970.
+// offset is the one that was sent, or the one in force at location where none was.
+func parseInstant(value jsontext.Value, location *time.Location) (at health.Instant, offset int32, ok bool) {
+	if text, isText := unquoted(value); isText {
+		if at, offset, ok = parseTime(text, location); ok {
+			return at, offset, inRange(at)
+		}
+	}
+	v, ok := parseNumberValue(value)
+	if !ok || math.IsInf(v, 0) {
+		return 0, 0, false
+	}
+	if at, ok = epochTime(v); !ok || !inRange(at) {
+		return 0, 0, false
+	}
+	_, east := at.Time().In(location).Zone()
+	return at, int32(east), true
+}
+
+func inRange(at health.Instant) bool { return at >= health.MinInstant && at <= health.MaxInstant }
+
+// finite reports whether none of the values is infinite; they may be absent.
+func finite(values ...float64) bool {
+	for _, v := range values {
+		if math.IsInf(v, 0) {
+			return false
+		}
+	}
+	return true
+}
