@@ -57,7 +57,7 @@ type Window struct {
 	Raw, Summaries struct{ From, To health.Instant }
 }
 
-func (r Rule) window(first, last health.Date) (w Window) {
+func (r Rule) readWindow(first, last health.Date) (w Window) {
 	from, to := first.Midnight(0)-clocksAhead, (last+1).Midnight(0)+clocksBehind
 	w.Raw.From, w.Raw.To = from, to
 	if r.Cumulative {
@@ -75,20 +75,20 @@ func (r Rule) window(first, last health.Date) (w Window) {
 func (r Rule) SumUpDays(dates []health.Date, read func(w Window, add func(*health.Sample)) error) (summaries []DaySummary, done []health.Date, err error) {
 	finished := map[health.Date]bool{}
 	for range 1 + maxHops {
-		beyond := map[health.Date]bool{}
-		for run := range runs(dates) {
+		affected := map[health.Date]bool{}
+		for run := range dateRuns(dates) {
 			d, err := r.sumUp(run, read)
 			if err != nil {
 				return nil, nil, err
 			}
-			summaries = append(summaries, d.finish()...)
-			maps.Copy(beyond, d.beyond)
+			summaries = append(summaries, d.summaries()...)
+			maps.Copy(affected, d.affected)
 		}
 		for _, date := range dates {
 			finished[date] = true
 		}
-		maps.DeleteFunc(beyond, func(date health.Date, _ bool) bool { return finished[date] })
-		if dates = slices.Sorted(maps.Keys(beyond)); len(dates) == 0 {
+		maps.DeleteFunc(affected, func(date health.Date, _ bool) bool { return finished[date] })
+		if dates = slices.Sorted(maps.Keys(affected)); len(dates) == 0 {
 			break
 		}
 	}
@@ -97,19 +97,19 @@ func (r Rule) SumUpDays(dates []health.Date, read func(w Window, add func(*healt
 }
 
 // sumUp reads what bears on a run of days; once more, and more of it, where summaries reach beyond their hours.
-func (r Rule) sumUp(run []health.Date, read func(w Window, add func(*health.Sample)) error) (*days, error) {
-	window := r.window(run[0], run[len(run)-1])
-	d := newDays(r, run, false)
-	if err := read(window, d.add); err != nil || !d.irregular {
+func (r Rule) sumUp(run []health.Date, read func(w Window, add func(*health.Sample)) error) (*dayAggregator, error) {
+	window := r.readWindow(run[0], run[len(run)-1])
+	d := newDayAggregator(r, run, false)
+	if err := read(window, d.add); err != nil || !d.crossesHour {
 		return d, err
 	}
-	d = newDays(r, run, true)
-	return d, read(window.wider(), d.add)
+	d = newDayAggregator(r, run, true)
+	return d, read(window.widened(), d.add)
 }
 
-// wider is the window of those who resolve summaries that reach beyond their hour: whether a neighbour's counts depends
+// widened is the window of those who resolve summaries that reach beyond their hour: whether a neighbour's counts depends
 // on what else there is in its time.
-func (w Window) wider() Window {
+func (w Window) widened() Window {
 	w.Raw.From, w.Raw.To = w.Summaries.From-health.Day, w.Summaries.To+health.Day
 	w.Summaries = w.Raw
 	return w
@@ -117,23 +117,23 @@ func (w Window) wider() Window {
 
 // Windows returns the windows that SumUpDays reads first for some dates, in order.
 func (r Rule) Windows(dates []health.Date) (windows []Window) {
-	for run := range runs(dates) {
-		windows = append(windows, r.window(run[0], run[len(run)-1]))
+	for run := range dateRuns(dates) {
+		windows = append(windows, r.readWindow(run[0], run[len(run)-1]))
 	}
 	return windows
 }
 
-// runs cuts dates, which are in order, where so many are missing that it is better to look for the two parts apart, and
+// dateRuns cuts dates, which are in order, where so many are missing that it is better to look for the two parts apart, and
 // where a run gets so long that what is read for it would take much memory.
-func runs(dates []health.Date) func(yield func([]health.Date) bool) {
+func dateRuns(dates []health.Date) func(yield func([]health.Date) bool) {
 	const (
-		apart = 4
-		most  = 31
+		maxGap   = 4
+		maxDates = 31
 	)
 	return func(yield func([]health.Date) bool) {
 		for len(dates) > 0 {
 			n := 1
-			for n < min(len(dates), most) && dates[n]-dates[n-1] <= apart {
+			for n < min(len(dates), maxDates) && dates[n]-dates[n-1] <= maxGap {
 				n++
 			}
 			if !yield(dates[:n]) {
@@ -144,23 +144,23 @@ func runs(dates []health.Date) func(yield func([]health.Date) bool) {
 	}
 }
 
-// days sums up some local days of one metric in one unit.
-type days struct {
-	rule     Rule
-	dates    []health.Date // in order
-	resolver *Resolver
-	days     map[health.Date]*dayBuilder
-	last     *dayBuilder // the day of the last sample
-	most     int         // how many hours the day before it has
-	room     []Aggregate // for those of hours
-	// beyond are the dates not asked for that have a sample which bears on one that was.
-	beyond map[health.Date]bool
+// dayAggregator sums up some local days of one metric in one unit.
+type dayAggregator struct {
+	rule      Rule
+	dates     []health.Date // in order
+	resolver  *Resolver
+	byDate    map[health.Date]*dayBuilder
+	current   *dayBuilder // the day of the last sample
+	hoursHint int         // how many hours the day before it has
+	arena     []Aggregate // for those of hours
+	// affected are the dates not asked for that have a sample which bears on one that was.
+	affected map[health.Date]bool
 
 	long *LongSummaries // beyond their hour
-	// hours resolves what stays in its hour. It is nil where that is what resolver does: where only summaries of a day
+	// hourResolver resolves what stays in its hour. It is nil where that is what resolver does: where only summaries of a day
 	// reach beyond. irregular is set when others do all the same.
-	hours     *Resolver
-	irregular bool
+	hourResolver *Resolver
+	crossesHour  bool
 }
 
 // dayBuilder is one day.
@@ -171,97 +171,97 @@ type dayBuilder struct {
 	hours      hourBuilder
 }
 
-func newDays(rule Rule, dates []health.Date, apart bool) *days {
-	d := &days{rule: rule, dates: dates, days: map[health.Date]*dayBuilder{}, beyond: map[health.Date]bool{}}
-	d.resolver = NewResolver(rule, d.count)
-	d.long = NewLongSummaries(rule, reachesBeyondHour, d.countHour)
-	if apart {
-		d.hours = NewResolver(rule, d.countHour)
-		d.hours.onCrossDay = d.onCrossDay
+func newDayAggregator(rule Rule, dates []health.Date, maxGap bool) *dayAggregator {
+	d := &dayAggregator{rule: rule, dates: dates, byDate: map[health.Date]*dayBuilder{}, affected: map[health.Date]bool{}}
+	d.resolver = NewResolver(rule, d.addToDay)
+	d.long = NewLongSummaries(rule, reachesBeyondHour, d.addToHour)
+	if maxGap {
+		d.hourResolver = NewResolver(rule, d.addToHour)
+		d.hourResolver.onCrossDay = d.onCrossDay
 	}
-	d.resolver.onCrossDay, d.long.onCrossDay, d.long.late.onCrossDay = d.onCrossDay, d.onCrossDay, d.onCrossDay
+	d.resolver.onCrossDay, d.long.onCrossDay, d.long.resolver.onCrossDay = d.onCrossDay, d.onCrossDay, d.onCrossDay
 	return d
 }
 
-func (d *days) asked(date health.Date) bool {
+func (d *dayAggregator) requested(date health.Date) bool {
 	_, found := slices.BinarySearch(d.dates, date)
 	return found
 }
 
-func (d *days) onCrossDay(a, b health.Date) {
+func (d *dayAggregator) onCrossDay(a, b health.Date) {
 	if a == b {
 		return
 	}
-	if asked := d.asked(a); asked != d.asked(b) {
-		if asked {
+	if requested := d.requested(a); requested != d.requested(b) {
+		if requested {
 			a = b
 		}
-		d.beyond[a] = true
+		d.affected[a] = true
 	}
 }
 
-func (d *days) add(s *health.Sample) {
+func (d *dayAggregator) add(s *health.Sample) {
 	if s.Grain > health.GrainDay {
 		return
 	}
 	d.resolver.Add(s)
-	held := d.long.Observe(s)
+	isLong := d.long.Observe(s)
 	switch {
-	case d.hours == nil:
-		d.irregular = d.irregular || held && s.Grain < health.GrainDay
-	case !held:
-		d.hours.Add(s)
+	case d.hourResolver == nil:
+		d.crossesHour = d.crossesHour || isLong && s.Grain < health.GrainDay
+	case !isLong:
+		d.hourResolver.Add(s)
 	}
 }
 
-// on returns the day of a sample; nil where it was not asked for.
-func (d *days) on(s *health.Sample) *dayBuilder {
+// dayOf returns the day of a sample; nil where it was not asked for.
+func (d *dayAggregator) dayOf(s *health.Sample) *dayBuilder {
 	date := s.LocalDate()
-	if d.last == nil || d.last.summary.Date != date {
-		if d.last != nil {
-			d.most = len(d.last.hours.hours)
+	if d.current == nil || d.current.summary.Date != date {
+		if d.current != nil {
+			d.hoursHint = len(d.current.hours.hours)
 		}
-		if d.last = d.days[date]; d.last == nil && d.asked(date) {
-			d.last = &dayBuilder{summary: DaySummary{Date: date}, hours: hourBuilder{hours: make([]Hour, 0, d.most)}}
-			d.days[date] = d.last
+		if d.current = d.byDate[date]; d.current == nil && d.requested(date) {
+			d.current = &dayBuilder{summary: DaySummary{Date: date}, hours: hourBuilder{hours: make([]Hour, 0, d.hoursHint)}}
+			d.byDate[date] = d.current
 		}
 	}
-	return d.last
+	return d.current
 }
 
-// count counts a sample of the day. What stays in its hour is counted there, and added up at the end.
-func (d *days) count(s *health.Sample, share float64) {
-	day := d.on(s)
+// addToDay counts a sample of the day. What stays in its hour is counted there, and added up at the end.
+func (d *dayAggregator) addToDay(s *health.Sample, share float64) {
+	day := d.dayOf(s)
 	if day == nil {
 		return
 	}
-	if d.hours == nil && s.Grain < health.GrainDay {
-		day.hours.count(s, share, &d.room)
+	if d.hourResolver == nil && s.Grain < health.GrainDay {
+		day.hours.add(s, share, &d.arena)
 		return
 	}
 	day.extend(ExtentOf(s))
 	day.aggregates.Add(s, share)
 }
 
-// countHour counts a sample of an hour, of which the day hears by another way.
-func (d *days) countHour(s *health.Sample, share float64) {
-	if day := d.on(s); day != nil {
-		day.hours.count(s, share, &d.room)
+// addToHour counts a sample of an hour, of which the day hears by another way.
+func (d *dayAggregator) addToHour(s *health.Sample, share float64) {
+	if day := d.dayOf(s); day != nil {
+		day.hours.add(s, share, &d.arena)
 	}
 }
 
-func (d *days) finish() []DaySummary {
+func (d *dayAggregator) summaries() []DaySummary {
 	d.resolver.Finish()
-	if d.hours == nil {
-		for _, day := range d.days {
-			day.addHours()
+	if d.hourResolver == nil {
+		for _, day := range d.byDate {
+			day.mergeHours()
 		}
 	} else {
-		d.hours.Finish()
+		d.hourResolver.Finish()
 	}
 	_ = d.long.Finish(health.MaxInstant, nil)
-	summaries := make([]DaySummary, 0, len(d.days))
-	for _, day := range d.days {
+	summaries := make([]DaySummary, 0, len(d.byDate))
+	for _, day := range d.byDate {
 		if !day.counted {
 			continue
 		}
@@ -272,8 +272,8 @@ func (d *days) finish() []DaySummary {
 	return summaries
 }
 
-// addHours adds up what has stayed in its hour.
-func (d *dayBuilder) addHours() {
+// mergeHours adds up what has stayed in its hour.
+func (d *dayBuilder) mergeHours() {
 	for i := range d.hours.hours {
 		hour := &d.hours.hours[i]
 		for j := range hour.Aggregates {

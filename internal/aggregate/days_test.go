@@ -134,7 +134,7 @@ func TestSumUpDays(t *testing.T) {
 }
 
 // Days that are worked out by and by, those of each new sample, are what all days at once are.
-func TestDaysByAndByAreDaysAtOnce(t *testing.T) {
+func TestSumUpDaysInStepsEqualsAtOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		rule := aggregate.Rule{Cumulative: rapid.Bool().Draw(t, "cumulative")}

@@ -39,8 +39,8 @@ func Climb(track Track) (e Elevation, ok bool) {
 
 // climbMeter remembers where the altitude last changed.
 type climbMeter struct {
-	level float64
-	begun bool
+	level   float64
+	started bool
 }
 
 func (m *climbMeter) add(altitude float64) (gain, loss float64, known bool) {
@@ -49,8 +49,8 @@ func (m *climbMeter) add(altitude float64) (gain, loss float64, known bool) {
 	}
 	change := altitude - m.level
 	switch {
-	case !m.begun:
-		m.level, m.begun = altitude, true
+	case !m.started:
+		m.level, m.started = altitude, true
 	case change >= ClimbThreshold:
 		m.level, gain = altitude, change
 	case change <= -ClimbThreshold:

@@ -7,8 +7,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// HourLength is the length of an Hour.
-const HourLength = 3600 * health.Second
+// hourLength is the length of an Hour.
+const hourLength = 3600 * health.Second
 
 // Hour is what the samples of one metric and unit, recorded on one local day, come to that begin in one hour by the clock
 // they were recorded with. Where clocks differ by less than an hour, or days overlap after travel, hours do too: two that
@@ -30,16 +30,16 @@ func hourOf(s *health.Sample) health.Instant {
 }
 
 func pastTheHour(s *health.Sample) health.Instant {
-	past := (s.Start + health.Instant(s.Offset)*health.Second) % HourLength
+	past := (s.Start + health.Instant(s.Offset)*health.Second) % hourLength
 	if past < 0 {
-		past += HourLength
+		past += hourLength
 	}
 	return past
 }
 
 // reachesBeyondHour reports whether a summary ends after the hour it begins in.
 func reachesBeyondHour(s *health.Sample) bool {
-	return s.Grain > health.GrainHour || s.Grain > health.GrainRaw && pastTheHour(s)+health.Instant(s.Grain)*health.Second > HourLength
+	return s.Grain > health.GrainHour || s.Grain > health.GrainRaw && pastTheHour(s)+health.Instant(s.Grain)*health.Second > hourLength
 }
 
 // Join adds to h what the same hour has of another local day.
@@ -68,14 +68,14 @@ type hourBuilder struct {
 	last  int // index of the hour of the last sample
 }
 
-// count counts a sample in its hour. room is where new tallies are made.
-func (h *hourBuilder) count(s *health.Sample, share float64, room *[]Aggregate) {
+// add counts a sample in its hour. room is where new tallies are made.
+func (h *hourBuilder) add(s *health.Sample, share float64, arena *[]Aggregate) {
 	start := hourOf(s)
 	if h.last >= len(h.hours) || h.hours[h.last].Start != start {
 		h.last = slices.IndexFunc(h.hours, func(have Hour) bool { return have.Start == start })
 		if h.last < 0 {
 			h.last = len(h.hours)
-			h.hours = append(h.hours, Hour{Start: start, Extent: ExtentOf(s), Aggregates: h.begin(s, room)})
+			h.hours = append(h.hours, Hour{Start: start, Extent: ExtentOf(s), Aggregates: h.newAggregates(s, arena)})
 		}
 	}
 	in := &h.hours[h.last]
@@ -83,14 +83,14 @@ func (h *hourBuilder) count(s *health.Sample, share float64, room *[]Aggregate) 
 	in.Aggregates.Add(s, share)
 }
 
-// begin returns a tally of nothing for an hour that begins with a sample, made in one piece with others. Its source is
+// newAggregates returns a tally of nothing for an hour that begins with a sample, made in one piece with others. Its source is
 // nearly always that of the hour before.
-func (h *hourBuilder) begin(s *health.Sample, room *[]Aggregate) Aggregates {
-	if len(*room) == 0 {
-		*room = make([]Aggregate, 16)
+func (h *hourBuilder) newAggregates(s *health.Sample, arena *[]Aggregate) Aggregates {
+	if len(*arena) == 0 {
+		*arena = make([]Aggregate, 16)
 	}
-	tallies := (*room)[:1:1]
-	*room = (*room)[1:]
+	tallies := (*arena)[:1:1]
+	*arena = (*arena)[1:]
 	tallies[0] = New(s.Grain)
 	if len(h.hours) > 0 {
 		if before := h.hours[len(h.hours)-1].Aggregates[0].Sources; len(before) == 1 && before[0] == s.Source {

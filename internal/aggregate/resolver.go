@@ -26,9 +26,9 @@ type Resolver struct {
 	rule       Rule
 	emit       func(s *health.Sample, share float64)
 	onCrossDay func(a, b health.Date)
-	overlaps   map[health.Grain]*overlap
+	overlaps   map[health.Grain]*overlapResolver
 	pending    map[health.Grain]*health.Sample
-	together   []health.Sample // summaries of one grain and time
+	sameTime   []health.Sample // summaries of one grain and time
 }
 
 // NewResolver returns a resolver that passes on every sample that counts, with a share that is above 0 and at most 1.
@@ -36,47 +36,47 @@ type Resolver struct {
 func NewResolver(rule Rule, emit func(s *health.Sample, share float64)) *Resolver {
 	return &Resolver{
 		rule: rule, emit: emit, onCrossDay: func(health.Date, health.Date) {},
-		overlaps: map[health.Grain]*overlap{}, pending: map[health.Grain]*health.Sample{},
+		overlaps: map[health.Grain]*overlapResolver{}, pending: map[health.Grain]*health.Sample{},
 	}
 }
 
 // Add takes the next sample, in the order of key time, grain and end, in which stores yield them. It keeps a
 // copy for as long as later samples may bear on it: what is in memory are the samples of one moment.
 func (r *Resolver) Add(s *health.Sample) {
-	if first := r.together; len(first) > 0 && (first[0].Grain != s.Grain || first[0].KeyTime() != s.KeyTime()) {
-		r.takeTogether()
+	if first := r.sameTime; len(first) > 0 && (first[0].Grain != s.Grain || first[0].KeyTime() != s.KeyTime()) {
+		r.resolveSameTime()
 	}
 	if s.Grain == health.GrainRaw {
-		r.take(s)
+		r.resolve(s)
 		return
 	}
-	for i := range r.together {
-		r.onCrossDay(r.together[i].LocalDate(), s.LocalDate())
+	for i := range r.sameTime {
+		r.onCrossDay(r.sameTime[i].LocalDate(), s.LocalDate())
 	}
-	r.together = append(r.together, *s)
+	r.sameTime = append(r.sameTime, *s)
 }
 
-// takeTogether takes the summaries of one grain and time, but for a merged one that a later body has overtaken.
-func (r *Resolver) takeTogether() {
+// resolveSameTime takes the summaries of one grain and time, but for a merged one that a later body has overtaken.
+func (r *Resolver) resolveSameTime() {
 	latest := health.Instant(0)
-	for i := range r.together {
-		if r.together[i].PerSource {
-			latest = max(latest, r.together[i].Received)
+	for i := range r.sameTime {
+		if r.sameTime[i].PerSource {
+			latest = max(latest, r.sameTime[i].Received)
 		}
 	}
-	for i := range r.together {
-		if s := &r.together[i]; s.PerSource || s.Received >= latest {
-			r.take(s)
+	for i := range r.sameTime {
+		if s := &r.sameTime[i]; s.PerSource || s.Received >= latest {
+			r.resolve(s)
 		}
 	}
-	r.together = r.together[:0]
+	r.sameTime = r.sameTime[:0]
 }
 
-func (r *Resolver) take(s *health.Sample) {
+func (r *Resolver) resolve(s *health.Sample) {
 	if r.rule.Cumulative {
 		o := r.overlaps[s.Grain]
 		if o == nil {
-			o = newOverlap(r.rule.Ranking, r.emit, r.onCrossDay)
+			o = newOverlapResolver(r.rule.Ranking, r.emit, r.onCrossDay)
 			r.overlaps[s.Grain] = o
 		}
 		o.add(s)
@@ -100,7 +100,7 @@ func (r *Resolver) take(s *health.Sample) {
 
 // Finish passes on what was held back. The resolver is not used after it.
 func (r *Resolver) Finish() {
-	r.takeTogether()
+	r.resolveSameTime()
 	for _, o := range r.overlaps {
 		o.finish()
 	}
@@ -192,7 +192,7 @@ func (t *Aggregate) add(s *health.Sample, share float64) {
 	t.Systolic.add(s.Systolic)
 	t.Diastolic.add(s.Diastolic)
 	t.Complete = t.Complete || s.Complete()
-	t.last(s.Value*share, s.Start)
+	t.updateLast(s.Value*share, s.Start)
 	t.addSource(s.Source)
 }
 
@@ -202,13 +202,13 @@ func (t *Aggregate) merge(o *Aggregate) {
 	t.Systolic.merge(o.Systolic)
 	t.Diastolic.merge(o.Diastolic)
 	t.Complete = t.Complete || o.Complete
-	t.last(o.Last, o.LastStart)
+	t.updateLast(o.Last, o.LastStart)
 	for _, source := range o.Sources {
 		t.addSource(source)
 	}
 }
 
-func (t *Aggregate) last(value float64, start health.Instant) {
+func (t *Aggregate) updateLast(value float64, start health.Instant) {
 	if start >= t.LastStart && !health.IsAbsent(value) {
 		t.Last, t.LastStart = value, start
 	}
@@ -250,7 +250,7 @@ func (t Aggregates) Largest(whole health.Grain) Aggregate {
 	return best
 }
 
-// Finest answers for any other metric: the finest grain knows most about the extremes. t is not empty.
+// finest answers for any other metric: the finest grain knows most about the extremes. t is not empty.
 func (t Aggregates) Finest() Aggregate {
 	return slices.MinFunc(t, func(a, b Aggregate) int { return int(a.Grain - b.Grain) })
 }
@@ -272,14 +272,14 @@ func SumDays(days []Aggregate, cumulative bool) Aggregate {
 	mixed := slices.ContainsFunc(days, func(day Aggregate) bool { return day.Grain != days[0].Grain })
 	for _, day := range days {
 		if mixed && !cumulative {
-			day.Values, day.Systolic, day.Diastolic = day.Values.once(), day.Systolic.once(), day.Diastolic.once()
+			day.Values, day.Systolic, day.Diastolic = day.Values.unitWeight(), day.Systolic.unitWeight(), day.Diastolic.unitWeight()
 		}
 		sum.Grain = max(sum.Grain, day.Grain)
 		sum.Count += day.Count
 		sum.Values.merge(day.Values)
 		sum.Systolic.merge(day.Systolic)
 		sum.Diastolic.merge(day.Diastolic)
-		sum.last(day.Last, day.LastStart)
+		sum.updateLast(day.Last, day.LastStart)
 		for _, source := range day.Sources {
 			sum.addSource(source)
 		}
@@ -287,8 +287,8 @@ func SumDays(days []Aggregate, cumulative bool) Aggregate {
 	return sum
 }
 
-// once gives the mean the weight of a single value.
-func (s Stats) once() Stats {
+// unitWeight gives the mean the weight of a single value.
+func (s Stats) unitWeight() Stats {
 	if s.Weight > 0 {
 		s.Sum, s.Weight = s.Mean(), 1
 	}

@@ -112,7 +112,7 @@ func total(samples []health.Sample) float64 {
 	return sum
 }
 
-func TestResolverCountsAStretchOnce(t *testing.T) {
+func TestResolverCountsOverlapsOnce(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		samples []health.Sample
@@ -344,20 +344,20 @@ func TestLargestIsOneOfTheGrains(t *testing.T) {
 	})
 }
 
-func TestFinestAndTogether(t *testing.T) {
+func TestFinestAndSumDays(t *testing.T) {
 	t.Parallel()
-	beats := func(from int, low, mean, high float64) health.Sample {
+	rates := func(from int, low, mean, high float64) health.Sample {
 		s := summary(60, watch, from, mean)
 		s.Min, s.Max = low, high
 		return s
 	}
 	day := summary(health.GrainDay, merged, 0, 70)
 	day.Min, day.Max = 40, 180
-	first := tally(beats(0, 50, 60, 70), beats(1, 55, 66, 90), day).Finest()
+	first := tally(rates(0, 50, 60, 70), rates(1, 55, 66, 90), day).Finest()
 	if first.Grain != 60 || first.Values.Mean() != 63 || first.Values.Min != 50 || first.Values.Max != 90 || first.Last != 66 {
 		t.Errorf("the minutes answer with %+v", first)
 	}
-	second := tally(beats(1440, 70, 93, 100)).Finest()
+	second := tally(rates(1440, 70, 93, 100)).Finest()
 	week := aggregate.SumDays([]aggregate.Aggregate{first, second}, false)
 	if week.Values.Mean() != 73 || week.Count != 3 || week.Values.Max != 100 || week.Last != 93 {
 		t.Errorf("three minutes make %+v", week)
@@ -374,7 +374,7 @@ func TestFinestAndTogether(t *testing.T) {
 }
 
 // A range may have only some of its values, and no value is not zero.
-func TestTallyOfAbsentValues(t *testing.T) {
+func TestAggregateOfAbsentValues(t *testing.T) {
 	t.Parallel()
 	onlyMax := summary(60, watch, 0, health.Absent())
 	onlyMax.Max = 120

@@ -55,41 +55,41 @@ func sumSource(segments []health.Segment) []health.Night {
 			sleep = append(sleep, s)
 		}
 	}
-	stretches := stretchesOf(sleep)
-	var alone []health.Segment
+	periods := periodsOf(sleep)
+	var inBedOnly []health.Segment
 	for _, bed := range inBed {
-		i := slices.IndexFunc(stretches, func(stretch []health.Segment) bool {
-			return bed.Start < endOf(stretch) && stretch[0].Start < bed.End
+		i := slices.IndexFunc(periods, func(period []health.Segment) bool {
+			return bed.Start < endOf(period) && period[0].Start < bed.End
 		})
 		if i < 0 {
-			alone = append(alone, bed)
+			inBedOnly = append(inBedOnly, bed)
 			continue
 		}
-		stretches[i] = append(stretches[i], bed)
+		periods[i] = append(periods[i], bed)
 	}
-	stretches = append(stretches, stretchesOf(alone)...)
-	nights := make([]health.Night, len(stretches))
-	for i, stretch := range stretches {
-		nights[i] = sumStretch(stretch)
+	periods = append(periods, periodsOf(inBedOnly)...)
+	nights := make([]health.Night, len(periods))
+	for i, period := range periods {
+		nights[i] = sumPeriod(period)
 	}
 	slices.SortStableFunc(nights, func(a, b health.Night) int { return cmp.Compare(a.Date, b.Date) })
 	return nights
 }
 
-// stretchesOf cuts segments in order of start where nothing was recorded for napGap.
-func stretchesOf(segments []health.Segment) [][]health.Segment {
-	var stretches [][]health.Segment
+// periodsOf cuts segments in order of start where nothing was recorded for napGap.
+func periodsOf(segments []health.Segment) [][]health.Segment {
+	var periods [][]health.Segment
 	var end health.Instant
 	for _, s := range segments {
-		if len(stretches) == 0 || s.Start-end > napGap {
-			stretches = append(stretches, nil)
+		if len(periods) == 0 || s.Start-end > napGap {
+			periods = append(periods, nil)
 			end = s.End
 		}
-		last := len(stretches) - 1
-		stretches[last] = append(stretches[last], s)
+		last := len(periods) - 1
+		periods[last] = append(periods[last], s)
 		end = max(end, s.End)
 	}
-	return stretches
+	return periods
 }
 
 func endOf(segments []health.Segment) health.Instant {
@@ -100,7 +100,7 @@ func endOf(segments []health.Segment) health.Instant {
 	return end
 }
 
-func sumStretch(segments []health.Segment) health.Night {
+func sumPeriod(segments []health.Segment) health.Night {
 	night := health.NewNight()
 	night.Source = segments[0].Source
 	spans := map[health.Stage][]span{}
@@ -182,9 +182,9 @@ func (r Ranking) MainSleep(nights []health.Night) (night health.Night, naps []he
 	}
 	best := slices.MinFunc(nights, func(a, b health.Night) int {
 		return cmp.Or(
-			cmp.Compare(detail(&a)/2, detail(&b)/2),
-			cmp.Compare(r.place(a.Source), r.place(b.Source)),
-			cmp.Compare(detail(&a), detail(&b)),
+			cmp.Compare(detailRank(&a)/2, detailRank(&b)/2),
+			cmp.Compare(r.position(a.Source), r.position(b.Source)),
+			cmp.Compare(detailRank(&a), detailRank(&b)),
 			CompareSources(a.Source, b.Source),
 		)
 	})
@@ -210,19 +210,19 @@ func IsNap(night *health.Night, nights []health.Night) bool {
 
 // compareLengths puts the longer sleep first. It is 0 only for a night and itself.
 func compareLengths(a, b *health.Night) int {
-	onlyInBed := func(n *health.Night) int { return detail(n) / 2 }
+	asleep := func(n *health.Night) int { return detailRank(n) / 2 }
 	aStart, _, _ := a.Span()
 	bStart, _, _ := b.Span()
 	return cmp.Or(
-		cmp.Compare(onlyInBed(a), onlyInBed(b)),
+		cmp.Compare(asleep(a), asleep(b)),
 		cmp.Compare(length(b), length(a)),
 		cmp.Compare(aStart, bStart),
 		bytes.Compare(a.ID[:], b.ID[:]),
 	)
 }
 
-// detail says how much the source knew: 0 stages, 1 sleep, 2 only time in bed.
-func detail(n *health.Night) int {
+// detailRank says how much the source knew: 0 stages, 1 sleep, 2 only time in bed.
+func detailRank(n *health.Night) int {
 	recorded := func(hours ...float64) bool {
 		return slices.ContainsFunc(hours, func(h float64) bool { return h > 0 })
 	}

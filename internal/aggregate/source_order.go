@@ -45,7 +45,7 @@ func checkSources(sources []string, field string) error {
 	}
 	seen := map[string]bool{}
 	for _, source := range sources {
-		name := foldSource(source)
+		name := normalSource(source)
 		switch {
 		case name == "" || len(source) > maxSourceBytes || strings.ContainsRune(source, 0):
 			return problem.New(problem.Invalid, "invalid_source_order", "A source is named by its text, of 1 to 1000 bytes, as GET /v1/metrics shows it.").In(field)
@@ -68,7 +68,7 @@ func (o SourceOrder) For(metric string) Ranking {
 	}
 	names := make([]string, len(listed))
 	for i, source := range listed {
-		names[i] = foldSource(source)
+		names[i] = normalSource(source)
 	}
 	return Ranking{names}
 }
@@ -79,23 +79,23 @@ type Ranking struct{ listed []string }
 // Compare is negative when source a is to be preferred to b.
 func (r Ranking) Compare(a, b string) int {
 	if len(r.listed) > 0 {
-		if c := cmp.Compare(r.place(a), r.place(b)); c != 0 {
+		if c := cmp.Compare(r.position(a), r.position(b)); c != 0 {
 			return c
 		}
 	}
 	return CompareSources(a, b)
 }
 
-// place returns the place of a source in the person's list; one that is not in it has the place after the last.
-func (r Ranking) place(source string) int {
-	if i := slices.Index(r.listed, foldSource(source)); i >= 0 {
+// position returns the place of a source in the person's list; one that is not in it has the place after the last.
+func (r Ranking) position(source string) int {
+	if i := slices.Index(r.listed, normalSource(source)); i >= 0 {
 		return i
 	}
 	return len(r.listed)
 }
 
-// foldSource makes texts of one source the same: phones write blanks and apostrophes that nobody can type.
-func foldSource(source string) string {
+// normalSource makes texts of one source the same: phones write blanks and apostrophes that nobody can type.
+func normalSource(source string) string {
 	return strings.Join(strings.Fields(apostrophes.Replace(strings.ToLower(source))), " ")
 }
 

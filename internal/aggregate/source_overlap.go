@@ -50,9 +50,9 @@ func sameSource(a, b *health.Sample) bool {
 	return isMerged(a) == isMerged(b) && (isMerged(a) || a.Source == b.Source)
 }
 
-// overlap measures which share of each sample of a cumulative metric and one grain counts, given that at any moment
+// overlapResolver measures which share of each sample of a cumulative metric and one grain counts, given that at any moment
 // only the best source that was measuring counts. It sweeps through time and holds only the samples that are under way.
-type overlap struct {
+type overlapResolver struct {
 	ranking Ranking
 	emit    func(s *health.Sample, share float64)
 	// onCrossDay hears of two samples of different local days that bear on each other.
@@ -60,8 +60,8 @@ type overlap struct {
 	now        health.Instant
 	// sources has one entry per source, the best first.
 	sources []*sourceState
-	ending  endings
-	spare   []*activeSample // to be used again
+	active  endHeap
+	free    []*activeSample // to be used again
 	// instants are the samples without length at now.
 	instants []health.Sample
 }
@@ -69,7 +69,7 @@ type overlap struct {
 // sourceState is what one source is doing.
 type sourceState struct {
 	sample  health.Sample // any of the source's, for comparing
-	open    int           // samples under way
+	active  int           // samples under way
 	counted health.Instant
 }
 
@@ -82,17 +82,17 @@ type activeSample struct {
 	counted  health.Instant
 }
 
-func newOverlap(ranking Ranking, emit func(*health.Sample, float64), across func(a, b health.Date)) *overlap {
-	return &overlap{ranking: ranking, emit: emit, onCrossDay: across, now: health.MinInstant - health.Day}
+func newOverlapResolver(ranking Ranking, emit func(*health.Sample, float64), onCrossDay func(a, b health.Date)) *overlapResolver {
+	return &overlapResolver{ranking: ranking, emit: emit, onCrossDay: onCrossDay, now: health.MinInstant - health.Day}
 }
 
 // add takes the next sample in the order of their beginnings.
-func (o *overlap) add(s *health.Sample) {
+func (o *overlapResolver) add(s *health.Sample) {
 	from, to := countedSpan(s)
 	from = max(from, o.now)
 	o.advance(from)
 	date := s.LocalDate()
-	for _, r := range o.ending {
+	for _, r := range o.active {
 		o.onCrossDay(r.date, date)
 	}
 	for i := range o.instants {
@@ -102,83 +102,83 @@ func (o *overlap) add(s *health.Sample) {
 		o.instants = append(o.instants, *s)
 		return
 	}
-	l := o.sourceOf(s)
-	l.open++
-	r := o.unused()
-	*r = activeSample{sample: *s, date: date, from: from, to: to, source: l, counted: l.counted}
-	heap.Push(&o.ending, r)
+	state := o.sourceOf(s)
+	state.active++
+	r := o.newActive()
+	*r = activeSample{sample: *s, date: date, from: from, to: to, source: state, counted: state.counted}
+	heap.Push(&o.active, r)
 }
 
-func (o *overlap) unused() *activeSample {
-	last := len(o.spare) - 1
+func (o *overlapResolver) newActive() *activeSample {
+	last := len(o.free) - 1
 	if last < 0 {
 		return new(activeSample)
 	}
-	r := o.spare[last]
-	o.spare = o.spare[:last]
+	r := o.free[last]
+	o.free = o.free[:last]
 	return r
 }
 
 // finish emits what is still under way.
-func (o *overlap) finish() {
-	for len(o.ending) > 0 {
-		o.advance(o.ending[0].to)
+func (o *overlapResolver) finish() {
+	for len(o.active) > 0 {
+		o.advance(o.active[0].to)
 	}
 	o.emitInstants()
 }
 
-func (o *overlap) advance(to health.Instant) {
+func (o *overlapResolver) advance(to health.Instant) {
 	if to > o.now {
 		o.emitInstants()
 	}
-	for len(o.ending) > 0 && o.ending[0].to <= to {
-		o.pass(o.ending[0].to)
-		ended := heap.Pop(&o.ending).(*activeSample)
-		ended.source.open--
+	for len(o.active) > 0 && o.active[0].to <= to {
+		o.moveTo(o.active[0].to)
+		ended := heap.Pop(&o.active).(*activeSample)
+		ended.source.active--
 		if counted := ended.source.counted - ended.counted; counted > 0 {
 			o.emit(&ended.sample, float64(counted)/float64(ended.to-ended.from))
 		}
-		o.spare = append(o.spare, ended)
+		o.free = append(o.free, ended)
 	}
-	o.pass(to)
+	o.moveTo(to)
 }
 
-// pass lets time go on to an instant before which nothing begins or ends.
-func (o *overlap) pass(to health.Instant) {
+// moveTo lets time go on to an instant before which nothing begins or ends.
+func (o *overlapResolver) moveTo(to health.Instant) {
 	if best := o.best(); best != nil {
 		best.counted += to - o.now
 	}
 	o.now = to
 }
 
-func (o *overlap) best() *sourceState {
-	for _, l := range o.sources {
-		if l.open > 0 {
-			return l
+func (o *overlapResolver) best() *sourceState {
+	for _, state := range o.sources {
+		if state.active > 0 {
+			return state
 		}
 	}
 	return nil
 }
 
-func (o *overlap) sourceOf(s *health.Sample) *sourceState {
-	for _, l := range o.sources {
-		if sameSource(&l.sample, s) {
-			return l
+func (o *overlapResolver) sourceOf(s *health.Sample) *sourceState {
+	for _, state := range o.sources {
+		if sameSource(&state.sample, s) {
+			return state
 		}
 	}
-	i, _ := slices.BinarySearchFunc(o.sources, s, func(l *sourceState, s *health.Sample) int { return o.ranking.compareSourceRank(&l.sample, s) })
+	i, _ := slices.BinarySearchFunc(o.sources, s, func(state *sourceState, s *health.Sample) int { return o.ranking.compareSourceRank(&state.sample, s) })
 	o.sources = slices.Insert(o.sources, i, &sourceState{sample: *s})
 	return o.sources[i]
 }
 
 // emitInstants emits the samples without length at now that come from the best source among them, unless a better one
 // is under way.
-func (o *overlap) emitInstants() {
+func (o *overlapResolver) emitInstants() {
 	if len(o.instants) == 0 {
 		return
 	}
 	best := slices.MinFunc(o.instants, func(a, b health.Sample) int { return o.ranking.compareSourceRank(&a, &b) })
-	if under := o.best(); under == nil || o.ranking.compareSourceRank(&best, &under.sample) <= 0 {
+	if active := o.best(); active == nil || o.ranking.compareSourceRank(&best, &active.sample) <= 0 {
 		for i := range o.instants {
 			if sameSource(&o.instants[i], &best) {
 				o.emit(&o.instants[i], 1)
@@ -199,15 +199,15 @@ func countedSpan(s *health.Sample) (from, to health.Instant) {
 	return from, min(to, from+health.Day)
 }
 
-// endings is a heap of samples under way, the one that ends first on top. Samples that end together are in an order of
+// endHeap is a heap of samples under way, the one that ends first on top. Samples that end together are in an order of
 // their own, so that sums come out the same to the last digit however they were read.
-type endings []*activeSample
+type endHeap []*activeSample
 
-func (e endings) Len() int           { return len(e) }
-func (e endings) Less(i, j int) bool { return compareEndings(e[i], e[j]) < 0 }
-func (e endings) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
-func (e *endings) Push(x any)        { *e = append(*e, x.(*activeSample)) }
-func (e *endings) Pop() any {
+func (e endHeap) Len() int           { return len(e) }
+func (e endHeap) Less(i, j int) bool { return compareEnds(e[i], e[j]) < 0 }
+func (e endHeap) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
+func (e *endHeap) Push(x any)        { *e = append(*e, x.(*activeSample)) }
+func (e *endHeap) Pop() any {
 	last := len(*e) - 1
 	x := (*e)[last]
 	(*e)[last] = nil
@@ -215,7 +215,7 @@ func (e *endings) Pop() any {
 	return x
 }
 
-func compareEndings(a, b *activeSample) int {
+func compareEnds(a, b *activeSample) int {
 	if a.to != b.to {
 		return cmp.Compare(a.to, b.to)
 	}

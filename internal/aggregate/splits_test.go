@@ -13,10 +13,10 @@ func TestSplits(t *testing.T) {
 	t.Parallel()
 	track := aggregate.TrackOf(straight([]float64{10, 15, 14, 30, 12},
 		[2]float64{0, 0}, [2]float64{300, 900}, [2]float64{340, 1100}, [2]float64{600, 2000}, [2]float64{700, 2250}))
-	beats := []aggregate.HeartRate{{Time: health.Second * 1000, BPM: 100}, {Time: health.Second * 1300, BPM: 150}, {Time: health.Second * 1360, BPM: 170}}
+	rates := []aggregate.HeartRate{{Time: health.Second * 1000, BPM: 100}, {Time: health.Second * 1300, BPM: 150}, {Time: health.Second * 1360, BPM: 170}}
 	type row struct{ metres, seconds, gain, loss float64 }
 	want := []row{{1000, 320, 5, 0}, {1000, 280, 15, 0}, {250, 100, 0, 18}}
-	got := aggregate.Splits(track, 1000, beats, nil)
+	got := aggregate.Splits(track, 1000, rates, nil)
 	if len(got) != len(want) {
 		t.Fatalf("%d splits, want %d", len(got), len(want))
 	}

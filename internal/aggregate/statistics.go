@@ -8,13 +8,13 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// MinPairs is how many pairs a correlation needs at least.
-const MinPairs = 3
+// minPairs is how many pairs a correlation needs at least.
+const minPairs = 3
 
 // Pearson returns the correlation coefficient of pairs of values, from −1 to 1; absent (NaN) for fewer than MinPairs
 // pairs, and where either side never changes. x and y have the same length.
 func Pearson(x, y []float64) float64 {
-	if len(x) < MinPairs {
+	if len(x) < minPairs {
 		return health.Absent()
 	}
 	meanX, meanY := Mean(x), Mean(y)

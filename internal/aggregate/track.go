@@ -133,14 +133,14 @@ func (t Track) Fastest(length float64) (from, to health.Instant, ok bool) {
 		}
 		if p.Distance >= length {
 			// The last moment at which the stretch can have begun: a stop before it is no part of it.
-			consider(t.leaving(p.Distance-length), p.Time)
+			consider(t.lastTimeAt(p.Distance-length), p.Time)
 		}
 	}
 	return from, to, ok
 }
 
-// leaving is At, but of the times at which somebody stood at the distance, the last.
-func (t Track) leaving(distance float64) health.Instant {
+// lastTimeAt is At, but of the times at which somebody stood at the distance, the last.
+func (t Track) lastTimeAt(distance float64) health.Instant {
 	i := sort.Search(len(t), func(i int) bool { return t[i].Distance > distance })
 	if i == 0 || i == len(t) {
 		return t.At(distance)

@@ -10,23 +10,23 @@ import (
 // similar first; none where nothing is.
 func (c *Catalog) Nearest(name string, n int) []string {
 	const longest = 64 // longer than any name; what is compared with is made up by clients
-	asked := []rune(strip(normalName(name)))
+	asked := []rune(stripSeparators(normalName(name)))
 	asked = asked[:min(len(asked), longest)]
 	type candidate struct {
-		name   string
-		misses int
+		name     string
+		distance int
 	}
 	var found []candidate
 	for _, metric := range c.metrics {
 		best := candidate{metric.Name, longest}
 		for _, known := range append([]string{metric.Name}, metric.Aliases...) {
-			best.misses = min(best.misses, misses(asked, []rune(strip(normalName(known)))))
+			best.distance = min(best.distance, nameDistance(asked, []rune(stripSeparators(normalName(known)))))
 		}
-		if best.misses < longest {
+		if best.distance < longest {
 			found = append(found, best)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(a.misses, b.misses) })
+	slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(a.distance, b.distance) })
 	names := []string{}
 	for _, f := range found[:min(n, len(found))] {
 		names = append(names, f.name)
@@ -34,11 +34,13 @@ func (c *Catalog) Nearest(name string, n int) []string {
 	return names
 }
 
-// strip leaves out what tells no words apart.
-func strip(name string) string { return strings.NewReplacer("_", "", "-", "", " ", "").Replace(name) }
+// stripSeparators leaves out what tells no words apart.
+func stripSeparators(name string) string {
+	return strings.NewReplacer("_", "", "-", "", " ", "").Replace(name)
+}
 
-// misses says how unlike two names are; 64 where they have nothing to do with each other.
-func misses(asked, known []rune) int {
+// nameDistance says how unlike two names are; 64 where they have nothing to do with each other.
+func nameDistance(asked, known []rune) int {
 	if len(asked) >= 3 && strings.Contains(string(known), string(asked)) {
 		return 2 + (len(known)-len(asked))/4
 	}

@@ -121,17 +121,17 @@ func (m *Metric) acceptUnits(entries []string) error {
 	}
 	m.conversions = map[*unit]Conversion{}
 	for _, entry := range entries {
-		name, meaning, equal := strings.Cut(entry, "=")
+		name, equivalent, equal := strings.Cut(entry, "=")
 		if !equal {
-			meaning = name
+			equivalent = name
 		}
 		accepted, ok := m.units.find(name)
 		if !ok || accepted.name != name {
 			return fmt.Errorf("the accepted unit %q is not in the unit table", name)
 		}
-		same, ok := m.units.find(meaning)
+		same, ok := m.units.find(equivalent)
 		if !ok {
-			return fmt.Errorf("the accepted unit %q means %q, which is not in the unit table", name, meaning)
+			return fmt.Errorf("the accepted unit %q means %q, which is not in the unit table", name, equivalent)
 		}
 		conversion, ok := same.conversions[canonical]
 		if !ok {

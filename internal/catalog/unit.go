@@ -83,15 +83,15 @@ func (t *unitTable) add(r row) error {
 		if spelling == noUnit {
 			spelling = ""
 		}
-		if err := t.spell(normalUnit(spelling), u, caseMatters); err != nil {
+		if err := t.addSpelling(normalUnit(spelling), u, caseMatters); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// spell makes u known under a spelling. It refuses one that could be read as another unit.
-func (t *unitTable) spell(spelling string, u *unit, caseMatters bool) error {
+// addSpelling makes u known under a spelling. It refuses one that could be read as another unit.
+func (t *unitTable) addSpelling(spelling string, u *unit, caseMatters bool) error {
 	if other, ok := t.exact[spelling]; ok {
 		return fmt.Errorf("the spelling %q is used by both %s and %s", spelling, other.name, u.name)
 	}

@@ -24,21 +24,21 @@ const mergeTolerance = 3 * Second
 // MergeSpread is how far apart two entries for one training begin at most: one may be cut off at the minute.
 const MergeSpread = minute
 
-// SameActivity reports whether two entries for workouts of one person were sent in different ways and are the same
+// sameActivity reports whether two entries for workouts of one person were sent in different ways and are the same
 // training: they begin and end at the same times. Names do not count, since they are in different languages. Two entries
 // of one way are two workouts, even if they are alike: two apps may have recorded one run, and the phone shows two.
-func (w *Workout) SameActivity(o *Workout) bool {
-	if w.way() == o.way() || w.End == 0 || o.End == 0 {
+func (w *Workout) sameActivity(o *Workout) bool {
+	if w.channelRank() == o.channelRank() || w.End == 0 || o.End == 0 {
 		return false
 	}
 	same := func(a, b Instant) bool {
-		return max(a, b)-min(a, b) <= mergeTolerance || (w.maybeCut(a) || o.maybeCut(b)) && a.cutToMinute() == b.cutToMinute()
+		return max(a, b)-min(a, b) <= mergeTolerance || (w.maybeTruncated(a) || o.maybeTruncated(b)) && a.truncateToMinute() == b.truncateToMinute()
 	}
 	return same(w.Start, o.Start) && same(w.End, o.End)
 }
 
-// way tells how an entry was sent, by what it knows: the better ones are higher.
-func (w *Workout) way() int {
+// channelRank tells how an entry was sent, by what it knows: the better ones are higher.
+func (w *Workout) channelRank() int {
 	switch {
 	case w.AppID != "":
 		return 2
@@ -52,34 +52,34 @@ func (w *Workout) way() int {
 // the entries that answer for them. What becomes of an entry depends only on those that begin within twice
 // TrainingSpread of it.
 func MergeWorkouts(workouts []Workout) []MergedWorkout {
-	of := make([]int, len(workouts)) // the entry that answers for it, or one that leads there
+	parent := make([]int, len(workouts)) // the entry that answers for it, or one that leads there
 	for i := range workouts {
-		of[i] = closest(workouts, i)
+		parent[i] = closestEntry(workouts, i)
 	}
-	var trainings []MergedWorkout
+	var merged []MergedWorkout
 	at := map[int]int{}
 	for i := range workouts {
-		if of[i] == i {
-			at[i] = len(trainings)
-			trainings = append(trainings, MergedWorkout{Workout: workouts[i]})
+		if parent[i] == i {
+			at[i] = len(merged)
+			merged = append(merged, MergedWorkout{Workout: workouts[i]})
 		}
 	}
 	for i := range workouts {
-		answers := of[i]
-		for of[answers] != answers { // each one is of a better way, so this ends
-			answers = of[answers]
+		root := parent[i]
+		for parent[root] != root { // each one is of a better way, so this ends
+			root = parent[root]
 		}
-		if answers != i {
-			t := &trainings[at[answers]]
+		if root != i {
+			t := &merged[at[root]]
 			t.Also = append(t.Also, workouts[i])
 		}
 	}
-	return trainings
+	return merged
 }
 
-// closest returns which entry of a better way is the same training as an entry, of several the one whose times are the
+// closestEntry returns which entry of a better way is the same training as an entry, of several the one whose times are the
 // closest; the entry itself where there is none.
-func closest(workouts []Workout, i int) (best int) {
+func closestEntry(workouts []Workout, i int) (best int) {
 	best = i
 	w := &workouts[i]
 	off := func(o *Workout) Instant {
@@ -87,11 +87,11 @@ func closest(workouts []Workout, i int) (best int) {
 	}
 	for j := range workouts {
 		o := &workouts[j]
-		if o.way() <= w.way() || !w.SameActivity(o) {
+		if o.channelRank() <= w.channelRank() || !w.sameActivity(o) {
 			continue
 		}
 		if b := &workouts[best]; best == i ||
-			cmp.Or(cmp.Compare(b.way(), o.way()), cmp.Compare(off(o), off(b)), bytes.Compare(o.ID[:], b.ID[:])) < 0 {
+			cmp.Or(cmp.Compare(b.channelRank(), o.channelRank()), cmp.Compare(off(o), off(b)), bytes.Compare(o.ID[:], b.ID[:])) < 0 {
 			best = j
 		}
 	}

@@ -48,10 +48,10 @@ type Counts struct {
 }
 
 // Add counts one received element with its outcome.
-func (c *Counts) Add(o Outcome) { c.AddN(o, 1) }
+func (c *Counts) Add(o Outcome) { c.addN(o, 1) }
 
-// AddN counts n received elements that share an outcome.
-func (c *Counts) AddN(o Outcome, n int) {
+// addN counts n received elements that share an outcome.
+func (c *Counts) addN(o Outcome, n int) {
 	c.Received += n
 	switch o {
 	case Inserted:
@@ -128,8 +128,8 @@ type Warning struct {
 	Details map[string]any `json:"details,omitempty"`
 }
 
-// MaxListed is how many rejections, and how many warnings, a report lists; all are counted.
-const MaxListed = 1000
+// maxListed is how many rejections, and how many warnings, a report lists; all are counted.
+const maxListed = 1000
 
 // Report is the account of one ingestion.
 type Report struct {
@@ -162,9 +162,9 @@ func (r *Report) Count(kind ElementKind, typ string, o Outcome) { r.CountN(kind,
 
 // CountN adds n elements of one type that share an outcome.
 func (r *Report) CountN(kind ElementKind, typ string, o Outcome, n int) {
-	r.Counts[kind].AddN(o, n)
+	r.Counts[kind].addN(o, n)
 	if typ != "" {
-		r.ofType(typ).AddN(o, n)
+		r.ofType(typ).addN(o, n)
 	}
 }
 
@@ -204,7 +204,7 @@ func (t *TypeCounts) addReason(reason string) {
 
 // List lists a rejection, while there is room, without counting it: for a part of an element that is counted as a whole.
 func (r *Report) List(rejection *Rejection) {
-	if len(r.Errors) < MaxListed {
+	if len(r.Errors) < maxListed {
 		r.Errors = append(r.Errors, *rejection)
 	}
 }
@@ -212,7 +212,7 @@ func (r *Report) List(rejection *Rejection) {
 // Warn lists a warning while there is room.
 func (r *Report) Warn(w Warning) {
 	r.WarningCount++
-	if len(r.Warnings) < MaxListed {
+	if len(r.Warnings) < maxListed {
 		r.Warnings = append(r.Warnings, w)
 	}
 }

@@ -115,7 +115,7 @@ func (s *Sample) Key() SampleKey {
 
 // Compare is the order in which the samples of one metric are read: negative where k comes before o.
 func (k SampleKey) Compare(o SampleKey) int {
-	alone := func(k SampleKey) int {
+	perSourceRank := func(k SampleKey) int {
 		if k.PerSource {
 			return 1
 		}
@@ -126,7 +126,7 @@ func (k SampleKey) Compare(o SampleKey) int {
 		cmp.Compare(k.Grain, o.Grain),
 		cmp.Compare(k.End, o.End),
 		cmp.Compare(k.Source, o.Source),
-		cmp.Compare(alone(k), alone(o)),
+		cmp.Compare(perSourceRank(k), perSourceRank(o)),
 		cmp.Compare(k.Unit, o.Unit),
 	)
 }
@@ -164,9 +164,9 @@ func (s *Sample) SameReading(o *Sample) bool {
 		SameValue(s.Systolic, o.Systolic) && SameValue(s.Diastolic, o.Diastolic) && s.Attributes == o.Attributes
 }
 
-// FillFrom sets the blood-pressure values that s lacks from o: systolic and diastolic may arrive as two elements, or in
+// fillFrom sets the blood-pressure values that s lacks from o: systolic and diastolic may arrive as two elements, or in
 // two bodies, and make one sample. It reports whether anything was set.
-func (s *Sample) FillFrom(o *Sample) bool {
+func (s *Sample) fillFrom(o *Sample) bool {
 	filled := false
 	if IsAbsent(s.Systolic) && !IsAbsent(o.Systolic) {
 		s.Systolic, filled = o.Systolic, true
@@ -188,10 +188,10 @@ func (s *Sample) Replaces(old *Sample) (outcome Outcome, rewrite bool) {
 	if s.Received < old.Received {
 		late := *s
 		*s = *old
-		s.FillFrom(&late)
+		s.fillFrom(&late)
 		s.Attributes = MergeAttributes(late.Attributes, old.Attributes)
 	} else {
-		s.FillFrom(old)
+		s.fillFrom(old)
 		s.Attributes = MergeAttributes(old.Attributes, s.Attributes)
 	}
 	if s.SameReading(old) {

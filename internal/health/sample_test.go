@@ -157,16 +157,16 @@ func TestFillFrom(t *testing.T) {
 	t.Parallel()
 	systolic, diastolic := NewSample(), NewSample()
 	systolic.Systolic, diastolic.Diastolic, diastolic.Value = 121, 79, 5
-	if !systolic.FillFrom(&diastolic) || systolic.Systolic != 121 || systolic.Diastolic != 79 || !IsAbsent(systolic.Value) {
+	if !systolic.fillFrom(&diastolic) || systolic.Systolic != 121 || systolic.Diastolic != 79 || !IsAbsent(systolic.Value) {
 		t.Errorf("filled to %+v", systolic)
 	}
 	other := NewSample()
 	other.Systolic, other.Diastolic = 1, 2
-	if systolic.FillFrom(&other) || systolic.Systolic != 121 || systolic.Diastolic != 79 {
+	if systolic.fillFrom(&other) || systolic.Systolic != 121 || systolic.Diastolic != 79 {
 		t.Errorf("overwritten: %+v", systolic)
 	}
 	empty := NewSample()
-	if empty.FillFrom(&empty) {
+	if empty.fillFrom(&empty) {
 		t.Error("nothing was filled from nothing")
 	}
 }

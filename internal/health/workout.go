@@ -87,10 +87,10 @@ func (w *Workout) merge(later *Workout) bool {
 	setString(&w.AppID, later.AppID)
 	setString(&w.Name, later.Name)
 	setString(&w.Source, later.Source)
-	if later.Start != 0 && later.Start != w.Start && !later.cuts(later.Start, w.Start) {
+	if later.Start != 0 && later.Start != w.Start && !later.truncates(later.Start, w.Start) {
 		w.Start, changed = later.Start, true
 	}
-	if later.End != 0 && later.End != w.End && (w.End == 0 || !later.cuts(later.End, w.End)) {
+	if later.End != 0 && later.End != w.End && (w.End == 0 || !later.truncates(later.End, w.End)) {
 		w.End, changed = later.End, true
 	}
 	if !IsAbsent(later.Duration) && !SameValue(later.Duration, w.Duration) {
@@ -162,22 +162,28 @@ func sameRoute(a, b []RoutePoint) bool {
 const minute = 60 * Second
 
 // StartMinute returns the minute in which the workout began: two entries for the same workout have the same.
-func (w *Workout) StartMinute() Instant { return w.Start.cutToMinute() }
+func (w *Workout) StartMinute() Instant { return w.Start.truncateToMinute() }
 
-func (i Instant) cutToMinute() Instant { return Instant(floorDiv(int64(i), int64(minute))) * minute }
+func (i Instant) truncateToMinute() Instant {
+	return Instant(floorDiv(int64(i), int64(minute))) * minute
+}
 
-// maybeCut reports whether a time of the workout may have been cut off at the minute, as the app does in CSV, where it
+// maybeTruncated reports whether a time of the workout may have been cut off at the minute, as the app does in CSV, where it
 // sends neither an id nor a source. That another such workout begins or ends on a minute by itself does no harm.
-func (w *Workout) maybeCut(t Instant) bool { return w.AppID == "" && w.Source == "" && t%minute == 0 }
+func (w *Workout) maybeTruncated(t Instant) bool {
+	return w.AppID == "" && w.Source == "" && t%minute == 0
+}
 
 // sameTimes reports whether two entries of one name say the same times, as exactly as both of them are. An end that was not
 // sent matches any.
 func (w *Workout) sameTimes(o *Workout) bool {
 	same := func(a, b Instant) bool {
-		return a == b || (w.maybeCut(a) || o.maybeCut(b)) && a.cutToMinute() == b.cutToMinute()
+		return a == b || (w.maybeTruncated(a) || o.maybeTruncated(b)) && a.truncateToMinute() == b.truncateToMinute()
 	}
 	return same(w.Start, o.Start) && (w.End == 0 || o.End == 0 || same(w.End, o.End))
 }
 
-// cuts reports whether t, a time that w says, is nothing but the known time cut off at the minute.
-func (w *Workout) cuts(t, known Instant) bool { return w.maybeCut(t) && t == known.cutToMinute() }
+// truncates reports whether t, a time that w says, is nothing but the known time cut off at the minute.
+func (w *Workout) truncates(t, known Instant) bool {
+	return w.maybeTruncated(t) && t == known.truncateToMinute()
+}

@@ -17,9 +17,9 @@ import (
 
 // The maximum heart rate that zones are shares of.
 const (
-	standardMaxHeartRate = 190
-	leastMaxHeartRate    = 100
-	mostMaxHeartRate     = 250
+	defaultMaxHeartRate = 190
+	leastMaxHeartRate   = 100
+	mostMaxHeartRate    = 250
 )
 
 // WorkoutRequest asks for one workout and what can be worked out from it.
@@ -122,7 +122,7 @@ func (s *Service) analyse(ctx context.Context, user uuid.UUID, w *health.Workout
 	if w.End > w.Start {
 		elapsed := float64(w.End-w.Start) / float64(health.Second)
 		detail.Elapsed = &elapsed
-		detail.Paused = value(math.Max(0, elapsed-w.Duration)) // absent where the duration is
+		detail.Paused = orNull(math.Max(0, elapsed-w.Duration)) // absent where the duration is
 	}
 	rates, err := s.heartRates(ctx, user, w, end)
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *Service) analyse(ctx context.Context, user uuid.UUID, w *health.Workout
 		}
 	}
 	if request.Splits != "" {
-		detail.Splits = splitsOf(track, from, request.Splits, rates.beats, w)
+		detail.Splits = splitsOf(track, from, request.Splits, rates.rates, w)
 	}
 	return nil
 }
@@ -145,7 +145,7 @@ func (s *Service) analyse(ctx context.Context, user uuid.UUID, w *health.Workout
 // times by a distance series.
 func (s *Service) track(w *health.Workout) (track aggregate.Track, from string) {
 	if track = aggregate.TrackOf(w.Route); track.Length() > 0 {
-		track, _ = track.FittedTo(s.figure(w, "distance", "m"))
+		track, _ = track.FittedTo(s.workoutQuantity(w, "distance", "m"))
 		return track, "route"
 	}
 	for _, name := range distanceSeries {
@@ -168,9 +168,9 @@ func (s *Service) metres(series []health.SeriesPoint) []health.SeriesPoint {
 	return shown
 }
 
-func splitsOf(track aggregate.Track, from, unit string, beats []aggregate.HeartRate, w *health.Workout) *Splits {
+func splitsOf(track aggregate.Track, from, unit string, rates []aggregate.HeartRate, w *health.Workout) *Splits {
 	length := splitLengths[unit]
-	found := aggregate.Splits(track, length, beats, w.Pauses())
+	found := aggregate.Splits(track, length, rates, w.Pauses())
 	if len(found) == 0 {
 		return nil
 	}
@@ -180,10 +180,10 @@ func splitsOf(track aggregate.Track, from, unit string, beats []aggregate.HeartR
 		splits.Seconds += seconds
 		splits.Splits[i] = Split{
 			Split: i + 1, Distance: f.Metres / length, Start: f.Start.In(w.Offset), End: f.End.In(w.Offset), Seconds: seconds, Paused: paused,
-			ElevationGain: value(f.Gain), ElevationLoss: value(f.Loss), HeartRate: value(f.HeartRate),
+			ElevationGain: orNull(f.Gain), ElevationLoss: orNull(f.Loss), HeartRate: orNull(f.HeartRate),
 		}
 		if f.Metres > 0 {
-			splits.Splits[i].Pace = value((seconds - paused) / f.Metres * length)
+			splits.Splits[i].Pace = orNull((seconds - paused) / f.Metres * length)
 		}
 	}
 	return splits
@@ -191,7 +191,7 @@ func splitsOf(track aggregate.Track, from, unit string, beats []aggregate.HeartR
 
 // heartRates are those of a workout, and where they come from.
 type heartRates struct {
-	beats   []aggregate.HeartRate
+	rates   []aggregate.HeartRate
 	from    string
 	grain   *health.Grain
 	sources []string
@@ -206,9 +206,9 @@ func (s *Service) heartRates(ctx context.Context, user uuid.UUID, w *health.Work
 			own.sources = append(own.sources, p.Source)
 		}
 	}
-	own.beats = aggregate.HeartRates(w.Series["heart_rate_data"])
+	own.rates = aggregate.HeartRates(w.Series["heart_rate_data"])
 	inside := func(b aggregate.HeartRate) bool { return b.Time >= w.Start && b.Time < end }
-	if end <= w.Start || slices.ContainsFunc(own.beats, inside) {
+	if end <= w.Start || slices.ContainsFunc(own.rates, inside) {
 		return own, nil
 	}
 	known, ok := s.Catalog.Lookup("heart_rate")
@@ -221,17 +221,17 @@ func (s *Service) heartRates(ctx context.Context, user uuid.UUID, w *health.Work
 	}
 	found := map[health.Grain]*heartRates{}
 	resolver := aggregate.NewResolver(aggregate.Rule{Ranking: order.For(known.Name)}, func(sample *health.Sample, _ float64) {
-		of := found[sample.Grain]
-		if of == nil {
+		ofGrain := found[sample.Grain]
+		if ofGrain == nil {
 			grain := sample.Grain
-			of = &heartRates{from: "samples", grain: &grain}
-			found[sample.Grain] = of
+			ofGrain = &heartRates{from: "samples", grain: &grain}
+			found[sample.Grain] = ofGrain
 		}
-		of.beats = append(of.beats, aggregate.HeartRates([]health.SeriesPoint{{
+		ofGrain.rates = append(ofGrain.rates, aggregate.HeartRates([]health.SeriesPoint{{
 			Time: sample.Start, Value: sample.Value, Min: sample.Min, Max: sample.Max,
 		}})...)
-		if sample.Source != "" && !slices.Contains(of.sources, sample.Source) {
-			of.sources = append(of.sources, sample.Source)
+		if sample.Source != "" && !slices.Contains(ofGrain.sources, sample.Source) {
+			ofGrain.sources = append(ofGrain.sources, sample.Source)
 		}
 	})
 	query := store.SampleQuery{
@@ -246,9 +246,9 @@ func (s *Service) heartRates(ctx context.Context, user uuid.UUID, w *health.Work
 	}
 	resolver.Finish()
 	for _, grain := range query.Grains {
-		if of := found[grain]; of != nil {
-			slices.SortStableFunc(of.beats, func(a, b aggregate.HeartRate) int { return a.Time.Time().Compare(b.Time.Time()) })
-			return *of, nil
+		if ofGrain := found[grain]; ofGrain != nil {
+			slices.SortStableFunc(ofGrain.rates, func(a, b aggregate.HeartRate) int { return a.Time.Time().Compare(b.Time.Time()) })
+			return *ofGrain, nil
 		}
 	}
 	return heartRates{}, nil
@@ -257,12 +257,12 @@ func (s *Service) heartRates(ctx context.Context, user uuid.UUID, w *health.Work
 // zones is nil where no heart rate is known.
 func (h *heartRates) zones(start, end health.Instant, maximum float64) *HeartRateZones {
 	shown := &HeartRateZones{
-		MaxHeartRate: maximum, Unit: "s", From: h.from, Grain: h.grain, Sources: list(h.sources), Zones: []HeartRateZone{},
+		MaxHeartRate: maximum, Unit: "s", From: h.from, Grain: h.grain, Sources: orEmpty(h.sources), Zones: []HeartRateZone{},
 	}
 	if maximum == 0 {
-		shown.MaxHeartRate, shown.Assumed = standardMaxHeartRate, true
+		shown.MaxHeartRate, shown.Assumed = defaultMaxHeartRate, true
 	}
-	times, covered := aggregate.ZoneTimes(h.beats, start, end, shown.MaxHeartRate)
+	times, covered := aggregate.ZoneTimes(h.rates, start, end, shown.MaxHeartRate)
 	if covered == 0 {
 		return nil
 	}
@@ -273,7 +273,7 @@ func (h *heartRates) zones(start, end health.Instant, maximum float64) *HeartRat
 			zone.From = shown.MaxHeartRate * aggregate.ZonePercents[i-1] / 100
 		}
 		if i < len(aggregate.ZonePercents) {
-			zone.To = value(shown.MaxHeartRate * aggregate.ZonePercents[i] / 100)
+			zone.To = orNull(shown.MaxHeartRate * aggregate.ZonePercents[i] / 100)
 		}
 		shown.Zones = append(shown.Zones, zone)
 	}

@@ -16,13 +16,13 @@ import (
 
 // How long answers are remembered at most. A change of what they depend on ends them at once.
 const (
-	cacheSummariesFor = 5 * time.Minute
-	cacheRecentFor    = 10 * time.Minute
+	summaryTTL = 5 * time.Minute
+	recentTTL  = 10 * time.Minute
 )
 
 // ResponseCache remembers answers until what they depend on changes.
 type ResponseCache interface {
-	Get(ctx context.Context, question cache.Key, find func(context.Context) ([]byte, error)) ([]byte, error)
+	Get(ctx context.Context, question cache.Key, load func(context.Context) ([]byte, error)) ([]byte, error)
 }
 
 // Cached is a Service that remembers the answers that are asked for again and again: summaries of days, what metrics
@@ -37,7 +37,7 @@ func NewCached(service *Service, answers ResponseCache) *Cached { return &Cached
 
 // Day is Service.Day.
 func (c *Cached) Day(ctx context.Context, user account.User, date health.Date) (DaySummary, error) {
-	q := cacheKey(user, "day", cacheSummariesFor, date)
+	q := cacheKey(user, "day", summaryTTL, date)
 	return cached(ctx, c.cache, q, func(ctx context.Context) (DaySummary, error) {
 		return c.Service.Day(ctx, user, date)
 	})
@@ -45,7 +45,7 @@ func (c *Cached) Day(ctx context.Context, user account.User, date health.Date) (
 
 // Days is Service.Days.
 func (c *Cached) Days(ctx context.Context, user account.User, first, last health.Date) ([]DaySummary, error) {
-	q := cacheKey(user, "days", cacheSummariesFor, first, last)
+	q := cacheKey(user, "days", summaryTTL, first, last)
 	return cached(ctx, c.cache, q, func(ctx context.Context) ([]DaySummary, error) {
 		return c.Service.Days(ctx, user, first, last)
 	})
@@ -53,21 +53,21 @@ func (c *Cached) Days(ctx context.Context, user account.User, first, last health
 
 // Metrics is Service.Metrics.
 func (c *Cached) Metrics(ctx context.Context, user account.User) ([]Metric, error) {
-	return cached(ctx, c.cache, cacheKey(user, "metrics", cacheRecentFor), func(ctx context.Context) ([]Metric, error) {
+	return cached(ctx, c.cache, cacheKey(user, "metrics", recentTTL), func(ctx context.Context) ([]Metric, error) {
 		return c.Service.Metrics(ctx, user)
 	})
 }
 
 // Latest is Service.Latest.
 func (c *Cached) Latest(ctx context.Context, user account.User) ([]LatestValue, error) {
-	return cached(ctx, c.cache, cacheKey(user, "latest", cacheRecentFor), func(ctx context.Context) ([]LatestValue, error) {
+	return cached(ctx, c.cache, cacheKey(user, "latest", recentTTL), func(ctx context.Context) ([]LatestValue, error) {
 		return c.Service.Latest(ctx, user)
 	})
 }
 
-// cachePointsFor is how many points a series that is remembered has at most: to read more back from JSON takes as long as
+// maxCachedPoints is how many points a series that is remembered has at most: to read more back from JSON takes as long as
 // to work them out.
-const cachePointsFor = 2000
+const maxCachedPoints = 2000
 
 // Series is Service.Series. One without a beginning or an end depends on the time of day, and is not remembered, nor is
 // a long one.
@@ -76,7 +76,7 @@ func (c *Cached) Series(ctx context.Context, user account.User, request SeriesRe
 	if !ok || request.Start.IsZero() || request.End.IsZero() || isLong(request) {
 		return c.Service.Series(ctx, user, request)
 	}
-	q := cacheKey(user, "series", cacheRecentFor, known.Name, request.Start, request.End, request.Bucket, request.TZ,
+	q := cacheKey(user, "series", recentTTL, known.Name, request.Start, request.End, request.Bucket, request.TZ,
 		request.WeekStart, request.Aggregation, request.Unit, request.Gaps, request.Cursor, request.Limit)
 	q.Metric = known.Name
 	return cached(ctx, c.cache, q, func(ctx context.Context) (Series, error) {
@@ -85,8 +85,8 @@ func (c *Cached) Series(ctx context.Context, user account.User, request SeriesRe
 }
 
 func isLong(request SeriesRequest) bool {
-	length, err := parseInterval(cmp.Or(request.Bucket, standardBucket))
-	return err == nil && request.End.Sub(request.Start)/length.length() > cachePointsFor
+	length, err := parseInterval(cmp.Or(request.Bucket, defaultBucket))
+	return err == nil && request.End.Sub(request.Start)/length.length() > maxCachedPoints
 }
 
 // Warm answers what will be asked first about a user: the summary of the day it is where the user lives, and the latest
@@ -105,10 +105,10 @@ func cacheKey(user account.User, kind string, ttl time.Duration, details ...any)
 }
 
 // cached returns the answer that is remembered, as it was read back from JSON, or that of find.
-func cached[T any](ctx context.Context, answers ResponseCache, q cache.Key, find func(context.Context) (T, error)) (T, error) {
+func cached[T any](ctx context.Context, answers ResponseCache, q cache.Key, load func(context.Context) (T, error)) (T, error) {
 	var answer T
 	text, err := answers.Get(ctx, q, func(ctx context.Context) ([]byte, error) {
-		found, err := find(ctx)
+		found, err := load(ctx)
 		if err != nil {
 			return nil, err
 		}

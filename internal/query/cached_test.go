@@ -24,10 +24,10 @@ type asker interface {
 	Series(context.Context, account.User, query.SeriesRequest) (query.Series, error)
 }
 
-// remembered are the questions whose answers are remembered, each by the metric it depends on.
-func remembered(t *testing.T) map[string]func(asker) (any, error) {
+// newCached are the questions whose answers are remembered, each by the metric it depends on.
+func newCached(t *testing.T) map[string]func(asker) (any, error) {
 	ctx, day := t.Context(), date(t, "2026-03-10")
-	questions := map[string]func(asker) (any, error){
+	queries := map[string]func(asker) (any, error){
 		"metrics": func(s asker) (any, error) { return s.Metrics(ctx, anna) },
 		"latest":  func(s asker) (any, error) { return s.Latest(ctx, anna) },
 		"day":     func(s asker) (any, error) { return s.Day(ctx, anna, day) },
@@ -35,19 +35,19 @@ func remembered(t *testing.T) map[string]func(asker) (any, error) {
 		"days":    func(s asker) (any, error) { return s.Days(ctx, anna, day-1, day+1) },
 	}
 	for _, metric := range []string{"step_count", "heart_rate", "blood_pressure_systolic", "handwashing", "weight_body_mass"} {
-		questions["series of "+metric] = func(s asker) (any, error) {
+		queries["series of "+metric] = func(s asker) (any, error) {
 			return s.Series(ctx, anna, query.SeriesRequest{Metric: metric, Start: day.In(time.UTC), End: (day + 2).In(time.UTC), Gaps: true})
 		}
 	}
-	return questions
+	return queries
 }
 
 // A remembered answer is, on the wire, the same to the byte.
-func TestRememberedAnswersAreTheSame(t *testing.T) {
+func TestCachedAnswersAreTheSame(t *testing.T) {
 	t.Parallel()
 	service := newService(t, aDay(t))
 	cached := query.NewCached(service, cache.NewResponseCache(cache.NewMemory(1<<20), nil))
-	for name, ask := range remembered(t) {
+	for name, ask := range newCached(t) {
 		want := wire(t, ask, service)
 		for _, which := range []string{"found", "remembered"} {
 			if diff := gocmp.Diff(want, wire(t, ask, cached)); diff != "" {
@@ -71,9 +71,9 @@ func wire(t *testing.T, ask func(asker) (any, error), s asker) string {
 }
 
 // An answer is remembered until what it depends on changes, and no longer.
-func TestAnswersEndWithAChange(t *testing.T) {
+func TestChangeInvalidatesCachedAnswers(t *testing.T) {
 	t.Parallel()
-	for name, ask := range remembered(t) {
+	for name, ask := range newCached(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := aDay(t)
@@ -101,7 +101,7 @@ func TestAnswersEndWithAChange(t *testing.T) {
 }
 
 // What is asked without an end goes on to now; a year of hours is worked out sooner than read back.
-func TestSomeSeriesAreNotRemembered(t *testing.T) {
+func TestSomeSeriesAreNotCached(t *testing.T) {
 	t.Parallel()
 	start := clock(t, "2025-06-01T00:00:00Z")
 	for name, request := range map[string]query.SeriesRequest{
@@ -123,7 +123,7 @@ func TestSomeSeriesAreNotRemembered(t *testing.T) {
 }
 
 // Weeks that begin on other days are other weeks.
-func TestWeeksAreRememberedByTheirBeginning(t *testing.T) {
+func TestWeekStartIsPartOfTheCacheKey(t *testing.T) {
 	t.Parallel()
 	service := newService(t, aDay(t))
 	cached := query.NewCached(service, cache.NewResponseCache(cache.NewMemory(1<<20), nil))

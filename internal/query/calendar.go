@@ -97,9 +97,9 @@ type calendar struct {
 
 // bounds is one bucket of a calendar.
 type bounds struct {
-	// order tells slots apart and sorts them. It is the instant of the start, but where buckets follow recorded clocks
+	// key tells slots apart and sorts them. It is the instant of the start, but where buckets follow recorded clocks
 	// and are longer than an hour it is what the clock showed: a day stays one day although the offset changes in it.
-	order      int64
+	key        int64
 	start, end time.Time
 }
 
@@ -111,9 +111,9 @@ func (c calendar) at(i health.Instant, offset int32) time.Time {
 	return i.In(offset)
 }
 
-// beginning returns the time by which a sample belongs to a slot: its start, or for a summary of a day or more the
+// timeOf returns the time by which a sample belongs to a slot: its start, or for a summary of a day or more the
 // beginning of its own date.
-func (c calendar) beginning(s *health.Sample) time.Time {
+func (c calendar) timeOf(s *health.Sample) time.Time {
 	if s.Grain < health.GrainDay {
 		return c.at(s.Start, s.Offset)
 	}
@@ -127,13 +127,13 @@ func (c calendar) beginning(s *health.Sample) time.Time {
 func (c calendar) bounds(t time.Time) bounds {
 	start := c.floor(t)
 	s := bounds{start: start, end: c.after(start, 1)}
-	s.order = start.UnixMicro()
+	s.key = start.UnixMicro()
 	if c.zone == nil && c.minutes != 0 && c.minutes <= 60 {
 		return s
 	}
 	if c.zone == nil {
 		_, offset := start.Zone()
-		s.order += int64(offset) * int64(health.Second)
+		s.key += int64(offset) * int64(health.Second)
 	}
 	return s
 }

@@ -92,7 +92,7 @@ func (s *Service) Compare(ctx context.Context, user account.User, request Compar
 		}
 		m := MetricComparison{
 			Measure: measure,
-			Period:  periodFigures(period, measure.Aggregation), With: periodFigures(with, measure.Aggregation),
+			Period:  periodAggregate(period, measure.Aggregation), With: periodAggregate(with, measure.Aggregation),
 		}
 		m.Change = Changes{
 			Sum: changeOf(m.With.Sum, m.Period.Sum), Avg: changeOf(m.With.Avg, m.Period.Avg),
@@ -107,13 +107,13 @@ func daysOf(first, last health.Date) Days {
 	return Days{Start: first, End: last, Days: int(last-first) + 1}
 }
 
-func periodFigures(days []dailyValue, aggregation string) PeriodAggregate {
+func periodAggregate(days []dailyValue, aggregation string) PeriodAggregate {
 	f := PeriodAggregate{DaysWithData: len(days), Sources: sourcesIn(days)}
 	if len(days) == 0 {
 		return f
 	}
 	values := valuesIn(days)
-	f.Avg, f.Min, f.Max = value(aggregate.Mean(values)), value(slices.Min(values)), value(slices.Max(values))
+	f.Avg, f.Min, f.Max = orNull(aggregate.Mean(values)), orNull(slices.Min(values)), orNull(slices.Max(values))
 	if aggregation == aggregateSum {
 		sum := 0.0
 		for _, v := range values {
@@ -131,7 +131,7 @@ func changeOf(from, to *float64) *Change {
 	}
 	change := Change{Absolute: *to - *from}
 	if *from != 0 {
-		change.Relative = value(change.Absolute / math.Abs(*from))
+		change.Relative = orNull(change.Absolute / math.Abs(*from))
 	}
 	return &change
 }

@@ -114,5 +114,5 @@ func correlate(x, y map[health.Date]float64, request CorrelateRequest, lag int, 
 			xs, ys = append(xs, a), append(ys, b)
 		}
 	}
-	return Coefficients{Lag: lag, N: len(xs), Pearson: value(aggregate.Pearson(xs, ys)), Spearman: value(aggregate.Spearman(xs, ys))}
+	return Coefficients{Lag: lag, N: len(xs), Pearson: orNull(aggregate.Pearson(xs, ys)), Spearman: orNull(aggregate.Spearman(xs, ys))}
 }

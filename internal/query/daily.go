@@ -68,14 +68,14 @@ func (s *Service) daily(ctx context.Context, user account.User, metric string, f
 	}
 	var values []dailyValue
 	for i := range series.Points {
-		if day, ok := dailyOf(&series.Points[i], measure.Metric); ok {
+		if day, ok := dailyValueOf(&series.Points[i], measure.Metric); ok {
 			values = append(values, day)
 		}
 	}
 	return measure, values, nil
 }
 
-func dailyOf(p *Point, metric string) (dailyValue, bool) {
+func dailyValueOf(p *Point, metric string) (dailyValue, bool) {
 	value, low, high := p.Value, p.Min, p.Max
 	for half, spread := range map[string]*Range{"systolic": p.Systolic, "diastolic": p.Diastolic} {
 		if spread != nil && strings.HasSuffix(metric, half) {
@@ -144,8 +144,8 @@ func sourcesOf(source string) []string {
 	return []string{source}
 }
 
-// between returns the days from first to last of those that are in order.
-func between(days []dailyValue, first, last health.Date) []dailyValue {
+// daysBetween returns the days from first to last of those that are in order.
+func daysBetween(days []dailyValue, first, last health.Date) []dailyValue {
 	from, _ := slices.BinarySearchFunc(days, first, func(d dailyValue, date health.Date) int { return int(d.date - date) })
 	to, _ := slices.BinarySearchFunc(days, last+1, func(d dailyValue, date health.Date) int { return int(d.date - date) })
 	return days[from:to]
@@ -198,9 +198,9 @@ func checkMetrics(metrics []string) error {
 
 // inList says of an error about the metric at a place of a list which of them it is.
 func inList(err error, place int) error {
-	told := inField(err, "metrics", "units")
-	if known, ok := told.(*problem.Error); ok && (known.Field == "metrics" || known.Field == "units" || known.Field == "agg") {
+	e := inField(err, "metrics", "units")
+	if known, ok := e.(*problem.Error); ok && (known.Field == "metrics" || known.Field == "units" || known.Field == "agg") {
 		known.Message = fmt.Sprintf("Metric %d of the list: %s", place+1, known.Message)
 	}
-	return told
+	return e
 }

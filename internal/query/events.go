@@ -81,8 +81,8 @@ func (s *Service) Events(ctx context.Context, user account.User, request EventsR
 
 func eventOf(e *health.Event) Event {
 	shown := Event{
-		Kind: e.Kind, Name: e.Name, Start: moment(e.Start, e.Offset), End: moment(e.End, e.Offset),
-		Source: e.Source, Attributes: object(e.Attributes),
+		Kind: e.Kind, Name: e.Name, Start: timeOrNull(e.Start, e.Offset), End: timeOrNull(e.End, e.Offset),
+		Source: e.Source, Attributes: objectOrNull(e.Attributes),
 	}
 	if e.AppID != "" {
 		shown.AppID = &e.AppID
@@ -150,20 +150,20 @@ func (s *Service) ECG(ctx context.Context, user account.User, start time.Time) (
 
 func ecgOf(e *health.ECG, voltages bool) ECG {
 	shown := ECG{
-		Start: e.Start.In(e.Offset), End: moment(e.End, e.Offset),
+		Start: e.Start.In(e.Offset), End: timeOrNull(e.End, e.Offset),
 		Classification: e.Classification, Severity: e.Severity,
-		AverageHeartRate: value(e.AverageHeartRate), SamplingFrequency: value(e.SamplingFrequency),
-		Unit: e.Unit, Source: e.Source, Attributes: object(e.Attributes),
+		AverageHeartRate: orNull(e.AverageHeartRate), SamplingFrequency: orNull(e.SamplingFrequency),
+		Unit: e.Unit, Source: e.Source, Attributes: objectOrNull(e.Attributes),
 	}
 	if !voltages {
 		return shown
 	}
 	shown.Voltages = make([]*float64, len(e.Voltages))
 	for i, v := range e.Voltages {
-		shown.Voltages[i] = value(v)
+		shown.Voltages[i] = orNull(v)
 	}
 	for _, t := range e.Times {
-		shown.Times = append(shown.Times, moment(t, e.Offset))
+		shown.Times = append(shown.Times, timeOrNull(t, e.Offset))
 	}
 	return shown
 }

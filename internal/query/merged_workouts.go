@@ -12,9 +12,9 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// heldBack is how many workouts more than trainings are read at once: some are read again, others are behind the last
+// mergeLookahead is how many workouts more than trainings are read at once: some are read again, others are behind the last
 // training, and of a few there are two.
-const heldBack = 8
+const mergeLookahead = 8
 
 // mergedWorkouts brings workouts, which come newest first, together to trainings, which come in the same order and are complete
 // but for their series and routes. It holds back those that begin close to each other, which are few.
@@ -45,9 +45,9 @@ func mergedWorkouts(workouts iter.Seq2[health.Workout, error]) iter.Seq2[health.
 	}
 }
 
-// aroundWorkouts widens a range of starts so that an entry is not shown as a training of its own because the one that
+// widenForMerging widens a range of starts so that an entry is not shown as a training of its own because the one that
 // answers for it is outside, or on the page before, which ended where after says.
-func aroundWorkouts(r store.Range, after *workoutPosition) store.Range {
+func widenForMerging(r store.Range, after *workoutPosition) store.Range {
 	const around = 2 * health.MergeSpread
 	if after != nil && (r.To == 0 || after.Start < r.To) {
 		r.To = after.Start + 1
@@ -61,7 +61,7 @@ func aroundWorkouts(r store.Range, after *workoutPosition) store.Range {
 	return r
 }
 
-func holds(r store.Range, t health.Instant) bool {
+func inRange(r store.Range, t health.Instant) bool {
 	return (r.From == 0 || r.From <= t) && (r.To == 0 || t < r.To)
 }
 
@@ -77,7 +77,7 @@ func (s *Service) mergedWorkout(ctx context.Context, user, id uuid.UUID) (health
 		return health.MergedWorkout{}, err
 	}
 	query := store.WorkoutQuery{
-		Range: aroundWorkouts(store.Range{From: entry.Start, To: entry.Start + 1}, nil), Limit: workoutsOnPage,
+		Range: widenForMerging(store.Range{From: entry.Start, To: entry.Start + 1}, nil), Limit: workoutsOnPage,
 	}
 	var near []health.Workout
 	for w, err := range store.AllWorkouts(ctx, s.Config.Workouts, user, query) {

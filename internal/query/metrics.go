@@ -52,7 +52,7 @@ func (s *Service) Metrics(ctx context.Context, user account.User) ([]Metric, err
 		metrics[i] = Metric{
 			Name: info.Metric, Unit: info.Unit, Aggregation: aggregation, Category: categoryOf(known),
 			Count: info.Count, First: info.First.Time(), Last: info.Last.Time(),
-			Sources: list(info.Sources), Grains: list(info.Grains), Known: ok,
+			Sources: orEmpty(info.Sources), Grains: orEmpty(info.Grains), Known: ok,
 		}
 	}
 	return metrics, nil
@@ -84,7 +84,7 @@ func (s *Service) Latest(ctx context.Context, user account.User) ([]LatestValue,
 		values[i] = LatestValue{
 			Metric: sample.Metric, Unit: sample.Unit, Readings: readingsOf(sample),
 			Start: sample.Start.In(sample.Offset), End: end.In(sample.Offset),
-			Grain: sample.Grain, Source: sample.Source, Attributes: object(sample.Attributes),
+			Grain: sample.Grain, Source: sample.Source, Attributes: objectOrNull(sample.Attributes),
 		}
 	}
 	return values, nil

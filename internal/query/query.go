@@ -166,16 +166,16 @@ func convert(s *health.Sample, c catalog.Conversion) {
 	}
 }
 
-// value returns v for JSON: nil where it is absent.
-func value(v float64) *float64 {
+// orNull returns v for JSON: nil where it is absent.
+func orNull(v float64) *float64 {
 	if health.IsAbsent(v) {
 		return nil
 	}
 	return &v
 }
 
-// moment returns i for JSON: nil where it is 0, which stands for a time that was not sent.
-func moment(i health.Instant, offset int32) *time.Time {
+// timeOrNull returns i for JSON: nil where it is 0, which stands for a time that was not sent.
+func timeOrNull(i health.Instant, offset int32) *time.Time {
 	if i == 0 {
 		return nil
 	}
@@ -183,16 +183,16 @@ func moment(i health.Instant, offset int32) *time.Time {
 	return &t
 }
 
-// list returns a slice that is [] in JSON where it is nil.
-func list[T any](s []T) []T {
+// orEmpty returns a slice that is [] in JSON where it is nil.
+func orEmpty[T any](s []T) []T {
 	if s == nil {
 		return []T{}
 	}
 	return s
 }
 
-// object returns a JSON object as it was stored; nil for "".
-func object(text string) Object {
+// objectOrNull returns a JSON object as it was stored; nil for "".
+func objectOrNull(text string) Object {
 	if text == "" {
 		return nil
 	}

@@ -101,28 +101,28 @@ func (s *Service) Records(ctx context.Context, user account.User, request Record
 	if err != nil {
 		return Records{}, err
 	}
-	for _, of := range dayRecords {
+	for _, record := range dayRecords {
 		from, to := first, last
-		if of.metric != sleepMetric {
-			from, to = daysWith(infos, of.metric, first, last)
+		if record.metric != sleepMetric {
+			from, to = narrowToData(infos, record.metric, first, last)
 		}
 		if from > to {
 			continue
 		}
-		measure, days, err := s.daily(ctx, user, of.metric, from, to)
+		measure, days, err := s.daily(ctx, user, record.metric, from, to)
 		if err != nil {
 			return Records{}, err
 		}
 		if len(days) > 0 {
-			answer.Days = append(answer.Days, dayRecord(of.record, measure, days))
+			answer.Days = append(answer.Days, dayRecord(record.record, measure, days))
 		}
 	}
 	answer.Workouts, err = s.workoutRecords(ctx, user.ID, first, last, request.Efforts)
 	return answer, err
 }
 
-// daysWith narrows a range to the days on which there can be data of a metric.
-func daysWith(infos []store.MetricInfo, metric string, first, last health.Date) (from, to health.Date) {
+// narrowToData narrows a range to the days on which there can be data of a metric.
+func narrowToData(infos []store.MetricInfo, metric string, first, last health.Date) (from, to health.Date) {
 	from, to = last+1, first-1
 	for _, info := range infos {
 		if info.Metric == metric {
@@ -133,7 +133,7 @@ func daysWith(infos []store.MetricInfo, metric string, first, last health.Date) 
 }
 
 func dayRecord(record string, measure Measure, days []dailyValue) DayRecord {
-	figure := func(d dailyValue) float64 {
+	score := func(d dailyValue) float64 {
 		switch record {
 		case recordHighest:
 			return d.high
@@ -143,10 +143,10 @@ func dayRecord(record string, measure Measure, days []dailyValue) DayRecord {
 			return d.value
 		}
 	}
-	best := slices.MaxFunc(days, func(a, b dailyValue) int { return cmp.Compare(figure(a), figure(b)) })
+	best := slices.MaxFunc(days, func(a, b dailyValue) int { return cmp.Compare(score(a), score(b)) })
 	shown := DayRecord{
-		Record: record, Metric: measure.Metric, Value: figure(best), Unit: measure.Unit,
-		Date: best.date, Grain: best.grain, Sources: list(best.sources),
+		Record: record, Metric: measure.Metric, Value: score(best), Unit: measure.Unit,
+		Date: best.date, Grain: best.grain, Sources: orEmpty(best.sources),
 	}
 	if record == recordLowest {
 		shown.Value = best.low
@@ -154,12 +154,12 @@ func dayRecord(record string, measure Measure, days []dailyValue) DayRecord {
 	return shown
 }
 
-// holders are the best workouts so far, by record and name.
-type holders map[[2]string]WorkoutRecord
+// bestWorkouts are the best workouts so far, by record and name.
+type bestWorkouts map[[2]string]WorkoutRecord
 
 // offer keeps a figure if it is better than what is there: larger, or for times and paces smaller. Workouts come newest
 // first, so that of equal ones the first stays.
-func (h holders) offer(smaller bool, r WorkoutRecord) {
+func (h bestWorkouts) offer(smaller bool, r WorkoutRecord) {
 	key := [2]string{r.Record, r.Name}
 	have, there := h[key]
 	if !there || r.Value == have.Value || (r.Value < have.Value) == smaller {
@@ -179,8 +179,8 @@ var recordOrder = []string{
 }
 
 func (s *Service) workoutRecords(ctx context.Context, user uuid.UUID, first, last health.Date, withEfforts bool) ([]WorkoutRecord, error) {
-	best := holders{}
-	query := store.WorkoutQuery{Range: aroundWorkouts(localDays(first, last), nil), Limit: maxWorkouts}
+	best := bestWorkouts{}
+	query := store.WorkoutQuery{Range: widenForMerging(localDays(first, last), nil), Limit: maxWorkouts}
 	for t, err := range mergedWorkouts(store.AllWorkouts(ctx, s.Config.Workouts, user, query)) {
 		if err != nil {
 			return nil, err
@@ -188,11 +188,11 @@ func (s *Service) workoutRecords(ctx context.Context, user uuid.UUID, first, las
 		if date := t.Start.Date(t.Offset); date < first || date > last {
 			continue
 		}
-		s.offerFigures(best, &t.Workout)
+		s.considerQuantities(best, &t.Workout)
 		if !withEfforts {
 			continue
 		}
-		if err := s.offerEfforts(ctx, user, best, t); err != nil {
+		if err := s.considerEfforts(ctx, user, best, t); err != nil {
 			return nil, err
 		}
 	}
@@ -207,24 +207,24 @@ func (s *Service) workoutRecords(ctx context.Context, user uuid.UUID, first, las
 	return records, nil
 }
 
-func (s *Service) offerFigures(best holders, w *health.Workout) {
+func (s *Service) considerQuantities(best bestWorkouts, w *health.Workout) {
 	r := WorkoutRecord{
 		Name: w.Name, Date: w.Start.Date(w.Offset), Source: w.Source, Workout: w.ID,
-		Start: w.Start.In(w.Offset), End: moment(w.End, w.Offset),
+		Start: w.Start.In(w.Offset), End: timeOrNull(w.End, w.Offset),
 	}
-	offer := func(record string, value float64, unit string) {
+	consider := func(record string, value float64, unit string) {
 		if value > 0 {
 			r.Record, r.Value, r.Unit = record, value, unit
 			best.offer(record == recordPace, r)
 		}
 	}
 	duration := activeTime(w)
-	distance := s.figure(w, "distance", "km")
-	offer(recordDuration, duration, "s")
-	offer(recordDistance, distance, "km")
-	offer(recordEnergy, s.figure(w, "active_energy", "kcal"), "kcal")
+	distance := s.workoutQuantity(w, "distance", "km")
+	consider(recordDuration, duration, "s")
+	consider(recordDistance, distance, "km")
+	consider(recordEnergy, s.workoutQuantity(w, "active_energy", "kcal"), "kcal")
 	if distance >= 1 {
-		offer(recordPace, duration/60/distance, "min/km")
+		consider(recordPace, duration/60/distance, "min/km")
 	}
 }
 
@@ -236,8 +236,8 @@ func activeTime(w *health.Workout) float64 {
 	return w.Duration
 }
 
-// figure returns a single figure of a workout in a unit; absent (NaN) where it has none that converts.
-func (s *Service) figure(w *health.Workout, name, unit string) float64 {
+// workoutQuantity returns a single figure of a workout in a unit; absent (NaN) where it has none that converts.
+func (s *Service) workoutQuantity(w *health.Workout, name, unit string) float64 {
 	q, ok := w.Quantities[name]
 	if !ok {
 		return health.Absent()
@@ -249,8 +249,8 @@ func (s *Service) figure(w *health.Workout, name, unit string) float64 {
 	return conversion.Apply(q.Value)
 }
 
-func (s *Service) offerEfforts(ctx context.Context, user uuid.UUID, best holders, t health.MergedWorkout) error {
-	distance := s.figure(&t.Workout, "distance", "m")
+func (s *Service) considerEfforts(ctx context.Context, user uuid.UUID, best bestWorkouts, t health.MergedWorkout) error {
+	distance := s.workoutQuantity(&t.Workout, "distance", "m")
 	if distance < efforts[0].metres {
 		return nil
 	}
@@ -275,7 +275,7 @@ func (s *Service) offerEfforts(ctx context.Context, user uuid.UUID, best holders
 		best.offer(true, WorkoutRecord{
 			Record: effort.record, Name: w.Name, Value: float64(to-from) / float64(health.Second), Unit: "s",
 			Date: w.Start.Date(w.Offset), Source: w.Source, Workout: w.ID,
-			Start: from.In(w.Offset), End: moment(to, w.Offset),
+			Start: from.In(w.Offset), End: timeOrNull(to, w.Offset),
 		})
 	}
 	return nil

@@ -22,8 +22,8 @@ type Ring struct {
 	Closed   bool    `json:"closed"`
 }
 
-// fillRings needs the metrics of the days.
-func (s *Service) fillRings(_ context.Context, _ uuid.UUID, days []DaySummary) error {
+// addRings needs the metrics of the days.
+func (s *Service) addRings(_ context.Context, _ uuid.UUID, days []DaySummary) error {
 	for i := range days {
 		rings := Rings{
 			Move:     s.ring(&days[i], "active_energy", "active_energy_goal"),
@@ -39,12 +39,12 @@ func (s *Service) fillRings(_ context.Context, _ uuid.UUID, days []DaySummary) e
 
 // ring is null without a goal. A day without data of the metric has come nowhere.
 func (s *Service) ring(day *DaySummary, metric, goal string) *Ring {
-	aim, ok := s.valueOf(day, goal)
-	if !ok || aim.Value == nil || *aim.Value <= 0 {
+	goalValue, ok := s.valueOf(day, goal)
+	if !ok || goalValue.Value == nil || *goalValue.Value <= 0 {
 		return nil
 	}
-	ring := &Ring{Goal: *aim.Value, Unit: aim.Unit}
-	if reached, ok := s.valueOf(day, metric); ok && reached.Value != nil && reached.Unit == aim.Unit {
+	ring := &Ring{Goal: *goalValue.Value, Unit: goalValue.Unit}
+	if reached, ok := s.valueOf(day, metric); ok && reached.Value != nil && reached.Unit == goalValue.Unit {
 		ring.Value = *reached.Value
 	}
 	ring.Progress = ring.Value / ring.Goal

@@ -71,8 +71,8 @@ type Readings struct {
 // readingsOf shows the value of a sample as its average where it has a minimum or a maximum beside it.
 func readingsOf(s *health.Sample) Readings {
 	r := Readings{
-		Value: value(s.Value), Min: value(s.Min), Max: value(s.Max),
-		Systolic: value(s.Systolic), Diastolic: value(s.Diastolic),
+		Value: orNull(s.Value), Min: orNull(s.Min), Max: orNull(s.Max),
+		Systolic: orNull(s.Systolic), Diastolic: orNull(s.Diastolic),
 	}
 	if r.Min != nil || r.Max != nil {
 		r.Value, r.Avg = nil, r.Value
@@ -121,7 +121,7 @@ func (s *Service) Samples(ctx context.Context, user account.User, request Sample
 }
 
 func (s *Service) sample(r *selector, sample *health.Sample) Sample {
-	shown := Sample{Grain: sample.Grain, Source: sample.Source, Attributes: object(sample.Attributes)}
+	shown := Sample{Grain: sample.Grain, Source: sample.Source, Attributes: objectOrNull(sample.Attributes)}
 	conversion, ok := r.conversion, sample.Unit == r.storedUnit
 	if !ok && r.known == nil {
 		conversion, ok = s.Catalog.Conversion(sample.Unit, r.unit)

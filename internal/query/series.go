@@ -18,16 +18,16 @@ import (
 
 // The limits of a series.
 const (
-	seriesDays   = 30      // how far back a series goes that says no start
-	seriesPoints = 10_000  // on a page that says no limit
-	maxPoints    = 100_000 // on a page
-	maxBuckets   = 1_000_000
+	defaultDays   = 30      // how far back a series goes that says no start
+	defaultPoints = 10_000  // on a page that says no limit
+	maxPoints     = 100_000 // on a page
+	maxBuckets    = 1_000_000
 )
 
 const (
-	seriesCursor   = "series"
-	recordedClock  = "local"
-	standardBucket = "1d"
+	seriesCursor  = "series"
+	recordedZone  = "local"
+	defaultBucket = "1d"
 )
 
 // SeriesRequest asks for the figures of one metric, bucket by bucket.
@@ -89,7 +89,7 @@ func (s *Service) Series(ctx context.Context, user account.User, request SeriesR
 	if err != nil {
 		return Series{}, err
 	}
-	series, err := s.seriesOf(ctx, user.ID, plan)
+	series, err := s.runPlan(ctx, user.ID, plan)
 	if err != nil || len(series.Points) > 0 || request.Unit != "" || plan.known == nil {
 		return series, err
 	}
@@ -99,7 +99,7 @@ func (s *Service) Series(ctx context.Context, user account.User, request SeriesR
 		return series, err
 	}
 	plan.storedUnit, plan.unit = units[0], units[0]
-	return s.seriesOf(ctx, user.ID, plan)
+	return s.runPlan(ctx, user.ID, plan)
 }
 
 // seriesPlan is a request that was understood.
@@ -108,15 +108,15 @@ type seriesPlan struct {
 	calendar
 	request     SeriesRequest
 	aggregation string
-	adds        bool // whether values are added up
+	cumulative  bool // whether values are added up
 	from        time.Time
 	last        bounds
 	limit       int
 }
 
 func (s *Service) planSeries(ctx context.Context, user account.User, request SeriesRequest) (p seriesPlan, err error) {
-	request.Bucket = cmp.Or(request.Bucket, standardBucket)
-	request.TZ = cmp.Or(request.TZ, recordedClock)
+	request.Bucket = cmp.Or(request.Bucket, defaultBucket)
+	request.TZ = cmp.Or(request.TZ, recordedZone)
 	p.request = request
 	if p.interval, err = parseInterval(request.Bucket); err != nil {
 		return p, err
@@ -127,7 +127,7 @@ func (s *Service) planSeries(ctx context.Context, user account.User, request Ser
 	if p.zone, err = parseZone(request.TZ); err != nil {
 		return p, err
 	}
-	if p.limit, err = pageLimit(request.Limit, seriesPoints, maxPoints); err != nil {
+	if p.limit, err = pageLimit(request.Limit, defaultPoints, maxPoints); err != nil {
 		return p, err
 	}
 	if err := p.setRange(s.Now().In(user.Location())); err != nil {
@@ -136,12 +136,12 @@ func (s *Service) planSeries(ctx context.Context, user account.User, request Ser
 	if p.selector, err = s.selector(ctx, user.ID, request.Metric, request.Unit); err != nil {
 		return p, err
 	}
-	p.aggregation, p.adds, err = aggregationFor(p.known, request.Aggregation)
+	p.aggregation, p.cumulative, err = aggregationFor(p.known, request.Aggregation)
 	return p, err
 }
 
 func parseZone(name string) (*time.Location, error) {
-	if name == recordedClock {
+	if name == recordedZone {
 		return nil, nil
 	}
 	// "Local" would be the zone of the server, which nobody can see from outside.
@@ -161,7 +161,7 @@ func (p *seriesPlan) setRange(now time.Time) error {
 	}
 	start := p.request.Start
 	if start.IsZero() {
-		start = end.AddDate(0, 0, -seriesDays)
+		start = end.AddDate(0, 0, -defaultDays)
 	}
 	if _, err := rangeOf(start, end); err != nil {
 		return err
@@ -181,7 +181,7 @@ func (p *seriesPlan) setRange(now time.Time) error {
 		return err
 	}
 	next := p.bounds(p.at(at.Start, at.Offset))
-	if next.order < p.bounds(p.from).order || next.order > p.last.order {
+	if next.key < p.bounds(p.from).key || next.key > p.last.key {
 		return cursorError(nil)
 	}
 	p.from = next.start
@@ -195,16 +195,16 @@ func clamp(t time.Time) time.Time {
 
 // aggregationFor returns the aggregation to use, and whether values of the metric are added up. Of a metric that the
 // catalogue does not know the person may say so by asking for sums.
-func aggregationFor(known *catalog.Metric, asked string) (aggregation string, adds bool, err error) {
+func aggregationFor(known *catalog.Metric, asked string) (aggregation string, cumulative bool, err error) {
 	allowed := []string{aggregateAvg, aggregateMin, aggregateMax, aggregateCount, aggregateLast}
 	standard := aggregateAvg
 	switch {
 	case known == nil:
 		allowed = append(allowed, aggregateSum)
-		adds = asked == aggregateSum
+		cumulative = asked == aggregateSum
 	case known.Cumulative():
 		allowed = append(allowed, aggregateSum)
-		adds, standard = true, aggregateSum
+		cumulative, standard = true, aggregateSum
 	case known.Aggregation == catalog.AggregationLatest:
 		standard = aggregateLast
 	}
@@ -213,7 +213,7 @@ func aggregationFor(known *catalog.Metric, asked string) (aggregation string, ad
 			strings.Join(allowed, ", ")+", and any percentile from p1 to p99.").In("agg").
 			Allowing(append(allowed, "p50", "p90", "p95", "p99")...)
 	}
-	return cmp.Or(asked, standard), adds, nil
+	return cmp.Or(asked, standard), cumulative, nil
 }
 
 // seriesPage goes through the range in windows, until one has data. Windows are long even where pages are short, so that
@@ -224,12 +224,12 @@ func (s *Service) seriesPage(ctx context.Context, user uuid.UUID, p seriesPlan) 
 		Points: []Point{},
 	}
 	for from := p.from; ; {
-		first, last, next := p.bounds(from), p.last, p.after(from, max(p.limit, seriesPoints))
-		more := next.Before(p.last.end) && p.bounds(next).order <= p.last.order
+		first, last, next := p.bounds(from), p.last, p.after(from, max(p.limit, defaultPoints))
+		more := next.Before(p.last.end) && p.bounds(next).key <= p.last.key
 		if more {
 			last = p.bounds(next.Add(-time.Microsecond))
 		}
-		buckets, err := s.gather(ctx, user, p.selector, p.calendar, p.adds, first, last)
+		buckets, err := s.loadBuckets(ctx, user, p.selector, p.calendar, p.cumulative, first, last)
 		if err != nil {
 			return Series{}, err
 		}
@@ -255,17 +255,17 @@ func (p *seriesPlan) points(buckets []*bucket, first, last bounds) []Point {
 	points := make([]Point, 0, len(buckets))
 	empty := first
 	fill := func(before int64) {
-		for p.request.Gaps && empty.order < before {
+		for p.request.Gaps && empty.key < before {
 			points = append(points, Point{Start: empty.start, End: empty.end, Aggregate: Aggregate{Sources: []string{}}})
 			empty = p.bounds(empty.end)
 		}
 	}
 	for _, b := range buckets {
-		fill(b.bounds.order)
-		tally := b.answer(p.interval, p.adds, p.conversion)
-		points = append(points, Point{Start: b.bounds.start, End: b.bounds.end, Aggregate: aggregateOf(&tally, p.adds, p.aggregation)})
+		fill(b.bounds.key)
+		agg := b.aggregate(p.interval, p.cumulative, p.conversion)
+		points = append(points, Point{Start: b.bounds.start, End: b.bounds.end, Aggregate: aggregateOf(&agg, p.cumulative, p.aggregation)})
 		empty = p.bounds(b.bounds.end)
 	}
-	fill(last.order + 1)
+	fill(last.key + 1)
 	return points
 }

@@ -48,9 +48,9 @@ func (p *Point) appendJSON(to []byte) ([]byte, error) {
 	var err error
 	for _, field := range [...]struct {
 		name   string
-		figure *float64
+		number *float64
 	}{{`,"value":`, p.Value}, {`,"sum":`, p.Sum}, {`,"avg":`, p.Avg}, {`,"min":`, p.Min}, {`,"max":`, p.Max}} {
-		if to, err = appendFigure(append(to, field.name...), field.figure); err != nil {
+		if to, err = appendNumber(append(to, field.name...), field.number); err != nil {
 			return to, err
 		}
 	}
@@ -86,8 +86,8 @@ func appendTime(to []byte, t time.Time) []byte {
 	return append(t.AppendFormat(append(to, '"'), time.RFC3339Nano), '"')
 }
 
-// appendFigure writes numbers as ECMAScript does, which is what JSON has; the very large and small ones are rare.
-func appendFigure(to []byte, v *float64) ([]byte, error) {
+// appendNumber writes numbers as ECMAScript does, which is what JSON has; the very large and small ones are rare.
+func appendNumber(to []byte, v *float64) ([]byte, error) {
 	if v == nil {
 		return append(to, "null"...), nil
 	}

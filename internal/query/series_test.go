@@ -373,15 +373,15 @@ func TestSeriesFindsWhatIsFinerInAnyOrder(t *testing.T) {
 
 func TestSeriesOfHeartRates(t *testing.T) {
 	t.Parallel()
-	beats := func(grain health.Grain, start string, low, mean, high float64) health.Sample {
+	rates := func(grain health.Grain, start string, low, mean, high float64) health.Sample {
 		s := point(t, "heart_rate", "count/min", grain, watch, start, mean)
 		s.Min, s.Max = low, high
 		return s
 	}
 	m := &memory{samples: []health.Sample{
-		beats(60, "2026-03-10T08:00:00+02:00", 55, 60, 65), beats(60, "2026-03-10T08:01:00+02:00", 60, 66, 99),
-		beats(60, "2026-03-11T08:00:00+02:00", 70, 96, 120),
-		beats(health.GrainDay, "2026-03-10T00:00:00+02:00", 40, 70, 180),
+		rates(60, "2026-03-10T08:00:00+02:00", 55, 60, 65), rates(60, "2026-03-10T08:01:00+02:00", 60, 66, 99),
+		rates(60, "2026-03-11T08:00:00+02:00", 70, 96, 120),
+		rates(health.GrainDay, "2026-03-10T00:00:00+02:00", 40, 70, 180),
 	}}
 	known := query.SeriesRequest{Metric: "heart_rate", Start: clock(t, "2026-03-10T00:00:00+02:00"), End: clock(t, "2026-03-12T00:00:00+02:00")}
 	for aggregation, want := range map[string][2]float64{

@@ -93,7 +93,7 @@ func (s *Service) Sleep(ctx context.Context, user account.User, first, last heal
 		if date := aggregate.DateOfSleep(seg.End, seg.Offset); first <= date && date <= last {
 			sleep.Segments = append(sleep.Segments, Segment{
 				Start: seg.Start.In(seg.Offset), End: seg.End.In(seg.Offset), Stage: seg.Stage, Source: seg.Source,
-				Date: date, Attributes: object(seg.Attributes),
+				Date: date, Attributes: objectOrNull(seg.Attributes),
 			})
 		}
 	}
@@ -103,11 +103,11 @@ func (s *Service) Sleep(ctx context.Context, user account.User, first, last heal
 func nightOf(n *health.Night, nap bool) Night {
 	return Night{
 		ID: n.ID, Date: n.Date, Source: n.Source,
-		SleepStart: moment(n.SleepStart, n.Offset), SleepEnd: moment(n.SleepEnd, n.Offset),
-		InBedStart: moment(n.InBedStart, n.Offset), InBedEnd: moment(n.InBedEnd, n.Offset),
-		Total: value(n.Total), Asleep: value(n.Asleep), Core: value(n.Core), Deep: value(n.Deep), REM: value(n.REM),
-		Awake: value(n.Awake), InBed: value(n.InBed),
-		Nap: nap, Attributes: object(n.Attributes),
+		SleepStart: timeOrNull(n.SleepStart, n.Offset), SleepEnd: timeOrNull(n.SleepEnd, n.Offset),
+		InBedStart: timeOrNull(n.InBedStart, n.Offset), InBedEnd: timeOrNull(n.InBedEnd, n.Offset),
+		Total: orNull(n.Total), Asleep: orNull(n.Asleep), Core: orNull(n.Core), Deep: orNull(n.Deep), REM: orNull(n.REM),
+		Awake: orNull(n.Awake), InBed: orNull(n.InBed),
+		Nap: nap, Attributes: objectOrNull(n.Attributes),
 	}
 }
 

@@ -75,18 +75,18 @@ type SourcePriority struct {
 }
 
 // SourcePriority returns the order of sources that the user has set.
-func (k *SummaryRebuilder) SourcePriority(ctx context.Context, user account.User) (SourcePriority, error) {
-	order, err := k.Store.SourceOrder(ctx, user.ID)
+func (r *SummaryRebuilder) SourcePriority(ctx context.Context, user account.User) (SourcePriority, error) {
+	order, err := r.Store.SourceOrder(ctx, user.ID)
 	if err != nil {
 		return SourcePriority{}, err
 	}
 	// Asking for the days of no metric tells whether they are stale.
-	found, err := k.Store.DaySummaries(ctx, user.ID, store.DayQuery{Last: -1})
+	found, err := r.Store.DaySummaries(ctx, user.ID, store.DayQuery{Last: -1})
 	return priorityOf(order, !found.Stale), err
 }
 
 func priorityOf(order aggregate.SourceOrder, applied bool) SourcePriority {
-	p := SourcePriority{Sources: list(order.Sources), Metrics: order.Metrics, Applied: applied}
+	p := SourcePriority{Sources: orEmpty(order.Sources), Metrics: order.Metrics, Applied: applied}
 	if p.Metrics == nil {
 		p.Metrics = map[string][]string{}
 	}
@@ -95,66 +95,66 @@ func priorityOf(order aggregate.SourceOrder, applied bool) SourcePriority {
 
 // SetSourcePriority replaces the order of sources of the user and works the days out anew. What takes longer than two
 // seconds goes on in the background, also after a crash: see RebuildStale.
-func (k *SummaryRebuilder) SetSourcePriority(ctx context.Context, user account.User, order aggregate.SourceOrder) (SourcePriority, error) {
+func (r *SummaryRebuilder) SetSourcePriority(ctx context.Context, user account.User, order aggregate.SourceOrder) (SourcePriority, error) {
 	if err := order.Check(); err != nil {
 		return SourcePriority{}, err
 	}
 	named := make(map[string][]string, len(order.Metrics))
 	for name, sources := range order.Metrics {
-		if known, ok := k.Catalog.Lookup(name); ok {
+		if known, ok := r.Catalog.Lookup(name); ok {
 			name = known.Name
 		}
-		named[name] = list(sources)
+		named[name] = orEmpty(sources)
 	}
-	order = aggregate.SourceOrder{Sources: list(order.Sources), Metrics: named}
-	if err := k.Store.SetSourceOrder(ctx, user.ID, order); err != nil {
+	order = aggregate.SourceOrder{Sources: orEmpty(order.Sources), Metrics: named}
+	if err := r.Store.SetSourceOrder(ctx, user.ID, order); err != nil {
 		return SourcePriority{}, err
 	}
-	k.invalidate(ctx, user.ID)
+	r.invalidate(ctx, user.ID)
 	soon, cancel := context.WithTimeout(ctx, rebuildWait)
 	defer cancel()
-	if _, err := k.Rebuild(soon, user.ID); err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+	if _, err := r.Rebuild(soon, user.ID); err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
 		return SourcePriority{}, err
 	}
-	return k.SourcePriority(ctx, user)
+	return r.SourcePriority(ctx, user)
 }
 
 // Rebuild works out all days and latest values of a user from the samples, with bounded memory and beside everything
 // else that goes on.
-func (k *SummaryRebuilder) Rebuild(ctx context.Context, user uuid.UUID) (store.Rebuilt, error) {
+func (r *SummaryRebuilder) Rebuild(ctx context.Context, user uuid.UUID) (store.Rebuilt, error) {
 	begun := time.Now()
-	rebuilt, err := k.Store.Rebuild(ctx, user)
-	k.days.WithLabelValues("written").Add(float64(rebuilt.Differed))
-	k.days.WithLabelValues("unchanged").Add(float64(max(rebuilt.Days-rebuilt.Differed, 0)))
+	rebuilt, err := r.Store.Rebuild(ctx, user)
+	r.days.WithLabelValues("written").Add(float64(rebuilt.Differed))
+	r.days.WithLabelValues("unchanged").Add(float64(max(rebuilt.Days-rebuilt.Differed, 0)))
 	if rebuilt.Differed > 0 || rebuilt.Latest > 0 {
-		k.invalidate(ctx, user)
+		r.invalidate(ctx, user)
 	}
 	if err == nil {
-		k.duration.Observe(time.Since(begun).Seconds())
+		r.duration.Observe(time.Since(begun).Seconds())
 	}
 	return rebuilt, err
 }
 
-func (k *SummaryRebuilder) invalidate(ctx context.Context, user uuid.UUID) {
-	if k.Invalidator != nil {
-		k.Invalidator.InvalidateUser(ctx, user)
+func (r *SummaryRebuilder) invalidate(ctx context.Context, user uuid.UUID) {
+	if r.Invalidator != nil {
+		r.Invalidator.InvalidateUser(ctx, user)
 	}
 }
 
 // RebuildStale rebuilds the users whose days do not follow their order of sources yet. A job calls it.
-func (k *SummaryRebuilder) RebuildStale(ctx context.Context) error {
-	users, err := k.Store.Stale(ctx)
+func (r *SummaryRebuilder) RebuildStale(ctx context.Context) error {
+	users, err := r.Store.Stale(ctx)
 	if err != nil {
 		return err
 	}
 	var failed error
 	for _, user := range users {
-		rebuilt, err := k.Rebuild(ctx, user)
+		rebuilt, err := r.Rebuild(ctx, user)
 		if err != nil {
 			failed = errors.Join(failed, err)
 			continue
 		}
-		k.Logger.InfoContext(ctx, "summaries follow a new order of sources", "user", user, "days", rebuilt.Days)
+		r.Logger.InfoContext(ctx, "summaries follow a new order of sources", "user", user, "days", rebuilt.Days)
 	}
 	return failed
 }

@@ -100,7 +100,7 @@ func (s *Service) Trends(ctx context.Context, user account.User, request TrendsR
 		if all && len(days) == 0 {
 			continue
 		}
-		answer.Trends = append(answer.Trends, trendOf(measure, between(days, first, split), between(days, split+1, request.Date)))
+		answer.Trends = append(answer.Trends, trendOf(measure, daysBetween(days, first, split), daysBetween(days, split+1, request.Date)))
 	}
 	return answer, nil
 }
@@ -134,7 +134,7 @@ func (s *Service) metricsSince(ctx context.Context, user account.User, first hea
 
 func trendOf(measure Measure, baseline, recent []dailyValue) Trend {
 	t := Trend{
-		Measure: measure, Baseline: trendFigures(baseline), Recent: trendFigures(recent),
+		Measure: measure, Baseline: trendStatistics(baseline), Recent: trendStatistics(recent),
 		Sources: sourcesIn(slices.Concat(baseline, recent)),
 	}
 	if len(recent) < leastRecentDays || len(baseline) < leastBaselineDays {
@@ -143,7 +143,7 @@ func trendOf(measure Measure, baseline, recent []dailyValue) Trend {
 	t.Change = changeOf(t.Baseline.Mean, t.Recent.Mean)
 	deviation := *t.Baseline.StandardDeviation
 	if deviation > 0 {
-		t.ZScore = value(t.Change.Absolute / deviation)
+		t.ZScore = orNull(t.Change.Absolute / deviation)
 	}
 	direction := trendSteady
 	switch moved := t.Change.Absolute; {
@@ -157,9 +157,9 @@ func trendOf(measure Measure, baseline, recent []dailyValue) Trend {
 	return t
 }
 
-func trendFigures(days []dailyValue) TrendStatistics {
+func trendStatistics(days []dailyValue) TrendStatistics {
 	values := valuesIn(days)
 	return TrendStatistics{
-		DaysWithData: len(days), Mean: value(aggregate.Mean(values)), StandardDeviation: value(aggregate.Deviation(values)),
+		DaysWithData: len(days), Mean: orNull(aggregate.Mean(values)), StandardDeviation: orNull(aggregate.Deviation(values)),
 	}
 }

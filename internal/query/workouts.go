@@ -111,7 +111,7 @@ func (s *Service) Workouts(ctx context.Context, user account.User, request Worko
 		return WorkoutsPage{}, err
 	}
 	query := store.WorkoutQuery{
-		Range: aroundWorkouts(within, after), Name: request.Name, Box: request.Box, Near: request.Near, Limit: limit + heldBack,
+		Range: widenForMerging(within, after), Name: request.Name, Box: request.Box, Near: request.Near, Limit: limit + mergeLookahead,
 	}
 	page := WorkoutsPage{Workouts: []Workout{}}
 	var last workoutPosition
@@ -120,7 +120,7 @@ func (s *Service) Workouts(ctx context.Context, user account.User, request Worko
 			return WorkoutsPage{}, err
 		}
 		here := workoutPosition{t.Start, t.ID}
-		if !holds(within, t.Start) || after != nil && !here.follows(*after) {
+		if !inRange(within, t.Start) || after != nil && !here.follows(*after) {
 			continue
 		}
 		if len(page.Workouts) == limit {
@@ -174,9 +174,9 @@ func (s *Service) Route(ctx context.Context, user account.User, id uuid.UUID) (h
 func workoutOf(t *health.MergedWorkout) Workout {
 	w := &t.Workout
 	shown := Workout{
-		ID: w.ID, AppID: appID(w), Name: w.Name, Start: w.Start.In(w.Offset), End: moment(w.End, w.Offset),
-		Duration: value(w.Duration), Source: w.Source,
-		Quantities: map[string]health.Quantity{}, Attributes: object(w.Attributes),
+		ID: w.ID, AppID: appID(w), Name: w.Name, Start: w.Start.In(w.Offset), End: timeOrNull(w.End, w.Offset),
+		Duration: orNull(w.Duration), Source: w.Source,
+		Quantities: map[string]health.Quantity{}, Attributes: objectOrNull(w.Attributes),
 	}
 	for name, quantity := range w.Quantities {
 		if !health.IsAbsent(quantity.Value) {
@@ -199,7 +199,7 @@ func appID(w *health.Workout) *string {
 
 func seriesPointOf(p *health.SeriesPoint) SeriesPoint {
 	shown := SeriesPoint{
-		Time: moment(p.Time, p.Offset), Value: value(p.Value), Min: value(p.Min), Max: value(p.Max),
+		Time: timeOrNull(p.Time, p.Offset), Value: orNull(p.Value), Min: orNull(p.Min), Max: orNull(p.Max),
 		Unit: p.Unit, Source: p.Source,
 	}
 	if shown.Min != nil || shown.Max != nil {

@@ -45,18 +45,18 @@ type Range struct {
 
 func aggregateOf(t *aggregate.Aggregate, cumulative bool, aggregation string) Aggregate {
 	// What the pointers point to is in one piece: a year has thousands of buckets.
-	figures := &struct {
+	numbers := &struct {
 		sum, avg, min, max, value float64
 		grain                     health.Grain
 	}{t.Values.Sum, t.Values.Mean(), t.Values.Min, t.Values.Max, health.Absent(), t.Grain}
 	f := Aggregate{
-		Avg: present(&figures.avg), Min: present(&figures.min), Max: present(&figures.max),
+		Avg: refOrNull(&numbers.avg), Min: refOrNull(&numbers.min), Max: refOrNull(&numbers.max),
 		Count:    t.Count,
 		Systolic: rangeOfStats(t.Systolic), Diastolic: rangeOfStats(t.Diastolic),
-		Grain: &figures.grain, Sources: list(t.Sources),
+		Grain: &numbers.grain, Sources: orEmpty(t.Sources),
 	}
 	if cumulative && t.Values.Weight > 0 {
-		f.Sum = present(&figures.sum)
+		f.Sum = refOrNull(&numbers.sum)
 	}
 	switch aggregation {
 	case aggregateSum:
@@ -68,17 +68,17 @@ func aggregateOf(t *aggregate.Aggregate, cumulative bool, aggregation string) Ag
 	case aggregateMax:
 		f.Value = f.Max
 	case aggregateCount:
-		figures.value = float64(t.Count)
-		f.Value = &figures.value
+		numbers.value = float64(t.Count)
+		f.Value = &numbers.value
 	case aggregateLast:
-		figures.value = t.Last
-		f.Value = present(&figures.value)
+		numbers.value = t.Last
+		f.Value = refOrNull(&numbers.value)
 	}
 	return f
 }
 
-// present returns v, nil where it stands for a value that is absent.
-func present(v *float64) *float64 {
+// refOrNull returns v, nil where it stands for a value that is absent.
+func refOrNull(v *float64) *float64 {
 	if health.IsAbsent(*v) {
 		return nil
 	}
@@ -89,5 +89,5 @@ func rangeOfStats(s aggregate.Stats) *Range {
 	if s.Weight == 0 {
 		return nil
 	}
-	return &Range{Avg: value(s.Mean()), Min: value(s.Min), Max: value(s.Max)}
+	return &Range{Avg: orNull(s.Mean()), Min: orNull(s.Min), Max: orNull(s.Max)}
 }

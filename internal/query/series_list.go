@@ -29,7 +29,7 @@ func (s *Service) SeriesList(ctx context.Context, user account.User, request Ser
 		return SeriesList{}, err
 	}
 	most := maxPoints / len(request.Metrics)
-	limit, err := pageLimit(request.Of.Limit, min(seriesPoints, most), most)
+	limit, err := pageLimit(request.Of.Limit, min(defaultPoints, most), most)
 	if err != nil {
 		return SeriesList{}, err
 	}

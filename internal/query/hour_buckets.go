@@ -9,20 +9,20 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// collectHours puts the hours of days into the buckets from first to last. known is false where hours by the clock of
+// bucketsOfHours puts the hours of days into the buckets from first to last. known is false where hours by the clock of
 // the calendar's zone are not those that were recorded.
-func (c calendar) collectHours(days []aggregate.DaySummary, first, last bounds) (buckets []*bucket, known bool) {
+func (c calendar) bucketsOfHours(days []aggregate.DaySummary, first, last bounds) (buckets []*bucket, known bool) {
 	hours := hoursBetween(days, first.start, last.end)
 	all, whole := make([]bucket, len(hours)), make([]day, len(hours)) // in one piece each: a year has thousands
 	buckets = make([]*bucket, len(hours))
 	for i := range hours {
 		h := &hours[i]
-		begins, ends := c.hour(h.Start, h.EarliestOffset), c.hour(h.Start, h.LatestOffset)
-		if c.zone != nil && !c.agrees(h) {
+		begins, ends := c.hourBounds(h.Start, h.EarliestOffset), c.hourBounds(h.Start, h.LatestOffset)
+		if c.zone != nil && !c.matchesHour(h) {
 			return nil, false
 		}
 		begins.end = ends.end
-		whole[i].tallies = h.Aggregates
+		whole[i].aggregates = h.Aggregates
 		all[i] = bucket{bounds: begins, extent: h.Extent, days: whole[i : i+1]}
 		buckets[i] = &all[i]
 	}
@@ -49,11 +49,11 @@ func hoursBetween(days []aggregate.DaySummary, from, to time.Time) []aggregate.H
 	if !slices.IsSortedFunc(hours, inOrder) {
 		slices.SortStableFunc(hours, inOrder)
 	}
-	return joined(hours)
+	return mergeEqualHours(hours)
 }
 
-// joined makes one of hours with the same start.
-func joined(hours []aggregate.Hour) []aggregate.Hour {
+// mergeEqualHours makes one of hours with the same start.
+func mergeEqualHours(hours []aggregate.Hour) []aggregate.Hour {
 	kept := hours[:0]
 	for i := range hours {
 		if n := len(kept); n > 0 && kept[n-1].Start == hours[i].Start {
@@ -65,15 +65,15 @@ func joined(hours []aggregate.Hour) []aggregate.Hour {
 	return kept
 }
 
-// hour returns the slot that begins at an instant.
-func (c calendar) hour(start health.Instant, offset int32) bounds {
+// hourBounds returns the slot that begins at an instant.
+func (c calendar) hourBounds(start health.Instant, offset int32) bounds {
 	begins := c.at(start, offset)
-	return bounds{order: begins.UnixMicro(), start: begins, end: begins.Add(time.Hour)}
+	return bounds{key: begins.UnixMicro(), start: begins, end: begins.Add(time.Hour)}
 }
 
-// agrees reports whether an hour is one by the clock of the zone too, with the same samples in it. Summaries of a day or
+// matchesHour reports whether an hour is one by the clock of the zone too, with the same samples in it. Summaries of a day or
 // more move with midnight, so for them the clock must be the one they were recorded with.
-func (c calendar) agrees(h *aggregate.Hour) bool {
+func (c calendar) matchesHour(h *aggregate.Hour) bool {
 	begins := h.Start.Time().In(c.zone)
 	_, offset := begins.Zone()
 	_, later := begins.Add(time.Hour - time.Microsecond).Zone()

@@ -27,12 +27,12 @@ func inField(err error, name, unit string) error {
 	if !ok {
 		return err
 	}
-	told := *known
-	switch told.Field {
+	shown := *known
+	switch shown.Field {
 	case "name":
-		told.Kind, told.Field = problem.Invalid, name
+		shown.Kind, shown.Field = problem.Invalid, name
 	case "unit":
-		told.Field = unit
+		shown.Field = unit
 	}
-	return &told
+	return &shown
 }

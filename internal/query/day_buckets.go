@@ -11,10 +11,10 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// gatherSummaries is gather from the summaries of days and of their hours. known is false where they do not have the
+// loadBucketsFromSummaries is gather from the summaries of days and of their hours. known is false where they do not have the
 // answer: buckets that are neither hours nor made of local days, samples longer than a day, values added up that the
 // catalogue does not add up, summaries that do not follow the order of sources yet, another clock than the recorded one.
-func (s *Service) gatherSummaries(
+func (s *Service) loadBucketsFromSummaries(
 	ctx context.Context, user uuid.UUID, r selector, c calendar, cumulative bool, first, last bounds,
 ) (buckets []*bucket, known bool, err error) {
 	summedUp := r.known != nil && r.known.Cumulative()
@@ -33,19 +33,19 @@ func (s *Service) gatherSummaries(
 		return nil, false, err
 	}
 	if ofHours {
-		buckets, known = c.collectHours(found.Days, first, last)
+		buckets, known = c.bucketsOfHours(found.Days, first, last)
 		return buckets, known, nil
 	}
-	return c.collect(found.Days), true, nil
+	return c.bucketsOfDays(found.Days), true, nil
 }
 
-// collect puts the days of one metric, which are in order, into buckets.
-func (c calendar) collect(days []aggregate.DaySummary) (buckets []*bucket) {
+// bucketsOfDays puts the days of one metric, which are in order, into buckets.
+func (c calendar) bucketsOfDays(days []aggregate.DaySummary) (buckets []*bucket) {
 	for i := range days {
 		d := &days[i]
 		begins := c.bounds(d.Date.Midnight(d.EarliestOffset).In(d.EarliestOffset))
 		ends := c.bounds(d.Date.Midnight(d.LatestOffset).In(d.LatestOffset))
-		if len(buckets) == 0 || buckets[len(buckets)-1].bounds.order != begins.order {
+		if len(buckets) == 0 || buckets[len(buckets)-1].bounds.key != begins.key {
 			begins.end = ends.end
 			buckets = append(buckets, newBucket(begins, d.Extent))
 		}
