@@ -119,18 +119,12 @@ func codeOf(known *catalog.Metric, name string) fhirConcept {
 	return code
 }
 
-// categoryOf sorts metrics into the categories of FHIR, as far as those have a place for them.
+// categoryOf returns the FHIR category of a metric; none where it has none, or the catalogue does not have the metric.
 func categoryOf(known *catalog.Metric) []fhirConcept {
-	if known == nil {
+	if known == nil || known.FHIRCategory == "" {
 		return nil
 	}
-	switch known.Category {
-	case "body", "heart", "vitals", "respiratory":
-		return category("vital-signs")
-	case "activity", "energy", "running", "cycling", "swimming", "wheelchair", "snow", "diving", "mobility", "sleep":
-		return category("activity")
-	}
-	return nil
+	return category(known.FHIRCategory)
 }
 
 func category(code string) []fhirConcept {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/format/xmlscan"
 	"github.com/health-export/health-export/internal/health"
 )
@@ -59,7 +60,7 @@ func (a *apple) typeOf(identifier []byte) *appleType {
 
 func newAppleType(name string) *appleType {
 	if quantity, ok := strings.CutPrefix(name, hkQuantity); ok {
-		t := &appleType{name: name, short: quantity, fraction: slices.Contains(hkFractions, quantity)}
+		t := &appleType{name: name, short: quantity, fraction: fromCatalog().fractions[quantity]}
 		switch quantity {
 		case "BloodPressureSystolic":
 			t.form = formSystolic
@@ -77,7 +78,7 @@ func newAppleType(name string) *appleType {
 		t.form = formStage
 	case category == "AppleStandHour":
 		t.form = formStandHour
-	case slices.Contains(hkDurations, category):
+	case fromCatalog().durations[category]:
 		t.form = formDuration
 	}
 	return t
@@ -306,9 +307,9 @@ func (a *apple) stage(value []byte) health.Stage {
 func (a *apple) quantity(s *health.Sample, form appleForm, v float64) {
 	switch form {
 	case formSystolic:
-		s.Metric, s.Systolic = "blood_pressure", v
+		s.Metric, s.Systolic = catalog.BloodPressure, v
 	case formDiastolic:
-		s.Metric, s.Diastolic = "blood_pressure", v
+		s.Metric, s.Diastolic = catalog.BloodPressure, v
 	default:
 		s.Value = v
 	}

@@ -2,10 +2,11 @@ package format
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
+	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -15,40 +16,17 @@ const (
 	hkCategory = "HKCategoryTypeIdentifier"
 )
 
-// hkFractions are the quantities whose unit "%" goes with a fraction, 0 to 1, in HealthKit. Here they are percent.
-var hkFractions = []string{
-	"OxygenSaturation", "BodyFatPercentage", "WalkingAsymmetryPercentage", "WalkingDoubleSupportPercentage",
-	"AtrialFibrillationBurden", "PeripheralPerfusionIndex", "BloodAlcoholContent", "AppleWalkingSteadiness",
-}
-
-// hkDurations are the categories whose quantity is how long they lasted.
-var hkDurations = []string{"MindfulSession", "HandwashingEvent", "ToothbrushingEvent"}
-
-// hkSymptoms are the categories that are symptoms.
-var hkSymptoms = []string{
-	"AbdominalCramps", "Acne", "AppetiteChanges", "BladderIncontinence", "Bloating", "BreastPain",
-	"ChestTightnessOrPain", "Chills", "Constipation", "Coughing", "Diarrhea", "Dizziness", "DrySkin", "Fainting",
-	"Fatigue", "Fever", "GeneralizedBodyAche", "HairLoss", "Headache", "Heartburn", "HotFlashes", "LossOfSmell",
-	"LossOfTaste", "LowerBackPain", "MemoryLapse", "MoodChanges", "Nausea", "NightSweats", "PelvicPain",
-	"RapidPoundingOrFlutteringHeartbeat", "RunnyNose", "ShortnessOfBreath", "SinusCongestion", "SkippedHeartbeat",
-	"SleepChanges", "SoreThroat", "VaginalDryness", "Vomiting", "Wheezing",
-}
-
-// hkKinds are the categories that are events of another kind that is known.
-var hkKinds = map[string]string{
-	"MenstrualFlow": "cycle_tracking", "OvulationTestResult": "cycle_tracking", "CervicalMucusQuality": "cycle_tracking",
-	"IntermenstrualBleeding": "cycle_tracking", "PregnancyTestResult": "cycle_tracking",
-	"ProgesteroneTestResult": "cycle_tracking", "Contraceptive": "cycle_tracking", "Pregnancy": "cycle_tracking",
-	"Lactation": "cycle_tracking", "SexualActivity": "cycle_tracking", "InfrequentMenstrualCycles": "cycle_tracking",
-	"IrregularMenstrualCycles": "cycle_tracking", "PersistentIntermenstrualBleeding": "cycle_tracking",
-	"ProlongedMenstrualPeriods": "cycle_tracking", "BleedingDuringPregnancy": "cycle_tracking",
-	"BleedingAfterPregnancy": "cycle_tracking",
-	"HighHeartRateEvent":     "heart_rate_notification", "LowHeartRateEvent": "heart_rate_notification",
-	"IrregularHeartRhythmEvent":       "heart_rate_notification",
-	"HeadphoneAudioExposureEvent":     safetyEvent,
-	"AudioExposureEvent":              safetyEvent, // the former name of the next
-	"EnvironmentalAudioExposureEvent": safetyEvent, "LowCardioFitnessEvent": safetyEvent,
-	"AppleWalkingSteadinessEvent": safetyEvent, "SleepApneaEvent": safetyEvent,
+// hkKinds returns the kinds of the categories that are events other than symptoms and cycle entries, whose kind the
+// catalogue's categories say.
+func hkKinds() map[string]string {
+	return map[string]string{
+		"HighHeartRateEvent": "heart_rate_notification", "LowHeartRateEvent": "heart_rate_notification",
+		"IrregularHeartRhythmEvent":       "heart_rate_notification",
+		"HeadphoneAudioExposureEvent":     safetyEvent,
+		"AudioExposureEvent":              safetyEvent, // the former name of the next
+		"EnvironmentalAudioExposureEvent": safetyEvent, "LowCardioFitnessEvent": safetyEvent,
+		"AppleWalkingSteadinessEvent": safetyEvent, "SleepApneaEvent": safetyEvent,
+	}
 }
 
 // healthKit reads an object with HealthKit's names: type, sourceName, unit, value, startDate, endDate.
@@ -75,7 +53,7 @@ func (e *element) healthKit(identifier string) (health.Record, error) {
 		return e.hkSegment(&s)
 	case category == "AppleStandHour":
 		e.hkStandHour(&s)
-	case slices.Contains(hkDurations, category):
+	case fromCatalog().durations[category]:
 		s.Value, s.Unit = float64(s.End-s.Start)/float64(health.Second), "s"
 	default:
 		return e.hkEvent(category, &s)
@@ -97,14 +75,14 @@ func (e *element) hkQuantity(name string, s *health.Sample) {
 	if health.IsAbsent(v) {
 		e.refuse("value", `The field "value" is not a number.`, "Send the value of the quantity as a number.")
 	}
-	if s.Unit == "%" && v <= 1 && slices.Contains(hkFractions, name) {
+	if s.Unit == "%" && v <= 1 && fromCatalog().fractions[name] {
 		v *= 100
 	}
 	switch name {
 	case "BloodPressureSystolic":
-		s.Metric, s.Systolic = "blood_pressure", v
+		s.Metric, s.Systolic = catalog.BloodPressure, v
 	case "BloodPressureDiastolic":
-		s.Metric, s.Diastolic = "blood_pressure", v
+		s.Metric, s.Diastolic = catalog.BloodPressure, v
 	default:
 		s.Value = v
 	}
@@ -147,11 +125,5 @@ func (e *element) hkEvent(category string, s *health.Sample) (health.Record, err
 
 // hkKindOf returns the kind of event that a category is.
 func hkKindOf(category string) string {
-	if slices.Contains(hkSymptoms, category) {
-		return symptoms.kind
-	}
-	if kind, ok := hkKinds[category]; ok {
-		return kind
-	}
-	return healthCategory
+	return cmp.Or(fromCatalog().kinds[category], healthCategory)
 }

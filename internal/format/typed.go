@@ -43,7 +43,7 @@ func decodeTyped(raw []byte, at health.Position, o Options) (health.Record, erro
 	if form, ok := typedEvents[family]; ok {
 		return e.typedEvent(form, name)
 	}
-	if form, ok := typedReadings[family]; ok {
+	if form, ok := fromCatalog().readings[family]; ok {
 		e.at.Metric = name
 		return e.typedReading(form)
 	}

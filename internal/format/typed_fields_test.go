@@ -15,7 +15,7 @@ func TestTypedFieldsAreInTheCatalogue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for family, form := range typedReadings {
+	for family, form := range fromCatalog().readings {
 		for _, field := range form.fields {
 			metric, ok := table.Lookup(field.metric)
 			if !ok || metric.Name != field.metric {
@@ -65,7 +65,7 @@ func TestTypedNames(t *testing.T) {
 	for _, name := range typedNames() {
 		families = append(families, familyName(name))
 	}
-	for family := range typedReadings {
+	for family := range fromCatalog().readings {
 		if !slices.Contains(families, family) {
 			t.Errorf("%s is not listed", family)
 		}
@@ -75,7 +75,7 @@ func TestTypedNames(t *testing.T) {
 			t.Errorf("%s is not listed", family)
 		}
 	}
-	if want := len(typedReadings) + len(typedEvents) + 2; len(families) != want { // Workout and Sleep
+	if want := len(fromCatalog().readings) + len(typedEvents) + 2; len(families) != want { // Workout and Sleep
 		t.Errorf("%d types are listed, %d are read", len(families), want)
 	}
 }

@@ -77,14 +77,6 @@ func aggregateOf(t *aggregate.Aggregate, cumulative bool, aggregation string) Ag
 	return f
 }
 
-// refOrNull returns v, nil where it stands for a value that is absent.
-func refOrNull(v *float64) *float64 {
-	if health.IsAbsent(*v) {
-		return nil
-	}
-	return v
-}
-
 func rangeOfStats(s aggregate.Stats) *Range {
 	if s.Weight == 0 {
 		return nil

@@ -72,7 +72,7 @@ const maxCachedPoints = 2000
 // Series is Service.Series. One without a beginning or an end depends on the time of day, and is not remembered, nor is
 // a long one.
 func (c *Cached) Series(ctx context.Context, user account.User, request SeriesRequest) (Series, error) {
-	known, ok := c.lookup(request.Metric)
+	known, ok := c.Catalog.LookupStored(request.Metric)
 	if !ok || request.Start.IsZero() || request.End.IsZero() || isLong(request) {
 		return c.Service.Series(ctx, user, request)
 	}

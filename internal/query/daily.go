@@ -2,10 +2,7 @@ package query
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -15,16 +12,6 @@ import (
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 )
-
-// maxPeriod is how many days a comparison, a correlation or a trend looks at, and maxMetrics how many metrics one
-// question is about.
-const (
-	maxPeriod  = 3660
-	maxMetrics = 20
-)
-
-// nightUnit is the unit in which sleep is told.
-const nightUnit = "hr"
 
 // Measure says what the daily values of an answer are.
 type Measure struct {
@@ -51,8 +38,7 @@ func (s *Service) daily(ctx context.Context, user account.User, metric string, f
 		values, err := s.dailySleep(ctx, user.ID, first, last)
 		return Measure{known.Name, nightUnit, aggregateSum}, values, err
 	}
-	if ok && (known.Shape == catalog.ShapeBloodPressure || known.Shape == catalog.ShapeEvent ||
-		known.Shape == catalog.ShapeCorrelation || known.Shape == catalog.ShapeNamedCounts) {
+	if ok && !known.HasDailyValue() {
 		return Measure{}, nil, problem.New(problem.Invalid, "no_daily_value",
 			"This metric has no single value for a day. Of a blood pressure, blood_pressure_systolic and blood_pressure_diastolic have.").In("name")
 	}
@@ -77,10 +63,11 @@ func (s *Service) daily(ctx context.Context, user account.User, metric string, f
 
 func dailyValueOf(p *Point, metric string) (dailyValue, bool) {
 	value, low, high := p.Value, p.Min, p.Max
-	for half, spread := range map[string]*Range{"systolic": p.Systolic, "diastolic": p.Diastolic} {
-		if spread != nil && strings.HasSuffix(metric, half) {
-			value, low, high = spread.Avg, spread.Min, spread.Max
-		}
+	switch {
+	case metric == catalog.BloodPressureSystolic && p.Systolic != nil:
+		value, low, high = p.Systolic.Avg, p.Systolic.Min, p.Systolic.Max
+	case metric == catalog.BloodPressureDiastolic && p.Diastolic != nil:
+		value, low, high = p.Diastolic.Avg, p.Diastolic.Min, p.Diastolic.Max
 	}
 	if value == nil {
 		return dailyValue{}, false
@@ -124,7 +111,7 @@ func (s *Service) dailySleep(ctx context.Context, user uuid.UUID, first, last he
 	}
 	var values []dailyValue
 	for date, nights := range byDate {
-		night, _, ok := order.For(sleepMetric).MainSleep(nights)
+		night, _, ok := order.For(catalog.SleepAnalysis).MainSleep(nights)
 		if !ok || !(night.Total > 0 && night.Total <= 24) {
 			continue
 		}
@@ -166,41 +153,4 @@ func sourcesIn(days []dailyValue) []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
-}
-
-// checkPeriod refuses days that are the wrong way round, beyond what data can have, or too many.
-func checkPeriod(first, last health.Date, startField, endField string) error {
-	if err := checkDates(first, last); err != nil {
-		known, ok := errors.AsType[*problem.Error](err)
-		if ok && known.Field == "start" {
-			return known.In(startField)
-		}
-		if ok {
-			return known.In(endField)
-		}
-		return err
-	}
-	if last-first >= maxPeriod {
-		return problem.New(problem.Invalid, "range_too_large",
-			fmt.Sprintf("A period has at most %d days. Ask for a shorter one.", maxPeriod)).In(endField)
-	}
-	return nil
-}
-
-// checkMetrics refuses a list that is too long to be answered, or empty.
-func checkMetrics(metrics []string) error {
-	if len(metrics) == 0 || len(metrics) > maxMetrics {
-		return problem.New(problem.Invalid, "invalid_metrics",
-			fmt.Sprintf("Name from 1 to %d metrics, separated by commas.", maxMetrics)).In("metrics")
-	}
-	return nil
-}
-
-// inList says of an error about the metric at a place of a list which of them it is.
-func inList(err error, place int) error {
-	e := inField(err, "metrics", "units")
-	if known, ok := e.(*problem.Error); ok && (known.Field == "metrics" || known.Field == "units" || known.Field == "agg") {
-		known.Message = fmt.Sprintf("Metric %d of the list: %s", place+1, known.Message)
-	}
-	return e
 }

@@ -23,7 +23,7 @@ const many = 1200
 // yearsOfThings has many of everything, a day apart, from 2019 on, and an event without a time.
 func yearsOfThings(t *testing.T) *memory {
 	t.Helper()
-	first, offset := timeOrNull(t, "2019-01-01T07:00:00+02:00")
+	first, offset := parseInstant(t, "2019-01-01T07:00:00+02:00")
 	m := &memory{events: []health.Event{{Kind: "moon", Digest: "d", Attributes: "{}"}}}
 	for i := range health.Instant(many) {
 		at := first + i*health.Day

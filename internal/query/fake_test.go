@@ -189,7 +189,7 @@ func point(t testing.TB, metric, unit string, grain health.Grain, source, start 
 	t.Helper()
 	s := health.NewSample()
 	s.Metric, s.Unit, s.Grain, s.Source, s.Value = metric, unit, grain, source, value
-	s.Start, s.Offset = timeOrNull(t, start)
+	s.Start, s.Offset = parseInstant(t, start)
 	s.End = s.Start
 	return s
 }
@@ -202,11 +202,11 @@ func steps(t testing.TB, grain health.Grain, source, start string, value float64
 
 func until(t testing.TB, s health.Sample, end string) health.Sample {
 	t.Helper()
-	s.End, _ = timeOrNull(t, end)
+	s.End, _ = parseInstant(t, end)
 	return s
 }
 
-func timeOrNull(t testing.TB, text string) (health.Instant, int32) {
+func parseInstant(t testing.TB, text string) (health.Instant, int32) {
 	t.Helper()
 	at := clock(t, text)
 	_, offset := at.Zone()

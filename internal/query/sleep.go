@@ -11,6 +11,9 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
+// nightUnit is the unit of the durations of a night.
+const nightUnit = "hr"
+
 // Sleep is what was recorded about sleep, as it was sent: summed nights and single segments, which may tell of the
 // same sleep.
 type Sleep struct {
@@ -69,7 +72,7 @@ func (s *Service) Sleep(ctx context.Context, user account.User, first, last heal
 	if err := checkDates(first, last); err != nil {
 		return Sleep{}, err
 	}
-	sleep := Sleep{Unit: "hr", Nights: []Night{}, Segments: []Segment{}}
+	sleep := Sleep{Unit: nightUnit, Nights: []Night{}, Segments: []Segment{}}
 	nights, err := s.Config.Sleep.Nights(ctx, user.ID, first, last)
 	if err != nil {
 		return Sleep{}, err
@@ -110,9 +113,6 @@ func nightOf(n *health.Night, nap bool) Night {
 		Nap: nap, Attributes: objectOrNull(n.Attributes),
 	}
 }
-
-// sleepMetric is what sleep is called in an order of sources, and where metrics are asked for.
-const sleepMetric = "sleep_analysis"
 
 // daySleep chooses among the nights of one date; nil where there are none.
 func daySleep(ranking aggregate.Ranking, nights []health.Night, fromSegments bool) *DaySleep {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/aggregate"
+	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -83,16 +84,6 @@ func (s *Service) Days(ctx context.Context, user account.User, first, last healt
 		}
 	}
 	return days, nil
-}
-
-func checkDates(first, last health.Date) error {
-	if first > last {
-		return problem.New(problem.Invalid, "invalid_range", "The last day must not be before the first.").In("end")
-	}
-	if first.Time().Before(health.MinInstant.Time()) || last.Time().After(health.MaxInstant.Time()) {
-		return problem.New(problem.Invalid, "invalid_range", "Days go from 1900-01-01 to 9999-12-31.").In("start")
-	}
-	return nil
 }
 
 func (s *Service) addMetrics(ctx context.Context, user uuid.UUID, days []DaySummary) error {
@@ -244,7 +235,7 @@ func (s *Service) addSleep(ctx context.Context, user uuid.UUID, days []DaySummar
 	if err != nil {
 		return err
 	}
-	ranking := order.For(sleepMetric)
+	ranking := order.For(catalog.SleepAnalysis)
 	for i := range days {
 		ofDay := func(all []health.Night) []health.Night {
 			return slices.DeleteFunc(slices.Clone(all), func(n health.Night) bool { return n.Date != days[i].Date })

@@ -8,6 +8,7 @@ import (
 
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/aggregate"
+	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 )
@@ -123,10 +124,10 @@ func (s *Service) metricsSince(ctx context.Context, user account.User, first hea
 		return nil, err
 	}
 	if len(nights) > 0 {
-		names = append(names, sleepMetric)
+		names = append(names, catalog.SleepAnalysis)
 	}
-	if slices.Contains(names, "blood_pressure") {
-		names = append(names, "blood_pressure_systolic", "blood_pressure_diastolic")
+	if slices.Contains(names, catalog.BloodPressure) {
+		names = append(names, catalog.BloodPressureSystolic, catalog.BloodPressureDiastolic)
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil

@@ -2,6 +2,7 @@ package query
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/health-export/health-export/internal/problem"
@@ -35,4 +36,13 @@ func inField(err error, name, unit string) error {
 		shown.Field = unit
 	}
 	return &shown
+}
+
+// inList says of an error about the metric at a place of a list which of them it is.
+func inList(err error, place int) error {
+	e := inField(err, "metrics", "units")
+	if known, ok := e.(*problem.Error); ok && (known.Field == "metrics" || known.Field == "units" || known.Field == "agg") {
+		known.Message = fmt.Sprintf("Metric %d of the list: %s", place+1, known.Message)
+	}
+	return e
 }

@@ -1,0 +1,22 @@
+package catalog
+
+// The metrics whose samples are read by rules of their own, which the table cannot say. Load refuses a table that lacks
+// one.
+const (
+	HeartRate = "heart_rate"
+	// BloodPressure has the samples of both halves, which some senders write as metrics of their own.
+	BloodPressure          = "blood_pressure"
+	BloodPressureSystolic  = "blood_pressure_systolic"
+	BloodPressureDiastolic = "blood_pressure_diastolic"
+	// SleepAnalysis stands for nights and segments, which are no samples.
+	SleepAnalysis = "sleep_analysis"
+)
+
+var namedMetrics = []string{HeartRate, BloodPressure, BloodPressureSystolic, BloodPressureDiastolic, SleepAnalysis}
+
+// The categories that decide how decoders read a metric.
+const (
+	CategoryNutrition    = "nutrition"    // what is eaten and drunk
+	CategoryReproductive = "reproductive" // entries of the cycle
+	CategorySymptom      = "symptom"
+)

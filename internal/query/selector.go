@@ -1,0 +1,113 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/store"
+)
+
+// selector is how the samples of one metric are read: those stored in one unit, shown in another.
+type selector struct {
+	metric string
+	// known is the catalogue's entry; nil where it has none.
+	known      *catalog.Metric
+	storedUnit string
+	unit       string
+	conversion catalog.Conversion
+}
+
+// identity leaves values as they are.
+var identity = catalog.Conversion{Factor: 1}
+
+// selector finds out what is meant by a metric's name and a unit, "" being the one the metric is stored in.
+func (s *Service) selector(ctx context.Context, user uuid.UUID, name, unit string) (selector, error) {
+	r := selector{metric: name, conversion: identity}
+	known, ok := s.Catalog.LookupStored(name)
+	if ok {
+		r.metric, r.known, r.storedUnit = known.Name, known, known.Unit
+	} else {
+		units, err := s.storedUnits(ctx, user, name)
+		if err != nil {
+			return selector{}, err
+		}
+		if len(units) == 0 {
+			return selector{}, s.unknownMetric(name)
+		}
+		r.storedUnit = units[0]
+	}
+	r.unit = r.storedUnit
+	if unit == "" || unit == r.storedUnit {
+		return r, nil
+	}
+	conversion, ok := s.conversionTo(r, unit)
+	if ok {
+		r.unit, r.conversion = unit, conversion
+		return r, nil
+	}
+	units, err := s.storedUnits(ctx, user, r.metric)
+	if err != nil {
+		return selector{}, err
+	}
+	if slices.Contains(units, unit) {
+		r.storedUnit, r.unit = unit, unit
+		return r, nil
+	}
+	return selector{}, unitError(r, units)
+}
+
+// conversionTo converts from the unit that r is stored in. The metric's own conversions come first: some units mean
+// something only there, as the hours of stand hours do.
+func (s *Service) conversionTo(r selector, unit string) (catalog.Conversion, bool) {
+	if r.known != nil && r.storedUnit == r.known.Unit {
+		if c, ok := r.known.Convert(unit); ok && c.Factor != 0 {
+			return catalog.Conversion{Factor: 1 / c.Factor, Offset: -c.Offset / c.Factor}, true
+		}
+	}
+	return s.Catalog.Conversion(r.storedUnit, unit)
+}
+
+func unitError(r selector, stored []string) error {
+	allowed := slices.Clone(stored)
+	if r.known != nil {
+		allowed = append(allowed, r.known.AcceptedUnits...)
+	}
+	slices.Sort(allowed)
+	allowed = slices.DeleteFunc(slices.Compact(allowed), func(unit string) bool { return unit == "" })
+	return problem.New(problem.Invalid, "invalid_unit",
+		"This metric cannot be shown in that unit. It can be in: "+strings.Join(allowed, ", ")+".").In("unit").Allowing(allowed...)
+}
+
+// storedUnits returns the units in which the user has samples of a metric, the one with the most samples first.
+func (s *Service) storedUnits(ctx context.Context, user uuid.UUID, metric string) ([]string, error) {
+	infos, err := s.Config.Samples.Metrics(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	infos = slices.DeleteFunc(infos, func(info store.MetricInfo) bool { return info.Metric != metric })
+	slices.SortFunc(infos, func(a, b store.MetricInfo) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Unit, b.Unit))
+	})
+	units := make([]string, len(infos))
+	for i, info := range infos {
+		units[i] = info.Unit
+	}
+	return units, nil
+}
+
+// convert changes the values of a sample to another unit.
+func convert(s *health.Sample, c catalog.Conversion) {
+	if c == identity {
+		return
+	}
+	for _, v := range []*float64{&s.Value, &s.Min, &s.Max, &s.Systolic, &s.Diastolic} {
+		*v = c.Apply(*v)
+	}
+}
