@@ -1,7 +1,5 @@
 package health
 
-import "slices"
-
 // Event is anything with a time that is neither a sample, sleep, a workout nor an ECG: a symptom, a state of mind, a
 // medication, a cycle entry, a heart notification, or a type nobody has described yet.
 //
@@ -71,76 +69,6 @@ func (e *Event) merge(later *Event) bool {
 	}
 	if later.End != 0 && later.End != e.End {
 		e.End, changed = later.End, true
-	}
-	if merged := MergeAttributes(e.Attributes, later.Attributes); merged != e.Attributes {
-		e.Attributes, changed = merged, true
-	}
-	if changed {
-		e.Offset = later.Offset
-		e.Received = max(e.Received, later.Received)
-	}
-	return changed
-}
-
-// ECG is one electrocardiogram. A user has at most one that starts at a given instant; that is its identity.
-type ECG struct {
-	Start, End       Instant // End is 0 where it was not sent
-	Offset           int32
-	Source           string
-	Classification   string  // as sent, in the phone's language
-	Severity         string  // as sent
-	AverageHeartRate float64 // beats per minute; absent (NaN) where none was measured
-	// SamplingFrequency is in hertz, absent where it was not sent.
-	SamplingFrequency float64
-	// Unit is that of the voltages as sent, usually "mcV".
-	Unit string
-	// Times has one instant per voltage, or is empty where they were sent without times.
-	Times    []Instant
-	Voltages []float64
-	// Attributes is a JSON object of what else was sent, as Sample.Attributes.
-	Attributes string
-	// Received is when the body that said this had arrived, see Sample.Received.
-	Received Instant
-}
-
-// MergeFrom brings together e and another entry for the same recording, and reports whether e changed. Field by field,
-// what the one received later says wins; voltages that it leaves out stay.
-func (e *ECG) MergeFrom(other *ECG) bool {
-	if other.Received < e.Received {
-		base := *other
-		base.merge(e)
-		return e.merge(&base)
-	}
-	return e.merge(other)
-}
-
-func (e *ECG) merge(later *ECG) bool {
-	changed := false
-	setString := func(have *string, sent string) {
-		if sent != "" && sent != *have {
-			*have, changed = sent, true
-		}
-	}
-	setFloat := func(have *float64, sent float64) {
-		if !IsAbsent(sent) && !SameValue(sent, *have) {
-			*have, changed = sent, true
-		}
-	}
-	if later.End != 0 && later.End != e.End {
-		e.End, changed = later.End, true
-	}
-	setString(&e.Source, later.Source)
-	setString(&e.Classification, later.Classification)
-	setString(&e.Severity, later.Severity)
-	setString(&e.Unit, later.Unit)
-	setFloat(&e.AverageHeartRate, later.AverageHeartRate)
-	setFloat(&e.SamplingFrequency, later.SamplingFrequency)
-	switch {
-	case len(later.Voltages) == 0:
-	case !slices.EqualFunc(e.Voltages, later.Voltages, SameValue):
-		e.Voltages, e.Times, changed = later.Voltages, later.Times, true
-	case len(later.Times) > 0 && !slices.Equal(e.Times, later.Times):
-		e.Times, changed = later.Times, true
 	}
 	if merged := MergeAttributes(e.Attributes, later.Attributes); merged != e.Attributes {
 		e.Attributes, changed = merged, true

@@ -1,0 +1,190 @@
+package aggregate
+
+import (
+	"math"
+	"slices"
+
+	"github.com/health-export/health-export/internal/health"
+)
+
+// Stats are the mean and the extremes of some values.
+type Stats struct {
+	// Sum and Weight make the mean; Sum is the total of a cumulative metric.
+	Sum, Weight float64
+	// Min and Max are absent (NaN) where there was no value.
+	Min, Max float64
+}
+
+func newStats() Stats { return Stats{Min: health.Absent(), Max: health.Absent()} }
+
+// Mean returns the mean, absent (NaN) where there was no value.
+func (s Stats) Mean() float64 {
+	if s.Weight == 0 {
+		return health.Absent()
+	}
+	return s.Sum / s.Weight
+}
+
+// include widens the extremes to v.
+func (s *Stats) include(v float64) {
+	if health.IsAbsent(v) {
+		return
+	}
+	if health.IsAbsent(s.Min) {
+		s.Min, s.Max = v, v
+		return
+	}
+	s.Min, s.Max = math.Min(s.Min, v), math.Max(s.Max, v)
+}
+
+func (s *Stats) add(v float64) {
+	if !health.IsAbsent(v) {
+		s.Sum += v
+		s.Weight++
+		s.include(v)
+	}
+}
+
+func (s *Stats) merge(o Stats) {
+	s.Sum += o.Sum
+	s.Weight += o.Weight
+	s.include(o.Min)
+	s.include(o.Max)
+}
+
+// Aggregate is what samples of one metric, unit and grain say together about a stretch of time.
+type Aggregate struct {
+	Grain health.Grain
+	// Count is how many samples took part.
+	Count int
+	// Values are those of quantities and summaries; Systolic and Diastolic those of blood pressures.
+	Values, Systolic, Diastolic Stats
+	// Last is the value of the sample that began last, at LastStart.
+	Last      float64
+	LastStart health.Instant
+	// Complete is set when one of the samples was, see Sample.Complete.
+	Complete bool
+	// Sources are in order, without "", which stands for a source that was not sent.
+	Sources []string
+}
+
+// New returns a tally of nothing.
+func New(grain health.Grain) Aggregate {
+	return Aggregate{
+		Grain: grain, Values: newStats(), Systolic: newStats(), Diastolic: newStats(),
+		Last: health.Absent(), LastStart: math.MinInt64,
+	}
+}
+
+func (t *Aggregate) add(s *health.Sample, share float64) {
+	t.Count++
+	t.Values.add(s.Value * share)
+	if share == 1 {
+		t.Values.include(s.Min)
+		t.Values.include(s.Max)
+	}
+	t.Systolic.add(s.Systolic)
+	t.Diastolic.add(s.Diastolic)
+	t.Complete = t.Complete || s.Complete()
+	t.updateLast(s.Value*share, s.Start)
+	t.addSource(s.Source)
+}
+
+func (t *Aggregate) merge(o *Aggregate) {
+	t.Count += o.Count
+	t.Values.merge(o.Values)
+	t.Systolic.merge(o.Systolic)
+	t.Diastolic.merge(o.Diastolic)
+	t.Complete = t.Complete || o.Complete
+	t.updateLast(o.Last, o.LastStart)
+	for _, source := range o.Sources {
+		t.addSource(source)
+	}
+}
+
+func (t *Aggregate) updateLast(value float64, start health.Instant) {
+	if start >= t.LastStart && !health.IsAbsent(value) {
+		t.Last, t.LastStart = value, start
+	}
+}
+
+func (t *Aggregate) addSource(source string) {
+	if i, found := slices.BinarySearch(t.Sources, source); !found && source != "" {
+		t.Sources = slices.Insert(t.Sources, i, source)
+	}
+}
+
+// Aggregates are the tallies of one stretch of time, one per grain that is there. They are alternatives: what two grains
+// say is never added.
+type Aggregates []Aggregate
+
+// Add counts a sample, by a share of its value where a Resolver gave it only that.
+func (t *Aggregates) Add(s *health.Sample, share float64) {
+	i := slices.IndexFunc(*t, func(have Aggregate) bool { return have.Grain == s.Grain })
+	if i < 0 {
+		i = len(*t)
+		*t = append(*t, New(s.Grain))
+	}
+	(*t)[i].add(s, share)
+}
+
+// Largest answers for a cumulative metric. A complete summary of exactly this stretch (whole is its grain) is the
+// answer, since HealthKit has merged the sources in it; else the grain with the largest sum is, since what is missing
+// can only make a sum smaller, and of equal ones the coarsest. t is not empty.
+func (t Aggregates) Largest(whole health.Grain) Aggregate {
+	best := t[0]
+	for _, other := range t {
+		if other.Grain == whole && other.Complete {
+			return other
+		}
+		if other.Values.Sum > best.Values.Sum || other.Values.Sum == best.Values.Sum && other.Grain > best.Grain {
+			best = other
+		}
+	}
+	return best
+}
+
+// finest answers for any other metric: the finest grain knows most about the extremes. t is not empty.
+func (t Aggregates) Finest() Aggregate {
+	return slices.MinFunc(t, func(a, b Aggregate) int { return int(a.Grain - b.Grain) })
+}
+
+// Answer chooses the grain that answers: Largest for a cumulative metric, Finest for any other. whole is the grain of
+// summaries as long as the stretch. t is not empty.
+func (t Aggregates) Answer(cumulative bool, whole health.Grain) Aggregate {
+	if cumulative {
+		return t.Largest(whole)
+	}
+	return t.Finest()
+}
+
+// SumDays adds up the answers of days that follow each other. Means are weighted by the count of samples where all
+// days were answered by the same grain; where they were not, the counts cannot be compared and each day of a metric
+// that is not cumulative weighs the same. Grain is the coarsest that answered. days is not empty.
+func SumDays(days []Aggregate, cumulative bool) Aggregate {
+	sum := New(days[0].Grain)
+	mixed := slices.ContainsFunc(days, func(day Aggregate) bool { return day.Grain != days[0].Grain })
+	for _, day := range days {
+		if mixed && !cumulative {
+			day.Values, day.Systolic, day.Diastolic = day.Values.unitWeight(), day.Systolic.unitWeight(), day.Diastolic.unitWeight()
+		}
+		sum.Grain = max(sum.Grain, day.Grain)
+		sum.Count += day.Count
+		sum.Values.merge(day.Values)
+		sum.Systolic.merge(day.Systolic)
+		sum.Diastolic.merge(day.Diastolic)
+		sum.updateLast(day.Last, day.LastStart)
+		for _, source := range day.Sources {
+			sum.addSource(source)
+		}
+	}
+	return sum
+}
+
+// unitWeight gives the mean the weight of a single value.
+func (s Stats) unitWeight() Stats {
+	if s.Weight > 0 {
+		s.Sum, s.Weight = s.Mean(), 1
+	}
+	return s
+}
