@@ -76,41 +76,41 @@ func New(grain health.Grain) Aggregate {
 	}
 }
 
-func (t *Aggregate) add(s *health.Sample, share float64) {
-	t.Count++
-	t.Values.add(s.Value * share)
+func (a *Aggregate) add(s *health.Sample, share float64) {
+	a.Count++
+	a.Values.add(s.Value * share)
 	if share == 1 {
-		t.Values.include(s.Min)
-		t.Values.include(s.Max)
+		a.Values.include(s.Min)
+		a.Values.include(s.Max)
 	}
-	t.Systolic.add(s.Systolic)
-	t.Diastolic.add(s.Diastolic)
-	t.Complete = t.Complete || s.Complete()
-	t.updateLast(s.Value*share, s.Start)
-	t.addSource(s.Source)
+	a.Systolic.add(s.Systolic)
+	a.Diastolic.add(s.Diastolic)
+	a.Complete = a.Complete || s.Complete()
+	a.updateLast(s.Value*share, s.Start)
+	a.addSource(s.Source)
 }
 
-func (t *Aggregate) merge(o *Aggregate) {
-	t.Count += o.Count
-	t.Values.merge(o.Values)
-	t.Systolic.merge(o.Systolic)
-	t.Diastolic.merge(o.Diastolic)
-	t.Complete = t.Complete || o.Complete
-	t.updateLast(o.Last, o.LastStart)
+func (a *Aggregate) merge(o *Aggregate) {
+	a.Count += o.Count
+	a.Values.merge(o.Values)
+	a.Systolic.merge(o.Systolic)
+	a.Diastolic.merge(o.Diastolic)
+	a.Complete = a.Complete || o.Complete
+	a.updateLast(o.Last, o.LastStart)
 	for _, source := range o.Sources {
-		t.addSource(source)
+		a.addSource(source)
 	}
 }
 
-func (t *Aggregate) updateLast(value float64, start health.Instant) {
-	if start >= t.LastStart && !health.IsAbsent(value) {
-		t.Last, t.LastStart = value, start
+func (a *Aggregate) updateLast(value float64, start health.Instant) {
+	if start >= a.LastStart && !health.IsAbsent(value) {
+		a.Last, a.LastStart = value, start
 	}
 }
 
-func (t *Aggregate) addSource(source string) {
-	if i, found := slices.BinarySearch(t.Sources, source); !found && source != "" {
-		t.Sources = slices.Insert(t.Sources, i, source)
+func (a *Aggregate) addSource(source string) {
+	if i, found := slices.BinarySearch(a.Sources, source); !found && source != "" {
+		a.Sources = slices.Insert(a.Sources, i, source)
 	}
 }
 
@@ -119,21 +119,21 @@ func (t *Aggregate) addSource(source string) {
 type Aggregates []Aggregate
 
 // Add counts a sample, by a share of its value where a Resolver gave it only that.
-func (t *Aggregates) Add(s *health.Sample, share float64) {
-	i := slices.IndexFunc(*t, func(have Aggregate) bool { return have.Grain == s.Grain })
+func (a *Aggregates) Add(s *health.Sample, share float64) {
+	i := slices.IndexFunc(*a, func(have Aggregate) bool { return have.Grain == s.Grain })
 	if i < 0 {
-		i = len(*t)
-		*t = append(*t, New(s.Grain))
+		i = len(*a)
+		*a = append(*a, New(s.Grain))
 	}
-	(*t)[i].add(s, share)
+	(*a)[i].add(s, share)
 }
 
 // Largest answers for a cumulative metric. A complete summary of exactly this stretch (whole is its grain) is the
 // answer, since HealthKit has merged the sources in it; else the grain with the largest sum is, since what is missing
 // can only make a sum smaller, and of equal ones the coarsest. t is not empty.
-func (t Aggregates) Largest(whole health.Grain) Aggregate {
-	best := t[0]
-	for _, other := range t {
+func (a Aggregates) Largest(whole health.Grain) Aggregate {
+	best := a[0]
+	for _, other := range a {
 		if other.Grain == whole && other.Complete {
 			return other
 		}
@@ -145,17 +145,17 @@ func (t Aggregates) Largest(whole health.Grain) Aggregate {
 }
 
 // finest answers for any other metric: the finest grain knows most about the extremes. t is not empty.
-func (t Aggregates) Finest() Aggregate {
-	return slices.MinFunc(t, func(a, b Aggregate) int { return int(a.Grain - b.Grain) })
+func (a Aggregates) Finest() Aggregate {
+	return slices.MinFunc(a, func(a, b Aggregate) int { return int(a.Grain - b.Grain) })
 }
 
 // Answer chooses the grain that answers: Largest for a cumulative metric, Finest for any other. whole is the grain of
 // summaries as long as the stretch. t is not empty.
-func (t Aggregates) Answer(cumulative bool, whole health.Grain) Aggregate {
+func (a Aggregates) Answer(cumulative bool, whole health.Grain) Aggregate {
 	if cumulative {
-		return t.Largest(whole)
+		return a.Largest(whole)
 	}
-	return t.Finest()
+	return a.Finest()
 }
 
 // SumDays adds up the answers of days that follow each other. Means are weighted by the count of samples where all

@@ -277,9 +277,9 @@ func (d *dayBuilder) mergeHours() {
 	for i := range d.hours.hours {
 		hour := &d.hours.hours[i]
 		for j := range hour.Aggregates {
-			if tally := &hour.Aggregates[j]; tally.Grain < health.GrainDay {
+			if agg := &hour.Aggregates[j]; agg.Grain < health.GrainDay {
 				d.extend(hour.Extent)
-				d.aggregates.merge(tally)
+				d.aggregates.merge(agg)
 			}
 		}
 	}

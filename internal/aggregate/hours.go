@@ -51,15 +51,15 @@ func (h *Hour) Join(o *Hour) {
 }
 
 // merge adds a tally to that of the same grain.
-func (t *Aggregates) merge(o *Aggregate) {
-	i := slices.IndexFunc(*t, func(have Aggregate) bool { return have.Grain == o.Grain })
+func (a *Aggregates) merge(o *Aggregate) {
+	i := slices.IndexFunc(*a, func(have Aggregate) bool { return have.Grain == o.Grain })
 	if i < 0 {
 		copied := *o
 		copied.Sources = slices.Clone(o.Sources)
-		*t = append(*t, copied)
+		*a = append(*a, copied)
 		return
 	}
-	(*t)[i].merge(o)
+	(*a)[i].merge(o)
 }
 
 // hourBuilder are the hours of one local day.
@@ -89,15 +89,15 @@ func (h *hourBuilder) newAggregates(s *health.Sample, arena *[]Aggregate) Aggreg
 	if len(*arena) == 0 {
 		*arena = make([]Aggregate, 16)
 	}
-	tallies := (*arena)[:1:1]
+	aggregates := (*arena)[:1:1]
 	*arena = (*arena)[1:]
-	tallies[0] = New(s.Grain)
+	aggregates[0] = New(s.Grain)
 	if len(h.hours) > 0 {
 		if before := h.hours[len(h.hours)-1].Aggregates[0].Sources; len(before) == 1 && before[0] == s.Source {
-			tallies[0].Sources = slices.Clip(before)
+			aggregates[0].Sources = slices.Clip(before)
 		}
 	}
-	return tallies
+	return aggregates
 }
 
 // finish puts the hours in order, and the grains of each.

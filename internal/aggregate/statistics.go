@@ -71,9 +71,9 @@ func Mean(values []float64) float64 {
 	return sum / float64(len(values))
 }
 
-// Deviation returns the standard deviation of a sample (n − 1); absent (NaN) for fewer than two values, and exactly 0
+// StandardDeviation returns the standard deviation of a sample (n − 1); absent (NaN) for fewer than two values, and exactly 0
 // where all are equal.
-func Deviation(values []float64) float64 {
+func StandardDeviation(values []float64) float64 {
 	if len(values) < 2 {
 		return health.Absent()
 	}

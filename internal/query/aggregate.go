@@ -43,19 +43,19 @@ type Range struct {
 	Max *float64 `json:"max"`
 }
 
-func aggregateOf(t *aggregate.Aggregate, cumulative bool, aggregation string) Aggregate {
+func aggregateOf(a *aggregate.Aggregate, cumulative bool, aggregation string) Aggregate {
 	// What the pointers point to is in one piece: a year has thousands of buckets.
 	numbers := &struct {
 		sum, avg, min, max, value float64
 		grain                     health.Grain
-	}{t.Values.Sum, t.Values.Mean(), t.Values.Min, t.Values.Max, health.Absent(), t.Grain}
+	}{a.Values.Sum, a.Values.Mean(), a.Values.Min, a.Values.Max, health.Absent(), a.Grain}
 	f := Aggregate{
 		Avg: refOrNull(&numbers.avg), Min: refOrNull(&numbers.min), Max: refOrNull(&numbers.max),
-		Count:    t.Count,
-		Systolic: rangeOfStats(t.Systolic), Diastolic: rangeOfStats(t.Diastolic),
-		Grain: &numbers.grain, Sources: orEmpty(t.Sources),
+		Count:    a.Count,
+		Systolic: rangeOfStats(a.Systolic), Diastolic: rangeOfStats(a.Diastolic),
+		Grain: &numbers.grain, Sources: orEmpty(a.Sources),
 	}
-	if cumulative && t.Values.Weight > 0 {
+	if cumulative && a.Values.Weight > 0 {
 		f.Sum = refOrNull(&numbers.sum)
 	}
 	switch aggregation {
@@ -68,10 +68,10 @@ func aggregateOf(t *aggregate.Aggregate, cumulative bool, aggregation string) Ag
 	case aggregateMax:
 		f.Value = f.Max
 	case aggregateCount:
-		numbers.value = float64(t.Count)
+		numbers.value = float64(a.Count)
 		f.Value = &numbers.value
 	case aggregateLast:
-		numbers.value = t.Last
+		numbers.value = a.Last
 		f.Value = refOrNull(&numbers.value)
 	}
 	return f

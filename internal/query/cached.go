@@ -33,20 +33,20 @@ type Cached struct {
 }
 
 // NewCached returns a service that remembers in answers what service says.
-func NewCached(service *Service, answers ResponseCache) *Cached { return &Cached{service, answers} }
+func NewCached(service *Service, responses ResponseCache) *Cached { return &Cached{service, responses} }
 
 // Day is Service.Day.
 func (c *Cached) Day(ctx context.Context, user account.User, date health.Date) (DaySummary, error) {
-	q := cacheKey(user, "day", summaryTTL, date)
-	return cached(ctx, c.cache, q, func(ctx context.Context) (DaySummary, error) {
+	key := cacheKey(user, "day", summaryTTL, date)
+	return cached(ctx, c.cache, key, func(ctx context.Context) (DaySummary, error) {
 		return c.Service.Day(ctx, user, date)
 	})
 }
 
 // Days is Service.Days.
 func (c *Cached) Days(ctx context.Context, user account.User, first, last health.Date) ([]DaySummary, error) {
-	q := cacheKey(user, "days", summaryTTL, first, last)
-	return cached(ctx, c.cache, q, func(ctx context.Context) ([]DaySummary, error) {
+	key := cacheKey(user, "days", summaryTTL, first, last)
+	return cached(ctx, c.cache, key, func(ctx context.Context) ([]DaySummary, error) {
 		return c.Service.Days(ctx, user, first, last)
 	})
 }
@@ -76,10 +76,10 @@ func (c *Cached) Series(ctx context.Context, user account.User, request SeriesRe
 	if !ok || request.Start.IsZero() || request.End.IsZero() || isLong(request) {
 		return c.Service.Series(ctx, user, request)
 	}
-	q := cacheKey(user, "series", recentTTL, known.Name, request.Start, request.End, request.Bucket, request.TZ,
+	key := cacheKey(user, "series", recentTTL, known.Name, request.Start, request.End, request.Bucket, request.TZ,
 		request.WeekStart, request.Aggregation, request.Unit, request.Gaps, request.Cursor, request.Limit)
-	q.Metric = known.Name
-	return cached(ctx, c.cache, q, func(ctx context.Context) (Series, error) {
+	key.Metric = known.Name
+	return cached(ctx, c.cache, key, func(ctx context.Context) (Series, error) {
 		return c.Service.Series(ctx, user, request)
 	})
 }
@@ -105,9 +105,9 @@ func cacheKey(user account.User, kind string, ttl time.Duration, details ...any)
 }
 
 // cached returns the answer that is remembered, as it was read back from JSON, or that of find.
-func cached[T any](ctx context.Context, answers ResponseCache, q cache.Key, load func(context.Context) (T, error)) (T, error) {
-	var answer T
-	text, err := answers.Get(ctx, q, func(ctx context.Context) ([]byte, error) {
+func cached[T any](ctx context.Context, responses ResponseCache, key cache.Key, load func(context.Context) (T, error)) (T, error) {
+	var value T
+	text, err := responses.Get(ctx, key, func(ctx context.Context) ([]byte, error) {
 		found, err := load(ctx)
 		if err != nil {
 			return nil, err
@@ -115,10 +115,10 @@ func cached[T any](ctx context.Context, answers ResponseCache, q cache.Key, load
 		return json.Marshal(found, jsontext.AllowInvalidUTF8(true))
 	})
 	if err != nil {
-		return answer, err
+		return value, err
 	}
-	if err := json.Unmarshal(text, &answer, jsontext.AllowInvalidUTF8(true)); err != nil {
-		return answer, fmt.Errorf("read a remembered answer: %w", err)
+	if err := json.Unmarshal(text, &value, jsontext.AllowInvalidUTF8(true)); err != nil {
+		return value, fmt.Errorf("read a remembered answer: %w", err)
 	}
-	return answer, nil
+	return value, nil
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/health-export/health-export/internal/query"
 )
 
-// asker is what both kinds of service can be asked.
-type asker interface {
+// querier is what both kinds of service can be asked.
+type querier interface {
 	Metrics(context.Context, account.User) ([]query.Metric, error)
 	Latest(context.Context, account.User) ([]query.LatestValue, error)
 	Day(context.Context, account.User, health.Date) (query.DaySummary, error)
@@ -25,17 +25,17 @@ type asker interface {
 }
 
 // newCached are the questions whose answers are remembered, each by the metric it depends on.
-func newCached(t *testing.T) map[string]func(asker) (any, error) {
+func newCached(t *testing.T) map[string]func(querier) (any, error) {
 	ctx, day := t.Context(), date(t, "2026-03-10")
-	queries := map[string]func(asker) (any, error){
-		"metrics": func(s asker) (any, error) { return s.Metrics(ctx, anna) },
-		"latest":  func(s asker) (any, error) { return s.Latest(ctx, anna) },
-		"day":     func(s asker) (any, error) { return s.Day(ctx, anna, day) },
-		"no day":  func(s asker) (any, error) { return s.Day(ctx, anna, day-1000) },
-		"days":    func(s asker) (any, error) { return s.Days(ctx, anna, day-1, day+1) },
+	queries := map[string]func(querier) (any, error){
+		"metrics": func(s querier) (any, error) { return s.Metrics(ctx, anna) },
+		"latest":  func(s querier) (any, error) { return s.Latest(ctx, anna) },
+		"day":     func(s querier) (any, error) { return s.Day(ctx, anna, day) },
+		"no day":  func(s querier) (any, error) { return s.Day(ctx, anna, day-1000) },
+		"days":    func(s querier) (any, error) { return s.Days(ctx, anna, day-1, day+1) },
 	}
 	for _, metric := range []string{"step_count", "heart_rate", "blood_pressure_systolic", "handwashing", "weight_body_mass"} {
-		queries["series of "+metric] = func(s asker) (any, error) {
+		queries["series of "+metric] = func(s querier) (any, error) {
 			return s.Series(ctx, anna, query.SeriesRequest{Metric: metric, Start: day.In(time.UTC), End: (day + 2).In(time.UTC), Gaps: true})
 		}
 	}
@@ -57,7 +57,7 @@ func TestCachedAnswersAreTheSame(t *testing.T) {
 	}
 }
 
-func wire(t *testing.T, ask func(asker) (any, error), s asker) string {
+func wire(t *testing.T, ask func(querier) (any, error), s querier) string {
 	t.Helper()
 	answer, err := ask(s)
 	if err != nil {
@@ -112,7 +112,7 @@ func TestSomeSeriesAreNotCached(t *testing.T) {
 			t.Parallel()
 			m := aDay(t)
 			cached := query.NewCached(newService(t, m), cache.NewResponseCache(cache.NewMemory(1<<20), nil))
-			ask := func(s asker) (any, error) { return s.Series(t.Context(), anna, request) }
+			ask := func(s querier) (any, error) { return s.Series(t.Context(), anna, request) }
 			before := wire(t, ask, cached)
 			m.samples = nil
 			if wire(t, ask, cached) == before {
@@ -128,7 +128,7 @@ func TestWeekStartIsPartOfTheCacheKey(t *testing.T) {
 	service := newService(t, aDay(t))
 	cached := query.NewCached(service, cache.NewResponseCache(cache.NewMemory(1<<20), nil))
 	for _, weekStart := range []string{"monday", "sunday"} {
-		ask := func(s asker) (any, error) {
+		ask := func(s querier) (any, error) {
 			return s.Series(t.Context(), anna, query.SeriesRequest{
 				Metric: "step_count", Bucket: "1w", WeekStart: weekStart,
 				Start: clock(t, "2026-03-01T00:00:00Z"), End: clock(t, "2026-03-20T00:00:00Z"),

@@ -15,15 +15,15 @@ import (
 // answer: buckets that are neither hours nor made of local days, samples longer than a day, values added up that the
 // catalogue does not add up, summaries that do not follow the order of sources yet, another clock than the recorded one.
 func (s *Service) loadBucketsFromSummaries(
-	ctx context.Context, user uuid.UUID, r selector, c calendar, cumulative bool, first, last bounds,
+	ctx context.Context, user uuid.UUID, sel selector, c calendar, cumulative bool, first, last bounds,
 ) (buckets []*bucket, known bool, err error) {
-	summedUp := r.known != nil && r.known.Cumulative()
+	summedUp := sel.known != nil && sel.known.Cumulative()
 	ofDays, ofHours := c.minutes == 0 && c.zone == nil, c.minutes == 60
 	if s.Summaries == nil || !ofDays && !ofHours || cumulative != summedUp {
 		return nil, false, nil
 	}
 	query := store.DayQuery{
-		Metric: r.metric, Unit: r.storedUnit, First: health.DateOf(first.start), Last: health.DateOf(last.end) - 1, Hours: ofHours,
+		Metric: sel.metric, Unit: sel.storedUnit, First: health.DateOf(first.start), Last: health.DateOf(last.end) - 1, Hours: ofHours,
 	}
 	if ofHours { // of days that may have begun elsewhere
 		query.First, query.Last = query.First-2, query.Last+3
@@ -57,17 +57,17 @@ func (c calendar) bucketsOfDays(days []aggregate.DaySummary) (buckets []*bucket)
 }
 
 // converted returns a tally in another unit.
-func converted(t aggregate.Aggregate, c catalog.Conversion) aggregate.Aggregate {
+func converted(a aggregate.Aggregate, c catalog.Conversion) aggregate.Aggregate {
 	if c == identity {
-		return t
+		return a
 	}
-	t.Last = c.Apply(t.Last)
-	for _, s := range []*aggregate.Stats{&t.Values, &t.Systolic, &t.Diastolic} {
+	a.Last = c.Apply(a.Last)
+	for _, s := range []*aggregate.Stats{&a.Values, &a.Systolic, &a.Diastolic} {
 		s.Sum = s.Sum*c.Factor + s.Weight*c.Offset
 		s.Min, s.Max = c.Apply(s.Min), c.Apply(s.Max)
 		if c.Factor < 0 {
 			s.Min, s.Max = s.Max, s.Min
 		}
 	}
-	return t
+	return a
 }

@@ -29,10 +29,10 @@ var identity = catalog.Conversion{Factor: 1}
 
 // selector finds out what is meant by a metric's name and a unit, "" being the one the metric is stored in.
 func (s *Service) selector(ctx context.Context, user uuid.UUID, name, unit string) (selector, error) {
-	r := selector{metric: name, conversion: identity}
+	sel := selector{metric: name, conversion: identity}
 	known, ok := s.Catalog.LookupStored(name)
 	if ok {
-		r.metric, r.known, r.storedUnit = known.Name, known, known.Unit
+		sel.metric, sel.known, sel.storedUnit = known.Name, known, known.Unit
 	} else {
 		units, err := s.storedUnits(ctx, user, name)
 		if err != nil {
@@ -41,43 +41,43 @@ func (s *Service) selector(ctx context.Context, user uuid.UUID, name, unit strin
 		if len(units) == 0 {
 			return selector{}, s.unknownMetric(name)
 		}
-		r.storedUnit = units[0]
+		sel.storedUnit = units[0]
 	}
-	r.unit = r.storedUnit
-	if unit == "" || unit == r.storedUnit {
-		return r, nil
+	sel.unit = sel.storedUnit
+	if unit == "" || unit == sel.storedUnit {
+		return sel, nil
 	}
-	conversion, ok := s.conversionTo(r, unit)
+	conversion, ok := s.conversionTo(sel, unit)
 	if ok {
-		r.unit, r.conversion = unit, conversion
-		return r, nil
+		sel.unit, sel.conversion = unit, conversion
+		return sel, nil
 	}
-	units, err := s.storedUnits(ctx, user, r.metric)
+	units, err := s.storedUnits(ctx, user, sel.metric)
 	if err != nil {
 		return selector{}, err
 	}
 	if slices.Contains(units, unit) {
-		r.storedUnit, r.unit = unit, unit
-		return r, nil
+		sel.storedUnit, sel.unit = unit, unit
+		return sel, nil
 	}
-	return selector{}, unitError(r, units)
+	return selector{}, unitError(sel, units)
 }
 
 // conversionTo converts from the unit that r is stored in. The metric's own conversions come first: some units mean
 // something only there, as the hours of stand hours do.
-func (s *Service) conversionTo(r selector, unit string) (catalog.Conversion, bool) {
-	if r.known != nil && r.storedUnit == r.known.Unit {
-		if c, ok := r.known.Convert(unit); ok && c.Factor != 0 {
+func (s *Service) conversionTo(sel selector, unit string) (catalog.Conversion, bool) {
+	if sel.known != nil && sel.storedUnit == sel.known.Unit {
+		if c, ok := sel.known.Convert(unit); ok && c.Factor != 0 {
 			return catalog.Conversion{Factor: 1 / c.Factor, Offset: -c.Offset / c.Factor}, true
 		}
 	}
-	return s.Catalog.Conversion(r.storedUnit, unit)
+	return s.Catalog.Conversion(sel.storedUnit, unit)
 }
 
-func unitError(r selector, stored []string) error {
+func unitError(sel selector, stored []string) error {
 	allowed := slices.Clone(stored)
-	if r.known != nil {
-		allowed = append(allowed, r.known.AcceptedUnits...)
+	if sel.known != nil {
+		allowed = append(allowed, sel.known.AcceptedUnits...)
 	}
 	slices.Sort(allowed)
 	allowed = slices.DeleteFunc(slices.Compact(allowed), func(unit string) bool { return unit == "" })

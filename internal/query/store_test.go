@@ -37,7 +37,7 @@ func TestAnswersFromEveryStore(t *testing.T) {
 			Now: func() time.Time { return time.Date(2026, 3, 20, 12, 0, 0, 0, time.UTC) },
 		})
 		fromSlices := newService(t, m)
-		for name, ask := range everyQuestion(t) {
+		for name, ask := range everyQuery(t) {
 			want, err := ask(fromSlices)
 			if err != nil {
 				t.Fatal(err)
@@ -94,7 +94,7 @@ func write(t *testing.T, s store.Store, m *memory) {
 	}
 }
 
-func everyQuestion(t *testing.T) map[string]func(*query.Service) (any, error) {
+func everyQuery(t *testing.T) map[string]func(*query.Service) (any, error) {
 	ctx := t.Context()
 	day := date(t, "2026-03-10")
 	questions := map[string]func(*query.Service) (any, error){

@@ -161,6 +161,6 @@ func trendOf(measure Measure, baseline, recent []dailyValue) Trend {
 func trendStatistics(days []dailyValue) TrendStatistics {
 	values := valuesIn(days)
 	return TrendStatistics{
-		DaysWithData: len(days), Mean: orNull(aggregate.Mean(values)), StandardDeviation: orNull(aggregate.Deviation(values)),
+		DaysWithData: len(days), Mean: orNull(aggregate.Mean(values)), StandardDeviation: orNull(aggregate.StandardDeviation(values)),
 	}
 }

@@ -42,9 +42,9 @@ type WorkoutRecord struct {
 // bestWorkouts are the best workouts so far, by record and name.
 type bestWorkouts map[[2]string]WorkoutRecord
 
-// offer keeps a figure if it is better than what is there: larger, or for times and paces smaller. Workouts come newest
+// consider keeps a figure if it is better than what is there: larger, or for times and paces smaller. Workouts come newest
 // first, so that of equal ones the first stays.
-func (h bestWorkouts) offer(smaller bool, r WorkoutRecord) {
+func (h bestWorkouts) consider(smaller bool, r WorkoutRecord) {
 	key := [2]string{r.Record, r.Name}
 	have, there := h[key]
 	if !there || r.Value == have.Value || (r.Value < have.Value) == smaller {
@@ -100,7 +100,7 @@ func (s *Service) considerQuantities(best bestWorkouts, w *health.Workout) {
 	consider := func(record string, value float64, unit string) {
 		if value > 0 {
 			r.Record, r.Value, r.Unit = record, value, unit
-			best.offer(record == recordPace, r)
+			best.consider(record == recordPace, r)
 		}
 	}
 	duration := activeTime(w)
@@ -157,7 +157,7 @@ func (s *Service) considerEfforts(ctx context.Context, user uuid.UUID, best best
 		if !ok {
 			continue
 		}
-		best.offer(true, WorkoutRecord{
+		best.consider(true, WorkoutRecord{
 			Record: effort.record, Name: w.Name, Value: float64(to-from) / float64(health.Second), Unit: "s",
 			Date: w.Start.Date(w.Offset), Source: w.Source, Workout: w.ID,
 			Start: from.In(w.Offset), End: timeOrNull(to, w.Offset),
