@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Scope is what an API key allows.
+// Scope is a permission of an API key.
 type Scope string
 
 // The scopes. Admin allows everything, for every user.
@@ -17,7 +17,7 @@ const (
 	ScopeAdmin  Scope = "admin"
 )
 
-// APIKey is a secret that acts for a user. The secret itself is never kept: only Hash, its Argon2id hash in PHC form.
+// APIKey is a secret that acts for a user. The secret itself is not stored: only Hash, its Argon2id hash in PHC form.
 type APIKey struct {
 	ID        string // the public part
 	UserID    uuid.UUID
@@ -28,7 +28,7 @@ type APIKey struct {
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: never
 	RevokedAt time.Time // zero: not revoked; a time ahead: in force until then
-	// LastUsedAt lags behind by a few seconds: it is written in batches.
+	// LastUsedAt is a few seconds late: it is written in batches.
 	LastUsedAt time.Time
 }
 
@@ -42,7 +42,7 @@ func (k APIKey) Usable(t time.Time) bool {
 	return !k.Revoked(t) && (k.ExpiresAt.IsZero() || t.Before(k.ExpiresAt))
 }
 
-// End is when the key ends or has ended, whether it expires or is revoked; zero: never.
+// End returns when the key ends or has ended, by expiry or revocation; zero: never.
 func (k APIKey) End() time.Time {
 	if k.ExpiresAt.IsZero() || !k.RevokedAt.IsZero() && k.RevokedAt.Before(k.ExpiresAt) {
 		return k.RevokedAt

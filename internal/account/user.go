@@ -12,7 +12,7 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// User is a person whose data it is.
+// User is a person who has data on the server.
 type User struct {
 	ID        uuid.UUID
 	Email     string // unique, compared without regard to case
@@ -45,7 +45,7 @@ func NewUser(email, name, zone string, now time.Time) (User, error) {
 	return User{ID: id, Email: email, Name: name, TimeZone: zone, CreatedAt: now.UTC().Truncate(time.Microsecond)}, nil
 }
 
-// Location returns the user's time zone, UTC where none is set or it is unknown to this system.
+// Location returns the user's time zone, UTC where none is set or this system does not have it.
 func (u User) Location() *time.Location {
 	if zone, err := time.LoadLocation(u.TimeZone); err == nil {
 		return zone

@@ -7,7 +7,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// Stats are the mean and the extremes of some values.
+// Stats are the mean and the extremes of values.
 type Stats struct {
 	// Sum and Weight make the mean; Sum is the total of a cumulative metric.
 	Sum, Weight float64
@@ -17,7 +17,7 @@ type Stats struct {
 
 func newStats() Stats { return Stats{Min: health.Absent(), Max: health.Absent()} }
 
-// Mean returns the mean, absent (NaN) where there was no value.
+// Mean returns the mean; absent (NaN) where there was no value.
 func (s Stats) Mean() float64 {
 	if s.Weight == 0 {
 		return health.Absent()
@@ -25,7 +25,7 @@ func (s Stats) Mean() float64 {
 	return s.Sum / s.Weight
 }
 
-// include widens the extremes to v.
+// include extends the extremes to v.
 func (s *Stats) include(v float64) {
 	if health.IsAbsent(v) {
 		return
@@ -52,10 +52,10 @@ func (s *Stats) merge(o Stats) {
 	s.include(o.Max)
 }
 
-// Aggregate is what samples of one metric, unit and grain say together about a stretch of time.
+// Aggregate is what the samples of one metric, unit and grain amount to in an interval.
 type Aggregate struct {
 	Grain health.Grain
-	// Count is how many samples took part.
+	// Count is the number of samples.
 	Count int
 	// Values are those of quantities and summaries; Systolic and Diastolic those of blood pressures.
 	Values, Systolic, Diastolic Stats
@@ -68,7 +68,7 @@ type Aggregate struct {
 	Sources []string
 }
 
-// New returns a tally of nothing.
+// New returns an empty aggregate.
 func New(grain health.Grain) Aggregate {
 	return Aggregate{
 		Grain: grain, Values: newStats(), Systolic: newStats(), Diastolic: newStats(),
@@ -114,11 +114,11 @@ func (a *Aggregate) addSource(source string) {
 	}
 }
 
-// Aggregates are the tallies of one stretch of time, one per grain that is there. They are alternatives: what two grains
-// say is never added.
+// Aggregates are the aggregates of one interval, one per grain. They are alternatives: those of two grains are never
+// added.
 type Aggregates []Aggregate
 
-// Add counts a sample, by a share of its value where a Resolver gave it only that.
+// Add adds a share of a sample, which is that a Resolver gave it.
 func (a *Aggregates) Add(s *health.Sample, share float64) {
 	i := slices.IndexFunc(*a, func(have Aggregate) bool { return have.Grain == s.Grain })
 	if i < 0 {
@@ -128,9 +128,9 @@ func (a *Aggregates) Add(s *health.Sample, share float64) {
 	(*a)[i].add(s, share)
 }
 
-// Largest answers for a cumulative metric. A complete summary of exactly this stretch (whole is its grain) is the
-// answer, since HealthKit has merged the sources in it; else the grain with the largest sum is, since what is missing
-// can only make a sum smaller, and of equal ones the coarsest. t is not empty.
+// Largest selects the grain that answers for a cumulative metric. It is a complete summary of exactly this interval (of
+// the grain whole), since HealthKit has merged the sources in it; else the grain with the largest sum, since missing
+// samples only make a sum smaller, and of equal ones the coarsest. a is not empty.
 func (a Aggregates) Largest(whole health.Grain) Aggregate {
 	best := a[0]
 	for _, other := range a {
@@ -144,13 +144,13 @@ func (a Aggregates) Largest(whole health.Grain) Aggregate {
 	return best
 }
 
-// finest answers for any other metric: the finest grain knows most about the extremes. t is not empty.
+// Finest selects the grain that answers for any other metric: the finest has the best extremes. a is not empty.
 func (a Aggregates) Finest() Aggregate {
 	return slices.MinFunc(a, func(a, b Aggregate) int { return int(a.Grain - b.Grain) })
 }
 
-// Answer chooses the grain that answers: Largest for a cumulative metric, Finest for any other. whole is the grain of
-// summaries as long as the stretch. t is not empty.
+// Answer selects the grain that answers: Largest for a cumulative metric, Finest for any other. whole is the grain of
+// summaries as long as the interval. a is not empty.
 func (a Aggregates) Answer(cumulative bool, whole health.Grain) Aggregate {
 	if cumulative {
 		return a.Largest(whole)
@@ -158,9 +158,9 @@ func (a Aggregates) Answer(cumulative bool, whole health.Grain) Aggregate {
 	return a.Finest()
 }
 
-// SumDays adds up the answers of days that follow each other. Means are weighted by the count of samples where all
-// days were answered by the same grain; where they were not, the counts cannot be compared and each day of a metric
-// that is not cumulative weighs the same. Grain is the coarsest that answered. days is not empty.
+// SumDays combines the aggregates of consecutive days. Means are weighted by the count of samples where all days have
+// the same grain; else counts are not comparable, and each day of a metric that is not cumulative weighs the same.
+// Grain is the coarsest of the days. days is not empty.
 func SumDays(days []Aggregate, cumulative bool) Aggregate {
 	sum := New(days[0].Grain)
 	mixed := slices.ContainsFunc(days, func(day Aggregate) bool { return day.Grain != days[0].Grain })
@@ -181,7 +181,7 @@ func SumDays(days []Aggregate, cumulative bool) Aggregate {
 	return sum
 }
 
-// unitWeight gives the mean the weight of a single value.
+// unitWeight returns the stats with the weight of a single value.
 func (s Stats) unitWeight() Stats {
 	if s.Weight > 0 {
 		s.Sum, s.Weight = s.Mean(), 1

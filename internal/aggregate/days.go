@@ -8,20 +8,19 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// DaySummary is what the samples of one metric, in one unit, that were recorded on one local day come to: the tally of
-// the grain that answers for the day. A sample belongs to the local day it begins on, by the offset it was sent with;
-// summaries of more than a day are no part of it. It depends on stored samples only, never on the clock.
+// DaySummary is the aggregate of the samples of one metric, in one unit, on one local day, by the grain that answers
+// for the day. A sample belongs to the local day it begins on, by the offset it was sent with; summaries of more than a
+// day are not part of it. It depends on stored samples only, never on the current time.
 type DaySummary struct {
 	Metric, Unit string
 	Date         health.Date
 	Aggregate
 	Extent
-	// Hours are the hours in which a sample began, in order; nil where they were not asked for.
+	// Hours are the hours in which a sample began, in order; nil where they were not requested.
 	Hours []Hour
 }
 
-// Extent is the first and the last start of a sample that counts in a stretch of time, of whatever grain, with their
-// offsets: by whose clock the stretch began and ended.
+// Extent is the first and the last start of the samples that count in an interval, of any grain, with their offsets.
 type Extent struct {
 	Earliest, Latest             health.Instant
 	EarliestOffset, LatestOffset int32
@@ -30,7 +29,7 @@ type Extent struct {
 // ExtentOf returns the extent of one sample.
 func ExtentOf(s *health.Sample) Extent { return Extent{s.Start, s.Start, s.Offset, s.Offset} }
 
-// Join widens the extent by another.
+// Join extends e by another extent.
 func (e *Extent) Join(o Extent) {
 	if o.Earliest < e.Earliest || o.Earliest == e.Earliest && o.EarliestOffset < e.EarliestOffset {
 		e.Earliest, e.EarliestOffset = o.Earliest, o.EarliestOffset
@@ -40,19 +39,20 @@ func (e *Extent) Join(o Extent) {
 	}
 }
 
-// How far from a day, in key time, samples lie that belong to it or may bear on it: clocks are up to 14 hours ahead of
-// UTC and 12 behind it, and a sample occupies a day at most.
+// How far from a day, in key time, samples lie that belong to it or may affect it: zones are up to 14 hours ahead of
+// UTC and 12 behind it, and a sample lasts a day at most.
 const (
 	clocksAhead  = 14 * 3600 * health.Second
 	clocksBehind = 12 * 3600 * health.Second
 )
 
-// maxHops is how often SumUpDays goes on to days that a changed day bears on. The second is for summaries of one instant
-// that were recorded under different dates.
+// maxHops is how often SumUpDays continues with days that a changed day affects. The second time is for summaries of
+// one instant that were recorded under different dates.
 const maxHops = 2
 
-// Window is where to look, by key time, for samples of GrainDay and finer that bear on some days: raw ones from From to
-// To, summaries from From to To of a stretch that is the same but for the grain's length at both ends. To is not in it.
+// Window is the range of key times of the samples, of GrainDay and finer, that affect some days: raw samples from
+// Raw.From to Raw.To, summaries from Summaries.From to Summaries.To, both widened by the length of the grain. To is not
+// included.
 type Window struct {
 	Raw, Summaries struct{ From, To health.Instant }
 }
@@ -67,11 +67,11 @@ func (r Rule) readWindow(first, last health.Date) (w Window) {
 	return w
 }
 
-// SumUpDays works out days of one metric in one unit anew, with their hours: those dates, in order, and the neighbours
-// that may have changed with them, because a sample of one covers a sample of the other. read passes the samples of a
-// window to add, in the order of key time, grain and end. What is read beside the window does no harm.
+// SumUpDays recomputes days of one metric in one unit, with their hours: those dates, in order, and the neighbours that
+// may have changed with them, because a sample of one overlaps a sample of the other. read passes the samples of a
+// window to add, in the order of key time, grain and end. Samples outside the window do no harm.
 //
-// The result is in order of the dates; one that has no samples has none. done are all dates that were worked out.
+// The summaries are in order of the dates; a date without samples has none. done are all dates that were computed.
 func (r Rule) SumUpDays(dates []health.Date, read func(w Window, add func(*health.Sample)) error) (summaries []DaySummary, done []health.Date, err error) {
 	finished := map[health.Date]bool{}
 	for range 1 + maxHops {
@@ -96,7 +96,8 @@ func (r Rule) SumUpDays(dates []health.Date, read func(w Window, add func(*healt
 	return summaries, slices.Sorted(maps.Keys(finished)), nil
 }
 
-// sumUp reads what bears on a run of days; once more, and more of it, where summaries reach beyond their hours.
+// sumUp reads what affects a run of days; a second time, with a wider window, where summaries extend beyond their
+// hours.
 func (r Rule) sumUp(run []health.Date, read func(w Window, add func(*health.Sample)) error) (*dayAggregator, error) {
 	window := r.readWindow(run[0], run[len(run)-1])
 	d := newDayAggregator(r, run, false)
@@ -107,8 +108,8 @@ func (r Rule) sumUp(run []health.Date, read func(w Window, add func(*health.Samp
 	return d, read(window.widened(), d.add)
 }
 
-// widened is the window of those who resolve summaries that reach beyond their hour: whether a neighbour's counts depends
-// on what else there is in its time.
+// widened returns the window for summaries that extend beyond their hour: whether a neighbour's counts depends on what
+// else there is in its time.
 func (w Window) widened() Window {
 	w.Raw.From, w.Raw.To = w.Summaries.From-health.Day, w.Summaries.To+health.Day
 	w.Summaries = w.Raw
@@ -123,8 +124,8 @@ func (r Rule) Windows(dates []health.Date) (windows []Window) {
 	return windows
 }
 
-// dateRuns cuts dates, which are in order, where so many are missing that it is better to look for the two parts apart, and
-// where a run gets so long that what is read for it would take much memory.
+// dateRuns splits dates, which are in order, where so many are missing that two reads are cheaper, and where a run gets
+// so long that its samples would take much memory.
 func dateRuns(dates []health.Date) func(yield func([]health.Date) bool) {
 	const (
 		maxGap   = 4
@@ -144,7 +145,7 @@ func dateRuns(dates []health.Date) func(yield func([]health.Date) bool) {
 	}
 }
 
-// dayAggregator sums up some local days of one metric in one unit.
+// dayAggregator aggregates some local days of one metric in one unit.
 type dayAggregator struct {
 	rule      Rule
 	dates     []health.Date // in order
@@ -153,17 +154,17 @@ type dayAggregator struct {
 	current   *dayBuilder // the day of the last sample
 	hoursHint int         // how many hours the day before it has
 	arena     []Aggregate // for those of hours
-	// affected are the dates not asked for that have a sample which bears on one that was.
+	// affected are the dates that were not requested and have a sample which affects one that was.
 	affected map[health.Date]bool
 
 	long *LongSummaries // beyond their hour
-	// hourResolver resolves what stays in its hour. It is nil where that is what resolver does: where only summaries of a day
-	// reach beyond. irregular is set when others do all the same.
+	// hourResolver resolves the samples within an hour. It is nil where resolver does: where only summaries of a day
+	// extend beyond an hour. crossesHour is set when others do.
 	hourResolver *Resolver
 	crossesHour  bool
 }
 
-// dayBuilder is one day.
+// dayBuilder has the aggregates of one day.
 type dayBuilder struct {
 	summary    DaySummary
 	counted    bool // whether a sample counts on the day; some count in an hour only
@@ -214,7 +215,7 @@ func (d *dayAggregator) add(s *health.Sample) {
 	}
 }
 
-// dayOf returns the day of a sample; nil where it was not asked for.
+// dayOf returns the builder of a sample's day; nil where the day was not requested.
 func (d *dayAggregator) dayOf(s *health.Sample) *dayBuilder {
 	date := s.LocalDate()
 	if d.current == nil || d.current.summary.Date != date {
@@ -229,7 +230,7 @@ func (d *dayAggregator) dayOf(s *health.Sample) *dayBuilder {
 	return d.current
 }
 
-// addToDay counts a sample of the day. What stays in its hour is counted there, and added up at the end.
+// addToDay adds a sample to its day; one within an hour to that hour, which mergeHours adds to the day at the end.
 func (d *dayAggregator) addToDay(s *health.Sample, share float64) {
 	day := d.dayOf(s)
 	if day == nil {
@@ -243,7 +244,7 @@ func (d *dayAggregator) addToDay(s *health.Sample, share float64) {
 	day.aggregates.Add(s, share)
 }
 
-// addToHour counts a sample of an hour, of which the day hears by another way.
+// addToHour adds a sample to its hour only: resolver has added it to its day.
 func (d *dayAggregator) addToHour(s *health.Sample, share float64) {
 	if day := d.dayOf(s); day != nil {
 		day.hours.add(s, share, &d.arena)
@@ -272,7 +273,7 @@ func (d *dayAggregator) summaries() []DaySummary {
 	return summaries
 }
 
-// mergeHours adds up what has stayed in its hour.
+// mergeHours adds the samples within hours to the day.
 func (d *dayBuilder) mergeHours() {
 	for i := range d.hours.hours {
 		hour := &d.hours.hours[i]
@@ -293,8 +294,8 @@ func (d *dayBuilder) extend(e Extent) {
 	d.summary.Extent.Join(e)
 }
 
-// SameDay reports whether two summaries of one metric and day say the same, of the day and of its hours, but for noise in
-// the last digits.
+// SameDay reports whether two summaries of one metric and day are equal, with their hours, but for noise in the last
+// digits.
 func (d *DaySummary) SameDay(o *DaySummary) bool {
 	return d.Extent == o.Extent && d.Aggregate.same(&o.Aggregate) &&
 		slices.EqualFunc(d.Hours, o.Hours, func(a, b Hour) bool { return a.Same(&b) })

@@ -4,32 +4,32 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// Rule says how the samples of one metric are resolved.
+// Rule is how the samples of one metric are resolved.
 type Rule struct {
-	// Cumulative is true for metrics whose values of a stretch of time are added up.
+	// Cumulative is true for metrics whose values are added up.
 	Cumulative bool
 	// Ranking orders the sources.
 	Ranking Ranking
 }
 
 // Resolver decides which samples of one metric count where several sources measured the same, and by which share. It
-// treats every grain by itself: what the grains say is compared afterwards, see Tallies.
+// treats every grain separately; Aggregates compares the grains.
 //
-// Of a cumulative metric a stretch of time counts once, from the best source that was measuring (see Ranking):
-// a sample that sticks out of a better source's counts by the share that sticks out. Of any other metric the best of
-// the samples with the same span counts. Samples of one source never take from each other. A merged summary that is
-// older than one of the summaries per source of the same time does not count: what a later body said stands.
+// Of a cumulative metric any time counts once, from the best source that was measuring (see Ranking): a sample that
+// extends beyond a better source's counts by the share outside of it. Of any other metric the best of the samples with
+// the same span counts. Samples of one source do not affect each other. A merged summary received before one of the
+// summaries per source of the same time does not count: the later body wins.
 type Resolver struct {
 	rule       Rule
 	emit       func(s *health.Sample, share float64)
 	onCrossDay func(a, b health.Date)
 	overlaps   map[health.Grain]*overlapResolver
 	pending    map[health.Grain]*health.Sample
-	sameTime   []health.Sample // summaries of one grain and time
+	sameTime   []health.Sample // summaries of one grain and key time
 }
 
-// NewResolver returns a resolver that passes on every sample that counts, with a share that is above 0 and at most 1.
-// The sample is the receiver's only for the length of the call.
+// NewResolver returns a resolver that passes every sample that counts to emit, with a share that is above 0 and at most
+// 1. The sample is valid only during the call.
 func NewResolver(rule Rule, emit func(s *health.Sample, share float64)) *Resolver {
 	return &Resolver{
 		rule: rule, emit: emit, onCrossDay: func(health.Date, health.Date) {},
@@ -37,8 +37,8 @@ func NewResolver(rule Rule, emit func(s *health.Sample, share float64)) *Resolve
 	}
 }
 
-// Add takes the next sample, in the order of key time, grain and end, in which stores yield them. It keeps a
-// copy for as long as later samples may bear on it: what is in memory are the samples of one moment.
+// Add adds the next sample, in the order of key time, grain and end, in which stores yield them. The resolver keeps a
+// copy while later samples may affect it: those whose times overlap.
 func (r *Resolver) Add(s *health.Sample) {
 	if first := r.sameTime; len(first) > 0 && (first[0].Grain != s.Grain || first[0].KeyTime() != s.KeyTime()) {
 		r.resolveSameTime()
@@ -53,7 +53,8 @@ func (r *Resolver) Add(s *health.Sample) {
 	r.sameTime = append(r.sameTime, *s)
 }
 
-// resolveSameTime takes the summaries of one grain and time, but for a merged one that a later body has overtaken.
+// resolveSameTime resolves the summaries of one grain and key time, except a merged one that is older than one per
+// source.
 func (r *Resolver) resolveSameTime() {
 	latest := health.Instant(0)
 	for i := range r.sameTime {
@@ -95,7 +96,7 @@ func (r *Resolver) resolve(s *health.Sample) {
 	*have = *s
 }
 
-// Finish passes on what was held back. The resolver is not used after it.
+// Finish emits what is still buffered. The resolver must not be used after it.
 func (r *Resolver) Finish() {
 	r.resolveSameTime()
 	for _, o := range r.overlaps {

@@ -197,7 +197,7 @@ func drawSamples(t *rapid.T, sources ...string) []health.Sample {
 	return slices.CompactFunc(drawn, func(a, b health.Sample) bool { return a.Key() == b.Key() })
 }
 
-// slowTotal counts minute by minute, which is plain to see but slow.
+// slowTotal is the oracle: it counts minute by minute.
 func slowTotal(samples []health.Sample) float64 {
 	best := func(covers func(s *health.Sample) bool) string {
 		var source string
@@ -373,7 +373,7 @@ func TestFinestAndSumDays(t *testing.T) {
 	}
 }
 
-// A range may have only some of its values, and no value is not zero.
+// A sample may have only some of its values, and an absent value is not zero.
 func TestAggregateOfAbsentValues(t *testing.T) {
 	t.Parallel()
 	onlyMax := summary(60, watch, 0, health.Absent())

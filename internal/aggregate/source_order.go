@@ -8,22 +8,22 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// SourceOrder is a person's own order of sources, the most trusted first. Sources that are not in it come after those
-// that are, in the order of CompareSources. The zero value is no order of one's own.
+// SourceOrder is a user's own order of sources, the most trusted first. Sources that are not in it come after those
+// that are, in the order of CompareSources. The zero value is no order.
 type SourceOrder struct {
-	// Sources holds for every metric that has no list in Metrics.
+	// Sources is the order for every metric that has none in Metrics.
 	Sources []string `json:"sources"`
-	// Metrics has lists of their own for some metrics, by the catalogue's name; sleep is sleep_analysis.
+	// Metrics has the orders of single metrics, by the catalogue's name; sleep is sleep_analysis.
 	Metrics map[string][]string `json:"metrics"`
 }
 
-// The bounds of a SourceOrder, so that it stays something a person has written.
+// The limits of a SourceOrder.
 const (
 	maxOrdered     = 200
 	maxSourceBytes = 1000
 )
 
-// Check returns what is wrong with the order: an Invalid error, or nil.
+// Check returns an Invalid error where the order is not valid.
 func (o SourceOrder) Check() error {
 	if len(o.Metrics) > maxOrdered {
 		return problem.New(problem.Invalid, "invalid_source_order", "At most 200 metrics may have an order of their own.").In("metrics")
@@ -86,7 +86,7 @@ func (r Ranking) Compare(a, b string) int {
 	return CompareSources(a, b)
 }
 
-// position returns the place of a source in the person's list; one that is not in it has the place after the last.
+// position returns the position of a source in the user's order; that after the last where it is not in it.
 func (r Ranking) position(source string) int {
 	if i := slices.Index(r.listed, normalSource(source)); i >= 0 {
 		return i
@@ -94,7 +94,8 @@ func (r Ranking) position(source string) int {
 	return len(r.listed)
 }
 
-// normalSource makes texts of one source the same: phones write blanks and apostrophes that nobody can type.
+// normalSource returns the same text for all spellings of a source: phones write spaces and apostrophes that keyboards
+// lack.
 func normalSource(source string) string {
 	return strings.Join(strings.Fields(apostrophes.Replace(strings.ToLower(source))), " ")
 }

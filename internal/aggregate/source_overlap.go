@@ -9,8 +9,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// CompareSources orders sources by how far they are trusted where several measured the same: first those that HealthKit
-// merged ("Watch|iPhone"), then watches, then phones, then everything else; sources of one kind by name. The result is
+// CompareSources orders sources by trust where several measured the same: first those that HealthKit merged
+// ("Watch|iPhone"), then watches, then phones, then everything else; sources of one kind by name. The result is
 // negative when a is to be preferred.
 func CompareSources(a, b string) int {
 	return cmp.Or(cmp.Compare(sourceRank(a), sourceRank(b)), strings.Compare(a, b))
@@ -30,8 +30,8 @@ func sourceRank(source string) int {
 	}
 }
 
-// compareSourceRank orders samples of one grain by the trust in where they come from. A summary that is not PerSource was
-// merged by HealthKit, whatever its text says.
+// compareSourceRank orders samples of one grain by the trust in their sources. A summary that is not PerSource was
+// merged by HealthKit, whatever its source text is.
 func (r Ranking) compareSourceRank(a, b *health.Sample) int {
 	switch aMerged, bMerged := isMerged(a), isMerged(b); {
 	case aMerged && bMerged:
@@ -50,30 +50,30 @@ func sameSource(a, b *health.Sample) bool {
 	return isMerged(a) == isMerged(b) && (isMerged(a) || a.Source == b.Source)
 }
 
-// overlapResolver measures which share of each sample of a cumulative metric and one grain counts, given that at any moment
-// only the best source that was measuring counts. It sweeps through time and holds only the samples that are under way.
+// overlapResolver computes which share of each sample of a cumulative metric and one grain counts, given that at any
+// time only the best source that was measuring counts. It sweeps through time and keeps only the active samples.
 type overlapResolver struct {
 	ranking Ranking
 	emit    func(s *health.Sample, share float64)
-	// onCrossDay hears of two samples of different local days that bear on each other.
+	// onCrossDay is called with the dates of two samples that affect each other.
 	onCrossDay func(a, b health.Date)
 	now        health.Instant
 	// sources has one entry per source, the best first.
 	sources []*sourceState
 	active  endHeap
-	free    []*activeSample // to be used again
-	// instants are the samples without length at now.
+	free    []*activeSample // for reuse
+	// instants are the samples of no length at now.
 	instants []health.Sample
 }
 
-// sourceState is what one source is doing.
+// sourceState is the state of one source in the sweep.
 type sourceState struct {
-	sample  health.Sample // any of the source's, for comparing
-	active  int           // samples under way
-	counted health.Instant
+	sample  health.Sample  // any of the source's, for comparing
+	active  int            // number of active samples
+	counted health.Instant // time that counted so far
 }
 
-// activeSample is a sample under way. counted is what its lane had counted when it began.
+// activeSample is a sample that has begun and not ended. counted is what its source had counted when it began.
 type activeSample struct {
 	sample   health.Sample
 	date     health.Date
@@ -86,7 +86,7 @@ func newOverlapResolver(ranking Ranking, emit func(*health.Sample, float64), onC
 	return &overlapResolver{ranking: ranking, emit: emit, onCrossDay: onCrossDay, now: health.MinInstant - health.Day}
 }
 
-// add takes the next sample in the order of their beginnings.
+// add adds the next sample, in the order of their starts.
 func (o *overlapResolver) add(s *health.Sample) {
 	from, to := countedSpan(s)
 	from = max(from, o.now)
@@ -119,7 +119,7 @@ func (o *overlapResolver) newActive() *activeSample {
 	return r
 }
 
-// finish emits what is still under way.
+// finish emits the active samples.
 func (o *overlapResolver) finish() {
 	for len(o.active) > 0 {
 		o.advance(o.active[0].to)
@@ -143,7 +143,7 @@ func (o *overlapResolver) advance(to health.Instant) {
 	o.moveTo(to)
 }
 
-// moveTo lets time go on to an instant before which nothing begins or ends.
+// moveTo moves now to an instant before which no sample begins or ends.
 func (o *overlapResolver) moveTo(to health.Instant) {
 	if best := o.best(); best != nil {
 		best.counted += to - o.now
@@ -171,8 +171,8 @@ func (o *overlapResolver) sourceOf(s *health.Sample) *sourceState {
 	return o.sources[i]
 }
 
-// emitInstants emits the samples without length at now that come from the best source among them, unless a better one
-// is under way.
+// emitInstants emits the samples of no length at now that are of the best source among them, unless a better source is
+// active.
 func (o *overlapResolver) emitInstants() {
 	if len(o.instants) == 0 {
 		return
@@ -188,9 +188,9 @@ func (o *overlapResolver) emitInstants() {
 	o.instants = o.instants[:0]
 }
 
-// countedSpan is the stretch a sample occupies among samples of its grain. Summaries of a day or more are placed by
-// their date alone, so that a change of offset does not make two days overlap. A raw sample occupies a day at most: one
-// that claims more says nothing about when, and must not silence other sources for as long.
+// countedSpan returns the interval that a sample occupies among samples of its grain. Summaries of a day or more are
+// placed by their date alone, so that a change of offset does not make two days overlap. A raw sample occupies a day at
+// most: a longer one has no useful time, and must not suppress other sources for that long.
 func countedSpan(s *health.Sample) (from, to health.Instant) {
 	if s.Grain >= health.GrainDay {
 		return s.KeyTime(), health.Instant(s.LastDate()+1) * health.Day
@@ -199,8 +199,8 @@ func countedSpan(s *health.Sample) (from, to health.Instant) {
 	return from, min(to, from+health.Day)
 }
 
-// endHeap is a heap of samples under way, the one that ends first on top. Samples that end together are in an order of
-// their own, so that sums come out the same to the last digit however they were read.
+// endHeap is a heap of the active samples, the first to end on top. Samples that end together have a fixed order, so
+// that sums are equal to the last digit in whatever order they were read.
 type endHeap []*activeSample
 
 func (e endHeap) Len() int           { return len(e) }

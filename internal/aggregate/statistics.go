@@ -8,11 +8,11 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// minPairs is how many pairs a correlation needs at least.
+// minPairs is the least number of pairs of a correlation.
 const minPairs = 3
 
-// Pearson returns the correlation coefficient of pairs of values, from −1 to 1; absent (NaN) for fewer than MinPairs
-// pairs, and where either side never changes. x and y have the same length.
+// Pearson returns the correlation coefficient of pairs of values, from −1 to 1; absent (NaN) for fewer than 3 pairs,
+// and where either side is constant. x and y have the same length.
 func Pearson(x, y []float64) float64 {
 	if len(x) < minPairs {
 		return health.Absent()
@@ -71,8 +71,8 @@ func Mean(values []float64) float64 {
 	return sum / float64(len(values))
 }
 
-// StandardDeviation returns the standard deviation of a sample (n − 1); absent (NaN) for fewer than two values, and exactly 0
-// where all are equal.
+// StandardDeviation returns the standard deviation of a sample (n − 1); absent (NaN) for fewer than two values, and
+// exactly 0 where all are equal.
 func StandardDeviation(values []float64) float64 {
 	if len(values) < 2 {
 		return health.Absent()

@@ -6,15 +6,15 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// HeartRate is a heart rate in beats per minute at a moment.
+// HeartRate is a heart rate in beats per minute at a time.
 type HeartRate struct {
 	Time health.Instant
 	BPM  float64
 }
 
-// HeartRates returns the heart rates of a workout's series in order of time: of a reading that is a summary, the average,
-// or the middle of its extremes. Readings without a time or a rate are left out, and of several at one moment all but
-// the first.
+// HeartRates returns the heart rates of a workout's series in order of time: of a reading that is a summary, the
+// average, or the middle of its extremes. Readings without a time or a rate are left out, and of several at one time
+// all but the first.
 func HeartRates(series []health.SeriesPoint) []HeartRate {
 	var rates []HeartRate
 	for i := range series {
@@ -31,17 +31,16 @@ func HeartRates(series []health.SeriesPoint) []HeartRate {
 	return slices.CompactFunc(rates, func(a, b HeartRate) bool { return a.Time == b.Time })
 }
 
-// maxHeartRateSpan is how long a heart rate holds at most where no other follows: readings that are further apart say nothing
-// about what was between them.
+// maxHeartRateSpan is how long a heart rate is valid at most: longer gaps between readings are unknown.
 const maxHeartRateSpan = 120 * health.Second
 
-// ZonePercents are where the heart-rate zones begin, in percent of the maximum heart rate; each ends where the next
+// ZonePercents are the starts of the heart-rate zones, in percent of the maximum heart rate; each ends where the next
 // begins, and the last has no end.
 var ZonePercents = [5]float64{50, 60, 70, 80, 90}
 
-// ZoneTimes returns the time spent below the first zone and in each of the five, for a maximum heart rate. A reading
-// holds until the next one, for two minutes at most, and not after the end. Together the times are covered, which is how
-// much of the time from start to end is known.
+// ZoneTimes returns the time spent below the first zone and in each of the five, for a maximum heart rate. A reading is
+// valid until the next one, for two minutes at most, and not after the end. covered is the sum of the times: how much
+// of the time from start to end is known.
 func ZoneTimes(rates []HeartRate, start, end health.Instant, maximum float64) (times [len(ZonePercents) + 1]health.Instant, covered health.Instant) {
 	eachHeartRate(rates, start, end, func(rate float64, time health.Instant) {
 		zone := 0
@@ -54,7 +53,7 @@ func ZoneTimes(rates []HeartRate, start, end health.Instant, maximum float64) (t
 	return times, covered
 }
 
-// meanHeartRate weighs each reading by the time it holds; absent (NaN) where there is none.
+// meanHeartRate returns the mean heart rate, each reading weighted by its duration; absent (NaN) where there is none.
 func meanHeartRate(rates []HeartRate, start, end health.Instant) float64 {
 	var sum, covered float64
 	eachHeartRate(rates, start, end, func(rate float64, time health.Instant) {
@@ -67,7 +66,7 @@ func meanHeartRate(rates []HeartRate, start, end health.Instant) float64 {
 	return sum / covered
 }
 
-// eachHeartRate passes on every heart rate with the part of start to end in which it holds.
+// eachHeartRate calls use with every heart rate and its duration between start and end.
 func eachHeartRate(rates []HeartRate, start, end health.Instant, use func(rate float64, time health.Instant)) {
 	for i, b := range rates {
 		until := b.Time + maxHeartRateSpan

@@ -47,7 +47,7 @@ func TestZoneTimes(t *testing.T) {
 	}
 }
 
-// TestZonesAddUp proves that the zones add up to what is covered, and that no more than there is is.
+// TestZonesAddUp checks that the zones add up to the covered time, which is not more than the whole.
 func TestZonesAddUp(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -83,7 +83,7 @@ func TestMetricsBeyondHealthKit(t *testing.T) {
 	}
 }
 
-// Apple has one identifier for what is two things to us: the app's number and the archive's category.
+// Apple has one identifier for two metrics: the app's number and the archive's category.
 func TestSharedIdentifiersAreResolved(t *testing.T) {
 	t.Parallel()
 	c := load(t)

@@ -1,6 +1,6 @@
 package catalog
 
-// Shape says which values a sample of a metric has, or that it is no sample at all.
+// Shape is which values a sample of a metric has, if it is a sample at all.
 type Shape string
 
 // The shapes.
@@ -14,7 +14,7 @@ const (
 	ShapeCorrelation   Shape = "correlation"    // a group of records that are metrics of their own
 )
 
-// Aggregation says how the values of an interval become one.
+// Aggregation is how the values of an interval become one.
 type Aggregation string
 
 // The aggregations.
@@ -25,7 +25,7 @@ const (
 	AggregationSpecial Aggregation = "special" // sleep, which has its own rules
 )
 
-// Record says which day of a metric is its personal record.
+// Record is which day of a metric is its personal record.
 type Record string
 
 // The records.

@@ -1,6 +1,6 @@
 package catalog
 
-// The metrics whose samples are read by rules of their own, which the table cannot say. Load refuses a table that lacks
+// The metrics that have rules of their own in Go, which the table cannot express. Load refuses a table that lacks
 // one.
 const (
 	HeartRate = "heart_rate"

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Nearest returns the names of at most n metrics whose name or alias is like a name that Lookup does not know, the most
-// similar first; none where nothing is.
+// Nearest returns the names of at most n metrics whose name or alias is similar to a name that Lookup does not find,
+// the most similar first; none where none is.
 func (c *Catalog) Nearest(name string, n int) []string {
-	const longest = 64 // longer than any name; what is compared with is made up by clients
+	const longest = 64 // longer than any name: clients send the text
 	asked := []rune(stripSeparators(normalName(name)))
 	asked = asked[:min(len(asked), longest)]
 	type candidate struct {
@@ -34,12 +34,12 @@ func (c *Catalog) Nearest(name string, n int) []string {
 	return names
 }
 
-// stripSeparators leaves out what tells no words apart.
+// stripSeparators removes what names are split by.
 func stripSeparators(name string) string {
 	return strings.NewReplacer("_", "", "-", "", " ", "").Replace(name)
 }
 
-// nameDistance says how unlike two names are; 64 where they have nothing to do with each other.
+// nameDistance returns how different two names are; 64 where they are unrelated.
 func nameDistance(asked, known []rune) int {
 	if len(asked) >= 3 && strings.Contains(string(known), string(asked)) {
 		return 2 + (len(known)-len(asked))/4

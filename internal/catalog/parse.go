@@ -82,7 +82,7 @@ func (c *Catalog) add(r row, fhirCategories map[string]string) error {
 	return nil
 }
 
-// metric reads and checks what one line says by itself.
+// metric parses and checks one line by itself.
 func (c *Catalog) metric(r row) (*Metric, error) {
 	m := &Metric{
 		Name:        r.value("name"),
@@ -175,8 +175,8 @@ func (c *Catalog) setGoal(r row) error {
 	return nil
 }
 
-// acceptUnits works out the conversions to m.Unit. An entry is a unit of the dimension of m.Unit, or "unit=other"
-// where for this metric alone a unit of another dimension means the same as other: hours stood are a count of hours.
+// acceptUnits sets the conversions to m.Unit. An entry is a unit of the dimension of m.Unit, or "unit=other" where for
+// this metric alone a unit of another dimension means the same as other: hours stood are a count of hours.
 func (m *Metric) acceptUnits(entries []string) error {
 	if m.Unit == "" {
 		if len(entries) > 0 || m.Shape != ShapeEvent && m.Shape != ShapeCorrelation {

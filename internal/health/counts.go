@@ -1,15 +1,15 @@
 package health
 
-// Outcome is what became of one element of a body.
+// Outcome is the result of one element of a body.
 type Outcome uint8
 
 // The outcomes. Every received element has exactly one.
 const (
 	Inserted  Outcome = iota // it was new
-	Updated                  // it was known, and said something else
-	Unchanged                // it was known, and said the same
+	Updated                  // it was stored with other values
+	Unchanged                // it was stored with the same values
 	Merged                   // it became part of another element of the same body
-	Rejected                 // it was refused; the report says why
+	Rejected                 // it was refused; the report has the reason
 )
 
 // String returns the name of the outcome as it appears in a report.
@@ -17,11 +17,11 @@ func (o Outcome) String() string {
 	return [...]string{"inserted", "updated", "unchanged", "merged", "rejected"}[o]
 }
 
-// ElementKind is the heading under which an element is counted in a report.
+// ElementKind is the kind under which an element is counted in a report.
 type ElementKind uint8
 
-// The kinds of element. Metrics counts points, with sleep nights and segments among them; Events holds everything that
-// is not one of the other three.
+// The kinds of element. Metrics counts points, with nights and segments among them; Events is everything that is not
+// one of the other three.
 const (
 	Metrics ElementKind = iota
 	Workouts
@@ -35,7 +35,8 @@ func (k ElementKind) String() string {
 	return [...]string{"metrics", "workouts", "events", "ecg"}[k]
 }
 
-// Counts is the account of one kind of element. The law: Received = Inserted + Updated + Unchanged + Merged + Rejected.
+// Counts are the outcomes of one kind of element. Invariant: Received = Inserted + Updated + Unchanged + Merged +
+// Rejected.
 type Counts struct {
 	Received  int `json:"received"`
 	Inserted  int `json:"inserted"`
@@ -65,8 +66,8 @@ func (c *Counts) addN(o Outcome, n int) {
 	}
 }
 
-// Accepted is how many elements are in the store after the ingestion, whatever their outcome was.
+// Accepted returns how many elements are in the store after the ingestion.
 func (c Counts) Accepted() int { return c.Inserted + c.Updated + c.Unchanged + c.Merged }
 
-// Balanced reports whether the law of Counts holds.
+// Balanced reports whether the invariant of Counts holds.
 func (c Counts) Balanced() bool { return c.Received == c.Accepted()+c.Rejected }

@@ -19,12 +19,12 @@ type ECG struct {
 	Voltages []float64
 	// Attributes is a JSON object of what else was sent, as Sample.Attributes.
 	Attributes string
-	// Received is when the body that said this had arrived, see Sample.Received.
+	// Received is the time of the body, see Sample.Received.
 	Received Instant
 }
 
-// MergeFrom brings together e and another entry for the same recording, and reports whether e changed. Field by field,
-// what the one received later says wins; voltages that it leaves out stay.
+// MergeFrom merges another entry for the same recording into e, and reports whether e changed. Field by field, the one
+// received later wins; voltages that it leaves out stay.
 func (e *ECG) MergeFrom(other *ECG) bool {
 	if other.Received < e.Received {
 		base := *other

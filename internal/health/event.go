@@ -1,13 +1,13 @@
 package health
 
-// Event is anything with a time that is neither a sample, sleep, a workout nor an ECG: a symptom, a state of mind, a
-// medication, a cycle entry, a heart notification, or a type nobody has described yet.
+// Event is anything with a time that is not a sample, sleep, a workout or an ECG: a symptom, a state of mind, a
+// medication, a cycle entry, a heart notification, or an unknown type.
 //
 // Its identity is the app's id where it sent one, else kind, start and name; an event of an unknown type that has
 // neither id nor time is identified by its Digest.
 type Event struct {
-	// Kind is what sort of event: symptom, state_of_mind, medication, cycle_tracking, heart_rate_notification, or the
-	// key of the array it came in.
+	// Kind is symptom, state_of_mind, medication, cycle_tracking, heart_rate_notification, or the key of the array it
+	// came in.
 	Kind  string
 	AppID string // "" where the app sent none
 	// Name is the class within the kind as sent, in the phone's language: the symptom, the medication …
@@ -18,9 +18,9 @@ type Event struct {
 	Source     string
 	// Attributes is the JSON object of every other field as it was sent.
 	Attributes string
-	// Digest tells apart events that have neither id nor time; "" otherwise.
+	// Digest identifies an event that has neither id nor time; "" otherwise.
 	Digest string
-	// Received is when the body that said this had arrived, see Sample.Received.
+	// Received is the time of the body, see Sample.Received.
 	Received Instant
 }
 
@@ -39,14 +39,14 @@ func (e *Event) Key() EventKey {
 	return EventKey{Kind: e.Kind, Name: e.Name, Start: e.Start, Digest: e.Digest}
 }
 
-// Place returns where the event stands in a listing: a key with all its fields, also with those that are no part of the
+// Place returns the position of the event in a listing: a key with all its fields, also those that are not part of the
 // identity of an event with an app id.
 func (e *Event) Place() EventKey {
 	return EventKey{Kind: e.Kind, AppID: e.AppID, Name: e.Name, Start: e.Start, Digest: e.Digest}
 }
 
-// MergeFrom brings together e and another entry for the same event, and reports whether e changed. The non-empty fields
-// of the one received later win.
+// MergeFrom merges another entry for the same event into e, and reports whether e changed. The non-empty fields of the
+// one received later win.
 func (e *Event) MergeFrom(other *Event) bool {
 	if other.Received < e.Received {
 		base := *other

@@ -5,28 +5,28 @@ import (
 	"cmp"
 )
 
-// MergedWorkout is a workout as the person did it. The same one may have been stored more than once, because it was sent in
-// several ways that have nothing in common but its times: the app sends its own id and a name in the phone's language,
-// Apple's export has no id and names the activity its own way, and the app's tables cut times off at the minute.
+// MergedWorkout is a workout with all its entries. One workout may be stored more than once, because it was sent in
+// several ways that share nothing but its times: the app sends its own id and a name in the phone's language, Apple's
+// export has no id and names the activity differently, and the app's tables truncate times to the minute.
 //
-// All entries stay as they were sent. ResponseCache for people are about trainings.
+// All entries stay as they were sent. Queries return merged workouts.
 type MergedWorkout struct {
-	// Workout is the entry that answers: the one with an app id, else the one that says its source. See Complete for what
-	// only the others know.
+	// Workout is the main entry: the one with an app id, else the one with a source. Complete adds what only the others
+	// have.
 	Workout
 	// Also are the others.
 	Also []Workout
 }
 
-// mergeTolerance is by how much two ways may differ in when a training began and ended: they round seconds.
+// mergeTolerance is by how much the start and the end of a workout may differ between two ways: they round seconds.
 const mergeTolerance = 3 * Second
 
-// MergeSpread is how far apart two entries for one training begin at most: one may be cut off at the minute.
+// MergeSpread is how far apart two entries for one workout begin at most: one may be truncated to the minute.
 const MergeSpread = minute
 
-// sameActivity reports whether two entries for workouts of one person were sent in different ways and are the same
-// training: they begin and end at the same times. Names do not count, since they are in different languages. Two entries
-// of one way are two workouts, even if they are alike: two apps may have recorded one run, and the phone shows two.
+// sameActivity reports whether two entries of one user were sent in different ways and are the same workout: they begin
+// and end at the same times. Names are in different languages and are not compared. Two entries of one way are two
+// workouts, even if they are equal: two apps may have recorded one run, and the phone shows two.
 func (w *Workout) sameActivity(o *Workout) bool {
 	if w.channelRank() == o.channelRank() || w.End == 0 || o.End == 0 {
 		return false
@@ -37,7 +37,7 @@ func (w *Workout) sameActivity(o *Workout) bool {
 	return same(w.Start, o.Start) && same(w.End, o.End)
 }
 
-// channelRank tells how an entry was sent, by what it knows: the better ones are higher.
+// channelRank identifies the way an entry was sent, by the fields it has: the better one is greater.
 func (w *Workout) channelRank() int {
 	switch {
 	case w.AppID != "":
@@ -48,9 +48,8 @@ func (w *Workout) channelRank() int {
 	return 0
 }
 
-// MergeWorkouts brings the entries together that are one training. They may be in any order; the trainings are in the order of
-// the entries that answer for them. What becomes of an entry depends only on those that begin within twice
-// TrainingSpread of it.
+// MergeWorkouts merges the entries of each workout. They may be in any order; the workouts are in the order of their
+// main entries. The result for an entry depends only on those that begin within twice MergeSpread of it.
 func MergeWorkouts(workouts []Workout) []MergedWorkout {
 	parent := make([]int, len(workouts)) // the entry that answers for it, or one that leads there
 	for i := range workouts {
@@ -77,8 +76,8 @@ func MergeWorkouts(workouts []Workout) []MergedWorkout {
 	return merged
 }
 
-// closestEntry returns which entry of a better way is the same training as an entry, of several the one whose times are the
-// closest; the entry itself where there is none.
+// closestEntry returns the entry of a better way that is the same workout as entry i, of several the one with the
+// closest times; i where there is none.
 func closestEntry(workouts []Workout, i int) (best int) {
 	best = i
 	w := &workouts[i]
@@ -98,9 +97,9 @@ func closestEntry(workouts []Workout, i int) (best int) {
 	return best
 }
 
-// Complete adds to the entry that answers what only the others know: figures, series, attributes, a time that it has cut
-// off at the minute or left out, and the route that has the most points. Entries that were listed without their series
-// and routes are completed without them.
+// Complete adds to the main entry what only the others have: quantities, series, attributes, a time that it lacks or
+// has truncated, and the route with the most points. Entries that were listed without series and routes are completed
+// without them.
 func (t *MergedWorkout) Complete() {
 	if len(t.Also) == 0 {
 		return
@@ -114,7 +113,7 @@ func (t *MergedWorkout) Complete() {
 	t.Workout = whole
 }
 
-// complete lets what o says go before what w says.
+// complete merges o into w; the values of o win.
 func (w *Workout) complete(o *Workout) {
 	route := w.Route
 	if len(o.Route) >= len(route) {

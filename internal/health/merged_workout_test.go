@@ -9,14 +9,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// entry is an entry for a workout of a minute's number of length; its id says which it is.
+// entry returns an entry for a workout; its id identifies it.
 func entry(id byte, appID, name, source string, start, end Instant) Workout {
 	return Workout{
 		ID: uuid.UUID{15: id}, AppID: appID, Name: name, Source: source, Start: start * Second, End: end * Second, Duration: Absent(),
 	}
 }
 
-// groups tells the trainings by the ids of their entries.
+// groups returns the ids of the entries of each merged workout.
 func groups(workouts []Workout) (all [][]byte) {
 	for _, t := range MergeWorkouts(workouts) {
 		group := []byte{t.ID[15]}
@@ -83,7 +83,7 @@ func TestMergeWorkoutsByTimes(t *testing.T) {
 	}
 }
 
-// Every entry is in one training, and which one does not depend on the order in which entries come.
+// Every entry is in one merged workout, whatever the order of the entries.
 func TestMergeWorkoutsKeepsEveryEntryOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

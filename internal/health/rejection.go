@@ -2,7 +2,7 @@ package health
 
 import "fmt"
 
-// Position says where in a body an element stands.
+// Position is where in a body an element is.
 type Position struct {
 	// Type is the kind of element in the singular: metric, workout, symptom, ecg …
 	Type string `json:"item_type"`
@@ -17,12 +17,12 @@ type Position struct {
 // The codes of a rejection.
 const (
 	ValidationError = "validation_error" // the element itself is at fault
-	DuplicateEntry  = "duplicate_entry"  // it contradicts another element that cannot be told apart from it
+	DuplicateEntry  = "duplicate_entry"  // it contradicts another element of the same identity
 	DatabaseError   = "database_error"   // the store refused this one element
 	ProcessingError = "processing_error" // anything else that concerns this one element
 )
 
-// Rejection refuses one element and says why, and what to do. It is an error so that a decoder can return it; any
+// Rejection refuses one element, with a reason and a suggestion. It is an error so that a decoder can return it; any
 // other error ends the whole body.
 type Rejection struct {
 	Position
@@ -41,15 +41,15 @@ func (r *Rejection) Error() string {
 const (
 	SuspiciousValue  = "suspicious_value"       // stored, but unlikely
 	UnknownUnit      = "unknown_unit"           // stored as sent, not converted
-	UnknownField     = "unknown_field"          // a field nobody has described; kept in the archive, and as an attribute where the element has any
-	UnknownType      = "unknown_type"           // a type of element nobody has described yet; stored as an event
+	UnknownField     = "unknown_field"          // an unknown field; kept in the archive, and as an attribute where the element has any
+	UnknownType      = "unknown_type"           // an unknown type of element; stored as an event
 	DroppedPoint     = "dropped_point"          // a reading or place within an element that cannot be read; kept in the archive only
 	MissingFile      = "missing_file"           // a file of the archive that an element refers to is not there, or cannot be read
 	RecoveryAsSeries = "recovery_as_heart_rate" // a workout whose heart rate series holds the recovery, an app fault
 	ImplausibleSleep = "implausible_sleep"      // a night whose sums and times disagree
 )
 
-// Warning is something a person should know about an element that was stored.
+// Warning is about an element that was stored.
 type Warning struct {
 	Position
 	Code    string         `json:"warning"`

@@ -3,27 +3,27 @@ package health
 // maxListed is how many rejections, and how many warnings, a report lists; all are counted.
 const maxListed = 1000
 
-// Report is the account of one ingestion.
+// Report is the result of one ingestion, element by element.
 type Report struct {
 	Counts   [elementKinds]Counts
 	Errors   []Rejection
 	Warnings []Warning
-	// WarningCount counts the warnings, also those past MaxListed.
+	// WarningCount is the number of warnings, also those past maxListed.
 	WarningCount int
-	// Types is the same account by Record.Type, in the order in which types came up; empty for formats without types.
-	// The counts of all types add up to those of all kinds.
+	// Types are the same counts by Record.Type, in the order of the types' first elements; empty for formats without
+	// types. The counts of all types add up to those of all kinds.
 	Types []TypeCounts
 }
 
-// TypeCounts is the account of the elements of one type.
+// TypeCounts are the outcomes of the elements of one type.
 type TypeCounts struct {
 	Type string `json:"type"`
 	Counts
-	// Reasons says why elements were rejected, the first maxReasons different reasons; the rest is under "".
+	// Reasons counts the reasons of rejections, the first maxReasons different ones; the rest is under "".
 	Reasons map[string]int `json:"reasons,omitempty"`
 }
 
-// Bounds on what a hostile body can make of the table of types.
+// Limits of the table of types, which a hostile body could grow.
 const (
 	maxTypes   = 1000
 	maxReasons = 20
@@ -40,7 +40,7 @@ func (r *Report) CountN(kind ElementKind, typ string, o Outcome, n int) {
 	}
 }
 
-// Reject counts a refused element and lists it while there is room. typ is Record.Type.
+// Reject counts a refused element and lists it, up to maxListed. typ is Record.Type.
 func (r *Report) Reject(kind ElementKind, typ string, rejection *Rejection) {
 	r.Count(kind, typ, Rejected)
 	r.List(rejection)
@@ -49,7 +49,7 @@ func (r *Report) Reject(kind ElementKind, typ string, rejection *Rejection) {
 	}
 }
 
-// ofType returns the account of a type. Of too many types the later ones share one.
+// ofType returns the counts of a type. Past maxTypes all types share one.
 func (r *Report) ofType(typ string) *TypeCounts {
 	for i := range r.Types {
 		if r.Types[i].Type == typ {
@@ -74,14 +74,14 @@ func (t *TypeCounts) addReason(reason string) {
 	t.Reasons[reason]++
 }
 
-// List lists a rejection, while there is room, without counting it: for a part of an element that is counted as a whole.
+// List lists a rejection, up to maxListed, without counting it: for a part of an element that is counted as a whole.
 func (r *Report) List(rejection *Rejection) {
 	if len(r.Errors) < maxListed {
 		r.Errors = append(r.Errors, *rejection)
 	}
 }
 
-// Warn lists a warning while there is room.
+// Warn counts a warning and lists it, up to maxListed.
 func (r *Report) Warn(w Warning) {
 	r.WarningCount++
 	if len(r.Warnings) < maxListed {
@@ -103,7 +103,7 @@ func (r *Report) Total() Counts {
 	return t
 }
 
-// Status is the one word for how the ingestion went, from its counts alone.
+// Status returns the status of the ingestion by its counts alone.
 func (r *Report) Status() Status {
 	t := r.Total()
 	switch {

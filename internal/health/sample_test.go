@@ -28,7 +28,7 @@ func TestNewSampleHasNoValues(t *testing.T) {
 	}
 }
 
-// What makes two samples the same: one row per line of the table of identities.
+// The identity of samples: one row per line of the table of identities.
 func TestSampleKey(t *testing.T) {
 	t.Parallel()
 	base := NewSample()
@@ -81,7 +81,7 @@ func TestSampleKey(t *testing.T) {
 	}
 }
 
-// The phone sends yesterday's bucket again after a flight: another instant for midnight, the same day.
+// The phone sends yesterday's summary again after a flight: another instant for midnight, the same day.
 func TestDayIsTheSameAfterTravel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

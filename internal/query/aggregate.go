@@ -5,7 +5,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// The ways in which the values of a bucket become one. They are what ?agg= may be.
+// The aggregations that ?agg= accepts, besides percentiles.
 const (
 	aggregateSum   = "sum"
 	aggregateAvg   = "avg"
@@ -15,28 +15,28 @@ const (
 	aggregateLast  = "last"
 )
 
-// Aggregate are what the samples of one metric say together about a stretch of time. What does not apply is null.
+// Aggregate is what the samples of one metric amount to in an interval. What does not apply is null.
 type Aggregate struct {
-	// Value is the figure that the aggregation names.
+	// Value is the one that the aggregation names.
 	Value *float64 `json:"value"`
-	// Sum is there for cumulative metrics only.
+	// Sum is set for cumulative metrics only.
 	Sum *float64 `json:"sum"`
 	Avg *float64 `json:"avg"`
 	Min *float64 `json:"min"`
 	Max *float64 `json:"max"`
-	// Count is the number of samples that answered.
+	// Count is the number of samples that were aggregated.
 	Count int `json:"count"`
-	// Systolic and Diastolic are there for blood pressure, in place of the others.
+	// Systolic and Diastolic are set for blood pressure, in place of the others.
 	Systolic  *Range `json:"systolic,omitempty"`
 	Diastolic *Range `json:"diastolic,omitempty"`
-	// Grain is the length in seconds of the samples that answered, 0 for raw ones; where days of a longer stretch were
-	// answered by different grains, the longest.
+	// Grain is the length in seconds of the samples that were aggregated, 0 for raw ones; where the days of a longer
+	// bucket used different grains, the longest.
 	Grain *health.Grain `json:"grain"`
-	// Sources are the sources of the samples that answered, in order.
+	// Sources are the sources of the samples that were aggregated, in order.
 	Sources []string `json:"sources"`
 }
 
-// Range is the mean and the extremes of one part of a blood pressure.
+// Range is the mean and the extremes of one half of a blood pressure.
 type Range struct {
 	Avg *float64 `json:"avg"`
 	Min *float64 `json:"min"`
@@ -44,7 +44,7 @@ type Range struct {
 }
 
 func aggregateOf(a *aggregate.Aggregate, cumulative bool, aggregation string) Aggregate {
-	// What the pointers point to is in one piece: a year has thousands of buckets.
+	// The values that pointers refer to are allocated in one piece: a year has thousands of buckets.
 	numbers := &struct {
 		sum, avg, min, max, value float64
 		grain                     health.Grain

@@ -16,22 +16,23 @@ import (
 )
 
 // readMargin is how far beyond a range samples are read: a day recorded in another zone lies up to 26 hours off, and a
-// better source, which occupies a day at most, may cover a sample from the other side of the edge.
+// sample of a better source, which lasts a day at most, may overlap a sample across the edge.
 const readMargin = (26 + 24) * 3600 * health.Second
 
-// bucketBuilder puts the samples of one metric into the buckets of a range, in the order the store yields them. What it
-// holds are figures per bucket and the few samples that later ones may still bear on.
+// bucketBuilder aggregates the samples of one metric into the buckets of a range. Samples are added in the order in
+// which the store yields them. In memory are the aggregates of each bucket and the few samples that later ones may
+// still affect.
 type bucketBuilder struct {
 	calendar    calendar
-	first, last int64 // the orders of the first and the last slot of the range
+	first, last int64 // the keys of the first and the last bucket of the range
 	buckets     map[int64]*bucket
 
 	resolver   *aggregate.Resolver
-	long       *aggregate.LongSummaries // beyond their bucket
-	lastBounds bounds                   // the slot of the last sample, for the next one
+	long       *aggregate.LongSummaries // those longer than their bucket
+	lastBounds bounds                   // of the last sample: the next one is nearly always in the same bucket
 }
 
-// bucket is one bucket.
+// bucket has the aggregates of one bucket.
 type bucket struct {
 	bounds bounds
 	extent aggregate.Extent
@@ -39,23 +40,23 @@ type bucket struct {
 	long   aggregate.Aggregates // of summaries longer than a day, where the bucket is too
 }
 
-// newBucket returns a bucket with room for one day and one tally: most have no more.
-func newBucket(in bounds, of aggregate.Extent) *bucket {
+// newBucket allocates a bucket with one day and one aggregate in one piece: most have no more.
+func newBucket(in bounds, extent aggregate.Extent) *bucket {
 	b := &struct {
 		bucket
 		days    [1]day
 		tallies [1]aggregate.Aggregate
-	}{bucket: bucket{bounds: in, extent: of}}
+	}{bucket: bucket{bounds: in, extent: extent}}
 	b.days[0].aggregates = b.tallies[:0]
 	b.bucket.days = b.days[:0]
 	return &b.bucket
 }
 
-// extend widens the bucket by the extent of what lies in it. Where the offset changes within a recorded day, the day begins
-// by the clock of its first sample, whose slot is first, and ends by that of its last, whose slot is last.
-func (b *bucket) extend(of aggregate.Extent, first, last bounds) {
+// extend widens the bucket by the extent of what lies in it. Where the offset changes within a recorded day, the day
+// begins by the clock of its first sample, whose bucket is first, and ends by that of its last, whose bucket is last.
+func (b *bucket) extend(extent aggregate.Extent, first, last bounds) {
 	before := b.extent
-	b.extent.Join(of)
+	b.extent.Join(extent)
 	if b.extent.Earliest != before.Earliest || b.extent.EarliestOffset != before.EarliestOffset {
 		b.bounds.start = first.start
 	}
@@ -64,7 +65,7 @@ func (b *bucket) extend(of aggregate.Extent, first, last bounds) {
 	}
 }
 
-// day is the part of a bucket in which grains are compared: a local day, or the bucket itself where that is shorter.
+// day is the part of a bucket within which grains are compared: a local day, or the whole bucket where that is shorter.
 type day struct {
 	date       health.Date
 	aggregates aggregate.Aggregates
@@ -118,8 +119,8 @@ func (s *Service) loadBuckets(ctx context.Context, user uuid.UUID, r selector, c
 	}), nil
 }
 
-// hasFinerSample finds out whether something finer than a summary lies in the part of its time that was not read: weeks and
-// longer reach beyond the edge.
+// hasFinerSample reports whether a sample finer than a summary lies in the part of its time that was not read: weeks
+// and longer extend beyond the margin.
 func (s *Service) hasFinerSample(ctx context.Context, user uuid.UUID, query store.SampleQuery, summary *health.Sample) (bool, error) {
 	for sample, err := range s.Config.Samples.Samples(ctx, user, query) {
 		if err != nil || aggregate.FinerWithin(&sample, summary) {
@@ -129,8 +130,8 @@ func (s *Service) hasFinerSample(ctx context.Context, user uuid.UUID, query stor
 	return false, nil
 }
 
-// exceedsBucket reports whether a summary is longer than its slot, or ends after it. Those of a day or more are compared
-// by their dates. One shorter than a day belongs to the day it begins on, whatever minutes of the next it tells of.
+// exceedsBucket reports whether a summary ends after its bucket. Summaries of a day or more are compared by their
+// dates. A shorter one belongs to the day it begins on, even if it ends on the next.
 func (bb *bucketBuilder) exceedsBucket(s *health.Sample) bool {
 	if s.Grain == health.GrainRaw || s.Grain < health.GrainDay && bb.calendar.minutes == 0 {
 		return false
@@ -143,7 +144,7 @@ func (bb *bucketBuilder) exceedsBucket(s *health.Sample) bool {
 	return to > health.InstantOf(in.end)
 }
 
-// boundsOf returns the slot of a sample. Most samples are in the slot of the one before.
+// boundsOf returns the bounds of the bucket of a sample.
 func (bb *bucketBuilder) boundsOf(s *health.Sample) bounds {
 	t := bb.calendar.timeOf(s)
 	if !t.Before(bb.lastBounds.start) && t.Before(bb.lastBounds.end) && sameClock(t, bb.lastBounds.start, bb.calendar.zone) {
@@ -185,7 +186,8 @@ func (bb *bucketBuilder) count(s *health.Sample, share float64) {
 	b.aggregatesOf(health.DateOf(bb.calendar.timeOf(s))).Add(s, share)
 }
 
-// aggregatesOf returns the tallies of a day. The days are in no order, but the one asked for is nearly always the last.
+// aggregatesOf returns the aggregates of a day, which it creates where there are none. The days are in no order, but
+// the one asked for is nearly always the last.
 func (b *bucket) aggregatesOf(date health.Date) *aggregate.Aggregates {
 	for i := len(b.days) - 1; i >= 0; i-- {
 		if b.days[i].date == date {
@@ -200,7 +202,8 @@ func (b *bucket) aggregatesOf(date health.Date) *aggregate.Aggregates {
 	return &b.days[len(b.days)-1].aggregates
 }
 
-// aggregate chooses which grain answers for each day and for the bucket, in the unit of the conversion.
+// aggregate selects the grain that answers for each day and for the bucket, and returns the result in the unit of the
+// conversion.
 func (b *bucket) aggregate(length interval, cumulative bool, c catalog.Conversion) aggregate.Aggregate {
 	if len(b.days) == 1 && len(b.long) == 0 { // as nearly always
 		return converted(b.days[0].aggregates.Answer(cumulative, health.GrainDay), c)

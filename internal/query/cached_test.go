@@ -15,7 +15,7 @@ import (
 	"github.com/health-export/health-export/internal/query"
 )
 
-// querier is what both kinds of service can be asked.
+// querier are the methods that Service and Cached have in common.
 type querier interface {
 	Metrics(context.Context, account.User) ([]query.Metric, error)
 	Latest(context.Context, account.User) ([]query.LatestValue, error)
@@ -24,7 +24,7 @@ type querier interface {
 	Series(context.Context, account.User, query.SeriesRequest) (query.Series, error)
 }
 
-// newCached are the questions whose answers are remembered, each by the metric it depends on.
+// cachedQueries are the queries whose responses are cached, each by the metric it depends on.
 func newCached(t *testing.T) map[string]func(querier) (any, error) {
 	ctx, day := t.Context(), date(t, "2026-03-10")
 	queries := map[string]func(querier) (any, error){
@@ -42,7 +42,7 @@ func newCached(t *testing.T) map[string]func(querier) (any, error) {
 	return queries
 }
 
-// A remembered answer is, on the wire, the same to the byte.
+// A cached response is the same on the wire, to the byte.
 func TestCachedAnswersAreTheSame(t *testing.T) {
 	t.Parallel()
 	service := newService(t, aDay(t))
@@ -70,7 +70,7 @@ func wire(t *testing.T, ask func(querier) (any, error), s querier) string {
 	return string(text)
 }
 
-// An answer is remembered until what it depends on changes, and no longer.
+// A response is cached until its data changes, and no longer.
 func TestChangeInvalidatesCachedAnswers(t *testing.T) {
 	t.Parallel()
 	for name, ask := range newCached(t) {
@@ -100,7 +100,7 @@ func TestChangeInvalidatesCachedAnswers(t *testing.T) {
 	}
 }
 
-// What is asked without an end goes on to now; a year of hours is worked out sooner than read back.
+// A query without an end depends on the current time; a year of hours is computed faster than decoded.
 func TestSomeSeriesAreNotCached(t *testing.T) {
 	t.Parallel()
 	start := clock(t, "2025-06-01T00:00:00Z")
@@ -122,7 +122,7 @@ func TestSomeSeriesAreNotCached(t *testing.T) {
 	}
 }
 
-// Weeks that begin on other days are other weeks.
+// Weeks that begin on other days are cached separately.
 func TestWeekStartIsPartOfTheCacheKey(t *testing.T) {
 	t.Parallel()
 	service := newService(t, aDay(t))

@@ -13,25 +13,26 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// Measure says what the daily values of an answer are.
+// Measure describes the daily values of a response.
 type Measure struct {
 	Metric string `json:"metric"`
 	Unit   string `json:"unit"`
-	// Aggregation is what makes one value of a day: sum, avg or last.
+	// Aggregation is how the value of a day is made: sum, avg or last.
 	Aggregation string `json:"aggregation"`
 }
 
-// dailyValue is what a metric amounts to on one day.
+// dailyValue is the value of a metric on one day.
 type dailyValue struct {
 	date health.Date
-	// value is the day's; low and high are the extremes in it.
+	// value is that of the day; low and high are the extremes of its samples.
 	value, low, high float64
 	grain            health.Grain
 	sources          []string
 }
 
-// daily returns a metric day by day, in order, the days without a value left out. Days are those the person lived.
-// Sleep is hours asleep in the night that ended on the day. A blood pressure is two metrics here.
+// daily returns the values of a metric day by day, in order, without the days that have none. Days are local days as
+// recorded. Sleep is the hours asleep in the night that ended on the day. The halves of a blood pressure are metrics of
+// their own here.
 func (s *Service) daily(ctx context.Context, user account.User, metric string, first, last health.Date) (Measure, []dailyValue, error) {
 	known, ok := s.Catalog.Lookup(metric)
 	if ok && known.Shape == catalog.ShapeSleep {
@@ -82,7 +83,7 @@ func dailyValueOf(p *Point, metric string) (dailyValue, bool) {
 	return day, true
 }
 
-// dailySleep leaves out nights of more than a day, which some devices write: nobody slept them.
+// dailySleep returns the hours asleep of each date. It leaves out nights of more than a day, which some devices write.
 func (s *Service) dailySleep(ctx context.Context, user uuid.UUID, first, last health.Date) ([]dailyValue, error) {
 	nights, err := s.Config.Sleep.Nights(ctx, user, first, last)
 	if err != nil {
@@ -131,7 +132,7 @@ func sourcesOf(source string) []string {
 	return []string{source}
 }
 
-// daysBetween returns the days from first to last of those that are in order.
+// daysBetween returns those of the days, which are in order, from first to last.
 func daysBetween(days []dailyValue, first, last health.Date) []dailyValue {
 	from, _ := slices.BinarySearchFunc(days, first, func(d dailyValue, date health.Date) int { return int(d.date - date) })
 	to, _ := slices.BinarySearchFunc(days, last+1, func(d dailyValue, date health.Date) int { return int(d.date - date) })

@@ -11,9 +11,10 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// loadBucketsFromSummaries is gather from the summaries of days and of their hours. known is false where they do not have the
-// answer: buckets that are neither hours nor made of local days, samples longer than a day, values added up that the
-// catalogue does not add up, summaries that do not follow the order of sources yet, another clock than the recorded one.
+// loadBucketsFromSummaries is loadBuckets from the summaries of days and of their hours. known is false where those are
+// not sufficient: for buckets that are neither hours nor whole local days, samples longer than a day, sums of a metric
+// that the catalogue does not sum, summaries that do not follow the source order yet, and zones other than the recorded
+// offset.
 func (s *Service) loadBucketsFromSummaries(
 	ctx context.Context, user uuid.UUID, sel selector, c calendar, cumulative bool, first, last bounds,
 ) (buckets []*bucket, known bool, err error) {
@@ -25,7 +26,7 @@ func (s *Service) loadBucketsFromSummaries(
 	query := store.DayQuery{
 		Metric: sel.metric, Unit: sel.storedUnit, First: health.DateOf(first.start), Last: health.DateOf(last.end) - 1, Hours: ofHours,
 	}
-	if ofHours { // of days that may have begun elsewhere
+	if ofHours { // days of other offsets may have hours in the range
 		query.First, query.Last = query.First-2, query.Last+3
 	}
 	found, err := s.Summaries.DaySummaries(ctx, user, query)
@@ -39,7 +40,7 @@ func (s *Service) loadBucketsFromSummaries(
 	return c.bucketsOfDays(found.Days), true, nil
 }
 
-// bucketsOfDays puts the days of one metric, which are in order, into buckets.
+// bucketsOfDays makes buckets of the days of one metric, which are in order.
 func (c calendar) bucketsOfDays(days []aggregate.DaySummary) (buckets []*bucket) {
 	for i := range days {
 		d := &days[i]
@@ -56,7 +57,7 @@ func (c calendar) bucketsOfDays(days []aggregate.DaySummary) (buckets []*bucket)
 	return buckets
 }
 
-// converted returns a tally in another unit.
+// converted returns an aggregate in another unit.
 func converted(a aggregate.Aggregate, c catalog.Conversion) aggregate.Aggregate {
 	if c == identity {
 		return a

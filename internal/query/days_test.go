@@ -21,7 +21,7 @@ import (
 	"github.com/health-export/health-export/internal/testdb"
 )
 
-// onlyOrder has the user's order of sources and no days, so that samples answer.
+// onlyOrder has the user's source order and no summaries, so that days are computed from samples.
 type onlyOrder struct{ store.SummaryReader }
 
 func (onlyOrder) DaySummaries(context.Context, uuid.UUID, store.DayQuery) (store.DaySummaries, error) {
@@ -64,7 +64,7 @@ var genDaySample = rapid.Custom(func(t *rapid.T) health.Sample {
 	return s
 })
 
-// Summaries of days, which follow what is written step by step, answer as the samples do.
+// Summaries of days, which are updated with every write, give the same results as the samples.
 func TestSummariesAnswerAsSamplesDo(t *testing.T) {
 	t.Parallel()
 	known, err := catalog.Load()

@@ -10,10 +10,10 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// ECGRequest asks for electrocardiograms that start in a range; a zero time leaves that end open.
+// ECGRequest selects the electrocardiograms that start in a range; a zero time leaves that end open.
 type ECGRequest struct {
 	Start, End time.Time
-	// Voltages asks for the curves too, some 15,000 values each.
+	// Voltages includes the curves, some 15,000 values each.
 	Voltages bool
 }
 
@@ -30,8 +30,8 @@ type ECG struct {
 	// Unit is that of the voltages.
 	Unit   string `json:"unit"`
 	Source string `json:"source"`
-	// Voltages is the curve, and Times has one time for each of its values, or is left out where they were sent without
-	// times. Both are left out unless asked for.
+	// Voltages is the curve. Times has one time for each of its values, or is left out where they were sent without
+	// times. Both are left out unless the request includes them.
 	Voltages   []*float64   `json:"voltages,omitzero"`
 	Times      []*time.Time `json:"times,omitempty"`
 	Attributes Object       `json:"attributes,omitempty"`
@@ -54,7 +54,7 @@ func (s *Service) ECGs(ctx context.Context, user account.User, request ECGReques
 	return shown, nil
 }
 
-// ECG returns the electrocardiogram that starts at an instant, which is what identifies it, with its voltages. NotFound.
+// ECG returns the electrocardiogram that starts at an instant, which identifies it, with its voltages. NotFound.
 func (s *Service) ECG(ctx context.Context, user account.User, start time.Time) (ECG, error) {
 	at := instantOf(start)
 	found, err := s.Config.Events.ECGs(ctx, user.ID, store.Range{From: at, To: at + 1}, true)

@@ -8,7 +8,7 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// suggestions is how many names are shown in place of one that nobody knows.
+// suggestions is how many similar names the error for an unknown metric has.
 const suggestions = 5
 
 func (s *Service) unknownMetric(name string) error {
@@ -21,8 +21,8 @@ func (s *Service) unknownMetric(name string) error {
 	return err
 }
 
-// inField says of an error that is about a metric's name or unit in which parameter these were. A name in a parameter
-// that nobody knows is a parameter at fault, and not a missing page.
+// inField sets the parameter of an error about a metric's name or unit. An unknown name in a query parameter is an
+// invalid parameter, not a missing resource.
 func inField(err error, name, unit string) error {
 	known, ok := errors.AsType[*problem.Error](err)
 	if !ok {
@@ -38,7 +38,7 @@ func inField(err error, name, unit string) error {
 	return &shown
 }
 
-// inList says of an error about the metric at a place of a list which of them it is.
+// inList is inField for a list of metrics; the message names the place in the list.
 func inList(err error, place int) error {
 	e := inField(err, "metrics", "units")
 	if known, ok := e.(*problem.Error); ok && (known.Field == "metrics" || known.Field == "units" || known.Field == "agg") {

@@ -16,7 +16,7 @@ const (
 	eventsCursor = "events"
 )
 
-// EventsRequest narrows a listing of events. Zero values do not narrow.
+// EventsRequest filters a listing of events. Zero values do not filter.
 type EventsRequest struct {
 	Start, End time.Time // of the start
 	Kind       string
@@ -32,7 +32,7 @@ type EventsPage struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
-// Event is anything with a time that is neither a sample, sleep, a workout nor an ECG.
+// Event is anything with a time that is not a sample, sleep, a workout or an ECG.
 type Event struct {
 	// Kind is symptom, state_of_mind, medication, cycle_tracking, heart_rate_notification, or the name of the array it
 	// came in.

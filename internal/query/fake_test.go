@@ -20,7 +20,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// memory is what one user has, in slices, read as the contract of package store says.
+// memory is a store of one user's data in slices.
 type memory struct {
 	samples  []health.Sample
 	nights   []health.Night
@@ -34,7 +34,7 @@ type memory struct {
 
 var anna = account.User{ID: uuid.MustParse("0193c0de-0000-7000-8000-000000000001"), TimeZone: "Europe/Athens"}
 
-// newService returns a service that reads from what a user has; its clock stands at noon of 2026-03-20 UTC.
+// newService returns a service that reads from m; its current time is noon of 2026-03-20 UTC.
 func newService(t testing.TB, m *memory) *query.Service {
 	t.Helper()
 	known, err := catalog.Load()

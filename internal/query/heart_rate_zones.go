@@ -19,14 +19,14 @@ const (
 	mostMaxHeartRate    = 250
 )
 
-// HeartRateZones are how long the heart was how fast. Time is in seconds.
+// HeartRateZones are the times spent in the zones of the heart rate, in seconds.
 type HeartRateZones struct {
-	// MaxHeartRate is what the zones are shares of, and Assumed is true where nobody said so.
+	// MaxHeartRate is what the zones are shares of; Assumed is true where the request had none.
 	MaxHeartRate float64 `json:"max_heart_rate"`
 	Assumed      bool    `json:"assumed"`
 	Unit         string  `json:"unit"`
 	// From is workout where the heart rates are those of its own series, samples where they are samples of the metric
-	// heart_rate, of the grain and sources that are named.
+	// heart_rate, of Grain and Sources.
 	From    string        `json:"from"`
 	Grain   *health.Grain `json:"grain"`
 	Sources []string      `json:"sources"`
@@ -35,8 +35,8 @@ type HeartRateZones struct {
 	Zones   []HeartRateZone `json:"zones"`
 }
 
-// HeartRateZone is one zone, in beats per minute from From, included, to To, not; To is null for the last one. Zone 0 is
-// what is below the first.
+// HeartRateZone is one zone, in beats per minute from From, included, to To, not; To is null for the last one. Zone 0
+// is below the first.
 type HeartRateZone struct {
 	Zone    int      `json:"zone"`
 	From    float64  `json:"from"`
@@ -52,8 +52,8 @@ type heartRates struct {
 	sources []string
 }
 
-// heartRates returns the workout's own; where it has none in its time, the samples of the finest grain that were taken
-// then, those of hours and more left out.
+// heartRates returns the heart rates of the workout's series; where it has none within its time, those of the samples
+// in that time, raw or else by the minute.
 func (s *Service) heartRates(ctx context.Context, user uuid.UUID, w *health.Workout, end health.Instant) (heartRates, error) {
 	own := heartRates{from: "workout"}
 	for _, p := range w.Series["heart_rate_data"] {
@@ -109,7 +109,7 @@ func (s *Service) heartRates(ctx context.Context, user uuid.UUID, w *health.Work
 	return heartRates{}, nil
 }
 
-// zones is nil where no heart rate is known.
+// zones returns nil where no heart rate is known.
 func (h *heartRates) zones(start, end health.Instant, maximum float64) *HeartRateZones {
 	shown := &HeartRateZones{
 		MaxHeartRate: maximum, Unit: "s", From: h.from, Grain: h.grain, Sources: orEmpty(h.sources), Zones: []HeartRateZone{},

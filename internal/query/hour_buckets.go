@@ -9,8 +9,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// bucketsOfHours puts the hours of days into the buckets from first to last. known is false where hours by the clock of
-// the calendar's zone are not those that were recorded.
+// bucketsOfHours makes buckets from first to last of the hours of days. known is false where the hours of the
+// calendar's zone are not those that were recorded.
 func (c calendar) bucketsOfHours(days []aggregate.DaySummary, first, last bounds) (buckets []*bucket, known bool) {
 	hours := hoursBetween(days, first.start, last.end)
 	all, whole := make([]bucket, len(hours)), make([]day, len(hours)) // in one piece each: a year has thousands
@@ -29,8 +29,8 @@ func (c calendar) bucketsOfHours(days []aggregate.DaySummary, first, last bounds
 	return buckets, true
 }
 
-// hoursBetween returns the hours that begin in a stretch of time, in order. Days overlap where somebody has travelled,
-// or where two clocks differ; then an hour of one may be an hour of the other too.
+// hoursBetween returns the hours that begin in a range, in order. Days overlap after travel and where two clocks
+// differ; then both have the same hour.
 func hoursBetween(days []aggregate.DaySummary, from, to time.Time) []aggregate.Hour {
 	most := 0
 	for i := range days {
@@ -52,7 +52,7 @@ func hoursBetween(days []aggregate.DaySummary, from, to time.Time) []aggregate.H
 	return mergeEqualHours(hours)
 }
 
-// mergeEqualHours makes one of hours with the same start.
+// mergeEqualHours merges hours with the same start.
 func mergeEqualHours(hours []aggregate.Hour) []aggregate.Hour {
 	kept := hours[:0]
 	for i := range hours {
@@ -65,14 +65,14 @@ func mergeEqualHours(hours []aggregate.Hour) []aggregate.Hour {
 	return kept
 }
 
-// hourBounds returns the slot that begins at an instant.
+// hourBounds returns the bounds of the hour that begins at an instant.
 func (c calendar) hourBounds(start health.Instant, offset int32) bounds {
 	begins := c.at(start, offset)
 	return bounds{key: begins.UnixMicro(), start: begins, end: begins.Add(time.Hour)}
 }
 
-// matchesHour reports whether an hour is one by the clock of the zone too, with the same samples in it. Summaries of a day or
-// more move with midnight, so for them the clock must be the one they were recorded with.
+// matchesHour reports whether an hour is also an hour in the calendar's zone, with the same samples in it. Summaries of
+// a day or more move with midnight, so for them the zone's offset must be the recorded one.
 func (c calendar) matchesHour(h *aggregate.Hour) bool {
 	begins := h.Start.Time().In(c.zone)
 	_, offset := begins.Zone()

@@ -289,7 +289,7 @@ func (b *broken) Samples(context.Context, uuid.UUID, store.SampleQuery) iter.Seq
 	}
 }
 
-// A store that fails must not look like a person without data.
+// A failing store must not look like a user without data.
 func TestErrorsOfTheStoreArePassedOn(t *testing.T) {
 	t.Parallel()
 	b := &broken{memory{samples: []health.Sample{steps(t, 0, phone, "2026-03-01T08:00:00+02:00", 1)}}}

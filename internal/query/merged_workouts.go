@@ -12,12 +12,13 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// mergeLookahead is how many workouts more than trainings are read at once: some are read again, others are behind the last
-// training, and of a few there are two.
+// mergeLookahead is how many workouts more than merged ones are read at once: some are read again, others come after
+// the last merged workout, and a few merged workouts have two entries.
 const mergeLookahead = 8
 
-// mergedWorkouts brings workouts, which come newest first, together to trainings, which come in the same order and are complete
-// but for their series and routes. It holds back those that begin close to each other, which are few.
+// mergedWorkouts merges the entries of workouts, which come newest first. The merged workouts come in the same order
+// and are complete but for their series and routes. It buffers the entries that begin close to each other, which are
+// few.
 func mergedWorkouts(workouts iter.Seq2[health.Workout, error]) iter.Seq2[health.MergedWorkout, error] {
 	return func(yield func(health.MergedWorkout, error) bool) {
 		var near []health.Workout
@@ -45,8 +46,8 @@ func mergedWorkouts(workouts iter.Seq2[health.Workout, error]) iter.Seq2[health.
 	}
 }
 
-// widenForMerging widens a range of starts so that an entry is not shown as a training of its own because the one that
-// answers for it is outside, or on the page before, which ended where after says.
+// widenForMerging widens a range of starts, so that an entry is not shown as a workout of its own because the entry it
+// merges into is outside the range, or on the page that ended at after.
 func widenForMerging(r store.Range, after *workoutPosition) store.Range {
 	const around = 2 * health.MergeSpread
 	if after != nil && (r.To == 0 || after.Start < r.To) {
@@ -70,7 +71,7 @@ func (p workoutPosition) follows(o workoutPosition) bool {
 	return p.Start < o.Start || p.Start == o.Start && bytes.Compare(p.ID[:], o.ID[:]) < 0
 }
 
-// mergedWorkout returns the training that an entry is part of, whole.
+// mergedWorkout returns the workout that an entry is merged into, with its series and route.
 func (s *Service) mergedWorkout(ctx context.Context, user, id uuid.UUID) (health.MergedWorkout, error) {
 	entry, err := s.Config.Workouts.Workout(ctx, user, id)
 	if err != nil {
@@ -92,11 +93,11 @@ func (s *Service) mergedWorkout(ctx context.Context, user, id uuid.UUID) (health
 			return t, err
 		}
 	}
-	return health.MergedWorkout{Workout: entry}, nil // it has just moved
+	return health.MergedWorkout{Workout: entry}, nil // its times have just changed
 }
 
-// complete reads the series and routes of a training, and completes it with them. One of its entries may have been read
-// already; nil where none has.
+// complete reads the series and routes of all entries of a workout and completes it with them. read is an entry that
+// has been read already, or nil.
 func (s *Service) complete(ctx context.Context, user uuid.UUID, t *health.MergedWorkout, read *health.Workout) (err error) {
 	entries := []*health.Workout{&t.Workout}
 	for i := range t.Also {

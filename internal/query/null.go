@@ -6,7 +6,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// orNull returns v for JSON: nil where it is absent.
+// orNull returns v for JSON: nil where it is absent (NaN).
 func orNull(v float64) *float64 {
 	if health.IsAbsent(v) {
 		return nil
@@ -14,7 +14,7 @@ func orNull(v float64) *float64 {
 	return &v
 }
 
-// timeOrNull returns i for JSON: nil where it is 0, which stands for a time that was not sent.
+// timeOrNull returns i for JSON: nil where it is 0, a time that was not sent.
 func timeOrNull(i health.Instant, offset int32) *time.Time {
 	if i == 0 {
 		return nil
@@ -23,7 +23,7 @@ func timeOrNull(i health.Instant, offset int32) *time.Time {
 	return &t
 }
 
-// orEmpty returns a slice that is [] in JSON where it is nil.
+// orEmpty returns s, or an empty slice, which is [] in JSON, where s is nil.
 func orEmpty[T any](s []T) []T {
 	if s == nil {
 		return []T{}
@@ -31,7 +31,7 @@ func orEmpty[T any](s []T) []T {
 	return s
 }
 
-// objectOrNull returns a JSON object as it was stored; nil for "".
+// objectOrNull returns a stored JSON object; nil for "".
 func objectOrNull(text string) Object {
 	if text == "" {
 		return nil
@@ -39,7 +39,7 @@ func objectOrNull(text string) Object {
 	return Object(text)
 }
 
-// refOrNull returns v, nil where it stands for a value that is absent.
+// refOrNull returns v itself, nil where *v is absent (NaN).
 func refOrNull(v *float64) *float64 {
 	if health.IsAbsent(*v) {
 		return nil

@@ -14,17 +14,17 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// maxPercentileValues is how many values one answer takes percentiles of: all of a page are held in memory.
+// maxPercentileValues is how many values a response computes percentiles of: all values of a page are in memory.
 const maxPercentileValues = 4_000_000
 
-// Provenance is what a percentile was taken of: the values of the finest grain that lies within the bucket.
+// Provenance describes the values that a percentile was computed from: those of the finest grain within the bucket.
 type Provenance struct {
 	Count   int          `json:"count"`
 	Grain   health.Grain `json:"grain"`
 	Sources []string     `json:"sources"`
 }
 
-// percentileOf reads an aggregation from p1 to p99.
+// percentileOf parses an aggregation from p1 to p99.
 func percentileOf(aggregation string) (percent float64, ok bool) {
 	if len(aggregation) < 2 || aggregation[0] != 'p' || aggregation[1] < '1' || aggregation[1] > '9' {
 		return 0, false
@@ -33,7 +33,8 @@ func percentileOf(aggregation string) (percent float64, ok bool) {
 	return float64(n), err == nil && n <= 99
 }
 
-// runPlan answers a plan, percentiles among them: seriesPage finds the buckets, and a second reading the values.
+// runPlan returns the series of a plan. For percentiles, seriesPage finds the buckets, and a second pass reads the
+// values.
 func (s *Service) runPlan(ctx context.Context, user uuid.UUID, p seriesPlan) (Series, error) {
 	series, err := s.seriesPage(ctx, user, p)
 	percent, isPercentile := percentileOf(p.aggregation)
@@ -60,7 +61,7 @@ func (s *Service) addPercentiles(ctx context.Context, user uuid.UUID, p seriesPl
 		return err
 	}
 	rule := aggregate.Rule{Cumulative: p.cumulative, Ranking: order.For(p.metric)}
-	builder := newBucketBuilder(p.calendar, rule, bounds{}, bounds{}) // knows which slot a sample is in
+	builder := newBucketBuilder(p.calendar, rule, bounds{}, bounds{}) // only for the bucket of a sample
 	count := 0
 	resolver := aggregate.NewResolver(rule, func(sample *health.Sample, share float64) {
 		in := builder.boundsOf(sample)

@@ -1,8 +1,8 @@
-// Package query answers questions about what is stored: samples, series, days, sleep, workouts and events. It decides
-// which grain and source answer (by the rules in package health) and in which unit; it knows neither HTTP nor databases.
+// Package query reads what is stored: samples, series, days, sleep, workouts and events. It applies the rules of
+// package aggregate (which grain and source answer) and converts units; it imports neither HTTP nor a database.
 //
-// The types it returns are the answers of the API: their JSON tags are its contract. Times are RFC 3339 in the offset
-// they were recorded with, and what was not sent is null or left out, never zero.
+// The types it returns are the API's responses: their JSON tags are its contract. Times are RFC 3339 in the offset they
+// were recorded with. A value that was not sent is null or left out, never zero.
 package query
 
 import (
@@ -16,20 +16,21 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// Config is what a Service reads from.
+// Config has the dependencies of a Service.
 type Config struct {
 	Samples  store.SampleReader
 	Sleep    store.SleepReader
 	Workouts store.WorkoutReader
 	Events   store.EventReader
-	// Summaries answers for whole local days. Without it, samples do, and sources are in their standard order.
+	// Summaries has the summaries of whole local days. Without it everything is computed from samples, with sources in
+	// their default order.
 	Summaries store.SummaryReader
 	Catalog   *catalog.Catalog
-	// Now is the clock; nil is time.Now.
+	// Now returns the current time; nil is time.Now.
 	Now func() time.Time
 }
 
-// Service answers questions. It keeps nothing between them and is safe for concurrent use.
+// Service runs queries. It has no state and is safe for concurrent use.
 //
 // A request that cannot be answered is a *problem.Error of kind Invalid whose Field is the parameter at fault, or of
 // kind NotFound; other errors are the store's.
@@ -37,7 +38,7 @@ type Service struct {
 	Config
 }
 
-// New returns a service that reads from what config names.
+// New returns a service with the dependencies in config.
 func New(config Config) *Service {
 	if config.Now == nil {
 		config.Now = time.Now

@@ -11,14 +11,15 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// RecordsRequest asks for the best there has been. Days that are nil leave that end open.
+// RecordsRequest selects the days of personal records. Days that are nil leave that end open.
 type RecordsRequest struct {
 	Start, End *health.Date // included
-	// Efforts asks for the fastest stretches inside workouts too, for which the route of every workout is read.
+	// Efforts includes the fastest distances inside workouts, for which the route of every workout is read.
 	Efforts bool
 }
 
-// Records is the answer to a RecordsRequest: those of days, then of workouts by their names.
+// Records is the response to a RecordsRequest: the records of days in the catalogue's order, then those of workouts by
+// their names.
 type Records struct {
 	Start    *health.Date    `json:"start"`
 	End      *health.Date    `json:"end"`
@@ -26,9 +27,9 @@ type Records struct {
 	Workouts []WorkoutRecord `json:"workouts"`
 }
 
-// DayRecord is the best day of one metric. Of several equal ones it is the first.
+// DayRecord is the best day of one metric; of equal days the first.
 type DayRecord struct {
-	// Record is highest_day for the most of a day, highest and lowest for the extremes of single values.
+	// Record is highest_day for the greatest value of a day, highest and lowest for the extremes of single values.
 	Record  string       `json:"record"`
 	Metric  string       `json:"metric"`
 	Value   float64      `json:"value"`
@@ -76,7 +77,7 @@ func (s *Service) Records(ctx context.Context, user account.User, request Record
 	return answer, err
 }
 
-// narrowToData narrows a range to the days on which there can be data of a metric.
+// narrowToData narrows a range to the days on which a metric can have data.
 func narrowToData(infos []store.MetricInfo, metric string, first, last health.Date) (from, to health.Date) {
 	from, to = last+1, first-1
 	for _, info := range infos {

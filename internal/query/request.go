@@ -11,14 +11,14 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// maxPeriod is how many days a comparison, a correlation or a trend looks at, and maxMetrics how many metrics one
-// question is about.
+// maxPeriod is the greatest number of days in a comparison, a correlation or a trend, maxMetrics that of metrics in a
+// request.
 const (
 	maxPeriod  = 3660
 	maxMetrics = 20
 )
 
-// rangeOf returns the range between two times, a zero time leaving that end open.
+// rangeOf returns the range between two times; a zero time leaves that end open.
 func rangeOf(start, end time.Time) (store.Range, error) {
 	var r store.Range
 	if !start.IsZero() {
@@ -33,7 +33,8 @@ func rangeOf(start, end time.Time) (store.Range, error) {
 	return r, nil
 }
 
-// closedEnd returns t as an end of a range: a microsecond before the instant 0, which would stand for an open end.
+// closedEnd returns t as an end of a range; for the instant 0, which stands for an open end, it is a microsecond
+// earlier.
 func closedEnd(t time.Time) health.Instant {
 	if i := instantOf(t); i != 0 {
 		return i
@@ -41,7 +42,7 @@ func closedEnd(t time.Time) health.Instant {
 	return -1
 }
 
-// instantOf returns t, or where t is beyond what data can have, the nearest instant that is not.
+// instantOf returns t, moved into the range of instants that data can have.
 func instantOf(t time.Time) health.Instant {
 	switch {
 	case t.Before(health.MinInstant.Time()):
@@ -52,7 +53,7 @@ func instantOf(t time.Time) health.Instant {
 	return health.InstantOf(t)
 }
 
-// pageLimit returns how many entries a page may have: what was asked for, or standard where that is 0.
+// pageLimit returns the greatest number of entries on a page: asked, or standard where that is 0.
 func pageLimit(asked, standard, most int) (int, error) {
 	if asked < 0 || asked > most {
 		return 0, problem.New(problem.Invalid, "invalid_limit",
@@ -71,7 +72,7 @@ func checkDates(first, last health.Date) error {
 	return nil
 }
 
-// checkPeriod refuses days that are the wrong way round, beyond what data can have, or too many.
+// checkPeriod refuses days in the wrong order, outside the range of data, or too many.
 func checkPeriod(first, last health.Date, startField, endField string) error {
 	if err := checkDates(first, last); err != nil {
 		known, ok := errors.AsType[*problem.Error](err)
@@ -90,7 +91,7 @@ func checkPeriod(first, last health.Date, startField, endField string) error {
 	return nil
 }
 
-// checkMetrics refuses a list that is too long to be answered, or empty.
+// checkMetrics refuses a list of metrics that is empty or too long.
 func checkMetrics(metrics []string) error {
 	if len(metrics) == 0 || len(metrics) > maxMetrics {
 		return problem.New(problem.Invalid, "invalid_metrics",

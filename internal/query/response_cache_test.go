@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// aDay is a day with something of every shape.
+// aDay has data of every shape on one day.
 func aDay(t testing.TB) *memory {
 	t.Helper()
 	heart := point(t, "heart_rate", "count/min", 60, watch, "2026-03-10T08:00:00+02:00", 66)
@@ -109,7 +109,7 @@ func anECG(t testing.TB) health.ECG {
 	return e
 }
 
-// Every answer has one golden file: it is what clients see.
+// Every response has a golden file: it is what clients see.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	m := aDay(t)

@@ -8,7 +8,7 @@ import (
 	"github.com/health-export/health-export/internal/catalog"
 )
 
-// Rings are how far the person came towards the goals of a day. A ring is null where its goal is not known.
+// Rings are the goals of a day and what was reached of them. A ring is null where its goal is not known.
 type Rings struct {
 	Move     *Ring `json:"move"`
 	Exercise *Ring `json:"exercise"`
@@ -24,7 +24,7 @@ type Ring struct {
 	Closed   bool    `json:"closed"`
 }
 
-// addRings needs the metrics of the days.
+// addRings comes after addMetrics, whose values it reads.
 func (s *Service) addRings(_ context.Context, _ uuid.UUID, days []DaySummary) error {
 	metrics := s.Catalog.Rings()
 	for i := range days {

@@ -21,7 +21,7 @@ const (
 // Object is a JSON object as it was sent.
 type Object = jsontext.Value
 
-// SamplesRequest asks for the samples of one metric as they are stored.
+// SamplesRequest selects the samples of one metric as they are stored.
 type SamplesRequest struct {
 	// Metric is a name, an alias or a HealthKit identifier.
 	Metric string
@@ -47,10 +47,10 @@ type SamplesPage struct {
 // named values, none of them and Attributes.
 type Sample struct {
 	Start time.Time `json:"start"`
-	// End is for a summary where its stretch ends: a day's, at the next local midnight.
+	// End of a summary is the end of its interval: of a day, the next local midnight.
 	End time.Time `json:"end"`
 	Readings
-	// Unit is there where it is another than the page's: the sample came in a unit that cannot be converted.
+	// Unit is set where it is not the page's: the sample came in a unit that cannot be converted.
 	Unit   *string      `json:"unit,omitzero"`
 	Grain  health.Grain `json:"grain"`
 	Source string       `json:"source"`
@@ -68,7 +68,7 @@ type Readings struct {
 	Diastolic *float64 `json:"diastolic,omitempty"`
 }
 
-// readingsOf shows the value of a sample as its average where it has a minimum or a maximum beside it.
+// readingsOf returns the values of a sample; its value is Avg where it has a minimum or a maximum.
 func readingsOf(s *health.Sample) Readings {
 	r := Readings{
 		Value: orNull(s.Value), Min: orNull(s.Min), Max: orNull(s.Max),

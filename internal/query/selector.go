@@ -14,20 +14,20 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// selector is how the samples of one metric are read: those stored in one unit, shown in another.
+// selector selects the samples of one metric: those stored in storedUnit, shown in unit.
 type selector struct {
 	metric string
-	// known is the catalogue's entry; nil where it has none.
+	// known is the metric in the catalogue; nil where it is not there.
 	known      *catalog.Metric
 	storedUnit string
 	unit       string
 	conversion catalog.Conversion
 }
 
-// identity leaves values as they are.
+// identity is the conversion that changes nothing.
 var identity = catalog.Conversion{Factor: 1}
 
-// selector finds out what is meant by a metric's name and a unit, "" being the one the metric is stored in.
+// selector resolves the name of a metric and a unit; "" is the unit the metric is stored in.
 func (s *Service) selector(ctx context.Context, user uuid.UUID, name, unit string) (selector, error) {
 	sel := selector{metric: name, conversion: identity}
 	known, ok := s.Catalog.LookupStored(name)
@@ -63,8 +63,8 @@ func (s *Service) selector(ctx context.Context, user uuid.UUID, name, unit strin
 	return selector{}, unitError(sel, units)
 }
 
-// conversionTo converts from the unit that r is stored in. The metric's own conversions come first: some units mean
-// something only there, as the hours of stand hours do.
+// conversionTo returns the conversion from the unit that sel is stored in. The metric's own conversions come first:
+// some units have a meaning only there, as hours have for apple_stand_hour.
 func (s *Service) conversionTo(sel selector, unit string) (catalog.Conversion, bool) {
 	if sel.known != nil && sel.storedUnit == sel.known.Unit {
 		if c, ok := sel.known.Convert(unit); ok && c.Factor != 0 {

@@ -76,7 +76,7 @@ func appendAny(to []byte, value any) ([]byte, error) {
 	return append(to, text...), err
 }
 
-// appendText marks what is no UTF-8, as the server's JSON does.
+// appendText replaces invalid UTF-8, as the server's JSON does.
 func appendText(to []byte, text string) []byte {
 	to, _ = jsontext.AppendQuote(to, text)
 	return to
@@ -86,7 +86,7 @@ func appendTime(to []byte, t time.Time) []byte {
 	return append(t.AppendFormat(append(to, '"'), time.RFC3339Nano), '"')
 }
 
-// appendNumber writes numbers as ECMAScript does, which is what JSON has; the very large and small ones are rare.
+// appendNumber formats numbers as ECMAScript does, which is what JSON has. Very large and small ones are rare.
 func appendNumber(to []byte, v *float64) ([]byte, error) {
 	if v == nil {
 		return append(to, "null"...), nil

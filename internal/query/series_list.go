@@ -6,19 +6,20 @@ import (
 	"github.com/health-export/health-export/internal/account"
 )
 
-// SeriesListRequest asks for the series of several metrics over one range.
+// SeriesListRequest selects the series of several metrics over one range.
 type SeriesListRequest struct {
 	// Metrics are up to 20 names, aliases or HealthKit identifiers.
 	Metrics []string
-	// Units are what to convert to, by the text in Metrics; those that are not named stay in the unit they are stored in.
+	// Units are the units to convert to, by the text in Metrics; a metric without one stays in the unit it is stored
+	// in.
 	Units map[string]string
-	// Of holds all else; its Metric, Unit and Cursor do not matter. Its Limit is that of each series; together they may
-	// have 100,000 points, and 0 is what that leaves to each, 10,000 at most.
+	// Of has all other parameters; its Metric, Unit and Cursor are ignored. Its Limit is that of each series; together
+	// they may have 100,000 points, and 0 is each one's share of them, 10,000 at most.
 	Of SeriesRequest
 }
 
-// SeriesList is the answer to a SeriesListRequest, in the order of its metrics. A series that goes on has a cursor,
-// which is one of Series for the same metric, unit and range.
+// SeriesList is the response to a SeriesListRequest, in the order of its metrics. The cursor of a series is one of
+// Series for the same metric, unit and range.
 type SeriesList struct {
 	Series []Series `json:"series"`
 }
@@ -35,9 +36,9 @@ func (s *Service) SeriesList(ctx context.Context, user account.User, request Ser
 	}
 	answer := SeriesList{Series: make([]Series, len(request.Metrics))}
 	for i, metric := range request.Metrics {
-		of := request.Of
-		of.Metric, of.Unit, of.Cursor, of.Limit = metric, request.Units[metric], "", limit
-		if answer.Series[i], err = s.Series(ctx, user, of); err != nil {
+		one := request.Of
+		one.Metric, one.Unit, one.Cursor, one.Limit = metric, request.Units[metric], "", limit
+		if answer.Series[i], err = s.Series(ctx, user, one); err != nil {
 			return SeriesList{}, inList(err, i)
 		}
 	}

@@ -299,7 +299,7 @@ func TestSeriesWhereTheClockChanges(t *testing.T) {
 	}
 }
 
-// A summary that is longer than the bucket answers for time that is not the bucket's, so only where nothing finer is.
+// A summary longer than the bucket counts only where nothing finer is in its time.
 func TestSeriesOfSummariesLongerThanTheBucket(t *testing.T) {
 	t.Parallel()
 	m := &memory{samples: []health.Sample{
@@ -349,7 +349,7 @@ func TestSeriesOfSummariesLongerThanTheBucket(t *testing.T) {
 	}
 }
 
-// What makes a longer summary unnecessary may come before it or after it in the order of a store.
+// A finer sample may come before or after a long summary in the order of a store.
 func TestSeriesFindsWhatIsFinerInAnyOrder(t *testing.T) {
 	t.Parallel()
 	m := &memory{samples: []health.Sample{
@@ -618,8 +618,8 @@ func TestSeriesRefuses(t *testing.T) {
 	}
 }
 
-// Whatever the samples are, the hours of a day and the day itself answer from one grain each, and what raw samples of
-// one source make of a range does not depend on the bucket.
+// For any samples, the hours of a day and the day itself use one grain each, and the sum of raw samples of one source
+// over a range does not depend on the bucket.
 func TestSeriesOfOneSourceAddsUp(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

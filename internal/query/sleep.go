@@ -14,7 +14,7 @@ import (
 // nightUnit is the unit of the durations of a night.
 const nightUnit = "hr"
 
-// Sleep is what was recorded about sleep, as it was sent: summed nights and single segments, which may tell of the
+// Sleep is what was recorded about sleep, as it was sent: summed nights and single segments, which may describe the
 // same sleep.
 type Sleep struct {
 	// Unit is that of the durations: hours.
@@ -23,7 +23,7 @@ type Sleep struct {
 	Segments []Segment `json:"segments"`
 }
 
-// Night is one stretch of sleep of one source. Durations are hours, null where they were not recorded.
+// Night is one period of sleep of one source. Durations are hours, null where they were not recorded.
 type Night struct {
 	// ID is left out of nights that were summed from segments.
 	ID uuid.UUID `json:"id,omitzero"`
@@ -42,12 +42,12 @@ type Night struct {
 	REM    *float64 `json:"rem"`
 	Awake  *float64 `json:"awake"`
 	InBed  *float64 `json:"in_bed"`
-	// Nap is true where the same source has a longer stretch on the same date.
+	// Nap is true where the same source has a longer sleep on the same date.
 	Nap        bool   `json:"nap"`
 	Attributes Object `json:"attributes,omitempty"`
 }
 
-// Segment is one stretch of one stage of sleep.
+// Segment is an interval in one stage of sleep.
 type Segment struct {
 	Start  time.Time    `json:"start"`
 	End    time.Time    `json:"end"`
@@ -58,10 +58,10 @@ type Segment struct {
 	Attributes Object      `json:"attributes,omitempty"`
 }
 
-// DaySleep is the sleep that answers for a day: the night of the best source, with its naps apart.
+// DaySleep is the sleep of a day: the night of the best source, with its naps apart.
 type DaySleep struct {
 	Night
-	// FromSegments is true where no source had summed the night, so that it was summed here.
+	// FromSegments is true where no source sent a summed night, so that the server summed the segments.
 	FromSegments bool    `json:"from_segments"`
 	Naps         []Night `json:"naps"`
 }
@@ -114,7 +114,7 @@ func nightOf(n *health.Night, nap bool) Night {
 	}
 }
 
-// daySleep chooses among the nights of one date; nil where there are none.
+// daySleep selects the night among those of one date; nil where there are none.
 func daySleep(ranking aggregate.Ranking, nights []health.Night, fromSegments bool) *DaySleep {
 	night, naps, ok := ranking.MainSleep(nights)
 	if !ok {

@@ -7,7 +7,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// Splits are the stretches of a workout.
+// Splits are the parts of a workout of one length.
 type Splits struct {
 	// Unit is km or mi.
 	Unit string `json:"unit"`
@@ -19,14 +19,14 @@ type Splits struct {
 	Splits   []Split `json:"splits"`
 }
 
-// Split is one stretch. The last one is as long as what was left. What is not known is null.
+// Split is one part. The last one is as long as what was left. What is not known is null.
 type Split struct {
 	Split    int       `json:"split"` // from 1
 	Distance float64   `json:"distance"`
 	Start    time.Time `json:"start"`
 	End      time.Time `json:"end"`
-	// Seconds is the time on the clock, Paused how much of it the workout was paused, and Pace the other seconds for one unit
-	// of distance: stops count unless they were pauses.
+	// Seconds is the elapsed time, Paused how much of it the workout was paused, and Pace the other seconds for one
+	// unit of distance: stops count unless they were pauses.
 	Seconds float64  `json:"seconds"`
 	Paused  float64  `json:"paused"`
 	Pace    *float64 `json:"pace"`
@@ -36,7 +36,7 @@ type Split struct {
 	HeartRate     *float64 `json:"heart_rate"`
 }
 
-// splitLengths are the units of splits in metres.
+// splitLengths are the lengths of splits in metres.
 var splitLengths = map[string]float64{"km": 1000, "mi": 1609.344}
 
 func splitsOf(track aggregate.Track, from, unit string, rates []aggregate.HeartRate, w *health.Workout) *Splits {

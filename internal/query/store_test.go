@@ -17,7 +17,7 @@ import (
 	"github.com/health-export/health-export/internal/testdb"
 )
 
-// What was written to a real store is read back as from slices: every shape, in every answer.
+// Every query returns from a real store what it returns from slices.
 func TestAnswersFromEveryStore(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
@@ -58,7 +58,7 @@ func TestAnswersFromEveryStore(t *testing.T) {
 	})
 }
 
-// isID is true for the ids that a store gives.
+// isID reports whether a path is that of an id given by the store.
 func isID(p gocmp.Path) bool {
 	field, ok := p.Last().(gocmp.StructField)
 	return ok && (field.Name() == "ID" || field.Name() == "Workout" && field.Type() == reflect.TypeFor[uuid.UUID]())

@@ -17,15 +17,15 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// maxDays is how many days one answer may summarise.
+// maxDays is the greatest number of days in a response.
 const maxDays = 366
 
-// DaySummary is one day as the person lived it.
+// DaySummary is one local day.
 type DaySummary struct {
 	Date health.Date `json:"date"`
-	// Metrics holds, by the catalogue's category ("activity", "heart" …, "other" for what it does not know) and by
-	// name, the metrics that have data on the day. Of a metric that has samples in several units, those in the unit of
-	// the catalogue, or in the most used one, answer.
+	// Metrics are the metrics that have data on the day, by the catalogue's category ("activity", "heart" …, "other"
+	// for what is not in the catalogue) and by name. Of a metric stored in several units, the samples in the
+	// catalogue's unit, or else in the most used one, answer.
 	Metrics map[string]map[string]DayValue `json:"metrics"`
 	// Sleep is the sleep the person woke from on the day; null where none was recorded.
 	Sleep *DaySleep `json:"sleep"`
@@ -35,7 +35,7 @@ type DaySummary struct {
 	Rings *Rings `json:"rings"`
 }
 
-// DayValue is what a metric amounts to on a day. Aggregation says which figure Value is.
+// DayValue is the aggregate of a metric on a day. Aggregation names the one that Value is.
 type DayValue struct {
 	Unit        string `json:"unit"`
 	Aggregation string `json:"aggregation"`
@@ -105,7 +105,7 @@ func (s *Service) addMetrics(ctx context.Context, user uuid.UUID, days []DaySumm
 	return nil
 }
 
-// addMetric fills in one metric in one unit.
+// addMetric adds one metric in one unit.
 func (s *Service) addMetric(ctx context.Context, user uuid.UUID, metric, unit string, days []DaySummary) error {
 	calendar := calendar{interval: interval{days: 1}}
 	first, last := calendar.bounds(days[0].Date.Time()), calendar.bounds(days[len(days)-1].Date.Time())
@@ -122,7 +122,7 @@ func (s *Service) addMetric(ctx context.Context, user uuid.UUID, metric, unit st
 	return s.addBuckets(r, buckets, days)
 }
 
-// addBuckets fills in days of one metric.
+// addBuckets adds days of one metric.
 func (s *Service) addBuckets(r selector, buckets []*bucket, days []DaySummary) error {
 	aggregation, cumulative, err := aggregationFor(r.known, "")
 	if err != nil {
@@ -140,7 +140,7 @@ func (s *Service) addBuckets(r selector, buckets []*bucket, days []DaySummary) e
 	return nil
 }
 
-// addMetricsFromSummaries is fillMetrics from the summaries of days; false where those do not have the answer.
+// addMetricsFromSummaries is addMetrics from the summaries of days; false where those are not sufficient.
 func (s *Service) addMetricsFromSummaries(ctx context.Context, user uuid.UUID, days []DaySummary) (bool, error) {
 	if s.Summaries == nil {
 		return false, nil
@@ -155,7 +155,7 @@ func (s *Service) addMetricsFromSummaries(ctx context.Context, user uuid.UUID, d
 		byMetric[series] = append(byMetric[series], d)
 	}
 	for _, series := range found.Longer {
-		byMetric[series] = nil // summaries of weeks may say something of a day too
+		byMetric[series] = nil // summaries of weeks may count on a day too
 	}
 	inOrder, err := s.orderByUnit(ctx, user, slices.Collect(maps.Keys(byMetric)))
 	if err != nil {
@@ -176,7 +176,7 @@ func (s *Service) addMetricsFromSummaries(ctx context.Context, user uuid.UUID, d
 	return true, nil
 }
 
-// orderByUnit orders series so that of several units of a metric the one that is to answer comes last.
+// orderByUnit orders series so that of several units of a metric the main one comes last.
 func (s *Service) orderByUnit(ctx context.Context, user uuid.UUID, all []store.Series) ([]store.Series, error) {
 	seen := map[string]bool{}
 	ambiguous := slices.ContainsFunc(all, func(series store.Series) bool {
@@ -200,7 +200,7 @@ func (s *Service) orderByUnit(ctx context.Context, user uuid.UUID, all []store.S
 	return inOrder, nil
 }
 
-// sortMainUnitLast orders the units of each metric so that the one that is to answer comes last, and wins.
+// sortMainUnitLast orders the units of each metric so that the main one comes last and overwrites the others.
 func (s *Service) sortMainUnitLast(infos []store.MetricInfo) []store.MetricInfo {
 	weight := func(info store.MetricInfo) int64 {
 		if known, ok := s.Catalog.Lookup(info.Metric); ok && known.Unit == info.Unit {
@@ -247,7 +247,7 @@ func (s *Service) addSleep(ctx context.Context, user uuid.UUID, days []DaySummar
 	return nil
 }
 
-// localDays returns the range in which the days from first to last lie, by any clock on earth.
+// localDays returns the range that contains the days from first to last in every zone.
 func localDays(first, last health.Date) store.Range {
 	const east, west = 14 * 3600, -12 * 3600
 	return store.Range{From: first.Midnight(east), To: (last + 1).Midnight(west)}

@@ -17,14 +17,14 @@ import (
 	"github.com/health-export/health-export/internal/testlog"
 )
 
-// slow is a store that needs longer to rebuild than anybody waits.
+// slow is a store whose rebuild takes longer than rebuildWait.
 type slow struct{ store.Store }
 
 func (slow) Rebuild(context.Context, uuid.UUID) (store.Rebuilt, error) {
 	return store.Rebuilt{}, context.DeadlineExceeded
 }
 
-// Until the days follow a new order of sources, which a crash may put off, answers are by the new order all the same.
+// Until the summaries follow a new source order, which a crash may delay, responses follow it all the same.
 func TestAnOrderOfSourcesHoldsAtOnce(t *testing.T) {
 	t.Parallel()
 	known, err := catalog.Load()

@@ -59,7 +59,7 @@ func TestDayHasWorkoutsInOrder(t *testing.T) {
 	}
 }
 
-// What nobody could convert must not stand in for what is in the metric's own unit.
+// Samples whose unit does not convert must not replace those in the metric's own unit.
 func TestDayAnswersInTheMainUnit(t *testing.T) {
 	t.Parallel()
 	m := &memory{samples: []health.Sample{
@@ -160,7 +160,7 @@ func TestDaySumsTheWholeNightInTheFarEast(t *testing.T) {
 	}
 }
 
-// Every segment is in the list of exactly one day, that of its night.
+// Every segment is listed on exactly one day, that of its night.
 func TestSleepListsEverySegmentOnce(t *testing.T) {
 	t.Parallel()
 	m := &memory{segments: segments(t)}
@@ -206,7 +206,7 @@ func TestSleepMarksNapsOfEachSource(t *testing.T) {
 	}
 }
 
-// A series of a year by day must not read what is far from it, nor hold what it has read.
+// A series of a year by day must not read samples far outside it, nor keep those it has read.
 func TestSeriesReadsOnlyItsRange(t *testing.T) {
 	t.Parallel()
 	m := &memory{}

@@ -13,14 +13,13 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// A trend compares the last recentDays with the baselineDays before them. Fewer days with data than the least say
-// nothing.
+// A trend compares the last recentDays with the baselineDays before them, if there are at least so many days with data.
 const (
 	recentDays        = 7
 	baselineDays      = 28
 	leastRecentDays   = 3
 	leastBaselineDays = 7
-	// trendThreshold is how many standard deviations of the baseline's days the mean must have moved to have a direction.
+	// trendThreshold is how many standard deviations of the baseline the mean must have moved to have a direction.
 	trendThreshold = 1.0
 )
 
@@ -31,15 +30,15 @@ const (
 	trendSteady = "steady"
 )
 
-// TrendsRequest asks where metrics are going.
+// TrendsRequest selects the metrics and the day of trends.
 type TrendsRequest struct {
-	// Metrics are up to 20 names; none asks for all that the user has and that have a value for a day.
+	// Metrics are up to 20 names; none selects all that the user has and that have a daily value.
 	Metrics []string
-	// Date is the last day that counts.
+	// Date is the last day.
 	Date health.Date
 }
 
-// Trends is the answer to a TrendsRequest.
+// Trends is the response to a TrendsRequest.
 type Trends struct {
 	Date     health.Date `json:"date"`
 	Recent   Days        `json:"recent"`
@@ -49,14 +48,14 @@ type Trends struct {
 	Trends    []Trend `json:"trends"`
 }
 
-// Trend is where one metric is going. Change, ZScore and Direction are null where there is data on fewer than 3 of
-// the recent days or on fewer than 7 of the baseline.
+// Trend is the direction of one metric. Change, ZScore and Direction are null with data on fewer than 3 of the recent
+// days or fewer than 7 of the baseline.
 type Trend struct {
 	Measure
 	Recent   TrendStatistics `json:"recent"`
 	Baseline TrendStatistics `json:"baseline"`
 	Change   *Change         `json:"change"`
-	// ZScore is the change in standard deviations of the baseline; null also where the baseline never changed.
+	// ZScore is the change in standard deviations of the baseline; null also where the baseline is constant.
 	ZScore *float64 `json:"z_score"`
 	// Direction is up, down or steady.
 	Direction *string  `json:"direction"`
@@ -106,7 +105,7 @@ func (s *Service) Trends(ctx context.Context, user account.User, request TrendsR
 	return answer, nil
 }
 
-// metricsSince returns the names of the metrics that have samples since a day, each once, and that of sleep.
+// metricsSince returns the names of the metrics that have samples since a day, each once, and of sleep.
 func (s *Service) metricsSince(ctx context.Context, user account.User, first health.Date) ([]string, error) {
 	infos, err := s.Config.Samples.Metrics(ctx, user.ID)
 	if err != nil {

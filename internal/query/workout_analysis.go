@@ -12,16 +12,16 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// WorkoutRequest asks for one workout and what can be worked out from it.
+// WorkoutRequest selects one workout and what is computed from it.
 type WorkoutRequest struct {
 	ID uuid.UUID
-	// MaxHeartRate is the highest heart rate the person reaches, in beats per minute, from 100 to 250; 0 is 190.
+	// MaxHeartRate is the user's maximum heart rate, in beats per minute, from 100 to 250; 0 is 190.
 	MaxHeartRate float64
-	// Splits is km or mi to cut the workout into stretches of that length; "" is not to.
+	// Splits is the length of splits, km or mi; "" is none.
 	Splits string
 }
 
-// Elevation is what the route tells about heights, in metres.
+// Elevation is computed from the altitudes of the route, in metres.
 type Elevation struct {
 	Unit string `json:"unit"`
 	// Threshold is how much the altitude must change to count, see aggregate.ClimbThreshold.
@@ -32,7 +32,7 @@ type Elevation struct {
 	Max       float64 `json:"max"`
 }
 
-// distanceSeries are the series of a workout that tell a distance, in the order in which they are tried.
+// distanceSeries are the series of a workout that have a distance, in the order in which they are tried.
 var distanceSeries = []string{"walking_and_running_distance", "cycling_distance", "swim_distance"}
 
 func (r *WorkoutRequest) check() error {
@@ -46,7 +46,7 @@ func (r *WorkoutRequest) check() error {
 	return nil
 }
 
-// analyse fills in what can be worked out from a workout.
+// analyse sets what is computed from a workout.
 func (s *Service) analyse(ctx context.Context, user uuid.UUID, w *health.Workout, request WorkoutRequest, detail *WorkoutDetail) error {
 	end := w.End
 	if end == 0 && w.Duration > 0 {
@@ -74,8 +74,8 @@ func (s *Service) analyse(ctx context.Context, user uuid.UUID, w *health.Workout
 	return nil
 }
 
-// track is how far the person had come when: by the route, fitted to the distance of the workout, or where that has no
-// times by a distance series.
+// track returns the distance over time: of the route, fitted to the distance of the workout, or of a distance series
+// where the route has no times.
 func (s *Service) track(w *health.Workout) (track aggregate.Track, from string) {
 	if track = aggregate.TrackOf(w.Route); track.Length() > 0 {
 		track, _ = track.FittedTo(s.workoutQuantity(w, "distance", "m"))

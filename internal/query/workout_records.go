@@ -25,7 +25,7 @@ const (
 	recordFastest10K = "fastest_10km"
 )
 
-// WorkoutRecord is the best among the workouts of one name.
+// WorkoutRecord is the best of the workouts of one name.
 type WorkoutRecord struct {
 	Record string      `json:"record"`
 	Name   string      `json:"name"`
@@ -33,17 +33,17 @@ type WorkoutRecord struct {
 	Unit   string      `json:"unit"`
 	Date   health.Date `json:"date"`
 	Source string      `json:"source"`
-	// Workout is the id of the workout. Start and End bound it, or the stretch of it that is the record.
+	// Workout is the id of the workout. Start and End are its times, or those of the part of it that is the record.
 	Workout uuid.UUID  `json:"workout"`
 	Start   time.Time  `json:"start"`
 	End     *time.Time `json:"end"`
 }
 
-// bestWorkouts are the best workouts so far, by record and name.
+// bestWorkouts has the best workout so far of each record and name.
 type bestWorkouts map[[2]string]WorkoutRecord
 
-// consider keeps a figure if it is better than what is there: larger, or for times and paces smaller. Workouts come newest
-// first, so that of equal ones the first stays.
+// consider keeps r if its value is better than the one so far: greater, or where smaller is set, smaller. Workouts come
+// newest first, so that of equal ones the first stays.
 func (h bestWorkouts) consider(smaller bool, r WorkoutRecord) {
 	key := [2]string{r.Record, r.Name}
 	have, there := h[key]
@@ -52,7 +52,7 @@ func (h bestWorkouts) consider(smaller bool, r WorkoutRecord) {
 	}
 }
 
-// efforts are the stretches that are looked for inside workouts, in metres.
+// efforts are the distances whose fastest time inside a workout is a record, in metres.
 var efforts = []struct {
 	record string
 	metres float64
@@ -113,7 +113,8 @@ func (s *Service) considerQuantities(best bestWorkouts, w *health.Workout) {
 	}
 }
 
-// activeTime is how long a workout lasted in seconds without its pauses, or where that was not sent with them.
+// activeTime returns how long a workout lasted in seconds without its pauses; with them where its duration was not
+// sent.
 func activeTime(w *health.Workout) float64 {
 	if health.IsAbsent(w.Duration) && w.End > w.Start {
 		return float64(w.End-w.Start) / float64(health.Second)
@@ -121,7 +122,7 @@ func activeTime(w *health.Workout) float64 {
 	return w.Duration
 }
 
-// workoutQuantity returns a single figure of a workout in a unit; absent (NaN) where it has none that converts.
+// workoutQuantity returns a quantity of a workout in a unit; absent (NaN) where it has none that converts.
 func (s *Service) workoutQuantity(w *health.Workout, name, unit string) float64 {
 	q, ok := w.Quantities[name]
 	if !ok {
@@ -141,13 +142,13 @@ func (s *Service) considerEfforts(ctx context.Context, user uuid.UUID, best best
 	}
 	err := s.complete(ctx, user, &t, nil)
 	if problem.KindOf(err) == problem.NotFound {
-		return nil // it was deleted meanwhile
+		return nil // deleted meanwhile
 	}
 	if err != nil {
 		return err
 	}
 	w := &t.Workout
-	// A route that is not that of the distance has gaps, or jumps that would be the fastest ever.
+	// A route whose length is not the distance has gaps, or jumps that would be the fastest ever.
 	track, fits := aggregate.TrackOf(w.Route).FittedTo(distance)
 	if !fits {
 		return nil

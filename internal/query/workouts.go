@@ -19,7 +19,7 @@ const (
 	workoutsCursor = "workouts"
 )
 
-// WorkoutsRequest narrows a listing of workouts. Zero values do not narrow.
+// WorkoutsRequest filters a listing of workouts. Zero values do not filter.
 type WorkoutsRequest struct {
 	Start, End time.Time      // of the start
 	Name       string         // without regard to case
@@ -35,7 +35,7 @@ type WorkoutsPage struct {
 	NextCursor *string   `json:"next_cursor"`
 }
 
-// Workout is one training session without its series and its route.
+// Workout is one workout without its series and its route.
 type Workout struct {
 	ID uuid.UUID `json:"id"`
 	// AppID is the app's own id; null where it sent none.
@@ -46,14 +46,15 @@ type Workout struct {
 	// Duration is the active time in seconds.
 	Duration *float64 `json:"duration"`
 	Source   string   `json:"source"`
-	// Quantities are the single figures by name: active_energy, distance …
+	// Quantities are the single values by name: active_energy, distance …
 	Quantities map[string]health.Quantity `json:"quantities"`
 	Attributes Object                     `json:"attributes,omitempty"`
-	// AlsoFrom are other entries for the same training, see health.Training. What only they know is part of this one.
+	// AlsoFrom are other entries of the same workout, see health.MergedWorkout. What only they have is part of this
+	// one.
 	AlsoFrom []OtherEntry `json:"also_from,omitempty"`
 }
 
-// OtherEntry is an entry for a training that was sent in another way.
+// OtherEntry is an entry of a workout that was sent in another way.
 type OtherEntry struct {
 	ID     uuid.UUID `json:"id"`
 	AppID  *string   `json:"app_id"`
@@ -61,20 +62,20 @@ type OtherEntry struct {
 	Source string    `json:"source"`
 }
 
-// WorkoutDetail is a workout with its series. The points of its route are an answer of their own.
+// WorkoutDetail is a workout with its series. Route returns the points of its route.
 type WorkoutDetail struct {
 	Workout
 	Series      map[string][]SeriesPoint `json:"series"`
 	HasRoute    bool                     `json:"has_route"`
 	RoutePoints int                      `json:"route_points"`
-	// Elapsed is the time on the clock from start to end in seconds, and Paused the part of it that was not active; null
-	// where the end, or the duration, was not sent.
+	// Elapsed is the time from start to end in seconds, and Paused the part of it that was not active; null where the
+	// end, or the duration, was not sent.
 	Elapsed *float64 `json:"elapsed"`
 	Paused  *float64 `json:"paused"`
 	// HeartRateZones is null where no heart rate is known, Elevation where no altitude is.
 	HeartRateZones *HeartRateZones `json:"heart_rate_zones"`
 	Elevation      *Elevation      `json:"elevation"`
-	// Splits is null unless asked for, and where no distance is known.
+	// Splits is null unless the request includes them, and where no distance is known.
 	Splits *Splits `json:"splits"`
 }
 
@@ -90,13 +91,13 @@ type SeriesPoint struct {
 	Source string     `json:"source"`
 }
 
-// workoutPosition is the last workout of a page.
+// workoutPosition is that of the last workout of a page.
 type workoutPosition struct {
 	Start health.Instant `json:"start"`
 	ID    uuid.UUID      `json:"id"`
 }
 
-// Workouts returns trainings, newest first.
+// Workouts returns merged workouts, newest first.
 func (s *Service) Workouts(ctx context.Context, user account.User, request WorkoutsRequest) (WorkoutsPage, error) {
 	limit, err := pageLimit(request.Limit, workoutsOnPage, maxWorkouts)
 	if err != nil {
@@ -132,8 +133,8 @@ func (s *Service) Workouts(ctx context.Context, user account.User, request Worko
 	return page, nil
 }
 
-// Workout returns one training with its series and what they and the route tell together. The id may be that of any of its
-// entries.
+// Workout returns one merged workout with its series and what is computed from them and the route. The id may be that
+// of any of its entries.
 func (s *Service) Workout(ctx context.Context, user account.User, request WorkoutRequest) (WorkoutDetail, error) {
 	if err := request.check(); err != nil {
 		return WorkoutDetail{}, err
@@ -157,7 +158,7 @@ func (s *Service) Workout(ctx context.Context, user account.User, request Workou
 	return detail, s.analyse(ctx, user.ID, &workout, request, &detail)
 }
 
-// Route returns a training with the points of its route, of which there is at least one. NotFound.
+// Route returns a workout with the points of its route, of which there is at least one. NotFound.
 func (s *Service) Route(ctx context.Context, user account.User, id uuid.UUID) (health.Workout, error) {
 	t, err := s.mergedWorkout(ctx, user.ID, id)
 	if err != nil {
@@ -170,7 +171,7 @@ func (s *Service) Route(ctx context.Context, user account.User, id uuid.UUID) (h
 	return t.Workout, nil
 }
 
-// workoutOf shows a training that is complete.
+// workoutOf converts a workout that is complete.
 func workoutOf(t *health.MergedWorkout) Workout {
 	w := &t.Workout
 	shown := Workout{
