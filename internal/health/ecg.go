@@ -35,39 +35,21 @@ func (e *ECG) MergeFrom(other *ECG) bool {
 }
 
 func (e *ECG) merge(later *ECG) bool {
-	changed := false
-	setString := func(have *string, sent string) {
-		if sent != "" && sent != *have {
-			*have, changed = sent, true
-		}
-	}
-	setFloat := func(have *float64, sent float64) {
-		if !IsAbsent(sent) && !SameValue(sent, *have) {
-			*have, changed = sent, true
-		}
-	}
-	if later.End != 0 && later.End != e.End {
-		e.End, changed = later.End, true
-	}
-	setString(&e.Source, later.Source)
-	setString(&e.Classification, later.Classification)
-	setString(&e.Severity, later.Severity)
-	setString(&e.Unit, later.Unit)
-	setFloat(&e.AverageHeartRate, later.AverageHeartRate)
-	setFloat(&e.SamplingFrequency, later.SamplingFrequency)
+	var m merger
+	m.instant(&e.End, later.End)
+	m.text(&e.Source, later.Source)
+	m.text(&e.Classification, later.Classification)
+	m.text(&e.Severity, later.Severity)
+	m.text(&e.Unit, later.Unit)
+	m.value(&e.AverageHeartRate, later.AverageHeartRate)
+	m.value(&e.SamplingFrequency, later.SamplingFrequency)
 	switch {
 	case len(later.Voltages) == 0:
 	case !slices.EqualFunc(e.Voltages, later.Voltages, SameValue):
-		e.Voltages, e.Times, changed = later.Voltages, later.Times, true
+		e.Voltages, e.Times, m.changed = later.Voltages, later.Times, true
 	case len(later.Times) > 0 && !slices.Equal(e.Times, later.Times):
-		e.Times, changed = later.Times, true
+		e.Times, m.changed = later.Times, true
 	}
-	if merged := MergeAttributes(e.Attributes, later.Attributes); merged != e.Attributes {
-		e.Attributes, changed = merged, true
-	}
-	if changed {
-		e.Offset = later.Offset
-		e.Received = max(e.Received, later.Received)
-	}
-	return changed
+	m.attributes(&e.Attributes, later.Attributes)
+	return m.finish(&e.Offset, later.Offset, &e.Received, later.Received)
 }

@@ -57,25 +57,11 @@ func (e *Event) MergeFrom(other *Event) bool {
 }
 
 func (e *Event) merge(later *Event) bool {
-	changed := false
-	if later.Name != "" && later.Name != e.Name {
-		e.Name, changed = later.Name, true
-	}
-	if later.Source != "" && later.Source != e.Source {
-		e.Source, changed = later.Source, true
-	}
-	if later.Start != 0 && later.Start != e.Start {
-		e.Start, changed = later.Start, true
-	}
-	if later.End != 0 && later.End != e.End {
-		e.End, changed = later.End, true
-	}
-	if merged := MergeAttributes(e.Attributes, later.Attributes); merged != e.Attributes {
-		e.Attributes, changed = merged, true
-	}
-	if changed {
-		e.Offset = later.Offset
-		e.Received = max(e.Received, later.Received)
-	}
-	return changed
+	var m merger
+	m.text(&e.Name, later.Name)
+	m.text(&e.Source, later.Source)
+	m.instant(&e.Start, later.Start)
+	m.instant(&e.End, later.End)
+	m.attributes(&e.Attributes, later.Attributes)
+	return m.finish(&e.Offset, later.Offset, &e.Received, later.Received)
 }

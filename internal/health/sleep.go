@@ -69,38 +69,20 @@ func (n *Night) MergeFrom(other *Night) bool {
 }
 
 func (n *Night) merge(later *Night) bool {
-	changed := false
-	for _, f := range []struct{ have, sent *Instant }{
-		{&n.SleepStart, &later.SleepStart},
-		{&n.SleepEnd, &later.SleepEnd},
-		{&n.InBedStart, &later.InBedStart},
-		{&n.InBedEnd, &later.InBedEnd},
-	} {
-		if *f.sent != 0 && *f.sent != *f.have {
-			*f.have, changed = *f.sent, true
-		}
-	}
-	for _, f := range []struct{ have, sent *float64 }{
-		{&n.Total, &later.Total},
-		{&n.Asleep, &later.Asleep},
-		{&n.Core, &later.Core},
-		{&n.Deep, &later.Deep},
-		{&n.REM, &later.REM},
-		{&n.Awake, &later.Awake},
-		{&n.InBed, &later.InBed},
-	} {
-		if !IsAbsent(*f.sent) && !SameValue(*f.sent, *f.have) {
-			*f.have, changed = *f.sent, true
-		}
-	}
-	if merged := MergeAttributes(n.Attributes, later.Attributes); merged != n.Attributes {
-		n.Attributes, changed = merged, true
-	}
-	if changed {
-		n.Offset = later.Offset
-		n.Received = max(n.Received, later.Received)
-	}
-	return changed
+	var m merger
+	m.instant(&n.SleepStart, later.SleepStart)
+	m.instant(&n.SleepEnd, later.SleepEnd)
+	m.instant(&n.InBedStart, later.InBedStart)
+	m.instant(&n.InBedEnd, later.InBedEnd)
+	m.value(&n.Total, later.Total)
+	m.value(&n.Asleep, later.Asleep)
+	m.value(&n.Core, later.Core)
+	m.value(&n.Deep, later.Deep)
+	m.value(&n.REM, later.REM)
+	m.value(&n.Awake, later.Awake)
+	m.value(&n.InBed, later.InBed)
+	m.attributes(&n.Attributes, later.Attributes)
+	return m.finish(&n.Offset, later.Offset, &n.Received, later.Received)
 }
 
 // Stage is a stage of sleep.

@@ -77,24 +77,17 @@ func (w *Workout) MergeFrom(other *Workout) bool {
 }
 
 func (w *Workout) merge(later *Workout) bool {
-	changed := false
-	setString := func(have *string, sent string) {
-		if sent != "" && sent != *have {
-			*have, changed = sent, true
-		}
+	var m merger
+	m.text(&w.AppID, later.AppID)
+	m.text(&w.Name, later.Name)
+	m.text(&w.Source, later.Source)
+	if !later.truncates(later.Start, w.Start) {
+		m.instant(&w.Start, later.Start)
 	}
-	setString(&w.AppID, later.AppID)
-	setString(&w.Name, later.Name)
-	setString(&w.Source, later.Source)
-	if later.Start != 0 && later.Start != w.Start && !later.truncates(later.Start, w.Start) {
-		w.Start, changed = later.Start, true
+	if w.End == 0 || !later.truncates(later.End, w.End) {
+		m.instant(&w.End, later.End)
 	}
-	if later.End != 0 && later.End != w.End && (w.End == 0 || !later.truncates(later.End, w.End)) {
-		w.End, changed = later.End, true
-	}
-	if !IsAbsent(later.Duration) && !SameValue(later.Duration, w.Duration) {
-		w.Duration, changed = later.Duration, true
-	}
+	m.value(&w.Duration, later.Duration)
 	for name, sent := range later.Quantities {
 		have, ok := w.Quantities[name]
 		if IsAbsent(sent.Value) || ok && have.Unit == sent.Unit && SameValue(have.Value, sent.Value) {
@@ -103,7 +96,7 @@ func (w *Workout) merge(later *Workout) bool {
 		if w.Quantities == nil {
 			w.Quantities = map[string]Quantity{}
 		}
-		w.Quantities[name], changed = sent, true
+		w.Quantities[name], m.changed = sent, true
 	}
 	for name, sent := range later.Series {
 		if len(sent) == 0 || sameSeries(w.Series[name], sent) {
@@ -112,19 +105,13 @@ func (w *Workout) merge(later *Workout) bool {
 		if w.Series == nil {
 			w.Series = map[string][]SeriesPoint{}
 		}
-		w.Series[name], changed = sent, true
+		w.Series[name], m.changed = sent, true
 	}
 	if len(later.Route) > 0 && !sameRoute(w.Route, later.Route) {
-		w.Route, changed = later.Route, true
+		w.Route, m.changed = later.Route, true
 	}
-	if merged := MergeAttributes(w.Attributes, later.Attributes); merged != w.Attributes {
-		w.Attributes, changed = merged, true
-	}
-	if changed {
-		w.Offset = later.Offset
-		w.Received = max(w.Received, later.Received)
-	}
-	return changed
+	m.attributes(&w.Attributes, later.Attributes)
+	return m.finish(&w.Offset, later.Offset, &w.Received, later.Received)
 }
 
 func sameSeries(a, b []SeriesPoint) bool {
