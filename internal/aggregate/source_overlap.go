@@ -92,8 +92,8 @@ func (o *overlapResolver) add(s *health.Sample) {
 	from = max(from, o.now)
 	o.advance(from)
 	date := s.LocalDate()
-	for _, r := range o.active {
-		o.onCrossDay(r.date, date)
+	for _, active := range o.active {
+		o.onCrossDay(active.date, date)
 	}
 	for i := range o.instants {
 		o.onCrossDay(o.instants[i].LocalDate(), date)
@@ -104,9 +104,9 @@ func (o *overlapResolver) add(s *health.Sample) {
 	}
 	state := o.sourceOf(s)
 	state.active++
-	r := o.newActive()
-	*r = activeSample{sample: *s, date: date, from: from, to: to, source: state, counted: state.counted}
-	heap.Push(&o.active, r)
+	active := o.newActive()
+	*active = activeSample{sample: *s, date: date, from: from, to: to, source: state, counted: state.counted}
+	heap.Push(&o.active, active)
 }
 
 func (o *overlapResolver) newActive() *activeSample {
@@ -114,9 +114,9 @@ func (o *overlapResolver) newActive() *activeSample {
 	if last < 0 {
 		return new(activeSample)
 	}
-	r := o.free[last]
+	active := o.free[last]
 	o.free = o.free[:last]
-	return r
+	return active
 }
 
 // finish emits the active samples.

@@ -8,7 +8,7 @@ const (
 	BloodPressure          = "blood_pressure"
 	BloodPressureSystolic  = "blood_pressure_systolic"
 	BloodPressureDiastolic = "blood_pressure_diastolic"
-	// SleepAnalysis stands for nights and segments, which are no samples.
+	// SleepAnalysis is stored as nights and segments, not as samples.
 	SleepAnalysis = "sleep_analysis"
 )
 

@@ -10,8 +10,8 @@ import (
 // the most similar first; none where none is.
 func (c *Catalog) Nearest(name string, n int) []string {
 	const longest = 64 // longer than any name: clients send the text
-	asked := []rune(stripSeparators(normalName(name)))
-	asked = asked[:min(len(asked), longest)]
+	requested := []rune(stripSeparators(normalName(name)))
+	requested = requested[:min(len(requested), longest)]
 	type candidate struct {
 		name     string
 		distance int
@@ -20,7 +20,7 @@ func (c *Catalog) Nearest(name string, n int) []string {
 	for _, metric := range c.metrics {
 		best := candidate{metric.Name, longest}
 		for _, known := range append([]string{metric.Name}, metric.Aliases...) {
-			best.distance = min(best.distance, nameDistance(asked, []rune(stripSeparators(normalName(known)))))
+			best.distance = min(best.distance, nameDistance(requested, []rune(stripSeparators(normalName(known)))))
 		}
 		if best.distance < longest {
 			found = append(found, best)
@@ -40,11 +40,11 @@ func stripSeparators(name string) string {
 }
 
 // nameDistance returns how different two names are; 64 where they are unrelated.
-func nameDistance(asked, known []rune) int {
-	if len(asked) >= 3 && strings.Contains(string(known), string(asked)) {
-		return 2 + (len(known)-len(asked))/4
+func nameDistance(requested, known []rune) int {
+	if len(requested) >= 3 && strings.Contains(string(known), string(requested)) {
+		return 2 + (len(known)-len(requested))/4
 	}
-	if d := editDistance(asked, known); d <= len(known)/3 {
+	if d := editDistance(requested, known); d <= len(known)/3 {
 		return d
 	}
 	return 64

@@ -51,15 +51,15 @@ func (w *Workout) channelRank() int {
 // MergeWorkouts merges the entries of each workout. They may be in any order; the workouts are in the order of their
 // main entries. The result for an entry depends only on those that begin within twice MergeSpread of it.
 func MergeWorkouts(workouts []Workout) []MergedWorkout {
-	parent := make([]int, len(workouts)) // the entry that answers for it, or one that leads there
+	parent := make([]int, len(workouts)) // the main entry, or an entry that leads to it
 	for i := range workouts {
 		parent[i] = closestEntry(workouts, i)
 	}
 	var merged []MergedWorkout
-	at := map[int]int{}
+	indexOf := map[int]int{}
 	for i := range workouts {
 		if parent[i] == i {
-			at[i] = len(merged)
+			indexOf[i] = len(merged)
 			merged = append(merged, MergedWorkout{Workout: workouts[i]})
 		}
 	}
@@ -69,8 +69,8 @@ func MergeWorkouts(workouts []Workout) []MergedWorkout {
 			root = parent[root]
 		}
 		if root != i {
-			t := &merged[at[root]]
-			t.Also = append(t.Also, workouts[i])
+			m := &merged[indexOf[root]]
+			m.Also = append(m.Also, workouts[i])
 		}
 	}
 	return merged
@@ -100,17 +100,17 @@ func closestEntry(workouts []Workout, i int) (best int) {
 // Complete adds to the main entry what only the others have: quantities, series, attributes, a time that it lacks or
 // has truncated, and the route with the most points. Entries that were listed without series and routes are completed
 // without them.
-func (t *MergedWorkout) Complete() {
-	if len(t.Also) == 0 {
+func (m *MergedWorkout) Complete() {
+	if len(m.Also) == 0 {
 		return
 	}
 	whole := Workout{Duration: Absent()}
-	for i := len(t.Also) - 1; i >= 0; i-- {
-		whole.complete(&t.Also[i])
+	for i := len(m.Also) - 1; i >= 0; i-- {
+		whole.complete(&m.Also[i])
 	}
-	whole.complete(&t.Workout)
-	whole.ID, whole.Offset, whole.Received = t.ID, t.Offset, t.Received
-	t.Workout = whole
+	whole.complete(&m.Workout)
+	whole.ID, whole.Offset, whole.Received = m.ID, m.Offset, m.Received
+	m.Workout = whole
 }
 
 // complete merges o into w; the values of o win.

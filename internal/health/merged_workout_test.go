@@ -99,7 +99,7 @@ func TestMergeWorkoutsKeepsEveryEntryOnce(t *testing.T) {
 			for _, group := range groups(workouts) {
 				for _, id := range group {
 					if _, twice := m[id]; twice {
-						t.Fatalf("%d is in two trainings", id)
+						t.Fatalf("%d is in two workouts", id)
 					}
 					m[id] = group[0]
 				}
@@ -127,7 +127,7 @@ func TestMergedWorkoutIsCompleted(t *testing.T) {
 
 	merged := MergeWorkouts([]Workout{exported, app})
 	if len(merged) != 1 {
-		t.Fatalf("%d trainings, want 1", len(merged))
+		t.Fatalf("%d workouts, want 1", len(merged))
 	}
 	merged[0].Complete()
 	want := app

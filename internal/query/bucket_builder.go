@@ -44,10 +44,10 @@ type bucket struct {
 func newBucket(in bounds, extent aggregate.Extent) *bucket {
 	b := &struct {
 		bucket
-		days    [1]day
-		tallies [1]aggregate.Aggregate
+		days       [1]day
+		aggregates [1]aggregate.Aggregate
 	}{bucket: bucket{bounds: in, extent: extent}}
-	b.days[0].aggregates = b.tallies[:0]
+	b.days[0].aggregates = b.aggregates[:0]
 	b.bucket.days = b.days[:0]
 	return &b.bucket
 }
@@ -76,29 +76,29 @@ func newBucketBuilder(c calendar, rule aggregate.Rule, first, last bounds) *buck
 		calendar: c, first: first.key, last: last.key,
 		buckets: map[int64]*bucket{},
 	}
-	bb.resolver = aggregate.NewResolver(rule, bb.count)
-	bb.long = aggregate.NewLongSummaries(rule, bb.exceedsBucket, bb.count)
+	bb.resolver = aggregate.NewResolver(rule, bb.add)
+	bb.long = aggregate.NewLongSummaries(rule, bb.exceedsBucket, bb.add)
 	return bb
 }
 
 // loadBuckets returns the buckets from first to last that have samples, in order, in the unit they are stored in.
-func (s *Service) loadBuckets(ctx context.Context, user uuid.UUID, r selector, c calendar, cumulative bool, first, last bounds) ([]*bucket, error) {
-	if buckets, known, err := s.loadBucketsFromSummaries(ctx, user, r, c, cumulative, first, last); known || err != nil {
+func (s *Service) loadBuckets(ctx context.Context, user uuid.UUID, sel selector, c calendar, cumulative bool, first, last bounds) ([]*bucket, error) {
+	if buckets, known, err := s.loadBucketsFromSummaries(ctx, user, sel, c, cumulative, first, last); known || err != nil {
 		return buckets, err
 	}
 	order, err := s.sourceOrder(ctx, user)
 	if err != nil {
 		return nil, err
 	}
-	bb := newBucketBuilder(c, aggregate.Rule{Cumulative: cumulative, Ranking: order.For(r.metric)}, first, last)
-	query := store.SampleQuery{Metric: r.metric, Unit: r.storedUnit}
+	bb := newBucketBuilder(c, aggregate.Rule{Cumulative: cumulative, Ranking: order.For(sel.metric)}, first, last)
+	query := store.SampleQuery{Metric: sel.metric, Unit: sel.storedUnit}
 	query.From, query.To = health.InstantOf(first.start)-readMargin, health.InstantOf(last.end)+readMargin
 	var sample health.Sample // one for all: it escapes
 	for next, err := range s.Config.Samples.Samples(ctx, user, query) {
 		if err != nil {
 			return nil, err
 		}
-		if next.Unit != r.storedUnit {
+		if next.Unit != sel.storedUnit {
 			continue
 		}
 		sample = next
@@ -163,8 +163,8 @@ func sameClock(a, b time.Time, zone *time.Location) bool {
 	return aOffset == bOffset
 }
 
-// count adds a share of a sample to its bucket.
-func (bb *bucketBuilder) count(s *health.Sample, share float64) {
+// add adds a share of a sample to its bucket.
+func (bb *bucketBuilder) add(s *health.Sample, share float64) {
 	in := bb.boundsOf(s)
 	if in.key < bb.first || in.key > bb.last {
 		return

@@ -25,7 +25,7 @@ type querier interface {
 }
 
 // cachedQueries are the queries whose responses are cached, each by the metric it depends on.
-func newCached(t *testing.T) map[string]func(querier) (any, error) {
+func cachedQueries(t *testing.T) map[string]func(querier) (any, error) {
 	ctx, day := t.Context(), date(t, "2026-03-10")
 	queries := map[string]func(querier) (any, error){
 		"metrics": func(s querier) (any, error) { return s.Metrics(ctx, anna) },
@@ -47,9 +47,9 @@ func TestCachedAnswersAreTheSame(t *testing.T) {
 	t.Parallel()
 	service := newService(t, aDay(t))
 	cached := query.NewCached(service, cache.NewResponseCache(cache.NewMemory(1<<20), nil))
-	for name, ask := range newCached(t) {
+	for name, ask := range cachedQueries(t) {
 		want := wire(t, ask, service)
-		for _, which := range []string{"found", "remembered"} {
+		for _, which := range []string{"computed", "cached"} {
 			if diff := gocmp.Diff(want, wire(t, ask, cached)); diff != "" {
 				t.Errorf("%s, %s:\n%s", name, which, diff)
 			}
@@ -73,7 +73,7 @@ func wire(t *testing.T, ask func(querier) (any, error), s querier) string {
 // A response is cached until its data changes, and no longer.
 func TestChangeInvalidatesCachedAnswers(t *testing.T) {
 	t.Parallel()
-	for name, ask := range newCached(t) {
+	for name, ask := range cachedQueries(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := aDay(t)
@@ -82,7 +82,7 @@ func TestChangeInvalidatesCachedAnswers(t *testing.T) {
 			before := wire(t, ask, cached)
 			m.samples = nil
 			if wire(t, ask, cached) != before {
-				t.Error("it was not remembered")
+				t.Error("it was not cached")
 			}
 			metric := "step_count"
 			if about, ok := strings.CutPrefix(name, "series of "); ok {
@@ -116,7 +116,7 @@ func TestSomeSeriesAreNotCached(t *testing.T) {
 			before := wire(t, ask, cached)
 			m.samples = nil
 			if wire(t, ask, cached) == before {
-				t.Error("it was remembered")
+				t.Error("it was cached")
 			}
 		})
 	}
@@ -135,7 +135,7 @@ func TestWeekStartIsPartOfTheCacheKey(t *testing.T) {
 			})
 		}
 		if diff := gocmp.Diff(wire(t, ask, service), wire(t, ask, cached)); diff != "" {
-			t.Errorf("weeks from %s (-found +remembered):\n%s", weekStart, diff)
+			t.Errorf("weeks from %s (-computed +cached):\n%s", weekStart, diff)
 		}
 	}
 }

@@ -49,15 +49,15 @@ func (s *Service) Extract(ctx context.Context, user account.User, request Extrac
 		return e, err
 	}
 	for _, name := range request.Metrics {
-		r, err := s.selector(ctx, user.ID, name, "")
+		sel, err := s.selector(ctx, user.ID, name, "")
 		if known, ok := errors.AsType[*problem.Error](err); ok {
 			return nil, known.In("metrics")
 		}
 		if err != nil {
 			return nil, err
 		}
-		if !slices.Contains(e.metrics, r.metric) {
-			e.metrics = append(e.metrics, r.metric)
+		if !slices.Contains(e.metrics, sel.metric) {
+			e.metrics = append(e.metrics, sel.metric)
 		}
 	}
 	slices.Sort(e.metrics)

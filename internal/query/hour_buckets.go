@@ -32,11 +32,11 @@ func (c calendar) bucketsOfHours(days []aggregate.DaySummary, first, last bounds
 // hoursBetween returns the hours that begin in a range, in order. Days overlap after travel and where two clocks
 // differ; then both have the same hour.
 func hoursBetween(days []aggregate.DaySummary, from, to time.Time) []aggregate.Hour {
-	most := 0
+	count := 0
 	for i := range days {
-		most += len(days[i].Hours)
+		count += len(days[i].Hours)
 	}
-	hours := make([]aggregate.Hour, 0, most)
+	hours := make([]aggregate.Hour, 0, count)
 	first, end := health.InstantOf(from), health.InstantOf(to)
 	for i := range days {
 		for _, h := range days[i].Hours {

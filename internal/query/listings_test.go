@@ -200,7 +200,7 @@ func TestWorkoutsPagesAndFilters(t *testing.T) {
 func TestEventsPages(t *testing.T) {
 	t.Parallel()
 	m := &memory{events: someEvents(t)}
-	for i := range 4 { // all at once, told apart by the app's id
+	for i := range 4 { // all at once, distinguished by the app's id
 		e := m.events[1]
 		e.AppID = fmt.Sprintf("B%d", i)
 		m.events = append(m.events, e)

@@ -23,9 +23,9 @@ func mergedWorkouts(workouts iter.Seq2[health.Workout, error]) iter.Seq2[health.
 	return func(yield func(health.MergedWorkout, error) bool) {
 		var near []health.Workout
 		flush := func() bool {
-			for _, t := range health.MergeWorkouts(near) {
-				t.Complete()
-				if !yield(t, nil) {
+			for _, merged := range health.MergeWorkouts(near) {
+				merged.Complete()
+				if !yield(merged, nil) {
 					return false
 				}
 			}
@@ -62,8 +62,8 @@ func widenForMerging(r store.Range, after *workoutPosition) store.Range {
 	return r
 }
 
-func inRange(r store.Range, t health.Instant) bool {
-	return (r.From == 0 || r.From <= t) && (r.To == 0 || t < r.To)
+func inRange(r store.Range, merged health.Instant) bool {
+	return (r.From == 0 || r.From <= merged) && (r.To == 0 || merged < r.To)
 }
 
 // follows reports whether a workout comes after another one in a listing.
@@ -87,10 +87,10 @@ func (s *Service) mergedWorkout(ctx context.Context, user, id uuid.UUID) (health
 		}
 		near = append(near, w)
 	}
-	for _, t := range health.MergeWorkouts(near) {
-		if t.ID == id || slices.ContainsFunc(t.Also, func(w health.Workout) bool { return w.ID == id }) {
-			err = s.complete(ctx, user, &t, &entry)
-			return t, err
+	for _, merged := range health.MergeWorkouts(near) {
+		if merged.ID == id || slices.ContainsFunc(merged.Also, func(w health.Workout) bool { return w.ID == id }) {
+			err = s.complete(ctx, user, &merged, &entry)
+			return merged, err
 		}
 	}
 	return health.MergedWorkout{Workout: entry}, nil // its times have just changed
@@ -98,10 +98,10 @@ func (s *Service) mergedWorkout(ctx context.Context, user, id uuid.UUID) (health
 
 // complete reads the series and routes of all entries of a workout and completes it with them. read is an entry that
 // has been read already, or nil.
-func (s *Service) complete(ctx context.Context, user uuid.UUID, t *health.MergedWorkout, read *health.Workout) (err error) {
-	entries := []*health.Workout{&t.Workout}
-	for i := range t.Also {
-		entries = append(entries, &t.Also[i])
+func (s *Service) complete(ctx context.Context, user uuid.UUID, merged *health.MergedWorkout, read *health.Workout) (err error) {
+	entries := []*health.Workout{&merged.Workout}
+	for i := range merged.Also {
+		entries = append(entries, &merged.Also[i])
 	}
 	for _, entry := range entries {
 		if read != nil && entry.ID == read.ID {
@@ -110,6 +110,6 @@ func (s *Service) complete(ctx context.Context, user uuid.UUID, t *health.Merged
 			return err
 		}
 	}
-	t.Complete()
+	merged.Complete()
 	return nil
 }

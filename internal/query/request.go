@@ -53,13 +53,13 @@ func instantOf(t time.Time) health.Instant {
 	return health.InstantOf(t)
 }
 
-// pageLimit returns the greatest number of entries on a page: asked, or standard where that is 0.
-func pageLimit(asked, standard, most int) (int, error) {
-	if asked < 0 || asked > most {
+// pageLimit returns the greatest number of entries on a page: requested, or standard where that is 0.
+func pageLimit(requested, standard, maximum int) (int, error) {
+	if requested < 0 || requested > maximum {
 		return 0, problem.New(problem.Invalid, "invalid_limit",
-			fmt.Sprintf("The limit must be from 1 to %d; without one it is %d.", most, standard)).In("limit")
+			fmt.Sprintf("The limit must be from 1 to %d; without one it is %d.", maximum, standard)).In("limit")
 	}
-	return cmp.Or(asked, standard), nil
+	return cmp.Or(requested, standard), nil
 }
 
 func checkDates(first, last health.Date) error {

@@ -96,15 +96,15 @@ func (s *Service) Samples(ctx context.Context, user account.User, request Sample
 	if query.After, err = decodeCursor[health.SampleKey](samplesCursor, request.Cursor); err != nil {
 		return SamplesPage{}, err
 	}
-	r, err := s.selector(ctx, user.ID, request.Metric, request.Unit)
+	sel, err := s.selector(ctx, user.ID, request.Metric, request.Unit)
 	if err != nil {
 		return SamplesPage{}, err
 	}
-	query.Metric = r.metric
-	if query.After != nil && query.After.Metric != r.metric {
+	query.Metric = sel.metric
+	if query.After != nil && query.After.Metric != sel.metric {
 		return SamplesPage{}, cursorError(nil)
 	}
-	page := SamplesPage{Metric: r.metric, Unit: r.unit, Samples: []Sample{}}
+	page := SamplesPage{Metric: sel.metric, Unit: sel.unit, Samples: []Sample{}}
 	var last health.SampleKey
 	for sample, err := range s.Config.Samples.Samples(ctx, user.ID, query) {
 		if err != nil {
@@ -115,21 +115,21 @@ func (s *Service) Samples(ctx context.Context, user account.User, request Sample
 			return page, err
 		}
 		last = sample.Key()
-		page.Samples = append(page.Samples, s.sample(&r, &sample))
+		page.Samples = append(page.Samples, s.sample(&sel, &sample))
 	}
 	return page, nil
 }
 
-func (s *Service) sample(r *selector, sample *health.Sample) Sample {
+func (s *Service) sample(sel *selector, sample *health.Sample) Sample {
 	shown := Sample{Grain: sample.Grain, Source: sample.Source, Attributes: objectOrNull(sample.Attributes)}
-	conversion, ok := r.conversion, sample.Unit == r.storedUnit
-	if !ok && r.known == nil {
-		conversion, ok = s.Catalog.Conversion(sample.Unit, r.unit)
+	conversion, ok := sel.conversion, sample.Unit == sel.storedUnit
+	if !ok && sel.known == nil {
+		conversion, ok = s.Catalog.Conversion(sample.Unit, sel.unit)
 	}
 	switch {
 	case ok:
 		convert(sample, conversion)
-	case sample.Unit != r.unit:
+	case sample.Unit != sel.unit:
 		shown.Unit = &sample.Unit
 	}
 	_, end := sample.Span()

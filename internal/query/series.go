@@ -195,25 +195,25 @@ func clamp(t time.Time) time.Time {
 
 // aggregationFor returns the aggregation to use, and whether values of the metric are added up. A metric that the
 // catalogue does not have is added up where the request asks for sums.
-func aggregationFor(known *catalog.Metric, asked string) (aggregation string, cumulative bool, err error) {
+func aggregationFor(known *catalog.Metric, requested string) (aggregation string, cumulative bool, err error) {
 	allowed := []string{aggregateAvg, aggregateMin, aggregateMax, aggregateCount, aggregateLast}
 	standard := aggregateAvg
 	switch {
 	case known == nil:
 		allowed = append(allowed, aggregateSum)
-		cumulative = asked == aggregateSum
+		cumulative = requested == aggregateSum
 	case known.Cumulative():
 		allowed = append(allowed, aggregateSum)
 		cumulative, standard = true, aggregateSum
 	case known.Aggregation == catalog.AggregationLatest:
 		standard = aggregateLast
 	}
-	if _, percentile := percentileOf(asked); asked != "" && !percentile && !slices.Contains(allowed, asked) {
+	if _, percentile := percentileOf(requested); requested != "" && !percentile && !slices.Contains(allowed, requested) {
 		return "", false, problem.New(problem.Invalid, "invalid_aggregation", "This metric can be aggregated by: "+
 			strings.Join(allowed, ", ")+", and any percentile from p1 to p99.").In("agg").
 			Allowing(append(allowed, "p50", "p90", "p95", "p99")...)
 	}
-	return cmp.Or(asked, standard), cumulative, nil
+	return cmp.Or(requested, standard), cumulative, nil
 }
 
 // seriesPage reads the range in windows, until one has data. Windows are long even where pages are short, so that a

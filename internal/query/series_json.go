@@ -14,8 +14,8 @@ const pointSize = 220
 
 // AppendJSON appends what json.Marshal returns, in a third of the time: a year has thousands of points.
 func (s *Series) AppendJSON(to []byte) ([]byte, error) {
-	if most := len(to) + pointSize*(len(s.Points)+2); cap(to) < most {
-		to = append(make([]byte, 0, most), to...)
+	if size := len(to) + pointSize*(len(s.Points)+2); cap(to) < size {
+		to = append(make([]byte, 0, size), to...)
 	}
 	for _, field := range []struct{ name, text string }{
 		{`{"metric":`, s.Metric}, {`,"unit":`, s.Unit}, {`,"bucket":`, s.Bucket}, {`,"tz":`, s.TZ}, {`,"aggregation":`, s.Aggregation},

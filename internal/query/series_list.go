@@ -29,8 +29,8 @@ func (s *Service) SeriesList(ctx context.Context, user account.User, request Ser
 	if err := checkMetrics(request.Metrics); err != nil {
 		return SeriesList{}, err
 	}
-	most := maxPoints / len(request.Metrics)
-	limit, err := pageLimit(request.Of.Limit, min(defaultPoints, most), most)
+	maxLimit := maxPoints / len(request.Metrics)
+	limit, err := pageLimit(request.Of.Limit, min(defaultPoints, maxLimit), maxLimit)
 	if err != nil {
 		return SeriesList{}, err
 	}

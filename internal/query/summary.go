@@ -114,28 +114,28 @@ func (s *Service) addMetric(ctx context.Context, user uuid.UUID, metric, unit st
 	if err != nil {
 		return err
 	}
-	r := selector{metric: metric, known: known, storedUnit: unit, unit: unit, conversion: identity}
-	buckets, err := s.loadBuckets(ctx, user, r, calendar, cumulative, first, last)
+	sel := selector{metric: metric, known: known, storedUnit: unit, unit: unit, conversion: identity}
+	buckets, err := s.loadBuckets(ctx, user, sel, calendar, cumulative, first, last)
 	if err != nil {
 		return err
 	}
-	return s.addBuckets(r, buckets, days)
+	return s.addBuckets(sel, buckets, days)
 }
 
 // addBuckets adds days of one metric.
-func (s *Service) addBuckets(r selector, buckets []*bucket, days []DaySummary) error {
-	aggregation, cumulative, err := aggregationFor(r.known, "")
+func (s *Service) addBuckets(sel selector, buckets []*bucket, days []DaySummary) error {
+	aggregation, cumulative, err := aggregationFor(sel.known, "")
 	if err != nil {
 		return err
 	}
-	category := categoryOf(r.known)
+	category := categoryOf(sel.known)
 	for _, b := range buckets {
-		agg := b.aggregate(interval{days: 1}, cumulative, r.conversion)
+		agg := b.aggregate(interval{days: 1}, cumulative, sel.conversion)
 		groups := days[health.DateOf(b.bounds.start)-days[0].Date].Metrics
 		if groups[category] == nil {
 			groups[category] = map[string]DayValue{}
 		}
-		groups[category][r.metric] = DayValue{r.storedUnit, aggregation, aggregateOf(&agg, cumulative, aggregation)}
+		groups[category][sel.metric] = DayValue{sel.storedUnit, aggregation, aggregateOf(&agg, cumulative, aggregation)}
 	}
 	return nil
 }
@@ -166,8 +166,8 @@ func (s *Service) addMetricsFromSummaries(ctx context.Context, user uuid.UUID, d
 			err = s.addMetric(ctx, user, series.Metric, series.Unit, days)
 		} else {
 			known, _ := s.Catalog.Lookup(series.Metric)
-			r := selector{metric: series.Metric, known: known, storedUnit: series.Unit, unit: series.Unit, conversion: identity}
-			err = s.addBuckets(r, calendar{interval: interval{days: 1}}.bucketsOfDays(byMetric[series]), days)
+			sel := selector{metric: series.Metric, known: known, storedUnit: series.Unit, unit: series.Unit, conversion: identity}
+			err = s.addBuckets(sel, calendar{interval: interval{days: 1}}.bucketsOfDays(byMetric[series]), days)
 		}
 		if err != nil {
 			return false, err

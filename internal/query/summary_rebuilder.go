@@ -123,7 +123,7 @@ func (r *SummaryRebuilder) SetSourcePriority(ctx context.Context, user account.U
 // Rebuild recomputes all day summaries and latest values of a user from the samples, with bounded memory, while reads
 // and writes go on.
 func (r *SummaryRebuilder) Rebuild(ctx context.Context, user uuid.UUID) (store.Rebuilt, error) {
-	begun := time.Now()
+	start := time.Now()
 	rebuilt, err := r.Store.Rebuild(ctx, user)
 	r.days.WithLabelValues("written").Add(float64(rebuilt.Differed))
 	r.days.WithLabelValues("unchanged").Add(float64(max(rebuilt.Days-rebuilt.Differed, 0)))
@@ -131,7 +131,7 @@ func (r *SummaryRebuilder) Rebuild(ctx context.Context, user uuid.UUID) (store.R
 		r.invalidate(ctx, user)
 	}
 	if err == nil {
-		r.duration.Observe(time.Since(begun).Seconds())
+		r.duration.Observe(time.Since(start).Seconds())
 	}
 	return rebuilt, err
 }

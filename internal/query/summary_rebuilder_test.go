@@ -61,11 +61,11 @@ func TestAnOrderOfSourcesHoldsAtOnce(t *testing.T) {
 		t.Fatalf("the order is %+v, error %v", priority, err)
 	}
 	expect(650)
-	keeper := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: s, Catalog: known, Logger: testlog.Logger(t)})
-	if err := keeper.RebuildStale(t.Context()); err != nil {
+	rebuilder := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: s, Catalog: known, Logger: testlog.Logger(t)})
+	if err := rebuilder.RebuildStale(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if priority, err = keeper.SourcePriority(t.Context(), user); err != nil || !priority.Applied {
+	if priority, err = rebuilder.SourcePriority(t.Context(), user); err != nil || !priority.Applied {
 		t.Fatalf("the order is %+v, error %v", priority, err)
 	}
 	expect(650)

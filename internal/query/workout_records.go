@@ -66,18 +66,18 @@ var recordOrder = []string{
 func (s *Service) workoutRecords(ctx context.Context, user uuid.UUID, first, last health.Date, withEfforts bool) ([]WorkoutRecord, error) {
 	best := bestWorkouts{}
 	query := store.WorkoutQuery{Range: widenForMerging(localDays(first, last), nil), Limit: maxWorkouts}
-	for t, err := range mergedWorkouts(store.AllWorkouts(ctx, s.Config.Workouts, user, query)) {
+	for merged, err := range mergedWorkouts(store.AllWorkouts(ctx, s.Config.Workouts, user, query)) {
 		if err != nil {
 			return nil, err
 		}
-		if date := t.Start.Date(t.Offset); date < first || date > last {
+		if date := merged.Start.Date(merged.Offset); date < first || date > last {
 			continue
 		}
-		s.considerQuantities(best, &t.Workout)
+		s.considerQuantities(best, &merged.Workout)
 		if !withEfforts {
 			continue
 		}
-		if err := s.considerEfforts(ctx, user, best, t); err != nil {
+		if err := s.considerEfforts(ctx, user, best, merged); err != nil {
 			return nil, err
 		}
 	}
@@ -135,19 +135,19 @@ func (s *Service) workoutQuantity(w *health.Workout, name, unit string) float64 
 	return conversion.Apply(q.Value)
 }
 
-func (s *Service) considerEfforts(ctx context.Context, user uuid.UUID, best bestWorkouts, t health.MergedWorkout) error {
-	distance := s.workoutQuantity(&t.Workout, "distance", "m")
+func (s *Service) considerEfforts(ctx context.Context, user uuid.UUID, best bestWorkouts, merged health.MergedWorkout) error {
+	distance := s.workoutQuantity(&merged.Workout, "distance", "m")
 	if distance < efforts[0].metres {
 		return nil
 	}
-	err := s.complete(ctx, user, &t, nil)
+	err := s.complete(ctx, user, &merged, nil)
 	if problem.KindOf(err) == problem.NotFound {
 		return nil // deleted meanwhile
 	}
 	if err != nil {
 		return err
 	}
-	w := &t.Workout
+	w := &merged.Workout
 	// A route whose length is not the distance has gaps, or jumps that would be the fastest ever.
 	track, fits := aggregate.TrackOf(w.Route).FittedTo(distance)
 	if !fits {

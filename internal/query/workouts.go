@@ -116,19 +116,19 @@ func (s *Service) Workouts(ctx context.Context, user account.User, request Worko
 	}
 	page := WorkoutsPage{Workouts: []Workout{}}
 	var last workoutPosition
-	for t, err := range mergedWorkouts(store.AllWorkouts(ctx, s.Config.Workouts, user.ID, query)) {
+	for merged, err := range mergedWorkouts(store.AllWorkouts(ctx, s.Config.Workouts, user.ID, query)) {
 		if err != nil {
 			return WorkoutsPage{}, err
 		}
-		here := workoutPosition{t.Start, t.ID}
-		if !inRange(within, t.Start) || after != nil && !here.follows(*after) {
+		here := workoutPosition{merged.Start, merged.ID}
+		if !inRange(within, merged.Start) || after != nil && !here.follows(*after) {
 			continue
 		}
 		if len(page.Workouts) == limit {
 			page.NextCursor, err = encodeCursor(workoutsCursor, last)
 			return page, err
 		}
-		page.Workouts, last = append(page.Workouts, workoutOf(&t)), here
+		page.Workouts, last = append(page.Workouts, workoutOf(&merged)), here
 	}
 	return page, nil
 }
@@ -139,13 +139,13 @@ func (s *Service) Workout(ctx context.Context, user account.User, request Workou
 	if err := request.check(); err != nil {
 		return WorkoutDetail{}, err
 	}
-	t, err := s.mergedWorkout(ctx, user.ID, request.ID)
+	merged, err := s.mergedWorkout(ctx, user.ID, request.ID)
 	if err != nil {
 		return WorkoutDetail{}, err
 	}
-	workout := t.Workout
+	workout := merged.Workout
 	detail := WorkoutDetail{
-		Workout: workoutOf(&t), Series: map[string][]SeriesPoint{},
+		Workout: workoutOf(&merged), Series: map[string][]SeriesPoint{},
 		HasRoute: len(workout.Route) > 0, RoutePoints: len(workout.Route),
 	}
 	for name, points := range workout.Series {
@@ -160,20 +160,20 @@ func (s *Service) Workout(ctx context.Context, user account.User, request Workou
 
 // Route returns a workout with the points of its route, of which there is at least one. NotFound.
 func (s *Service) Route(ctx context.Context, user account.User, id uuid.UUID) (health.Workout, error) {
-	t, err := s.mergedWorkout(ctx, user.ID, id)
+	merged, err := s.mergedWorkout(ctx, user.ID, id)
 	if err != nil {
 		return health.Workout{}, err
 	}
-	if len(t.Route) == 0 {
+	if len(merged.Route) == 0 {
 		return health.Workout{}, problem.New(problem.NotFound, "no_route",
 			"No route was recorded with this workout, or none has been sent yet.")
 	}
-	return t.Workout, nil
+	return merged.Workout, nil
 }
 
 // workoutOf converts a workout that is complete.
-func workoutOf(t *health.MergedWorkout) Workout {
-	w := &t.Workout
+func workoutOf(merged *health.MergedWorkout) Workout {
+	w := &merged.Workout
 	shown := Workout{
 		ID: w.ID, AppID: appID(w), Name: w.Name, Start: w.Start.In(w.Offset), End: timeOrNull(w.End, w.Offset),
 		Duration: orNull(w.Duration), Source: w.Source,
@@ -184,8 +184,8 @@ func workoutOf(t *health.MergedWorkout) Workout {
 			shown.Quantities[name] = quantity
 		}
 	}
-	for i := range t.Also {
-		other := &t.Also[i]
+	for i := range merged.Also {
+		other := &merged.Also[i]
 		shown.AlsoFrom = append(shown.AlsoFrom, OtherEntry{ID: other.ID, AppID: appID(other), Name: other.Name, Source: other.Source})
 	}
 	return shown
