@@ -118,7 +118,7 @@ func (a *Aggregate) addSource(source string) {
 // added.
 type Aggregates []Aggregate
 
-// Add adds a share of a sample, which is that a Resolver gave it.
+// Add adds a sample with the share that a Resolver gave it.
 func (a *Aggregates) Add(s *health.Sample, share float64) {
 	i := slices.IndexFunc(*a, func(have Aggregate) bool { return have.Grain == s.Grain })
 	if i < 0 {

@@ -50,9 +50,8 @@ const (
 // one instant that were recorded under different dates.
 const maxHops = 2
 
-// Window is the range of key times of the samples, of GrainDay and finer, that affect some days: raw samples from
-// Raw.From to Raw.To, summaries from Summaries.From to Summaries.To, both widened by the length of the grain. To is not
-// included.
+// Window is the range of key times of the samples, of GrainDay and finer, that affect some days: of raw samples Raw; of
+// summaries Summaries, which the reader widens at both ends by the length of the summaries' grain. To is not included.
 type Window struct {
 	Raw, Summaries struct{ From, To health.Instant }
 }
@@ -230,7 +229,8 @@ func (d *dayAggregator) dayOf(s *health.Sample) *dayBuilder {
 	return d.current
 }
 
-// addToDay adds a sample to its day; one within an hour to that hour, which mergeHours adds to the day at the end.
+// addToDay adds a sample to its day. Without an hourResolver, one shorter than a day is added to its hour, and
+// mergeHours adds the hours to the day at the end.
 func (d *dayAggregator) addToDay(s *health.Sample, share float64) {
 	day := d.dayOf(s)
 	if day == nil {

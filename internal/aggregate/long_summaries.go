@@ -99,7 +99,7 @@ func (r *LongSummaries) recordSeen(s seenDate) {
 	r.seen[r.current].latest = max(r.seen[r.current].latest, s.latest)
 }
 
-// maxDatesApart is how many days, and more, the local dates of consecutive samples may go back.
+// maxDatesApart is more days than the local dates of consecutive samples may go back.
 const maxDatesApart = 3
 
 // resolveUntil emits the summaries whose time has been read to its end, those of one grain in their order.

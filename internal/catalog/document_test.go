@@ -60,7 +60,7 @@ are those above; the others are:
   with the meaning of b.
 - ` + "`min`, `max`" + ` are the column Valid, ` + "`suspicious_min`, `suspicious_max`" + ` the column Likely.
 - ` + "`record`" + `: the personal record that the metric has. ` + "`highest_day`" + `: the day with the greatest value; ` + "`highest`, `lowest`" + `: the day
-  with the greatest or smallest single value. ` + "`record_order`" + ` is a number of its own, by which records are listed.
+  with the greatest or smallest single value. ` + "`record_order`" + ` is its place in the list of records; no two are equal.
 - ` + "`ring`, `goal`" + `: the ring that the metric fills (` + "`move`, `exercise` or `stand`" + `) and the metric, of the same unit, that has the
   goal of a day.
 
@@ -68,7 +68,7 @@ A category is a line of ` + "`internal/catalog/categories.tsv`" + `, with the FH
 order. A unit is a line of ` + "`internal/catalog/units.tsv`" + `.
 
 What else the server does with a metric follows from these: a metric of the shapes quantity, min_avg_max and sleep has
-trends and comparisons; one of the category nutrition is a field of the Nutrition type of the typed form; one of the
+trends and comparisons; one of the category nutrition that Apple calls Dietary… is a field of the Nutrition type; one of the
 category symptom is an event of the kind symptom in Apple's export; one in "%%" is a fraction there.
 `
 

@@ -17,8 +17,7 @@ type Night struct {
 	SleepStart, SleepEnd, InBedStart, InBedEnd Instant
 	// Offset is that of SleepEnd, or of whichever time was sent.
 	Offset int32
-	// Asleep is sleep of unknown stage; sources that record stages may count the same sleep in both. Total is all
-	// sleep.
+	// Asleep is sleep of unknown stage; it must not be added to the stages. Total is all sleep.
 	Total, Asleep, Core, Deep, REM, Awake, InBed float64
 	Attributes                                   string // JSON object of what else was sent, as Sample.Attributes
 	// Received is the time of the body, see Sample.Received.

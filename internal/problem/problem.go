@@ -28,8 +28,8 @@ const (
 func (k Kind) Error() string { return string(k) }
 
 // Error is an error that may be shown. Code is stable and clients may depend on it; Message is a sentence that says
-// what to do; Field names the input at fault, if there is one; RetryAfter is when to try again, where that is known;
-// Cause is for the log only.
+// what to do; Field names the input at fault, if there is one; RetryAfter is how long to wait before another attempt,
+// where that is known; Cause is for the log only.
 type Error struct {
 	Kind    Kind
 	Code    string

@@ -45,18 +45,18 @@ type Range struct {
 
 func aggregateOf(a *aggregate.Aggregate, cumulative bool, aggregation string) Aggregate {
 	// The values that pointers refer to are allocated in one piece: a year has thousands of buckets.
-	numbers := &struct {
+	fields := &struct {
 		sum, avg, min, max, value float64
 		grain                     health.Grain
 	}{a.Values.Sum, a.Values.Mean(), a.Values.Min, a.Values.Max, health.Absent(), a.Grain}
 	f := Aggregate{
-		Avg: refOrNull(&numbers.avg), Min: refOrNull(&numbers.min), Max: refOrNull(&numbers.max),
+		Avg: refOrNull(&fields.avg), Min: refOrNull(&fields.min), Max: refOrNull(&fields.max),
 		Count:    a.Count,
 		Systolic: rangeOfStats(a.Systolic), Diastolic: rangeOfStats(a.Diastolic),
-		Grain: &numbers.grain, Sources: orEmpty(a.Sources),
+		Grain: &fields.grain, Sources: orEmpty(a.Sources),
 	}
 	if cumulative && a.Values.Weight > 0 {
-		f.Sum = refOrNull(&numbers.sum)
+		f.Sum = refOrNull(&fields.sum)
 	}
 	switch aggregation {
 	case aggregateSum:
@@ -68,11 +68,11 @@ func aggregateOf(a *aggregate.Aggregate, cumulative bool, aggregation string) Ag
 	case aggregateMax:
 		f.Value = f.Max
 	case aggregateCount:
-		numbers.value = float64(a.Count)
-		f.Value = &numbers.value
+		fields.value = float64(a.Count)
+		f.Value = &fields.value
 	case aggregateLast:
-		numbers.value = a.Last
-		f.Value = refOrNull(&numbers.value)
+		fields.value = a.Last
+		f.Value = refOrNull(&fields.value)
 	}
 	return f
 }

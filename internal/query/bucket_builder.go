@@ -147,14 +147,14 @@ func (bb *bucketBuilder) exceedsBucket(s *health.Sample) bool {
 // boundsOf returns the bounds of the bucket of a sample.
 func (bb *bucketBuilder) boundsOf(s *health.Sample) bounds {
 	t := bb.calendar.timeOf(s)
-	if !t.Before(bb.lastBounds.start) && t.Before(bb.lastBounds.end) && sameClock(t, bb.lastBounds.start, bb.calendar.zone) {
+	if !t.Before(bb.lastBounds.start) && t.Before(bb.lastBounds.end) && sameOffset(t, bb.lastBounds.start, bb.calendar.zone) {
 		return bb.lastBounds
 	}
 	bb.lastBounds = bb.calendar.bounds(t)
 	return bb.lastBounds
 }
 
-func sameClock(a, b time.Time, zone *time.Location) bool {
+func sameOffset(a, b time.Time, zone *time.Location) bool {
 	if zone != nil {
 		return true
 	}

@@ -43,7 +43,7 @@ func cachedQueries(t *testing.T) map[string]func(querier) (any, error) {
 }
 
 // A cached response is the same on the wire, to the byte.
-func TestCachedAnswersAreTheSame(t *testing.T) {
+func TestCachedResponsesAreTheSame(t *testing.T) {
 	t.Parallel()
 	service := newService(t, aDay(t))
 	cached := query.NewCached(service, cache.NewResponseCache(cache.NewMemory(1<<20), nil))
@@ -71,14 +71,14 @@ func wire(t *testing.T, ask func(querier) (any, error), s querier) string {
 }
 
 // A response is cached until its data changes, and no longer.
-func TestChangeInvalidatesCachedAnswers(t *testing.T) {
+func TestChangeInvalidatesCachedResponses(t *testing.T) {
 	t.Parallel()
 	for name, ask := range cachedQueries(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := aDay(t)
-			answers := cache.NewResponseCache(cache.NewMemory(1<<20), nil)
-			cached := query.NewCached(newService(t, m), answers)
+			responses := cache.NewResponseCache(cache.NewMemory(1<<20), nil)
+			cached := query.NewCached(newService(t, m), responses)
 			before := wire(t, ask, cached)
 			m.samples = nil
 			if wire(t, ask, cached) != before {
@@ -86,13 +86,13 @@ func TestChangeInvalidatesCachedAnswers(t *testing.T) {
 			}
 			metric := "step_count"
 			if about, ok := strings.CutPrefix(name, "series of "); ok {
-				answers.InvalidateMetrics(t.Context(), anna.ID, []string{"flights_climbed"})
+				responses.InvalidateMetrics(t.Context(), anna.ID, []string{"flights_climbed"})
 				if wire(t, ask, cached) != before {
 					t.Error("it was forgotten for another metric's sake")
 				}
 				metric = strings.TrimSuffix(about, "_systolic") // where it is kept
 			}
-			answers.InvalidateMetrics(t.Context(), anna.ID, []string{metric})
+			responses.InvalidateMetrics(t.Context(), anna.ID, []string{metric})
 			if name != "no day" && wire(t, ask, cached) == before {
 				t.Error("it was given after the change")
 			}
@@ -140,7 +140,7 @@ func TestWeekStartIsPartOfTheCacheKey(t *testing.T) {
 	}
 }
 
-func TestWarmAnswersWhatIsAskedFirst(t *testing.T) {
+func TestWarmCachesWhatIsAskedFirst(t *testing.T) {
 	t.Parallel()
 	m := aDay(t)
 	cached := query.NewCached(newService(t, m), cache.NewResponseCache(cache.NewMemory(1<<20), nil))

@@ -14,7 +14,7 @@ const cursorVersion = 1
 // cursor is the position of the next page of a listing. To clients it is opaque.
 type cursor[Position any] struct {
 	Version int      `json:"v"`
-	Of      string   `json:"of"` // which listing: the cursor of one does not fit another
+	Listing string   `json:"of"` // which listing: the cursor of one does not fit another
 	At      Position `json:"at"`
 }
 
@@ -40,7 +40,7 @@ func decodeCursor[Position any](listing, encoded string) (at *Position, err erro
 	if err := json.Unmarshal(text, &c, json.RejectUnknownMembers(true)); err != nil {
 		return nil, cursorError(err)
 	}
-	if c.Version != cursorVersion || c.Of != listing {
+	if c.Version != cursorVersion || c.Listing != listing {
 		return nil, cursorError(nil)
 	}
 	return &c.At, nil

@@ -44,6 +44,9 @@ type HeartRateZone struct {
 	Seconds float64  `json:"seconds"`
 }
 
+// heartRateSeries is the series of a workout that has its heart rates.
+const heartRateSeries = "heart_rate_data"
+
 // heartRates are those of a workout, and where they come from.
 type heartRates struct {
 	rates   []aggregate.HeartRate
@@ -56,12 +59,12 @@ type heartRates struct {
 // in that time, raw or else by the minute.
 func (s *Service) heartRates(ctx context.Context, user uuid.UUID, w *health.Workout, end health.Instant) (heartRates, error) {
 	own := heartRates{from: "workout"}
-	for _, p := range w.Series["heart_rate_data"] {
+	for _, p := range w.Series[heartRateSeries] {
 		if p.Source != "" && !slices.Contains(own.sources, p.Source) {
 			own.sources = append(own.sources, p.Source)
 		}
 	}
-	own.rates = aggregate.HeartRates(w.Series["heart_rate_data"])
+	own.rates = aggregate.HeartRates(w.Series[heartRateSeries])
 	inside := func(b aggregate.HeartRate) bool { return b.Time >= w.Start && b.Time < end }
 	if end <= w.Start || slices.ContainsFunc(own.rates, inside) {
 		return own, nil

@@ -110,7 +110,7 @@ func anECG(t testing.TB) health.ECG {
 }
 
 // Every response has a golden file: it is what clients see.
-func TestAnswers(t *testing.T) {
+func TestResponses(t *testing.T) {
 	t.Parallel()
 	m := aDay(t)
 	s := newService(t, m)

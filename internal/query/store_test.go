@@ -18,7 +18,7 @@ import (
 )
 
 // Every query returns from a real store what it returns from slices.
-func TestAnswersFromEveryStore(t *testing.T) {
+func TestResponsesFromEveryStore(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
 		m := aDay(t)

@@ -43,10 +43,10 @@ func TestAnOrderOfSourcesHoldsAtOnce(t *testing.T) {
 	if _, err := s.WriteSamples(t.Context(), user.ID, walk); err != nil {
 		t.Fatal(err)
 	}
-	answers := query.New(query.Config{Samples: s, Sleep: s, Workouts: s, Events: s, Summaries: s, Catalog: known})
+	responses := query.New(query.Config{Samples: s, Sleep: s, Workouts: s, Events: s, Summaries: s, Catalog: known})
 	expect := func(want float64) {
 		t.Helper()
-		day, err := answers.Day(t.Context(), user, date(t, "2026-03-10"))
+		day, err := responses.Day(t.Context(), user, date(t, "2026-03-10"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/health-export/health-export/internal/query"
 )
 
-func TestDaysFollowTheRecordedClock(t *testing.T) {
+func TestDaysFollowTheRecordedOffset(t *testing.T) {
 	t.Parallel()
 	late := aWorkout(t)
 	late.Start, late.Offset = parseInstant(t, "2026-03-10T23:30:00-08:00") // the 11th in UTC
