@@ -9,7 +9,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/format/xmlscan"
 	"github.com/health-export/health-export/internal/health"
 )
@@ -307,9 +306,9 @@ func (a *apple) stage(value []byte) health.Stage {
 func (a *apple) quantity(s *health.Sample, form appleForm, v float64) {
 	switch form {
 	case formSystolic:
-		s.Metric, s.Systolic = catalog.BloodPressure, v
+		s.Metric, s.Systolic = "blood_pressure", v
 	case formDiastolic:
-		s.Metric, s.Diastolic = catalog.BloodPressure, v
+		s.Metric, s.Diastolic = "blood_pressure", v
 	default:
 		s.Value = v
 	}

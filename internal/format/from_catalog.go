@@ -2,6 +2,7 @@ package format
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -33,8 +34,9 @@ var fromCatalog = sync.OnceValue(func() *catalogTables {
 
 func newCatalogTables(c *catalog.Catalog) *catalogTables {
 	t := &catalogTables{
-		readings: readingForms(c), fractions: map[string]bool{}, durations: map[string]bool{}, kinds: hkKinds(),
+		readings: maps.Clone(typedReadings), fractions: map[string]bool{}, durations: map[string]bool{}, kinds: maps.Clone(hkKinds),
 	}
+	t.readings["nutrition"] = readingForm{fields: nutrients(c), notes: []string{"meal_type"}}
 	for _, m := range c.Metrics() {
 		if quantity, ok := strings.CutPrefix(m.HealthKitID, hkQuantity); ok {
 			t.fractions[quantity] = m.Unit == "%"

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -16,17 +15,14 @@ const (
 	hkCategory = "HKCategoryTypeIdentifier"
 )
 
-// hkKinds returns the kinds of the categories that are events other than symptoms and cycle entries, whose kind the
-// catalogue's categories say.
-func hkKinds() map[string]string {
-	return map[string]string{
-		"HighHeartRateEvent": "heart_rate_notification", "LowHeartRateEvent": "heart_rate_notification",
-		"IrregularHeartRhythmEvent":       "heart_rate_notification",
-		"HeadphoneAudioExposureEvent":     safetyEvent,
-		"AudioExposureEvent":              safetyEvent, // the former name of the next
-		"EnvironmentalAudioExposureEvent": safetyEvent, "LowCardioFitnessEvent": safetyEvent,
-		"AppleWalkingSteadinessEvent": safetyEvent, "SleepApneaEvent": safetyEvent,
-	}
+// hkKinds are the categories that are events of another kind than symptoms and cycle entries, which the catalogue says.
+var hkKinds = map[string]string{
+	"HighHeartRateEvent": "heart_rate_notification", "LowHeartRateEvent": "heart_rate_notification",
+	"IrregularHeartRhythmEvent":       "heart_rate_notification",
+	"HeadphoneAudioExposureEvent":     safetyEvent,
+	"AudioExposureEvent":              safetyEvent, // the former name of the next
+	"EnvironmentalAudioExposureEvent": safetyEvent, "LowCardioFitnessEvent": safetyEvent,
+	"AppleWalkingSteadinessEvent": safetyEvent, "SleepApneaEvent": safetyEvent,
 }
 
 // healthKit reads an object with HealthKit's names: type, sourceName, unit, value, startDate, endDate.
@@ -80,9 +76,9 @@ func (e *element) hkQuantity(name string, s *health.Sample) {
 	}
 	switch name {
 	case "BloodPressureSystolic":
-		s.Metric, s.Systolic = catalog.BloodPressure, v
+		s.Metric, s.Systolic = "blood_pressure", v
 	case "BloodPressureDiastolic":
-		s.Metric, s.Diastolic = catalog.BloodPressure, v
+		s.Metric, s.Diastolic = "blood_pressure", v
 	default:
 		s.Value = v
 	}
