@@ -19,9 +19,9 @@ type vocabulary struct {
 func newVocabulary(c *catalog.Catalog) (*vocabulary, error) {
 	v := &vocabulary{catalog: c}
 	for name, metric := range map[string]**catalog.Metric{
-		catalog.BloodPressure:          &v.bloodPressure,
-		catalog.BloodPressureSystolic:  &v.systolic,
-		catalog.BloodPressureDiastolic: &v.diastolic,
+		"blood_pressure":           &v.bloodPressure,
+		"blood_pressure_systolic":  &v.systolic,
+		"blood_pressure_diastolic": &v.diastolic,
 	} {
 		found, ok := c.Lookup(name)
 		if !ok {
@@ -71,7 +71,7 @@ func (m *meaning) values(s *health.Sample) {
 	}
 	switch {
 	case m.half == nil:
-	case m.half.Name == catalog.BloodPressureSystolic:
+	case strings.HasSuffix(m.half.Name, "systolic"):
 		s.Systolic, s.Value = s.Value, health.Absent()
 	default:
 		s.Diastolic, s.Value = s.Value, health.Absent()
