@@ -28,7 +28,7 @@ var allowedImports = map[string][]string{
 	"account":         {"problem"},
 	"health":          {},
 	"aggregate":       {"health", "problem"},
-	"format":          {"health", "problem"},
+	"format":          {"catalog", "health", "problem"},
 	"export":          {"account", "catalog", "health", "problem"},
 	"connect":         {},
 	"tracing":         {"problem"},
@@ -62,7 +62,6 @@ var testsMayImport = []string{"store/postgres", "store/sqlite", "store/storetest
 
 // testImports is what the test files of one package import besides.
 var testImports = map[string][]string{
-	"format":            {"catalog"},
 	"server":            {"cache"},
 	"cmd/health-export": {"format"},
 }

@@ -1,3 +1,2 @@
-// Package account is who uses the server: users, the API keys that act for them, and the entries of the audit log that
-// say who did what.
+// Package account has the users of the server, the API keys that act for them, and the entries of the audit log.
 package account

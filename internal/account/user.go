@@ -2,7 +2,6 @@ package account
 
 import (
 	"net/mail"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -13,7 +12,7 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// User is a person whose data it is.
+// User is a person who has data on the server.
 type User struct {
 	ID        uuid.UUID
 	Email     string // unique, compared without regard to case
@@ -46,58 +45,10 @@ func NewUser(email, name, zone string, now time.Time) (User, error) {
 	return User{ID: id, Email: email, Name: name, TimeZone: zone, CreatedAt: now.UTC().Truncate(time.Microsecond)}, nil
 }
 
-// Location returns the user's time zone, UTC where none is set or it is unknown to this system.
+// Location returns the user's time zone, UTC where none is set or this system does not have it.
 func (u User) Location() *time.Location {
 	if zone, err := time.LoadLocation(u.TimeZone); err == nil {
 		return zone
 	}
 	return time.UTC
-}
-
-// Scope is what an API key allows.
-type Scope string
-
-// The scopes. Admin allows everything, for every user.
-const (
-	ScopeIngest Scope = "ingest"
-	ScopeRead   Scope = "read"
-	ScopeAdmin  Scope = "admin"
-)
-
-// APIKey is a secret that acts for a user. The secret itself is never kept: only Hash, its Argon2id hash in PHC form.
-type APIKey struct {
-	ID        string // the public part
-	UserID    uuid.UUID
-	Name      string
-	Scopes    []Scope
-	Tier      string // sets the limits: default, bulk, unlimited
-	Hash      string
-	CreatedAt time.Time
-	ExpiresAt time.Time // zero: never
-	RevokedAt time.Time // zero: not revoked; a time ahead: in force until then
-	// LastUsedAt lags behind by a few seconds: it is written in batches.
-	LastUsedAt time.Time
-}
-
-// Allows reports whether the key's scopes include s.
-func (k APIKey) Allows(s Scope) bool {
-	return slices.Contains(k.Scopes, s) || slices.Contains(k.Scopes, ScopeAdmin)
-}
-
-// Usable reports whether the key is neither revoked nor expired at t.
-func (k APIKey) Usable(t time.Time) bool {
-	return !k.Revoked(t) && (k.ExpiresAt.IsZero() || t.Before(k.ExpiresAt))
-}
-
-// End is when the key ends or has ended, whether it expires or is revoked; zero: never.
-func (k APIKey) End() time.Time {
-	if k.ExpiresAt.IsZero() || !k.RevokedAt.IsZero() && k.RevokedAt.Before(k.ExpiresAt) {
-		return k.RevokedAt
-	}
-	return k.ExpiresAt
-}
-
-// Revoked reports whether the key is revoked at t.
-func (k APIKey) Revoked(t time.Time) bool {
-	return !k.RevokedAt.IsZero() && !t.Before(k.RevokedAt)
 }

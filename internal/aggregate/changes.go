@@ -2,16 +2,17 @@ package aggregate
 
 import "github.com/health-export/health-export/internal/health"
 
-// Changes is what a batch of samples changes of one metric, as far as what is worked out from samples has to follow.
+// Changes collects what a batch of samples changes of one metric, for the summaries and latest values computed from
+// samples.
 type Changes struct {
-	// Dates are the local days with samples that are new or changed, in no order and perhaps several times. What is longer
-	// than a day is part of none.
+	// Dates are the local days with new or changed samples, in no order and possibly repeated. Summaries longer than a
+	// day have none.
 	Dates []health.Date
-	// Latest is the one of the new and changed samples that is later than all others; nil where there is none.
+	// Latest is the latest of the new and changed samples; nil where there is none.
 	Latest *health.Sample
 }
 
-// See takes a sample that is new, or as it is after a change. It must stay as it is.
+// See adds a sample that is new, or as it is after a change. The caller must not change it afterwards.
 func (c *Changes) See(s *health.Sample) {
 	if c.Latest == nil || s.LaterThan(c.Latest) {
 		c.Latest = s
@@ -21,7 +22,7 @@ func (c *Changes) See(s *health.Sample) {
 	}
 }
 
-// Touch takes the local day that a changed sample lay on before.
+// Touch adds the local day of a sample before a change.
 func (c *Changes) Touch(date health.Date) {
 	if n := len(c.Dates); n == 0 || c.Dates[n-1] != date {
 		c.Dates = append(c.Dates, date)

@@ -8,20 +8,19 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// DaySummary is what the samples of one metric, in one unit, that were recorded on one local day come to: the tally of
-// the grain that answers for the day. A sample belongs to the local day it begins on, by the offset it was sent with;
-// summaries of more than a day are no part of it. It depends on stored samples only, never on the clock.
+// DaySummary is the aggregate of the samples of one metric, in one unit, on one local day, by the grain that answers
+// for the day. A sample belongs to the local day it begins on, by the offset it was sent with; summaries of more than a
+// day are not part of it. It depends on stored samples only, never on the current time.
 type DaySummary struct {
 	Metric, Unit string
 	Date         health.Date
 	Aggregate
 	Extent
-	// Hours are the hours in which a sample began, in order; nil where they were not asked for.
+	// Hours are the hours in which a sample began, in order; nil where they were not requested.
 	Hours []Hour
 }
 
-// Extent is the first and the last start of a sample that counts in a stretch of time, of whatever grain, with their
-// offsets: by whose clock the stretch began and ended.
+// Extent is the first and the last start of the samples that count in an interval, of any grain, with their offsets.
 type Extent struct {
 	Earliest, Latest             health.Instant
 	EarliestOffset, LatestOffset int32
@@ -30,7 +29,7 @@ type Extent struct {
 // ExtentOf returns the extent of one sample.
 func ExtentOf(s *health.Sample) Extent { return Extent{s.Start, s.Start, s.Offset, s.Offset} }
 
-// Join widens the extent by another.
+// Join extends e by another extent.
 func (e *Extent) Join(o Extent) {
 	if o.Earliest < e.Earliest || o.Earliest == e.Earliest && o.EarliestOffset < e.EarliestOffset {
 		e.Earliest, e.EarliestOffset = o.Earliest, o.EarliestOffset
@@ -40,24 +39,24 @@ func (e *Extent) Join(o Extent) {
 	}
 }
 
-// How far from a day, in key time, samples lie that belong to it or may bear on it: clocks are up to 14 hours ahead of
-// UTC and 12 behind it, and a sample occupies a day at most.
+// How far from a day, in key time, samples lie that belong to it or may affect it: zones are up to 14 hours ahead of
+// UTC and 12 behind it, and a sample lasts a day at most.
 const (
 	clocksAhead  = 14 * 3600 * health.Second
 	clocksBehind = 12 * 3600 * health.Second
 )
 
-// maxHops is how often SumUpDays goes on to days that a changed day bears on. The second is for summaries of one instant
-// that were recorded under different dates.
+// maxHops is how often SumUpDays continues with days that a changed day affects. The second time is for summaries of
+// one instant that were recorded under different dates.
 const maxHops = 2
 
-// Window is where to look, by key time, for samples of GrainDay and finer that bear on some days: raw ones from From to
-// To, summaries from From to To of a stretch that is the same but for the grain's length at both ends. To is not in it.
+// Window is the range of key times of the samples, of GrainDay and finer, that affect some days: of raw samples Raw; of
+// summaries Summaries, which the reader widens at both ends by the length of the summaries' grain. To is not included.
 type Window struct {
 	Raw, Summaries struct{ From, To health.Instant }
 }
 
-func (r Rule) window(first, last health.Date) (w Window) {
+func (r Rule) readWindow(first, last health.Date) (w Window) {
 	from, to := first.Midnight(0)-clocksAhead, (last+1).Midnight(0)+clocksBehind
 	w.Raw.From, w.Raw.To = from, to
 	if r.Cumulative {
@@ -67,28 +66,28 @@ func (r Rule) window(first, last health.Date) (w Window) {
 	return w
 }
 
-// SumUpDays works out days of one metric in one unit anew, with their hours: those dates, in order, and the neighbours
-// that may have changed with them, because a sample of one covers a sample of the other. read passes the samples of a
-// window to add, in the order of key time, grain and end. What is read beside the window does no harm.
+// SumUpDays recomputes days of one metric in one unit, with their hours: those dates, in order, and the neighbours that
+// may have changed with them, because a sample of one overlaps a sample of the other. read passes the samples of a
+// window to add, in the order of key time, grain and end. Samples outside the window do no harm.
 //
-// The result is in order of the dates; one that has no samples has none. done are all dates that were worked out.
+// The summaries are in order of the dates; a date without samples has none. done are all dates that were computed.
 func (r Rule) SumUpDays(dates []health.Date, read func(w Window, add func(*health.Sample)) error) (summaries []DaySummary, done []health.Date, err error) {
 	finished := map[health.Date]bool{}
 	for range 1 + maxHops {
-		beyond := map[health.Date]bool{}
-		for run := range runs(dates) {
+		affected := map[health.Date]bool{}
+		for run := range dateRuns(dates) {
 			d, err := r.sumUp(run, read)
 			if err != nil {
 				return nil, nil, err
 			}
-			summaries = append(summaries, d.finish()...)
-			maps.Copy(beyond, d.beyond)
+			summaries = append(summaries, d.summaries()...)
+			maps.Copy(affected, d.affected)
 		}
 		for _, date := range dates {
 			finished[date] = true
 		}
-		maps.DeleteFunc(beyond, func(date health.Date, _ bool) bool { return finished[date] })
-		if dates = slices.Sorted(maps.Keys(beyond)); len(dates) == 0 {
+		maps.DeleteFunc(affected, func(date health.Date, _ bool) bool { return finished[date] })
+		if dates = slices.Sorted(maps.Keys(affected)); len(dates) == 0 {
 			break
 		}
 	}
@@ -96,20 +95,21 @@ func (r Rule) SumUpDays(dates []health.Date, read func(w Window, add func(*healt
 	return summaries, slices.Sorted(maps.Keys(finished)), nil
 }
 
-// sumUp reads what bears on a run of days; once more, and more of it, where summaries reach beyond their hours.
-func (r Rule) sumUp(run []health.Date, read func(w Window, add func(*health.Sample)) error) (*days, error) {
-	window := r.window(run[0], run[len(run)-1])
-	d := newDays(r, run, false)
-	if err := read(window, d.add); err != nil || !d.irregular {
+// sumUp reads what affects a run of days; a second time, with a wider window, where summaries extend beyond their
+// hours.
+func (r Rule) sumUp(run []health.Date, read func(w Window, add func(*health.Sample)) error) (*dayAggregator, error) {
+	window := r.readWindow(run[0], run[len(run)-1])
+	d := newDayAggregator(r, run, false)
+	if err := read(window, d.add); err != nil || !d.crossesHour {
 		return d, err
 	}
-	d = newDays(r, run, true)
-	return d, read(window.wider(), d.add)
+	d = newDayAggregator(r, run, true)
+	return d, read(window.widened(), d.add)
 }
 
-// wider is the window of those who resolve summaries that reach beyond their hour: whether a neighbour's counts depends
-// on what else there is in its time.
-func (w Window) wider() Window {
+// widened returns the window for summaries that extend beyond their hour: whether a neighbour's counts depends on what
+// else there is in its time.
+func (w Window) widened() Window {
 	w.Raw.From, w.Raw.To = w.Summaries.From-health.Day, w.Summaries.To+health.Day
 	w.Summaries = w.Raw
 	return w
@@ -117,23 +117,23 @@ func (w Window) wider() Window {
 
 // Windows returns the windows that SumUpDays reads first for some dates, in order.
 func (r Rule) Windows(dates []health.Date) (windows []Window) {
-	for run := range runs(dates) {
-		windows = append(windows, r.window(run[0], run[len(run)-1]))
+	for run := range dateRuns(dates) {
+		windows = append(windows, r.readWindow(run[0], run[len(run)-1]))
 	}
 	return windows
 }
 
-// runs cuts dates, which are in order, where so many are missing that it is better to look for the two parts apart, and
-// where a run gets so long that what is read for it would take much memory.
-func runs(dates []health.Date) func(yield func([]health.Date) bool) {
+// dateRuns splits dates, which are in order, where so many are missing that two reads are cheaper, and where a run gets
+// so long that its samples would take much memory.
+func dateRuns(dates []health.Date) func(yield func([]health.Date) bool) {
 	const (
-		apart = 4
-		most  = 31
+		maxGap   = 4
+		maxDates = 31
 	)
 	return func(yield func([]health.Date) bool) {
 		for len(dates) > 0 {
 			n := 1
-			for n < min(len(dates), most) && dates[n]-dates[n-1] <= apart {
+			for n < min(len(dates), maxDates) && dates[n]-dates[n-1] <= maxGap {
 				n++
 			}
 			if !yield(dates[:n]) {
@@ -144,26 +144,26 @@ func runs(dates []health.Date) func(yield func([]health.Date) bool) {
 	}
 }
 
-// days sums up some local days of one metric in one unit.
-type days struct {
-	rule     Rule
-	dates    []health.Date // in order
-	resolver *Resolver
-	days     map[health.Date]*dayBuilder
-	last     *dayBuilder // the day of the last sample
-	most     int         // how many hours the day before it has
-	room     []Aggregate // for those of hours
-	// beyond are the dates not asked for that have a sample which bears on one that was.
-	beyond map[health.Date]bool
+// dayAggregator aggregates some local days of one metric in one unit.
+type dayAggregator struct {
+	rule      Rule
+	dates     []health.Date // in order
+	resolver  *Resolver
+	byDate    map[health.Date]*dayBuilder
+	current   *dayBuilder // the day of the last sample
+	hoursHint int         // how many hours the day before it has
+	arena     []Aggregate // for those of hours
+	// affected are the dates that were not requested and have a sample which affects one that was.
+	affected map[health.Date]bool
 
 	long *LongSummaries // beyond their hour
-	// hours resolves what stays in its hour. It is nil where that is what resolver does: where only summaries of a day
-	// reach beyond. irregular is set when others do all the same.
-	hours     *Resolver
-	irregular bool
+	// hourResolver resolves the samples within an hour. It is nil where resolver does: where only summaries of a day
+	// extend beyond an hour. crossesHour is set when others do.
+	hourResolver *Resolver
+	crossesHour  bool
 }
 
-// dayBuilder is one day.
+// dayBuilder has the aggregates of one day.
 type dayBuilder struct {
 	summary    DaySummary
 	counted    bool // whether a sample counts on the day; some count in an hour only
@@ -171,97 +171,98 @@ type dayBuilder struct {
 	hours      hourBuilder
 }
 
-func newDays(rule Rule, dates []health.Date, apart bool) *days {
-	d := &days{rule: rule, dates: dates, days: map[health.Date]*dayBuilder{}, beyond: map[health.Date]bool{}}
-	d.resolver = NewResolver(rule, d.count)
-	d.long = NewLongSummaries(rule, reachesBeyondHour, d.countHour)
-	if apart {
-		d.hours = NewResolver(rule, d.countHour)
-		d.hours.onCrossDay = d.onCrossDay
+func newDayAggregator(rule Rule, dates []health.Date, maxGap bool) *dayAggregator {
+	d := &dayAggregator{rule: rule, dates: dates, byDate: map[health.Date]*dayBuilder{}, affected: map[health.Date]bool{}}
+	d.resolver = NewResolver(rule, d.addToDay)
+	d.long = NewLongSummaries(rule, reachesBeyondHour, d.addToHour)
+	if maxGap {
+		d.hourResolver = NewResolver(rule, d.addToHour)
+		d.hourResolver.onCrossDay = d.onCrossDay
 	}
-	d.resolver.onCrossDay, d.long.onCrossDay, d.long.late.onCrossDay = d.onCrossDay, d.onCrossDay, d.onCrossDay
+	d.resolver.onCrossDay, d.long.onCrossDay, d.long.resolver.onCrossDay = d.onCrossDay, d.onCrossDay, d.onCrossDay
 	return d
 }
 
-func (d *days) asked(date health.Date) bool {
+func (d *dayAggregator) requested(date health.Date) bool {
 	_, found := slices.BinarySearch(d.dates, date)
 	return found
 }
 
-func (d *days) onCrossDay(a, b health.Date) {
+func (d *dayAggregator) onCrossDay(a, b health.Date) {
 	if a == b {
 		return
 	}
-	if asked := d.asked(a); asked != d.asked(b) {
-		if asked {
+	if requested := d.requested(a); requested != d.requested(b) {
+		if requested {
 			a = b
 		}
-		d.beyond[a] = true
+		d.affected[a] = true
 	}
 }
 
-func (d *days) add(s *health.Sample) {
+func (d *dayAggregator) add(s *health.Sample) {
 	if s.Grain > health.GrainDay {
 		return
 	}
 	d.resolver.Add(s)
-	held := d.long.Observe(s)
+	isLong := d.long.Observe(s)
 	switch {
-	case d.hours == nil:
-		d.irregular = d.irregular || held && s.Grain < health.GrainDay
-	case !held:
-		d.hours.Add(s)
+	case d.hourResolver == nil:
+		d.crossesHour = d.crossesHour || isLong && s.Grain < health.GrainDay
+	case !isLong:
+		d.hourResolver.Add(s)
 	}
 }
 
-// on returns the day of a sample; nil where it was not asked for.
-func (d *days) on(s *health.Sample) *dayBuilder {
+// dayOf returns the builder of a sample's day; nil where the day was not requested.
+func (d *dayAggregator) dayOf(s *health.Sample) *dayBuilder {
 	date := s.LocalDate()
-	if d.last == nil || d.last.summary.Date != date {
-		if d.last != nil {
-			d.most = len(d.last.hours.hours)
+	if d.current == nil || d.current.summary.Date != date {
+		if d.current != nil {
+			d.hoursHint = len(d.current.hours.hours)
 		}
-		if d.last = d.days[date]; d.last == nil && d.asked(date) {
-			d.last = &dayBuilder{summary: DaySummary{Date: date}, hours: hourBuilder{hours: make([]Hour, 0, d.most)}}
-			d.days[date] = d.last
+		if d.current = d.byDate[date]; d.current == nil && d.requested(date) {
+			d.current = &dayBuilder{summary: DaySummary{Date: date}, hours: hourBuilder{hours: make([]Hour, 0, d.hoursHint)}}
+			d.byDate[date] = d.current
 		}
 	}
-	return d.last
+	return d.current
 }
 
-// count counts a sample of the day. What stays in its hour is counted there, and added up at the end.
-func (d *days) count(s *health.Sample, share float64) {
-	day := d.on(s)
+// addToDay adds a sample to its day. Without an hourResolver, one shorter than a day is added to its hour, and
+// mergeHours adds the hours to the day at the end.
+func (d *dayAggregator) addToDay(s *health.Sample, share float64) {
+	day := d.dayOf(s)
 	if day == nil {
 		return
 	}
-	if d.hours == nil && s.Grain < health.GrainDay {
-		day.hours.count(s, share, &d.room)
+	if d.hourResolver == nil && s.Grain < health.GrainDay {
+		day.hours.add(s, share, &d.arena)
 		return
 	}
 	day.extend(ExtentOf(s))
 	day.aggregates.Add(s, share)
 }
 
-// countHour counts a sample of an hour, of which the day hears by another way.
-func (d *days) countHour(s *health.Sample, share float64) {
-	if day := d.on(s); day != nil {
-		day.hours.count(s, share, &d.room)
+// addToHour adds a sample to its hour only: resolver has added it to its day.
+func (d *dayAggregator) addToHour(s *health.Sample, share float64) {
+	if day := d.dayOf(s); day != nil {
+		day.hours.add(s, share, &d.arena)
 	}
 }
 
-func (d *days) finish() []DaySummary {
+func (d *dayAggregator) summaries() []DaySummary {
 	d.resolver.Finish()
-	if d.hours == nil {
-		for _, day := range d.days {
-			day.addHours()
+	if d.hourResolver == nil {
+		for _, day := range d.byDate {
+			day.mergeHours()
 		}
 	} else {
-		d.hours.Finish()
+		d.hourResolver.Finish()
 	}
 	_ = d.long.Finish(health.MaxInstant, nil)
-	summaries := make([]DaySummary, 0, len(d.days))
-	for _, day := range d.days {
+	summaries := make([]DaySummary, 0, len(d.byDate))
+	for _, day := range d.byDate {
 		if !day.counted {
 			continue
 		}
@@ -272,14 +273,14 @@ func (d *days) finish() []DaySummary {
 	return summaries
 }
 
-// addHours adds up what has stayed in its hour.
-func (d *dayBuilder) addHours() {
+// mergeHours adds the samples within hours to the day.
+func (d *dayBuilder) mergeHours() {
 	for i := range d.hours.hours {
 		hour := &d.hours.hours[i]
 		for j := range hour.Aggregates {
-			if tally := &hour.Aggregates[j]; tally.Grain < health.GrainDay {
+			if agg := &hour.Aggregates[j]; agg.Grain < health.GrainDay {
 				d.extend(hour.Extent)
-				d.aggregates.merge(tally)
+				d.aggregates.merge(agg)
 			}
 		}
 	}
@@ -293,8 +294,8 @@ func (d *dayBuilder) extend(e Extent) {
 	d.summary.Extent.Join(e)
 }
 
-// SameDay reports whether two summaries of one metric and day say the same, of the day and of its hours, but for noise in
-// the last digits.
+// SameDay reports whether two summaries of one metric and day are equal, with their hours, but for noise in the last
+// digits.
 func (d *DaySummary) SameDay(o *DaySummary) bool {
 	return d.Extent == o.Extent && d.Aggregate.same(&o.Aggregate) &&
 		slices.EqualFunc(d.Hours, o.Hours, func(a, b Hour) bool { return a.Same(&b) })

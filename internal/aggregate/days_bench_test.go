@@ -7,7 +7,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// BenchmarkSumUpDays works out a week, in nanoseconds a sample: it is done for every sample that is written.
+// BenchmarkSumUpDays computes a week, in nanoseconds a sample: every written sample is computed this way.
 func BenchmarkSumUpDays(b *testing.B) {
 	for _, bench := range []struct {
 		name  string

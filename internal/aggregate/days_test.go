@@ -15,7 +15,7 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// reading returns a function that reads from samples what lies in a window, as a store does, and counts what it passes.
+// reading returns a read function for SumUpDays that yields the samples in a window, as a store does, and counts them.
 func reading(samples []health.Sample, passed *int) func(aggregate.Window, func(*health.Sample)) error {
 	ordered := slices.Clone(samples)
 	slices.SortFunc(ordered, func(a, b health.Sample) int {
@@ -133,8 +133,8 @@ func TestSumUpDays(t *testing.T) {
 	}
 }
 
-// Days that are worked out by and by, those of each new sample, are what all days at once are.
-func TestDaysByAndByAreDaysAtOnce(t *testing.T) {
+// Days that are recomputed after each new sample equal days that are computed at once.
+func TestSumUpDaysInStepsEqualsAtOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		rule := aggregate.Rule{Cumulative: rapid.Bool().Draw(t, "cumulative")}
@@ -180,7 +180,7 @@ func TestDaysByAndByAreDaysAtOnce(t *testing.T) {
 	})
 }
 
-// What is read for a day does not grow with what there is of other days.
+// What is read for a day does not grow with the samples of other days.
 func TestSumUpDaysReadsAWindow(t *testing.T) {
 	t.Parallel()
 	var samples []health.Sample

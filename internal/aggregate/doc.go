@@ -1,5 +1,6 @@
-// Package aggregate is how figures are made of stored samples: which of overlapping sources counts, which grain answers for
-// a bucket, days and hours, means, sleep by night, the splits and zones of a workout. docs/counting.md states the rules.
+// Package aggregate computes aggregates of samples: which of overlapping sources counts, which grain answers for a
+// bucket, days and hours, means, sleep by night, the splits and zones of a workout. docs/counting.md states the rules.
 //
-// Its functions are pure: they read no store and no clock, and a figure depends only on the samples and the Rule.
+// Its functions are pure: they use neither a store nor the current time, and a result depends only on the samples and
+// the Rule.
 package aggregate

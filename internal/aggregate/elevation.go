@@ -7,17 +7,17 @@ import (
 )
 
 // ClimbThreshold is how many metres the altitude must change, from where it last did, to count as climbing or
-// descending. Altitudes of a watch waver by a metre or two while it stands still; adding up every difference would
-// make hills of that.
+// descending. Altitudes of a watch vary by a metre or two while it stands still; the sum of every difference would be
+// far too large.
 const ClimbThreshold = 2.0
 
-// Elevation is what a track tells about heights, in metres.
+// Elevation summarises the altitudes of a track, in metres.
 type Elevation struct {
 	Gain, Loss, Min, Max float64
 }
 
-// Climb sums up the altitudes of a track. Changes count once they have reached ClimbThreshold, and then in full, so
-// that Gain − Loss is the difference between the ends to within it. ok is false where no altitude is known.
+// Climb sums up the altitudes of a track. A change counts when it has reached ClimbThreshold, and then in full, so that
+// Gain − Loss is the difference between the ends to within it. ok is false where no altitude is known.
 func Climb(track Track) (e Elevation, ok bool) {
 	e.Min, e.Max = math.Inf(1), math.Inf(-1)
 	var meter climbMeter
@@ -37,10 +37,10 @@ func Climb(track Track) (e Elevation, ok bool) {
 	return e, true
 }
 
-// climbMeter remembers where the altitude last changed.
+// climbMeter has the altitude of the last change that counted.
 type climbMeter struct {
-	level float64
-	begun bool
+	level   float64
+	started bool
 }
 
 func (m *climbMeter) add(altitude float64) (gain, loss float64, known bool) {
@@ -49,8 +49,8 @@ func (m *climbMeter) add(altitude float64) (gain, loss float64, known bool) {
 	}
 	change := altitude - m.level
 	switch {
-	case !m.begun:
-		m.level, m.begun = altitude, true
+	case !m.started:
+		m.level, m.started = altitude, true
 	case change >= ClimbThreshold:
 		m.level, gain = altitude, change
 	case change <= -ClimbThreshold:

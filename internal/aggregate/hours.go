@@ -7,21 +7,21 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// HourLength is the length of an Hour.
-const HourLength = 3600 * health.Second
+// hourLength is the length of an Hour.
+const hourLength = 3600 * health.Second
 
-// Hour is what the samples of one metric and unit, recorded on one local day, come to that begin in one hour by the clock
-// they were recorded with. Where clocks differ by less than an hour, or days overlap after travel, hours do too: two that
-// have the same Start are one, see Join.
+// Hour has the aggregates of the samples of one metric and unit, recorded on one local day, that begin in one hour of
+// their recorded time. Where offsets differ by less than an hour, or days overlap after travel, hours overlap too: two
+// that have the same Start are one, see Join.
 type Hour struct {
 	Start health.Instant
 	Extent
-	// Aggregates are the grains that may answer. A summary longer than the hour is among them where it counts in the hour it
-	// begins in, see Reaching.
+	// Aggregates are the grains that may answer. A summary longer than the hour is among them where it counts in the
+	// hour it begins in, see LongSummaries.
 	Aggregates Aggregates
 }
 
-// hourOf returns when the hour begins that a sample belongs to. A summary of a day or more begins with its date.
+// hourOf returns the start of the hour that a sample belongs to. A summary of a day or more begins with its date.
 func hourOf(s *health.Sample) health.Instant {
 	if s.Grain >= health.GrainDay {
 		return s.LocalDate().Midnight(s.Offset)
@@ -30,19 +30,19 @@ func hourOf(s *health.Sample) health.Instant {
 }
 
 func pastTheHour(s *health.Sample) health.Instant {
-	past := (s.Start + health.Instant(s.Offset)*health.Second) % HourLength
+	past := (s.Start + health.Instant(s.Offset)*health.Second) % hourLength
 	if past < 0 {
-		past += HourLength
+		past += hourLength
 	}
 	return past
 }
 
 // reachesBeyondHour reports whether a summary ends after the hour it begins in.
 func reachesBeyondHour(s *health.Sample) bool {
-	return s.Grain > health.GrainHour || s.Grain > health.GrainRaw && pastTheHour(s)+health.Instant(s.Grain)*health.Second > HourLength
+	return s.Grain > health.GrainHour || s.Grain > health.GrainRaw && pastTheHour(s)+health.Instant(s.Grain)*health.Second > hourLength
 }
 
-// Join adds to h what the same hour has of another local day.
+// Join adds the same hour of another local day.
 func (h *Hour) Join(o *Hour) {
 	h.Extent.Join(o.Extent)
 	for i := range o.Aggregates {
@@ -50,32 +50,32 @@ func (h *Hour) Join(o *Hour) {
 	}
 }
 
-// merge adds a tally to that of the same grain.
-func (t *Aggregates) merge(o *Aggregate) {
-	i := slices.IndexFunc(*t, func(have Aggregate) bool { return have.Grain == o.Grain })
+// merge adds an aggregate to that of the same grain.
+func (a *Aggregates) merge(o *Aggregate) {
+	i := slices.IndexFunc(*a, func(have Aggregate) bool { return have.Grain == o.Grain })
 	if i < 0 {
 		copied := *o
 		copied.Sources = slices.Clone(o.Sources)
-		*t = append(*t, copied)
+		*a = append(*a, copied)
 		return
 	}
-	(*t)[i].merge(o)
+	(*a)[i].merge(o)
 }
 
-// hourBuilder are the hours of one local day.
+// hourBuilder has the hours of one local day.
 type hourBuilder struct {
 	hours []Hour
 	last  int // index of the hour of the last sample
 }
 
-// count counts a sample in its hour. room is where new tallies are made.
-func (h *hourBuilder) count(s *health.Sample, share float64, room *[]Aggregate) {
+// add adds a sample to its hour. arena is where new aggregates are allocated.
+func (h *hourBuilder) add(s *health.Sample, share float64, arena *[]Aggregate) {
 	start := hourOf(s)
 	if h.last >= len(h.hours) || h.hours[h.last].Start != start {
 		h.last = slices.IndexFunc(h.hours, func(have Hour) bool { return have.Start == start })
 		if h.last < 0 {
 			h.last = len(h.hours)
-			h.hours = append(h.hours, Hour{Start: start, Extent: ExtentOf(s), Aggregates: h.begin(s, room)})
+			h.hours = append(h.hours, Hour{Start: start, Extent: ExtentOf(s), Aggregates: h.newAggregates(s, arena)})
 		}
 	}
 	in := &h.hours[h.last]
@@ -83,24 +83,24 @@ func (h *hourBuilder) count(s *health.Sample, share float64, room *[]Aggregate) 
 	in.Aggregates.Add(s, share)
 }
 
-// begin returns a tally of nothing for an hour that begins with a sample, made in one piece with others. Its source is
-// nearly always that of the hour before.
-func (h *hourBuilder) begin(s *health.Sample, room *[]Aggregate) Aggregates {
-	if len(*room) == 0 {
-		*room = make([]Aggregate, 16)
+// newAggregates returns an empty aggregate for an hour that begins with a sample, allocated in one piece with others.
+// Its source is nearly always that of the hour before.
+func (h *hourBuilder) newAggregates(s *health.Sample, arena *[]Aggregate) Aggregates {
+	if len(*arena) == 0 {
+		*arena = make([]Aggregate, 16)
 	}
-	tallies := (*room)[:1:1]
-	*room = (*room)[1:]
-	tallies[0] = New(s.Grain)
+	aggregates := (*arena)[:1:1]
+	*arena = (*arena)[1:]
+	aggregates[0] = New(s.Grain)
 	if len(h.hours) > 0 {
 		if before := h.hours[len(h.hours)-1].Aggregates[0].Sources; len(before) == 1 && before[0] == s.Source {
-			tallies[0].Sources = slices.Clip(before)
+			aggregates[0].Sources = slices.Clip(before)
 		}
 	}
-	return tallies
+	return aggregates
 }
 
-// finish puts the hours in order, and the grains of each.
+// finish sorts the hours, and the grains of each.
 func (h *hourBuilder) finish() []Hour {
 	slices.SortFunc(h.hours, func(a, b Hour) int { return cmp.Compare(a.Start, b.Start) })
 	for i := range h.hours {
@@ -109,7 +109,7 @@ func (h *hourBuilder) finish() []Hour {
 	return h.hours
 }
 
-// WholeHour returns the hour that says all of the day, if one does: that of a day whose samples are of one grain and
+// WholeHour returns the hour that equals the whole day, if one does: that of a day whose samples are of one grain and
 // begin in one hour.
 func (d *DaySummary) WholeHour() Hour {
 	h := Hour{Extent: d.Extent, Aggregates: Aggregates{d.Aggregate}}
@@ -117,7 +117,7 @@ func (d *DaySummary) WholeHour() Hour {
 	return h
 }
 
-// Same reports whether two hours say the same, but for noise in the last digits.
+// Same reports whether two hours are equal, but for noise in the last digits.
 func (h *Hour) Same(o *Hour) bool {
 	return h.Start == o.Start && h.Extent == o.Extent && slices.EqualFunc(h.Aggregates, o.Aggregates, func(a, b Aggregate) bool { return a.same(&b) })
 }

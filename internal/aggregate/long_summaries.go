@@ -6,62 +6,63 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// LongSummaries resolves the summaries of one metric that reach beyond the bucket they begin in: a day's among hours, a week's
-// among days. There such a summary could only answer for time that is not the bucket's, so it counts, in the bucket it
-// begins in, only while nothing finer was recorded in its time: else the same steps would be shown twice. What was
-// recorded in its time begins within it and on its local days.
+// LongSummaries resolves the summaries of one metric that extend beyond the bucket they begin in: a day's among hours,
+// a week's among days. Such a summary covers time that is not the bucket's, so it counts, in the bucket it begins in,
+// only if nothing finer was recorded in its time: else the same steps would be counted twice. A sample is in its time
+// if it begins within it and on its local days.
 type LongSummaries struct {
 	isLong     func(s *health.Sample) bool
-	late       *Resolver // of its own, since they come to it late
-	waiting    []longSummary
-	seen       []seenDate // of late
-	now        int        // index into seen, of the last sample
+	resolver   *Resolver // its own: it gets them late
+	pending    []longSummary
+	seen       []seenDate // of the last days
+	current    int        // index into seen, of the last sample
 	onCrossDay func(a, b health.Date)
 }
 
-// longSummary is a summary that waits until it is known whether anything finer is there.
+// longSummary is a summary that is pending until it is known whether there is a finer sample.
 type longSummary struct {
 	sample      health.Sample
 	first, last health.Date
 	from, to    health.Instant
-	resolvedAt  health.Instant // no sample from here on can be of its time
-	shadowed    bool
+	resolvedAt  health.Instant // no sample from here on can be in its time
+	hasFiner    bool
 }
 
-// seenDate is a local date that had samples of a grain, with the latest beginning of them.
+// seenDate is a local date that had samples of a grain, with the latest of their starts.
 type seenDate struct {
 	grain  health.Grain
 	date   health.Date
 	latest health.Instant
 }
 
-// NewLongSummaries returns a resolver that holds back what reaches beyond its bucket, and passes on what counts of it.
-func NewLongSummaries(rule Rule, reaches func(s *health.Sample) bool, emit func(s *health.Sample, share float64)) *LongSummaries {
-	return &LongSummaries{isLong: reaches, late: NewResolver(rule, emit), onCrossDay: func(health.Date, health.Date) {}}
+// NewLongSummaries returns a resolver that holds back the summaries for which isLong is true and emits those that
+// count.
+func NewLongSummaries(rule Rule, isLong func(s *health.Sample) bool, emit func(s *health.Sample, share float64)) *LongSummaries {
+	return &LongSummaries{isLong: isLong, resolver: NewResolver(rule, emit), onCrossDay: func(health.Date, health.Date) {}}
 }
 
-// Observe sees the next sample, in the order in which a Resolver takes them, and reports whether it is one of those that are
-// held back. All others belong into a Resolver.
+// Observe takes the next sample, in the order of Resolver.Add, and reports whether it is one of those that are held
+// back. All others go to a Resolver.
 func (r *LongSummaries) Observe(s *health.Sample) bool {
-	if len(r.waiting) > 0 {
+	if len(r.pending) > 0 {
 		r.resolveUntil(s.KeyTime())
 	}
 	seen := seenDate{s.Grain, s.LocalDate(), s.Start}
-	for i := range r.waiting {
-		r.waiting[i].observe(seen)
+	for i := range r.pending {
+		r.pending[i].checkFiner(seen)
 	}
-	r.note(seen)
+	r.recordSeen(seen)
 	if !r.isLong(s) {
 		return false
 	}
 	w := newLongSummary(s)
 	for _, before := range r.seen {
-		w.observe(before)
+		w.checkFiner(before)
 	}
-	for i := range r.waiting {
-		r.onCrossDay(r.waiting[i].first, w.first)
+	for i := range r.pending {
+		r.onCrossDay(r.pending[i].first, w.first)
 	}
-	r.waiting = append(r.waiting, w)
+	r.pending = append(r.pending, w)
 	return true
 }
 
@@ -77,72 +78,72 @@ func newLongSummary(s *health.Sample) longSummary {
 	return w
 }
 
-// observe shadows the summary if a sample is finer and of its time.
-func (w *longSummary) observe(s seenDate) {
+// checkFiner sets hasFiner if a sample is finer and in the summary's time.
+func (w *longSummary) checkFiner(s seenDate) {
 	if s.grain < w.sample.Grain && w.first <= s.date && s.date <= w.last &&
 		(w.sample.Grain >= health.GrainDay || w.from <= s.latest && s.latest < w.to) {
-		w.shadowed = true
+		w.hasFiner = true
 	}
 }
 
-// note remembers what a summary that comes later may have to know.
-func (r *LongSummaries) note(s seenDate) {
+// recordSeen keeps the date of a sample for summaries that come later.
+func (r *LongSummaries) recordSeen(s seenDate) {
 	same := func(o seenDate) bool { return o.grain == s.grain && o.date == s.date }
-	if r.now >= len(r.seen) || !same(r.seen[r.now]) {
-		if r.now = slices.IndexFunc(r.seen, same); r.now < 0 {
+	if r.current >= len(r.seen) || !same(r.seen[r.current]) {
+		if r.current = slices.IndexFunc(r.seen, same); r.current < 0 {
 			r.seen = slices.DeleteFunc(r.seen, func(o seenDate) bool { return o.date < s.date-maxDatesApart })
-			r.now = len(r.seen)
+			r.current = len(r.seen)
 			r.seen = append(r.seen, s)
 		}
 	}
-	r.seen[r.now].latest = max(r.seen[r.now].latest, s.latest)
+	r.seen[r.current].latest = max(r.seen[r.current].latest, s.latest)
 }
 
-// maxDatesApart is how many days the local dates of samples that follow each other may go back, and more.
+// maxDatesApart is more days than the local dates of consecutive samples may go back.
 const maxDatesApart = 3
 
-// resolveUntil lets go of the summaries whose time has been read to its end, those of one grain in their order.
+// resolveUntil emits the summaries whose time has been read to its end, those of one grain in their order.
 func (r *LongSummaries) resolveUntil(now health.Instant) {
-	kept := r.waiting[:0]
-	for i := range r.waiting {
-		w := &r.waiting[i]
+	kept := r.pending[:0]
+	for i := range r.pending {
+		w := &r.pending[i]
 		if w.resolvedAt > now || slices.ContainsFunc(kept, func(k longSummary) bool { return k.sample.Grain == w.sample.Grain }) {
 			kept = append(kept, *w)
 			continue
 		}
 		r.emit(w)
 	}
-	r.waiting = kept
+	r.pending = kept
 }
 
 func (r *LongSummaries) emit(w *longSummary) {
-	if !w.shadowed {
-		r.late.Add(&w.sample)
+	if !w.hasFiner {
+		r.resolver.Add(&w.sample)
 	}
 }
 
-// Finish settles what still waits. Of a summary whose time goes on at the instant read, up to which samples were read,
-// beyond says whether one that is finer and of its time lies there. The resolver is not used after it.
-func (r *LongSummaries) Finish(read health.Instant, beyond func(s *health.Sample, from, to health.Instant) (bool, error)) error {
-	for i := range r.waiting {
-		w := &r.waiting[i]
-		if !w.shadowed && w.resolvedAt > read {
-			found, err := beyond(&w.sample, read, w.resolvedAt)
+// Finish resolves what is still pending. For a summary whose time ends after readTo, up to which samples were read,
+// hasFinerLater reports whether a finer sample in its time follows. The resolver must not be used after it.
+func (r *LongSummaries) Finish(readTo health.Instant, hasFinerLater func(s *health.Sample, from, to health.Instant) (bool, error)) error {
+	for i := range r.pending {
+		w := &r.pending[i]
+		if !w.hasFiner && w.resolvedAt > readTo {
+			found, err := hasFinerLater(&w.sample, readTo, w.resolvedAt)
 			if err != nil {
 				return err
 			}
-			w.shadowed = found
+			w.hasFiner = found
 		}
 		r.emit(w)
 	}
-	r.late.Finish()
+	r.resolver.Finish()
 	return nil
 }
 
-// InTimeOf reports whether a sample was recorded in the time of a summary: it is finer and begins within it, and on its
-// local days.
-func InTimeOf(s, summary *health.Sample) bool {
+// FinerWithin reports whether a sample is finer than a summary and in its time: it begins within it and on its local
+// days.
+func FinerWithin(s, summary *health.Sample) bool {
 	w := newLongSummary(summary)
-	w.observe(seenDate{s.Grain, s.LocalDate(), s.Start})
-	return w.shadowed
+	w.checkFiner(seenDate{s.Grain, s.LocalDate(), s.Start})
+	return w.hasFiner
 }

@@ -7,8 +7,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// A day that was first sent as one bucket and later per source must not stay at the first number, and the other way
-// round.
+// A day that was first sent merged and later per source must not keep the first number, and the other way round.
 func TestLaterSummariesOvertake(t *testing.T) {
 	t.Parallel()
 	bucket := func(source string, perSource bool, value float64, received string) health.Sample {

@@ -112,7 +112,7 @@ func total(samples []health.Sample) float64 {
 	return sum
 }
 
-func TestResolverCountsAStretchOnce(t *testing.T) {
+func TestResolverCountsOverlapsOnce(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		samples []health.Sample
@@ -197,7 +197,7 @@ func drawSamples(t *rapid.T, sources ...string) []health.Sample {
 	return slices.CompactFunc(drawn, func(a, b health.Sample) bool { return a.Key() == b.Key() })
 }
 
-// slowTotal counts minute by minute, which is plain to see but slow.
+// slowTotal is the oracle: it counts minute by minute.
 func slowTotal(samples []health.Sample) float64 {
 	best := func(covers func(s *health.Sample) bool) string {
 		var source string
@@ -283,7 +283,7 @@ func TestResolverProperties(t *testing.T) {
 	}))
 }
 
-func tally(samples ...health.Sample) aggregate.Aggregates {
+func aggregateOf(samples ...health.Sample) aggregate.Aggregates {
 	var t aggregate.Aggregates
 	for i := range samples {
 		t.Add(&samples[i], 1)
@@ -314,7 +314,7 @@ func TestLargestNeverAddsGrains(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := tally(test.samples...).Largest(health.GrainDay)
+			got := aggregateOf(test.samples...).Largest(health.GrainDay)
 			if got.Values.Sum != test.want || got.Grain != test.grain {
 				t.Errorf("%v of grain %d, want %v of %d", got.Values.Sum, got.Grain, test.want, test.grain)
 			}
@@ -325,14 +325,14 @@ func TestLargestNeverAddsGrains(t *testing.T) {
 func TestLargestIsOneOfTheGrains(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		var tallies aggregate.Aggregates
+		var aggregates aggregate.Aggregates
 		sums := map[health.Grain]float64{}
 		for range rapid.IntRange(1, 20).Draw(t, "n") {
 			s := summary(rapid.SampledFrom([]health.Grain{0, 60, 3600, 86_400}).Draw(t, "grain"), phone, 0, float64(rapid.IntRange(0, 99).Draw(t, "value")))
 			sums[s.Grain] += s.Value
-			tallies.Add(&s, 1)
+			aggregates.Add(&s, 1)
 		}
-		got := tallies.Largest(health.GrainDay)
+		got := aggregates.Largest(health.GrainDay)
 		if got.Values.Sum != sums[got.Grain] {
 			t.Fatalf("%v is not the sum of grain %d, %v", got.Values.Sum, got.Grain, sums[got.Grain])
 		}
@@ -344,27 +344,27 @@ func TestLargestIsOneOfTheGrains(t *testing.T) {
 	})
 }
 
-func TestFinestAndTogether(t *testing.T) {
+func TestFinestAndSumDays(t *testing.T) {
 	t.Parallel()
-	beats := func(from int, low, mean, high float64) health.Sample {
+	rates := func(from int, low, mean, high float64) health.Sample {
 		s := summary(60, watch, from, mean)
 		s.Min, s.Max = low, high
 		return s
 	}
 	day := summary(health.GrainDay, merged, 0, 70)
 	day.Min, day.Max = 40, 180
-	first := tally(beats(0, 50, 60, 70), beats(1, 55, 66, 90), day).Finest()
+	first := aggregateOf(rates(0, 50, 60, 70), rates(1, 55, 66, 90), day).Finest()
 	if first.Grain != 60 || first.Values.Mean() != 63 || first.Values.Min != 50 || first.Values.Max != 90 || first.Last != 66 {
 		t.Errorf("the minutes answer with %+v", first)
 	}
-	second := tally(beats(1440, 70, 93, 100)).Finest()
+	second := aggregateOf(rates(1440, 70, 93, 100)).Finest()
 	week := aggregate.SumDays([]aggregate.Aggregate{first, second}, false)
 	if week.Values.Mean() != 73 || week.Count != 3 || week.Values.Max != 100 || week.Last != 93 {
 		t.Errorf("three minutes make %+v", week)
 	}
 	// A day that has only its own summary weighs as much as one of a thousand minutes.
 	third := summary(health.GrainDay, merged, 2880, 83)
-	mixed := aggregate.SumDays([]aggregate.Aggregate{first, tally(third).Finest()}, false)
+	mixed := aggregate.SumDays([]aggregate.Aggregate{first, aggregateOf(third).Finest()}, false)
 	if mixed.Values.Mean() != 73 || mixed.Grain != health.GrainDay {
 		t.Errorf("days of different grains make %+v", mixed)
 	}
@@ -373,16 +373,16 @@ func TestFinestAndTogether(t *testing.T) {
 	}
 }
 
-// A range may have only some of its values, and no value is not zero.
-func TestTallyOfAbsentValues(t *testing.T) {
+// A sample may have only some of its values, and an absent value is not zero.
+func TestAggregateOfAbsentValues(t *testing.T) {
 	t.Parallel()
 	onlyMax := summary(60, watch, 0, health.Absent())
 	onlyMax.Max = 120
-	got := tally(onlyMax).Finest()
+	got := aggregateOf(onlyMax).Finest()
 	if !health.IsAbsent(got.Values.Mean()) || got.Values.Min != 120 || got.Values.Max != 120 || got.Count != 1 {
 		t.Errorf("a sample with only a maximum makes %+v", got.Values)
 	}
-	named := tally(at(phone, 0, 0, health.Absent())).Largest(health.GrainDay)
+	named := aggregateOf(at(phone, 0, 0, health.Absent())).Largest(health.GrainDay)
 	if !health.IsAbsent(named.Values.Mean()) || !health.IsAbsent(named.Values.Min) || !health.IsAbsent(named.Last) {
 		t.Errorf("a sample without a value makes %+v", named.Values)
 	}

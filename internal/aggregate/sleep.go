@@ -9,24 +9,24 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// napGap is how long somebody must have been up for what follows to be another stretch of sleep.
+// napGap is how long nothing must have been recorded for what follows to be another sleep.
 const napGap = 3 * 3600 * health.Second
 
-// evening is how long before midnight sleep counts to the next day.
+// evening is how long before midnight sleep belongs to the next day.
 const evening = 6 * 3600 * health.Second
 
-// DateOfSleep returns the day that sleep which ended then belongs to: the local day, or the next where it ended at 18:00
-// or later, so that a fragment before midnight stays with the night it opens.
+// DateOfSleep returns the day that sleep belongs to by its end: the local day, or the next where it ended at 18:00 or
+// later, so that a fragment before midnight belongs to the night it begins.
 func DateOfSleep(end health.Instant, offset int32) health.Date { return (end + evening).Date(offset) }
 
-// stagesByDepth are the stages in the order in which they are believed where a source recorded several at once. Sleep
-// whose stage is not known comes last: a source that knows the stages may write the whole night as asleep besides.
+// stagesByDepth is the order in which stages win where a source recorded several at once. Sleep of unknown stage comes
+// last: a source that records stages may write the whole night as asleep besides.
 var stagesByDepth = []health.Stage{health.StageDeep, health.StageREM, health.StageCore, health.StageAwake, health.StageAsleep}
 
-// SumSegments makes nights out of stages of sleep, for sources that do not sum them: one night for each stretch of
-// each source, in order of source and date. Time that several segments cover counts once; time in bed is apart from
-// sleep, and alone makes a night only where the source recorded no sleep with it. A night's date is that of DateOfSleep.
-// Segments whose stage is not one of the known ones count for nothing. The slice is sorted.
+// SumSegments sums segments into nights, for sources that do not: one night for each period of sleep of each source, in
+// order of source and date. Time that several segments cover counts once. Time in bed is separate from sleep, and makes
+// a night of its own only where the source recorded no sleep with it. A night's date is that of DateOfSleep. Segments
+// of unknown stages are ignored. SumSegments sorts the slice.
 func SumSegments(segments []health.Segment) []health.Night {
 	slices.SortFunc(segments, func(a, b health.Segment) int {
 		return cmp.Or(strings.Compare(a.Source, b.Source), cmp.Compare(a.Start, b.Start))
@@ -55,41 +55,41 @@ func sumSource(segments []health.Segment) []health.Night {
 			sleep = append(sleep, s)
 		}
 	}
-	stretches := stretchesOf(sleep)
-	var alone []health.Segment
+	periods := periodsOf(sleep)
+	var inBedOnly []health.Segment
 	for _, bed := range inBed {
-		i := slices.IndexFunc(stretches, func(stretch []health.Segment) bool {
-			return bed.Start < endOf(stretch) && stretch[0].Start < bed.End
+		i := slices.IndexFunc(periods, func(period []health.Segment) bool {
+			return bed.Start < endOf(period) && period[0].Start < bed.End
 		})
 		if i < 0 {
-			alone = append(alone, bed)
+			inBedOnly = append(inBedOnly, bed)
 			continue
 		}
-		stretches[i] = append(stretches[i], bed)
+		periods[i] = append(periods[i], bed)
 	}
-	stretches = append(stretches, stretchesOf(alone)...)
-	nights := make([]health.Night, len(stretches))
-	for i, stretch := range stretches {
-		nights[i] = sumStretch(stretch)
+	periods = append(periods, periodsOf(inBedOnly)...)
+	nights := make([]health.Night, len(periods))
+	for i, period := range periods {
+		nights[i] = sumPeriod(period)
 	}
 	slices.SortStableFunc(nights, func(a, b health.Night) int { return cmp.Compare(a.Date, b.Date) })
 	return nights
 }
 
-// stretchesOf cuts segments in order of start where nothing was recorded for napGap.
-func stretchesOf(segments []health.Segment) [][]health.Segment {
-	var stretches [][]health.Segment
+// periodsOf splits segments, in order of start, where nothing was recorded for napGap.
+func periodsOf(segments []health.Segment) [][]health.Segment {
+	var periods [][]health.Segment
 	var end health.Instant
 	for _, s := range segments {
-		if len(stretches) == 0 || s.Start-end > napGap {
-			stretches = append(stretches, nil)
+		if len(periods) == 0 || s.Start-end > napGap {
+			periods = append(periods, nil)
 			end = s.End
 		}
-		last := len(stretches) - 1
-		stretches[last] = append(stretches[last], s)
+		last := len(periods) - 1
+		periods[last] = append(periods[last], s)
 		end = max(end, s.End)
 	}
-	return stretches
+	return periods
 }
 
 func endOf(segments []health.Segment) health.Instant {
@@ -100,7 +100,7 @@ func endOf(segments []health.Segment) health.Instant {
 	return end
 }
 
-func sumStretch(segments []health.Segment) health.Night {
+func sumPeriod(segments []health.Segment) health.Night {
 	night := health.NewNight()
 	night.Source = segments[0].Source
 	spans := map[health.Stage][]span{}
@@ -147,7 +147,7 @@ func sumStretch(segments []health.Segment) health.Night {
 	return night
 }
 
-// hours returns a duration in hours, absent (NaN) for none: no sleep recorded is not a sleep of zero hours.
+// hours returns a duration in hours, absent (NaN) for none: no recorded sleep is not a sleep of zero hours.
 func hours(d health.Instant) float64 {
 	if d == 0 {
 		return health.Absent()
@@ -173,18 +173,18 @@ func union(spans []span) health.Instant {
 	return covered
 }
 
-// MainSleep picks, among the nights of one date, the one that answers for it, and the naps: the other stretches of the
-// same source. Sleep is preferred to mere time in bed; then the sources that the person has listed, in their order; then
-// one that recorded stages to one that recorded only sleep; then by CompareSources. ok is false when there are no nights.
+// MainSleep selects, among the nights of one date, the one that answers for it, and the naps: the other nights of the
+// same source. Sleep is preferred to mere time in bed; then the sources in the user's order; then a night with stages
+// to one without; then by CompareSources. ok is false when there are no nights.
 func (r Ranking) MainSleep(nights []health.Night) (night health.Night, naps []health.Night, ok bool) {
 	if len(nights) == 0 {
 		return health.Night{}, nil, false
 	}
 	best := slices.MinFunc(nights, func(a, b health.Night) int {
 		return cmp.Or(
-			cmp.Compare(detail(&a)/2, detail(&b)/2),
-			cmp.Compare(r.place(a.Source), r.place(b.Source)),
-			cmp.Compare(detail(&a), detail(&b)),
+			cmp.Compare(detailRank(&a)/2, detailRank(&b)/2),
+			cmp.Compare(r.position(a.Source), r.position(b.Source)),
+			cmp.Compare(detailRank(&a), detailRank(&b)),
 			CompareSources(a.Source, b.Source),
 		)
 	})
@@ -208,21 +208,21 @@ func IsNap(night *health.Night, nights []health.Night) bool {
 	})
 }
 
-// compareLengths puts the longer sleep first. It is 0 only for a night and itself.
+// compareLengths orders the longer sleep first. It is 0 only for a night and itself.
 func compareLengths(a, b *health.Night) int {
-	onlyInBed := func(n *health.Night) int { return detail(n) / 2 }
+	asleep := func(n *health.Night) int { return detailRank(n) / 2 }
 	aStart, _, _ := a.Span()
 	bStart, _, _ := b.Span()
 	return cmp.Or(
-		cmp.Compare(onlyInBed(a), onlyInBed(b)),
+		cmp.Compare(asleep(a), asleep(b)),
 		cmp.Compare(length(b), length(a)),
 		cmp.Compare(aStart, bStart),
 		bytes.Compare(a.ID[:], b.ID[:]),
 	)
 }
 
-// detail says how much the source knew: 0 stages, 1 sleep, 2 only time in bed.
-func detail(n *health.Night) int {
+// detailRank is 0 for a night with stages, 1 for one with sleep, 2 for one with time in bed only.
+func detailRank(n *health.Night) int {
 	recorded := func(hours ...float64) bool {
 		return slices.ContainsFunc(hours, func(h float64) bool { return h > 0 })
 	}
@@ -236,7 +236,7 @@ func detail(n *health.Night) int {
 	}
 }
 
-// length is how long the night lasted, by its span or else by the hours that were sent.
+// length returns the length of the night: of its span, or else of the hours that were sent.
 func length(n *health.Night) health.Instant {
 	if start, end, ok := n.Span(); ok {
 		return end - start

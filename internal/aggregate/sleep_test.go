@@ -12,13 +12,13 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// slept makes a segment whose times are hours after noon of 1970-01-02 (UTC).
+// slept returns a segment whose times are hours after noon of 1970-01-02 (UTC).
 func slept(source string, stage health.Stage, from, to float64) health.Segment {
 	hour := func(h float64) health.Instant { return health.Day*3/2 + health.Instant(h*3600)*health.Second }
 	return health.Segment{Source: source, Stage: stage, Start: hour(from), End: hour(to)}
 }
 
-// sums is what a test says of a night: hours, with 0 for absent.
+// sums are the expected durations of a night in hours, 0 for absent.
 type sums struct {
 	Date                                         string
 	Total, Asleep, Core, Deep, REM, Awake, InBed float64

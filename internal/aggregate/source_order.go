@@ -8,22 +8,22 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// SourceOrder is a person's own order of sources, the most trusted first. Sources that are not in it come after those
-// that are, in the order of CompareSources. The zero value is no order of one's own.
+// SourceOrder is a user's own order of sources, the most trusted first. Sources that are not in it come after those
+// that are, in the order of CompareSources. The zero value is no order.
 type SourceOrder struct {
-	// Sources holds for every metric that has no list in Metrics.
+	// Sources is the order for every metric that has none in Metrics.
 	Sources []string `json:"sources"`
-	// Metrics has lists of their own for some metrics, by the catalogue's name; sleep is sleep_analysis.
+	// Metrics has the orders of single metrics, by the catalogue's name; sleep is sleep_analysis.
 	Metrics map[string][]string `json:"metrics"`
 }
 
-// The bounds of a SourceOrder, so that it stays something a person has written.
+// The limits of a SourceOrder.
 const (
 	maxOrdered     = 200
 	maxSourceBytes = 1000
 )
 
-// Check returns what is wrong with the order: an Invalid error, or nil.
+// Check returns an Invalid error where the order is not valid.
 func (o SourceOrder) Check() error {
 	if len(o.Metrics) > maxOrdered {
 		return problem.New(problem.Invalid, "invalid_source_order", "At most 200 metrics may have an order of their own.").In("metrics")
@@ -45,7 +45,7 @@ func checkSources(sources []string, field string) error {
 	}
 	seen := map[string]bool{}
 	for _, source := range sources {
-		name := foldSource(source)
+		name := normalSource(source)
 		switch {
 		case name == "" || len(source) > maxSourceBytes || strings.ContainsRune(source, 0):
 			return problem.New(problem.Invalid, "invalid_source_order", "A source is named by its text, of 1 to 1000 bytes, as GET /v1/metrics shows it.").In(field)
@@ -68,7 +68,7 @@ func (o SourceOrder) For(metric string) Ranking {
 	}
 	names := make([]string, len(listed))
 	for i, source := range listed {
-		names[i] = foldSource(source)
+		names[i] = normalSource(source)
 	}
 	return Ranking{names}
 }
@@ -79,23 +79,24 @@ type Ranking struct{ listed []string }
 // Compare is negative when source a is to be preferred to b.
 func (r Ranking) Compare(a, b string) int {
 	if len(r.listed) > 0 {
-		if c := cmp.Compare(r.place(a), r.place(b)); c != 0 {
+		if c := cmp.Compare(r.position(a), r.position(b)); c != 0 {
 			return c
 		}
 	}
 	return CompareSources(a, b)
 }
 
-// place returns the place of a source in the person's list; one that is not in it has the place after the last.
-func (r Ranking) place(source string) int {
-	if i := slices.Index(r.listed, foldSource(source)); i >= 0 {
+// position returns the position of a source in the user's order; that after the last where it is not in it.
+func (r Ranking) position(source string) int {
+	if i := slices.Index(r.listed, normalSource(source)); i >= 0 {
 		return i
 	}
 	return len(r.listed)
 }
 
-// foldSource makes texts of one source the same: phones write blanks and apostrophes that nobody can type.
-func foldSource(source string) string {
+// normalSource returns the same text for all spellings of a source: phones write spaces and apostrophes that keyboards
+// lack.
+func normalSource(source string) string {
 	return strings.Join(strings.Fields(apostrophes.Replace(strings.ToLower(source))), " ")
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// CompareSources orders sources by how far they are trusted where several measured the same: first those that HealthKit
-// merged ("Watch|iPhone"), then watches, then phones, then everything else; sources of one kind by name. The result is
+// CompareSources orders sources by trust where several measured the same: first those that HealthKit merged
+// ("Watch|iPhone"), then watches, then phones, then everything else; sources of one kind by name. The result is
 // negative when a is to be preferred.
 func CompareSources(a, b string) int {
 	return cmp.Or(cmp.Compare(sourceRank(a), sourceRank(b)), strings.Compare(a, b))
@@ -30,8 +30,8 @@ func sourceRank(source string) int {
 	}
 }
 
-// compareSourceRank orders samples of one grain by the trust in where they come from. A summary that is not PerSource was
-// merged by HealthKit, whatever its text says.
+// compareSourceRank orders samples of one grain by the trust in their sources. A summary that is not PerSource was
+// merged by HealthKit, whatever its source text is.
 func (r Ranking) compareSourceRank(a, b *health.Sample) int {
 	switch aMerged, bMerged := isMerged(a), isMerged(b); {
 	case aMerged && bMerged:
@@ -50,30 +50,30 @@ func sameSource(a, b *health.Sample) bool {
 	return isMerged(a) == isMerged(b) && (isMerged(a) || a.Source == b.Source)
 }
 
-// overlap measures which share of each sample of a cumulative metric and one grain counts, given that at any moment
-// only the best source that was measuring counts. It sweeps through time and holds only the samples that are under way.
-type overlap struct {
+// overlapResolver computes which share of each sample of a cumulative metric and one grain counts, given that at any
+// time only the best source that was measuring counts. It sweeps through time and keeps only the active samples.
+type overlapResolver struct {
 	ranking Ranking
 	emit    func(s *health.Sample, share float64)
-	// onCrossDay hears of two samples of different local days that bear on each other.
+	// onCrossDay is called with the dates of two samples that affect each other.
 	onCrossDay func(a, b health.Date)
 	now        health.Instant
 	// sources has one entry per source, the best first.
 	sources []*sourceState
-	ending  endings
-	spare   []*activeSample // to be used again
-	// instants are the samples without length at now.
+	active  endHeap
+	free    []*activeSample // for reuse
+	// instants are the samples of no length at now.
 	instants []health.Sample
 }
 
-// sourceState is what one source is doing.
+// sourceState is the state of one source in the sweep.
 type sourceState struct {
-	sample  health.Sample // any of the source's, for comparing
-	open    int           // samples under way
-	counted health.Instant
+	sample  health.Sample  // any of the source's, for comparing
+	active  int            // number of active samples
+	counted health.Instant // time that counted so far
 }
 
-// activeSample is a sample under way. counted is what its lane had counted when it began.
+// activeSample is a sample that has begun and not ended. counted is what its source had counted when it began.
 type activeSample struct {
 	sample   health.Sample
 	date     health.Date
@@ -82,18 +82,18 @@ type activeSample struct {
 	counted  health.Instant
 }
 
-func newOverlap(ranking Ranking, emit func(*health.Sample, float64), across func(a, b health.Date)) *overlap {
-	return &overlap{ranking: ranking, emit: emit, onCrossDay: across, now: health.MinInstant - health.Day}
+func newOverlapResolver(ranking Ranking, emit func(*health.Sample, float64), onCrossDay func(a, b health.Date)) *overlapResolver {
+	return &overlapResolver{ranking: ranking, emit: emit, onCrossDay: onCrossDay, now: health.MinInstant - health.Day}
 }
 
-// add takes the next sample in the order of their beginnings.
-func (o *overlap) add(s *health.Sample) {
+// add adds the next sample, in the order of their starts.
+func (o *overlapResolver) add(s *health.Sample) {
 	from, to := countedSpan(s)
 	from = max(from, o.now)
 	o.advance(from)
 	date := s.LocalDate()
-	for _, r := range o.ending {
-		o.onCrossDay(r.date, date)
+	for _, active := range o.active {
+		o.onCrossDay(active.date, date)
 	}
 	for i := range o.instants {
 		o.onCrossDay(o.instants[i].LocalDate(), date)
@@ -102,83 +102,83 @@ func (o *overlap) add(s *health.Sample) {
 		o.instants = append(o.instants, *s)
 		return
 	}
-	l := o.sourceOf(s)
-	l.open++
-	r := o.unused()
-	*r = activeSample{sample: *s, date: date, from: from, to: to, source: l, counted: l.counted}
-	heap.Push(&o.ending, r)
+	state := o.sourceOf(s)
+	state.active++
+	active := o.newActive()
+	*active = activeSample{sample: *s, date: date, from: from, to: to, source: state, counted: state.counted}
+	heap.Push(&o.active, active)
 }
 
-func (o *overlap) unused() *activeSample {
-	last := len(o.spare) - 1
+func (o *overlapResolver) newActive() *activeSample {
+	last := len(o.free) - 1
 	if last < 0 {
 		return new(activeSample)
 	}
-	r := o.spare[last]
-	o.spare = o.spare[:last]
-	return r
+	active := o.free[last]
+	o.free = o.free[:last]
+	return active
 }
 
-// finish emits what is still under way.
-func (o *overlap) finish() {
-	for len(o.ending) > 0 {
-		o.advance(o.ending[0].to)
+// finish emits the active samples.
+func (o *overlapResolver) finish() {
+	for len(o.active) > 0 {
+		o.advance(o.active[0].to)
 	}
 	o.emitInstants()
 }
 
-func (o *overlap) advance(to health.Instant) {
+func (o *overlapResolver) advance(to health.Instant) {
 	if to > o.now {
 		o.emitInstants()
 	}
-	for len(o.ending) > 0 && o.ending[0].to <= to {
-		o.pass(o.ending[0].to)
-		ended := heap.Pop(&o.ending).(*activeSample)
-		ended.source.open--
+	for len(o.active) > 0 && o.active[0].to <= to {
+		o.moveTo(o.active[0].to)
+		ended := heap.Pop(&o.active).(*activeSample)
+		ended.source.active--
 		if counted := ended.source.counted - ended.counted; counted > 0 {
 			o.emit(&ended.sample, float64(counted)/float64(ended.to-ended.from))
 		}
-		o.spare = append(o.spare, ended)
+		o.free = append(o.free, ended)
 	}
-	o.pass(to)
+	o.moveTo(to)
 }
 
-// pass lets time go on to an instant before which nothing begins or ends.
-func (o *overlap) pass(to health.Instant) {
+// moveTo moves now to an instant before which no sample begins or ends.
+func (o *overlapResolver) moveTo(to health.Instant) {
 	if best := o.best(); best != nil {
 		best.counted += to - o.now
 	}
 	o.now = to
 }
 
-func (o *overlap) best() *sourceState {
-	for _, l := range o.sources {
-		if l.open > 0 {
-			return l
+func (o *overlapResolver) best() *sourceState {
+	for _, state := range o.sources {
+		if state.active > 0 {
+			return state
 		}
 	}
 	return nil
 }
 
-func (o *overlap) sourceOf(s *health.Sample) *sourceState {
-	for _, l := range o.sources {
-		if sameSource(&l.sample, s) {
-			return l
+func (o *overlapResolver) sourceOf(s *health.Sample) *sourceState {
+	for _, state := range o.sources {
+		if sameSource(&state.sample, s) {
+			return state
 		}
 	}
-	i, _ := slices.BinarySearchFunc(o.sources, s, func(l *sourceState, s *health.Sample) int { return o.ranking.compareSourceRank(&l.sample, s) })
+	i, _ := slices.BinarySearchFunc(o.sources, s, func(state *sourceState, s *health.Sample) int { return o.ranking.compareSourceRank(&state.sample, s) })
 	o.sources = slices.Insert(o.sources, i, &sourceState{sample: *s})
 	return o.sources[i]
 }
 
-// emitInstants emits the samples without length at now that come from the best source among them, unless a better one
-// is under way.
-func (o *overlap) emitInstants() {
+// emitInstants emits the samples of no length at now that are of the best source among them, unless a better source is
+// active.
+func (o *overlapResolver) emitInstants() {
 	if len(o.instants) == 0 {
 		return
 	}
 	best := slices.MinFunc(o.instants, func(a, b health.Sample) int { return o.ranking.compareSourceRank(&a, &b) })
-	if under := o.best(); under == nil || o.ranking.compareSourceRank(&best, &under.sample) <= 0 {
+	if active := o.best(); active == nil || o.ranking.compareSourceRank(&best, &active.sample) <= 0 {
 		for i := range o.instants {
 			if sameSource(&o.instants[i], &best) {
 				o.emit(&o.instants[i], 1)
@@ -188,9 +188,9 @@ func (o *overlap) emitInstants() {
 	o.instants = o.instants[:0]
 }
 
-// countedSpan is the stretch a sample occupies among samples of its grain. Summaries of a day or more are placed by
-// their date alone, so that a change of offset does not make two days overlap. A raw sample occupies a day at most: one
-// that claims more says nothing about when, and must not silence other sources for as long.
+// countedSpan returns the interval that a sample occupies among samples of its grain. Summaries of a day or more are
+// placed by their date alone, so that a change of offset does not make two days overlap. A raw sample occupies a day at
+// most: a longer one has no useful time, and must not suppress other sources for that long.
 func countedSpan(s *health.Sample) (from, to health.Instant) {
 	if s.Grain >= health.GrainDay {
 		return s.KeyTime(), health.Instant(s.LastDate()+1) * health.Day
@@ -199,15 +199,15 @@ func countedSpan(s *health.Sample) (from, to health.Instant) {
 	return from, min(to, from+health.Day)
 }
 
-// endings is a heap of samples under way, the one that ends first on top. Samples that end together are in an order of
-// their own, so that sums come out the same to the last digit however they were read.
-type endings []*activeSample
+// endHeap is a heap of the active samples, the first to end on top. Samples that end together have a fixed order, so
+// that sums are equal to the last digit in whatever order they were read.
+type endHeap []*activeSample
 
-func (e endings) Len() int           { return len(e) }
-func (e endings) Less(i, j int) bool { return compareEndings(e[i], e[j]) < 0 }
-func (e endings) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
-func (e *endings) Push(x any)        { *e = append(*e, x.(*activeSample)) }
-func (e *endings) Pop() any {
+func (e endHeap) Len() int           { return len(e) }
+func (e endHeap) Less(i, j int) bool { return compareEnds(e[i], e[j]) < 0 }
+func (e endHeap) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
+func (e *endHeap) Push(x any)        { *e = append(*e, x.(*activeSample)) }
+func (e *endHeap) Pop() any {
 	last := len(*e) - 1
 	x := (*e)[last]
 	(*e)[last] = nil
@@ -215,7 +215,7 @@ func (e *endings) Pop() any {
 	return x
 }
 
-func compareEndings(a, b *activeSample) int {
+func compareEnds(a, b *activeSample) int {
 	if a.to != b.to {
 		return cmp.Compare(a.to, b.to)
 	}

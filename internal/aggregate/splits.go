@@ -6,10 +6,10 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// Split is one stretch of a track. Gain and Loss, in metres, are absent (NaN) where no altitude is known, HeartRate,
-// the mean in beats per minute, where none was measured.
+// Split is one part of a track. Gain and Loss, in metres, are absent (NaN) where no altitude is known, HeartRate, the
+// mean in beats per minute, where none was measured.
 type Split struct {
-	// Metres is the length that was asked for, but for the last split, which is what is left.
+	// Metres is the length that was requested; of the last split, what is left.
 	Metres     float64
 	Start, End health.Instant
 	Gain, Loss float64
@@ -18,12 +18,12 @@ type Split struct {
 	Paused health.Instant
 }
 
-// maxSplits bounds how many splits a track is cut into; a track that would have more is damaged.
+// maxSplits limits how many splits a track has; a track that would have more is damaged.
 const maxSplits = 10_000
 
-// Splits cuts a track into stretches of the given length in metres. Where a split begins is interpolated between the
-// points of the track; time in which nobody moved belongs to the split in which it was spent. Their lengths and times
-// add up to those of the track, gains and losses to those of Climb. It returns nil for a track without length.
+// Splits divides a track into parts of the given length in metres. The start of a split is interpolated between the
+// points of the track; time without movement belongs to the split in which it was spent. Lengths and times add up to
+// those of the track, gains and losses to those of Climb. It returns nil for a track without length.
 func Splits(track Track, length float64, heart []HeartRate, pauses []health.Pause) []Split {
 	total := track.Length()
 	if !(length > 0) || total == 0 || total/length > maxSplits {
@@ -53,7 +53,7 @@ func Splits(track Track, length float64, heart []HeartRate, pauses []health.Paus
 	return splits
 }
 
-// addClimbs gives each metre of climbing to the split in which it was noticed.
+// addClimbs adds each climb to the split in which it reached the threshold.
 func addClimbs(splits []Split, track Track) {
 	i := 0
 	var meter climbMeter
@@ -74,7 +74,7 @@ func addClimbs(splits []Split, track Track) {
 	}
 }
 
-// pausedIn returns how much of a stretch the pauses take.
+// pausedIn returns how much of an interval the pauses take.
 func pausedIn(pauses []health.Pause, start, end health.Instant) (paused health.Instant) {
 	for _, p := range pauses {
 		paused += max(0, min(p.End, end)-max(p.Start, start))

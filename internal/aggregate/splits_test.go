@@ -13,10 +13,10 @@ func TestSplits(t *testing.T) {
 	t.Parallel()
 	track := aggregate.TrackOf(straight([]float64{10, 15, 14, 30, 12},
 		[2]float64{0, 0}, [2]float64{300, 900}, [2]float64{340, 1100}, [2]float64{600, 2000}, [2]float64{700, 2250}))
-	beats := []aggregate.HeartRate{{Time: health.Second * 1000, BPM: 100}, {Time: health.Second * 1300, BPM: 150}, {Time: health.Second * 1360, BPM: 170}}
+	rates := []aggregate.HeartRate{{Time: health.Second * 1000, BPM: 100}, {Time: health.Second * 1300, BPM: 150}, {Time: health.Second * 1360, BPM: 170}}
 	type row struct{ metres, seconds, gain, loss float64 }
 	want := []row{{1000, 320, 5, 0}, {1000, 280, 15, 0}, {250, 100, 0, 18}}
-	got := aggregate.Splits(track, 1000, beats, nil)
+	got := aggregate.Splits(track, 1000, rates, nil)
 	if len(got) != len(want) {
 		t.Fatalf("%d splits, want %d", len(got), len(want))
 	}
@@ -26,7 +26,7 @@ func TestSplits(t *testing.T) {
 			t.Errorf("split %d is %+v, want %+v", i+1, s, w)
 		}
 	}
-	// 100 holds for two minutes, 150 for the 20 seconds that are left of the first kilometre.
+	// 100 is valid for two minutes, 150 for the last 20 seconds of the first kilometre.
 	if mean := (100.0*120 + 150*20) / 140; !near(got[0].HeartRate, mean, 1e-3) {
 		t.Errorf("the heart rate is %v, want %v", got[0].HeartRate, mean)
 	}
@@ -44,7 +44,7 @@ func TestSplits(t *testing.T) {
 	}
 }
 
-// TestSplitsAddUp proves that nothing gets lost between splits: lengths, times and climbs are those of the whole.
+// TestSplitsAddUp checks that lengths, times and climbs of splits add up to those of the track.
 func TestSplitsAddUp(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -126,7 +126,7 @@ func TestClimbIsTheDifferenceOfTheEnds(t *testing.T) {
 	})
 }
 
-// A pause belongs to the splits in which it was spent, to each by its part.
+// A pause is divided among the splits in which it was.
 func TestSplitsKnowPauses(t *testing.T) {
 	t.Parallel()
 	track := aggregate.TrackOf(straight(nil, [2]float64{0, 0}, [2]float64{720, 2000}))

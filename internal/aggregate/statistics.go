@@ -8,13 +8,13 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// MinPairs is how many pairs a correlation needs at least.
-const MinPairs = 3
+// minPairs is the least number of pairs of a correlation.
+const minPairs = 3
 
-// Pearson returns the correlation coefficient of pairs of values, from −1 to 1; absent (NaN) for fewer than MinPairs
-// pairs, and where either side never changes. x and y have the same length.
+// Pearson returns the correlation coefficient of pairs of values, from −1 to 1; absent (NaN) for fewer than 3 pairs,
+// and where either side is constant. x and y have the same length.
 func Pearson(x, y []float64) float64 {
-	if len(x) < MinPairs {
+	if len(x) < minPairs {
 		return health.Absent()
 	}
 	meanX, meanY := Mean(x), Mean(y)
@@ -71,9 +71,9 @@ func Mean(values []float64) float64 {
 	return sum / float64(len(values))
 }
 
-// Deviation returns the standard deviation of a sample (n − 1); absent (NaN) for fewer than two values, and exactly 0
-// where all are equal.
-func Deviation(values []float64) float64 {
+// StandardDeviation returns the standard deviation of a sample (n − 1); absent (NaN) for fewer than two values, and
+// exactly 0 where all are equal.
+func StandardDeviation(values []float64) float64 {
 	if len(values) < 2 {
 		return health.Absent()
 	}

@@ -63,7 +63,7 @@ func TestCorrelationIsSymmetricAndBounded(t *testing.T) {
 	})
 }
 
-func TestDeviation(t *testing.T) {
+func TestStandardDeviation(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		values          []float64
@@ -74,11 +74,11 @@ func TestDeviation(t *testing.T) {
 		{[]float64{0.1, 0.1, 0.1}, 0.1, 0},
 		{[]float64{2, 4, 4, 4, 5, 5, 7, 9}, 5, 2.138089935299395},
 	} {
-		if mean, deviation := aggregate.Mean(test.values), aggregate.Deviation(test.values); !same(mean, test.mean) || !same(deviation, test.deviation) {
+		if mean, deviation := aggregate.Mean(test.values), aggregate.StandardDeviation(test.values); !same(mean, test.mean) || !same(deviation, test.deviation) {
 			t.Errorf("%v: mean %v and deviation %v, want %v and %v", test.values, mean, deviation, test.mean, test.deviation)
 		}
 	}
-	if d := aggregate.Deviation([]float64{0.1, 0.1, 0.1}); d != 0 {
+	if d := aggregate.StandardDeviation([]float64{0.1, 0.1, 0.1}); d != 0 {
 		t.Errorf("equal values deviate by %v", d)
 	}
 }

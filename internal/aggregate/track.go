@@ -8,19 +8,19 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// Track is how far somebody had come at which time, in order of time; distances never decrease.
+// Track is the distance covered over time, in order of time; distances never decrease.
 type Track []TrackPoint
 
-// TrackPoint is one point of a track: metres from its beginning, and the altitude in metres, absent (NaN) where it is
-// not known.
+// TrackPoint is one point of a track: metres from its start, and the altitude in metres, absent (NaN) where it is not
+// known.
 type TrackPoint struct {
 	Time     health.Instant
 	Distance float64
 	Altitude float64
 }
 
-// TrackOf measures a route. Points without a time or place, and those that are not later than the one before, are left
-// out: nobody can say when they were reached.
+// TrackOf measures a route. It leaves out points without a time or place, and those that are not later than the one
+// before.
 func TrackOf(route []health.RoutePoint) Track {
 	var track Track
 	var last *health.RoutePoint
@@ -42,8 +42,9 @@ func TrackOf(route []health.RoutePoint) Track {
 // distanceSpan is how long a reading of a distance series lasts at most.
 const distanceSpan = 60 * health.Second
 
-// TrackOfDistances makes a track of a series, in order of time, whose values are the metres covered since the point's time: until the next
-// point, for a minute at most, and not beyond the end of the workout (0 where it is not known). There are no altitudes.
+// TrackOfDistances makes a track of a series, in order of time, whose values are the metres covered since the point's
+// time: until the next point, for a minute at most, and not beyond the end of the workout (0 where it is not known). It
+// has no altitudes.
 func TrackOfDistances(series []health.SeriesPoint, end health.Instant) Track {
 	readings := slices.DeleteFunc(slices.Clone(series), func(p health.SeriesPoint) bool {
 		return p.Time == 0 || !(p.Value >= 0) || math.IsInf(p.Value, 0)
@@ -67,12 +68,13 @@ func TrackOfDistances(series []health.SeriesPoint, end health.Instant) Track {
 	return track
 }
 
-// maxMisfit is how much longer or shorter a route may be than the distance of its workout to be of the same way.
+// maxMisfit is the greatest ratio of the length of a route to the distance of its workout, or the other way round, at
+// which they are taken for the same way.
 const maxMisfit = 1.25
 
-// FittedTo stretches or shrinks the track to a length in metres that is known better, as a workout's own distance is than
-// that of a route whose points waver. ok is false, and the track is as it was, where the two differ by more than a
-// quarter: then a part of the route is missing, or it jumps.
+// FittedTo scales the track to a length in metres that is known better, as a workout's distance is than that of a route
+// of imprecise points. ok is false, and the track unchanged, where the two differ by more than a quarter: then a part
+// of the route is missing, or it jumps.
 func (t Track) FittedTo(length float64) (fitted Track, ok bool) {
 	ratio := length / t.Length()
 	if !(ratio <= maxMisfit && ratio >= 1/maxMisfit) {
@@ -93,8 +95,8 @@ func (t Track) Length() float64 {
 	return t[len(t)-1].Distance
 }
 
-// At returns the time at which a distance was reached, as if the speed between two points did not change. The distance
-// is one from 0 to the track's length; the track has a point.
+// At returns the time at which a distance was reached, with constant speed between two points. The distance is from 0
+// to the track's length; the track has a point.
 func (t Track) At(distance float64) health.Instant {
 	i := sort.Search(len(t), func(i int) bool { return t[i].Distance >= distance })
 	switch {
@@ -114,8 +116,8 @@ func (p TrackPoint) timeTo(next TrackPoint, distance float64) health.Instant {
 	return p.Time + health.Instant(math.Round(share*float64(next.Time-p.Time)))
 }
 
-// Fastest returns the stretch of the given length that took the least time, pauses counted; ok is false where the
-// track is shorter. One end of the fastest stretch is at a point of the track.
+// Fastest returns the part of the given length that took the least time, pauses included; ok is false where the track
+// is shorter. One end of the fastest part is at a point of the track.
 func (t Track) Fastest(length float64) (from, to health.Instant, ok bool) {
 	const rounding = 1e-9 // a track that was fitted to a length may have lost as much of it
 	if length <= 0 || t.Length() < length*(1-rounding) {
@@ -132,15 +134,15 @@ func (t Track) Fastest(length float64) (from, to health.Instant, ok bool) {
 			consider(p.Time, t.At(p.Distance+length))
 		}
 		if p.Distance >= length {
-			// The last moment at which the stretch can have begun: a stop before it is no part of it.
-			consider(t.leaving(p.Distance-length), p.Time)
+			// The part begins at the last time at which this distance was reached: a stop before it is not part of it.
+			consider(t.lastTimeAt(p.Distance-length), p.Time)
 		}
 	}
 	return from, to, ok
 }
 
-// leaving is At, but of the times at which somebody stood at the distance, the last.
-func (t Track) leaving(distance float64) health.Instant {
+// lastTimeAt is At, but returns the last of the times at which the distance was reached.
+func (t Track) lastTimeAt(distance float64) health.Instant {
 	i := sort.Search(len(t), func(i int) bool { return t[i].Distance > distance })
 	if i == 0 || i == len(t) {
 		return t.At(distance)

@@ -103,7 +103,7 @@ func someTrack(t *rapid.T) aggregate.Track {
 	return track
 }
 
-// TestFastestIsFastest compares with every stretch that begins anywhere on a fine raster.
+// TestFastestIsFastest compares with every part that begins on a fine grid.
 func TestFastestIsFastest(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -6,17 +6,17 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// HeartRate is a heart rate in beats per minute at a moment.
+// HeartRate is a heart rate in beats per minute at a time.
 type HeartRate struct {
 	Time health.Instant
 	BPM  float64
 }
 
-// HeartRates returns the heart rates of a workout's series in order of time: of a reading that is a summary, the average,
-// or the middle of its extremes. Readings without a time or a rate are left out, and of several at one moment all but
-// the first.
+// HeartRates returns the heart rates of a workout's series in order of time: of a reading that is a summary, the
+// average, or the middle of its extremes. Readings without a time or a rate are left out, and of several at one time
+// all but the first.
 func HeartRates(series []health.SeriesPoint) []HeartRate {
-	var beats []HeartRate
+	var rates []HeartRate
 	for i := range series {
 		p := &series[i]
 		rate := p.Value
@@ -24,26 +24,25 @@ func HeartRates(series []health.SeriesPoint) []HeartRate {
 			rate = (p.Min + p.Max) / 2
 		}
 		if p.Time != 0 && rate > 0 {
-			beats = append(beats, HeartRate{p.Time, rate})
+			rates = append(rates, HeartRate{p.Time, rate})
 		}
 	}
-	slices.SortStableFunc(beats, func(a, b HeartRate) int { return int(min(1, max(-1, a.Time-b.Time))) })
-	return slices.CompactFunc(beats, func(a, b HeartRate) bool { return a.Time == b.Time })
+	slices.SortStableFunc(rates, func(a, b HeartRate) int { return int(min(1, max(-1, a.Time-b.Time))) })
+	return slices.CompactFunc(rates, func(a, b HeartRate) bool { return a.Time == b.Time })
 }
 
-// beatSpan is how long a heart rate holds at most where no other follows: readings that are further apart say nothing
-// about what was between them.
-const beatSpan = 120 * health.Second
+// maxHeartRateSpan is how long a heart rate is valid at most: longer gaps between readings are unknown.
+const maxHeartRateSpan = 120 * health.Second
 
-// ZonePercents are where the heart-rate zones begin, in percent of the maximum heart rate; each ends where the next
+// ZonePercents are the starts of the heart-rate zones, in percent of the maximum heart rate; each ends where the next
 // begins, and the last has no end.
 var ZonePercents = [5]float64{50, 60, 70, 80, 90}
 
-// ZoneTimes returns the time spent below the first zone and in each of the five, for a maximum heart rate. A reading
-// holds until the next one, for two minutes at most, and not after the end. Together the times are covered, which is how
-// much of the time from start to end is known.
-func ZoneTimes(beats []HeartRate, start, end health.Instant, maximum float64) (times [len(ZonePercents) + 1]health.Instant, covered health.Instant) {
-	eachBeat(beats, start, end, func(rate float64, time health.Instant) {
+// ZoneTimes returns the time spent below the first zone and in each of the five, for a maximum heart rate. A reading is
+// valid until the next one, for two minutes at most, and not after the end. covered is the sum of the times: how much
+// of the time from start to end is known.
+func ZoneTimes(rates []HeartRate, start, end health.Instant, maximum float64) (times [len(ZonePercents) + 1]health.Instant, covered health.Instant) {
+	eachHeartRate(rates, start, end, func(rate float64, time health.Instant) {
 		zone := 0
 		for zone < len(ZonePercents) && rate >= maximum*ZonePercents[zone]/100 {
 			zone++
@@ -54,10 +53,10 @@ func ZoneTimes(beats []HeartRate, start, end health.Instant, maximum float64) (t
 	return times, covered
 }
 
-// meanHeartRate weighs each reading by the time it holds; absent (NaN) where there is none.
-func meanHeartRate(beats []HeartRate, start, end health.Instant) float64 {
+// meanHeartRate returns the mean heart rate, each reading weighted by its duration; absent (NaN) where there is none.
+func meanHeartRate(rates []HeartRate, start, end health.Instant) float64 {
 	var sum, covered float64
-	eachBeat(beats, start, end, func(rate float64, time health.Instant) {
+	eachHeartRate(rates, start, end, func(rate float64, time health.Instant) {
 		sum += rate * float64(time)
 		covered += float64(time)
 	})
@@ -67,12 +66,12 @@ func meanHeartRate(beats []HeartRate, start, end health.Instant) float64 {
 	return sum / covered
 }
 
-// eachBeat passes on every heart rate with the part of start to end in which it holds.
-func eachBeat(beats []HeartRate, start, end health.Instant, use func(rate float64, time health.Instant)) {
-	for i, b := range beats {
-		until := b.Time + beatSpan
-		if i+1 < len(beats) {
-			until = min(until, beats[i+1].Time)
+// eachHeartRate calls use with every heart rate and its duration between start and end.
+func eachHeartRate(rates []HeartRate, start, end health.Instant, use func(rate float64, time health.Instant)) {
+	for i, b := range rates {
+		until := b.Time + maxHeartRateSpan
+		if i+1 < len(rates) {
+			until = min(until, rates[i+1].Time)
 		}
 		if from, to := max(b.Time, start), min(until, end); from < to {
 			use(b.BPM, to-from)

@@ -10,7 +10,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-func TestBeats(t *testing.T) {
+func TestHeartRates(t *testing.T) {
 	t.Parallel()
 	absent := health.Absent()
 	got := aggregate.HeartRates([]health.SeriesPoint{
@@ -29,7 +29,7 @@ func TestBeats(t *testing.T) {
 func TestZoneTimes(t *testing.T) {
 	t.Parallel()
 	s := health.Second
-	beats := []aggregate.HeartRate{
+	rates := []aggregate.HeartRate{
 		{Time: 970 * s, BPM: 80}, // holds into the workout
 		{Time: 1010 * s, BPM: 94},
 		{Time: 1020 * s, BPM: 95},
@@ -40,14 +40,14 @@ func TestZoneTimes(t *testing.T) {
 		{Time: 1395 * s, BPM: 200},
 		{Time: 1400 * s, BPM: 200},
 	}
-	times, covered := aggregate.ZoneTimes(beats, 1000*s, 1400*s, 190)
+	times, covered := aggregate.ZoneTimes(rates, 1000*s, 1400*s, 190)
 	want := [6]health.Instant{20 * s, 20 * s, 0, 120 * s, 95 * s, 25 * s}
 	if diff := cmp.Diff(want, times); diff != "" || covered != 280*s {
 		t.Errorf("covered %d s, times (-want +got):\n%s", covered/s, diff)
 	}
 }
 
-// TestZonesAddUp proves that the zones add up to what is covered, and that no more than there is is.
+// TestZonesAddUp checks that the zones add up to the covered time, which is not more than the whole.
 func TestZonesAddUp(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

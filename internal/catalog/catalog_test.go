@@ -2,6 +2,7 @@ package catalog
 
 import (
 	_ "embed"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -82,7 +83,7 @@ func TestMetricsBeyondHealthKit(t *testing.T) {
 	}
 }
 
-// Apple has one identifier for what is two things to us: the app's number and the archive's category.
+// Apple has one identifier for two metrics: the app's number and the archive's category.
 func TestSharedIdentifiersAreResolved(t *testing.T) {
 	t.Parallel()
 	c := load(t)
@@ -115,6 +116,75 @@ func TestMetricsAreOrdered(t *testing.T) {
 	metrics[0] = nil
 	if c.Metrics()[0] == nil {
 		t.Error("a caller can change the catalogue's own list")
+	}
+}
+
+// The lines of metrics.tsv are in the order of categories.tsv, and within a category by name.
+func TestTableIsGroupedByCategory(t *testing.T) {
+	t.Parallel()
+	var categories []string
+	for r, err := range rows("categories.tsv", categoriesTable, categoryColumns) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		categories = append(categories, r.value("category"))
+	}
+	group, name := 0, ""
+	for r, err := range rows("metrics.tsv", metricsTable, metricColumns) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := slices.Index(categories, r.value("category"))
+		if g < group || g == group && r.value("name") <= name {
+			t.Errorf("%v", r.errorf("%s belongs further up", r.value("name")))
+		}
+		group, name = g, r.value("name")
+	}
+}
+
+func TestRecordsAreInTheirOrder(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for _, m := range load(t).Records() {
+		got = append(got, string(m.Record)+" "+m.Name)
+	}
+	if want := []string{
+		"highest_day step_count", "highest_day walking_running_distance", "highest_day cycling_distance",
+		"highest_day swimming_distance", "highest_day active_energy", "highest_day flights_climbed",
+		"highest_day apple_exercise_time", "lowest resting_heart_rate", "highest vo2_max", "highest_day sleep_analysis",
+	}; !slices.Equal(got, want) {
+		t.Errorf("the records are %q, want %q", got, want)
+	}
+}
+
+func TestRings(t *testing.T) {
+	t.Parallel()
+	got := map[Ring][2]string{}
+	for ring, m := range load(t).Rings() {
+		got[ring] = [2]string{m.Name, m.Goal.Name}
+	}
+	if want := map[Ring][2]string{
+		RingMove:     {"active_energy", "active_energy_goal"},
+		RingExercise: {"apple_exercise_time", "exercise_time_goal"},
+		RingStand:    {"apple_stand_hour", "stand_hour_goal"},
+	}; !maps.Equal(got, want) {
+		t.Errorf("the rings are %q, want %q", got, want)
+	}
+}
+
+func TestHalvesOfABloodPressureAreStoredInOne(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	for name, want := range map[string]string{
+		BloodPressureSystolic: BloodPressure, "HKQuantityTypeIdentifierBloodPressureDiastolic": BloodPressure,
+		BloodPressure: BloodPressure, "steps": "step_count",
+	} {
+		if metric, ok := c.LookupStored(name); !ok || metric.Name != want {
+			t.Errorf("LookupStored(%q) = %v, %v, want %s", name, metric, ok, want)
+		}
+	}
+	if _, ok := c.LookupStored("blood_pressure_mean"); ok {
+		t.Error("an unknown metric is found")
 	}
 }
 

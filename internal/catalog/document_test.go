@@ -40,8 +40,8 @@ const preface = `# Metrics
 
 <!-- Made from internal/catalog/*.tsv by: go test ./internal/catalog -run Document -update -->
 
-Every metric the server knows by name: %d of them, in %d groups. A metric that is not here is stored all the same, under
-the name and in the unit it was sent with. To add one, write a line in ` + "`internal/catalog/metrics.tsv`" + `.
+Every metric the server knows by name: %d of them, in %d categories. A metric that is not here is stored all the same,
+under the name and in the unit it was sent with.
 
 - **Unit** is the one values are kept in; values in the other accepted units, in any of the spellings listed at the
   end, are converted exactly. A value in any other unit is kept as it was sent, with a warning.
@@ -50,6 +50,26 @@ the name and in the unit it was sent with. To add one, write a line in ` + "`int
 - **Also known as**: other names, and Apple's identifier, for the same metric. Case does not matter.
 - **LOINC** and **UCUM** are the codes of the measurement and of its unit in a FHIR export.
 - Among the spellings of a unit, (none) stands for one that was sent empty.
+
+To add a metric, write a line in ` + "`internal/catalog/metrics.tsv`" + `: in the group of its category, by name. Most of its columns
+are those above; the others are:
+
+- ` + "`shape`" + `: which values a sample has. ` + "`quantity`" + `: one; ` + "`min_avg_max`" + `: a minimum, average and maximum; ` + "`event`" + `: none;
+  ` + "`correlation`" + `: none, it groups other records; ` + "`blood_pressure`, `named_counts`, `sleep`" + `: values of their own.
+- ` + "`accepted_units`" + `: the units separated by "|", the unit of the metric among them. "a=b" accepts the unit a for this metric
+  with the meaning of b.
+- ` + "`min`, `max`" + ` are the column Valid, ` + "`suspicious_min`, `suspicious_max`" + ` the column Likely.
+- ` + "`record`" + `: the personal record that the metric has. ` + "`highest_day`" + `: the day with the greatest value; ` + "`highest`, `lowest`" + `: the day
+  with the greatest or smallest single value. ` + "`record_order`" + ` is its place in the list of records; no two are equal.
+- ` + "`ring`, `goal`" + `: the ring that the metric fills (` + "`move`, `exercise` or `stand`" + `) and the metric, of the same unit, that has the
+  goal of a day.
+
+A category is a line of ` + "`internal/catalog/categories.tsv`" + `, with the FHIR category of its metrics; metrics.tsv is in the same
+order. A unit is a line of ` + "`internal/catalog/units.tsv`" + `.
+
+What else the server does with a metric follows from these: a metric of the shapes quantity, min_avg_max and sleep has
+trends and comparisons; one of the category nutrition that Apple calls Dietary… is a field of the Nutrition type; one of the
+category symptom is an event of the kind symptom in Apple's export; one in "%%" is a fraction there.
 `
 
 func document(c *Catalog) string {
@@ -66,8 +86,15 @@ func document(c *Catalog) string {
 	fmt.Fprintf(&b, preface, len(c.metrics), len(order))
 	for _, category := range order {
 		fmt.Fprintf(&b, "\n## %s%s\n\n", strings.ToUpper(category[:1]), category[1:])
+		if fhir := groups[category][0].FHIRCategory; fhir != "" {
+			fmt.Fprintf(&b, "In a FHIR export: `%s`.\n\n", fhir)
+		}
 		writeMetrics(&b, groups[category])
 	}
+	b.WriteString("\n## Records\n\nIn the order in which they are listed.\n\n")
+	writeRecords(&b, c.Records())
+	b.WriteString("\n## Rings\n\n")
+	writeRings(&b, c.Rings())
 	b.WriteString("\n## Units\n\n")
 	writeUnits(&b, c.units)
 	return b.String()
@@ -88,6 +115,22 @@ func writeMetrics(b *strings.Builder, metrics []*Metric) {
 		}
 		line(b, "`"+m.Name+"`", m.Unit, strings.Join(others, ", "), over, between(m.Min, m.Max),
 			between(m.SuspiciousMin, m.SuspiciousMax), code(known), strings.Join(m.LOINC, ", "), code(nonEmpty(m.UCUM)), m.Notes)
+	}
+}
+
+func writeRecords(b *strings.Builder, metrics []*Metric) {
+	line(b, "Metric", "Record")
+	line(b, "---", "---")
+	for _, m := range metrics {
+		line(b, "`"+m.Name+"`", "`"+string(m.Record)+"`")
+	}
+}
+
+func writeRings(b *strings.Builder, of map[Ring]*Metric) {
+	line(b, "Ring", "Metric", "Goal")
+	line(b, "---", "---", "---")
+	for _, ring := range rings {
+		line(b, "`"+string(ring)+"`", "`"+of[ring].Name+"`", "`"+of[ring].Goal.Name+"`")
 	}
 }
 

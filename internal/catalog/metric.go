@@ -1,6 +1,6 @@
 package catalog
 
-// Shape says which values a sample of a metric has, or that it is no sample at all.
+// Shape is which values a sample of a metric has, if it is a sample at all.
 type Shape string
 
 // The shapes.
@@ -14,7 +14,7 @@ const (
 	ShapeCorrelation   Shape = "correlation"    // a group of records that are metrics of their own
 )
 
-// Aggregation says how the values of a stretch of time become one.
+// Aggregation is how the values of an interval become one.
 type Aggregation string
 
 // The aggregations.
@@ -22,7 +22,27 @@ const (
 	AggregationSum     Aggregation = "sum"
 	AggregationAverage Aggregation = "avg"
 	AggregationLatest  Aggregation = "latest"
-	AggregationSpecial Aggregation = "special" // by rules of its own: sleep
+	AggregationSpecial Aggregation = "special" // sleep, which has its own rules
+)
+
+// Record is which day of a metric is its personal record.
+type Record string
+
+// The records.
+const (
+	RecordHighestDay Record = "highest_day" // the day with the greatest value
+	RecordHighest    Record = "highest"     // the day with the greatest single value
+	RecordLowest     Record = "lowest"      // the day with the smallest single value
+)
+
+// Ring is one of the rings of Apple's Activity app.
+type Ring string
+
+// The rings.
+const (
+	RingMove     Ring = "move"
+	RingExercise Ring = "exercise"
+	RingStand    Ring = "stand"
 )
 
 // Metric is one line of the catalogue. It is shared: callers must not change it.
@@ -35,7 +55,7 @@ type Metric struct {
 	// Unit is the canonical unit, in which values are stored; "" for what has no value.
 	Unit string
 	// AcceptedUnits are the units from which an exact conversion to Unit exists, Unit among them, each in the spelling
-	// of the unit table. Convert also knows their other spellings.
+	// of the unit table. Convert also accepts their other spellings.
 	AcceptedUnits []string
 	Aggregation   Aggregation
 	// Min and Max bound the values that are possible, in Unit; a value outside is refused. NaN: no bound.
@@ -51,16 +71,30 @@ type Metric struct {
 	Notes   string
 	// UCUM is the code of Unit in the Unified Code for Units of Measure; "" where there is no unit.
 	UCUM string
-	// LOINC are the codes that clinical systems know the measurement by, the one that the vital signs of FHIR ask for
-	// first; none where no code means exactly this.
+	// LOINC are the codes of the measurement in clinical systems, the one that the vital signs of FHIR require first;
+	// none where no code means exactly this.
 	LOINC []string
+	// FHIRCategory is the code of Category in FHIR's observation categories; "" where none fits.
+	FHIRCategory string
+	// Record is the metric's personal record; "" where it has none.
+	Record Record
+	// Ring is the ring that the metric fills, and Goal the metric of the same unit that has the ring's goal of a day.
+	// Ring is "" and Goal nil where the metric fills none.
+	Ring Ring
+	Goal *Metric
 
+	recordOrder float64
 	units       *unitTable
 	conversions map[*unit]Conversion
 }
 
-// Cumulative reports whether the values of a stretch of time are added up, as steps are and heart rates are not.
+// Cumulative reports whether the values of an interval are added up, as steps are and heart rates are not.
 func (m *Metric) Cumulative() bool { return m.Aggregation == AggregationSum }
+
+// HasDailyValue reports whether a day of the metric has a single value, which trends and comparisons use.
+func (m *Metric) HasDailyValue() bool {
+	return m.Shape == ShapeQuantity || m.Shape == ShapeRange || m.Shape == ShapeSleep
+}
 
 // Convert returns the conversion from a unit as it was sent to m.Unit. ok is false for a unit that is not among the
 // accepted ones of this metric, whatever else it may be: such a value is to be kept as it was sent, never guessed at.

@@ -6,27 +6,27 @@ import (
 	"strings"
 )
 
-// Nearest returns the names of at most n metrics whose name or alias is like a name that Lookup does not know, the most
-// similar first; none where nothing is.
+// Nearest returns the names of at most n metrics whose name or alias is similar to a name that Lookup does not find,
+// the most similar first; none where none is.
 func (c *Catalog) Nearest(name string, n int) []string {
-	const longest = 64 // longer than any name; what is compared with is made up by clients
-	asked := []rune(strip(normalName(name)))
-	asked = asked[:min(len(asked), longest)]
+	const longest = 64 // longer than any name: clients send the text
+	requested := []rune(stripSeparators(normalName(name)))
+	requested = requested[:min(len(requested), longest)]
 	type candidate struct {
-		name   string
-		misses int
+		name     string
+		distance int
 	}
 	var found []candidate
 	for _, metric := range c.metrics {
 		best := candidate{metric.Name, longest}
 		for _, known := range append([]string{metric.Name}, metric.Aliases...) {
-			best.misses = min(best.misses, misses(asked, []rune(strip(normalName(known)))))
+			best.distance = min(best.distance, nameDistance(requested, []rune(stripSeparators(normalName(known)))))
 		}
-		if best.misses < longest {
+		if best.distance < longest {
 			found = append(found, best)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(a.misses, b.misses) })
+	slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(a.distance, b.distance) })
 	names := []string{}
 	for _, f := range found[:min(n, len(found))] {
 		names = append(names, f.name)
@@ -34,15 +34,17 @@ func (c *Catalog) Nearest(name string, n int) []string {
 	return names
 }
 
-// strip leaves out what tells no words apart.
-func strip(name string) string { return strings.NewReplacer("_", "", "-", "", " ", "").Replace(name) }
+// stripSeparators removes what names are split by.
+func stripSeparators(name string) string {
+	return strings.NewReplacer("_", "", "-", "", " ", "").Replace(name)
+}
 
-// misses says how unlike two names are; 64 where they have nothing to do with each other.
-func misses(asked, known []rune) int {
-	if len(asked) >= 3 && strings.Contains(string(known), string(asked)) {
-		return 2 + (len(known)-len(asked))/4
+// nameDistance returns how different two names are; 64 where they are unrelated.
+func nameDistance(requested, known []rune) int {
+	if len(requested) >= 3 && strings.Contains(string(known), string(requested)) {
+		return 2 + (len(known)-len(requested))/4
 	}
-	if d := editDistance(asked, known); d <= len(known)/3 {
+	if d := editDistance(requested, known); d <= len(known)/3 {
 		return d
 	}
 	return 64

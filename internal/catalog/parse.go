@@ -11,20 +11,35 @@ import (
 var metricColumns = []string{
 	"name", "healthkit_identifier", "category", "shape", "unit", "accepted_units", "aggregation",
 	"min", "max", "suspicious_min", "suspicious_max", "aliases", "notes", "ucum", "loinc",
+	"record", "record_order", "ring", "goal",
 }
 
-// parse builds a catalogue from the text of its two tables.
-func parse(metrics, units string) (*Catalog, error) {
+// Parse builds a catalogue from the texts of its three tables and checks them: no text names two metrics, every
+// accepted unit converts, ranges are in order, no two metrics fill one ring. An error names the line at fault.
+func Parse(metrics, categories, units string) (*Catalog, error) {
 	table, err := parseUnits(units)
 	if err != nil {
 		return nil, err
 	}
+	fhirCategories, err := parseCategories(categories)
+	if err != nil {
+		return nil, err
+	}
 	c := &Catalog{names: map[string]*Metric{}, units: table}
+	var withGoal []row
 	for r, err := range rows("metrics.tsv", metrics, metricColumns) {
 		if err != nil {
 			return nil, err
 		}
-		if err := c.add(r); err != nil {
+		if err := c.add(r, fhirCategories); err != nil {
+			return nil, r.errorf("%w", err)
+		}
+		if r.value("goal") != "" {
+			withGoal = append(withGoal, r)
+		}
+	}
+	for _, r := range withGoal { // a goal may be a later line
+		if err := c.setGoal(r); err != nil {
 			return nil, r.errorf("%w", err)
 		}
 	}
@@ -32,10 +47,22 @@ func parse(metrics, units string) (*Catalog, error) {
 	return c, nil
 }
 
-func (c *Catalog) add(r row) error {
+func (c *Catalog) add(r row, fhirCategories map[string]string) error {
 	m, err := c.metric(r)
 	if err != nil {
 		return err
+	}
+	var ok bool
+	if m.FHIRCategory, ok = fhirCategories[m.Category]; !ok {
+		return fmt.Errorf("%s: the category %q is not in categories.tsv", m.Name, m.Category)
+	}
+	for _, other := range c.metrics {
+		if m.Record != "" && other.recordOrder == m.recordOrder {
+			return fmt.Errorf("%s: %s has the record_order %g already", m.Name, other.Name, m.recordOrder)
+		}
+		if m.Ring != "" && other.Ring == m.Ring {
+			return fmt.Errorf("%s: the ring %s is that of %s already", m.Name, m.Ring, other.Name)
+		}
 	}
 	c.metrics = append(c.metrics, m)
 	names := append([]string{m.Name}, m.Aliases...)
@@ -55,7 +82,7 @@ func (c *Catalog) add(r row) error {
 	return nil
 }
 
-// metric reads and checks what one line says by itself.
+// metric parses and checks one line by itself.
 func (c *Catalog) metric(r row) (*Metric, error) {
 	m := &Metric{
 		Name:        r.value("name"),
@@ -68,6 +95,8 @@ func (c *Catalog) metric(r row) (*Metric, error) {
 		Notes:       r.value("notes"),
 		UCUM:        r.value("ucum"),
 		LOINC:       r.list("loinc"),
+		Record:      Record(r.value("record")),
+		Ring:        Ring(r.value("ring")),
 		units:       c.units,
 	}
 	if m.Name == "" || m.Name != normalName(m.Name) {
@@ -88,6 +117,15 @@ func (c *Catalog) metric(r row) (*Metric, error) {
 	if err := m.setRanges(r); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
 	}
+	if err := m.setRecord(r); err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Name, err)
+	}
+	if m.Ring != "" && !slices.Contains(rings, m.Ring) {
+		return nil, fmt.Errorf("%s: the ring %q is unknown", m.Name, m.Ring)
+	}
+	if (m.Ring == "") != (r.value("goal") == "") {
+		return nil, fmt.Errorf("%s: a metric has a goal when it has a ring, and only then", m.Name)
+	}
 	if (m.UCUM == "") != (m.Unit == "") {
 		return nil, fmt.Errorf("%s: a metric has a UCUM code when it has a unit, and only then", m.Name)
 	}
@@ -104,10 +142,41 @@ var (
 		ShapeQuantity, ShapeRange, ShapeBloodPressure, ShapeNamedCounts, ShapeSleep, ShapeEvent, ShapeCorrelation,
 	}
 	aggregations = []Aggregation{AggregationSum, AggregationAverage, AggregationLatest, AggregationSpecial}
+	records      = []Record{RecordHighestDay, RecordHighest, RecordLowest}
+	rings        = []Ring{RingMove, RingExercise, RingStand}
 )
 
-// acceptUnits works out the conversions to m.Unit. An entry is a unit of the dimension of m.Unit, or "unit=other"
-// where for this metric alone a unit of another dimension means the same as other: hours stood are a count of hours.
+// setRecord reads the place of the metric's record among all records.
+func (m *Metric) setRecord(r row) (err error) {
+	if m.Record != "" && !slices.Contains(records, m.Record) {
+		return fmt.Errorf("the record %q is unknown", m.Record)
+	}
+	if m.Record != "" && !m.HasDailyValue() {
+		return fmt.Errorf("a metric of the shape %s has no record, since it has no value of a day", m.Shape)
+	}
+	if (m.Record == "") != (r.value("record_order") == "") {
+		return fmt.Errorf("a metric has a record_order when it has a record, and only then")
+	}
+	m.recordOrder, err = r.number("record_order")
+	return err
+}
+
+// setGoal finds the metric in the column goal.
+func (c *Catalog) setGoal(r row) error {
+	m, name := c.names[r.value("name")], r.value("goal")
+	goal, ok := c.names[name]
+	if !ok || goal.Name != name {
+		return fmt.Errorf("%s: the goal %q is not the name of a metric", m.Name, name)
+	}
+	if goal.Unit != m.Unit {
+		return fmt.Errorf("%s: the goal %s is in %s, not in %s", m.Name, name, goal.Unit, m.Unit)
+	}
+	m.Goal = goal
+	return nil
+}
+
+// acceptUnits sets the conversions to m.Unit. An entry is a unit of the dimension of m.Unit, or "unit=other" where for
+// this metric alone a unit of another dimension means the same as other: hours stood are a count of hours.
 func (m *Metric) acceptUnits(entries []string) error {
 	if m.Unit == "" {
 		if len(entries) > 0 || m.Shape != ShapeEvent && m.Shape != ShapeCorrelation {
@@ -121,17 +190,17 @@ func (m *Metric) acceptUnits(entries []string) error {
 	}
 	m.conversions = map[*unit]Conversion{}
 	for _, entry := range entries {
-		name, meaning, equal := strings.Cut(entry, "=")
+		name, equivalent, equal := strings.Cut(entry, "=")
 		if !equal {
-			meaning = name
+			equivalent = name
 		}
 		accepted, ok := m.units.find(name)
 		if !ok || accepted.name != name {
 			return fmt.Errorf("the accepted unit %q is not in the unit table", name)
 		}
-		same, ok := m.units.find(meaning)
+		same, ok := m.units.find(equivalent)
 		if !ok {
-			return fmt.Errorf("the accepted unit %q means %q, which is not in the unit table", name, meaning)
+			return fmt.Errorf("the accepted unit %q means %q, which is not in the unit table", name, equivalent)
 		}
 		conversion, ok := same.conversions[canonical]
 		if !ok {

@@ -68,7 +68,7 @@ func (r row) number(column string) (float64, error) {
 	return v, nil
 }
 
-// errorf says what is wrong with the line, and which line it is.
+// errorf returns an error with the file and the line.
 func (r row) errorf(format string, args ...any) error {
 	return fmt.Errorf("%s, line %d: %w", r.file, r.line, fmt.Errorf(format, args...))
 }

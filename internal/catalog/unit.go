@@ -28,7 +28,7 @@ type unit struct {
 	conversions    map[*unit]Conversion // to every unit of the dimension
 }
 
-// noUnit stands in the unit table for a unit that was sent empty.
+// noUnit is the spelling, in the unit table, of a unit that was sent empty.
 const noUnit = "(none)"
 
 // unitTable finds units by any spelling.
@@ -83,15 +83,15 @@ func (t *unitTable) add(r row) error {
 		if spelling == noUnit {
 			spelling = ""
 		}
-		if err := t.spell(normalUnit(spelling), u, caseMatters); err != nil {
+		if err := t.addSpelling(normalUnit(spelling), u, caseMatters); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// spell makes u known under a spelling. It refuses one that could be read as another unit.
-func (t *unitTable) spell(spelling string, u *unit, caseMatters bool) error {
+// addSpelling adds a spelling of u. It refuses one that could be read as another unit.
+func (t *unitTable) addSpelling(spelling string, u *unit, caseMatters bool) error {
 	if other, ok := t.exact[spelling]; ok {
 		return fmt.Errorf("the spelling %q is used by both %s and %s", spelling, other.name, u.name)
 	}
@@ -106,7 +106,7 @@ func (t *unitTable) spell(spelling string, u *unit, caseMatters bool) error {
 	return nil
 }
 
-// find returns the unit that a text sent as a unit stands for.
+// find returns the unit of a text that was sent as a unit.
 func (t *unitTable) find(text string) (*unit, bool) {
 	if u, ok := t.exact[text]; ok {
 		return u, true
@@ -119,8 +119,8 @@ func (t *unitTable) find(text string) (*unit, bool) {
 	return u, ok
 }
 
-// normalUnit takes away the differences between spellings that never mean anything: blanks around it, and characters
-// that look the same (the Greek letter mu and the micro sign, the dot operator and the middle dot).
+// normalUnit removes the differences between spellings that never have a meaning: blanks around it, and characters that
+// look the same (the Greek letter mu and the micro sign, the dot operator and the middle dot).
 func normalUnit(text string) string {
 	return lookalikes.Replace(strings.TrimSpace(text))
 }

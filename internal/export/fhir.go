@@ -118,18 +118,12 @@ func codeOf(metric *catalog.Metric, name string) fhirConcept {
 	return code
 }
 
-// categoryOf returns the FHIR category of a metric, nil where there is none.
-func categoryOf(metric *catalog.Metric) []fhirConcept {
-	if metric == nil {
+// categoryOf returns the FHIR category of a metric; none where it has none, or the catalogue does not have the metric.
+func categoryOf(known *catalog.Metric) []fhirConcept {
+	if known == nil || known.FHIRCategory == "" {
 		return nil
 	}
-	switch metric.Category {
-	case "body", "heart", "vitals", "respiratory":
-		return category("vital-signs")
-	case "activity", "energy", "running", "cycling", "swimming", "wheelchair", "snow", "diving", "mobility", "sleep":
-		return category("activity")
-	}
-	return nil
+	return category(known.FHIRCategory)
 }
 
 func category(code string) []fhirConcept {

@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -212,23 +211,5 @@ func TestWorkoutUnitsAreComplete(t *testing.T) {
 		if name := snakeCase(field); WorkoutUnits[name] == "" {
 			t.Errorf("the series %q has no unit", name)
 		}
-	}
-}
-
-// TestSymptomsOfTheCatalogue compares hkSymptoms with the symptoms of the catalogue.
-func TestSymptomsOfTheCatalogue(t *testing.T) {
-	t.Parallel()
-	known, err := catalog.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want []string
-	for _, metric := range known.Metrics() {
-		if category, ok := strings.CutPrefix(metric.HealthKitID, hkCategory); ok && metric.Category == "symptom" {
-			want = append(want, category)
-		}
-	}
-	if diff := cmp.Diff(want, hkSymptoms); diff != "" {
-		t.Error(diff)
 	}
 }

@@ -2,7 +2,7 @@ package format
 
 import (
 	"bytes"
-	"slices"
+	"cmp"
 	"strings"
 
 	"github.com/health-export/health-export/internal/health"
@@ -14,35 +14,9 @@ const (
 	hkCategory = "HKCategoryTypeIdentifier"
 )
 
-// hkFractions are the quantities whose values with the unit "%" are fractions, 0 to 1, in HealthKit, and percent here.
-var hkFractions = []string{
-	"OxygenSaturation", "BodyFatPercentage", "WalkingAsymmetryPercentage", "WalkingDoubleSupportPercentage",
-	"AtrialFibrillationBurden", "PeripheralPerfusionIndex", "BloodAlcoholContent", "AppleWalkingSteadiness",
-}
-
-// hkDurations are the categories whose quantity is the length of the sample.
-var hkDurations = []string{"MindfulSession", "HandwashingEvent", "ToothbrushingEvent"}
-
-// hkSymptoms are the categories that are symptoms.
-var hkSymptoms = []string{
-	"AbdominalCramps", "Acne", "AppetiteChanges", "BladderIncontinence", "Bloating", "BreastPain",
-	"ChestTightnessOrPain", "Chills", "Constipation", "Coughing", "Diarrhea", "Dizziness", "DrySkin", "Fainting",
-	"Fatigue", "Fever", "GeneralizedBodyAche", "HairLoss", "Headache", "Heartburn", "HotFlashes", "LossOfSmell",
-	"LossOfTaste", "LowerBackPain", "MemoryLapse", "MoodChanges", "Nausea", "NightSweats", "PelvicPain",
-	"RapidPoundingOrFlutteringHeartbeat", "RunnyNose", "ShortnessOfBreath", "SinusCongestion", "SkippedHeartbeat",
-	"SleepChanges", "SoreThroat", "VaginalDryness", "Vomiting", "Wheezing",
-}
-
-// hkKinds are the kinds of the categories that are events of another known kind.
+// hkKinds are the kinds of the categories that are neither symptoms nor cycle entries, which the catalogue lists.
 var hkKinds = map[string]string{
-	"MenstrualFlow": "cycle_tracking", "OvulationTestResult": "cycle_tracking", "CervicalMucusQuality": "cycle_tracking",
-	"IntermenstrualBleeding": "cycle_tracking", "PregnancyTestResult": "cycle_tracking",
-	"ProgesteroneTestResult": "cycle_tracking", "Contraceptive": "cycle_tracking", "Pregnancy": "cycle_tracking",
-	"Lactation": "cycle_tracking", "SexualActivity": "cycle_tracking", "InfrequentMenstrualCycles": "cycle_tracking",
-	"IrregularMenstrualCycles": "cycle_tracking", "PersistentIntermenstrualBleeding": "cycle_tracking",
-	"ProlongedMenstrualPeriods": "cycle_tracking", "BleedingDuringPregnancy": "cycle_tracking",
-	"BleedingAfterPregnancy": "cycle_tracking",
-	"HighHeartRateEvent":     "heart_rate_notification", "LowHeartRateEvent": "heart_rate_notification",
+	"HighHeartRateEvent": "heart_rate_notification", "LowHeartRateEvent": "heart_rate_notification",
 	"IrregularHeartRhythmEvent":       "heart_rate_notification",
 	"HeadphoneAudioExposureEvent":     safetyEvent,
 	"AudioExposureEvent":              safetyEvent, // the former name of the next
@@ -58,7 +32,7 @@ type hkType struct {
 	name     string // the identifier
 	short    string // without the prefix of quantities or categories
 	kind     hkKind
-	fraction bool // its "%" is a fraction, see hkFractions
+	fraction bool // its "%" is a fraction, see catalogTables
 }
 
 // hkKind says what a sample of a type becomes.
@@ -77,7 +51,7 @@ const (
 
 func newHKType(name string) *hkType {
 	if quantity, ok := strings.CutPrefix(name, hkQuantity); ok {
-		t := &hkType{name: name, short: quantity, fraction: slices.Contains(hkFractions, quantity)}
+		t := &hkType{name: name, short: quantity, fraction: fromCatalog().fractions[quantity]}
 		switch quantity {
 		case "BloodPressureSystolic":
 			t.kind = hkSystolicKind
@@ -95,7 +69,7 @@ func newHKType(name string) *hkType {
 		t.kind = hkSleepKind
 	case category == "AppleStandHour":
 		t.kind = hkStandHourKind
-	case slices.Contains(hkDurations, category):
+	case fromCatalog().durations[category]:
 		t.kind = hkDurationKind
 	}
 	return t
@@ -133,11 +107,5 @@ func setLength(s *health.Sample) {
 
 // eventKind returns the kind of the events of a category.
 func (t *hkType) eventKind() string {
-	if slices.Contains(hkSymptoms, t.short) {
-		return symptoms.kind
-	}
-	if kind, ok := hkKinds[t.short]; ok {
-		return kind
-	}
-	return healthCategory
+	return cmp.Or(fromCatalog().kinds[t.short], healthCategory)
 }

@@ -43,7 +43,7 @@ func decodeTyped(raw []byte, at health.Position, o Options) (health.Record, erro
 	if schema, ok := typedEvents[family]; ok {
 		return e.typedEvent(schema, name)
 	}
-	if schema, ok := typedSchemas[family]; ok {
+	if schema, ok := fromCatalog().schemas[family]; ok {
 		e.at.Metric = name
 		return e.decodeTypedReading(schema)
 	}

@@ -1,7 +1,6 @@
 package format
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/health-export/health-export/internal/health"
@@ -108,7 +107,7 @@ var typedEvents = map[string]eventSchema{
 // safetyEvent is the kind of warnings about the person's safety: a fall, loud surroundings …
 const safetyEvent = "safety_event"
 
-// typedSchemas are the types that hold quantities, by familyName.
+// typedSchemas are the types that hold quantities, by familyName, except Nutrition, which comes from the catalogue.
 var typedSchemas = map[string]typedSchema{
 	"heartrate": {
 		fields: []typedField{
@@ -210,7 +209,6 @@ var typedSchemas = map[string]typedSchema{
 		{name: "peak_expiratory_flow_rate", metric: "peak_expiratory_flow_rate", unit: "L/min"},
 		{name: "inhaler_usage", metric: "inhaler_usage", unit: "count"},
 	}},
-	"nutrition": {fields: nutrients(), notes: []string{"meal_type"}},
 	"environmental": {
 		fields: []typedField{
 			{name: "uv_index", metric: "uv_exposure", unit: "count"},
@@ -236,39 +234,4 @@ var typedSchemas = map[string]typedSchema{
 		fields: []typedField{{name: "session_duration_minutes", metric: "mindful_minutes", unit: "min"}},
 		open:   true,
 	},
-}
-
-// nutrients lists the fields of the Nutrition type, each in the canonical unit of its metric.
-func nutrients() []typedField {
-	var fields []typedField
-	for unit, metrics := range map[string]map[string]string{
-		"mL":   {"dietary_water": "dietary_water"},
-		"kcal": {"dietary_energy_consumed": "dietary_energy"},
-		"g": {
-			"dietary_carbohydrates": "carbohydrates", "dietary_protein": "protein", "dietary_fat_total": "total_fat",
-			"dietary_fat_saturated": "saturated_fat", "dietary_fat_monounsaturated": "monounsaturated_fat",
-			"dietary_fat_polyunsaturated": "polyunsaturated_fat", "dietary_fiber": "fiber", "dietary_sugar": "dietary_sugar",
-		},
-		"mg": {
-			"dietary_caffeine": "caffeine", "dietary_cholesterol": "dietary_cholesterol", "dietary_sodium": "sodium",
-			"dietary_calcium": "calcium", "dietary_iron": "iron", "dietary_magnesium": "magnesium",
-			"dietary_phosphorus": "phosphorus", "dietary_potassium": "potassium", "dietary_zinc": "zinc",
-			"dietary_copper": "copper", "dietary_manganese": "manganese", "dietary_chloride": "chloride",
-			"dietary_niacin": "niacin", "dietary_pantothenic_acid": "pantothenic_acid", "dietary_riboflavin": "riboflavin",
-			"dietary_thiamin": "thiamin", "dietary_thiamine": "thiamin", "dietary_vitamin_b6": "vitamin_b6",
-			"dietary_vitamin_b6_pyridoxine": "vitamin_b6", "dietary_vitamin_c": "vitamin_c", "dietary_vitamin_e": "vitamin_e",
-		},
-		"mcg": {
-			"dietary_vitamin_a": "vitamin_a", "dietary_vitamin_b12": "vitamin_b12",
-			"dietary_vitamin_b12_cobalamin": "vitamin_b12", "dietary_vitamin_d": "vitamin_d", "dietary_vitamin_k": "vitamin_k",
-			"dietary_biotin": "dietary_biotin", "dietary_chromium": "chromium", "dietary_folate": "folate",
-			"dietary_iodine": "iodine", "dietary_molybdenum": "molybdenum", "dietary_selenium": "selenium",
-		},
-	} {
-		for name, metric := range metrics {
-			fields = append(fields, typedField{name: name, metric: metric, unit: unit})
-		}
-	}
-	slices.SortFunc(fields, func(a, b typedField) int { return cmp.Compare(a.name, b.name) })
-	return fields
 }

@@ -15,7 +15,7 @@ func TestTypedFieldsAreInTheCatalogue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for family, form := range typedSchemas {
+	for family, form := range fromCatalog().schemas {
 		for _, field := range form.fields {
 			metric, ok := table.Lookup(field.metric)
 			if !ok || metric.Name != field.metric {
@@ -65,7 +65,7 @@ func TestTypedNames(t *testing.T) {
 	for _, name := range typedNames() {
 		families = append(families, familyName(name))
 	}
-	for family := range typedSchemas {
+	for family := range fromCatalog().schemas {
 		if !slices.Contains(families, family) {
 			t.Errorf("%s is not listed", family)
 		}
@@ -75,7 +75,7 @@ func TestTypedNames(t *testing.T) {
 			t.Errorf("%s is not listed", family)
 		}
 	}
-	if want := len(typedSchemas) + len(typedEvents) + 2; len(families) != want { // Workout and Sleep
+	if want := len(fromCatalog().schemas) + len(typedEvents) + 2; len(families) != want { // Workout and Sleep
 		t.Errorf("%d types are listed, %d are read", len(families), want)
 	}
 }

@@ -6,8 +6,8 @@ import (
 )
 
 // MergeAttributes returns the JSON object that has the members of both, those of later winning unless they are empty
-// (null, "", [] or {}). The result has its names in order, so that two merges of the same members are equal as text;
-// an argument that is "" stands for the empty object, and so does one that is not an object.
+// (null, "", [] or {}). The result has its names in order, so that two merges of the same members are equal as text. An
+// argument that is "", or not an object, is the empty object.
 func MergeAttributes(have, later string) string {
 	if later == "" || later == have {
 		return have
@@ -44,7 +44,7 @@ func MergeAttributes(have, later string) string {
 }
 
 // CanonicalJSON returns a JSON value without white space and with the members of its objects in order of their names,
-// so that values that say the same are equal as text. Numbers keep the digits they were sent with.
+// so that equal values are equal as text. Numbers keep the digits they were sent with.
 func CanonicalJSON(value []byte) (string, error) {
 	canonical := jsontext.Value(value).Clone()
 	err := canonical.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false))

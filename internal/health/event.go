@@ -1,15 +1,13 @@
 package health
 
-import "slices"
-
-// Event is anything with a time that is neither a sample, sleep, a workout nor an ECG: a symptom, a state of mind, a
-// medication, a cycle entry, a heart notification, or a type nobody has described yet.
+// Event is anything with a time that is not a sample, sleep, a workout or an ECG: a symptom, a state of mind, a
+// medication, a cycle entry, a heart notification, or an unknown type.
 //
 // Its identity is the app's id where it sent one, else kind, start and name; an event of an unknown type that has
 // neither id nor time is identified by its Digest.
 type Event struct {
-	// Kind is what sort of event: symptom, state_of_mind, medication, cycle_tracking, heart_rate_notification, or the
-	// key of the array it came in.
+	// Kind is symptom, state_of_mind, medication, cycle_tracking, heart_rate_notification, or the key of the array it
+	// came in.
 	Kind  string
 	AppID string // "" where the app sent none
 	// Name is the class within the kind as sent, in the phone's language: the symptom, the medication …
@@ -20,9 +18,9 @@ type Event struct {
 	Source     string
 	// Attributes is the JSON object of every other field as it was sent.
 	Attributes string
-	// Digest tells apart events that have neither id nor time; "" otherwise.
+	// Digest identifies an event that has neither id nor time; "" otherwise.
 	Digest string
-	// Received is when the body that said this had arrived, see Sample.Received.
+	// Received is the time of the body, see Sample.Received.
 	Received Instant
 }
 
@@ -41,14 +39,14 @@ func (e *Event) Key() EventKey {
 	return EventKey{Kind: e.Kind, Name: e.Name, Start: e.Start, Digest: e.Digest}
 }
 
-// Place returns where the event stands in a listing: a key with all its fields, also with those that are no part of the
+// Place returns the position of the event in a listing: a key with all its fields, also those that are not part of the
 // identity of an event with an app id.
 func (e *Event) Place() EventKey {
 	return EventKey{Kind: e.Kind, AppID: e.AppID, Name: e.Name, Start: e.Start, Digest: e.Digest}
 }
 
-// MergeFrom brings together e and another entry for the same event, and reports whether e changed. The non-empty fields
-// of the one received later win.
+// MergeFrom merges another entry for the same event into e, and reports whether e changed. The non-empty fields of the
+// one received later win.
 func (e *Event) MergeFrom(other *Event) bool {
 	if other.Received < e.Received {
 		base := *other
@@ -59,95 +57,11 @@ func (e *Event) MergeFrom(other *Event) bool {
 }
 
 func (e *Event) merge(later *Event) bool {
-	changed := false
-	if later.Name != "" && later.Name != e.Name {
-		e.Name, changed = later.Name, true
-	}
-	if later.Source != "" && later.Source != e.Source {
-		e.Source, changed = later.Source, true
-	}
-	if later.Start != 0 && later.Start != e.Start {
-		e.Start, changed = later.Start, true
-	}
-	if later.End != 0 && later.End != e.End {
-		e.End, changed = later.End, true
-	}
-	if merged := MergeAttributes(e.Attributes, later.Attributes); merged != e.Attributes {
-		e.Attributes, changed = merged, true
-	}
-	if changed {
-		e.Offset = later.Offset
-		e.Received = max(e.Received, later.Received)
-	}
-	return changed
-}
-
-// ECG is one electrocardiogram. A user has at most one that starts at a given instant; that is its identity.
-type ECG struct {
-	Start, End       Instant // End is 0 where it was not sent
-	Offset           int32
-	Source           string
-	Classification   string  // as sent, in the phone's language
-	Severity         string  // as sent
-	AverageHeartRate float64 // beats per minute; absent (NaN) where none was measured
-	// SamplingFrequency is in hertz, absent where it was not sent.
-	SamplingFrequency float64
-	// Unit is that of the voltages as sent, usually "mcV".
-	Unit string
-	// Times has one instant per voltage, or is empty where they were sent without times.
-	Times    []Instant
-	Voltages []float64
-	// Attributes is a JSON object of what else was sent, as Sample.Attributes.
-	Attributes string
-	// Received is when the body that said this had arrived, see Sample.Received.
-	Received Instant
-}
-
-// MergeFrom brings together e and another entry for the same recording, and reports whether e changed. Field by field,
-// what the one received later says wins; voltages that it leaves out stay.
-func (e *ECG) MergeFrom(other *ECG) bool {
-	if other.Received < e.Received {
-		base := *other
-		base.merge(e)
-		return e.merge(&base)
-	}
-	return e.merge(other)
-}
-
-func (e *ECG) merge(later *ECG) bool {
-	changed := false
-	setString := func(have *string, sent string) {
-		if sent != "" && sent != *have {
-			*have, changed = sent, true
-		}
-	}
-	setFloat := func(have *float64, sent float64) {
-		if !IsAbsent(sent) && !SameValue(sent, *have) {
-			*have, changed = sent, true
-		}
-	}
-	if later.End != 0 && later.End != e.End {
-		e.End, changed = later.End, true
-	}
-	setString(&e.Source, later.Source)
-	setString(&e.Classification, later.Classification)
-	setString(&e.Severity, later.Severity)
-	setString(&e.Unit, later.Unit)
-	setFloat(&e.AverageHeartRate, later.AverageHeartRate)
-	setFloat(&e.SamplingFrequency, later.SamplingFrequency)
-	switch {
-	case len(later.Voltages) == 0:
-	case !slices.EqualFunc(e.Voltages, later.Voltages, SameValue):
-		e.Voltages, e.Times, changed = later.Voltages, later.Times, true
-	case len(later.Times) > 0 && !slices.Equal(e.Times, later.Times):
-		e.Times, changed = later.Times, true
-	}
-	if merged := MergeAttributes(e.Attributes, later.Attributes); merged != e.Attributes {
-		e.Attributes, changed = merged, true
-	}
-	if changed {
-		e.Offset = later.Offset
-		e.Received = max(e.Received, later.Received)
-	}
-	return changed
+	var m merger
+	m.text(&e.Name, later.Name)
+	m.text(&e.Source, later.Source)
+	m.instant(&e.Start, later.Start)
+	m.instant(&e.End, later.End)
+	m.attributes(&e.Attributes, later.Attributes)
+	return m.finish(&e.Offset, later.Offset, &e.Received, later.Received)
 }

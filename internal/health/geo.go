@@ -2,11 +2,11 @@ package health
 
 import "math"
 
-// EarthRadius is the mean radius in metres of the sphere that distances are computed on, the one PostGIS uses for
-// geography without the spheroid: (2a + b) / 3 of WGS 84.
+// EarthRadius is the mean radius in metres of the sphere for distances, which PostGIS uses for geography without the
+// spheroid: (2a + b) / 3 of WGS 84.
 const EarthRadius = 6371008.771415059
 
-// Place is a place in degrees, WGS 84.
+// Place is a point on the earth in degrees, WGS 84.
 type Place struct {
 	Latitude, Longitude float64
 }

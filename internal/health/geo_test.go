@@ -215,10 +215,10 @@ func TestCrosses(t *testing.T) {
 	}
 }
 
-// A line crosses a box when who walks along it meets the box, and whoever crosses a box crosses every larger one.
+// A line crosses a box when a point of it is in the box, and a line that crosses a box crosses every larger one.
 func TestCrossesAgreesWithWalking(t *testing.T) {
 	t.Parallel()
-	// Sixteenths are exact: whether a line touches a corner is then no matter of rounding.
+	// Sixteenths are exact: whether a line touches a corner does not depend on rounding.
 	sixteenths := func(least, most int) *rapid.Generator[float64] {
 		return rapid.Map(rapid.IntRange(16*least, 16*most), func(n int) float64 { return float64(n) / 16 })
 	}

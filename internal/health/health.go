@@ -1,4 +1,3 @@
-// Package health holds the words of the product: what a person's health data is made of, what makes two pieces of it
-// the same, and the rules about them as pure functions. Every other room speaks in these words; none of them knows a
-// vendor's format, a database or HTTP from here.
+// Package health is the domain: what a person's health data consists of, what makes two pieces of it the same, and how
+// two of the same merge. Its functions are pure; it depends on no vendor's format, database or HTTP.
 package health

@@ -6,10 +6,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// Status is where an ingestion stands.
+// Status is the state of an ingestion.
 type Status string
 
-// The statuses. Accepted means archived and not finished yet; only Accepted ingestions are worked on.
+// The statuses. Accepted is archived and not finished; only accepted ingestions are processed.
 const (
 	StatusAccepted     Status = "accepted"
 	StatusProcessed    Status = "processed"    // everything was stored
@@ -19,15 +19,15 @@ const (
 	StatusFailed       Status = "failed"       // the body could not be read to its end
 )
 
-// Ingestion is one received body: what came, and what became of it. The body itself is in the archive.
+// Ingestion is one received body and its result. The body itself is in the archive.
 type Ingestion struct {
 	ID     uuid.UUID // version 7: sorts by time of arrival
 	UserID uuid.UUID
 	KeyID  string // the API key that brought it; "" for an import from the command line
-	// ReceivedAt is when the body began to arrive: what it says was so before that.
+	// ReceivedAt is when the body began to arrive: its contents are older.
 	ReceivedAt time.Time
-	// Headers are those that say something about the body (content type, the app's automation-…, session-id), with
-	// lower-case names. Never credentials.
+	// Headers are those that describe the body (content type, the app's automation-…, session-id), with lower-case
+	// names. Never credentials.
 	Headers map[string]string
 	// Size is the length of the body after Content-Encoding was undone; WireSize before; StoredSize in the archive.
 	Size, WireSize, StoredSize int64
@@ -41,7 +41,7 @@ type Ingestion struct {
 	Attempts int
 	// FinishedAt is zero while Status is StatusAccepted.
 	FinishedAt time.Time
-	// Failure is the sentence for the person when Status is StatusUnrecognised or StatusFailed, with its stable code.
+	// Failure is the message for the user when Status is StatusUnrecognised or StatusFailed, with its stable code.
 	Failure, FailureCode string
 	Report               Report
 	// Duration is how long the last processing took.

@@ -5,40 +5,40 @@ import (
 	"cmp"
 )
 
-// MergedWorkout is a workout as the person did it. The same one may have been stored more than once, because it was sent in
-// several ways that have nothing in common but its times: the app sends its own id and a name in the phone's language,
-// Apple's export has no id and names the activity its own way, and the app's tables cut times off at the minute.
+// MergedWorkout is a workout with all its entries. One workout may be stored more than once, because it was sent in
+// several ways that share nothing but its times: the app sends its own id and a name in the phone's language, Apple's
+// export has no id and names the activity differently, and the app's tables truncate times to the minute.
 //
-// All entries stay as they were sent. ResponseCache for people are about trainings.
+// All entries stay as they were sent. Queries return merged workouts.
 type MergedWorkout struct {
-	// Workout is the entry that answers: the one with an app id, else the one that says its source. See Complete for what
-	// only the others know.
+	// Workout is the main entry: the one with an app id, else the one with a source. Complete adds what only the others
+	// have.
 	Workout
 	// Also are the others.
 	Also []Workout
 }
 
-// mergeTolerance is by how much two ways may differ in when a training began and ended: they round seconds.
+// mergeTolerance is by how much the start and the end of a workout may differ between two ways: they round seconds.
 const mergeTolerance = 3 * Second
 
-// MergeSpread is how far apart two entries for one training begin at most: one may be cut off at the minute.
+// MergeSpread is how far apart two entries for one workout begin at most: one may be truncated to the minute.
 const MergeSpread = minute
 
-// SameActivity reports whether two entries for workouts of one person were sent in different ways and are the same
-// training: they begin and end at the same times. Names do not count, since they are in different languages. Two entries
-// of one way are two workouts, even if they are alike: two apps may have recorded one run, and the phone shows two.
-func (w *Workout) SameActivity(o *Workout) bool {
-	if w.way() == o.way() || w.End == 0 || o.End == 0 {
+// sameActivity reports whether two entries of one user were sent in different ways and are the same workout: they begin
+// and end at the same times. Names are in different languages and are not compared. Two entries of one way are two
+// workouts, even if they are equal: two apps may have recorded one run, and the phone shows two.
+func (w *Workout) sameActivity(o *Workout) bool {
+	if w.channelRank() == o.channelRank() || w.End == 0 || o.End == 0 {
 		return false
 	}
 	same := func(a, b Instant) bool {
-		return max(a, b)-min(a, b) <= mergeTolerance || (w.maybeCut(a) || o.maybeCut(b)) && a.cutToMinute() == b.cutToMinute()
+		return max(a, b)-min(a, b) <= mergeTolerance || (w.maybeTruncated(a) || o.maybeTruncated(b)) && a.truncateToMinute() == b.truncateToMinute()
 	}
 	return same(w.Start, o.Start) && same(w.End, o.End)
 }
 
-// way tells how an entry was sent, by what it knows: the better ones are higher.
-func (w *Workout) way() int {
+// channelRank identifies the way an entry was sent, by the fields it has: the better one is greater.
+func (w *Workout) channelRank() int {
 	switch {
 	case w.AppID != "":
 		return 2
@@ -48,38 +48,37 @@ func (w *Workout) way() int {
 	return 0
 }
 
-// MergeWorkouts brings the entries together that are one training. They may be in any order; the trainings are in the order of
-// the entries that answer for them. What becomes of an entry depends only on those that begin within twice
-// TrainingSpread of it.
+// MergeWorkouts merges the entries of each workout. They may be in any order; the workouts are in the order of their
+// main entries. The result for an entry depends only on those that begin within twice MergeSpread of it.
 func MergeWorkouts(workouts []Workout) []MergedWorkout {
-	of := make([]int, len(workouts)) // the entry that answers for it, or one that leads there
+	parent := make([]int, len(workouts)) // the main entry, or an entry that leads to it
 	for i := range workouts {
-		of[i] = closest(workouts, i)
+		parent[i] = closestEntry(workouts, i)
 	}
-	var trainings []MergedWorkout
-	at := map[int]int{}
+	var merged []MergedWorkout
+	indexOf := map[int]int{}
 	for i := range workouts {
-		if of[i] == i {
-			at[i] = len(trainings)
-			trainings = append(trainings, MergedWorkout{Workout: workouts[i]})
+		if parent[i] == i {
+			indexOf[i] = len(merged)
+			merged = append(merged, MergedWorkout{Workout: workouts[i]})
 		}
 	}
 	for i := range workouts {
-		answers := of[i]
-		for of[answers] != answers { // each one is of a better way, so this ends
-			answers = of[answers]
+		root := parent[i]
+		for parent[root] != root { // each one is of a better way, so this ends
+			root = parent[root]
 		}
-		if answers != i {
-			t := &trainings[at[answers]]
-			t.Also = append(t.Also, workouts[i])
+		if root != i {
+			m := &merged[indexOf[root]]
+			m.Also = append(m.Also, workouts[i])
 		}
 	}
-	return trainings
+	return merged
 }
 
-// closest returns which entry of a better way is the same training as an entry, of several the one whose times are the
-// closest; the entry itself where there is none.
-func closest(workouts []Workout, i int) (best int) {
+// closestEntry returns the entry of a better way that is the same workout as entry i, of several the one with the
+// closest times; i where there is none.
+func closestEntry(workouts []Workout, i int) (best int) {
 	best = i
 	w := &workouts[i]
 	off := func(o *Workout) Instant {
@@ -87,34 +86,34 @@ func closest(workouts []Workout, i int) (best int) {
 	}
 	for j := range workouts {
 		o := &workouts[j]
-		if o.way() <= w.way() || !w.SameActivity(o) {
+		if o.channelRank() <= w.channelRank() || !w.sameActivity(o) {
 			continue
 		}
 		if b := &workouts[best]; best == i ||
-			cmp.Or(cmp.Compare(b.way(), o.way()), cmp.Compare(off(o), off(b)), bytes.Compare(o.ID[:], b.ID[:])) < 0 {
+			cmp.Or(cmp.Compare(b.channelRank(), o.channelRank()), cmp.Compare(off(o), off(b)), bytes.Compare(o.ID[:], b.ID[:])) < 0 {
 			best = j
 		}
 	}
 	return best
 }
 
-// Complete adds to the entry that answers what only the others know: figures, series, attributes, a time that it has cut
-// off at the minute or left out, and the route that has the most points. Entries that were listed without their series
-// and routes are completed without them.
-func (t *MergedWorkout) Complete() {
-	if len(t.Also) == 0 {
+// Complete adds to the main entry what only the others have: quantities, series, attributes, a time that it lacks or
+// has truncated, and the route with the most points. Entries that were listed without series and routes are completed
+// without them.
+func (m *MergedWorkout) Complete() {
+	if len(m.Also) == 0 {
 		return
 	}
 	whole := Workout{Duration: Absent()}
-	for i := len(t.Also) - 1; i >= 0; i-- {
-		whole.complete(&t.Also[i])
+	for i := len(m.Also) - 1; i >= 0; i-- {
+		whole.complete(&m.Also[i])
 	}
-	whole.complete(&t.Workout)
-	whole.ID, whole.Offset, whole.Received = t.ID, t.Offset, t.Received
-	t.Workout = whole
+	whole.complete(&m.Workout)
+	whole.ID, whole.Offset, whole.Received = m.ID, m.Offset, m.Received
+	m.Workout = whole
 }
 
-// complete lets what o says go before what w says.
+// complete merges o into w; the values of o win.
 func (w *Workout) complete(o *Workout) {
 	route := w.Route
 	if len(o.Route) >= len(route) {

@@ -9,14 +9,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// entry is an entry for a workout of a minute's number of length; its id says which it is.
+// entry returns an entry for a workout; its id identifies it.
 func entry(id byte, appID, name, source string, start, end Instant) Workout {
 	return Workout{
 		ID: uuid.UUID{15: id}, AppID: appID, Name: name, Source: source, Start: start * Second, End: end * Second, Duration: Absent(),
 	}
 }
 
-// groups tells the trainings by the ids of their entries.
+// groups returns the ids of the entries of each merged workout.
 func groups(workouts []Workout) (all [][]byte) {
 	for _, t := range MergeWorkouts(workouts) {
 		group := []byte{t.ID[15]}
@@ -28,7 +28,7 @@ func groups(workouts []Workout) (all [][]byte) {
 	return all
 }
 
-func TestTrainings(t *testing.T) {
+func TestMergeWorkoutsByTimes(t *testing.T) {
 	t.Parallel()
 	const at = 1_700_000_040 // on a minute
 	for name, c := range map[string]struct {
@@ -83,8 +83,8 @@ func TestTrainings(t *testing.T) {
 	}
 }
 
-// Every entry is in one training, and which one does not depend on the order in which entries come.
-func TestTrainingsHaveEveryEntryOnce(t *testing.T) {
+// Every entry is in one merged workout, whatever the order of the entries.
+func TestMergeWorkoutsKeepsEveryEntryOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var workouts []Workout
@@ -99,7 +99,7 @@ func TestTrainingsHaveEveryEntryOnce(t *testing.T) {
 			for _, group := range groups(workouts) {
 				for _, id := range group {
 					if _, twice := m[id]; twice {
-						t.Fatalf("%d is in two trainings", id)
+						t.Fatalf("%d is in two workouts", id)
 					}
 					m[id] = group[0]
 				}
@@ -112,7 +112,7 @@ func TestTrainingsHaveEveryEntryOnce(t *testing.T) {
 	})
 }
 
-func TestTrainingIsCompletedByItsOtherEntries(t *testing.T) {
+func TestMergedWorkoutIsCompleted(t *testing.T) {
 	t.Parallel()
 	app := entry(1, "A", "Dauerlauf", "", 7, 1807)
 	app.Quantities = map[string]Quantity{"distance": {Value: 5, Unit: "km"}, "humidity": {Value: Absent(), Unit: "%"}}
@@ -125,17 +125,17 @@ func TestTrainingIsCompletedByItsOtherEntries(t *testing.T) {
 	exported.Route = make([]RoutePoint, 9)
 	exported.Attributes = `{"events":1,"location":"elsewhere"}`
 
-	trainings := MergeWorkouts([]Workout{exported, app})
-	if len(trainings) != 1 {
-		t.Fatalf("%d trainings, want 1", len(trainings))
+	merged := MergeWorkouts([]Workout{exported, app})
+	if len(merged) != 1 {
+		t.Fatalf("%d workouts, want 1", len(merged))
 	}
-	trainings[0].Complete()
+	merged[0].Complete()
 	want := app
 	want.Source, want.Duration = exported.Source, 1750
 	want.Quantities = map[string]Quantity{"distance": {Value: 5, Unit: "km"}, "humidity": {Value: 64, Unit: "%"}, "elevation_up": {Value: 65, Unit: "m"}}
 	want.Route = exported.Route
 	want.Attributes = `{"events":1,"location":"Outdoor"}`
-	if diff := cmp.Diff(want, trainings[0].Workout, cmpopts.EquateNaNs()); diff != "" {
+	if diff := cmp.Diff(want, merged[0].Workout, cmpopts.EquateNaNs()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if len(exported.Quantities) != 3 || exported.Quantities["distance"].Value != 4.9 {

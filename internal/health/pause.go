@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// SeriesPauses is the series of a workout that has its pauses: each reading is one, of Value seconds from its time on.
+// SeriesPauses is the name of the series with a workout's pauses: a point is a pause of Value seconds from its time on.
 const SeriesPauses = "pauses"
 
-// Pause is a stretch of a workout that is no part of it, as whoever trained said by pausing.
+// Pause is an interval in which a workout was paused.
 type Pause struct{ Start, End Instant }
 
-// Pauses returns the pauses of a workout in order, those that overlap as one. It is empty where none were sent.
+// Pauses returns the pauses of a workout in order, overlapping ones merged.
 func (w *Workout) Pauses() (pauses []Pause) {
 	for _, p := range w.Series[SeriesPauses] {
 		if p.Time != 0 && p.Value > 0 {

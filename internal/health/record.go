@@ -1,14 +1,14 @@
 package health
 
-// Record is one element of a body as a decoder understood it. Exactly one of Samples, Night, Segment, Workout, Event,
-// ECG and Merged is set, or none in a record that only carries warnings about the body; Samples holds one sample for nearly every element, and several where one object carries several
-// quantities.
+// Record is one decoded element of a body. Exactly one of Samples, Night, Segment, Workout, Event, ECG and Merged is
+// set, or none in a record that only has warnings about the body. Samples has one sample for nearly every element, and
+// several where one object has several quantities.
 //
-// Samples and Warnings, and the structs that the pointers lead to, are the receiver's only until the decoder yields the
-// next record; strings, maps and slices inside those structs are its to keep.
+// Samples, Warnings and the structs that the pointers refer to are valid until the decoder yields the next record;
+// strings, maps and slices inside those structs may be kept.
 type Record struct {
 	Position Position
-	// Entry is the entry of the metric that Samples are points of; nil where each sample says its own Metric and Unit.
+	// Entry is the metric entry that Samples are points of; nil where each sample has its own Metric and Unit.
 	Entry    *MetricEntry
 	Samples  []Sample
 	Night    *Night
@@ -17,14 +17,14 @@ type Record struct {
 	Event    *Event
 	ECG      *ECG
 	Warnings []Warning
-	// Type is the name under which an import lists what became of the element, such as HealthKit's identifier; "" for
-	// elements that are counted by their kind alone. It is also set beside a Rejection.
+	// Type is the name under which an import counts the element, such as HealthKit's identifier; "" for elements that
+	// are counted by their kind alone. It is also set with a Rejection.
 	Type string
-	// Merged is set, and nothing else is, for an element that only says which others belong together.
+	// Merged is set, and nothing else is, for an element that only groups others.
 	Merged bool
 }
 
-// Kind returns the heading under which the record is counted.
+// Kind returns the kind under which the record is counted.
 func (r *Record) Kind() ElementKind {
 	switch {
 	case r.Workout != nil:
@@ -40,8 +40,8 @@ func (r *Record) Kind() ElementKind {
 	}
 }
 
-// KindOfType returns the heading under which an element with Position.Type t is counted, for elements that were
-// rejected before they became a record.
+// KindOfType returns the kind under which an element with Position.Type t is counted, for elements that were rejected
+// before they became a record.
 func KindOfType(t string) ElementKind {
 	switch t {
 	case "metric": // also of a record in Apple's archive that is kept as an event
@@ -55,9 +55,9 @@ func KindOfType(t string) ElementKind {
 	}
 }
 
-// MetricEntry is what one entry of a body's metrics array says of all its points. Phones write its members in any order, so
-// Name and Unit may still be empty when its points are yielded; they are final when the decoder yields a record with
-// another Item, or ends.
+// MetricEntry has the name and unit of one entry of a body's metrics array. Phones write its members in any order, so
+// they may still be empty when its points are yielded; they are final when the decoder yields a record with another
+// MetricEntry, or ends.
 type MetricEntry struct {
 	Name string // as sent
 	Unit string // as sent

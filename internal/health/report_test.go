@@ -10,7 +10,7 @@ import (
 
 var outcomes = []Outcome{Inserted, Updated, Unchanged, Merged, Rejected}
 
-func TestCountsObeyTheLaw(t *testing.T) {
+func TestCountsAreBalanced(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var report Report
@@ -23,7 +23,7 @@ func TestCountsObeyTheLaw(t *testing.T) {
 			if n == 1 {
 				report.Count(kind, "", outcome)
 			} else {
-				report.Counts[kind].AddN(outcome, n)
+				report.Counts[kind].addN(outcome, n)
 			}
 			if want[kind] == nil {
 				want[kind] = map[Outcome]int{}
@@ -80,17 +80,17 @@ func TestStatusOfReport(t *testing.T) {
 func TestReportListsOnlySoMany(t *testing.T) {
 	t.Parallel()
 	var report Report
-	for i := range MaxListed + 5 {
+	for i := range maxListed + 5 {
 		report.Reject(Metrics, "", &Rejection{Position: Position{Type: "metric", Entry: i}, Code: ValidationError})
 		report.Warn(Warning{Position: Position{Type: "metric", Entry: i}, Code: SuspiciousValue})
 	}
-	if len(report.Errors) != MaxListed || report.Counts[Metrics].Rejected != MaxListed+5 {
+	if len(report.Errors) != maxListed || report.Counts[Metrics].Rejected != maxListed+5 {
 		t.Errorf("%d rejections listed, %d counted", len(report.Errors), report.Counts[Metrics].Rejected)
 	}
-	if len(report.Warnings) != MaxListed || report.WarningCount != MaxListed+5 {
+	if len(report.Warnings) != maxListed || report.WarningCount != maxListed+5 {
 		t.Errorf("%d warnings listed, %d counted", len(report.Warnings), report.WarningCount)
 	}
-	if first, last := report.Errors[0].Entry, report.Errors[MaxListed-1].Entry; first != 0 || last != MaxListed-1 {
+	if first, last := report.Errors[0].Entry, report.Errors[maxListed-1].Entry; first != 0 || last != maxListed-1 {
 		t.Errorf("listed from %d to %d, want the first ones", first, last)
 	}
 	if !report.Counts[Metrics].Balanced() {

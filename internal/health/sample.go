@@ -5,13 +5,14 @@ import (
 	"math"
 )
 
-// Grain is how many seconds a sample summarises. GrainRaw is a reading as the sensor or the person made it.
+// Grain is the length in seconds of what a sample summarises. GrainRaw is a reading as the sensor or the person made
+// it.
 type Grain int32
 
-// The grains that have names. Months and years are nominal (30 and 365 days): the value tells them apart, it is not
+// The grains that have names. Months and years are nominal (30 and 365 days): the value identifies them, it is not
 // used for arithmetic.
 const (
-	GrainUnknown Grain = -1 // as decoded: to be read off the header or the clock of the other points
+	GrainUnknown Grain = -1 // as decoded: to be derived from the header or the times of the other points
 	GrainRaw     Grain = 0
 	GrainMinute  Grain = 60
 	GrainHour    Grain = 3600
@@ -23,46 +24,47 @@ const (
 
 // Sample is one value of a metric.
 //
-// A decoder leaves Metric and Unit as they were sent (or empty, where Record.Item has them) and Grain at GrainUnknown
-// unless the format says it; after ingest has normalised the sample, Metric is the catalogue's name (or the name as sent, where the catalogue does not
-// know it) and Unit the metric's canonical unit (or the unit as sent, where it cannot be converted).
+// A decoder leaves Metric and Unit as they were sent (or empty, where Record.Entry has them) and Grain at GrainUnknown
+// unless the format defines it. After ingest has normalised the sample, Metric is the catalogue's name (or the name as
+// sent, where it is not in the catalogue) and Unit the metric's canonical unit (or the unit as sent, where it cannot be
+// converted).
 //
-// Which values are there depends on the shape of the metric: a quantity has Value; a minimum/average/maximum summary
-// has Min, Value (the average) and Max, any of which may be missing; a blood pressure has Systolic and Diastolic.
-// A value that is not there is NaN, see Absent.
+// Which values are set depends on the shape of the metric: a quantity has Value; a minimum/average/maximum summary has
+// Min, Value (the average) and Max, any of which may be missing; a blood pressure has Systolic and Diastolic. A value
+// that is not set is NaN, see Absent.
 type Sample struct {
 	Metric string
 	Unit   string
 	// Source is the device or app as sent, several joined by "|" where HealthKit merged them.
 	Source string
-	// Start and End bound what the sample measures; End equals Start for a moment and for summaries, whose length is
-	// their Grain.
+	// Start and End bound what the sample measures. End equals Start for an instantaneous sample and for summaries,
+	// whose length is their Grain.
 	Start, End Instant
 	// Offset is the offset from UTC, in seconds, that the times were sent with: the local day is Start + Offset.
 	Offset int32
 	Grain  Grain
-	// PerSource marks a summary of one source among several that one body held for the same metric and time. Only
+	// PerSource is set for a summary of one source among several that one body had for the same metric and time. Only
 	// then is the source part of a summary's identity.
 	PerSource bool
-	// Component marks a sample as part of a group of samples that holds it beside the body's own list of all samples,
-	// where it usually is once more. The two are one, also where the values of a metric add up.
+	// Component is set for a sample inside a group of samples that the body usually also has in its list of all
+	// samples. The two are one, also where the values of a metric add up.
 	Component bool
-	// Received is when the body that said this had arrived. Stores keep it: a body that is processed again, or late,
-	// never replaces what a later body said.
+	// Received is when the body of the sample had arrived. It is stored: a body that is processed again, or late, never
+	// replaces the values of a later body.
 	Received Instant
 
 	Value, Min, Max     float64
 	Systolic, Diastolic float64
 
 	// Attributes is a JSON object of everything else that came with the sample (context, mealTime, metadata …), under
-	// the names it was sent with; "" where there was nothing. It is in the form CanonicalJSON gives.
+	// the names it was sent with; "" where there was nothing. It is in the form of CanonicalJSON.
 	Attributes string
 }
 
-// Absent stands for a value that was not sent.
+// Absent is a value that was not sent: NaN.
 func Absent() float64 { return math.NaN() }
 
-// IsAbsent reports whether v stands for a value that was not sent.
+// IsAbsent reports whether v is a value that was not sent.
 func IsAbsent(v float64) bool { return v != v }
 
 // NewSample returns a sample with all its values absent and its grain unknown.
@@ -72,7 +74,7 @@ func NewSample() Sample {
 }
 
 // Complete reports whether the sample is a summary of a day or more that was received after its last day had ended, so
-// that it will not grow any more. An hour is added for the day on which clocks go back.
+// that it cannot grow any more. An hour is added for the day on which clocks go back.
 func (s *Sample) Complete() bool {
 	if s.Grain < GrainDay {
 		return false
@@ -81,7 +83,7 @@ func (s *Sample) Complete() bool {
 	return s.Received >= end
 }
 
-// LocalDate returns the day on which the sample began where the person was.
+// LocalDate returns the local day on which the sample began.
 func (s *Sample) LocalDate() Date { return s.Start.Date(s.Offset) }
 
 // SampleKey is the identity of a sample within one user's data: two samples with the same key are the same sample,
@@ -90,14 +92,14 @@ type SampleKey struct {
 	Metric string
 	Unit   string
 	Grain  Grain
-	// Time is the start; for a summary of a day or more it is midnight UTC of the local date, so that a bucket sent
-	// again with another offset, after travel, is found.
+	// Time is the start; for a summary of a day or more it is midnight UTC of the local date, so that a summary sent
+	// again with another offset, after travel, has the same key.
 	Time Instant
-	// End and Source are set for raw samples; Source also for summaries that are PerSource. The text of a merged
-	// summary's source changes from one sending to the next, so it is no part of the key.
+	// End and Source are set for raw samples; Source also for summaries that are PerSource. The source text of a merged
+	// summary changes between bodies, so it is not part of the key.
 	End    Instant
 	Source string
-	// PerSource keeps a summary of one source apart from the merged summary.
+	// PerSource distinguishes a summary of one source from the merged summary.
 	PerSource bool
 }
 
@@ -115,7 +117,7 @@ func (s *Sample) Key() SampleKey {
 
 // Compare is the order in which the samples of one metric are read: negative where k comes before o.
 func (k SampleKey) Compare(o SampleKey) int {
-	alone := func(k SampleKey) int {
+	perSourceRank := func(k SampleKey) int {
 		if k.PerSource {
 			return 1
 		}
@@ -126,13 +128,12 @@ func (k SampleKey) Compare(o SampleKey) int {
 		cmp.Compare(k.Grain, o.Grain),
 		cmp.Compare(k.End, o.End),
 		cmp.Compare(k.Source, o.Source),
-		cmp.Compare(alone(k), alone(o)),
+		cmp.Compare(perSourceRank(k), perSourceRank(o)),
 		cmp.Compare(k.Unit, o.Unit),
 	)
 }
 
-// LaterThan reports whether s is to be shown as the latest value rather than o: the later start, of one start the finer
-// grain.
+// LaterThan reports whether s is a later value than o: the later start, of one start the finer grain.
 func (s *Sample) LaterThan(o *Sample) bool {
 	return s.Start > o.Start || s.Start == o.Start && s.Grain < o.Grain
 }
@@ -145,8 +146,8 @@ func (s *Sample) KeyTime() Instant {
 	return s.Start
 }
 
-// SameValue reports whether two values are the same reading. Values that differ by less than 1e-9 of their size are:
-// the app's own arithmetic produces such noise from one sending to the next.
+// SameValue reports whether two values are the same reading: whether they differ by less than 1e-9 of their size. The
+// app's arithmetic produces such noise between bodies.
 func SameValue(a, b float64) bool {
 	if a == b {
 		return true
@@ -157,16 +158,16 @@ func SameValue(a, b float64) bool {
 	return math.Abs(a-b) < 1e-9*math.Max(math.Abs(a), math.Abs(b))
 }
 
-// SameReading reports whether two samples with the same key say the same: values and attributes. The source text and
-// the offset of a summary, and when it was received, may differ without the reading being another.
+// SameReading reports whether two samples with the same key have the same values and attributes. The source text and
+// the offset of a summary, and when it was received, may differ.
 func (s *Sample) SameReading(o *Sample) bool {
 	return SameValue(s.Value, o.Value) && SameValue(s.Min, o.Min) && SameValue(s.Max, o.Max) &&
 		SameValue(s.Systolic, o.Systolic) && SameValue(s.Diastolic, o.Diastolic) && s.Attributes == o.Attributes
 }
 
-// FillFrom sets the blood-pressure values that s lacks from o: systolic and diastolic may arrive as two elements, or in
-// two bodies, and make one sample. It reports whether anything was set.
-func (s *Sample) FillFrom(o *Sample) bool {
+// fillFrom sets the blood-pressure values that s lacks from o: systolic and diastolic may arrive as two elements, or in
+// two bodies, and make one sample. It reports whether any was set.
+func (s *Sample) fillFrom(o *Sample) bool {
 	filled := false
 	if IsAbsent(s.Systolic) && !IsAbsent(o.Systolic) {
 		s.Systolic, filled = o.Systolic, true
@@ -177,21 +178,21 @@ func (s *Sample) FillFrom(o *Sample) bool {
 	return filled
 }
 
-// Replaces reports what storing s over old, a sample with the same key, amounts to: Unchanged when old stays as it is,
-// Updated when the person can see a difference. s is completed first with what old has and s lacks (see FillFrom;
+// Replaces returns the outcome of storing s over old, a sample with the same key: Unchanged when old stays as it is,
+// Updated when values or attributes change. s is first completed with what old has and s lacks (see fillFrom;
 // attributes are never erased by their absence). Where old comes from a later body it wins, and s only adds what old
 // lacks.
 //
-// After the call s is what has to be in the store; rewrite is true when that is not what is there: on every update,
-// and when a summary that had been partial is now known to be complete.
+// After the call s is what has to be in the store; rewrite is true when that differs from what is stored: on every
+// update, and when a summary that was partial is now complete.
 func (s *Sample) Replaces(old *Sample) (outcome Outcome, rewrite bool) {
 	if s.Received < old.Received {
 		late := *s
 		*s = *old
-		s.FillFrom(&late)
+		s.fillFrom(&late)
 		s.Attributes = MergeAttributes(late.Attributes, old.Attributes)
 	} else {
-		s.FillFrom(old)
+		s.fillFrom(old)
 		s.Attributes = MergeAttributes(old.Attributes, s.Attributes)
 	}
 	if s.SameReading(old) {
@@ -200,8 +201,8 @@ func (s *Sample) Replaces(old *Sample) (outcome Outcome, rewrite bool) {
 	return Updated, true
 }
 
-// Span returns the stretch of time a sample is about, from included, to not. That of a summary ends with its minute,
-// hour, local day, week, calendar month or year; a raw sample's is what was sent, and may have no length.
+// Span returns the interval of a sample, from included, to not. That of a summary ends with its minute, hour, local
+// day, week, calendar month or year; a raw sample's is as sent, and may have no length.
 func (s *Sample) Span() (from, to Instant) {
 	switch {
 	case s.Grain >= GrainDay:

@@ -28,7 +28,7 @@ func TestNewSampleHasNoValues(t *testing.T) {
 	}
 }
 
-// What makes two samples the same: one row per line of the table of identities.
+// The identity of samples: one row per line of the table of identities.
 func TestSampleKey(t *testing.T) {
 	t.Parallel()
 	base := NewSample()
@@ -81,7 +81,7 @@ func TestSampleKey(t *testing.T) {
 	}
 }
 
-// The phone sends yesterday's bucket again after a flight: another instant for midnight, the same day.
+// The phone sends yesterday's summary again after a flight: another instant for midnight, the same day.
 func TestDayIsTheSameAfterTravel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -157,16 +157,16 @@ func TestFillFrom(t *testing.T) {
 	t.Parallel()
 	systolic, diastolic := NewSample(), NewSample()
 	systolic.Systolic, diastolic.Diastolic, diastolic.Value = 121, 79, 5
-	if !systolic.FillFrom(&diastolic) || systolic.Systolic != 121 || systolic.Diastolic != 79 || !IsAbsent(systolic.Value) {
+	if !systolic.fillFrom(&diastolic) || systolic.Systolic != 121 || systolic.Diastolic != 79 || !IsAbsent(systolic.Value) {
 		t.Errorf("filled to %+v", systolic)
 	}
 	other := NewSample()
 	other.Systolic, other.Diastolic = 1, 2
-	if systolic.FillFrom(&other) || systolic.Systolic != 121 || systolic.Diastolic != 79 {
+	if systolic.fillFrom(&other) || systolic.Systolic != 121 || systolic.Diastolic != 79 {
 		t.Errorf("overwritten: %+v", systolic)
 	}
 	empty := NewSample()
-	if empty.FillFrom(&empty) {
+	if empty.fillFrom(&empty) {
 		t.Error("nothing was filled from nothing")
 	}
 }

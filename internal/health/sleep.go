@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Night is sleep as the app sums it: one stretch of sleep of one source, a nap among them. Durations are hours; one
+// Night is sleep as the app sums it: one period of sleep of one source, which may be a nap. Durations are hours; one
 // that was not recorded is absent (NaN), never zero: the app writes 0 for "not recorded".
 type Night struct {
 	ID     uuid.UUID // given by the store
@@ -17,10 +17,10 @@ type Night struct {
 	SleepStart, SleepEnd, InBedStart, InBedEnd Instant
 	// Offset is that of SleepEnd, or of whichever time was sent.
 	Offset int32
-	// Asleep is sleep whose stage is not known; it is no part of a sum with the stages. Total is all sleep.
+	// Asleep is sleep of unknown stage; it must not be added to the stages. Total is all sleep.
 	Total, Asleep, Core, Deep, REM, Awake, InBed float64
 	Attributes                                   string // JSON object of what else was sent, as Sample.Attributes
-	// Received is when the body that said this had arrived, see Sample.Received.
+	// Received is the time of the body, see Sample.Received.
 	Received Instant
 }
 
@@ -30,8 +30,8 @@ func NewNight() Night {
 	return Night{Total: a, Asleep: a, Core: a, Deep: a, REM: a, Awake: a, InBed: a}
 }
 
-// Span returns the stretch of time the night is about: the sleep, else the time in bed. ok is false when neither was
-// sent, or only one end.
+// Span returns the interval of the night: the sleep, else the time in bed. ok is false when neither was sent, or only
+// one end.
 func (n *Night) Span() (start, end Instant, ok bool) {
 	if n.SleepStart != 0 && n.SleepEnd != 0 {
 		return n.SleepStart, n.SleepEnd, true
@@ -42,8 +42,8 @@ func (n *Night) Span() (start, end Instant, ok bool) {
 	return 0, 0, false
 }
 
-// SameNight reports whether two entries are about the same night: same source and date, and spans that overlap. One
-// without a span is taken for the night of its date.
+// SameNight reports whether two entries are of the same night: same source and date, and spans that overlap. One
+// without a span matches any night of its date.
 func (n *Night) SameNight(o *Night) bool {
 	if n.Source != o.Source || n.Date != o.Date {
 		return false
@@ -56,8 +56,8 @@ func (n *Night) SameNight(o *Night) bool {
 	return aStart < bEnd && bStart < aEnd || aStart == bStart
 }
 
-// MergeFrom brings together n and another entry for the same night, and reports whether n changed. The non-empty fields
-// of the one received later win.
+// MergeFrom merges another entry for the same night into n, and reports whether n changed. The non-empty fields of the
+// one received later win.
 func (n *Night) MergeFrom(other *Night) bool {
 	if other.Received < n.Received {
 		base := *other
@@ -68,38 +68,20 @@ func (n *Night) MergeFrom(other *Night) bool {
 }
 
 func (n *Night) merge(later *Night) bool {
-	changed := false
-	for _, f := range []struct{ have, sent *Instant }{
-		{&n.SleepStart, &later.SleepStart},
-		{&n.SleepEnd, &later.SleepEnd},
-		{&n.InBedStart, &later.InBedStart},
-		{&n.InBedEnd, &later.InBedEnd},
-	} {
-		if *f.sent != 0 && *f.sent != *f.have {
-			*f.have, changed = *f.sent, true
-		}
-	}
-	for _, f := range []struct{ have, sent *float64 }{
-		{&n.Total, &later.Total},
-		{&n.Asleep, &later.Asleep},
-		{&n.Core, &later.Core},
-		{&n.Deep, &later.Deep},
-		{&n.REM, &later.REM},
-		{&n.Awake, &later.Awake},
-		{&n.InBed, &later.InBed},
-	} {
-		if !IsAbsent(*f.sent) && !SameValue(*f.sent, *f.have) {
-			*f.have, changed = *f.sent, true
-		}
-	}
-	if merged := MergeAttributes(n.Attributes, later.Attributes); merged != n.Attributes {
-		n.Attributes, changed = merged, true
-	}
-	if changed {
-		n.Offset = later.Offset
-		n.Received = max(n.Received, later.Received)
-	}
-	return changed
+	var m merger
+	m.instant(&n.SleepStart, later.SleepStart)
+	m.instant(&n.SleepEnd, later.SleepEnd)
+	m.instant(&n.InBedStart, later.InBedStart)
+	m.instant(&n.InBedEnd, later.InBedEnd)
+	m.value(&n.Total, later.Total)
+	m.value(&n.Asleep, later.Asleep)
+	m.value(&n.Core, later.Core)
+	m.value(&n.Deep, later.Deep)
+	m.value(&n.REM, later.REM)
+	m.value(&n.Awake, later.Awake)
+	m.value(&n.InBed, later.InBed)
+	m.attributes(&n.Attributes, later.Attributes)
+	return m.finish(&n.Offset, later.Offset, &n.Received, later.Received)
 }
 
 // Stage is a stage of sleep.
@@ -115,9 +97,9 @@ const (
 	StageAwake  Stage = "awake"
 )
 
-// ParseStage reads a stage in any spelling the app or HealthKit uses (Core, AsleepCore, "In Bed",
-// HKCategoryValueSleepAnalysisAsleepREM, Unspecified …), without regard to case. ok is false for any other text,
-// which phones in other languages may send; such a segment is kept with the text as its stage.
+// ParseStage parses a stage in any spelling the app or HealthKit uses (Core, AsleepCore, "In Bed",
+// HKCategoryValueSleepAnalysisAsleepREM, Unspecified …), without regard to case. ok is false for any other text, which
+// phones in other languages may send; the text is then the stage.
 func ParseStage(s string) (stage Stage, ok bool) {
 	text := strings.ToLower(strings.NewReplacer(" ", "", "_", "", "-", "").Replace(s))
 	text = strings.TrimPrefix(text, "hkcategoryvaluesleepanalysis")
@@ -138,13 +120,13 @@ func ParseStage(s string) (stage Stage, ok bool) {
 	return Stage(s), false
 }
 
-// Segment is one stretch of one stage of sleep. Source, Start, End and Stage together are its identity.
+// Segment is an interval in one stage of sleep. Source, Start, End and Stage together are its identity.
 type Segment struct {
 	Source     string
 	Start, End Instant
 	Offset     int32
 	Stage      Stage
 	Attributes string // JSON object of what else was sent, as Sample.Attributes
-	// Received is when the body that said this had arrived. It is not kept: what a segment says does not change.
+	// Received is the time of the body, see Sample.Received. It is not stored: a segment has nothing to update.
 	Received Instant
 }

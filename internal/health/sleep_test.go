@@ -167,7 +167,7 @@ func moments() *rapid.Generator[Instant] {
 	return rapid.SampledFrom([]Instant{0, 100, 200, 300, -50})
 }
 
-// inOrder returns the earlier and the later of two entries; the second counts as later where they are of one time.
+// inOrder returns the earlier and the later of two entries; of entries of one time the second is the later.
 func inOrder[T any](first, second *T, firstReceived, secondReceived Instant) (earlier, later *T) {
 	if secondReceived < firstReceived {
 		return second, first
@@ -175,7 +175,7 @@ func inOrder[T any](first, second *T, firstReceived, secondReceived Instant) (ea
 	return first, second
 }
 
-// checkMerged checks the rule of every merge, field by field: what later says, else what earlier says.
+// checkMerged checks the rule of every merge, field by field: the later value, or the earlier one where that is empty.
 func checkMerged(t *rapid.T, earlier, later, merged []any) {
 	t.Helper()
 	for i := range merged {

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// Instant is a point in time: microseconds since 1970-01-01T00:00:00Z. It is what stores keep and compare; anything
-// finer than a microsecond is cut off when an Instant is made.
+// Instant is a point in time: microseconds since 1970-01-01T00:00:00Z. Stores keep and compare it; anything finer is
+// truncated when an Instant is made.
 type Instant int64
 
-// The range of instants that is accepted as real: nothing in a person's data is older than 1900, and the future limit
-// is checked against the clock by whoever has one. Year 10000 is where RFC 3339 ends.
+// The range of valid instants: data is not older than 1900, and ingest checks the limit in the future. Year 10000 is
+// where RFC 3339 ends.
 const (
 	MinInstant Instant = -2208988800_000000 // 1900-01-01T00:00:00Z
 	MaxInstant Instant = 253402300799_999999
@@ -36,7 +36,7 @@ func (i Instant) In(offset int32) time.Time {
 	return time.UnixMicro(int64(i)).In(time.FixedZone("", int(offset)))
 }
 
-// Date returns the calendar day on which i falls for somebody whose clock is offset seconds east of UTC.
+// Date returns the calendar day of i at an offset of so many seconds east of UTC.
 func (i Instant) Date(offset int32) Date {
 	return Date(floorDiv(int64(i)+int64(offset)*int64(Second), int64(Day)))
 }
@@ -47,13 +47,13 @@ func (i Instant) String() string { return i.Time().Format(time.RFC3339Nano) }
 // Date is a calendar day without a zone: days since 1970-01-01.
 type Date int32
 
-// DateOf returns the calendar day that t shows on its own clock.
+// DateOf returns the calendar day of t in its zone.
 func DateOf(t time.Time) Date {
 	_, offset := t.Zone()
 	return InstantOf(t).Date(int32(offset))
 }
 
-// ParseDate reads YYYY-MM-DD. An impossible day such as 2026-02-31 is an error.
+// ParseDate parses YYYY-MM-DD. An impossible day such as 2026-02-31 is an error.
 func ParseDate(s string) (Date, error) {
 	t, err := time.Parse(time.DateOnly, s)
 	if err != nil {
@@ -65,12 +65,12 @@ func ParseDate(s string) (Date, error) {
 // Time returns midnight of d in UTC.
 func (d Date) Time() time.Time { return Instant(int64(d) * int64(Day)).Time() }
 
-// Midnight returns the instant at which d begins for a clock offset seconds east of UTC.
+// Midnight returns the instant at which d begins at an offset of so many seconds east of UTC.
 func (d Date) Midnight(offset int32) Instant {
 	return Instant(int64(d)*int64(Day)) - Instant(offset)*Second
 }
 
-// In returns the first moment of d in a zone: 01:00 where the clocks are put forward at midnight, and the first of two
+// In returns the first instant of d in a zone: 01:00 where the clocks are put forward at midnight, and the first of two
 // midnights where they are put back to it.
 func (d Date) In(zone *time.Location) time.Time {
 	year, month, day := d.Time().Date()
@@ -111,7 +111,7 @@ func (d Date) String() string { return d.Time().Format(time.DateOnly) }
 // MarshalText makes a Date a string in JSON.
 func (d Date) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText parses the result of MarshalText.
 func (d *Date) UnmarshalText(text []byte) error {
 	parsed, err := ParseDate(string(text))
 	if err != nil {

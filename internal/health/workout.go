@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Workout is one training session. Its identity is AppID where the app sent one, else name, start and end.
+// Workout is a training session. Its identity is AppID where the app sent one, else name, start and end.
 type Workout struct {
 	ID    uuid.UUID // given by the store
 	AppID string    // the app's own id; "" where it sent none
@@ -17,15 +17,15 @@ type Workout struct {
 	Source     string
 	// Duration is the active time in seconds, pauses left out; absent (NaN) where it was not sent.
 	Duration float64
-	// Quantities are the single figures of the workout by name (active_energy, distance, avg_heart_rate …), in
-	// canonical units.
+	// Quantities are single values of the workout by name (active_energy, distance, avg_heart_rate …), in canonical
+	// units.
 	Quantities map[string]Quantity
-	// Series are the readings taken during it, by name (heart_rate_data, step_count …), each in order of time.
+	// Series are the readings during it, by name (heart_rate_data, step_count …), each in order of time.
 	Series map[string][]SeriesPoint
 	Route  []RoutePoint
 	// Attributes is a JSON object of what else was sent (location, isIndoor, metadata …), as Sample.Attributes.
 	Attributes string
-	// Received is when the body that said this had arrived, see Sample.Received.
+	// Received is the time of the body, see Sample.Received.
 	Received Instant
 }
 
@@ -45,8 +45,8 @@ type SeriesPoint struct {
 }
 
 // RoutePoint is one position of a route. Latitude and longitude are degrees in WGS 84, altitude and accuracies metres,
-// speed m/s, course degrees; a value that was not sent, or that Core Location marks as unknown by a negative number,
-// is absent (NaN).
+// speed m/s, course degrees; a value that was not sent, or that Core Location marks as unknown by a negative number, is
+// absent (NaN).
 type RoutePoint struct {
 	Time                                 Instant // 0 where the point was sent without one
 	Latitude, Longitude, Altitude        float64
@@ -56,8 +56,7 @@ type RoutePoint struct {
 }
 
 // SameWorkout reports whether two elements are the same workout: the same app id; or, where one of them has none, the
-// same name, start and end (an end that was not sent matches any, and times that are cut off at the minute match those
-// that are not).
+// same name, start and end. An end that was not sent matches any, and times truncated to the minute match exact ones.
 func (w *Workout) SameWorkout(o *Workout) bool {
 	if w.AppID != "" && o.AppID != "" {
 		return w.AppID == o.AppID
@@ -65,8 +64,8 @@ func (w *Workout) SameWorkout(o *Workout) bool {
 	return w.Name == o.Name && w.sameTimes(o)
 }
 
-// MergeFrom brings together w and another entry for the same workout, and reports whether w changed. Field by field,
-// what the one received later says wins; what it leaves out or has empty (a figure, a series, the route) stays.
+// MergeFrom merges another entry for the same workout into w, and reports whether w changed. Field by field, the one
+// received later wins; what it lacks or has empty (a quantity, a series, the route) stays.
 func (w *Workout) MergeFrom(other *Workout) bool {
 	if other.Received < w.Received {
 		base := *other
@@ -78,24 +77,17 @@ func (w *Workout) MergeFrom(other *Workout) bool {
 }
 
 func (w *Workout) merge(later *Workout) bool {
-	changed := false
-	setString := func(have *string, sent string) {
-		if sent != "" && sent != *have {
-			*have, changed = sent, true
-		}
+	var m merger
+	m.text(&w.AppID, later.AppID)
+	m.text(&w.Name, later.Name)
+	m.text(&w.Source, later.Source)
+	if !later.truncates(later.Start, w.Start) {
+		m.instant(&w.Start, later.Start)
 	}
-	setString(&w.AppID, later.AppID)
-	setString(&w.Name, later.Name)
-	setString(&w.Source, later.Source)
-	if later.Start != 0 && later.Start != w.Start && !later.cuts(later.Start, w.Start) {
-		w.Start, changed = later.Start, true
+	if w.End == 0 || !later.truncates(later.End, w.End) {
+		m.instant(&w.End, later.End)
 	}
-	if later.End != 0 && later.End != w.End && (w.End == 0 || !later.cuts(later.End, w.End)) {
-		w.End, changed = later.End, true
-	}
-	if !IsAbsent(later.Duration) && !SameValue(later.Duration, w.Duration) {
-		w.Duration, changed = later.Duration, true
-	}
+	m.value(&w.Duration, later.Duration)
 	for name, sent := range later.Quantities {
 		have, ok := w.Quantities[name]
 		if IsAbsent(sent.Value) || ok && have.Unit == sent.Unit && SameValue(have.Value, sent.Value) {
@@ -104,7 +96,7 @@ func (w *Workout) merge(later *Workout) bool {
 		if w.Quantities == nil {
 			w.Quantities = map[string]Quantity{}
 		}
-		w.Quantities[name], changed = sent, true
+		w.Quantities[name], m.changed = sent, true
 	}
 	for name, sent := range later.Series {
 		if len(sent) == 0 || sameSeries(w.Series[name], sent) {
@@ -113,19 +105,13 @@ func (w *Workout) merge(later *Workout) bool {
 		if w.Series == nil {
 			w.Series = map[string][]SeriesPoint{}
 		}
-		w.Series[name], changed = sent, true
+		w.Series[name], m.changed = sent, true
 	}
 	if len(later.Route) > 0 && !sameRoute(w.Route, later.Route) {
-		w.Route, changed = later.Route, true
+		w.Route, m.changed = later.Route, true
 	}
-	if merged := MergeAttributes(w.Attributes, later.Attributes); merged != w.Attributes {
-		w.Attributes, changed = merged, true
-	}
-	if changed {
-		w.Offset = later.Offset
-		w.Received = max(w.Received, later.Received)
-	}
-	return changed
+	m.attributes(&w.Attributes, later.Attributes)
+	return m.finish(&w.Offset, later.Offset, &w.Received, later.Received)
 }
 
 func sameSeries(a, b []SeriesPoint) bool {
@@ -158,26 +144,32 @@ func sameRoute(a, b []RoutePoint) bool {
 	return true
 }
 
-// minute is how exactly a table of the app says when a workout was.
+// minute is the precision of the times in the app's tables of workouts.
 const minute = 60 * Second
 
-// StartMinute returns the minute in which the workout began: two entries for the same workout have the same.
-func (w *Workout) StartMinute() Instant { return w.Start.cutToMinute() }
+// StartMinute returns the minute in which the workout began: all entries for a workout have the same.
+func (w *Workout) StartMinute() Instant { return w.Start.truncateToMinute() }
 
-func (i Instant) cutToMinute() Instant { return Instant(floorDiv(int64(i), int64(minute))) * minute }
+func (i Instant) truncateToMinute() Instant {
+	return Instant(floorDiv(int64(i), int64(minute))) * minute
+}
 
-// maybeCut reports whether a time of the workout may have been cut off at the minute, as the app does in CSV, where it
-// sends neither an id nor a source. That another such workout begins or ends on a minute by itself does no harm.
-func (w *Workout) maybeCut(t Instant) bool { return w.AppID == "" && w.Source == "" && t%minute == 0 }
+// maybeTruncated reports whether a time of the workout may be truncated to the minute, as the app does in CSV, where it
+// sends neither an id nor a source. A workout that begins or ends exactly on a minute does no harm.
+func (w *Workout) maybeTruncated(t Instant) bool {
+	return w.AppID == "" && w.Source == "" && t%minute == 0
+}
 
-// sameTimes reports whether two entries of one name say the same times, as exactly as both of them are. An end that was not
-// sent matches any.
+// sameTimes reports whether two entries of one name have the same times, as precisely as both of them are. An end that
+// was not sent matches any.
 func (w *Workout) sameTimes(o *Workout) bool {
 	same := func(a, b Instant) bool {
-		return a == b || (w.maybeCut(a) || o.maybeCut(b)) && a.cutToMinute() == b.cutToMinute()
+		return a == b || (w.maybeTruncated(a) || o.maybeTruncated(b)) && a.truncateToMinute() == b.truncateToMinute()
 	}
 	return same(w.Start, o.Start) && (w.End == 0 || o.End == 0 || same(w.End, o.End))
 }
 
-// cuts reports whether t, a time that w says, is nothing but the known time cut off at the minute.
-func (w *Workout) cuts(t, known Instant) bool { return w.maybeCut(t) && t == known.cutToMinute() }
+// truncates reports whether t, a time of w, is the known time truncated to the minute.
+func (w *Workout) truncates(t, known Instant) bool {
+	return w.maybeTruncated(t) && t == known.truncateToMinute()
+}

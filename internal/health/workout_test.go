@@ -52,7 +52,7 @@ func TestSameWorkout(t *testing.T) {
 	}
 }
 
-// A table of the app says the minute only: what is known of the seconds stays.
+// A table of the app has times by the minute only: seconds that are known stay.
 func TestMergeKeepsTheSeconds(t *testing.T) {
 	t.Parallel()
 	exact := Workout{Name: "Running", Start: Day + 12*Second, End: Day + 3659*Second, Source: "Watch", Duration: 3500, Received: 1}

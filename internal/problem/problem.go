@@ -1,5 +1,5 @@
-// Package problem is the failures that a person may be told about: a kind, a stable code, a sentence that says what to do,
-// and a cause for the log only. server makes RFC 9457 problem details of them, the command line an exit code.
+// Package problem has the errors that may be shown to users: a kind, a stable code, a message with a remedy, and a
+// cause for the log only. server turns them into RFC 9457 problem details, the command line into an exit code.
 package problem
 
 import (
@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// Kind says what sort of failure an error is, so that the edge can choose a status, an exit code or a retry without
-// knowing where it came from. A Kind is itself an error: errors.Is(err, problem.NotFound) asks for the kind.
+// Kind is the kind of an error, by which the edge chooses a status, an exit code or a retry. A Kind is itself an error:
+// errors.Is(err, problem.NotFound) tests for the kind.
 type Kind string
 
-// The kinds of failure. An error without a kind is an internal one: its text is for the log, never for the person.
+// The kinds. An error without a kind is internal: its text is logged and never shown.
 const (
 	Invalid         Kind = "invalid"
 	Unrecognised    Kind = "unrecognised"
@@ -27,16 +27,16 @@ const (
 // Error makes a Kind usable with errors.Is.
 func (k Kind) Error() string { return string(k) }
 
-// Error is a failure that a person may be told about. Code is stable and may be programmed against; Message is a
-// sentence that says what to do; Field names the input at fault, if one is; RetryAfter is how long the same call would
-// fail again, where that is known; Cause is for the log only.
+// Error is an error that may be shown. Code is stable and clients may depend on it; Message is a sentence that says
+// what to do; Field names the input at fault, if there is one; RetryAfter is how long to wait before another attempt,
+// where that is known; Cause is for the log only.
 type Error struct {
 	Kind    Kind
 	Code    string
 	Message string
 	Field   string
-	// Allowed lists all that would have been accepted in place of the field at fault; Suggestions those that are most
-	// like it, where there are too many to list.
+	// Allowed lists all values that the field at fault may have; Suggestions those most similar to the one sent, where
+	// there are too many to list.
 	Allowed, Suggestions []string
 	RetryAfter           time.Duration
 	Cause                error
@@ -59,13 +59,13 @@ func (e *Error) In(field string) *Error {
 	return e
 }
 
-// Allowing adds the list of what would have been accepted, and returns e.
+// Allowing adds the list of allowed values, and returns e.
 func (e *Error) Allowing(allowed ...string) *Error {
 	e.Allowed = allowed
 	return e
 }
 
-// Suggesting adds what may have been meant, and returns e.
+// Suggesting adds similar values, and returns e.
 func (e *Error) Suggesting(suggestions ...string) *Error {
 	e.Suggestions = suggestions
 	return e

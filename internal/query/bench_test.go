@@ -9,7 +9,7 @@ import (
 	"github.com/health-export/health-export/internal/query"
 )
 
-// BenchmarkSeries answers a year from samples in memory, so that it measures the rules and not a store; scan is the
+// BenchmarkSeries computes a year from samples in memory, so that it measures the rules and not a store; scan is the
 // same without them.
 func BenchmarkSeries(b *testing.B) {
 	first := clock(b, "2025-01-01T00:00:00+02:00")

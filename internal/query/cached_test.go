@@ -15,8 +15,8 @@ import (
 	"github.com/health-export/health-export/internal/query"
 )
 
-// asker is what both kinds of service can be asked.
-type asker interface {
+// querier are the methods that Service and Cached have in common.
+type querier interface {
 	Metrics(context.Context, account.User) ([]query.Metric, error)
 	Latest(context.Context, account.User) ([]query.LatestValue, error)
 	Day(context.Context, account.User, health.Date) (query.DaySummary, error)
@@ -24,32 +24,32 @@ type asker interface {
 	Series(context.Context, account.User, query.SeriesRequest) (query.Series, error)
 }
 
-// remembered are the questions whose answers are remembered, each by the metric it depends on.
-func remembered(t *testing.T) map[string]func(asker) (any, error) {
+// cachedQueries are the queries whose responses are cached, each by the metric it depends on.
+func cachedQueries(t *testing.T) map[string]func(querier) (any, error) {
 	ctx, day := t.Context(), date(t, "2026-03-10")
-	questions := map[string]func(asker) (any, error){
-		"metrics": func(s asker) (any, error) { return s.Metrics(ctx, anna) },
-		"latest":  func(s asker) (any, error) { return s.Latest(ctx, anna) },
-		"day":     func(s asker) (any, error) { return s.Day(ctx, anna, day) },
-		"no day":  func(s asker) (any, error) { return s.Day(ctx, anna, day-1000) },
-		"days":    func(s asker) (any, error) { return s.Days(ctx, anna, day-1, day+1) },
+	queries := map[string]func(querier) (any, error){
+		"metrics": func(s querier) (any, error) { return s.Metrics(ctx, anna) },
+		"latest":  func(s querier) (any, error) { return s.Latest(ctx, anna) },
+		"day":     func(s querier) (any, error) { return s.Day(ctx, anna, day) },
+		"no day":  func(s querier) (any, error) { return s.Day(ctx, anna, day-1000) },
+		"days":    func(s querier) (any, error) { return s.Days(ctx, anna, day-1, day+1) },
 	}
 	for _, metric := range []string{"step_count", "heart_rate", "blood_pressure_systolic", "handwashing", "weight_body_mass"} {
-		questions["series of "+metric] = func(s asker) (any, error) {
+		queries["series of "+metric] = func(s querier) (any, error) {
 			return s.Series(ctx, anna, query.SeriesRequest{Metric: metric, Start: day.In(time.UTC), End: (day + 2).In(time.UTC), Gaps: true})
 		}
 	}
-	return questions
+	return queries
 }
 
-// A remembered answer is, on the wire, the same to the byte.
-func TestRememberedAnswersAreTheSame(t *testing.T) {
+// A cached response is the same on the wire, to the byte.
+func TestCachedResponsesAreTheSame(t *testing.T) {
 	t.Parallel()
 	service := newService(t, aDay(t))
 	cached := query.NewCached(service, cache.NewResponseCache(cache.NewMemory(1<<20), nil))
-	for name, ask := range remembered(t) {
+	for name, ask := range cachedQueries(t) {
 		want := wire(t, ask, service)
-		for _, which := range []string{"found", "remembered"} {
+		for _, which := range []string{"computed", "cached"} {
 			if diff := gocmp.Diff(want, wire(t, ask, cached)); diff != "" {
 				t.Errorf("%s, %s:\n%s", name, which, diff)
 			}
@@ -57,7 +57,7 @@ func TestRememberedAnswersAreTheSame(t *testing.T) {
 	}
 }
 
-func wire(t *testing.T, ask func(asker) (any, error), s asker) string {
+func wire(t *testing.T, ask func(querier) (any, error), s querier) string {
 	t.Helper()
 	answer, err := ask(s)
 	if err != nil {
@@ -70,29 +70,29 @@ func wire(t *testing.T, ask func(asker) (any, error), s asker) string {
 	return string(text)
 }
 
-// An answer is remembered until what it depends on changes, and no longer.
-func TestAnswersEndWithAChange(t *testing.T) {
+// A response is cached until its data changes, and no longer.
+func TestChangeInvalidatesCachedResponses(t *testing.T) {
 	t.Parallel()
-	for name, ask := range remembered(t) {
+	for name, ask := range cachedQueries(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := aDay(t)
-			answers := cache.NewResponseCache(cache.NewMemory(1<<20), nil)
-			cached := query.NewCached(newService(t, m), answers)
+			responses := cache.NewResponseCache(cache.NewMemory(1<<20), nil)
+			cached := query.NewCached(newService(t, m), responses)
 			before := wire(t, ask, cached)
 			m.samples = nil
 			if wire(t, ask, cached) != before {
-				t.Error("it was not remembered")
+				t.Error("it was not cached")
 			}
 			metric := "step_count"
 			if about, ok := strings.CutPrefix(name, "series of "); ok {
-				answers.InvalidateMetrics(t.Context(), anna.ID, []string{"flights_climbed"})
+				responses.InvalidateMetrics(t.Context(), anna.ID, []string{"flights_climbed"})
 				if wire(t, ask, cached) != before {
 					t.Error("it was forgotten for another metric's sake")
 				}
 				metric = strings.TrimSuffix(about, "_systolic") // where it is kept
 			}
-			answers.InvalidateMetrics(t.Context(), anna.ID, []string{metric})
+			responses.InvalidateMetrics(t.Context(), anna.ID, []string{metric})
 			if name != "no day" && wire(t, ask, cached) == before {
 				t.Error("it was given after the change")
 			}
@@ -100,8 +100,8 @@ func TestAnswersEndWithAChange(t *testing.T) {
 	}
 }
 
-// What is asked without an end goes on to now; a year of hours is worked out sooner than read back.
-func TestSomeSeriesAreNotRemembered(t *testing.T) {
+// A query without an end depends on the current time; a year of hours is computed faster than decoded.
+func TestSomeSeriesAreNotCached(t *testing.T) {
 	t.Parallel()
 	start := clock(t, "2025-06-01T00:00:00Z")
 	for name, request := range map[string]query.SeriesRequest{
@@ -112,35 +112,35 @@ func TestSomeSeriesAreNotRemembered(t *testing.T) {
 			t.Parallel()
 			m := aDay(t)
 			cached := query.NewCached(newService(t, m), cache.NewResponseCache(cache.NewMemory(1<<20), nil))
-			ask := func(s asker) (any, error) { return s.Series(t.Context(), anna, request) }
+			ask := func(s querier) (any, error) { return s.Series(t.Context(), anna, request) }
 			before := wire(t, ask, cached)
 			m.samples = nil
 			if wire(t, ask, cached) == before {
-				t.Error("it was remembered")
+				t.Error("it was cached")
 			}
 		})
 	}
 }
 
-// Weeks that begin on other days are other weeks.
-func TestWeeksAreRememberedByTheirBeginning(t *testing.T) {
+// Weeks that begin on other days are cached separately.
+func TestWeekStartIsPartOfTheCacheKey(t *testing.T) {
 	t.Parallel()
 	service := newService(t, aDay(t))
 	cached := query.NewCached(service, cache.NewResponseCache(cache.NewMemory(1<<20), nil))
 	for _, weekStart := range []string{"monday", "sunday"} {
-		ask := func(s asker) (any, error) {
+		ask := func(s querier) (any, error) {
 			return s.Series(t.Context(), anna, query.SeriesRequest{
 				Metric: "step_count", Bucket: "1w", WeekStart: weekStart,
 				Start: clock(t, "2026-03-01T00:00:00Z"), End: clock(t, "2026-03-20T00:00:00Z"),
 			})
 		}
 		if diff := gocmp.Diff(wire(t, ask, service), wire(t, ask, cached)); diff != "" {
-			t.Errorf("weeks from %s (-found +remembered):\n%s", weekStart, diff)
+			t.Errorf("weeks from %s (-computed +cached):\n%s", weekStart, diff)
 		}
 	}
 }
 
-func TestWarmAnswersWhatIsAskedFirst(t *testing.T) {
+func TestWarmCachesWhatIsAskedFirst(t *testing.T) {
 	t.Parallel()
 	m := aDay(t)
 	cached := query.NewCached(newService(t, m), cache.NewResponseCache(cache.NewMemory(1<<20), nil))

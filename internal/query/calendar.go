@@ -10,7 +10,7 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// interval is the length of the stretches of a series: minutes, days or months, of which exactly one is not 0.
+// interval is the length of buckets: minutes, days or months, of which exactly one is not 0.
 type interval struct {
 	minutes, days, months int
 }
@@ -41,7 +41,7 @@ func parseInterval(text string) (interval, error) {
 		Allowing("1m", "5m", "15m", "30m", "1h", "6h", "1d", "1w", "1mo", "3mo", "1y")
 }
 
-// weekdays are what weeks may begin on, from Monday on.
+// weekdays are the days on which weeks may begin, from Monday on.
 var weekdays = []string{"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
 
 // parseWeekStart returns how many days after Monday weeks begin.
@@ -58,13 +58,13 @@ func parseWeekStart(name string, b interval) (int, error) {
 	return days, nil
 }
 
-// length is how long a bucket is at least.
+// length returns the shortest duration of a bucket.
 func (b interval) length() time.Duration {
 	const day = 24 * time.Hour
 	return time.Duration(b.minutes)*time.Minute + time.Duration(b.days)*day + time.Duration(b.months)*28*day
 }
 
-// ofDays reports whether the bucket has days in it that are resolved one by one.
+// ofDays reports whether a bucket has several days, which are resolved one by one.
 func (b interval) ofDays() bool { return b.days > 1 || b.months > 0 }
 
 // grain returns the grain of summaries as long as the bucket, or GrainUnknown where there are none.
@@ -85,9 +85,9 @@ func (b interval) grain() health.Grain {
 	}
 }
 
-// calendar cuts time into buckets, by the clock of a zone or, where zone is nil, by the clock each sample was recorded
-// with. Weeks begin on Monday unless weekStart says otherwise; several days or weeks are counted from the first such day
-// after 4 January 1970, several months or years from January of year 0.
+// calendar divides time into buckets: in a zone or, where zone is nil, in the offset each sample was recorded with.
+// Several days or weeks are counted from the first week start after 4 January 1970, several months or years from
+// January of year 0.
 type calendar struct {
 	interval
 	zone *time.Location
@@ -95,15 +95,16 @@ type calendar struct {
 	weekStart int
 }
 
-// bounds is one bucket of a calendar.
+// bounds are the ends of one bucket of a calendar.
 type bounds struct {
-	// order tells slots apart and sorts them. It is the instant of the start, but where buckets follow recorded clocks
-	// and are longer than an hour it is what the clock showed: a day stays one day although the offset changes in it.
-	order      int64
+	// key identifies the bucket and sorts buckets. It is the instant of the start. Where buckets follow recorded
+	// offsets and are longer than an hour it is the local time of the start, so that a day stays one day although its
+	// offset changes.
+	key        int64
 	start, end time.Time
 }
 
-// at returns an instant on the clock that counts.
+// at returns an instant in the calendar's zone, or in the offset where the calendar has no zone.
 func (c calendar) at(i health.Instant, offset int32) time.Time {
 	if c.zone != nil {
 		return i.Time().In(c.zone)
@@ -111,9 +112,9 @@ func (c calendar) at(i health.Instant, offset int32) time.Time {
 	return i.In(offset)
 }
 
-// beginning returns the time by which a sample belongs to a slot: its start, or for a summary of a day or more the
-// beginning of its own date.
-func (c calendar) beginning(s *health.Sample) time.Time {
+// timeOf returns the time that decides the bucket of a sample: its start, or for a summary of a day or more the
+// beginning of its date.
+func (c calendar) timeOf(s *health.Sample) time.Time {
 	if s.Grain < health.GrainDay {
 		return c.at(s.Start, s.Offset)
 	}
@@ -123,17 +124,17 @@ func (c calendar) beginning(s *health.Sample) time.Time {
 	return s.LocalDate().In(c.zone)
 }
 
-// bounds returns the bucket that t is in, by the clock of t.
+// bounds returns the bucket that contains t, in the zone of t.
 func (c calendar) bounds(t time.Time) bounds {
 	start := c.floor(t)
 	s := bounds{start: start, end: c.after(start, 1)}
-	s.order = start.UnixMicro()
+	s.key = start.UnixMicro()
 	if c.zone == nil && c.minutes != 0 && c.minutes <= 60 {
 		return s
 	}
 	if c.zone == nil {
 		_, offset := start.Zone()
-		s.order += int64(offset) * int64(health.Second)
+		s.key += int64(offset) * int64(health.Second)
 	}
 	return s
 }
@@ -158,7 +159,7 @@ func (c calendar) floor(t time.Time) time.Time {
 	}
 }
 
-// after returns the beginning of the n-th bucket after the one that begins at start.
+// after returns the start of the n-th bucket after the one that begins at start.
 func (c calendar) after(start time.Time, n int) time.Time {
 	year, month, day := start.Date()
 	switch {
@@ -173,7 +174,7 @@ func (c calendar) after(start time.Time, n int) time.Time {
 	}
 }
 
-// firstOf returns the first day of a month that is counted from January of year 0.
+// firstOf returns the first day of a month; months are counted from January of year 0.
 func firstOf(months int) health.Date {
 	return health.DateOf(time.Date(0, time.Month(1+months), 1, 0, 0, 0, 0, time.UTC))
 }

@@ -10,21 +10,21 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// CompareRequest asks how metrics of one period differ from those of another. Days are included at both ends.
+// CompareRequest compares metrics of two periods. Days are included at both ends.
 type CompareRequest struct {
 	Metrics            []string
 	Start, End         health.Date
 	WithStart, WithEnd health.Date
 }
 
-// Comparison is the answer to a CompareRequest.
+// Comparison is the response to a CompareRequest.
 type Comparison struct {
 	Period  Days               `json:"period"`
 	With    Days               `json:"with"`
 	Metrics []MetricComparison `json:"metrics"`
 }
 
-// Days is a stretch of days, both ends included.
+// Days is a range of days, both ends included.
 type Days struct {
 	Start health.Date `json:"start"`
 	End   health.Date `json:"end"`
@@ -39,10 +39,10 @@ type MetricComparison struct {
 	Change Changes         `json:"change"`
 }
 
-// PeriodAggregate are what the daily values of a period amount to. What does not apply is null.
+// PeriodAggregate is what the daily values of a period amount to. What does not apply is null.
 type PeriodAggregate struct {
 	DaysWithData int `json:"days_with_data"`
-	// Sum is there for metrics whose values are added up. Avg is the mean of the days that have data, Min and Max are the
+	// Sum is set for metrics whose values are added up. Avg is the mean of the days that have data, Min and Max are the
 	// lowest and the highest of them.
 	Sum     *float64 `json:"sum"`
 	Avg     *float64 `json:"avg"`
@@ -51,7 +51,7 @@ type PeriodAggregate struct {
 	Sources []string `json:"sources"`
 }
 
-// Changes are how the figures of the period differ from those of the other.
+// Changes are the differences between the two periods.
 type Changes struct {
 	Sum *Change `json:"sum"`
 	Avg *Change `json:"avg"`
@@ -92,7 +92,7 @@ func (s *Service) Compare(ctx context.Context, user account.User, request Compar
 		}
 		m := MetricComparison{
 			Measure: measure,
-			Period:  periodFigures(period, measure.Aggregation), With: periodFigures(with, measure.Aggregation),
+			Period:  periodAggregate(period, measure.Aggregation), With: periodAggregate(with, measure.Aggregation),
 		}
 		m.Change = Changes{
 			Sum: changeOf(m.With.Sum, m.Period.Sum), Avg: changeOf(m.With.Avg, m.Period.Avg),
@@ -107,13 +107,13 @@ func daysOf(first, last health.Date) Days {
 	return Days{Start: first, End: last, Days: int(last-first) + 1}
 }
 
-func periodFigures(days []dailyValue, aggregation string) PeriodAggregate {
+func periodAggregate(days []dailyValue, aggregation string) PeriodAggregate {
 	f := PeriodAggregate{DaysWithData: len(days), Sources: sourcesIn(days)}
 	if len(days) == 0 {
 		return f
 	}
 	values := valuesIn(days)
-	f.Avg, f.Min, f.Max = value(aggregate.Mean(values)), value(slices.Min(values)), value(slices.Max(values))
+	f.Avg, f.Min, f.Max = orNull(aggregate.Mean(values)), orNull(slices.Min(values)), orNull(slices.Max(values))
 	if aggregation == aggregateSum {
 		sum := 0.0
 		for _, v := range values {
@@ -124,14 +124,14 @@ func periodFigures(days []dailyValue, aggregation string) PeriodAggregate {
 	return f
 }
 
-// changeOf is null where either side is.
+// changeOf returns nil where either side is nil.
 func changeOf(from, to *float64) *Change {
 	if from == nil || to == nil {
 		return nil
 	}
 	change := Change{Absolute: *to - *from}
 	if *from != 0 {
-		change.Relative = value(change.Absolute / math.Abs(*from))
+		change.Relative = orNull(change.Absolute / math.Abs(*from))
 	}
 	return &change
 }

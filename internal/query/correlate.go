@@ -13,7 +13,7 @@ import (
 // maxLag is by how many buckets one metric may be shifted against the other.
 const maxLag = 30
 
-// CorrelateRequest asks whether two metrics change together.
+// CorrelateRequest correlates the daily values of two metrics.
 type CorrelateRequest struct {
 	X, Y       string
 	Start, End health.Date // included
@@ -23,7 +23,7 @@ type CorrelateRequest struct {
 	Bucket string
 }
 
-// Correlation is the answer to a CorrelateRequest.
+// Correlation is the response to a CorrelateRequest.
 type Correlation struct {
 	Days
 	Bucket string         `json:"bucket"`
@@ -39,8 +39,8 @@ type Correlated struct {
 	Sources      []string `json:"sources"`
 }
 
-// Coefficients are those of the pairs at one lag: X of a bucket with Y of the bucket that is Lag later. They are null for
-// fewer than 3 pairs, and where X or Y never changes.
+// Coefficients are those of the pairs at one lag: X of a bucket with Y of the bucket that is Lag later. They are null
+// for fewer than 3 pairs, and where X or Y is constant.
 type Coefficients struct {
 	Lag      int      `json:"lag"`
 	N        int      `json:"n"`
@@ -48,7 +48,7 @@ type Coefficients struct {
 	Spearman *float64 `json:"spearman"`
 }
 
-// Correlate pairs the values of two metrics. Both of a pair lie in the range.
+// Correlate computes the correlation of two metrics. Both values of a pair lie in the range.
 func (s *Service) Correlate(ctx context.Context, user account.User, request CorrelateRequest) (Correlation, error) {
 	width := health.Date(1)
 	switch request.Bucket {
@@ -86,7 +86,7 @@ func (s *Service) Correlate(ctx context.Context, user account.User, request Corr
 	return answer, nil
 }
 
-// bucketMeans is the mean of the days of each bucket, by its first day.
+// bucketMeans returns the mean of the days of each bucket, by its first day.
 func bucketMeans(days []dailyValue, width health.Date) map[health.Date]float64 {
 	sums, counts := map[health.Date]float64{}, map[health.Date]float64{}
 	for i := range days {
@@ -114,5 +114,5 @@ func correlate(x, y map[health.Date]float64, request CorrelateRequest, lag int, 
 			xs, ys = append(xs, a), append(ys, b)
 		}
 	}
-	return Coefficients{Lag: lag, N: len(xs), Pearson: value(aggregate.Pearson(xs, ys)), Spearman: value(aggregate.Spearman(xs, ys))}
+	return Coefficients{Lag: lag, N: len(xs), Pearson: orNull(aggregate.Pearson(xs, ys)), Spearman: orNull(aggregate.Spearman(xs, ys))}
 }

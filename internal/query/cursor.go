@@ -8,18 +8,18 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// cursorVersion is that of what the positions in cursors look like.
+// cursorVersion is the version of the positions in cursors.
 const cursorVersion = 1
 
-// cursor says where the next page of a listing begins. Clients see it as a text they only hand back.
+// cursor is the position of the next page of a listing. To clients it is opaque.
 type cursor[Position any] struct {
 	Version int      `json:"v"`
-	Of      string   `json:"of"` // which listing: the cursor of one does not fit another
+	Listing string   `json:"of"` // which listing: the cursor of one does not fit another
 	At      Position `json:"at"`
 }
 
-func encodeCursor[Position any](of string, at Position) (*string, error) {
-	text, err := json.Marshal(cursor[Position]{cursorVersion, of, at})
+func encodeCursor[Position any](listing string, at Position) (*string, error) {
+	text, err := json.Marshal(cursor[Position]{cursorVersion, listing, at})
 	if err != nil {
 		return nil, err
 	}
@@ -27,8 +27,8 @@ func encodeCursor[Position any](of string, at Position) (*string, error) {
 	return &encoded, nil
 }
 
-// decodeCursor reads what encodeCursor wrote for the same listing. at is nil for "".
-func decodeCursor[Position any](of, encoded string) (at *Position, err error) {
+// decodeCursor decodes a cursor of the same listing. at is nil for "".
+func decodeCursor[Position any](listing, encoded string) (at *Position, err error) {
 	if encoded == "" {
 		return nil, nil
 	}
@@ -40,7 +40,7 @@ func decodeCursor[Position any](of, encoded string) (at *Position, err error) {
 	if err := json.Unmarshal(text, &c, json.RejectUnknownMembers(true)); err != nil {
 		return nil, cursorError(err)
 	}
-	if c.Version != cursorVersion || c.Of != of {
+	if c.Version != cursorVersion || c.Listing != listing {
 		return nil, cursorError(nil)
 	}
 	return &c.At, nil

@@ -2,10 +2,7 @@ package query
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -16,43 +13,33 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// maxPeriod is how many days a comparison, a correlation or a trend looks at, and maxMetrics how many metrics one
-// question is about.
-const (
-	maxPeriod  = 3660
-	maxMetrics = 20
-)
-
-// nightUnit is the unit in which sleep is told.
-const nightUnit = "hr"
-
-// Measure says what the daily values of an answer are.
+// Measure describes the daily values of a response.
 type Measure struct {
 	Metric string `json:"metric"`
 	Unit   string `json:"unit"`
-	// Aggregation is what makes one value of a day: sum, avg or last.
+	// Aggregation is how the value of a day is made: sum, avg or last.
 	Aggregation string `json:"aggregation"`
 }
 
-// dailyValue is what a metric amounts to on one day.
+// dailyValue is the value of a metric on one day.
 type dailyValue struct {
 	date health.Date
-	// value is the day's; low and high are the extremes in it.
+	// value is that of the day; low and high are the extremes of its samples.
 	value, low, high float64
 	grain            health.Grain
 	sources          []string
 }
 
-// daily returns a metric day by day, in order, the days without a value left out. Days are those the person lived.
-// Sleep is hours asleep in the night that ended on the day. A blood pressure is two metrics here.
+// daily returns the values of a metric day by day, in order, without the days that have none. Days are local days as
+// recorded. Sleep is the hours asleep in the night that ended on the day. The halves of a blood pressure are metrics of
+// their own here.
 func (s *Service) daily(ctx context.Context, user account.User, metric string, first, last health.Date) (Measure, []dailyValue, error) {
 	known, ok := s.Catalog.Lookup(metric)
 	if ok && known.Shape == catalog.ShapeSleep {
 		values, err := s.dailySleep(ctx, user.ID, first, last)
 		return Measure{known.Name, nightUnit, aggregateSum}, values, err
 	}
-	if ok && (known.Shape == catalog.ShapeBloodPressure || known.Shape == catalog.ShapeEvent ||
-		known.Shape == catalog.ShapeCorrelation || known.Shape == catalog.ShapeNamedCounts) {
+	if ok && !known.HasDailyValue() {
 		return Measure{}, nil, problem.New(problem.Invalid, "no_daily_value",
 			"This metric has no single value for a day. Of a blood pressure, blood_pressure_systolic and blood_pressure_diastolic have.").In("name")
 	}
@@ -68,19 +55,20 @@ func (s *Service) daily(ctx context.Context, user account.User, metric string, f
 	}
 	var values []dailyValue
 	for i := range series.Points {
-		if day, ok := dailyOf(&series.Points[i], measure.Metric); ok {
+		if day, ok := dailyValueOf(&series.Points[i], measure.Metric); ok {
 			values = append(values, day)
 		}
 	}
 	return measure, values, nil
 }
 
-func dailyOf(p *Point, metric string) (dailyValue, bool) {
+func dailyValueOf(p *Point, metric string) (dailyValue, bool) {
 	value, low, high := p.Value, p.Min, p.Max
-	for half, spread := range map[string]*Range{"systolic": p.Systolic, "diastolic": p.Diastolic} {
-		if spread != nil && strings.HasSuffix(metric, half) {
-			value, low, high = spread.Avg, spread.Min, spread.Max
-		}
+	switch {
+	case metric == catalog.BloodPressureSystolic && p.Systolic != nil:
+		value, low, high = p.Systolic.Avg, p.Systolic.Min, p.Systolic.Max
+	case metric == catalog.BloodPressureDiastolic && p.Diastolic != nil:
+		value, low, high = p.Diastolic.Avg, p.Diastolic.Min, p.Diastolic.Max
 	}
 	if value == nil {
 		return dailyValue{}, false
@@ -95,7 +83,7 @@ func dailyOf(p *Point, metric string) (dailyValue, bool) {
 	return day, true
 }
 
-// dailySleep leaves out nights of more than a day, which some devices write: nobody slept them.
+// dailySleep returns the hours asleep of each date. It leaves out nights of more than a day, which some devices write.
 func (s *Service) dailySleep(ctx context.Context, user uuid.UUID, first, last health.Date) ([]dailyValue, error) {
 	nights, err := s.Config.Sleep.Nights(ctx, user, first, last)
 	if err != nil {
@@ -124,7 +112,7 @@ func (s *Service) dailySleep(ctx context.Context, user uuid.UUID, first, last he
 	}
 	var values []dailyValue
 	for date, nights := range byDate {
-		night, _, ok := order.For(sleepMetric).MainSleep(nights)
+		night, _, ok := order.For(catalog.SleepAnalysis).MainSleep(nights)
 		if !ok || !(night.Total > 0 && night.Total <= 24) {
 			continue
 		}
@@ -144,8 +132,8 @@ func sourcesOf(source string) []string {
 	return []string{source}
 }
 
-// between returns the days from first to last of those that are in order.
-func between(days []dailyValue, first, last health.Date) []dailyValue {
+// daysBetween returns those of the days, which are in order, from first to last.
+func daysBetween(days []dailyValue, first, last health.Date) []dailyValue {
 	from, _ := slices.BinarySearchFunc(days, first, func(d dailyValue, date health.Date) int { return int(d.date - date) })
 	to, _ := slices.BinarySearchFunc(days, last+1, func(d dailyValue, date health.Date) int { return int(d.date - date) })
 	return days[from:to]
@@ -166,41 +154,4 @@ func sourcesIn(days []dailyValue) []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
-}
-
-// checkPeriod refuses days that are the wrong way round, beyond what data can have, or too many.
-func checkPeriod(first, last health.Date, startField, endField string) error {
-	if err := checkDates(first, last); err != nil {
-		known, ok := errors.AsType[*problem.Error](err)
-		if ok && known.Field == "start" {
-			return known.In(startField)
-		}
-		if ok {
-			return known.In(endField)
-		}
-		return err
-	}
-	if last-first >= maxPeriod {
-		return problem.New(problem.Invalid, "range_too_large",
-			fmt.Sprintf("A period has at most %d days. Ask for a shorter one.", maxPeriod)).In(endField)
-	}
-	return nil
-}
-
-// checkMetrics refuses a list that is too long to be answered, or empty.
-func checkMetrics(metrics []string) error {
-	if len(metrics) == 0 || len(metrics) > maxMetrics {
-		return problem.New(problem.Invalid, "invalid_metrics",
-			fmt.Sprintf("Name from 1 to %d metrics, separated by commas.", maxMetrics)).In("metrics")
-	}
-	return nil
-}
-
-// inList says of an error about the metric at a place of a list which of them it is.
-func inList(err error, place int) error {
-	told := inField(err, "metrics", "units")
-	if known, ok := told.(*problem.Error); ok && (known.Field == "metrics" || known.Field == "units" || known.Field == "agg") {
-		known.Message = fmt.Sprintf("Metric %d of the list: %s", place+1, known.Message)
-	}
-	return told
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/health-export/health-export/internal/testdb"
 )
 
-// onlyOrder has the user's order of sources and no days, so that samples answer.
+// onlyOrder has the user's source order and no summaries, so that days are computed from samples.
 type onlyOrder struct{ store.SummaryReader }
 
 func (onlyOrder) DaySummaries(context.Context, uuid.UUID, store.DayQuery) (store.DaySummaries, error) {
@@ -30,7 +30,7 @@ func (onlyOrder) DaySummaries(context.Context, uuid.UUID, store.DayQuery) (store
 
 var genDaySample = rapid.Custom(func(t *rapid.T) health.Sample {
 	s := health.NewSample()
-	of := rapid.SampledFrom([][2]string{
+	series := rapid.SampledFrom([][2]string{
 		{"step_count", "count"},
 		{"step_count", "count"},
 		{"walking_running_distance", "km"},
@@ -39,7 +39,7 @@ var genDaySample = rapid.Custom(func(t *rapid.T) health.Sample {
 		{"mystery", "foo"},
 		{"mystery", "bar"},
 	}).Draw(t, "metric")
-	s.Metric, s.Unit = of[0], of[1]
+	s.Metric, s.Unit = series[0], series[1]
 	s.Source = rapid.SampledFrom([]string{"", watch, phone, merged}).Draw(t, "source")
 	s.Grain = rapid.SampledFrom([]health.Grain{0, 0, 0, 60, 3600, 86_400, 86_400, 604_800}).Draw(t, "grain")
 	s.Offset = rapid.SampledFrom([]int32{0, 7200, 7200, -18_000, 50_400, 19_800, 20_700}).Draw(t, "offset")
@@ -64,7 +64,7 @@ var genDaySample = rapid.Custom(func(t *rapid.T) health.Sample {
 	return s
 })
 
-// Summaries of days, which follow what is written step by step, answer as the samples do.
+// Summaries of days, which are updated with every write, give the same results as the samples.
 func TestSummariesAnswerAsSamplesDo(t *testing.T) {
 	t.Parallel()
 	known, err := catalog.Load()

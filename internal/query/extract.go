@@ -15,7 +15,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// ExtractRequest narrows what is taken out. Zero values do not narrow.
+// ExtractRequest filters an extract. Zero values do not filter.
 type ExtractRequest struct {
 	// Metrics are names, aliases or HealthKit identifiers.
 	Metrics []string
@@ -23,9 +23,9 @@ type ExtractRequest struct {
 	Start, End time.Time
 }
 
-// Extract is everything one person has, or a part of it, as it is stored: all grains and sources side by side. It reads
-// in pages, each in a transaction of its own, so that nobody who writes has to wait however long it takes; what arrives
-// meanwhile may be in it or not.
+// Extract reads everything of one user, or a part of it, as it is stored: all grains and sources side by side. It reads
+// in pages, each in a transaction of its own, so that writers never wait for it; data that arrives meanwhile may be in
+// it or not.
 type Extract struct {
 	service *Service
 	user    uuid.UUID
@@ -49,15 +49,15 @@ func (s *Service) Extract(ctx context.Context, user account.User, request Extrac
 		return e, err
 	}
 	for _, name := range request.Metrics {
-		r, err := s.selector(ctx, user.ID, name, "")
+		sel, err := s.selector(ctx, user.ID, name, "")
 		if known, ok := errors.AsType[*problem.Error](err); ok {
 			return nil, known.In("metrics")
 		}
 		if err != nil {
 			return nil, err
 		}
-		if !slices.Contains(e.metrics, r.metric) {
-			e.metrics = append(e.metrics, r.metric)
+		if !slices.Contains(e.metrics, sel.metric) {
+			e.metrics = append(e.metrics, sel.metric)
 		}
 	}
 	slices.Sort(e.metrics)
@@ -125,12 +125,12 @@ func (e *Extract) Segments(ctx context.Context) iter.Seq2[health.Segment, error]
 	}
 }
 
-// yearLength is how much sleep is read at once: ten thousand segments or so. It is no whole number of days, so that no
-// stretch ends at the instant 0, which would leave it open.
+// yearLength is the range of sleep that is read at once: some ten thousand segments. It is not a whole number of days,
+// so that no range ends at the instant 0, which would leave it open.
 const yearLength = 365*health.Day + 1
 
-// years cuts the range into stretches of a year. An open end is that of what a store can hold: nothing is older than
-// 1900, and nothing lies ahead by more than two days.
+// years splits the range into years. An open end is that of what a store can hold: nothing is older than 1900 or more
+// than two days in the future.
 func (e *Extract) years() iter.Seq[store.Range] {
 	from, to := e.within.From, e.within.To
 	if from == 0 {
@@ -158,7 +158,7 @@ func (e *Extract) Workouts(ctx context.Context) iter.Seq2[health.Workout, error]
 				return
 			}
 			whole, err := e.service.Config.Workouts.Workout(ctx, e.user, listed.ID)
-			if errors.Is(err, problem.NotFound) { // deleted since it was listed
+			if errors.Is(err, problem.NotFound) { // deleted since the listing
 				continue
 			}
 			if !yield(whole, err) || err != nil {
@@ -182,7 +182,7 @@ func (e *Extract) ECGs(ctx context.Context) iter.Seq2[health.ECG, error] {
 			return
 		}
 		for _, one := range listed {
-			// A user has one that starts at an instant.
+			// At most one electrocardiogram of a user starts at an instant.
 			whole, err := e.service.Config.Events.ECGs(ctx, e.user, store.Range{From: one.Start, To: one.Start + 1}, true)
 			if err != nil {
 				yield(health.ECG{}, err)

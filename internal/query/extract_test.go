@@ -23,7 +23,7 @@ const many = 1200
 // yearsOfThings has many of everything, a day apart, from 2019 on, and an event without a time.
 func yearsOfThings(t *testing.T) *memory {
 	t.Helper()
-	first, offset := moment(t, "2019-01-01T07:00:00+02:00")
+	first, offset := parseInstant(t, "2019-01-01T07:00:00+02:00")
 	m := &memory{events: []health.Event{{Kind: "moon", Digest: "d", Attributes: "{}"}}}
 	for i := range health.Instant(many) {
 		at := first + i*health.Day
@@ -53,7 +53,7 @@ func yearsOfThings(t *testing.T) *memory {
 	return m
 }
 
-// countOf counts what a sequence yields, and fails where something comes twice.
+// countOf counts the elements of a sequence, and fails where one comes twice.
 func countOf[T any](t *testing.T, sequence iter.Seq2[T, error], key func(*T) any) int {
 	t.Helper()
 	seen := map[any]bool{}
@@ -90,7 +90,7 @@ func countAll(t *testing.T, e *query.Extract) (c counts) {
 	return c
 }
 
-// Everything is taken out once, over the ends of pages and years, whatever the store.
+// Everything is extracted once, across pages and years, from every store.
 func TestExtractTakesEverythingOnce(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
@@ -140,7 +140,7 @@ func TestExtractIsRefused(t *testing.T) {
 	}
 }
 
-// Whoever stops reading gets no more.
+// A sequence ends when its consumer stops.
 func TestExtractStops(t *testing.T) {
 	t.Parallel()
 	extract, err := newService(t, yearsOfThings(t)).Extract(t.Context(), anna, query.ExtractRequest{})

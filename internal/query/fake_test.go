@@ -20,7 +20,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// memory is what one user has, in slices, read as the contract of package store says.
+// memory is a store of one user's data in slices.
 type memory struct {
 	samples  []health.Sample
 	nights   []health.Night
@@ -34,7 +34,7 @@ type memory struct {
 
 var anna = account.User{ID: uuid.MustParse("0193c0de-0000-7000-8000-000000000001"), TimeZone: "Europe/Athens"}
 
-// newService returns a service that reads from what a user has; its clock stands at noon of 2026-03-20 UTC.
+// newService returns a service that reads from m; its current time is noon of 2026-03-20 UTC.
 func newService(t testing.TB, m *memory) *query.Service {
 	t.Helper()
 	known, err := catalog.Load()
@@ -189,7 +189,7 @@ func point(t testing.TB, metric, unit string, grain health.Grain, source, start 
 	t.Helper()
 	s := health.NewSample()
 	s.Metric, s.Unit, s.Grain, s.Source, s.Value = metric, unit, grain, source, value
-	s.Start, s.Offset = moment(t, start)
+	s.Start, s.Offset = parseInstant(t, start)
 	s.End = s.Start
 	return s
 }
@@ -202,11 +202,11 @@ func steps(t testing.TB, grain health.Grain, source, start string, value float64
 
 func until(t testing.TB, s health.Sample, end string) health.Sample {
 	t.Helper()
-	s.End, _ = moment(t, end)
+	s.End, _ = parseInstant(t, end)
 	return s
 }
 
-func moment(t testing.TB, text string) (health.Instant, int32) {
+func parseInstant(t testing.TB, text string) (health.Instant, int32) {
 	t.Helper()
 	at := clock(t, text)
 	_, offset := at.Zone()

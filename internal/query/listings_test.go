@@ -200,7 +200,7 @@ func TestWorkoutsPagesAndFilters(t *testing.T) {
 func TestEventsPages(t *testing.T) {
 	t.Parallel()
 	m := &memory{events: someEvents(t)}
-	for i := range 4 { // all at once, told apart by the app's id
+	for i := range 4 { // all at once, distinguished by the app's id
 		e := m.events[1]
 		e.AppID = fmt.Sprintf("B%d", i)
 		m.events = append(m.events, e)
@@ -289,7 +289,7 @@ func (b *broken) Samples(context.Context, uuid.UUID, store.SampleQuery) iter.Seq
 	}
 }
 
-// A store that fails must not look like a person without data.
+// A failing store must not look like a user without data.
 func TestErrorsOfTheStoreArePassedOn(t *testing.T) {
 	t.Parallel()
 	b := &broken{memory{samples: []health.Sample{steps(t, 0, phone, "2026-03-01T08:00:00+02:00", 1)}}}

@@ -12,19 +12,20 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// heldBack is how many workouts more than trainings are read at once: some are read again, others are behind the last
-// training, and of a few there are two.
-const heldBack = 8
+// mergeLookahead is how many workouts more than merged ones are read at once: some are read again, others come after
+// the last merged workout, and a few merged workouts have two entries.
+const mergeLookahead = 8
 
-// mergedWorkouts brings workouts, which come newest first, together to trainings, which come in the same order and are complete
-// but for their series and routes. It holds back those that begin close to each other, which are few.
+// mergedWorkouts merges the entries of workouts, which come newest first. The merged workouts come in the same order
+// and are complete but for their series and routes. It buffers the entries that begin close to each other, which are
+// few.
 func mergedWorkouts(workouts iter.Seq2[health.Workout, error]) iter.Seq2[health.MergedWorkout, error] {
 	return func(yield func(health.MergedWorkout, error) bool) {
 		var near []health.Workout
 		flush := func() bool {
-			for _, t := range health.MergeWorkouts(near) {
-				t.Complete()
-				if !yield(t, nil) {
+			for _, merged := range health.MergeWorkouts(near) {
+				merged.Complete()
+				if !yield(merged, nil) {
 					return false
 				}
 			}
@@ -45,9 +46,9 @@ func mergedWorkouts(workouts iter.Seq2[health.Workout, error]) iter.Seq2[health.
 	}
 }
 
-// aroundWorkouts widens a range of starts so that an entry is not shown as a training of its own because the one that
-// answers for it is outside, or on the page before, which ended where after says.
-func aroundWorkouts(r store.Range, after *workoutPosition) store.Range {
+// widenForMerging widens a range of starts, so that an entry is not shown as a workout of its own because the entry it
+// merges into is outside the range, or on the page that ended at after.
+func widenForMerging(r store.Range, after *workoutPosition) store.Range {
 	const around = 2 * health.MergeSpread
 	if after != nil && (r.To == 0 || after.Start < r.To) {
 		r.To = after.Start + 1
@@ -61,8 +62,8 @@ func aroundWorkouts(r store.Range, after *workoutPosition) store.Range {
 	return r
 }
 
-func holds(r store.Range, t health.Instant) bool {
-	return (r.From == 0 || r.From <= t) && (r.To == 0 || t < r.To)
+func inRange(r store.Range, merged health.Instant) bool {
+	return (r.From == 0 || r.From <= merged) && (r.To == 0 || merged < r.To)
 }
 
 // follows reports whether a workout comes after another one in a listing.
@@ -70,14 +71,14 @@ func (p workoutPosition) follows(o workoutPosition) bool {
 	return p.Start < o.Start || p.Start == o.Start && bytes.Compare(p.ID[:], o.ID[:]) < 0
 }
 
-// mergedWorkout returns the training that an entry is part of, whole.
+// mergedWorkout returns the workout that an entry is merged into, with its series and route.
 func (s *Service) mergedWorkout(ctx context.Context, user, id uuid.UUID) (health.MergedWorkout, error) {
 	entry, err := s.Config.Workouts.Workout(ctx, user, id)
 	if err != nil {
 		return health.MergedWorkout{}, err
 	}
 	query := store.WorkoutQuery{
-		Range: aroundWorkouts(store.Range{From: entry.Start, To: entry.Start + 1}, nil), Limit: workoutsOnPage,
+		Range: widenForMerging(store.Range{From: entry.Start, To: entry.Start + 1}, nil), Limit: workoutsOnPage,
 	}
 	var near []health.Workout
 	for w, err := range store.AllWorkouts(ctx, s.Config.Workouts, user, query) {
@@ -86,21 +87,21 @@ func (s *Service) mergedWorkout(ctx context.Context, user, id uuid.UUID) (health
 		}
 		near = append(near, w)
 	}
-	for _, t := range health.MergeWorkouts(near) {
-		if t.ID == id || slices.ContainsFunc(t.Also, func(w health.Workout) bool { return w.ID == id }) {
-			err = s.complete(ctx, user, &t, &entry)
-			return t, err
+	for _, merged := range health.MergeWorkouts(near) {
+		if merged.ID == id || slices.ContainsFunc(merged.Also, func(w health.Workout) bool { return w.ID == id }) {
+			err = s.complete(ctx, user, &merged, &entry)
+			return merged, err
 		}
 	}
-	return health.MergedWorkout{Workout: entry}, nil // it has just moved
+	return health.MergedWorkout{Workout: entry}, nil // its times have just changed
 }
 
-// complete reads the series and routes of a training, and completes it with them. One of its entries may have been read
-// already; nil where none has.
-func (s *Service) complete(ctx context.Context, user uuid.UUID, t *health.MergedWorkout, read *health.Workout) (err error) {
-	entries := []*health.Workout{&t.Workout}
-	for i := range t.Also {
-		entries = append(entries, &t.Also[i])
+// complete reads the series and routes of all entries of a workout and completes it with them. read is an entry that
+// has been read already, or nil.
+func (s *Service) complete(ctx context.Context, user uuid.UUID, merged *health.MergedWorkout, read *health.Workout) (err error) {
+	entries := []*health.Workout{&merged.Workout}
+	for i := range merged.Also {
+		entries = append(entries, &merged.Also[i])
 	}
 	for _, entry := range entries {
 		if read != nil && entry.ID == read.ID {
@@ -109,6 +110,6 @@ func (s *Service) complete(ctx context.Context, user uuid.UUID, t *health.Merged
 			return err
 		}
 	}
-	t.Complete()
+	merged.Complete()
 	return nil
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// Metric says what a user has of one metric in one unit.
+// Metric describes what a user has of one metric in one unit.
 type Metric struct {
 	Name string `json:"name"`
 	Unit string `json:"unit"`
-	// Aggregation is how values of a stretch of time become one: sum, avg or last.
+	// Aggregation is how the values of an interval become one: sum, avg or last.
 	Aggregation string `json:"aggregation"`
 	Category    string `json:"category"`
 	Count       int64  `json:"count"`
@@ -22,11 +22,11 @@ type Metric struct {
 	Last    time.Time      `json:"last"`
 	Sources []string       `json:"sources"`
 	Grains  []health.Grain `json:"grains"`
-	// Known is false for a metric the catalogue does not have; it is stored as it was sent.
+	// Known is false for a metric that is not in the catalogue; it is stored as it was sent.
 	Known bool `json:"known"`
 }
 
-// categoryUnknown is that of the metrics the catalogue does not have.
+// categoryUnknown is the category of the metrics that are not in the catalogue.
 const categoryUnknown = "other"
 
 func categoryOf(known *catalog.Metric) string {
@@ -52,7 +52,7 @@ func (s *Service) Metrics(ctx context.Context, user account.User) ([]Metric, err
 		metrics[i] = Metric{
 			Name: info.Metric, Unit: info.Unit, Aggregation: aggregation, Category: categoryOf(known),
 			Count: info.Count, First: info.First.Time(), Last: info.Last.Time(),
-			Sources: list(info.Sources), Grains: list(info.Grains), Known: ok,
+			Sources: orEmpty(info.Sources), Grains: orEmpty(info.Grains), Known: ok,
 		}
 	}
 	return metrics, nil
@@ -84,7 +84,7 @@ func (s *Service) Latest(ctx context.Context, user account.User) ([]LatestValue,
 		values[i] = LatestValue{
 			Metric: sample.Metric, Unit: sample.Unit, Readings: readingsOf(sample),
 			Start: sample.Start.In(sample.Offset), End: end.In(sample.Offset),
-			Grain: sample.Grain, Source: sample.Source, Attributes: object(sample.Attributes),
+			Grain: sample.Grain, Source: sample.Source, Attributes: objectOrNull(sample.Attributes),
 		}
 	}
 	return values, nil

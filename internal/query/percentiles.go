@@ -14,17 +14,17 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// maxPercentileValues is how many values one answer takes percentiles of: all of a page are held in memory.
+// maxPercentileValues is how many values a response computes percentiles of: all values of a page are in memory.
 const maxPercentileValues = 4_000_000
 
-// Provenance is what a percentile was taken of: the values of the finest grain that lies within the bucket.
+// Provenance describes the values that a percentile was computed from: those of the finest grain within the bucket.
 type Provenance struct {
 	Count   int          `json:"count"`
 	Grain   health.Grain `json:"grain"`
 	Sources []string     `json:"sources"`
 }
 
-// percentileOf reads an aggregation from p1 to p99.
+// percentileOf parses an aggregation from p1 to p99.
 func percentileOf(aggregation string) (percent float64, ok bool) {
 	if len(aggregation) < 2 || aggregation[0] != 'p' || aggregation[1] < '1' || aggregation[1] > '9' {
 		return 0, false
@@ -33,63 +33,64 @@ func percentileOf(aggregation string) (percent float64, ok bool) {
 	return float64(n), err == nil && n <= 99
 }
 
-// seriesOf answers a plan, percentiles among them: seriesPage finds the buckets, and a second reading the values.
-func (s *Service) seriesOf(ctx context.Context, user uuid.UUID, p seriesPlan) (Series, error) {
+// runPlan returns the series of a plan. For percentiles, seriesPage finds the buckets, and a second pass reads the
+// values.
+func (s *Service) runPlan(ctx context.Context, user uuid.UUID, p seriesPlan) (Series, error) {
 	series, err := s.seriesPage(ctx, user, p)
-	percent, asked := percentileOf(p.aggregation)
-	if err != nil || !asked || len(series.Points) == 0 {
+	percent, isPercentile := percentileOf(p.aggregation)
+	if err != nil || !isPercentile || len(series.Points) == 0 {
 		return series, err
 	}
-	return series, s.fillPercentiles(ctx, user, p, percent, series.Points)
+	return series, s.addPercentiles(ctx, user, p, percent, series.Points)
 }
 
-// valuesOf are the values of one grain in one bucket.
-type valuesOf struct {
+// grainValues are the values of one grain in one bucket.
+type grainValues struct {
 	values  []float64
 	sources []string
 }
 
-func (s *Service) fillPercentiles(ctx context.Context, user uuid.UUID, p seriesPlan, percent float64, points []Point) error {
-	buckets := make([]map[health.Grain]*valuesOf, len(points))
-	places := make(map[int64]int, len(points))
+func (s *Service) addPercentiles(ctx context.Context, user uuid.UUID, p seriesPlan, percent float64, points []Point) error {
+	buckets := make([]map[health.Grain]*grainValues, len(points))
+	indexByKey := make(map[int64]int, len(points))
 	for i := range points {
-		places[p.bounds(points[i].Start).order] = i
+		indexByKey[p.bounds(points[i].Start).key] = i
 	}
 	order, err := s.sourceOrder(ctx, user)
 	if err != nil {
 		return err
 	}
-	rule := aggregate.Rule{Cumulative: p.adds, Ranking: order.For(p.metric)}
-	finder := newBucketBuilder(p.calendar, rule, bounds{}, bounds{}) // knows which slot a sample is in
-	held := 0
+	rule := aggregate.Rule{Cumulative: p.cumulative, Ranking: order.For(p.metric)}
+	builder := newBucketBuilder(p.calendar, rule, bounds{}, bounds{}) // only for the bucket of a sample
+	count := 0
 	resolver := aggregate.NewResolver(rule, func(sample *health.Sample, share float64) {
-		in := finder.boundsOf(sample)
-		i, shown := places[in.order]
-		if !shown || health.IsAbsent(sample.Value) || finder.reachesBeyond(sample) {
+		in := builder.boundsOf(sample)
+		i, shown := indexByKey[in.key]
+		if !shown || health.IsAbsent(sample.Value) || builder.exceedsBucket(sample) {
 			return
 		}
 		if buckets[i] == nil {
-			buckets[i] = map[health.Grain]*valuesOf{}
+			buckets[i] = map[health.Grain]*grainValues{}
 		}
-		of := buckets[i][sample.Grain]
-		if of == nil {
-			of = &valuesOf{}
-			buckets[i][sample.Grain] = of
+		values := buckets[i][sample.Grain]
+		if values == nil {
+			values = &grainValues{}
+			buckets[i][sample.Grain] = values
 		}
-		of.values = append(of.values, sample.Value*share)
-		if !slices.Contains(of.sources, sample.Source) && sample.Source != "" {
-			of.sources = append(of.sources, sample.Source)
+		values.values = append(values.values, sample.Value*share)
+		if !slices.Contains(values.sources, sample.Source) && sample.Source != "" {
+			values.sources = append(values.sources, sample.Source)
 		}
-		held++
+		count++
 	})
 	query := store.SampleQuery{Metric: p.metric, Unit: p.storedUnit, Range: store.Range{
-		From: health.InstantOf(points[0].Start) - reach, To: health.InstantOf(points[len(points)-1].End) + reach,
+		From: health.InstantOf(points[0].Start) - readMargin, To: health.InstantOf(points[len(points)-1].End) + readMargin,
 	}}
 	for sample, err := range s.Config.Samples.Samples(ctx, user, query) {
 		if err != nil {
 			return err
 		}
-		if held > maxPercentileValues {
+		if count > maxPercentileValues {
 			return problem.New(problem.Invalid, "range_too_large", fmt.Sprintf(
 				"Percentiles are taken of at most %d values at once. Ask for a shorter range or a smaller limit.", maxPercentileValues)).In("start")
 		}
@@ -98,12 +99,12 @@ func (s *Service) fillPercentiles(ctx context.Context, user uuid.UUID, p seriesP
 	}
 	resolver.Finish()
 	for i, grains := range buckets {
-		points[i].takePercentile(grains, percent)
+		points[i].setPercentile(grains, percent)
 	}
 	return nil
 }
 
-func (p *Point) takePercentile(grains map[health.Grain]*valuesOf, percent float64) {
+func (p *Point) setPercentile(grains map[health.Grain]*grainValues, percent float64) {
 	if len(grains) == 0 {
 		return
 	}
@@ -111,8 +112,8 @@ func (p *Point) takePercentile(grains map[health.Grain]*valuesOf, percent float6
 	for grain := range grains {
 		finest = min(finest, grain)
 	}
-	of := grains[finest]
-	slices.Sort(of.sources)
-	p.Value = value(aggregate.Percentile(of.values, percent))
-	p.Percentile = &Provenance{Count: len(of.values), Grain: finest, Sources: list(of.sources)}
+	values := grains[finest]
+	slices.Sort(values.sources)
+	p.Value = orNull(aggregate.Percentile(values.values, percent))
+	p.Percentile = &Provenance{Count: len(values.values), Grain: finest, Sources: orEmpty(values.sources)}
 }

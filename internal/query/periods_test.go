@@ -39,7 +39,7 @@ func night(t testing.TB, day, source string, hours float64) health.Night {
 	t.Helper()
 	n := health.NewNight()
 	n.Source, n.Date, n.Total, n.Core = source, date(t, day), hours, hours
-	n.SleepEnd, n.Offset = moment(t, day+"T07:00:00+02:00")
+	n.SleepEnd, n.Offset = parseInstant(t, day+"T07:00:00+02:00")
 	n.SleepStart = n.SleepEnd - health.Instant(hours*3600)*health.Second
 	return n
 }
@@ -196,7 +196,7 @@ func TestRecords(t *testing.T) {
 	workout := func(id byte, name, start string, minutes, km float64) health.Workout {
 		w := aWorkout(t)
 		w.ID, w.AppID, w.Name, w.Route = [16]byte{id}, "", name, nil
-		w.Start, w.Offset = moment(t, start)
+		w.Start, w.Offset = parseInstant(t, start)
 		w.End, w.Duration = w.Start+health.Instant(minutes*60)*health.Second, minutes*60
 		w.Quantities = map[string]health.Quantity{"distance": {Value: km, Unit: "km"}, "active_energy": {Value: km * 60, Unit: "kcal"}}
 		return w

@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// aDay is a day with something of every shape.
+// aDay has data of every shape on one day.
 func aDay(t testing.TB) *memory {
 	t.Helper()
 	heart := point(t, "heart_rate", "count/min", 60, watch, "2026-03-10T08:00:00+02:00", 66)
@@ -33,19 +33,19 @@ func aDay(t testing.TB) *memory {
 	night := health.NewNight()
 	night.ID = uuid.MustParse("0193c0de-0000-7000-8000-000000000010")
 	night.Source, night.Date = watch, date(t, "2026-03-10")
-	night.SleepStart, night.Offset = moment(t, "2026-03-09T23:00:00+02:00")
-	night.SleepEnd, _ = moment(t, "2026-03-10T07:00:00+02:00")
+	night.SleepStart, night.Offset = parseInstant(t, "2026-03-09T23:00:00+02:00")
+	night.SleepEnd, _ = parseInstant(t, "2026-03-10T07:00:00+02:00")
 	night.Total, night.Core, night.Deep, night.REM, night.Awake = 7.5, 4.5, 1, 2, 0.5
 	night.Attributes = `{"sleepSource":"watch"}`
 	nap := health.NewNight()
 	nap.ID = uuid.MustParse("0193c0de-0000-7000-8000-000000000011")
 	nap.Source, nap.Date, nap.Offset = watch, night.Date, night.Offset
-	nap.SleepStart, _ = moment(t, "2026-03-10T14:00:00+02:00")
-	nap.SleepEnd, _ = moment(t, "2026-03-10T14:30:00+02:00")
+	nap.SleepStart, _ = parseInstant(t, "2026-03-10T14:00:00+02:00")
+	nap.SleepEnd, _ = parseInstant(t, "2026-03-10T14:30:00+02:00")
 	nap.Total, nap.Core = 0.5, 0.5
 	segment := health.Segment{Source: watch, Stage: health.StageDeep, Attributes: `{"qty":1}`}
-	segment.Start, segment.Offset = moment(t, "2026-03-09T23:30:00+02:00")
-	segment.End, _ = moment(t, "2026-03-10T00:30:00+02:00")
+	segment.Start, segment.Offset = parseInstant(t, "2026-03-09T23:30:00+02:00")
+	segment.End, _ = parseInstant(t, "2026-03-10T00:30:00+02:00")
 
 	return &memory{
 		samples: []health.Sample{
@@ -69,8 +69,8 @@ func aWorkout(t testing.TB) health.Workout {
 		Quantities: map[string]health.Quantity{"distance": {Value: 5.02, Unit: "km"}, "active_energy": {Value: 310, Unit: "kcal"}},
 		Attributes: `{"isIndoor":false,"location":"Outdoor"}`,
 	}
-	w.Start, w.Offset = moment(t, "2026-03-10T18:00:00+02:00")
-	w.End, _ = moment(t, "2026-03-10T18:31:00+02:00")
+	w.Start, w.Offset = parseInstant(t, "2026-03-10T18:00:00+02:00")
+	w.End, _ = parseInstant(t, "2026-03-10T18:31:00+02:00")
 	absent := health.Absent()
 	w.Series = map[string][]health.SeriesPoint{
 		"heart_rate_data": {
@@ -89,10 +89,10 @@ func aWorkout(t testing.TB) health.Workout {
 func someEvents(t testing.TB) []health.Event {
 	t.Helper()
 	headache := health.Event{Kind: "symptom", Name: "Headache", Source: phone, Attributes: `{"severity":"Mild"}`}
-	headache.Start, headache.Offset = moment(t, "2026-03-10T16:00:00+02:00")
-	headache.End, _ = moment(t, "2026-03-10T17:00:00+02:00")
+	headache.Start, headache.Offset = parseInstant(t, "2026-03-10T16:00:00+02:00")
+	headache.End, _ = parseInstant(t, "2026-03-10T17:00:00+02:00")
 	mood := health.Event{Kind: "state_of_mind", AppID: "A1", Name: "daily_mood", Attributes: `{"valence":0.5}`}
-	mood.Start, mood.Offset = moment(t, "2026-03-10T21:00:00+02:00")
+	mood.Start, mood.Offset = parseInstant(t, "2026-03-10T21:00:00+02:00")
 	unknown := health.Event{Kind: "beatToBeat", Digest: "d41d8cd9", Attributes: `{"rr":[800,810]}`}
 	return []health.Event{headache, mood, unknown}
 }
@@ -103,14 +103,14 @@ func anECG(t testing.TB) health.ECG {
 		Classification: "Sinus Rhythm", Severity: "none", AverageHeartRate: 61, SamplingFrequency: 512, Unit: "mcV",
 		Source: watch, Voltages: []float64{12.5, -3, health.Absent()}, Attributes: `{"device":"Watch6,1"}`,
 	}
-	e.Start, e.Offset = moment(t, "2026-03-10T09:00:00+02:00")
-	e.End, _ = moment(t, "2026-03-10T09:00:30+02:00")
+	e.Start, e.Offset = parseInstant(t, "2026-03-10T09:00:00+02:00")
+	e.End, _ = parseInstant(t, "2026-03-10T09:00:30+02:00")
 	e.Times = []health.Instant{e.Start, e.Start + 1953, e.Start + 3906}
 	return e
 }
 
-// Every answer has one golden file: it is what clients see.
-func TestAnswers(t *testing.T) {
+// Every response has a golden file: it is what clients see.
+func TestResponses(t *testing.T) {
 	t.Parallel()
 	m := aDay(t)
 	s := newService(t, m)

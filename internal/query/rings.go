@@ -4,9 +4,11 @@ import (
 	"context"
 
 	"github.com/google/uuid"
+
+	"github.com/health-export/health-export/internal/catalog"
 )
 
-// Rings are how far the person came towards the goals of a day. A ring is null where its goal is not known.
+// Rings are the goals of a day and what was reached of them. A ring is null where its goal is not known.
 type Rings struct {
 	Move     *Ring `json:"move"`
 	Exercise *Ring `json:"exercise"`
@@ -22,13 +24,14 @@ type Ring struct {
 	Closed   bool    `json:"closed"`
 }
 
-// fillRings needs the metrics of the days.
-func (s *Service) fillRings(_ context.Context, _ uuid.UUID, days []DaySummary) error {
+// addRings comes after addMetrics, whose values it reads.
+func (s *Service) addRings(_ context.Context, _ uuid.UUID, days []DaySummary) error {
+	metrics := s.Catalog.Rings()
 	for i := range days {
 		rings := Rings{
-			Move:     s.ring(&days[i], "active_energy", "active_energy_goal"),
-			Exercise: s.ring(&days[i], "apple_exercise_time", "exercise_time_goal"),
-			Stand:    s.ring(&days[i], "apple_stand_hour", "stand_hour_goal"),
+			Move:     ring(&days[i], metrics[catalog.RingMove]),
+			Exercise: ring(&days[i], metrics[catalog.RingExercise]),
+			Stand:    ring(&days[i], metrics[catalog.RingStand]),
 		}
 		if rings != (Rings{}) {
 			days[i].Rings = &rings
@@ -37,14 +40,17 @@ func (s *Service) fillRings(_ context.Context, _ uuid.UUID, days []DaySummary) e
 	return nil
 }
 
-// ring is null without a goal. A day without data of the metric has come nowhere.
-func (s *Service) ring(day *DaySummary, metric, goal string) *Ring {
-	aim, ok := s.valueOf(day, goal)
-	if !ok || aim.Value == nil || *aim.Value <= 0 {
+// ring returns nil without a goal. A day that has a goal and no data of the metric has the value 0.
+func ring(day *DaySummary, metric *catalog.Metric) *Ring {
+	if metric == nil {
 		return nil
 	}
-	ring := &Ring{Goal: *aim.Value, Unit: aim.Unit}
-	if reached, ok := s.valueOf(day, metric); ok && reached.Value != nil && reached.Unit == aim.Unit {
+	goal, ok := dayValue(day, metric.Goal)
+	if !ok || goal.Value == nil || *goal.Value <= 0 {
+		return nil
+	}
+	ring := &Ring{Goal: *goal.Value, Unit: goal.Unit}
+	if reached, ok := dayValue(day, metric); ok && reached.Value != nil && reached.Unit == goal.Unit {
 		ring.Value = *reached.Value
 	}
 	ring.Progress = ring.Value / ring.Goal
@@ -52,8 +58,7 @@ func (s *Service) ring(day *DaySummary, metric, goal string) *Ring {
 	return ring
 }
 
-func (s *Service) valueOf(day *DaySummary, metric string) (DayValue, bool) {
-	known, _ := s.Catalog.Lookup(metric)
-	value, ok := day.Metrics[categoryOf(known)][metric]
+func dayValue(day *DaySummary, metric *catalog.Metric) (DayValue, bool) {
+	value, ok := day.Metrics[metric.Category][metric.Name]
 	return value, ok
 }

@@ -21,7 +21,7 @@ const (
 // Object is a JSON object as it was sent.
 type Object = jsontext.Value
 
-// SamplesRequest asks for the samples of one metric as they are stored.
+// SamplesRequest selects the samples of one metric as they are stored.
 type SamplesRequest struct {
 	// Metric is a name, an alias or a HealthKit identifier.
 	Metric string
@@ -47,10 +47,10 @@ type SamplesPage struct {
 // named values, none of them and Attributes.
 type Sample struct {
 	Start time.Time `json:"start"`
-	// End is for a summary where its stretch ends: a day's, at the next local midnight.
+	// End of a summary is the end of its interval: of a day, the next local midnight.
 	End time.Time `json:"end"`
 	Readings
-	// Unit is there where it is another than the page's: the sample came in a unit that cannot be converted.
+	// Unit is set where it is not the page's: the sample came in a unit that cannot be converted.
 	Unit   *string      `json:"unit,omitzero"`
 	Grain  health.Grain `json:"grain"`
 	Source string       `json:"source"`
@@ -68,11 +68,11 @@ type Readings struct {
 	Diastolic *float64 `json:"diastolic,omitempty"`
 }
 
-// readingsOf shows the value of a sample as its average where it has a minimum or a maximum beside it.
+// readingsOf returns the values of a sample; its value is Avg where it has a minimum or a maximum.
 func readingsOf(s *health.Sample) Readings {
 	r := Readings{
-		Value: value(s.Value), Min: value(s.Min), Max: value(s.Max),
-		Systolic: value(s.Systolic), Diastolic: value(s.Diastolic),
+		Value: orNull(s.Value), Min: orNull(s.Min), Max: orNull(s.Max),
+		Systolic: orNull(s.Systolic), Diastolic: orNull(s.Diastolic),
 	}
 	if r.Min != nil || r.Max != nil {
 		r.Value, r.Avg = nil, r.Value
@@ -96,15 +96,15 @@ func (s *Service) Samples(ctx context.Context, user account.User, request Sample
 	if query.After, err = decodeCursor[health.SampleKey](samplesCursor, request.Cursor); err != nil {
 		return SamplesPage{}, err
 	}
-	r, err := s.selector(ctx, user.ID, request.Metric, request.Unit)
+	sel, err := s.selector(ctx, user.ID, request.Metric, request.Unit)
 	if err != nil {
 		return SamplesPage{}, err
 	}
-	query.Metric = r.metric
-	if query.After != nil && query.After.Metric != r.metric {
+	query.Metric = sel.metric
+	if query.After != nil && query.After.Metric != sel.metric {
 		return SamplesPage{}, cursorError(nil)
 	}
-	page := SamplesPage{Metric: r.metric, Unit: r.unit, Samples: []Sample{}}
+	page := SamplesPage{Metric: sel.metric, Unit: sel.unit, Samples: []Sample{}}
 	var last health.SampleKey
 	for sample, err := range s.Config.Samples.Samples(ctx, user.ID, query) {
 		if err != nil {
@@ -115,21 +115,21 @@ func (s *Service) Samples(ctx context.Context, user account.User, request Sample
 			return page, err
 		}
 		last = sample.Key()
-		page.Samples = append(page.Samples, s.sample(&r, &sample))
+		page.Samples = append(page.Samples, s.sample(&sel, &sample))
 	}
 	return page, nil
 }
 
-func (s *Service) sample(r *selector, sample *health.Sample) Sample {
-	shown := Sample{Grain: sample.Grain, Source: sample.Source, Attributes: object(sample.Attributes)}
-	conversion, ok := r.conversion, sample.Unit == r.storedUnit
-	if !ok && r.known == nil {
-		conversion, ok = s.Catalog.Conversion(sample.Unit, r.unit)
+func (s *Service) sample(sel *selector, sample *health.Sample) Sample {
+	shown := Sample{Grain: sample.Grain, Source: sample.Source, Attributes: objectOrNull(sample.Attributes)}
+	conversion, ok := sel.conversion, sample.Unit == sel.storedUnit
+	if !ok && sel.known == nil {
+		conversion, ok = s.Catalog.Conversion(sample.Unit, sel.unit)
 	}
 	switch {
 	case ok:
 		convert(sample, conversion)
-	case sample.Unit != r.unit:
+	case sample.Unit != sel.unit:
 		shown.Unit = &sample.Unit
 	}
 	_, end := sample.Span()

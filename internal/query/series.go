@@ -18,43 +18,43 @@ import (
 
 // The limits of a series.
 const (
-	seriesDays   = 30      // how far back a series goes that says no start
-	seriesPoints = 10_000  // on a page that says no limit
-	maxPoints    = 100_000 // on a page
-	maxBuckets   = 1_000_000
+	defaultDays   = 30      // before the end, where the request has no start
+	defaultPoints = 10_000  // on a page, where the request has no limit
+	maxPoints     = 100_000 // on a page
+	maxBuckets    = 1_000_000
 )
 
 const (
-	seriesCursor   = "series"
-	recordedClock  = "local"
-	standardBucket = "1d"
+	seriesCursor  = "series"
+	recordedZone  = "local"
+	defaultBucket = "1d"
 )
 
-// SeriesRequest asks for the figures of one metric, bucket by bucket.
+// SeriesRequest selects the aggregates of one metric, bucket by bucket.
 type SeriesRequest struct {
 	// Metric is a name, an alias or a HealthKit identifier.
 	Metric string
-	// Start and End bound the range; whole buckets answer, so it is widened to their edges. A zero End is now, a zero
-	// Start 30 days before the end.
+	// Start and End bound the range; it is widened to whole buckets. A zero End is now, a zero Start 30 days before the
+	// end.
 	Start, End time.Time
 	// Bucket is the length of the buckets, a whole number and a unit: minutes (5m) and hours (1h) that divide a day, days
 	// (1d), weeks (1w), months that divide a year (1mo) or years (1y); "" is 1d.
 	Bucket string
-	// TZ is the IANA zone by whose clock buckets begin; "" or "local" is the clock the samples were recorded with.
+	// TZ is the IANA zone in which buckets begin; "" or "local" is the offset the samples were recorded with.
 	TZ string
 	// WeekStart is the day on which weeks begin, in English and lower case; "" is monday, as in ISO 8601. Only for buckets
 	// of weeks.
 	WeekStart string
-	// Aggregation is sum, avg, min, max, count, last or a percentile from p1 to p99; "" is what the catalogue says.
+	// Aggregation is sum, avg, min, max, count, last or a percentile from p1 to p99; "" is the catalogue's.
 	Aggregation string
 	Unit        string // "" is the unit the metric is stored in
-	// Gaps asks for buckets without data too, up to the end of the range.
+	// Gaps adds buckets without data, up to the end of the range.
 	Gaps   bool
 	Cursor string
 	Limit  int // points on a page; 0 is 10,000
 }
 
-// Series is the answer to a SeriesRequest.
+// Series is the response to a SeriesRequest.
 type Series struct {
 	Metric      string  `json:"metric"`
 	Unit        string  `json:"unit"`
@@ -71,52 +71,52 @@ type Point struct {
 	Start time.Time `json:"start"`
 	End   time.Time `json:"end"`
 	Aggregate
-	// Percentile is there where the aggregation is a percentile: Value is that of these values.
+	// Percentile is set where the aggregation is a percentile; Value is the percentile of the values it describes.
 	Percentile *Provenance `json:"percentile,omitempty"`
 }
 
-// seriesPosition is where the next page of a series begins.
+// seriesPosition is the start of the next page of a series.
 type seriesPosition struct {
 	Start  health.Instant `json:"start"`
 	Offset int32          `json:"offset"`
 }
 
-// Series returns the figures of a metric over time. Which grain and which source answers in a bucket is decided as
-// package health says; grains are never added. A summary that is longer than the bucket belongs to the bucket it begins
-// in, unless there is something finer in its span.
+// Series returns the aggregates of a metric over time. Package aggregate decides which grain and which source answer in
+// a bucket; grains are never added. A summary longer than the bucket counts in the bucket it begins in, unless there is
+// a finer sample in its time.
 func (s *Service) Series(ctx context.Context, user account.User, request SeriesRequest) (Series, error) {
 	plan, err := s.planSeries(ctx, user, request)
 	if err != nil {
 		return Series{}, err
 	}
-	series, err := s.seriesOf(ctx, user.ID, plan)
+	series, err := s.runPlan(ctx, user.ID, plan)
 	if err != nil || len(series.Points) > 0 || request.Unit != "" || plan.known == nil {
 		return series, err
 	}
-	// Nothing in the catalogue's unit; perhaps all of it came in a unit that nobody can convert.
+	// Nothing is stored in the catalogue's unit; perhaps all of it is in a unit that cannot be converted.
 	units, err := s.storedUnits(ctx, user.ID, plan.metric)
 	if err != nil || len(units) == 0 || slices.Contains(units, plan.storedUnit) {
 		return series, err
 	}
 	plan.storedUnit, plan.unit = units[0], units[0]
-	return s.seriesOf(ctx, user.ID, plan)
+	return s.runPlan(ctx, user.ID, plan)
 }
 
-// seriesPlan is a request that was understood.
+// seriesPlan is a SeriesRequest that has been checked and resolved.
 type seriesPlan struct {
 	selector
 	calendar
 	request     SeriesRequest
 	aggregation string
-	adds        bool // whether values are added up
+	cumulative  bool
 	from        time.Time
 	last        bounds
 	limit       int
 }
 
 func (s *Service) planSeries(ctx context.Context, user account.User, request SeriesRequest) (p seriesPlan, err error) {
-	request.Bucket = cmp.Or(request.Bucket, standardBucket)
-	request.TZ = cmp.Or(request.TZ, recordedClock)
+	request.Bucket = cmp.Or(request.Bucket, defaultBucket)
+	request.TZ = cmp.Or(request.TZ, recordedZone)
 	p.request = request
 	if p.interval, err = parseInterval(request.Bucket); err != nil {
 		return p, err
@@ -127,7 +127,7 @@ func (s *Service) planSeries(ctx context.Context, user account.User, request Ser
 	if p.zone, err = parseZone(request.TZ); err != nil {
 		return p, err
 	}
-	if p.limit, err = pageLimit(request.Limit, seriesPoints, maxPoints); err != nil {
+	if p.limit, err = pageLimit(request.Limit, defaultPoints, maxPoints); err != nil {
 		return p, err
 	}
 	if err := p.setRange(s.Now().In(user.Location())); err != nil {
@@ -136,15 +136,15 @@ func (s *Service) planSeries(ctx context.Context, user account.User, request Ser
 	if p.selector, err = s.selector(ctx, user.ID, request.Metric, request.Unit); err != nil {
 		return p, err
 	}
-	p.aggregation, p.adds, err = aggregationFor(p.known, request.Aggregation)
+	p.aggregation, p.cumulative, err = aggregationFor(p.known, request.Aggregation)
 	return p, err
 }
 
 func parseZone(name string) (*time.Location, error) {
-	if name == recordedClock {
+	if name == recordedZone {
 		return nil, nil
 	}
-	// "Local" would be the zone of the server, which nobody can see from outside.
+	// "Local" would be the server's zone, which clients do not know.
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
 		return nil, problem.New(problem.Invalid, "invalid_tz",
@@ -153,7 +153,7 @@ func parseZone(name string) (*time.Location, error) {
 	return zone, nil
 }
 
-// setRange works out the first and the last slot.
+// setRange sets the first and the last bucket.
 func (p *seriesPlan) setRange(now time.Time) error {
 	end := p.request.End
 	if end.IsZero() {
@@ -161,7 +161,7 @@ func (p *seriesPlan) setRange(now time.Time) error {
 	}
 	start := p.request.Start
 	if start.IsZero() {
-		start = end.AddDate(0, 0, -seriesDays)
+		start = end.AddDate(0, 0, -defaultDays)
 	}
 	if _, err := rangeOf(start, end); err != nil {
 		return err
@@ -181,55 +181,55 @@ func (p *seriesPlan) setRange(now time.Time) error {
 		return err
 	}
 	next := p.bounds(p.at(at.Start, at.Offset))
-	if next.order < p.bounds(p.from).order || next.order > p.last.order {
+	if next.key < p.bounds(p.from).key || next.key > p.last.key {
 		return cursorError(nil)
 	}
 	p.from = next.start
 	return nil
 }
 
-// clamp returns t in its own zone, or the nearest time that data can have.
+// clamp returns t in its own zone, moved into the range of times that data can have.
 func clamp(t time.Time) time.Time {
 	return instantOf(t).Time().In(t.Location())
 }
 
-// aggregationFor returns the aggregation to use, and whether values of the metric are added up. Of a metric that the
-// catalogue does not know the person may say so by asking for sums.
-func aggregationFor(known *catalog.Metric, asked string) (aggregation string, adds bool, err error) {
+// aggregationFor returns the aggregation to use, and whether values of the metric are added up. A metric that the
+// catalogue does not have is added up where the request asks for sums.
+func aggregationFor(known *catalog.Metric, requested string) (aggregation string, cumulative bool, err error) {
 	allowed := []string{aggregateAvg, aggregateMin, aggregateMax, aggregateCount, aggregateLast}
 	standard := aggregateAvg
 	switch {
 	case known == nil:
 		allowed = append(allowed, aggregateSum)
-		adds = asked == aggregateSum
+		cumulative = requested == aggregateSum
 	case known.Cumulative():
 		allowed = append(allowed, aggregateSum)
-		adds, standard = true, aggregateSum
+		cumulative, standard = true, aggregateSum
 	case known.Aggregation == catalog.AggregationLatest:
 		standard = aggregateLast
 	}
-	if _, percentile := percentileOf(asked); asked != "" && !percentile && !slices.Contains(allowed, asked) {
+	if _, percentile := percentileOf(requested); requested != "" && !percentile && !slices.Contains(allowed, requested) {
 		return "", false, problem.New(problem.Invalid, "invalid_aggregation", "This metric can be aggregated by: "+
 			strings.Join(allowed, ", ")+", and any percentile from p1 to p99.").In("agg").
 			Allowing(append(allowed, "p50", "p90", "p95", "p99")...)
 	}
-	return cmp.Or(asked, standard), adds, nil
+	return cmp.Or(requested, standard), cumulative, nil
 }
 
-// seriesPage goes through the range in windows, until one has data. Windows are long even where pages are short, so that
-// a long range without data takes few questions to the store.
+// seriesPage reads the range in windows, until one has data. Windows are long even where pages are short, so that a
+// long range without data takes few store queries.
 func (s *Service) seriesPage(ctx context.Context, user uuid.UUID, p seriesPlan) (Series, error) {
 	series := Series{
 		Metric: p.metric, Unit: p.unit, Bucket: p.request.Bucket, TZ: p.request.TZ, Aggregation: p.aggregation,
 		Points: []Point{},
 	}
 	for from := p.from; ; {
-		first, last, next := p.bounds(from), p.last, p.after(from, max(p.limit, seriesPoints))
-		more := next.Before(p.last.end) && p.bounds(next).order <= p.last.order
+		first, last, next := p.bounds(from), p.last, p.after(from, max(p.limit, defaultPoints))
+		more := next.Before(p.last.end) && p.bounds(next).key <= p.last.key
 		if more {
 			last = p.bounds(next.Add(-time.Microsecond))
 		}
-		buckets, err := s.gather(ctx, user, p.selector, p.calendar, p.adds, first, last)
+		buckets, err := s.loadBuckets(ctx, user, p.selector, p.calendar, p.cumulative, first, last)
 		if err != nil {
 			return Series{}, err
 		}
@@ -250,22 +250,22 @@ func (s *Service) seriesPage(ctx context.Context, user uuid.UUID, p seriesPlan) 
 	}
 }
 
-// points turns buckets into points, with the empty ones from first to last between them if gaps were asked for.
+// points converts buckets to points. With gaps, it adds the empty buckets from first to last.
 func (p *seriesPlan) points(buckets []*bucket, first, last bounds) []Point {
 	points := make([]Point, 0, len(buckets))
 	empty := first
 	fill := func(before int64) {
-		for p.request.Gaps && empty.order < before {
+		for p.request.Gaps && empty.key < before {
 			points = append(points, Point{Start: empty.start, End: empty.end, Aggregate: Aggregate{Sources: []string{}}})
 			empty = p.bounds(empty.end)
 		}
 	}
 	for _, b := range buckets {
-		fill(b.bounds.order)
-		tally := b.answer(p.interval, p.adds, p.conversion)
-		points = append(points, Point{Start: b.bounds.start, End: b.bounds.end, Aggregate: aggregateOf(&tally, p.adds, p.aggregation)})
+		fill(b.bounds.key)
+		agg := b.aggregate(p.interval, p.cumulative, p.conversion)
+		points = append(points, Point{Start: b.bounds.start, End: b.bounds.end, Aggregate: aggregateOf(&agg, p.cumulative, p.aggregation)})
 		empty = p.bounds(b.bounds.end)
 	}
-	fill(last.order + 1)
+	fill(last.key + 1)
 	return points
 }

@@ -14,8 +14,8 @@ const pointSize = 220
 
 // AppendJSON appends what json.Marshal returns, in a third of the time: a year has thousands of points.
 func (s *Series) AppendJSON(to []byte) ([]byte, error) {
-	if most := len(to) + pointSize*(len(s.Points)+2); cap(to) < most {
-		to = append(make([]byte, 0, most), to...)
+	if size := len(to) + pointSize*(len(s.Points)+2); cap(to) < size {
+		to = append(make([]byte, 0, size), to...)
 	}
 	for _, field := range []struct{ name, text string }{
 		{`{"metric":`, s.Metric}, {`,"unit":`, s.Unit}, {`,"bucket":`, s.Bucket}, {`,"tz":`, s.TZ}, {`,"aggregation":`, s.Aggregation},
@@ -48,9 +48,9 @@ func (p *Point) appendJSON(to []byte) ([]byte, error) {
 	var err error
 	for _, field := range [...]struct {
 		name   string
-		figure *float64
+		number *float64
 	}{{`,"value":`, p.Value}, {`,"sum":`, p.Sum}, {`,"avg":`, p.Avg}, {`,"min":`, p.Min}, {`,"max":`, p.Max}} {
-		if to, err = appendFigure(append(to, field.name...), field.figure); err != nil {
+		if to, err = appendNumber(append(to, field.name...), field.number); err != nil {
 			return to, err
 		}
 	}
@@ -76,7 +76,7 @@ func appendAny(to []byte, value any) ([]byte, error) {
 	return append(to, text...), err
 }
 
-// appendText marks what is no UTF-8, as the server's JSON does.
+// appendText replaces invalid UTF-8, as the server's JSON does.
 func appendText(to []byte, text string) []byte {
 	to, _ = jsontext.AppendQuote(to, text)
 	return to
@@ -86,8 +86,8 @@ func appendTime(to []byte, t time.Time) []byte {
 	return append(t.AppendFormat(append(to, '"'), time.RFC3339Nano), '"')
 }
 
-// appendFigure writes numbers as ECMAScript does, which is what JSON has; the very large and small ones are rare.
-func appendFigure(to []byte, v *float64) ([]byte, error) {
+// appendNumber formats numbers as ECMAScript does, which is what JSON has. Very large and small ones are rare.
+func appendNumber(to []byte, v *float64) ([]byte, error) {
 	if v == nil {
 		return append(to, "null"...), nil
 	}

@@ -299,7 +299,7 @@ func TestSeriesWhereTheClockChanges(t *testing.T) {
 	}
 }
 
-// A summary that is longer than the bucket answers for time that is not the bucket's, so only where nothing finer is.
+// A summary longer than the bucket counts only where nothing finer is in its time.
 func TestSeriesOfSummariesLongerThanTheBucket(t *testing.T) {
 	t.Parallel()
 	m := &memory{samples: []health.Sample{
@@ -349,7 +349,7 @@ func TestSeriesOfSummariesLongerThanTheBucket(t *testing.T) {
 	}
 }
 
-// What makes a longer summary unnecessary may come before it or after it in the order of a store.
+// A finer sample may come before or after a long summary in the order of a store.
 func TestSeriesFindsWhatIsFinerInAnyOrder(t *testing.T) {
 	t.Parallel()
 	m := &memory{samples: []health.Sample{
@@ -373,15 +373,15 @@ func TestSeriesFindsWhatIsFinerInAnyOrder(t *testing.T) {
 
 func TestSeriesOfHeartRates(t *testing.T) {
 	t.Parallel()
-	beats := func(grain health.Grain, start string, low, mean, high float64) health.Sample {
+	rates := func(grain health.Grain, start string, low, mean, high float64) health.Sample {
 		s := point(t, "heart_rate", "count/min", grain, watch, start, mean)
 		s.Min, s.Max = low, high
 		return s
 	}
 	m := &memory{samples: []health.Sample{
-		beats(60, "2026-03-10T08:00:00+02:00", 55, 60, 65), beats(60, "2026-03-10T08:01:00+02:00", 60, 66, 99),
-		beats(60, "2026-03-11T08:00:00+02:00", 70, 96, 120),
-		beats(health.GrainDay, "2026-03-10T00:00:00+02:00", 40, 70, 180),
+		rates(60, "2026-03-10T08:00:00+02:00", 55, 60, 65), rates(60, "2026-03-10T08:01:00+02:00", 60, 66, 99),
+		rates(60, "2026-03-11T08:00:00+02:00", 70, 96, 120),
+		rates(health.GrainDay, "2026-03-10T00:00:00+02:00", 40, 70, 180),
 	}}
 	known := query.SeriesRequest{Metric: "heart_rate", Start: clock(t, "2026-03-10T00:00:00+02:00"), End: clock(t, "2026-03-12T00:00:00+02:00")}
 	for aggregation, want := range map[string][2]float64{
@@ -618,8 +618,8 @@ func TestSeriesRefuses(t *testing.T) {
 	}
 }
 
-// Whatever the samples are, the hours of a day and the day itself answer from one grain each, and what raw samples of
-// one source make of a range does not depend on the bucket.
+// For any samples, the hours of a day and the day itself use one grain each, and the sum of raw samples of one source
+// over a range does not depend on the bucket.
 func TestSeriesOfOneSourceAddsUp(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

@@ -11,7 +11,10 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// Sleep is what was recorded about sleep, as it was sent: summed nights and single segments, which may tell of the
+// nightUnit is the unit of the durations of a night.
+const nightUnit = "hr"
+
+// Sleep is what was recorded about sleep, as it was sent: summed nights and single segments, which may describe the
 // same sleep.
 type Sleep struct {
 	// Unit is that of the durations: hours.
@@ -20,7 +23,7 @@ type Sleep struct {
 	Segments []Segment `json:"segments"`
 }
 
-// Night is one stretch of sleep of one source. Durations are hours, null where they were not recorded.
+// Night is one period of sleep of one source. Durations are hours, null where they were not recorded.
 type Night struct {
 	// ID is left out of nights that were summed from segments.
 	ID uuid.UUID `json:"id,omitzero"`
@@ -39,12 +42,12 @@ type Night struct {
 	REM    *float64 `json:"rem"`
 	Awake  *float64 `json:"awake"`
 	InBed  *float64 `json:"in_bed"`
-	// Nap is true where the same source has a longer stretch on the same date.
+	// Nap is true where the same source has a longer sleep on the same date.
 	Nap        bool   `json:"nap"`
 	Attributes Object `json:"attributes,omitempty"`
 }
 
-// Segment is one stretch of one stage of sleep.
+// Segment is an interval in one stage of sleep.
 type Segment struct {
 	Start  time.Time    `json:"start"`
 	End    time.Time    `json:"end"`
@@ -55,10 +58,10 @@ type Segment struct {
 	Attributes Object      `json:"attributes,omitempty"`
 }
 
-// DaySleep is the sleep that answers for a day: the night of the best source, with its naps apart.
+// DaySleep is the sleep of a day: the night of the best source, with its naps apart.
 type DaySleep struct {
 	Night
-	// FromSegments is true where no source had summed the night, so that it was summed here.
+	// FromSegments is true where no source sent a summed night, so that the server summed the segments.
 	FromSegments bool    `json:"from_segments"`
 	Naps         []Night `json:"naps"`
 }
@@ -69,7 +72,7 @@ func (s *Service) Sleep(ctx context.Context, user account.User, first, last heal
 	if err := checkDates(first, last); err != nil {
 		return Sleep{}, err
 	}
-	sleep := Sleep{Unit: "hr", Nights: []Night{}, Segments: []Segment{}}
+	sleep := Sleep{Unit: nightUnit, Nights: []Night{}, Segments: []Segment{}}
 	nights, err := s.Config.Sleep.Nights(ctx, user.ID, first, last)
 	if err != nil {
 		return Sleep{}, err
@@ -93,7 +96,7 @@ func (s *Service) Sleep(ctx context.Context, user account.User, first, last heal
 		if date := aggregate.DateOfSleep(seg.End, seg.Offset); first <= date && date <= last {
 			sleep.Segments = append(sleep.Segments, Segment{
 				Start: seg.Start.In(seg.Offset), End: seg.End.In(seg.Offset), Stage: seg.Stage, Source: seg.Source,
-				Date: date, Attributes: object(seg.Attributes),
+				Date: date, Attributes: objectOrNull(seg.Attributes),
 			})
 		}
 	}
@@ -103,18 +106,15 @@ func (s *Service) Sleep(ctx context.Context, user account.User, first, last heal
 func nightOf(n *health.Night, nap bool) Night {
 	return Night{
 		ID: n.ID, Date: n.Date, Source: n.Source,
-		SleepStart: moment(n.SleepStart, n.Offset), SleepEnd: moment(n.SleepEnd, n.Offset),
-		InBedStart: moment(n.InBedStart, n.Offset), InBedEnd: moment(n.InBedEnd, n.Offset),
-		Total: value(n.Total), Asleep: value(n.Asleep), Core: value(n.Core), Deep: value(n.Deep), REM: value(n.REM),
-		Awake: value(n.Awake), InBed: value(n.InBed),
-		Nap: nap, Attributes: object(n.Attributes),
+		SleepStart: timeOrNull(n.SleepStart, n.Offset), SleepEnd: timeOrNull(n.SleepEnd, n.Offset),
+		InBedStart: timeOrNull(n.InBedStart, n.Offset), InBedEnd: timeOrNull(n.InBedEnd, n.Offset),
+		Total: orNull(n.Total), Asleep: orNull(n.Asleep), Core: orNull(n.Core), Deep: orNull(n.Deep), REM: orNull(n.REM),
+		Awake: orNull(n.Awake), InBed: orNull(n.InBed),
+		Nap: nap, Attributes: objectOrNull(n.Attributes),
 	}
 }
 
-// sleepMetric is what sleep is called in an order of sources, and where metrics are asked for.
-const sleepMetric = "sleep_analysis"
-
-// daySleep chooses among the nights of one date; nil where there are none.
+// daySleep selects the night among those of one date; nil where there are none.
 func daySleep(ranking aggregate.Ranking, nights []health.Night, fromSegments bool) *DaySleep {
 	night, naps, ok := ranking.MainSleep(nights)
 	if !ok {

@@ -17,8 +17,8 @@ import (
 	"github.com/health-export/health-export/internal/testdb"
 )
 
-// TestPagesStayStableWhileSamplesArrive inserts anything between any two pages: what was there at the beginning comes
-// once, in order, and what came meanwhile once or not at all.
+// TestPagesStayStableWhileSamplesArrive inserts samples between pages: those that were there at the beginning come
+// once, in order, and new ones once or not at all.
 func TestPagesStayStableWhileSamplesArrive(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

@@ -17,8 +17,8 @@ import (
 	"github.com/health-export/health-export/internal/testdb"
 )
 
-// What was written to a real store is read back as from slices: every shape, in every answer.
-func TestAnswersFromEveryStore(t *testing.T) {
+// Every query returns from a real store what it returns from slices.
+func TestResponsesFromEveryStore(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
 		m := aDay(t)
@@ -37,7 +37,7 @@ func TestAnswersFromEveryStore(t *testing.T) {
 			Now: func() time.Time { return time.Date(2026, 3, 20, 12, 0, 0, 0, time.UTC) },
 		})
 		fromSlices := newService(t, m)
-		for name, ask := range everyQuestion(t) {
+		for name, ask := range everyQuery(t) {
 			want, err := ask(fromSlices)
 			if err != nil {
 				t.Fatal(err)
@@ -58,7 +58,7 @@ func TestAnswersFromEveryStore(t *testing.T) {
 	})
 }
 
-// isID is true for the ids that a store gives.
+// isID reports whether a path is that of an id given by the store.
 func isID(p gocmp.Path) bool {
 	field, ok := p.Last().(gocmp.StructField)
 	return ok && (field.Name() == "ID" || field.Name() == "Workout" && field.Type() == reflect.TypeFor[uuid.UUID]())
@@ -94,7 +94,7 @@ func write(t *testing.T, s store.Store, m *memory) {
 	}
 }
 
-func everyQuestion(t *testing.T) map[string]func(*query.Service) (any, error) {
+func everyQuery(t *testing.T) map[string]func(*query.Service) (any, error) {
 	ctx := t.Context()
 	day := date(t, "2026-03-10")
 	questions := map[string]func(*query.Service) (any, error){

@@ -11,20 +11,21 @@ import (
 
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/aggregate"
+	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
 )
 
-// maxDays is how many days one answer may summarise.
+// maxDays is the greatest number of days in a response.
 const maxDays = 366
 
-// DaySummary is one day as the person lived it.
+// DaySummary is one local day.
 type DaySummary struct {
 	Date health.Date `json:"date"`
-	// Metrics holds, by the catalogue's category ("activity", "heart" …, "other" for what it does not know) and by
-	// name, the metrics that have data on the day. Of a metric that has samples in several units, those in the unit of
-	// the catalogue, or in the most used one, answer.
+	// Metrics are the metrics that have data on the day, by the catalogue's category ("activity", "heart" …, "other"
+	// for what is not in the catalogue) and by name. Of a metric stored in several units, the samples in the
+	// catalogue's unit, or else in the most used one, answer.
 	Metrics map[string]map[string]DayValue `json:"metrics"`
 	// Sleep is the sleep the person woke from on the day; null where none was recorded.
 	Sleep *DaySleep `json:"sleep"`
@@ -34,7 +35,7 @@ type DaySummary struct {
 	Rings *Rings `json:"rings"`
 }
 
-// DayValue is what a metric amounts to on a day. Aggregation says which figure Value is.
+// DayValue is the aggregate of a metric on a day. Aggregation names the one that Value is.
 type DayValue struct {
 	Unit        string `json:"unit"`
 	Aggregation string `json:"aggregation"`
@@ -75,82 +76,72 @@ func (s *Service) Days(ctx context.Context, user account.User, first, last healt
 			Date: first + health.Date(i), Metrics: map[string]map[string]DayValue{}, Workouts: []DayWorkout{},
 		}
 	}
-	for _, fill := range []func(context.Context, uuid.UUID, []DaySummary) error{
-		s.fillMetrics, s.fillSleep, s.fillWorkouts, s.fillRings,
+	for _, add := range []func(context.Context, uuid.UUID, []DaySummary) error{
+		s.addMetrics, s.addSleep, s.addWorkouts, s.addRings,
 	} {
-		if err := fill(ctx, user.ID, days); err != nil {
+		if err := add(ctx, user.ID, days); err != nil {
 			return nil, err
 		}
 	}
 	return days, nil
 }
 
-func checkDates(first, last health.Date) error {
-	if first > last {
-		return problem.New(problem.Invalid, "invalid_range", "The last day must not be before the first.").In("end")
-	}
-	if first.Time().Before(health.MinInstant.Time()) || last.Time().After(health.MaxInstant.Time()) {
-		return problem.New(problem.Invalid, "invalid_range", "Days go from 1900-01-01 to 9999-12-31.").In("start")
-	}
-	return nil
-}
-
-func (s *Service) fillMetrics(ctx context.Context, user uuid.UUID, days []DaySummary) error {
-	if summedUp, err := s.fillSummedUp(ctx, user, days); summedUp || err != nil {
+func (s *Service) addMetrics(ctx context.Context, user uuid.UUID, days []DaySummary) error {
+	if summedUp, err := s.addMetricsFromSummaries(ctx, user, days); summedUp || err != nil {
 		return err
 	}
 	infos, err := s.Config.Samples.Metrics(ctx, user)
 	if err != nil {
 		return err
 	}
-	for _, info := range s.mainUnitLast(infos) {
-		if info.Last < days[0].Date.Midnight(0)-reach || info.First > (days[len(days)-1].Date+1).Midnight(0)+reach {
+	for _, info := range s.sortMainUnitLast(infos) {
+		if info.Last < days[0].Date.Midnight(0)-readMargin || info.First > (days[len(days)-1].Date+1).Midnight(0)+readMargin {
 			continue
 		}
-		if err := s.fillMetric(ctx, user, info.Metric, info.Unit, days); err != nil {
+		if err := s.addMetric(ctx, user, info.Metric, info.Unit, days); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// fillMetric fills in one metric in one unit.
-func (s *Service) fillMetric(ctx context.Context, user uuid.UUID, metric, unit string, days []DaySummary) error {
+// addMetric adds one metric in one unit.
+func (s *Service) addMetric(ctx context.Context, user uuid.UUID, metric, unit string, days []DaySummary) error {
 	calendar := calendar{interval: interval{days: 1}}
 	first, last := calendar.bounds(days[0].Date.Time()), calendar.bounds(days[len(days)-1].Date.Time())
 	known, _ := s.Catalog.Lookup(metric)
-	_, adds, err := aggregationFor(known, "")
+	_, cumulative, err := aggregationFor(known, "")
 	if err != nil {
 		return err
 	}
-	r := selector{metric: metric, known: known, storedUnit: unit, unit: unit, conversion: identity}
-	buckets, err := s.gather(ctx, user, r, calendar, adds, first, last)
+	sel := selector{metric: metric, known: known, storedUnit: unit, unit: unit, conversion: identity}
+	buckets, err := s.loadBuckets(ctx, user, sel, calendar, cumulative, first, last)
 	if err != nil {
 		return err
 	}
-	return s.fillBuckets(r, buckets, days)
+	return s.addBuckets(sel, buckets, days)
 }
 
-// fillBuckets fills in days of one metric.
-func (s *Service) fillBuckets(r selector, buckets []*bucket, days []DaySummary) error {
-	aggregation, adds, err := aggregationFor(r.known, "")
+// addBuckets adds days of one metric.
+func (s *Service) addBuckets(sel selector, buckets []*bucket, days []DaySummary) error {
+	aggregation, cumulative, err := aggregationFor(sel.known, "")
 	if err != nil {
 		return err
 	}
-	category := categoryOf(r.known)
+	category := categoryOf(sel.known)
 	for _, b := range buckets {
-		tally := b.answer(interval{days: 1}, adds, r.conversion)
+		agg := b.aggregate(interval{days: 1}, cumulative, sel.conversion)
 		groups := days[health.DateOf(b.bounds.start)-days[0].Date].Metrics
 		if groups[category] == nil {
 			groups[category] = map[string]DayValue{}
 		}
-		groups[category][r.metric] = DayValue{r.storedUnit, aggregation, aggregateOf(&tally, adds, aggregation)}
+		groups[category][sel.metric] = DayValue{sel.storedUnit, aggregation, aggregateOf(&agg, cumulative, aggregation)}
 	}
 	return nil
 }
 
-// fillSummedUp is fillMetrics from the summaries of days; false where those do not have the answer.
-func (s *Service) fillSummedUp(ctx context.Context, user uuid.UUID, days []DaySummary) (bool, error) {
+// addMetricsFromSummaries is addMetrics from the summaries of days; false where those are not sufficient.
+func (s *Service) addMetricsFromSummaries(ctx context.Context, user uuid.UUID, days []DaySummary) (bool, error) {
 	if s.Summaries == nil {
 		return false, nil
 	}
@@ -160,23 +151,23 @@ func (s *Service) fillSummedUp(ctx context.Context, user uuid.UUID, days []DaySu
 	}
 	byMetric := map[store.Series][]aggregate.DaySummary{}
 	for _, d := range found.Days {
-		of := store.Series{Metric: d.Metric, Unit: d.Unit}
-		byMetric[of] = append(byMetric[of], d)
+		series := store.Series{Metric: d.Metric, Unit: d.Unit}
+		byMetric[series] = append(byMetric[series], d)
 	}
-	for _, of := range found.Longer {
-		byMetric[of] = nil // summaries of weeks may say something of a day too
+	for _, series := range found.Longer {
+		byMetric[series] = nil // summaries of weeks may count on a day too
 	}
-	inOrder, err := s.inOrderOfUnits(ctx, user, slices.Collect(maps.Keys(byMetric)))
+	inOrder, err := s.orderByUnit(ctx, user, slices.Collect(maps.Keys(byMetric)))
 	if err != nil {
 		return false, err
 	}
-	for _, of := range inOrder {
-		if byMetric[of] == nil {
-			err = s.fillMetric(ctx, user, of.Metric, of.Unit, days)
+	for _, series := range inOrder {
+		if byMetric[series] == nil {
+			err = s.addMetric(ctx, user, series.Metric, series.Unit, days)
 		} else {
-			known, _ := s.Catalog.Lookup(of.Metric)
-			r := selector{metric: of.Metric, known: known, storedUnit: of.Unit, unit: of.Unit, conversion: identity}
-			err = s.fillBuckets(r, calendar{interval: interval{days: 1}}.collect(byMetric[of]), days)
+			known, _ := s.Catalog.Lookup(series.Metric)
+			sel := selector{metric: series.Metric, known: known, storedUnit: series.Unit, unit: series.Unit, conversion: identity}
+			err = s.addBuckets(sel, calendar{interval: interval{days: 1}}.bucketsOfDays(byMetric[series]), days)
 		}
 		if err != nil {
 			return false, err
@@ -185,12 +176,12 @@ func (s *Service) fillSummedUp(ctx context.Context, user uuid.UUID, days []DaySu
 	return true, nil
 }
 
-// inOrderOfUnits orders series so that of several units of a metric the one that is to answer comes last.
-func (s *Service) inOrderOfUnits(ctx context.Context, user uuid.UUID, all []store.Series) ([]store.Series, error) {
+// orderByUnit orders series so that of several units of a metric the main one comes last.
+func (s *Service) orderByUnit(ctx context.Context, user uuid.UUID, all []store.Series) ([]store.Series, error) {
 	seen := map[string]bool{}
-	ambiguous := slices.ContainsFunc(all, func(of store.Series) bool {
-		again := seen[of.Metric]
-		seen[of.Metric] = true
+	ambiguous := slices.ContainsFunc(all, func(series store.Series) bool {
+		again := seen[series.Metric]
+		seen[series.Metric] = true
 		return again
 	})
 	if !ambiguous {
@@ -201,16 +192,16 @@ func (s *Service) inOrderOfUnits(ctx context.Context, user uuid.UUID, all []stor
 		return nil, err
 	}
 	var inOrder []store.Series
-	for _, info := range s.mainUnitLast(infos) {
-		if of := (store.Series{Metric: info.Metric, Unit: info.Unit}); slices.Contains(all, of) {
-			inOrder = append(inOrder, of)
+	for _, info := range s.sortMainUnitLast(infos) {
+		if series := (store.Series{Metric: info.Metric, Unit: info.Unit}); slices.Contains(all, series) {
+			inOrder = append(inOrder, series)
 		}
 	}
 	return inOrder, nil
 }
 
-// mainUnitLast orders the units of each metric so that the one that is to answer comes last, and wins.
-func (s *Service) mainUnitLast(infos []store.MetricInfo) []store.MetricInfo {
+// sortMainUnitLast orders the units of each metric so that the main one comes last and overwrites the others.
+func (s *Service) sortMainUnitLast(infos []store.MetricInfo) []store.MetricInfo {
 	weight := func(info store.MetricInfo) int64 {
 		if known, ok := s.Catalog.Lookup(info.Metric); ok && known.Unit == info.Unit {
 			return 1 << 62
@@ -228,7 +219,7 @@ func (s *Service) mainUnitLast(infos []store.MetricInfo) []store.MetricInfo {
 	})
 }
 
-func (s *Service) fillSleep(ctx context.Context, user uuid.UUID, days []DaySummary) error {
+func (s *Service) addSleep(ctx context.Context, user uuid.UUID, days []DaySummary) error {
 	first, last := days[0].Date, days[len(days)-1].Date
 	nights, err := s.Config.Sleep.Nights(ctx, user, first, last)
 	if err != nil {
@@ -244,7 +235,7 @@ func (s *Service) fillSleep(ctx context.Context, user uuid.UUID, days []DaySumma
 	if err != nil {
 		return err
 	}
-	ranking := order.For(sleepMetric)
+	ranking := order.For(catalog.SleepAnalysis)
 	for i := range days {
 		ofDay := func(all []health.Night) []health.Night {
 			return slices.DeleteFunc(slices.Clone(all), func(n health.Night) bool { return n.Date != days[i].Date })
@@ -256,14 +247,14 @@ func (s *Service) fillSleep(ctx context.Context, user uuid.UUID, days []DaySumma
 	return nil
 }
 
-// localDays returns the range in which the days from first to last lie, by any clock on earth.
+// localDays returns the range that contains the days from first to last in every zone.
 func localDays(first, last health.Date) store.Range {
 	const east, west = 14 * 3600, -12 * 3600
 	return store.Range{From: first.Midnight(east), To: (last + 1).Midnight(west)}
 }
 
-func (s *Service) fillWorkouts(ctx context.Context, user uuid.UUID, days []DaySummary) error {
-	query := store.WorkoutQuery{Range: aroundWorkouts(localDays(days[0].Date, days[len(days)-1].Date), nil), Limit: maxWorkouts}
+func (s *Service) addWorkouts(ctx context.Context, user uuid.UUID, days []DaySummary) error {
+	query := store.WorkoutQuery{Range: widenForMerging(localDays(days[0].Date, days[len(days)-1].Date), nil), Limit: maxWorkouts}
 	for w, err := range mergedWorkouts(store.AllWorkouts(ctx, s.Config.Workouts, user, query)) {
 		if err != nil {
 			return err
@@ -271,8 +262,8 @@ func (s *Service) fillWorkouts(ctx context.Context, user uuid.UUID, days []DaySu
 		i := int(w.Start.Date(w.Offset) - days[0].Date)
 		if i >= 0 && i < len(days) {
 			days[i].Workouts = append(days[i].Workouts, DayWorkout{
-				ID: w.ID, Name: w.Name, Start: w.Start.In(w.Offset), End: moment(w.End, w.Offset),
-				Duration: value(w.Duration), Source: w.Source,
+				ID: w.ID, Name: w.Name, Start: w.Start.In(w.Offset), End: timeOrNull(w.End, w.Offset),
+				Duration: orNull(w.Duration), Source: w.Source,
 			})
 		}
 	}

@@ -16,21 +16,22 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// rebuildWait is how long whoever sets an order of sources waits for the days to follow.
+// rebuildWait is how long SetSourcePriority waits for the rebuild.
 const rebuildWait = 2 * time.Second
 
-// SummaryRebuilderStore is what a SummaryRebuilder needs of the store.
+// SummaryRebuilderStore is the part of the store that a SummaryRebuilder uses.
 type SummaryRebuilderStore interface {
 	store.SummaryReader
 	store.SummaryWriter
 }
 
-// Invalidator is told when answers about a user that were given before are not right any more.
+// Invalidator invalidates the cached responses about a user.
 type Invalidator interface {
 	InvalidateUser(ctx context.Context, user uuid.UUID)
 }
 
-// SummaryRebuilderConfig is what NewSummaryRebuilder needs. Logger defaults to slog.Default; ResponseCache and Registerer may be nil.
+// SummaryRebuilderConfig has the dependencies of a SummaryRebuilder. Logger defaults to slog.Default; Invalidator and
+// Registerer may be nil.
 type SummaryRebuilderConfig struct {
 	Store       SummaryRebuilderStore
 	Invalidator Invalidator
@@ -39,15 +40,15 @@ type SummaryRebuilderConfig struct {
 	Registerer  prometheus.Registerer
 }
 
-// SummaryRebuilder makes the summaries of days follow what a person says about sources, and works them out anew from the samples.
-// It is safe for concurrent use.
+// SummaryRebuilder recomputes the summaries of days from the samples, when a user changes the source order and on
+// demand. It is safe for concurrent use.
 type SummaryRebuilder struct {
 	SummaryRebuilderConfig
 	days     *prometheus.CounterVec
 	duration prometheus.Histogram
 }
 
-// NewSummaryRebuilder returns a keeper.
+// NewSummaryRebuilder returns a rebuilder with the dependencies in config.
 func NewSummaryRebuilder(config SummaryRebuilderConfig) *SummaryRebuilder {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
@@ -57,7 +58,7 @@ func NewSummaryRebuilder(config SummaryRebuilderConfig) *SummaryRebuilder {
 		SummaryRebuilderConfig: config,
 		days: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "health_export_summaries_rebuilt_total",
-			Help: "Days of a metric that were worked out anew from all their samples, by whether their summary had to be written.",
+			Help: "Day summaries that were recomputed from all their samples, by whether they had to be written.",
 		}, []string{"result"}),
 		duration: factory.NewHistogram(prometheus.HistogramOpts{
 			Name: "health_export_summaries_rebuild_duration_seconds", Help: "Time to rebuild all days of a user.",
@@ -66,95 +67,95 @@ func NewSummaryRebuilder(config SummaryRebuilderConfig) *SummaryRebuilder {
 	}
 }
 
-// SourcePriority is the order of sources that a person has set. Applied is false while days are still being worked out
-// by it; answers are right all the same, but slower.
+// SourcePriority is a user's source order. Applied is false while summaries are being recomputed by it; responses are
+// right meanwhile, but slower.
 type SourcePriority struct {
 	Sources []string            `json:"sources"`
 	Metrics map[string][]string `json:"metrics"`
 	Applied bool                `json:"applied"`
 }
 
-// SourcePriority returns the order of sources that the user has set.
-func (k *SummaryRebuilder) SourcePriority(ctx context.Context, user account.User) (SourcePriority, error) {
-	order, err := k.Store.SourceOrder(ctx, user.ID)
+// SourcePriority returns the user's source order.
+func (r *SummaryRebuilder) SourcePriority(ctx context.Context, user account.User) (SourcePriority, error) {
+	order, err := r.Store.SourceOrder(ctx, user.ID)
 	if err != nil {
 		return SourcePriority{}, err
 	}
-	// Asking for the days of no metric tells whether they are stale.
-	found, err := k.Store.DaySummaries(ctx, user.ID, store.DayQuery{Last: -1})
+	// A query for no days reports whether the summaries are stale.
+	found, err := r.Store.DaySummaries(ctx, user.ID, store.DayQuery{Last: -1})
 	return priorityOf(order, !found.Stale), err
 }
 
 func priorityOf(order aggregate.SourceOrder, applied bool) SourcePriority {
-	p := SourcePriority{Sources: list(order.Sources), Metrics: order.Metrics, Applied: applied}
+	p := SourcePriority{Sources: orEmpty(order.Sources), Metrics: order.Metrics, Applied: applied}
 	if p.Metrics == nil {
 		p.Metrics = map[string][]string{}
 	}
 	return p
 }
 
-// SetSourcePriority replaces the order of sources of the user and works the days out anew. What takes longer than two
-// seconds goes on in the background, also after a crash: see RebuildStale.
-func (k *SummaryRebuilder) SetSourcePriority(ctx context.Context, user account.User, order aggregate.SourceOrder) (SourcePriority, error) {
+// SetSourcePriority replaces the user's source order and rebuilds the summaries. A rebuild that takes longer than two
+// seconds continues in the background, also after a crash: see RebuildStale.
+func (r *SummaryRebuilder) SetSourcePriority(ctx context.Context, user account.User, order aggregate.SourceOrder) (SourcePriority, error) {
 	if err := order.Check(); err != nil {
 		return SourcePriority{}, err
 	}
 	named := make(map[string][]string, len(order.Metrics))
 	for name, sources := range order.Metrics {
-		if known, ok := k.Catalog.Lookup(name); ok {
+		if known, ok := r.Catalog.Lookup(name); ok {
 			name = known.Name
 		}
-		named[name] = list(sources)
+		named[name] = orEmpty(sources)
 	}
-	order = aggregate.SourceOrder{Sources: list(order.Sources), Metrics: named}
-	if err := k.Store.SetSourceOrder(ctx, user.ID, order); err != nil {
+	order = aggregate.SourceOrder{Sources: orEmpty(order.Sources), Metrics: named}
+	if err := r.Store.SetSourceOrder(ctx, user.ID, order); err != nil {
 		return SourcePriority{}, err
 	}
-	k.invalidate(ctx, user.ID)
+	r.invalidate(ctx, user.ID)
 	soon, cancel := context.WithTimeout(ctx, rebuildWait)
 	defer cancel()
-	if _, err := k.Rebuild(soon, user.ID); err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+	if _, err := r.Rebuild(soon, user.ID); err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
 		return SourcePriority{}, err
 	}
-	return k.SourcePriority(ctx, user)
+	return r.SourcePriority(ctx, user)
 }
 
-// Rebuild works out all days and latest values of a user from the samples, with bounded memory and beside everything
-// else that goes on.
-func (k *SummaryRebuilder) Rebuild(ctx context.Context, user uuid.UUID) (store.Rebuilt, error) {
-	begun := time.Now()
-	rebuilt, err := k.Store.Rebuild(ctx, user)
-	k.days.WithLabelValues("written").Add(float64(rebuilt.Differed))
-	k.days.WithLabelValues("unchanged").Add(float64(max(rebuilt.Days-rebuilt.Differed, 0)))
+// Rebuild recomputes all day summaries and latest values of a user from the samples, with bounded memory, while reads
+// and writes go on.
+func (r *SummaryRebuilder) Rebuild(ctx context.Context, user uuid.UUID) (store.Rebuilt, error) {
+	start := time.Now()
+	rebuilt, err := r.Store.Rebuild(ctx, user)
+	r.days.WithLabelValues("written").Add(float64(rebuilt.Differed))
+	r.days.WithLabelValues("unchanged").Add(float64(max(rebuilt.Days-rebuilt.Differed, 0)))
 	if rebuilt.Differed > 0 || rebuilt.Latest > 0 {
-		k.invalidate(ctx, user)
+		r.invalidate(ctx, user)
 	}
 	if err == nil {
-		k.duration.Observe(time.Since(begun).Seconds())
+		r.duration.Observe(time.Since(start).Seconds())
 	}
 	return rebuilt, err
 }
 
-func (k *SummaryRebuilder) invalidate(ctx context.Context, user uuid.UUID) {
-	if k.Invalidator != nil {
-		k.Invalidator.InvalidateUser(ctx, user)
+func (r *SummaryRebuilder) invalidate(ctx context.Context, user uuid.UUID) {
+	if r.Invalidator != nil {
+		r.Invalidator.InvalidateUser(ctx, user)
 	}
 }
 
-// RebuildStale rebuilds the users whose days do not follow their order of sources yet. A job calls it.
-func (k *SummaryRebuilder) RebuildStale(ctx context.Context) error {
-	users, err := k.Store.Stale(ctx)
+// RebuildStale rebuilds the summaries of users that do not follow their source order yet. A job calls it.
+func (r *SummaryRebuilder) RebuildStale(ctx context.Context) error {
+	users, err := r.Store.Stale(ctx)
 	if err != nil {
 		return err
 	}
 	var failed error
 	for _, user := range users {
-		rebuilt, err := k.Rebuild(ctx, user)
+		rebuilt, err := r.Rebuild(ctx, user)
 		if err != nil {
 			failed = errors.Join(failed, err)
 			continue
 		}
-		k.Logger.InfoContext(ctx, "summaries follow a new order of sources", "user", user, "days", rebuilt.Days)
+		r.Logger.InfoContext(ctx, "day summaries rebuilt in a new source order", "user", user, "days", rebuilt.Days)
 	}
 	return failed
 }

@@ -17,14 +17,14 @@ import (
 	"github.com/health-export/health-export/internal/testlog"
 )
 
-// slow is a store that needs longer to rebuild than anybody waits.
+// slow is a store whose rebuild takes longer than rebuildWait.
 type slow struct{ store.Store }
 
 func (slow) Rebuild(context.Context, uuid.UUID) (store.Rebuilt, error) {
 	return store.Rebuilt{}, context.DeadlineExceeded
 }
 
-// Until the days follow a new order of sources, which a crash may put off, answers are by the new order all the same.
+// Until the summaries follow a new source order, which a crash may delay, responses follow it all the same.
 func TestAnOrderOfSourcesHoldsAtOnce(t *testing.T) {
 	t.Parallel()
 	known, err := catalog.Load()
@@ -43,10 +43,10 @@ func TestAnOrderOfSourcesHoldsAtOnce(t *testing.T) {
 	if _, err := s.WriteSamples(t.Context(), user.ID, walk); err != nil {
 		t.Fatal(err)
 	}
-	answers := query.New(query.Config{Samples: s, Sleep: s, Workouts: s, Events: s, Summaries: s, Catalog: known})
+	responses := query.New(query.Config{Samples: s, Sleep: s, Workouts: s, Events: s, Summaries: s, Catalog: known})
 	expect := func(want float64) {
 		t.Helper()
-		day, err := answers.Day(t.Context(), user, date(t, "2026-03-10"))
+		day, err := responses.Day(t.Context(), user, date(t, "2026-03-10"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,11 +61,11 @@ func TestAnOrderOfSourcesHoldsAtOnce(t *testing.T) {
 		t.Fatalf("the order is %+v, error %v", priority, err)
 	}
 	expect(650)
-	keeper := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: s, Catalog: known, Logger: testlog.Logger(t)})
-	if err := keeper.RebuildStale(t.Context()); err != nil {
+	rebuilder := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: s, Catalog: known, Logger: testlog.Logger(t)})
+	if err := rebuilder.RebuildStale(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if priority, err = keeper.SourcePriority(t.Context(), user); err != nil || !priority.Applied {
+	if priority, err = rebuilder.SourcePriority(t.Context(), user); err != nil || !priority.Applied {
 		t.Fatalf("the order is %+v, error %v", priority, err)
 	}
 	expect(650)

@@ -10,12 +10,12 @@ import (
 	"github.com/health-export/health-export/internal/query"
 )
 
-func TestDaysFollowTheRecordedClock(t *testing.T) {
+func TestDaysFollowTheRecordedOffset(t *testing.T) {
 	t.Parallel()
 	late := aWorkout(t)
-	late.Start, late.Offset = moment(t, "2026-03-10T23:30:00-08:00") // the 11th in UTC
+	late.Start, late.Offset = parseInstant(t, "2026-03-10T23:30:00-08:00") // the 11th in UTC
 	early := aWorkout(t)
-	early.Start, early.Offset = moment(t, "2026-03-12T00:30:00+13:00") // the 11th in UTC
+	early.Start, early.Offset = parseInstant(t, "2026-03-12T00:30:00+13:00") // the 11th in UTC
 	m := &memory{
 		samples: []health.Sample{
 			steps(t, 3600, phone, "2026-03-10T23:00:00-08:00", 1),
@@ -59,7 +59,7 @@ func TestDayHasWorkoutsInOrder(t *testing.T) {
 	}
 }
 
-// What nobody could convert must not stand in for what is in the metric's own unit.
+// Samples whose unit does not convert must not replace those in the metric's own unit.
 func TestDayAnswersInTheMainUnit(t *testing.T) {
 	t.Parallel()
 	m := &memory{samples: []health.Sample{
@@ -86,8 +86,8 @@ func segments(t testing.TB) []health.Segment {
 	t.Helper()
 	segment := func(source string, stage health.Stage, start, end string) health.Segment {
 		s := health.Segment{Source: source, Stage: stage}
-		s.Start, s.Offset = moment(t, start)
-		s.End, _ = moment(t, end)
+		s.Start, s.Offset = parseInstant(t, start)
+		s.End, _ = parseInstant(t, end)
 		return s
 	}
 	return []health.Segment{
@@ -147,8 +147,8 @@ func TestDaySumsTheWholeNightInTheFarEast(t *testing.T) {
 		{"2026-03-09T20:00:00+13:00", "2026-03-09T21:00:00+13:00"}, {"2026-03-09T21:00:00+13:00", "2026-03-10T05:00:00+13:00"},
 	} {
 		s := health.Segment{Source: watch, Stage: []health.Stage{health.StageCore, health.StageDeep}[i]}
-		s.Start, s.Offset = moment(t, times[0])
-		s.End, _ = moment(t, times[1])
+		s.Start, s.Offset = parseInstant(t, times[0])
+		s.End, _ = parseInstant(t, times[1])
 		m.segments = append(m.segments, s)
 	}
 	day, err := newService(t, m).Day(t.Context(), anna, date(t, "2026-03-10"))
@@ -160,12 +160,12 @@ func TestDaySumsTheWholeNightInTheFarEast(t *testing.T) {
 	}
 }
 
-// Every segment is in the list of exactly one day, that of its night.
+// Every segment is listed on exactly one day, that of its night.
 func TestSleepListsEverySegmentOnce(t *testing.T) {
 	t.Parallel()
 	m := &memory{segments: segments(t)}
 	evening := health.Segment{Source: watch, Stage: health.StageCore}
-	evening.Start, evening.Offset = moment(t, "2026-03-11T20:00:00+13:00") // on the 11th, of the night to the 12th
+	evening.Start, evening.Offset = parseInstant(t, "2026-03-11T20:00:00+13:00") // on the 11th, of the night to the 12th
 	evening.End = evening.Start + 3600*health.Second
 	m.segments = append(m.segments, evening)
 	s := newService(t, m)
@@ -206,7 +206,7 @@ func TestSleepMarksNapsOfEachSource(t *testing.T) {
 	}
 }
 
-// A series of a year by day must not read what is far from it, nor hold what it has read.
+// A series of a year by day must not read samples far outside it, nor keep those it has read.
 func TestSeriesReadsOnlyItsRange(t *testing.T) {
 	t.Parallel()
 	m := &memory{}

@@ -8,18 +8,18 @@ import (
 
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/aggregate"
+	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// A trend compares the last recentDays with the baselineDays before them. Fewer days with data than the least say
-// nothing.
+// A trend compares the last recentDays with the baselineDays before them, if there are at least so many days with data.
 const (
 	recentDays        = 7
 	baselineDays      = 28
 	leastRecentDays   = 3
 	leastBaselineDays = 7
-	// trendThreshold is how many standard deviations of the baseline's days the mean must have moved to have a direction.
+	// trendThreshold is how many standard deviations of the baseline the mean must have moved to have a direction.
 	trendThreshold = 1.0
 )
 
@@ -30,15 +30,15 @@ const (
 	trendSteady = "steady"
 )
 
-// TrendsRequest asks where metrics are going.
+// TrendsRequest selects the metrics and the day of trends.
 type TrendsRequest struct {
-	// Metrics are up to 20 names; none asks for all that the user has and that have a value for a day.
+	// Metrics are up to 20 names; none selects all that the user has and that have a daily value.
 	Metrics []string
-	// Date is the last day that counts.
+	// Date is the last day.
 	Date health.Date
 }
 
-// Trends is the answer to a TrendsRequest.
+// Trends is the response to a TrendsRequest.
 type Trends struct {
 	Date     health.Date `json:"date"`
 	Recent   Days        `json:"recent"`
@@ -48,14 +48,14 @@ type Trends struct {
 	Trends    []Trend `json:"trends"`
 }
 
-// Trend is where one metric is going. Change, ZScore and Direction are null where there is data on fewer than 3 of
-// the recent days or on fewer than 7 of the baseline.
+// Trend is the direction of one metric. Change, ZScore and Direction are null with data on fewer than 3 of the recent
+// days or fewer than 7 of the baseline.
 type Trend struct {
 	Measure
 	Recent   TrendStatistics `json:"recent"`
 	Baseline TrendStatistics `json:"baseline"`
 	Change   *Change         `json:"change"`
-	// ZScore is the change in standard deviations of the baseline; null also where the baseline never changed.
+	// ZScore is the change in standard deviations of the baseline; null also where the baseline is constant.
 	ZScore *float64 `json:"z_score"`
 	// Direction is up, down or steady.
 	Direction *string  `json:"direction"`
@@ -100,12 +100,12 @@ func (s *Service) Trends(ctx context.Context, user account.User, request TrendsR
 		if all && len(days) == 0 {
 			continue
 		}
-		answer.Trends = append(answer.Trends, trendOf(measure, between(days, first, split), between(days, split+1, request.Date)))
+		answer.Trends = append(answer.Trends, trendOf(measure, daysBetween(days, first, split), daysBetween(days, split+1, request.Date)))
 	}
 	return answer, nil
 }
 
-// metricsSince returns the names of the metrics that have samples since a day, each once, and that of sleep.
+// metricsSince returns the names of the metrics that have samples since a day, each once, and of sleep.
 func (s *Service) metricsSince(ctx context.Context, user account.User, first health.Date) ([]string, error) {
 	infos, err := s.Config.Samples.Metrics(ctx, user.ID)
 	if err != nil {
@@ -123,10 +123,10 @@ func (s *Service) metricsSince(ctx context.Context, user account.User, first hea
 		return nil, err
 	}
 	if len(nights) > 0 {
-		names = append(names, sleepMetric)
+		names = append(names, catalog.SleepAnalysis)
 	}
-	if slices.Contains(names, "blood_pressure") {
-		names = append(names, "blood_pressure_systolic", "blood_pressure_diastolic")
+	if slices.Contains(names, catalog.BloodPressure) {
+		names = append(names, catalog.BloodPressureSystolic, catalog.BloodPressureDiastolic)
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil
@@ -134,7 +134,7 @@ func (s *Service) metricsSince(ctx context.Context, user account.User, first hea
 
 func trendOf(measure Measure, baseline, recent []dailyValue) Trend {
 	t := Trend{
-		Measure: measure, Baseline: trendFigures(baseline), Recent: trendFigures(recent),
+		Measure: measure, Baseline: trendStatistics(baseline), Recent: trendStatistics(recent),
 		Sources: sourcesIn(slices.Concat(baseline, recent)),
 	}
 	if len(recent) < leastRecentDays || len(baseline) < leastBaselineDays {
@@ -143,7 +143,7 @@ func trendOf(measure Measure, baseline, recent []dailyValue) Trend {
 	t.Change = changeOf(t.Baseline.Mean, t.Recent.Mean)
 	deviation := *t.Baseline.StandardDeviation
 	if deviation > 0 {
-		t.ZScore = value(t.Change.Absolute / deviation)
+		t.ZScore = orNull(t.Change.Absolute / deviation)
 	}
 	direction := trendSteady
 	switch moved := t.Change.Absolute; {
@@ -157,9 +157,9 @@ func trendOf(measure Measure, baseline, recent []dailyValue) Trend {
 	return t
 }
 
-func trendFigures(days []dailyValue) TrendStatistics {
+func trendStatistics(days []dailyValue) TrendStatistics {
 	values := valuesIn(days)
 	return TrendStatistics{
-		DaysWithData: len(days), Mean: value(aggregate.Mean(values)), StandardDeviation: value(aggregate.Deviation(values)),
+		DaysWithData: len(days), Mean: orNull(aggregate.Mean(values)), StandardDeviation: orNull(aggregate.StandardDeviation(values)),
 	}
 }

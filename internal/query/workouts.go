@@ -19,7 +19,7 @@ const (
 	workoutsCursor = "workouts"
 )
 
-// WorkoutsRequest narrows a listing of workouts. Zero values do not narrow.
+// WorkoutsRequest filters a listing of workouts. Zero values do not filter.
 type WorkoutsRequest struct {
 	Start, End time.Time      // of the start
 	Name       string         // without regard to case
@@ -35,7 +35,7 @@ type WorkoutsPage struct {
 	NextCursor *string   `json:"next_cursor"`
 }
 
-// Workout is one training session without its series and its route.
+// Workout is one workout without its series and its route.
 type Workout struct {
 	ID uuid.UUID `json:"id"`
 	// AppID is the app's own id; null where it sent none.
@@ -46,14 +46,15 @@ type Workout struct {
 	// Duration is the active time in seconds.
 	Duration *float64 `json:"duration"`
 	Source   string   `json:"source"`
-	// Quantities are the single figures by name: active_energy, distance …
+	// Quantities are the single values by name: active_energy, distance …
 	Quantities map[string]health.Quantity `json:"quantities"`
 	Attributes Object                     `json:"attributes,omitempty"`
-	// AlsoFrom are other entries for the same training, see health.Training. What only they know is part of this one.
+	// AlsoFrom are other entries of the same workout, see health.MergedWorkout. What only they have is part of this
+	// one.
 	AlsoFrom []OtherEntry `json:"also_from,omitempty"`
 }
 
-// OtherEntry is an entry for a training that was sent in another way.
+// OtherEntry is an entry of a workout that was sent in another way.
 type OtherEntry struct {
 	ID     uuid.UUID `json:"id"`
 	AppID  *string   `json:"app_id"`
@@ -61,20 +62,20 @@ type OtherEntry struct {
 	Source string    `json:"source"`
 }
 
-// WorkoutDetail is a workout with its series. The points of its route are an answer of their own.
+// WorkoutDetail is a workout with its series. Route returns the points of its route.
 type WorkoutDetail struct {
 	Workout
 	Series      map[string][]SeriesPoint `json:"series"`
 	HasRoute    bool                     `json:"has_route"`
 	RoutePoints int                      `json:"route_points"`
-	// Elapsed is the time on the clock from start to end in seconds, and Paused the part of it that was not active; null
-	// where the end, or the duration, was not sent.
+	// Elapsed is the time from start to end in seconds, and Paused the part of it that was not active; null where the
+	// end, or the duration, was not sent.
 	Elapsed *float64 `json:"elapsed"`
 	Paused  *float64 `json:"paused"`
 	// HeartRateZones is null where no heart rate is known, Elevation where no altitude is.
 	HeartRateZones *HeartRateZones `json:"heart_rate_zones"`
 	Elevation      *Elevation      `json:"elevation"`
-	// Splits is null unless asked for, and where no distance is known.
+	// Splits is null unless the request includes them, and where no distance is known.
 	Splits *Splits `json:"splits"`
 }
 
@@ -90,13 +91,13 @@ type SeriesPoint struct {
 	Source string     `json:"source"`
 }
 
-// workoutPosition is the last workout of a page.
+// workoutPosition is that of the last workout of a page.
 type workoutPosition struct {
 	Start health.Instant `json:"start"`
 	ID    uuid.UUID      `json:"id"`
 }
 
-// Workouts returns trainings, newest first.
+// Workouts returns merged workouts, newest first.
 func (s *Service) Workouts(ctx context.Context, user account.User, request WorkoutsRequest) (WorkoutsPage, error) {
 	limit, err := pageLimit(request.Limit, workoutsOnPage, maxWorkouts)
 	if err != nil {
@@ -111,40 +112,40 @@ func (s *Service) Workouts(ctx context.Context, user account.User, request Worko
 		return WorkoutsPage{}, err
 	}
 	query := store.WorkoutQuery{
-		Range: aroundWorkouts(within, after), Name: request.Name, Box: request.Box, Near: request.Near, Limit: limit + heldBack,
+		Range: widenForMerging(within, after), Name: request.Name, Box: request.Box, Near: request.Near, Limit: limit + mergeLookahead,
 	}
 	page := WorkoutsPage{Workouts: []Workout{}}
 	var last workoutPosition
-	for t, err := range mergedWorkouts(store.AllWorkouts(ctx, s.Config.Workouts, user.ID, query)) {
+	for merged, err := range mergedWorkouts(store.AllWorkouts(ctx, s.Config.Workouts, user.ID, query)) {
 		if err != nil {
 			return WorkoutsPage{}, err
 		}
-		here := workoutPosition{t.Start, t.ID}
-		if !holds(within, t.Start) || after != nil && !here.follows(*after) {
+		here := workoutPosition{merged.Start, merged.ID}
+		if !inRange(within, merged.Start) || after != nil && !here.follows(*after) {
 			continue
 		}
 		if len(page.Workouts) == limit {
 			page.NextCursor, err = encodeCursor(workoutsCursor, last)
 			return page, err
 		}
-		page.Workouts, last = append(page.Workouts, workoutOf(&t)), here
+		page.Workouts, last = append(page.Workouts, workoutOf(&merged)), here
 	}
 	return page, nil
 }
 
-// Workout returns one training with its series and what they and the route tell together. The id may be that of any of its
-// entries.
+// Workout returns one merged workout with its series and what is computed from them and the route. The id may be that
+// of any of its entries.
 func (s *Service) Workout(ctx context.Context, user account.User, request WorkoutRequest) (WorkoutDetail, error) {
 	if err := request.check(); err != nil {
 		return WorkoutDetail{}, err
 	}
-	t, err := s.mergedWorkout(ctx, user.ID, request.ID)
+	merged, err := s.mergedWorkout(ctx, user.ID, request.ID)
 	if err != nil {
 		return WorkoutDetail{}, err
 	}
-	workout := t.Workout
+	workout := merged.Workout
 	detail := WorkoutDetail{
-		Workout: workoutOf(&t), Series: map[string][]SeriesPoint{},
+		Workout: workoutOf(&merged), Series: map[string][]SeriesPoint{},
 		HasRoute: len(workout.Route) > 0, RoutePoints: len(workout.Route),
 	}
 	for name, points := range workout.Series {
@@ -157,34 +158,34 @@ func (s *Service) Workout(ctx context.Context, user account.User, request Workou
 	return detail, s.analyse(ctx, user.ID, &workout, request, &detail)
 }
 
-// Route returns a training with the points of its route, of which there is at least one. NotFound.
+// Route returns a workout with the points of its route, of which there is at least one. NotFound.
 func (s *Service) Route(ctx context.Context, user account.User, id uuid.UUID) (health.Workout, error) {
-	t, err := s.mergedWorkout(ctx, user.ID, id)
+	merged, err := s.mergedWorkout(ctx, user.ID, id)
 	if err != nil {
 		return health.Workout{}, err
 	}
-	if len(t.Route) == 0 {
+	if len(merged.Route) == 0 {
 		return health.Workout{}, problem.New(problem.NotFound, "no_route",
 			"No route was recorded with this workout, or none has been sent yet.")
 	}
-	return t.Workout, nil
+	return merged.Workout, nil
 }
 
-// workoutOf shows a training that is complete.
-func workoutOf(t *health.MergedWorkout) Workout {
-	w := &t.Workout
+// workoutOf converts a workout that is complete.
+func workoutOf(merged *health.MergedWorkout) Workout {
+	w := &merged.Workout
 	shown := Workout{
-		ID: w.ID, AppID: appID(w), Name: w.Name, Start: w.Start.In(w.Offset), End: moment(w.End, w.Offset),
-		Duration: value(w.Duration), Source: w.Source,
-		Quantities: map[string]health.Quantity{}, Attributes: object(w.Attributes),
+		ID: w.ID, AppID: appID(w), Name: w.Name, Start: w.Start.In(w.Offset), End: timeOrNull(w.End, w.Offset),
+		Duration: orNull(w.Duration), Source: w.Source,
+		Quantities: map[string]health.Quantity{}, Attributes: objectOrNull(w.Attributes),
 	}
 	for name, quantity := range w.Quantities {
 		if !health.IsAbsent(quantity.Value) {
 			shown.Quantities[name] = quantity
 		}
 	}
-	for i := range t.Also {
-		other := &t.Also[i]
+	for i := range merged.Also {
+		other := &merged.Also[i]
 		shown.AlsoFrom = append(shown.AlsoFrom, OtherEntry{ID: other.ID, AppID: appID(other), Name: other.Name, Source: other.Source})
 	}
 	return shown
@@ -199,7 +200,7 @@ func appID(w *health.Workout) *string {
 
 func seriesPointOf(p *health.SeriesPoint) SeriesPoint {
 	shown := SeriesPoint{
-		Time: moment(p.Time, p.Offset), Value: value(p.Value), Min: value(p.Min), Max: value(p.Max),
+		Time: timeOrNull(p.Time, p.Offset), Value: orNull(p.Value), Min: orNull(p.Min), Max: orNull(p.Max),
 		Unit: p.Unit, Source: p.Source,
 	}
 	if shown.Min != nil || shown.Max != nil {

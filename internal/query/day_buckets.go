@@ -11,21 +11,22 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// gatherSummaries is gather from the summaries of days and of their hours. known is false where they do not have the
-// answer: buckets that are neither hours nor made of local days, samples longer than a day, values added up that the
-// catalogue does not add up, summaries that do not follow the order of sources yet, another clock than the recorded one.
-func (s *Service) gatherSummaries(
-	ctx context.Context, user uuid.UUID, r selector, c calendar, cumulative bool, first, last bounds,
+// loadBucketsFromSummaries is loadBuckets from the summaries of days and of their hours. known is false where those are
+// not sufficient: for buckets that are neither hours nor whole local days, samples longer than a day, sums of a metric
+// that the catalogue does not sum, summaries that do not follow the source order yet, and zones other than the recorded
+// offset.
+func (s *Service) loadBucketsFromSummaries(
+	ctx context.Context, user uuid.UUID, sel selector, c calendar, cumulative bool, first, last bounds,
 ) (buckets []*bucket, known bool, err error) {
-	summedUp := r.known != nil && r.known.Cumulative()
+	summedUp := sel.known != nil && sel.known.Cumulative()
 	ofDays, ofHours := c.minutes == 0 && c.zone == nil, c.minutes == 60
 	if s.Summaries == nil || !ofDays && !ofHours || cumulative != summedUp {
 		return nil, false, nil
 	}
 	query := store.DayQuery{
-		Metric: r.metric, Unit: r.storedUnit, First: health.DateOf(first.start), Last: health.DateOf(last.end) - 1, Hours: ofHours,
+		Metric: sel.metric, Unit: sel.storedUnit, First: health.DateOf(first.start), Last: health.DateOf(last.end) - 1, Hours: ofHours,
 	}
-	if ofHours { // of days that may have begun elsewhere
+	if ofHours { // days of other offsets may have hours in the range
 		query.First, query.Last = query.First-2, query.Last+3
 	}
 	found, err := s.Summaries.DaySummaries(ctx, user, query)
@@ -33,19 +34,19 @@ func (s *Service) gatherSummaries(
 		return nil, false, err
 	}
 	if ofHours {
-		buckets, known = c.collectHours(found.Days, first, last)
+		buckets, known = c.bucketsOfHours(found.Days, first, last)
 		return buckets, known, nil
 	}
-	return c.collect(found.Days), true, nil
+	return c.bucketsOfDays(found.Days), true, nil
 }
 
-// collect puts the days of one metric, which are in order, into buckets.
-func (c calendar) collect(days []aggregate.DaySummary) (buckets []*bucket) {
+// bucketsOfDays makes buckets of the days of one metric, which are in order.
+func (c calendar) bucketsOfDays(days []aggregate.DaySummary) (buckets []*bucket) {
 	for i := range days {
 		d := &days[i]
 		begins := c.bounds(d.Date.Midnight(d.EarliestOffset).In(d.EarliestOffset))
 		ends := c.bounds(d.Date.Midnight(d.LatestOffset).In(d.LatestOffset))
-		if len(buckets) == 0 || buckets[len(buckets)-1].bounds.order != begins.order {
+		if len(buckets) == 0 || buckets[len(buckets)-1].bounds.key != begins.key {
 			begins.end = ends.end
 			buckets = append(buckets, newBucket(begins, d.Extent))
 		}
@@ -56,18 +57,18 @@ func (c calendar) collect(days []aggregate.DaySummary) (buckets []*bucket) {
 	return buckets
 }
 
-// converted returns a tally in another unit.
-func converted(t aggregate.Aggregate, c catalog.Conversion) aggregate.Aggregate {
+// converted returns an aggregate in another unit.
+func converted(a aggregate.Aggregate, c catalog.Conversion) aggregate.Aggregate {
 	if c == identity {
-		return t
+		return a
 	}
-	t.Last = c.Apply(t.Last)
-	for _, s := range []*aggregate.Stats{&t.Values, &t.Systolic, &t.Diastolic} {
+	a.Last = c.Apply(a.Last)
+	for _, s := range []*aggregate.Stats{&a.Values, &a.Systolic, &a.Diastolic} {
 		s.Sum = s.Sum*c.Factor + s.Weight*c.Offset
 		s.Min, s.Max = c.Apply(s.Min), c.Apply(s.Max)
 		if c.Factor < 0 {
 			s.Min, s.Max = s.Max, s.Min
 		}
 	}
-	return t
+	return a
 }

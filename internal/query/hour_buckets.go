@@ -9,34 +9,34 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// collectHours puts the hours of days into the buckets from first to last. known is false where hours by the clock of
-// the calendar's zone are not those that were recorded.
-func (c calendar) collectHours(days []aggregate.DaySummary, first, last bounds) (buckets []*bucket, known bool) {
+// bucketsOfHours makes buckets from first to last of the hours of days. known is false where the hours of the
+// calendar's zone are not those that were recorded.
+func (c calendar) bucketsOfHours(days []aggregate.DaySummary, first, last bounds) (buckets []*bucket, known bool) {
 	hours := hoursBetween(days, first.start, last.end)
 	all, whole := make([]bucket, len(hours)), make([]day, len(hours)) // in one piece each: a year has thousands
 	buckets = make([]*bucket, len(hours))
 	for i := range hours {
 		h := &hours[i]
-		begins, ends := c.hour(h.Start, h.EarliestOffset), c.hour(h.Start, h.LatestOffset)
-		if c.zone != nil && !c.agrees(h) {
+		begins, ends := c.hourBounds(h.Start, h.EarliestOffset), c.hourBounds(h.Start, h.LatestOffset)
+		if c.zone != nil && !c.matchesHour(h) {
 			return nil, false
 		}
 		begins.end = ends.end
-		whole[i].tallies = h.Aggregates
+		whole[i].aggregates = h.Aggregates
 		all[i] = bucket{bounds: begins, extent: h.Extent, days: whole[i : i+1]}
 		buckets[i] = &all[i]
 	}
 	return buckets, true
 }
 
-// hoursBetween returns the hours that begin in a stretch of time, in order. Days overlap where somebody has travelled,
-// or where two clocks differ; then an hour of one may be an hour of the other too.
+// hoursBetween returns the hours that begin in a range, in order. Days overlap after travel and where two clocks
+// differ; then both have the same hour.
 func hoursBetween(days []aggregate.DaySummary, from, to time.Time) []aggregate.Hour {
-	most := 0
+	count := 0
 	for i := range days {
-		most += len(days[i].Hours)
+		count += len(days[i].Hours)
 	}
-	hours := make([]aggregate.Hour, 0, most)
+	hours := make([]aggregate.Hour, 0, count)
 	first, end := health.InstantOf(from), health.InstantOf(to)
 	for i := range days {
 		for _, h := range days[i].Hours {
@@ -49,11 +49,11 @@ func hoursBetween(days []aggregate.DaySummary, from, to time.Time) []aggregate.H
 	if !slices.IsSortedFunc(hours, inOrder) {
 		slices.SortStableFunc(hours, inOrder)
 	}
-	return joined(hours)
+	return mergeEqualHours(hours)
 }
 
-// joined makes one of hours with the same start.
-func joined(hours []aggregate.Hour) []aggregate.Hour {
+// mergeEqualHours merges hours with the same start.
+func mergeEqualHours(hours []aggregate.Hour) []aggregate.Hour {
 	kept := hours[:0]
 	for i := range hours {
 		if n := len(kept); n > 0 && kept[n-1].Start == hours[i].Start {
@@ -65,15 +65,15 @@ func joined(hours []aggregate.Hour) []aggregate.Hour {
 	return kept
 }
 
-// hour returns the slot that begins at an instant.
-func (c calendar) hour(start health.Instant, offset int32) bounds {
+// hourBounds returns the bounds of the hour that begins at an instant.
+func (c calendar) hourBounds(start health.Instant, offset int32) bounds {
 	begins := c.at(start, offset)
-	return bounds{order: begins.UnixMicro(), start: begins, end: begins.Add(time.Hour)}
+	return bounds{key: begins.UnixMicro(), start: begins, end: begins.Add(time.Hour)}
 }
 
-// agrees reports whether an hour is one by the clock of the zone too, with the same samples in it. Summaries of a day or
-// more move with midnight, so for them the clock must be the one they were recorded with.
-func (c calendar) agrees(h *aggregate.Hour) bool {
+// matchesHour reports whether an hour is also an hour in the calendar's zone, with the same samples in it. Summaries of
+// a day or more move with midnight, so for them the zone's offset must be the recorded one.
+func (c calendar) matchesHour(h *aggregate.Hour) bool {
 	begins := h.Start.Time().In(c.zone)
 	_, offset := begins.Zone()
 	_, later := begins.Add(time.Hour - time.Microsecond).Zone()

@@ -31,7 +31,7 @@ func aLongRun(t testing.TB) health.Workout {
 	return w
 }
 
-// Who waits at a crossing with the watch paused has not become slower.
+// A pause does not make the pace slower.
 func TestPaceLeavesPausesOut(t *testing.T) {
 	t.Parallel()
 	w := aLongRun(t)
@@ -77,7 +77,7 @@ func TestWorkoutAnalysis(t *testing.T) {
 	for _, zone := range z.Zones {
 		times = append(times, zone.Seconds)
 	}
-	// From 90 to 174 in steps of 6; zones begin at 90, 108, 126, 144 and 162. The last reading holds to the end.
+	// From 90 to 174 in steps of 6; zones begin at 90, 108, 126, 144 and 162. The last reading is valid to the end.
 	if diff := cmp.Diff([]float64{0, 180, 180, 180, 180, 240}, times); diff != "" || z.Covered != 960 || z.From != "workout" || z.Assumed {
 		t.Errorf("%v s by %s (-want +got):\n%s", z.Covered, z.From, diff)
 	}

@@ -1,0 +1,85 @@
+package query
+
+import (
+	"github.com/health-export/health-export/internal/aggregate"
+	"github.com/health-export/health-export/internal/health"
+)
+
+// The aggregations that ?agg= accepts, besides percentiles.
+const (
+	aggregateSum   = "sum"
+	aggregateAvg   = "avg"
+	aggregateMin   = "min"
+	aggregateMax   = "max"
+	aggregateCount = "count"
+	aggregateLast  = "last"
+)
+
+// Aggregate is what the samples of one metric amount to in an interval. What does not apply is null.
+type Aggregate struct {
+	// Value is the one that the aggregation names.
+	Value *float64 `json:"value"`
+	// Sum is set for cumulative metrics only.
+	Sum *float64 `json:"sum"`
+	Avg *float64 `json:"avg"`
+	Min *float64 `json:"min"`
+	Max *float64 `json:"max"`
+	// Count is the number of samples that were aggregated.
+	Count int `json:"count"`
+	// Systolic and Diastolic are set for blood pressure, in place of the others.
+	Systolic  *Range `json:"systolic,omitempty"`
+	Diastolic *Range `json:"diastolic,omitempty"`
+	// Grain is the length in seconds of the samples that were aggregated, 0 for raw ones; where the days of a longer
+	// bucket used different grains, the longest.
+	Grain *health.Grain `json:"grain"`
+	// Sources are the sources of the samples that were aggregated, in order.
+	Sources []string `json:"sources"`
+}
+
+// Range is the mean and the extremes of one half of a blood pressure.
+type Range struct {
+	Avg *float64 `json:"avg"`
+	Min *float64 `json:"min"`
+	Max *float64 `json:"max"`
+}
+
+func aggregateOf(a *aggregate.Aggregate, cumulative bool, aggregation string) Aggregate {
+	// The values that pointers refer to are allocated in one piece: a year has thousands of buckets.
+	fields := &struct {
+		sum, avg, min, max, value float64
+		grain                     health.Grain
+	}{a.Values.Sum, a.Values.Mean(), a.Values.Min, a.Values.Max, health.Absent(), a.Grain}
+	f := Aggregate{
+		Avg: refOrNull(&fields.avg), Min: refOrNull(&fields.min), Max: refOrNull(&fields.max),
+		Count:    a.Count,
+		Systolic: rangeOfStats(a.Systolic), Diastolic: rangeOfStats(a.Diastolic),
+		Grain: &fields.grain, Sources: orEmpty(a.Sources),
+	}
+	if cumulative && a.Values.Weight > 0 {
+		f.Sum = refOrNull(&fields.sum)
+	}
+	switch aggregation {
+	case aggregateSum:
+		f.Value = f.Sum
+	case aggregateAvg:
+		f.Value = f.Avg
+	case aggregateMin:
+		f.Value = f.Min
+	case aggregateMax:
+		f.Value = f.Max
+	case aggregateCount:
+		fields.value = float64(a.Count)
+		f.Value = &fields.value
+	case aggregateLast:
+		fields.value = a.Last
+		f.Value = refOrNull(&fields.value)
+	}
+	return f
+}
+
+func rangeOfStats(s aggregate.Stats) *Range {
+	if s.Weight == 0 {
+		return nil
+	}
+	return &Range{Avg: orNull(s.Mean()), Min: orNull(s.Min), Max: orNull(s.Max)}
+}
