@@ -1,0 +1,176 @@
+package internal_test
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// decisionFile is the file name of an architecture decision record.
+var decisionFile = regexp.MustCompile(`^(\d{4})-[a-z0-9-]+\.md$`)
+
+// TestDecisionsAreNumbered compares the file name of every record in docs/adr with its heading, and the index with both.
+func TestDecisionsAreNumbered(t *testing.T) {
+	t.Parallel()
+	files, err := fs.ReadDir(os.DirFS("../docs"), "adr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, file := range files {
+		name := file.Name()
+		if name == "README.md" {
+			continue
+		}
+		parts := decisionFile.FindStringSubmatch(name)
+		if parts == nil {
+			t.Errorf("docs/adr/%s: the name of a record is four digits and lower-case words, joined by hyphens", name)
+			continue
+		}
+		content, err := os.ReadFile(path.Join("../docs/adr", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		number, _ := strconv.Atoi(parts[1])
+		title, numbered := strings.CutPrefix(firstLine(content), fmt.Sprintf("# %d. ", number))
+		if number != len(want)+1 || !numbered {
+			t.Errorf("docs/adr/%s: record number %d in order has the heading %q", name, len(want)+1, firstLine(content))
+		}
+		want = append(want, fmt.Sprintf("%d. [%s](%s)", number, title, name))
+	}
+	index, err := os.ReadFile("../docs/adr/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := regexp.MustCompile(`(?m)^\d+\. .*$`).FindAllString(string(index), -1)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("docs/adr/README.md differs from the records (-records +index):\n%s", diff)
+	}
+}
+
+func firstLine(text []byte) string {
+	line, _, _ := strings.Cut(string(text), "\n")
+	return line
+}
+
+func TestLinksResolve(t *testing.T) {
+	t.Parallel()
+	faults, err := brokenLinks(os.DirFS(".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fault := range faults {
+		t.Error(fault)
+	}
+}
+
+func TestBrokenLinksAreFound(t *testing.T) {
+	t.Parallel()
+	got, err := brokenLinks(fstest.MapFS{
+		"README.md": {Data: []byte("[here](docs/a.md#two-words), [site](https://example.org/x.md), [gone](docs/b.md)\n" +
+			"`[code](nowhere.md)`\n```\n[code](nowhere.md)\n```\n[up](#top) [ADR 9](docs/adr/0010-x.md)\n")},
+		"docs/a.md":                {Data: []byte("# Top\n## Two `words`\n[back](../README.md) [folder](adr/) [no](../README.md#none)\n")},
+		"docs/adr/0010-x.md":       {Data: []byte("[adr/0009](0010-x.md) [10](0010-x.md) [ADR 10](0010-x.md) [adr/0010](0010-x.md)\n")},
+		"node_modules/x/README.md": {Data: []byte("[gone](gone.md)\n")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"README.md: docs/b.md does not exist",
+		"README.md: there is no heading for #top",
+		"README.md: the link [ADR 9] leads to docs/adr/0010-x.md",
+		"docs/a.md: there is no heading for ../README.md#none",
+		"docs/adr/0010-x.md: the link [adr/0009] leads to 0010-x.md",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+var (
+	codeInMarkdown    = regexp.MustCompile("(?ms)^ *```.*?^ *```|`[^`\n]*`")
+	linkInMarkdown    = regexp.MustCompile(`\[([^\[\]]*)\]\(([^()\s]+)\)`)
+	headingInMarkdown = regexp.MustCompile(`(?m)^#+ +(.*)$`)
+	fenceInMarkdown   = regexp.MustCompile("(?ms)^ *```.*?^ *```")
+	// numberedLink is a link text that names the number of a record.
+	numberedLink = regexp.MustCompile(`^(?i:adr[ /]?|decision )?0*(\d+)$`)
+)
+
+// brokenLinks returns the links in Markdown files whose file or heading does not exist, and links to a decision record
+// whose text names another number. Links to other sites are not followed.
+func brokenLinks(root fs.FS) (faults []string, err error) {
+	err = fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && name != "." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules" || entry.Name() == "testdata") {
+			return fs.SkipDir
+		}
+		if entry.IsDir() || path.Ext(name) != ".md" {
+			return nil
+		}
+		text, err := fs.ReadFile(root, name)
+		if err != nil {
+			return err
+		}
+		for _, link := range linkInMarkdown.FindAllSubmatch(codeInMarkdown.ReplaceAll(text, []byte("`code`")), -1) {
+			if fault := checkLink(root, name, string(link[1]), string(link[2])); fault != "" {
+				faults = append(faults, name+": "+fault)
+			}
+		}
+		return nil
+	})
+	return faults, err
+}
+
+func checkLink(root fs.FS, from, text, target string) (fault string) {
+	if strings.Contains(target, ":") {
+		return ""
+	}
+	file, anchor, _ := strings.Cut(target, "#")
+	full := from
+	if file != "" {
+		full = path.Join(path.Dir(from), file)
+	}
+	if _, err := fs.Stat(root, full); err != nil {
+		return file + " does not exist"
+	}
+	if anchor != "" && !hasHeading(root, full, anchor) {
+		return "there is no heading for " + target
+	}
+	record, number := decisionFile.FindStringSubmatch(path.Base(file)), numberedLink.FindStringSubmatch(text)
+	if record != nil && number != nil && strings.TrimLeft(record[1], "0") != number[1] {
+		return fmt.Sprintf("the link [%s] leads to %s", text, target)
+	}
+	return ""
+}
+
+// hasHeading reports whether a Markdown file has a heading with the anchor that GitHub gives it.
+func hasHeading(root fs.FS, name, anchor string) bool {
+	text, err := fs.ReadFile(root, name)
+	if err != nil {
+		return false
+	}
+	for _, heading := range headingInMarkdown.FindAllSubmatch(fenceInMarkdown.ReplaceAll(text, nil), -1) {
+		if anchorOf(heading[1]) == anchor {
+			return true
+		}
+	}
+	return false
+}
+
+// anchorOf returns the anchor of a heading: lower case, blanks as hyphens, without punctuation.
+func anchorOf(heading []byte) string {
+	kept := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAll(bytes.ToLower(bytes.TrimSpace(heading)), nil)
+	return strings.ReplaceAll(string(kept), " ", "-")
+}
