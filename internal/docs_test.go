@@ -3,10 +3,15 @@ package internal_test
 import (
 	"bytes"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -173,4 +178,67 @@ func hasHeading(root fs.FS, name, anchor string) bool {
 func anchorOf(heading []byte) string {
 	kept := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAll(bytes.ToLower(bytes.TrimSpace(heading)), nil)
 	return strings.ReplaceAll(string(kept), " ", "-")
+}
+
+// codeInGlossary is a type, or another exported name, that the glossary says a word stands for.
+var codeInGlossary = regexp.MustCompile("`([a-z]+)\\.([A-Z]\\w*)`")
+
+// TestGlossaryNamesTheCode looks for every package.Name of the glossary in the code.
+func TestGlossaryNamesTheCode(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/glossary.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := codeInGlossary.FindAllStringSubmatch(string(text), -1)
+	if len(names) < 20 {
+		t.Errorf("the glossary names %d types: it is read wrongly", len(names))
+	}
+	for _, name := range names {
+		if !declares(t, name[1], name[2]) {
+			t.Errorf("docs/glossary.md: %s does not exist", name[0])
+		}
+	}
+}
+
+// declares reports whether a package of internal declares an exported name.
+func declares(t *testing.T, pkg, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(pkg, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, declaration := range tree.Decls {
+			if declaresName(declaration, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func declaresName(declaration ast.Decl, name string) bool {
+	switch d := declaration.(type) {
+	case *ast.FuncDecl:
+		return d.Recv == nil && d.Name.Name == name
+	case *ast.GenDecl:
+		return slices.ContainsFunc(d.Specs, func(spec ast.Spec) bool {
+			switch s := spec.(type) {
+			case *ast.TypeSpec:
+				return s.Name.Name == name
+			case *ast.ValueSpec:
+				return slices.ContainsFunc(s.Names, func(n *ast.Ident) bool { return n.Name == name })
+			}
+			return false
+		})
+	}
+	return false
 }
