@@ -242,3 +242,46 @@ func declaresName(declaration ast.Decl, name string) bool {
 	}
 	return false
 }
+
+// testInDocument is the name of a test, as documents cite it as a proof.
+var testInDocument = regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z]\\w*)`")
+
+// TestCitedTestsExist looks for every test that a document cites.
+func TestCitedTestsExist(t *testing.T) {
+	t.Parallel()
+	root, declared, cited := os.DirFS(".."), map[string]bool{}, map[string]string{}
+	inCode := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)[A-Z]\w*)\(`)
+	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && name != "." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules") {
+			return fs.SkipDir
+		}
+		isTest, isDocument := strings.HasSuffix(name, "_test.go"), path.Ext(name) == ".md"
+		if entry.IsDir() || !isTest && !isDocument {
+			return nil
+		}
+		text, err := fs.ReadFile(root, name)
+		if err != nil {
+			return err
+		}
+		for _, found := range inCode.FindAllSubmatch(text, -1) {
+			declared[string(found[1])] = declared[string(found[1])] || isTest
+		}
+		for _, found := range testInDocument.FindAllSubmatch(text, -1) {
+			if isDocument {
+				cited[string(found[1])] = name
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for test, document := range cited {
+		if !declared[test] {
+			t.Errorf("%s: %s does not exist", document, test)
+		}
+	}
+}
