@@ -285,3 +285,36 @@ func TestCitedTestsExist(t *testing.T) {
 		}
 	}
 }
+
+// fileInDocument is the path of a file or folder of the repository, as documents name it.
+var fileInDocument = regexp.MustCompile("`((?:bench|clients|cmd|deploy|docs|internal|scripts)/[\\w./-]+)`")
+
+// TestNamedFilesExist looks for every file that a document names.
+func TestNamedFilesExist(t *testing.T) {
+	t.Parallel()
+	documents, err := filepath.Glob("../docs/*.md")
+	if err != nil || len(documents) == 0 {
+		t.Fatal("there are no documents", err)
+	}
+	for _, pattern := range []string{"../*.md", "../docs/*/*.md"} {
+		more, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents = append(documents, more...)
+	}
+	for _, document := range documents {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range fileInDocument.FindAllSubmatch(text, -1) {
+			if strings.HasPrefix(string(name[1]), "deploy/secrets/") || string(name[1]) == "deploy/.env" { // written by an operator
+				continue
+			}
+			if _, err := os.Stat(filepath.Join("..", string(name[1]))); err != nil {
+				t.Errorf("%s: %s does not exist", document, name[1])
+			}
+		}
+	}
+}
