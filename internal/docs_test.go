@@ -246,42 +246,14 @@ func declaresName(declaration ast.Decl, name string) bool {
 // testInDocument is the name of a test, as documents cite it as a proof.
 var testInDocument = regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z]\\w*)`")
 
-// TestCitedTestsExist looks for every test that a document cites.
 func TestCitedTestsExist(t *testing.T) {
 	t.Parallel()
-	root, declared, cited := os.DirFS(".."), map[string]bool{}, map[string]string{}
-	inCode := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)[A-Z]\w*)\(`)
-	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() && name != "." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules") {
-			return fs.SkipDir
-		}
-		isTest, isDocument := strings.HasSuffix(name, "_test.go"), path.Ext(name) == ".md"
-		if entry.IsDir() || !isTest && !isDocument {
-			return nil
-		}
-		text, err := fs.ReadFile(root, name)
-		if err != nil {
-			return err
-		}
-		for _, found := range inCode.FindAllSubmatch(text, -1) {
-			declared[string(found[1])] = declared[string(found[1])] || isTest
-		}
-		for _, found := range testInDocument.FindAllSubmatch(text, -1) {
-			if isDocument {
-				cited[string(found[1])] = name
+	tests := testsOf(t, "..")
+	for document, text := range documents(t) {
+		for _, name := range testInDocument.FindAllStringSubmatch(text, -1) {
+			if !tests[name[1]] {
+				t.Errorf("%s: %s does not exist", document, name[1])
 			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for test, document := range cited {
-		if !declared[test] {
-			t.Errorf("%s: %s does not exist", document, test)
 		}
 	}
 }
@@ -289,32 +261,36 @@ func TestCitedTestsExist(t *testing.T) {
 // fileInDocument is the path of a file or folder of the repository, as documents name it.
 var fileInDocument = regexp.MustCompile("`((?:bench|clients|cmd|deploy|docs|internal|scripts)/[\\w./-]+)`")
 
-// TestNamedFilesExist looks for every file that a document names.
 func TestNamedFilesExist(t *testing.T) {
 	t.Parallel()
-	documents, err := filepath.Glob("../docs/*.md")
-	if err != nil || len(documents) == 0 {
-		t.Fatal("there are no documents", err)
-	}
-	for _, pattern := range []string{"../*.md", "../docs/*/*.md"} {
-		more, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		documents = append(documents, more...)
-	}
-	for _, document := range documents {
-		text, err := os.ReadFile(document)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range fileInDocument.FindAllSubmatch(text, -1) {
-			if strings.HasPrefix(string(name[1]), "deploy/secrets/") || string(name[1]) == "deploy/.env" { // written by an operator
+	for document, text := range documents(t) {
+		for _, name := range fileInDocument.FindAllStringSubmatch(text, -1) {
+			if strings.HasPrefix(name[1], "deploy/secrets/") || name[1] == "deploy/.env" { // written by an operator
 				continue
 			}
-			if _, err := os.Stat(filepath.Join("..", string(name[1]))); err != nil {
+			if _, err := os.Stat(filepath.Join("..", name[1])); err != nil {
 				t.Errorf("%s: %s does not exist", document, name[1])
 			}
 		}
 	}
+}
+
+// documents returns the texts of all documents by their paths.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	for _, pattern := range []string{"../*.md", "../docs/*.md", "../docs/*/*.md"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: no documents, error %v", pattern, err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts[file] = string(text)
+		}
+	}
+	return texts
 }
