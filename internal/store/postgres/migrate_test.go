@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -59,8 +60,12 @@ func TestMigratedByManyAtOnce(t *testing.T) {
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if versions := query[int64](t, address, `SELECT version_id FROM goose_db_version WHERE version_id > 0 ORDER BY id`); len(versions) != 1 {
-		t.Errorf("steps made: %v", versions)
+	migrations, err := filepath.Glob("migrations/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if versions := query[int64](t, address, `SELECT version_id FROM goose_db_version WHERE version_id > 0 ORDER BY id`); len(versions) != len(migrations) {
+		t.Errorf("steps made: %v, of %d migrations", versions, len(migrations))
 	}
 }
 
