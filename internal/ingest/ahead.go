@@ -29,25 +29,25 @@ type ahead struct {
 	left     time.Duration // of the patience
 	cancel   context.CancelFunc
 	behind   bool // given up
-	result   chan *decoded
+	result   chan *decodedBody
 }
 
 // decodeAhead begins to decode the body that will be written to what it returns: nil where as many bodies are being
 // decoded this way as may be processed at once.
 func (s *Service) decodeAhead(ctx context.Context, ingestion *health.Ingestion, user account.User) *ahead {
 	select {
-	case s.places <- struct{}{}:
+	case s.decodeSlots <- struct{}{}:
 	default:
 		return nil
 	}
 	ctx, cancel := context.WithCancel(tracing.Detach(s.ctx, ctx))
 	a := &ahead{
 		arriving: make(chan []byte, pieces), empty: make(chan []byte, pieces+2), left: patience,
-		cancel: cancel, result: make(chan *decoded, 1),
+		cancel: cancel, result: make(chan *decodedBody, 1),
 	}
 	of := *ingestion
 	go func() {
-		defer func() { <-s.places }()
+		defer func() { <-s.decodeSlots }()
 		a.result <- s.decode(ctx, &of, user, &arrival{ctx: ctx, from: a})
 	}()
 	return a
@@ -99,7 +99,7 @@ func (a *ahead) arrived() {
 }
 
 // finish returns what was decoded of a body that has arrived; nil where nothing was.
-func (a *ahead) finish() *decoded {
+func (a *ahead) finish() *decodedBody {
 	if a == nil {
 		return nil
 	}

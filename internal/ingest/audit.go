@@ -11,16 +11,16 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// cause is why a body is processed: for whom, which the audit log tells, and what that is called there. The context is
+// auditSource is why a body is processed: for whom, which the audit log tells, and what that is called there. The context is
 // only asked who acts and from where; it may have ended.
-type cause struct {
+type auditSource struct {
 	ctx    context.Context
 	action account.Action
 }
 
-// deed returns the entry of the audit log for an ingestion that is finished. One that was taken up again after a crash
+// entry returns the entry of the audit log for an ingestion that is finished. One that was taken up again after a crash
 // has no address any more.
-func (c cause) deed(i *health.Ingestion) account.AuditEntry {
+func (c auditSource) entry(i *health.Ingestion) account.AuditEntry {
 	counts := i.Report.Total()
 	entry := access.NewAuditEntry(c.ctx, c.action, i.UserID, i.ID.String(), i.FinishedAt, map[string]any{
 		"status": string(i.Status), "format": i.Format, "bytes": i.Size, "attempt": i.Attempts,

@@ -18,15 +18,15 @@ import (
 func TestErasureEndsWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		for name, erase := range map[string]func(ctx context.Context, b *bench) error{
-			"data": func(ctx context.Context, b *bench) error { return s.EraseData(ctx, b.user.ID, b.now()) },
-			"user": func(ctx context.Context, b *bench) error {
+		for name, erase := range map[string]func(ctx context.Context, b *harness) error{
+			"data": func(ctx context.Context, b *harness) error { return s.EraseData(ctx, b.user.ID, b.now()) },
+			"user": func(ctx context.Context, b *harness) error {
 				_, err := s.DeleteUser(ctx, b.user.ID, b.now())
 				return err
 			},
 		} {
 			slow := &gate{open: make(chan struct{})}
-			b := newBench(t, s, func(s Store) Store {
+			b := newHarness(t, s, func(s Store) Store {
 				slow.Store = s
 				return slow
 			}, Limits{})
@@ -54,7 +54,7 @@ func TestErasureEndsWhatIsUnderWay(t *testing.T) {
 func TestIngestionsAreOnRecordWithTheirCounts(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		b := newBench(t, s, nil, Limits{})
+		b := newHarness(t, s, nil, Limits{})
 		ctx := access.WithRequestInfo(access.WithActor(t.Context(), access.Actor{User: b.user, KeyID: "k"}), access.RequestInfo{RequestID: "r"})
 		body := metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, "Watch"))
 		sent, err := b.Receive(ctx, Request{User: b.user, KeyID: "k", Body: strings.NewReader(body)})

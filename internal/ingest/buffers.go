@@ -8,16 +8,16 @@ import (
 
 // buffers are the large slices that taking in a body needs, kept for the next body.
 type buffers struct {
-	points reused[point] // of a sorter
+	points slicePool[point] // of a sorter
 	// samples are those of a batch, origins the points that they stand for.
-	samples reused[health.Sample]
-	origins reused[origin]
+	samples slicePool[health.Sample]
+	refs    slicePool[elementRef]
 }
 
-// reused hands out empty slices that have been used before. The zero value is ready, and safe for concurrent use.
-type reused[T any] struct{ pool sync.Pool }
+// slicePool hands out empty slices that have been used before. The zero value is ready, and safe for concurrent use.
+type slicePool[T any] struct{ pool sync.Pool }
 
-func (r *reused[T]) get() []T {
+func (r *slicePool[T]) get() []T {
 	if used, ok := r.pool.Get().(*[]T); ok {
 		return *used
 	}
@@ -26,7 +26,7 @@ func (r *reused[T]) get() []T {
 
 // put takes a slice back, nil too. What its elements refer to lives on until the garbage collector empties the pool, which
 // is soon.
-func (r *reused[T]) put(slice []T) {
+func (r *slicePool[T]) put(slice []T) {
 	if cap(slice) == 0 {
 		return
 	}

@@ -16,9 +16,9 @@ import (
 // it has lapsed.
 const lease = 30 * time.Second
 
-// holdClaim renews the claim on an ingestion until release is called. The context it returns ends when the claim is
+// renewClaim renews the claim on an ingestion until release is called. The context it returns ends when the claim is
 // lost, so that two workers do not process the same body.
-func (s *Service) holdClaim(ctx context.Context, id uuid.UUID) (held context.Context, release func()) {
+func (s *Service) renewClaim(ctx context.Context, id uuid.UUID) (held context.Context, release func()) {
 	held, cancel := context.WithCancel(ctx)
 	stopped := make(chan struct{})
 	go func() {
@@ -70,7 +70,7 @@ func (s *Service) resumeNext(ctx context.Context, end func()) (found bool, err e
 		}
 	}()
 	now := s.now()
-	ingestion, err := s.store.ClaimNext(ctx, s.owner, s.imports.name, now, now.Add(lease))
+	ingestion, err := s.store.ClaimNext(ctx, s.owner, s.uploads.name, now, now.Add(lease))
 	if errors.Is(err, problem.NotFound) {
 		return false, nil
 	}
@@ -83,18 +83,18 @@ func (s *Service) resumeNext(ctx context.Context, end func()) (found bool, err e
 	}
 	s.logger.InfoContext(ctx, "taking up an unfinished ingestion", "ingestion", ingestion.ID, "user", user.ID,
 		"attempt", ingestion.Attempts)
-	if ingestion.Spool != "" {
+	if ingestion.ImportDir != "" {
 		background = true
-		s.start(cause{ctx, account.ActionImport}, ingestion, user, nil, end)
+		s.start(auditSource{ctx, account.ActionImport}, ingestion, user, nil, end)
 		return true, nil
 	}
-	s.work(cause{ctx, account.ActionIngest}, ingestion, user, nil)
+	s.processClaimed(auditSource{ctx, account.ActionIngest}, ingestion, user, nil)
 	return true, nil
 }
 
 // sweep tidies up the directory of uploads, once for each process.
 func (s *Service) sweep(ctx context.Context) {
-	s.imports.sweep(s.now(), func(user, id uuid.UUID) bool {
+	s.uploads.sweep(s.now(), func(user, id uuid.UUID) bool {
 		ingestion, err := s.store.Ingestion(ctx, user, id)
 		if err != nil {
 			return !errors.Is(err, problem.NotFound)

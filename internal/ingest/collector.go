@@ -19,35 +19,35 @@ const (
 // maxAhead is how far ahead of its receipt something may lie: clocks and zones differ.
 const maxAhead = 48 * time.Hour
 
-// collector takes the records of one body, normalises them, and holds them, in order and with bounded memory, until
+// Collector takes the records of one body, normalises them, and holds them, in order and with bounded memory, until
 // the body has been read to its end: only then is it known that it is whole, what grain its points have and which of
 // its elements are the same. Nothing is written before that.
-type collector struct {
-	words    *vocabulary
+type Collector struct {
+	resolver *Resolver
 	received health.Instant
 	asOf     health.Instant // as of when the body speaks: when it was received, unless it says that it is older
 	grain    health.Grain   // from the header; GrainUnknown: off the clock
 	report   *health.Report
 
-	understood map[seriesKey]*understood // by name and unit as sent
-	series     []series
-	seriesIDs  map[seriesKey]uint32 // by name and unit as stored
-	sources    []string
-	sourceIDs  map[string]uint32
-	buffers    *buffers
-	sorter     sorter
-	sequence   uint32
-	types      []string // Record.Type, "" first
-	typeIDs    map[string]uint32
-	tally      tally
-	written    atomic.Int64 // elements whose outcome is known
-	// counting guards tally, elements, summaries, summingUp and the report while several stretches are written.
-	counting sync.Mutex
-	// elements has an entry for every element that carries several samples; the others are counted as they are written.
-	elements []element
+	metrics   map[seriesKey]*bodyMetric // by name and unit as sent
+	series    []series
+	seriesIDs map[seriesKey]uint32 // by name and unit as stored
+	sources   []string
+	sourceIDs map[string]uint32
+	buffers   *buffers
+	sorter    sorter
+	sequence  uint32
+	types     []string // Record.Type, "" first
+	typeIDs   map[string]uint32
+	outcomes  outcomeRun
+	written   atomic.Int64 // elements whose outcome is known
+	// mu guards tally, elements, summaries, summingUp and the report while several stretches are written.
+	mu sync.Mutex
+	// compounds has an entry for every element that carries several samples; the others are counted as they are written.
+	compounds []compoundElement
 
-	item item
-	rest rest
+	current openEntry
+	others  otherElements
 	// summaries is how many summaries of days were written, and summingUp how long that took.
 	summaries int
 	summingUp time.Duration
@@ -60,61 +60,61 @@ type series struct {
 	name, unit    string
 	cumulative    bool
 	bloodPressure bool
-	clock         clock
+	detector      grainDetector
 }
 
-// understood is what a name and a unit as sent mean in this body.
-type understood struct {
-	meaning
+// bodyMetric is what a name and a unit as sent mean in this body.
+type bodyMetric struct {
+	resolvedMetric
 	series uint32
 	warned bool // its unknown unit has been reported
 }
 
-// tally is how many points of one type in a row had the same outcome, not yet in the report.
-type tally struct {
+// outcomeRun is how many points of one type in a row had the same outcome, not yet in the report.
+type outcomeRun struct {
 	typ     uint32 // index into collector.types
 	outcome health.Outcome
 	count   int
 }
 
-// item is the metric entry whose points are arriving.
-type item struct {
-	head    *health.MetricEntry
-	index   int
-	pending pile        // points that came before the name and the unit
-	means   *understood // nil until name and unit are known
-	errors  int         // index into the report's errors at its beginning
+// openEntry is the metric entry whose points are arriving.
+type openEntry struct {
+	entry      *health.MetricEntry
+	index      int
+	pending    pointBuffer // points that came before the name and the unit
+	metric     *bodyMetric // nil until name and unit are known
+	firstError int         // index into the report's errors at its beginning
 }
 
-func newCollector(words *vocabulary, ingestion *health.Ingestion, report *health.Report, b *buffers, dir string) *collector {
-	c := &collector{
-		words: words, received: health.InstantOf(ingestion.ReceivedAt), grain: headerGrain(ingestion.Headers),
-		report: report, understood: map[seriesKey]*understood{}, seriesIDs: map[seriesKey]uint32{},
+func newCollector(words *Resolver, ingestion *health.Ingestion, report *health.Report, b *buffers, dir string) *Collector {
+	c := &Collector{
+		resolver: words, received: health.InstantOf(ingestion.ReceivedAt), grain: headerGrain(ingestion.Headers),
+		report: report, metrics: map[seriesKey]*bodyMetric{}, seriesIDs: map[seriesKey]uint32{},
 		sourceIDs: map[string]uint32{},
 		types:     []string{""}, typeIDs: map[string]uint32{"": 0},
-		buffers: b, sorter: sorter{dir: dir, buffers: b}, item: item{pending: pile{dir: dir}},
+		buffers: b, sorter: sorter{dir: dir, buffers: b}, current: openEntry{pending: pointBuffer{dir: dir}},
 	}
 	c.asOf = c.received
-	c.rest = newRest(dir, report)
+	c.others = newOtherElements(dir, report)
 	return c
 }
 
-func (c *collector) close() {
+func (c *Collector) Close() {
 	c.sorter.close()
-	c.item.pending.clear()
-	c.rest.close()
+	c.current.pending.clear()
+	c.others.close()
 }
 
-// add takes one record. An error is a failure of ours; what is wrong with the record goes into the report.
-func (c *collector) add(r *health.Record) error {
+// Add takes one record. An error is a failure of ours; what is wrong with the record goes into the report.
+func (c *Collector) Add(r *health.Record) error {
 	for _, w := range r.Warnings {
 		c.report.Warn(w)
 	}
-	if r.Entry != c.item.head {
-		if err := c.endItem(); err != nil {
+	if r.Entry != c.current.entry {
+		if err := c.endEntry(); err != nil {
 			return err
 		}
-		c.beginItem(r)
+		c.beginEntry(r)
 	}
 	switch {
 	case len(r.Samples) == 1 && r.Entry == nil:
@@ -132,20 +132,20 @@ func (c *collector) add(r *health.Record) error {
 	return fmt.Errorf("the decoder yielded an empty record at %s %d", r.Position.Type, r.Position.Entry)
 }
 
-// speaksAsOf takes note that the body was made at an instant: it cannot know what came later.
-func (c *collector) speaksAsOf(at health.Instant) {
+// SetAsOf takes note that the body was made at an instant: it cannot know what came later.
+func (c *Collector) SetAsOf(at health.Instant) {
 	if at >= health.MinInstant && at < c.received {
 		c.asOf = at
 	}
 }
 
-// reject takes a refused element of a type.
-func (c *collector) reject(kind health.ElementKind, typ string, rejection *health.Rejection) {
+// Reject takes a refused element of a type.
+func (c *Collector) Reject(kind health.ElementKind, typ string, rejection *health.Rejection) {
 	c.report.Reject(kind, typ, rejection)
 }
 
 // typeID returns the index of a type of record. There are a few hundred; past maxSeries they share one.
-func (c *collector) typeID(typ string) uint32 {
+func (c *Collector) typeID(typ string) uint32 {
 	if id, ok := c.typeIDs[typ]; ok {
 		return id
 	}
@@ -159,21 +159,21 @@ func (c *collector) typeID(typ string) uint32 {
 }
 
 // addSample takes an element that is one sample.
-func (c *collector) addSample(r *health.Record) error {
+func (c *Collector) addSample(r *health.Record) error {
 	p, rejection := c.readSample(r, &r.Samples[0])
 	if rejection != nil {
-		c.reject(r.Kind(), r.Type, rejection)
+		c.Reject(r.Kind(), r.Type, rejection)
 		return nil
 	}
-	return c.place(&p)
+	return c.sortPoint(&p)
 }
 
 // readSample makes a normalised point of a sample that says its metric itself.
-func (c *collector) readSample(r *health.Record, s *health.Sample) (p point, rejection *health.Rejection) {
-	if p, rejection = c.prepare(&r.Position, s); rejection != nil {
+func (c *Collector) readSample(r *health.Record, s *health.Sample) (p point, rejection *health.Rejection) {
+	if p, rejection = c.newPoint(&r.Position, s); rejection != nil {
 		return p, rejection
 	}
-	means, rejection := c.understand(s.Metric, s.Unit, &r.Position)
+	means, rejection := c.resolve(s.Metric, s.Unit, &r.Position)
 	if rejection != nil {
 		return p, rejection
 	}
@@ -183,142 +183,142 @@ func (c *collector) readSample(r *health.Record, s *health.Sample) (p point, rej
 	return p, c.normalise(&p, means, &r.Position)
 }
 
-func (c *collector) addSamples(r *health.Record) error {
+func (c *Collector) addSamples(r *health.Record) error {
 	if r.Entry != nil {
-		return c.addPoint(&r.Position, &r.Samples[0])
+		return c.addEntryPoint(&r.Position, &r.Samples[0])
 	}
 	points := make([]point, 0, len(r.Samples))
 	for i := range r.Samples {
 		p, rejection := c.readSample(r, &r.Samples[i])
 		if rejection != nil { // one bad value refuses the element, so nothing of it is placed before all is checked
-			c.reject(r.Kind(), r.Type, rejection)
+			c.Reject(r.Kind(), r.Type, rejection)
 			return nil
 		}
 		points = append(points, p)
 	}
-	c.elements = append(c.elements, element{position: r.Position, typ: c.typeID(r.Type)})
+	c.compounds = append(c.compounds, compoundElement{position: r.Position, typ: c.typeID(r.Type)})
 	for i := range points {
-		points[i].element = int32(len(c.elements) - 1)
-		if err := c.place(&points[i]); err != nil {
+		points[i].element = int32(len(c.compounds) - 1)
+		if err := c.sortPoint(&points[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// addPoint takes a point of a metric's entry, whose name and unit may come after it.
-func (c *collector) addPoint(at *health.Position, sample *health.Sample) error {
-	p, rejection := c.prepare(at, sample)
+// addEntryPoint takes a point of a metric's entry, whose name and unit may come after it.
+func (c *Collector) addEntryPoint(at *health.Position, sample *health.Sample) error {
+	p, rejection := c.newPoint(at, sample)
 	if rejection != nil {
-		c.reject(health.Metrics, "", rejection)
+		c.Reject(health.Metrics, "", rejection)
 		return nil
 	}
-	if c.item.means == nil && c.item.head.Name != "" && c.item.head.Unit != "" {
-		if err := c.settle(); err != nil {
+	if c.current.metric == nil && c.current.entry.Name != "" && c.current.entry.Unit != "" {
+		if err := c.resolveEntry(); err != nil {
 			return err
 		}
 	}
-	if c.item.means == nil {
-		return c.item.pending.add(&p)
+	if c.current.metric == nil {
+		return c.current.pending.add(&p)
 	}
-	return c.placePoint(&p)
+	return c.addResolvedPoint(&p)
 }
 
-func (c *collector) beginItem(r *health.Record) {
-	c.item.head, c.item.index = r.Entry, r.Position.Entry
-	c.item.means, c.item.errors = nil, len(c.report.Errors)
+func (c *Collector) beginEntry(r *health.Record) {
+	c.current.entry, c.current.index = r.Entry, r.Position.Entry
+	c.current.metric, c.current.firstError = nil, len(c.report.Errors)
 }
 
-// endItem settles what the item's late name and unit mean for its points.
-func (c *collector) endItem() error {
-	if c.item.head == nil {
+// endEntry settles what the item's late name and unit mean for its points.
+func (c *Collector) endEntry() error {
+	if c.current.entry == nil {
 		return nil
 	}
-	if c.item.means == nil {
-		if err := c.settle(); err != nil {
+	if c.current.metric == nil {
+		if err := c.resolveEntry(); err != nil {
 			return err
 		}
 	}
-	errors := c.report.Errors[min(c.item.errors, len(c.report.Errors)):]
+	errors := c.report.Errors[min(c.current.firstError, len(c.report.Errors)):]
 	for i := range errors {
-		if errors[i].Metric == "" && errors[i].Type == "metric" && errors[i].Entry == c.item.index {
-			errors[i].Metric = c.item.head.Name
+		if errors[i].Metric == "" && errors[i].Type == "metric" && errors[i].Entry == c.current.index {
+			errors[i].Metric = c.current.entry.Name
 		}
 	}
-	c.item.head = nil
+	c.current.entry = nil
 	return nil
 }
 
-// finish is called at the end of the body.
-func (c *collector) finish() error {
-	if err := c.endItem(); err != nil {
+// Finish is called at the end of the body.
+func (c *Collector) Finish() error {
+	if err := c.endEntry(); err != nil {
 		return err
 	}
 	return c.sorter.finish(c.grains())
 }
 
-// settle finds out what the item's name and unit mean, and places the points that were waiting for them. Where they
+// resolveEntry finds out what the item's name and unit mean, and places the points that were waiting for them. Where they
 // mean nothing that can be stored, the points are refused, and so are those that follow, when the item ends.
-func (c *collector) settle() error {
-	at := health.Position{Type: "metric", Entry: c.item.index, Metric: c.item.head.Name}
-	means, rejection := c.understand(c.item.head.Name, c.item.head.Unit, &at)
-	c.item.means = means
-	defer c.item.pending.clear()
-	for p, err := range c.item.pending.all() {
+func (c *Collector) resolveEntry() error {
+	at := health.Position{Type: "metric", Entry: c.current.index, Metric: c.current.entry.Name}
+	means, rejection := c.resolve(c.current.entry.Name, c.current.entry.Unit, &at)
+	c.current.metric = means
+	defer c.current.pending.clear()
+	for p, err := range c.current.pending.all() {
 		if err != nil {
 			return err
 		}
 		if rejection != nil {
 			refused := *rejection
 			refused.Point = int(p.index)
-			c.reject(health.Metrics, "", &refused)
+			c.Reject(health.Metrics, "", &refused)
 			continue
 		}
-		if err := c.placePoint(p); err != nil {
+		if err := c.addResolvedPoint(p); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *collector) placePoint(p *point) error {
-	at := health.Position{Type: "metric", Entry: c.item.index, Metric: c.item.head.Name, Point: int(p.index)}
-	if rejection := c.normalise(p, c.item.means, &at); rejection != nil {
-		c.reject(health.Metrics, "", rejection)
+func (c *Collector) addResolvedPoint(p *point) error {
+	at := health.Position{Type: "metric", Entry: c.current.index, Metric: c.current.entry.Name, Point: int(p.index)}
+	if rejection := c.normalise(p, c.current.metric, &at); rejection != nil {
+		c.Reject(health.Metrics, "", rejection)
 		return nil
 	}
-	return c.place(p)
+	return c.sortPoint(p)
 }
 
-// understand finds out what a metric name and a unit, as sent, mean, and which series of this body is theirs.
-func (c *collector) understand(name, unit string, at *health.Position) (*understood, *health.Rejection) {
+// resolve finds out what a metric name and a unit, as sent, mean, and which series of this body is theirs.
+func (c *Collector) resolve(name, unit string, at *health.Position) (*bodyMetric, *health.Rejection) {
 	key := seriesKey{name, unit}
-	if u, ok := c.understood[key]; ok {
+	if u, ok := c.metrics[key]; ok {
 		return u, nil
 	}
 	if name == "" {
 		return nil, refuse(at, "name", "The metric has no name.", `Give the entry a "name", such as step_count.`)
 	}
-	if len(c.understood) == maxSeries {
+	if len(c.metrics) == maxSeries {
 		return nil, refuse(at, "name", "The body holds too many different metrics.", "Send it in several parts.")
 	}
-	u := &understood{meaning: c.words.understand(name, unit)}
+	u := &bodyMetric{resolvedMetric: c.resolver.resolve(name, unit)}
 	stored := seriesKey{u.name, u.unit}
 	id, ok := c.seriesIDs[stored]
 	if !ok {
 		id = uint32(len(c.series))
 		c.series = append(c.series, series{
-			name: u.name, unit: u.unit, cumulative: u.cumulative(), bloodPressure: u.metric == c.words.bloodPressure,
+			name: u.name, unit: u.unit, cumulative: u.cumulative(), bloodPressure: u.metric == c.resolver.bloodPressure,
 		})
 		c.seriesIDs[stored] = id
 	}
 	u.series = id
-	c.understood[key] = u
+	c.metrics[key] = u
 	return u, nil
 }
 
-// prepare checks what can be checked of a sample without knowing its metric, and packs it.
-func (c *collector) prepare(at *health.Position, s *health.Sample) (point, *health.Rejection) {
+// newPoint checks what can be checked of a sample without knowing its metric, and packs it.
+func (c *Collector) newPoint(at *health.Position, s *health.Sample) (point, *health.Rejection) {
 	if s.End == 0 {
 		s.End = s.Start
 	}
@@ -346,7 +346,7 @@ func (c *collector) prepare(at *health.Position, s *health.Sample) (point, *heal
 		c.sourceIDs[s.Source] = source
 	}
 	p := pack(s)
-	p.source, p.item, p.index, p.sequence = source, uint32(at.Entry), int32(at.Point), c.sequence
+	p.source, p.entry, p.index, p.sequence = source, uint32(at.Entry), int32(at.Point), c.sequence
 	c.sequence++
 	if p.grain == health.GrainUnknown {
 		p.grain = c.grain
@@ -358,14 +358,14 @@ func (c *collector) prepare(at *health.Position, s *health.Sample) (point, *heal
 }
 
 // normalise converts the values of a point and holds them against the valid range of its metric.
-func (c *collector) normalise(p *point, means *understood, at *health.Position) *health.Rejection {
-	m := &means.meaning
+func (c *Collector) normalise(p *point, means *bodyMetric, at *health.Position) *health.Rejection {
+	m := &means.resolvedMetric
 	p.series = means.series
 	s := p.unpack()
-	m.values(&s)
+	m.convert(&s)
 	p.values = [5]float64{s.Value, s.Min, s.Max, s.Systolic, s.Diastolic}
 
-	bounds, n := c.words.bounds(m, &s)
+	bounds, n := c.resolver.bounds(m, &s)
 	for _, b := range bounds[:n] {
 		if !b.valid(p.grain) {
 			return outOfRange(at, b, m.unit)
@@ -384,25 +384,25 @@ func (c *collector) normalise(p *point, means *understood, at *health.Position) 
 	return nil
 }
 
-// place hands a normalised point to the sorter.
-func (c *collector) place(p *point) error {
+// sortPoint hands a normalised point to the sorter.
+func (c *Collector) sortPoint(p *point) error {
 	if p.grain == health.GrainUnknown {
-		c.series[p.series].clock.see(p.start, p.offset)
+		c.series[p.series].detector.add(p.start, p.offset)
 	}
 	return c.sorter.add(p, c.grains)
 }
 
 // grains returns the grain that each series shows so far.
-func (c *collector) grains() []health.Grain {
+func (c *Collector) grains() []health.Grain {
 	grains := make([]health.Grain, len(c.series))
 	for i := range c.series {
-		grains[i] = c.series[i].clock.grain()
+		grains[i] = c.series[i].detector.grain()
 	}
 	return grains
 }
 
 // checkTime refuses a time before 1900 or too far ahead.
-func (c *collector) checkTime(at *health.Position, field string, t health.Instant) *health.Rejection {
+func (c *Collector) checkTime(at *health.Position, field string, t health.Instant) *health.Rejection {
 	if t >= health.MinInstant && t <= c.received+health.Instant(maxAhead/time.Microsecond) {
 		return nil
 	}

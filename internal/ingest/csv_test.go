@@ -54,7 +54,7 @@ func TestTablesAndJSONDoNotDouble(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			testdb.Each(t, func(t *testing.T, s store.Store) {
-				b := newBench(t, s, nil, Limits{})
+				b := newHarness(t, s, nil, Limits{})
 				for range 2 {
 					for i, body := range bodies {
 						b.at("2026-06-01T12:00:0" + string(rune('0'+i)) + "Z")
@@ -89,12 +89,12 @@ func TestTablesAndJSONDoNotDouble(t *testing.T) {
 // Tables say no zone: it is the user's.
 func TestTablesAreInTheUsersZone(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
+	b := newHarness(t, testdb.New(t), nil, Limits{})
 	if got := b.send(stepsTable); got.Format != "hae-csv" || metricCounts(got) != (health.Counts{Received: 3, Inserted: 3}) {
 		t.Fatalf("%s %s %+v", got.Format, got.Status, metricCounts(got))
 	}
-	want := []brief{{"2026-03-10 00:00:00 +0100", 9900, 86400, ""}, {"2026-03-11 00:00:00 +0100", 100, 86400, ""}}
-	if diff := cmp.Diff(want, briefly(b.samples("step_count"))); diff != "" {
+	want := []shortSample{{"2026-03-10 00:00:00 +0100", 9900, 86400, ""}, {"2026-03-11 00:00:00 +0100", 100, 86400, ""}}
+	if diff := cmp.Diff(want, shorten(b.samples("step_count"))); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}
 }

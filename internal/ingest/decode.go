@@ -16,31 +16,31 @@ import (
 	"github.com/health-export/health-export/internal/tracing"
 )
 
-// decoded is a body that has been read to its end, ready to be written. Whoever has it closes it.
-type decoded struct {
+// decodedBody is a body that has been read to its end, ready to be written. Whoever has it closes it.
+type decodedBody struct {
 	format    string
-	collector *collector
+	collector *Collector
 	report    *health.Report
 	records   atomic.Int64 // so far
 	err       error        // a bodyError where the body is at fault
 }
 
 // newDecoded returns an ingestion of which nothing has been read yet.
-func (s *Service) newDecoded(ingestion *health.Ingestion) *decoded {
+func (s *Service) newDecoded(ingestion *health.Ingestion) *decodedBody {
 	report := &health.Report{}
-	return &decoded{report: report, collector: newCollector(s.words, ingestion, report, &s.buffers, s.limits.TempDir)}
+	return &decodedBody{report: report, collector: newCollector(s.words, ingestion, report, &s.buffers, s.limits.TempDir)}
 }
 
-func (d *decoded) close() { d.collector.close() }
+func (d *decodedBody) close() { d.collector.Close() }
 
 // failed reports whether the body could not be decoded for a reason of ours.
-func (d *decoded) failed() bool {
+func (d *decodedBody) failed() bool {
 	var broken *bodyError
 	return d.err != nil && !errors.As(d.err, &broken)
 }
 
-// end ends the step in which a body was decoded.
-func (d *decoded) end(span tracing.Span) {
+// endSpan ends the step in which a body was decoded.
+func (d *decodedBody) endSpan(span tracing.Span) {
 	if span.Recording() {
 		span.SetAttributes(attribute.String("health_export.format", d.format), attribute.Int64("health_export.records", d.records.Load()))
 	}
@@ -53,27 +53,27 @@ func (d *decoded) end(span tracing.Span) {
 }
 
 // decode reads a body to its end. Of the ingestion it uses the headers and the time of receipt.
-func (s *Service) decode(ctx context.Context, ingestion *health.Ingestion, user account.User, body io.Reader) *decoded {
+func (s *Service) decode(ctx context.Context, ingestion *health.Ingestion, user account.User, body io.Reader) *decodedBody {
 	d := s.newDecoded(ingestion)
 	ctx, span := tracing.Start(ctx, "decode body")
-	defer d.end(span)
+	defer d.endSpan(span)
 	d.err = d.read(ctx, s.formats, user, body)
 	return d
 }
 
 // decodeStored decodes a body from where it is kept.
-func (s *Service) decodeStored(ctx context.Context, ingestion *health.Ingestion, user account.User) (*decoded, error) {
+func (s *Service) decodeStored(ctx context.Context, ingestion *health.Ingestion, user account.User) (*decodedBody, error) {
 	switch {
-	case ingestion.Spool != "":
+	case ingestion.ImportDir != "":
 		return s.decodeWaiting(ctx, ingestion, user)
 	case ingestion.StoredSize == 0:
-		return s.lost(ingestion), nil
+		return s.lostBody(ingestion), nil
 	}
 	return s.decodeArchived(ctx, ingestion, user)
 }
 
 // decodeArchived decodes a body from the archive.
-func (s *Service) decodeArchived(ctx context.Context, ingestion *health.Ingestion, user account.User) (*decoded, error) {
+func (s *Service) decodeArchived(ctx context.Context, ingestion *health.Ingestion, user account.User) (*decodedBody, error) {
 	body, err := s.Raw(ctx, user.ID, ingestion.ID)
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (s *Service) decodeArchived(ctx context.Context, ingestion *health.Ingestio
 	return s.decode(ctx, ingestion, user, body), nil
 }
 
-func (d *decoded) read(ctx context.Context, detect func([]byte) (format.Format, error), user account.User, body io.Reader) (err error) {
+func (d *decodedBody) read(ctx context.Context, detect func([]byte) (format.Format, error), user account.User, body io.Reader) (err error) {
 	defer recoverAs(&err)
 	buffered := bufio.NewReaderSize(body, format.DetectSize)
 	head, err := buffered.Peek(format.DetectSize)
@@ -100,7 +100,7 @@ func (d *decoded) read(ctx context.Context, detect func([]byte) (format.Format, 
 }
 
 // readSpooled reads an archive, whose directory is at its end: it has to be there as a whole first.
-func (d *decoded) readSpooled(ctx context.Context, user account.User, body io.Reader) error {
+func (d *decodedBody) readSpooled(ctx context.Context, user account.User, body io.Reader) error {
 	file, err := tempFile(d.collector.sorter.dir)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func (d *decoded) readSpooled(ctx context.Context, user account.User, body io.Re
 }
 
 // readArchive reads an archive. opened, if not nil, is told of it before its content is read.
-func (d *decoded) readArchive(ctx context.Context, user account.User, file io.ReaderAt, size int64, opened func(*format.Archive)) error {
+func (d *decodedBody) readArchive(ctx context.Context, user account.User, file io.ReaderAt, size int64, opened func(*format.Archive)) error {
 	archive, err := format.OpenArchive(file, size)
 	if err != nil {
 		return asBodyError(err)
@@ -133,7 +133,7 @@ func (d *decoded) readArchive(ctx context.Context, user account.User, file io.Re
 }
 
 // takeFile takes all records of a file, which is there as a whole.
-func (d *decoded) takeFile(
+func (d *decodedBody) takeFile(
 	ctx context.Context, user account.User, in *format.Format, decode func(format.Options) iter.Seq2[health.Record, error],
 ) error {
 	if !in.WithoutItems {
@@ -141,25 +141,25 @@ func (d *decoded) takeFile(
 	}
 	return d.take(ctx, in.Name, decodeBeside(func(asOf func(health.Instant)) iter.Seq2[health.Record, error] {
 		return decode(format.Options{Location: user.Location(), AsOf: asOf})
-	}, d.collector.speaksAsOf))
+	}, d.collector.SetAsOf))
 }
 
-func (d *decoded) options(user account.User) format.Options {
-	return format.Options{Location: user.Location(), AsOf: d.collector.speaksAsOf}
+func (d *decodedBody) options(user account.User) format.Options {
+	return format.Options{Location: user.Location(), AsOf: d.collector.SetAsOf}
 }
 
 // take takes all records of a body.
-func (d *decoded) take(ctx context.Context, name string, records iter.Seq2[health.Record, error]) error {
+func (d *decodedBody) take(ctx context.Context, name string, records iter.Seq2[health.Record, error]) error {
 	d.format = name
 	for record, err := range records {
 		var rejection *health.Rejection
 		switch {
 		case errors.As(err, &rejection):
-			d.collector.reject(health.KindOfType(rejection.Type), record.Type, rejection)
+			d.collector.Reject(health.KindOfType(rejection.Type), record.Type, rejection)
 		case err != nil:
 			return asBodyError(err)
 		default:
-			if err := d.collector.add(&record); err != nil {
+			if err := d.collector.Add(&record); err != nil {
 				return err
 			}
 		}
@@ -168,5 +168,5 @@ func (d *decoded) take(ctx context.Context, name string, records iter.Seq2[healt
 			return err
 		}
 	}
-	return d.collector.finish()
+	return d.collector.Finish()
 }

@@ -7,32 +7,32 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// fold turns the ordered points of a stretch of series into samples of which no two are the same: elements with one identity become
+// merger turns the ordered points of a stretch of series into samples of which no two are the same: elements with one identity become
 // one sample, the values of a cumulative metric added up and of any other the later one taken. Each sample stands for
 // the first of its elements; the others are counted as merged.
-type fold struct {
-	collector *collector
+type merger struct {
+	collector *Collector
 	grains    []health.Grain
-	stretch   stretch
+	partition partition
 
 	// group holds the points with one series, key time and grain, folded by identity as far as it is sure: by end and
 	// source. A summary's source counts only if several single sources have one, which shows when the group is whole.
-	group []folded
+	group []mergedPoint
 }
 
-// folded is one or more points with the same identity.
-type folded struct {
+// mergedPoint is one or more points with the same identity.
+type mergedPoint struct {
 	point
 	latest uint32 // sequence of the latest of them
-	// parts is what the components among the points add up to, and single what the others do, as far as there are both;
+	// components is what the components among the points add up to, and single what the others do, as far as there are both;
 	// absent until then.
-	parts, single float64
+	components, standalone float64
 }
 
-func begin(p *point) folded {
-	entry := folded{point: *p, latest: p.sequence, parts: health.Absent(), single: p.values[0]}
+func newMergedPoint(p *point) mergedPoint {
+	entry := mergedPoint{point: *p, latest: p.sequence, components: health.Absent(), standalone: p.values[0]}
 	if p.component() {
-		entry.parts, entry.single = entry.single, entry.parts
+		entry.components, entry.standalone = entry.standalone, entry.components
 	}
 	return entry
 }
@@ -40,34 +40,34 @@ func begin(p *point) folded {
 // add adds the value of a point that is the same sample. A component and its twin beside the group count once, and so do
 // two records of one stretch of time that agree: a sensor does not count the same twice, while a person may well have
 // eaten two of a thing at one moment.
-func (f *folded) add(p *point) {
+func (f *mergedPoint) add(p *point) {
 	repeats := p.grain == health.GrainRaw && p.end > p.start && health.SameValue(p.values[0], f.values[0])
 	switch {
 	case repeats:
 	case p.component():
-		f.parts = add(f.parts, p.values[0])
+		f.components = add(f.components, p.values[0])
 	default:
-		f.single = add(f.single, p.values[0])
+		f.standalone = add(f.standalone, p.values[0])
 	}
-	f.values[0] = f.single
-	if health.IsAbsent(f.single) || f.parts > f.single {
-		f.values[0] = f.parts
+	f.values[0] = f.standalone
+	if health.IsAbsent(f.standalone) || f.components > f.standalone {
+		f.values[0] = f.components
 	}
 }
 
 // samples yields the samples in the order of the points.
-func (f *fold) samples() iter.Seq2[folded, error] {
-	return func(yield func(folded, error) bool) {
-		for p, err := range f.collector.sorter.sorted(f.stretch, f.grains) {
+func (f *merger) samples() iter.Seq2[mergedPoint, error] {
+	return func(yield func(mergedPoint, error) bool) {
+		for p, err := range f.collector.sorter.sorted(f.partition, f.grains) {
 			if err != nil {
-				yield(folded{}, err)
+				yield(mergedPoint{}, err)
 				return
 			}
-			p.grain = p.resolved(f.grains)
+			p.grain = p.resolvedGrain(f.grains)
 			if len(f.group) > 0 && !sameGroup(&f.group[0].point, p) && !f.flush(yield) {
 				return
 			}
-			f.take(p)
+			f.add(p)
 		}
 		f.flush(yield)
 	}
@@ -77,8 +77,8 @@ func sameGroup(a, b *point) bool {
 	return a.series == b.series && a.grain == b.grain && a.keyTime(a.grain) == b.keyTime(b.grain)
 }
 
-// take adds a point to the group. Points with the same end and source arrive one after the other.
-func (f *fold) take(p *point) {
+// add adds a point to the group. Points with the same end and source arrive one after the other.
+func (f *merger) add(p *point) {
 	if n := len(f.group); n > 0 {
 		last := &f.group[n-1]
 		if last.source == p.source && (p.grain != health.GrainRaw || last.end == p.end) {
@@ -86,12 +86,12 @@ func (f *fold) take(p *point) {
 			return
 		}
 	}
-	f.group = append(f.group, begin(p))
+	f.group = append(f.group, newMergedPoint(p))
 }
 
 // merge folds p, whose latest element has the given sequence, into entry.
-func (f *fold) merge(entry *folded, p *point, latest uint32) {
-	f.collector.merged(&p.origin)
+func (f *merger) merge(entry *mergedPoint, p *point, latest uint32) {
+	f.collector.countMerged(&p.elementRef)
 	series := &f.collector.series[p.series]
 	newer := latest > entry.latest
 	switch {
@@ -125,10 +125,10 @@ func add(a, b float64) float64 {
 }
 
 // flush yields the group. It reports whether to go on.
-func (f *fold) flush(yield func(folded, error) bool) bool {
+func (f *merger) flush(yield func(mergedPoint, error) bool) bool {
 	defer func() { f.group = f.group[:0] }()
 	if len(f.group) > 1 && f.group[0].grain != health.GrainRaw {
-		f.joinMerged()
+		f.mergeSummaries()
 	}
 	for i := range f.group {
 		if !yield(f.group[i], nil) {
@@ -138,12 +138,12 @@ func (f *fold) flush(yield func(folded, error) bool) bool {
 	return true
 }
 
-// joinMerged folds the summaries of one time together. Where several single sources have one, each of those stays apart;
+// mergeSummaries folds the summaries of one time together. Where several single sources have one, each of those stays apart;
 // in all other cases the source text is no part of a summary's identity.
-func (f *fold) joinMerged() {
+func (f *merger) mergeSummaries() {
 	singles := 0
 	for i := range f.group {
-		if f.single(&f.group[i]) {
+		if f.singleSource(&f.group[i]) {
 			singles++
 		}
 	}
@@ -151,7 +151,7 @@ func (f *fold) joinMerged() {
 	merged := -1
 	for _, entry := range f.group {
 		switch {
-		case singles > 1 && f.single(&entry):
+		case singles > 1 && f.singleSource(&entry):
 			kept = append(kept, entry)
 		case merged < 0:
 			merged = len(kept)
@@ -163,20 +163,20 @@ func (f *fold) joinMerged() {
 	f.group = kept
 }
 
-// single reports whether the entry names exactly one source.
-func (f *fold) single(entry *folded) bool {
+// singleSource reports whether the entry names exactly one source.
+func (f *merger) singleSource(entry *mergedPoint) bool {
 	source := f.collector.sources[entry.source]
 	return source != "" && !strings.Contains(source, "|")
 }
 
 // perSource reports whether the source is part of the identity of the group's entries, and of this one.
-func (f *fold) perSource(entry *folded) bool {
-	if entry.grain == health.GrainRaw || !f.single(entry) {
+func (f *merger) perSource(entry *mergedPoint) bool {
+	if entry.grain == health.GrainRaw || !f.singleSource(entry) {
 		return false
 	}
 	singles := 0
 	for i := range f.group {
-		if f.single(&f.group[i]) {
+		if f.singleSource(&f.group[i]) {
 			singles++
 		}
 	}

@@ -28,13 +28,13 @@ func headerGrain(headers map[string]string) health.Grain {
 	return health.GrainUnknown
 }
 
-// clock watches the times of a metric's points and knows what grain they show: all at local midnight, a day; all on
+// grainDetector watches the times of a metric's points and knows what grain they show: all at local midnight, a day; all on
 // the hour, an hour; all on the minute, a minute; else raw.
-type clock struct {
+type grainDetector struct {
 	offDay, offHour, offMinute bool
 }
 
-func (c *clock) see(start health.Instant, offset int32) {
+func (c *grainDetector) add(start health.Instant, offset int32) {
 	local := start + health.Instant(offset)*health.Second
 	switch {
 	case local%health.Day == 0:
@@ -47,7 +47,7 @@ func (c *clock) see(start health.Instant, offset int32) {
 	}
 }
 
-func (c clock) grain() health.Grain {
+func (c grainDetector) grain() health.Grain {
 	switch {
 	case c.offMinute:
 		return health.GrainRaw

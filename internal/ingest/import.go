@@ -28,15 +28,15 @@ import (
 // directory, or stopping); nothing is kept of the file then.
 func (s *Service) Import(ctx context.Context, r Request, keep bool) (health.Ingestion, error) {
 	s.metrics.received()
-	ingestion, err := s.upload(ctx, r, keep)
+	ingestion, err := s.receiveImport(ctx, r, keep)
 	if err != nil {
 		s.metrics.refused(err)
 	}
 	return ingestion, err
 }
 
-func (s *Service) upload(ctx context.Context, r Request, keep bool) (_ health.Ingestion, err error) {
-	if s.imports.dir == "" {
+func (s *Service) receiveImport(ctx context.Context, r Request, keep bool) (_ health.Ingestion, err error) {
+	if s.uploads.dir == "" {
 		return health.Ingestion{}, problem.New(problem.Unavailable, "no_import_directory",
 			"This server takes no imports: it has no directory for them. Name one in import.dir.")
 	}
@@ -53,25 +53,25 @@ func (s *Service) upload(ctx context.Context, r Request, keep bool) (_ health.In
 	if err != nil {
 		return ingestion, err
 	}
-	ingestion.Spool = s.imports.name
-	if err := s.arrive(&ingestion, r); err != nil {
+	ingestion.ImportDir = s.uploads.name
+	if err := s.receiveUpload(&ingestion, r); err != nil {
 		return ingestion, err
 	}
-	file, err := s.imports.open(&ingestion)
+	file, err := s.uploads.open(&ingestion)
 	if err == nil {
 		defer file.Close()
-		err = s.record(context.WithoutCancel(ctx), &ingestion, file, keep)
+		err = s.recordImport(context.WithoutCancel(ctx), &ingestion, file, keep)
 	}
 	if err != nil {
-		s.imports.remove(&ingestion)
+		s.uploads.remove(&ingestion)
 		return ingestion, err
 	}
-	s.start(cause{ctx, account.ActionImport}, ingestion, r.User, nil, end)
+	s.start(auditSource{ctx, account.ActionImport}, ingestion, r.User, nil, end)
 	return ingestion, nil
 }
 
-// arrive brings the body of a request into the directory and notes its sizes and its digest.
-func (s *Service) arrive(ingestion *health.Ingestion, r Request) error {
+// receiveUpload brings the body of a request into the directory and notes its sizes and its digest.
+func (s *Service) receiveUpload(ingestion *health.Ingestion, r Request) error {
 	wire := &countingReader{reader: r.Body, limit: s.limits.MaxImport}
 	plain, err := undoEncoding(wire, r.ContentEncoding)
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *Service) arrive(ingestion *health.Ingestion, r Request) error {
 	defer plain.Close()
 	body := &countingReader{reader: plain, limit: s.limits.MaxImport}
 	digest := sha256.New()
-	if err := s.imports.receive(ingestion, io.TeeReader(body, digest)); err != nil {
+	if err := s.uploads.receive(ingestion, io.TeeReader(body, digest)); err != nil {
 		return s.readingFailed(err)
 	}
 	ingestion.Size, ingestion.WireSize = body.count, wire.count
@@ -88,8 +88,8 @@ func (s *Service) arrive(ingestion *health.Ingestion, r Request) error {
 	return nil
 }
 
-// record makes an ingestion of a file, claimed by this process, if it is something that can be imported at all.
-func (s *Service) record(ctx context.Context, ingestion *health.Ingestion, file *os.File, keep bool) error {
+// recordImport makes an ingestion of a file, claimed by this process, if it is something that can be imported at all.
+func (s *Service) recordImport(ctx context.Context, ingestion *health.Ingestion, file *os.File, keep bool) error {
 	if ingestion.Size == 0 {
 		return problem.New(problem.Invalid, "empty_body", "The file is empty. Send the export.zip that the Health app makes.")
 	}
@@ -145,7 +145,7 @@ func headOf(file io.ReaderAt) ([]byte, error) {
 func (s *Service) newIngestion(user account.User, keyID string, headers map[string]string) (health.Ingestion, error) {
 	id, err := uuid.NewV7()
 	return health.Ingestion{
-		ID: id, UserID: user.ID, KeyID: keyID, ReceivedAt: s.now().UTC().Truncate(time.Microsecond), Headers: keep(headers),
+		ID: id, UserID: user.ID, KeyID: keyID, ReceivedAt: s.now().UTC().Truncate(time.Microsecond), Headers: keepHeaders(headers),
 		Status: health.StatusAccepted, Attempts: 1,
 	}, err
 }
@@ -186,10 +186,10 @@ func (s *Service) ImportFile(ctx context.Context, r FileRequest) (health.Ingesti
 		return ingestion, err
 	}
 	ingestion.Size, ingestion.WireSize = info.Size(), info.Size()
-	if err := s.record(ctx, &ingestion, r.File, r.Keep); err != nil {
+	if err := s.recordImport(ctx, &ingestion, r.File, r.Keep); err != nil {
 		return ingestion, err
 	}
-	return s.workOnFile(ctx, ingestion, r, m)
+	return s.processFile(ctx, ingestion, r, m)
 }
 
 // digestOf computes the digest of a file that has none yet, while other work is done. The function that it returns waits for
@@ -213,8 +213,8 @@ func digestOf(ctx context.Context, ingestion *health.Ingestion, file io.ReaderAt
 	}
 }
 
-func (s *Service) workOnFile(ctx context.Context, ingestion health.Ingestion, r FileRequest, m *meter) (health.Ingestion, error) {
-	held, release := s.holdClaim(ctx, ingestion.ID)
+func (s *Service) processFile(ctx context.Context, ingestion health.Ingestion, r FileRequest, m *meter) (health.Ingestion, error) {
+	held, release := s.renewClaim(ctx, ingestion.ID)
 	digest := digestOf(held, &ingestion, r.File)
 	d := s.decodeFile(held, &ingestion, r.User, r.File, m)
 	defer d.close()
@@ -235,7 +235,7 @@ func (s *Service) workOnFile(ctx context.Context, ingestion health.Ingestion, r 
 	}
 	recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	err = errors.Join(err, s.store.Finish(recording, finished, s.owner, cause{ctx, account.ActionImport}.deed(&finished)))
+	err = errors.Join(err, s.store.Finish(recording, finished, s.owner, auditSource{ctx, account.ActionImport}.entry(&finished)))
 	if err == nil {
 		s.metrics.finished(ctx, &finished)
 	}
@@ -247,10 +247,10 @@ var interrupted = problem.New(problem.Invalid, "interrupted",
 	"The import was interrupted. Import the same file again: what is stored already stays, and is counted as unchanged.")
 
 // decodeFile decodes a file that can be read from anywhere.
-func (s *Service) decodeFile(ctx context.Context, ingestion *health.Ingestion, user account.User, file io.ReaderAt, m *meter) *decoded {
+func (s *Service) decodeFile(ctx context.Context, ingestion *health.Ingestion, user account.User, file io.ReaderAt, m *meter) *decodedBody {
 	d := s.newDecoded(ingestion)
 	ctx, span := tracing.Start(ctx, "decode body")
-	defer d.end(span)
+	defer d.endSpan(span)
 	m.begin(PhaseReading, ingestion.Size)
 	m.decoded.Store(d)
 	d.err = d.readFile(ctx, s.formats, user, file, ingestion.Size, m)
@@ -259,7 +259,7 @@ func (s *Service) decodeFile(ctx context.Context, ingestion *health.Ingestion, u
 	return d
 }
 
-func (d *decoded) readFile(ctx context.Context, detect func([]byte) (format.Format, error), user account.User, file io.ReaderAt, size int64, m *meter) (err error) {
+func (d *decodedBody) readFile(ctx context.Context, detect func([]byte) (format.Format, error), user account.User, file io.ReaderAt, size int64, m *meter) (err error) {
 	defer recoverAs(&err)
 	head, err := headOf(file)
 	if err != nil {
@@ -278,10 +278,10 @@ func (d *decoded) readFile(ctx context.Context, detect func([]byte) (format.Form
 }
 
 // decodeWaiting decodes an upload. One whose file somebody has removed from this directory is lost.
-func (s *Service) decodeWaiting(ctx context.Context, ingestion *health.Ingestion, user account.User) (*decoded, error) {
-	file, err := s.imports.open(ingestion)
+func (s *Service) decodeWaiting(ctx context.Context, ingestion *health.Ingestion, user account.User) (*decodedBody, error) {
+	file, err := s.uploads.open(ingestion)
 	if errors.Is(err, fs.ErrNotExist) {
-		return s.lost(ingestion), nil
+		return s.lostBody(ingestion), nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errSpoolFull, err)
@@ -292,8 +292,8 @@ func (s *Service) decodeWaiting(ctx context.Context, ingestion *health.Ingestion
 	return s.decodeFile(ctx, ingestion, user, file, m), nil
 }
 
-// lost is what is decoded of an ingestion whose body is gone.
-func (s *Service) lost(ingestion *health.Ingestion) *decoded {
+// lostBody is what is decoded of an ingestion whose body is gone.
+func (s *Service) lostBody(ingestion *health.Ingestion) *decodedBody {
 	d := s.newDecoded(ingestion)
 	d.err = &bodyError{interrupted}
 	return d

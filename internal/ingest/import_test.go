@@ -49,7 +49,7 @@ const (
 func importing(t *testing.T) Limits { return Limits{ImportDir: filepath.Join(t.TempDir(), "imports")} }
 
 // imports imports a file as from the command line and checks the law for every type.
-func (b *bench) imports(t *testing.T, content string) health.Ingestion {
+func (b *harness) imports(t *testing.T, content string) health.Ingestion {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "export")
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -64,11 +64,11 @@ func (b *bench) imports(t *testing.T, content string) health.Ingestion {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkLaw(t, ingestion)
+	checkBalanced(t, ingestion)
 	return ingestion
 }
 
-func checkLaw(t *testing.T, i health.Ingestion) {
+func checkBalanced(t *testing.T, i health.Ingestion) {
 	t.Helper()
 	var sum health.Counts
 	for _, c := range i.Report.Types {
@@ -111,7 +111,7 @@ func importCounts(i health.Ingestion, typ string) [6]int {
 func TestImportIsIdempotent(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		b := newBench(t, s, nil, Limits{})
+		b := newHarness(t, s, nil, Limits{})
 		older := []string{
 			record(stepCount, "iPhone", "08:00:00", "08:10:00", "count", "100"),
 			record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "120"),
@@ -170,7 +170,7 @@ func TestImportBloodPressureOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, testdb.New(t), nil, Limits{})
+			b := newHarness(t, testdb.New(t), nil, Limits{})
 			i := b.imports(t, exported(elements...))
 			c := metricCounts(i)
 			if c.Inserted != 1 || c.Merged != c.Received-1 {
@@ -209,7 +209,7 @@ func TestImportAddsUpWhatIsNotTheSame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, testdb.New(t), nil, Limits{})
+			b := newHarness(t, testdb.New(t), nil, Limits{})
 			b.imports(t, exported(c.elements...))
 			samples := b.samples(c.metric)
 			if len(samples) != 1 || samples[0].Value != c.want {
@@ -219,10 +219,10 @@ func TestImportAddsUpWhatIsNotTheSame(t *testing.T) {
 	}
 }
 
-// TestImportSpeaksAsOfItsDate makes sure that an old export does not overrule what was received since it was made.
-func TestImportSpeaksAsOfItsDate(t *testing.T) {
+// TestImportHasTheTimeOfItsDate makes sure that an old export does not overrule what was received since it was made.
+func TestImportHasTheTimeOfItsDate(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
+	b := newHarness(t, testdb.New(t), nil, Limits{})
 	b.send(metric("active_energy", "kcal", point1("2026-05-30 00:00:00 +0200", 700, "Watch|iPhone")), "automation-aggregation", "Days")
 	b.at("2026-06-02T12:00:00Z")
 	b.imports(t, exported(`<ActivitySummary dateComponents="2026-05-30" activeEnergyBurned="300" activeEnergyBurnedUnit="kcal"/>`))
@@ -233,7 +233,7 @@ func TestImportSpeaksAsOfItsDate(t *testing.T) {
 }
 
 // upload sends a file and waits until it has been processed.
-func (b *bench) upload(t *testing.T, content string, keep bool) health.Ingestion {
+func (b *harness) upload(t *testing.T, content string, keep bool) health.Ingestion {
 	t.Helper()
 	i, err := b.Import(t.Context(), Request{User: b.user, KeyID: "k", Body: strings.NewReader(content)}, keep)
 	if err != nil {
@@ -246,21 +246,21 @@ func (b *bench) upload(t *testing.T, content string, keep bool) health.Ingestion
 }
 
 // finished waits for the end of the work that is under way.
-func (b *bench) finished(t *testing.T, i health.Ingestion) health.Ingestion {
+func (b *harness) finished(t *testing.T, i health.Ingestion) health.Ingestion {
 	t.Helper()
 	b.working.Wait()
 	found, err := b.store.Ingestion(t.Context(), i.UserID, i.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkLaw(t, found)
+	checkBalanced(t, found)
 	return found
 }
 
 // waitingFiles are the uploads in the directory.
-func (b *bench) waitingFiles(t *testing.T) (names []string) {
+func (b *harness) waitingFiles(t *testing.T) (names []string) {
 	t.Helper()
-	entries, err := os.ReadDir(b.Service.imports.dir)
+	entries, err := os.ReadDir(b.Service.uploads.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,10 +275,10 @@ func (b *bench) waitingFiles(t *testing.T) (names []string) {
 func TestUpload(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		b := newBench(t, s, nil, importing(t))
+		b := newHarness(t, s, nil, importing(t))
 		content := zipOf(t, exported(record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100")))
 		i := b.upload(t, content, false)
-		if i.Status != health.StatusProcessed || importCounts(i, stepCount) != [6]int{1, 1} || i.Format != "apple" || i.Spool != "" {
+		if i.Status != health.StatusProcessed || importCounts(i, stepCount) != [6]int{1, 1} || i.Format != "apple" || i.ImportDir != "" {
 			t.Errorf("%+v", i)
 		}
 		if files := b.waitingFiles(t); files != nil {
@@ -324,7 +324,7 @@ func TestUploadRefused(t *testing.T) {
 	t.Parallel()
 	limits := importing(t)
 	limits.MaxImport = 10_000
-	b := newBench(t, testdb.New(t), nil, limits)
+	b := newHarness(t, testdb.New(t), nil, limits)
 	for name, c := range map[string]struct {
 		body io.Reader
 		want problem.Kind
@@ -354,32 +354,32 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// TestUploadTakenUpAfterACrash starts anew with an upload that nobody has finished: a server that has the directory takes
+// TestUploadResumedAfterACrash starts anew with an upload that nobody has finished: a server that has the directory takes
 // it up, and another leaves it alone.
-func TestUploadTakenUpAfterACrash(t *testing.T) {
+func TestUploadResumedAfterACrash(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
 		limits := importing(t)
-		crashed := newBench(t, s, nil, limits)
+		crashed := newHarness(t, s, nil, limits)
 		i, err := crashed.newIngestion(crashed.user, "k", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		i.Spool = crashed.Service.imports.name
+		i.ImportDir = crashed.Service.uploads.name
 		content := exported(record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100"))
-		if err := crashed.arrive(&i, Request{Body: strings.NewReader(content)}); err != nil {
+		if err := crashed.receiveUpload(&i, Request{Body: strings.NewReader(content)}); err != nil {
 			t.Fatal(err)
 		}
-		file, err := crashed.Service.imports.open(&i)
+		file, err := crashed.Service.uploads.open(&i)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer file.Close()
-		if err := crashed.record(t.Context(), &i, file, false); err != nil {
+		if err := crashed.recordImport(t.Context(), &i, file, false); err != nil {
 			t.Fatal(err)
 		}
 
-		other := newBench(t, s, nil, importing(t))
+		other := newHarness(t, s, nil, importing(t))
 		other.at("2026-06-01T13:00:00Z")
 		if err := other.Resume(t.Context()); err != nil {
 			t.Fatal(err)
@@ -388,7 +388,7 @@ func TestUploadTakenUpAfterACrash(t *testing.T) {
 			t.Errorf("another server made it %s", found.Status)
 		}
 
-		same := newBench(t, s, nil, limits)
+		same := newHarness(t, s, nil, limits)
 		same.at("2026-06-01T13:00:00Z")
 		if err := same.Resume(t.Context()); err != nil {
 			t.Fatal(err)
@@ -409,7 +409,7 @@ func TestStopDoesNotWaitForAnImport(t *testing.T) {
 	s := testdb.New(t)
 	closed := &gate{open: make(chan struct{})}
 	limits := importing(t)
-	b := newBench(t, s, func(inner Store) Store {
+	b := newHarness(t, s, func(inner Store) Store {
 		closed.Store = inner
 		return closed
 	}, limits)
@@ -421,7 +421,7 @@ func TestStopDoesNotWaitForAnImport(t *testing.T) {
 	if err := b.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	again := newBench(t, s, nil, limits)
+	again := newHarness(t, s, nil, limits)
 	if err := again.Resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -433,12 +433,12 @@ func TestStopDoesNotWaitForAnImport(t *testing.T) {
 // TestUploadWithoutItsFile is told so instead of being tried for ever.
 func TestUploadWithoutItsFile(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, importing(t))
+	b := newHarness(t, testdb.New(t), nil, importing(t))
 	i, err := b.newIngestion(b.user, "k", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	i.Spool = b.Service.imports.name
+	i.ImportDir = b.Service.uploads.name
 	if err := b.store.Put(t.Context(), i, strings.NewReader(""), "", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
@@ -452,7 +452,7 @@ func TestUploadWithoutItsFile(t *testing.T) {
 
 func TestInterruptedImportGoesOn(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
+	b := newHarness(t, testdb.New(t), nil, Limits{})
 	content := exported(record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100"))
 	path := filepath.Join(t.TempDir(), "export.xml")
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -469,11 +469,11 @@ func TestInterruptedImportGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.Size = int64(len(content))
-	if err := b.record(ctx, &i, file, false); err != nil {
+	if err := b.recordImport(ctx, &i, file, false); err != nil {
 		t.Fatal(err)
 	}
 	cancel()
-	if _, err := b.workOnFile(ctx, i, FileRequest{User: b.user, File: file}, &meter{}); !errors.Is(err, context.Canceled) {
+	if _, err := b.processFile(ctx, i, FileRequest{User: b.user, File: file}, &meter{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 	found, err := b.store.Ingestion(t.Context(), b.user.ID, i.ID)
@@ -487,8 +487,8 @@ func TestInterruptedImportGoesOn(t *testing.T) {
 
 func TestSweepLeavesWhatIsNeeded(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, importing(t))
-	w := &b.Service.imports
+	b := newHarness(t, testdb.New(t), nil, importing(t))
+	w := &b.Service.uploads
 	files := map[string]bool{} // by name, whether they stay
 	add := func(i health.Ingestion, end string, stays bool, age time.Duration) {
 		path := w.path(&i) + end
@@ -527,7 +527,7 @@ func TestSweepLeavesWhatIsNeeded(t *testing.T) {
 
 func TestProgressOfAnImport(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
+	b := newHarness(t, testdb.New(t), nil, Limits{})
 	if _, ok := b.Progress(b.user.ID); ok {
 		t.Error("there is progress of nothing")
 	}
@@ -561,7 +561,7 @@ func TestElementsAreNewOnce(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
 		const days = 4500 // in several batches
-		b := newBench(t, s, nil, Limits{})
+		b := newHarness(t, s, nil, Limits{})
 		other, err := New(Config{Store: s, Catalog: b.Service.words.catalog, Logger: b.logs.Logger(), Now: b.Service.now})
 		if err != nil {
 			t.Fatal(err)
@@ -594,7 +594,7 @@ func TestElementsAreNewOnce(t *testing.T) {
 	})
 }
 
-func TestElementOutcome(t *testing.T) {
+func TestCompoundElementOutcome(t *testing.T) {
 	t.Parallel()
 	type seen struct {
 		metric  string
@@ -614,9 +614,9 @@ func TestElementOutcome(t *testing.T) {
 		"one has another value":          {[]seen{{"a", health.Unchanged}, {"b", health.Updated}}, health.Updated},
 		"two of a metric, one of it new": {[]seen{{"a", health.Unchanged}, {"a", health.Inserted}}, health.Inserted},
 	} {
-		var e element
+		var e compoundElement
 		for _, s := range c.samples {
-			e.see(s.metric, s.outcome)
+			e.add(s.metric, s.outcome)
 		}
 		if got := e.outcome(); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
@@ -647,7 +647,7 @@ func TestBatchesAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	const records, length = 300, 10_000
 	watch := &batchWatch{}
-	b := newBench(t, testdb.New(t), func(s Store) Store { watch.Store = s; return watch }, Limits{})
+	b := newHarness(t, testdb.New(t), func(s Store) Store { watch.Store = s; return watch }, Limits{})
 	var elements []string
 	for i := range records {
 		elements = append(elements, fmt.Sprintf(`<Record type="%s" sourceName="Phone" unit="count" startDate="2026-05-20 08:%02d:%02d +0000" endDate="2026-05-20 08:59:00 +0000" value="1"><MetadataEntry key="note" value="%d %s"/></Record>`,

@@ -86,21 +86,21 @@ type Service struct {
 	now         func() time.Time
 	logger      *slog.Logger
 	metrics     *metrics
-	words       *vocabulary
+	words       *Resolver
 	formats     func(head []byte) (format.Format, error)
 	owner       string // names this process in claims
 
-	slots  chan struct{} // one per body being processed
-	places chan struct{} // one per body being decoded while it arrives
-	users  userLocks
+	slots       chan struct{} // one per body being processed
+	decodeSlots chan struct{} // one per body being decoded while it arrives
+	users       userLocks
 	// buffers are those of bodies that are done with.
 	buffers buffers
-	// importing has room for one import: several at once would only take the disk from each other.
-	importing chan struct{}
+	// importSlot has room for one import: several at once would only take the disk from each other.
+	importSlot chan struct{}
 	// importCtx ends when the service begins to stop: an import takes longer than a stop may, and goes on at the next start.
 	importCtx   context.Context
 	stopImports context.CancelFunc
-	imports     waiting
+	uploads     uploadDir
 	swept       sync.Once
 	meters      sync.Map        // of imports under way: uuid.UUID to *meter
 	ctx         context.Context // ends when work under way must be given up
@@ -119,7 +119,7 @@ func New(c Config) (*Service, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	words, err := newVocabulary(c.Catalog)
+	words, err := NewResolver(c.Catalog)
 	if err != nil {
 		return nil, err
 	}
@@ -132,15 +132,15 @@ func New(c Config) (*Service, error) {
 	if err := removeTemp(probe); err != nil {
 		return nil, err
 	}
-	imports, err := openWaiting(limits.ImportDir)
+	imports, err := openUploadDir(limits.ImportDir)
 	if err != nil {
 		return nil, err
 	}
 	s := &Service{
-		Archive: NewArchive(c.Store), store: c.Store, invalidator: c.Invalidator, imports: imports, importing: make(chan struct{}, 1), limits: limits, now: c.Now, logger: c.Logger,
+		Archive: NewArchive(c.Store), store: c.Store, invalidator: c.Invalidator, uploads: imports, importSlot: make(chan struct{}, 1), limits: limits, now: c.Now, logger: c.Logger,
 		metrics: newMetrics(c.Registerer), words: words, formats: format.Detect,
 		owner: uuid.NewString(), slots: make(chan struct{}, limits.Concurrency),
-		places: make(chan struct{}, limits.Concurrency),
+		decodeSlots: make(chan struct{}, limits.Concurrency),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.importCtx, s.stopImports = context.WithCancel(s.ctx)
@@ -185,7 +185,7 @@ func (s *Service) begin() (end func(), err error) {
 // start processes a claimed ingestion in the background and returns a channel that yields the result, once. decoded is
 // what is known of the body already, or nil.
 func (s *Service) start(
-	by cause, ingestion health.Ingestion, user account.User, decoded *decoded, end func(),
+	by auditSource, ingestion health.Ingestion, user account.User, decoded *decodedBody, end func(),
 ) <-chan health.Ingestion {
 	result := make(chan health.Ingestion, 1)
 	go func() {
@@ -193,28 +193,28 @@ func (s *Service) start(
 		if decoded != nil {
 			defer decoded.close()
 		}
-		result <- s.work(by, ingestion, user, decoded)
+		result <- s.processClaimed(by, ingestion, user, decoded)
 	}()
 	return result
 }
 
-// work processes a claimed ingestion when its turn comes: one body of a user at a time, and no more bodies at once
+// processClaimed processes a claimed ingestion when its turn comes: one body of a user at a time, and no more bodies at once
 // than there are slots. It returns the ingestion as it stands afterwards, still accepted if it has to be tried again.
-func (s *Service) work(by cause, ingestion health.Ingestion, user account.User, decoded *decoded) health.Ingestion {
+func (s *Service) processClaimed(by auditSource, ingestion health.Ingestion, user account.User, decoded *decodedBody) health.Ingestion {
 	var err error
 	whole := s.ctx
-	if ingestion.Spool != "" {
+	if ingestion.ImportDir != "" {
 		whole = s.importCtx
 	}
 	whole, span := tracing.Start(tracing.Detach(whole, by.ctx), "process body")
 	defer func() { span.End(err) }()
-	ctx, held := s.holdClaim(whole, ingestion.ID)
+	ctx, held := s.renewClaim(whole, ingestion.ID)
 	defer held()
 
 	slots := s.slots
-	if ingestion.Spool != "" {
+	if ingestion.ImportDir != "" {
 		// An import takes minutes, and what later bodies say wins whatever the order: they need not wait for it.
-		slots = s.importing
+		slots = s.importSlot
 		defer s.meters.Delete(ingestion.ID)
 	} else {
 		unlock := s.users.lock(ingestion.UserID)
@@ -233,12 +233,12 @@ func (s *Service) work(by cause, ingestion health.Ingestion, user account.User, 
 	var finished health.Ingestion
 	finished, err = s.process(ctx, ingestion, user, decoded)
 	if err == nil {
-		err = s.store.Finish(ctx, finished, s.owner, by.deed(&finished))
+		err = s.store.Finish(ctx, finished, s.owner, by.entry(&finished))
 	}
 	if isErased(err) {
 		s.logger.InfoContext(ctx, "ingestion given up: the data of its user was erased", "ingestion", ingestion.ID)
-		if ingestion.Spool != "" {
-			s.imports.remove(&ingestion)
+		if ingestion.ImportDir != "" {
+			s.uploads.remove(&ingestion)
 		}
 		return ingestion
 	}
@@ -246,8 +246,8 @@ func (s *Service) work(by cause, ingestion health.Ingestion, user account.User, 
 		s.postpone(by, ingestion, err)
 		return ingestion
 	}
-	if ingestion.Spool != "" {
-		s.imports.remove(&ingestion)
+	if ingestion.ImportDir != "" {
+		s.uploads.remove(&ingestion)
 	}
 	s.metrics.finished(ctx, &finished)
 	s.logFinished(ctx, &finished)
@@ -257,7 +257,7 @@ func (s *Service) work(by cause, ingestion health.Ingestion, user account.User, 
 // logFinished says what became of a body. Most are also in the line about the request that brought them, imports never.
 func (s *Service) logFinished(ctx context.Context, i *health.Ingestion) {
 	level := slog.LevelDebug
-	if i.Spool != "" {
+	if i.ImportDir != "" {
 		level = slog.LevelInfo
 	}
 	s.logger.Log(ctx, level, "ingestion finished", "ingestion", i.ID, "user", i.UserID, "outcome", i.Status,
@@ -269,10 +269,10 @@ func (s *Service) logFinished(ctx context.Context, i *health.Ingestion) {
 const maxAttempts = 20
 
 // postpone gives the claim back so that the ingestion is tried again, later each time, or marks it as failed.
-func (s *Service) postpone(by cause, ingestion health.Ingestion, cause error) {
+func (s *Service) postpone(by auditSource, ingestion health.Ingestion, cause error) {
 	ctx, cancel := context.WithTimeout(tracing.Detach(context.WithoutCancel(s.ctx), by.ctx), 5*time.Second)
 	defer cancel()
-	stopping := s.ctx.Err() != nil || ingestion.Spool != "" && s.importCtx.Err() != nil
+	stopping := s.ctx.Err() != nil || ingestion.ImportDir != "" && s.importCtx.Err() != nil
 	if !stopping {
 		s.metrics.postponed()
 		s.logger.ErrorContext(ctx, "ingestion postponed", "ingestion", ingestion.ID, "user", ingestion.UserID,
@@ -282,9 +282,9 @@ func (s *Service) postpone(by cause, ingestion health.Ingestion, cause error) {
 		ingestion.Status, ingestion.FailureCode = health.StatusFailed, "processing_failed"
 		ingestion.Failure = "The body could not be processed because of a fault in the server. It is kept in the archive: replay it after an upgrade."
 		ingestion.FinishedAt = s.now()
-		if s.store.Finish(ctx, ingestion, s.owner, by.deed(&ingestion)) == nil {
-			if ingestion.Spool != "" {
-				s.imports.remove(&ingestion)
+		if s.store.Finish(ctx, ingestion, s.owner, by.entry(&ingestion)) == nil {
+			if ingestion.ImportDir != "" {
+				s.uploads.remove(&ingestion)
 			}
 			return
 		}

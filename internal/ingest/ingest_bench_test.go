@@ -26,7 +26,7 @@ func BenchmarkReceive(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		bench := newBench(b, s, nil, Limits{})
+		bench := newHarness(b, s, nil, Limits{})
 		begin := time.Now()
 		if sent := bench.send(body.String()); metricCounts(sent).Inserted != points {
 			b.Fatalf("%+v", sent.Report)

@@ -27,8 +27,8 @@ import (
 	"github.com/health-export/health-export/internal/testlog"
 )
 
-// bench is a service on a store, with one user, and a clock that the test sets.
-type bench struct {
+// harness is a service on a store, with one user, and a clock that the test sets.
+type harness struct {
 	*Service
 	t     testing.TB
 	store store.Store
@@ -37,7 +37,7 @@ type bench struct {
 	logs  *testlog.Log // in which nothing of what is sent may be
 }
 
-func newBench(t testing.TB, s store.Store, wrap func(Store) Store, limits Limits) *bench {
+func newHarness(t testing.TB, s store.Store, wrap func(Store) Store, limits Limits) *harness {
 	t.Helper()
 	words, err := catalog.Load()
 	if err != nil {
@@ -50,7 +50,7 @@ func newBench(t testing.TB, s store.Store, wrap func(Store) Store, limits Limits
 	if err := s.CreateUser(context.Background(), user); err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, store: s, user: user, logs: testlog.New(t)}
+	b := &harness{t: t, store: s, user: user, logs: testlog.New(t)}
 	b.at("2026-06-01T12:00:00Z")
 	var wrapped Store = s
 	if wrap != nil {
@@ -75,19 +75,19 @@ func newBench(t testing.TB, s store.Store, wrap func(Store) Store, limits Limits
 }
 
 // Receive is that of the service.
-func (b *bench) Receive(ctx context.Context, r Request) (health.Ingestion, error) {
+func (b *harness) Receive(ctx context.Context, r Request) (health.Ingestion, error) {
 	r.Body = b.logs.Sending(r.Body)
 	return b.Service.Receive(ctx, r)
 }
 
 // Import is that of the service.
-func (b *bench) Import(ctx context.Context, r Request, keep bool) (health.Ingestion, error) {
+func (b *harness) Import(ctx context.Context, r Request, keep bool) (health.Ingestion, error) {
 	r.Body = b.logs.Sending(r.Body)
 	return b.Service.Import(ctx, r, keep)
 }
 
 // at sets the clock.
-func (b *bench) at(now string) {
+func (b *harness) at(now string) {
 	parsed, err := time.Parse(time.RFC3339, now)
 	if err != nil {
 		b.t.Fatal(err)
@@ -95,7 +95,7 @@ func (b *bench) at(now string) {
 	b.clock.Store(&parsed)
 }
 
-func (b *bench) send(body string, headers ...string) health.Ingestion {
+func (b *harness) send(body string, headers ...string) health.Ingestion {
 	b.t.Helper()
 	kept := map[string]string{}
 	for i := 0; i+1 < len(headers); i += 2 {
@@ -114,10 +114,10 @@ func (b *bench) send(body string, headers ...string) health.Ingestion {
 }
 
 // A header may be any bytes, and may be cut in the middle of a character: the body is archived all the same.
-func TestHeadersThatAreNoText(t *testing.T) {
+func TestHeadersThatAreNotText(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		b := newBench(t, s, nil, Limits{})
+		b := newHarness(t, s, nil, Limits{})
 		sent := b.send(`{"data":{}}`, "user-agent", "a\xff\xfeb", "automation-name", strings.Repeat("a", 999)+"é")
 		got, err := b.store.Ingestion(t.Context(), b.user.ID, sent.ID)
 		if err != nil {
@@ -130,7 +130,7 @@ func TestHeadersThatAreNoText(t *testing.T) {
 	})
 }
 
-func (b *bench) samples(metric string) []health.Sample {
+func (b *harness) samples(metric string) []health.Sample {
 	b.t.Helper()
 	var list []health.Sample
 	for s, err := range b.store.Samples(context.Background(), b.user.ID, store.SampleQuery{Metric: metric}) {
@@ -151,18 +151,18 @@ func point1(date string, qty float64, source string) string {
 	return fmt.Sprintf(`{"date":%q,"qty":%v,"source":%q}`, date, qty, source)
 }
 
-// brief is a sample as the tests below compare it.
-type brief struct {
+// shortSample is a sample as the tests below compare it.
+type shortSample struct {
 	Start  string
 	Value  float64
 	Grain  health.Grain
 	Source string
 }
 
-func briefly(samples []health.Sample) []brief {
-	list := []brief{}
+func shorten(samples []health.Sample) []shortSample {
+	list := []shortSample{}
 	for _, s := range samples {
-		list = append(list, brief{s.Start.In(s.Offset).Format("2006-01-02 15:04:05 -0700"), s.Value, s.Grain, s.Source})
+		list = append(list, shortSample{s.Start.In(s.Offset).Format("2006-01-02 15:04:05 -0700"), s.Value, s.Grain, s.Source})
 	}
 	return list
 }
@@ -178,97 +178,97 @@ func TestSamples(t *testing.T) {
 		body    string
 		headers []string
 		metric  string
-		want    []brief
+		want    []shortSample
 		counts  health.Counts
 	}{
 		{
 			name: "day buckets by the clock", metric: "step_count",
 			body:   metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 9900, "Watch"), point1("2026-03-11 00:00:00 +0100", 100, "Watch")),
-			want:   []brief{{"2026-03-10 00:00:00 +0100", 9900, 86400, "Watch"}, {"2026-03-11 00:00:00 +0100", 100, 86400, "Watch"}},
+			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 9900, 86400, "Watch"}, {"2026-03-11 00:00:00 +0100", 100, 86400, "Watch"}},
 			counts: health.Counts{Received: 2, Inserted: 2},
 		},
 		{
 			name: "hours by the clock", metric: "step_count",
 			body:   metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, ""), point1("2026-03-10 05:00:00 +0100", 2, "")),
-			want:   []brief{{"2026-03-10 00:00:00 +0100", 1, 3600, ""}, {"2026-03-10 05:00:00 +0100", 2, 3600, ""}},
+			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 1, 3600, ""}, {"2026-03-10 05:00:00 +0100", 2, 3600, ""}},
 			counts: health.Counts{Received: 2, Inserted: 2},
 		},
 		{
 			name: "the header wins over the clock", metric: "step_count", headers: []string{"automation-aggregation", "minutes"},
 			body:   metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, "")),
-			want:   []brief{{"2026-03-10 00:00:00 +0100", 1, 60, ""}},
+			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 1, 60, ""}},
 			counts: health.Counts{Received: 1, Inserted: 1},
 		},
 		{
 			name: "an alias, a unit, and raw seconds", metric: "active_energy",
 			body:   metric("active_energy_burned", "kJ", point1("2026-03-10 10:00:01 +0100", 41.84, "Watch")),
-			want:   []brief{{"2026-03-10 10:00:01 +0100", 10, 0, "Watch"}},
+			want:   []shortSample{{"2026-03-10 10:00:01 +0100", 10, 0, "Watch"}},
 			counts: health.Counts{Received: 1, Inserted: 1},
 		},
 		{
 			name: "the source of one summary is no part of its identity, and cumulative values add up", metric: "step_count",
 			headers: []string{"automation-aggregation", "hours"},
 			body:    metric("step_count", "count", point1("2026-03-10 10:00:00 +0100", 5, "Watch|iPhone"), point1("2026-03-10 10:00:00 +0100", 7, "iPhone|Watch")),
-			want:    []brief{{"2026-03-10 10:00:00 +0100", 12, 3600, "iPhone|Watch"}},
+			want:    []shortSample{{"2026-03-10 10:00:00 +0100", 12, 3600, "iPhone|Watch"}},
 			counts:  health.Counts{Received: 2, Inserted: 1, Merged: 1},
 		},
 		{
 			name: "two single sources in one body stay apart", metric: "step_count", headers: []string{"automation-aggregation", "hours"},
 			body:   metric("step_count", "count", point1("2026-03-10 10:00:00 +0100", 5, "Watch"), point1("2026-03-10 10:00:00 +0100", 7, "iPhone")),
-			want:   []brief{{"2026-03-10 10:00:00 +0100", 5, 3600, "Watch"}, {"2026-03-10 10:00:00 +0100", 7, 3600, "iPhone"}},
+			want:   []shortSample{{"2026-03-10 10:00:00 +0100", 5, 3600, "Watch"}, {"2026-03-10 10:00:00 +0100", 7, 3600, "iPhone"}},
 			counts: health.Counts{Received: 2, Inserted: 2},
 		},
 		{
 			name: "of two discrete values of one time the later counts", metric: "resting_heart_rate",
 			body:   metric("resting_heart_rate", "bpm", point1("2026-03-10 10:00:01 +0100", 61, "Watch"), point1("2026-03-10 10:00:01 +0100", 62, "Watch")),
-			want:   []brief{{"2026-03-10 10:00:01 +0100", 62, 0, "Watch"}},
+			want:   []shortSample{{"2026-03-10 10:00:01 +0100", 62, 0, "Watch"}},
 			counts: health.Counts{Received: 2, Inserted: 1, Merged: 1},
 		},
 		{
 			name: "the same metric twice in a body, under two names", metric: "step_count",
 			body: `{"data":{"metrics":[{"name":"step_count","units":"count","data":[` + point1("2026-03-10 10:00:01 +0100", 5, "Watch") +
 				`]},{"name":"steps","units":"steps","data":[` + point1("2026-03-10 10:00:01 +0100", 7, "Watch") + `]}]}}`,
-			want:   []brief{{"2026-03-10 10:00:01 +0100", 12, 0, "Watch"}},
+			want:   []shortSample{{"2026-03-10 10:00:01 +0100", 12, 0, "Watch"}},
 			counts: health.Counts{Received: 2, Inserted: 1, Merged: 1},
 		},
 		{
 			name: "name and unit after the points", metric: "walking_running_distance",
 			body:   `{"data":{"metrics":[{"data":[` + point1("2026-03-10 00:00:00 +0100", 2, "W") + `],"units":"mi","name":"walking_running_distance"}]}}`,
-			want:   []brief{{"2026-03-10 00:00:00 +0100", 3.218688, 86400, "W"}},
+			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 3.218688, 86400, "W"}},
 			counts: health.Counts{Received: 1, Inserted: 1},
 		},
 		{
 			name: "an unknown metric is kept under its own name", metric: "aura_brightness",
 			body:   metric("aura_brightness", "lm", point1("2026-03-10 10:00:01 +0100", 3, "")),
-			want:   []brief{{"2026-03-10 10:00:01 +0100", 3, 0, ""}},
+			want:   []shortSample{{"2026-03-10 10:00:01 +0100", 3, 0, ""}},
 			counts: health.Counts{Received: 1, Inserted: 1},
 		},
 		{
 			name: "one bad point does not sink its neighbours", metric: "heart_rate_variability",
 			body: metric("heart_rate_variability", "ms", point1("2026-03-10 10:00:01 +0100", 50, ""), `{"date":"2026-02-31 10:00:01 +0100","qty":1}`,
 				`{"date":"2026-03-10 10:00:02 +0100","qty":1e6}`, point1("2026-03-10 10:00:03 +0100", 51, "")),
-			want:   []brief{{"2026-03-10 10:00:01 +0100", 50, 0, ""}, {"2026-03-10 10:00:03 +0100", 51, 0, ""}},
+			want:   []shortSample{{"2026-03-10 10:00:01 +0100", 50, 0, ""}, {"2026-03-10 10:00:03 +0100", 51, 0, ""}},
 			counts: health.Counts{Received: 4, Inserted: 2, Rejected: 2},
 		},
 		{
 			name: "times before 1900 and far ahead", metric: "step_count",
 			body:   metric("step_count", "count", point1("1899-12-31 00:00:00 +0000", 1, ""), point1("2026-06-04 00:00:00 +0000", 1, ""), point1("9999-06-04 00:00:00 +0000", 1, "")),
-			want:   []brief{},
+			want:   []shortSample{},
 			counts: health.Counts{Received: 3, Rejected: 3},
 		},
 		{
 			name: "a week of steps may be more than a day's", metric: "step_count", headers: []string{"automation-aggregation", "Weeks"},
 			body:   metric("step_count", "count", point1("2026-03-09 00:00:00 +0100", 210000, "")),
-			want:   []brief{{"2026-03-09 00:00:00 +0100", 210000, 604800, ""}},
+			want:   []shortSample{{"2026-03-09 00:00:00 +0100", 210000, 604800, ""}},
 			counts: health.Counts{Received: 1, Inserted: 1},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			testdb.Each(t, func(t *testing.T, s store.Store) {
-				b := newBench(t, s, nil, Limits{})
+				b := newHarness(t, s, nil, Limits{})
 				first := b.send(c.body, c.headers...)
 				close := cmpopts.EquateApprox(1e-9, 0)
-				if diff := cmp.Diff(c.want, briefly(b.samples(c.metric)), close); diff != "" {
+				if diff := cmp.Diff(c.want, shorten(b.samples(c.metric)), close); diff != "" {
 					t.Errorf("stored (-want +got):\n%s", diff)
 				}
 				if diff := cmp.Diff(c.counts, metricCounts(first)); diff != "" {
@@ -289,7 +289,7 @@ func TestSamples(t *testing.T) {
 				if diff := cmp.Diff(want, metricCounts(b.send(c.body, c.headers...))); diff != "" {
 					t.Errorf("counts of the second send (-want +got):\n%s", diff)
 				}
-				if diff := cmp.Diff(c.want, briefly(b.samples(c.metric)), close); diff != "" {
+				if diff := cmp.Diff(c.want, shorten(b.samples(c.metric)), close); diff != "" {
 					t.Errorf("stored after the second send (-want +got):\n%s", diff)
 				}
 			})
@@ -302,15 +302,15 @@ func TestSamples(t *testing.T) {
 func TestGrowingBucketAndReplay(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		b := newBench(t, s, nil, Limits{})
+		b := newHarness(t, s, nil, Limits{})
 		morning := b.send(metric("step_count", "count", point1("2026-06-01 00:00:00 +0200", 1000, "Watch")))
 		b.at("2026-06-01T20:00:00Z")
 		evening := b.send(metric("step_count", "count", point1("2026-06-01 00:00:00 +0100", 8000, "iPhone|Watch")))
 		if diff := cmp.Diff(health.Counts{Received: 1, Updated: 1}, metricCounts(evening)); diff != "" {
 			t.Errorf("counts (-want +got):\n%s", diff)
 		}
-		want := []brief{{"2026-06-01 00:00:00 +0100", 8000, 86400, "iPhone|Watch"}}
-		if diff := cmp.Diff(want, briefly(b.samples("step_count"))); diff != "" {
+		want := []shortSample{{"2026-06-01 00:00:00 +0100", 8000, 86400, "iPhone|Watch"}}
+		if diff := cmp.Diff(want, shorten(b.samples("step_count"))); diff != "" {
 			t.Errorf("stored (-want +got):\n%s", diff)
 		}
 		again, err := b.Replay(t.Context(), b.user, morning.ID)
@@ -320,7 +320,7 @@ func TestGrowingBucketAndReplay(t *testing.T) {
 		if diff := cmp.Diff(health.Counts{Received: 1, Unchanged: 1}, metricCounts(again)); diff != "" {
 			t.Errorf("counts of the replay (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(want, briefly(b.samples("step_count"))); diff != "" {
+		if diff := cmp.Diff(want, shorten(b.samples("step_count"))); diff != "" {
 			t.Errorf("stored after the replay (-want +got):\n%s", diff)
 		}
 	})
@@ -345,7 +345,7 @@ func TestBloodPressure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			testdb.Each(t, func(t *testing.T, s store.Store) {
-				b := newBench(t, s, nil, Limits{})
+				b := newHarness(t, s, nil, Limits{})
 				var last health.Ingestion
 				for _, body := range c.bodies {
 					last = b.send(body)
@@ -368,7 +368,7 @@ func TestBloodPressure(t *testing.T) {
 // A unit that cannot be converted is kept with the raw value, and said to be so, once per metric of a body.
 func TestUnknownUnit(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
+	b := newHarness(t, testdb.New(t), nil, Limits{})
 	sent := b.send(metric("weight_body_mass", "talents", point1("2026-03-10 10:00:01 +0100", 3, ""), point1("2026-03-11 10:00:01 +0100", 3, "")))
 	list := b.samples("weight_body_mass")
 	if len(list) != 2 || list[0].Value != 3 || list[0].Unit != "talents" {
@@ -381,7 +381,7 @@ func TestUnknownUnit(t *testing.T) {
 
 func TestSuspiciousValueIsStoredWithAWarning(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
+	b := newHarness(t, testdb.New(t), nil, Limits{})
 	sent := b.send(metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 150_000, "")))
 	if len(b.samples("step_count")) != 1 || len(sent.Report.Warnings) != 1 || sent.Report.Warnings[0].Code != health.SuspiciousValue {
 		t.Errorf("status %s, warnings %+v", sent.Status, sent.Report.Warnings)
@@ -391,7 +391,7 @@ func TestSuspiciousValueIsStoredWithAWarning(t *testing.T) {
 // An element with several quantities is one element: stored as a whole, refused as a whole.
 func TestTypedElement(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
+	b := newHarness(t, testdb.New(t), nil, Limits{})
 	sent := b.send(`{"data":{"metrics":[
 		{"type":"Activity","recorded_at":"2026-03-10T10:00:00Z","step_count":1000,"flights_climbed":3,"source":"Watch"},
 		{"type":"Activity","recorded_at":"2026-03-10T11:00:00Z","step_count":1000,"flights_climbed":-1,"source":"Watch"}]}}`)
@@ -399,7 +399,7 @@ func TestTypedElement(t *testing.T) {
 		t.Errorf("counts (-want +got):\n%s", diff)
 	}
 	if steps, flights := b.samples("step_count"), b.samples("flights_climbed"); len(steps) != 1 || len(flights) != 1 {
-		t.Errorf("stored %v and %v", briefly(steps), briefly(flights))
+		t.Errorf("stored %v and %v", shorten(steps), shorten(flights))
 	}
 }
 
@@ -420,13 +420,13 @@ func TestNothingHalfStored(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, testdb.New(t), nil, Limits{})
+			b := newHarness(t, testdb.New(t), nil, Limits{})
 			sent := b.send(c.body)
 			if sent.Status != c.status || c.code != "" && sent.FailureCode != c.code || sent.Failure == "" {
 				t.Errorf("status %s, code %s (%s), want %s, %s", sent.Status, sent.FailureCode, sent.Failure, c.status, c.code)
 			}
 			if list := b.samples("step_count"); len(list) != 0 {
-				t.Errorf("stored %v", briefly(list))
+				t.Errorf("stored %v", shorten(list))
 			}
 			raw, err := b.Raw(t.Context(), b.user.ID, sent.ID)
 			if err != nil {
@@ -442,7 +442,7 @@ func TestNothingHalfStored(t *testing.T) {
 
 func TestEmptyData(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
+	b := newHarness(t, testdb.New(t), nil, Limits{})
 	for _, body := range []string{`{"data":{}}`, `{"data":{"metrics":[]}}`, `{"data":{"metrics":[{"name":"step_count","units":"count","data":[]}]}}`} {
 		if sent := b.send(body); sent.Status != health.StatusProcessed || sent.Report.Total().Received != 0 {
 			t.Errorf("%s: %s %+v", body, sent.Status, sent.Report.Total())
@@ -485,7 +485,7 @@ func TestRefusedBodies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, testdb.New(t), nil, Limits{MaxBody: 2 << 20})
+			b := newHarness(t, testdb.New(t), nil, Limits{MaxBody: 2 << 20})
 			_, err := b.Receive(t.Context(), Request{User: b.user, Body: bytes.NewReader(c.body), ContentEncoding: c.encoding})
 			var known *problem.Error
 			if !errors.As(err, &known) || known.Kind != c.kind || known.Code != c.code {
@@ -500,7 +500,7 @@ func TestRefusedBodies(t *testing.T) {
 
 func TestEncodings(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
+	b := newHarness(t, testdb.New(t), nil, Limits{})
 	body := []byte(metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, "")))
 	sent, err := b.Receive(t.Context(), Request{User: b.user, Body: bytes.NewReader(zipped(t, body)), ContentEncoding: "gzip"})
 	if err != nil || sent.Status != health.StatusProcessed || sent.Size != int64(len(body)) || sent.WireSize == sent.Size {
@@ -527,7 +527,7 @@ func TestDatabaseAway(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, s store.Store) {
 		broken := &flaky{}
 		broken.failures.Store(1)
-		b := newBench(t, s, func(s Store) Store {
+		b := newHarness(t, s, func(s Store) Store {
 			broken.Store = s
 			return broken
 		}, Limits{})
@@ -539,7 +539,7 @@ func TestDatabaseAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		if list := b.samples("step_count"); len(list) != 0 {
-			t.Errorf("taken up before its time: %v", briefly(list))
+			t.Errorf("taken up before its time: %v", shorten(list))
 		}
 		b.at("2026-06-01T12:01:00Z")
 		if err := b.Resume(t.Context()); err != nil {
@@ -553,10 +553,10 @@ func TestDatabaseAway(t *testing.T) {
 }
 
 // What a crash left between archive and processing is taken up when its claim has lapsed.
-func TestTakenUpAfterACrash(t *testing.T) {
+func TestResumedAfterACrash(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		b := newBench(t, s, nil, Limits{})
+		b := newHarness(t, s, nil, Limits{})
 		body := metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, ""))
 		crashed, _, err := b.archive(t.Context(), Request{User: b.user, Body: strings.NewReader(body)})
 		if err != nil {
@@ -588,14 +588,14 @@ func (g *gate) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.
 	return g.Store.WriteSamples(ctx, user, batch)
 }
 
-func TestAnswersBeforeProcessingEnds(t *testing.T) {
+func TestReceiveReturnsBeforeProcessingEnds(t *testing.T) {
 	t.Parallel()
 	for name, async := range map[string]bool{"asked to": true, "after the wait": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := testdb.New(t)
 			slow := &gate{open: make(chan struct{})}
-			b := newBench(t, s, func(s Store) Store {
+			b := newHarness(t, s, func(s Store) Store {
 				slow.Store = s
 				return slow
 			}, Limits{Wait: time.Millisecond})
@@ -621,11 +621,11 @@ func TestAnswersBeforeProcessingEnds(t *testing.T) {
 
 // Random bodies: the account always balances, a second send changes nothing, and neither does a replay of everything in
 // any order.
-func TestLaws(t *testing.T) {
+func TestInvariants(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
 		rapid.Check(t, func(r *rapid.T) {
-			b := newBench(t, s, nil, Limits{})
+			b := newHarness(t, s, nil, Limits{})
 			var sent []health.Ingestion
 			for i := range rapid.IntRange(1, 4).Draw(r, "bodies") {
 				b.at(fmt.Sprintf("2026-06-01T12:%02d:00Z", i))
@@ -652,7 +652,7 @@ func TestLaws(t *testing.T) {
 	})
 }
 
-func (b *bench) body(id uuid.UUID) string {
+func (b *harness) body(id uuid.UUID) string {
 	raw, err := b.Raw(context.Background(), b.user.ID, id)
 	if err != nil {
 		b.t.Fatal(err)
@@ -665,7 +665,7 @@ func (b *bench) body(id uuid.UUID) string {
 	return string(content)
 }
 
-func (b *bench) everything() map[string][]health.Sample {
+func (b *harness) everything() map[string][]health.Sample {
 	all := map[string][]health.Sample{}
 	for _, name := range []string{"step_count", "heart_rate", "resting_heart_rate", "blood_pressure"} {
 		for _, s := range b.samples(name) {

@@ -16,26 +16,26 @@ import (
 	"github.com/health-export/health-export/internal/testdb"
 )
 
-// told writes down what it is told.
-type told struct {
+// invalidations writes down what it is told.
+type invalidations struct {
 	mu      sync.Mutex
 	changes []string
 }
 
-func (r *told) InvalidateMetrics(_ context.Context, _ uuid.UUID, metrics []string) {
+func (r *invalidations) InvalidateMetrics(_ context.Context, _ uuid.UUID, metrics []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.changes = append(r.changes, strings.Join(metrics, " "))
 }
 
-func (r *told) InvalidateUser(context.Context, uuid.UUID) {
+func (r *invalidations) InvalidateUser(context.Context, uuid.UUID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.changes = append(r.changes, "everything")
 }
 
 // take returns what was told since the last call, each thing once.
-func (r *told) take() []string {
+func (r *invalidations) take() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	changes := slices.Compact(slices.Sorted(slices.Values(r.changes)))
@@ -45,8 +45,8 @@ func (r *told) take() []string {
 
 func TestChangesAreReported(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
-	r := &told{}
+	b := newHarness(t, testdb.New(t), nil, Limits{})
+	r := &invalidations{}
 	b.invalidator = r
 	for _, c := range []struct {
 		what, body string
@@ -84,11 +84,11 @@ func (w *dyingWriter) WriteSamples(ctx context.Context, user uuid.UUID, batch []
 func TestChangesOfAnAttemptThatFailedAreReported(t *testing.T) {
 	t.Parallel()
 	var writer *dyingWriter
-	b := newBench(t, testdb.New(t), func(s Store) Store {
+	b := newHarness(t, testdb.New(t), func(s Store) Store {
 		writer = &dyingWriter{Store: s, dead: true}
 		return writer
 	}, Limits{})
-	r := &told{}
+	r := &invalidations{}
 	b.invalidator = r
 	ingestion, err := b.Receive(t.Context(), Request{
 		User: b.user, Body: strings.NewReader(metric("step_count", "count", point1("2026-05-01 10:00:00 +0200", 5, "Watch"))),

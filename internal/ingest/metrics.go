@@ -71,7 +71,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 			Name: "health_export_ingest_backlog_age_seconds", Help: "Age of the oldest body that is not processed yet.",
 		}),
 	}
-	m.prepare()
+	m.initLabels()
 	return m
 }
 
@@ -81,8 +81,8 @@ const (
 	reasonPostponed = "postponed"
 )
 
-// prepare makes the counters whose labels are known, so that their first increase is seen as one.
-func (m *metrics) prepare() {
+// initLabels makes the counters whose labels are known, so that their first increase is seen as one.
+func (m *metrics) initLabels() {
 	for _, reason := range []string{
 		reasonInternal, reasonPostponed, string(problem.Invalid), string(problem.TooLarge), string(problem.Unavailable),
 		string(health.StatusPartial), string(health.StatusRejected), string(health.StatusUnrecognised), string(health.StatusFailed),
@@ -93,7 +93,7 @@ func (m *metrics) prepare() {
 	m.account(&none)
 }
 
-func (m *metrics) summedUp(summaries int, took time.Duration) {
+func (m *metrics) summariesWritten(summaries int, took time.Duration) {
 	m.summaries.Add(float64(summaries))
 	m.summingUp.Observe(took.Seconds())
 }

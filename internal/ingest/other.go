@@ -6,7 +6,7 @@ import (
 )
 
 // addOther takes a record that is not a sample: it checks its times, converts its units, and holds it.
-func (c *collector) addOther(r *health.Record) error {
+func (c *Collector) addOther(r *health.Record) error {
 	at := &r.Position
 	var rejection *health.Rejection
 	switch {
@@ -14,7 +14,7 @@ func (c *collector) addOther(r *health.Record) error {
 		n := r.Night
 		if rejection = c.checkTimes(at, n.SleepStart, n.SleepEnd, n.InBedStart, n.InBedEnd, n.Date.Midnight(n.Offset)); rejection == nil {
 			n.Received = c.asOf
-			return c.rest.nights.add(r, n)
+			return c.others.nights.add(r, n)
 		}
 	case r.Segment != nil:
 		s := r.Segment
@@ -23,34 +23,34 @@ func (c *collector) addOther(r *health.Record) error {
 		}
 		if rejection == nil {
 			s.Received = c.asOf
-			return c.rest.segments.add(r, s)
+			return c.others.segments.add(r, s)
 		}
 	case r.Workout != nil:
 		w := r.Workout
 		if rejection = c.checkTimes(at, w.Start, w.End); rejection == nil {
 			w.Received = c.asOf
-			c.words.convertWorkout(w)
-			return c.rest.workouts.add(r, w)
+			c.resolver.convertWorkout(w)
+			return c.others.workouts.add(r, w)
 		}
 	case r.Event != nil:
 		e := r.Event
 		if rejection = c.checkTimes(at, e.Start, e.End); rejection == nil {
 			e.Received = c.asOf
-			return c.rest.events.add(r, e)
+			return c.others.events.add(r, e)
 		}
 	case r.ECG != nil:
 		e := r.ECG
 		if rejection = c.checkTimes(at, e.Start, e.End); rejection == nil {
 			e.Received = c.asOf
-			return c.rest.ecgs.add(r, e)
+			return c.others.ecgs.add(r, e)
 		}
 	}
-	c.reject(r.Kind(), r.Type, rejection)
+	c.Reject(r.Kind(), r.Type, rejection)
 	return nil
 }
 
 // checkTimes refuses an element with a time that cannot be; times that were not sent are 0.
-func (c *collector) checkTimes(at *health.Position, times ...health.Instant) *health.Rejection {
+func (c *Collector) checkTimes(at *health.Position, times ...health.Instant) *health.Rejection {
 	for _, t := range times {
 		if t == 0 {
 			continue
@@ -64,7 +64,7 @@ func (c *collector) checkTimes(at *health.Position, times ...health.Instant) *he
 
 // convertWorkout converts the figures and series of a workout to the units they are stored in. One in a unit that
 // cannot be converted stays as it was sent, with its unit.
-func (v *vocabulary) convertWorkout(w *health.Workout) {
+func (v *Resolver) convertWorkout(w *health.Workout) {
 	for name, q := range w.Quantities {
 		if conversion, ok := v.catalog.Conversion(q.Unit, format.WorkoutUnits[name]); ok {
 			w.Quantities[name] = health.Quantity{Value: conversion.Apply(q.Value), Unit: format.WorkoutUnits[name]}

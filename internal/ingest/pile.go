@@ -10,11 +10,11 @@ import (
 	"os"
 )
 
-// pileSize is how many points of a pile stay in memory.
-const pileSize = 1 << 13
+// pointBufferSize is how many points of a pile stay in memory.
+const pointBufferSize = 1 << 13
 
-// pile holds points in the order they came, the first of them in memory and the rest in a temporary file.
-type pile struct {
+// pointBuffer holds points in the order they came, the first of them in memory and the rest in a temporary file.
+type pointBuffer struct {
 	dir        string
 	points     []point
 	attributes int // bytes in points
@@ -22,8 +22,8 @@ type pile struct {
 	writer     *bufio.Writer
 }
 
-func (h *pile) add(p *point) error {
-	if h.file == nil && len(h.points) < pileSize && h.attributes < runAttributes {
+func (h *pointBuffer) add(p *point) error {
+	if h.file == nil && len(h.points) < pointBufferSize && h.attributes < runAttributes {
 		h.points = append(h.points, *p)
 		h.attributes += len(p.attributes)
 		return nil
@@ -42,7 +42,7 @@ func (h *pile) add(p *point) error {
 }
 
 // all yields the points. A point is the receiver's until the next one is yielded.
-func (h *pile) all() iter.Seq2[*point, error] {
+func (h *pointBuffer) all() iter.Seq2[*point, error] {
 	return func(yield func(*point, error) bool) {
 		for i := range h.points {
 			if !yield(&h.points[i], nil) {
@@ -70,7 +70,7 @@ func (h *pile) all() iter.Seq2[*point, error] {
 }
 
 // clear empties the pile for the next item.
-func (h *pile) clear() {
+func (h *pointBuffer) clear() {
 	h.points, h.attributes = h.points[:0], 0
 	if h.file != nil {
 		removeTemp(h.file)

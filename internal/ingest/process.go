@@ -15,7 +15,7 @@ import (
 // process stores what an archived body holds: decoded is what was made of it while it arrived, or nil. It returns the
 // ingestion as it is to be recorded. An error is a failure of ours: the ingestion stays unfinished and is tried again,
 // which is harmless however far it had come.
-func (s *Service) process(ctx context.Context, ingestion health.Ingestion, user account.User, decoded *decoded) (_ health.Ingestion, err error) {
+func (s *Service) process(ctx context.Context, ingestion health.Ingestion, user account.User, decoded *decodedBody) (_ health.Ingestion, err error) {
 	defer recoverAs(&err)
 	begun := s.now()
 	if decoded == nil || decoded.failed() {
@@ -30,7 +30,7 @@ func (s *Service) process(ctx context.Context, ingestion health.Ingestion, user 
 		writer := &invalidatingWriter{Writer: s.store, invalidator: s.invalidator, repeated: ingestion.Attempts > 1}
 		defer writer.invalidateAgain(ctx, user.ID)
 		err = decoded.collector.write(ctx, user.ID, writer)
-		s.metrics.summedUp(decoded.collector.summaries, decoded.collector.summingUp)
+		s.metrics.summariesWritten(decoded.collector.summaries, decoded.collector.summingUp)
 	}
 	ingestion.Format, ingestion.Report = decoded.format, *decoded.report
 	ingestion.Failure, ingestion.FailureCode = "", ""

@@ -43,7 +43,7 @@ type meter struct {
 	size    atomic.Int64
 	read    atomic.Int64
 	archive atomic.Pointer[format.Archive]
-	decoded atomic.Pointer[decoded]
+	decoded atomic.Pointer[decodedBody]
 }
 
 // begin says that a phase begins in which so many bytes are to be read.

@@ -62,7 +62,7 @@ func (s *Service) receive(ctx context.Context, r Request) (health.Ingestion, err
 		end()
 		return health.Ingestion{}, err
 	}
-	result := s.start(cause{ctx, account.ActionIngest}, ingestion, r.User, decoded, end)
+	result := s.start(auditSource{ctx, account.ActionIngest}, ingestion, r.User, decoded, end)
 	if r.Async {
 		return ingestion, nil
 	}
@@ -84,7 +84,7 @@ func (s *Service) await(ctx context.Context, ingestion health.Ingestion, result 
 
 // archive streams the body, compressed, into a spool and from there into the archive: a slow phone must not hold a
 // database transaction open. It returns what has been decoded of the body meanwhile, or nil.
-func (s *Service) archive(ctx context.Context, r Request) (health.Ingestion, *decoded, error) {
+func (s *Service) archive(ctx context.Context, r Request) (health.Ingestion, *decodedBody, error) {
 	ingestion, err := s.newIngestion(r.User, r.KeyID, r.Headers)
 	if err != nil {
 		return health.Ingestion{}, nil, err
@@ -178,7 +178,7 @@ func (s *Service) Replay(ctx context.Context, user account.User, id uuid.UUID) (
 	if err != nil {
 		return health.Ingestion{}, err
 	}
-	if err := s.kept(ctx, user.ID, id); err != nil {
+	if err := s.checkKept(ctx, user.ID, id); err != nil {
 		end()
 		return health.Ingestion{}, err
 	}
@@ -187,12 +187,12 @@ func (s *Service) Replay(ctx context.Context, user account.User, id uuid.UUID) (
 		end()
 		return health.Ingestion{}, err
 	}
-	return s.await(ctx, ingestion, s.start(cause{ctx, account.ActionReplay}, ingestion, user, nil, end)), nil
+	return s.await(ctx, ingestion, s.start(auditSource{ctx, account.ActionReplay}, ingestion, user, nil, end)), nil
 }
 
-// keep cuts headers short, and replaces what is no UTF-8 in them: a header is any bytes, and what it says of a body must
+// keepHeaders cuts headers short, and replaces what is no UTF-8 in them: a header is any bytes, and what it says of a body must
 // not stand in the way of archiving it.
-func keep(headers map[string]string) map[string]string {
+func keepHeaders(headers map[string]string) map[string]string {
 	kept := map[string]string{}
 	for _, name := range keptHeaders {
 		if value := headers[name]; value != "" {

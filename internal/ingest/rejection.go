@@ -42,7 +42,7 @@ func addRange(details map[string]any, b bound, low, high float64, unit string) {
 	}
 }
 
-func unknownUnit(at *health.Position, m *meaning) health.Warning {
+func unknownUnit(at *health.Position, m *resolvedMetric) health.Warning {
 	name, accepted := m.name, []string(nil)
 	if metric := firstOf(m.half, m.metric); metric != nil {
 		accepted = metric.AcceptedUnits

@@ -17,60 +17,60 @@ import (
 
 // Bounds on elements that are not samples, by a rough measure of their size in memory.
 const (
-	heldBytes  = 4 << 20 // of one kind, until they go to a temporary file
-	batchBytes = 2 << 20 // in one transaction
-	batchCount = 1000
+	bufferBytes = 4 << 20 // of one kind, until they go to a temporary file
+	batchBytes  = 2 << 20 // in one transaction
+	batchCount  = 1000
 )
 
-// rest holds the elements of a body that are not samples until it has been read to its end.
-type rest struct {
-	nights   *held[health.Night]
-	segments *held[health.Segment]
-	workouts *held[health.Workout]
-	events   *held[health.Event]
-	ecgs     *held[health.ECG]
+// otherElements holds the elements of a body that are not samples until it has been read to its end.
+type otherElements struct {
+	nights   *elementBuffer[health.Night]
+	segments *elementBuffer[health.Segment]
+	workouts *elementBuffer[health.Workout]
+	events   *elementBuffer[health.Event]
+	ecgs     *elementBuffer[health.ECG]
 }
 
-func newRest(dir string, report *health.Report) rest {
-	return rest{
-		nights: &held[health.Night]{
+func newOtherElements(dir string, report *health.Report) otherElements {
+	return otherElements{
+		nights: &elementBuffer[health.Night]{
 			dir: dir, report: report,
-			keys: func(n *health.Night) []string { return []string{n.Date.String() + "|" + n.Source} },
-			same: (*health.Night).SameNight,
-			join: func(n, later *health.Night) { n.MergeFrom(later) },
-			size: func(n *health.Night) int { return 250 + len(n.Attributes) },
+			keys:  func(n *health.Night) []string { return []string{n.Date.String() + "|" + n.Source} },
+			same:  (*health.Night).SameNight,
+			merge: func(n, later *health.Night) { n.MergeFrom(later) },
+			size:  func(n *health.Night) int { return 250 + len(n.Attributes) },
 		},
-		segments: &held[health.Segment]{
+		segments: &elementBuffer[health.Segment]{
 			dir: dir, report: report,
 			keys: func(s *health.Segment) []string {
 				return []string{fmt.Sprintf("%d|%d|%s|%s", s.Start, s.End, s.Stage, s.Source)}
 			},
 			same: func(a, b *health.Segment) bool { return true },
-			join: func(s, later *health.Segment) {
+			merge: func(s, later *health.Segment) {
 				s.Attributes = health.MergeAttributes(s.Attributes, later.Attributes)
 			},
 			size: func(s *health.Segment) int { return 250 + len(s.Attributes) },
 		},
-		workouts: &held[health.Workout]{
+		workouts: &elementBuffer[health.Workout]{
 			dir: dir, report: report,
-			keys: workoutKeys,
-			same: (*health.Workout).SameWorkout,
-			join: func(w, later *health.Workout) { w.MergeFrom(later) },
-			size: workoutSize,
+			keys:  workoutKeys,
+			same:  (*health.Workout).SameWorkout,
+			merge: func(w, later *health.Workout) { w.MergeFrom(later) },
+			size:  workoutSize,
 		},
-		events: &held[health.Event]{
+		events: &elementBuffer[health.Event]{
 			dir: dir, report: report,
-			keys: func(e *health.Event) []string { return []string{fmt.Sprintf("%q", e.Key())} },
-			same: func(a, b *health.Event) bool { return true },
-			join: func(e, later *health.Event) { e.MergeFrom(later) },
-			size: func(e *health.Event) int { return 300 + len(e.Attributes) },
+			keys:  func(e *health.Event) []string { return []string{fmt.Sprintf("%q", e.Key())} },
+			same:  func(a, b *health.Event) bool { return true },
+			merge: func(e, later *health.Event) { e.MergeFrom(later) },
+			size:  func(e *health.Event) int { return 300 + len(e.Attributes) },
 		},
-		ecgs: &held[health.ECG]{
+		ecgs: &elementBuffer[health.ECG]{
 			dir: dir, report: report,
-			keys: func(e *health.ECG) []string { return []string{fmt.Sprint(e.Start)} },
-			same: func(a, b *health.ECG) bool { return true },
-			join: func(e, later *health.ECG) { e.MergeFrom(later) },
-			size: func(e *health.ECG) int { return 300 + 16*len(e.Voltages) + len(e.Attributes) },
+			keys:  func(e *health.ECG) []string { return []string{fmt.Sprint(e.Start)} },
+			same:  func(a, b *health.ECG) bool { return true },
+			merge: func(e, later *health.ECG) { e.MergeFrom(later) },
+			size:  func(e *health.ECG) int { return 300 + 16*len(e.Voltages) + len(e.Attributes) },
 		},
 	}
 }
@@ -92,7 +92,7 @@ func workoutSize(w *health.Workout) int {
 	return size
 }
 
-func (r *rest) close() {
+func (r *otherElements) close() {
 	r.nights.close()
 	r.segments.close()
 	r.workouts.close()
@@ -100,7 +100,7 @@ func (r *rest) close() {
 	r.ecgs.close()
 }
 
-func (r *rest) write(ctx context.Context, user uuid.UUID, w store.Writer) error {
+func (r *otherElements) write(ctx context.Context, user uuid.UUID, w store.Writer) error {
 	return errors.Join(
 		r.nights.write(ctx, user, w.WriteNights),
 		r.segments.write(ctx, user, w.WriteSegments),
@@ -110,37 +110,37 @@ func (r *rest) write(ctx context.Context, user uuid.UUID, w store.Writer) error 
 	)
 }
 
-// held is the elements of one kind. Those that are the same are joined, which counts the later one as merged. When they
+// elementBuffer is the elements of one kind. Those that are the same are joined, which counts the later one as merged. When they
 // take too much memory they go to a temporary file; an element that comes again after that is joined by the store.
-type held[T any] struct {
+type elementBuffer[T any] struct {
 	dir    string
 	report *health.Report
 	keys   func(*T) []string // elements that are the same share a key …
 	same   func(a, b *T) bool
-	join   func(first, later *T)
+	merge  func(first, later *T)
 	size   func(*T) int
 
-	entries []entry[T]
-	index   map[string][]int
-	bytes   int
-	file    *os.File
-	encoder *gob.Encoder
+	elements []bufferedElement[T]
+	index    map[string][]int
+	bytes    int
+	file     *os.File
+	encoder  *gob.Encoder
 }
 
-type entry[T any] struct {
+type bufferedElement[T any] struct {
 	Position health.Position
 	Kind     health.ElementKind
 	Type     string
 	Element  T
 }
 
-func (h *held[T]) add(r *health.Record, element *T) error {
+func (h *elementBuffer[T]) add(r *health.Record, element *T) error {
 	keys := h.keys(element)
 	for _, key := range keys {
 		for _, i := range h.index[key] {
-			if first := &h.entries[i].Element; h.same(first, element) {
+			if first := &h.elements[i].Element; h.same(first, element) {
 				h.bytes -= h.size(first)
-				h.join(first, element)
+				h.merge(first, element)
 				h.bytes += h.size(first)
 				h.report.Count(r.Kind(), r.Type, health.Merged)
 				return nil
@@ -151,17 +151,17 @@ func (h *held[T]) add(r *health.Record, element *T) error {
 		h.index = map[string][]int{}
 	}
 	for _, key := range keys {
-		h.index[key] = append(h.index[key], len(h.entries))
+		h.index[key] = append(h.index[key], len(h.elements))
 	}
-	h.entries = append(h.entries, entry[T]{Position: r.Position, Kind: r.Kind(), Type: r.Type, Element: *element})
-	if h.bytes += h.size(element); h.bytes > heldBytes {
+	h.elements = append(h.elements, bufferedElement[T]{Position: r.Position, Kind: r.Kind(), Type: r.Type, Element: *element})
+	if h.bytes += h.size(element); h.bytes > bufferBytes {
 		return h.spill()
 	}
 	return nil
 }
 
 // spill moves the entries to the temporary file.
-func (h *held[T]) spill() error {
+func (h *elementBuffer[T]) spill() error {
 	if h.file == nil {
 		file, err := tempFile(h.dir)
 		if err != nil {
@@ -169,16 +169,16 @@ func (h *held[T]) spill() error {
 		}
 		h.file, h.encoder = file, gob.NewEncoder(file)
 	}
-	for i := range h.entries {
-		if err := h.encoder.Encode(&h.entries[i]); err != nil {
+	for i := range h.elements {
+		if err := h.encoder.Encode(&h.elements[i]); err != nil {
 			return fmt.Errorf("%w: %w", errSpoolFull, err)
 		}
 	}
-	h.entries, h.index, h.bytes = nil, nil, 0
+	h.elements, h.index, h.bytes = nil, nil, 0
 	return nil
 }
 
-func (h *held[T]) close() {
+func (h *elementBuffer[T]) close() {
 	if h.file != nil {
 		removeTemp(h.file)
 		h.file = nil
@@ -188,9 +188,9 @@ func (h *held[T]) close() {
 type writeFunc[T any] func(context.Context, uuid.UUID, []T) (store.Written, error)
 
 // write hands the elements to the store in batches and counts what became of them.
-func (h *held[T]) write(ctx context.Context, user uuid.UUID, write writeFunc[T]) error {
+func (h *elementBuffer[T]) write(ctx context.Context, user uuid.UUID, write writeFunc[T]) error {
 	if h.file == nil {
-		return h.writeBatches(ctx, user, write, h.entries)
+		return h.writeBatches(ctx, user, write, h.elements)
 	}
 	if err := h.spill(); err != nil {
 		return err
@@ -199,16 +199,16 @@ func (h *held[T]) write(ctx context.Context, user uuid.UUID, write writeFunc[T])
 		return err
 	}
 	decoder := gob.NewDecoder(h.file)
-	var pending []entry[T]
+	var pending []bufferedElement[T]
 	taken := map[string]bool{} // the keys of those
 	bytes := 0
 	for {
-		var next entry[T]
+		var next bufferedElement[T]
 		err := decoder.Decode(&next)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
-		if err != nil || bytes > batchBytes || h.clashes(taken, len(pending), &next.Element) {
+		if err != nil || bytes > batchBytes || h.conflicts(taken, len(pending), &next.Element) {
 			if err := h.writeBatches(ctx, user, write, pending); err != nil {
 				return err
 			}
@@ -226,13 +226,13 @@ func (h *held[T]) write(ctx context.Context, user uuid.UUID, write writeFunc[T])
 	}
 }
 
-// clashes reports whether the element may be the same as one of a batch with the given keys, which the store does not
+// conflicts reports whether the element may be the same as one of a batch with the given keys, which the store does not
 // take, or one too many for it.
-func (h *held[T]) clashes(taken map[string]bool, count int, element *T) bool {
+func (h *elementBuffer[T]) conflicts(taken map[string]bool, count int, element *T) bool {
 	return count == batchCount || slices.ContainsFunc(h.keys(element), func(key string) bool { return taken[key] })
 }
 
-func (h *held[T]) writeBatches(ctx context.Context, user uuid.UUID, write writeFunc[T], entries []entry[T]) error {
+func (h *elementBuffer[T]) writeBatches(ctx context.Context, user uuid.UUID, write writeFunc[T], entries []bufferedElement[T]) error {
 	for len(entries) > 0 {
 		n, bytes := 0, 0
 		for n < len(entries) && n < batchCount && (n == 0 || bytes < batchBytes) {
@@ -247,7 +247,7 @@ func (h *held[T]) writeBatches(ctx context.Context, user uuid.UUID, write writeF
 	return nil
 }
 
-func (h *held[T]) writeBatch(ctx context.Context, user uuid.UUID, write writeFunc[T], entries []entry[T]) error {
+func (h *elementBuffer[T]) writeBatch(ctx context.Context, user uuid.UUID, write writeFunc[T], entries []bufferedElement[T]) error {
 	elements := make([]T, len(entries))
 	for i := range entries {
 		elements[i] = entries[i].Element

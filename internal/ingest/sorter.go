@@ -37,8 +37,8 @@ type sorter struct {
 	runs       []*run
 }
 
-// stretch is the series from the first up to, not including, the end, with so many points.
-type stretch struct {
+// partition is the series from the first up to, not including, the end, with so many points.
+type partition struct {
 	first, end uint32
 	points     int
 }
@@ -99,25 +99,25 @@ func (s *sorter) finish(grains []health.Grain) error {
 	return nil
 }
 
-// stretches cuts the series into at most so many stretches, with about as many points in each and at least the given
+// partitions cuts the series into at most so many stretches, with about as many points in each and at least the given
 // number. The longest comes first.
-func (s *sorter) stretches(most, least int) (all []stretch) {
+func (s *sorter) partitions(most, least int) (all []partition) {
 	total := 0
 	for _, n := range s.counts {
 		total += n
 	}
 	share := max(total/most, least)
-	next := stretch{}
+	next := partition{}
 	for i, n := range s.counts {
 		next.points += n
 		next.end = uint32(i + 1)
 		if left := total - next.points; len(all) < most-1 && next.points >= share && left >= least {
 			all = append(all, next)
-			next, total = stretch{first: next.end, end: next.end}, left
+			next, total = partition{first: next.end, end: next.end}, left
 		}
 	}
 	all = append(all, next)
-	slices.SortStableFunc(all, func(a, b stretch) int { return cmp.Compare(b.points, a.points) })
+	slices.SortStableFunc(all, func(a, b partition) int { return cmp.Compare(b.points, a.points) })
 	return all
 }
 
@@ -162,12 +162,12 @@ func (r *run) write(points []point, grains []health.Grain) error {
 }
 
 func sortPoints(points []point, grains []health.Grain) {
-	slices.SortFunc(points, func(a, b point) int { return order(&a, &b, grains) })
+	slices.SortFunc(points, func(a, b point) int { return comparePoints(&a, &b, grains) })
 }
 
 // sorted yields the points of a stretch of series in order, after finish with the same grains. A point is the receiver's
 // until the next one is yielded. Several stretches may be read at the same time.
-func (s *sorter) sorted(of stretch, grains []health.Grain) iter.Seq2[*point, error] {
+func (s *sorter) sorted(of partition, grains []health.Grain) iter.Seq2[*point, error] {
 	points := s.inMemory(of)
 	if len(s.runs) == 0 {
 		return func(yield func(*point, error) bool) {
@@ -204,7 +204,7 @@ func (s *sorter) sorted(of stretch, grains []health.Grain) iter.Seq2[*point, err
 
 // inMemory returns what is left in memory of a stretch. Of points of other stretches, which may be changed at this moment, it
 // looks at the series alone.
-func (s *sorter) inMemory(of stretch) []point {
+func (s *sorter) inMemory(of partition) []point {
 	from := func(series uint32) int {
 		return sort.Search(len(s.points), func(i int) bool { return s.points[i].series >= series })
 	}
@@ -212,15 +212,15 @@ func (s *sorter) inMemory(of stretch) []point {
 }
 
 // openRuns prepares the merge of the runs with points that are left in memory.
-func (s *sorter) openRuns(of stretch, points []point, grains []health.Grain) (*cursorHeap, error) {
-	queue := &cursorHeap{grains: grains, texts: texts{}}
-	buffer := min(max(mergeMemory/stretchesAtOnce/max(len(s.runs), 1), 4<<10), 16<<10)
+func (s *sorter) openRuns(of partition, points []point, grains []health.Grain) (*cursorHeap, error) {
+	queue := &cursorHeap{grains: grains, attributes: attributeCache{}}
+	buffer := min(max(mergeMemory/partitionsAtOnce/max(len(s.runs), 1), 4<<10), 16<<10)
 	for _, r := range s.runs {
 		from, to := r.offset(of.first), r.offset(of.end)
 		if from == to {
 			continue
 		}
-		c := r.openBytes(from, to, buffer, queue.texts)
+		c := r.openBytes(from, to, buffer, queue.attributes)
 		if err := c.next(); err != nil {
 			return nil, err
 		}
@@ -251,16 +251,16 @@ func (r *run) sortAgain(b *buffers, grains []health.Grain) error {
 
 // cursor goes along sorted points: those of a run, or those in memory.
 type cursor struct {
-	point  *point
-	texts  texts
-	reader *bufio.Reader
-	rest   []point // where there is no reader
+	point      *point
+	attributes attributeCache
+	reader     *bufio.Reader
+	rest       []point // where there is no reader
 }
 
-func (r *run) open(buffer int) *cursor { return r.openBytes(0, r.size, buffer, texts{}) }
+func (r *run) open(buffer int) *cursor { return r.openBytes(0, r.size, buffer, attributeCache{}) }
 
-func (r *run) openBytes(from, to int64, buffer int, texts texts) *cursor {
-	return &cursor{point: &point{}, texts: texts, reader: bufio.NewReaderSize(io.NewSectionReader(r.file, r.at+from, to-from), buffer)}
+func (r *run) openBytes(from, to int64, buffer int, texts attributeCache) *cursor {
+	return &cursor{point: &point{}, attributes: texts, reader: bufio.NewReaderSize(io.NewSectionReader(r.file, r.at+from, to-from), buffer)}
 }
 
 // offset returns where the points of a series, and of all that follow it, begin.
@@ -275,7 +275,7 @@ func (r *run) offset(series uint32) int64 {
 func (c *cursor) next() error {
 	switch {
 	case c.reader != nil:
-		return c.point.read(c.reader, c.texts)
+		return c.point.read(c.reader, c.attributes)
 	case len(c.rest) == 0:
 		return io.EOF
 	}
@@ -285,15 +285,15 @@ func (c *cursor) next() error {
 
 // cursorHeap has the run with the first point on top.
 type cursorHeap struct {
-	cursors []*cursor
-	texts   texts // of all of them
-	grains  []health.Grain
+	cursors    []*cursor
+	attributes attributeCache // of all of them
+	grains     []health.Grain
 }
 
 func (h *cursorHeap) Len() int { return len(h.cursors) }
 
 func (h *cursorHeap) Less(i, j int) bool {
-	return order(h.cursors[i].point, h.cursors[j].point, h.grains) < 0
+	return comparePoints(h.cursors[i].point, h.cursors[j].point, h.grains) < 0
 }
 func (h *cursorHeap) Swap(i, j int) { h.cursors[i], h.cursors[j] = h.cursors[j], h.cursors[i] }
 func (h *cursorHeap) Push(x any)    { h.cursors = append(h.cursors, x.(*cursor)) }

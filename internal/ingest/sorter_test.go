@@ -17,7 +17,7 @@ func randomPoints(n int) []point {
 	for i := range points {
 		points[i] = point{
 			start: health.Instant(random.IntN(400)) * health.Day / 4, values: [5]float64{random.Float64()},
-			origin: origin{series: uint32(random.IntN(2)), element: -1}, source: uint32(random.IntN(3)), sequence: uint32(i),
+			elementRef: elementRef{series: uint32(random.IntN(2)), element: -1}, source: uint32(random.IntN(3)), sequence: uint32(i),
 			offset: int32(random.IntN(3)) * 3600, grain: health.GrainUnknown,
 		}
 		if i%7 == 0 {
@@ -48,11 +48,11 @@ func TestSorterRuns(t *testing.T) {
 	if err := s.finish(final); err != nil {
 		t.Fatal(err)
 	}
-	stretches := s.stretches(2, 1)
+	stretches := s.partitions(2, 1)
 	if len(stretches) != 2 || stretches[0].points < stretches[1].points || stretches[0].points+stretches[1].points != len(points) {
 		t.Errorf("stretches %v", stretches)
 	}
-	slices.SortFunc(stretches, func(a, b stretch) int { return int(a.first) - int(b.first) })
+	slices.SortFunc(stretches, func(a, b partition) int { return int(a.first) - int(b.first) })
 	var got []point
 	for _, of := range stretches {
 		for p, err := range s.sorted(of, final) {
@@ -72,10 +72,10 @@ func TestSorterRuns(t *testing.T) {
 	}
 }
 
-func TestPileKeepsOrder(t *testing.T) {
+func TestPointBufferKeepsOrder(t *testing.T) {
 	t.Parallel()
 	points := randomPoints(runSize + 100)
-	h := pile{dir: t.TempDir()}
+	h := pointBuffer{dir: t.TempDir()}
 	for i := range points {
 		if err := h.add(&points[i]); err != nil {
 			t.Fatal(err)
@@ -97,7 +97,7 @@ func TestPileKeepsOrder(t *testing.T) {
 	}
 }
 
-func TestClockGrain(t *testing.T) {
+func TestGrainDetector(t *testing.T) {
 	t.Parallel()
 	const minute, hour = 60 * health.Second, 3600 * health.Second
 	for name, c := range map[string]struct {
@@ -112,9 +112,9 @@ func TestClockGrain(t *testing.T) {
 		"half-hour zone, hour": {[]health.Instant{30 * minute, 90 * minute}, 19800, health.GrainHour},
 		"before 1970":          {[]health.Instant{-health.Day, -3 * health.Day}, 0, health.GrainDay},
 	} {
-		var k clock
+		var k grainDetector
 		for _, s := range c.starts {
-			k.see(s, c.offset)
+			k.add(s, c.offset)
 		}
 		if diff := cmp.Diff(c.want, k.grain()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -32,7 +32,7 @@ const everyKind = `{"data":{
 	"ecg":[{"start":"2026-03-10 10:00:00 +0100","end":"2026-03-10 10:00:30 +0100","classification":"Sinus Rhythm","voltageMeasurements":[{"date":"2026-03-10 10:00:00 +0100","voltage":0.1,"units":"mcV"}]}]}}`
 
 // verify verifies the bench's user and returns what was found.
-func (b *bench) verify() (Verified, []Finding) {
+func (b *harness) verify() (Verified, []Finding) {
 	b.t.Helper()
 	model, err := sqlite.OpenMemory(context.Background(), nil)
 	if err != nil {
@@ -50,7 +50,7 @@ func (b *bench) verify() (Verified, []Finding) {
 }
 
 // archiveOnly puts a body in the archive as processed, without storing anything of it: what is lost then looks like it.
-func (b *bench) archiveOnly(body string) {
+func (b *harness) archiveOnly(body string) {
 	b.t.Helper()
 	ctx := context.Background()
 	id, err := uuid.NewV7()
@@ -87,13 +87,13 @@ func counted(findings []Finding) map[string]int {
 func TestVerifyFindsNothingWrong(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		b := newBench(t, s, nil, Limits{})
+		b := newHarness(t, s, nil, Limits{})
 		b.send(everyKind)
 		b.at("2026-06-01T13:00:00Z")
 		b.send(stepsTable)
 		b.send("this is no health data")
 		b.send(metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 9950, "Watch|iPhone"), point1("soon", 1, "")))
-		other := newBench(t, s, nil, Limits{})
+		other := newHarness(t, s, nil, Limits{})
 		other.send(everyKind)
 		got, findings := b.verify()
 		if !got.Sound() || got.Unprovable != 0 || got.Bodies != 3 || got.Faulty != 1 || got.Elements < 12 {
@@ -105,7 +105,7 @@ func TestVerifyFindsNothingWrong(t *testing.T) {
 func TestVerifyFindsWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		b := newBench(t, s, nil, Limits{})
+		b := newHarness(t, s, nil, Limits{})
 		b.archiveOnly(everyKind)
 		got, findings := b.verify()
 		want := map[string]int{
@@ -121,7 +121,7 @@ func TestVerifyFindsWhatIsMissing(t *testing.T) {
 func TestVerifyFindsWhatIsDifferent(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		b := newBench(t, s, nil, Limits{})
+		b := newHarness(t, s, nil, Limits{})
 		received := health.InstantOf(b.send(everyKind).ReceivedAt)
 		ctx := t.Context()
 		must := func(_ store.Written, err error) {
@@ -169,10 +169,10 @@ func TestVerifyFindsWhatIsDifferent(t *testing.T) {
 }
 
 // What came with a body that is not there cannot be proved, and is no alarm.
-func TestVerifyKnowsWhatItCannotProve(t *testing.T) {
+func TestVerifyReportsWhatItCannotProve(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		b := newBench(t, s, nil, Limits{})
+		b := newHarness(t, s, nil, Limits{})
 		b.send(everyKind)
 		b.at("2026-06-01T13:00:00Z")
 		steps := b.samples("step_count")
@@ -190,10 +190,10 @@ func TestVerifyKnowsWhatItCannotProve(t *testing.T) {
 }
 
 // The archive is let go after a while, the ingestions with their bodies; what was stored from them stays.
-func TestVerifyAfterTheArchiveWasLetGo(t *testing.T) {
+func TestVerifyAfterTheArchiveWasDropped(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		b := newBench(t, s, nil, Limits{})
+		b := newHarness(t, s, nil, Limits{})
 		received := b.send(everyKind).ReceivedAt
 		if err := s.DropArchiveBefore(t.Context(), received.AddDate(1, 0, 0)); err != nil {
 			t.Fatal(err)
@@ -207,7 +207,7 @@ func TestVerifyAfterTheArchiveWasLetGo(t *testing.T) {
 
 func TestVerifyReturnsTheStoresError(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
+	b := newHarness(t, testdb.New(t), nil, Limits{})
 	b.send(everyKind)
 	model, err := sqlite.OpenMemory(t.Context(), nil)
 	if err != nil {
@@ -222,10 +222,10 @@ func TestVerifyReturnsTheStoresError(t *testing.T) {
 }
 
 // What an export says was so when it was made, which is the time its elements have.
-func TestVerifyKnowsWhenAnExportWasMade(t *testing.T) {
+func TestVerifyUsesTheDateOfAnExport(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		b := newBench(t, s, nil, Limits{})
+		b := newHarness(t, s, nil, Limits{})
 		b.send(exported(record(stepCount, "iPhone", "08:00:00", "08:10:00", "count", "100")))
 		got, findings := b.verify()
 		if !got.Sound() || got.Unprovable != 0 || got.Bodies != 1 {

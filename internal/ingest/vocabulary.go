@@ -9,15 +9,15 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// vocabulary turns names and units as sent into those that are stored.
-type vocabulary struct {
+// Resolver turns names and units as sent into those that are stored.
+type Resolver struct {
 	catalog *catalog.Catalog
 	// bloodPressure is the metric that the two halves below become values of.
 	bloodPressure, systolic, diastolic *catalog.Metric
 }
 
-func newVocabulary(c *catalog.Catalog) (*vocabulary, error) {
-	v := &vocabulary{catalog: c}
+func NewResolver(c *catalog.Catalog) (*Resolver, error) {
+	v := &Resolver{catalog: c}
 	for name, metric := range map[string]**catalog.Metric{
 		"blood_pressure":           &v.bloodPressure,
 		"blood_pressure_systolic":  &v.systolic,
@@ -32,8 +32,8 @@ func newVocabulary(c *catalog.Catalog) (*vocabulary, error) {
 	return v, nil
 }
 
-// meaning is what a metric name and a unit, as sent, stand for.
-type meaning struct {
+// resolvedMetric is what a metric name and a unit, as sent, stand for.
+type resolvedMetric struct {
 	metric *catalog.Metric // nil: unknown to the catalogue
 	name   string          // as stored
 	unit   string          // as stored
@@ -44,14 +44,14 @@ type meaning struct {
 	half *catalog.Metric
 }
 
-// understand looks up a name and a unit.
-func (v *vocabulary) understand(name, unit string) meaning {
+// resolve looks up a name and a unit.
+func (v *Resolver) resolve(name, unit string) resolvedMetric {
 	sent := strings.TrimSpace(unit)
 	metric, ok := v.catalog.Lookup(name)
 	if !ok {
-		return meaning{name: strings.TrimSpace(name), unit: sent, conversion: catalog.Conversion{Factor: 1}, known: true}
+		return resolvedMetric{name: strings.TrimSpace(name), unit: sent, conversion: catalog.Conversion{Factor: 1}, known: true}
 	}
-	m := meaning{metric: metric, name: metric.Name, unit: sent, conversion: catalog.Conversion{Factor: 1}}
+	m := resolvedMetric{metric: metric, name: metric.Name, unit: sent, conversion: catalog.Conversion{Factor: 1}}
 	if conversion, ok := metric.Convert(sent); ok {
 		m.unit, m.conversion, m.known = metric.Unit, conversion, true
 	}
@@ -62,10 +62,10 @@ func (v *vocabulary) understand(name, unit string) meaning {
 }
 
 // cumulative reports whether values of the metric add up.
-func (m *meaning) cumulative() bool { return m.metric != nil && m.metric.Cumulative() }
+func (m *resolvedMetric) cumulative() bool { return m.metric != nil && m.metric.Cumulative() }
 
-// values converts a sample's values in place and moves the half of a blood pressure to its place.
-func (m *meaning) values(s *health.Sample) {
+// convert converts a sample's values in place and moves the half of a blood pressure to its place.
+func (m *resolvedMetric) convert(s *health.Sample) {
 	for _, v := range [...]*float64{&s.Value, &s.Min, &s.Max, &s.Systolic, &s.Diastolic} {
 		*v = m.conversion.Apply(*v)
 	}
@@ -87,7 +87,7 @@ type bound struct {
 
 // bounds returns the values of a sample that have a valid range, n of them: those of a metric the catalogue knows, in
 // its unit.
-func (v *vocabulary) bounds(m *meaning, s *health.Sample) (list [5]bound, n int) {
+func (v *Resolver) bounds(m *resolvedMetric, s *health.Sample) (list [5]bound, n int) {
 	if m.metric == nil || !m.known {
 		return list, 0
 	}

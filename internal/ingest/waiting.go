@@ -16,9 +16,9 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// waiting is the directory in which uploads wait, as files, until they have been processed. It has a name of its own, so
+// uploadDir is the directory in which uploads wait, as files, until they have been processed. It has a name of its own, so
 // that of several servers the one that has the file takes up the work.
-type waiting struct {
+type uploadDir struct {
 	dir  string
 	name string
 }
@@ -26,25 +26,25 @@ type waiting struct {
 // nameFile holds the name of the directory.
 const nameFile = "name"
 
-// openWaiting opens the directory, and makes it where there is none. "" stands for no directory.
-func openWaiting(dir string) (waiting, error) {
+// openUploadDir opens the directory, and makes it where there is none. "" stands for no directory.
+func openUploadDir(dir string) (uploadDir, error) {
 	if dir == "" {
-		return waiting{}, nil
+		return uploadDir{}, nil
 	}
-	w := waiting{dir: dir}
+	w := uploadDir{dir: dir}
 	err := os.MkdirAll(dir, 0o700)
 	if err == nil {
-		err = w.learnName()
+		err = w.loadName()
 	}
 	if err != nil {
-		return waiting{}, problem.New(problem.Unavailable, "no_import_directory",
+		return uploadDir{}, problem.New(problem.Unavailable, "no_import_directory",
 			"The directory for uploads cannot be written to. Create it, or name another one in import.dir.").Because(err)
 	}
 	return w, nil
 }
 
-// learnName reads the name or gives the directory one. Of two processes that do so at once the first one's counts.
-func (w *waiting) learnName() error {
+// loadName reads the name or gives the directory one. Of two processes that do so at once the first one's counts.
+func (w *uploadDir) loadName() error {
 	path := filepath.Join(w.dir, nameFile)
 	fresh, err := os.CreateTemp(w.dir, nameFile+"-*")
 	if err != nil {
@@ -69,7 +69,7 @@ func (w *waiting) learnName() error {
 	return err
 }
 
-func (w *waiting) path(i *health.Ingestion) string {
+func (w *uploadDir) path(i *health.Ingestion) string {
 	return filepath.Join(w.dir, i.UserID.String()+"_"+i.ID.String())
 }
 
@@ -77,7 +77,7 @@ func (w *waiting) path(i *health.Ingestion) string {
 const partial = ".part"
 
 // receive writes a body to its end into the file of an ingestion. When it returns nil the file is durable.
-func (w *waiting) receive(i *health.Ingestion, body io.Reader) (err error) {
+func (w *uploadDir) receive(i *health.Ingestion, body io.Reader) (err error) {
 	path := w.path(i)
 	file, err := os.OpenFile(path+partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // #nosec G304 -- the ids of user and ingestion in the server's directory
 	if err != nil {
@@ -88,7 +88,7 @@ func (w *waiting) receive(i *health.Ingestion, body io.Reader) (err error) {
 			_ = os.Remove(path + partial)
 		}
 	}()
-	if _, err := io.Copy(fullDisk{file}, body); err != nil {
+	if _, err := io.Copy(diskWriter{file}, body); err != nil {
 		return errors.Join(err, file.Close())
 	}
 	err = errors.Join(file.Sync(), file.Close())
@@ -105,10 +105,10 @@ func (w *waiting) receive(i *health.Ingestion, body io.Reader) (err error) {
 }
 
 // open opens the file of an ingestion.
-func (w *waiting) open(i *health.Ingestion) (*os.File, error) { return os.Open(w.path(i)) }
+func (w *uploadDir) open(i *health.Ingestion) (*os.File, error) { return os.Open(w.path(i)) }
 
 // remove lets the file of an ingestion go.
-func (w *waiting) remove(i *health.Ingestion) { _ = os.Remove(w.path(i)) }
+func (w *uploadDir) remove(i *health.Ingestion) { _ = os.Remove(w.path(i)) }
 
 // abandoned is how long a file that nobody is writing to, or that belongs to no unfinished ingestion, is left alone: its
 // ingestion may be about to be recorded.
@@ -116,7 +116,7 @@ const abandoned = 24 * time.Hour
 
 // sweep removes what a crash has left behind: uploads that broke off, and files whose ingestion was never recorded or is
 // finished, as unfinished tells.
-func (w *waiting) sweep(now time.Time, unfinished func(user, id uuid.UUID) bool) {
+func (w *uploadDir) sweep(now time.Time, unfinished func(user, id uuid.UUID) bool) {
 	if w.dir == "" {
 		return
 	}
@@ -136,10 +136,10 @@ func (w *waiting) sweep(now time.Time, unfinished func(user, id uuid.UUID) bool)
 	}
 }
 
-// fullDisk marks the errors of writing, so that they are told apart from those of whoever sends.
-type fullDisk struct{ io.Writer }
+// diskWriter marks the errors of writing, so that they are told apart from those of whoever sends.
+type diskWriter struct{ io.Writer }
 
-func (f fullDisk) Write(p []byte) (int, error) {
+func (f diskWriter) Write(p []byte) (int, error) {
 	n, err := f.Writer.Write(p)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errSpoolFull, err)

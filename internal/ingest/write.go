@@ -19,7 +19,7 @@ const (
 	batchAttributes = 1 << 20
 	// A body's series are written in so many stretches, so many of them at once: more than there is work for at a time, so
 	// that the last ones end together.
-	stretches, stretchesAtOnce = 8, 3
+	maxPartitions, partitionsAtOnce = 8, 3
 	// batchesUnderWay is how many batches of a stretch there are at once: all but one of them are being written.
 	batchesUnderWay = 2
 )
@@ -27,7 +27,7 @@ const (
 // batch is samples on their way to the store, with the point that each stands for.
 type batch struct {
 	samples    []health.Sample
-	origins    []origin
+	refs       []elementRef
 	attributes int // bytes in samples
 	// result is there while the batch is being written.
 	result chan batchResult
@@ -39,42 +39,42 @@ type batchResult struct {
 }
 
 // write writes everything that was collected. Call it once, when the body has been read to its end.
-func (c *collector) write(ctx context.Context, user uuid.UUID, writer store.Writer) error {
+func (c *Collector) write(ctx context.Context, user uuid.UUID, writer store.Writer) error {
 	if err := c.writeSamples(ctx, user, writer); err != nil {
 		return err
 	}
-	c.flushTally()
-	for i := range c.elements {
-		e := &c.elements[i]
+	c.flushOutcomes()
+	for i := range c.compounds {
+		e := &c.compounds[i]
 		c.report.Count(health.Metrics, c.types[e.typ], e.outcome())
 	}
-	return c.rest.write(ctx, user, writer)
+	return c.others.write(ctx, user, writer)
 }
 
 // writeSamples writes the samples, those of several stretches of series at the same time: a store lets batches of
 // different metrics pass each other.
-func (c *collector) writeSamples(ctx context.Context, user uuid.UUID, writer store.Writer) error {
+func (c *Collector) writeSamples(ctx context.Context, user uuid.UUID, writer store.Writer) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(stretchesAtOnce)
-	for _, of := range c.sorter.stretches(stretches, batchSize) {
+	group.SetLimit(partitionsAtOnce)
+	for _, of := range c.sorter.partitions(maxPartitions, batchSize) {
 		group.Go(func() (err error) {
 			defer recoverAs(&err)
-			return c.writeStretch(ctx, of, user, writer)
+			return c.writePartition(ctx, of, user, writer)
 		})
 	}
 	return group.Wait()
 }
 
-// writeStretch writes the samples of a stretch in batches, while the next is put together.
-func (c *collector) writeStretch(ctx context.Context, of stretch, user uuid.UUID, writer store.Writer) (err error) {
-	f := &fold{collector: c, grains: c.grains(), stretch: of}
+// writePartition writes the samples of a stretch in batches, while the next is put together.
+func (c *Collector) writePartition(ctx context.Context, of partition, user uuid.UUID, writer store.Writer) (err error) {
+	f := &merger{collector: c, grains: c.grains(), partition: of}
 	var underWay [batchesUnderWay]batch // a ring: the batch that is put together takes the place of the oldest
 	defer func() {
 		// Also after a failure: what has been begun must not outlive the call.
 		for i := range underWay {
 			err = errors.Join(err, c.settleBatch(&underWay[i]))
 			c.buffers.samples.put(underWay[i].samples)
-			c.buffers.origins.put(underWay[i].origins)
+			c.buffers.refs.put(underWay[i].refs)
 		}
 	}()
 	turn := 0
@@ -89,10 +89,10 @@ func (c *collector) writeStretch(ctx context.Context, of stretch, user uuid.UUID
 				return err
 			}
 		case next.samples == nil:
-			next.samples, next.origins = c.buffers.samples.get(), c.buffers.origins.get()
+			next.samples, next.refs = c.buffers.samples.get(), c.buffers.refs.get()
 		}
 		next.samples = append(next.samples, c.sample(&entry, f.perSource(&entry)))
-		next.origins = append(next.origins, entry.origin)
+		next.refs = append(next.refs, entry.elementRef)
 		next.attributes += len(entry.attributes)
 		if len(next.samples) == batchSize || next.attributes >= batchAttributes {
 			next.begin(ctx, user, writer)
@@ -120,7 +120,7 @@ func (b *batch) begin(ctx context.Context, user uuid.UUID, writer store.Writer) 
 }
 
 // settleBatch waits for a batch, if it is being written, counts what became of its elements, and empties it.
-func (c *collector) settleBatch(b *batch) error {
+func (c *Collector) settleBatch(b *batch) error {
 	if b.result == nil {
 		return nil
 	}
@@ -129,24 +129,24 @@ func (c *collector) settleBatch(b *batch) error {
 	if r.err != nil {
 		return r.err
 	}
-	c.counting.Lock()
-	defer c.counting.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.summaries += r.written.Summaries
 	c.summingUp += r.written.SummingUp
 	for i, outcome := range r.written.Outcomes {
 		if outcome == health.Rejected {
-			c.refusedByStore(&b.origins[i], r.written.Refused[i])
+			c.countRefused(&b.refs[i], r.written.Refused[i])
 			continue
 		}
-		c.outcome(&b.origins[i], outcome)
+		c.count(&b.refs[i], outcome)
 	}
-	c.written.Add(int64(len(b.origins)))
-	b.samples, b.origins, b.attributes = b.samples[:0], b.origins[:0], 0
+	c.written.Add(int64(len(b.refs)))
+	b.samples, b.refs, b.attributes = b.samples[:0], b.refs[:0], 0
 	return nil
 }
 
 // sample makes what is stored of a folded point.
-func (c *collector) sample(entry *folded, perSource bool) health.Sample {
+func (c *Collector) sample(entry *mergedPoint, perSource bool) health.Sample {
 	s := entry.unpack()
 	series := &c.series[entry.series]
 	s.Metric, s.Unit, s.Source = series.name, series.unit, c.sources[entry.source]
@@ -157,44 +157,44 @@ func (c *collector) sample(entry *folded, perSource bool) health.Sample {
 	return s
 }
 
-// merged counts an element as one that is the same as another.
-func (c *collector) merged(p *origin) {
-	c.counting.Lock()
-	defer c.counting.Unlock()
-	c.outcome(p, health.Merged)
+// countMerged counts an element as one that is the same as another.
+func (c *Collector) countMerged(p *elementRef) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count(p, health.Merged)
 }
 
-// outcome counts what became of the element that a point belongs to, under counting. An element with several samples is
+// count counts what became of the element that a point belongs to, under counting. An element with several samples is
 // counted when all of them are written.
-func (c *collector) outcome(p *origin, o health.Outcome) {
+func (c *Collector) count(p *elementRef, o health.Outcome) {
 	if p.element < 0 {
-		if typ := p.typ >> 1; typ != c.tally.typ || o != c.tally.outcome {
-			c.flushTally()
-			c.tally.typ, c.tally.outcome = typ, o
+		if typ := p.typ >> 1; typ != c.outcomes.typ || o != c.outcomes.outcome {
+			c.flushOutcomes()
+			c.outcomes.typ, c.outcomes.outcome = typ, o
 		}
-		c.tally.count++
+		c.outcomes.count++
 		return
 	}
-	c.elements[p.element].see(c.series[p.series].name, o)
+	c.compounds[p.element].add(c.series[p.series].name, o)
 }
 
-// flushTally brings into the report what has been counted in a row.
-func (c *collector) flushTally() {
-	c.report.CountN(health.Metrics, c.types[c.tally.typ], c.tally.outcome, c.tally.count)
-	c.tally.count = 0
+// flushOutcomes brings into the report what has been counted in a row.
+func (c *Collector) flushOutcomes() {
+	c.report.CountN(health.Metrics, c.types[c.outcomes.typ], c.outcomes.outcome, c.outcomes.count)
+	c.outcomes.count = 0
 }
 
-func (c *collector) refusedByStore(p *origin, reason string) {
+func (c *Collector) countRefused(p *elementRef, reason string) {
 	at := health.Position{
-		Type: "metric", Entry: int(p.item), Point: int(p.index), Metric: c.series[p.series].name,
+		Type: "metric", Entry: int(p.entry), Point: int(p.index), Metric: c.series[p.series].name,
 	}
 	rejection := databaseRefused(at, reason)
 	if p.element >= 0 {
-		c.outcome(p, health.Rejected)
+		c.count(p, health.Rejected)
 		c.report.List(rejection)
 		return
 	}
-	c.reject(health.Metrics, c.types[p.typ>>1], rejection)
+	c.Reject(health.Metrics, c.types[p.typ>>1], rejection)
 }
 
 func databaseRefused(at health.Position, reason string) *health.Rejection {
