@@ -7,19 +7,18 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// lease is how long a claim on an ingestion lasts unless it is renewed. After a crash the work is taken up again when
-// it has lapsed.
+// lease is how long a claim on an ingestion lasts unless it is renewed. After a crash the ingestion is resumed when it has
+// expired.
 const lease = 30 * time.Second
 
-// renewClaim renews the claim on an ingestion until release is called. The context it returns ends when the claim is
-// lost, so that two workers do not process the same body.
-func (s *Service) renewClaim(ctx context.Context, id uuid.UUID) (held context.Context, release func()) {
-	held, cancel := context.WithCancel(ctx)
+// renewClaim renews the claim on an ingestion until release is called. The context it returns ends when the claim is lost, so
+// that two workers do not process the same body.
+func (s *Service) renewClaim(ctx context.Context, id uuid.UUID) (claimed context.Context, release func()) {
+	claimed, cancel := context.WithCancel(ctx)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -27,27 +26,27 @@ func (s *Service) renewClaim(ctx context.Context, id uuid.UUID) (held context.Co
 		defer ticker.Stop()
 		for {
 			select {
-			case <-held.Done():
+			case <-claimed.Done():
 				return
 			case <-ticker.C:
 			}
-			err := s.store.Renew(held, id, s.owner, s.now().Add(lease))
+			err := s.store.Renew(claimed, id, s.owner, s.now().Add(lease))
 			if errors.Is(err, problem.Conflict) {
 				cancel()
 				return
 			}
 		}
 	}()
-	return held, func() {
+	return claimed, func() {
 		cancel()
 		<-stopped
 	}
 }
 
-// Resume takes up archived ingestions that nobody is working on, oldest first, until there is none. A job calls it at
-// start, for what a crash left behind, and regularly, for what had to be postponed.
+// Resume processes accepted ingestions without a claim, oldest first, until there is none. A job calls it at start, for what
+// a crash left, and regularly, for what had to be postponed. It does not wait for imports.
 func (s *Service) Resume(ctx context.Context) error {
-	s.swept.Do(func() { s.sweep(ctx) })
+	s.sweepOnce.Do(func() { s.sweepUploads(ctx) })
 	for ctx.Err() == nil {
 		end, err := s.begin()
 		if err != nil {
@@ -61,7 +60,7 @@ func (s *Service) Resume(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// resumeNext calls end when the work it has found is done. It does not wait for imports: they take their time.
+// resumeNext calls end when the ingestion it has found is processed.
 func (s *Service) resumeNext(ctx context.Context, end func()) (found bool, err error) {
 	background := false
 	defer func() {
@@ -70,7 +69,7 @@ func (s *Service) resumeNext(ctx context.Context, end func()) (found bool, err e
 		}
 	}()
 	now := s.now()
-	ingestion, err := s.store.ClaimNext(ctx, s.owner, s.uploads.name, now, now.Add(lease))
+	ingestion, err := s.store.ClaimNext(ctx, s.owner, s.uploads.Name(), now, now.Add(lease))
 	if errors.Is(err, problem.NotFound) {
 		return false, nil
 	}
@@ -83,18 +82,20 @@ func (s *Service) resumeNext(ctx context.Context, end func()) (found bool, err e
 	}
 	s.logger.InfoContext(ctx, "taking up an unfinished ingestion", "ingestion", ingestion.ID, "user", user.ID,
 		"attempt", ingestion.Attempts)
-	if ingestion.ImportDir != "" {
+	source := s.sourceOf(&ingestion)
+	audit := auditSource{ctx, source.action}
+	if source.background {
 		background = true
-		s.start(auditSource{ctx, account.ActionImport}, ingestion, user, nil, end)
+		s.start(audit, ingestion, user, nil, end)
 		return true, nil
 	}
-	s.processClaimed(auditSource{ctx, account.ActionIngest}, ingestion, user, nil)
+	s.processClaimed(audit, ingestion, user, nil)
 	return true, nil
 }
 
-// sweep tidies up the directory of uploads, once for each process.
-func (s *Service) sweep(ctx context.Context) {
-	s.uploads.sweep(s.now(), func(user, id uuid.UUID) bool {
+// sweepUploads removes abandoned uploads.
+func (s *Service) sweepUploads(ctx context.Context) {
+	s.uploads.Sweep(s.now(), func(user, id uuid.UUID) bool {
 		ingestion, err := s.store.Ingestion(ctx, user, id)
 		if err != nil {
 			return !errors.Is(err, problem.NotFound)

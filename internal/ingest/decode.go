@@ -11,35 +11,36 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/assemble"
 	"github.com/health-export/health-export/internal/format"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/spool"
 	"github.com/health-export/health-export/internal/tracing"
 )
 
-// decodedBody is a body that has been read to its end, ready to be written. Whoever has it closes it.
+// decodedBody is a body that has been read to its end, ready to be written. The caller closes its collector.
 type decodedBody struct {
-	format    string
-	collector *Collector
-	report    *health.Report
-	records   atomic.Int64 // so far
-	err       error        // a bodyError where the body is at fault
+	*assemble.Collector
+	format  string
+	tempDir string
+	records atomic.Int64 // so far
+	err     error        // a *bodyError where the body is at fault
 }
 
-// newDecoded returns an ingestion of which nothing has been read yet.
-func (s *Service) newDecoded(ingestion *health.Ingestion) *decodedBody {
-	report := &health.Report{}
-	return &decodedBody{report: report, collector: newCollector(s.words, ingestion, report, &s.buffers, s.limits.TempDir)}
+// newDecodedBody returns an ingestion of which nothing has been read yet. It uses its headers and its time of receipt.
+func (s *Service) newDecodedBody(ingestion *health.Ingestion) *decodedBody {
+	return &decodedBody{
+		Collector: s.assembler.NewCollector(ingestion.ReceivedAt, headerGrain(ingestion.Headers)), tempDir: s.limits.TempDir,
+	}
 }
 
-func (d *decodedBody) close() { d.collector.Close() }
-
-// failed reports whether the body could not be decoded for a reason of ours.
+// failed reports whether the body could not be decoded for a reason that is not in the body.
 func (d *decodedBody) failed() bool {
 	var broken *bodyError
 	return d.err != nil && !errors.As(d.err, &broken)
 }
 
-// endSpan ends the step in which a body was decoded.
+// endSpan ends the span in which the body was decoded.
 func (d *decodedBody) endSpan(span tracing.Span) {
 	if span.Recording() {
 		span.SetAttributes(attribute.String("health_export.format", d.format), attribute.Int64("health_export.records", d.records.Load()))
@@ -52,37 +53,29 @@ func (d *decodedBody) endSpan(span tracing.Span) {
 	span.End(d.err)
 }
 
-// decode reads a body to its end. Of the ingestion it uses the headers and the time of receipt.
+// decode reads a body to its end.
 func (s *Service) decode(ctx context.Context, ingestion *health.Ingestion, user account.User, body io.Reader) *decodedBody {
-	d := s.newDecoded(ingestion)
+	d := s.newDecodedBody(ingestion)
 	ctx, span := tracing.Start(ctx, "decode body")
 	defer d.endSpan(span)
-	d.err = d.read(ctx, s.formats, user, body)
+	d.err = d.readStream(ctx, s.detect, user, body)
 	return d
 }
 
-// decodeStored decodes a body from where it is kept.
-func (s *Service) decodeStored(ctx context.Context, ingestion *health.Ingestion, user account.User) (*decodedBody, error) {
-	switch {
-	case ingestion.ImportDir != "":
-		return s.decodeWaiting(ctx, ingestion, user)
-	case ingestion.StoredSize == 0:
-		return s.lostBody(ingestion), nil
-	}
-	return s.decodeArchived(ctx, ingestion, user)
+// decodeFile reads a file that can be read from anywhere to its end.
+func (s *Service) decodeFile(ctx context.Context, ingestion *health.Ingestion, user account.User, file io.ReaderAt, m *meter) *decodedBody {
+	d := s.newDecodedBody(ingestion)
+	ctx, span := tracing.Start(ctx, "decode body")
+	defer d.endSpan(span)
+	m.begin(PhaseReading, ingestion.Size)
+	m.decoded.Store(d)
+	d.err = d.readFile(ctx, s.detect, user, file, ingestion.Size, m)
+	m.begin(PhaseWriting, m.size.Load())
+	m.read.Store(m.size.Load())
+	return d
 }
 
-// decodeArchived decodes a body from the archive.
-func (s *Service) decodeArchived(ctx context.Context, ingestion *health.Ingestion, user account.User) (*decodedBody, error) {
-	body, err := s.Raw(ctx, user.ID, ingestion.ID)
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	return s.decode(ctx, ingestion, user, body), nil
-}
-
-func (d *decodedBody) read(ctx context.Context, detect func([]byte) (format.Format, error), user account.User, body io.Reader) (err error) {
+func (d *decodedBody) readStream(ctx context.Context, detect detectFunc, user account.User, body io.Reader) (err error) {
 	defer recoverAs(&err)
 	buffered := bufio.NewReaderSize(body, format.DetectSize)
 	head, err := buffered.Peek(format.DetectSize)
@@ -90,22 +83,42 @@ func (d *decodedBody) read(ctx context.Context, detect func([]byte) (format.Form
 		return err
 	}
 	if format.IsArchive(head) {
-		return d.readSpooled(ctx, user, buffered)
+		return d.readZip(ctx, user, buffered)
 	}
-	language, err := detect(head)
+	detected, err := detect(head)
 	if err != nil {
 		return asBodyError(err)
 	}
-	return d.take(ctx, language.Name, language.Decode(buffered, d.options(user)))
+	return d.collect(ctx, detected.Name, detected.Decode(buffered, d.options(user)))
 }
 
-// readSpooled reads an archive, whose directory is at its end: it has to be there as a whole first.
-func (d *decodedBody) readSpooled(ctx context.Context, user account.User, body io.Reader) error {
-	file, err := tempFile(d.collector.sorter.dir)
+func (d *decodedBody) readFile(
+	ctx context.Context, detect detectFunc, user account.User, file io.ReaderAt, size int64, m *meter,
+) (err error) {
+	defer recoverAs(&err)
+	head, err := headOf(file)
 	if err != nil {
 		return err
 	}
-	defer removeTemp(file)
+	if format.IsArchive(head) {
+		return d.readArchive(ctx, user, file, size, func(a *format.Archive) { m.archive.Store(a) })
+	}
+	detected, err := detect(head)
+	if err != nil {
+		return asBodyError(err)
+	}
+	return d.collectFile(ctx, user, &detected, func(o format.Options) iter.Seq2[health.Record, error] {
+		return detected.Decode(m.reader(io.NewSectionReader(file, 0, size)), o)
+	})
+}
+
+// readZip reads an archive from a stream into a temporary file first, because its directory is at its end.
+func (d *decodedBody) readZip(ctx context.Context, user account.User, body io.Reader) error {
+	file, err := spool.TempFile(d.tempDir)
+	if err != nil {
+		return err
+	}
+	defer spool.RemoveTemp(file)
 	size, err := io.Copy(file, body)
 	if err != nil {
 		return err
@@ -113,53 +126,53 @@ func (d *decodedBody) readSpooled(ctx context.Context, user account.User, body i
 	return d.readArchive(ctx, user, file, size, nil)
 }
 
-// readArchive reads an archive. opened, if not nil, is told of it before its content is read.
+// readArchive reads an archive. opened, if not nil, is called with it before its content is read.
 func (d *decodedBody) readArchive(ctx context.Context, user account.User, file io.ReaderAt, size int64, opened func(*format.Archive)) error {
 	archive, err := format.OpenArchive(file, size)
 	if err != nil {
 		return asBodyError(err)
 	}
 	archive.Ahead = readAhead
-	language, err := format.DetectArchive(archive)
+	detected, err := format.DetectArchive(archive)
 	if err != nil {
 		return asBodyError(err)
 	}
 	if opened != nil {
 		opened(archive)
 	}
-	return d.takeFile(ctx, user, &language, func(o format.Options) iter.Seq2[health.Record, error] {
-		return language.DecodeArchive(archive, o)
+	return d.collectFile(ctx, user, &detected, func(o format.Options) iter.Seq2[health.Record, error] {
+		return detected.DecodeArchive(archive, o)
 	})
 }
 
-// takeFile takes all records of a file, which is there as a whole.
-func (d *decodedBody) takeFile(
-	ctx context.Context, user account.User, in *format.Format, decode func(format.Options) iter.Seq2[health.Record, error],
+// collectFile collects the records of a file, decoding it concurrently where the format allows that.
+func (d *decodedBody) collectFile(
+	ctx context.Context, user account.User, detected *format.Format, decode func(format.Options) iter.Seq2[health.Record, error],
 ) error {
-	if !in.WithoutItems {
-		return d.take(ctx, in.Name, decode(d.options(user)))
+	if !detected.WithoutItems {
+		return d.collect(ctx, detected.Name, decode(d.options(user)))
 	}
-	return d.take(ctx, in.Name, decodeBeside(func(asOf func(health.Instant)) iter.Seq2[health.Record, error] {
+	return d.collect(ctx, detected.Name, decodeConcurrently(func(asOf func(health.Instant)) iter.Seq2[health.Record, error] {
 		return decode(format.Options{Location: user.Location(), AsOf: asOf})
-	}, d.collector.SetAsOf))
+	}, d.SetAsOf))
 }
 
 func (d *decodedBody) options(user account.User) format.Options {
-	return format.Options{Location: user.Location(), AsOf: d.collector.SetAsOf}
+	return format.Options{Location: user.Location(), AsOf: d.SetAsOf}
 }
 
-// take takes all records of a body.
-func (d *decodedBody) take(ctx context.Context, name string, records iter.Seq2[health.Record, error]) error {
-	d.format = name
+// collect collects the records of a body.
+func (d *decodedBody) collect(ctx context.Context, format string, records iter.Seq2[health.Record, error]) error {
+	d.format = format
 	for record, err := range records {
 		var rejection *health.Rejection
 		switch {
 		case errors.As(err, &rejection):
-			d.collector.Reject(health.KindOfType(rejection.Type), record.Type, rejection)
+			d.Reject(health.KindOfType(rejection.Type), record.Type, rejection)
 		case err != nil:
 			return asBodyError(err)
 		default:
-			if err := d.collector.Add(&record); err != nil {
+			if err := d.Add(&record); err != nil {
 				return err
 			}
 		}
@@ -168,5 +181,5 @@ func (d *decodedBody) take(ctx context.Context, name string, records iter.Seq2[h
 			return err
 		}
 	}
-	return d.collector.Finish()
+	return d.Finish()
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/health-export/health-export/internal/assemble"
 	"github.com/health-export/health-export/internal/format/generator"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
@@ -260,12 +261,12 @@ func (b *harness) finished(t *testing.T, i health.Ingestion) health.Ingestion {
 // waitingFiles are the uploads in the directory.
 func (b *harness) waitingFiles(t *testing.T) (names []string) {
 	t.Helper()
-	entries, err := os.ReadDir(b.Service.uploads.dir)
+	entries, err := os.ReadDir(b.limits.ImportDir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if e.Name() != nameFile {
+		if e.Name() != "name" {
 			names = append(names, e.Name())
 		}
 	}
@@ -365,12 +366,12 @@ func TestUploadResumedAfterACrash(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		i.ImportDir = crashed.Service.uploads.name
+		i.ImportDir = crashed.Service.uploads.Name()
 		content := exported(record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100"))
 		if err := crashed.receiveUpload(&i, Request{Body: strings.NewReader(content)}); err != nil {
 			t.Fatal(err)
 		}
-		file, err := crashed.Service.uploads.open(&i)
+		file, err := crashed.Service.uploads.Open(i.UserID, i.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -438,7 +439,7 @@ func TestUploadWithoutItsFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i.ImportDir = b.Service.uploads.name
+	i.ImportDir = b.Service.uploads.Name()
 	if err := b.store.Put(t.Context(), i, strings.NewReader(""), "", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
@@ -488,10 +489,9 @@ func TestInterruptedImportGoesOn(t *testing.T) {
 func TestSweepLeavesWhatIsNeeded(t *testing.T) {
 	t.Parallel()
 	b := newHarness(t, testdb.New(t), nil, importing(t))
-	w := &b.Service.uploads
 	files := map[string]bool{} // by name, whether they stay
-	add := func(i health.Ingestion, end string, stays bool, age time.Duration) {
-		path := w.path(&i) + end
+	add := func(i health.Ingestion, suffix string, stays bool, age time.Duration) {
+		path := filepath.Join(b.limits.ImportDir, i.UserID.String()+"_"+i.ID.String()+suffix)
 		if err := os.WriteFile(path, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -508,8 +508,8 @@ func TestSweepLeavesWhatIsNeeded(t *testing.T) {
 		}
 		return i
 	}
-	add(fresh(), partial, false, 48*time.Hour)
-	add(fresh(), partial, true, time.Hour)
+	add(fresh(), ".part", false, 48*time.Hour)
+	add(fresh(), ".part", true, time.Hour)
 	add(fresh(), "", false, 48*time.Hour)
 	add(fresh(), "", true, time.Hour)
 	unfinished := fresh()
@@ -517,9 +517,9 @@ func TestSweepLeavesWhatIsNeeded(t *testing.T) {
 		t.Fatal(err)
 	}
 	add(unfinished, "", true, 48*time.Hour)
-	b.sweep(t.Context())
+	b.sweepUploads(t.Context())
 	for name, stays := range files {
-		if _, err := os.Stat(filepath.Join(w.dir, name)); (err == nil) != stays {
+		if _, err := os.Stat(filepath.Join(b.limits.ImportDir, name)); (err == nil) != stays {
 			t.Errorf("%s: %v, want it to stay: %t", name, err, stays)
 		}
 	}
@@ -539,7 +539,7 @@ func TestProgressOfAnImport(t *testing.T) {
 	m := &meter{}
 	i := health.Ingestion{Size: int64(export.Len()), ReceivedAt: b.now()}
 	d := b.decodeFile(t.Context(), &i, b.user, bytes.NewReader(export.Bytes()), m)
-	defer d.close()
+	defer d.Close()
 	p := m.progress()
 	if d.err != nil || p.Phase != PhaseWriting || p.BytesRead != i.Size || p.Records < int64(made.Records) || p.Written != 0 {
 		t.Errorf("%+v, %v", p, d.err)
@@ -562,7 +562,7 @@ func TestElementsAreNewOnce(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, s store.Store) {
 		const days = 4500 // in several batches
 		b := newHarness(t, s, nil, Limits{})
-		other, err := New(Config{Store: s, Catalog: b.Service.words.catalog, Logger: b.logs.Logger(), Now: b.Service.now})
+		other, err := New(Config{Store: s, Catalog: b.catalog, Logger: b.logs.Logger(), Now: b.Service.now})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -592,36 +592,6 @@ func TestElementsAreNewOnce(t *testing.T) {
 			t.Errorf("two imports at once: %v, want %d inserted by both together", got, days)
 		}
 	})
-}
-
-func TestCompoundElementOutcome(t *testing.T) {
-	t.Parallel()
-	type seen struct {
-		metric  string
-		outcome health.Outcome
-	}
-	for name, c := range map[string]struct {
-		samples []seen
-		want    health.Outcome
-	}{
-		"all new":                        {[]seen{{"b", health.Inserted}, {"a", health.Inserted}}, health.Inserted},
-		"the first was there":            {[]seen{{"a", health.Unchanged}, {"b", health.Inserted}}, health.Updated},
-		"another was there":              {[]seen{{"b", health.Unchanged}, {"a", health.Inserted}}, health.Inserted},
-		"all were there":                 {[]seen{{"b", health.Unchanged}, {"a", health.Unchanged}}, health.Unchanged},
-		"the first is another's":         {[]seen{{"a", health.Merged}, {"b", health.Inserted}}, health.Inserted},
-		"all are another's":              {[]seen{{"a", health.Merged}}, health.Merged},
-		"one is refused":                 {[]seen{{"a", health.Inserted}, {"b", health.Rejected}}, health.Rejected},
-		"one has another value":          {[]seen{{"a", health.Unchanged}, {"b", health.Updated}}, health.Updated},
-		"two of a metric, one of it new": {[]seen{{"a", health.Unchanged}, {"a", health.Inserted}}, health.Inserted},
-	} {
-		var e compoundElement
-		for _, s := range c.samples {
-			e.add(s.metric, s.outcome)
-		}
-		if got := e.outcome(); got != c.want {
-			t.Errorf("%s: %v, want %v", name, got, c.want)
-		}
-	}
 }
 
 // batchWatch notes how many bytes of attributes the largest batch of samples had.
@@ -656,7 +626,7 @@ func TestBatchesAreBoundedInBytes(t *testing.T) {
 	if got, want := importCounts(b.imports(t, exported(elements...)), stepCount), [6]int{records, records}; got != want {
 		t.Fatalf("%v, want %v", got, want)
 	}
-	if watch.largest < length || watch.largest > batchAttributes+2*length {
+	if watch.largest < length || watch.largest > assemble.MaxBatchBytes+2*length {
 		t.Errorf("a batch had %d bytes of attributes", watch.largest)
 	}
 }

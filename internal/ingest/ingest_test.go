@@ -30,11 +30,12 @@ import (
 // harness is a service on a store, with one user, and a clock that the test sets.
 type harness struct {
 	*Service
-	t     testing.TB
-	store store.Store
-	user  account.User
-	clock atomic.Pointer[time.Time]
-	logs  *testlog.Log // in which nothing of what is sent may be
+	t       testing.TB
+	catalog *catalog.Catalog
+	store   store.Store
+	user    account.User
+	clock   atomic.Pointer[time.Time]
+	logs    *testlog.Log // in which nothing of what is sent may be
 }
 
 func newHarness(t testing.TB, s store.Store, wrap func(Store) Store, limits Limits) *harness {
@@ -50,7 +51,7 @@ func newHarness(t testing.TB, s store.Store, wrap func(Store) Store, limits Limi
 	if err := s.CreateUser(context.Background(), user); err != nil {
 		t.Fatal(err)
 	}
-	b := &harness{t: t, store: s, user: user, logs: testlog.New(t)}
+	b := &harness{t: t, catalog: words, store: s, user: user, logs: testlog.New(t)}
 	b.at("2026-06-01T12:00:00Z")
 	var wrapped Store = s
 	if wrap != nil {

@@ -12,27 +12,28 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// process stores what an archived body holds: decoded is what was made of it while it arrived, or nil. It returns the
-// ingestion as it is to be recorded. An error is a failure of ours: the ingestion stays unfinished and is tried again,
+// process writes what a body holds to the store. decoded is the body if it has been decoded already, or nil. It returns the
+// ingestion as it is to be recorded. An error is a failure of this server: the ingestion stays unfinished and is tried again,
 // which is harmless however far it had come.
 func (s *Service) process(ctx context.Context, ingestion health.Ingestion, user account.User, decoded *decodedBody) (_ health.Ingestion, err error) {
 	defer recoverAs(&err)
 	begun := s.now()
 	if decoded == nil || decoded.failed() {
-		decoded, err = s.decodeStored(ctx, &ingestion, user)
+		decoded, err = s.sourceOf(&ingestion).decode(ctx, &ingestion, user)
 		if err != nil {
 			return ingestion, err
 		}
-		defer decoded.close()
+		defer decoded.Close()
 	}
 	err = decoded.err
 	if err == nil {
-		writer := &invalidatingWriter{Writer: s.store, invalidator: s.invalidator, repeated: ingestion.Attempts > 1}
-		defer writer.invalidateAgain(ctx, user.ID)
-		err = decoded.collector.write(ctx, user.ID, writer)
-		s.metrics.summariesWritten(decoded.collector.summaries, decoded.collector.summingUp)
+		invalidating := &invalidatingWriter{Writer: s.store, invalidator: s.invalidator, repeated: ingestion.Attempts > 1}
+		defer invalidating.invalidateAgain(ctx, user.ID)
+		w := &bodyWriter{collector: decoded.Collector, user: user.ID, store: invalidating}
+		err = w.write(ctx)
+		s.metrics.summariesWritten(w.summaries, w.summingUp)
 	}
-	ingestion.Format, ingestion.Report = decoded.format, *decoded.report
+	ingestion.Format, ingestion.Report = decoded.format, decoded.Report()
 	ingestion.Failure, ingestion.FailureCode = "", ""
 
 	var broken *bodyError
@@ -57,10 +58,10 @@ func recoverAs(err *error) {
 	}
 }
 
-// bodyError is a fault of the body as a whole: trying again would not help.
+// bodyError is a fault of the body as a whole; to try again would not help.
 type bodyError struct{ fault *problem.Error }
 
-// Error says what is wrong with the body.
+// Error returns what is wrong with the body.
 func (e *bodyError) Error() string { return e.fault.Error() }
 
 func (e *bodyError) status() health.Status {
@@ -70,7 +71,7 @@ func (e *bodyError) status() health.Status {
 	return health.StatusFailed
 }
 
-// asBodyError marks an error that says what is wrong with the body.
+// asBodyError returns a *bodyError where the body is at fault, and any other error as it is.
 func asBodyError(err error) error {
 	var fault *problem.Error
 	if errors.As(err, &fault) && (fault.Kind == problem.Invalid || fault.Kind == problem.Unrecognised || fault.Kind == problem.TooLarge) {

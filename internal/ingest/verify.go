@@ -141,11 +141,11 @@ func (s *Service) expectBody(ctx context.Context, c *comparison, ingestion *heal
 	if err != nil {
 		return err
 	}
-	defer decoded.close()
+	defer decoded.Close()
 	var broken *bodyError
 	err = decoded.err
 	if err == nil {
-		err = decoded.collector.write(ctx, c.User.ID, c.Expected)
+		err = (&bodyWriter{collector: decoded.Collector, user: c.User.ID, store: c.Expected}).write(ctx)
 	}
 	switch {
 	case errors.As(err, &broken):
@@ -154,7 +154,7 @@ func (s *Service) expectBody(ctx context.Context, c *comparison, ingestion *heal
 		return err
 	default:
 		c.Bodies++
-		c.received[decoded.collector.asOf] = true
+		c.received[decoded.AsOf()] = true
 	}
 	if c.Progress != nil {
 		c.Progress(c.Bodies + c.Faulty)

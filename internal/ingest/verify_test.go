@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/spool"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/store/sqlite"
 	"github.com/health-export/health-export/internal/testdb"
@@ -57,7 +58,7 @@ func (b *harness) archiveOnly(body string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	spooled := newSpool("")
+	spooled := spool.New("")
 	if err := compress(spooled, bytes.NewReader([]byte(body))); err != nil {
 		b.t.Fatal(err)
 	}

@@ -1,11 +1,10 @@
-package ingest
+package assemble
 
 import (
 	"bufio"
 	"cmp"
 	"container/heap"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"os"
@@ -13,17 +12,17 @@ import (
 	"sort"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/spool"
 )
 
-// What is sorted in memory at once; what comes before that becomes sorted runs in temporary files. All are merged when
-// they are read.
+// How much is sorted in memory at a time. Earlier points are sorted runs in a temporary file; all are merged when they are
+// read.
 const (
 	runSize       = 1 << 15 // points, about 3.5 MB
 	runAttributes = 4 << 20 // bytes of attributes
 )
 
-// mergeMemory is how much of the runs, all together, is in memory while stretches of series are merged, as many at a time
-// as are written.
+// mergeMemory is how much of all runs is in memory while PartitionsAtOnce partitions are read.
 const mergeMemory = 6 << 20
 
 // sorter brings the points of a body into order with bounded memory.
@@ -37,18 +36,12 @@ type sorter struct {
 	runs       []*run
 }
 
-// partition is the series from the first up to, not including, the end, with so many points.
-type partition struct {
-	first, end uint32
-	points     int
-}
-
-// run is a sorted stretch of points in a file.
+// run is sorted points in a file.
 type run struct {
 	file     *os.File
 	at, size int64 // in bytes
 	begins   []seriesBegin
-	// grains is what the run was sorted with: the grain of a series may show only later in the body.
+	// grains is what the run was sorted with: later points may change the grain of a series.
 	grains []health.Grain
 }
 
@@ -60,13 +53,13 @@ type seriesBegin struct {
 
 func (s *sorter) close() {
 	if s.file != nil {
-		removeTemp(s.file)
+		spool.RemoveTemp(s.file)
 	}
 	s.buffers.points.put(s.points)
 	s.file, s.runs, s.points = nil, nil, nil
 }
 
-// add takes a point. grains has the grains of the series as they look so far.
+// add takes a point. grains returns the grain detected of each series so far.
 func (s *sorter) add(p *point, grains func() []health.Grain) error {
 	if len(s.points) == runSize || s.attributes > runAttributes {
 		if err := s.flush(grains()); err != nil {
@@ -99,31 +92,31 @@ func (s *sorter) finish(grains []health.Grain) error {
 	return nil
 }
 
-// partitions cuts the series into at most so many stretches, with about as many points in each and at least the given
-// number. The longest comes first.
-func (s *sorter) partitions(most, least int) (all []partition) {
+// partitions cuts the series into at most so many partitions, with about as many points in each and at least the given
+// number. The largest comes first.
+func (s *sorter) partitions(most, least int) (all []Partition) {
 	total := 0
 	for _, n := range s.counts {
 		total += n
 	}
 	share := max(total/most, least)
-	next := partition{}
+	next := Partition{}
 	for i, n := range s.counts {
 		next.points += n
 		next.end = uint32(i + 1)
 		if left := total - next.points; len(all) < most-1 && next.points >= share && left >= least {
 			all = append(all, next)
-			next, total = partition{first: next.end, end: next.end}, left
+			next, total = Partition{first: next.end, end: next.end}, left
 		}
 	}
 	all = append(all, next)
-	slices.SortStableFunc(all, func(a, b partition) int { return cmp.Compare(b.points, a.points) })
+	slices.SortStableFunc(all, func(a, b Partition) int { return cmp.Compare(b.points, a.points) })
 	return all
 }
 
 func (s *sorter) flush(grains []health.Grain) error {
 	if s.file == nil {
-		file, err := tempFile(s.dir)
+		file, err := spool.TempFile(s.dir)
 		if err != nil {
 			return err
 		}
@@ -152,11 +145,11 @@ func (r *run) write(points []point, grains []health.Grain) error {
 		}
 		r.size += int64(pointSize + 4 + len(points[i].attributes))
 		if err := points[i].write(w); err != nil {
-			return fmt.Errorf("%w: %w", errSpoolFull, err)
+			return spool.DiskError(err)
 		}
 	}
 	if err := w.Flush(); err != nil {
-		return fmt.Errorf("%w: %w", errSpoolFull, err)
+		return spool.DiskError(err)
 	}
 	return nil
 }
@@ -165,9 +158,9 @@ func sortPoints(points []point, grains []health.Grain) {
 	slices.SortFunc(points, func(a, b point) int { return comparePoints(&a, &b, grains) })
 }
 
-// sorted yields the points of a stretch of series in order, after finish with the same grains. A point is the receiver's
-// until the next one is yielded. Several stretches may be read at the same time.
-func (s *sorter) sorted(of partition, grains []health.Grain) iter.Seq2[*point, error] {
+// sorted yields the points of a partition in order, after finish with the same grains. A point is the receiver's until the
+// next one is yielded. Several partitions may be read at the same time.
+func (s *sorter) sorted(of Partition, grains []health.Grain) iter.Seq2[*point, error] {
 	points := s.inMemory(of)
 	if len(s.runs) == 0 {
 		return func(yield func(*point, error) bool) {
@@ -202,9 +195,9 @@ func (s *sorter) sorted(of partition, grains []health.Grain) iter.Seq2[*point, e
 	}
 }
 
-// inMemory returns what is left in memory of a stretch. Of points of other stretches, which may be changed at this moment, it
-// looks at the series alone.
-func (s *sorter) inMemory(of partition) []point {
+// inMemory returns the points of a partition that are in memory. Of the points of other partitions, which another goroutine
+// may be changing, it reads only the series.
+func (s *sorter) inMemory(of Partition) []point {
 	from := func(series uint32) int {
 		return sort.Search(len(s.points), func(i int) bool { return s.points[i].series >= series })
 	}
@@ -212,9 +205,9 @@ func (s *sorter) inMemory(of partition) []point {
 }
 
 // openRuns prepares the merge of the runs with points that are left in memory.
-func (s *sorter) openRuns(of partition, points []point, grains []health.Grain) (*cursorHeap, error) {
+func (s *sorter) openRuns(of Partition, points []point, grains []health.Grain) (*cursorHeap, error) {
 	queue := &cursorHeap{grains: grains, attributes: attributeCache{}}
-	buffer := min(max(mergeMemory/partitionsAtOnce/max(len(s.runs), 1), 4<<10), 16<<10)
+	buffer := min(max(mergeMemory/PartitionsAtOnce/max(len(s.runs), 1), 4<<10), 16<<10)
 	for _, r := range s.runs {
 		from, to := r.offset(of.first), r.offset(of.end)
 		if from == to {
@@ -249,7 +242,7 @@ func (r *run) sortAgain(b *buffers, grains []health.Grain) error {
 	}
 }
 
-// cursor goes along sorted points: those of a run, or those in memory.
+// cursor iterates over sorted points: those of a run, or those in memory.
 type cursor struct {
 	point      *point
 	attributes attributeCache
@@ -259,8 +252,8 @@ type cursor struct {
 
 func (r *run) open(buffer int) *cursor { return r.openBytes(0, r.size, buffer, attributeCache{}) }
 
-func (r *run) openBytes(from, to int64, buffer int, texts attributeCache) *cursor {
-	return &cursor{point: &point{}, attributes: texts, reader: bufio.NewReaderSize(io.NewSectionReader(r.file, r.at+from, to-from), buffer)}
+func (r *run) openBytes(from, to int64, buffer int, cache attributeCache) *cursor {
+	return &cursor{point: &point{}, attributes: cache, reader: bufio.NewReaderSize(io.NewSectionReader(r.file, r.at+from, to-from), buffer)}
 }
 
 // offset returns where the points of a series, and of all that follow it, begin.

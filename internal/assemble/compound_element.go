@@ -1,23 +1,22 @@
-package ingest
+package assemble
 
 import "github.com/health-export/health-export/internal/health"
 
 // compoundElement is an element with several samples, which is counted once.
 //
-// It is new where the sample that speaks for it is: the first by the name of its metric that no other element of the body
-// has told of. Two imports of one file that run side by side each store some of an element's samples; the one that stored
-// this sample has inserted the element, and for the other it is updated.
+// Its outcome is that of its deciding sample, the first by the name of its metric that is not merged into another
+// element's. When two imports of one file run at the same time, each stores some of an element's samples: the import that
+// stored the deciding sample counts the element as inserted, the other one as updated.
 type compoundElement struct {
-	position health.Position
-	typ      uint32 // index into collector.types
+	typ uint32 // index into Collector.types
 
-	decidingMetric  string         // metric of the sample that speaks for the element
-	decidingOutcome health.Outcome // of that sample
-	rejected        bool           // one of the samples
-	changed         bool           // one of the samples is inserted or updated
+	decidingMetric  string
+	decidingOutcome health.Outcome
+	rejected        bool // one of the samples
+	changed         bool // one of the samples is inserted or updated
 }
 
-// add takes what became of a sample.
+// add adds the outcome of a sample.
 func (e *compoundElement) add(metric string, o health.Outcome) {
 	switch o {
 	case health.Merged:
@@ -32,7 +31,7 @@ func (e *compoundElement) add(metric string, o health.Outcome) {
 	}
 }
 
-// outcome is what became of the element when all its samples are written.
+// outcome returns the outcome of the element when those of all its samples are known.
 func (e *compoundElement) outcome() health.Outcome {
 	switch {
 	case e.rejected:

@@ -1,4 +1,4 @@
-package ingest
+package assemble
 
 import (
 	"bufio"
@@ -11,27 +11,25 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// point is a sample between decoding and writing, packed: a body may have millions. Strings that repeat are numbers
-// into the body's tables.
+// point is a packed sample: a body may have millions. Strings that repeat are indexes into the collector's tables.
 type point struct {
 	start, end health.Instant
 	values     [5]float64 // value, min, max, systolic, diastolic
 	attributes string
 	elementRef
-	source   uint32 // index into collector.sources
+	source   uint32 // index into Collector.sources
 	sequence uint32 // order of arrival in the body
 	offset   int32
 	grain    health.Grain // GrainUnknown: that of the series
 }
 
-// elementRef is where a point comes from, for reports.
+// elementRef refers to the element of the body that a point comes from, for reports.
 type elementRef struct {
-	series uint32 // index into collector.series
-	entry  uint32 // position in the body
-	index  int32  // … within the item; -1 for an element that is no point of a metric
-	// element is the index of the element's entry in collector.elements, or -1 for an element with one sample.
-	element int32
-	// typ is the element's type as an index into collector.types, times two, plus one for a Component.
+	series   uint32 // index into Collector.series
+	entry    uint32 // health.Position.Entry
+	index    int32  // health.Position.Point: -1 for an element that is not a point of an entry
+	compound int32  // index into Collector.compounds; -1 for an element with one sample
+	// typ is the element's type as an index into Collector.types, times two, plus one for health.Sample.Component.
 	typ uint32
 }
 
@@ -50,7 +48,7 @@ func (p *point) write(w *bufio.Writer) error {
 	}
 	for _, v := range [...]uint32{
 		p.series, p.source, p.sequence, p.entry,
-		uint32(p.index), uint32(p.offset), uint32(p.grain), uint32(p.element), p.typ,
+		uint32(p.index), uint32(p.offset), uint32(p.grain), uint32(p.compound), p.typ,
 	} {
 		b = le.AppendUint32(b, v)
 	}
@@ -64,7 +62,7 @@ func (p *point) write(w *bufio.Writer) error {
 
 // read fills p from its packed form; io.EOF where there is no more. The reader's buffer has room for a point without its
 // attributes.
-func (p *point) read(r *bufio.Reader, texts attributeCache) error {
+func (p *point) read(r *bufio.Reader, cache attributeCache) error {
 	b, err := r.Peek(pointSize + 4)
 	if err != nil {
 		if len(b) > 0 {
@@ -80,27 +78,27 @@ func (p *point) read(r *bufio.Reader, texts attributeCache) error {
 	}
 	p.series, p.source, p.sequence, p.entry = le.Uint32(b[56:]), le.Uint32(b[60:]), le.Uint32(b[64:]), le.Uint32(b[68:])
 	p.index, p.offset = int32(le.Uint32(b[72:])), int32(le.Uint32(b[76:]))
-	p.grain, p.element = health.Grain(le.Uint32(b[80:])), int32(le.Uint32(b[84:]))
+	p.grain, p.compound = health.Grain(le.Uint32(b[80:])), int32(le.Uint32(b[84:]))
 	p.typ = le.Uint32(b[88:])
 	n := le.Uint32(b[pointSize:])
 	if _, err := r.Discard(pointSize + 4); err != nil {
 		return err
 	}
-	p.attributes, err = texts.read(r, int(n))
+	p.attributes, err = cache.read(r, int(n))
 	return err
 }
 
-// attributeCache are attributes that have been read before: most of those of a body say the same few things.
+// attributeCache holds attributes that have been read before, by themselves: most points of a body have one of a few.
 type attributeCache map[string]string
 
-// maxCached bounds how many are remembered, and maxRemembered how long they are.
+// maxCached is how many attributes are cached, and maxCachedLength their greatest length.
 const (
 	maxCached       = 64
 	maxCachedLength = 256
 )
 
-// read reads a text of so many bytes.
-func (t attributeCache) read(r *bufio.Reader, length int) (string, error) {
+// read reads attributes of a length.
+func (c attributeCache) read(r *bufio.Reader, length int) (string, error) {
 	if length == 0 {
 		return "", nil
 	}
@@ -113,18 +111,18 @@ func (t attributeCache) read(r *bufio.Reader, length int) (string, error) {
 	if err != nil {
 		return "", unexpectedEOF(err)
 	}
-	text, known := t[string(sent)]
+	text, known := c[string(sent)]
 	if !known {
 		text = string(sent)
-		if len(t) < maxCached {
-			t[text] = text
+		if len(c) < maxCached {
+			c[text] = text
 		}
 	}
 	_, err = r.Discard(length)
 	return text, err
 }
 
-// unexpectedEOF returns what went wrong where there must be more.
+// unexpectedEOF returns err, with io.EOF replaced: there must be more.
 func unexpectedEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -132,10 +130,10 @@ func unexpectedEOF(err error) error {
 	return err
 }
 
-// pack makes a point of a sample; series and source are for the caller to fill in.
+// pack returns a sample as a point; the caller sets what refers to the collector's tables.
 func pack(s *health.Sample) point {
 	return point{
-		start: s.Start, end: s.End, offset: s.Offset, grain: s.Grain, attributes: s.Attributes, elementRef: elementRef{element: -1},
+		start: s.Start, end: s.End, offset: s.Offset, grain: s.Grain, attributes: s.Attributes, elementRef: elementRef{compound: -1},
 		values: [5]float64{s.Value, s.Min, s.Max, s.Systolic, s.Diastolic},
 	}
 }
@@ -156,7 +154,7 @@ func (p *point) keyTime(grain health.Grain) health.Instant {
 	return p.start
 }
 
-// comparePoints is the order in which points are written and in which those with one identity come to stand together: by
+// comparePoints is the order in which points are written, with those of one identity side by side: by
 // series, key time, grain, then end (of raw samples only), source and arrival. grains has the grain of each series.
 func comparePoints(a, b *point, grains []health.Grain) int {
 	if a.series != b.series {

@@ -21,7 +21,7 @@ func (c *closing) Close() error {
 func TestReadAhead(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
-	for _, size := range []int{0, 1, aheadBlock - 1, aheadBlock, 10*aheadBlock + 1} {
+	for _, size := range []int{0, 1, readAheadSize - 1, readAheadSize, 10*readAheadSize + 1} {
 		content := make([]byte, size)
 		for i := range content {
 			content[i] = byte(i / 251)
@@ -47,10 +47,10 @@ func TestReadAhead(t *testing.T) {
 	}
 }
 
-// A reader that gives up in the middle ends the goroutine, whatever that is doing.
-func TestReadAheadGivenUp(t *testing.T) {
+// A reader that is closed before the end stops the goroutine, whatever that is doing.
+func TestReadAheadClosedEarly(t *testing.T) {
 	t.Parallel()
-	for _, read := range []int{0, 1, aheadBlock, 3 * aheadBlock} {
+	for _, read := range []int{0, 1, readAheadSize, 3 * readAheadSize} {
 		file := &closing{Reader: endless{}}
 		r := readAhead(file)
 		if _, err := io.CopyN(io.Discard, r, int64(read)); err != nil {

@@ -1,4 +1,4 @@
-package ingest
+package assemble
 
 import (
 	"fmt"
@@ -19,41 +19,37 @@ const (
 // maxAhead is how far ahead of its receipt something may lie: clocks and zones differ.
 const maxAhead = 48 * time.Hour
 
-// Collector takes the records of one body, normalises them, and holds them, in order and with bounded memory, until
-// the body has been read to its end: only then is it known that it is whole, what grain its points have and which of
-// its elements are the same. Nothing is written before that.
+// Collector takes the records of one body and yields them as batches of samples and of other elements. It is not safe for
+// concurrent use, but for what Samples and Batch.Account allow.
 type Collector struct {
-	resolver *Resolver
+	resolver *resolver
 	received health.Instant
-	asOf     health.Instant // as of when the body speaks: when it was received, unless it says that it is older
-	grain    health.Grain   // from the header; GrainUnknown: off the clock
-	report   *health.Report
+	asOf     health.Instant // of what the body states: when it was received, unless it was made earlier
+	grain    health.Grain   // of points without one; GrainUnknown: to be detected
 
-	metrics   map[seriesKey]*bodyMetric // by name and unit as sent
+	metrics   map[metricName]*bodyMetric // by name and unit as sent
 	series    []series
-	seriesIDs map[seriesKey]uint32 // by name and unit as stored
+	seriesIDs map[metricName]uint32 // by name and unit as stored
 	sources   []string
 	sourceIDs map[string]uint32
+	types     []string // Record.Type, "" first
+	typeIDs   map[string]uint32
 	buffers   *buffers
 	sorter    sorter
 	sequence  uint32
-	types     []string // Record.Type, "" first
-	typeIDs   map[string]uint32
-	outcomes  outcomeRun
-	written   atomic.Int64 // elements whose outcome is known
-	// mu guards tally, elements, summaries, summingUp and the report while several stretches are written.
-	mu sync.Mutex
-	// compounds has an entry for every element that carries several samples; the others are counted as they are written.
-	compounds []compoundElement
+	current   openEntry
+	others    otherElements
 
-	current openEntry
-	others  otherElements
-	// summaries is how many summaries of days were written, and summingUp how long that took.
-	summaries int
-	summingUp time.Duration
+	accounted atomic.Int64 // samples whose outcome is known
+	// mu guards report, outcomes and compounds while several partitions are read.
+	mu       sync.Mutex
+	report   health.Report
+	outcomes outcomeRun
+	// compounds are the elements with several samples; all others are counted as their outcome is reported.
+	compounds []compoundElement
 }
 
-type seriesKey struct{ name, unit string }
+type metricName struct{ name, unit string }
 
 // series is the points of one metric in one unit, as stored.
 type series struct {
@@ -63,21 +59,21 @@ type series struct {
 	detector      grainDetector
 }
 
-// bodyMetric is what a name and a unit as sent mean in this body.
+// bodyMetric is a name and a unit as sent, resolved, with the series of this body that its points belong to.
 type bodyMetric struct {
 	resolvedMetric
 	series uint32
-	warned bool // its unknown unit has been reported
+	warned bool // its unknown unit is in the report
 }
 
 // outcomeRun is how many points of one type in a row had the same outcome, not yet in the report.
 type outcomeRun struct {
-	typ     uint32 // index into collector.types
+	typ     uint32 // index into Collector.types
 	outcome health.Outcome
 	count   int
 }
 
-// openEntry is the metric entry whose points are arriving.
+// openEntry is the metric entry whose points are being added.
 type openEntry struct {
 	entry      *health.MetricEntry
 	index      int
@@ -86,26 +82,15 @@ type openEntry struct {
 	firstError int         // index into the report's errors at its beginning
 }
 
-func newCollector(words *Resolver, ingestion *health.Ingestion, report *health.Report, b *buffers, dir string) *Collector {
-	c := &Collector{
-		resolver: words, received: health.InstantOf(ingestion.ReceivedAt), grain: headerGrain(ingestion.Headers),
-		report: report, metrics: map[seriesKey]*bodyMetric{}, seriesIDs: map[seriesKey]uint32{},
-		sourceIDs: map[string]uint32{},
-		types:     []string{""}, typeIDs: map[string]uint32{"": 0},
-		buffers: b, sorter: sorter{dir: dir, buffers: b}, current: openEntry{pending: pointBuffer{dir: dir}},
-	}
-	c.asOf = c.received
-	c.others = newOtherElements(dir, report)
-	return c
-}
-
+// Close frees the memory and the temporary files.
 func (c *Collector) Close() {
 	c.sorter.close()
 	c.current.pending.clear()
 	c.others.close()
 }
 
-// Add takes one record. An error is a failure of ours; what is wrong with the record goes into the report.
+// Add takes one record, as the decoder yields it. What is wrong with the record goes into the report; an error is a failure
+// of this server.
 func (c *Collector) Add(r *health.Record) error {
 	for _, w := range r.Warnings {
 		c.report.Warn(w)
@@ -132,19 +117,23 @@ func (c *Collector) Add(r *health.Record) error {
 	return fmt.Errorf("the decoder yielded an empty record at %s %d", r.Position.Type, r.Position.Entry)
 }
 
-// SetAsOf takes note that the body was made at an instant: it cannot know what came later.
+// SetAsOf sets when the body was made, if that is earlier than its receipt: its elements do not replace what was received
+// in between. Call it before the first record is added.
 func (c *Collector) SetAsOf(at health.Instant) {
 	if at >= health.MinInstant && at < c.received {
 		c.asOf = at
 	}
 }
 
-// Reject takes a refused element of a type.
+// AsOf returns the time of receipt that the elements are stored with.
+func (c *Collector) AsOf() health.Instant { return c.asOf }
+
+// Reject adds to the report an element that the decoder refused.
 func (c *Collector) Reject(kind health.ElementKind, typ string, rejection *health.Rejection) {
 	c.report.Reject(kind, typ, rejection)
 }
 
-// typeID returns the index of a type of record. There are a few hundred; past maxSeries they share one.
+// typeID returns the index of a record type. There are a few hundred; those past maxSeries share one.
 func (c *Collector) typeID(typ string) uint32 {
 	if id, ok := c.typeIDs[typ]; ok {
 		return id
@@ -168,19 +157,19 @@ func (c *Collector) addSample(r *health.Record) error {
 	return c.sortPoint(&p)
 }
 
-// readSample makes a normalised point of a sample that says its metric itself.
+// readSample returns the normalised point of a sample that has its own metric name.
 func (c *Collector) readSample(r *health.Record, s *health.Sample) (p point, rejection *health.Rejection) {
 	if p, rejection = c.newPoint(&r.Position, s); rejection != nil {
 		return p, rejection
 	}
-	means, rejection := c.resolve(s.Metric, s.Unit, &r.Position)
+	metric, rejection := c.resolve(s.Metric, s.Unit, &r.Position)
 	if rejection != nil {
 		return p, rejection
 	}
 	if p.typ = c.typeID(r.Type) << 1; s.Component {
 		p.typ++
 	}
-	return p, c.normalise(&p, means, &r.Position)
+	return p, c.normalise(&p, metric, &r.Position)
 }
 
 func (c *Collector) addSamples(r *health.Record) error {
@@ -190,15 +179,15 @@ func (c *Collector) addSamples(r *health.Record) error {
 	points := make([]point, 0, len(r.Samples))
 	for i := range r.Samples {
 		p, rejection := c.readSample(r, &r.Samples[i])
-		if rejection != nil { // one bad value refuses the element, so nothing of it is placed before all is checked
+		if rejection != nil { // one bad value refuses the element, so all are checked before one is sorted
 			c.Reject(r.Kind(), r.Type, rejection)
 			return nil
 		}
 		points = append(points, p)
 	}
-	c.compounds = append(c.compounds, compoundElement{position: r.Position, typ: c.typeID(r.Type)})
+	c.compounds = append(c.compounds, compoundElement{typ: c.typeID(r.Type)})
 	for i := range points {
-		points[i].element = int32(len(c.compounds) - 1)
+		points[i].compound = int32(len(c.compounds) - 1)
 		if err := c.sortPoint(&points[i]); err != nil {
 			return err
 		}
@@ -229,7 +218,8 @@ func (c *Collector) beginEntry(r *health.Record) {
 	c.current.metric, c.current.firstError = nil, len(c.report.Errors)
 }
 
-// endEntry settles what the item's late name and unit mean for its points.
+// endEntry resolves the metric of the entry if its name or unit came after its points, and completes the rejections that were
+// listed without the name.
 func (c *Collector) endEntry() error {
 	if c.current.entry == nil {
 		return nil
@@ -239,17 +229,17 @@ func (c *Collector) endEntry() error {
 			return err
 		}
 	}
-	errors := c.report.Errors[min(c.current.firstError, len(c.report.Errors)):]
-	for i := range errors {
-		if errors[i].Metric == "" && errors[i].Type == "metric" && errors[i].Entry == c.current.index {
-			errors[i].Metric = c.current.entry.Name
+	rejections := c.report.Errors[min(c.current.firstError, len(c.report.Errors)):]
+	for i := range rejections {
+		if r := &rejections[i]; r.Metric == "" && r.Type == "metric" && r.Entry == c.current.index {
+			r.Metric = c.current.entry.Name
 		}
 	}
 	c.current.entry = nil
 	return nil
 }
 
-// Finish is called at the end of the body.
+// Finish completes the order of the samples. Call it once, at the end of the body.
 func (c *Collector) Finish() error {
 	if err := c.endEntry(); err != nil {
 		return err
@@ -257,12 +247,12 @@ func (c *Collector) Finish() error {
 	return c.sorter.finish(c.grains())
 }
 
-// resolveEntry finds out what the item's name and unit mean, and places the points that were waiting for them. Where they
-// mean nothing that can be stored, the points are refused, and so are those that follow, when the item ends.
+// resolveEntry resolves the name and unit of the entry, and adds the points that were pending for them. Where they cannot be
+// stored, those points are refused; points that follow stay pending and are refused when the entry ends.
 func (c *Collector) resolveEntry() error {
 	at := health.Position{Type: "metric", Entry: c.current.index, Metric: c.current.entry.Name}
-	means, rejection := c.resolve(c.current.entry.Name, c.current.entry.Unit, &at)
-	c.current.metric = means
+	metric, rejection := c.resolve(c.current.entry.Name, c.current.entry.Unit, &at)
+	c.current.metric = metric
 	defer c.current.pending.clear()
 	for p, err := range c.current.pending.all() {
 		if err != nil {
@@ -290,11 +280,11 @@ func (c *Collector) addResolvedPoint(p *point) error {
 	return c.sortPoint(p)
 }
 
-// resolve finds out what a metric name and a unit, as sent, mean, and which series of this body is theirs.
+// resolve resolves a metric name and a unit, as sent, and assigns them a series of this body.
 func (c *Collector) resolve(name, unit string, at *health.Position) (*bodyMetric, *health.Rejection) {
-	key := seriesKey{name, unit}
-	if u, ok := c.metrics[key]; ok {
-		return u, nil
+	key := metricName{name, unit}
+	if m, ok := c.metrics[key]; ok {
+		return m, nil
 	}
 	if name == "" {
 		return nil, refuse(at, "name", "The metric has no name.", `Give the entry a "name", such as step_count.`)
@@ -302,22 +292,22 @@ func (c *Collector) resolve(name, unit string, at *health.Position) (*bodyMetric
 	if len(c.metrics) == maxSeries {
 		return nil, refuse(at, "name", "The body holds too many different metrics.", "Send it in several parts.")
 	}
-	u := &bodyMetric{resolvedMetric: c.resolver.resolve(name, unit)}
-	stored := seriesKey{u.name, u.unit}
+	m := &bodyMetric{resolvedMetric: c.resolver.resolve(name, unit)}
+	stored := metricName{m.name, m.unit}
 	id, ok := c.seriesIDs[stored]
 	if !ok {
 		id = uint32(len(c.series))
 		c.series = append(c.series, series{
-			name: u.name, unit: u.unit, cumulative: u.cumulative(), bloodPressure: u.metric == c.resolver.bloodPressure,
+			name: m.name, unit: m.unit, cumulative: m.cumulative(), bloodPressure: m.metric == c.resolver.bloodPressure,
 		})
 		c.seriesIDs[stored] = id
 	}
-	u.series = id
-	c.metrics[key] = u
-	return u, nil
+	m.series = id
+	c.metrics[key] = m
+	return m, nil
 }
 
-// newPoint checks what can be checked of a sample without knowing its metric, and packs it.
+// newPoint checks what can be checked of a sample before its metric is resolved, and packs it.
 func (c *Collector) newPoint(at *health.Position, s *health.Sample) (point, *health.Rejection) {
 	if s.End == 0 {
 		s.End = s.Start
@@ -351,40 +341,39 @@ func (c *Collector) newPoint(at *health.Position, s *health.Sample) (point, *hea
 	if p.grain == health.GrainUnknown {
 		p.grain = c.grain
 		if s.End > s.Start {
-			p.grain = health.GrainRaw // it says its own length
+			p.grain = health.GrainRaw // it has its own length
 		}
 	}
 	return p, nil
 }
 
-// normalise converts the values of a point and holds them against the valid range of its metric.
-func (c *Collector) normalise(p *point, means *bodyMetric, at *health.Position) *health.Rejection {
-	m := &means.resolvedMetric
-	p.series = means.series
+// normalise converts the values of a point and checks them against the valid range of its metric.
+func (c *Collector) normalise(p *point, m *bodyMetric, at *health.Position) *health.Rejection {
+	p.series = m.series
 	s := p.unpack()
 	m.convert(&s)
 	p.values = [5]float64{s.Value, s.Min, s.Max, s.Systolic, s.Diastolic}
 
-	bounds, n := c.resolver.bounds(m, &s)
-	for _, b := range bounds[:n] {
-		if !b.valid(p.grain) {
-			return outOfRange(at, b, m.unit)
+	values, n := c.resolver.boundedValues(&m.resolvedMetric, &s)
+	for _, v := range values[:n] {
+		if !v.valid(p.grain) {
+			return outOfRange(at, v, m.unit)
 		}
 	}
-	for _, b := range bounds[:n] {
-		if b.suspicious(p.grain) {
-			c.report.Warn(suspicious(at, b, m.unit))
+	for _, v := range values[:n] {
+		if v.suspicious(p.grain) {
+			c.report.Warn(suspicious(at, v, m.unit))
 			break
 		}
 	}
-	if !m.known && !means.warned {
-		means.warned = true
-		c.report.Warn(unknownUnit(at, m))
+	if !m.known && !m.warned {
+		m.warned = true
+		c.report.Warn(unknownUnit(at, &m.resolvedMetric))
 	}
 	return nil
 }
 
-// sortPoint hands a normalised point to the sorter.
+// sortPoint adds a normalised point to the sorter.
 func (c *Collector) sortPoint(p *point) error {
 	if p.grain == health.GrainUnknown {
 		c.series[p.series].detector.add(p.start, p.offset)
@@ -392,7 +381,7 @@ func (c *Collector) sortPoint(p *point) error {
 	return c.sorter.add(p, c.grains)
 }
 
-// grains returns the grain that each series shows so far.
+// grains returns the grain that is detected of each series so far.
 func (c *Collector) grains() []health.Grain {
 	grains := make([]health.Grain, len(c.series))
 	for i := range c.series {
