@@ -45,7 +45,7 @@ var allowedImports = map[string][]string{
 	"ingest": {
 		"access", "account", "assemble", "catalog", "format", "health", "problem", "spool", "store", "tracing", "upload",
 	},
-	"job":             {"tracing"},
+	"job": {"tracing"},
 	"server": {
 		"access", "account", "aggregate", "catalog", "connect", "export", "health", "ingest", "problem", "query",
 		"store", "tracing",

@@ -13,7 +13,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// Archive gives back what was received. It is safe for concurrent use.
+// Archive returns bodies as they were received. It is safe for concurrent use.
 type Archive struct {
 	store store.Archive
 }
@@ -21,15 +21,15 @@ type Archive struct {
 // NewArchive returns an archive over a store.
 func NewArchive(stored store.Archive) Archive { return Archive{stored} }
 
-// ingestionsPerPage is how many ingestions are listed at once.
+// ingestionsPerPage is how many ingestions are listed at a time.
 const ingestionsPerPage = 500
 
-// Ingestions yields everything a user ever sent that is still archived, newest first, as store.Archive lists it.
+// Ingestions yields all archived ingestions of a user, newest first.
 func (a Archive) Ingestions(ctx context.Context, user uuid.UUID) iter.Seq2[health.Ingestion, error] {
 	return store.AllIngestions(ctx, a.store, user, store.IngestionQuery{Limit: ingestionsPerPage})
 }
 
-// errNotKept is what there is to say about the file of an import that was not to be kept.
+// errNotKept is the error of reading the body of an import that was not to be kept.
 var errNotKept = problem.New(problem.NotFound, "body_not_kept",
 	"The file of this import was not kept. Import it again, and ask for it to be kept if you want it in the archive.")
 

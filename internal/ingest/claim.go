@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 )
@@ -48,11 +49,7 @@ func (s *Service) renewClaim(ctx context.Context, id uuid.UUID) (claimed context
 func (s *Service) Resume(ctx context.Context) error {
 	s.sweepOnce.Do(func() { s.sweepUploads(ctx) })
 	for ctx.Err() == nil {
-		end, err := s.begin()
-		if err != nil {
-			return nil // stopping
-		}
-		found, err := s.resumeNext(ctx, end)
+		found, err := s.resumeNext(ctx)
 		if err != nil || !found {
 			return err
 		}
@@ -60,37 +57,36 @@ func (s *Service) Resume(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// resumeNext calls end when the ingestion it has found is processed.
-func (s *Service) resumeNext(ctx context.Context, end func()) (found bool, err error) {
-	background := false
-	defer func() {
-		if !background {
-			end()
-		}
-	}()
-	now := s.now()
-	ingestion, err := s.store.ClaimNext(ctx, s.owner, s.uploads.Name(), now, now.Add(lease))
-	if errors.Is(err, problem.NotFound) {
-		return false, nil
-	}
+func (s *Service) resumeNext(ctx context.Context) (found bool, err error) {
+	end, err := s.begin()
 	if err != nil {
+		return false, nil // stopping
+	}
+	ingestion, user, found, err := s.claimNext(ctx)
+	if err != nil || !found {
+		end()
 		return false, err
 	}
-	user, err := s.store.User(ctx, ingestion.UserID)
-	if err != nil {
-		return false, err
-	}
-	s.logger.InfoContext(ctx, "taking up an unfinished ingestion", "ingestion", ingestion.ID, "user", user.ID,
+	s.logger.InfoContext(ctx, "resuming an unfinished ingestion", "ingestion", ingestion.ID, "user", user.ID,
 		"attempt", ingestion.Attempts)
 	source := s.sourceOf(&ingestion)
-	audit := auditSource{ctx, source.action}
-	if source.background {
-		background = true
-		s.start(audit, ingestion, user, nil, end)
-		return true, nil
+	result := s.start(auditSource{ctx, source.action}, ingestion, user, nil, end)
+	if !source.background {
+		<-result
 	}
-	s.processClaimed(audit, ingestion, user, nil)
 	return true, nil
+}
+
+func (s *Service) claimNext(ctx context.Context) (ingestion health.Ingestion, user account.User, found bool, err error) {
+	now := s.now()
+	ingestion, err = s.store.ClaimNext(ctx, s.owner, s.uploads.Name(), now, now.Add(lease))
+	if errors.Is(err, problem.NotFound) {
+		return ingestion, user, false, nil
+	}
+	if err == nil {
+		user, err = s.store.User(ctx, ingestion.UserID)
+	}
+	return ingestion, user, err == nil, err
 }
 
 // sweepUploads removes abandoned uploads.

@@ -44,10 +44,10 @@ type Limits struct {
 	Wait time.Duration
 	// Concurrency is how many bodies are processed at once. Default: the number of CPUs, at least 2.
 	Concurrency int
-	// TempDir holds what does not fit in memory while a body is processed. Default: the system's.
+	// TempDir is for what does not fit in memory while a body is processed. Default: the system's.
 	TempDir string
-	// ImportDir is where uploads to be imported wait until they have been processed. It must outlive a restart; "" takes
-	// none.
+	// ImportDir is where uploads to be imported are kept until they have been processed. It must survive a restart; with ""
+	// there are no imports.
 	ImportDir string
 	// MaxImport is the most bytes an upload to be imported may have. Default 16 GiB.
 	MaxImport int64
@@ -104,12 +104,13 @@ type Service struct {
 
 	archiveSource, uploadSource bodySource
 
-	uploads     upload.Dir
-	sweepOnce   sync.Once
-	meters      sync.Map        // of imports under way: uuid.UUID to *meter
-	importCtx   context.Context // ends when the service begins to stop: an import takes longer than a stop may, and is resumed at the next start
+	uploads   upload.Dir
+	sweepOnce sync.Once
+	meters    sync.Map // of imports under way: uuid.UUID to *meter
+	// importCtx ends when the service begins to stop: an import takes longer than a stop may, and is resumed at the next start.
+	importCtx   context.Context
 	stopImports context.CancelFunc
-	ctx         context.Context // ends when work under way must be given up
+	ctx         context.Context // ends when what is under way must be given up
 	cancel      context.CancelFunc
 
 	mu      sync.Mutex

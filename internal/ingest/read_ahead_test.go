@@ -8,12 +8,12 @@ import (
 	"testing/iotest"
 )
 
-type closing struct {
+type closeRecorder struct {
 	io.Reader
 	closed bool
 }
 
-func (c *closing) Close() error {
+func (c *closeRecorder) Close() error {
 	c.closed = true
 	return nil
 }
@@ -31,7 +31,7 @@ func TestReadAhead(t *testing.T) {
 			if end != nil {
 				from = io.MultiReader(from, iotest.ErrReader(end))
 			}
-			file := &closing{Reader: from}
+			file := &closeRecorder{Reader: from}
 			r := readAhead(file)
 			got, err := io.ReadAll(iotest.OneByteReader(r))
 			if !errors.Is(err, end) || !bytes.Equal(got, content) {
@@ -51,7 +51,7 @@ func TestReadAhead(t *testing.T) {
 func TestReadAheadClosedEarly(t *testing.T) {
 	t.Parallel()
 	for _, read := range []int{0, 1, readAheadSize, 3 * readAheadSize} {
-		file := &closing{Reader: endless{}}
+		file := &closeRecorder{Reader: endless{}}
 		r := readAhead(file)
 		if _, err := io.CopyN(io.Discard, r, int64(read)); err != nil {
 			t.Fatal(err)
