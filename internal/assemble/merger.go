@@ -30,11 +30,11 @@ type mergedPoint struct {
 }
 
 func newMergedPoint(p *point) mergedPoint {
-	entry := mergedPoint{point: *p, latest: p.sequence, components: health.Absent(), standalone: p.values[0]}
+	merged := mergedPoint{point: *p, latest: p.sequence, components: health.Absent(), standalone: p.values[0]}
 	if p.component() {
-		entry.components, entry.standalone = entry.standalone, entry.components
+		merged.components, merged.standalone = merged.standalone, merged.components
 	}
-	return entry
+	return merged
 }
 
 // add adds the value of a point that is the same sample. A component of a group and the same record outside of the group
@@ -89,28 +89,28 @@ func (m *merger) add(p *point) {
 	m.group = append(m.group, newMergedPoint(p))
 }
 
-// merge merges p, whose latest element has the given sequence, into entry.
-func (m *merger) merge(entry *mergedPoint, p *point, latest uint32) {
+// merge merges p, whose latest element has the given sequence, into a merged point.
+func (m *merger) merge(merged *mergedPoint, p *point, latest uint32) {
 	m.collector.countMerged(&p.elementRef)
 	series := &m.collector.series[p.series]
-	newer := latest > entry.latest
+	newer := latest > merged.latest
 	switch {
 	case series.cumulative:
-		entry.add(p)
+		merged.add(p)
 	case series.bloodPressure:
 		for i := 3; i < 5; i++ {
-			if v := p.values[i]; !health.IsAbsent(v) && (newer || health.IsAbsent(entry.values[i])) {
-				entry.values[i] = v
+			if v := p.values[i]; !health.IsAbsent(v) && (newer || health.IsAbsent(merged.values[i])) {
+				merged.values[i] = v
 			}
 		}
 	case newer:
-		entry.values = p.values
+		merged.values = p.values
 	}
 	if newer {
-		entry.attributes = health.MergeAttributes(entry.attributes, p.attributes)
-		entry.latest, entry.offset, entry.start, entry.source = latest, p.offset, p.start, p.source
+		merged.attributes = health.MergeAttributes(merged.attributes, p.attributes)
+		merged.latest, merged.offset, merged.start, merged.source = latest, p.offset, p.start, p.source
 	} else {
-		entry.attributes = health.MergeAttributes(p.attributes, entry.attributes)
+		merged.attributes = health.MergeAttributes(p.attributes, merged.attributes)
 	}
 }
 
@@ -141,39 +141,31 @@ func (m *merger) flush(yield func(mergedPoint, error) bool) bool {
 // mergeSummaries merges the summaries of one time. Where several single sources have one, each of those is kept; in all other
 // cases the source is not part of a summary's identity.
 func (m *merger) mergeSummaries() {
-	singles := 0
-	for i := range m.group {
-		if m.singleSource(&m.group[i]) {
-			singles++
-		}
-	}
+	several := m.severalSources()
 	kept := m.group[:0]
-	merged := -1
-	for _, entry := range m.group {
+	first := -1
+	for _, merged := range m.group {
 		switch {
-		case singles > 1 && m.singleSource(&entry):
-			kept = append(kept, entry)
-		case merged < 0:
-			merged = len(kept)
-			kept = append(kept, entry)
+		case several && m.singleSource(&merged):
+			kept = append(kept, merged)
+		case first < 0:
+			first = len(kept)
+			kept = append(kept, merged)
 		default:
-			m.merge(&kept[merged], &entry.point, entry.latest)
+			m.merge(&kept[first], &merged.point, merged.latest)
 		}
 	}
 	m.group = kept
 }
 
-// singleSource reports whether the entry names exactly one source.
-func (m *merger) singleSource(entry *mergedPoint) bool {
-	source := m.collector.sources[entry.source]
+// singleSource reports whether a point names exactly one source.
+func (m *merger) singleSource(merged *mergedPoint) bool {
+	source := m.collector.sources[merged.source]
 	return source != "" && !strings.Contains(source, "|")
 }
 
-// perSource reports whether the source is part of the identity of the group's entries, and of this one.
-func (m *merger) perSource(entry *mergedPoint) bool {
-	if entry.grain == health.GrainRaw || !m.singleSource(entry) {
-		return false
-	}
+// severalSources reports whether more than one point of the group names exactly one source.
+func (m *merger) severalSources() bool {
 	singles := 0
 	for i := range m.group {
 		if m.singleSource(&m.group[i]) {
@@ -181,4 +173,9 @@ func (m *merger) perSource(entry *mergedPoint) bool {
 		}
 	}
 	return singles > 1
+}
+
+// perSource reports whether the source is part of the identity of a point of the group.
+func (m *merger) perSource(merged *mergedPoint) bool {
+	return merged.grain != health.GrainRaw && m.singleSource(merged) && m.severalSources()
 }
