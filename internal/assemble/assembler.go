@@ -7,7 +7,7 @@
 // taken: only the whole body shows whether it is complete, which grain its points have, and which of its elements are the
 // same.
 //
-// The package knows no store and no clock: the time of receipt is given.
+// The package uses neither a store nor a clock: the caller passes the time of receipt.
 package assemble
 
 import (

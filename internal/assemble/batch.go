@@ -61,8 +61,6 @@ func (c *Collector) Samples(p Partition) iter.Seq2[*Batch[health.Sample], error]
 		}
 		if len(batch.Elements) > 0 {
 			yield(&batch.Batch, nil)
-		} else {
-			c.release(batch)
 		}
 	}
 }
@@ -74,7 +72,15 @@ type sampleBatch struct {
 	bytes int // of attributes
 }
 
+// newSampleBatch returns an empty batch: one that is accounted for, if there is one.
 func (c *Collector) newSampleBatch() *sampleBatch {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(c.unused); n > 0 {
+		b := c.unused[n-1]
+		c.unused = c.unused[:n-1]
+		return b
+	}
 	b := &sampleBatch{refs: c.buffers.refs.get()}
 	b.Elements = c.buffers.samples.get()
 	b.account = func(outcomes []health.Outcome, refused map[int]string) { c.accountSamples(b, outcomes, refused) }
@@ -95,6 +101,7 @@ func (c *Collector) sample(p *mergedPoint, perSource bool) health.Sample {
 
 func (c *Collector) accountSamples(b *sampleBatch, outcomes []health.Outcome, refused map[int]string) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	for i, outcome := range outcomes {
 		if outcome == health.Rejected {
 			c.countRefused(&b.refs[i], refused[i])
@@ -102,14 +109,9 @@ func (c *Collector) accountSamples(b *sampleBatch, outcomes []health.Outcome, re
 		}
 		c.count(&b.refs[i], outcome)
 	}
-	c.mu.Unlock()
 	c.accounted.Add(int64(len(b.refs)))
-	c.release(b)
-}
-
-func (c *Collector) release(b *sampleBatch) {
-	c.buffers.samples.put(b.Elements)
-	c.buffers.refs.put(b.refs)
+	b.Elements, b.refs, b.bytes = b.Elements[:0], b.refs[:0], 0
+	c.unused = append(c.unused, b)
 }
 
 // countMerged counts an element that is the same as another.

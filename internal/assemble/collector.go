@@ -16,8 +16,8 @@ const (
 	maxSources = 100_000
 )
 
-// maxAhead is how far ahead of its receipt something may lie: clocks and zones differ.
-const maxAhead = 48 * time.Hour
+// maxFuture is how far after its receipt a time may be: clocks and zones differ.
+const maxFuture = 48 * time.Hour
 
 // Collector takes the records of one body and yields them as batches of samples and of other elements. It is not safe for
 // concurrent use, but for what Samples and Batch.Account allow.
@@ -41,12 +41,13 @@ type Collector struct {
 	others    otherElements
 
 	accounted atomic.Int64 // samples whose outcome is known
-	// mu guards report, outcomes and compounds while several partitions are read.
+	// mu guards what follows while several partitions are read.
 	mu       sync.Mutex
 	report   health.Report
 	outcomes outcomeRun
 	// compounds are the elements with several samples; all others are counted as their outcome is reported.
 	compounds []compoundElement
+	unused    []*sampleBatch // to be used again
 }
 
 type metricName struct{ name, unit string }
@@ -87,6 +88,11 @@ func (c *Collector) Close() {
 	c.sorter.close()
 	c.current.pending.clear()
 	c.others.close()
+	for _, b := range c.unused {
+		c.buffers.samples.put(b.Elements)
+		c.buffers.refs.put(b.refs)
+	}
+	c.unused = nil
 }
 
 // Add takes one record, as the decoder yields it. What is wrong with the record goes into the report; an error is a failure
@@ -390,9 +396,9 @@ func (c *Collector) grains() []health.Grain {
 	return grains
 }
 
-// checkTime refuses a time before 1900 or too far ahead.
+// checkTime refuses a time before 1900 or more than maxFuture after the receipt.
 func (c *Collector) checkTime(at *health.Position, field string, t health.Instant) *health.Rejection {
-	if t >= health.MinInstant && t <= c.received+health.Instant(maxAhead/time.Microsecond) {
+	if t >= health.MinInstant && t <= c.received+health.Instant(maxFuture/time.Microsecond) {
 		return nil
 	}
 	rejection := refuse(at, field, "The time is not between 1900 and two days after the body was received.",

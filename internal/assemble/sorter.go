@@ -220,7 +220,7 @@ func (s *sorter) openRuns(of Partition, points []point, grains []health.Grain) (
 		queue.cursors = append(queue.cursors, c)
 	}
 	if len(points) > 0 {
-		queue.cursors = append(queue.cursors, &cursor{point: &points[0], rest: points[1:]})
+		queue.cursors = append(queue.cursors, &cursor{point: &points[0], remaining: points[1:]})
 	}
 	heap.Init(queue)
 	return queue, nil
@@ -247,7 +247,7 @@ type cursor struct {
 	point      *point
 	attributes attributeCache
 	reader     *bufio.Reader
-	rest       []point // where there is no reader
+	remaining  []point // where there is no reader
 }
 
 func (r *run) open(buffer int) *cursor { return r.openBytes(0, r.size, buffer, attributeCache{}) }
@@ -269,10 +269,10 @@ func (c *cursor) next() error {
 	switch {
 	case c.reader != nil:
 		return c.point.read(c.reader, c.attributes)
-	case len(c.rest) == 0:
+	case len(c.remaining) == 0:
 		return io.EOF
 	}
-	c.point, c.rest = &c.rest[0], c.rest[1:]
+	c.point, c.remaining = &c.remaining[0], c.remaining[1:]
 	return nil
 }
 

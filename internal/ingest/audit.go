@@ -31,7 +31,7 @@ func (a auditSource) entry(i *health.Ingestion) account.AuditEntry {
 	return entry
 }
 
-// isErased reports whether err says that the user, or what they had sent, was erased meanwhile.
+// isErased reports whether err is because the user, or what they had sent, was erased meanwhile.
 func isErased(err error) bool {
 	refusal, ok := errors.AsType[*problem.Error](err)
 	return ok && (refusal.Kind == problem.NotFound || refusal.Code == "erased")

@@ -85,7 +85,7 @@ func TestDecodeConcurrentlyEndsWithItsReceiver(t *testing.T) {
 		break
 	}
 	if !ended {
-		t.Error("the decoder goes on when nobody wants more")
+		t.Error("the decoder goes on after its receiver has ended")
 	}
 }
 

@@ -5,7 +5,6 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -15,15 +14,12 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/assemble"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/format"
-	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/spool"
 	"github.com/health-export/health-export/internal/store"
-	"github.com/health-export/health-export/internal/tracing"
 	"github.com/health-export/health-export/internal/upload"
 )
 
@@ -188,128 +184,4 @@ func (s *Service) begin() (end func(), err error) {
 	}
 	s.working.Add(1)
 	return s.working.Done, nil
-}
-
-// start processes a claimed ingestion in the background and returns a channel that yields the result, once. decoded is the
-// body if it has been decoded already, or nil.
-func (s *Service) start(
-	audit auditSource, ingestion health.Ingestion, user account.User, decoded *decodedBody, end func(),
-) <-chan health.Ingestion {
-	result := make(chan health.Ingestion, 1)
-	go func() {
-		defer end()
-		if decoded != nil {
-			defer decoded.Close()
-		}
-		result <- s.processClaimed(audit, ingestion, user, decoded)
-	}()
-	return result
-}
-
-// processClaimed processes a claimed ingestion when its source lets it, and records the result. It returns the ingestion as it
-// is afterwards, still accepted if it has to be tried again.
-func (s *Service) processClaimed(
-	audit auditSource, ingestion health.Ingestion, user account.User, decoded *decodedBody,
-) health.Ingestion {
-	var err error
-	source := s.sourceOf(&ingestion)
-	whole, span := tracing.Start(tracing.Detach(source.ctx, audit.ctx), "process body")
-	defer func() { span.End(err) }()
-	ctx, releaseClaim := s.renewClaim(whole, ingestion.ID)
-	defer releaseClaim()
-
-	release, ok := source.acquire(ctx, &ingestion)
-	if !ok {
-		if whole.Err() != nil { // else the claim is lost
-			s.postpone(audit, ingestion, whole.Err())
-		}
-		return ingestion
-	}
-	defer release()
-
-	finished, err := s.process(ctx, ingestion, user, decoded)
-	if err == nil {
-		err = s.store.Finish(ctx, finished, s.owner, audit.entry(&finished))
-	}
-	switch {
-	case isErased(err):
-		s.logger.InfoContext(ctx, "ingestion given up: the data of its user was erased", "ingestion", ingestion.ID)
-		source.remove(&ingestion)
-		return ingestion
-	case err != nil:
-		s.postpone(audit, ingestion, err)
-		return ingestion
-	}
-	source.remove(&ingestion)
-	s.metrics.finished(ctx, &finished)
-	s.logger.Log(ctx, source.level, "ingestion finished", "ingestion", finished.ID, "user", finished.UserID, "outcome", finished.Status,
-		"format", finished.Format, "attempt", finished.Attempts, "duration", finished.Duration)
-	return finished
-}
-
-// maxAttempts is how often a body is tried that fails for a reason other than itself before it is marked as failed. It
-// stays in the archive and can be replayed.
-const maxAttempts = 20
-
-// postpone releases the claim so that the ingestion is tried again, later each time, or marks it as failed.
-func (s *Service) postpone(audit auditSource, ingestion health.Ingestion, cause error) {
-	ctx, cancel := context.WithTimeout(tracing.Detach(context.WithoutCancel(s.ctx), audit.ctx), 5*time.Second)
-	defer cancel()
-	source := s.sourceOf(&ingestion)
-	stopping := source.ctx.Err() != nil
-	if !stopping {
-		s.metrics.postponed()
-		s.logger.ErrorContext(ctx, "ingestion postponed", "ingestion", ingestion.ID, "user", ingestion.UserID,
-			"attempt", ingestion.Attempts, "err", cause)
-	}
-	if ingestion.Attempts >= maxAttempts && !errors.Is(cause, problem.Unavailable) && !stopping {
-		ingestion.Status, ingestion.FailureCode = health.StatusFailed, "processing_failed"
-		ingestion.Failure = "The body could not be processed because of a fault in the server. It is kept in the archive: replay it after an upgrade."
-		ingestion.FinishedAt = s.now()
-		if s.store.Finish(ctx, ingestion, s.owner, audit.entry(&ingestion)) == nil {
-			source.remove(&ingestion)
-			return
-		}
-	}
-	wait := min(time.Duration(ingestion.Attempts)*5*time.Second, 5*time.Minute)
-	if stopping {
-		wait = 0
-	}
-	// Where even this fails the claim expires by itself.
-	_ = s.store.Release(ctx, ingestion.ID, s.owner, s.now().Add(wait))
-}
-
-// userLocks lets one body of a user be processed at a time.
-type userLocks struct {
-	mu    sync.Mutex
-	locks map[uuid.UUID]*userLock
-}
-
-type userLock struct {
-	sync.Mutex
-	waiting int
-}
-
-func (l *userLocks) lock(user uuid.UUID) (unlock func()) {
-	l.mu.Lock()
-	if l.locks == nil {
-		l.locks = map[uuid.UUID]*userLock{}
-	}
-	lock, ok := l.locks[user]
-	if !ok {
-		lock = &userLock{}
-		l.locks[user] = lock
-	}
-	lock.waiting++
-	l.mu.Unlock()
-
-	lock.Lock()
-	return func() {
-		lock.Unlock()
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if lock.waiting--; lock.waiting == 0 {
-			delete(l.locks, user)
-		}
-	}
 }

@@ -182,19 +182,19 @@ func TestSamples(t *testing.T) {
 		counts  health.Counts
 	}{
 		{
-			name: "day buckets by the clock", metric: "step_count",
+			name: "detected days", metric: "step_count",
 			body:   metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 9900, "Watch"), pointJSON("2026-03-11 00:00:00 +0100", 100, "Watch")),
 			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 9900, 86400, "Watch"}, {"2026-03-11 00:00:00 +0100", 100, 86400, "Watch"}},
 			counts: health.Counts{Received: 2, Inserted: 2},
 		},
 		{
-			name: "hours by the clock", metric: "step_count",
+			name: "detected hours", metric: "step_count",
 			body:   metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 1, ""), pointJSON("2026-03-10 05:00:00 +0100", 2, "")),
 			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 1, 3600, ""}, {"2026-03-10 05:00:00 +0100", 2, 3600, ""}},
 			counts: health.Counts{Received: 2, Inserted: 2},
 		},
 		{
-			name: "the header wins over the clock", metric: "step_count", headers: []string{"automation-aggregation", "minutes"},
+			name: "the header overrides detection", metric: "step_count", headers: []string{"automation-aggregation", "minutes"},
 			body:   metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 1, "")),
 			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 1, 60, ""}},
 			counts: health.Counts{Received: 1, Inserted: 1},
@@ -251,7 +251,7 @@ func TestSamples(t *testing.T) {
 			counts: health.Counts{Received: 4, Inserted: 2, Rejected: 2},
 		},
 		{
-			name: "times before 1900 and far ahead", metric: "step_count",
+			name: "times before 1900 and in the future", metric: "step_count",
 			body:   metricJSON("step_count", "count", pointJSON("1899-12-31 00:00:00 +0000", 1, ""), pointJSON("2026-06-04 00:00:00 +0000", 1, ""), pointJSON("9999-06-04 00:00:00 +0000", 1, "")),
 			want:   []shortSample{},
 			counts: health.Counts{Received: 3, Rejected: 3},
@@ -539,7 +539,7 @@ func TestDatabaseUnavailable(t *testing.T) {
 			t.Fatal(err)
 		}
 		if list := h.samples("step_count"); len(list) != 0 {
-			t.Errorf("taken up before its time: %v", shorten(list))
+			t.Errorf("resumed before its time: %v", shorten(list))
 		}
 		h.at("2026-06-01T12:01:00Z")
 		if err := h.Resume(t.Context()); err != nil {

@@ -69,7 +69,8 @@ func (p *pipe[T]) wait(timeout <-chan time.Time) (chunk []T, ok bool) {
 // send passes a chunk to the consumer.
 func (p *pipe[T]) send(chunk []T) { p.full <- chunk }
 
-// end says that no more chunks are sent. The consumer gets err when it has received those that were, or io.EOF if it is nil.
+// end ends the pipe from the producer's side. When the consumer has received all chunks, next returns err, or io.EOF if it
+// is nil.
 func (p *pipe[T]) end(err error) {
 	p.err = err
 	close(p.full)
@@ -97,7 +98,7 @@ func (p *pipe[T]) next() ([]T, error) {
 	}
 }
 
-// stop ends the pipe from the consumer's side and waits until the producer has ended.
+// stop cancels the pipe from the consumer's side and waits until the producer has ended it.
 func (p *pipe[T]) stop() {
 	p.cancel()
 	for range p.full {

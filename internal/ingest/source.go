@@ -5,6 +5,9 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"sync"
+
+	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
@@ -114,4 +117,39 @@ func (s *Service) lostBody(ingestion *health.Ingestion) *decodedBody {
 	d := s.newDecodedBody(ingestion)
 	d.err = &bodyError{interrupted}
 	return d
+}
+
+// userLocks has a lock per user: one body of a user is processed at a time.
+type userLocks struct {
+	mu    sync.Mutex
+	locks map[uuid.UUID]*userLock
+}
+
+type userLock struct {
+	sync.Mutex
+	waiting int
+}
+
+func (l *userLocks) lock(user uuid.UUID) (unlock func()) {
+	l.mu.Lock()
+	if l.locks == nil {
+		l.locks = map[uuid.UUID]*userLock{}
+	}
+	lock, ok := l.locks[user]
+	if !ok {
+		lock = &userLock{}
+		l.locks[user] = lock
+	}
+	lock.waiting++
+	l.mu.Unlock()
+
+	lock.Lock()
+	return func() {
+		lock.Unlock()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if lock.waiting--; lock.waiting == 0 {
+			delete(l.locks, user)
+		}
+	}
 }

@@ -82,7 +82,7 @@ func (d *streamDecoder) chunk() (chunk []byte, ok bool) {
 	return chunk, ok
 }
 
-// received says that the body has been written to its end.
+// received is called when the body has been written to its end.
 func (d *streamDecoder) received() {
 	if d != nil {
 		d.pipe.end(nil)

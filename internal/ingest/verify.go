@@ -96,9 +96,19 @@ func (s *Service) Verify(ctx context.Context, v Verification) (Verified, error) 
 		return c.Verified, err
 	}
 	// Segments come last: they have no time of receipt, and whether a body is absent is known from the others by then.
-	for _, compare := range []func(context.Context) error{c.samples, c.nights, c.workouts, c.events, c.ecgs, c.segments} {
-		if err := compare(ctx); err != nil {
-			return c.Verified, err
+	for _, step := range []struct {
+		of      string
+		compare func(context.Context) error
+	}{
+		{"samples", c.samples},
+		{"nights", c.nights},
+		{"workouts", c.workouts},
+		{"events", c.events},
+		{"electrocardiograms", c.ecgs},
+		{"segments of sleep", c.segments},
+	} {
+		if err := step.compare(ctx); err != nil {
+			return c.Verified, fmt.Errorf("compare the %s: %w", step.of, err)
 		}
 	}
 	return c.Verified, nil

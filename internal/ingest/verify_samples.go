@@ -23,7 +23,7 @@ func (c *comparison) samples(ctx context.Context) error {
 		err := mergeJoin(c.Expected.Samples(ctx, c.user(), query), c.Stored.Samples(ctx, c.user(), query),
 			func(s *health.Sample) health.Instant { return s.KeyTime() }, c.sampleGroup)
 		if err != nil {
-			return fmt.Errorf("compare the samples of %s: %w", metric, err)
+			return fmt.Errorf("%s: %w", metric, err)
 		}
 	}
 	return nil
@@ -46,20 +46,25 @@ func (c *comparison) metrics(ctx context.Context) (names []string, err error) {
 
 // sampleGroup compares the samples of one time.
 func (c *comparison) sampleGroup(archived, stored []health.Sample) {
-	match(c, archived, stored, func(a, b *health.Sample) bool { return a.Key() == b.Key() },
-		func(a, b *health.Sample) bool { return a.SameReading(b) },
-		func(kind FindingKind, a, b *health.Sample) {
-			s := either(a, b)
-			f := Finding{
-				Kind: kind, Element: "sample", Name: s.Metric, Unit: s.Unit, Grain: s.Grain, Start: s.Start, Offset: s.Offset, Source: s.Source,
-			}
-			f.Archived, f.Stored = sides(a, b)
-			c.report(f, s.Received)
+	match(c, archived, stored, func(a, b *health.Sample) bool { return a.Key() == b.Key() }, (*health.Sample).SameReading,
+		func(s *health.Sample) (Finding, health.Instant) {
+			return Finding{
+				Element: "sample", Name: s.Metric, Unit: s.Unit, Grain: s.Grain, Start: s.Start, Offset: s.Offset, Source: s.Source,
+			}, s.Received
 		})
 }
 
-// match pairs the elements of two small lists, and reports those that have no pair or do not agree with it.
-func match[T any](c *comparison, archived, stored []T, same, agree func(a, b *T) bool, report func(FindingKind, *T, *T)) {
+// match pairs the elements of two small lists, and reports those that have no pair or do not agree with it. describe returns
+// a finding about an element with the element's time of receipt, 0 if unknown.
+func match[T any](
+	c *comparison, archived, stored []T, same, agree func(a, b *T) bool, describe func(*T) (Finding, health.Instant),
+) {
+	report := func(kind FindingKind, archived, stored *T) {
+		finding, received := describe(cmp.Or(stored, archived))
+		finding.Kind = kind
+		finding.Archived, finding.Stored = sides(archived, stored)
+		c.report(finding, received)
+	}
 	taken := make([]bool, len(stored))
 	for i := range archived {
 		c.Elements++
@@ -86,14 +91,6 @@ func match[T any](c *comparison, archived, stored []T, same, agree func(a, b *T)
 			report(Extra, nil, &stored[j])
 		}
 	}
-}
-
-// either returns the stored element, or where it is missing the archived one.
-func either[T any](archived, stored *T) *T {
-	if stored != nil {
-		return stored
-	}
-	return archived
 }
 
 // sides returns copies of both elements, nil for one that is not there.
