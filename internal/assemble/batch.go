@@ -59,9 +59,11 @@ func (c *Collector) Samples(p Partition) iter.Seq2[*Batch[health.Sample], error]
 				batch = c.newSampleBatch()
 			}
 		}
-		if len(batch.Elements) > 0 {
-			yield(&batch.Batch, nil)
+		if len(batch.Elements) == 0 {
+			batch.Account(nil, nil)
+			return
 		}
+		yield(&batch.Batch, nil)
 	}
 }
 

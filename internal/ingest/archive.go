@@ -21,12 +21,9 @@ type Archive struct {
 // NewArchive returns an archive over a store.
 func NewArchive(stored store.Archive) Archive { return Archive{stored} }
 
-// ingestionsPerPage is how many ingestions are listed at a time.
-const ingestionsPerPage = 500
-
 // Ingestions yields all archived ingestions of a user, newest first.
 func (a Archive) Ingestions(ctx context.Context, user uuid.UUID) iter.Seq2[health.Ingestion, error] {
-	return store.AllIngestions(ctx, a.store, user, store.IngestionQuery{Limit: ingestionsPerPage})
+	return store.AllIngestions(ctx, a.store, user, store.IngestionQuery{Limit: pageSize})
 }
 
 // errNotKept is the error of reading the body of an import that was not to be kept.
