@@ -39,8 +39,13 @@ var allowedImports = map[string][]string{
 	"store/storetest": {"account", "aggregate", "health", "problem", "store"},
 	"access":          {"account", "cache", "problem", "store", "tracing"},
 	"query":           {"account", "aggregate", "cache", "catalog", "health", "problem", "store"},
-	"ingest":          {"access", "account", "catalog", "format", "health", "problem", "store", "tracing"},
-	"job":             {"tracing"},
+	"spool":           {},
+	"assemble":        {"catalog", "health", "spool"},
+	"upload":          {"problem", "spool"},
+	"ingest": {
+		"access", "account", "assemble", "catalog", "format", "health", "problem", "spool", "store", "tracing", "upload",
+	},
+	"job": {"tracing"},
 	"server": {
 		"access", "account", "aggregate", "catalog", "connect", "export", "health", "ingest", "problem", "query",
 		"store", "tracing",

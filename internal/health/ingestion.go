@@ -34,9 +34,9 @@ type Ingestion struct {
 	SHA256                     [32]byte // of the body after Content-Encoding was undone
 	Format                     string   // as detected: hae, typed …; "" until then
 	Status                     Status
-	// Spool names the directory in which the body waits as a file, named after ID, until it has been processed; "" where
-	// the archive has it. Such a body is gone afterwards (StoredSize is 0) unless it was to be kept.
-	Spool string
+	// ImportDir is the name of the import directory in which the body is kept as a file until it has been processed; "" where
+	// the body is in the archive. It is not kept afterwards (StoredSize is 0) unless that was asked for.
+	ImportDir string
 	// Attempts counts how often processing was begun.
 	Attempts int
 	// FinishedAt is zero while Status is StatusAccepted.

@@ -11,18 +11,17 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// cause is why a body is processed: for whom, which the audit log tells, and what that is called there. The context is
-// only asked who acts and from where; it may have ended.
-type cause struct {
+// auditSource is what the audit log records of why a body is processed: who acts and from where, which is in the context,
+// and the action. The context may have ended.
+type auditSource struct {
 	ctx    context.Context
 	action account.Action
 }
 
-// deed returns the entry of the audit log for an ingestion that is finished. One that was taken up again after a crash
-// has no address any more.
-func (c cause) deed(i *health.Ingestion) account.AuditEntry {
+// entry returns the audit entry for a finished ingestion. One that was resumed after a crash has no client address.
+func (a auditSource) entry(i *health.Ingestion) account.AuditEntry {
 	counts := i.Report.Total()
-	entry := access.NewAuditEntry(c.ctx, c.action, i.UserID, i.ID.String(), i.FinishedAt, map[string]any{
+	entry := access.NewAuditEntry(a.ctx, a.action, i.UserID, i.ID.String(), i.FinishedAt, map[string]any{
 		"status": string(i.Status), "format": i.Format, "bytes": i.Size, "attempt": i.Attempts,
 		"received": counts.Received, "inserted": counts.Inserted, "updated": counts.Updated, "unchanged": counts.Unchanged,
 		"merged": counts.Merged, "rejected": counts.Rejected,
@@ -32,7 +31,7 @@ func (c cause) deed(i *health.Ingestion) account.AuditEntry {
 	return entry
 }
 
-// isErased reports whether work came to nothing because its user, or what they had sent, is not there any more.
+// isErased reports whether err is because the user, or what they had sent, was erased meanwhile.
 func isErased(err error) bool {
 	refusal, ok := errors.AsType[*problem.Error](err)
 	return ok && (refusal.Kind == problem.NotFound || refusal.Code == "erased")

@@ -14,35 +14,35 @@ import (
 	"github.com/health-export/health-export/internal/testdb"
 )
 
-// A body that is being processed when its user's data is erased ends there, and nothing of it is left.
-func TestErasureEndsWhatIsUnderWay(t *testing.T) {
+// Processing ends when the data of its user is erased, and leaves nothing.
+func TestErasureEndsProcessing(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		for name, erase := range map[string]func(ctx context.Context, b *bench) error{
-			"data": func(ctx context.Context, b *bench) error { return s.EraseData(ctx, b.user.ID, b.now()) },
-			"user": func(ctx context.Context, b *bench) error {
-				_, err := s.DeleteUser(ctx, b.user.ID, b.now())
+		for name, erase := range map[string]func(ctx context.Context, h *harness) error{
+			"data": func(ctx context.Context, h *harness) error { return s.EraseData(ctx, h.user.ID, h.now()) },
+			"user": func(ctx context.Context, h *harness) error {
+				_, err := s.DeleteUser(ctx, h.user.ID, h.now())
 				return err
 			},
 		} {
-			slow := &gate{open: make(chan struct{})}
-			b := newBench(t, s, func(s Store) Store {
+			slow := &blockedStore{open: make(chan struct{})}
+			h := newHarness(t, s, func(s Store) Store {
 				slow.Store = s
 				return slow
 			}, Limits{})
-			body := metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, "Watch"))
-			if _, err := b.Receive(t.Context(), Request{User: b.user, Body: strings.NewReader(body), Async: true}); err != nil {
+			body := metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 1, "Watch"))
+			if _, err := h.Receive(t.Context(), Request{User: h.user, Body: strings.NewReader(body), Async: true}); err != nil {
 				t.Fatal(err)
 			}
-			if err := erase(t.Context(), b); err != nil {
+			if err := erase(t.Context(), h); err != nil {
 				t.Fatal(err)
 			}
 			close(slow.open)
-			if err := b.Stop(t.Context()); err != nil {
+			if err := h.Stop(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			t.Log(name)
-			storetest.HoldsNothing(t, s, b.user.ID)
+			storetest.HoldsNothing(t, s, h.user.ID)
 			if count, _, err := s.Backlog(t.Context()); err != nil || count != 0 {
 				t.Errorf("%s: %d ingestions are still to be done (%v)", name, count, err)
 			}
@@ -50,32 +50,32 @@ func TestErasureEndsWhatIsUnderWay(t *testing.T) {
 	})
 }
 
-// The entry of the audit log is there when the ingestion is finished, not before, and knows who sent the body.
-func TestIngestionsAreOnRecordWithTheirCounts(t *testing.T) {
+// The audit entry is written when the ingestion is finished, not before, and names who sent the body.
+func TestAuditEntriesHaveTheCounts(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		b := newBench(t, s, nil, Limits{})
-		ctx := access.WithRequestInfo(access.WithActor(t.Context(), access.Actor{User: b.user, KeyID: "k"}), access.RequestInfo{RequestID: "r"})
-		body := metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, "Watch"))
-		sent, err := b.Receive(ctx, Request{User: b.user, KeyID: "k", Body: strings.NewReader(body)})
+		h := newHarness(t, s, nil, Limits{})
+		ctx := access.WithRequestInfo(access.WithActor(t.Context(), access.Actor{User: h.user, KeyID: "k"}), access.RequestInfo{RequestID: "r"})
+		body := metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 1, "Watch"))
+		sent, err := h.Receive(ctx, Request{User: h.user, KeyID: "k", Body: strings.NewReader(body)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := b.Replay(ctx, b.user, sent.ID); err != nil {
+		if _, err := h.Replay(ctx, h.user, sent.ID); err != nil {
 			t.Fatal(err)
 		}
-		// What was taken up by a job knows no more than the archive does.
-		crashed, _, err := b.archive(ctx, Request{User: b.user, KeyID: "k2", Body: strings.NewReader(body), Headers: map[string]string{"user-agent": "Phone"}})
+		// An ingestion resumed by a job has only what is archived.
+		crashed, _, err := h.archive(ctx, Request{User: h.user, KeyID: "k2", Body: strings.NewReader(body), Headers: map[string]string{"user-agent": "Phone"}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.at("2026-06-01T12:05:00Z")
-		if err := b.Resume(t.Context()); err != nil {
+		h.at("2026-06-01T12:05:00Z")
+		if err := h.Resume(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		found, err := s.AuditEntries(t.Context(), store.AuditQuery{User: &b.user.ID, Limit: 10})
+		found, err := s.AuditEntries(t.Context(), store.AuditQuery{User: &h.user.ID, Limit: 10})
 		if err != nil || len(found) != 3 {
-			t.Fatalf("on record is %+v (%v)", found, err)
+			t.Fatalf("audit entries %+v (%v)", found, err)
 		}
 		byAction := map[account.Action]account.AuditEntry{}
 		for _, e := range found {
@@ -94,7 +94,7 @@ func TestIngestionsAreOnRecordWithTheirCounts(t *testing.T) {
 			e := byAction[action]
 			if e.Resource != want.resource.String() || e.KeyID != want.key || e.RequestID != want.request ||
 				e.Metadata["inserted"] != want.inserted || e.Metadata["attempt"] != want.number {
-				t.Errorf("%s is on record as %+v", action, e)
+				t.Errorf("the audit entry of %s is %+v", action, e)
 			}
 		}
 	})

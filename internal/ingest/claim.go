@@ -12,14 +12,14 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// lease is how long a claim on an ingestion lasts unless it is renewed. After a crash the work is taken up again when
-// it has lapsed.
+// lease is how long a claim on an ingestion lasts unless it is renewed. After a crash the ingestion is resumed when it has
+// expired.
 const lease = 30 * time.Second
 
-// holdClaim renews the claim on an ingestion until release is called. The context it returns ends when the claim is
-// lost, so that two workers do not process the same body.
-func (s *Service) holdClaim(ctx context.Context, id uuid.UUID) (held context.Context, release func()) {
-	held, cancel := context.WithCancel(ctx)
+// renewClaim renews the claim on an ingestion until release is called. The context it returns ends when the claim is lost, so
+// that two workers do not process the same body.
+func (s *Service) renewClaim(ctx context.Context, id uuid.UUID) (claimed context.Context, release func()) {
+	claimed, cancel := context.WithCancel(ctx)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -27,33 +27,29 @@ func (s *Service) holdClaim(ctx context.Context, id uuid.UUID) (held context.Con
 		defer ticker.Stop()
 		for {
 			select {
-			case <-held.Done():
+			case <-claimed.Done():
 				return
 			case <-ticker.C:
 			}
-			err := s.store.Renew(held, id, s.owner, s.now().Add(lease))
+			err := s.store.Renew(claimed, id, s.owner, s.now().Add(lease))
 			if errors.Is(err, problem.Conflict) {
 				cancel()
 				return
 			}
 		}
 	}()
-	return held, func() {
+	return claimed, func() {
 		cancel()
 		<-stopped
 	}
 }
 
-// Resume takes up archived ingestions that nobody is working on, oldest first, until there is none. A job calls it at
-// start, for what a crash left behind, and regularly, for what had to be postponed.
+// Resume processes accepted ingestions without a claim, oldest first, until there is none. A job calls it at start, for what
+// a crash left, and regularly, for what had to be postponed. It does not wait for imports.
 func (s *Service) Resume(ctx context.Context) error {
-	s.swept.Do(func() { s.sweep(ctx) })
+	s.sweepOnce.Do(func() { s.sweepUploads(ctx) })
 	for ctx.Err() == nil {
-		end, err := s.begin()
-		if err != nil {
-			return nil // stopping
-		}
-		found, err := s.resumeNext(ctx, end)
+		found, err := s.resumeNext(ctx)
 		if err != nil || !found {
 			return err
 		}
@@ -61,40 +57,41 @@ func (s *Service) Resume(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// resumeNext calls end when the work it has found is done. It does not wait for imports: they take their time.
-func (s *Service) resumeNext(ctx context.Context, end func()) (found bool, err error) {
-	background := false
-	defer func() {
-		if !background {
-			end()
-		}
-	}()
-	now := s.now()
-	ingestion, err := s.store.ClaimNext(ctx, s.owner, s.imports.name, now, now.Add(lease))
-	if errors.Is(err, problem.NotFound) {
-		return false, nil
-	}
+func (s *Service) resumeNext(ctx context.Context) (found bool, err error) {
+	end, err := s.begin()
 	if err != nil {
+		return false, nil // stopping
+	}
+	ingestion, user, found, err := s.claimNext(ctx)
+	if err != nil || !found {
+		end()
 		return false, err
 	}
-	user, err := s.store.User(ctx, ingestion.UserID)
-	if err != nil {
-		return false, err
-	}
-	s.logger.InfoContext(ctx, "taking up an unfinished ingestion", "ingestion", ingestion.ID, "user", user.ID,
+	s.logger.InfoContext(ctx, "resuming an unfinished ingestion", "ingestion", ingestion.ID, "user", user.ID,
 		"attempt", ingestion.Attempts)
-	if ingestion.Spool != "" {
-		background = true
-		s.start(cause{ctx, account.ActionImport}, ingestion, user, nil, end)
-		return true, nil
+	source := s.sourceOf(&ingestion)
+	result := s.start(auditSource{ctx, source.action}, ingestion, user, nil, end)
+	if !source.background {
+		<-result
 	}
-	s.work(cause{ctx, account.ActionIngest}, ingestion, user, nil)
 	return true, nil
 }
 
-// sweep tidies up the directory of uploads, once for each process.
-func (s *Service) sweep(ctx context.Context) {
-	s.imports.sweep(s.now(), func(user, id uuid.UUID) bool {
+func (s *Service) claimNext(ctx context.Context) (ingestion health.Ingestion, user account.User, found bool, err error) {
+	now := s.now()
+	ingestion, err = s.store.ClaimNext(ctx, s.owner, s.uploads.Name(), now, now.Add(lease))
+	if errors.Is(err, problem.NotFound) {
+		return ingestion, user, false, nil
+	}
+	if err == nil {
+		user, err = s.store.User(ctx, ingestion.UserID)
+	}
+	return ingestion, user, err == nil, err
+}
+
+// sweepUploads removes abandoned uploads.
+func (s *Service) sweepUploads(ctx context.Context) {
+	s.uploads.Sweep(s.now(), func(user, id uuid.UUID) bool {
 		ingestion, err := s.store.Ingestion(ctx, user, id)
 		if err != nil {
 			return !errors.Is(err, problem.NotFound)

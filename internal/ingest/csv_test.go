@@ -22,11 +22,11 @@ const runTable = "Workout Type,Start,End,Duration,Active Energy (kJ),Distance (k
 const runJSON = `{"data":{"workouts":[{"id":"A1","name":"Outdoor Run","start":"2026-03-10 07:30:12 +0100","end":"2026-03-10 08:15:42 +0100",
 	"duration":2650,"activeEnergyBurned":{"qty":500,"units":"kcal"},"distance":{"qty":8.02,"units":"km"}}]}}`
 
-// What the app sends as CSV and as JSON is the same data: it must be there once, whichever comes first.
+// The same data sent as CSV and as JSON is stored once, in either order.
 func TestTablesAndJSONDoNotDouble(t *testing.T) {
 	t.Parallel()
 	json := []string{
-		metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 9900, "Watch|iPhone"), point1("2026-03-11 00:00:00 +0100", 100, "Watch")),
+		metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 9900, "Watch|iPhone"), pointJSON("2026-03-11 00:00:00 +0100", 100, "Watch")),
 		runJSON,
 	}
 	var form bytes.Buffer
@@ -54,27 +54,27 @@ func TestTablesAndJSONDoNotDouble(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			testdb.Each(t, func(t *testing.T, s store.Store) {
-				b := newBench(t, s, nil, Limits{})
+				h := newHarness(t, s, nil, Limits{})
 				for range 2 {
 					for i, body := range bodies {
-						b.at("2026-06-01T12:00:0" + string(rune('0'+i)) + "Z")
-						if got := b.send(body); got.Status != health.StatusProcessed {
+						h.at("2026-06-01T12:00:0" + string(rune('0'+i)) + "Z")
+						if got := h.send(body); got.Status != health.StatusProcessed {
 							t.Fatalf("body %d: %s %s %+v", i, got.Status, got.Failure, got.Report.Errors)
 						}
 					}
 				}
-				last := b.send(bodies[len(bodies)-1])
+				last := h.send(bodies[len(bodies)-1])
 				if c := last.Report.Total(); c.Received != c.Unchanged+c.Merged {
 					t.Errorf("sent again, the last body gives %+v", c)
 				}
 				var values []float64
-				for _, s := range b.samples("step_count") {
+				for _, s := range h.samples("step_count") {
 					values = append(values, s.Value)
 				}
 				if diff := cmp.Diff([]float64{9900, 100}, values); diff != "" {
 					t.Errorf("steps (-want +got):\n%s", diff)
 				}
-				workouts, err := s.Workouts(t.Context(), b.user.ID, store.WorkoutQuery{Limit: 10})
+				workouts, err := s.Workouts(t.Context(), h.user.ID, store.WorkoutQuery{Limit: 10})
 				if err != nil || len(workouts) != 1 {
 					t.Fatalf("%d workouts, error %v", len(workouts), err)
 				}
@@ -86,15 +86,15 @@ func TestTablesAndJSONDoNotDouble(t *testing.T) {
 	}
 }
 
-// Tables say no zone: it is the user's.
+// Tables have no zone: they are read in the user's.
 func TestTablesAreInTheUsersZone(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
-	if got := b.send(stepsTable); got.Format != "hae-csv" || metricCounts(got) != (health.Counts{Received: 3, Inserted: 3}) {
+	h := newHarness(t, testdb.New(t), nil, Limits{})
+	if got := h.send(stepsTable); got.Format != "hae-csv" || metricCounts(got) != (health.Counts{Received: 3, Inserted: 3}) {
 		t.Fatalf("%s %s %+v", got.Format, got.Status, metricCounts(got))
 	}
-	want := []brief{{"2026-03-10 00:00:00 +0100", 9900, 86400, ""}, {"2026-03-11 00:00:00 +0100", 100, 86400, ""}}
-	if diff := cmp.Diff(want, briefly(b.samples("step_count"))); diff != "" {
+	want := []shortSample{{"2026-03-10 00:00:00 +0100", 9900, 86400, ""}, {"2026-03-11 00:00:00 +0100", 100, 86400, ""}}
+	if diff := cmp.Diff(want, shorten(h.samples("step_count"))); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}
 }

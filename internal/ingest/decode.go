@@ -11,36 +11,37 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/assemble"
 	"github.com/health-export/health-export/internal/format"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/spool"
 	"github.com/health-export/health-export/internal/tracing"
 )
 
-// decoded is a body that has been read to its end, ready to be written. Whoever has it closes it.
-type decoded struct {
-	format    string
-	collector *collector
-	report    *health.Report
-	records   atomic.Int64 // so far
-	err       error        // a bodyError where the body is at fault
+// decodedBody is a body that has been read to its end, ready to be written. The caller closes its collector.
+type decodedBody struct {
+	*assemble.Collector
+	format  string
+	tempDir string
+	records atomic.Int64 // so far
+	err     error        // a *bodyError where the body is at fault
 }
 
-// newDecoded returns an ingestion of which nothing has been read yet.
-func (s *Service) newDecoded(ingestion *health.Ingestion) *decoded {
-	report := &health.Report{}
-	return &decoded{report: report, collector: newCollector(s.words, ingestion, report, &s.buffers, s.limits.TempDir)}
+// newDecodedBody returns an ingestion of which nothing has been read yet. It uses its headers and its time of receipt.
+func (s *Service) newDecodedBody(ingestion *health.Ingestion) *decodedBody {
+	return &decodedBody{
+		Collector: s.assembler.NewCollector(ingestion.ReceivedAt, headerGrain(ingestion.Headers)), tempDir: s.limits.TempDir,
+	}
 }
 
-func (d *decoded) close() { d.collector.close() }
-
-// failed reports whether the body could not be decoded for a reason of ours.
-func (d *decoded) failed() bool {
+// failed reports whether the body could not be decoded for a reason that is not in the body.
+func (d *decodedBody) failed() bool {
 	var broken *bodyError
 	return d.err != nil && !errors.As(d.err, &broken)
 }
 
-// end ends the step in which a body was decoded.
-func (d *decoded) end(span tracing.Span) {
+// endSpan ends the span in which the body was decoded.
+func (d *decodedBody) endSpan(span tracing.Span) {
 	if span.Recording() {
 		span.SetAttributes(attribute.String("health_export.format", d.format), attribute.Int64("health_export.records", d.records.Load()))
 	}
@@ -52,37 +53,29 @@ func (d *decoded) end(span tracing.Span) {
 	span.End(d.err)
 }
 
-// decode reads a body to its end. Of the ingestion it uses the headers and the time of receipt.
-func (s *Service) decode(ctx context.Context, ingestion *health.Ingestion, user account.User, body io.Reader) *decoded {
-	d := s.newDecoded(ingestion)
+// decode reads a body to its end.
+func (s *Service) decode(ctx context.Context, ingestion *health.Ingestion, user account.User, body io.Reader) *decodedBody {
+	d := s.newDecodedBody(ingestion)
 	ctx, span := tracing.Start(ctx, "decode body")
-	defer d.end(span)
-	d.err = d.read(ctx, s.formats, user, body)
+	defer d.endSpan(span)
+	d.err = d.readStream(ctx, s.detect, user, body)
 	return d
 }
 
-// decodeStored decodes a body from where it is kept.
-func (s *Service) decodeStored(ctx context.Context, ingestion *health.Ingestion, user account.User) (*decoded, error) {
-	switch {
-	case ingestion.Spool != "":
-		return s.decodeWaiting(ctx, ingestion, user)
-	case ingestion.StoredSize == 0:
-		return s.lost(ingestion), nil
-	}
-	return s.decodeArchived(ctx, ingestion, user)
+// decodeFile reads a file that can be read from anywhere to its end.
+func (s *Service) decodeFile(ctx context.Context, ingestion *health.Ingestion, user account.User, file io.ReaderAt, m *meter) *decodedBody {
+	d := s.newDecodedBody(ingestion)
+	ctx, span := tracing.Start(ctx, "decode body")
+	defer d.endSpan(span)
+	m.begin(PhaseReading, ingestion.Size)
+	m.decoded.Store(d)
+	d.err = d.readFile(ctx, s.detect, user, file, ingestion.Size, m)
+	m.begin(PhaseWriting, m.size.Load())
+	m.read.Store(m.size.Load())
+	return d
 }
 
-// decodeArchived decodes a body from the archive.
-func (s *Service) decodeArchived(ctx context.Context, ingestion *health.Ingestion, user account.User) (*decoded, error) {
-	body, err := s.Raw(ctx, user.ID, ingestion.ID)
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	return s.decode(ctx, ingestion, user, body), nil
-}
-
-func (d *decoded) read(ctx context.Context, detect func([]byte) (format.Format, error), user account.User, body io.Reader) (err error) {
+func (d *decodedBody) readStream(ctx context.Context, detect detectFunc, user account.User, body io.Reader) (err error) {
 	defer recoverAs(&err)
 	buffered := bufio.NewReaderSize(body, format.DetectSize)
 	head, err := buffered.Peek(format.DetectSize)
@@ -90,22 +83,42 @@ func (d *decoded) read(ctx context.Context, detect func([]byte) (format.Format, 
 		return err
 	}
 	if format.IsArchive(head) {
-		return d.readSpooled(ctx, user, buffered)
+		return d.readZip(ctx, user, buffered)
 	}
-	language, err := detect(head)
+	detected, err := detect(head)
 	if err != nil {
 		return asBodyError(err)
 	}
-	return d.take(ctx, language.Name, language.Decode(buffered, d.options(user)))
+	return d.collect(ctx, detected.Name, detected.Decode(buffered, d.options(user)))
 }
 
-// readSpooled reads an archive, whose directory is at its end: it has to be there as a whole first.
-func (d *decoded) readSpooled(ctx context.Context, user account.User, body io.Reader) error {
-	file, err := tempFile(d.collector.sorter.dir)
+func (d *decodedBody) readFile(
+	ctx context.Context, detect detectFunc, user account.User, file io.ReaderAt, size int64, m *meter,
+) (err error) {
+	defer recoverAs(&err)
+	head, err := headOf(file)
 	if err != nil {
 		return err
 	}
-	defer removeTemp(file)
+	if format.IsArchive(head) {
+		return d.readArchive(ctx, user, file, size, func(a *format.Archive) { m.archive.Store(a) })
+	}
+	detected, err := detect(head)
+	if err != nil {
+		return asBodyError(err)
+	}
+	return d.collectFile(ctx, user, &detected, func(o format.Options) iter.Seq2[health.Record, error] {
+		return detected.Decode(m.reader(io.NewSectionReader(file, 0, size)), o)
+	})
+}
+
+// readZip reads an archive from a stream into a temporary file first, because its directory is at its end.
+func (d *decodedBody) readZip(ctx context.Context, user account.User, body io.Reader) error {
+	file, err := spool.TempFile(d.tempDir)
+	if err != nil {
+		return err
+	}
+	defer spool.RemoveTemp(file)
 	size, err := io.Copy(file, body)
 	if err != nil {
 		return err
@@ -113,53 +126,53 @@ func (d *decoded) readSpooled(ctx context.Context, user account.User, body io.Re
 	return d.readArchive(ctx, user, file, size, nil)
 }
 
-// readArchive reads an archive. opened, if not nil, is told of it before its content is read.
-func (d *decoded) readArchive(ctx context.Context, user account.User, file io.ReaderAt, size int64, opened func(*format.Archive)) error {
+// readArchive reads an archive. opened, if not nil, is called with it before its content is read.
+func (d *decodedBody) readArchive(ctx context.Context, user account.User, file io.ReaderAt, size int64, opened func(*format.Archive)) error {
 	archive, err := format.OpenArchive(file, size)
 	if err != nil {
 		return asBodyError(err)
 	}
 	archive.ReadAhead = readAhead
-	language, err := format.DetectArchive(archive)
+	detected, err := format.DetectArchive(archive)
 	if err != nil {
 		return asBodyError(err)
 	}
 	if opened != nil {
 		opened(archive)
 	}
-	return d.takeFile(ctx, user, &language, func(o format.Options) iter.Seq2[health.Record, error] {
-		return language.DecodeArchive(archive, o)
+	return d.collectFile(ctx, user, &detected, func(o format.Options) iter.Seq2[health.Record, error] {
+		return detected.DecodeArchive(archive, o)
 	})
 }
 
-// takeFile takes all records of a file, which is there as a whole.
-func (d *decoded) takeFile(
-	ctx context.Context, user account.User, in *format.Format, decode func(format.Options) iter.Seq2[health.Record, error],
+// collectFile collects the records of a file, decoding it concurrently where the format allows that.
+func (d *decodedBody) collectFile(
+	ctx context.Context, user account.User, detected *format.Format, decode func(format.Options) iter.Seq2[health.Record, error],
 ) error {
-	if !in.WithoutEntries {
-		return d.take(ctx, in.Name, decode(d.options(user)))
+	if !detected.WithoutEntries {
+		return d.collect(ctx, detected.Name, decode(d.options(user)))
 	}
-	return d.take(ctx, in.Name, decodeBeside(func(asOf func(health.Instant)) iter.Seq2[health.Record, error] {
+	return d.collect(ctx, detected.Name, decodeConcurrently(func(asOf func(health.Instant)) iter.Seq2[health.Record, error] {
 		return decode(format.Options{Location: user.Location(), AsOf: asOf})
-	}, d.collector.speaksAsOf))
+	}, d.SetAsOf))
 }
 
-func (d *decoded) options(user account.User) format.Options {
-	return format.Options{Location: user.Location(), AsOf: d.collector.speaksAsOf}
+func (d *decodedBody) options(user account.User) format.Options {
+	return format.Options{Location: user.Location(), AsOf: d.SetAsOf}
 }
 
-// take takes all records of a body.
-func (d *decoded) take(ctx context.Context, name string, records iter.Seq2[health.Record, error]) error {
-	d.format = name
+// collect collects the records of a body.
+func (d *decodedBody) collect(ctx context.Context, format string, records iter.Seq2[health.Record, error]) error {
+	d.format = format
 	for record, err := range records {
 		var rejection *health.Rejection
 		switch {
 		case errors.As(err, &rejection):
-			d.collector.reject(health.KindOfType(rejection.Type), record.Type, rejection)
+			d.Reject(health.KindOfType(rejection.Type), record.Type, rejection)
 		case err != nil:
 			return asBodyError(err)
 		default:
-			if err := d.collector.add(&record); err != nil {
+			if err := d.Add(&record); err != nil {
 				return err
 			}
 		}
@@ -168,5 +181,5 @@ func (d *decoded) take(ctx context.Context, name string, records iter.Seq2[healt
 			return err
 		}
 	}
-	return d.collector.finish()
+	return d.Finish()
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// errEncoding marks a body that is not what its Content-Encoding says.
+// errEncoding marks a body that does not match its Content-Encoding.
 var errEncoding = errors.New("content encoding")
 
 // undoEncoding returns the body without its Content-Encoding (RFC 9110 §8.4). Decoders use bounded memory: a zstd
@@ -24,18 +24,18 @@ func undoEncoding(body io.Reader, encoding string) (io.ReadCloser, error) {
 	case "", "identity":
 		return io.NopCloser(body), nil
 	case "gzip", "x-gzip":
-		unzip, err := gzip.NewReader(body)
+		reader, err := gzip.NewReader(body)
 		if err != nil {
 			return nil, problem.New(problem.Invalid, "broken_encoding",
 				"The body is not gzip although its Content-Encoding says so. Send it uncompressed, or compress it.").Because(err)
 		}
-		decoder = unzip
+		decoder = reader
 	case "zstd":
-		unzip, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(8<<20))
+		reader, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(8<<20))
 		if err != nil {
 			return nil, fmt.Errorf("zstd reader: %w", err)
 		}
-		decoder = unzip.IOReadCloser()
+		decoder = reader.IOReadCloser()
 	case "br":
 		decoder = io.NopCloser(brotli.NewReader(body))
 	default:
@@ -45,7 +45,7 @@ func undoEncoding(body io.Reader, encoding string) (io.ReadCloser, error) {
 	return &decodingReader{decoder}, nil
 }
 
-// decodingReader marks the decoder's own errors, so that they are told apart from those of the connection.
+// decodingReader marks the decoder's own errors, to distinguish them from those of the connection.
 type decodingReader struct{ io.ReadCloser }
 
 func (d *decodingReader) Read(p []byte) (int, error) {

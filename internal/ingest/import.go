@@ -4,10 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
-	"iter"
 	"os"
 	"time"
 
@@ -17,28 +14,27 @@ import (
 	"github.com/health-export/health-export/internal/format"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
-	"github.com/health-export/health-export/internal/tracing"
+	"github.com/health-export/health-export/internal/spool"
 )
 
-// Import takes in a file that may be far larger than a body: it waits in a directory until it has been processed, and is
-// archived only if that is asked for. When Import returns without an error the file is durable, and is being processed
-// in the background, also when ctx has ended.
+// Import receives a file that may be far larger than a body: it is in the import directory until it has been processed, and
+// is archived only if keep is set. When Import returns without an error the file is durable, and is being processed in the
+// background, also when ctx has ended.
 //
 // Errors: TooLarge, Invalid and Unrecognised (empty, cut off, nothing that could be imported), Unavailable (no room, no
 // directory, or stopping); nothing is kept of the file then.
 func (s *Service) Import(ctx context.Context, r Request, keep bool) (health.Ingestion, error) {
 	s.metrics.received()
-	ingestion, err := s.upload(ctx, r, keep)
+	ingestion, err := s.receiveImport(ctx, r, keep)
 	if err != nil {
 		s.metrics.refused(err)
 	}
 	return ingestion, err
 }
 
-func (s *Service) upload(ctx context.Context, r Request, keep bool) (_ health.Ingestion, err error) {
-	if s.imports.dir == "" {
-		return health.Ingestion{}, problem.New(problem.Unavailable, "no_import_directory",
-			"This server takes no imports: it has no directory for them. Name one in import.dir.")
+func (s *Service) receiveImport(ctx context.Context, r Request, keep bool) (_ health.Ingestion, err error) {
+	if err := s.uploads.Available(); err != nil {
+		return health.Ingestion{}, err
 	}
 	end, err := s.begin()
 	if err != nil {
@@ -53,76 +49,62 @@ func (s *Service) upload(ctx context.Context, r Request, keep bool) (_ health.In
 	if err != nil {
 		return ingestion, err
 	}
-	ingestion.Spool = s.imports.name
-	if err := s.arrive(&ingestion, r); err != nil {
+	ingestion.ImportDir = s.uploads.Name()
+	if err := s.receiveUpload(&ingestion, r); err != nil {
 		return ingestion, err
 	}
-	file, err := s.imports.open(&ingestion)
+	file, err := s.uploads.Open(ingestion.UserID, ingestion.ID)
 	if err == nil {
 		defer file.Close()
-		err = s.record(context.WithoutCancel(ctx), &ingestion, file, keep)
+		err = s.recordImport(context.WithoutCancel(ctx), &ingestion, file, keep)
 	}
 	if err != nil {
-		s.imports.remove(&ingestion)
+		s.uploads.Remove(ingestion.UserID, ingestion.ID)
 		return ingestion, err
 	}
-	s.start(cause{ctx, account.ActionImport}, ingestion, r.User, nil, end)
+	s.start(auditSource{ctx, account.ActionImport}, ingestion, r.User, nil, end)
 	return ingestion, nil
 }
 
-// arrive brings the body of a request into the directory and notes its sizes and its digest.
-func (s *Service) arrive(ingestion *health.Ingestion, r Request) error {
-	wire := &countingReader{reader: r.Body, limit: s.limits.MaxImport}
-	plain, err := undoEncoding(wire, r.ContentEncoding)
-	if err != nil {
-		return err
-	}
-	defer plain.Close()
-	body := &countingReader{reader: plain, limit: s.limits.MaxImport}
-	digest := sha256.New()
-	if err := s.imports.receive(ingestion, io.TeeReader(body, digest)); err != nil {
-		return s.readingFailed(err)
-	}
-	ingestion.Size, ingestion.WireSize = body.count, wire.count
-	ingestion.SHA256 = [32]byte(digest.Sum(nil))
-	return nil
+// receiveUpload receives the body of a request into the import directory.
+func (s *Service) receiveUpload(ingestion *health.Ingestion, r Request) error {
+	return readBody(ingestion, r, s.limits.MaxImport, func(body io.Reader) error {
+		return s.uploads.Receive(ingestion.UserID, ingestion.ID, body)
+	})
 }
 
-// record makes an ingestion of a file, claimed by this process, if it is something that can be imported at all.
-func (s *Service) record(ctx context.Context, ingestion *health.Ingestion, file *os.File, keep bool) error {
+// recordImport records the ingestion of a file, claimed by this process, if the file can be imported at all. It archives the
+// file if it is to be kept.
+func (s *Service) recordImport(ctx context.Context, ingestion *health.Ingestion, file *os.File, keep bool) error {
 	if ingestion.Size == 0 {
 		return problem.New(problem.Invalid, "empty_body", "The file is empty. Send the export.zip that the Health app makes.")
 	}
 	if err := s.recognise(file, ingestion.Size); err != nil {
 		return err
 	}
-	claimed := lease
-	body := newSpool(s.limits.TempDir)
+	claim := lease
+	body := spool.New(s.limits.TempDir)
 	defer body.Close()
 	if keep {
 		digest := sha256.New()
 		if err := compress(body, io.TeeReader(io.NewSectionReader(file, 0, ingestion.Size), digest)); err != nil {
-			return s.readingFailed(err)
+			return readProblem(err)
 		}
 		ingestion.SHA256 = [sha256.Size]byte(digest.Sum(nil))
-		claimed += time.Duration(body.Size()>>20) * time.Second // the claim must last until all of it is archived
+		claim += time.Duration(body.Size()>>20) * time.Second // it must last until all of the file is archived
 	}
 	ingestion.StoredSize = body.Size()
-	stored, err := body.Reader()
-	if err != nil {
-		return err
-	}
-	return s.store.Put(ctx, *ingestion, stored, s.owner, s.now().Add(claimed))
+	return s.put(ctx, *ingestion, body, claim)
 }
 
-// recognise looks at a file as far as its directory or its first bytes tell what it is.
+// recognise returns an error unless the format of a file is known, by its first bytes or its directory.
 func (s *Service) recognise(file io.ReaderAt, size int64) error {
 	head, err := headOf(file)
 	if err != nil {
 		return err
 	}
 	if !format.IsArchive(head) {
-		_, err = s.formats(head)
+		_, err = s.detect(head)
 		return err
 	}
 	archive, err := format.OpenArchive(file, size)
@@ -141,16 +123,16 @@ func headOf(file io.ReaderAt) ([]byte, error) {
 	return head[:n], nil
 }
 
-// newIngestion returns the ingestion of something that arrives now.
+// newIngestion returns the ingestion of a body that is received now.
 func (s *Service) newIngestion(user account.User, keyID string, headers map[string]string) (health.Ingestion, error) {
 	id, err := uuid.NewV7()
 	return health.Ingestion{
-		ID: id, UserID: user.ID, KeyID: keyID, ReceivedAt: s.now().UTC().Truncate(time.Microsecond), Headers: keep(headers),
+		ID: id, UserID: user.ID, KeyID: keyID, ReceivedAt: s.now().UTC().Truncate(time.Microsecond), Headers: keepHeaders(headers),
 		Status: health.StatusAccepted, Attempts: 1,
 	}, err
 }
 
-// FileRequest is a file of somebody who has access to the store itself.
+// FileRequest is a file to be imported by a process that has access to the store.
 type FileRequest struct {
 	// ID is the ingestion's, for Progress; zero for a new one.
 	ID   uuid.UUID
@@ -161,7 +143,7 @@ type FileRequest struct {
 }
 
 // ImportFile imports a file where it is, and returns when it has been processed. When ctx ends before that, what is
-// stored stays, the ingestion is marked as failed, and the same call begins anew, finding unchanged what was stored.
+// stored stays, and the ingestion is marked as failed; the same file can be imported again.
 //
 // Errors: as Import, and that of ctx.
 func (s *Service) ImportFile(ctx context.Context, r FileRequest) (health.Ingestion, error) {
@@ -186,14 +168,14 @@ func (s *Service) ImportFile(ctx context.Context, r FileRequest) (health.Ingesti
 		return ingestion, err
 	}
 	ingestion.Size, ingestion.WireSize = info.Size(), info.Size()
-	if err := s.record(ctx, &ingestion, r.File, r.Keep); err != nil {
+	if err := s.recordImport(ctx, &ingestion, r.File, r.Keep); err != nil {
 		return ingestion, err
 	}
-	return s.workOnFile(ctx, ingestion, r, m)
+	return s.processFile(ctx, ingestion, r, m)
 }
 
-// digestOf computes the digest of a file that has none yet, while other work is done. The function that it returns waits for
-// that and sets it.
+// digestOf computes the digest of a file that has none yet concurrently. The function that it returns waits for the digest
+// and sets it.
 func digestOf(ctx context.Context, ingestion *health.Ingestion, file io.ReaderAt) (wait func() error) {
 	if ingestion.SHA256 != [sha256.Size]byte{} {
 		return func() error { return nil }
@@ -213,18 +195,18 @@ func digestOf(ctx context.Context, ingestion *health.Ingestion, file io.ReaderAt
 	}
 }
 
-func (s *Service) workOnFile(ctx context.Context, ingestion health.Ingestion, r FileRequest, m *meter) (health.Ingestion, error) {
-	held, release := s.holdClaim(ctx, ingestion.ID)
-	digest := digestOf(held, &ingestion, r.File)
-	d := s.decodeFile(held, &ingestion, r.User, r.File, m)
-	defer d.close()
+func (s *Service) processFile(ctx context.Context, ingestion health.Ingestion, r FileRequest, m *meter) (health.Ingestion, error) {
+	claimed, release := s.renewClaim(ctx, ingestion.ID)
+	digest := digestOf(claimed, &ingestion, r.File)
+	d := s.decodeFile(claimed, &ingestion, r.User, r.File, m)
+	defer d.Close()
 	err := digest()
 	finished := ingestion
 	switch {
 	case d.failed():
 		err = d.err
 	case err == nil:
-		finished, err = s.process(held, ingestion, r.User, d)
+		finished, err = s.process(claimed, ingestion, r.User, d)
 	}
 	release()
 	finished.Duration = s.now().Sub(ingestion.ReceivedAt).Round(time.Microsecond)
@@ -235,69 +217,16 @@ func (s *Service) workOnFile(ctx context.Context, ingestion health.Ingestion, r 
 	}
 	recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	err = errors.Join(err, s.store.Finish(recording, finished, s.owner, cause{ctx, account.ActionImport}.deed(&finished)))
+	err = errors.Join(err, s.store.Finish(recording, finished, s.owner, auditSource{ctx, account.ActionImport}.entry(&finished)))
 	if err == nil {
 		s.metrics.finished(ctx, &finished)
 	}
 	return finished, err
 }
 
-// interrupted is what is recorded of an import whose file cannot be reached any more.
+// interrupted is the failure of an import whose file cannot be reached any more.
 var interrupted = problem.New(problem.Invalid, "interrupted",
 	"The import was interrupted. Import the same file again: what is stored already stays, and is counted as unchanged.")
-
-// decodeFile decodes a file that can be read from anywhere.
-func (s *Service) decodeFile(ctx context.Context, ingestion *health.Ingestion, user account.User, file io.ReaderAt, m *meter) *decoded {
-	d := s.newDecoded(ingestion)
-	ctx, span := tracing.Start(ctx, "decode body")
-	defer d.end(span)
-	m.begin(PhaseReading, ingestion.Size)
-	m.decoded.Store(d)
-	d.err = d.readFile(ctx, s.formats, user, file, ingestion.Size, m)
-	m.begin(PhaseWriting, m.size.Load())
-	m.read.Store(m.size.Load())
-	return d
-}
-
-func (d *decoded) readFile(ctx context.Context, detect func([]byte) (format.Format, error), user account.User, file io.ReaderAt, size int64, m *meter) (err error) {
-	defer recoverAs(&err)
-	head, err := headOf(file)
-	if err != nil {
-		return err
-	}
-	if format.IsArchive(head) {
-		return d.readArchive(ctx, user, file, size, func(a *format.Archive) { m.archive.Store(a) })
-	}
-	language, err := detect(head)
-	if err != nil {
-		return asBodyError(err)
-	}
-	return d.takeFile(ctx, user, &language, func(o format.Options) iter.Seq2[health.Record, error] {
-		return language.Decode(m.reader(io.NewSectionReader(file, 0, size)), o)
-	})
-}
-
-// decodeWaiting decodes an upload. One whose file somebody has removed from this directory is lost.
-func (s *Service) decodeWaiting(ctx context.Context, ingestion *health.Ingestion, user account.User) (*decoded, error) {
-	file, err := s.imports.open(ingestion)
-	if errors.Is(err, fs.ErrNotExist) {
-		return s.lost(ingestion), nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errSpoolFull, err)
-	}
-	defer file.Close()
-	m := &meter{}
-	s.meters.Store(ingestion.ID, m)
-	return s.decodeFile(ctx, ingestion, user, file, m), nil
-}
-
-// lost is what is decoded of an ingestion whose body is gone.
-func (s *Service) lost(ingestion *health.Ingestion) *decoded {
-	d := s.newDecoded(ingestion)
-	d.err = &bodyError{interrupted}
-	return d
-}
 
 // untilDone is a reader that ends with its context.
 type untilDone struct {

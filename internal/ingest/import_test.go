@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/health-export/health-export/internal/assemble"
 	"github.com/health-export/health-export/internal/format/generator"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
@@ -26,14 +27,14 @@ import (
 	"github.com/health-export/health-export/internal/testdb"
 )
 
-// exported is an export.xml with these elements.
-func exported(elements ...string) string {
+// exportXML is an export.xml with these elements.
+func exportXML(elements ...string) string {
 	return "<?xml version=\"1.0\"?>\n<HealthData locale=\"en\">\n<ExportDate value=\"2026-05-30 10:00:00 +0200\"/>\n" +
 		strings.Join(elements, "\n") + "\n</HealthData>"
 }
 
-// record is one Record; times are clock times of 2026-05-20 in UTC.
-func record(typ, source, start, end, unit, value string) string {
+// recordXML is one Record; start and end are times of 2026-05-20 in UTC.
+func recordXML(typ, source, start, end, unit, value string) string {
 	return fmt.Sprintf(`<Record type="%s" sourceName="%s" unit="%s" startDate="2026-05-20 %s +0000" endDate="2026-05-20 %s +0000" value="%s"/>`,
 		typ, source, unit, start, end, value)
 }
@@ -45,11 +46,13 @@ const (
 	energy    = "HKQuantityTypeIdentifierDietaryEnergyConsumed"
 )
 
-// importing returns limits with a directory for uploads.
-func importing(t *testing.T) Limits { return Limits{ImportDir: filepath.Join(t.TempDir(), "imports")} }
+// importLimits returns limits with a directory for uploads.
+func importLimits(t *testing.T) Limits {
+	return Limits{ImportDir: filepath.Join(t.TempDir(), "imports")}
+}
 
-// imports imports a file as from the command line and checks the law for every type.
-func (b *bench) imports(t *testing.T, content string) health.Ingestion {
+// importFile imports a file as from the command line and checks that the counts of every type balance.
+func (h *harness) importFile(t *testing.T, content string) health.Ingestion {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "export")
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -60,15 +63,15 @@ func (b *bench) imports(t *testing.T, content string) health.Ingestion {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	ingestion, err := b.ImportFile(t.Context(), FileRequest{User: b.user, File: file})
+	ingestion, err := h.ImportFile(t.Context(), FileRequest{User: h.user, File: file})
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkLaw(t, ingestion)
+	checkBalanced(t, ingestion)
 	return ingestion
 }
 
-func checkLaw(t *testing.T, i health.Ingestion) {
+func checkBalanced(t *testing.T, i health.Ingestion) {
 	t.Helper()
 	var sum health.Counts
 	for _, c := range i.Report.Types {
@@ -98,7 +101,7 @@ func checkLaw(t *testing.T, i health.Ingestion) {
 	}
 }
 
-// importCounts is what a report says of a type: received, inserted, updated, unchanged, merged, rejected.
+// importCounts returns the counts of a type in a report: received, inserted, updated, unchanged, merged, rejected.
 func importCounts(i health.Ingestion, typ string) [6]int {
 	for _, c := range i.Report.Types {
 		if c.Type == typ {
@@ -111,44 +114,44 @@ func importCounts(i health.Ingestion, typ string) [6]int {
 func TestImportIsIdempotent(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		b := newBench(t, s, nil, Limits{})
+		h := newHarness(t, s, nil, Limits{})
 		older := []string{
-			record(stepCount, "iPhone", "08:00:00", "08:10:00", "count", "100"),
-			record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "120"),
-			record("HKQuantityTypeIdentifierBodyMass", "Scale", "09:00:00", "09:00:00", "lb", "150"),
-			record("HKQuantityTypeIdentifierBodyMass", "Scale", "09:00:00", "09:00:00", "lb", "abc"),
-			record("HKCategoryTypeIdentifierHeadache", "Health", "10:00:00", "10:30:00", "", "HKCategoryValueSeverityMild"),
-			record("HKCategoryTypeIdentifierSleepAnalysis", "Watch", "01:00:00", "01:30:00", "", "HKCategoryValueSleepAnalysisAsleepREM"),
+			recordXML(stepCount, "iPhone", "08:00:00", "08:10:00", "count", "100"),
+			recordXML(stepCount, "Watch", "08:00:00", "08:10:00", "count", "120"),
+			recordXML("HKQuantityTypeIdentifierBodyMass", "Scale", "09:00:00", "09:00:00", "lb", "150"),
+			recordXML("HKQuantityTypeIdentifierBodyMass", "Scale", "09:00:00", "09:00:00", "lb", "abc"),
+			recordXML("HKCategoryTypeIdentifierHeadache", "Health", "10:00:00", "10:30:00", "", "HKCategoryValueSeverityMild"),
+			recordXML("HKCategoryTypeIdentifierSleepAnalysis", "Watch", "01:00:00", "01:30:00", "", "HKCategoryValueSleepAnalysisAsleepREM"),
 			`<Workout workoutActivityType="HKWorkoutActivityTypeRunning" duration="30" durationUnit="min" sourceName="W" startDate="2026-05-20 18:00:00 +0000" endDate="2026-05-20 18:30:00 +0000"/>`,
 			`<ActivitySummary dateComponents="2026-05-20" activeEnergyBurned="500" activeEnergyBurnedGoal="600" activeEnergyBurnedUnit="kcal"/>`,
 		}
-		first := b.imports(t, exported(older...))
+		first := h.importFile(t, exportXML(older...))
 		if got := first.Report.Total(); got.Received != 8 || got.Inserted != 7 || got.Rejected != 1 || first.Status != health.StatusPartial {
 			t.Errorf("first: %s %+v", first.Status, got)
 		}
 		if got := first.Report.Counts[health.Metrics].Received; got != 7 { // all records, and the summary
 			t.Errorf("%d under metrics", got)
 		}
-		second := b.imports(t, exported(older...))
+		second := h.importFile(t, exportXML(older...))
 		if got := second.Report.Total(); got.Unchanged != 7 || got.Rejected != 1 {
 			t.Errorf("second: %+v", got)
 		}
-		newer := b.imports(t, strings.ReplaceAll(exported(append(older, record(stepCount, "Watch", "09:00:00", "09:10:00", "count", "7"))...),
+		newer := h.importFile(t, strings.ReplaceAll(exportXML(append(older, recordXML(stepCount, "Watch", "09:00:00", "09:10:00", "count", "7"))...),
 			"2026-05-30 10", "2026-05-31 10"))
 		if got := newer.Report.Total(); got.Unchanged != 7 || got.Inserted != 1 {
 			t.Errorf("newer: %+v", got)
 		}
-		stored, err := s.Ingestion(t.Context(), b.user.ID, second.ID)
+		stored, err := s.Ingestion(t.Context(), h.user.ID, second.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(second.Report.Types, stored.Report.Types); diff != "" || stored.StoredSize != 0 || stored.SHA256 == ([32]byte{}) {
 			t.Errorf("what is recorded is not what was reported (%d bytes stored)\n%s", stored.StoredSize, diff)
 		}
-		if _, err := b.Raw(t.Context(), b.user.ID, first.ID); !errors.Is(err, problem.NotFound) {
+		if _, err := h.Raw(t.Context(), h.user.ID, first.ID); !errors.Is(err, problem.NotFound) {
 			t.Errorf("the file that was not kept: %v", err)
 		}
-		if _, err := b.Replay(t.Context(), b.user, first.ID); !errors.Is(err, problem.NotFound) {
+		if _, err := h.Replay(t.Context(), h.user, first.ID); !errors.Is(err, problem.NotFound) {
 			t.Errorf("replaying it: %v", err)
 		}
 	})
@@ -157,8 +160,8 @@ func TestImportIsIdempotent(t *testing.T) {
 func TestImportBloodPressureOnce(t *testing.T) {
 	t.Parallel()
 	halves := []string{
-		record(systolic, "Cuff", "08:00:00", "08:00:00", "mmHg", "121"),
-		record(diastolic, "Cuff", "08:00:00", "08:00:00", "mmHg", "79"),
+		recordXML(systolic, "Cuff", "08:00:00", "08:00:00", "mmHg", "121"),
+		recordXML(diastolic, "Cuff", "08:00:00", "08:00:00", "mmHg", "79"),
 	}
 	group := `<Correlation type="HKCorrelationTypeIdentifierBloodPressure" sourceName="Cuff" startDate="2026-05-20 08:00:00 +0000" endDate="2026-05-20 08:00:00 +0000">` +
 		strings.Join(halves, "") + `</Correlation>`
@@ -170,13 +173,13 @@ func TestImportBloodPressureOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, testdb.New(t), nil, Limits{})
-			i := b.imports(t, exported(elements...))
+			h := newHarness(t, testdb.New(t), nil, Limits{})
+			i := h.importFile(t, exportXML(elements...))
 			c := metricCounts(i)
 			if c.Inserted != 1 || c.Merged != c.Received-1 {
 				t.Errorf("%+v", c)
 			}
-			samples := b.samples("blood_pressure")
+			samples := h.samples("blood_pressure")
 			if len(samples) != 1 || samples[0].Systolic != 121 || samples[0].Diastolic != 79 || samples[0].Grain != health.GrainRaw {
 				t.Errorf("%+v", samples)
 			}
@@ -184,15 +187,15 @@ func TestImportBloodPressureOnce(t *testing.T) {
 	}
 }
 
-func TestImportAddsUpWhatIsNotTheSame(t *testing.T) {
+func TestImportAddsUpDifferentRecords(t *testing.T) {
 	t.Parallel()
-	egg := record(energy, "Diary", "08:00:00", "08:00:00", "kcal", "70")
-	bread := record(energy, "Diary", "08:00:00", "08:00:00", "kcal", "200")
+	egg := recordXML(energy, "Diary", "08:00:00", "08:00:00", "kcal", "70")
+	bread := recordXML(energy, "Diary", "08:00:00", "08:00:00", "kcal", "200")
 	food := func(records ...string) string {
 		return `<Correlation type="HKCorrelationTypeIdentifierFood" sourceName="Diary" startDate="2026-05-20 08:00:00 +0000" endDate="2026-05-20 08:00:00 +0000">` +
 			strings.Join(records, "") + `</Correlation>`
 	}
-	walk := record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100")
+	walk := recordXML(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100")
 	for name, c := range map[string]struct {
 		elements []string
 		metric   string
@@ -209,9 +212,9 @@ func TestImportAddsUpWhatIsNotTheSame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, testdb.New(t), nil, Limits{})
-			b.imports(t, exported(c.elements...))
-			samples := b.samples(c.metric)
+			h := newHarness(t, testdb.New(t), nil, Limits{})
+			h.importFile(t, exportXML(c.elements...))
+			samples := h.samples(c.metric)
 			if len(samples) != 1 || samples[0].Value != c.want {
 				t.Errorf("%+v, want one of %v", samples, c.want)
 			}
@@ -219,53 +222,53 @@ func TestImportAddsUpWhatIsNotTheSame(t *testing.T) {
 	}
 }
 
-// TestImportSpeaksAsOfItsDate makes sure that an old export does not overrule what was received since it was made.
-func TestImportSpeaksAsOfItsDate(t *testing.T) {
+// An old export does not replace what was received after it was made.
+func TestImportHasTheTimeOfItsDate(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
-	b.send(metric("active_energy", "kcal", point1("2026-05-30 00:00:00 +0200", 700, "Watch|iPhone")), "automation-aggregation", "Days")
-	b.at("2026-06-02T12:00:00Z")
-	b.imports(t, exported(`<ActivitySummary dateComponents="2026-05-30" activeEnergyBurned="300" activeEnergyBurnedUnit="kcal"/>`))
-	samples := b.samples("active_energy")
+	h := newHarness(t, testdb.New(t), nil, Limits{})
+	h.send(metricJSON("active_energy", "kcal", pointJSON("2026-05-30 00:00:00 +0200", 700, "Watch|iPhone")), "automation-aggregation", "Days")
+	h.at("2026-06-02T12:00:00Z")
+	h.importFile(t, exportXML(`<ActivitySummary dateComponents="2026-05-30" activeEnergyBurned="300" activeEnergyBurnedUnit="kcal"/>`))
+	samples := h.samples("active_energy")
 	if len(samples) != 1 || samples[0].Value != 700 {
 		t.Errorf("%+v", samples)
 	}
 }
 
 // upload sends a file and waits until it has been processed.
-func (b *bench) upload(t *testing.T, content string, keep bool) health.Ingestion {
+func (h *harness) upload(t *testing.T, content string, keep bool) health.Ingestion {
 	t.Helper()
-	i, err := b.Import(t.Context(), Request{User: b.user, KeyID: "k", Body: strings.NewReader(content)}, keep)
+	i, err := h.Import(t.Context(), Request{User: h.user, KeyID: "k", Body: strings.NewReader(content)}, keep)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if i.Status != health.StatusAccepted || i.SHA256 != sha256.Sum256([]byte(content)) || i.Size != int64(len(content)) {
 		t.Errorf("%+v", i)
 	}
-	return b.finished(t, i)
+	return h.finished(t, i)
 }
 
-// finished waits for the end of the work that is under way.
-func (b *bench) finished(t *testing.T, i health.Ingestion) health.Ingestion {
+// finished waits until everything is processed, and returns the ingestion.
+func (h *harness) finished(t *testing.T, i health.Ingestion) health.Ingestion {
 	t.Helper()
-	b.working.Wait()
-	found, err := b.store.Ingestion(t.Context(), i.UserID, i.ID)
+	h.working.Wait()
+	found, err := h.store.Ingestion(t.Context(), i.UserID, i.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkLaw(t, found)
+	checkBalanced(t, found)
 	return found
 }
 
 // waitingFiles are the uploads in the directory.
-func (b *bench) waitingFiles(t *testing.T) (names []string) {
+func (h *harness) waitingFiles(t *testing.T) (names []string) {
 	t.Helper()
-	entries, err := os.ReadDir(b.Service.imports.dir)
+	entries, err := os.ReadDir(h.limits.ImportDir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if e.Name() != nameFile {
+		if e.Name() != "name" {
 			names = append(names, e.Name())
 		}
 	}
@@ -275,23 +278,23 @@ func (b *bench) waitingFiles(t *testing.T) (names []string) {
 func TestUpload(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		b := newBench(t, s, nil, importing(t))
-		content := zipOf(t, exported(record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100")))
-		i := b.upload(t, content, false)
-		if i.Status != health.StatusProcessed || importCounts(i, stepCount) != [6]int{1, 1} || i.Format != "apple" || i.Spool != "" {
+		h := newHarness(t, s, nil, importLimits(t))
+		content := zipOf(t, exportXML(recordXML(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100")))
+		i := h.upload(t, content, false)
+		if i.Status != health.StatusProcessed || importCounts(i, stepCount) != [6]int{1, 1} || i.Format != "apple" || i.ImportDir != "" {
 			t.Errorf("%+v", i)
 		}
-		if files := b.waitingFiles(t); files != nil {
+		if files := h.waitingFiles(t); files != nil {
 			t.Errorf("left behind: %v", files)
 		}
-		if sent := b.send(content); importCounts(sent, stepCount) != [6]int{1, 0, 0, 1} { // as any other body
+		if sent := h.send(content); importCounts(sent, stepCount) != [6]int{1, 0, 0, 1} { // as any other body
 			t.Errorf("%+v", sent)
 		}
-		kept := b.upload(t, content, true)
+		kept := h.upload(t, content, true)
 		if importCounts(kept, stepCount) != [6]int{1, 0, 0, 1} {
 			t.Errorf("%+v", kept)
 		}
-		body, err := b.Raw(t.Context(), b.user.ID, kept.ID)
+		body, err := h.Raw(t.Context(), h.user.ID, kept.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -299,7 +302,7 @@ func TestUpload(t *testing.T) {
 		if raw, err := io.ReadAll(body); err != nil || string(raw) != content {
 			t.Errorf("%d bytes come back of %d, %v", len(raw), len(content), err)
 		}
-		replayed, err := b.Replay(t.Context(), b.user, kept.ID)
+		replayed, err := h.Replay(t.Context(), h.user, kept.ID)
 		if err != nil || importCounts(replayed, stepCount) != [6]int{1, 0, 0, 1} {
 			t.Errorf("%+v %v", replayed, err)
 		}
@@ -322,9 +325,9 @@ func zipOf(t *testing.T, export string) string {
 
 func TestUploadRefused(t *testing.T) {
 	t.Parallel()
-	limits := importing(t)
+	limits := importLimits(t)
 	limits.MaxImport = 10_000
-	b := newBench(t, testdb.New(t), nil, limits)
+	h := newHarness(t, testdb.New(t), nil, limits)
 	for name, c := range map[string]struct {
 		body io.Reader
 		want problem.Kind
@@ -333,18 +336,18 @@ func TestUploadRefused(t *testing.T) {
 		"nothing":     {strings.NewReader("hello"), problem.Invalid},
 		"other JSON":  {strings.NewReader(`{"a":1}`), problem.Unrecognised},
 		"broken zip":  {strings.NewReader("PK\x03\x04 and no more"), problem.Invalid},
-		"too large":   {strings.NewReader(exported(strings.Repeat(" ", 10_000))), problem.TooLarge},
+		"too large":   {strings.NewReader(exportXML(strings.Repeat(" ", 10_000))), problem.TooLarge},
 		"breaks off":  {io.MultiReader(strings.NewReader("<HealthData>"), broken{}), problem.Invalid},
 		"other files": {strings.NewReader(zipOf(t, "<a/>")), problem.Unrecognised},
 	} {
-		if _, err := b.Import(t.Context(), Request{User: b.user, Body: c.body}, false); problem.KindOf(err) != c.want {
+		if _, err := h.Import(t.Context(), Request{User: h.user, Body: c.body}, false); problem.KindOf(err) != c.want {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}
-	if files := b.waitingFiles(t); files != nil {
+	if files := h.waitingFiles(t); files != nil {
 		t.Errorf("left behind: %v", files)
 	}
-	found, err := b.store.Ingestions(t.Context(), b.user.ID, store.IngestionQuery{Limit: 10})
+	found, err := h.store.Ingestions(t.Context(), h.user.ID, store.IngestionQuery{Limit: 10})
 	if err != nil || len(found) != 0 {
 		t.Errorf("%v ingestions, %v", found, err)
 	}
@@ -354,32 +357,31 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// TestUploadTakenUpAfterACrash starts anew with an upload that nobody has finished: a server that has the directory takes
-// it up, and another leaves it alone.
-func TestUploadTakenUpAfterACrash(t *testing.T) {
+// An upload that was not finished is resumed by a server that has its import directory, and by no other.
+func TestUploadResumedAfterACrash(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		limits := importing(t)
-		crashed := newBench(t, s, nil, limits)
+		limits := importLimits(t)
+		crashed := newHarness(t, s, nil, limits)
 		i, err := crashed.newIngestion(crashed.user, "k", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		i.Spool = crashed.Service.imports.name
-		content := exported(record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100"))
-		if err := crashed.arrive(&i, Request{Body: strings.NewReader(content)}); err != nil {
+		i.ImportDir = crashed.Service.uploads.Name()
+		content := exportXML(recordXML(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100"))
+		if err := crashed.receiveUpload(&i, Request{Body: strings.NewReader(content)}); err != nil {
 			t.Fatal(err)
 		}
-		file, err := crashed.Service.imports.open(&i)
+		file, err := crashed.Service.uploads.Open(i.UserID, i.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer file.Close()
-		if err := crashed.record(t.Context(), &i, file, false); err != nil {
+		if err := crashed.recordImport(t.Context(), &i, file, false); err != nil {
 			t.Fatal(err)
 		}
 
-		other := newBench(t, s, nil, importing(t))
+		other := newHarness(t, s, nil, importLimits(t))
 		other.at("2026-06-01T13:00:00Z")
 		if err := other.Resume(t.Context()); err != nil {
 			t.Fatal(err)
@@ -388,7 +390,7 @@ func TestUploadTakenUpAfterACrash(t *testing.T) {
 			t.Errorf("another server made it %s", found.Status)
 		}
 
-		same := newBench(t, s, nil, limits)
+		same := newHarness(t, s, nil, limits)
 		same.at("2026-06-01T13:00:00Z")
 		if err := same.Resume(t.Context()); err != nil {
 			t.Fatal(err)
@@ -403,25 +405,25 @@ func TestUploadTakenUpAfterACrash(t *testing.T) {
 	})
 }
 
-// TestStopDoesNotWaitForAnImport stops while an import is being written: it goes on at the next start.
+// An import that is being written when the service stops is resumed at the next start.
 func TestStopDoesNotWaitForAnImport(t *testing.T) {
 	t.Parallel()
 	s := testdb.New(t)
-	closed := &gate{open: make(chan struct{})}
-	limits := importing(t)
-	b := newBench(t, s, func(inner Store) Store {
+	closed := &blockedStore{open: make(chan struct{})}
+	limits := importLimits(t)
+	h := newHarness(t, s, func(inner Store) Store {
 		closed.Store = inner
 		return closed
 	}, limits)
-	content := exported(record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100"))
-	i, err := b.Import(t.Context(), Request{User: b.user, Body: strings.NewReader(content)}, false)
+	content := exportXML(recordXML(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100"))
+	i, err := h.Import(t.Context(), Request{User: h.user, Body: strings.NewReader(content)}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Stop(t.Context()); err != nil {
+	if err := h.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	again := newBench(t, s, nil, limits)
+	again := newHarness(t, s, nil, limits)
 	if err := again.Resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -430,30 +432,30 @@ func TestStopDoesNotWaitForAnImport(t *testing.T) {
 	}
 }
 
-// TestUploadWithoutItsFile is told so instead of being tried for ever.
+// An upload whose file is gone fails at once.
 func TestUploadWithoutItsFile(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, importing(t))
-	i, err := b.newIngestion(b.user, "k", nil)
+	h := newHarness(t, testdb.New(t), nil, importLimits(t))
+	i, err := h.newIngestion(h.user, "k", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	i.Spool = b.Service.imports.name
-	if err := b.store.Put(t.Context(), i, strings.NewReader(""), "", time.Time{}); err != nil {
+	i.ImportDir = h.Service.uploads.Name()
+	if err := h.store.Put(t.Context(), i, strings.NewReader(""), "", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Resume(t.Context()); err != nil {
+	if err := h.Resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if found := b.finished(t, i); found.Status != health.StatusFailed || found.FailureCode != "interrupted" {
+	if found := h.finished(t, i); found.Status != health.StatusFailed || found.FailureCode != "interrupted" {
 		t.Errorf("%+v", found)
 	}
 }
 
 func TestInterruptedImportGoesOn(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
-	content := exported(record(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100"))
+	h := newHarness(t, testdb.New(t), nil, Limits{})
+	content := exportXML(recordXML(stepCount, "Watch", "08:00:00", "08:10:00", "count", "100"))
 	path := filepath.Join(t.TempDir(), "export.xml")
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
@@ -464,62 +466,61 @@ func TestInterruptedImportGoesOn(t *testing.T) {
 	}
 	defer file.Close()
 	ctx, cancel := context.WithCancel(t.Context())
-	i, err := b.newIngestion(b.user, "", nil)
+	i, err := h.newIngestion(h.user, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	i.Size = int64(len(content))
-	if err := b.record(ctx, &i, file, false); err != nil {
+	if err := h.recordImport(ctx, &i, file, false); err != nil {
 		t.Fatal(err)
 	}
 	cancel()
-	if _, err := b.workOnFile(ctx, i, FileRequest{User: b.user, File: file}, &meter{}); !errors.Is(err, context.Canceled) {
+	if _, err := h.processFile(ctx, i, FileRequest{User: h.user, File: file}, &meter{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	found, err := b.store.Ingestion(t.Context(), b.user.ID, i.ID)
+	found, err := h.store.Ingestion(t.Context(), h.user.ID, i.ID)
 	if err != nil || found.Status != health.StatusFailed || found.FailureCode != "interrupted" {
 		t.Errorf("%+v %v", found, err)
 	}
-	if got := importCounts(b.imports(t, content), stepCount); got != [6]int{1, 1} {
+	if got := importCounts(h.importFile(t, content), stepCount); got != [6]int{1, 1} {
 		t.Errorf("the second time: %v", got)
 	}
 }
 
-func TestSweepLeavesWhatIsNeeded(t *testing.T) {
+func TestSweepKeepsUnfinishedUploads(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, importing(t))
-	w := &b.Service.imports
+	h := newHarness(t, testdb.New(t), nil, importLimits(t))
 	files := map[string]bool{} // by name, whether they stay
-	add := func(i health.Ingestion, end string, stays bool, age time.Duration) {
-		path := w.path(&i) + end
+	add := func(i health.Ingestion, suffix string, stays bool, age time.Duration) {
+		path := filepath.Join(h.limits.ImportDir, i.UserID.String()+"_"+i.ID.String()+suffix)
 		if err := os.WriteFile(path, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		at := b.now().Add(-age)
+		at := h.now().Add(-age)
 		if err := os.Chtimes(path, at, at); err != nil {
 			t.Fatal(err)
 		}
 		files[filepath.Base(path)] = stays
 	}
 	fresh := func() health.Ingestion {
-		i, err := b.newIngestion(b.user, "", nil)
+		i, err := h.newIngestion(h.user, "", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return i
 	}
-	add(fresh(), partial, false, 48*time.Hour)
-	add(fresh(), partial, true, time.Hour)
+	add(fresh(), ".part", false, 48*time.Hour)
+	add(fresh(), ".part", true, time.Hour)
 	add(fresh(), "", false, 48*time.Hour)
 	add(fresh(), "", true, time.Hour)
 	unfinished := fresh()
-	if err := b.store.Put(t.Context(), unfinished, strings.NewReader("x"), "", time.Time{}); err != nil {
+	if err := h.store.Put(t.Context(), unfinished, strings.NewReader("x"), "", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	add(unfinished, "", true, 48*time.Hour)
-	b.sweep(t.Context())
+	h.sweepUploads(t.Context())
 	for name, stays := range files {
-		if _, err := os.Stat(filepath.Join(w.dir, name)); (err == nil) != stays {
+		if _, err := os.Stat(filepath.Join(h.limits.ImportDir, name)); (err == nil) != stays {
 			t.Errorf("%s: %v, want it to stay: %t", name, err, stays)
 		}
 	}
@@ -527,8 +528,8 @@ func TestSweepLeavesWhatIsNeeded(t *testing.T) {
 
 func TestProgressOfAnImport(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
-	if _, ok := b.Progress(b.user.ID); ok {
+	h := newHarness(t, testdb.New(t), nil, Limits{})
+	if _, ok := h.Progress(h.user.ID); ok {
 		t.Error("there is progress of nothing")
 	}
 	var export bytes.Buffer
@@ -537,16 +538,16 @@ func TestProgressOfAnImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := &meter{}
-	i := health.Ingestion{Size: int64(export.Len()), ReceivedAt: b.now()}
-	d := b.decodeFile(t.Context(), &i, b.user, bytes.NewReader(export.Bytes()), m)
-	defer d.close()
+	i := health.Ingestion{Size: int64(export.Len()), ReceivedAt: h.now()}
+	d := h.decodeFile(t.Context(), &i, h.user, bytes.NewReader(export.Bytes()), m)
+	defer d.Close()
 	p := m.progress()
 	if d.err != nil || p.Phase != PhaseWriting || p.BytesRead != i.Size || p.Records < int64(made.Records) || p.Written != 0 {
 		t.Errorf("%+v, %v", p, d.err)
 	}
 }
 
-// summaries are so many days with three figures each, some of them 0, which is "not recorded".
+// summaries is an export with so many days of three values each, some of them 0, which is "not recorded".
 func summaries(days int) string {
 	var all []string
 	for i := range days {
@@ -554,15 +555,15 @@ func summaries(days int) string {
 		all = append(all, fmt.Sprintf(`<ActivitySummary dateComponents="%s" activeEnergyBurned="%d" activeEnergyBurnedGoal="600" activeEnergyBurnedUnit="kcal" appleExerciseTime="30" appleExerciseTimeGoal="30" appleStandHours="11" appleStandHoursGoal="12"/>`,
 			day, i%5*100))
 	}
-	return exported(all...)
+	return exportXML(all...)
 }
 
-func TestElementsAreNewOnce(t *testing.T) {
+func TestConcurrentImportsInsertOnce(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
 		const days = 4500 // in several batches
-		b := newBench(t, s, nil, Limits{})
-		other, err := New(Config{Store: s, Catalog: b.Service.words.catalog, Logger: b.logs.Logger(), Now: b.Service.now})
+		h := newHarness(t, s, nil, Limits{})
+		other, err := New(Config{Store: s, Catalog: h.catalog, Logger: h.logs.Logger(), Now: h.Service.now})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -573,14 +574,14 @@ func TestElementsAreNewOnce(t *testing.T) {
 		}
 		var got [2][6]int
 		var group errgroup.Group
-		for i, service := range []*Service{b.Service, other} {
+		for i, service := range []*Service{h.Service, other} {
 			group.Go(func() error {
 				file, err := os.Open(path)
 				if err != nil {
 					return err
 				}
 				defer file.Close()
-				ingestion, err := service.ImportFile(t.Context(), FileRequest{User: b.user, File: file})
+				ingestion, err := service.ImportFile(t.Context(), FileRequest{User: h.user, File: file})
 				got[i] = importCounts(ingestion, "ActivitySummary")
 				return err
 			})
@@ -594,44 +595,14 @@ func TestElementsAreNewOnce(t *testing.T) {
 	})
 }
 
-func TestElementOutcome(t *testing.T) {
-	t.Parallel()
-	type seen struct {
-		metric  string
-		outcome health.Outcome
-	}
-	for name, c := range map[string]struct {
-		samples []seen
-		want    health.Outcome
-	}{
-		"all new":                        {[]seen{{"b", health.Inserted}, {"a", health.Inserted}}, health.Inserted},
-		"the first was there":            {[]seen{{"a", health.Unchanged}, {"b", health.Inserted}}, health.Updated},
-		"another was there":              {[]seen{{"b", health.Unchanged}, {"a", health.Inserted}}, health.Inserted},
-		"all were there":                 {[]seen{{"b", health.Unchanged}, {"a", health.Unchanged}}, health.Unchanged},
-		"the first is another's":         {[]seen{{"a", health.Merged}, {"b", health.Inserted}}, health.Inserted},
-		"all are another's":              {[]seen{{"a", health.Merged}}, health.Merged},
-		"one is refused":                 {[]seen{{"a", health.Inserted}, {"b", health.Rejected}}, health.Rejected},
-		"one has another value":          {[]seen{{"a", health.Unchanged}, {"b", health.Updated}}, health.Updated},
-		"two of a metric, one of it new": {[]seen{{"a", health.Unchanged}, {"a", health.Inserted}}, health.Inserted},
-	} {
-		var e element
-		for _, s := range c.samples {
-			e.see(s.metric, s.outcome)
-		}
-		if got := e.outcome(); got != c.want {
-			t.Errorf("%s: %v, want %v", name, got, c.want)
-		}
-	}
-}
-
-// batchWatch notes how many bytes of attributes the largest batch of samples had.
-type batchWatch struct {
+// batchSizes records how many bytes of attributes the largest batch of samples had.
+type batchSizes struct {
 	Store
 	mu      sync.Mutex
 	largest int
 }
 
-func (w *batchWatch) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
+func (w *batchSizes) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
 	bytes := 0
 	for i := range batch {
 		bytes += len(batch[i].Attributes)
@@ -642,21 +613,21 @@ func (w *batchWatch) WriteSamples(ctx context.Context, user uuid.UUID, batch []h
 	return w.Store.WriteSamples(ctx, user, batch)
 }
 
-// Records with much metadata must not make a batch that takes much memory.
+// Batches of records with much metadata have fewer records.
 func TestBatchesAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	const records, length = 300, 10_000
-	watch := &batchWatch{}
-	b := newBench(t, testdb.New(t), func(s Store) Store { watch.Store = s; return watch }, Limits{})
+	watch := &batchSizes{}
+	h := newHarness(t, testdb.New(t), func(s Store) Store { watch.Store = s; return watch }, Limits{})
 	var elements []string
 	for i := range records {
 		elements = append(elements, fmt.Sprintf(`<Record type="%s" sourceName="Phone" unit="count" startDate="2026-05-20 08:%02d:%02d +0000" endDate="2026-05-20 08:59:00 +0000" value="1"><MetadataEntry key="note" value="%d %s"/></Record>`,
 			stepCount, i/60, i%60, i, strings.Repeat("x", length)))
 	}
-	if got, want := importCounts(b.imports(t, exported(elements...)), stepCount), [6]int{records, records}; got != want {
+	if got, want := importCounts(h.importFile(t, exportXML(elements...)), stepCount), [6]int{records, records}; got != want {
 		t.Fatalf("%v, want %v", got, want)
 	}
-	if watch.largest < length || watch.largest > batchAttributes+2*length {
+	if watch.largest < length || watch.largest > assemble.MaxBatchBytes+2*length {
 		t.Errorf("a batch had %d bytes of attributes", watch.largest)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/health-export/health-export/internal/store/sqlite"
 )
 
-// BenchmarkReceive takes a body of 100,000 points in, on an SQLite file, and then the same body again. Beside the rows a
-// second it says what share of the time the store's writing and the decoding alone would take.
+// BenchmarkReceive ingests a body of 100,000 points, on an SQLite file, and then the same body again. It also reports the
+// time that decoding alone takes, as a share of the first.
 func BenchmarkReceive(b *testing.B) {
 	var body bytes.Buffer
 	points, err := generator.Write(&body, generator.Options{Points: 100_000, Seed: 1})
@@ -26,7 +26,7 @@ func BenchmarkReceive(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		bench := newBench(b, s, nil, Limits{})
+		bench := newHarness(b, s, nil, Limits{})
 		begin := time.Now()
 		if sent := bench.send(body.String()); metricCounts(sent).Inserted != points {
 			b.Fatalf("%+v", sent.Report)
@@ -38,7 +38,7 @@ func BenchmarkReceive(b *testing.B) {
 		}
 		again += time.Since(begin)
 		begin = time.Now()
-		decodeAll(b, body.Bytes())
+		decodeBody(b, body.Bytes())
 		decode += time.Since(begin)
 		if err := s.Close(); err != nil {
 			b.Fatal(err)
@@ -50,14 +50,14 @@ func BenchmarkReceive(b *testing.B) {
 	b.ReportMetric(decode.Seconds()/first.Seconds(), "decode/new")
 }
 
-func decodeAll(b *testing.B, body []byte) {
+func decodeBody(b *testing.B, body []byte) {
 	b.Helper()
-	language, err := format.Detect(body[:format.DetectSize])
+	detected, err := format.Detect(body[:format.DetectSize])
 	if err != nil {
 		b.Fatal(err)
 	}
 	n := 0
-	for record, err := range language.Decode(bytes.NewReader(body), format.Options{}) {
+	for record, err := range detected.Decode(bytes.NewReader(body), format.Options{}) {
 		if err != nil {
 			b.Fatal(err)
 		}

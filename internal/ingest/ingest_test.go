@@ -27,19 +27,20 @@ import (
 	"github.com/health-export/health-export/internal/testlog"
 )
 
-// bench is a service on a store, with one user, and a clock that the test sets.
-type bench struct {
+// harness is a service on a store, with one user, and a clock that the test sets.
+type harness struct {
 	*Service
-	t     testing.TB
-	store store.Store
-	user  account.User
-	clock atomic.Pointer[time.Time]
-	logs  *testlog.Log // in which nothing of what is sent may be
+	t       testing.TB
+	catalog *catalog.Catalog
+	store   store.Store
+	user    account.User
+	clock   atomic.Pointer[time.Time]
+	logs    *testlog.Log // in which nothing of what is sent may be
 }
 
-func newBench(t testing.TB, s store.Store, wrap func(Store) Store, limits Limits) *bench {
+func newHarness(t testing.TB, s store.Store, wrap func(Store) Store, limits Limits) *harness {
 	t.Helper()
-	words, err := catalog.Load()
+	loaded, err := catalog.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,8 +51,8 @@ func newBench(t testing.TB, s store.Store, wrap func(Store) Store, limits Limits
 	if err := s.CreateUser(context.Background(), user); err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, store: s, user: user, logs: testlog.New(t)}
-	b.at("2026-06-01T12:00:00Z")
+	h := &harness{t: t, catalog: loaded, store: s, user: user, logs: testlog.New(t)}
+	h.at("2026-06-01T12:00:00Z")
 	var wrapped Store = s
 	if wrap != nil {
 		wrapped = wrap(s)
@@ -59,67 +60,67 @@ func newBench(t testing.TB, s store.Store, wrap func(Store) Store, limits Limits
 	if limits.Wait == 0 {
 		limits.Wait = time.Minute
 	}
-	b.Service, err = New(Config{
-		Store: wrapped, Catalog: words, Limits: limits, Logger: b.logs.Logger(),
-		Now: func() time.Time { return *b.clock.Load() },
+	h.Service, err = New(Config{
+		Store: wrapped, Catalog: loaded, Limits: limits, Logger: h.logs.Logger(),
+		Now: func() time.Time { return *h.clock.Load() },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := b.Stop(context.Background()); err != nil {
+		if err := h.Stop(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
-	return b
+	return h
 }
 
-// Receive is that of the service.
-func (b *bench) Receive(ctx context.Context, r Request) (health.Ingestion, error) {
-	r.Body = b.logs.Sending(r.Body)
-	return b.Service.Receive(ctx, r)
+// Receive is Service.Receive, with the body registered as secret.
+func (h *harness) Receive(ctx context.Context, r Request) (health.Ingestion, error) {
+	r.Body = h.logs.Sending(r.Body)
+	return h.Service.Receive(ctx, r)
 }
 
-// Import is that of the service.
-func (b *bench) Import(ctx context.Context, r Request, keep bool) (health.Ingestion, error) {
-	r.Body = b.logs.Sending(r.Body)
-	return b.Service.Import(ctx, r, keep)
+// Import is Service.Import, with the body registered as secret.
+func (h *harness) Import(ctx context.Context, r Request, keep bool) (health.Ingestion, error) {
+	r.Body = h.logs.Sending(r.Body)
+	return h.Service.Import(ctx, r, keep)
 }
 
 // at sets the clock.
-func (b *bench) at(now string) {
+func (h *harness) at(now string) {
 	parsed, err := time.Parse(time.RFC3339, now)
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	b.clock.Store(&parsed)
+	h.clock.Store(&parsed)
 }
 
-func (b *bench) send(body string, headers ...string) health.Ingestion {
-	b.t.Helper()
+func (h *harness) send(body string, headers ...string) health.Ingestion {
+	h.t.Helper()
 	kept := map[string]string{}
 	for i := 0; i+1 < len(headers); i += 2 {
 		kept[headers[i]] = headers[i+1]
 	}
-	ingestion, err := b.Receive(context.Background(), Request{User: b.user, Body: strings.NewReader(body), Headers: kept})
+	ingestion, err := h.Receive(context.Background(), Request{User: h.user, Body: strings.NewReader(body), Headers: kept})
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	for kind, counts := range ingestion.Report.Counts {
 		if !counts.Balanced() {
-			b.t.Errorf("%s: the account does not balance: %+v", health.ElementKind(kind), counts)
+			h.t.Errorf("%s: the counts do not balance: %+v", health.ElementKind(kind), counts)
 		}
 	}
 	return ingestion
 }
 
 // A header may be any bytes, and may be cut in the middle of a character: the body is archived all the same.
-func TestHeadersThatAreNoText(t *testing.T) {
+func TestHeadersThatAreNotText(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		b := newBench(t, s, nil, Limits{})
-		sent := b.send(`{"data":{}}`, "user-agent", "a\xff\xfeb", "automation-name", strings.Repeat("a", 999)+"é")
-		got, err := b.store.Ingestion(t.Context(), b.user.ID, sent.ID)
+		h := newHarness(t, s, nil, Limits{})
+		sent := h.send(`{"data":{}}`, "user-agent", "a\xff\xfeb", "automation-name", strings.Repeat("a", 999)+"é")
+		got, err := h.store.Ingestion(t.Context(), h.user.ID, sent.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,47 +131,46 @@ func TestHeadersThatAreNoText(t *testing.T) {
 	})
 }
 
-func (b *bench) samples(metric string) []health.Sample {
-	b.t.Helper()
+func (h *harness) samples(metric string) []health.Sample {
+	h.t.Helper()
 	var list []health.Sample
-	for s, err := range b.store.Samples(context.Background(), b.user.ID, store.SampleQuery{Metric: metric}) {
+	for s, err := range h.store.Samples(context.Background(), h.user.ID, store.SampleQuery{Metric: metric}) {
 		if err != nil {
-			b.t.Fatal(err)
+			h.t.Fatal(err)
 		}
 		list = append(list, s)
 	}
 	return list
 }
 
-// metric is the body with one metric; points are JSON objects.
-func metric(name, unit string, points ...string) string {
+// metricJSON is the body with one metric; points are JSON objects.
+func metricJSON(name, unit string, points ...string) string {
 	return fmt.Sprintf(`{"data":{"metrics":[{"name":%q,"units":%q,"data":[%s]}]}}`, name, unit, strings.Join(points, ","))
 }
 
-func point1(date string, qty float64, source string) string {
+func pointJSON(date string, qty float64, source string) string {
 	return fmt.Sprintf(`{"date":%q,"qty":%v,"source":%q}`, date, qty, source)
 }
 
-// brief is a sample as the tests below compare it.
-type brief struct {
+// shortSample is the part of a sample that tests compare.
+type shortSample struct {
 	Start  string
 	Value  float64
 	Grain  health.Grain
 	Source string
 }
 
-func briefly(samples []health.Sample) []brief {
-	list := []brief{}
+func shorten(samples []health.Sample) []shortSample {
+	list := []shortSample{}
 	for _, s := range samples {
-		list = append(list, brief{s.Start.In(s.Offset).Format("2006-01-02 15:04:05 -0700"), s.Value, s.Grain, s.Source})
+		list = append(list, shortSample{s.Start.In(s.Offset).Format("2006-01-02 15:04:05 -0700"), s.Value, s.Grain, s.Source})
 	}
 	return list
 }
 
 func metricCounts(i health.Ingestion) health.Counts { return i.Report.Counts[health.Metrics] }
 
-// One body: which samples must be in the store, and what the report must say. Sent again, everything is unchanged and
-// nothing in the store differs.
+// The samples that must be stored of a body, and its counts. Sent again, everything is unchanged.
 func TestSamples(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -178,97 +178,97 @@ func TestSamples(t *testing.T) {
 		body    string
 		headers []string
 		metric  string
-		want    []brief
+		want    []shortSample
 		counts  health.Counts
 	}{
 		{
-			name: "day buckets by the clock", metric: "step_count",
-			body:   metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 9900, "Watch"), point1("2026-03-11 00:00:00 +0100", 100, "Watch")),
-			want:   []brief{{"2026-03-10 00:00:00 +0100", 9900, 86400, "Watch"}, {"2026-03-11 00:00:00 +0100", 100, 86400, "Watch"}},
+			name: "detected days", metric: "step_count",
+			body:   metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 9900, "Watch"), pointJSON("2026-03-11 00:00:00 +0100", 100, "Watch")),
+			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 9900, 86400, "Watch"}, {"2026-03-11 00:00:00 +0100", 100, 86400, "Watch"}},
 			counts: health.Counts{Received: 2, Inserted: 2},
 		},
 		{
-			name: "hours by the clock", metric: "step_count",
-			body:   metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, ""), point1("2026-03-10 05:00:00 +0100", 2, "")),
-			want:   []brief{{"2026-03-10 00:00:00 +0100", 1, 3600, ""}, {"2026-03-10 05:00:00 +0100", 2, 3600, ""}},
+			name: "detected hours", metric: "step_count",
+			body:   metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 1, ""), pointJSON("2026-03-10 05:00:00 +0100", 2, "")),
+			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 1, 3600, ""}, {"2026-03-10 05:00:00 +0100", 2, 3600, ""}},
 			counts: health.Counts{Received: 2, Inserted: 2},
 		},
 		{
-			name: "the header wins over the clock", metric: "step_count", headers: []string{"automation-aggregation", "minutes"},
-			body:   metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, "")),
-			want:   []brief{{"2026-03-10 00:00:00 +0100", 1, 60, ""}},
+			name: "the header overrides detection", metric: "step_count", headers: []string{"automation-aggregation", "minutes"},
+			body:   metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 1, "")),
+			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 1, 60, ""}},
 			counts: health.Counts{Received: 1, Inserted: 1},
 		},
 		{
 			name: "an alias, a unit, and raw seconds", metric: "active_energy",
-			body:   metric("active_energy_burned", "kJ", point1("2026-03-10 10:00:01 +0100", 41.84, "Watch")),
-			want:   []brief{{"2026-03-10 10:00:01 +0100", 10, 0, "Watch"}},
+			body:   metricJSON("active_energy_burned", "kJ", pointJSON("2026-03-10 10:00:01 +0100", 41.84, "Watch")),
+			want:   []shortSample{{"2026-03-10 10:00:01 +0100", 10, 0, "Watch"}},
 			counts: health.Counts{Received: 1, Inserted: 1},
 		},
 		{
 			name: "the source of one summary is no part of its identity, and cumulative values add up", metric: "step_count",
 			headers: []string{"automation-aggregation", "hours"},
-			body:    metric("step_count", "count", point1("2026-03-10 10:00:00 +0100", 5, "Watch|iPhone"), point1("2026-03-10 10:00:00 +0100", 7, "iPhone|Watch")),
-			want:    []brief{{"2026-03-10 10:00:00 +0100", 12, 3600, "iPhone|Watch"}},
+			body:    metricJSON("step_count", "count", pointJSON("2026-03-10 10:00:00 +0100", 5, "Watch|iPhone"), pointJSON("2026-03-10 10:00:00 +0100", 7, "iPhone|Watch")),
+			want:    []shortSample{{"2026-03-10 10:00:00 +0100", 12, 3600, "iPhone|Watch"}},
 			counts:  health.Counts{Received: 2, Inserted: 1, Merged: 1},
 		},
 		{
 			name: "two single sources in one body stay apart", metric: "step_count", headers: []string{"automation-aggregation", "hours"},
-			body:   metric("step_count", "count", point1("2026-03-10 10:00:00 +0100", 5, "Watch"), point1("2026-03-10 10:00:00 +0100", 7, "iPhone")),
-			want:   []brief{{"2026-03-10 10:00:00 +0100", 5, 3600, "Watch"}, {"2026-03-10 10:00:00 +0100", 7, 3600, "iPhone"}},
+			body:   metricJSON("step_count", "count", pointJSON("2026-03-10 10:00:00 +0100", 5, "Watch"), pointJSON("2026-03-10 10:00:00 +0100", 7, "iPhone")),
+			want:   []shortSample{{"2026-03-10 10:00:00 +0100", 5, 3600, "Watch"}, {"2026-03-10 10:00:00 +0100", 7, 3600, "iPhone"}},
 			counts: health.Counts{Received: 2, Inserted: 2},
 		},
 		{
 			name: "of two discrete values of one time the later counts", metric: "resting_heart_rate",
-			body:   metric("resting_heart_rate", "bpm", point1("2026-03-10 10:00:01 +0100", 61, "Watch"), point1("2026-03-10 10:00:01 +0100", 62, "Watch")),
-			want:   []brief{{"2026-03-10 10:00:01 +0100", 62, 0, "Watch"}},
+			body:   metricJSON("resting_heart_rate", "bpm", pointJSON("2026-03-10 10:00:01 +0100", 61, "Watch"), pointJSON("2026-03-10 10:00:01 +0100", 62, "Watch")),
+			want:   []shortSample{{"2026-03-10 10:00:01 +0100", 62, 0, "Watch"}},
 			counts: health.Counts{Received: 2, Inserted: 1, Merged: 1},
 		},
 		{
 			name: "the same metric twice in a body, under two names", metric: "step_count",
-			body: `{"data":{"metrics":[{"name":"step_count","units":"count","data":[` + point1("2026-03-10 10:00:01 +0100", 5, "Watch") +
-				`]},{"name":"steps","units":"steps","data":[` + point1("2026-03-10 10:00:01 +0100", 7, "Watch") + `]}]}}`,
-			want:   []brief{{"2026-03-10 10:00:01 +0100", 12, 0, "Watch"}},
+			body: `{"data":{"metrics":[{"name":"step_count","units":"count","data":[` + pointJSON("2026-03-10 10:00:01 +0100", 5, "Watch") +
+				`]},{"name":"steps","units":"steps","data":[` + pointJSON("2026-03-10 10:00:01 +0100", 7, "Watch") + `]}]}}`,
+			want:   []shortSample{{"2026-03-10 10:00:01 +0100", 12, 0, "Watch"}},
 			counts: health.Counts{Received: 2, Inserted: 1, Merged: 1},
 		},
 		{
 			name: "name and unit after the points", metric: "walking_running_distance",
-			body:   `{"data":{"metrics":[{"data":[` + point1("2026-03-10 00:00:00 +0100", 2, "W") + `],"units":"mi","name":"walking_running_distance"}]}}`,
-			want:   []brief{{"2026-03-10 00:00:00 +0100", 3.218688, 86400, "W"}},
+			body:   `{"data":{"metrics":[{"data":[` + pointJSON("2026-03-10 00:00:00 +0100", 2, "W") + `],"units":"mi","name":"walking_running_distance"}]}}`,
+			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 3.218688, 86400, "W"}},
 			counts: health.Counts{Received: 1, Inserted: 1},
 		},
 		{
 			name: "an unknown metric is kept under its own name", metric: "aura_brightness",
-			body:   metric("aura_brightness", "lm", point1("2026-03-10 10:00:01 +0100", 3, "")),
-			want:   []brief{{"2026-03-10 10:00:01 +0100", 3, 0, ""}},
+			body:   metricJSON("aura_brightness", "lm", pointJSON("2026-03-10 10:00:01 +0100", 3, "")),
+			want:   []shortSample{{"2026-03-10 10:00:01 +0100", 3, 0, ""}},
 			counts: health.Counts{Received: 1, Inserted: 1},
 		},
 		{
 			name: "one bad point does not sink its neighbours", metric: "heart_rate_variability",
-			body: metric("heart_rate_variability", "ms", point1("2026-03-10 10:00:01 +0100", 50, ""), `{"date":"2026-02-31 10:00:01 +0100","qty":1}`,
-				`{"date":"2026-03-10 10:00:02 +0100","qty":1e6}`, point1("2026-03-10 10:00:03 +0100", 51, "")),
-			want:   []brief{{"2026-03-10 10:00:01 +0100", 50, 0, ""}, {"2026-03-10 10:00:03 +0100", 51, 0, ""}},
+			body: metricJSON("heart_rate_variability", "ms", pointJSON("2026-03-10 10:00:01 +0100", 50, ""), `{"date":"2026-02-31 10:00:01 +0100","qty":1}`,
+				`{"date":"2026-03-10 10:00:02 +0100","qty":1e6}`, pointJSON("2026-03-10 10:00:03 +0100", 51, "")),
+			want:   []shortSample{{"2026-03-10 10:00:01 +0100", 50, 0, ""}, {"2026-03-10 10:00:03 +0100", 51, 0, ""}},
 			counts: health.Counts{Received: 4, Inserted: 2, Rejected: 2},
 		},
 		{
-			name: "times before 1900 and far ahead", metric: "step_count",
-			body:   metric("step_count", "count", point1("1899-12-31 00:00:00 +0000", 1, ""), point1("2026-06-04 00:00:00 +0000", 1, ""), point1("9999-06-04 00:00:00 +0000", 1, "")),
-			want:   []brief{},
+			name: "times before 1900 and in the future", metric: "step_count",
+			body:   metricJSON("step_count", "count", pointJSON("1899-12-31 00:00:00 +0000", 1, ""), pointJSON("2026-06-04 00:00:00 +0000", 1, ""), pointJSON("9999-06-04 00:00:00 +0000", 1, "")),
+			want:   []shortSample{},
 			counts: health.Counts{Received: 3, Rejected: 3},
 		},
 		{
 			name: "a week of steps may be more than a day's", metric: "step_count", headers: []string{"automation-aggregation", "Weeks"},
-			body:   metric("step_count", "count", point1("2026-03-09 00:00:00 +0100", 210000, "")),
-			want:   []brief{{"2026-03-09 00:00:00 +0100", 210000, 604800, ""}},
+			body:   metricJSON("step_count", "count", pointJSON("2026-03-09 00:00:00 +0100", 210000, "")),
+			want:   []shortSample{{"2026-03-09 00:00:00 +0100", 210000, 604800, ""}},
 			counts: health.Counts{Received: 1, Inserted: 1},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			testdb.Each(t, func(t *testing.T, s store.Store) {
-				b := newBench(t, s, nil, Limits{})
-				first := b.send(c.body, c.headers...)
+				h := newHarness(t, s, nil, Limits{})
+				first := h.send(c.body, c.headers...)
 				close := cmpopts.EquateApprox(1e-9, 0)
-				if diff := cmp.Diff(c.want, briefly(b.samples(c.metric)), close); diff != "" {
+				if diff := cmp.Diff(c.want, shorten(h.samples(c.metric)), close); diff != "" {
 					t.Errorf("stored (-want +got):\n%s", diff)
 				}
 				if diff := cmp.Diff(c.counts, metricCounts(first)); diff != "" {
@@ -282,14 +282,14 @@ func TestSamples(t *testing.T) {
 						t.Errorf("an error does not say enough: %+v", e)
 					}
 				}
-				b.at("2026-06-01T13:00:00Z")
+				h.at("2026-06-01T13:00:00Z")
 				want := health.Counts{
 					Received: c.counts.Received, Unchanged: c.counts.Inserted, Merged: c.counts.Merged, Rejected: c.counts.Rejected,
 				}
-				if diff := cmp.Diff(want, metricCounts(b.send(c.body, c.headers...))); diff != "" {
+				if diff := cmp.Diff(want, metricCounts(h.send(c.body, c.headers...))); diff != "" {
 					t.Errorf("counts of the second send (-want +got):\n%s", diff)
 				}
-				if diff := cmp.Diff(c.want, briefly(b.samples(c.metric)), close); diff != "" {
+				if diff := cmp.Diff(c.want, shorten(h.samples(c.metric)), close); diff != "" {
 					t.Errorf("stored after the second send (-want +got):\n%s", diff)
 				}
 			})
@@ -297,30 +297,30 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-// Today's bucket grows: a later body replaces it, also when its source text and its offset have changed. A replay of the
-// earlier body then changes nothing.
+// A later body replaces the summary of the current day, also when its source text and its offset have changed. A replay of
+// the earlier body then changes nothing.
 func TestGrowingBucketAndReplay(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		b := newBench(t, s, nil, Limits{})
-		morning := b.send(metric("step_count", "count", point1("2026-06-01 00:00:00 +0200", 1000, "Watch")))
-		b.at("2026-06-01T20:00:00Z")
-		evening := b.send(metric("step_count", "count", point1("2026-06-01 00:00:00 +0100", 8000, "iPhone|Watch")))
+		h := newHarness(t, s, nil, Limits{})
+		morning := h.send(metricJSON("step_count", "count", pointJSON("2026-06-01 00:00:00 +0200", 1000, "Watch")))
+		h.at("2026-06-01T20:00:00Z")
+		evening := h.send(metricJSON("step_count", "count", pointJSON("2026-06-01 00:00:00 +0100", 8000, "iPhone|Watch")))
 		if diff := cmp.Diff(health.Counts{Received: 1, Updated: 1}, metricCounts(evening)); diff != "" {
 			t.Errorf("counts (-want +got):\n%s", diff)
 		}
-		want := []brief{{"2026-06-01 00:00:00 +0100", 8000, 86400, "iPhone|Watch"}}
-		if diff := cmp.Diff(want, briefly(b.samples("step_count"))); diff != "" {
+		want := []shortSample{{"2026-06-01 00:00:00 +0100", 8000, 86400, "iPhone|Watch"}}
+		if diff := cmp.Diff(want, shorten(h.samples("step_count"))); diff != "" {
 			t.Errorf("stored (-want +got):\n%s", diff)
 		}
-		again, err := b.Replay(t.Context(), b.user, morning.ID)
+		again, err := h.Replay(t.Context(), h.user, morning.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(health.Counts{Received: 1, Unchanged: 1}, metricCounts(again)); diff != "" {
 			t.Errorf("counts of the replay (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(want, briefly(b.samples("step_count"))); diff != "" {
+		if diff := cmp.Diff(want, shorten(h.samples("step_count"))); diff != "" {
 			t.Errorf("stored after the replay (-want +got):\n%s", diff)
 		}
 	})
@@ -330,34 +330,34 @@ func TestGrowingBucketAndReplay(t *testing.T) {
 func TestBloodPressure(t *testing.T) {
 	t.Parallel()
 	half := func(name string, value float64) string {
-		return metric(name, "mmHg", point1("2026-03-10 10:00:01 +0100", value, "Cuff"))
+		return metricJSON(name, "mmHg", pointJSON("2026-03-10 10:00:01 +0100", value, "Cuff"))
 	}
-	both := `{"data":{"metrics":[{"name":"blood_pressure_systolic","units":"mmHg","data":[` + point1("2026-03-10 10:00:01 +0100", 120, "Cuff") +
-		`]},{"name":"blood_pressure_diastolic","units":"kPa","data":[` + point1("2026-03-10 10:00:01 +0100", 10, "Cuff") + `]}]}}`
+	both := `{"data":{"metrics":[{"name":"blood_pressure_systolic","units":"mmHg","data":[` + pointJSON("2026-03-10 10:00:01 +0100", 120, "Cuff") +
+		`]},{"name":"blood_pressure_diastolic","units":"kPa","data":[` + pointJSON("2026-03-10 10:00:01 +0100", 10, "Cuff") + `]}]}}`
 	for name, c := range map[string]struct {
 		bodies    []string
 		diastolic float64
 		last      health.Counts
 	}{
-		"one metric":  {[]string{metric("blood_pressure", "mmHg", `{"date":"2026-03-10 10:00:01 +0100","systolic":120,"diastolic":80,"source":"Cuff"}`)}, 80, health.Counts{Received: 1, Inserted: 1}},
+		"one metric":  {[]string{metricJSON("blood_pressure", "mmHg", `{"date":"2026-03-10 10:00:01 +0100","systolic":120,"diastolic":80,"source":"Cuff"}`)}, 80, health.Counts{Received: 1, Inserted: 1}},
 		"two metrics": {[]string{both}, 75.0061683, health.Counts{Received: 2, Inserted: 1, Merged: 1}},
 		"two bodies":  {[]string{half("blood_pressure_systolic", 120), half("blood_pressure_diastolic", 80)}, 80, health.Counts{Received: 1, Updated: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testdb.Each(t, func(t *testing.T, s store.Store) {
-				b := newBench(t, s, nil, Limits{})
+				h := newHarness(t, s, nil, Limits{})
 				var last health.Ingestion
 				for _, body := range c.bodies {
-					last = b.send(body)
+					last = h.send(body)
 				}
-				list := b.samples("blood_pressure")
+				list := h.samples("blood_pressure")
 				if len(list) != 1 || list[0].Systolic != 120 || math.Abs(list[0].Diastolic-c.diastolic) > 1e-6 {
 					t.Fatalf("stored %+v", list)
 				}
 				if diff := cmp.Diff(c.last, metricCounts(last)); diff != "" {
 					t.Errorf("counts (-want +got):\n%s", diff)
 				}
-				if got := metricCounts(b.send(c.bodies[len(c.bodies)-1])); got.Unchanged != 1 {
+				if got := metricCounts(h.send(c.bodies[len(c.bodies)-1])); got.Unchanged != 1 {
 					t.Errorf("the second send gives %+v", got)
 				}
 			})
@@ -365,12 +365,12 @@ func TestBloodPressure(t *testing.T) {
 	}
 }
 
-// A unit that cannot be converted is kept with the raw value, and said to be so, once per metric of a body.
+// A value whose unit cannot be converted is stored as sent, with one warning per metric of a body.
 func TestUnknownUnit(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
-	sent := b.send(metric("weight_body_mass", "talents", point1("2026-03-10 10:00:01 +0100", 3, ""), point1("2026-03-11 10:00:01 +0100", 3, "")))
-	list := b.samples("weight_body_mass")
+	h := newHarness(t, testdb.New(t), nil, Limits{})
+	sent := h.send(metricJSON("weight_body_mass", "talents", pointJSON("2026-03-10 10:00:01 +0100", 3, ""), pointJSON("2026-03-11 10:00:01 +0100", 3, "")))
+	list := h.samples("weight_body_mass")
 	if len(list) != 2 || list[0].Value != 3 || list[0].Unit != "talents" {
 		t.Errorf("stored %+v", list)
 	}
@@ -381,9 +381,9 @@ func TestUnknownUnit(t *testing.T) {
 
 func TestSuspiciousValueIsStoredWithAWarning(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
-	sent := b.send(metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 150_000, "")))
-	if len(b.samples("step_count")) != 1 || len(sent.Report.Warnings) != 1 || sent.Report.Warnings[0].Code != health.SuspiciousValue {
+	h := newHarness(t, testdb.New(t), nil, Limits{})
+	sent := h.send(metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 150_000, "")))
+	if len(h.samples("step_count")) != 1 || len(sent.Report.Warnings) != 1 || sent.Report.Warnings[0].Code != health.SuspiciousValue {
 		t.Errorf("status %s, warnings %+v", sent.Status, sent.Report.Warnings)
 	}
 }
@@ -391,22 +391,22 @@ func TestSuspiciousValueIsStoredWithAWarning(t *testing.T) {
 // An element with several quantities is one element: stored as a whole, refused as a whole.
 func TestTypedElement(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
-	sent := b.send(`{"data":{"metrics":[
+	h := newHarness(t, testdb.New(t), nil, Limits{})
+	sent := h.send(`{"data":{"metrics":[
 		{"type":"Activity","recorded_at":"2026-03-10T10:00:00Z","step_count":1000,"flights_climbed":3,"source":"Watch"},
 		{"type":"Activity","recorded_at":"2026-03-10T11:00:00Z","step_count":1000,"flights_climbed":-1,"source":"Watch"}]}}`)
 	if diff := cmp.Diff(health.Counts{Received: 2, Inserted: 1, Rejected: 1}, metricCounts(sent)); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
 	}
-	if steps, flights := b.samples("step_count"), b.samples("flights_climbed"); len(steps) != 1 || len(flights) != 1 {
-		t.Errorf("stored %v and %v", briefly(steps), briefly(flights))
+	if steps, flights := h.samples("step_count"), h.samples("flights_climbed"); len(steps) != 1 || len(flights) != 1 {
+		t.Errorf("stored %v and %v", shorten(steps), shorten(flights))
 	}
 }
 
-// A body that is not sound to its end leaves nothing in the store, and everything in the archive.
+// A body that cannot be decoded to its end is archived, and nothing of it is stored.
 func TestNothingHalfStored(t *testing.T) {
 	t.Parallel()
-	whole := metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, ""))
+	whole := metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 1, ""))
 	for name, c := range map[string]struct {
 		body   string
 		status health.Status
@@ -416,19 +416,19 @@ func TestNothingHalfStored(t *testing.T) {
 		"NaN":          {strings.Replace(whole, `"qty":1`, `"qty":NaN`, 1), health.StatusFailed, "malformed_json"},
 		"not JSON":     {"hello", health.StatusFailed, "not_json"},
 		"unrecognised": {`{"foo":1}`, health.StatusUnrecognised, "unrecognised_format"},
-		"deep nesting": {`{"data":{"metrics":[{"name":"x","data":[` + point1("2026-03-10 00:00:00 +0100", 1, "") + `,` + strings.Repeat("[", 10_000), health.StatusFailed, ""},
+		"deep nesting": {`{"data":{"metrics":[{"name":"x","data":[` + pointJSON("2026-03-10 00:00:00 +0100", 1, "") + `,` + strings.Repeat("[", 10_000), health.StatusFailed, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, testdb.New(t), nil, Limits{})
-			sent := b.send(c.body)
+			h := newHarness(t, testdb.New(t), nil, Limits{})
+			sent := h.send(c.body)
 			if sent.Status != c.status || c.code != "" && sent.FailureCode != c.code || sent.Failure == "" {
 				t.Errorf("status %s, code %s (%s), want %s, %s", sent.Status, sent.FailureCode, sent.Failure, c.status, c.code)
 			}
-			if list := b.samples("step_count"); len(list) != 0 {
-				t.Errorf("stored %v", briefly(list))
+			if list := h.samples("step_count"); len(list) != 0 {
+				t.Errorf("stored %v", shorten(list))
 			}
-			raw, err := b.Raw(t.Context(), b.user.ID, sent.ID)
+			raw, err := h.Raw(t.Context(), h.user.ID, sent.ID)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -442,15 +442,15 @@ func TestNothingHalfStored(t *testing.T) {
 
 func TestEmptyData(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
+	h := newHarness(t, testdb.New(t), nil, Limits{})
 	for _, body := range []string{`{"data":{}}`, `{"data":{"metrics":[]}}`, `{"data":{"metrics":[{"name":"step_count","units":"count","data":[]}]}}`} {
-		if sent := b.send(body); sent.Status != health.StatusProcessed || sent.Report.Total().Received != 0 {
+		if sent := h.send(body); sent.Status != health.StatusProcessed || sent.Report.Total().Received != 0 {
 			t.Errorf("%s: %s %+v", body, sent.Status, sent.Report.Total())
 		}
 	}
 }
 
-func zipped(t *testing.T, content []byte) []byte {
+func gzipped(t *testing.T, content []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -474,24 +474,24 @@ func TestRefusedBodies(t *testing.T) {
 	}{
 		"empty":              {nil, "", problem.Invalid, "empty_body"},
 		"too large":          {big, "", problem.TooLarge, "body_too_large"},
-		"gzip bomb":          {zipped(t, big), "gzip", problem.TooLarge, "body_too_large"},
+		"gzip bomb":          {gzipped(t, big), "gzip", problem.TooLarge, "body_too_large"},
 		"not gzip":           {[]byte("{}"), "gzip", problem.Invalid, "broken_encoding"},
-		"gzip cut off":       {zipped(t, []byte(`{"data":{}}`))[:20], "gzip", problem.Invalid, "broken_encoding"},
+		"gzip cut off":       {gzipped(t, []byte(`{"data":{}}`))[:20], "gzip", problem.Invalid, "broken_encoding"},
 		"not zstd":           {[]byte("{}"), "zstd", problem.Invalid, "broken_encoding"},
 		"not brotli":         {[]byte("{\"data\":{}}"), "br", problem.Invalid, "broken_encoding"},
 		"unknown encoding":   {[]byte("{}"), "lzma", problem.Invalid, "unsupported_encoding"},
 		"two encodings":      {[]byte("{}"), "gzip, br", problem.Invalid, "unsupported_encoding"},
-		"empty after gunzip": {zipped(t, nil), "gzip", problem.Invalid, "empty_body"},
+		"empty after gunzip": {gzipped(t, nil), "gzip", problem.Invalid, "empty_body"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, testdb.New(t), nil, Limits{MaxBody: 2 << 20})
-			_, err := b.Receive(t.Context(), Request{User: b.user, Body: bytes.NewReader(c.body), ContentEncoding: c.encoding})
+			h := newHarness(t, testdb.New(t), nil, Limits{MaxBody: 2 << 20})
+			_, err := h.Receive(t.Context(), Request{User: h.user, Body: bytes.NewReader(c.body), ContentEncoding: c.encoding})
 			var known *problem.Error
 			if !errors.As(err, &known) || known.Kind != c.kind || known.Code != c.code {
 				t.Errorf("%v, want %s %s", err, c.kind, c.code)
 			}
-			if list, err := b.store.Ingestions(t.Context(), b.user.ID, store.IngestionQuery{Limit: 10}); err != nil || len(list) != 0 {
+			if list, err := h.store.Ingestions(t.Context(), h.user.ID, store.IngestionQuery{Limit: 10}); err != nil || len(list) != 0 {
 				t.Errorf("archived %v, %v", list, err)
 			}
 		})
@@ -500,86 +500,86 @@ func TestRefusedBodies(t *testing.T) {
 
 func TestEncodings(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, testdb.New(t), nil, Limits{})
-	body := []byte(metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, "")))
-	sent, err := b.Receive(t.Context(), Request{User: b.user, Body: bytes.NewReader(zipped(t, body)), ContentEncoding: "gzip"})
+	h := newHarness(t, testdb.New(t), nil, Limits{})
+	body := []byte(metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 1, "")))
+	sent, err := h.Receive(t.Context(), Request{User: h.user, Body: bytes.NewReader(gzipped(t, body)), ContentEncoding: "gzip"})
 	if err != nil || sent.Status != health.StatusProcessed || sent.Size != int64(len(body)) || sent.WireSize == sent.Size {
 		t.Errorf("%+v, %v", sent, err)
 	}
 }
 
-// flaky fails the first writes.
-type flaky struct {
+// unavailableStore fails the first writes.
+type unavailableStore struct {
 	Store
 	failures atomic.Int32
 }
 
-func (f *flaky) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
+func (f *unavailableStore) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
 	if f.failures.Add(-1) >= 0 {
 		return store.Written{}, problem.New(problem.Unavailable, "database_unavailable", "The database is away.")
 	}
 	return f.Store.WriteSamples(ctx, user, batch)
 }
 
-// When the database goes away in the middle, the body has been accepted, and is stored when it is back.
-func TestDatabaseAway(t *testing.T) {
+// A body that is accepted while the database is unavailable is stored when it is available again.
+func TestDatabaseUnavailable(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		broken := &flaky{}
+		broken := &unavailableStore{}
 		broken.failures.Store(1)
-		b := newBench(t, s, func(s Store) Store {
+		h := newHarness(t, s, func(s Store) Store {
 			broken.Store = s
 			return broken
 		}, Limits{})
-		sent := b.send(metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, "")))
+		sent := h.send(metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 1, "")))
 		if sent.Status != health.StatusAccepted {
 			t.Fatalf("status %s, want accepted", sent.Status)
 		}
-		if err := b.Resume(t.Context()); err != nil {
+		if err := h.Resume(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if list := b.samples("step_count"); len(list) != 0 {
-			t.Errorf("taken up before its time: %v", briefly(list))
+		if list := h.samples("step_count"); len(list) != 0 {
+			t.Errorf("resumed before its time: %v", shorten(list))
 		}
-		b.at("2026-06-01T12:01:00Z")
-		if err := b.Resume(t.Context()); err != nil {
+		h.at("2026-06-01T12:01:00Z")
+		if err := h.Resume(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		finished, err := s.Ingestion(t.Context(), b.user.ID, sent.ID)
+		finished, err := s.Ingestion(t.Context(), h.user.ID, sent.ID)
 		if err != nil || finished.Status != health.StatusProcessed || finished.Attempts != 2 || metricCounts(finished).Inserted != 1 {
 			t.Errorf("%+v, %v", finished, err)
 		}
 	})
 }
 
-// What a crash left between archive and processing is taken up when its claim has lapsed.
-func TestTakenUpAfterACrash(t *testing.T) {
+// An ingestion that was archived before a crash is resumed when its claim has expired.
+func TestResumedAfterACrash(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
-		b := newBench(t, s, nil, Limits{})
-		body := metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, ""))
-		crashed, _, err := b.archive(t.Context(), Request{User: b.user, Body: strings.NewReader(body)})
+		h := newHarness(t, s, nil, Limits{})
+		body := metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 1, ""))
+		crashed, _, err := h.archive(t.Context(), Request{User: h.user, Body: strings.NewReader(body)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.at("2026-06-01T12:05:00Z")
-		if err := b.Resume(t.Context()); err != nil {
+		h.at("2026-06-01T12:05:00Z")
+		if err := h.Resume(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		finished, err := s.Ingestion(t.Context(), b.user.ID, crashed.ID)
-		if err != nil || finished.Status != health.StatusProcessed || len(b.samples("step_count")) != 1 {
+		finished, err := s.Ingestion(t.Context(), h.user.ID, crashed.ID)
+		if err != nil || finished.Status != health.StatusProcessed || len(h.samples("step_count")) != 1 {
 			t.Errorf("%+v, %v", finished, err)
 		}
 	})
 }
 
-// gate holds writes back until it is opened.
-type gate struct {
+// blockedStore blocks writes of samples until open is closed.
+type blockedStore struct {
 	Store
 	open chan struct{}
 }
 
-func (g *gate) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
+func (g *blockedStore) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
 	select {
 	case <-g.open:
 	case <-ctx.Done():
@@ -588,56 +588,56 @@ func (g *gate) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.
 	return g.Store.WriteSamples(ctx, user, batch)
 }
 
-func TestAnswersBeforeProcessingEnds(t *testing.T) {
+func TestReceiveReturnsBeforeProcessingEnds(t *testing.T) {
 	t.Parallel()
 	for name, async := range map[string]bool{"asked to": true, "after the wait": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := testdb.New(t)
-			slow := &gate{open: make(chan struct{})}
-			b := newBench(t, s, func(s Store) Store {
+			slow := &blockedStore{open: make(chan struct{})}
+			h := newHarness(t, s, func(s Store) Store {
 				slow.Store = s
 				return slow
 			}, Limits{Wait: time.Millisecond})
-			body := metric("step_count", "count", point1("2026-03-10 00:00:00 +0100", 1, ""))
-			sent, err := b.Receive(t.Context(), Request{User: b.user, Body: strings.NewReader(body), Async: async})
+			body := metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 1, ""))
+			sent, err := h.Receive(t.Context(), Request{User: h.user, Body: strings.NewReader(body), Async: async})
 			if err != nil || sent.Status != health.StatusAccepted {
 				t.Fatalf("%s, %v", sent.Status, err)
 			}
 			close(slow.open)
-			if err := b.Stop(t.Context()); err != nil {
+			if err := h.Stop(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			finished, err := s.Ingestion(t.Context(), b.user.ID, sent.ID)
+			finished, err := s.Ingestion(t.Context(), h.user.ID, sent.ID)
 			if err != nil || finished.Status != health.StatusProcessed {
 				t.Errorf("after the stop: %s, %v", finished.Status, err)
 			}
-			if _, err := b.Receive(t.Context(), Request{User: b.user, Body: strings.NewReader(body)}); !errors.Is(err, problem.Unavailable) {
+			if _, err := h.Receive(t.Context(), Request{User: h.user, Body: strings.NewReader(body)}); !errors.Is(err, problem.Unavailable) {
 				t.Errorf("a stopped service answers %v", err)
 			}
 		})
 	}
 }
 
-// Random bodies: the account always balances, a second send changes nothing, and neither does a replay of everything in
-// any order.
-func TestLaws(t *testing.T) {
+// For random bodies, the counts balance, a body sent again changes nothing, and neither does a replay of all bodies in any
+// order.
+func TestInvariants(t *testing.T) {
 	t.Parallel()
 	testdb.Each(t, func(t *testing.T, s store.Store) {
 		rapid.Check(t, func(r *rapid.T) {
-			b := newBench(t, s, nil, Limits{})
+			h := newHarness(t, s, nil, Limits{})
 			var sent []health.Ingestion
 			for i := range rapid.IntRange(1, 4).Draw(r, "bodies") {
-				b.at(fmt.Sprintf("2026-06-01T12:%02d:00Z", i))
-				sent = append(sent, b.send(randomBody(r)))
+				h.at(fmt.Sprintf("2026-06-01T12:%02d:00Z", i))
+				sent = append(sent, h.send(randomBody(r)))
 			}
-			last := b.send(b.body(sent[len(sent)-1].ID))
+			last := h.send(h.body(sent[len(sent)-1].ID))
 			if got := last.Report.Total(); got.Inserted+got.Updated != 0 {
 				r.Fatalf("the second send of a body gives %+v", got)
 			}
-			before := b.everything()
+			before := h.everything()
 			for _, i := range rapid.Permutation(sent).Draw(r, "order") {
-				again, err := b.Replay(context.Background(), b.user, i.ID)
+				again, err := h.Replay(context.Background(), h.user, i.ID)
 				if err != nil {
 					r.Fatal(err)
 				}
@@ -645,30 +645,30 @@ func TestLaws(t *testing.T) {
 					r.Fatalf("a replay gives %+v", got)
 				}
 			}
-			if diff := cmp.Diff(before, b.everything(), cmpopts.EquateNaNs()); diff != "" {
+			if diff := cmp.Diff(before, h.everything(), cmpopts.EquateNaNs()); diff != "" {
 				r.Fatalf("the replay changed the store:\n%s", diff)
 			}
 		})
 	})
 }
 
-func (b *bench) body(id uuid.UUID) string {
-	raw, err := b.Raw(context.Background(), b.user.ID, id)
+func (h *harness) body(id uuid.UUID) string {
+	raw, err := h.Raw(context.Background(), h.user.ID, id)
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	defer raw.Close()
 	content, err := io.ReadAll(raw)
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return string(content)
 }
 
-func (b *bench) everything() map[string][]health.Sample {
+func (h *harness) everything() map[string][]health.Sample {
 	all := map[string][]health.Sample{}
 	for _, name := range []string{"step_count", "heart_rate", "resting_heart_rate", "blood_pressure"} {
-		for _, s := range b.samples(name) {
+		for _, s := range h.samples(name) {
 			s.Received = 0
 			all[name] = append(all[name], s)
 		}
@@ -676,7 +676,7 @@ func (b *bench) everything() map[string][]health.Sample {
 	return all
 }
 
-// randomBody draws a body in which elements often meet: few times, few sources.
+// randomBody draws a body with few times and few sources, so that many elements have one identity.
 func randomBody(r *rapid.T) string {
 	var items []string
 	for range rapid.IntRange(0, 3).Draw(r, "items") {
@@ -693,7 +693,7 @@ func randomBody(r *rapid.T) string {
 				points = append(points, fmt.Sprintf(`{"date":%q,"Min":%d,"Avg":%d,"Max":%d,"source":%q}`, date, value, value+2, value+5, source))
 				continue
 			}
-			points = append(points, point1(date, float64(value), source))
+			points = append(points, pointJSON(date, float64(value), source))
 		}
 		items = append(items, fmt.Sprintf(`{"name":%q,"units":%q,"data":[%s]}`, name, unit, strings.Join(points, ",")))
 	}

@@ -12,39 +12,40 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// ResponseCache is told of what changed, so that nobody is given an answer from before. It is told when a change can be read,
-// and before the sender of the body is told that it was made.
+// Invalidator invalidates cached responses that a change makes stale. It is called when the change can be read, and before
+// the sender of the body gets an answer.
 type Invalidator interface {
-	// InvalidateMetrics reports that these metrics of the user have changed.
+	// InvalidateMetrics is called when these metrics of the user have changed.
 	InvalidateMetrics(ctx context.Context, user uuid.UUID, metrics []string)
-	// InvalidateUser reports that anything of the user may have changed.
+	// InvalidateUser is called when anything of the user may have changed.
 	InvalidateUser(ctx context.Context, user uuid.UUID)
 }
 
-// invalidatingWriter is a Writer that reports every change, batch by batch: a body may take long.
+// invalidatingWriter is a store.Writer that calls the invalidator for every batch that changes something: a body may take
+// long.
 type invalidatingWriter struct {
 	store.Writer
-	invalidator Invalidator // nil: nobody wants to know
-	// repeated is true where the body has been tried before: what that attempt wrote, and may not have lived to report,
-	// is found unchanged.
+	invalidator Invalidator // nil: none
+	// repeated is set where the body has been tried before: what the earlier attempt wrote, perhaps without invalidating, is
+	// unchanged for this one.
 	repeated bool
 
 	mu      sync.Mutex
-	metrics map[string]bool // that have changed
-	others  bool            // something has changed that is no sample
+	metrics map[string]bool // that may have changed
+	others  bool            // something may have changed that is not a sample
 }
 
 // WriteSamples is store.Writer.WriteSamples.
 func (w *invalidatingWriter) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
 	written, err := w.Writer.WriteSamples(ctx, user, batch)
 	if w.mayHaveChanged(written, err) {
-		w.invalidator.InvalidateMetrics(ctx, user, w.noteMetrics(batch))
+		w.invalidator.InvalidateMetrics(ctx, user, w.addMetrics(batch))
 	}
 	return written, err
 }
 
-// noteMetrics returns the metrics of a batch, in which those of one metric stand together.
-func (w *invalidatingWriter) noteMetrics(batch []health.Sample) (metrics []string) {
+// addMetrics records and returns the metrics of a batch, in which the samples of one metric are side by side.
+func (w *invalidatingWriter) addMetrics(batch []health.Sample) (metrics []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.metrics == nil {
@@ -89,7 +90,7 @@ func (w *invalidatingWriter) WriteECGs(ctx context.Context, user uuid.UUID, batc
 	return written, w.invalidated(ctx, user, written, err)
 }
 
-// invalidated reports a change of what is no sample, and returns err.
+// invalidated invalidates after a write of elements that are not samples, and returns err.
 func (w *invalidatingWriter) invalidated(ctx context.Context, user uuid.UUID, written store.Written, err error) error {
 	if !w.mayHaveChanged(written, err) {
 		return err
@@ -101,7 +102,7 @@ func (w *invalidatingWriter) invalidated(ctx context.Context, user uuid.UUID, wr
 	return err
 }
 
-// invalidateAgain reports everything once more, when what follows from the writes has been brought up to date too.
+// invalidateAgain repeats all invalidations when what is derived from the writes is up to date too.
 func (w *invalidatingWriter) invalidateAgain(ctx context.Context, user uuid.UUID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -113,8 +114,7 @@ func (w *invalidatingWriter) invalidateAgain(ctx context.Context, user uuid.UUID
 	}
 }
 
-// mayHaveChanged reports whether there is something to report. A write that failed may have left something behind, all
-// the same.
+// mayHaveChanged reports whether a write may have changed something, which one that failed may too.
 func (w *invalidatingWriter) mayHaveChanged(written store.Written, err error) bool {
 	return w.invalidator != nil && (w.repeated || err != nil || slices.ContainsFunc(written.Outcomes, func(o health.Outcome) bool {
 		return o == health.Inserted || o == health.Updated

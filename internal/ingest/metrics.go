@@ -12,7 +12,7 @@ import (
 	"github.com/health-export/health-export/internal/tracing"
 )
 
-// metrics are what Prometheus sees of ingestion. No label grows with users.
+// metrics are the Prometheus metrics of ingestion. No label has a value per user.
 type metrics struct {
 	requests    prometheus.Counter
 	errors      *prometheus.CounterVec
@@ -35,7 +35,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		}),
 		errors: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "health_export_ingest_errors_total",
-			Help: "Bodies that were not taken in whole, by reason: the code of the problem, or the status of the ingestion.",
+			Help: "Bodies that were not ingested as a whole, by reason: the code of the problem, or the status of the ingestion.",
 		}, []string{"reason"}),
 		duration: factory.NewHistogram(prometheus.HistogramOpts{
 			Name: "health_export_ingest_duration_seconds", Help: "Time from the beginning of processing a body to its report.",
@@ -52,7 +52,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		}, []string{"kind", "outcome"}),
 		found: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "health_export_elements_received_total",
-			Help: "Elements found in bodies, by kind. What is processed, summed over its outcomes, is as many, or something was lost.",
+			Help: "Elements found in bodies, by kind. It equals those processed, summed over their outcomes, unless something was lost.",
 		}, []string{"kind"}),
 		summaries: factory.NewCounter(prometheus.CounterOpts{
 			Name: "health_export_summaries_written_total", Help: "Summaries of days that were written with the samples they are made of.",
@@ -71,18 +71,18 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 			Name: "health_export_ingest_backlog_age_seconds", Help: "Age of the oldest body that is not processed yet.",
 		}),
 	}
-	m.prepare()
+	m.initLabels()
 	return m
 }
 
-// Reasons of ours why a body was not taken in whole.
+// Reasons in this server why a body was not ingested as a whole.
 const (
 	reasonInternal  = "internal"
 	reasonPostponed = "postponed"
 )
 
-// prepare makes the counters whose labels are known, so that their first increase is seen as one.
-func (m *metrics) prepare() {
+// initLabels creates the counters whose labels are known, so that Prometheus sees their first increase.
+func (m *metrics) initLabels() {
 	for _, reason := range []string{
 		reasonInternal, reasonPostponed, string(problem.Invalid), string(problem.TooLarge), string(problem.Unavailable),
 		string(health.StatusPartial), string(health.StatusRejected), string(health.StatusUnrecognised), string(health.StatusFailed),
@@ -93,7 +93,7 @@ func (m *metrics) prepare() {
 	m.account(&none)
 }
 
-func (m *metrics) summedUp(summaries int, took time.Duration) {
+func (m *metrics) summariesWritten(summaries int, took time.Duration) {
 	m.summaries.Add(float64(summaries))
 	m.summingUp.Observe(took.Seconds())
 }
@@ -139,8 +139,8 @@ func (m *metrics) account(report *health.Report) {
 	}
 }
 
-// CountActiveUsers brings the gauge of active users up to date. It reads everything that was received in a day, so a job
-// calls it rarely.
+// CountActiveUsers updates the gauge of active users. It reads everything that was received in a day, so a job calls it
+// rarely.
 func (s *Service) CountActiveUsers(ctx context.Context) error {
 	active, err := s.store.ActiveUsers(ctx, s.now().Add(-24*time.Hour))
 	if err != nil {
@@ -150,7 +150,7 @@ func (s *Service) CountActiveUsers(ctx context.Context) error {
 	return nil
 }
 
-// CountBacklog brings the gauges of what is not processed yet up to date. A job calls it often.
+// CountBacklog updates the gauges of what is not processed yet. A job calls it often.
 func (s *Service) CountBacklog(ctx context.Context) error {
 	count, oldest, err := s.store.Backlog(ctx)
 	if err != nil {

@@ -13,11 +13,11 @@ import (
 type Progress struct {
 	// Phase is what is being done: reading or writing.
 	Phase string `json:"phase"`
-	// BytesRead is how much of the file has been read in this phase, unpacked; BytesTotal how much there is. Writing
-	// begins when all has been read.
+	// BytesRead is how much of the file has been read, unpacked, and BytesTotal how much there is. Writing begins when all
+	// has been read.
 	BytesRead  int64 `json:"bytes_read"`
 	BytesTotal int64 `json:"bytes_total"`
-	// Records is how many elements have been read, and Written what became of how many has been decided.
+	// Records is how many elements have been read, and Written of how many the outcome is known.
 	Records int64 `json:"records"`
 	Written int64 `json:"written"`
 }
@@ -28,7 +28,7 @@ const (
 	PhaseWriting = "writing"
 )
 
-// Progress returns how far an import has come that this process is working on.
+// Progress returns how far an import has come; false unless this process is working on it.
 func (s *Service) Progress(id uuid.UUID) (Progress, bool) {
 	found, ok := s.meters.Load(id)
 	if !ok {
@@ -37,16 +37,16 @@ func (s *Service) Progress(id uuid.UUID) (Progress, bool) {
 	return found.(*meter).progress(), true
 }
 
-// meter watches one import.
+// meter measures the progress of one import.
 type meter struct {
 	phase   atomic.Pointer[string]
 	size    atomic.Int64
 	read    atomic.Int64
 	archive atomic.Pointer[format.Archive]
-	decoded atomic.Pointer[decoded]
+	decoded atomic.Pointer[decodedBody]
 }
 
-// begin says that a phase begins in which so many bytes are to be read.
+// begin begins a phase in which so many bytes are to be read.
 func (m *meter) begin(phase string, size int64) {
 	m.size.Store(size)
 	m.read.Store(0)
@@ -63,7 +63,7 @@ func (m *meter) progress() Progress {
 	}
 	if d := m.decoded.Load(); d != nil {
 		p.Records = d.records.Load()
-		p.Written = min(d.collector.written.Load(), p.Records) // an element of several samples is written several times
+		p.Written = min(d.Accounted(), p.Records) // an element of several samples is written several times
 	}
 	return p
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,6 +13,7 @@ import (
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/spool"
 	"github.com/health-export/health-export/internal/tracing"
 )
 
@@ -25,16 +25,10 @@ type Request struct {
 	Body  io.Reader
 	// ContentEncoding is the HTTP header of that name: "", identity, gzip, zstd or br.
 	ContentEncoding string
-	// Headers say something about the body, with lower-case names. Those in keptHeaders are kept; nothing else is.
+	// Headers of the request, with lower-case names. Those that describe the body are stored, others are not.
 	Headers map[string]string
 	// Async asks not to wait for processing.
 	Async bool
-}
-
-// keptHeaders are the request headers that say something about the body.
-var keptHeaders = []string{
-	"content-type", "automation-name", "automation-id", "automation-aggregation", "automation-period", "session-id",
-	"user-agent",
 }
 
 // Receive archives the body and processes it. When it returns without an error the body is durable. It waits for
@@ -62,14 +56,14 @@ func (s *Service) receive(ctx context.Context, r Request) (health.Ingestion, err
 		end()
 		return health.Ingestion{}, err
 	}
-	result := s.start(cause{ctx, account.ActionIngest}, ingestion, r.User, decoded, end)
+	result := s.start(auditSource{ctx, account.ActionIngest}, ingestion, r.User, decoded, end)
 	if r.Async {
 		return ingestion, nil
 	}
 	return s.await(ctx, ingestion, result), nil
 }
 
-// await returns what comes out of result, or the ingestion as it is when the wait is over.
+// await returns the result of processing, or the ingestion as it is when Limits.Wait is over or ctx ends.
 func (s *Service) await(ctx context.Context, ingestion health.Ingestion, result <-chan health.Ingestion) health.Ingestion {
 	timer := time.NewTimer(s.limits.Wait)
 	defer timer.Stop()
@@ -84,68 +78,82 @@ func (s *Service) await(ctx context.Context, ingestion health.Ingestion, result 
 
 // archive streams the body, compressed, into a spool and from there into the archive: a slow phone must not hold a
 // database transaction open. It returns what has been decoded of the body meanwhile, or nil.
-func (s *Service) archive(ctx context.Context, r Request) (health.Ingestion, *decoded, error) {
+func (s *Service) archive(ctx context.Context, r Request) (health.Ingestion, *decodedBody, error) {
 	ingestion, err := s.newIngestion(r.User, r.KeyID, r.Headers)
 	if err != nil {
 		return health.Ingestion{}, nil, err
 	}
-	spooled := newSpool(s.limits.TempDir)
+	spooled := spool.New(s.limits.TempDir)
 	defer spooled.Close()
-	decoding := s.decodeAhead(ctx, &ingestion, r.User)
+	decoder := s.decodeStream(ctx, &ingestion, r.User)
 	_, span := tracing.Start(ctx, "receive body")
-	err = s.spool(&ingestion, r, spooled, decoding)
+	err = s.spoolBody(&ingestion, r, spooled, decoder)
 	span.End(err)
 	if err == nil {
-		decoding.arrived()
+		decoder.received()
 		// A phone that hangs up now must not undo the archiving.
 		put, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
-		err = s.put(put, ingestion, spooled)
+		err = s.put(put, ingestion, spooled, lease)
 	}
 	if err != nil {
-		decoding.abandon()
+		decoder.abandon()
 		return health.Ingestion{}, nil, err
 	}
-	return ingestion, decoding.finish(), nil
+	return ingestion, decoder.finish(), nil
 }
 
-func (s *Service) put(ctx context.Context, ingestion health.Ingestion, spooled *spool) error {
+// put archives a body and claims its ingestion for a time.
+func (s *Service) put(ctx context.Context, ingestion health.Ingestion, spooled *spool.Spool, claim time.Duration) error {
 	stored, err := spooled.Reader()
 	if err != nil {
 		return err
 	}
-	return s.store.Put(ctx, ingestion, stored, s.owner, s.now().Add(lease))
+	return s.store.Put(ctx, ingestion, stored, s.owner, s.now().Add(claim))
 }
 
-// spool reads the body to its end into w, compressed, and into decoding as it is, and notes its sizes and its digest.
-func (s *Service) spool(ingestion *health.Ingestion, r Request, w *spool, decoding *ahead) error {
-	wire := &countingReader{reader: r.Body, limit: s.limits.MaxBody}
+// spoolBody reads the body to its end into w, compressed, and into decoder as it is.
+func (s *Service) spoolBody(ingestion *health.Ingestion, r Request, w *spool.Spool, decoder *streamDecoder) error {
+	err := readBody(ingestion, r, s.limits.MaxBody, func(body io.Reader) error {
+		return compress(w, io.TeeReader(body, decoder))
+	})
+	if err != nil {
+		return err
+	}
+	if ingestion.Size == 0 {
+		return problem.New(problem.Invalid, "empty_body",
+			"The body is empty. Send the JSON that the app exports; with curl, use --data-binary @file.json.")
+	}
+	ingestion.StoredSize = w.Size()
+	return nil
+}
+
+// readBody undoes the Content-Encoding of a body, which read reads to its end, and sets the sizes and the digest of the
+// ingestion. Neither form of the body may be larger than limit.
+func readBody(ingestion *health.Ingestion, r Request, limit int64, read func(io.Reader) error) error {
+	wire := &countingReader{reader: r.Body, limit: limit}
 	plain, err := undoEncoding(wire, r.ContentEncoding)
 	if err != nil {
 		return err
 	}
 	defer plain.Close()
-	body := &countingReader{reader: plain, limit: s.limits.MaxBody}
+	body := &countingReader{reader: plain, limit: limit}
 	digest := sha256.New()
-	if err := compress(w, io.TeeReader(body, io.MultiWriter(digest, decoding))); err != nil {
-		return s.readingFailed(err)
+	if err := read(io.TeeReader(body, digest)); err != nil {
+		return readProblem(err)
 	}
-	if body.count == 0 {
-		return problem.New(problem.Invalid, "empty_body",
-			"The body is empty. Send the JSON that the app exports; with curl, use --data-binary @file.json.")
-	}
-	ingestion.Size, ingestion.WireSize, ingestion.StoredSize = body.count, wire.count, w.Size()
-	ingestion.SHA256 = [32]byte(digest.Sum(nil))
+	ingestion.Size, ingestion.WireSize = body.count, wire.count
+	ingestion.SHA256 = [sha256.Size]byte(digest.Sum(nil))
 	return nil
 }
 
-// readingFailed says what a failure while the body was read or spooled means to the sender.
-func (s *Service) readingFailed(err error) error {
+// readProblem returns the problem that a failure to read or to spool a body is for the sender.
+func readProblem(err error) error {
 	var known *problem.Error
 	switch {
 	case errors.As(err, &known):
 		return err
-	case errors.Is(err, errSpoolFull):
+	case errors.Is(err, spool.ErrDisk):
 		return problem.New(problem.Unavailable, "no_room",
 			"There is no room to keep the body. Free disk space on the server, then send it again.").Because(err)
 	case errors.Is(err, errEncoding):
@@ -171,14 +179,14 @@ func compress(w io.Writer, body io.Reader) error {
 	return encoder.Close()
 }
 
-// Replay processes an archived body again and waits for it as Receive does. What later bodies said is left as it is.
-// NotFound, as Raw; Conflict: it is being processed.
+// Replay processes an archived body again and waits for it as Receive does. It does not replace what later bodies state.
+// NotFound: as Raw; Conflict: it is being processed.
 func (s *Service) Replay(ctx context.Context, user account.User, id uuid.UUID) (health.Ingestion, error) {
 	end, err := s.begin()
 	if err != nil {
 		return health.Ingestion{}, err
 	}
-	if err := s.kept(ctx, user.ID, id); err != nil {
+	if err := s.checkKept(ctx, user.ID, id); err != nil {
 		end()
 		return health.Ingestion{}, err
 	}
@@ -187,17 +195,5 @@ func (s *Service) Replay(ctx context.Context, user account.User, id uuid.UUID) (
 		end()
 		return health.Ingestion{}, err
 	}
-	return s.await(ctx, ingestion, s.start(cause{ctx, account.ActionReplay}, ingestion, user, nil, end)), nil
-}
-
-// keep cuts headers short, and replaces what is no UTF-8 in them: a header is any bytes, and what it says of a body must
-// not stand in the way of archiving it.
-func keep(headers map[string]string) map[string]string {
-	kept := map[string]string{}
-	for _, name := range keptHeaders {
-		if value := headers[name]; value != "" {
-			kept[name] = strings.ToValidUTF8(value[:min(len(value), 1000)], "\uFFFD")
-		}
-	}
-	return kept
+	return s.await(ctx, ingestion, s.start(auditSource{ctx, account.ActionReplay}, ingestion, user, nil, end)), nil
 }

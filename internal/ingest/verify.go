@@ -14,7 +14,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// StoredData is what is compared: everything of a user that came in bodies.
+// StoredData reads what is compared: everything of a user that came in bodies.
 type StoredData interface {
 	store.SampleReader
 	store.SleepReader
@@ -22,7 +22,7 @@ type StoredData interface {
 	store.EventReader
 }
 
-// ExpectedData is an empty store of its own, in which a verification builds what the archive says.
+// ExpectedData is an empty store, into which a verification writes what the archived bodies hold.
 type ExpectedData interface {
 	StoredData
 	store.Writer
@@ -34,26 +34,26 @@ type Verification struct {
 	User     account.User
 	Stored   StoredData
 	Expected ExpectedData
-	// Found is told of every difference, as it is found; nil to count only.
+	// Found, if not nil, is called with every finding.
 	Found func(Finding)
-	// Progress is told how many bodies have been decoded; nil for nobody.
+	// Progress, if not nil, is called with the number of bodies that have been decoded so far.
 	Progress func(bodies int)
 }
 
-// FindingKind is what is wrong with an element of the store.
+// FindingKind is how an element of the store differs from the archive.
 type FindingKind string
 
-// The sorts of findings. Only the first three are faults.
+// The kinds of findings. Only the first three are faults.
 const (
 	Missing   FindingKind = "missing"   // the archive has it, the store does not
-	Extra     FindingKind = "extra"     // the store has it, and the body it came with, by its time of receipt, does not
-	Different FindingKind = "different" // both have it and say different things
-	// Unprovable is what the store has, or says differently, by a body that is not in the archive: one that was let go, that
-	// was imported without being kept, or that is not processed yet.
+	Extra     FindingKind = "extra"     // the store has it, and the body of its time of receipt does not
+	Different FindingKind = "different" // both have it, with different content
+	// Unprovable is an element that the store has, or has with different content, from a body that is not in the archive: it
+	// was dropped, was imported without being kept, or is not processed yet.
 	Unprovable FindingKind = "unprovable"
 )
 
-// Finding names an element of the store that is not as the archive says.
+// Finding is an element of the store that differs from the archive.
 type Finding struct {
 	Kind    FindingKind    `json:"finding"`
 	Element string         `json:"kind"` // sample, night, segment, workout, event, ecg
@@ -63,42 +63,52 @@ type Finding struct {
 	Start   health.Instant `json:"-"`
 	Offset  int32          `json:"-"`
 	Source  string         `json:"source,omitempty"`
-	// Archived and Stored are the element by the archive and by the store, nil for one that is not there. They are
-	// health data: they are shown only to those who ask for them.
+	// Archived and Stored are the element in the archive and in the store, nil where it is not there. They are health data:
+	// they are shown only on request.
 	Archived, Stored any `json:"-"`
 }
 
 // Verified is the result of a verification.
 type Verified struct {
 	Bodies   int `json:"bodies"`   // decoded
-	Faulty   int `json:"faulty"`   // archived, and no body that can be read: nothing of it is stored
-	Absent   int `json:"absent"`   // known, and not in the archive
+	Faulty   int `json:"faulty"`   // archived, and cannot be decoded: nothing of it is stored
+	Absent   int `json:"absent"`   // recorded, and not in the archive
 	Pending  int `json:"pending"`  // not processed yet
 	Elements int `json:"elements"` // compared
-	// How many elements of each sort there are.
+	// How many findings of each kind there are.
 	Missing    int `json:"missing"`
 	Extra      int `json:"extra"`
 	Different  int `json:"different"`
 	Unprovable int `json:"unprovable"`
 }
 
-// Sound reports whether the store holds what the archive says.
+// Sound reports whether the store holds what the archived bodies hold.
 func (v Verified) Sound() bool { return v.Missing+v.Extra+v.Different == 0 }
 
-// Verify decodes every archived body of a user, in order of receipt and by the code that received it, into a model, and
-// compares the model with what is stored. Neither is held in memory. What arrives while it runs is left out.
+// Verify decodes every archived body of a user, in order of receipt and with the code that processed it, writes it to
+// v.Expected, and compares that with what is stored. Neither is held in memory. What is received while it runs is left out.
 func (s *Service) Verify(ctx context.Context, v Verification) (Verified, error) {
 	if err := v.Expected.CreateUser(ctx, v.User); err != nil {
-		return Verified{}, fmt.Errorf("begin the model: %w", err)
+		return Verified{}, fmt.Errorf("prepare the expected data: %w", err)
 	}
 	c := &comparison{Verification: v, received: map[health.Instant]bool{}, begun: health.InstantOf(s.now())}
 	if err := s.buildExpected(ctx, c); err != nil {
 		return c.Verified, err
 	}
-	// Stages of sleep come last: whether bodies are absent, which they do not say themselves, is known from the others then.
-	for _, compare := range []func(context.Context) error{c.samples, c.nights, c.workouts, c.events, c.ecgs, c.segments} {
-		if err := compare(ctx); err != nil {
-			return c.Verified, err
+	// Segments come last: they have no time of receipt, and whether a body is absent is known from the others by then.
+	for _, step := range []struct {
+		of      string
+		compare func(context.Context) error
+	}{
+		{"samples", c.samples},
+		{"nights", c.nights},
+		{"workouts", c.workouts},
+		{"events", c.events},
+		{"electrocardiograms", c.ecgs},
+		{"segments of sleep", c.segments},
+	} {
+		if err := step.compare(ctx); err != nil {
+			return c.Verified, fmt.Errorf("compare the %s: %w", step.of, err)
 		}
 	}
 	return c.Verified, nil
@@ -107,7 +117,7 @@ func (s *Service) Verify(ctx context.Context, v Verification) (Verified, error) 
 // pageSize is how many ingestions, workouts or events are read at a time.
 const pageSize = 500
 
-// buildExpected writes into the model what each archived body holds.
+// buildExpected writes what each archived body holds to the expected data.
 func (s *Service) buildExpected(ctx context.Context, c *comparison) error {
 	query := store.IngestionQuery{OldestFirst: true, Limit: pageSize}
 	for ingestion, err := range store.AllIngestions(ctx, s.store, c.User.ID, query) {
@@ -141,20 +151,20 @@ func (s *Service) expectBody(ctx context.Context, c *comparison, ingestion *heal
 	if err != nil {
 		return err
 	}
-	defer decoded.close()
-	var broken *bodyError
+	defer decoded.Close()
+	var faulty *bodyError
 	err = decoded.err
 	if err == nil {
-		err = decoded.collector.write(ctx, c.User.ID, c.Expected)
+		err = (&bodyWriter{collector: decoded.Collector, user: c.User.ID, store: c.Expected}).write(ctx)
 	}
 	switch {
-	case errors.As(err, &broken):
+	case errors.As(err, &faulty):
 		c.Faulty++
 	case err != nil:
 		return err
 	default:
 		c.Bodies++
-		c.received[decoded.collector.asOf] = true
+		c.received[decoded.AsOf()] = true
 	}
 	if c.Progress != nil {
 		c.Progress(c.Bodies + c.Faulty)
@@ -162,17 +172,17 @@ func (s *Service) expectBody(ctx context.Context, c *comparison, ingestion *heal
 	return nil
 }
 
-// comparison compares the model with what is stored.
+// comparison compares the expected data with what is stored.
 type comparison struct {
 	Verification
 	Verified
-	received map[health.Instant]bool // as of when the bodies in the model speak: when they were received, or made
+	received map[health.Instant]bool // assemble.Collector.AsOf of the decoded bodies
 	begun    health.Instant
 }
 
 func (c *comparison) user() uuid.UUID { return c.User.ID }
 
-// report counts a finding and tells it. received is when the stored element was, 0 where that is not known.
+// report counts a finding and passes it to Found. received is the time of receipt of the stored element, 0 if unknown.
 func (c *comparison) report(f Finding, received health.Instant) {
 	switch {
 	case f.Kind == Missing:
@@ -192,7 +202,7 @@ func (c *comparison) report(f Finding, received health.Instant) {
 	}
 }
 
-// years calls do with each year of which there may be data, as a range.
+// years calls do with each year in which there may be data, as a range.
 func (c *comparison) years(do func(store.Range) error) error {
 	for year := 1899; year <= c.begun.Time().Year()+1; year++ {
 		if err := do(store.Range{From: yearBegins(year), To: yearBegins(year + 1)}); err != nil {

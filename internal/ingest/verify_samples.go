@@ -12,7 +12,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// samples compares the samples metric by metric, as both sides yield them in order of time.
+// samples compares the samples metric by metric, in order of time.
 func (c *comparison) samples(ctx context.Context) error {
 	metrics, err := c.metrics(ctx)
 	if err != nil {
@@ -20,10 +20,10 @@ func (c *comparison) samples(ctx context.Context) error {
 	}
 	for _, metric := range metrics {
 		query := store.SampleQuery{Metric: metric}
-		err := joined(c.Expected.Samples(ctx, c.user(), query), c.Stored.Samples(ctx, c.user(), query),
+		err := mergeJoin(c.Expected.Samples(ctx, c.user(), query), c.Stored.Samples(ctx, c.user(), query),
 			func(s *health.Sample) health.Instant { return s.KeyTime() }, c.sampleGroup)
 		if err != nil {
-			return fmt.Errorf("compare the samples of %s: %w", metric, err)
+			return fmt.Errorf("%s: %w", metric, err)
 		}
 	}
 	return nil
@@ -46,20 +46,25 @@ func (c *comparison) metrics(ctx context.Context) (names []string, err error) {
 
 // sampleGroup compares the samples of one time.
 func (c *comparison) sampleGroup(archived, stored []health.Sample) {
-	match(c, archived, stored, func(a, b *health.Sample) bool { return a.Key() == b.Key() },
-		func(a, b *health.Sample) bool { return a.SameReading(b) },
-		func(sort FindingKind, a, b *health.Sample) {
-			s := either(a, b)
-			f := Finding{
-				Kind: sort, Element: "sample", Name: s.Metric, Unit: s.Unit, Grain: s.Grain, Start: s.Start, Offset: s.Offset, Source: s.Source,
-			}
-			f.Archived, f.Stored = sides(a, b)
-			c.report(f, s.Received)
+	match(c, archived, stored, func(a, b *health.Sample) bool { return a.Key() == b.Key() }, (*health.Sample).SameReading,
+		func(s *health.Sample) (Finding, health.Instant) {
+			return Finding{
+				Element: "sample", Name: s.Metric, Unit: s.Unit, Grain: s.Grain, Start: s.Start, Offset: s.Offset, Source: s.Source,
+			}, s.Received
 		})
 }
 
-// match pairs the elements of two small lists and tells of those that have no pair, or one that says something else.
-func match[T any](c *comparison, archived, stored []T, same, agree func(a, b *T) bool, tell func(FindingKind, *T, *T)) {
+// match pairs the elements of two small lists, and reports those that have no pair or do not agree with it. describe returns
+// a finding about an element with the element's time of receipt, 0 if unknown.
+func match[T any](
+	c *comparison, archived, stored []T, same, agree func(a, b *T) bool, describe func(*T) (Finding, health.Instant),
+) {
+	report := func(kind FindingKind, archived, stored *T) {
+		finding, received := describe(cmp.Or(stored, archived))
+		finding.Kind = kind
+		finding.Archived, finding.Stored = sides(archived, stored)
+		c.report(finding, received)
+	}
 	taken := make([]bool, len(stored))
 	for i := range archived {
 		c.Elements++
@@ -72,28 +77,20 @@ func match[T any](c *comparison, archived, stored []T, same, agree func(a, b *T)
 			}
 		}
 		if found < 0 {
-			tell(Missing, a, nil)
+			report(Missing, a, nil)
 			continue
 		}
 		taken[found] = true
 		if !agree(a, &stored[found]) {
-			tell(Different, a, &stored[found])
+			report(Different, a, &stored[found])
 		}
 	}
 	for j := range stored {
 		if !taken[j] {
 			c.Elements++
-			tell(Extra, nil, &stored[j])
+			report(Extra, nil, &stored[j])
 		}
 	}
-}
-
-// either returns the stored element, or where it is missing the archived one.
-func either[T any](archived, stored *T) *T {
-	if stored != nil {
-		return stored
-	}
-	return archived
 }
 
 // sides returns copies of both elements, nil for one that is not there.
@@ -107,9 +104,9 @@ func sides[T any](archived, stored *T) (a, b any) {
 	return a, b
 }
 
-// joined walks along two sequences in order of key and hands on what has the same key, of both. Only one group is in
-// memory at a time.
-func joined[T any, K cmp.Ordered](left, right iter.Seq2[T, error], key func(*T) K, do func(left, right []T)) error {
+// mergeJoin iterates over two sequences in order of key, and calls do with the elements of each key. Only those are in memory
+// at a time.
+func mergeJoin[T any, K cmp.Ordered](left, right iter.Seq2[T, error], key func(*T) K, do func(left, right []T)) error {
 	l, r := newGroups(left, key), newGroups(right, key)
 	defer l.stop()
 	defer r.stop()
@@ -131,12 +128,12 @@ func joined[T any, K cmp.Ordered](left, right iter.Seq2[T, error], key func(*T) 
 	}
 }
 
-// groups takes an ordered sequence apart into groups of one key.
+// groups divides an ordered sequence into groups of one key.
 type groups[T any, K cmp.Ordered] struct {
 	next  func() (T, error, bool)
 	stop  func()
 	key   func(*T) K
-	ahead T
+	head  T
 	more  bool
 	err   error
 	group []T
@@ -150,7 +147,7 @@ func newGroups[T any, K cmp.Ordered](sequence iter.Seq2[T, error], key func(*T) 
 }
 
 func (g *groups[T, K]) advance() {
-	if g.ahead, g.err, g.more = g.next(); g.err != nil {
+	if g.head, g.err, g.more = g.next(); g.err != nil {
 		g.more = false
 	}
 }
@@ -159,15 +156,15 @@ func (g *groups[T, K]) peek() (key K, more bool) {
 	if !g.more {
 		return key, false
 	}
-	return g.key(&g.ahead), true
+	return g.key(&g.head), true
 }
 
 // take returns the next group, which is the caller's until the next call.
 func (g *groups[T, K]) take() []T {
-	key := g.key(&g.ahead)
+	key := g.key(&g.head)
 	g.group = g.group[:0]
-	for g.more && g.key(&g.ahead) == key {
-		g.group = append(g.group, g.ahead)
+	for g.more && g.key(&g.head) == key {
+		g.group = append(g.group, g.head)
 		g.advance()
 	}
 	return g.group

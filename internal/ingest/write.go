@@ -3,203 +3,122 @@ package ingest
 import (
 	"context"
 	"errors"
+	"iter"
+	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/health-export/health-export/internal/assemble"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
 
-const (
-	// batchSize is how many samples are written in one transaction.
-	batchSize = 10_000
-	// batchAttributes is from how many bytes of attributes on a batch is written before it is full: what a heart rate
-	// variability says of its beats has kilobytes.
-	batchAttributes = 1 << 20
-	// A body's series are written in so many stretches, so many of them at once: more than there is work for at a time, so
-	// that the last ones end together.
-	stretches, stretchesAtOnce = 8, 3
-	// batchesUnderWay is how many batches of a stretch there are at once: all but one of them are being written.
-	batchesUnderWay = 2
-)
+// bodyWriter writes the elements of one body to a store, and reports their outcomes to the collector.
+type bodyWriter struct {
+	collector *assemble.Collector
+	user      uuid.UUID
+	store     store.Writer
 
-// batch is samples on their way to the store, with the point that each stands for.
-type batch struct {
-	samples    []health.Sample
-	origins    []origin
-	attributes int // bytes in samples
-	// result is there while the batch is being written.
-	result chan batchResult
+	mu        sync.Mutex
+	summaries int           // of days that were written
+	summingUp time.Duration // how long that took
 }
 
-type batchResult struct {
-	written store.Written
-	err     error
-}
-
-// write writes everything that was collected. Call it once, when the body has been read to its end.
-func (c *collector) write(ctx context.Context, user uuid.UUID, writer store.Writer) error {
-	if err := c.writeSamples(ctx, user, writer); err != nil {
+// write writes everything that was collected. Call it once.
+func (w *bodyWriter) write(ctx context.Context) error {
+	if err := w.writeSamples(ctx); err != nil {
 		return err
 	}
-	c.flushTally()
-	for i := range c.elements {
-		e := &c.elements[i]
-		c.report.Count(health.Metrics, c.types[e.typ], e.outcome())
-	}
-	return c.rest.write(ctx, user, writer)
+	c := w.collector
+	return errors.Join(
+		writeElements(ctx, w.user, c.Nights(), w.store.WriteNights),
+		writeElements(ctx, w.user, c.Segments(), w.store.WriteSegments),
+		writeElements(ctx, w.user, c.Workouts(), w.store.WriteWorkouts),
+		writeElements(ctx, w.user, c.Events(), w.store.WriteEvents),
+		writeElements(ctx, w.user, c.ECGs(), w.store.WriteECGs),
+	)
 }
 
-// writeSamples writes the samples, those of several stretches of series at the same time: a store lets batches of
-// different metrics pass each other.
-func (c *collector) writeSamples(ctx context.Context, user uuid.UUID, writer store.Writer) error {
+// writeSamples writes several partitions at the same time: a store can write batches of different metrics concurrently.
+func (w *bodyWriter) writeSamples(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(stretchesAtOnce)
-	for _, of := range c.sorter.stretches(stretches, batchSize) {
+	group.SetLimit(assemble.PartitionsAtOnce)
+	for _, p := range w.collector.Partitions() {
 		group.Go(func() (err error) {
 			defer recoverAs(&err)
-			return c.writeStretch(ctx, of, user, writer)
+			return w.writePartition(ctx, p)
 		})
 	}
 	return group.Wait()
 }
 
-// writeStretch writes the samples of a stretch in batches, while the next is put together.
-func (c *collector) writeStretch(ctx context.Context, of stretch, user uuid.UUID, writer store.Writer) (err error) {
-	f := &fold{collector: c, grains: c.grains(), stretch: of}
-	var underWay [batchesUnderWay]batch // a ring: the batch that is put together takes the place of the oldest
-	defer func() {
-		// Also after a failure: what has been begun must not outlive the call.
-		for i := range underWay {
-			err = errors.Join(err, c.settleBatch(&underWay[i]))
-			c.buffers.samples.put(underWay[i].samples)
-			c.buffers.origins.put(underWay[i].origins)
-		}
-	}()
-	turn := 0
-	for entry, err := range f.samples() {
+// writePartition writes each batch of a partition while the next one is assembled.
+func (w *bodyWriter) writePartition(ctx context.Context, p assemble.Partition) (err error) {
+	var current *batchWrite
+	defer func() { err = errors.Join(err, w.finish(current)) }() // after a failure too: no write may outlive the call
+	for batch, err := range w.collector.Samples(p) {
 		if err != nil {
 			return err
 		}
-		next := &underWay[turn]
-		switch {
-		case next.result != nil:
-			if err := c.settleBatch(next); err != nil {
-				return err
-			}
-		case next.samples == nil:
-			next.samples, next.origins = c.buffers.samples.get(), c.buffers.origins.get()
+		previous := current
+		current = w.begin(ctx, batch)
+		if err := w.finish(previous); err != nil {
+			return err
 		}
-		next.samples = append(next.samples, c.sample(&entry, f.perSource(&entry)))
-		next.origins = append(next.origins, entry.origin)
-		next.attributes += len(entry.attributes)
-		if len(next.samples) == batchSize || next.attributes >= batchAttributes {
-			next.begin(ctx, user, writer)
-			turn = (turn + 1) % len(underWay)
-		}
-	}
-	if underWay[turn].result == nil {
-		underWay[turn].begin(ctx, user, writer)
 	}
 	return nil
 }
 
-// begin hands the batch to the store.
-func (b *batch) begin(ctx context.Context, user uuid.UUID, writer store.Writer) {
-	if len(b.samples) == 0 {
-		return
-	}
-	b.result = make(chan batchResult, 1)
-	go func() {
-		var r batchResult
-		defer func() { b.result <- r }()
-		defer recoverAs(&r.err)
-		r.written, r.err = writer.WriteSamples(ctx, user, b.samples)
-	}()
+// batchWrite is a batch that is being written.
+type batchWrite struct {
+	batch   *assemble.Batch[health.Sample]
+	done    chan struct{}
+	written store.Written
+	err     error
 }
 
-// settleBatch waits for a batch, if it is being written, counts what became of its elements, and empties it.
-func (c *collector) settleBatch(b *batch) error {
-	if b.result == nil {
+func (w *bodyWriter) begin(ctx context.Context, batch *assemble.Batch[health.Sample]) *batchWrite {
+	b := &batchWrite{batch: batch, done: make(chan struct{})}
+	go func() {
+		defer close(b.done)
+		defer recoverAs(&b.err)
+		b.written, b.err = w.store.WriteSamples(ctx, w.user, batch.Elements)
+	}()
+	return b
+}
+
+// finish waits until a batch is written, and accounts for its elements. nil is no batch.
+func (w *bodyWriter) finish(b *batchWrite) error {
+	if b == nil {
 		return nil
 	}
-	r := <-b.result
-	b.result = nil
-	if r.err != nil {
-		return r.err
+	<-b.done
+	if b.err != nil {
+		return b.err
 	}
-	c.counting.Lock()
-	defer c.counting.Unlock()
-	c.summaries += r.written.Summaries
-	c.summingUp += r.written.SummingUp
-	for i, outcome := range r.written.Outcomes {
-		if outcome == health.Rejected {
-			c.refusedByStore(&b.origins[i], r.written.Refused[i])
-			continue
-		}
-		c.outcome(&b.origins[i], outcome)
-	}
-	c.written.Add(int64(len(b.origins)))
-	b.samples, b.origins, b.attributes = b.samples[:0], b.origins[:0], 0
+	w.mu.Lock()
+	w.summaries += b.written.Summaries
+	w.summingUp += b.written.SummingUp
+	w.mu.Unlock()
+	b.batch.Account(b.written.Outcomes, b.written.Refused)
 	return nil
 }
 
-// sample makes what is stored of a folded point.
-func (c *collector) sample(entry *folded, perSource bool) health.Sample {
-	s := entry.unpack()
-	series := &c.series[entry.series]
-	s.Metric, s.Unit, s.Source = series.name, series.unit, c.sources[entry.source]
-	s.PerSource, s.Received = perSource, c.asOf
-	if s.Grain != health.GrainRaw {
-		s.End = s.Start
-	}
-	return s
-}
-
-// merged counts an element as one that is the same as another.
-func (c *collector) merged(p *origin) {
-	c.counting.Lock()
-	defer c.counting.Unlock()
-	c.outcome(p, health.Merged)
-}
-
-// outcome counts what became of the element that a point belongs to, under counting. An element with several samples is
-// counted when all of them are written.
-func (c *collector) outcome(p *origin, o health.Outcome) {
-	if p.element < 0 {
-		if typ := p.typ >> 1; typ != c.tally.typ || o != c.tally.outcome {
-			c.flushTally()
-			c.tally.typ, c.tally.outcome = typ, o
+func writeElements[T any](
+	ctx context.Context, user uuid.UUID, batches iter.Seq2[*assemble.Batch[T], error],
+	write func(context.Context, uuid.UUID, []T) (store.Written, error),
+) error {
+	for batch, err := range batches {
+		if err != nil {
+			return err
 		}
-		c.tally.count++
-		return
+		written, err := write(ctx, user, batch.Elements)
+		if err != nil {
+			return err
+		}
+		batch.Account(written.Outcomes, written.Refused)
 	}
-	c.elements[p.element].see(c.series[p.series].name, o)
-}
-
-// flushTally brings into the report what has been counted in a row.
-func (c *collector) flushTally() {
-	c.report.CountN(health.Metrics, c.types[c.tally.typ], c.tally.outcome, c.tally.count)
-	c.tally.count = 0
-}
-
-func (c *collector) refusedByStore(p *origin, reason string) {
-	at := health.Position{
-		Type: "metric", Entry: int(p.item), Point: int(p.index), Metric: c.series[p.series].name,
-	}
-	rejection := databaseRefused(at, reason)
-	if p.element >= 0 {
-		c.outcome(p, health.Rejected)
-		c.report.List(rejection)
-		return
-	}
-	c.reject(health.Metrics, c.types[p.typ>>1], rejection)
-}
-
-func databaseRefused(at health.Position, reason string) *health.Rejection {
-	return &health.Rejection{
-		Position: at, Code: health.DatabaseError, Message: reason,
-		Suggestion: "The element is kept in the archive; replay the ingestion once the cause is gone.",
-	}
+	return nil
 }

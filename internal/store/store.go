@@ -141,7 +141,7 @@ type Keys interface {
 type Archive interface {
 	// Put stores a new ingestion with its body, read to its end from body and kept as it is (the caller has compressed
 	// it), claimed by owner until the given time as by Inbox.Claim. When Put returns nil the body is durable. A body of
-	// no bytes is that of an ingestion whose body is somewhere else, see Ingestion.Spool.
+	// no bytes is that of an ingestion whose body is somewhere else, see Ingestion.ImportDir.
 	// Unavailable: there is no room. NotFound: there is no such user. Conflict: see Erasure.
 	Put(ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time) error
 	// Body returns the stored body for reading; the caller closes it. NotFound.

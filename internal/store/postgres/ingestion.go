@@ -33,7 +33,7 @@ func insertIngestion(ctx context.Context, tx pgx.Tx, in *health.Ingestion, owner
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`,
 		in.UserID, in.ID, in.KeyID, momentOf(in.ReceivedAt), string(headers), in.Size, in.WireSize, in.StoredSize, in.SHA256[:],
 		in.Format, string(in.Status), in.Attempts, momentOf(in.FinishedAt), in.Failure, in.FailureCode, int64(in.Duration),
-		in.Spool, report.counts, in.Report.WarningCount, report.errors, report.warnings, report.types, owner, momentOf(until))
+		in.ImportDir, report.counts, in.Report.WarningCount, report.errors, report.warnings, report.types, owner, momentOf(until))
 	return err
 }
 
@@ -43,7 +43,7 @@ func scanIngestion(row pgx.Row) (in health.Ingestion, err error) {
 	var report struct{ counts, errors, warnings, types []byte }
 	err = row.Scan(&in.UserID, &in.ID, &in.KeyID, timeInto{&in.ReceivedAt}, &headers, &in.Size, &in.WireSize, &in.StoredSize,
 		&sha256, &in.Format, &in.Status, &in.Attempts, timeInto{&in.FinishedAt}, &in.Failure, &in.FailureCode, &duration,
-		&in.Spool, &report.counts, &in.Report.WarningCount, &report.errors, &report.warnings, &report.types)
+		&in.ImportDir, &report.counts, &in.Report.WarningCount, &report.errors, &report.warnings, &report.types)
 	if err != nil {
 		return in, err
 	}

@@ -42,7 +42,7 @@ func insertIngestion(
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		in.ID[:], user, in.KeyID, micros(in.ReceivedAt), string(headers), in.Size, in.WireSize, in.StoredSize, in.SHA256[:],
 		in.Format, string(in.Status), in.Attempts, micros(in.FinishedAt), in.Failure, in.FailureCode, int64(in.Duration),
-		owner, micros(until), in.Spool, report.counts, in.Report.WarningCount, report.errors, report.warnings, report.types)
+		owner, micros(until), in.ImportDir, report.counts, in.Report.WarningCount, report.errors, report.warnings, report.types)
 	return err
 }
 
@@ -53,7 +53,7 @@ func scanIngestion(row row) (in health.Ingestion, err error) {
 	var report storedReport
 	err = row.Scan(&in.ID, &in.UserID, &in.KeyID, &received, &headers, &in.Size, &in.WireSize, &in.StoredSize, &sha256,
 		&in.Format, &in.Status, &in.Attempts, &finished, &in.Failure, &in.FailureCode, &duration,
-		&in.Spool, &report.counts, &in.Report.WarningCount, &report.errors, &report.warnings, &report.types)
+		&in.ImportDir, &report.counts, &in.Report.WarningCount, &report.errors, &report.warnings, &report.types)
 	if err != nil {
 		return in, err
 	}

@@ -56,7 +56,7 @@ var inboxTests = []test{
 	{"inbox/a body in a spool is for whoever has the spool, and keeps no other waiting", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
 		waiting := newIngestion(t, user, noon, "")
-		waiting.Spool = "disk 1"
+		waiting.ImportDir = "disk 1"
 		ok(t, "put", s.Put(t.Context(), waiting, strings.NewReader(""), worker, noon.Add(time.Minute)))
 		if got := body(t, s, user, waiting.ID); len(got) > 0 {
 			t.Errorf("the body is %q", got)
@@ -77,8 +77,8 @@ var inboxTests = []test{
 		finish(t, s, waiting)
 		got, err := s.Ingestion(t.Context(), user, waiting.ID)
 		ok(t, "ingestion", err)
-		if got.Spool != "" {
-			t.Errorf("when it is finished it is still in the spool %q", got.Spool)
+		if got.ImportDir != "" {
+			t.Errorf("when it is finished it is still in the spool %q", got.ImportDir)
 		}
 	}},
 	{"inbox/the oldest first, each once", func(t *testing.T, s store.Store) {

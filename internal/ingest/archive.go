@@ -13,7 +13,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// Archive gives back what was received. It is safe for concurrent use.
+// Archive returns bodies as they were received. It is safe for concurrent use.
 type Archive struct {
 	store store.Archive
 }
@@ -21,20 +21,17 @@ type Archive struct {
 // NewArchive returns an archive over a store.
 func NewArchive(stored store.Archive) Archive { return Archive{stored} }
 
-// archivedOnPage is how many ingestions are listed at once.
-const archivedOnPage = 500
-
-// Ingestions yields everything a user ever sent that is still archived, newest first, as store.Archive lists it.
+// Ingestions yields all archived ingestions of a user, newest first.
 func (a Archive) Ingestions(ctx context.Context, user uuid.UUID) iter.Seq2[health.Ingestion, error] {
-	return store.AllIngestions(ctx, a.store, user, store.IngestionQuery{Limit: archivedOnPage})
+	return store.AllIngestions(ctx, a.store, user, store.IngestionQuery{Limit: pageSize})
 }
 
-// errNotKept is what there is to say about the file of an import that was not to be kept.
+// errNotKept is the error of reading the body of an import that was not to be kept.
 var errNotKept = problem.New(problem.NotFound, "body_not_kept",
 	"The file of this import was not kept. Import it again, and ask for it to be kept if you want it in the archive.")
 
-// kept returns an error unless there is such an ingestion with a body in the archive.
-func (a Archive) kept(ctx context.Context, user, id uuid.UUID) error {
+// checkKept returns an error unless there is such an ingestion with a body in the archive.
+func (a Archive) checkKept(ctx context.Context, user, id uuid.UUID) error {
 	ingestion, err := a.store.Ingestion(ctx, user, id)
 	if err == nil && ingestion.StoredSize == 0 {
 		return errNotKept
@@ -45,7 +42,7 @@ func (a Archive) kept(ctx context.Context, user, id uuid.UUID) error {
 // Raw returns the body of an ingestion as it was after its Content-Encoding was undone; the caller closes it. NotFound:
 // there is no such ingestion, or its body was not kept.
 func (a Archive) Raw(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error) {
-	if err := a.kept(ctx, user, id); err != nil {
+	if err := a.checkKept(ctx, user, id); err != nil {
 		return nil, err
 	}
 	stored, err := a.store.Body(ctx, user, id)

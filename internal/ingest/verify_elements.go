@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"maps"
 
@@ -12,32 +11,35 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// nights compares summed sleep by date. A life has few enough nights to hold them.
+// nights compares the nights by date. A life has few enough of them to hold them in memory.
 func (c *comparison) nights(ctx context.Context) error {
 	first, last := health.MinInstant.Date(0)-1, (c.begun + 3*health.Day).Date(0)
-	archived, err := c.Expected.Nights(ctx, c.user(), first, last)
+	archived, stored, err := bothSides(c, func(d StoredData) ([]health.Night, error) {
+		return d.Nights(ctx, c.user(), first, last)
+	})
 	if err != nil {
-		return fmt.Errorf("compare the nights: %w", err)
+		return err
 	}
-	stored, err := c.Stored.Nights(ctx, c.user(), first, last)
-	if err != nil {
-		return fmt.Errorf("compare the nights: %w", err)
-	}
-	return joined(all(archived), all(stored), func(n *health.Night) health.Date { return n.Date }, func(archived, stored []health.Night) {
-		match(c, archived, stored, (*health.Night).SameNight, nightsAgree, func(sort FindingKind, a, b *health.Night) {
-			n := either(a, b)
+	return mergeJoin(sequenceOf(archived), sequenceOf(stored), func(n *health.Night) health.Date { return n.Date }, func(archived, stored []health.Night) {
+		match(c, archived, stored, (*health.Night).SameNight, nightsAgree, func(n *health.Night) (Finding, health.Instant) {
 			start, _, _ := n.Span()
 			if start == 0 {
 				start = n.Date.Midnight(n.Offset)
 			}
-			f := Finding{Kind: sort, Element: "night", Start: start, Offset: n.Offset, Source: n.Source}
-			f.Archived, f.Stored = sides(a, b)
-			c.report(f, n.Received)
+			return Finding{Element: "night", Start: start, Offset: n.Offset, Source: n.Source}, n.Received
 		})
 	})
 }
 
-// Two elements agree where neither has anything to add to the other.
+// bothSides reads the same of the expected and of the stored data.
+func bothSides[T any](c *comparison, read func(StoredData) (T, error)) (archived, stored T, err error) {
+	if archived, err = read(c.Expected); err == nil {
+		stored, err = read(c.Stored)
+	}
+	return archived, stored, err
+}
+
+// Two elements agree if merging either into the other changes nothing.
 
 func nightsAgree(a, b *health.Night) bool {
 	x, y := *a, *b
@@ -69,25 +71,20 @@ func copyWorkout(w *health.Workout) health.Workout {
 	return c
 }
 
-// segments compares the stages of sleep year by year. They do not say when they were received.
+// segments compares the segments of sleep year by year. They have no time of receipt.
 func (c *comparison) segments(ctx context.Context) error {
 	return c.years(func(r store.Range) error {
-		archived, err := c.Expected.Segments(ctx, c.user(), r)
+		archived, stored, err := bothSides(c, func(d StoredData) ([]health.Segment, error) {
+			return d.Segments(ctx, c.user(), r)
+		})
 		if err != nil {
-			return fmt.Errorf("compare the stages of sleep: %w", err)
+			return err
 		}
-		stored, err := c.Stored.Segments(ctx, c.user(), r)
-		if err != nil {
-			return fmt.Errorf("compare the stages of sleep: %w", err)
-		}
-		return joined(all(archived), all(stored), func(s *health.Segment) health.Instant { return s.Start }, func(archived, stored []health.Segment) {
+		return mergeJoin(sequenceOf(archived), sequenceOf(stored), func(s *health.Segment) health.Instant { return s.Start }, func(archived, stored []health.Segment) {
 			match(c, archived, stored, func(a, b *health.Segment) bool {
 				return a.Start == b.Start && a.End == b.End && a.Stage == b.Stage && a.Source == b.Source
-			}, func(a, b *health.Segment) bool { return a.Attributes == b.Attributes }, func(sort FindingKind, a, b *health.Segment) {
-				s := either(a, b)
-				f := Finding{Kind: sort, Element: "segment", Name: string(s.Stage), Start: s.Start, Offset: s.Offset, Source: s.Source}
-				f.Archived, f.Stored = sides(a, b)
-				c.report(f, 0)
+			}, func(a, b *health.Segment) bool { return a.Attributes == b.Attributes }, func(s *health.Segment) (Finding, health.Instant) {
+				return Finding{Element: "segment", Name: string(s.Stage), Start: s.Start, Offset: s.Offset, Source: s.Source}, 0
 			})
 		})
 	})
@@ -97,7 +94,7 @@ func (c *comparison) segments(ctx context.Context) error {
 func (c *comparison) workouts(ctx context.Context) error {
 	var failed error
 	every := store.WorkoutQuery{Limit: pageSize}
-	err := joined(store.AllWorkouts(ctx, c.Expected, c.user(), every), store.AllWorkouts(ctx, c.Stored, c.user(), every),
+	err := mergeJoin(store.AllWorkouts(ctx, c.Expected, c.user(), every), store.AllWorkouts(ctx, c.Stored, c.user(), every),
 		func(w *health.Workout) health.Instant { return -w.Start }, func(archived, stored []health.Workout) {
 			match(c, archived, stored, (*health.Workout).SameWorkout, func(a, b *health.Workout) bool {
 				agree, err := c.wholeWorkoutsAgree(ctx, a.ID, b.ID)
@@ -105,20 +102,14 @@ func (c *comparison) workouts(ctx context.Context) error {
 					failed = err
 				}
 				return agree
-			}, func(sort FindingKind, a, b *health.Workout) {
-				w := either(a, b)
-				f := Finding{Kind: sort, Element: "workout", Name: w.Name, Start: w.Start, Offset: w.Offset, Source: w.Source}
-				f.Archived, f.Stored = sides(a, b)
-				c.report(f, w.Received)
+			}, func(w *health.Workout) (Finding, health.Instant) {
+				return Finding{Element: "workout", Name: w.Name, Start: w.Start, Offset: w.Offset, Source: w.Source}, w.Received
 			})
 		})
 	if err == nil {
 		err = failed
 	}
-	if err != nil {
-		return fmt.Errorf("compare the workouts: %w", err)
-	}
-	return nil
+	return err
 }
 
 func (c *comparison) wholeWorkoutsAgree(ctx context.Context, archivedID, storedID uuid.UUID) (bool, error) {
@@ -136,44 +127,28 @@ func (c *comparison) wholeWorkoutsAgree(ctx context.Context, archivedID, storedI
 // events compares the events in order of their start.
 func (c *comparison) events(ctx context.Context) error {
 	every := store.EventQuery{Limit: pageSize}
-	err := joined(store.AllEvents(ctx, c.Expected, c.user(), every), store.AllEvents(ctx, c.Stored, c.user(), every),
+	return mergeJoin(store.AllEvents(ctx, c.Expected, c.user(), every), store.AllEvents(ctx, c.Stored, c.user(), every),
 		func(e *health.Event) health.Instant { return e.Start }, func(archived, stored []health.Event) {
-			match(c, archived, stored, func(a, b *health.Event) bool { return a.Key() == b.Key() }, eventsAgree, func(sort FindingKind, a, b *health.Event) {
-				e := either(a, b)
-				f := Finding{Kind: sort, Element: "event", Name: e.Kind, Start: e.Start, Offset: e.Offset, Source: e.Source}
-				f.Archived, f.Stored = sides(a, b)
-				c.report(f, e.Received)
+			match(c, archived, stored, func(a, b *health.Event) bool { return a.Key() == b.Key() }, eventsAgree, func(e *health.Event) (Finding, health.Instant) {
+				return Finding{Element: "event", Name: e.Kind, Start: e.Start, Offset: e.Offset, Source: e.Source}, e.Received
 			})
 		})
-	if err != nil {
-		return fmt.Errorf("compare the events: %w", err)
-	}
-	return nil
 }
 
 // ecgs compares the electrocardiograms, one at a time: their voltages are long.
 func (c *comparison) ecgs(ctx context.Context) error {
 	return c.years(func(r store.Range) error {
-		archived, err := wholeECGs(ctx, c.Expected, c.user(), r)
-		if err != nil {
-			return fmt.Errorf("compare the electrocardiograms: %w", err)
-		}
-		stored, err := wholeECGs(ctx, c.Stored, c.user(), r)
-		if err != nil {
-			return fmt.Errorf("compare the electrocardiograms: %w", err)
-		}
-		err = joined(archived, stored, func(e *health.ECG) health.Instant { return e.Start }, func(archived, stored []health.ECG) {
-			match(c, archived, stored, func(a, b *health.ECG) bool { return true }, ecgsAgree, func(sort FindingKind, a, b *health.ECG) {
-				e := either(a, b)
-				f := Finding{Kind: sort, Element: "ecg", Start: e.Start, Offset: e.Offset, Source: e.Source}
-				f.Archived, f.Stored = sides(a, b)
-				c.report(f, e.Received)
-			})
+		archived, stored, err := bothSides(c, func(d StoredData) (iter.Seq2[health.ECG, error], error) {
+			return wholeECGs(ctx, d, c.user(), r)
 		})
 		if err != nil {
-			return fmt.Errorf("compare the electrocardiograms: %w", err)
+			return err
 		}
-		return nil
+		return mergeJoin(archived, stored, func(e *health.ECG) health.Instant { return e.Start }, func(archived, stored []health.ECG) {
+			match(c, archived, stored, func(a, b *health.ECG) bool { return true }, ecgsAgree, func(e *health.ECG) (Finding, health.Instant) {
+				return Finding{Element: "ecg", Start: e.Start, Offset: e.Offset, Source: e.Source}, e.Received
+			})
+		})
 	})
 }
 
@@ -196,7 +171,8 @@ func wholeECGs(ctx context.Context, from StoredData, user uuid.UUID, r store.Ran
 	}, err
 }
 
-func all[T any](list []T) iter.Seq2[T, error] {
+// sequenceOf yields the elements of a list.
+func sequenceOf[T any](list []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for i := range list {
 			if !yield(list[i], nil) {

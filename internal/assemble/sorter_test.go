@@ -1,4 +1,4 @@
-package ingest
+package assemble
 
 import (
 	"math/rand/v2"
@@ -17,7 +17,7 @@ func randomPoints(n int) []point {
 	for i := range points {
 		points[i] = point{
 			start: health.Instant(random.IntN(400)) * health.Day / 4, values: [5]float64{random.Float64()},
-			origin: origin{series: uint32(random.IntN(2)), element: -1}, source: uint32(random.IntN(3)), sequence: uint32(i),
+			elementRef: elementRef{series: uint32(random.IntN(2)), compound: -1}, source: uint32(random.IntN(3)), sequence: uint32(i),
 			offset: int32(random.IntN(3)) * 3600, grain: health.GrainUnknown,
 		}
 		if i%7 == 0 {
@@ -27,8 +27,8 @@ func randomPoints(n int) []point {
 	return points
 }
 
-// What is sorted through temporary files must come out as if it had been sorted in memory, also when the grain of a
-// series shows only after the first runs were written.
+// Points sorted through temporary files have the order of points sorted in memory, also when the grain of a series changes
+// after the first runs were written.
 func TestSorterRuns(t *testing.T) {
 	t.Parallel()
 	points := randomPoints(3*runSize + 17)
@@ -48,13 +48,13 @@ func TestSorterRuns(t *testing.T) {
 	if err := s.finish(final); err != nil {
 		t.Fatal(err)
 	}
-	stretches := s.stretches(2, 1)
-	if len(stretches) != 2 || stretches[0].points < stretches[1].points || stretches[0].points+stretches[1].points != len(points) {
-		t.Errorf("stretches %v", stretches)
+	partitions := s.partitions(2, 1)
+	if len(partitions) != 2 || partitions[0].points < partitions[1].points || partitions[0].points+partitions[1].points != len(points) {
+		t.Errorf("partitions %v", partitions)
 	}
-	slices.SortFunc(stretches, func(a, b stretch) int { return int(a.first) - int(b.first) })
+	slices.SortFunc(partitions, func(a, b Partition) int { return int(a.first) - int(b.first) })
 	var got []point
-	for _, of := range stretches {
+	for _, of := range partitions {
 		for p, err := range s.sorted(of, final) {
 			if err != nil {
 				t.Fatal(err)
@@ -72,32 +72,32 @@ func TestSorterRuns(t *testing.T) {
 	}
 }
 
-func TestPileKeepsOrder(t *testing.T) {
+func TestPointBufferKeepsOrder(t *testing.T) {
 	t.Parallel()
 	points := randomPoints(runSize + 100)
-	h := pile{dir: t.TempDir()}
+	b := pointBuffer{dir: t.TempDir()}
 	for i := range points {
-		if err := h.add(&points[i]); err != nil {
+		if err := b.add(&points[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var got []point
-	for p, err := range h.all() {
+	for p, err := range b.all() {
 		if err != nil {
 			t.Fatal(err)
 		}
 		got = append(got, *p)
 	}
 	if !slices.Equal(got, points) {
-		t.Error("the pile does not give back what was put on it, in order")
+		t.Error("the buffer does not return the points in order")
 	}
-	h.clear()
-	for range h.all() {
-		t.Fatal("a cleared pile is not empty")
+	b.clear()
+	for range b.all() {
+		t.Fatal("a cleared buffer is not empty")
 	}
 }
 
-func TestClockGrain(t *testing.T) {
+func TestGrainDetector(t *testing.T) {
 	t.Parallel()
 	const minute, hour = 60 * health.Second, 3600 * health.Second
 	for name, c := range map[string]struct {
@@ -112,11 +112,11 @@ func TestClockGrain(t *testing.T) {
 		"half-hour zone, hour": {[]health.Instant{30 * minute, 90 * minute}, 19800, health.GrainHour},
 		"before 1970":          {[]health.Instant{-health.Day, -3 * health.Day}, 0, health.GrainDay},
 	} {
-		var k clock
+		var d grainDetector
 		for _, s := range c.starts {
-			k.see(s, c.offset)
+			d.add(s, c.offset)
 		}
-		if diff := cmp.Diff(c.want, k.grain()); diff != "" {
+		if diff := cmp.Diff(c.want, d.grain()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

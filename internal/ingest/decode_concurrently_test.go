@@ -12,11 +12,9 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-type decodeFunc = func(asOf func(health.Instant)) iter.Seq2[health.Record, error]
-
-// counting yields so many records in buffers that the next one uses again, as decoders do, says after some of them as of
-// when the body speaks, and ends with a failure where there is one.
-func counting(count, datedAfter int, failure error) decodeFunc {
+// countingDecoder yields so many records, whose buffers the next one uses again, as decoders do; it calls asOf after some of
+// them, and ends with a failure if there is one.
+func countingDecoder(count, datedAfter int, failure error) decodeFunc {
 	return func(asOf func(health.Instant)) iter.Seq2[health.Record, error] {
 		return func(yield func(health.Record, error) bool) {
 			samples, segment := make([]health.Sample, 2), health.Segment{}
@@ -47,7 +45,7 @@ func counting(count, datedAfter int, failure error) decodeFunc {
 	}
 }
 
-// listAll takes all records and tells what they were at the time.
+// listAll appends each record as text when it is yielded.
 func listAll(records iter.Seq2[health.Record, error], list *[]string) {
 	for r, err := range records {
 		text := fmt.Sprint(r.Position.Entry, err)
@@ -61,42 +59,42 @@ func listAll(records iter.Seq2[health.Record, error], list *[]string) {
 	}
 }
 
-func TestDecodingBesideYieldsTheSame(t *testing.T) {
+func TestDecodeConcurrentlyYieldsTheSame(t *testing.T) {
 	t.Parallel()
-	for _, count := range []int{0, 1, besidePiece - 1, besidePiece, 5*besidePiece + 7} {
+	for _, count := range []int{0, 1, recordChunkSize - 1, recordChunkSize, 5*recordChunkSize + 7} {
 		var want, got []string
-		decode := counting(count, count/2, errors.New("broken off"))
+		decode := countingDecoder(count, count/2, errors.New("broken off"))
 		listAll(decode(func(health.Instant) { want = append(want, "dated") }), &want)
-		listAll(decodeBeside(decode, func(health.Instant) { got = append(got, "dated") }), &got)
+		listAll(decodeConcurrently(decode, func(health.Instant) { got = append(got, "dated") }), &got)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%d records (-want +got):\n%s", count, diff)
 		}
 	}
 }
 
-func TestDecodingBesideEndsWithItsReceiver(t *testing.T) {
+func TestDecodeConcurrentlyEndsWithItsReceiver(t *testing.T) {
 	t.Parallel()
 	ended := false
 	decode := func(asOf func(health.Instant)) iter.Seq2[health.Record, error] {
 		return func(yield func(health.Record, error) bool) {
 			defer func() { ended = true }()
-			counting(100*besidePiece, 0, nil)(asOf)(yield)
+			countingDecoder(100*recordChunkSize, 0, nil)(asOf)(yield)
 		}
 	}
-	for range decodeBeside(decode, func(health.Instant) {}) {
+	for range decodeConcurrently(decode, func(health.Instant) {}) {
 		break
 	}
 	if !ended {
-		t.Error("the decoder goes on when nobody wants more")
+		t.Error("the decoder goes on after its receiver has ended")
 	}
 }
 
-func TestDecodingBesideSurvivesAPanic(t *testing.T) {
+func TestDecodeConcurrentlyReturnsAPanic(t *testing.T) {
 	t.Parallel()
 	decode := func(func(health.Instant)) iter.Seq2[health.Record, error] {
 		return func(func(health.Record, error) bool) { panic("out of bounds") }
 	}
-	for _, err := range decodeBeside(decode, nil) {
+	for _, err := range decodeConcurrently(decode, nil) {
 		if err == nil || !strings.Contains(err.Error(), "out of bounds") {
 			t.Errorf("error %v", err)
 		}

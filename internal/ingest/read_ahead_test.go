@@ -8,12 +8,12 @@ import (
 	"testing/iotest"
 )
 
-type closing struct {
+type closeRecorder struct {
 	io.Reader
 	closed bool
 }
 
-func (c *closing) Close() error {
+func (c *closeRecorder) Close() error {
 	c.closed = true
 	return nil
 }
@@ -21,7 +21,7 @@ func (c *closing) Close() error {
 func TestReadAhead(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
-	for _, size := range []int{0, 1, aheadBlock - 1, aheadBlock, 10*aheadBlock + 1} {
+	for _, size := range []int{0, 1, readAheadSize - 1, readAheadSize, 10*readAheadSize + 1} {
 		content := make([]byte, size)
 		for i := range content {
 			content[i] = byte(i / 251)
@@ -31,7 +31,7 @@ func TestReadAhead(t *testing.T) {
 			if end != nil {
 				from = io.MultiReader(from, iotest.ErrReader(end))
 			}
-			file := &closing{Reader: from}
+			file := &closeRecorder{Reader: from}
 			r := readAhead(file)
 			got, err := io.ReadAll(iotest.OneByteReader(r))
 			if !errors.Is(err, end) || !bytes.Equal(got, content) {
@@ -47,11 +47,11 @@ func TestReadAhead(t *testing.T) {
 	}
 }
 
-// A reader that gives up in the middle ends the goroutine, whatever that is doing.
-func TestReadAheadGivenUp(t *testing.T) {
+// A reader that is closed before the end stops the goroutine, whatever that is doing.
+func TestReadAheadClosedEarly(t *testing.T) {
 	t.Parallel()
-	for _, read := range []int{0, 1, aheadBlock, 3 * aheadBlock} {
-		file := &closing{Reader: endless{}}
+	for _, read := range []int{0, 1, readAheadSize, 3 * readAheadSize} {
+		file := &closeRecorder{Reader: endless{}}
 		r := readAhead(file)
 		if _, err := io.CopyN(io.Discard, r, int64(read)); err != nil {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-package ingest
+package assemble
 
 import (
 	"bufio"
@@ -11,27 +11,25 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// point is a sample between decoding and writing, packed: a body may have millions. Strings that repeat are numbers
-// into the body's tables.
+// point is a packed sample: a body may have millions. Strings that repeat are indexes into the collector's tables.
 type point struct {
 	start, end health.Instant
 	values     [5]float64 // value, min, max, systolic, diastolic
 	attributes string
-	origin
-	source   uint32 // index into collector.sources
+	elementRef
+	source   uint32 // index into Collector.sources
 	sequence uint32 // order of arrival in the body
 	offset   int32
 	grain    health.Grain // GrainUnknown: that of the series
 }
 
-// origin is where a point comes from, for reports.
-type origin struct {
-	series uint32 // index into collector.series
-	item   uint32 // position in the body
-	index  int32  // … within the item; -1 for an element that is no point of a metric
-	// element is the index of the element's entry in collector.elements, or -1 for an element with one sample.
-	element int32
-	// typ is the element's type as an index into collector.types, times two, plus one for a Component.
+// elementRef refers to the element of the body that a point comes from, for reports.
+type elementRef struct {
+	series   uint32 // index into Collector.series
+	entry    uint32 // health.Position.Entry
+	index    int32  // health.Position.Point: -1 for an element that is not a point of an entry
+	compound int32  // index into Collector.compounds; -1 for an element with one sample
+	// typ is the element's type as an index into Collector.types, times two, plus one for health.Sample.Component.
 	typ uint32
 }
 
@@ -49,8 +47,8 @@ func (p *point) write(w *bufio.Writer) error {
 		b = le.AppendUint64(b, math.Float64bits(v))
 	}
 	for _, v := range [...]uint32{
-		p.series, p.source, p.sequence, p.item,
-		uint32(p.index), uint32(p.offset), uint32(p.grain), uint32(p.element), p.typ,
+		p.series, p.source, p.sequence, p.entry,
+		uint32(p.index), uint32(p.offset), uint32(p.grain), uint32(p.compound), p.typ,
 	} {
 		b = le.AppendUint32(b, v)
 	}
@@ -64,11 +62,11 @@ func (p *point) write(w *bufio.Writer) error {
 
 // read fills p from its packed form; io.EOF where there is no more. The reader's buffer has room for a point without its
 // attributes.
-func (p *point) read(r *bufio.Reader, texts texts) error {
+func (p *point) read(r *bufio.Reader, cache attributeCache) error {
 	b, err := r.Peek(pointSize + 4)
 	if err != nil {
 		if len(b) > 0 {
-			return cutOff(err)
+			return unexpectedEOF(err)
 		}
 		return err
 	}
@@ -78,64 +76,64 @@ func (p *point) read(r *bufio.Reader, texts texts) error {
 	for i := range p.values {
 		p.values[i] = math.Float64frombits(le.Uint64(b[16+8*i:]))
 	}
-	p.series, p.source, p.sequence, p.item = le.Uint32(b[56:]), le.Uint32(b[60:]), le.Uint32(b[64:]), le.Uint32(b[68:])
+	p.series, p.source, p.sequence, p.entry = le.Uint32(b[56:]), le.Uint32(b[60:]), le.Uint32(b[64:]), le.Uint32(b[68:])
 	p.index, p.offset = int32(le.Uint32(b[72:])), int32(le.Uint32(b[76:]))
-	p.grain, p.element = health.Grain(le.Uint32(b[80:])), int32(le.Uint32(b[84:]))
+	p.grain, p.compound = health.Grain(le.Uint32(b[80:])), int32(le.Uint32(b[84:]))
 	p.typ = le.Uint32(b[88:])
 	n := le.Uint32(b[pointSize:])
 	if _, err := r.Discard(pointSize + 4); err != nil {
 		return err
 	}
-	p.attributes, err = texts.read(r, int(n))
+	p.attributes, err = cache.read(r, int(n))
 	return err
 }
 
-// texts are attributes that have been read before: most of those of a body say the same few things.
-type texts map[string]string
+// attributeCache holds attributes that have been read before, by themselves: most points of a body have one of a few.
+type attributeCache map[string]string
 
-// maxTexts bounds how many are remembered, and maxRemembered how long they are.
+// maxCached is how many attributes are cached, and maxCachedLength their greatest length.
 const (
-	maxTexts      = 64
-	maxRemembered = 256
+	maxCached       = 64
+	maxCachedLength = 256
 )
 
-// read reads a text of so many bytes.
-func (t texts) read(r *bufio.Reader, length int) (string, error) {
+// read reads attributes of a length.
+func (c attributeCache) read(r *bufio.Reader, length int) (string, error) {
 	if length == 0 {
 		return "", nil
 	}
-	if length > maxRemembered {
+	if length > maxCachedLength {
 		text := make([]byte, length)
 		_, err := io.ReadFull(r, text)
-		return string(text), cutOff(err)
+		return string(text), unexpectedEOF(err)
 	}
 	sent, err := r.Peek(length)
 	if err != nil {
-		return "", cutOff(err)
+		return "", unexpectedEOF(err)
 	}
-	text, known := t[string(sent)]
+	text, known := c[string(sent)]
 	if !known {
 		text = string(sent)
-		if len(t) < maxTexts {
-			t[text] = text
+		if len(c) < maxCached {
+			c[text] = text
 		}
 	}
 	_, err = r.Discard(length)
 	return text, err
 }
 
-// cutOff returns what went wrong where there must be more.
-func cutOff(err error) error {
+// unexpectedEOF returns err, with io.EOF replaced: there must be more.
+func unexpectedEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
 }
 
-// pack makes a point of a sample; series and source are for the caller to fill in.
+// pack returns a sample as a point; the caller sets what refers to the collector's tables.
 func pack(s *health.Sample) point {
 	return point{
-		start: s.Start, end: s.End, offset: s.Offset, grain: s.Grain, attributes: s.Attributes, origin: origin{element: -1},
+		start: s.Start, end: s.End, offset: s.Offset, grain: s.Grain, attributes: s.Attributes, elementRef: elementRef{compound: -1},
 		values: [5]float64{s.Value, s.Min, s.Max, s.Systolic, s.Diastolic},
 	}
 }
@@ -156,13 +154,13 @@ func (p *point) keyTime(grain health.Grain) health.Instant {
 	return p.start
 }
 
-// order is the order in which points are written and in which those with one identity come to stand together: by
+// comparePoints is the order in which points are written, with those of one identity side by side: by
 // series, key time, grain, then end (of raw samples only), source and arrival. grains has the grain of each series.
-func order(a, b *point, grains []health.Grain) int {
+func comparePoints(a, b *point, grains []health.Grain) int {
 	if a.series != b.series {
 		return cmp.Compare(a.series, b.series)
 	}
-	grainA, grainB := a.resolved(grains), b.resolved(grains)
+	grainA, grainB := a.resolvedGrain(grains), b.resolvedGrain(grains)
 	if d := cmp.Compare(a.keyTime(grainA), b.keyTime(grainB)); d != 0 {
 		return d
 	}
@@ -178,8 +176,8 @@ func order(a, b *point, grains []health.Grain) int {
 	return cmp.Compare(a.sequence, b.sequence)
 }
 
-// resolved returns the grain of the point once that of its series is known.
-func (p *point) resolved(grains []health.Grain) health.Grain {
+// resolvedGrain returns the grain of the point once that of its series is known.
+func (p *point) resolvedGrain(grains []health.Grain) health.Grain {
 	if p.grain != health.GrainUnknown {
 		return p.grain
 	}

@@ -1,11 +1,10 @@
-package ingest
+package assemble
 
 import (
 	"bufio"
 	"cmp"
 	"container/heap"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"os"
@@ -13,17 +12,17 @@ import (
 	"sort"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/spool"
 )
 
-// What is sorted in memory at once; what comes before that becomes sorted runs in temporary files. All are merged when
-// they are read.
+// How much is sorted in memory at a time. Earlier points are sorted runs in a temporary file; all are merged when they are
+// read.
 const (
 	runSize       = 1 << 15 // points, about 3.5 MB
 	runAttributes = 4 << 20 // bytes of attributes
 )
 
-// mergeMemory is how much of the runs, all together, is in memory while stretches of series are merged, as many at a time
-// as are written.
+// mergeMemory is how much of all runs is in memory while PartitionsAtOnce partitions are read.
 const mergeMemory = 6 << 20
 
 // sorter brings the points of a body into order with bounded memory.
@@ -37,18 +36,12 @@ type sorter struct {
 	runs       []*run
 }
 
-// stretch is the series from the first up to, not including, the end, with so many points.
-type stretch struct {
-	first, end uint32
-	points     int
-}
-
-// run is a sorted stretch of points in a file.
+// run is sorted points in a file.
 type run struct {
 	file     *os.File
 	at, size int64 // in bytes
 	begins   []seriesBegin
-	// grains is what the run was sorted with: the grain of a series may show only later in the body.
+	// grains is what the run was sorted with: later points may change the grain of a series.
 	grains []health.Grain
 }
 
@@ -60,13 +53,13 @@ type seriesBegin struct {
 
 func (s *sorter) close() {
 	if s.file != nil {
-		removeTemp(s.file)
+		spool.RemoveTemp(s.file)
 	}
 	s.buffers.points.put(s.points)
 	s.file, s.runs, s.points = nil, nil, nil
 }
 
-// add takes a point. grains has the grains of the series as they look so far.
+// add takes a point. grains returns the grain detected of each series so far.
 func (s *sorter) add(p *point, grains func() []health.Grain) error {
 	if len(s.points) == runSize || s.attributes > runAttributes {
 		if err := s.flush(grains()); err != nil {
@@ -99,31 +92,31 @@ func (s *sorter) finish(grains []health.Grain) error {
 	return nil
 }
 
-// stretches cuts the series into at most so many stretches, with about as many points in each and at least the given
-// number. The longest comes first.
-func (s *sorter) stretches(most, least int) (all []stretch) {
+// partitions cuts the series into at most so many partitions, with about as many points in each and at least the given
+// number. The largest comes first.
+func (s *sorter) partitions(most, least int) (all []Partition) {
 	total := 0
 	for _, n := range s.counts {
 		total += n
 	}
 	share := max(total/most, least)
-	next := stretch{}
+	next := Partition{}
 	for i, n := range s.counts {
 		next.points += n
 		next.end = uint32(i + 1)
 		if left := total - next.points; len(all) < most-1 && next.points >= share && left >= least {
 			all = append(all, next)
-			next, total = stretch{first: next.end, end: next.end}, left
+			next, total = Partition{first: next.end, end: next.end}, left
 		}
 	}
 	all = append(all, next)
-	slices.SortStableFunc(all, func(a, b stretch) int { return cmp.Compare(b.points, a.points) })
+	slices.SortStableFunc(all, func(a, b Partition) int { return cmp.Compare(b.points, a.points) })
 	return all
 }
 
 func (s *sorter) flush(grains []health.Grain) error {
 	if s.file == nil {
-		file, err := tempFile(s.dir)
+		file, err := spool.TempFile(s.dir)
 		if err != nil {
 			return err
 		}
@@ -152,22 +145,22 @@ func (r *run) write(points []point, grains []health.Grain) error {
 		}
 		r.size += int64(pointSize + 4 + len(points[i].attributes))
 		if err := points[i].write(w); err != nil {
-			return fmt.Errorf("%w: %w", errSpoolFull, err)
+			return spool.DiskError(err)
 		}
 	}
 	if err := w.Flush(); err != nil {
-		return fmt.Errorf("%w: %w", errSpoolFull, err)
+		return spool.DiskError(err)
 	}
 	return nil
 }
 
 func sortPoints(points []point, grains []health.Grain) {
-	slices.SortFunc(points, func(a, b point) int { return order(&a, &b, grains) })
+	slices.SortFunc(points, func(a, b point) int { return comparePoints(&a, &b, grains) })
 }
 
-// sorted yields the points of a stretch of series in order, after finish with the same grains. A point is the receiver's
-// until the next one is yielded. Several stretches may be read at the same time.
-func (s *sorter) sorted(of stretch, grains []health.Grain) iter.Seq2[*point, error] {
+// sorted yields the points of a partition in order, after finish with the same grains. A point is the receiver's until the
+// next one is yielded. Several partitions may be read at the same time.
+func (s *sorter) sorted(of Partition, grains []health.Grain) iter.Seq2[*point, error] {
 	points := s.inMemory(of)
 	if len(s.runs) == 0 {
 		return func(yield func(*point, error) bool) {
@@ -202,9 +195,9 @@ func (s *sorter) sorted(of stretch, grains []health.Grain) iter.Seq2[*point, err
 	}
 }
 
-// inMemory returns what is left in memory of a stretch. Of points of other stretches, which may be changed at this moment, it
-// looks at the series alone.
-func (s *sorter) inMemory(of stretch) []point {
+// inMemory returns the points of a partition that are in memory. Of the points of other partitions, which another goroutine
+// may be changing, it reads only the series.
+func (s *sorter) inMemory(of Partition) []point {
 	from := func(series uint32) int {
 		return sort.Search(len(s.points), func(i int) bool { return s.points[i].series >= series })
 	}
@@ -212,22 +205,22 @@ func (s *sorter) inMemory(of stretch) []point {
 }
 
 // openRuns prepares the merge of the runs with points that are left in memory.
-func (s *sorter) openRuns(of stretch, points []point, grains []health.Grain) (*cursorHeap, error) {
-	queue := &cursorHeap{grains: grains, texts: texts{}}
-	buffer := min(max(mergeMemory/stretchesAtOnce/max(len(s.runs), 1), 4<<10), 16<<10)
+func (s *sorter) openRuns(of Partition, points []point, grains []health.Grain) (*cursorHeap, error) {
+	queue := &cursorHeap{grains: grains, attributes: attributeCache{}}
+	buffer := min(max(mergeMemory/PartitionsAtOnce/max(len(s.runs), 1), 4<<10), 16<<10)
 	for _, r := range s.runs {
 		from, to := r.offset(of.first), r.offset(of.end)
 		if from == to {
 			continue
 		}
-		c := r.openBytes(from, to, buffer, queue.texts)
+		c := r.openBytes(from, to, buffer, queue.attributes)
 		if err := c.next(); err != nil {
 			return nil, err
 		}
 		queue.cursors = append(queue.cursors, c)
 	}
 	if len(points) > 0 {
-		queue.cursors = append(queue.cursors, &cursor{point: &points[0], rest: points[1:]})
+		queue.cursors = append(queue.cursors, &cursor{point: &points[0], remaining: points[1:]})
 	}
 	heap.Init(queue)
 	return queue, nil
@@ -249,18 +242,18 @@ func (r *run) sortAgain(b *buffers, grains []health.Grain) error {
 	}
 }
 
-// cursor goes along sorted points: those of a run, or those in memory.
+// cursor iterates over sorted points: those of a run, or those in memory.
 type cursor struct {
-	point  *point
-	texts  texts
-	reader *bufio.Reader
-	rest   []point // where there is no reader
+	point      *point
+	attributes attributeCache
+	reader     *bufio.Reader
+	remaining  []point // where there is no reader
 }
 
-func (r *run) open(buffer int) *cursor { return r.openBytes(0, r.size, buffer, texts{}) }
+func (r *run) open(buffer int) *cursor { return r.openBytes(0, r.size, buffer, attributeCache{}) }
 
-func (r *run) openBytes(from, to int64, buffer int, texts texts) *cursor {
-	return &cursor{point: &point{}, texts: texts, reader: bufio.NewReaderSize(io.NewSectionReader(r.file, r.at+from, to-from), buffer)}
+func (r *run) openBytes(from, to int64, buffer int, cache attributeCache) *cursor {
+	return &cursor{point: &point{}, attributes: cache, reader: bufio.NewReaderSize(io.NewSectionReader(r.file, r.at+from, to-from), buffer)}
 }
 
 // offset returns where the points of a series, and of all that follow it, begin.
@@ -275,25 +268,25 @@ func (r *run) offset(series uint32) int64 {
 func (c *cursor) next() error {
 	switch {
 	case c.reader != nil:
-		return c.point.read(c.reader, c.texts)
-	case len(c.rest) == 0:
+		return c.point.read(c.reader, c.attributes)
+	case len(c.remaining) == 0:
 		return io.EOF
 	}
-	c.point, c.rest = &c.rest[0], c.rest[1:]
+	c.point, c.remaining = &c.remaining[0], c.remaining[1:]
 	return nil
 }
 
 // cursorHeap has the run with the first point on top.
 type cursorHeap struct {
-	cursors []*cursor
-	texts   texts // of all of them
-	grains  []health.Grain
+	cursors    []*cursor
+	attributes attributeCache // of all of them
+	grains     []health.Grain
 }
 
 func (h *cursorHeap) Len() int { return len(h.cursors) }
 
 func (h *cursorHeap) Less(i, j int) bool {
-	return order(h.cursors[i].point, h.cursors[j].point, h.grains) < 0
+	return comparePoints(h.cursors[i].point, h.cursors[j].point, h.grains) < 0
 }
 func (h *cursorHeap) Swap(i, j int) { h.cursors[i], h.cursors[j] = h.cursors[j], h.cursors[i] }
 func (h *cursorHeap) Push(x any)    { h.cursors = append(h.cursors, x.(*cursor)) }
