@@ -123,8 +123,8 @@ func (m *responseCache) tasks(db database) []job.Task {
 
 // writtenElsewhere is a database of one server to which commands may write beside it, without telling it.
 type writtenElsewhere interface {
-	// WrittenElsewhere reports whether another process may have written since the last call.
-	WrittenElsewhere(ctx context.Context) (bool, error)
+	// WrittenExternally reports whether another process may have written since the last call.
+	WrittenExternally(ctx context.Context) (bool, error)
 }
 
 // watchWrites forgets all answers when another process has written.
@@ -135,7 +135,7 @@ type watchWrites struct {
 }
 
 func (n *watchWrites) run(ctx context.Context) error {
-	written, err := n.database.WrittenElsewhere(ctx)
+	written, err := n.database.WrittenExternally(ctx)
 	n.seen = n.seen || written
 	if err != nil || !n.seen {
 		return err

@@ -66,15 +66,15 @@ func TestPackedHoursAreTheHours(t *testing.T) {
 		if !got.SameDay(&want) {
 			t.Fatalf("hours (-before +after):\n%s", gocmp.Diff(want.Hours, got.Hours, gocmp.Comparer(health.SameValue)))
 		}
-		numbers, err := store.PackedSources(packed)
+		ids, err := store.PackedSources(packed)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, hour := range got.Hours {
 			for _, tally := range hour.Aggregates {
 				for _, source := range tally.Sources {
-					if packed != nil && !slices.Contains(numbers, number(source)) {
-						t.Fatalf("%q is not among the sources %v", source, numbers)
+					if packed != nil && !slices.Contains(ids, number(source)) {
+						t.Fatalf("%q is not among the sources %v", source, ids)
 					}
 				}
 			}

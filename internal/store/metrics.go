@@ -41,9 +41,9 @@ func NewCalls(registerer prometheus.Registerer, system attribute.KeyValue) Calls
 	}
 }
 
-// Begin begins a call, which is over when done is called with what came of it. operation is one of the program's words,
+// Start begins a call, which is over when done is called with what came of it. operation is one of the program's words,
 // never of its users'.
-func (c Calls) Begin(ctx context.Context, operation string) (_ context.Context, done func(error)) {
+func (c Calls) Start(ctx context.Context, operation string) (_ context.Context, done func(error)) {
 	begun := time.Now()
 	ctx, span := tracing.Start(ctx, operation, c.span...)
 	return ctx, func(err error) {

@@ -19,18 +19,18 @@ import (
 	"github.com/health-export/health-export/internal/store/postgres"
 )
 
-// environment names the variable with the address of a PostgreSQL server that tests may create databases in.
-const environment = "TEST_DATABASE_URL"
+// urlVariable names the variable with the address of a PostgreSQL server that tests may create databases in.
+const urlVariable = "TEST_DATABASE_URL"
 
 // hasPostgres reports whether this machine has a PostgreSQL to test with. Where it must have one, its absence is a
 // failure.
 func hasPostgres(t testing.TB) bool {
 	t.Helper()
-	if os.Getenv(environment) != "" {
+	if os.Getenv(urlVariable) != "" {
 		return true
 	}
 	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is not set: run the tests with scripts/test, which starts a PostgreSQL", environment)
+		t.Fatalf("%s is not set: run the tests with scripts/test, which starts a PostgreSQL", urlVariable)
 	}
 	return false
 }
@@ -55,7 +55,7 @@ func openPostgres(t *testing.T) (store.Store, error) {
 func freshDatabase(t testing.TB, template func() (string, error)) string {
 	t.Helper()
 	if !hasPostgres(t) {
-		t.Skipf("%s is not set: run the tests with scripts/test, which starts a PostgreSQL", environment)
+		t.Skipf("%s is not set: run the tests with scripts/test, which starts a PostgreSQL", urlVariable)
 	}
 	from, err := template()
 	if err != nil {
@@ -77,9 +77,9 @@ func freshDatabase(t testing.TB, template func() (string, error)) string {
 
 // addressOf is the address of another database on the same server.
 func addressOf(database string) string {
-	address, err := url.Parse(os.Getenv(environment))
+	address, err := url.Parse(os.Getenv(urlVariable))
 	if err != nil {
-		return os.Getenv(environment)
+		return os.Getenv(urlVariable)
 	}
 	address.Path = "/" + database
 	return address.String()
@@ -95,7 +95,7 @@ var template = sync.OnceValues(func() (name string, err error) {
 		return "", err
 	}
 	name = "health_export_template_" + digest
-	conn, err := connect(ctx, os.Getenv(environment))
+	conn, err := connect(ctx, os.Getenv(urlVariable))
 	if err != nil {
 		return "", err
 	}
@@ -172,7 +172,7 @@ func connect(ctx context.Context, address string) (*pgx.Conn, error) {
 
 // administer runs a statement in the database that the environment names.
 func administer(ctx context.Context, statement string) error {
-	conn, err := connect(ctx, os.Getenv(environment))
+	conn, err := connect(ctx, os.Getenv(urlVariable))
 	if err != nil {
 		return err
 	}

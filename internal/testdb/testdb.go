@@ -44,7 +44,7 @@ func Each(t *testing.T, run func(t *testing.T, s store.Store)) {
 	t.Helper()
 	kinds := kinds
 	if !hasPostgres(t) {
-		t.Logf("PostgreSQL is left out, because %s is not set", environment)
+		t.Logf("PostgreSQL is left out, because %s is not set", urlVariable)
 		kinds = kinds[:len(kinds)-1]
 	}
 	for _, kind := range kinds {

@@ -14,50 +14,50 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// pieceSize is how much of a body is in memory at a time.
-const pieceSize = 1 << 20
+// chunkSize is how much of a body is in memory at a time.
+const chunkSize = 1 << 20
 
 // Put stores a new ingestion with its body, claimed by owner. Its StoredSize is what was read from body. A claim counts
 // as the first attempt; with an empty owner nobody holds one.
 //
 // It is tried again as other calls are only where body can be read again from where it began (io.Seeker).
 func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time) (err error) {
-	const doing = "archive body"
+	const operation = "archive body"
 	leave, err := s.enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
-	ctx, done := s.calls.Begin(ctx, doing)
+	ctx, done := s.calls.Start(ctx, operation)
 	defer func() { done(err) }()
 	ingestion.Attempts = 0
 	if owner != "" {
 		ingestion.Attempts = 1
 	}
 	if err := s.partitions.cover(ctx, archiveTables, ingestion.ReceivedAt); err != nil {
-		return translate(ctx, doing, err)
+		return translate(ctx, operation, err)
 	}
-	err = s.putAgain(ctx, body, func() error { return s.putOnce(ctx, ingestion, body, owner, until) })
+	err = s.retryPut(ctx, body, func() error { return s.putOnce(ctx, ingestion, body, owner, until) })
 	if isPartitionMissing(err) { // somebody has dropped a month by hand: the next attempt creates it
 		s.partitions.forget(archiveTables)
 		return problem.New(problem.Unavailable, "store_busy", "The database is being tidied up. Try again in a moment.").Because(err)
 	}
-	return translate(ctx, doing, err)
+	return translate(ctx, operation, err)
 }
 
-// putAgain makes as many attempts as the body can be read.
-func (s *Store) putAgain(ctx context.Context, body io.Reader, put func() error) error {
+// retryPut makes as many attempts as the body can be read.
+func (s *Store) retryPut(ctx context.Context, body io.Reader, put func() error) error {
 	seeker, ok := body.(io.Seeker)
 	if !ok {
 		return put()
 	}
 	start, err := seeker.Seek(0, io.SeekCurrent)
 	if err != nil {
-		return unreadable{err}
+		return bodyReadError{err}
 	}
 	return retry(ctx, func() error {
 		if _, err := seeker.Seek(start, io.SeekStart); err != nil {
-			return unreadable{err}
+			return bodyReadError{err}
 		}
 		return put()
 	})
@@ -76,7 +76,7 @@ func (s *Store) putOnce(
 		return err
 	}
 	defer conn.Release()
-	begin := s.begin + durably + shareStatement(arrivalLock(ingestion.UserID))
+	begin := s.begin + synchronousCommit + sharedLockStatement(archiveLock(ingestion.UserID))
 	return transact(ctx, conn, begin, func(ctx context.Context, tx pgx.Tx) (err error) {
 		if err := checkReceived(ctx, tx, ingestion.UserID, health.InstantOf(ingestion.ReceivedAt)); err != nil {
 			return err
@@ -89,19 +89,19 @@ func (s *Store) putOnce(
 	})
 }
 
-// durably makes the commit wait for the disk, also in a database that is set up not to. A setting that waits for more
+// synchronousCommit makes the commit wait for the disk, also in a database that is set up not to. A setting that waits for more
 // than the disk is left as it is.
-const durably = ` SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off';`
+const synchronousCommit = ` SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off';`
 
 // putBody writes a body piece by piece and calls progress before each.
 func putBody(
 	ctx context.Context, tx pgx.Tx, of *health.Ingestion, body io.Reader, progress func(),
 ) (size int64, err error) {
-	piece := make([]byte, pieceSize)
+	piece := make([]byte, chunkSize)
 	for number := 0; ; number++ {
 		n, err := io.ReadFull(body, piece)
 		if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return 0, unreadable{err}
+			return 0, bodyReadError{err}
 		}
 		progress()
 		if n == 0 {
@@ -109,7 +109,7 @@ func putBody(
 		}
 		if _, err := tx.Exec(ctx, `
 			INSERT INTO raw_bodies (user_id, ingestion_id, received_at, piece, bytes) VALUES ($1, $2, $3, $4, $5)`,
-			of.UserID, of.ID, momentOf(of.ReceivedAt), number, piece[:n]); err != nil {
+			of.UserID, of.ID, nullableTime(of.ReceivedAt), number, piece[:n]); err != nil {
 			return 0, err
 		}
 		size += int64(n)
@@ -126,7 +126,7 @@ func (s *Store) Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, er
 		err = s.read(ctx, "read body", func(ctx context.Context, conn querier) error {
 			return conn.QueryRow(ctx, `
 				SELECT bytes FROM raw_bodies WHERE user_id = $1 AND ingestion_id = $2 AND piece = $3 AND received_at = $4`,
-				user, id, number, momentOf(ingestion.ReceivedAt)).Scan(&piece)
+				user, id, number, nullableTime(ingestion.ReceivedAt)).Scan(&piece)
 		})
 		if isNoRows(err) {
 			err = io.ErrUnexpectedEOF
@@ -159,10 +159,10 @@ func (s *Store) Ingestions(ctx context.Context, user uuid.UUID, query store.Inge
 		c.and(`format = `, query.Format)
 	}
 	if !query.Since.IsZero() {
-		c.and(`received_at >= `, momentOf(query.Since))
+		c.and(`received_at >= `, nullableTime(query.Since))
 	}
 	if !query.Until.IsZero() {
-		c.and(`received_at < `, momentOf(query.Until))
+		c.and(`received_at < `, nullableTime(query.Until))
 	}
 	if query.Before != uuid.Nil {
 		c.and(`id < `, query.Before)
@@ -186,7 +186,7 @@ func (s *Store) Ingestions(ctx context.Context, user uuid.UUID, query store.Inge
 func (s *Store) ActiveUsers(ctx context.Context, since time.Time) (count int, err error) {
 	err = s.read(ctx, "count active users", func(ctx context.Context, conn querier) error {
 		return conn.QueryRow(ctx, `SELECT count(DISTINCT user_id) FROM raw_ingestions WHERE received_at >= $1`,
-			momentOf(since)).Scan(&count)
+			nullableTime(since)).Scan(&count)
 	})
 	return count, err
 }
@@ -199,14 +199,14 @@ func (s *Store) MostActive(ctx context.Context, since time.Time, limit int) (use
 			return id, err
 		},
 			`SELECT user_id FROM raw_ingestions WHERE received_at >= $1
-			GROUP BY user_id ORDER BY count(*) DESC, user_id LIMIT $2`, momentOf(since), limit)
+			GROUP BY user_id ORDER BY count(*) DESC, user_id LIMIT $2`, nullableTime(since), limit)
 		return err
 	})
 	return users, err
 }
 
-// unreadable is the failure of a body's reader, not the database's: there is no point in trying again.
-type unreadable struct{ error }
+// bodyReadError is the failure of a body's reader, not the database's: there is no point in trying again.
+type bodyReadError struct{ error }
 
 // Unwrap returns the reader's error.
-func (u unreadable) Unwrap() error { return u.error }
+func (u bodyReadError) Unwrap() error { return u.error }

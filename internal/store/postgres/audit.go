@@ -24,7 +24,7 @@ func (s *Store) AppendAudit(ctx context.Context, entries []account.AuditEntry) e
 	var about []int64
 	var users []uuid.UUID
 	for i := range entries {
-		about = append(about, arrivalLock(entries[i].UserID))
+		about = append(about, archiveLock(entries[i].UserID))
 		users = append(users, entries[i].UserID)
 	}
 	slices.Sort(about)
@@ -66,14 +66,14 @@ func scanErased(row pgx.Row) (e erasedAt, err error) {
 // writeAuditEntries runs a function in one transaction with what the audit log says of it. first are statements that come
 // before everything else. about says whom the deeds are about, where that is not what they say themselves.
 func (s *Store) writeAuditEntries(
-	ctx context.Context, doing, first string, entries []account.AuditEntry, change func(ctx context.Context, tx pgx.Tx) error,
+	ctx context.Context, operation, first string, entries []account.AuditEntry, change func(ctx context.Context, tx pgx.Tx) error,
 	about ...uuid.UUID,
 ) error {
-	return s.writeAuditEntriesWithin(ctx, s.timeout, doing, first, entries, change, about...)
+	return s.writeAuditEntriesWithin(ctx, s.timeout, operation, first, entries, change, about...)
 }
 
 func (s *Store) writeAuditEntriesWithin(
-	ctx context.Context, limit time.Duration, doing, first string, entries []account.AuditEntry,
+	ctx context.Context, limit time.Duration, operation, first string, entries []account.AuditEntry,
 	change func(ctx context.Context, tx pgx.Tx) error, about ...uuid.UUID,
 ) error {
 	times := make([]time.Time, len(entries))
@@ -82,10 +82,10 @@ func (s *Store) writeAuditEntriesWithin(
 	}
 	for again := false; ; again = true {
 		if err := s.partitions.cover(ctx, auditTables, times...); err != nil {
-			return translate(ctx, doing, err)
+			return translate(ctx, operation, err)
 		}
-		err := s.onConnectionWithin(ctx, limit, doing, func(ctx context.Context, conn *pgxpool.Conn) error {
-			return transact(ctx, conn, beginWithin(limit)+sequentially+first, func(ctx context.Context, tx pgx.Tx) error {
+		err := s.onConnectionWithin(ctx, limit, operation, func(ctx context.Context, conn *pgxpool.Conn) error {
+			return transact(ctx, conn, beginWithin(limit)+sequentialShards+first, func(ctx context.Context, tx pgx.Tx) error {
 				if err := change(ctx, tx); err != nil {
 					return err
 				}

@@ -26,9 +26,9 @@ func (c *condition) and(comparison string, value any) {
 // within adds the condition that a column lies in a range.
 func (c *condition) within(column string, r store.Range) {
 	if r.From != 0 {
-		c.and(column+` >= `, instant(r.From))
+		c.and(column+` >= `, timestamp(r.From))
 	}
 	if r.To != 0 {
-		c.and(column+` < `, instant(r.To))
+		c.and(column+` < `, timestamp(r.To))
 	}
 }

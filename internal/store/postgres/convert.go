@@ -9,8 +9,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// momentOf is how a time that may be missing is kept: NULL where it is zero.
-func momentOf(t time.Time) pgtype.Timestamptz {
+// nullableTime is how a time that may be missing is kept: NULL where it is zero.
+func nullableTime(t time.Time) pgtype.Timestamptz {
 	return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()}
 }
 
@@ -26,13 +26,13 @@ func (t timeInto) ScanTimestamptz(v pgtype.Timestamptz) error {
 	return nil
 }
 
-// instant is how an instant is kept where 0 is an instant like any other.
-func instant(i health.Instant) pgtype.Timestamptz {
+// timestamp is how an instant is kept where 0 is an instant like any other.
+func timestamp(i health.Instant) pgtype.Timestamptz {
 	return pgtype.Timestamptz{Time: i.Time(), Valid: true}
 }
 
-// optional is how an instant is kept that is 0 where it was not sent.
-func optional(i health.Instant) pgtype.Timestamptz {
+// nullableInstant is how an instant is kept that is 0 where it was not sent.
+func nullableInstant(i health.Instant) pgtype.Timestamptz {
 	return pgtype.Timestamptz{Time: i.Time(), Valid: i != 0}
 }
 
@@ -48,14 +48,16 @@ func (i instantInto) ScanTimestamptz(v pgtype.Timestamptz) error {
 	return nil
 }
 
-// number is how a value that may be absent is kept.
-func number(v float64) pgtype.Float8 { return pgtype.Float8{Float64: v, Valid: !health.IsAbsent(v)} }
+// nullableFloat is how a value that may be absent is kept.
+func nullableFloat(v float64) pgtype.Float8 {
+	return pgtype.Float8{Float64: v, Valid: !health.IsAbsent(v)}
+}
 
-// numberInto reads a column that may be NULL into a value.
-type numberInto struct{ *float64 }
+// floatInto reads a column that may be NULL into a value.
+type floatInto struct{ *float64 }
 
 // ScanFloat64 reads one column.
-func (n numberInto) ScanFloat64(v pgtype.Float8) error {
+func (n floatInto) ScanFloat64(v pgtype.Float8) error {
 	*n.float64 = health.Absent()
 	if v.Valid {
 		*n.float64 = v.Float64
@@ -75,22 +77,22 @@ func (d dateInto) ScanDate(v pgtype.Date) error {
 	return nil
 }
 
-// numberList is how a list of values is kept that may be absent: NULL where none is there.
-func numberList(count int, value func(i int) float64) []pgtype.Float8 {
+// nullableFloats is how a list of values is kept that may be absent: NULL where none is there.
+func nullableFloats(count int, value func(i int) float64) []pgtype.Float8 {
 	var list []pgtype.Float8
 	for i := range count {
 		if v := value(i); !health.IsAbsent(v) {
 			if list == nil {
 				list = make([]pgtype.Float8, count)
 			}
-			list[i] = number(v)
+			list[i] = nullableFloat(v)
 		}
 	}
 	return list
 }
 
-// spread gives values that numberList has made to the points they belong to.
-func spread(list []pgtype.Float8, into func(i int) *float64) {
+// setFloats gives values that numberList has made to the points they belong to.
+func setFloats(list []pgtype.Float8, into func(i int) *float64) {
 	for i, v := range list {
 		*into(i) = health.Absent()
 		if v.Valid {

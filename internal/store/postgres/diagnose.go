@@ -19,7 +19,7 @@ func (s *Store) Diagnose(ctx context.Context) (d store.Diagnosis, err error) {
 			return err
 		}
 		for _, table := range slices.Concat(archiveTables, auditTables, sampleTables) {
-			spans, err := existing(ctx, conn, table)
+			spans, err := readPartitions(ctx, conn, table)
 			if err != nil {
 				return err
 			}

@@ -51,9 +51,9 @@ func newDictionary(s *Store) *dictionary {
 	}
 }
 
-// number returns the numbers of all names in a batch. A name that is new is written in a transaction of its own, so that
+// resolve returns the numbers of all names in a batch. A name that is new is written in a transaction of its own, so that
 // its lock is held for a moment only: one that turns out to have no samples does no harm.
-func (d *dictionary) number(ctx context.Context, batch []health.Sample) (numbers, error) {
+func (d *dictionary) resolve(ctx context.Context, batch []health.Sample) (resolvedNames, error) {
 	names := d.recall(batch)
 	if names.complete() {
 		return names, nil
@@ -63,7 +63,7 @@ func (d *dictionary) number(ctx context.Context, batch []health.Sample) (numbers
 		return names, err
 	}
 	if !names.complete() {
-		var added numbers
+		var added resolvedNames
 		err := d.store.write(ctx, "name metrics and sources", func(ctx context.Context, tx pgx.Tx) error {
 			added = names.clone() // another attempt begins anew
 			return d.add(ctx, tx, &added)
@@ -78,8 +78,8 @@ func (d *dictionary) number(ctx context.Context, batch []health.Sample) (numbers
 }
 
 // recall looks up what is remembered, and refuses names that the tables cannot keep.
-func (d *dictionary) recall(batch []health.Sample) numbers {
-	names := numbers{
+func (d *dictionary) recall(batch []health.Sample) resolvedNames {
+	names := resolvedNames{
 		metrics: map[metricName]metric{}, sources: map[string]int32{"": 0},
 		refusedMetrics: map[metricName]string{}, refusedSources: map[string]string{},
 		newMetrics: map[metricName]*health.Sample{}, newSources: map[string]bool{},
@@ -100,21 +100,21 @@ func (d *dictionary) recall(batch []health.Sample) numbers {
 	return names
 }
 
-func (d *dictionary) recallMetric(names *numbers, sample *health.Sample) {
+func (d *dictionary) recallMetric(names *resolvedNames, sample *health.Sample) {
 	name := metricName{sample.Metric, sample.Unit}
 	if m, ok := d.metrics[name]; ok {
 		names.metrics[name] = m
-	} else if reason, bad := faultOf(name.name, name.unit); bad {
+	} else if reason, bad := checkNames(name.name, name.unit); bad {
 		names.refusedMetrics[name] = reason
 	} else if names.newMetrics[name] == nil {
 		names.newMetrics[name] = sample
 	}
 }
 
-func (d *dictionary) recallSource(names *numbers, name string) {
+func (d *dictionary) recallSource(names *resolvedNames, name string) {
 	if id, ok := d.sources[name]; ok {
 		names.sources[name] = id
-	} else if reason, bad := faultOf(name); bad {
+	} else if reason, bad := checkNames(name); bad {
 		names.refusedSources[name] = reason
 	} else if name != "" {
 		names.newSources[name] = true
@@ -123,7 +123,7 @@ func (d *dictionary) recallSource(names *numbers, name string) {
 
 // add numbers names that nobody has added. Numbers are given out one by one under a lock, and not by a sequence, which
 // would skip those of attempts that fail: there are few.
-func (d *dictionary) add(ctx context.Context, tx pgx.Tx, names *numbers) error {
+func (d *dictionary) add(ctx context.Context, tx pgx.Tx, names *resolvedNames) error {
 	if _, err := tx.Exec(ctx, lockStatement(dictionaryLock)); err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (d *dictionary) add(ctx context.Context, tx pgx.Tx, names *numbers) error {
 	return err
 }
 
-func (d *dictionary) remember(learned numbers) {
+func (d *dictionary) remember(learned resolvedNames) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.metrics) > maxRemembered {

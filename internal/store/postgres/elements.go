@@ -21,19 +21,19 @@ type plan struct {
 type elementWrite struct {
 	index      int
 	statements []statement
-	fault      error // see plan.refuse
+	err        error // see plan.refuse
 }
 
 // statement writes one row, or, where it is one of many, takes arrays of which args are an entry each: the rows of all
 // such statements with the same text are written at once, before the other statements. They must not have the same key.
 type statement struct {
-	sql  string
-	args []any
-	many bool
+	sql     string
+	args    []any
+	batched bool
 }
 
-// alone makes a statement of its own of one that is written with many.
-func (s statement) alone() statement { return statement{sql: s.sql, args: appendRow(nil, s.args)} }
+// single makes a statement of its own of one that is written with many.
+func (s statement) single() statement { return statement{sql: s.sql, args: appendRow(nil, s.args)} }
 
 func (p *plan) write(index int, outcome health.Outcome, statements ...statement) {
 	p.outcomes[index] = outcome
@@ -44,14 +44,14 @@ func (p *plan) write(index int, outcome health.Outcome, statements ...statement)
 // sent at once. When the database refuses an element, everything is done again, one element at a time, so that the one
 // at fault is undone alone. received tells when the body arrived, of a batch that is not empty.
 func (s *Store) writeElements(
-	ctx context.Context, user uuid.UUID, doing string, count int, received func() health.Instant,
+	ctx context.Context, user uuid.UUID, operation string, count int, received func() health.Instant,
 	compare func(ctx context.Context, tx pgx.Tx, p *plan) error,
 ) (written store.Written, err error) {
 	if count == 0 {
 		return written, nil
 	}
 	for _, carefully := range []bool{false, true} {
-		err = s.writeReceived(ctx, user, received(), doing, func(ctx context.Context, tx pgx.Tx) error {
+		err = s.writeReceived(ctx, user, received(), operation, func(ctx context.Context, tx pgx.Tx) error {
 			p := &plan{outcomes: make([]health.Outcome, count)}
 			if err := compare(ctx, tx, p); err != nil {
 				return err
@@ -62,7 +62,7 @@ func (s *Store) writeElements(
 			}
 			return p.run(ctx, tx)
 		})
-		if _, isRefused := refused(err); !isRefused {
+		if _, isRefusal := refused(err); !isRefusal {
 			break
 		}
 	}
@@ -74,7 +74,7 @@ func (s *Store) writeElements(
 
 // refuse leaves out an element for a reason that is known without asking the database.
 func (p *plan) refuse(index int, fault error) {
-	p.writes = append(p.writes, elementWrite{index: index, fault: fault})
+	p.writes = append(p.writes, elementWrite{index: index, err: fault})
 }
 
 func (p *plan) run(ctx context.Context, tx pgx.Tx) error {
@@ -82,11 +82,11 @@ func (p *plan) run(ctx context.Context, tx pgx.Tx) error {
 	var others []statement
 	for i := range p.writes {
 		w := &p.writes[i]
-		if w.fault != nil {
-			return w.fault
+		if w.err != nil {
+			return w.err
 		}
 		for _, st := range w.statements {
-			if !st.many {
+			if !st.batched {
 				others = append(others, st)
 				continue
 			}
@@ -129,8 +129,8 @@ func (p *plan) runOneByOne(ctx context.Context, tx pgx.Tx, written *store.Writte
 		if err == nil {
 			continue
 		}
-		reason, isRefused := refused(err)
-		if !isRefused {
+		reason, isRefusal := refused(err)
+		if !isRefusal {
 			return err
 		}
 		written.Outcomes[w.index] = health.Rejected

@@ -28,11 +28,11 @@ const (
 	codeQueryCanceled         = "57014"
 )
 
-// unstorable is the fault of an element that this package finds before the database does: the sentence for the person.
-type unstorable string
+// invalidElement is the fault of an element that this package finds before the database does: the sentence for the person.
+type invalidElement string
 
 // Error returns the sentence.
-func (u unstorable) Error() string { return string(u) }
+func (u invalidElement) Error() string { return string(u) }
 
 func notFound(what string) *problem.Error {
 	return problem.New(problem.NotFound, "not_found", "There is no such "+what+".")
@@ -53,8 +53,8 @@ func classOf(code string) string {
 	return code[:2]
 }
 
-// taken makes a Conflict of an error that says that something exists already; any other, and nil, stays as it is.
-func taken(err error, code, message string) error {
+// conflictOnDuplicate makes a Conflict of an error that says that something exists already; any other, and nil, stays as it is.
+func conflictOnDuplicate(err error, code, message string) error {
 	if codeOf(err) == codeUniqueViolation {
 		return problem.New(problem.Conflict, code, message).Because(err)
 	}
@@ -64,7 +64,7 @@ func taken(err error, code, message string) error {
 // translate gives an error of the driver its kind, by its code and never by its text. doing says, for the log, what
 // was being done. An error that has a kind already is left as it is, and a context that ended comes before whatever
 // the database made of it.
-func translate(ctx context.Context, doing string, err error) error {
+func translate(ctx context.Context, operation string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -74,8 +74,8 @@ func translate(ctx context.Context, doing string, err error) error {
 	if problem.KindOf(err) != "" {
 		return err
 	}
-	cause := fmt.Errorf("%s: %w", doing, err)
-	if _, ok := errors.AsType[unreadable](err); ok {
+	cause := fmt.Errorf("%s: %w", operation, err)
+	if _, ok := errors.AsType[bodyReadError](err); ok {
 		return cause
 	}
 	code := codeOf(err)
@@ -101,7 +101,7 @@ func translate(ctx context.Context, doing string, err error) error {
 
 // disconnected reports whether there is no connection, or none any more.
 func disconnected(err error) bool {
-	if _, ok := errors.AsType[unreadable](err); ok {
+	if _, ok := errors.AsType[bodyReadError](err); ok {
 		return false
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
@@ -121,7 +121,7 @@ func disconnected(err error) bool {
 // refused reports whether the database found fault with the row itself, so that its neighbours may be stored without
 // it, and says why in a sentence that may be shown.
 func refused(err error) (reason string, ok bool) {
-	if u, ok := errors.AsType[unstorable](err); ok {
+	if u, ok := errors.AsType[invalidElement](err); ok {
 		return string(u), true
 	}
 	switch code := codeOf(err); {

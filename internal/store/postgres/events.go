@@ -60,9 +60,9 @@ func (s *Store) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.
 				}
 				event, outcome = *known, health.Updated
 			}
-			p.write(i, outcome, statement{sql: putEvent, many: true, args: []any{
-				user, identities[i], event.Kind, event.AppID, event.Digest, event.Name, instant(event.Start), optional(event.End),
-				event.Offset, event.Source, event.Attributes, instant(event.Received),
+			p.write(i, outcome, statement{sql: putEvent, batched: true, args: []any{
+				user, identities[i], event.Kind, event.AppID, event.Digest, event.Name, timestamp(event.Start), nullableInstant(event.End),
+				event.Offset, event.Source, event.Attributes, timestamp(event.Received),
 			}})
 		}
 		return nil
@@ -91,7 +91,7 @@ func (s *Store) Events(ctx context.Context, user uuid.UUID, query store.EventQue
 			if err != nil {
 				return err
 			}
-			start := c.arg(instant(last.Start))
+			start := c.arg(timestamp(last.Start))
 			// The first comparison follows from the second, but it is the one that an index answers.
 			c.text += ` AND started_at >= ` + start + ` AND (started_at, kind, name, app_id, digest) > (` + start + `, ` +
 				c.arg(last.Kind) + `, ` + c.arg(last.Name) + `, ` + c.arg(last.AppID) + `, ` + c.arg(last.Digest) + `)`

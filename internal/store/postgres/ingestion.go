@@ -31,9 +31,9 @@ func insertIngestion(ctx context.Context, tx pgx.Tx, in *health.Ingestion, owner
 	_, err = tx.Exec(ctx, `
 		INSERT INTO raw_ingestions (`+fullIngestion+`, owner, claimed_until)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`,
-		in.UserID, in.ID, in.KeyID, momentOf(in.ReceivedAt), string(headers), in.Size, in.WireSize, in.StoredSize, in.SHA256[:],
-		in.Format, string(in.Status), in.Attempts, momentOf(in.FinishedAt), in.Failure, in.FailureCode, int64(in.Duration),
-		in.Spool, report.counts, in.Report.WarningCount, report.errors, report.warnings, report.types, owner, momentOf(until))
+		in.UserID, in.ID, in.KeyID, nullableTime(in.ReceivedAt), string(headers), in.Size, in.WireSize, in.StoredSize, in.SHA256[:],
+		in.Format, string(in.Status), in.Attempts, nullableTime(in.FinishedAt), in.Failure, in.FailureCode, int64(in.Duration),
+		in.Spool, report.counts, in.Report.WarningCount, report.errors, report.warnings, report.types, owner, nullableTime(until))
 	return err
 }
 

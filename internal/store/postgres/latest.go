@@ -51,12 +51,12 @@ func (s *Store) Latest(ctx context.Context, user uuid.UUID) (samples []health.Sa
 }
 
 // followLatest brings the latest values of metrics in step with what was written.
-func (k *dayKeeper) followLatest(all []*changedMetric, refused bool) error {
+func (u *summaryUpdater) followLatest(all []*changedMetric, refused bool) error {
 	ids := make([]int16, len(all))
 	for i, c := range all {
 		ids[i] = c.id
 	}
-	found, err := list(k.ctx, k.tx, scanLatest, selectLatest+` AND l.metric_id = ANY ($2)`, k.user, ids)
+	found, err := list(u.ctx, u.tx, scanLatest, selectLatest+` AND l.metric_id = ANY ($2)`, u.user, ids)
 	if err != nil {
 		return err
 	}
@@ -78,10 +78,10 @@ func (k *dayKeeper) followLatest(all []*changedMetric, refused bool) error {
 			rebuild = append(rebuild, c.metric)
 		}
 	}
-	if err := k.writeLatest(write); err != nil || len(rebuild) == 0 {
+	if err := u.writeLatest(write); err != nil || len(rebuild) == 0 {
 		return err
 	}
-	_, err = k.rebuildLatest(rebuild)
+	_, err = u.rebuildLatest(rebuild)
 	return err
 }
 
@@ -91,7 +91,7 @@ type latestRow struct {
 	sample *health.Sample
 }
 
-func (k *dayKeeper) writeLatest(rows []latestRow) error {
+func (u *summaryUpdater) writeLatest(rows []latestRow) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -102,14 +102,14 @@ func (k *dayKeeper) writeLatest(rows []latestRow) error {
 	perSource, attributes := make([]bool, n), make([]string, n)
 	for i, row := range rows {
 		s := row.sample
-		metrics[i], sources[i], grains[i], offsets[i] = row.id, k.numbers[s.Source], int32(s.Grain), s.Offset
+		metrics[i], sources[i], grains[i], offsets[i] = row.id, u.ids[s.Source], int32(s.Grain), s.Offset
 		starts[i], ends[i], received[i] = s.Start.Time(), s.End.Time(), s.Received.Time()
 		perSource[i], attributes[i] = s.PerSource, s.Attributes
 		for j, v := range [...]float64{s.Value, s.Min, s.Max, s.Systolic, s.Diastolic} {
 			values[j] = append(values[j], orNull(v))
 		}
 	}
-	_, err := k.tx.Exec(k.ctx, `
+	_, err := u.tx.Exec(u.ctx, `
 		INSERT INTO latest_values (user_id, metric_id, source_id, grain, utc_offset, started_at, ended_at, received_at,
 			value, minimum, maximum, systolic, diastolic, per_source, attributes)
 		SELECT $1::uuid, * FROM unnest($2::smallint[], $3::integer[], $4::integer[], $5::integer[], $6::timestamptz[],
@@ -120,23 +120,23 @@ func (k *dayKeeper) writeLatest(rows []latestRow) error {
 			received_at = excluded.received_at, value = excluded.value, minimum = excluded.minimum,
 			maximum = excluded.maximum, systolic = excluded.systolic, diastolic = excluded.diastolic,
 			per_source = excluded.per_source, attributes = excluded.attributes`,
-		k.user, metrics, sources, grains, offsets, starts, ends, received,
+		u.user, metrics, sources, grains, offsets, starts, ends, received,
 		values[0], values[1], values[2], values[3], values[4], perSource, attributes)
 	return err
 }
 
 // rebuildLatest finds the latest values of metrics among the samples, writes those that differ and returns how many.
-func (k *dayKeeper) rebuildLatest(of []metric) (differed int, err error) {
+func (u *summaryUpdater) rebuildLatest(of []metric) (differed int, err error) {
 	wanted := map[int16]bool{}
 	for _, m := range of {
 		wanted[m.id] = true
 	}
-	all, err := holdings(k.ctx, k.tx, k.user)
+	all, err := storedMetrics(u.ctx, u.tx, u.user)
 	if err != nil {
 		return 0, err
 	}
 	samples, sources := make([]health.Sample, len(all)), make([]int32, len(all))
-	edges := &edgeQuery{user: k.user}
+	edges := &edgeQuery{user: u.user}
 	for i, h := range all {
 		samples[i] = health.Sample{Start: math.MinInt64}
 		if !wanted[h.id] {
@@ -144,13 +144,13 @@ func (k *dayKeeper) rebuildLatest(of []metric) (differed int, err error) {
 		}
 		for _, g := range h.grains {
 			if g.grain >= health.GrainDay {
-				edges.ask(i, h.metric, g.grain, g.last-earliest-latest, g.last, math.MaxInt64)
+				edges.add(i, h.metric, g.grain, g.last-earliest-latest, g.last, math.MaxInt64)
 			} else {
-				edges.ask(i, h.metric, g.grain, g.last, g.last, 1)
+				edges.add(i, h.metric, g.grain, g.last, g.last, 1)
 			}
 		}
 	}
-	err = edges.run(k.ctx, k.raw(), func(i int, row *storedRow) {
+	err = edges.run(u.ctx, u.raw(), func(i int, row *storedRow) {
 		best, found := &samples[i], &row.sample
 		if cmp.Or(-cmp.Compare(best.Start, found.Start), cmp.Compare(best.Grain, found.Grain)) > 0 {
 			*best, sources[i] = *found, row.source
@@ -160,10 +160,10 @@ func (k *dayKeeper) rebuildLatest(of []metric) (differed int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := k.nameSources(samples, sources); err != nil {
+	if err := u.nameSources(samples, sources); err != nil {
 		return 0, err
 	}
-	stored, err := list(k.ctx, k.tx, scanLatest, selectLatest, k.user)
+	stored, err := list(u.ctx, u.tx, scanLatest, selectLatest, u.user)
 	if err != nil {
 		return 0, err
 	}
@@ -173,7 +173,7 @@ func (k *dayKeeper) rebuildLatest(of []metric) (differed int, err error) {
 			write = append(write, latestRow{all[i].metric, &samples[i]})
 		}
 	}
-	return len(write), k.writeLatest(write)
+	return len(write), u.writeLatest(write)
 }
 
 // isKnownLatest reports whether what is stored needs no change: of samples that are equally late, any will do.
@@ -188,12 +188,12 @@ func isKnownLatest(s *health.Sample, stored []health.Sample) bool {
 	return false
 }
 
-// keepDays runs a function in a transaction under the user's lock.
-func (s *Store) keepDays(ctx context.Context, user uuid.UUID, do func(k *dayKeeper) error) error {
+// inSummaryTx runs a function in a transaction under the user's lock.
+func (s *Store) inSummaryTx(ctx context.Context, user uuid.UUID, do func(u *summaryUpdater) error) error {
 	return s.onConnection(ctx, "rebuild summaries of days", func(ctx context.Context, conn *pgxpool.Conn) error {
 		return transact(ctx, conn, s.begin+lockStatement(userLock(user)), func(ctx context.Context, tx pgx.Tx) error {
-			return do(&dayKeeper{
-				ctx: ctx, store: s, tx: tx, user: user, names: map[int32]string{0: ""}, numbers: map[string]int32{},
+			return do(&summaryUpdater{
+				ctx: ctx, store: s, tx: tx, user: user, names: map[int32]string{0: ""}, ids: map[string]int32{},
 			})
 		})
 	})

@@ -16,22 +16,22 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// holding is what a user has of one metric in one unit, from the totals: no sample is read for it.
-type holding struct {
+// storedMetric is what a user has of one metric in one unit, from the totals: no sample is read for it.
+type storedMetric struct {
 	metric
 	samples int64
 	sources []string
-	grains  []grainHolding // in order
+	grains  []grainRange // in order
 }
 
-// grainHolding is what a user has of one grain: first and last are the earliest and the latest recorded_at.
-type grainHolding struct {
+// grainRange is what a user has of one grain: first and last are the earliest and the latest recorded_at.
+type grainRange struct {
 	grain       health.Grain
 	first, last health.Instant
 }
 
-// holdings returns what a user has, ordered by name and unit.
-func holdings(ctx context.Context, q querier, user uuid.UUID) (all []*holding, err error) {
+// storedMetrics returns what a user has, ordered by name and unit.
+func storedMetrics(ctx context.Context, q querier, user uuid.UUID) (all []*storedMetric, err error) {
 	rows, err := q.Query(ctx, `
 		SELECT m.id, m.name, m.unit, m.kept_in, t.grain, coalesce(s.name, ''), t.samples, t.first_at, t.last_at
 		FROM metric_totals t JOIN metric_names m ON m.id = t.metric_id LEFT JOIN sources s ON s.id = t.source_id
@@ -42,14 +42,14 @@ func holdings(ctx context.Context, q querier, user uuid.UUID) (all []*holding, e
 	}
 	var m metric
 	var keptIn, source string
-	var g grainHolding
+	var g grainRange
 	var samples int64
 	_, err = pgx.ForEachRow(rows, []any{
 		&m.id, &m.name.name, &m.name.unit, &keptIn, &g.grain, &source, &samples, instantInto{&g.first}, instantInto{&g.last},
 	}, func() error {
 		if len(all) == 0 || all[len(all)-1].id != m.id {
 			m.table = tableNamed(keptIn)
-			all = append(all, &holding{metric: m})
+			all = append(all, &storedMetric{metric: m})
 		}
 		h := all[len(all)-1]
 		h.samples += samples
@@ -71,7 +71,7 @@ func holdings(ctx context.Context, q querier, user uuid.UUID) (all []*holding, e
 func (s *Store) Metrics(ctx context.Context, user uuid.UUID) (infos []store.MetricInfo, err error) {
 	err = s.onConnection(ctx, "list metrics", func(ctx context.Context, conn *pgxpool.Conn) error {
 		infos = nil
-		all, err := holdings(ctx, conn, user)
+		all, err := storedMetrics(ctx, conn, user)
 		if err != nil {
 			return err
 		}
@@ -93,8 +93,8 @@ func (s *Store) Metrics(ctx context.Context, user uuid.UUID) (infos []store.Metr
 		for i, h := range all {
 			for _, g := range h.grains {
 				if g.grain >= health.GrainDay { // starts are not quite in the order of key times
-					edges.ask(i, h.metric, g.grain, g.first, g.first+earliest+latest, math.MaxInt64)
-					edges.ask(i, h.metric, g.grain, g.last-earliest-latest, g.last, math.MaxInt64)
+					edges.add(i, h.metric, g.grain, g.first, g.first+earliest+latest, math.MaxInt64)
+					edges.add(i, h.metric, g.grain, g.last-earliest-latest, g.last, math.MaxInt64)
 				}
 			}
 		}
@@ -108,25 +108,25 @@ func (s *Store) Metrics(ctx context.Context, user uuid.UUID) (infos []store.Metr
 // edgeQuery reads rows at the edges of many series at once: one query for each table. Every series has a stretch of time
 // of its own, so that no more than its rows are read.
 type edgeQuery struct {
-	user uuid.UUID
-	asks []edge
+	user  uuid.UUID
+	edges []edge
 }
 
 type edge struct {
-	of          int // what the caller knows it by
+	index       int // what the caller knows it by
 	metric      metric
 	grain       health.Grain
 	first, last health.Instant
-	most        int64
+	limit       int64
 }
 
-func (q *edgeQuery) ask(of int, m metric, grain health.Grain, first, last health.Instant, most int64) {
-	q.asks = append(q.asks, edge{of, m, grain, first, last, most})
+func (q *edgeQuery) add(of int, m metric, grain health.Grain, first, last health.Instant, most int64) {
+	q.edges = append(q.edges, edge{of, m, grain, first, last, most})
 }
 
 func (q *edgeQuery) run(ctx context.Context, conn *pgconn.PgConn, found func(of int, row *storedRow)) error {
 	for _, t := range tables {
-		asks := slices.DeleteFunc(slices.Clone(q.asks), func(e edge) bool { return e.metric.table != t })
+		asks := slices.DeleteFunc(slices.Clone(q.edges), func(e edge) bool { return e.metric.table != t })
 		if len(asks) == 0 {
 			continue
 		}
@@ -135,10 +135,10 @@ func (q *edgeQuery) run(ctx context.Context, conn *pgconn.PgConn, found func(of 
 		var failed error
 		for rows.NextRow() && failed == nil {
 			columns := rows.Values()
-			asked := &asks[binary.BigEndian.Uint64(columns[0])-1]
-			row.grain = asked.grain
+			requested := &asks[binary.BigEndian.Uint64(columns[0])-1]
+			row.grain = requested.grain
 			if failed = row.read(columns[1:]); failed == nil {
-				found(asked.of, &row)
+				found(requested.index, &row)
 			}
 		}
 		if _, err := rows.Close(); err != nil {
@@ -163,7 +163,7 @@ func edgeArgs(user uuid.UUID, asks []edge) [][]byte {
 		metrics = binary.BigEndian.AppendUint16(appendLength(metrics, 2), uint16(e.metric.id))
 		grains = appendInteger(grains, int32(e.grain))
 		firsts, lasts = appendInstant(firsts, e.first), appendInstant(lasts, e.last)
-		most = append(appendLength(most, 8), wireBigint(e.most)...)
+		most = append(appendLength(most, 8), wireBigint(e.limit)...)
 		first, last = min(first, e.first), max(last, e.last)
 	}
 	return [][]byte{user[:], metrics, grains, firsts, lasts, most, wireInstant(first), wireInstant(last)}

@@ -149,7 +149,7 @@ func (s *schema) migrate(ctx context.Context, conn *pgx.Conn, server server) err
 		if err := server.migratable(); err != nil {
 			return err
 		}
-		made, err := s.migrateAlone(ctx, conn)
+		made, err := s.migrateLocked(ctx, conn)
 		if err != nil || made {
 			return err
 		}
@@ -161,11 +161,11 @@ func (s *schema) migrate(ctx context.Context, conn *pgx.Conn, server server) err
 	}
 }
 
-// migrateAlone makes the steps under a lock; made is false where another instance holds it. The lock belongs to a
+// migrateLocked makes the steps under a lock; made is false where another instance holds it. The lock belongs to a
 // transaction that stays open on the given connection meanwhile, and not to its session, so that it holds through a pooler
 // too. Nobody waits for it in the server: through a pooler, those who wait would take away the connections that the one
 // who has it needs.
-func (s *schema) migrateAlone(ctx context.Context, conn *pgx.Conn) (made bool, err error) {
+func (s *schema) migrateLocked(ctx context.Context, conn *pgx.Conn) (made bool, err error) {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{
 		BeginQuery: `BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`,
 	})

@@ -26,8 +26,8 @@ type span struct {
 
 // The ends of time. Nothing that is stored lies beyond them.
 var (
-	beginning = time.Date(-4000, 1, 1, 0, 0, 0, 0, time.UTC)
-	end       = time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC)
+	minTime = time.Date(-4000, 1, 1, 0, 0, 0, 0, time.UTC)
+	maxTime = time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
 // spanFor decides what the partition for a time covers, given those that are there and do not cover it: a month if it is
@@ -38,9 +38,9 @@ func spanFor(t, now time.Time, there []span) span {
 	year := span{from: yearBegin(t.Year()), to: yearBegin(t.Year() + 1)}
 	switch {
 	case t.Year() < firstYear:
-		return span{from: beginning, to: yearBegin(firstYear)}
+		return span{from: minTime, to: yearBegin(firstYear)}
 	case t.Year() >= lastYear:
-		return span{from: yearBegin(lastYear), to: end}
+		return span{from: yearBegin(lastYear), to: maxTime}
 	case year.to.After(monthBegin(now, -monthsBack)) && !year.from.After(monthBegin(now, monthsAhead)),
 		slices.ContainsFunc(there, year.overlaps):
 		return span{from: monthBegin(t, 0), to: monthBegin(t, 1)}
@@ -53,9 +53,9 @@ func (s span) overlaps(o span) bool { return s.from.Before(o.to) && o.from.Befor
 // name is the part of a partition's name that tells it from the others of its table.
 func (s span) name() string {
 	switch {
-	case s.from.Equal(beginning):
+	case s.from.Equal(minTime):
 		return fmt.Sprintf("before_%d", s.to.Year())
-	case s.to.Equal(end):
+	case s.to.Equal(maxTime):
 		return fmt.Sprintf("from_%d", s.from.Year())
 	case s.to.Equal(yearBegin(s.from.Year() + 1)):
 		if s.from.Month() == time.January {
@@ -66,14 +66,14 @@ func (s span) name() string {
 }
 
 func (s span) lower() string {
-	if s.from.Equal(beginning) {
+	if s.from.Equal(minTime) {
 		return "MINVALUE"
 	}
 	return "'" + s.from.Format(time.RFC3339) + "'"
 }
 
 func (s span) upper() string {
-	if s.to.Equal(end) {
+	if s.to.Equal(maxTime) {
 		return "MAXVALUE"
 	}
 	return "'" + s.to.Format(time.RFC3339) + "'"

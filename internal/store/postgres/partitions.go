@@ -94,7 +94,7 @@ func (p *partitions) create(ctx context.Context, table string, times []time.Time
 		var there []span
 		complete := false
 		err := p.store.changePartitions(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
-			if there, err = existing(ctx, tx, table); err != nil {
+			if there, err = readPartitions(ctx, tx, table); err != nil {
 				return err
 			}
 			i := slices.IndexFunc(times, func(t time.Time) bool { return !covers(there, t) })
@@ -120,9 +120,9 @@ func (p *partitions) create(ctx context.Context, table string, times []time.Time
 	}
 }
 
-// existing reads the bounds of a table's partitions. PostgreSQL keeps them as an expression, which it prints in the zone
+// readPartitions reads the bounds of a table's partitions. PostgreSQL keeps them as an expression, which it prints in the zone
 // and the form of the session, and reads in the same.
-func existing(ctx context.Context, conn querier, table string) ([]span, error) {
+func readPartitions(ctx context.Context, conn querier, table string) ([]span, error) {
 	return list(ctx, conn, scanSpan, `
 		SELECT c.relname::text, (regexp_match(b.bound, 'FROM \(''([^'']+)''\)'))[1]::timestamptz,
 			(regexp_match(b.bound, 'TO \(''([^'']+)''\)'))[1]::timestamptz
@@ -136,7 +136,7 @@ func existing(ctx context.Context, conn querier, table string) ([]span, error) {
 func scanSpan(row pgx.Row) (s span, err error) {
 	var from, to *time.Time
 	err = row.Scan(&s.partition, &from, &to)
-	s.from, s.to = beginning, end
+	s.from, s.to = minTime, maxTime
 	if from != nil {
 		s.from = *from
 	}
@@ -217,7 +217,7 @@ func beforeUnfinished(ctx context.Context, tx pgx.Tx, t time.Time) (time.Time, e
 }
 
 func dropBefore(ctx context.Context, tx pgx.Tx, table string, t time.Time) (dropped int, err error) {
-	spans, err := existing(ctx, tx, table)
+	spans, err := readPartitions(ctx, tx, table)
 	if err != nil {
 		return 0, err
 	}
@@ -236,9 +236,9 @@ func dropBefore(ctx context.Context, tx pgx.Tx, table string, t time.Time) (drop
 // changePartitions runs a change of partitions in a transaction, one server at a time. It gives way to whoever uses the
 // table: a lock it does not get soon is tried for again, so that nobody queues up behind it.
 func (s *Store) changePartitions(ctx context.Context, change func(ctx context.Context, tx pgx.Tx) error) (err error) {
-	ctx, done := s.calls.Begin(ctx, "change partitions")
+	ctx, done := s.calls.Start(ctx, "change partitions")
 	defer func() { done(err) }()
-	begin := s.begin + ` SET LOCAL lock_timeout = 2000;` + sequentially + lockStatement(partitionLock)
+	begin := s.begin + ` SET LOCAL lock_timeout = 2000;` + sequentialShards + lockStatement(partitionLock)
 	for attempt := 1; ; attempt++ {
 		err := retry(ctx, func() error {
 			limited, cancel := context.WithTimeout(ctx, s.timeout)
@@ -250,7 +250,7 @@ func (s *Store) changePartitions(ctx context.Context, change func(ctx context.Co
 			defer conn.Release()
 			return transact(limited, conn, begin, change)
 		})
-		if codeOf(err) != codeLockNotAvailable || attempt == attempts {
+		if codeOf(err) != codeLockNotAvailable || attempt == maxAttempts {
 			return err
 		}
 	}

@@ -53,10 +53,10 @@ type Options struct {
 //
 // The catalogue decides which table a metric's samples are kept in, when the first one comes; nil stands for the one
 // that is part of the program.
-func Open(ctx context.Context, url string, words *catalog.Catalog, options Options) (*Store, error) {
-	if words == nil {
+func Open(ctx context.Context, url string, metricCatalog *catalog.Catalog, options Options) (*Store, error) {
+	if metricCatalog == nil {
 		var err error
-		if words, err = catalog.Load(); err != nil {
+		if metricCatalog, err = catalog.Load(); err != nil {
 			return nil, err
 		}
 	}
@@ -71,7 +71,7 @@ func Open(ctx context.Context, url string, words *catalog.Catalog, options Optio
 	if err != nil {
 		return nil, fmt.Errorf("open connection pool: %w", err)
 	}
-	s := &Store{pool: pool, catalog: words, timeout: cmp.Or(options.Timeout, time.Minute)}
+	s := &Store{pool: pool, catalog: metricCatalog, timeout: cmp.Or(options.Timeout, time.Minute)}
 	s.begin = beginWithin(s.timeout)
 	s.names = newDictionary(s)
 	s.partitions = newPartitions(s)

@@ -8,23 +8,23 @@ import (
 )
 
 const (
-	attempts = 5
+	maxAttempts = 5
 	// firstWait is the longest pause before the second attempt; each following one is twice as long. In all that is a
 	// second and a half: enough for a failover of connections, not for a restart, which the caller has to wait for.
 	firstWait = 100 * time.Millisecond
 )
 
-// uncertain marks the failure of a commit of which nobody knows whether it happened. Trying again is harmless to the
+// uncertainCommit marks the failure of a commit of which nobody knows whether it happened. Trying again is harmless to the
 // data, but the account would call new what the first attempt has stored.
-type uncertain struct{ error }
+type uncertainCommit struct{ error }
 
 // Unwrap returns the failure.
-func (u uncertain) Unwrap() error { return u.error }
+func (u uncertainCommit) Unwrap() error { return u.error }
 
-// committed marks a commit that was cut off.
-func committed(err error) error {
+// commitError marks a commit that was cut off.
+func commitError(err error) error {
 	if err != nil && disconnected(err) {
-		return uncertain{err}
+		return uncertainCommit{err}
 	}
 	return err
 }
@@ -35,7 +35,7 @@ func retry(ctx context.Context, do func() error) error {
 	wait := firstWait
 	for attempt := 1; ; attempt++ {
 		err := do()
-		if err == nil || attempt == attempts || !worthRetrying(err) {
+		if err == nil || attempt == maxAttempts || !isRetryable(err) {
 			return err
 		}
 		timer := time.NewTimer(time.Duration(1 + rand.Int64N(int64(wait)))) // #nosec G404 -- a pause is no secret
@@ -49,8 +49,8 @@ func retry(ctx context.Context, do func() error) error {
 	}
 }
 
-func worthRetrying(err error) bool {
-	if _, ok := errors.AsType[uncertain](err); ok {
+func isRetryable(err error) bool {
+	if _, ok := errors.AsType[uncertainCommit](err); ok {
 		return false
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {

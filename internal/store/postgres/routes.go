@@ -40,14 +40,14 @@ func routeArgs(user, workout uuid.UUID, route []health.RoutePoint) ([]any, error
 		}
 	}
 	args := []any{user, workout, len(route), legwise(route), path, withoutAltitude}
-	for _, of := range routeNumbers {
-		args = append(args, numberList(len(route), func(i int) float64 { return *of(&route[i]) }))
+	for _, of := range routeValues {
+		args = append(args, nullableFloats(len(route), func(i int) float64 { return *of(&route[i]) }))
 	}
 	return args, nil
 }
 
-// routeNumbers are the values of routeArrays, in their order.
-var routeNumbers = []func(*health.RoutePoint) *float64{
+// routeValues are the values of routeArrays, in their order.
+var routeValues = []func(*health.RoutePoint) *float64{
 	func(p *health.RoutePoint) *float64 { return &p.Speed },
 	func(p *health.RoutePoint) *float64 { return &p.Course },
 	func(p *health.RoutePoint) *float64 { return &p.HorizontalAccuracy },
@@ -63,7 +63,7 @@ func encodePath(route []health.RoutePoint) ([]byte, error) {
 	for i := range route {
 		p := &route[i]
 		if !(math.Abs(p.Latitude) <= 90 && math.Abs(p.Longitude) <= 180) {
-			return nil, unstorable("The route has a place that is not on the globe.")
+			return nil, invalidElement("The route has a place that is not on the globe.")
 		}
 		altitude := p.Altitude
 		if health.IsAbsent(altitude) {
@@ -100,7 +100,7 @@ func scanRoute(row pgx.Row) ([]health.RoutePoint, error) {
 	var count int
 	var path []byte
 	var withoutAltitude []int32
-	arrays := make([][]pgtype.Float8, len(routeNumbers))
+	arrays := make([][]pgtype.Float8, len(routeValues))
 	targets := []any{&count, &path, &withoutAltitude}
 	for i := range arrays {
 		targets = append(targets, &arrays[i])
@@ -119,15 +119,15 @@ func scanRoute(row pgx.Row) ([]health.RoutePoint, error) {
 		p := &route[i]
 		p.Longitude, p.Latitude, p.Altitude = c[0], c[1], c[2]
 		p.Time = health.Instant(math.Round(c[3] * float64(health.Second)))
-		for _, of := range routeNumbers {
+		for _, of := range routeValues {
 			*of(p) = health.Absent()
 		}
 	}
 	for _, i := range withoutAltitude {
 		route[i].Altitude = health.Absent()
 	}
-	for n, of := range routeNumbers {
-		spread(arrays[n], func(i int) *float64 { return of(&route[i]) })
+	for n, of := range routeValues {
+		setFloats(arrays[n], func(i int) *float64 { return of(&route[i]) })
 	}
 	return route, nil
 }

@@ -6,20 +6,20 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// patience bounds how many rows are read for a series that is compared: so many for each of its keys, and some. A batch
+// maxScanPerKey bounds how many rows are read for a series that is compared: so many for each of its keys, and some. A batch
 // that is thinly spread over very many rows is read row by row from there on.
 const (
-	patience     = 4
-	basePatience = 200
+	maxScanPerKey = 4
+	minScan       = 200
 )
 
 // compare finds out what becomes of each sample. What cannot be told from a digest is read in the same order as the keys,
 // and both are gone along. All series are asked about at once.
-func (w *sampleWriter) compare(all []series) error {
-	w.prepare(all)
+func (w *sampleWriter) compare(all []keySeries) error {
+	w.reset(all)
 	var known [][]sampleKey
 	for i := range all {
-		if keys := all[i].known(); len(keys) > 0 {
+		if keys := all[i].storedKeys(); len(keys) > 0 {
 			known = append(known, keys)
 		}
 	}
@@ -34,17 +34,17 @@ func (w *sampleWriter) compare(all []series) error {
 	if err := w.compareTimes(left); err != nil {
 		return err
 	}
-	w.sort()
+	w.collectInserts()
 	return nil
 }
 
 // compareRanges reads the rows of stretches of keys, each up to a limit. It returns the keys behind that.
-func (w *sampleWriter) compareRanges(stretches [][]sampleKey) (left [][]sampleKey, err error) {
-	err = w.ask(stretches, func(t *table, keys []sampleKey) (string, []byte) {
+func (w *sampleWriter) compareRanges(ranges [][]sampleKey) (left [][]sampleKey, err error) {
+	err = w.queryRanges(ranges, func(t *table, keys []sampleKey) (string, []byte) {
 		return t.compare, wireBigint(limitFor(keys))
-	}, func(along *walk, rows int64) {
+	}, func(along *rowMatcher, rows int64) {
 		if rows == limitFor(along.keys) { // there is more: go on where the rows ended
-			if rest := along.keys[along.passed():]; len(rest) > 0 {
+			if rest := along.keys[along.passedKeys():]; len(rest) > 0 {
 				left = append(left, rest)
 			}
 		}
@@ -53,33 +53,33 @@ func (w *sampleWriter) compareRanges(stretches [][]sampleKey) (left [][]sampleKe
 }
 
 // compareTimes looks up the times of keys one by one.
-func (w *sampleWriter) compareTimes(stretches [][]sampleKey) error {
-	return w.ask(stretches, func(t *table, keys []sampleKey) (string, []byte) {
+func (w *sampleWriter) compareTimes(ranges [][]sampleKey) error {
+	return w.queryRanges(ranges, func(t *table, keys []sampleKey) (string, []byte) {
 		return t.compareAt, timesOf(keys)
-	}, func(*walk, int64) {})
+	}, func(*rowMatcher, int64) {})
 }
 
-// ask makes one query for each stretch of keys and goes along its rows.
-func (w *sampleWriter) ask(
-	stretches [][]sampleKey, query func(*table, []sampleKey) (sql string, lastArg []byte), answered func(along *walk, rows int64),
+// queryRanges makes one query for each stretch of keys and goes along its rows.
+func (w *sampleWriter) queryRanges(
+	ranges [][]sampleKey, query func(*table, []sampleKey) (sql string, lastArg []byte), answered func(along *rowMatcher, rows int64),
 ) error {
-	if len(stretches) == 0 {
+	if len(ranges) == 0 {
 		return nil
 	}
 	pipeline := w.raw().StartPipeline(w.ctx)
-	for _, keys := range stretches {
+	for _, keys := range ranges {
 		sql, arg := query(keys[0].table, keys)
 		pipeline.SendQueryParams(sql, append(w.seriesArgs(keys), arg), nil, binaryFormat, binaryFormat)
 	}
 	err := pipeline.Sync()
-	for _, keys := range stretches {
+	for _, keys := range ranges {
 		if err != nil {
 			break
 		}
-		along, rows := w.along(keys), int64(0)
+		along, rows := w.newMatcher(keys), int64(0)
 		err = eachRow(pipeline, func(columns [][]byte) error {
 			rows++
-			return along.meet(columns)
+			return along.match(columns)
 		})
 		if err == nil {
 			answered(&along, rows)
@@ -91,21 +91,21 @@ func (w *sampleWriter) ask(
 	return err
 }
 
-// prepare undoes what an attempt before this one has found out.
-func (w *sampleWriter) prepare(all []series) {
+// reset undoes what an attempt before this one has found out.
+func (w *sampleWriter) reset(all []keySeries) {
 	for i := range all {
 		s := &all[i]
 		for j := range s.keys {
 			s.keys[j].found = false
 		}
-		if w.suspicious {
-			s.held, s.first, s.last = true, s.keys[0].time, s.keys[len(s.keys)-1].time
+		if w.distrustTotals {
+			s.stored, s.first, s.last = true, s.keys[0].time, s.keys[len(s.keys)-1].time
 		}
 	}
 }
 
-// sort takes the samples for which there was no row as new.
-func (w *sampleWriter) sort() {
+// collectInserts takes the samples for which there was no row as new.
+func (w *sampleWriter) collectInserts() {
 	fresh := map[*table]int{}
 	for i := range w.keys {
 		if !w.keys[i].found {
@@ -130,12 +130,12 @@ func (w *sampleWriter) sort() {
 	}
 }
 
-// expect says what rows of a series probably have: what the first sample has that is now sent. When a row was received
+// defaultsFor says what rows of a series probably have: what the first sample has that is now sent. When a row was received
 // matters only where it was received later than the sample, or where it may be the summary of a day (see
 // health.Sample.Complete).
-func (w *sampleWriter) expect(keys []sampleKey) expectation {
+func (w *sampleWriter) defaultsFor(keys []sampleKey) rowDefaults {
 	key := &keys[0]
-	e := expectation{
+	e := rowDefaults{
 		grain: key.grain, keySource: key.keySource, source: key.source, offset: w.batch[key.index].Offset,
 		received: w.batch[key.index].Received,
 	}
@@ -143,21 +143,21 @@ func (w *sampleWriter) expect(keys []sampleKey) expectation {
 		e.received = min(e.received, w.batch[keys[i].index].Received)
 	}
 	if e.grain >= health.GrainDay {
-		e.received = health.InstantOf(beginning)
+		e.received = health.InstantOf(minTime)
 	}
 	return e
 }
 
 // seriesArgs are the parameters that name a series, the range of its keys, and what is expected.
 func (w *sampleWriter) seriesArgs(keys []sampleKey) [][]byte {
-	first, last, expected := &keys[0], &keys[len(keys)-1], w.expect(keys)
+	first, last, expected := &keys[0], &keys[len(keys)-1], w.defaultsFor(keys)
 	return [][]byte{
 		w.user[:], wireSmallint(first.metric), wireInteger(int32(first.grain)), wireInstant(first.time), wireInstant(last.time),
 		wireInstant(expected.received), wireInteger(expected.keySource), wireInteger(expected.source), wireInteger(expected.offset),
 	}
 }
 
-func limitFor(keys []sampleKey) int64 { return int64(patience*len(keys) + basePatience) }
+func limitFor(keys []sampleKey) int64 { return int64(maxScanPerKey*len(keys) + minScan) }
 
 // timesOf returns the different times of keys as an array.
 func timesOf(keys []sampleKey) []byte {
@@ -174,20 +174,20 @@ func timesOf(keys []sampleKey) []byte {
 	return array
 }
 
-// walk goes along the keys of a series while rows are read that are in the same order.
-type walk struct {
+// rowMatcher goes along the keys of a series while rows are read that are in the same order.
+type rowMatcher struct {
 	w    *sampleWriter
 	keys []sampleKey
 	next int
 	row  storedRow
 }
 
-func (w *sampleWriter) along(keys []sampleKey) walk {
-	return walk{w: w, keys: keys, row: storedRow{table: keys[0].table, expectation: w.expect(keys)}}
+func (w *sampleWriter) newMatcher(keys []sampleKey) rowMatcher {
+	return rowMatcher{w: w, keys: keys, row: storedRow{table: keys[0].table, rowDefaults: w.defaultsFor(keys)}}
 }
 
-// meet takes the next row, and compares it with the sample that has its key, if one has.
-func (a *walk) meet(columns [][]byte) error {
+// match takes the next row, and compares it with the sample that has its key, if one has.
+func (a *rowMatcher) match(columns [][]byte) error {
 	row := &a.row
 	if err := row.read(columns); err != nil {
 		return err
@@ -210,9 +210,9 @@ func (a *walk) meet(columns [][]byte) error {
 	return nil
 }
 
-// passed returns how many keys lie before the last row, or at its time: more rows of that time may follow, which the
+// passedKeys returns how many keys lie before the last row, or at its time: more rows of that time may follow, which the
 // look-up by time finds again.
-func (a *walk) passed() int {
+func (a *rowMatcher) passedKeys() int {
 	n := a.next
 	for n > 0 && a.keys[n-1].time >= a.row.time {
 		n--

@@ -34,7 +34,7 @@ type sampleCursor struct {
 func newSampleCursor(s *Store, user uuid.UUID, m metric, grain health.Grain, source int32, q *store.SampleQuery) *sampleCursor {
 	c := &sampleCursor{
 		store: s, metric: m, grain: grain, query: m.table.inRange, starts: q.Range,
-		from: health.InstantOf(beginning), last: health.InstantOf(end), size: pageSize,
+		from: health.InstantOf(minTime), last: health.InstantOf(maxTime), size: pageSize,
 		args: [][]byte{
 			user[:], wireSmallint(m.id), wireInteger(int32(grain)),
 		},
@@ -132,7 +132,7 @@ func (c *sampleCursor) fill(
 ) ([]health.Sample, []int32, error) {
 	args := append(slices.Clip(slices.Clone(c.args[:3])), wireInstant(c.from), wireInstant(c.last), wireBigint(int64(c.size)))
 	rows := conn.ExecParams(ctx, c.query, append(args, c.args[3:]...), nil, binaryFormat, binaryFormat)
-	row := storedRow{table: c.table, expectation: expectation{grain: c.grain}}
+	row := storedRow{table: c.table, rowDefaults: rowDefaults{grain: c.grain}}
 	var failed error
 	for rows.NextRow() && failed == nil {
 		failed = row.read(rows.Values())

@@ -62,9 +62,9 @@ func (w *sampleWriter) digest(keys []sampleKey) (digest uint64, ok bool) {
 
 // leaveOutUnchanged marks the stretches of keys whose rows are there and say the same, and returns the others. A summary
 // of a day is always compared: it may be unchanged and yet has to be written (see health.Sample.Replaces).
-func (w *sampleWriter) leaveOutUnchanged(stretches [][]sampleKey) (left [][]sampleKey, err error) {
+func (w *sampleWriter) leaveOutUnchanged(ranges [][]sampleKey) (left [][]sampleKey, err error) {
 	var probes, long [][]sampleKey
-	for _, keys := range stretches {
+	for _, keys := range ranges {
 		if len(keys) < digestFrom || keys[0].grain >= health.GrainDay {
 			left = append(left, keys)
 			continue
@@ -118,21 +118,21 @@ func wholeTimes(keys []sampleKey, from, to int) []sampleKey {
 
 // sameDigests tells which of some stretches of keys have the same digest in the table. Those of one series stand together
 // and are asked about in one query.
-func (w *sampleWriter) sameDigests(stretches [][]sampleKey) (same []bool, err error) {
-	same = make([]bool, len(stretches))
-	if len(stretches) == 0 {
+func (w *sampleWriter) sameDigests(ranges [][]sampleKey) (same []bool, err error) {
+	same = make([]bool, len(ranges))
+	if len(ranges) == 0 {
 		return same, nil
 	}
 	var ends []int // of the stretches of each series
-	for i := range stretches {
-		if i+1 == len(stretches) || !stretches[i][0].inSeriesOf(&stretches[i+1][0]) {
+	for i := range ranges {
+		if i+1 == len(ranges) || !ranges[i][0].inSeriesOf(&ranges[i+1][0]) {
 			ends = append(ends, i+1)
 		}
 	}
 	pipeline := w.raw().StartPipeline(w.ctx)
 	from := 0
 	for _, end := range ends {
-		pipeline.SendQueryParams(stretches[from][0].table.digest, w.digestArgs(stretches[from:end]), nil, binaryFormat, binaryFormat)
+		pipeline.SendQueryParams(ranges[from][0].table.digest, w.digestArgs(ranges[from:end]), nil, binaryFormat, binaryFormat)
 		from = end
 	}
 	err = pipeline.Sync()
@@ -143,8 +143,8 @@ func (w *sampleWriter) sameDigests(stretches [][]sampleKey) (same []bool, err er
 		}
 		err = eachRow(pipeline, func(columns [][]byte) error {
 			i := from + int(binary.BigEndian.Uint64(columns[0])) - 1
-			if count := binary.BigEndian.Uint64(columns[1]); count == uint64(len(stretches[i])) {
-				digest, ok := w.digest(stretches[i])
+			if count := binary.BigEndian.Uint64(columns[1]); count == uint64(len(ranges[i])) {
+				digest, ok := w.digest(ranges[i])
 				same[i] = ok && digest == binary.BigEndian.Uint64(columns[2])
 			}
 			return nil
@@ -159,15 +159,15 @@ func (w *sampleWriter) sameDigests(stretches [][]sampleKey) (same []bool, err er
 
 // digestArgs are the parameters of table.digest: a series, the range of all stretches, and for each its range and how many
 // rows to look at before it is certain that there are too many.
-func (w *sampleWriter) digestArgs(stretches [][]sampleKey) [][]byte {
-	n := len(stretches)
+func (w *sampleWriter) digestArgs(ranges [][]sampleKey) [][]byte {
+	n := len(ranges)
 	firsts, lasts := arrayHeader(pgtype.TimestamptzOID, n), arrayHeader(pgtype.TimestamptzOID, n)
 	most := arrayHeader(pgtype.Int8OID, n)
-	for _, keys := range stretches {
+	for _, keys := range ranges {
 		firsts, lasts = appendInstant(firsts, keys[0].time), appendInstant(lasts, keys[len(keys)-1].time)
 		most = append(appendLength(most, 8), wireBigint(int64(len(keys))+1)...)
 	}
-	first, last := &stretches[0][0], stretches[n-1]
+	first, last := &ranges[0][0], ranges[n-1]
 	return [][]byte{
 		w.user[:], wireSmallint(first.metric), wireInteger(int32(first.grain)), wireInstant(first.time),
 		wireInstant(last[len(last)-1].time), firsts, lasts, most,

@@ -21,8 +21,8 @@ type sampleKey struct {
 	index             int
 }
 
-// keysOf returns the keys of a batch in the order of the tables. Samples whose names were refused have none.
-func keysOf(batch []health.Sample, names numbers) []sampleKey {
+// newSampleKeys returns the keys of a batch in the order of the tables. Samples whose names were refused have none.
+func newSampleKeys(batch []health.Sample, names resolvedNames) []sampleKey {
 	keys := make([]sampleKey, 0, len(batch))
 	last := &health.Sample{}
 	var inMetric metric
@@ -36,7 +36,7 @@ func keysOf(batch []health.Sample, names numbers) []sampleKey {
 			source = names.sources[sample.Source]
 		}
 		last = sample
-		if _, is := names.reasonAgainst(sample); is {
+		if _, is := names.refusal(sample); is {
 			continue
 		}
 		key := sampleKey{
@@ -59,58 +59,58 @@ func keysOf(batch []health.Sample, names numbers) []sampleKey {
 }
 
 // compare orders keys by series, and within a series as its index does.
-func (k sampleKey) compare(o sampleKey) int {
-	if k.metric != o.metric {
-		return cmp.Compare(k.metric, o.metric)
+func (u sampleKey) compare(o sampleKey) int {
+	if u.metric != o.metric {
+		return cmp.Compare(u.metric, o.metric)
 	}
-	if k.grain != o.grain {
-		return cmp.Compare(k.grain, o.grain)
+	if u.grain != o.grain {
+		return cmp.Compare(u.grain, o.grain)
 	}
-	return k.compareTo(o.time, o.end, o.keySource)
+	return u.compareTo(o.time, o.end, o.keySource)
 }
 
 // compareTo orders the keys of one series.
-func (k *sampleKey) compareTo(time, end health.Instant, keySource int32) int {
-	if k.time != time {
-		return cmp.Compare(k.time, time)
+func (u *sampleKey) compareTo(time, end health.Instant, keySource int32) int {
+	if u.time != time {
+		return cmp.Compare(u.time, time)
 	}
-	if k.end != end {
-		return cmp.Compare(k.end, end)
+	if u.end != end {
+		return cmp.Compare(u.end, end)
 	}
-	return cmp.Compare(k.keySource, keySource)
+	return cmp.Compare(u.keySource, keySource)
 }
 
 // inSeriesOf reports whether two keys are of one series.
-func (k *sampleKey) inSeriesOf(o *sampleKey) bool { return k.metric == o.metric && k.grain == o.grain }
+func (u *sampleKey) inSeriesOf(o *sampleKey) bool { return u.metric == o.metric && u.grain == o.grain }
 
-// series is a stretch of keys of one metric and grain. Where the table holds anything of it, that lies between first and
+// keySeries is a stretch of keys of one metric and grain. Where the table holds anything of it, that lies between first and
 // last.
-type series struct {
+type keySeries struct {
 	keys        []sampleKey
-	held        bool
+	stored      bool
 	first, last health.Instant
 }
 
-// seriesOf cuts keys, which are in order, into series.
-func seriesOf(keys []sampleKey) (all []series) {
+// splitSeries cuts keys, which are in order, into series.
+func splitSeries(keys []sampleKey) (all []keySeries) {
 	for from := 0; from < len(keys); {
 		to := from + 1
 		for to < len(keys) && keys[to].inSeriesOf(&keys[from]) {
 			to++
 		}
-		all = append(all, series{keys: keys[from:to]})
+		all = append(all, keySeries{keys: keys[from:to]})
 		from = to
 	}
 	return all
 }
 
-// known returns the keys for which there may be a row.
-func (s *series) known() []sampleKey {
-	if !s.held {
+// storedKeys returns the keys for which there may be a row.
+func (s *keySeries) storedKeys() []sampleKey {
+	if !s.stored {
 		return nil
 	}
-	from, _ := slices.BinarySearchFunc(s.keys, s.first, func(k sampleKey, t health.Instant) int { return cmp.Compare(k.time, t) })
-	to, _ := slices.BinarySearchFunc(s.keys, s.last+1, func(k sampleKey, t health.Instant) int { return cmp.Compare(k.time, t) })
+	from, _ := slices.BinarySearchFunc(s.keys, s.first, func(u sampleKey, t health.Instant) int { return cmp.Compare(u.time, t) })
+	to, _ := slices.BinarySearchFunc(s.keys, s.last+1, func(u sampleKey, t health.Instant) int { return cmp.Compare(u.time, t) })
 	if from >= to {
 		return nil
 	}

@@ -192,14 +192,14 @@ func arrayHeader(oid uint32, length int) []byte {
 // storedRow is a row of a table, without the names that its reader knows: metric, unit and source.
 type storedRow struct {
 	table *table
-	expectation
+	rowDefaults
 	time, end         health.Instant
 	keySource, source int32
 	sample            health.Sample
 }
 
-// expectation is what a row of a series has where a column of it was not sent.
-type expectation struct {
+// rowDefaults is what a row of a series has where a column of it was not sent.
+type rowDefaults struct {
 	grain             health.Grain
 	keySource, source int32
 	offset            int32
@@ -214,7 +214,7 @@ func (r *storedRow) read(columns [][]byte) error {
 	r.time = readInstant(columns[0])
 	r.end = instantOr(columns[1], r.time)
 	s.Received = instantOr(columns[2], r.received)
-	r.keySource, r.source = integerOr(columns[3], r.expectation.keySource), integerOr(columns[4], r.expectation.source)
+	r.keySource, r.source = integerOr(columns[3], r.rowDefaults.keySource), integerOr(columns[4], r.rowDefaults.source)
 	s.Offset = integerOr(columns[5], r.offset)
 	s.Start, s.End = r.time, r.end
 	if s.Grain >= health.GrainDay {

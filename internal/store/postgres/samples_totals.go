@@ -56,13 +56,13 @@ func (w *sampleWriter) add(key *sampleKey, source int32, samples int64) {
 	c.first, c.last = min(c.first, key.time), max(c.last, key.time)
 }
 
-// errSourceForgotten is the failure of a batch one of whose sources has lost its number since it was looked up.
-var errSourceForgotten = errors.New("a source was forgotten")
+// errSourceErased is the failure of a batch one of whose sources has lost its number since it was looked up.
+var errSourceErased = errors.New("a source was forgotten")
 
 // begin finds out between which times there is something of each series, and makes sure that the batch may be written:
 // that the user exists, that nothing was erased since it was received, and that the numbers of its sources still stand
 // for their names.
-func (w *sampleWriter) begin(all []series, sources map[string]int32) error {
+func (w *sampleWriter) begin(all []keySeries, sources map[string]int32) error {
 	ids, names := arrayHeader(pgtype.Int4OID, len(sources)), arrayHeader(pgtype.TextOID, len(sources))
 	numbered := uint64(0)
 	for name, id := range sources { // "" has the number 0, which nothing is found under
@@ -92,7 +92,7 @@ func (w *sampleWriter) begin(all []series, sources map[string]int32) error {
 				refusal = errErased
 			} else if binary.BigEndian.Uint64(columns[1]) != numbered {
 				w.store.names.forgetSources()
-				refusal = errSourceForgotten
+				refusal = errSourceErased
 			}
 			return nil
 		})
@@ -101,12 +101,12 @@ func (w *sampleWriter) begin(all []series, sources map[string]int32) error {
 		err = eachRow(pipeline, func(columns [][]byte) error {
 			metric, grain := int16(binary.BigEndian.Uint16(columns[0])), health.Grain(readInteger(columns[1]))
 			first, last := readInstant(columns[2]), readInstant(columns[3])
-			w.held[metric] = append(w.held[metric], grainHolding{grain, first, last})
-			i, sent := slices.BinarySearchFunc(all, sampleKey{metric: metric, grain: grain}, func(s series, k sampleKey) int {
-				return cmp.Or(cmp.Compare(s.keys[0].metric, k.metric), cmp.Compare(s.keys[0].grain, k.grain))
+			w.storedRanges[metric] = append(w.storedRanges[metric], grainRange{grain, first, last})
+			i, sent := slices.BinarySearchFunc(all, sampleKey{metric: metric, grain: grain}, func(s keySeries, u sampleKey) int {
+				return cmp.Or(cmp.Compare(s.keys[0].metric, u.metric), cmp.Compare(s.keys[0].grain, u.grain))
 			})
 			if sent {
-				all[i].held, all[i].first, all[i].last = true, first, last
+				all[i].stored, all[i].first, all[i].last = true, first, last
 			}
 			return nil
 		})

@@ -70,16 +70,16 @@ func (s *Store) WriteNights(ctx context.Context, user uuid.UUID, batch []health.
 
 func nightArgs(user uuid.UUID, n *health.Night) []any {
 	return []any{
-		user, n.ID, date(n.Date), n.Source, optional(n.SleepStart), optional(n.SleepEnd), optional(n.InBedStart),
-		optional(n.InBedEnd), n.Offset, number(n.Total), number(n.Asleep), number(n.Core), number(n.Deep), number(n.REM),
-		number(n.Awake), number(n.InBed), n.Attributes, instant(n.Received),
+		user, n.ID, date(n.Date), n.Source, nullableInstant(n.SleepStart), nullableInstant(n.SleepEnd), nullableInstant(n.InBedStart),
+		nullableInstant(n.InBedEnd), n.Offset, nullableFloat(n.Total), nullableFloat(n.Asleep), nullableFloat(n.Core), nullableFloat(n.Deep), nullableFloat(n.REM),
+		nullableFloat(n.Awake), nullableFloat(n.InBed), n.Attributes, timestamp(n.Received),
 	}
 }
 
 func scanNight(row pgx.Row) (n health.Night, err error) {
 	err = row.Scan(&n.ID, dateInto{&n.Date}, &n.Source, instantInto{&n.SleepStart}, instantInto{&n.SleepEnd},
-		instantInto{&n.InBedStart}, instantInto{&n.InBedEnd}, &n.Offset, numberInto{&n.Total}, numberInto{&n.Asleep},
-		numberInto{&n.Core}, numberInto{&n.Deep}, numberInto{&n.REM}, numberInto{&n.Awake}, numberInto{&n.InBed},
+		instantInto{&n.InBedStart}, instantInto{&n.InBedEnd}, &n.Offset, floatInto{&n.Total}, floatInto{&n.Asleep},
+		floatInto{&n.Core}, floatInto{&n.Deep}, floatInto{&n.REM}, floatInto{&n.Awake}, floatInto{&n.InBed},
 		&n.Attributes, instantInto{&n.Received})
 	return n, err
 }
@@ -122,7 +122,7 @@ func (s *Store) WriteSegments(ctx context.Context, user uuid.UUID, batch []healt
 	return s.writeElements(ctx, user, "write segments", len(batch), func() health.Instant { return batch[0].Received }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
 		starts := make([]pgtype.Timestamptz, len(batch))
 		for i := range batch {
-			starts[i] = instant(batch[i].Start)
+			starts[i] = timestamp(batch[i].Start)
 		}
 		stored, err := list(ctx, tx, scanSegment, `SELECT `+segmentColumns+` FROM sleep_segments
 			WHERE user_id = $1 AND started_at = ANY ($2)`, user, starts)
@@ -142,8 +142,8 @@ func (s *Store) WriteSegments(ctx context.Context, user uuid.UUID, batch []healt
 					continue
 				}
 			}
-			p.write(i, outcome, statement{sql: putSegment, many: true, args: []any{
-				user, instant(segment.Start), instant(segment.End), segment.Source, string(segment.Stage), segment.Offset,
+			p.write(i, outcome, statement{sql: putSegment, batched: true, args: []any{
+				user, timestamp(segment.Start), timestamp(segment.End), segment.Source, string(segment.Stage), segment.Offset,
 				segment.Attributes,
 			}})
 		}

@@ -22,7 +22,7 @@ import (
 func (s *Store) DaySummaries(ctx context.Context, user uuid.UUID, query store.DayQuery) (found store.DaySummaries, err error) {
 	err = s.onConnection(ctx, "read summaries of days", func(ctx context.Context, conn *pgxpool.Conn) error {
 		found = store.DaySummaries{}
-		metrics, stale, err := metricsAsked(ctx, conn, user, query)
+		metrics, stale, err := requestedMetrics(ctx, conn, user, query)
 		if err != nil || stale || len(metrics) == 0 {
 			found.Stale = stale
 			return err
@@ -38,14 +38,14 @@ func (s *Store) DaySummaries(ctx context.Context, user uuid.UUID, query store.Da
 	return found, err
 }
 
-// metricAsked is a metric that has samples; longer is true where some are of more than a day.
-type metricAsked struct {
+// requestedMetric is a metric that has samples; longer is true where some are of more than a day.
+type requestedMetric struct {
 	metric
 	longer, stale bool
 }
 
-// metricsAsked returns the metrics that a query asks for, ordered by name and unit.
-func metricsAsked(ctx context.Context, q querier, user uuid.UUID, query store.DayQuery) (asked []metricAsked, stale bool, err error) {
+// requestedMetrics returns the metrics that a query asks for, ordered by name and unit.
+func requestedMetrics(ctx context.Context, q querier, user uuid.UUID, query store.DayQuery) (requested []requestedMetric, stale bool, err error) {
 	c := condition{text: `t.user_id = $1 AND t.samples > 0`, args: []any{user}}
 	if query.Metric != "" {
 		c.and(`m.name = `, query.Metric)
@@ -53,18 +53,18 @@ func metricsAsked(ctx context.Context, q querier, user uuid.UUID, query store.Da
 	if query.Unit != "" {
 		c.and(`m.unit = `, query.Unit)
 	}
-	asked, err = list(ctx, q, func(row pgx.Row) (m metricAsked, err error) {
+	requested, err = list(ctx, q, func(row pgx.Row) (m requestedMetric, err error) {
 		err = row.Scan(&m.id, &m.name.name, &m.name.unit, &m.longer, &m.stale)
 		return m, err
 	}, `SELECT m.id, m.name, m.unit, max(t.grain) > 86400,
 			EXISTS (SELECT FROM source_orders o WHERE o.user_id = $1 AND o.version <> o.followed)
 		FROM metric_totals t JOIN metric_names m ON m.id = t.metric_id WHERE `+c.text+`
 		GROUP BY m.id, m.name, m.unit ORDER BY m.name, m.unit`, c.args...)
-	return asked, len(asked) > 0 && asked[0].stale, err
+	return requested, len(requested) > 0 && requested[0].stale, err
 }
 
 func (s *Store) readSummaries(
-	ctx context.Context, conn *pgxpool.Conn, user uuid.UUID, metrics []metricAsked, query store.DayQuery,
+	ctx context.Context, conn *pgxpool.Conn, user uuid.UUID, metrics []requestedMetric, query store.DayQuery,
 ) (days []aggregate.DaySummary, err error) {
 	ids := arrayHeader(pgtype.Int2OID, len(metrics))
 	for i := range metrics {

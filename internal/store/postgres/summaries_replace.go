@@ -31,8 +31,8 @@ type dayKey struct {
 }
 
 // replace writes the summaries that differ, and returns how many.
-func (k *dayKeeper) replace(all []workedOut) (differed int, err error) {
-	there, err := k.summaries(all)
+func (u *summaryUpdater) replace(all []workedOut) (differed int, err error) {
+	there, err := u.summaries(all)
 	if err != nil {
 		return 0, err
 	}
@@ -45,9 +45,9 @@ func (k *dayKeeper) replace(all []workedOut) (differed int, err error) {
 			key := dayKey{w.id, day.Date}
 			switch old, found := there[key]; {
 			case !found:
-				fresh = append(fresh, k.row(w.id, day))
+				fresh = append(fresh, u.row(w.id, day))
 			case !day.SameDay(&old):
-				changed = append(changed, k.row(w.id, day))
+				changed = append(changed, u.row(w.id, day))
 			}
 			delete(there, key)
 		}
@@ -57,30 +57,30 @@ func (k *dayKeeper) replace(all []workedOut) (differed int, err error) {
 			}
 		}
 	}
-	if err := k.remove(gone); err != nil {
+	if err := u.remove(gone); err != nil {
 		return 0, err
 	}
 	differed = len(fresh) + len(changed) + len(gone)
 	if len(fresh) < copyFrom {
-		return differed, k.write(append(changed, fresh...))
+		return differed, u.write(append(changed, fresh...))
 	}
-	if err := k.copy(fresh); err != nil {
+	if err := u.copy(fresh); err != nil {
 		return 0, err
 	}
-	return differed, k.write(changed)
+	return differed, u.write(changed)
 }
 
-func (k *dayKeeper) row(metric int16, day *aggregate.DaySummary) summaryRow {
+func (u *summaryUpdater) row(metric int16, day *aggregate.DaySummary) summaryRow {
 	ids := make([]int32, len(day.Sources))
 	for n, name := range day.Sources {
-		ids[n] = k.numbers[name]
+		ids[n] = u.ids[name]
 	}
-	hours := store.PackHours(day, func(source string) int64 { return int64(k.numbers[source]) })
-	return summaryRow{&k.user, metric, day, joinNumbers(ids), hours}
+	hours := store.PackHours(day, func(source string) int64 { return int64(u.ids[source]) })
+	return summaryRow{&u.user, metric, day, joinIDs(ids), hours}
 }
 
 // summaries returns what is stored of the days.
-func (k *dayKeeper) summaries(all []workedOut) (map[dayKey]aggregate.DaySummary, error) {
+func (u *summaryUpdater) summaries(all []workedOut) (map[dayKey]aggregate.DaySummary, error) {
 	n := len(all)
 	metrics, firsts, lasts := arrayHeader(pgtype.Int2OID, n), arrayHeader(pgtype.DateOID, n), arrayHeader(pgtype.DateOID, n)
 	for i := range all {
@@ -91,11 +91,11 @@ func (k *dayKeeper) summaries(all []workedOut) (map[dayKey]aggregate.DaySummary,
 	}
 	packed := map[dayKey]packedSummary{}
 	var missing []int32
-	rows := k.raw().ExecParams(k.ctx, `SELECT `+selectSummaryColumns+`, d.hours, d.metric_id
+	rows := u.raw().ExecParams(u.ctx, `SELECT `+selectSummaryColumns+`, d.hours, d.metric_id
 		FROM unnest($2::smallint[], $3::date[], $4::date[]) q (metric_id, first_date, last_date)
 		CROSS JOIN LATERAL (SELECT * FROM daily_summaries d WHERE d.user_id = $1 AND d.metric_id = q.metric_id
 			AND d.date BETWEEN q.first_date AND q.last_date OFFSET 0) d`,
-		[][]byte{k.user[:], metrics, firsts, lasts}, nil, binaryFormat, binaryFormat)
+		[][]byte{u.user[:], metrics, firsts, lasts}, nil, binaryFormat, binaryFormat)
 	var failed error
 	for rows.NextRow() && failed == nil {
 		columns := rows.Values()
@@ -105,7 +105,7 @@ func (k *dayKeeper) summaries(all []workedOut) (map[dayKey]aggregate.DaySummary,
 			ids, failed = day.numbers()
 		}
 		packed[dayKey{int16(binary.BigEndian.Uint16(columns[len(columns)-1])), day.Date}] = day
-		missing = append(missing, slices.DeleteFunc(ids, func(id int32) bool { return k.names[id] != "" })...)
+		missing = append(missing, slices.DeleteFunc(ids, func(id int32) bool { return u.names[id] != "" })...)
 	}
 	if _, err := rows.Close(); failed == nil {
 		failed = err
@@ -114,12 +114,12 @@ func (k *dayKeeper) summaries(all []workedOut) (map[dayKey]aggregate.DaySummary,
 		return nil, failed
 	}
 	slices.Sort(missing)
-	if err := k.lookUp(slices.Compact(missing)); err != nil {
+	if err := u.lookUp(slices.Compact(missing)); err != nil {
 		return nil, err
 	}
 	found := make(map[dayKey]aggregate.DaySummary, len(packed))
 	for key, day := range packed {
-		if err := day.unpack(k.names, true); err != nil {
+		if err := day.unpack(u.names, true); err != nil {
 			return nil, err
 		}
 		found[key] = day.DaySummary
@@ -127,7 +127,7 @@ func (k *dayKeeper) summaries(all []workedOut) (map[dayKey]aggregate.DaySummary,
 	return found, nil
 }
 
-func (k *dayKeeper) remove(gone []dayKey) error {
+func (u *summaryUpdater) remove(gone []dayKey) error {
 	if len(gone) == 0 {
 		return nil
 	}
@@ -136,16 +136,16 @@ func (k *dayKeeper) remove(gone []dayKey) error {
 		metrics = binary.BigEndian.AppendUint16(appendLength(metrics, 2), uint16(key.metric))
 		dates = append(appendLength(dates, 4), wireDate(key.date)...)
 	}
-	return k.raw().ExecParams(k.ctx, `DELETE FROM daily_summaries WHERE user_id = $1
+	return u.raw().ExecParams(u.ctx, `DELETE FROM daily_summaries WHERE user_id = $1
 		AND (metric_id, date) IN (SELECT * FROM unnest($2::smallint[], $3::date[]))`,
-		[][]byte{k.user[:], metrics, dates}, nil, binaryFormat, nil).Read().Err
+		[][]byte{u.user[:], metrics, dates}, nil, binaryFormat, nil).Read().Err
 }
 
 // copyFrom is the number of new summaries from which on COPY costs less than the INSERT that changed ones need anyway.
 const copyFrom = 32
 
 // copy writes summaries of days that have none, which nobody else writes meanwhile.
-func (k *dayKeeper) copy(rows []summaryRow) error {
+func (u *summaryUpdater) copy(rows []summaryRow) error {
 	stream := append([]byte(nil), copyHeader...)
 	for i := range rows {
 		stream = binary.BigEndian.AppendUint16(stream, uint16(len(summaryColumns)))
@@ -153,11 +153,11 @@ func (k *dayKeeper) copy(rows []summaryRow) error {
 			stream = summaryColumns[j].append(stream, &rows[i])
 		}
 	}
-	_, err := k.raw().CopyFrom(k.ctx, bytes.NewReader(append(stream, copyTrailer...)), copySummaries)
+	_, err := u.raw().CopyFrom(u.ctx, bytes.NewReader(append(stream, copyTrailer...)), copySummaries)
 	return err
 }
 
-func (k *dayKeeper) write(rows []summaryRow) error {
+func (u *summaryUpdater) write(rows []summaryRow) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -165,7 +165,7 @@ func (k *dayKeeper) write(rows []summaryRow) error {
 	for i := range summaryColumns {
 		arrays[i] = arrayOfSummaries(&summaryColumns[i], rows)
 	}
-	return k.raw().ExecParams(k.ctx, replaceSummaries, arrays, nil, binaryFormat, nil).Read().Err
+	return u.raw().ExecParams(u.ctx, replaceSummaries, arrays, nil, binaryFormat, nil).Read().Err
 }
 
 // readSourceOrder returns the order of sources that a user has set, and its version.

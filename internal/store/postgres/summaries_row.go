@@ -175,7 +175,7 @@ func readSummary(columns [][]byte) (d packedSummary, err error) {
 	}
 	d.Systolic, d.Diastolic = readStats(columns[9:13]), readStats(columns[13:17])
 	d.hours = bytes.Clone(columns[22])
-	d.sources, err = splitNumbers(string(columns[21]))
+	d.sources, err = splitIDs(string(columns[21]))
 	return d, err
 }
 
@@ -218,8 +218,8 @@ func readReal(column []byte) float64 {
 	return math.Float64frombits(binary.BigEndian.Uint64(column))
 }
 
-// joinNumbers and splitNumbers turn numbers of sources into a text and back.
-func joinNumbers(ids []int32) string {
+// joinIDs and splitNumbers turn numbers of sources into a text and back.
+func joinIDs(ids []int32) string {
 	texts := make([]string, len(ids))
 	for i, id := range ids {
 		texts[i] = strconv.FormatInt(int64(id), 10)
@@ -227,7 +227,7 @@ func joinNumbers(ids []int32) string {
 	return strings.Join(texts, " ")
 }
 
-func splitNumbers(text string) (ids []int32, err error) {
+func splitIDs(text string) (ids []int32, err error) {
 	for field := range strings.FieldsSeq(text) {
 		id, err := strconv.ParseInt(field, 10, 32)
 		if err != nil {

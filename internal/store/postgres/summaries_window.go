@@ -9,38 +9,38 @@ import (
 
 // windowReader reads the samples of windows: those that are known to be needed, all at once.
 type windowReader struct {
-	keeper *dayKeeper
-	asks   []*windowAsk
+	keeper   *summaryUpdater
+	requests []*windowRequest
 }
 
-type windowAsk struct {
+type windowRequest struct {
 	of     *daysOf
 	window aggregate.Window
-	parts  []windowPart
+	parts  []keyInterval
 	rows   []health.Sample
 }
 
-// windowPart is a stretch of one series.
-type windowPart struct {
+// keyInterval is a stretch of one series.
+type keyInterval struct {
 	grain       health.Grain
 	first, last health.Instant
 }
 
-func (r *windowReader) ask(of *daysOf, window aggregate.Window) *windowAsk {
-	a := &windowAsk{of: of, window: window, parts: partsOf(of, window)}
-	r.asks = append(r.asks, a)
+func (r *windowReader) request(of *daysOf, window aggregate.Window) *windowRequest {
+	a := &windowRequest{of: of, window: window, parts: partsOf(of, window)}
+	r.requests = append(r.requests, a)
 	return a
 }
 
 // partsOf cuts a window into the stretches that may have rows which were not written just now.
-func partsOf(of *daysOf, window aggregate.Window) (parts []windowPart) {
-	add := func(h grainHolding, first, last health.Instant) {
+func partsOf(of *daysOf, window aggregate.Window) (parts []keyInterval) {
+	add := func(h grainRange, first, last health.Instant) {
 		first, last = max(first, h.first), min(last, h.last)
 		if first <= last {
-			parts = append(parts, windowPart{h.grain, first, last})
+			parts = append(parts, keyInterval{h.grain, first, last})
 		}
 	}
-	for _, h := range of.held {
+	for _, h := range of.ranges {
 		first, last := window.Raw.From, window.Raw.To-1
 		if h.grain > health.GrainRaw {
 			length := health.Instant(h.grain) * health.Second
@@ -58,27 +58,27 @@ func partsOf(of *daysOf, window aggregate.Window) (parts []windowPart) {
 
 // run reads what was asked for.
 func (r *windowReader) run() error {
-	k := r.keeper
-	if !slices.ContainsFunc(r.asks, func(a *windowAsk) bool { return len(a.parts) > 0 }) {
+	u := r.keeper
+	if !slices.ContainsFunc(r.requests, func(a *windowRequest) bool { return len(a.parts) > 0 }) {
 		return nil
 	}
-	pipeline := k.raw().StartPipeline(k.ctx)
-	for _, a := range r.asks {
+	pipeline := u.raw().StartPipeline(u.ctx)
+	for _, a := range r.requests {
 		for _, p := range a.parts {
 			pipeline.SendQueryParams(a.of.table.window, [][]byte{
-				k.user[:], wireSmallint(a.of.id), wireInteger(int32(p.grain)), wireInstant(p.first), wireInstant(p.last),
+				u.user[:], wireSmallint(a.of.id), wireInteger(int32(p.grain)), wireInstant(p.first), wireInstant(p.last),
 			}, nil, binaryFormat, binaryFormat)
 		}
 	}
 	err := pipeline.Sync()
 	var sources [][]int32
-	for _, a := range r.asks {
+	for _, a := range r.requests {
 		var ids []int32
 		for _, p := range a.parts {
 			if err != nil {
 				break
 			}
-			row := storedRow{table: a.of.table, expectation: expectation{grain: p.grain}}
+			row := storedRow{table: a.of.table, rowDefaults: rowDefaults{grain: p.grain}}
 			err = eachRow(pipeline, func(columns [][]byte) error {
 				if err := row.read(columns); err != nil {
 					return err
@@ -95,8 +95,8 @@ func (r *windowReader) run() error {
 	if err != nil {
 		return err
 	}
-	for i, a := range r.asks {
-		if err := k.nameSources(a.rows, sources[i]); err != nil {
+	for i, a := range r.requests {
+		if err := u.nameSources(a.rows, sources[i]); err != nil {
 			return err
 		}
 	}
@@ -105,16 +105,16 @@ func (r *windowReader) run() error {
 
 // read passes on the samples of a window, in order.
 func (r *windowReader) read(of *daysOf, window aggregate.Window, add func(*health.Sample)) error {
-	i := slices.IndexFunc(r.asks, func(a *windowAsk) bool { return a.of == of && a.window == window })
+	i := slices.IndexFunc(r.requests, func(a *windowRequest) bool { return a.of == of && a.window == window })
 	if i < 0 {
 		more := &windowReader{keeper: r.keeper}
-		more.ask(of, window)
+		more.request(of, window)
 		if err := more.run(); err != nil {
 			return err
 		}
 		r, i = more, 0
 	}
-	a := r.asks[i]
+	a := r.requests[i]
 	samples := make([]*health.Sample, 0, len(a.rows)+len(of.written))
 	for i := range a.rows {
 		samples = append(samples, &a.rows[i])
@@ -133,41 +133,41 @@ func (r *windowReader) read(of *daysOf, window aggregate.Window, add func(*healt
 }
 
 // nameSources gives samples the names of their sources, without a second connection.
-func (k *dayKeeper) nameSources(samples []health.Sample, ids []int32) error {
+func (u *summaryUpdater) nameSources(samples []health.Sample, ids []int32) error {
 	var missing []int32
 	for _, id := range ids {
-		if _, known := k.names[id]; !known && !slices.Contains(missing, id) {
+		if _, known := u.names[id]; !known && !slices.Contains(missing, id) {
 			missing = append(missing, id)
 		}
 	}
-	if err := k.lookUp(missing); err != nil {
+	if err := u.lookUp(missing); err != nil {
 		return err
 	}
 	for i, id := range ids {
-		samples[i].Source = k.names[id]
+		samples[i].Source = u.names[id]
 	}
 	return nil
 }
 
 // lookUp finds the names of sources by their numbers.
-func (k *dayKeeper) lookUp(missing []int32) error {
+func (u *summaryUpdater) lookUp(missing []int32) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	known, _ := k.store.names.namesOf(missing)
+	known, _ := u.store.names.namesOf(missing)
 	missing = slices.DeleteFunc(missing, func(id int32) bool {
 		name := known[id]
 		if name != "" {
-			k.names[id], k.numbers[name] = name, id
+			u.names[id], u.ids[name] = name, id
 		}
 		return name != ""
 	})
 	if len(missing) == 0 {
 		return nil
 	}
-	found, err := list(k.ctx, k.tx, scanSource, `SELECT id, name FROM sources WHERE id = ANY ($1)`, missing)
+	found, err := list(u.ctx, u.tx, scanSource, `SELECT id, name FROM sources WHERE id = ANY ($1)`, missing)
 	for _, s := range found {
-		k.names[s.id], k.numbers[s.name] = s.name, s.id
+		u.names[s.id], u.ids[s.name] = s.name, s.id
 	}
 	return err
 }

@@ -65,12 +65,12 @@ func (w *sampleWriter) followChanges(tx pgx.Tx) (err error) {
 	if len(w.changed) == 0 {
 		return nil
 	}
-	k := &dayKeeper{ctx: w.ctx, store: w.store, tx: tx, user: w.user, names: map[int32]string{0: ""}, numbers: map[string]int32{}}
+	u := &summaryUpdater{ctx: w.ctx, store: w.store, tx: tx, user: w.user, names: map[int32]string{0: ""}, ids: map[string]int32{}}
 	for name, id := range w.sources {
-		k.names[id], k.numbers[name] = name, id
+		u.names[id], u.ids[name] = name, id
 	}
 	refused := len(w.written.Refused) > 0
-	if err := k.followLatest(w.changed, refused); err != nil {
+	if err := u.followLatest(w.changed, refused); err != nil {
 		return err
 	}
 	var all []daysOf
@@ -80,38 +80,38 @@ func (w *sampleWriter) followChanges(tx pgx.Tx) (err error) {
 		}
 		slices.Sort(c.Dates)
 		of := daysOf{metric: c.metric, dates: slices.Compact(c.Dates)}
-		of.held = w.heldBefore(c)
-		if !refused && !w.suspicious && !slices.ContainsFunc(of.held, func(h grainHolding) bool { return h.first <= c.last && c.first <= h.last }) {
+		of.ranges = w.rangesBefore(c)
+		if !refused && !w.distrustTotals && !slices.ContainsFunc(of.ranges, func(h grainRange) bool { return h.first <= c.last && c.first <= h.last }) {
 			of.written, of.writtenFirst, of.writtenLast = writtenInOrder(c.keys, w.batch), c.first, c.last
 		} else {
-			of.held = withWritten(of.held, c.keys)
+			of.ranges = widenByKeys(of.ranges, c.keys)
 		}
 		all = append(all, of)
 	}
-	w.written.Summaries, err = k.follow(all)
+	w.written.Summaries, err = u.follow(all)
 	return err
 }
 
-// heldBefore returns what there was of a metric before the batch, as far as it makes days.
-func (w *sampleWriter) heldBefore(c *changedMetric) []grainHolding {
-	return slices.DeleteFunc(slices.Clone(w.held[c.id]), func(h grainHolding) bool { return h.grain > health.GrainDay })
+// rangesBefore returns what there was of a metric before the batch, as far as it makes days.
+func (w *sampleWriter) rangesBefore(c *changedMetric) []grainRange {
+	return slices.DeleteFunc(slices.Clone(w.storedRanges[c.id]), func(h grainRange) bool { return h.grain > health.GrainDay })
 }
 
-// withWritten widens what was there by what was written.
-func withWritten(held []grainHolding, keys []sampleKey) []grainHolding {
+// widenByKeys widens what was there by what was written.
+func widenByKeys(ranges []grainRange, keys []sampleKey) []grainRange {
 	for i := range keys {
 		key := &keys[i]
 		if key.grain > health.GrainDay {
 			continue
 		}
-		at := slices.IndexFunc(held, func(h grainHolding) bool { return h.grain == key.grain })
+		at := slices.IndexFunc(ranges, func(h grainRange) bool { return h.grain == key.grain })
 		if at < 0 {
-			at = len(held)
-			held = append(held, grainHolding{key.grain, key.time, key.time})
+			at = len(ranges)
+			ranges = append(ranges, grainRange{key.grain, key.time, key.time})
 		}
-		held[at].first, held[at].last = min(held[at].first, key.time), max(held[at].last, key.time)
+		ranges[at].first, ranges[at].last = min(ranges[at].first, key.time), max(ranges[at].last, key.time)
 	}
-	return held
+	return ranges
 }
 
 // writtenInOrder returns the samples of keys in the order in which samples are read.
@@ -139,36 +139,36 @@ func sortForResolving(samples []*health.Sample) {
 // daysOf are days of a metric that are to be worked out.
 type daysOf struct {
 	metric
-	dates []health.Date // in order
-	held  []grainHolding
+	dates  []health.Date // in order
+	ranges []grainRange
 	// written need not be read back: all that the tables have from the first of their key times to the last.
 	written                   []*health.Sample
 	writtenFirst, writtenLast health.Instant
 }
 
-// dayKeeper works out the summaries of a user's days within a transaction, and writes those that differ.
-type dayKeeper struct {
+// summaryUpdater works out the summaries of a user's days within a transaction, and writes those that differ.
+type summaryUpdater struct {
 	ctx   context.Context
 	store *Store
 	tx    pgx.Tx
 	user  uuid.UUID
 
-	order   *aggregate.SourceOrder // nil until it is needed
-	names   map[int32]string
-	numbers map[string]int32
+	order *aggregate.SourceOrder // nil until it is needed
+	names map[int32]string
+	ids   map[string]int32
 }
 
 // datesAtOnce is how many dates are worked out at once, which bounds what is in memory.
 const datesAtOnce = 512
 
 // follow works out days anew and returns how many summaries of them were not what they are now.
-func (k *dayKeeper) follow(all []daysOf) (differed int, err error) {
-	if k.order == nil {
-		order, _, err := readSourceOrder(k.ctx, k.raw(), k.user)
+func (u *summaryUpdater) follow(all []daysOf) (differed int, err error) {
+	if u.order == nil {
+		order, _, err := readSourceOrder(u.ctx, u.raw(), u.user)
 		if err != nil {
 			return 0, err
 		}
-		k.order = &order
+		u.order = &order
 	}
 	for len(all) > 0 {
 		n, dates := 1, len(all[0].dates)
@@ -176,7 +176,7 @@ func (k *dayKeeper) follow(all []daysOf) (differed int, err error) {
 			dates += len(all[n].dates)
 			n++
 		}
-		some, err := k.followSome(all[:n])
+		some, err := u.followSome(all[:n])
 		if err != nil {
 			return 0, err
 		}
@@ -187,37 +187,37 @@ func (k *dayKeeper) follow(all []daysOf) (differed int, err error) {
 }
 
 // followSome works out days of several metrics, whose samples are asked for at once.
-func (k *dayKeeper) followSome(all []daysOf) (differed int, err error) {
+func (u *summaryUpdater) followSome(all []daysOf) (differed int, err error) {
 	rules := make([]aggregate.Rule, len(all))
-	asked := &windowReader{keeper: k}
+	requested := &windowReader{keeper: u}
 	for i := range all {
-		rules[i] = k.rule(all[i].name.name)
+		rules[i] = u.rule(all[i].name.name)
 		if len(all[i].dates) <= datesAtOnce/8 {
 			for _, window := range rules[i].Windows(all[i].dates) {
-				asked.ask(&all[i], window)
+				requested.request(&all[i], window)
 			}
 		}
 	}
-	if err := asked.run(); err != nil {
+	if err := requested.run(); err != nil {
 		return 0, err
 	}
 	worked := make([]workedOut, len(all))
 	for i := range all {
 		of := &all[i]
 		days, done, err := rules[i].SumUpDays(of.dates, func(window aggregate.Window, add func(*health.Sample)) error {
-			return asked.read(of, window, add)
+			return requested.read(of, window, add)
 		})
 		if err != nil {
 			return 0, err
 		}
 		worked[i] = workedOut{of.metric, days, done}
 	}
-	return k.replace(worked)
+	return u.replace(worked)
 }
 
-func (k *dayKeeper) rule(metric string) aggregate.Rule {
-	known, ok := k.store.catalog.Lookup(metric)
-	return aggregate.Rule{Cumulative: ok && known.Cumulative(), Ranking: k.order.For(metric)}
+func (u *summaryUpdater) rule(metric string) aggregate.Rule {
+	known, ok := u.store.catalog.Lookup(metric)
+	return aggregate.Rule{Cumulative: ok && known.Cumulative(), Ranking: u.order.For(metric)}
 }
 
-func (k *dayKeeper) raw() *pgconn.PgConn { return k.tx.Conn().PgConn() }
+func (u *summaryUpdater) raw() *pgconn.PgConn { return u.tx.Conn().PgConn() }

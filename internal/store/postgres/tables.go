@@ -118,7 +118,7 @@ func (t *table) otherValues(s *health.Sample) (string, error) {
 	}
 	text, err := json.Marshal(others, json.Deterministic(true))
 	if err != nil {
-		return "", unstorable("The element has a number that is not finite.")
+		return "", invalidElement("The element has a number that is not finite.")
 	}
 	return string(text), nil
 }

@@ -22,21 +22,21 @@ type querier interface {
 
 // read runs a function that makes one query, or several that need not see the same state. It may be run again when the
 // connection is lost.
-func (s *Store) read(ctx context.Context, doing string, query func(ctx context.Context, conn querier) error) error {
-	return s.onConnection(ctx, doing, func(ctx context.Context, conn *pgxpool.Conn) error { return query(ctx, conn) })
+func (s *Store) read(ctx context.Context, operation string, query func(ctx context.Context, conn querier) error) error {
+	return s.onConnection(ctx, operation, func(ctx context.Context, conn *pgxpool.Conn) error { return query(ctx, conn) })
 }
 
 // snapshot is read for several queries that must see the same state.
-func (s *Store) snapshot(ctx context.Context, doing string, query func(ctx context.Context, tx querier) error) error {
-	return s.onConnection(ctx, doing, func(ctx context.Context, conn *pgxpool.Conn) error {
+func (s *Store) snapshot(ctx context.Context, operation string, query func(ctx context.Context, tx querier) error) error {
+	return s.onConnection(ctx, operation, func(ctx context.Context, conn *pgxpool.Conn) error {
 		return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly},
 			func(tx pgx.Tx) error { return query(ctx, tx) })
 	})
 }
 
 // write runs a function in one transaction. It may be run again after a failure that another attempt may not meet.
-func (s *Store) write(ctx context.Context, doing string, change func(ctx context.Context, tx pgx.Tx) error) error {
-	return s.onConnection(ctx, doing, func(ctx context.Context, conn *pgxpool.Conn) error {
+func (s *Store) write(ctx context.Context, operation string, change func(ctx context.Context, tx pgx.Tx) error) error {
+	return s.onConnection(ctx, operation, func(ctx context.Context, conn *pgxpool.Conn) error {
 		return transact(ctx, conn, s.begin, change)
 	})
 }
@@ -44,10 +44,10 @@ func (s *Store) write(ctx context.Context, doing string, change func(ctx context
 // writeReceived is write for the data of one user that came with a body; no other writes it meanwhile. NotFound: there is
 // no such user. Conflict: the user's data was erased since.
 func (s *Store) writeReceived(
-	ctx context.Context, user uuid.UUID, received health.Instant, doing string,
+	ctx context.Context, user uuid.UUID, received health.Instant, operation string,
 	change func(ctx context.Context, tx pgx.Tx) error,
 ) error {
-	return s.onConnection(ctx, doing, func(ctx context.Context, conn *pgxpool.Conn) error {
+	return s.onConnection(ctx, operation, func(ctx context.Context, conn *pgxpool.Conn) error {
 		return transact(ctx, conn, s.begin+lockStatement(userLock(user)), func(ctx context.Context, tx pgx.Tx) error {
 			if err := checkReceived(ctx, tx, user, received); err != nil {
 				return err
@@ -82,22 +82,22 @@ func checkReceived(ctx context.Context, tx pgx.Tx, user uuid.UUID, received heal
 
 // onConnection runs a function on a connection of the pool, within the time limit, and again while that may help.
 func (s *Store) onConnection(
-	ctx context.Context, doing string, do func(ctx context.Context, conn *pgxpool.Conn) error,
+	ctx context.Context, operation string, do func(ctx context.Context, conn *pgxpool.Conn) error,
 ) error {
-	return s.onConnectionWithin(ctx, s.timeout, doing, do)
+	return s.onConnectionWithin(ctx, s.timeout, operation, do)
 }
 
 func (s *Store) onConnectionWithin(
-	ctx context.Context, limit time.Duration, doing string, do func(ctx context.Context, conn *pgxpool.Conn) error,
+	ctx context.Context, limit time.Duration, operation string, do func(ctx context.Context, conn *pgxpool.Conn) error,
 ) (err error) {
 	leave, err := s.enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
-	ctx, done := s.calls.Begin(ctx, doing)
+	ctx, done := s.calls.Start(ctx, operation)
 	defer func() { done(err) }()
-	return translate(ctx, doing, retry(ctx, func() error {
+	return translate(ctx, operation, retry(ctx, func() error {
 		limited, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		conn, err := s.acquire(limited)
@@ -127,7 +127,7 @@ func transact(
 	if err := change(ctx, tx); err != nil {
 		return err
 	}
-	return committed(tx.Commit(ctx))
+	return commitError(tx.Commit(ctx))
 }
 
 // rollback does nothing after a commit. It must reach the server also when the call was given up; a connection on which
@@ -161,17 +161,17 @@ func userLock(user uuid.UUID) int64 { return int64(binary.BigEndian.Uint64(user[
 // has committed.
 func lockStatement(key int64) string { return fmt.Sprintf(" SELECT pg_advisory_xact_lock(%d);", key) }
 
-// shareStatement takes a lock until the end of the transaction beside others who do so, and not beside lockStatement.
-func shareStatement(key int64) string {
+// sharedLockStatement takes a lock until the end of the transaction beside others who do so, and not beside lockStatement.
+func sharedLockStatement(key int64) string {
 	return fmt.Sprintf(" SELECT pg_advisory_xact_lock_shared(%d);", key)
 }
 
-// arrivalLock is the key of the lock that keeps a user from being erased while a body is put into the archive, which must
+// archiveLock is the key of the lock that keeps a user from being erased while a body is put into the archive, which must
 // not wait for the writing of another one.
-func arrivalLock(user uuid.UUID) int64 { return ^userLock(user) }
+func archiveLock(user uuid.UUID) int64 { return ^userLock(user) }
 
-// sequentially is for transactions that write to tables that are spread and to such that are not, see the rules of Citus.
-const sequentially = ` SET LOCAL citus.multi_shard_modify_mode TO 'sequential';`
+// sequentialShards is for transactions that write to tables that are spread and to such that are not, see the rules of Citus.
+const sequentialShards = ` SET LOCAL citus.multi_shard_modify_mode TO 'sequential';`
 
 // list reads all rows of a query.
 func list[T any](ctx context.Context, q querier, scan func(pgx.Row) (T, error), query string, args ...any) ([]T, error) {

@@ -16,8 +16,8 @@ func (s *Store) CreateUser(ctx context.Context, user account.User, entries ...ac
 	return s.writeAuditEntries(ctx, "create user", "", entries, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			INSERT INTO users (id, email, email_folded, display_name, time_zone, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-			user.ID, user.Email, folded(user.Email), user.Name, user.TimeZone, momentOf(user.CreatedAt))
-		return taken(err, "email_taken", "There is a user with this email address already. Choose another address.")
+			user.ID, user.Email, folded(user.Email), user.Name, user.TimeZone, nullableTime(user.CreatedAt))
+		return conflictOnDuplicate(err, "email_taken", "There is a user with this email address already. Choose another address.")
 	})
 }
 

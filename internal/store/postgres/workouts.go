@@ -18,7 +18,7 @@ const selectWorkouts = `SELECT ` + workoutColumns + ` FROM workouts WHERE `
 func scanWorkout(row pgx.Row) (w health.Workout, err error) {
 	var quantities []byte
 	err = row.Scan(&w.ID, &w.AppID, &w.Name, instantInto{&w.Start}, instantInto{&w.End}, &w.Offset, &w.Source,
-		numberInto{&w.Duration}, &quantities, &w.Attributes, instantInto{&w.Received})
+		floatInto{&w.Duration}, &quantities, &w.Attributes, instantInto{&w.Received})
 	if err != nil || string(quantities) == "{}" {
 		return w, err
 	}
@@ -58,7 +58,7 @@ func (s *Store) Workouts(ctx context.Context, user uuid.UUID, query store.Workou
 		c.and(`name_folded = `, folded(query.Name))
 	}
 	if query.Before != uuid.Nil {
-		c.text += ` AND (started_at, id) < (` + c.arg(instant(query.BeforeStart)) + `, ` + c.arg(query.Before) + `)`
+		c.text += ` AND (started_at, id) < (` + c.arg(timestamp(query.BeforeStart)) + `, ` + c.arg(query.Before) + `)`
 	}
 	c.passing(&query)
 	err = s.read(ctx, "list workouts", func(ctx context.Context, conn querier) error {

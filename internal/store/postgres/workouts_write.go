@@ -39,26 +39,26 @@ func (s *Store) WriteWorkouts(ctx context.Context, user uuid.UUID, batch []healt
 	})
 }
 
-// workoutsThere are the stored workouts that a batch may be about, in the order of their ids, and those of the batch
+// knownWorkouts are the stored workouts that a batch may be about, in the order of their ids, and those of the batch
 // itself that were planned so far.
-type workoutsThere struct {
+type knownWorkouts struct {
 	user uuid.UUID
-	all  []*workoutThere
+	all  []*knownWorkout
 }
 
-// workoutThere is a workout whose parts are read when they are needed.
-type workoutThere struct {
+// knownWorkout is a workout whose parts are read when they are needed.
+type knownWorkout struct {
 	health.Workout
 	complete bool
 }
 
-func candidateWorkouts(ctx context.Context, tx pgx.Tx, user uuid.UUID, batch []health.Workout) (*workoutsThere, error) {
+func candidateWorkouts(ctx context.Context, tx pgx.Tx, user uuid.UUID, batch []health.Workout) (*knownWorkouts, error) {
 	var appIDs []string
 	minutes := make([]pgtype.Timestamptz, len(batch))
 	first, last := health.MaxInstant, health.MinInstant
 	for i := range batch {
 		minute := batch[i].StartMinute()
-		minutes[i] = instant(minute)
+		minutes[i] = timestamp(minute)
 		first, last = min(first, minute), max(last, minute+60*health.Second)
 		if batch[i].AppID != "" {
 			appIDs = append(appIDs, batch[i].AppID)
@@ -67,18 +67,18 @@ func candidateWorkouts(ctx context.Context, tx pgx.Tx, user uuid.UUID, batch []h
 	stored, err := list(ctx, tx, scanWorkout, selectWorkouts+`
 		user_id = $1 AND (app_id <> '' AND app_id = ANY ($2)
 			OR started_at >= $4 AND started_at < $5 AND date_trunc('minute', started_at, 'UTC') = ANY ($3))
-		ORDER BY id`, user, appIDs, minutes, instant(first), instant(last))
-	there := &workoutsThere{user: user}
+		ORDER BY id`, user, appIDs, minutes, timestamp(first), timestamp(last))
+	there := &knownWorkouts{user: user}
 	for i := range stored {
-		there.all = append(there.all, &workoutThere{Workout: stored[i]})
+		there.all = append(there.all, &knownWorkout{Workout: stored[i]})
 	}
 	return there, err
 }
 
 // find returns the workout that sent is about: the one with its app id, else one that SameWorkout takes for it, rather
 // one without an id, with the same start and with the same end. nil: there is none.
-func (w *workoutsThere) find(sent *health.Workout) *workoutThere {
-	var best *workoutThere
+func (w *knownWorkouts) find(sent *health.Workout) *knownWorkout {
+	var best *knownWorkout
 	bestRank := 0
 	for _, there := range w.all {
 		if !there.SameWorkout(sent) {
@@ -104,14 +104,14 @@ func (w *workoutsThere) find(sent *health.Workout) *workoutThere {
 	return best
 }
 
-func (w *workoutsThere) compare(ctx context.Context, tx pgx.Tx, p *plan, index int, sent *health.Workout) error {
+func (w *knownWorkouts) compare(ctx context.Context, tx pgx.Tx, p *plan, index int, sent *health.Workout) error {
 	there := w.find(sent)
 	if there == nil {
 		id, err := uuid.NewV7()
 		if err != nil {
 			return err
 		}
-		there = &workoutThere{Workout: *sent, complete: true}
+		there = &knownWorkout{Workout: *sent, complete: true}
 		there.ID = id
 		w.all = append(w.all, there)
 		return w.put(p, index, health.Inserted, &there.Workout, &health.Workout{})
@@ -132,14 +132,14 @@ func (w *workoutsThere) compare(ctx context.Context, tx pgx.Tx, p *plan, index i
 }
 
 // put plans to write the row, and those parts that differ from what is there.
-func (w *workoutsThere) put(p *plan, index int, outcome health.Outcome, workout, before *health.Workout) error {
+func (w *knownWorkouts) put(p *plan, index int, outcome health.Outcome, workout, before *health.Workout) error {
 	row, err := w.row(workout)
 	if err != nil {
 		p.refuse(index, err)
 		return nil
 	}
 	if outcome != health.Inserted { // the batch may have inserted it itself
-		row = row.alone()
+		row = row.single()
 	}
 	statements := []statement{row}
 	for name, points := range workout.Series {
@@ -164,11 +164,11 @@ func isSame[T any](a, b []T) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-func (w *workoutsThere) row(workout *health.Workout) (statement, error) {
+func (w *knownWorkouts) row(workout *health.Workout) (statement, error) {
 	quantities, err := encodeQuantities(workout.Quantities)
-	return statement{sql: putWorkout, many: true, args: []any{
-		w.user, folded(workout.Name), workout.ID, workout.AppID, workout.Name, instant(workout.Start), optional(workout.End),
-		workout.Offset, workout.Source, number(workout.Duration), quantities, workout.Attributes, instant(workout.Received),
+	return statement{sql: putWorkout, batched: true, args: []any{
+		w.user, folded(workout.Name), workout.ID, workout.AppID, workout.Name, timestamp(workout.Start), nullableInstant(workout.End),
+		workout.Offset, workout.Source, nullableFloat(workout.Duration), quantities, workout.Attributes, timestamp(workout.Received),
 	}}, err
 }
 
@@ -182,7 +182,7 @@ func encodeQuantities(quantities map[string]health.Quantity) (string, error) {
 	}
 	text, err := json.Marshal(present, json.Deterministic(true))
 	if err != nil {
-		return "", unstorable("The element has a number that is not finite, or a text that is not Unicode.")
+		return "", invalidElement("The element has a number that is not finite, or a text that is not Unicode.")
 	}
 	return string(text), nil
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// pieceSize is how much of a body is in memory at a time.
-const pieceSize = 1 << 20
+// chunkSize is how much of a body is in memory at a time.
+const chunkSize = 1 << 20
 
 // Put stores a new ingestion with its body, claimed by owner. Its StoredSize is what was read from body. A claim counts
 // as the first attempt; with an empty owner nobody holds one.
@@ -33,7 +33,7 @@ func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Rea
 }
 
 func putBody(ctx context.Context, tx *sql.Tx, id uuid.UUID, body io.Reader) (size int64, err error) {
-	piece := make([]byte, pieceSize)
+	piece := make([]byte, chunkSize)
 	for number := 0; ; number++ {
 		n, err := io.ReadFull(body, piece)
 		if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -91,10 +91,10 @@ func (s *Store) Ingestions(ctx context.Context, user uuid.UUID, query store.Inge
 		text, args = text+` AND i.format = ?`, append(args, query.Format)
 	}
 	if !query.Since.IsZero() {
-		text, args = text+` AND i.received_at >= ?`, append(args, micros(query.Since))
+		text, args = text+` AND i.received_at >= ?`, append(args, toMicros(query.Since))
 	}
 	if !query.Until.IsZero() {
-		text, args = text+` AND i.received_at < ?`, append(args, micros(query.Until))
+		text, args = text+` AND i.received_at < ?`, append(args, toMicros(query.Until))
 	}
 	if query.Before != uuid.Nil {
 		text, args = text+` AND i.id < ?`, append(args, query.Before[:])
@@ -119,7 +119,7 @@ func (s *Store) ActiveUsers(ctx context.Context, since time.Time) (count int, er
 	err = s.read(ctx, "count active users", func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx,
 			`SELECT count(DISTINCT user_id) FROM raw_ingestions INDEXED BY raw_ingestions_received WHERE received_at >= ?`,
-			micros(since)).Scan(&count)
+			toMicros(since)).Scan(&count)
 	})
 	return count, err
 }
@@ -134,7 +134,7 @@ func (s *Store) MostActive(ctx context.Context, since time.Time, limit int) (use
 			`SELECT u.uuid FROM users u JOIN (
 				SELECT user_id, count(*) AS bodies FROM raw_ingestions INDEXED BY raw_ingestions_received
 				WHERE received_at >= ? GROUP BY user_id
-			) a ON a.user_id = u.id ORDER BY a.bodies DESC, u.id LIMIT ?`, micros(since), limit)
+			) a ON a.user_id = u.id ORDER BY a.bodies DESC, u.id LIMIT ?`, toMicros(since), limit)
 		return err
 	})
 	return users, err

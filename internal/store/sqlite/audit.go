@@ -60,7 +60,7 @@ func insertAuditEntry(ctx context.Context, tx *sql.Tx, e *account.AuditEntry) er
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO audit_log (user_id, recorded_at, id, key_id, action, resource, address, user_agent, request_id, metadata)
 		VALUES (coalesce((SELECT id FROM users WHERE uuid = ?), 0), ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-		e.UserID[:], micros(e.At), e.ID[:], e.KeyID, string(e.Action), e.Resource, address, e.UserAgent, e.RequestID,
+		e.UserID[:], toMicros(e.At), e.ID[:], e.KeyID, string(e.Action), e.Resource, address, e.UserAgent, e.RequestID,
 		string(metadata))
 	return err
 }
@@ -84,13 +84,13 @@ func (s *Store) AuditEntries(ctx context.Context, query store.AuditQuery) (entri
 		and(`a.key_id = ?`, query.KeyID)
 	}
 	if !query.From.IsZero() {
-		and(`a.recorded_at >= ?`, micros(query.From))
+		and(`a.recorded_at >= ?`, toMicros(query.From))
 	}
 	if !query.To.IsZero() {
-		and(`a.recorded_at < ?`, micros(query.To))
+		and(`a.recorded_at < ?`, toMicros(query.To))
 	}
 	if query.Before != uuid.Nil {
-		and(`(a.recorded_at, a.id) < (?, ?)`, micros(query.BeforeAt), query.Before[:])
+		and(`(a.recorded_at, a.id) < (?, ?)`, toMicros(query.BeforeAt), query.Before[:])
 	}
 	find := func(tx *sql.Tx) error {
 		entries, err = list(ctx, tx, scanAuditEntry, text+` ORDER BY a.recorded_at DESC, a.id DESC LIMIT ?`,

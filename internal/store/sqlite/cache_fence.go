@@ -27,8 +27,8 @@ func (s *Store) InvalidateCache(ctx context.Context, d time.Duration) (since tim
 				epoch = epoch + (distrusted_until < ?2),
 				distrusted_since = CASE WHEN distrusted_until < ?2 THEN ?1 ELSE distrusted_since END,
 				distrusted_until = max(distrusted_until, ?3)
-			RETURNING distrusted_since`, micros(now), micros(now.Add(d/2)), micros(now.Add(d))).Scan(&begun)
-		since = max(time.UnixMicro(micros(now)).Sub(time.UnixMicro(begun)), 0)
+			RETURNING distrusted_since`, toMicros(now), toMicros(now.Add(d/2)), toMicros(now.Add(d))).Scan(&begun)
+		since = max(time.UnixMicro(toMicros(now)).Sub(time.UnixMicro(begun)), 0)
 		return err
 	})
 	return since, err

@@ -8,8 +8,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// micros is how a time is kept: microseconds since 1970, 0 where there is none.
-func micros(t time.Time) int64 {
+// toMicros is how a time is kept: microseconds since 1970, 0 where there is none.
+func toMicros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
@@ -23,16 +23,16 @@ func timeOf(micros int64) time.Time {
 	return time.UnixMicro(micros).UTC()
 }
 
-// nullable is how a value that may be absent is kept.
-func nullable(v float64) sql.NullFloat64 {
+// nullableFloat is how a value that may be absent is kept.
+func nullableFloat(v float64) sql.NullFloat64 {
 	return sql.NullFloat64{Float64: v, Valid: !health.IsAbsent(v)}
 }
 
-// absentable reads a value that may be absent into a float64.
-type absentable struct{ *float64 }
+// floatInto reads a value that may be absent into a float64.
+type floatInto struct{ *float64 }
 
 // Scan reads one column.
-func (a absentable) Scan(column any) error {
+func (a floatInto) Scan(column any) error {
 	var v sql.NullFloat64
 	if err := v.Scan(column); err != nil {
 		return err
@@ -47,5 +47,5 @@ func (a absentable) Scan(column any) error {
 // folded is the form in which texts are compared without regard to case. SQLite's own folding knows ASCII only.
 func folded(s string) string { return strings.ToLower(s) }
 
-// marks returns n parameters for an IN list.
-func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
+// placeholders returns n parameters for an IN list.
+func placeholders(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }

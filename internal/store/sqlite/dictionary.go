@@ -43,15 +43,15 @@ func newDictionary(s *Store) *dictionary {
 	}
 }
 
-// numbers are the numbers of the names in one batch.
-type numbers struct {
+// resolvedNames are the numbers of the names in one batch.
+type resolvedNames struct {
 	metrics map[metricName]metric
 	sources map[string]int64
 }
 
-// number returns the numbers of all names in a batch. A name that is new is written in a transaction of its own: one
+// resolve returns the numbers of all names in a batch. A name that is new is written in a transaction of its own: one
 // that turns out to have no samples does no harm.
-func (d *dictionary) number(ctx context.Context, batch []health.Sample) (numbers, error) {
+func (d *dictionary) resolve(ctx context.Context, batch []health.Sample) (resolvedNames, error) {
 	known, newMetrics, newSources := d.recall(batch)
 	if len(newMetrics) == 0 && len(newSources) == 0 {
 		return known, nil
@@ -81,9 +81,9 @@ func (d *dictionary) number(ctx context.Context, batch []health.Sample) (numbers
 
 // recall looks up what is remembered and returns what is not, with one sample of each new metric.
 func (d *dictionary) recall(batch []health.Sample) (
-	known numbers, newMetrics map[metricName]*health.Sample, newSources map[string]bool,
+	known resolvedNames, newMetrics map[metricName]*health.Sample, newSources map[string]bool,
 ) {
-	known = numbers{map[metricName]metric{}, map[string]int64{"": 0}}
+	known = resolvedNames{map[metricName]metric{}, map[string]int64{"": 0}}
 	newMetrics, newSources = map[metricName]*health.Sample{}, map[string]bool{}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -110,7 +110,7 @@ func (d *dictionary) recall(batch []health.Sample) (
 	return known, newMetrics, newSources
 }
 
-func (d *dictionary) remember(learned numbers) {
+func (d *dictionary) remember(learned resolvedNames) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.metrics) > maxRemembered {
@@ -167,8 +167,8 @@ func (d *dictionary) metricID(ctx context.Context, tx *sql.Tx, name metricName) 
 	return id, err == nil, err
 }
 
-// errSourceForgotten is the failure of a batch one of whose sources has lost its number since it was looked up.
-var errSourceForgotten = errors.New("a source was forgotten")
+// errSourceErased is the failure of a batch one of whose sources has lost its number since it was looked up.
+var errSourceErased = errors.New("a source was forgotten")
 
 // verifySources makes sure, within the transaction that uses them, that numbers still stand for their names: nobody else
 // had one of them, and it went with the one who did.
@@ -184,7 +184,7 @@ func (d *dictionary) verifySources(ctx context.Context, tx *sql.Tx, sources map[
 		}
 		if have.String != name {
 			d.forgetSources()
-			return errSourceForgotten
+			return errSourceErased
 		}
 	}
 	return nil

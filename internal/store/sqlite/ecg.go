@@ -39,7 +39,7 @@ func writeECG(ctx context.Context, tx *sql.Tx, user int64, sent *health.ECG) (he
 	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO ecg_recordings (user_id, `+ecgColumns+`voltages)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		user, int64(ecg.Start), int64(ecg.End), ecg.Offset, ecg.Source, ecg.Classification, ecg.Severity,
-		nullable(ecg.AverageHeartRate), nullable(ecg.SamplingFrequency), ecg.Unit, ecg.Attributes, int64(ecg.Received),
+		nullableFloat(ecg.AverageHeartRate), nullableFloat(ecg.SamplingFrequency), ecg.Unit, ecg.Attributes, int64(ecg.Received),
 		encodeVoltages(ecg.Times, ecg.Voltages))
 	return outcome, err
 }
@@ -47,7 +47,7 @@ func writeECG(ctx context.Context, tx *sql.Tx, user int64, sent *health.ECG) (he
 func scanECG(row row) (e health.ECG, err error) {
 	var voltages []byte
 	err = row.Scan(&e.Start, &e.End, &e.Offset, &e.Source, &e.Classification, &e.Severity,
-		absentable{&e.AverageHeartRate}, absentable{&e.SamplingFrequency}, &e.Unit, &e.Attributes, &e.Received, &voltages)
+		floatInto{&e.AverageHeartRate}, floatInto{&e.SamplingFrequency}, &e.Unit, &e.Attributes, &e.Received, &voltages)
 	if err == nil && len(voltages) > 0 {
 		e.Times, e.Voltages, err = decodeVoltages(voltages)
 	}

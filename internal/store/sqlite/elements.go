@@ -14,22 +14,22 @@ import (
 // for that. An element that the database refuses is undone alone. received tells when the body arrived, of a batch that is
 // not empty.
 func (s *Store) writeElements(
-	ctx context.Context, user uuid.UUID, doing string, count int, received func() health.Instant,
+	ctx context.Context, user uuid.UUID, operation string, count int, received func() health.Instant,
 	write func(tx *sql.Tx, user int64, index int) (health.Outcome, error),
 ) (store.Written, error) {
 	written := store.Written{Outcomes: make([]health.Outcome, count)}
 	if count == 0 {
 		return written, nil
 	}
-	err := s.writeReceived(ctx, user, received(), doing, func(tx *sql.Tx, number int64) error {
+	err := s.writeReceived(ctx, user, received(), operation, func(tx *sql.Tx, number int64) error {
 		for i := range count {
 			if _, err := tx.ExecContext(ctx, `SAVEPOINT element`); err != nil {
 				return err
 			}
 			outcome, err := write(tx, number, i)
 			if err != nil {
-				reason, isRefused := refused(err)
-				if !isRefused {
+				reason, isRefusal := refused(err)
+				if !isRefusal {
 					return err
 				}
 				outcome, written.Refused = health.Rejected, withReason(written.Refused, i, reason)

@@ -30,7 +30,7 @@ func TestErasingLeavesNothing(t *testing.T) {
 	}
 	all, found := tablesOf(t, s), traces(t, s, ada, number)
 	for _, table := range all {
-		if !slices.Contains(notPersonal, table) && !slices.Contains(found, table) {
+		if !slices.Contains(tablesWithoutUser, table) && !slices.Contains(found, table) {
 			t.Errorf("the test puts nothing of the user into %s: add it to storetest.Fill", table)
 		}
 	}
@@ -57,8 +57,8 @@ func TestErasingLeavesNothing(t *testing.T) {
 	}
 }
 
-// notPersonal are the tables that have nothing of one user.
-var notPersonal = []string{"goose_db_version", "sqlite_sequence", "metric_names", "erased_keys", "trust"}
+// tablesWithoutUser are the tables that have nothing of one user.
+var tablesWithoutUser = []string{"goose_db_version", "sqlite_sequence", "metric_names", "erased_keys", "trust"}
 
 func tablesOf(t *testing.T, s *Store) (names []string) {
 	t.Helper()

@@ -14,8 +14,8 @@ import (
 
 var errClosed = problem.New(problem.Unavailable, "store_closed", "The server is stopping. Try again in a moment.")
 
-// errUnstorable is the fault of an element that this package cannot put into a form the database takes.
-var errUnstorable = errors.New("a number that is not finite")
+// errNotFinite is the fault of an element that this package cannot put into a form the database takes.
+var errNotFinite = errors.New("a number that is not finite")
 
 func notFound(what string) *problem.Error {
 	return problem.New(problem.NotFound, "not_found", "There is no such "+what+".")
@@ -24,7 +24,7 @@ func notFound(what string) *problem.Error {
 // translate gives an error of the driver its kind, by its code and never by its text. doing says, for the log, what
 // was being done. An error that has a kind already is left as it is, and a context that ended comes before whatever
 // the database made of it.
-func translate(ctx context.Context, doing string, err error) error {
+func translate(ctx context.Context, operation string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -36,9 +36,9 @@ func translate(ctx context.Context, doing string, err error) error {
 	}
 	code, ok := codeOf(err)
 	if !ok {
-		return fmt.Errorf("%s: %w", doing, err)
+		return fmt.Errorf("%s: %w", operation, err)
 	}
-	cause := fmt.Errorf("%s: SQLite code %d: %w", doing, code, err)
+	cause := fmt.Errorf("%s: SQLite code %d: %w", operation, code, err)
 	switch primary := code & 0xff; {
 	case isDuplicate(code):
 		return problem.New(problem.Conflict, "exists", "This exists already. Choose another name or id.").Because(cause)
@@ -62,7 +62,7 @@ func translate(ctx context.Context, doing string, err error) error {
 // refused reports whether the database found fault with the row itself, so that its neighbours may be stored without
 // it, and says why in a sentence that may be shown.
 func refused(err error) (reason string, ok bool) {
-	if errors.Is(err, errUnstorable) {
+	if errors.Is(err, errNotFinite) {
 		return "The element has a number that is not finite.", true
 	}
 	code, ok := codeOf(err)
@@ -87,8 +87,8 @@ func isDuplicate(code int) bool {
 	return code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
 }
 
-// taken puts a sentence of its own on the error of a row that exists already.
-func taken(err error, code, message string) error {
+// conflictOnDuplicate puts a sentence of its own on the error of a row that exists already.
+func conflictOnDuplicate(err error, code, message string) error {
 	if result, ok := codeOf(err); ok && isDuplicate(result) {
 		return problem.New(problem.Conflict, code, message).Because(err)
 	}

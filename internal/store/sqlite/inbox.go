@@ -12,11 +12,11 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-var errNotHeld = problem.New(problem.Conflict, "claim_lost", "Another worker has taken over this ingestion.")
+var errClaimLost = problem.New(problem.Conflict, "claim_lost", "Another worker has taken over this ingestion.")
 
-// nextUnfinished finds the oldest of those ingestions that are each the oldest unfinished one of their user, or wait in a
+// selectClaimable finds the oldest of those ingestions that are each the oldest unfinished one of their user, or wait in a
 // spool, and that nobody keeps others away from.
-const nextUnfinished = `
+const selectClaimable = `
 SELECT i.id FROM raw_ingestions i
 WHERE i.status = 'accepted' AND i.claimed_until <= ? AND (i.spool = '' AND NOT EXISTS (
   SELECT 1 FROM raw_ingestions o WHERE o.status = 'accepted' AND o.user_id = i.user_id AND o.id < i.id AND o.spool = ''
@@ -28,7 +28,7 @@ ORDER BY i.id LIMIT 1`
 func (s *Store) ClaimNext(ctx context.Context, owner, spool string, now, until time.Time) (ingestion health.Ingestion, err error) {
 	err = s.write(ctx, "claim ingestion", func(tx *sql.Tx) error {
 		var id uuid.UUID
-		if err := tx.QueryRowContext(ctx, nextUnfinished, micros(now), spool).Scan(&id); err != nil {
+		if err := tx.QueryRowContext(ctx, selectClaimable, toMicros(now), spool).Scan(&id); err != nil {
 			if isNoRows(err) {
 				return notFound("unfinished ingestion")
 			}
@@ -44,7 +44,7 @@ func (s *Store) ClaimNext(ctx context.Context, owner, spool string, now, until t
 func claim(ctx context.Context, tx *sql.Tx, id uuid.UUID, owner string, until time.Time) (health.Ingestion, error) {
 	if _, err := tx.ExecContext(ctx,
 		`UPDATE raw_ingestions SET owner = ?, claimed_until = ?, attempts = attempts + 1 WHERE id = ?`,
-		owner, micros(until), id[:]); err != nil {
+		owner, toMicros(until), id[:]); err != nil {
 		return health.Ingestion{}, err
 	}
 	return scanIngestion(tx.QueryRowContext(ctx, selectIngestions(true)+`WHERE i.id = ?`, id[:]))
@@ -53,18 +53,18 @@ func claim(ctx context.Context, tx *sql.Tx, id uuid.UUID, owner string, until ti
 // Renew extends owner's claim.
 func (s *Store) Renew(ctx context.Context, id uuid.UUID, owner string, until time.Time) error {
 	return s.write(ctx, "renew claim", func(tx *sql.Tx) error {
-		return ifHeld(tx.ExecContext(ctx, `
+		return requireClaim(tx.ExecContext(ctx, `
 			UPDATE raw_ingestions SET claimed_until = ? WHERE id = ? AND owner = ? AND status = 'accepted'`,
-			micros(until), id[:], owner))
+			toMicros(until), id[:], owner))
 	})
 }
 
 // Release gives up owner's claim; the ingestion is not found by ClaimNext until the given time.
 func (s *Store) Release(ctx context.Context, id uuid.UUID, owner string, after time.Time) error {
 	return s.write(ctx, "release claim", func(tx *sql.Tx) error {
-		return ifHeld(tx.ExecContext(ctx, `
+		return requireClaim(tx.ExecContext(ctx, `
 			UPDATE raw_ingestions SET owner = '', claimed_until = ? WHERE id = ? AND owner = ? AND status = 'accepted'`,
-			micros(after), id[:], owner))
+			toMicros(after), id[:], owner))
 	})
 }
 
@@ -75,12 +75,12 @@ func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, e
 		return err
 	}
 	return s.writeOf(ctx, in.UserID, "finish ingestion", func(tx *sql.Tx, user int64) error {
-		err := ifHeld(tx.ExecContext(ctx, `
+		err := requireClaim(tx.ExecContext(ctx, `
 			UPDATE raw_ingestions SET owner = '', claimed_until = 0, spool = '', size = ?, format = ?, status = ?, finished_at = ?,
 				failure = ?, failure_code = ?, duration = ?, counts = ?, warning_count = ?, errors = ?, warnings = ?, types = ?,
 				sha256 = ?
 			WHERE id = ? AND user_id = ? AND owner = ? AND status = 'accepted'`,
-			in.Size, in.Format, string(in.Status), micros(in.FinishedAt),
+			in.Size, in.Format, string(in.Status), toMicros(in.FinishedAt),
 			in.Failure, in.FailureCode, int64(in.Duration), report.counts, in.Report.WarningCount, report.errors, report.warnings,
 			report.types, in.SHA256[:], in.ID[:], user, owner))
 		if err != nil {
@@ -140,14 +140,14 @@ func (s *Store) Backlog(ctx context.Context) (count int, oldest time.Time, err e
 	return count, timeOf(received), err
 }
 
-// ifHeld turns an update that found no row into errNotHeld.
-func ifHeld(result sql.Result, err error) error {
+// requireClaim turns an update that found no row into errNotHeld.
+func requireClaim(result sql.Result, err error) error {
 	if err != nil {
 		return err
 	}
 	changed, err := result.RowsAffected()
 	if err == nil && changed == 0 {
-		return errNotHeld
+		return errClaimLost
 	}
 	return err
 }

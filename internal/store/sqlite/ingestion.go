@@ -40,9 +40,9 @@ func insertIngestion(
 			status, attempts, finished_at, failure, failure_code, duration, owner, claimed_until, spool,
 			counts, warning_count, errors, warnings, types)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		in.ID[:], user, in.KeyID, micros(in.ReceivedAt), string(headers), in.Size, in.WireSize, in.StoredSize, in.SHA256[:],
-		in.Format, string(in.Status), in.Attempts, micros(in.FinishedAt), in.Failure, in.FailureCode, int64(in.Duration),
-		owner, micros(until), in.Spool, report.counts, in.Report.WarningCount, report.errors, report.warnings, report.types)
+		in.ID[:], user, in.KeyID, toMicros(in.ReceivedAt), string(headers), in.Size, in.WireSize, in.StoredSize, in.SHA256[:],
+		in.Format, string(in.Status), in.Attempts, toMicros(in.FinishedAt), in.Failure, in.FailureCode, int64(in.Duration),
+		owner, toMicros(until), in.Spool, report.counts, in.Report.WarningCount, report.errors, report.warnings, report.types)
 	return err
 }
 

@@ -25,20 +25,20 @@ func readLatest(row []driver.Value, s *health.Sample) (source int64) {
 }
 
 // followLatest brings the latest value of a metric in step with what was written.
-func (w *sampleWriter) followLatest(k *dayKeeper, m metric, c *changedMetric) error {
-	old, found, err := k.latest(m)
+func (w *sampleWriter) followLatest(u *summaryUpdater, m metric, c *changedMetric) error {
+	old, found, err := u.latest(m)
 	if err != nil {
 		return err
 	}
 	switch {
 	case len(w.written.Refused) > 0:
 	case !found || c.Latest.LaterThan(&old):
-		return k.writeLatest(m, c.Latest)
+		return u.writeLatest(m, c.Latest)
 	case !w.rewrote(m, &old):
 		return nil
 	}
 	// The row that was the latest has changed, and with its offset perhaps its start.
-	_, err = k.rebuildLatest(m)
+	_, err = u.rebuildLatest(m)
 	return err
 }
 
@@ -54,24 +54,24 @@ func (w *sampleWriter) rewrote(m metric, s *health.Sample) bool {
 }
 
 // latest returns the latest value on record.
-func (k *dayKeeper) latest(m metric) (s health.Sample, found bool, err error) {
+func (u *summaryUpdater) latest(m metric) (s health.Sample, found bool, err error) {
 	var source int64
-	err = k.each(func(row []driver.Value) error {
+	err = u.each(func(row []driver.Value) error {
 		source, found = readLatest(row, &s), true
 		return nil
-	}, `SELECT `+latestColumns+` FROM latest_values WHERE user_id = ? AND metric_id = ?`, k.user, m.id)
+	}, `SELECT `+latestColumns+` FROM latest_values WHERE user_id = ? AND metric_id = ?`, u.user, m.id)
 	if err != nil || !found {
 		return s, found, err
 	}
 	s.Metric, s.Unit = m.name.name, m.name.unit
-	s.Source, err = k.sourceName(source)
+	s.Source, err = u.sourceName(source)
 	return s, true, err
 }
 
-func (k *dayKeeper) writeLatest(m metric, s *health.Sample) error {
-	id, known := k.numbers[s.Source]
+func (u *summaryUpdater) writeLatest(m metric, s *health.Sample) error {
+	id, known := u.ids[s.Source]
 	if !known && s.Source != "" {
-		err := k.each(func(row []driver.Value) error {
+		err := u.each(func(row []driver.Value) error {
 			id = integer(row[0])
 			return nil
 		}, `SELECT id FROM sources WHERE name = ?`, s.Source)
@@ -83,35 +83,35 @@ func (k *dayKeeper) writeLatest(m metric, s *health.Sample) error {
 	if s.PerSource {
 		perSource = 1
 	}
-	return k.exec(`INSERT OR REPLACE INTO latest_values (user_id, metric_id, `+latestColumns+`) VALUES (`+marks(15)+`)`,
+	return u.exec(`INSERT OR REPLACE INTO latest_values (user_id, metric_id, `+latestColumns+`) VALUES (`+placeholders(15)+`)`,
 		[]driver.Value{
-			k.user, m.id, int64(s.Start), int64(s.End), int64(s.Offset), int64(s.Grain), perSource, id, int64(s.Received),
+			u.user, m.id, int64(s.Start), int64(s.End), int64(s.Offset), int64(s.Grain), perSource, id, int64(s.Received),
 			number(s.Value), number(s.Min), number(s.Max), number(s.Systolic), number(s.Diastolic), s.Attributes,
 		})
 }
 
 // rebuildLatest finds the latest value among the samples and writes it if another one is on record.
-func (k *dayKeeper) rebuildLatest(m metric) (differed bool, err error) {
+func (u *summaryUpdater) rebuildLatest(m metric) (differed bool, err error) {
 	var s health.Sample
 	var source int64
 	found := false
-	err = k.each(func(row []driver.Value) error {
+	err = u.each(func(row []driver.Value) error {
 		key := m.table.key(row)
-		source, found = key.holder(), true
+		source, found = key.countedSource(), true
 		return m.table.sample(row, &key, &s)
-	}, m.table.latest, k.user, m.id, int64(latest))
+	}, m.table.latest, u.user, m.id, int64(latest))
 	if err != nil || !found {
 		return false, err
 	}
 	s.Metric, s.Unit = m.name.name, m.name.unit
-	if s.Source, err = k.sourceName(source); err != nil {
+	if s.Source, err = u.sourceName(source); err != nil {
 		return false, err
 	}
-	old, known, err := k.latest(m)
+	old, known, err := u.latest(m)
 	if err != nil || known && !s.LaterThan(&old) && !old.LaterThan(&s) && (s.Key() != old.Key() || s.SameReading(&old) && s.Offset == old.Offset) {
 		return false, err
 	}
-	return true, k.writeLatest(m, &s)
+	return true, u.writeLatest(m, &s)
 }
 
 // Latest returns the latest sample of every metric the user has.

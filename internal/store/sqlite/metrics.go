@@ -11,16 +11,16 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// holding is what a user has of one metric in one unit, from the totals: no sample is read for it.
-type holding struct {
+// storedMetric is what a user has of one metric in one unit, from the totals: no sample is read for it.
+type storedMetric struct {
 	metric
 	samples int64
 	sources []int64
 	grains  []health.Grain
 }
 
-// holdings returns what a user has, ordered by name and unit.
-func (s *Store) holdings(ctx context.Context, tx *sql.Tx, user int64) (all []*holding, err error) {
+// storedMetrics returns what a user has, ordered by name and unit.
+func (s *Store) storedMetrics(ctx context.Context, tx *sql.Tx, user int64) (all []*storedMetric, err error) {
 	rows, err := tx.QueryContext(ctx, `
 		SELECT m.id, m.name, m.unit, m.kept_in, t.source_id, t.grain, t.samples
 		FROM metric_totals t JOIN metric_names m ON m.id = t.metric_id
@@ -42,7 +42,7 @@ func (s *Store) holdings(ctx context.Context, tx *sql.Tx, user int64) (all []*ho
 			if m.table, err = tableNamed(keptIn); err != nil {
 				return nil, err
 			}
-			all = append(all, &holding{metric: m})
+			all = append(all, &storedMetric{metric: m})
 		}
 		h := all[len(all)-1]
 		h.samples += samples
@@ -62,7 +62,7 @@ func (s *Store) holdings(ctx context.Context, tx *sql.Tx, user int64) (all []*ho
 // Metrics returns what the user has, ordered by name and unit.
 func (s *Store) Metrics(ctx context.Context, user uuid.UUID) (infos []store.MetricInfo, err error) {
 	err = s.readOf(ctx, user, "list metrics", func(tx *sql.Tx, number int64) error {
-		holdings, err := s.holdings(ctx, tx, number)
+		holdings, err := s.storedMetrics(ctx, tx, number)
 		if err != nil {
 			return err
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// rebuildRows is how many samples are read for one transaction of rebuilding, about: others wait for it to write.
-const rebuildRows = 20_000
+// rebuildBatch is how many samples are read for one transaction of rebuilding, about: others wait for it to write.
+const rebuildBatch = 20_000
 
 // Rebuild works out all totals, days and latest values of a user from the samples.
 func (s *Store) Rebuild(ctx context.Context, user uuid.UUID) (result store.Rebuilt, err error) {
@@ -35,8 +35,8 @@ func (s *Store) Rebuild(ctx context.Context, user uuid.UUID) (result store.Rebui
 			return result, err
 		}
 		for _, dates := range m.parts() {
-			err := s.keepDays(ctx, user, func(k *dayKeeper) error {
-				differed, err := k.follow(m.metric, dates, &writtenSamples{})
+			err := s.inSummaryTx(ctx, user, func(u *summaryUpdater) error {
+				differed, err := u.follow(m.metric, dates, &writtenSamples{})
 				result.Days += len(dates)
 				result.Differed += differed
 				return err
@@ -45,8 +45,8 @@ func (s *Store) Rebuild(ctx context.Context, user uuid.UUID) (result store.Rebui
 				return result, err
 			}
 		}
-		err := s.keepDays(ctx, user, func(k *dayKeeper) error {
-			differed, err := k.rebuildLatest(m.metric)
+		err := s.inSummaryTx(ctx, user, func(u *summaryUpdater) error {
+			differed, err := u.rebuildLatest(m.metric)
 			if differed {
 				result.Latest++
 			}
@@ -75,10 +75,10 @@ func recount(ctx context.Context, tx *sql.Tx, user int64, m metric) error {
 	return err
 }
 
-func (s *Store) keepDays(ctx context.Context, user uuid.UUID, do func(k *dayKeeper) error) error {
+func (s *Store) inSummaryTx(ctx context.Context, user uuid.UUID, do func(u *summaryUpdater) error) error {
 	look := func(*sql.Tx) error { return nil }
 	return s.writeDirectly(ctx, user, 0, "rebuild summaries of days", look, func(conn *connection, number int64) error {
-		return do(newDayKeeper(ctx, s, conn, number))
+		return do(newSummaryUpdater(ctx, s, conn, number))
 	})
 }
 
@@ -90,7 +90,7 @@ type rebuiltMetric struct {
 }
 
 func (s *Store) metricsToRebuild(ctx context.Context, tx *sql.Tx, user int64) (all []*rebuiltMetric, err error) {
-	holdings, err := s.holdings(ctx, tx, user)
+	holdings, err := s.storedMetrics(ctx, tx, user)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (s *Store) metricsToRebuild(ctx context.Context, tx *sql.Tx, user int64) (a
 // parts cuts the days of a metric into parts that have about rebuildRows samples if they are spread evenly.
 func (m *rebuiltMetric) parts() (parts [][]health.Date) {
 	days := int64(m.last-m.first) + 1
-	size := min(max(rebuildRows*days/max(m.samples, 1), 4), 1000)
+	size := min(max(rebuildBatch*days/max(m.samples, 1), 4), 1000)
 	var dates []health.Date
 	for date := m.first; date <= m.last; date++ {
 		dates = append(dates, date)

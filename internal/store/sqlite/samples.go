@@ -126,7 +126,7 @@ func newSampleCursor(s *Store, user int64, m metric, source int64, q *store.Samp
 		for i, grain := range q.Grains {
 			grains[i] = int64(grain)
 		}
-		add(` AND +grain IN (`+marks(len(grains))+`)`, grains...) // + keeps the walk in the order of the key
+		add(` AND +grain IN (`+placeholders(len(grains))+`)`, grains...) // + keeps the walk in the order of the key
 	}
 	if source != 0 {
 		add(` AND (source_id = ? OR merged_source_id = ?)`, source, source)
@@ -258,5 +258,5 @@ func (r *rowScan) read(row row, s *health.Sample) (source int64, err error) {
 	key := r.table.key(r.row)
 	err = r.table.sample(r.row, &key, s)
 	s.Metric, s.Unit = r.name.name, r.name.unit
-	return key.holder(), err
+	return key.countedSource(), err
 }

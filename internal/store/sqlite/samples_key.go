@@ -9,14 +9,14 @@ import (
 
 // sampleKey is health.SampleKey in the numbers of the tables, with the index of the sample in its batch.
 type sampleKey struct {
-	table                              *table
-	metric                             int64
-	time, grain, length, source, alone int64 // alone is 1 for a summary that is PerSource
-	mergedSource                       int64 // no part of the key: the source of a merged summary
-	index                              int
+	table                                  *table
+	metric                                 int64
+	time, grain, length, source, perSource int64 // perSource is 1 for a summary that is PerSource
+	mergedSource                           int64 // no part of the key: the source of a merged summary
+	index                                  int
 }
 
-func keysOf(batch []health.Sample, names numbers) []sampleKey {
+func newSampleKeys(batch []health.Sample, names resolvedNames) []sampleKey {
 	keys := make([]sampleKey, len(batch))
 	last := &health.Sample{}
 	var lastMetric metric
@@ -35,7 +35,7 @@ func keysOf(batch []health.Sample, names numbers) []sampleKey {
 		case sample.Grain == health.GrainRaw:
 			key.length, key.source = int64(sample.End-sample.Start), lastSource
 		case sample.PerSource:
-			key.source, key.alone = lastSource, 1
+			key.source, key.perSource = lastSource, 1
 		default:
 			key.mergedSource = lastSource
 		}
@@ -51,17 +51,17 @@ func keysOf(batch []health.Sample, names numbers) []sampleKey {
 }
 
 // compare orders the keys of one metric as its table does.
-func (k *sampleKey) compare(o *sampleKey) int {
-	if c := cmp.Compare(k.time, o.time); c != 0 {
+func (u *sampleKey) compare(o *sampleKey) int {
+	if c := cmp.Compare(u.time, o.time); c != 0 {
 		return c
 	}
 	return cmp.Or(
-		cmp.Compare(k.grain, o.grain),
-		cmp.Compare(k.length, o.length),
-		cmp.Compare(k.source, o.source),
-		cmp.Compare(k.alone, o.alone),
+		cmp.Compare(u.grain, o.grain),
+		cmp.Compare(u.length, o.length),
+		cmp.Compare(u.source, o.source),
+		cmp.Compare(u.perSource, o.perSource),
 	)
 }
 
-// holder is the source that the sample is counted under.
-func (k *sampleKey) holder() int64 { return max(k.source, k.mergedSource) }
+// countedSource is the source that the sample is counted under.
+func (u *sampleKey) countedSource() int64 { return max(u.source, u.mergedSource) }

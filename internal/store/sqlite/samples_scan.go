@@ -8,10 +8,10 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// patience is how many rows that are not asked for a scan steps over before it looks up the next key instead. A look-up
+// maxSkips is how many rows that are not asked for a scan steps over before it looks up the next key instead. A look-up
 // costs about as much as ten rows, so a batch that is thinly spread over many rows costs at most twice what looking up
 // every key would.
-const patience = 10
+const maxSkips = 10
 
 // sampleScan walks along the rows of one metric, in the order of their key.
 type sampleScan struct {
@@ -20,12 +20,12 @@ type sampleScan struct {
 	metric int64
 	last   int64 // no key with a later time is asked for
 
-	rows driver.Rows // nil before the first key
-	row  []driver.Value
-	at   sampleKey // of the present row
-	done bool      // there is no present row, and no later one
-	met  bool      // there was a row
-	old  health.Sample
+	rows   driver.Rows // nil before the first key
+	row    []driver.Value
+	at     sampleKey // of the present row
+	done   bool      // there is no present row, and no later one
+	sawRow bool      // there was a row
+	old    health.Sample
 }
 
 func newSampleScan(w *sampleWriter, t *table, metric, last int64) *sampleScan {
@@ -45,7 +45,7 @@ func (s *sampleScan) find(key *sampleKey) (bool, error) {
 			return c == 0, nil
 		}
 		move := s.next
-		if passed >= patience && s.at.time < key.time {
+		if passed >= maxSkips && s.at.time < key.time {
 			passed, move = 0, func() error { return s.start(key.time) }
 		}
 		if err := move(); err != nil {
@@ -86,7 +86,7 @@ func (s *sampleScan) next() error {
 	if err != nil {
 		return err
 	}
-	s.at, s.met = s.table.key(s.row), true
+	s.at, s.sawRow = s.table.key(s.row), true
 	return nil
 }
 

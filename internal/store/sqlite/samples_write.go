@@ -28,18 +28,18 @@ func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health
 		return w.written, nil
 	}
 	for {
-		names, err := s.names.number(ctx, batch)
+		names, err := s.names.resolve(ctx, batch)
 		if err != nil {
 			return store.Written{}, err
 		}
-		w.keys, w.sources = keysOf(batch, names), names.sources
+		w.keys, w.sources = newSampleKeys(batch, names), names.sources
 		err = s.writeDirectly(ctx, user, batch[0].Received, "write samples",
 			func(tx *sql.Tx) error { return s.names.verifySources(ctx, tx, names.sources) },
 			func(conn *connection, number int64) error {
 				w.ctx, w.conn, w.user = ctx, conn, number
 				return w.run()
 			})
-		if errors.Is(err, errSourceForgotten) {
+		if errors.Is(err, errSourceErased) {
 			continue // it gets a new number
 		}
 		if err != nil {
@@ -113,7 +113,7 @@ func (w *sampleWriter) compareMetric(keys []sampleKey) error {
 	defer there.close()
 	changes := changedMetric{keys: keys}
 	defer func() {
-		changes.alone = !there.met
+		changes.rangeWasEmpty = !there.sawRow
 		w.changed = append(w.changed, changes)
 	}()
 	for i := range keys {
@@ -133,7 +133,7 @@ func (w *sampleWriter) compareMetric(keys []sampleKey) error {
 			return err
 		}
 		w.scratch = w.batch[key.index] // a copy: Replaces completes it, and the batch is the caller's
-		replaced := there.at.holder()
+		replaced := there.at.countedSource()
 		if w.scratch.Received < old.Received { // the old row wins, and with it the source of a merged summary
 			key.mergedSource = there.at.mergedSource
 		}
@@ -155,7 +155,7 @@ type total struct{ metric, source, grain int64 }
 func (w *sampleWriter) count(rows []sampleRow) {
 	for i := range rows {
 		key := rows[i].key
-		w.totals[total{key.metric, key.holder(), key.grain}]++
+		w.totals[total{key.metric, key.countedSource(), key.grain}]++
 		if rows[i].replaced != inserted {
 			w.totals[total{key.metric, rows[i].replaced, key.grain}]--
 		}

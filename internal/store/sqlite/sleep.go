@@ -50,15 +50,15 @@ func putNight(ctx context.Context, tx *sql.Tx, user int64, n *health.Night) erro
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		user, int64(n.Date), n.Source, n.ID[:],
 		int64(n.SleepStart), int64(n.SleepEnd), int64(n.InBedStart), int64(n.InBedEnd), n.Offset,
-		nullable(n.Total), nullable(n.Asleep), nullable(n.Core), nullable(n.Deep), nullable(n.REM), nullable(n.Awake),
-		nullable(n.InBed), n.Attributes, int64(n.Received))
+		nullableFloat(n.Total), nullableFloat(n.Asleep), nullableFloat(n.Core), nullableFloat(n.Deep), nullableFloat(n.REM), nullableFloat(n.Awake),
+		nullableFloat(n.InBed), n.Attributes, int64(n.Received))
 	return err
 }
 
 func scanNight(row row) (n health.Night, err error) {
 	err = row.Scan(&n.Date, &n.Source, &n.ID, &n.SleepStart, &n.SleepEnd, &n.InBedStart, &n.InBedEnd, &n.Offset,
-		absentable{&n.Total}, absentable{&n.Asleep}, absentable{&n.Core}, absentable{&n.Deep}, absentable{&n.REM},
-		absentable{&n.Awake}, absentable{&n.InBed}, &n.Attributes, &n.Received)
+		floatInto{&n.Total}, floatInto{&n.Asleep}, floatInto{&n.Core}, floatInto{&n.Deep}, floatInto{&n.REM},
+		floatInto{&n.Awake}, floatInto{&n.InBed}, &n.Attributes, &n.Received)
 	return n, err
 }
 

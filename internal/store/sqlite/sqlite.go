@@ -41,7 +41,7 @@ type Store struct {
 	calls   store.Calls
 	users   sync.Map // user's uuid.UUID → its int64 id in this database, for reading
 
-	elsewhere elsewhere
+	externalWrites externalWrites
 
 	// underway is held for reading by every call, and taken by Close.
 	underway sync.RWMutex
@@ -56,7 +56,7 @@ var _ store.Store = (*Store)(nil)
 //
 // The catalogue decides which table a metric's samples are kept in, when the first one comes; nil stands for the one
 // that is part of the program.
-func Open(ctx context.Context, path string, words *catalog.Catalog) (*Store, error) {
+func Open(ctx context.Context, path string, metricCatalog *catalog.Catalog) (*Store, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
@@ -65,12 +65,12 @@ func Open(ctx context.Context, path string, words *catalog.Catalog) (*Store, err
 		return nil, problem.New(problem.Unavailable, "database_not_opened",
 			"The database "+path+" cannot be opened. Check that its folder exists and may be written to.").Because(err)
 	}
-	return open(ctx, location{path: absolute}, words)
+	return open(ctx, location{path: absolute}, metricCatalog)
 }
 
 // OpenMemory opens a fresh, empty database in memory, as Open does one in a file. It is gone when the store is closed.
-func OpenMemory(ctx context.Context, words *catalog.Catalog) (*Store, error) {
-	return open(ctx, location{path: "/" + uuid.NewString(), memory: true}, words)
+func OpenMemory(ctx context.Context, metricCatalog *catalog.Catalog) (*Store, error) {
+	return open(ctx, location{path: "/" + uuid.NewString(), memory: true}, metricCatalog)
 }
 
 // createPrivately makes an empty file if there is none. SQLite gives the files it puts beside it the same permissions.
@@ -86,9 +86,9 @@ func createPrivately(path string) error {
 	return file.Close()
 }
 
-func open(ctx context.Context, at location, words *catalog.Catalog) (_ *Store, err error) {
-	if words == nil {
-		if words, err = catalog.Load(); err != nil {
+func open(ctx context.Context, at location, metricCatalog *catalog.Catalog) (_ *Store, err error) {
+	if metricCatalog == nil {
+		if metricCatalog, err = catalog.Load(); err != nil {
 			return nil, err
 		}
 	}
@@ -103,7 +103,7 @@ func open(ctx context.Context, at location, words *catalog.Catalog) (_ *Store, e
 	s := &Store{
 		writer:  sql.OpenDB(write),
 		reader:  sql.OpenDB(read),
-		catalog: words,
+		catalog: metricCatalog,
 	}
 	s.names = newDictionary(s)
 	s.writer.SetMaxOpenConns(1)

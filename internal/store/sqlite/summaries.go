@@ -20,7 +20,7 @@ func (s *Store) DaySummaries(ctx context.Context, user uuid.UUID, query store.Da
 		if err != nil || found.Stale {
 			return err
 		}
-		metrics, err := s.metricsAsked(ctx, tx, number, query)
+		metrics, err := s.requestedMetrics(ctx, tx, number, query)
 		if err != nil {
 			return err
 		}
@@ -37,26 +37,26 @@ func (s *Store) DaySummaries(ctx context.Context, user uuid.UUID, query store.Da
 	return found, err
 }
 
-// metricAsked is a metric that has samples; longer is true where some are of more than a day.
-type metricAsked struct {
+// requestedMetric is a metric that has samples; longer is true where some are of more than a day.
+type requestedMetric struct {
 	metric
 	longer bool
 }
 
-// metricsAsked returns the metrics that a query asks for, ordered by name and unit.
-func (s *Store) metricsAsked(ctx context.Context, tx *sql.Tx, user int64, query store.DayQuery) ([]metricAsked, error) {
+// requestedMetrics returns the metrics that a query asks for, ordered by name and unit.
+func (s *Store) requestedMetrics(ctx context.Context, tx *sql.Tx, user int64, query store.DayQuery) ([]requestedMetric, error) {
 	if query.Metric != "" && query.Unit != "" {
 		id, known, err := s.names.metricID(ctx, tx, metricName{query.Metric, query.Unit})
 		if err != nil || !known {
 			return nil, err
 		}
-		asked := metricAsked{metric: metric{id: id, name: metricName{query.Metric, query.Unit}}}
+		requested := requestedMetric{metric: metric{id: id, name: metricName{query.Metric, query.Unit}}}
 		err = tx.QueryRowContext(ctx,
 			`SELECT EXISTS (SELECT 1 FROM metric_totals WHERE user_id = ? AND metric_id = ? AND grain > 86400 AND samples > 0)`,
-			user, id).Scan(&asked.longer)
-		return []metricAsked{asked}, err
+			user, id).Scan(&requested.longer)
+		return []requestedMetric{requested}, err
 	}
-	return list(ctx, tx, func(row row) (m metricAsked, err error) {
+	return list(ctx, tx, func(row row) (m requestedMetric, err error) {
 		err = row.Scan(&m.id, &m.name.name, &m.name.unit, &m.longer)
 		return m, err
 	}, `SELECT m.id, m.name, m.unit, max(t.grain) > 86400 FROM metric_totals t JOIN metric_names m ON m.id = t.metric_id

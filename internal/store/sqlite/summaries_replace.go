@@ -13,8 +13,8 @@ import (
 
 // replace makes days the summaries of the dates in done, which are in order, and returns how many had been others. A
 // date that has no summary any more loses the one it has.
-func (k *dayKeeper) replace(m metric, days []aggregate.DaySummary, done []health.Date) (differed int, err error) {
-	there, err := k.summaries(m, done[0], done[len(done)-1])
+func (u *summaryUpdater) replace(m metric, days []aggregate.DaySummary, done []health.Date) (differed int, err error) {
+	there, err := u.summaries(m, done[0], done[len(done)-1])
 	if err != nil {
 		return 0, err
 	}
@@ -32,28 +32,28 @@ func (k *dayKeeper) replace(m metric, days []aggregate.DaySummary, done []health
 			continue
 		}
 		differed++
-		if err := k.exec(`DELETE FROM daily_summaries WHERE user_id = ? AND metric_id = ? AND date = ?`,
-			[]driver.Value{k.user, m.id, int64(date)}); err != nil {
+		if err := u.exec(`DELETE FROM daily_summaries WHERE user_id = ? AND metric_id = ? AND date = ?`,
+			[]driver.Value{u.user, m.id, int64(date)}); err != nil {
 			return 0, err
 		}
 	}
-	return differed, k.write(m, write)
+	return differed, u.write(m, write)
 }
 
 // summaries returns the stored summaries of the dates from first to last.
-func (k *dayKeeper) summaries(m metric, first, last health.Date) (map[health.Date]aggregate.DaySummary, error) {
+func (u *summaryUpdater) summaries(m metric, first, last health.Date) (map[health.Date]aggregate.DaySummary, error) {
 	var packed []packedSummary
-	err := k.each(func(row []driver.Value) error {
+	err := u.each(func(row []driver.Value) error {
 		packed = append(packed, readSummary(row))
 		return nil
 	}, `SELECT `+summaryColumns+`, hours FROM daily_summaries WHERE user_id = ? AND metric_id = ? AND date BETWEEN ? AND ?`,
-		k.user, m.id, int64(first), int64(last))
+		u.user, m.id, int64(first), int64(last))
 	if err != nil {
 		return nil, err
 	}
 	found := make(map[health.Date]aggregate.DaySummary, len(packed))
 	for i := range packed {
-		if err := packed[i].unpack(k.sourceName, true); err != nil {
+		if err := packed[i].unpack(u.sourceName, true); err != nil {
 			return nil, err
 		}
 		found[packed[i].Date] = packed[i].DaySummary
@@ -62,7 +62,7 @@ func (k *dayKeeper) summaries(m metric, first, last health.Date) (map[health.Dat
 }
 
 // write writes summaries with statements of statementSizes rows.
-func (k *dayKeeper) write(m metric, days []*aggregate.DaySummary) error {
+func (u *summaryUpdater) write(m metric, days []*aggregate.DaySummary) error {
 	var args []driver.Value
 	for size := 0; len(days) > 0; {
 		for statementSizes[size] > len(days) {
@@ -73,12 +73,12 @@ func (k *dayKeeper) write(m metric, days []*aggregate.DaySummary) error {
 		for _, day := range days[:n] {
 			ids := make([]int64, len(day.Sources))
 			for i, name := range day.Sources {
-				ids[i] = k.numbers[name]
+				ids[i] = u.ids[name]
 			}
-			hours := store.PackHours(day, func(source string) int64 { return k.numbers[source] })
-			args = summaryArgs(append(args, k.user, m.id), day, joinNumbers(ids), hours)
+			hours := store.PackHours(day, func(source string) int64 { return u.ids[source] })
+			args = summaryArgs(append(args, u.user, m.id), day, joinIDs(ids), hours)
 		}
-		if err := k.exec(insertSummaries[size], args); err != nil {
+		if err := u.exec(insertSummaries[size], args); err != nil {
 			return err
 		}
 		days = days[n:]
@@ -87,11 +87,11 @@ func (k *dayKeeper) write(m metric, days []*aggregate.DaySummary) error {
 }
 
 // sourceOrder returns the order of sources that the user has set, and its version.
-func (k *dayKeeper) sourceOrder() (order aggregate.SourceOrder, version int64, err error) {
-	err = k.each(func(row []driver.Value) error {
+func (u *summaryUpdater) sourceOrder() (order aggregate.SourceOrder, version int64, err error) {
+	err = u.each(func(row []driver.Value) error {
 		text, _ := row[0].(string)
 		version = integer(row[1])
 		return json.Unmarshal([]byte(text), &order)
-	}, `SELECT sources, version FROM source_orders WHERE user_id = ?`, k.user)
+	}, `SELECT sources, version FROM source_orders WHERE user_id = ?`, u.user)
 	return order, version, err
 }

@@ -23,7 +23,7 @@ const summaryWidth = 23
 var insertSummaries = summaryStatements()
 
 func summaryStatements() (statements []string) {
-	row := "(" + marks(2+summaryWidth) + ")"
+	row := "(" + placeholders(2+summaryWidth) + ")"
 	for _, n := range statementSizes {
 		statements = append(statements, "INSERT OR REPLACE INTO daily_summaries (user_id, metric_id, "+summaryColumns+", hours) VALUES "+
 			row+strings.Repeat(","+row, n-1))
@@ -90,7 +90,7 @@ func readSummary(row []driver.Value) (d packedSummary) {
 
 // unpack gives the summary the names of its sources, and its hours if they are asked for.
 func (d *packedSummary) unpack(name func(id int64) (string, error), hours bool) error {
-	ids, err := splitNumbers(d.sources)
+	ids, err := splitIDs(d.sources)
 	if err != nil {
 		return err
 	}
@@ -122,8 +122,8 @@ func real(v driver.Value) float64 {
 	return health.Absent()
 }
 
-// joinNumbers and splitNumbers turn numbers of sources into a text and back.
-func joinNumbers(ids []int64) string {
+// joinIDs and splitNumbers turn numbers of sources into a text and back.
+func joinIDs(ids []int64) string {
 	texts := make([]string, len(ids))
 	for i, id := range ids {
 		texts[i] = strconv.FormatInt(id, 10)
@@ -131,7 +131,7 @@ func joinNumbers(ids []int64) string {
 	return strings.Join(texts, " ")
 }
 
-func splitNumbers(text string) (ids []int64, err error) {
+func splitIDs(text string) (ids []int64, err error) {
 	for field := range strings.FieldsSeq(text) {
 		id, err := strconv.ParseInt(field, 10, 64)
 		if err != nil {

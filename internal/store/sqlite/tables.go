@@ -91,7 +91,7 @@ func (t *table) otherValues(s *health.Sample) (string, error) {
 	}
 	text, err := json.Marshal(others, json.Deterministic(true))
 	if err != nil {
-		return "", errUnstorable
+		return "", errNotFinite
 	}
 	return string(text), nil
 }

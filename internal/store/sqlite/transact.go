@@ -22,37 +22,37 @@ func (s *Store) enter() (leave func(), err error) {
 
 // read runs a function in one transaction that sees one state of the database. Calls must not be nested: each holds
 // one of a limited number of connections.
-func (s *Store) read(ctx context.Context, doing string, query func(tx *sql.Tx) error) error {
-	return s.transact(ctx, s.reader, doing, query)
+func (s *Store) read(ctx context.Context, operation string, query func(tx *sql.Tx) error) error {
+	return s.transact(ctx, s.reader, operation, query)
 }
 
 // write runs a function in one transaction that nobody writes beside. Calls must not be nested.
-func (s *Store) write(ctx context.Context, doing string, change func(tx *sql.Tx) error) error {
-	return s.transact(ctx, s.writer, doing, change)
+func (s *Store) write(ctx context.Context, operation string, change func(tx *sql.Tx) error) error {
+	return s.transact(ctx, s.writer, operation, change)
 }
 
-func (s *Store) transact(ctx context.Context, db *sql.DB, doing string, do func(tx *sql.Tx) error) (err error) {
+func (s *Store) transact(ctx context.Context, db *sql.DB, operation string, do func(tx *sql.Tx) error) (err error) {
 	leave, err := s.enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
-	ctx, done := s.calls.Begin(ctx, doing)
+	ctx, done := s.calls.Start(ctx, operation)
 	defer func() { done(err) }()
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return translate(ctx, doing, err)
+		return translate(ctx, operation, err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	if err := do(tx); err != nil {
-		return translate(ctx, doing, err)
+		return translate(ctx, operation, err)
 	}
-	return translate(ctx, doing, tx.Commit())
+	return translate(ctx, operation, tx.Commit())
 }
 
 // userState is what a call has to know of a user.
 type userState struct {
-	number int64          // stands for the user within this database, and never changes
+	id     int64          // stands for the user within this database, and never changes
 	erased health.Instant // what was received until then is not stored; 0: nothing was erased
 }
 
@@ -71,29 +71,29 @@ func (a userState) accepts(received health.Instant) error {
 // userState looks a user up; NotFound for somebody the database does not know. Who writes must not trust what is
 // remembered: another process may have deleted the user.
 func (s *Store) userState(ctx context.Context, tx *sql.Tx, id uuid.UUID) (a userState, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT id, erased_at FROM users WHERE uuid = ?`, id[:]).Scan(&a.number, &a.erased)
+	err = tx.QueryRowContext(ctx, `SELECT id, erased_at FROM users WHERE uuid = ?`, id[:]).Scan(&a.id, &a.erased)
 	if isNoRows(err) {
 		return a, notFound("user")
 	}
 	if err == nil {
-		s.users.Store(id, a.number)
+		s.users.Store(id, a.id)
 	}
 	return a, err
 }
 
-// userNumber returns the number of a user for reading; NotFound for somebody the database does not know.
-func (s *Store) userNumber(ctx context.Context, tx *sql.Tx, id uuid.UUID) (int64, error) {
+// userID returns the number of a user for reading; NotFound for somebody the database does not know.
+func (s *Store) userID(ctx context.Context, tx *sql.Tx, id uuid.UUID) (int64, error) {
 	if number, ok := s.users.Load(id); ok {
 		return number.(int64), nil
 	}
 	a, err := s.userState(ctx, tx, id)
-	return a.number, err
+	return a.id, err
 }
 
 // readOf is read for the data of one user. Somebody unknown has no data: query is not called.
-func (s *Store) readOf(ctx context.Context, user uuid.UUID, doing string, query func(tx *sql.Tx, number int64) error) error {
-	return s.read(ctx, doing, func(tx *sql.Tx) error {
-		number, err := s.userNumber(ctx, tx, user)
+func (s *Store) readOf(ctx context.Context, user uuid.UUID, operation string, query func(tx *sql.Tx, number int64) error) error {
+	return s.read(ctx, operation, func(tx *sql.Tx) error {
+		number, err := s.userID(ctx, tx, user)
 		switch {
 		case problem.KindOf(err) == problem.NotFound:
 			return nil
@@ -105,15 +105,15 @@ func (s *Store) readOf(ctx context.Context, user uuid.UUID, doing string, query 
 }
 
 // writeOf is write for the data of one user. NotFound: there is no such user.
-func (s *Store) writeOf(ctx context.Context, user uuid.UUID, doing string, change func(tx *sql.Tx, number int64) error) error {
-	return s.writeReceived(ctx, user, 0, doing, change)
+func (s *Store) writeOf(ctx context.Context, user uuid.UUID, operation string, change func(tx *sql.Tx, number int64) error) error {
+	return s.writeReceived(ctx, user, 0, operation, change)
 }
 
 // writeReceived is writeOf for what came with a body. Conflict: the user's data was erased since.
 func (s *Store) writeReceived(
-	ctx context.Context, user uuid.UUID, received health.Instant, doing string, change func(tx *sql.Tx, number int64) error,
+	ctx context.Context, user uuid.UUID, received health.Instant, operation string, change func(tx *sql.Tx, number int64) error,
 ) error {
-	return s.write(ctx, doing, func(tx *sql.Tx) error {
+	return s.write(ctx, operation, func(tx *sql.Tx) error {
 		a, err := s.userState(ctx, tx, user)
 		if err == nil {
 			err = a.accepts(received)
@@ -121,13 +121,13 @@ func (s *Store) writeReceived(
 		if err != nil {
 			return err
 		}
-		return change(tx, a.number)
+		return change(tx, a.id)
 	})
 }
 
 // writeDirectly is writeReceived on the driver's connection, after a look at the transaction.
 func (s *Store) writeDirectly(
-	ctx context.Context, user uuid.UUID, received health.Instant, doing string, look func(tx *sql.Tx) error,
+	ctx context.Context, user uuid.UUID, received health.Instant, operation string, look func(tx *sql.Tx) error,
 	change func(conn *connection, number int64) error,
 ) (err error) {
 	leave, err := s.enter()
@@ -135,16 +135,16 @@ func (s *Store) writeDirectly(
 		return err
 	}
 	defer leave()
-	ctx, done := s.calls.Begin(ctx, doing)
+	ctx, done := s.calls.Start(ctx, operation)
 	defer func() { done(err) }()
 	pooled, err := s.writer.Conn(ctx)
 	if err != nil {
-		return translate(ctx, doing, err)
+		return translate(ctx, operation, err)
 	}
 	defer func() { _ = pooled.Close() }()
 	tx, err := pooled.BeginTx(ctx, nil)
 	if err != nil {
-		return translate(ctx, doing, err)
+		return translate(ctx, operation, err)
 	}
 	defer func() { _ = tx.Rollback() }()
 	a, err := s.userState(ctx, tx, user)
@@ -155,12 +155,12 @@ func (s *Store) writeDirectly(
 		err = look(tx)
 	}
 	if err != nil {
-		return translate(ctx, doing, err)
+		return translate(ctx, operation, err)
 	}
-	if err := pooled.Raw(func(conn any) error { return change(conn.(*connection), a.number) }); err != nil {
-		return translate(ctx, doing, err)
+	if err := pooled.Raw(func(conn any) error { return change(conn.(*connection), a.id) }); err != nil {
+		return translate(ctx, operation, err)
 	}
-	return translate(ctx, doing, tx.Commit())
+	return translate(ctx, operation, tx.Commit())
 }
 
 // row is what *sql.Row and *sql.Rows have in common.

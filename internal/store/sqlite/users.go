@@ -16,9 +16,9 @@ func (s *Store) CreateUser(ctx context.Context, user account.User, entries ...ac
 	return s.write(ctx, "create user", func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx,
 			`INSERT INTO users (uuid, email, email_folded, name, time_zone, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
-			user.ID[:], user.Email, folded(user.Email), user.Name, user.TimeZone, micros(user.CreatedAt))
+			user.ID[:], user.Email, folded(user.Email), user.Name, user.TimeZone, toMicros(user.CreatedAt))
 		if err != nil {
-			return taken(err, "email_taken", "There is a user with this email address already. Choose another address.")
+			return conflictOnDuplicate(err, "email_taken", "There is a user with this email address already. Choose another address.")
 		}
 		return insertAudit(ctx, tx, entries)
 	})

@@ -17,7 +17,7 @@ const selectWorkouts = `SELECT ` + workoutColumns + ` FROM workouts WHERE user_i
 
 func scanWorkout(row row) (w health.Workout, err error) {
 	var quantities string
-	err = row.Scan(&w.ID, &w.AppID, &w.Name, &w.Start, &w.End, &w.Offset, &w.Source, absentable{&w.Duration}, &quantities,
+	err = row.Scan(&w.ID, &w.AppID, &w.Name, &w.Start, &w.End, &w.Offset, &w.Source, floatInto{&w.Duration}, &quantities,
 		&w.Attributes, &w.Received)
 	if err != nil || quantities == "{}" {
 		return w, err
@@ -54,7 +54,7 @@ func (s *Store) Workouts(ctx context.Context, user uuid.UUID, query store.Workou
 				return err
 			}
 			for i := range page {
-				on, err := onRoute(ctx, tx, number, page[i].ID, &query)
+				on, err := matchesRoute(ctx, tx, number, page[i].ID, &query)
 				if err != nil {
 					return err
 				}
@@ -90,7 +90,7 @@ func workoutPage(
 	if query.Name != "" {
 		add(` AND name_folded = ?`, []any{folded(query.Name)})
 	}
-	add(nearBy(query))
+	add(routeCondition(query))
 	if id != uuid.Nil {
 		add(` AND (start_time, id) < (?, ?)`, []any{start, id[:]})
 	}

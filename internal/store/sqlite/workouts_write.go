@@ -156,7 +156,7 @@ func putWorkoutRow(ctx context.Context, tx *sql.Tx, user int64, w *health.Workou
 			utc_offset = excluded.utc_offset, source = excluded.source, duration = excluded.duration,
 			quantities = excluded.quantities, attributes = excluded.attributes, received = excluded.received`,
 		user, folded(w.Name), w.ID[:], w.AppID, w.Name, int64(w.Start), int64(w.End), w.Offset, w.Source,
-		nullable(w.Duration), quantities, w.Attributes, int64(w.Received))
+		nullableFloat(w.Duration), quantities, w.Attributes, int64(w.Received))
 	return err
 }
 
@@ -170,7 +170,7 @@ func encodeQuantities(quantities map[string]health.Quantity) (string, error) {
 	}
 	text, err := json.Marshal(present, json.Deterministic(true))
 	if err != nil {
-		return "", errUnstorable
+		return "", errNotFinite
 	}
 	return string(text), nil
 }

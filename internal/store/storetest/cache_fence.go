@@ -8,7 +8,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-var trustTests = []test{
+var cacheFenceTests = []test{
 	{"trust/what is distrusted is so in a new epoch, and for as long as it was last said", func(t *testing.T, s store.Store) {
 		first, distrusted, err := s.CacheEpoch(t.Context())
 		ok(t, "ask", err)

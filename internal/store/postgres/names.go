@@ -10,8 +10,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// numbers are the numbers of the names in one batch, or why there is none.
-type numbers struct {
+// resolvedNames are the numbers of the names in one batch, or why there is none.
+type resolvedNames struct {
 	metrics        map[metricName]metric
 	sources        map[string]int32
 	refusedMetrics map[metricName]string
@@ -21,15 +21,15 @@ type numbers struct {
 	newSources map[string]bool
 }
 
-func (n *numbers) clone() numbers {
-	return numbers{
+func (n *resolvedNames) clone() resolvedNames {
+	return resolvedNames{
 		maps.Clone(n.metrics), maps.Clone(n.sources), maps.Clone(n.refusedMetrics), maps.Clone(n.refusedSources),
 		maps.Clone(n.newMetrics), maps.Clone(n.newSources),
 	}
 }
 
-// reasonAgainst says why a sample cannot be kept under its names.
-func (n *numbers) reasonAgainst(s *health.Sample) (reason string, is bool) {
+// refusal says why a sample cannot be kept under its names.
+func (n *resolvedNames) refusal(s *health.Sample) (reason string, is bool) {
 	if len(n.refusedMetrics) > 0 {
 		if reason, is = n.refusedMetrics[metricName{s.Metric, s.Unit}]; is {
 			return reason, true
@@ -41,7 +41,7 @@ func (n *numbers) reasonAgainst(s *health.Sample) (reason string, is bool) {
 	return reason, is
 }
 
-func faultOf(texts ...string) (reason string, bad bool) {
+func checkNames(texts ...string) (reason string, bad bool) {
 	for _, text := range texts {
 		if len(text) > maxNameLength {
 			return fmt.Sprintf("The metric, its unit or its source has more than %d bytes.", maxNameLength), true
@@ -54,10 +54,10 @@ func faultOf(texts ...string) (reason string, bad bool) {
 }
 
 // complete reports whether every name has a number or was refused.
-func (n *numbers) complete() bool { return len(n.newMetrics) == 0 && len(n.newSources) == 0 }
+func (n *resolvedNames) complete() bool { return len(n.newMetrics) == 0 && len(n.newSources) == 0 }
 
 // read finds the numbers of names that others have added.
-func (n *numbers) read(ctx context.Context, q querier) error {
+func (n *resolvedNames) read(ctx context.Context, q querier) error {
 	var metricNames, units []string
 	for name := range n.newMetrics {
 		metricNames, units = append(metricNames, name.name), append(units, name.unit)
