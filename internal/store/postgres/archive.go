@@ -12,6 +12,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // chunkSize is how much of a body is in memory at a time.
@@ -122,7 +123,7 @@ func (s *Store) Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, er
 	if err != nil {
 		return nil, err
 	}
-	return store.ReadChunks(ingestion.StoredSize, func(number int) (piece []byte, err error) {
+	return backend.ReadChunks(ingestion.StoredSize, func(number int) (piece []byte, err error) {
 		err = s.read(ctx, "read body", func(ctx context.Context, conn querier) error {
 			return conn.QueryRow(ctx, `
 				SELECT bytes FROM raw_bodies WHERE user_id = $1 AND ingestion_id = $2 AND piece = $3 AND received_at = $4`,

@@ -7,13 +7,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
-	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // Measure registers the metrics of calls, of the pool of connections and of the partitions. It is called once, before
 // the store is used.
 func (s *Store) Measure(registerer prometheus.Registerer) {
-	s.calls = store.NewCalls(registerer, semconv.DBSystemNamePostgreSQL)
+	s.calls = backend.NewCalls(registerer, semconv.DBSystemNamePostgreSQL)
 	registerer.MustRegister(newCollector(s))
 }
 

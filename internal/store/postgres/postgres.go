@@ -16,6 +16,7 @@ import (
 
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // Store keeps everything in one PostgreSQL database. It is safe for concurrent use.
@@ -25,7 +26,7 @@ type Store struct {
 	names      *dictionary
 	partitions *partitions
 	timeout    time.Duration
-	calls      store.Calls
+	calls      backend.Calls
 	begin      string // see beginWithin
 
 	// underway is held for reading by every call, and taken by Close.

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/health-export/health-export/internal/health"
-	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // Phones send again what they have sent before, most of it unchanged. To read all of that back costs nearly half of what
@@ -31,7 +31,7 @@ const (
 
 // digestSQL is the hash of a row t of a table with the given values. It does not take in the texts of a row, only that it
 // has none.
-func digestSQL(values []store.SampleValue) string {
+func digestSQL(values []backend.SampleValue) string {
 	hash := "hashfloat8extended(date_part('epoch', t.recorded_at), 0)"
 	hash = "interval_hash_extended(t.ended_at - t.recorded_at, " + hash + ")"
 	hash = "hashint4extended(t.key_source + octet_length(t.attributes) + octet_length(t.other_values), " + hash + ")"

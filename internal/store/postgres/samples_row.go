@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/health-export/health-export/internal/health"
-	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // Samples go to the server and come back in PostgreSQL's binary form, written and read by hand: the driver's way, by
@@ -36,7 +36,7 @@ type column struct {
 }
 
 // columnsOf lists the columns in the order of the table.
-func columnsOf(values []store.SampleValue) []column {
+func columnsOf(values []backend.SampleValue) []column {
 	columns := []column{
 		{"user_id", "uuid", pgtype.UUIDOID, true, func(to []byte, r *sampleRow) []byte {
 			return append(appendLength(to, 16), r.user[:]...)

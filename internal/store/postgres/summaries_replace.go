@@ -13,7 +13,7 @@ import (
 
 	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
-	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // workedOut are the summaries of the dates in done, which are in order. A date of them that has no summary has no
@@ -75,7 +75,7 @@ func (u *summaryUpdater) row(metric int16, day *aggregate.DaySummary) summaryRow
 	for n, name := range day.Sources {
 		ids[n] = u.ids[name]
 	}
-	hours := store.PackHours(day, func(source string) int64 { return int64(u.ids[source]) })
+	hours := backend.PackHours(day, func(source string) int64 { return int64(u.ids[source]) })
 	return summaryRow{&u.user, metric, day, joinIDs(ids), hours}
 }
 

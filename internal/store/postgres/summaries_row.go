@@ -13,7 +13,7 @@ import (
 
 	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
-	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // summaryRow is a summary to be written.
@@ -182,7 +182,7 @@ func readSummary(columns [][]byte) (d packedSummary, err error) {
 // numbers returns the numbers of all sources that the summary names.
 func (d *packedSummary) numbers() ([]int32, error) {
 	all := slices.Clone(d.sources)
-	packed, err := store.PackedSources(d.hours)
+	packed, err := backend.PackedSources(d.hours)
 	for _, id := range packed {
 		all = append(all, int32(id)) // #nosec G115 -- as it was packed
 	}
@@ -197,7 +197,7 @@ func (d *packedSummary) unpack(names map[int32]string, hours bool) error {
 	if !hours {
 		return nil
 	}
-	return store.UnpackHours(d.hours, &d.DaySummary, func(id int64) (string, error) {
+	return backend.UnpackHours(d.hours, &d.DaySummary, func(id int64) (string, error) {
 		return names[int32(id)], nil // #nosec G115 -- as it was packed
 	})
 }

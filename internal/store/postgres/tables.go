@@ -8,12 +8,12 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/health-export/health-export/internal/health"
-	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // table is one of the four tables of samples. They differ in their columns of values only.
 type table struct {
-	*store.SampleTable
+	*backend.SampleTable
 	columns []column
 	// read are the columns that a storedRow is read from, as a list in SQL.
 	read string
@@ -31,15 +31,15 @@ type table struct {
 }
 
 var (
-	heartRates     = newTable(store.HeartRates)
-	bloodPressures = newTable(store.BloodPressures)
-	activities     = newTable(store.Activities)
-	quantities     = newTable(store.Quantities)
+	heartRates     = newTable(backend.HeartRates)
+	bloodPressures = newTable(backend.BloodPressures)
+	activities     = newTable(backend.Activities)
+	quantities     = newTable(backend.Quantities)
 
 	tables = []*table{heartRates, bloodPressures, activities, quantities}
 )
 
-func newTable(of *store.SampleTable) *table {
+func newTable(of *backend.SampleTable) *table {
 	t := &table{SampleTable: of, columns: columnsOf(of.Values)}
 	name := of.Name
 	names, arrays, set := make([]string, len(t.columns)), make([]string, len(t.columns)), []string(nil)
@@ -96,7 +96,7 @@ func tableNamed(name string) *table {
 
 // tableFor chooses the table for a metric whose first sample this is.
 func (s *Store) tableFor(first *health.Sample) *table {
-	of := store.TableFor(s.catalog, first)
+	of := backend.TableFor(s.catalog, first)
 	return tables[slices.IndexFunc(tables, func(t *table) bool { return t.SampleTable == of })]
 }
 
@@ -134,7 +134,7 @@ func setOtherValues(s *health.Sample, text []byte) error {
 	if err := json.Unmarshal(text, &others); err != nil {
 		return err
 	}
-	store.SetOtherValues(s, others)
+	backend.SetOtherValues(s, others)
 	if shift, ok := others[startKey]; ok {
 		s.Start = s.KeyTime() + health.Instant(shift)
 	}

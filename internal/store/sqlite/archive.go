@@ -11,6 +11,7 @@ import (
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // chunkSize is how much of a body is in memory at a time.
@@ -56,7 +57,7 @@ func (s *Store) Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, er
 	if err != nil {
 		return nil, err
 	}
-	return store.ReadChunks(ingestion.StoredSize, func(number int) (piece []byte, err error) {
+	return backend.ReadChunks(ingestion.StoredSize, func(number int) (piece []byte, err error) {
 		err = s.read(ctx, "read body", func(tx *sql.Tx) error {
 			err := tx.QueryRowContext(ctx, `SELECT bytes FROM raw_bodies WHERE ingestion_id = ? AND piece = ?`, id[:], number).Scan(&piece)
 			if isNoRows(err) {

@@ -23,6 +23,7 @@ import (
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // busyTimeout is how long a call waits for another process's write. A batch of samples takes tens of milliseconds, a
@@ -38,7 +39,7 @@ type Store struct {
 
 	catalog *catalog.Catalog
 	names   *dictionary
-	calls   store.Calls
+	calls   backend.Calls
 	users   sync.Map // user's uuid.UUID → its int64 id in this database, for reading
 
 	externalWrites externalWrites

@@ -8,7 +8,7 @@ import (
 
 	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
-	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // replace makes days the summaries of the dates in done, which are in order, and returns how many had been others. A
@@ -75,7 +75,7 @@ func (u *summaryUpdater) write(m metric, days []*aggregate.DaySummary) error {
 			for i, name := range day.Sources {
 				ids[i] = u.ids[name]
 			}
-			hours := store.PackHours(day, func(source string) int64 { return u.ids[source] })
+			hours := backend.PackHours(day, func(source string) int64 { return u.ids[source] })
 			args = summaryArgs(append(args, u.user, m.id), day, joinIDs(ids), hours)
 		}
 		if err := u.exec(insertSummaries[size], args); err != nil {

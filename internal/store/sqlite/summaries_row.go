@@ -8,7 +8,7 @@ import (
 
 	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
-	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 const summaryColumns = `date, grain, count, sum, weight, minimum, maximum, last_value, last_start,
@@ -104,7 +104,7 @@ func (d *packedSummary) unpack(name func(id int64) (string, error), hours bool) 
 	if !hours {
 		return nil
 	}
-	return store.UnpackHours(d.hours, &d.DaySummary, name)
+	return backend.UnpackHours(d.hours, &d.DaySummary, name)
 }
 
 // readStats reads sum, weight, minimum and maximum.

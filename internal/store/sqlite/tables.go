@@ -9,12 +9,12 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/health-export/health-export/internal/health"
-	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // table is one of the four tables of samples. They differ in their columns of values only.
 type table struct {
-	*store.SampleTable
+	*backend.SampleTable
 	insert, replace statements
 	// compare selects a stretch of one user's metric for sampleScan. read begins a query for rowScan, latest is one.
 	compare, read, latest string
@@ -25,15 +25,15 @@ type table struct {
 }
 
 var (
-	heartRates     = newTable(store.HeartRates)
-	bloodPressures = newTable(store.BloodPressures)
-	activities     = newTable(store.Activities)
-	quantities     = newTable(store.Quantities)
+	heartRates     = newTable(backend.HeartRates)
+	bloodPressures = newTable(backend.BloodPressures)
+	activities     = newTable(backend.Activities)
+	quantities     = newTable(backend.Quantities)
 
 	tables = []*table{heartRates, bloodPressures, activities, quantities}
 )
 
-func newTable(of *store.SampleTable) *table {
+func newTable(of *backend.SampleTable) *table {
 	name := of.Name
 	key := []string{"key_time", "grain", "length", "source_id", "per_source"}
 	var inner []string
@@ -79,7 +79,7 @@ func tableNamed(name string) (*table, error) {
 
 // tableFor chooses the table for a metric whose first sample this is.
 func (s *Store) tableFor(first *health.Sample) *table {
-	of := store.TableFor(s.catalog, first)
+	of := backend.TableFor(s.catalog, first)
 	return tables[slices.IndexFunc(tables, func(t *table) bool { return t.SampleTable == of })]
 }
 
@@ -102,6 +102,6 @@ func setOtherValues(s *health.Sample, text string) error {
 	if err := json.Unmarshal([]byte(text), &others); err != nil {
 		return err
 	}
-	store.SetOtherValues(s, others)
+	backend.SetOtherValues(s, others)
 	return nil
 }

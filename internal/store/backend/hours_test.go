@@ -1,4 +1,4 @@
-package store_test
+package backend_test
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 
 	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
-	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // names are sources; a store knows them by their place.
@@ -57,16 +57,16 @@ func TestPackedHoursAreTheHours(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		want := genDay.Draw(t, "day")
-		packed := store.PackHours(&want, number)
+		packed := backend.PackHours(&want, number)
 		got := want
 		got.Hours = nil
-		if err := store.UnpackHours(packed, &got, name); err != nil {
+		if err := backend.UnpackHours(packed, &got, name); err != nil {
 			t.Fatal(err)
 		}
 		if !got.SameDay(&want) {
 			t.Fatalf("hours (-before +after):\n%s", gocmp.Diff(want.Hours, got.Hours, gocmp.Comparer(health.SameValue)))
 		}
-		ids, err := store.PackedSources(packed)
+		ids, err := backend.PackedSources(packed)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,10 +103,10 @@ func TestPackedHoursAreSmall(t *testing.T) {
 		return days[0]
 	}
 	full, once := day(1440), day(1)
-	if size := len(store.PackHours(&full, number)); size > 24*30 {
+	if size := len(backend.PackHours(&full, number)); size > 24*30 {
 		t.Errorf("the hours of a day take %d bytes", size)
 	}
-	if packed := store.PackHours(&once, number); packed != nil {
+	if packed := backend.PackHours(&once, number); packed != nil {
 		t.Errorf("the only sample of a day takes %d bytes", len(packed))
 	}
 }
@@ -114,22 +114,22 @@ func TestPackedHoursAreSmall(t *testing.T) {
 func FuzzUnpackHours(f *testing.F) {
 	for seed := range 20 {
 		day := genDay.Example(seed)
-		f.Add(store.PackHours(&day, number))
+		f.Add(backend.PackHours(&day, number))
 	}
 	f.Fuzz(func(t *testing.T, packed []byte) {
 		day := aggregate.DaySummary{Date: 20_000}
-		if err := store.UnpackHours(packed, &day, name); err != nil || len(packed) == 0 {
+		if err := backend.UnpackHours(packed, &day, name); err != nil || len(packed) == 0 {
 			return
 		}
-		again := store.PackHours(&day, number)
+		again := backend.PackHours(&day, number)
 		if again == nil {
 			return // one hour that says what the day says
 		}
 		second := aggregate.DaySummary{Date: 20_000}
-		if err := store.UnpackHours(again, &second, name); err != nil {
+		if err := backend.UnpackHours(again, &second, name); err != nil {
 			t.Fatal(err)
 		}
-		if third := store.PackHours(&second, number); !bytes.Equal(again, third) {
+		if third := backend.PackHours(&second, number); !bytes.Equal(again, third) {
 			t.Errorf("hours change as they are packed: %x, then %x", again, third)
 		}
 	})
