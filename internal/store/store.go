@@ -213,6 +213,15 @@ type Written struct {
 	SummingUp time.Duration
 }
 
+// Refuse notes that the database has refused an element, with a sentence that may be shown.
+func (w *Written) Refuse(index int, reason string) {
+	w.Outcomes[index] = health.Rejected
+	if w.Refused == nil {
+		w.Refused = map[int]string{}
+	}
+	w.Refused[index] = reason
+}
+
 // Writer stores the elements of one body in batches. Identity, and what a repeat means, is defined in package health;
 // a store compares what is there with what comes and writes only what differs. An unchanged batch writes nothing.
 //

@@ -34,9 +34,9 @@ func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Rea
 }
 
 func putBody(ctx context.Context, tx *sql.Tx, id uuid.UUID, body io.Reader) (size int64, err error) {
-	piece := make([]byte, chunkSize)
-	for number := 0; ; number++ {
-		n, err := io.ReadFull(body, piece)
+	data := make([]byte, chunkSize)
+	for chunk := 0; ; chunk++ {
+		n, err := io.ReadFull(body, data)
 		if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return 0, err
 		}
@@ -44,7 +44,7 @@ func putBody(ctx context.Context, tx *sql.Tx, id uuid.UUID, body io.Reader) (siz
 			return size, nil
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO raw_bodies (ingestion_id, piece, bytes) VALUES (?, ?, ?)`,
-			id[:], number, piece[:n]); err != nil {
+			id[:], chunk, data[:n]); err != nil {
 			return 0, err
 		}
 		size += int64(n)
@@ -57,15 +57,15 @@ func (s *Store) Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, er
 	if err != nil {
 		return nil, err
 	}
-	return backend.ReadChunks(ingestion.StoredSize, func(number int) (piece []byte, err error) {
+	return backend.ReadChunks(ingestion.StoredSize, func(chunk int) (data []byte, err error) {
 		err = s.read(ctx, "read body", func(tx *sql.Tx) error {
-			err := tx.QueryRowContext(ctx, `SELECT bytes FROM raw_bodies WHERE ingestion_id = ? AND piece = ?`, id[:], number).Scan(&piece)
+			err := tx.QueryRowContext(ctx, `SELECT bytes FROM raw_bodies WHERE ingestion_id = ? AND piece = ?`, id[:], chunk).Scan(&data)
 			if isNoRows(err) {
 				return io.ErrUnexpectedEOF
 			}
 			return err
 		})
-		return piece, err
+		return data, err
 	}), nil
 }
 
@@ -75,7 +75,7 @@ func (s *Store) Ingestion(ctx context.Context, user, id uuid.UUID) (ingestion he
 		ingestion, err = scanIngestion(tx.QueryRowContext(ctx,
 			selectIngestions(true)+`WHERE i.id = ? AND u.uuid = ?`, id[:], user[:]))
 		if isNoRows(err) {
-			return notFound("ingestion")
+			return backend.NotFound("ingestion")
 		}
 		return err
 	})
@@ -108,8 +108,8 @@ func (s *Store) Ingestions(ctx context.Context, user uuid.UUID, query store.Inge
 		order = `ASC`
 	}
 	text, args = text+` ORDER BY i.id `+order+` LIMIT ?`, append(args, query.Limit)
-	err = s.readOf(ctx, user, "list ingestions", func(tx *sql.Tx, number int64) error {
-		ingestions, err = list(ctx, tx, scanIngestion, text, append([]any{number}, args...)...)
+	err = s.readOf(ctx, user, "list ingestions", func(tx *sql.Tx, userID int64) error {
+		ingestions, err = list(ctx, tx, scanIngestion, text, append([]any{userID}, args...)...)
 		return err
 	})
 	return ingestions, err

@@ -104,8 +104,8 @@ func (s *Store) AuditEntries(ctx context.Context, query store.AuditQuery) (entri
 		err = s.read(ctx, "list the audit log", find)
 		return entries, err
 	}
-	err = s.readOf(ctx, *query.User, "list the audit log", func(tx *sql.Tx, number int64) error {
-		and(`a.user_id = ?`, number)
+	err = s.readOf(ctx, *query.User, "list the audit log", func(tx *sql.Tx, userID int64) error {
+		and(`a.user_id = ?`, userID)
 		return find(tx)
 	})
 	return entries, err

@@ -44,8 +44,5 @@ func (a floatInto) Scan(column any) error {
 	return nil
 }
 
-// folded is the form in which texts are compared without regard to case. SQLite's own folding knows ASCII only.
-func folded(s string) string { return strings.ToLower(s) }
-
 // placeholders returns n parameters for an IN list.
 func placeholders(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }

@@ -61,9 +61,9 @@ func (s *Store) ECGs(ctx context.Context, user uuid.UUID, r store.Range, voltage
 		last = `voltages`
 	}
 	within, args := between("start_time", r)
-	err = s.readOf(ctx, user, "read ECGs", func(tx *sql.Tx, number int64) error {
+	err = s.readOf(ctx, user, "read ECGs", func(tx *sql.Tx, userID int64) error {
 		ecgs, err = list(ctx, tx, scanECG, `SELECT `+ecgColumns+last+` FROM ecg_recordings WHERE user_id = ?`+within+
-			` ORDER BY start_time`, append([]any{number}, args...)...)
+			` ORDER BY start_time`, append([]any{userID}, args...)...)
 		return err
 	})
 	return ecgs, err

@@ -21,18 +21,19 @@ func (s *Store) writeElements(
 	if count == 0 {
 		return written, nil
 	}
-	err := s.writeReceived(ctx, user, received(), operation, func(tx *sql.Tx, number int64) error {
+	err := s.writeReceived(ctx, user, received(), operation, func(tx *sql.Tx, userID int64) error {
 		for i := range count {
 			if _, err := tx.ExecContext(ctx, `SAVEPOINT element`); err != nil {
 				return err
 			}
-			outcome, err := write(tx, number, i)
+			outcome, err := write(tx, userID, i)
 			if err != nil {
 				reason, isRefusal := refused(err)
 				if !isRefusal {
 					return err
 				}
-				outcome, written.Refused = health.Rejected, withReason(written.Refused, i, reason)
+				outcome = health.Rejected
+				written.Refuse(i, reason)
 				if _, err := tx.ExecContext(ctx, `ROLLBACK TO element`); err != nil {
 					return err
 				}
@@ -48,12 +49,4 @@ func (s *Store) writeElements(
 		return store.Written{}, err
 	}
 	return written, nil
-}
-
-func withReason(reasons map[int]string, index int, reason string) map[int]string {
-	if reasons == nil {
-		reasons = map[int]string{}
-	}
-	reasons[index] = reason
-	return reasons
 }

@@ -12,14 +12,8 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-var errClosed = problem.New(problem.Unavailable, "store_closed", "The server is stopping. Try again in a moment.")
-
 // errNotFinite is the fault of an element that this package cannot put into a form the database takes.
 var errNotFinite = errors.New("a number that is not finite")
-
-func notFound(what string) *problem.Error {
-	return problem.New(problem.NotFound, "not_found", "There is no such "+what+".")
-}
 
 // translate gives an error of the driver its kind, by its code and never by its text. doing says, for the log, what
 // was being done. An error that has a kind already is left as it is, and a context that ended comes before whatever

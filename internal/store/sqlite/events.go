@@ -51,15 +51,15 @@ func scanEvent(row row) (e health.Event, err error) {
 
 // Events returns events ordered by start, kind, name, app id and digest.
 func (s *Store) Events(ctx context.Context, user uuid.UUID, query store.EventQuery) (events []health.Event, err error) {
-	err = s.readOf(ctx, user, "read events", func(tx *sql.Tx, number int64) error {
-		text, args := `SELECT `+eventColumns+` FROM events WHERE user_id = ?`, []any{number}
+	err = s.readOf(ctx, user, "read events", func(tx *sql.Tx, userID int64) error {
+		text, args := `SELECT `+eventColumns+` FROM events WHERE user_id = ?`, []any{userID}
 		add := func(condition string, more []any) {
 			text += condition
 			args = append(args, more...)
 		}
 		r := query.Range
 		if query.After != nil {
-			last, err := eventAt(ctx, tx, number, query.After)
+			last, err := eventAt(ctx, tx, userID, query.After)
 			if err != nil {
 				return err
 			}

@@ -41,7 +41,7 @@ func (s *Store) WrittenExternally(ctx context.Context) (written bool, err error)
 	return written, translate(ctx, operation, err)
 }
 
-// changed takes note of a number, and reports whether it is another one.
+// changed takes note of a userID, and reports whether it is another one.
 func (e *externalWrites) changed(conn driver.Conn, version int64) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

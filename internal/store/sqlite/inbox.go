@@ -9,10 +9,8 @@ import (
 
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
-	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/store/backend"
 )
-
-var errClaimLost = problem.New(problem.Conflict, "claim_lost", "Another worker has taken over this ingestion.")
 
 // selectClaimable finds the oldest of those ingestions that are each the oldest unfinished one of their user, or wait in a
 // spool, and that nobody keeps others away from.
@@ -30,7 +28,7 @@ func (s *Store) ClaimNext(ctx context.Context, owner, spool string, now, until t
 		var id uuid.UUID
 		if err := tx.QueryRowContext(ctx, selectClaimable, toMicros(now), spool).Scan(&id); err != nil {
 			if isNoRows(err) {
-				return notFound("unfinished ingestion")
+				return backend.NotFound("unfinished ingestion")
 			}
 			return err
 		}
@@ -70,7 +68,7 @@ func (s *Store) Release(ctx context.Context, id uuid.UUID, owner string, after t
 
 // Finish records what became of the ingestion and ends owner's claim.
 func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, entries ...account.AuditEntry) error {
-	report, err := storedReportOf(&in.Report)
+	report, err := backend.EncodeReport(&in.Report)
 	if err != nil {
 		return err
 	}
@@ -81,8 +79,8 @@ func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, e
 				sha256 = ?
 			WHERE id = ? AND user_id = ? AND owner = ? AND status = 'accepted'`,
 			in.Size, in.Format, string(in.Status), toMicros(in.FinishedAt),
-			in.Failure, in.FailureCode, int64(in.Duration), report.counts, in.Report.WarningCount, report.errors, report.warnings,
-			report.types, in.SHA256[:], in.ID[:], user, owner))
+			in.Failure, in.FailureCode, int64(in.Duration), report.Counts, in.Report.WarningCount, report.Errors, report.Warnings,
+			report.Types, in.SHA256[:], in.ID[:], user, owner))
 		if err != nil {
 			return err
 		}
@@ -92,7 +90,7 @@ func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, e
 
 // Reopen makes a finished ingestion unfinished again, claimed by owner; what became of it before is forgotten.
 func (s *Store) Reopen(ctx context.Context, user, id uuid.UUID, owner string, until time.Time) (in health.Ingestion, err error) {
-	empty, err := storedReportOf(&health.Report{})
+	empty, err := backend.EncodeReport(&health.Report{})
 	if err != nil {
 		return in, err
 	}
@@ -103,16 +101,16 @@ func (s *Store) Reopen(ctx context.Context, user, id uuid.UUID, owner string, un
 			id[:], user[:]).Scan(&status)
 		switch {
 		case isNoRows(err):
-			return notFound("ingestion")
+			return backend.NotFound("ingestion")
 		case err != nil:
 			return err
 		case status == health.StatusAccepted:
-			return problem.New(problem.Conflict, "unfinished", "The ingestion is still being worked on. Try again when it is finished.")
+			return backend.ErrUnfinished
 		}
 		if _, err := tx.ExecContext(ctx, `
 			UPDATE raw_ingestions SET status = 'accepted', finished_at = 0, failure = '', failure_code = '', duration = 0,
 				counts = ?, warning_count = 0, errors = ?, warnings = ?, types = ? WHERE id = ?`,
-			empty.counts, empty.errors, empty.warnings, empty.types, id[:]); err != nil {
+			empty.Counts, empty.Errors, empty.Warnings, empty.Types, id[:]); err != nil {
 			return err
 		}
 		in, err = claim(ctx, tx, id, owner, until)
@@ -147,7 +145,7 @@ func requireClaim(result sql.Result, err error) error {
 	}
 	changed, err := result.RowsAffected()
 	if err == nil && changed == 0 {
-		return errClaimLost
+		return backend.ErrClaimLost
 	}
 	return err
 }

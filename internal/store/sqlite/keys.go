@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/account"
-	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 const selectKeys = `
@@ -47,7 +47,7 @@ func (s *Store) Key(ctx context.Context, id string) (key account.APIKey, err err
 	err = s.read(ctx, "read key", func(tx *sql.Tx) error {
 		key, err = scanKey(tx.QueryRowContext(ctx, selectKeys+`WHERE k.id = ?`, id))
 		if isNoRows(err) {
-			return notFound("API key")
+			return backend.NotFound("API key")
 		}
 		return err
 	})
@@ -56,8 +56,8 @@ func (s *Store) Key(ctx context.Context, id string) (key account.APIKey, err err
 
 // KeysOf returns all keys of a user in the order of their creation.
 func (s *Store) KeysOf(ctx context.Context, user uuid.UUID) (keys []account.APIKey, err error) {
-	err = s.readOf(ctx, user, "list keys", func(tx *sql.Tx, number int64) error {
-		keys, err = list(ctx, tx, scanKey, selectKeys+`WHERE k.user_id = ? ORDER BY k.created_at, k.id`, number)
+	err = s.readOf(ctx, user, "list keys", func(tx *sql.Tx, userID int64) error {
+		keys, err = list(ctx, tx, scanKey, selectKeys+`WHERE k.user_id = ? ORDER BY k.created_at, k.id`, userID)
 		return err
 	})
 	return keys, err
@@ -87,7 +87,7 @@ func (s *Store) RotateKey(
 			return err
 		}
 		if !old.RevokedAt.IsZero() {
-			return problem.New(problem.Conflict, "key_revoked", "The API key is revoked, or about to be. Create a new one.")
+			return backend.ErrKeyRevoked
 		}
 		if err := revoke(ctx, tx, id, t); err != nil {
 			return err
@@ -102,7 +102,7 @@ func (s *Store) RotateKey(
 func keyOf(ctx context.Context, tx *sql.Tx, user uuid.UUID, id string) (account.APIKey, error) {
 	key, err := scanKey(tx.QueryRowContext(ctx, selectKeys+`WHERE k.id = ? AND u.uuid = ?`, id, user[:]))
 	if isNoRows(err) {
-		err = notFound("API key")
+		err = backend.NotFound("API key")
 	}
 	return key, err
 }

@@ -20,7 +20,8 @@ func TestQueryPlans(t *testing.T) {
 
 	after := health.SampleKey{Time: 5}
 	page := func(q store.SampleQuery) string {
-		return newSampleCursor(s, 1, metric{id: 1, table: activities}, 1, &q).query
+		text, _ := pageQuery(1, metric{id: 1, table: activities}, 1, &q)
+		return text
 	}
 	for name, query := range map[string]string{
 		"samples":               page(store.SampleQuery{}),

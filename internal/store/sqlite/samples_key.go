@@ -16,31 +16,20 @@ type sampleKey struct {
 	index                                  int
 }
 
-func newSampleKeys(batch []health.Sample, names resolvedNames) []sampleKey {
-	keys := make([]sampleKey, len(batch))
-	last := &health.Sample{}
-	var lastMetric metric
-	var lastSource int64
-	for i := range batch {
-		sample := &batch[i]
-		if i == 0 || sample.Metric != last.Metric || sample.Unit != last.Unit {
-			lastMetric = names.metrics[metricName{sample.Metric, sample.Unit}]
-		}
-		if sample.Source != last.Source {
-			lastSource = names.sources[sample.Source]
-		}
-		last = sample
-		key := sampleKey{table: lastMetric.table, metric: lastMetric.id, time: int64(sample.KeyTime()), grain: int64(sample.Grain), index: i}
+func newSampleKeys(batch []health.Sample, names *resolvedNames) []sampleKey {
+	keys := make([]sampleKey, 0, len(batch))
+	names.Each(batch, func(i int, sample *health.Sample, m *metric, source int64) {
+		key := sampleKey{table: m.table, metric: m.id, time: int64(sample.KeyTime()), grain: int64(sample.Grain), index: i}
 		switch {
 		case sample.Grain == health.GrainRaw:
-			key.length, key.source = int64(sample.End-sample.Start), lastSource
+			key.length, key.source = int64(sample.End-sample.Start), source
 		case sample.PerSource:
-			key.source, key.perSource = lastSource, 1
+			key.source, key.perSource = source, 1
 		default:
-			key.mergedSource = lastSource
+			key.mergedSource = source
 		}
-		keys[i] = key
-	}
+		keys = append(keys, key)
+	})
 	slices.SortFunc(keys, func(a, b sampleKey) int {
 		if c := cmp.Compare(a.metric, b.metric); c != 0 {
 			return c
@@ -51,17 +40,17 @@ func newSampleKeys(batch []health.Sample, names resolvedNames) []sampleKey {
 }
 
 // compare orders the keys of one metric as its table does.
-func (u *sampleKey) compare(o *sampleKey) int {
-	if c := cmp.Compare(u.time, o.time); c != 0 {
+func (k *sampleKey) compare(o *sampleKey) int {
+	if c := cmp.Compare(k.time, o.time); c != 0 {
 		return c
 	}
 	return cmp.Or(
-		cmp.Compare(u.grain, o.grain),
-		cmp.Compare(u.length, o.length),
-		cmp.Compare(u.source, o.source),
-		cmp.Compare(u.perSource, o.perSource),
+		cmp.Compare(k.grain, o.grain),
+		cmp.Compare(k.length, o.length),
+		cmp.Compare(k.source, o.source),
+		cmp.Compare(k.perSource, o.perSource),
 	)
 }
 
 // countedSource is the source that the sample is counted under.
-func (u *sampleKey) countedSource() int64 { return max(u.source, u.mergedSource) }
+func (k *sampleKey) countedSource() int64 { return max(k.source, k.mergedSource) }

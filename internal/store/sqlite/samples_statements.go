@@ -131,7 +131,7 @@ func (w *sampleWriter) writeAllColumns(s *statements, rows []sampleRow, size int
 		case !isRefusal:
 			return err
 		case n == 1:
-			w.refuse(rows[0].key.index, reason)
+			w.written.Refuse(rows[0].key.index, reason)
 		default:
 			if err := w.writeAllColumns(s, rows[:n], size+1); err != nil {
 				return err
@@ -140,11 +140,6 @@ func (w *sampleWriter) writeAllColumns(s *statements, rows []sampleRow, size int
 		rows = rows[n:]
 	}
 	return nil
-}
-
-func (w *sampleWriter) refuse(index int, reason string) {
-	w.written.Outcomes[index] = health.Rejected
-	w.written.Refused = withReason(w.written.Refused, index, reason)
 }
 
 func (w *sampleWriter) exec(statement string) error {

@@ -1,16 +1,14 @@
 package sqlite
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"database/sql"
-	"slices"
 
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 const nightColumns = `date, source, id, sleep_start, sleep_end, in_bed_start, in_bed_end, utc_offset,
@@ -64,17 +62,12 @@ func scanNight(row row) (n health.Night, err error) {
 
 // Nights returns the nights whose date is from the first to the last.
 func (s *Store) Nights(ctx context.Context, user uuid.UUID, first, last health.Date) (nights []health.Night, err error) {
-	err = s.readOf(ctx, user, "read nights", func(tx *sql.Tx, number int64) error {
+	err = s.readOf(ctx, user, "read nights", func(tx *sql.Tx, userID int64) error {
 		nights, err = list(ctx, tx, scanNight, `SELECT `+nightColumns+
-			` FROM sleep_metrics WHERE user_id = ? AND date BETWEEN ? AND ?`, number, int64(first), int64(last))
+			` FROM sleep_metrics WHERE user_id = ? AND date BETWEEN ? AND ?`, userID, int64(first), int64(last))
 		return err
 	})
-	slices.SortFunc(nights, func(a, b health.Night) int {
-		aStart, _, _ := a.Span()
-		bStart, _, _ := b.Span()
-		return cmp.Or(cmp.Compare(a.Date, b.Date), cmp.Compare(aStart, bStart), cmp.Compare(a.Source, b.Source),
-			bytes.Compare(a.ID[:], b.ID[:]))
-	})
+	backend.SortNights(nights)
 	return nights, err
 }
 
@@ -115,9 +108,9 @@ func scanSegment(row row) (s health.Segment, err error) {
 // Segments returns the segments that end in the range.
 func (s *Store) Segments(ctx context.Context, user uuid.UUID, r store.Range) (segments []health.Segment, err error) {
 	within, args := between("end_time", r)
-	err = s.readOf(ctx, user, "read segments", func(tx *sql.Tx, number int64) error {
+	err = s.readOf(ctx, user, "read segments", func(tx *sql.Tx, userID int64) error {
 		segments, err = list(ctx, tx, scanSegment, `SELECT `+segmentColumns+` FROM sleep_segments WHERE user_id = ?`+within+
-			` ORDER BY start_time, end_time, source, stage`, append([]any{number}, args...)...)
+			` ORDER BY start_time, end_time, source, stage`, append([]any{userID}, args...)...)
 		return err
 	})
 	return segments, err

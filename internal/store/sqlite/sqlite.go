@@ -38,7 +38,7 @@ type Store struct {
 	anchor *sql.Conn
 
 	catalog *catalog.Catalog
-	names   *dictionary
+	names   *backend.Dictionary[metric, int64]
 	calls   backend.Calls
 	users   sync.Map // user's uuid.UUID → its int64 id in this database, for reading
 
@@ -106,7 +106,7 @@ func open(ctx context.Context, at location, metricCatalog *catalog.Catalog) (_ *
 		reader:  sql.OpenDB(read),
 		catalog: metricCatalog,
 	}
-	s.names = newDictionary(s)
+	s.names = backend.NewDictionary[metric, int64](nil)
 	s.writer.SetMaxOpenConns(1)
 	readers := max(4, 2*runtime.GOMAXPROCS(0))
 	s.reader.SetMaxOpenConns(readers)

@@ -59,8 +59,8 @@ func newTable(of *backend.SampleTable) *table {
 	}
 	t.latest = "SELECT " + columns + " FROM " + name + ofMetric +
 		" AND key_time >= " + edge("max") + " - ?3 ORDER BY key_time + start_shift DESC, grain, length, source_id LIMIT 1"
-	// Starts are not quite in the order of key times, see earliest and latest.
-	around := strconv.Itoa(int(earliest + latest))
+	// Starts are not quite in the order of key times, see backend.StartBeforeKey.
+	around := strconv.Itoa(int(backend.StartBeforeKey + backend.StartAfterKey))
 	t.extent = "SELECT" +
 		" (SELECT min(key_time + start_shift) FROM " + name + ofMetric + " AND key_time <= " + edge("min") + " + " + around + ")," +
 		" (SELECT max(key_time + start_shift) FROM " + name + ofMetric + " AND key_time >= " + edge("max") + " - " + around + ")"

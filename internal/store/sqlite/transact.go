@@ -3,11 +3,13 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // enter begins a call; leave ends it.
@@ -15,7 +17,7 @@ func (s *Store) enter() (leave func(), err error) {
 	s.underway.RLock()
 	if s.closed {
 		s.underway.RUnlock()
-		return nil, errClosed
+		return nil, backend.ErrClosed
 	}
 	return s.underway.RUnlock, nil
 }
@@ -56,14 +58,10 @@ type userState struct {
 	erased health.Instant // what was received until then is not stored; 0: nothing was erased
 }
 
-// errErased refuses what was received before its user's data was erased.
-var errErased = problem.New(problem.Conflict, "erased",
-	"The data was erased after this had begun to arrive. Send it again if it is to be kept.")
-
 // accepts refuses what must not be stored any more. received is 0 for what did not come with a body.
 func (a userState) accepts(received health.Instant) error {
 	if received != 0 && received <= a.erased {
-		return errErased
+		return backend.ErrErased
 	}
 	return nil
 }
@@ -73,7 +71,7 @@ func (a userState) accepts(received health.Instant) error {
 func (s *Store) userState(ctx context.Context, tx *sql.Tx, id uuid.UUID) (a userState, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT id, erased_at FROM users WHERE uuid = ?`, id[:]).Scan(&a.id, &a.erased)
 	if isNoRows(err) {
-		return a, notFound("user")
+		return a, backend.NotFound("user")
 	}
 	if err == nil {
 		s.users.Store(id, a.id)
@@ -83,35 +81,35 @@ func (s *Store) userState(ctx context.Context, tx *sql.Tx, id uuid.UUID) (a user
 
 // userID returns the number of a user for reading; NotFound for somebody the database does not know.
 func (s *Store) userID(ctx context.Context, tx *sql.Tx, id uuid.UUID) (int64, error) {
-	if number, ok := s.users.Load(id); ok {
-		return number.(int64), nil
+	if known, ok := s.users.Load(id); ok {
+		return known.(int64), nil
 	}
 	a, err := s.userState(ctx, tx, id)
 	return a.id, err
 }
 
 // readOf is read for the data of one user. Somebody unknown has no data: query is not called.
-func (s *Store) readOf(ctx context.Context, user uuid.UUID, operation string, query func(tx *sql.Tx, number int64) error) error {
+func (s *Store) readOf(ctx context.Context, user uuid.UUID, operation string, query func(tx *sql.Tx, userID int64) error) error {
 	return s.read(ctx, operation, func(tx *sql.Tx) error {
-		number, err := s.userID(ctx, tx, user)
+		userID, err := s.userID(ctx, tx, user)
 		switch {
 		case problem.KindOf(err) == problem.NotFound:
 			return nil
 		case err != nil:
 			return err
 		}
-		return query(tx, number)
+		return query(tx, userID)
 	})
 }
 
 // writeOf is write for the data of one user. NotFound: there is no such user.
-func (s *Store) writeOf(ctx context.Context, user uuid.UUID, operation string, change func(tx *sql.Tx, number int64) error) error {
+func (s *Store) writeOf(ctx context.Context, user uuid.UUID, operation string, change func(tx *sql.Tx, userID int64) error) error {
 	return s.writeReceived(ctx, user, 0, operation, change)
 }
 
 // writeReceived is writeOf for what came with a body. Conflict: the user's data was erased since.
 func (s *Store) writeReceived(
-	ctx context.Context, user uuid.UUID, received health.Instant, operation string, change func(tx *sql.Tx, number int64) error,
+	ctx context.Context, user uuid.UUID, received health.Instant, operation string, change func(tx *sql.Tx, userID int64) error,
 ) error {
 	return s.write(ctx, operation, func(tx *sql.Tx) error {
 		a, err := s.userState(ctx, tx, user)
@@ -128,7 +126,7 @@ func (s *Store) writeReceived(
 // writeDirectly is writeReceived on the driver's connection, after a look at the transaction.
 func (s *Store) writeDirectly(
 	ctx context.Context, user uuid.UUID, received health.Instant, operation string, look func(tx *sql.Tx) error,
-	change func(conn *connection, number int64) error,
+	change func(conn *connection, userID int64) error,
 ) (err error) {
 	leave, err := s.enter()
 	if err != nil {
@@ -161,6 +159,32 @@ func (s *Store) writeDirectly(
 		return translate(ctx, operation, err)
 	}
 	return translate(ctx, operation, tx.Commit())
+}
+
+// eachValues passes on the rows of a query, with every column as the driver returns it; a row is good until the next one.
+func eachValues(ctx context.Context, tx *sql.Tx, take func(row []driver.Value) error, query string, args ...any) error {
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	row, targets := make([]driver.Value, len(columns)), make([]any, len(columns))
+	for i := range row {
+		targets[i] = (*any)(&row[i])
+	}
+	for rows.Next() {
+		if err := rows.Scan(targets...); err != nil {
+			return err
+		}
+		if err := take(row); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // row is what *sql.Row and *sql.Rows have in common.

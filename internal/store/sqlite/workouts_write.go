@@ -5,11 +5,11 @@ import (
 	"context"
 	"database/sql"
 
-	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // WriteWorkouts stores workouts with their series and routes.
@@ -145,9 +145,9 @@ func putWorkout(ctx context.Context, tx *sql.Tx, user int64, w *health.Workout, 
 }
 
 func putWorkoutRow(ctx context.Context, tx *sql.Tx, user int64, w *health.Workout) error {
-	quantities, err := encodeQuantities(w.Quantities)
+	quantities, err := backend.EncodeQuantities(w.Quantities)
 	if err != nil {
-		return err
+		return errNotFinite
 	}
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO workouts (user_id, name_folded, `+workoutColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -155,22 +155,7 @@ func putWorkoutRow(ctx context.Context, tx *sql.Tx, user int64, w *health.Workou
 			name = excluded.name, start_time = excluded.start_time, end_time = excluded.end_time,
 			utc_offset = excluded.utc_offset, source = excluded.source, duration = excluded.duration,
 			quantities = excluded.quantities, attributes = excluded.attributes, received = excluded.received`,
-		user, folded(w.Name), w.ID[:], w.AppID, w.Name, int64(w.Start), int64(w.End), w.Offset, w.Source,
+		user, backend.FoldCase(w.Name), w.ID[:], w.AppID, w.Name, int64(w.Start), int64(w.End), w.Offset, w.Source,
 		nullableFloat(w.Duration), quantities, w.Attributes, int64(w.Received))
 	return err
-}
-
-// encodeQuantities leaves out figures that are absent: they say nothing, and JSON has no word for them.
-func encodeQuantities(quantities map[string]health.Quantity) (string, error) {
-	present := make(map[string]health.Quantity, len(quantities))
-	for name, q := range quantities {
-		if !health.IsAbsent(q.Value) {
-			present[name] = q
-		}
-	}
-	text, err := json.Marshal(present, json.Deterministic(true))
-	if err != nil {
-		return "", errNotFinite
-	}
-	return string(text), nil
 }
