@@ -15,13 +15,13 @@ import (
 	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// chunkSize is how much of a body is in memory at a time.
+// chunkSize is how many bytes of a body are in memory at a time, and in one row.
 const chunkSize = 1 << 20
 
 // Put stores a new ingestion with its body, claimed by owner. Its StoredSize is what was read from body. A claim counts
-// as the first attempt; with an empty owner nobody holds one.
+// as the first attempt; with an empty owner it is not claimed.
 //
-// It is tried again as other calls are only where body can be read again from where it began (io.Seeker).
+// It is retried, as other calls are, only where body can be read again from its start (io.Seeker).
 func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time) (err error) {
 	const operation = "archive body"
 	leave, err := s.enter()
@@ -39,14 +39,14 @@ func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Rea
 		return translate(ctx, operation, err)
 	}
 	err = s.retryPut(ctx, body, func() error { return s.putOnce(ctx, ingestion, body, owner, until) })
-	if isPartitionMissing(err) { // somebody has dropped a month by hand: the next attempt creates it
-		s.partitions.forget(archiveTables)
+	if isPartitionMissing(err) { // a month was dropped by hand: the next attempt creates it
+		s.partitions.invalidate(archiveTables)
 		return problem.New(problem.Unavailable, "store_busy", "The database is being tidied up. Try again in a moment.").Because(err)
 	}
 	return translate(ctx, operation, err)
 }
 
-// retryPut makes as many attempts as the body can be read.
+// retryPut retries where the body can be read again.
 func (s *Store) retryPut(ctx context.Context, body io.Reader, put func() error) error {
 	seeker, ok := body.(io.Seeker)
 	if !ok {
@@ -64,7 +64,7 @@ func (s *Store) retryPut(ctx context.Context, body io.Reader, put func() error) 
 	})
 }
 
-// putOnce has no time limit as a whole, because a body may be long: each of its pieces has.
+// putOnce has a time limit for each chunk and none as a whole, because a body may be long.
 func (s *Store) putOnce(
 	ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time,
 ) error {
@@ -90,17 +90,17 @@ func (s *Store) putOnce(
 	})
 }
 
-// synchronousCommit makes the commit wait for the disk, also in a database that is set up not to. A setting that waits for more
-// than the disk is left as it is.
+// synchronousCommit makes the commit wait for the disk, also in a database with synchronous_commit = off. A setting that
+// waits for more than the disk is left as it is.
 const synchronousCommit = ` SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off';`
 
-// putBody writes a body piece by piece and calls progress before each.
+// putBody writes a body chunk by chunk and calls progress before each.
 func putBody(
 	ctx context.Context, tx pgx.Tx, of *health.Ingestion, body io.Reader, progress func(),
 ) (size int64, err error) {
-	piece := make([]byte, chunkSize)
-	for number := 0; ; number++ {
-		n, err := io.ReadFull(body, piece)
+	data := make([]byte, chunkSize)
+	for chunk := 0; ; chunk++ {
+		n, err := io.ReadFull(body, data)
 		if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return 0, bodyReadError{err}
 		}
@@ -110,7 +110,7 @@ func putBody(
 		}
 		if _, err := tx.Exec(ctx, `
 			INSERT INTO raw_bodies (user_id, ingestion_id, received_at, piece, bytes) VALUES ($1, $2, $3, $4, $5)`,
-			of.UserID, of.ID, nullableTime(of.ReceivedAt), number, piece[:n]); err != nil {
+			of.UserID, of.ID, nullableTime(of.ReceivedAt), chunk, data[:n]); err != nil {
 			return 0, err
 		}
 		size += int64(n)
@@ -123,16 +123,16 @@ func (s *Store) Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, er
 	if err != nil {
 		return nil, err
 	}
-	return backend.ReadChunks(ingestion.StoredSize, func(number int) (piece []byte, err error) {
+	return backend.ReadChunks(ingestion.StoredSize, func(chunk int) (data []byte, err error) {
 		err = s.read(ctx, "read body", func(ctx context.Context, conn querier) error {
 			return conn.QueryRow(ctx, `
 				SELECT bytes FROM raw_bodies WHERE user_id = $1 AND ingestion_id = $2 AND piece = $3 AND received_at = $4`,
-				user, id, number, nullableTime(ingestion.ReceivedAt)).Scan(&piece)
+				user, id, chunk, nullableTime(ingestion.ReceivedAt)).Scan(&data)
 		})
 		if isNoRows(err) {
 			err = io.ErrUnexpectedEOF
 		}
-		return piece, err
+		return data, err
 	}), nil
 }
 
@@ -143,14 +143,14 @@ func (s *Store) Ingestion(ctx context.Context, user, id uuid.UUID) (ingestion he
 		found, ingestion, err = one(ctx, conn, scanIngestion,
 			`SELECT `+fullIngestion+` FROM raw_ingestions WHERE user_id = $1 AND id = $2`, user, id)
 		if err == nil && !found {
-			return notFound("ingestion")
+			return backend.NotFound("ingestion")
 		}
 		return err
 	})
 	return ingestion, err
 }
 
-// Ingestions returns a user's ingestions in the order that is asked for.
+// Ingestions returns a user's ingestions in the order of the query.
 func (s *Store) Ingestions(ctx context.Context, user uuid.UUID, query store.IngestionQuery) (ingestions []health.Ingestion, err error) {
 	c := condition{text: `user_id = $1`, args: []any{user}}
 	if query.Status != "" {
@@ -206,7 +206,7 @@ func (s *Store) MostActive(ctx context.Context, since time.Time, limit int) (use
 	return users, err
 }
 
-// bodyReadError is the failure of a body's reader, not the database's: there is no point in trying again.
+// bodyReadError is an error of a body's reader and not of the database: it is not retried.
 type bodyReadError struct{ error }
 
 // Unwrap returns the reader's error.

@@ -6,7 +6,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// condition is a WHERE clause that is put together from parts, with its parameters.
+// condition is a WHERE clause that is built from parts, with its parameters.
 type condition struct {
 	text string
 	args []any

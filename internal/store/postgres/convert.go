@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -9,7 +8,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// nullableTime is how a time that may be missing is kept: NULL where it is zero.
+// nullableTime returns the value of a column that is NULL where a time is zero.
 func nullableTime(t time.Time) pgtype.Timestamptz {
 	return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()}
 }
@@ -26,12 +25,12 @@ func (t timeInto) ScanTimestamptz(v pgtype.Timestamptz) error {
 	return nil
 }
 
-// timestamp is how an instant is kept where 0 is an instant like any other.
+// timestamp returns the value of a column in which 0 is an instant like any other.
 func timestamp(i health.Instant) pgtype.Timestamptz {
 	return pgtype.Timestamptz{Time: i.Time(), Valid: true}
 }
 
-// nullableInstant is how an instant is kept that is 0 where it was not sent.
+// nullableInstant returns the value of a column that is NULL where an instant is 0, which means that it was not sent.
 func nullableInstant(i health.Instant) pgtype.Timestamptz {
 	return pgtype.Timestamptz{Time: i.Time(), Valid: i != 0}
 }
@@ -48,12 +47,12 @@ func (i instantInto) ScanTimestamptz(v pgtype.Timestamptz) error {
 	return nil
 }
 
-// nullableFloat is how a value that may be absent is kept.
+// nullableFloat returns the value of a column that is NULL where a number is absent.
 func nullableFloat(v float64) pgtype.Float8 {
 	return pgtype.Float8{Float64: v, Valid: !health.IsAbsent(v)}
 }
 
-// floatInto reads a column that may be NULL into a value.
+// floatInto reads a column that may be NULL into a number that may be absent.
 type floatInto struct{ *float64 }
 
 // ScanFloat64 reads one column.
@@ -65,7 +64,7 @@ func (n floatInto) ScanFloat64(v pgtype.Float8) error {
 	return nil
 }
 
-// date is how a local date is kept.
+// date returns the value of a column that is a local date.
 func date(d health.Date) pgtype.Date { return pgtype.Date{Time: d.Time(), Valid: true} }
 
 // dateInto reads a date.
@@ -77,7 +76,7 @@ func (d dateInto) ScanDate(v pgtype.Date) error {
 	return nil
 }
 
-// nullableFloats is how a list of values is kept that may be absent: NULL where none is there.
+// nullableFloats returns the array for numbers that may be absent; nil where all are.
 func nullableFloats(count int, value func(i int) float64) []pgtype.Float8 {
 	var list []pgtype.Float8
 	for i := range count {
@@ -100,6 +99,3 @@ func setFloats(list []pgtype.Float8, into func(i int) *float64) {
 		}
 	}
 }
-
-// folded is the form in which texts are compared without regard to case, whatever locale the database has.
-func folded(s string) string { return strings.ToLower(s) }

@@ -11,7 +11,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// ecgColumns ends with the voltages, which a listing may leave out.
+// ecgColumns are followed by the times and the voltages, which a listing may leave out.
 const ecgColumns = `started_at, ended_at, utc_offset, source, classification, severity, average_heart_rate,
 	sampling_frequency, unit, attributes, received_at, `
 

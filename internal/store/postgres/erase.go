@@ -11,7 +11,7 @@ import (
 	"github.com/health-export/health-export/internal/account"
 )
 
-// userTables are the tables that are spread by user: everything a person has but the account itself.
+// userTables are the tables that are distributed by user: all of a user's data but the account.
 var userTables = []string{
 	"raw_bodies", "raw_ingestions", "audit_log", "metric_totals", "heart_rate_metrics", "blood_pressure_metrics",
 	"activity_metrics", "quantity_metrics", "sleep_metrics", "sleep_segments", "workouts", "workout_series",
@@ -19,7 +19,7 @@ var userTables = []string{
 }
 
 const (
-	// erasedKeysKept is how long RevokedSince names the keys of users who are gone.
+	// erasedKeysKept is how long RevokedSince returns the keys of deleted users.
 	erasedKeysKept = 24 * time.Hour
 	// eraseTimeout bounds the erasure of one user, who may have tens of millions of rows.
 	eraseTimeout = 30 * time.Minute
@@ -28,7 +28,7 @@ const (
 // EraseData erases everything that was stored for a user, and keeps the account and its keys.
 func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, entries ...account.AuditEntry) error {
 	return s.erase(ctx, user, "erase data", entries, func(ctx context.Context, tx pgx.Tx) error {
-		// What is archived now may be in work, and by a clock that is ahead of ours.
+		// What is archived now may be in process, and its time may be by a clock that is ahead of this server's.
 		erased := at
 		err := tx.QueryRow(ctx, `SELECT greatest($2, max(received_at)) FROM raw_ingestions WHERE user_id = $1`, user, at).
 			Scan(timeInto{&erased})
@@ -75,8 +75,8 @@ func (s *Store) DeleteUser(
 	return keys, err
 }
 
-// erase runs a change while nothing is written for the user, takes away the names of sources that nobody else has, and
-// records the deeds.
+// erase runs a change while nothing is written for the user, erases the names of sources that no other user has, and writes
+// the audit entries.
 func (s *Store) erase(
 	ctx context.Context, user uuid.UUID, operation string, entries []account.AuditEntry,
 	change func(ctx context.Context, tx pgx.Tx) error,
@@ -100,13 +100,13 @@ func (s *Store) erase(
 		return eraseUnusedSources(ctx, tx, sources)
 	})
 	if err == nil {
-		s.names.forgetSources()
+		s.names.InvalidateSources()
 	}
 	return err
 }
 
-// eraseUnusedSources takes the names from those sources that nobody has a sample of. Until the transaction ends no samples are
-// written, see sampleWriter.begin.
+// eraseUnusedSources erases the names of those sources that no user has a sample of. Until the transaction ends no samples
+// are written, see sampleWriter.begin.
 func eraseUnusedSources(ctx context.Context, tx pgx.Tx, sources []int32) error {
 	if len(sources) == 0 {
 		return nil

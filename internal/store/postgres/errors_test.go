@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 func pgError(code string) error {
@@ -45,7 +46,7 @@ func TestErrorsGetTheirKind(t *testing.T) {
 		{"a fault of ours", pgError("42601"), "", ""},
 		{"check violation", pgError("23514"), "", ""},
 		{"the body's reader, with an error like that of a connection", bodyReadError{io.ErrUnexpectedEOF}, "", ""},
-		{"one that has a kind", notFound("thing"), problem.NotFound, "not_found"},
+		{"one that has a kind", backend.NotFound("thing"), problem.NotFound, "not_found"},
 	} {
 		got := translate(t.Context(), "test", test.err)
 		if !errors.Is(got, test.err) {

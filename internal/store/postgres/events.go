@@ -14,7 +14,7 @@ import (
 
 const eventColumns = `kind, app_id, digest, name, started_at, ended_at, utc_offset, source, attributes, received_at`
 
-// putEvent takes the rows of many.
+// putEvent is a batched statement.
 const putEvent = `
 INSERT INTO events (user_id, identity, ` + eventColumns + `)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[],
@@ -92,7 +92,7 @@ func (s *Store) Events(ctx context.Context, user uuid.UUID, query store.EventQue
 				return err
 			}
 			start := c.arg(timestamp(last.Start))
-			// The first comparison follows from the second, but it is the one that an index answers.
+			// The first comparison follows from the second, but it is the one that can use an index.
 			c.text += ` AND started_at >= ` + start + ` AND (started_at, kind, name, app_id, digest) > (` + start + `, ` +
 				c.arg(last.Kind) + `, ` + c.arg(last.Name) + `, ` + c.arg(last.AppID) + `, ` + c.arg(last.Digest) + `)`
 		}
@@ -106,8 +106,8 @@ func (s *Store) Events(ctx context.Context, user uuid.UUID, query store.EventQue
 	return events, err
 }
 
-// eventAt returns the event with a key. The key of one with an app id does not say where it stands in the order; where
-// there is none, the key has to do.
+// eventAt returns the event with a key, because the key of an event with an app id does not have its place in the order.
+// Where it is not stored, the fields of the key are returned.
 func eventAt(ctx context.Context, q querier, user uuid.UUID, key *health.EventKey) (health.Event, error) {
 	found, event, err := one(ctx, q, scanEvent, `SELECT `+eventColumns+` FROM events WHERE user_id = $1 AND identity = $2`,
 		user, identityOf(*key))

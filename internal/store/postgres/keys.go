@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/health-export/health-export/internal/account"
-	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 const selectKeys = `
@@ -26,7 +26,7 @@ func (s *Store) CreateKey(ctx context.Context, key account.APIKey, entries ...ac
 	})
 }
 
-// writeKeys changes the keys of a user, who is not deleted meanwhile, with the deeds of the audit log.
+// writeKeys changes the keys of a user, who is not deleted meanwhile, and writes the audit entries.
 func (s *Store) writeKeys(
 	ctx context.Context, user uuid.UUID, operation string, entries []account.AuditEntry,
 	change func(ctx context.Context, tx pgx.Tx) error,
@@ -60,7 +60,7 @@ func (s *Store) Key(ctx context.Context, id string) (key account.APIKey, err err
 	err = s.read(ctx, "read key", func(ctx context.Context, conn querier) error {
 		found := false
 		if found, key, err = one(ctx, conn, scanKey, selectKeys+`WHERE k.id = $1`, id); err == nil && !found {
-			return notFound("API key")
+			return backend.NotFound("API key")
 		}
 		return err
 	})
@@ -107,7 +107,7 @@ func (s *Store) RotateKey(
 			return err
 		}
 		if !old.RevokedAt.IsZero() {
-			return problem.New(problem.Conflict, "key_revoked", "The API key is revoked, or about to be. Create a new one.")
+			return backend.ErrKeyRevoked
 		}
 		if err := revoke(ctx, tx, id, t); err != nil {
 			return err
@@ -119,7 +119,7 @@ func (s *Store) RotateKey(
 func keyOf(ctx context.Context, tx pgx.Tx, user uuid.UUID, id string) (account.APIKey, error) {
 	found, key, err := one(ctx, tx, scanKey, selectKeys+`WHERE k.id = $1 AND k.user_id = $2`, id, user)
 	if err == nil && !found {
-		err = notFound("API key")
+		err = backend.NotFound("API key")
 	}
 	return key, err
 }

@@ -1,8 +1,8 @@
-// Package postgres keeps everything in PostgreSQL 15 or later with PostGIS.
+// Package postgres implements package store in PostgreSQL 15 or later with PostGIS.
 //
-// Several servers may use one database, directly or through a pooler that hands a connection on after every transaction
-// (pgbouncer): nothing here depends on the state of a session, and no statement is prepared by name. Its SQL runs on
-// Citus too, which spreads the tables by user; citus_test.go holds the rules.
+// Several servers may use one database, directly or through a pooler in transaction mode (pgbouncer): nothing here depends
+// on the state of a session, and no statement is prepared by name. Its SQL also runs on Citus, which distributes the tables
+// by user; citus_test.go checks the rules.
 package postgres
 
 import (
@@ -19,11 +19,11 @@ import (
 	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// Store keeps everything in one PostgreSQL database. It is safe for concurrent use.
+// Store is a PostgreSQL database. It is safe for concurrent use.
 type Store struct {
 	pool       *pgxpool.Pool
 	catalog    *catalog.Catalog
-	names      *dictionary
+	names      *backend.Dictionary[metric, int32]
 	partitions *partitions
 	timeout    time.Duration
 	calls      backend.Calls
@@ -74,7 +74,7 @@ func Open(ctx context.Context, url string, metricCatalog *catalog.Catalog, optio
 	}
 	s := &Store{pool: pool, catalog: metricCatalog, timeout: cmp.Or(options.Timeout, time.Minute)}
 	s.begin = beginWithin(s.timeout)
-	s.names = newDictionary(s)
+	s.names = backend.NewDictionary[metric, int32](checkNames)
 	s.partitions = newPartitions(s)
 	return s, nil
 }
@@ -108,7 +108,7 @@ func (s *Store) enter() (leave func(), err error) {
 	s.underway.RLock()
 	if s.closed {
 		s.underway.RUnlock()
-		return nil, errClosed
+		return nil, backend.ErrClosed
 	}
 	return s.underway.RUnlock, nil
 }

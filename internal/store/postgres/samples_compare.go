@@ -6,15 +6,15 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// maxScanPerKey bounds how many rows are read for a series that is compared: so many for each of its keys, and some. A batch
-// that is thinly spread over very many rows is read row by row from there on.
+// The rows that are read for a series at once are limited to maxScanPerKey for each of its keys, and minScan. The keys of a
+// batch that is thinly spread over very many rows are looked up one by one from there on.
 const (
 	maxScanPerKey = 4
 	minScan       = 200
 )
 
-// compare finds out what becomes of each sample. What cannot be told from a digest is read in the same order as the keys,
-// and both are gone along. All series are asked about at once.
+// compare finds out what becomes of each sample: the rows of its series are read in the order of the keys and matched with
+// them. All series are read in one round trip.
 func (w *sampleWriter) compare(all []keySeries) error {
 	w.reset(all)
 	var known [][]sampleKey
@@ -22,10 +22,6 @@ func (w *sampleWriter) compare(all []keySeries) error {
 		if keys := all[i].storedKeys(); len(keys) > 0 {
 			known = append(known, keys)
 		}
-	}
-	known, err := w.leaveOutUnchanged(known)
-	if err != nil {
-		return err
 	}
 	left, err := w.compareRanges(known)
 	if err != nil {
@@ -38,13 +34,14 @@ func (w *sampleWriter) compare(all []keySeries) error {
 	return nil
 }
 
-// compareRanges reads the rows of stretches of keys, each up to a limit. It returns the keys behind that.
+// compareRanges compares ranges of keys with the rows between the first and the last key of each, up to a limit. It returns
+// the keys behind the limit.
 func (w *sampleWriter) compareRanges(ranges [][]sampleKey) (left [][]sampleKey, err error) {
 	err = w.queryRanges(ranges, func(t *table, keys []sampleKey) (string, []byte) {
 		return t.compare, wireBigint(limitFor(keys))
-	}, func(along *rowMatcher, rows int64) {
-		if rows == limitFor(along.keys) { // there is more: go on where the rows ended
-			if rest := along.keys[along.passedKeys():]; len(rest) > 0 {
+	}, func(matcher *rowMatcher, rows int64) {
+		if rows == limitFor(matcher.keys) { // there is more: go on where the rows ended
+			if rest := matcher.keys[matcher.passedKeys():]; len(rest) > 0 {
 				left = append(left, rest)
 			}
 		}
@@ -59,9 +56,9 @@ func (w *sampleWriter) compareTimes(ranges [][]sampleKey) error {
 	}, func(*rowMatcher, int64) {})
 }
 
-// queryRanges makes one query for each stretch of keys and goes along its rows.
+// queryRanges makes one query for each range of keys, matches its rows, and calls done with their number.
 func (w *sampleWriter) queryRanges(
-	ranges [][]sampleKey, query func(*table, []sampleKey) (sql string, lastArg []byte), answered func(along *rowMatcher, rows int64),
+	ranges [][]sampleKey, query func(*table, []sampleKey) (sql string, lastArg []byte), done func(matcher *rowMatcher, rows int64),
 ) error {
 	if len(ranges) == 0 {
 		return nil
@@ -76,13 +73,13 @@ func (w *sampleWriter) queryRanges(
 		if err != nil {
 			break
 		}
-		along, rows := w.newMatcher(keys), int64(0)
+		matcher, rows := w.newMatcher(keys), int64(0)
 		err = eachRow(pipeline, func(columns [][]byte) error {
 			rows++
-			return along.match(columns)
+			return matcher.match(columns)
 		})
 		if err == nil {
-			answered(&along, rows)
+			done(&matcher, rows)
 		}
 	}
 	if closed := pipeline.Close(); err == nil {
@@ -115,17 +112,16 @@ func (w *sampleWriter) collectInserts() {
 	for t, count := range fresh {
 		w.inserts[t] = make([]sampleRow, 0, count)
 	}
-	changed := w.changed
+	changes := w.changes
 	for i := range w.keys {
 		key := &w.keys[i]
-		if key.metric != changed[0].metric.id {
-			changed = changed[1:]
+		if key.metric != changes[0].Days.Metric.id {
+			changes = changes[1:]
 		}
 		if !key.found {
-			changed[0].See(&w.batch[key.index])
-			w.written.Outcomes[key.index] = health.Inserted
-			w.inserts[key.table] = append(w.inserts[key.table],
-				sampleRow{user: &w.user, key: key, sample: &w.batch[key.index], source: key.source})
+			sample := &w.batch[key.index]
+			w.written.Outcomes[key.index] = changes[0].Insert(sample)
+			w.inserts[key.table] = append(w.inserts[key.table], sampleRow{user: &w.user, key: key, sample: sample, source: key.source})
 		}
 	}
 }
@@ -174,7 +170,7 @@ func timesOf(keys []sampleKey) []byte {
 	return array
 }
 
-// rowMatcher goes along the keys of a series while rows are read that are in the same order.
+// rowMatcher matches the keys of a series with rows that are read in the same order.
 type rowMatcher struct {
 	w    *sampleWriter
 	keys []sampleKey
@@ -187,22 +183,22 @@ func (w *sampleWriter) newMatcher(keys []sampleKey) rowMatcher {
 }
 
 // match takes the next row, and compares it with the sample that has its key, if one has.
-func (a *rowMatcher) match(columns [][]byte) error {
-	row := &a.row
+func (m *rowMatcher) match(columns [][]byte) error {
+	row := &m.row
 	if err := row.read(columns); err != nil {
 		return err
 	}
-	for a.next < len(a.keys) {
-		key := &a.keys[a.next]
+	for m.next < len(m.keys) {
+		key := &m.keys[m.next]
 		c := key.compareTo(row.time, row.end, row.keySource)
 		if c > 0 {
 			return nil
 		}
-		a.next++
+		m.next++
 		if c == 0 {
 			if !key.found { // a look-up by time finds rows again that were the last of a range
 				key.found = true
-				a.w.compareWith(key, row)
+				m.w.compareWith(key, row)
 			}
 			return nil
 		}
@@ -212,9 +208,9 @@ func (a *rowMatcher) match(columns [][]byte) error {
 
 // passedKeys returns how many keys lie before the last row, or at its time: more rows of that time may follow, which the
 // look-up by time finds again.
-func (a *rowMatcher) passedKeys() int {
-	n := a.next
-	for n > 0 && a.keys[n-1].time >= a.row.time {
+func (m *rowMatcher) passedKeys() int {
+	n := m.next
+	for n > 0 && m.keys[n-1].time >= m.row.time {
 		n--
 	}
 	return n
@@ -222,21 +218,16 @@ func (a *rowMatcher) passedKeys() int {
 
 // compareWith decides what becomes of a sample for which there is a row.
 func (w *sampleWriter) compareWith(key *sampleKey, row *storedRow) {
-	sample, source := &w.scratch, key.source
-	*sample = w.batch[key.index]               // Replaces completes it, and the batch is the caller's
-	if sample.Received < row.sample.Received { // the row wins, and with it the source of a merged summary
+	outcome, rewritten, keepSource := w.changeOf(key).Compare(&w.batch[key.index], &row.sample)
+	w.written.Outcomes[key.index] = outcome
+	if rewritten == nil {
+		return
+	}
+	source := key.source
+	if keepSource {
 		source = row.source
 	}
-	outcome, rewrite := sample.Replaces(&row.sample)
-	w.written.Outcomes[key.index] = outcome
-	if rewrite {
-		completed := *sample
-		changed := w.changedBy(key)
-		changed.See(&completed)
-		changed.Touch(row.sample.LocalDate())
-		changed.rewrote(&row.sample)
-		w.replacements[key.table] = append(w.replacements[key.table], sampleRow{
-			user: &w.user, key: key, sample: &completed, source: source, replaces: true, replaced: row.source,
-		})
-	}
+	w.replacements[key.table] = append(w.replacements[key.table], sampleRow{
+		user: &w.user, key: key, sample: rewritten, source: source, replaces: true, replaced: row.source,
+	})
 }

@@ -22,25 +22,11 @@ type sampleKey struct {
 }
 
 // newSampleKeys returns the keys of a batch in the order of the tables. Samples whose names were refused have none.
-func newSampleKeys(batch []health.Sample, names resolvedNames) []sampleKey {
+func newSampleKeys(batch []health.Sample, names *resolvedNames) []sampleKey {
 	keys := make([]sampleKey, 0, len(batch))
-	last := &health.Sample{}
-	var inMetric metric
-	var source int32
-	for i := range batch {
-		sample := &batch[i]
-		if i == 0 || sample.Metric != last.Metric || sample.Unit != last.Unit {
-			inMetric = names.metrics[metricName{sample.Metric, sample.Unit}]
-		}
-		if sample.Source != last.Source {
-			source = names.sources[sample.Source]
-		}
-		last = sample
-		if _, is := names.refusal(sample); is {
-			continue
-		}
+	names.Each(batch, func(i int, sample *health.Sample, m *metric, source int32) {
 		key := sampleKey{
-			table: inMetric.table, metric: inMetric.id, grain: sample.Grain, time: sample.KeyTime(),
+			table: m.table, metric: m.id, grain: sample.Grain, time: sample.KeyTime(),
 			keySource: source, source: source, index: i,
 		}
 		key.end = key.time
@@ -51,7 +37,7 @@ func newSampleKeys(batch []health.Sample, names resolvedNames) []sampleKey {
 			key.keySource = mergedSource
 		}
 		keys = append(keys, key)
-	}
+	})
 	if !slices.IsSortedFunc(keys, sampleKey.compare) {
 		slices.SortFunc(keys, sampleKey.compare)
 	}
@@ -59,29 +45,29 @@ func newSampleKeys(batch []health.Sample, names resolvedNames) []sampleKey {
 }
 
 // compare orders keys by series, and within a series as its index does.
-func (u sampleKey) compare(o sampleKey) int {
-	if u.metric != o.metric {
-		return cmp.Compare(u.metric, o.metric)
+func (k sampleKey) compare(o sampleKey) int {
+	if k.metric != o.metric {
+		return cmp.Compare(k.metric, o.metric)
 	}
-	if u.grain != o.grain {
-		return cmp.Compare(u.grain, o.grain)
+	if k.grain != o.grain {
+		return cmp.Compare(k.grain, o.grain)
 	}
-	return u.compareTo(o.time, o.end, o.keySource)
+	return k.compareTo(o.time, o.end, o.keySource)
 }
 
 // compareTo orders the keys of one series.
-func (u *sampleKey) compareTo(time, end health.Instant, keySource int32) int {
-	if u.time != time {
-		return cmp.Compare(u.time, time)
+func (k *sampleKey) compareTo(time, end health.Instant, keySource int32) int {
+	if k.time != time {
+		return cmp.Compare(k.time, time)
 	}
-	if u.end != end {
-		return cmp.Compare(u.end, end)
+	if k.end != end {
+		return cmp.Compare(k.end, end)
 	}
-	return cmp.Compare(u.keySource, keySource)
+	return cmp.Compare(k.keySource, keySource)
 }
 
 // inSeriesOf reports whether two keys are of one series.
-func (u *sampleKey) inSeriesOf(o *sampleKey) bool { return u.metric == o.metric && u.grain == o.grain }
+func (k *sampleKey) inSeriesOf(o *sampleKey) bool { return k.metric == o.metric && k.grain == o.grain }
 
 // keySeries is a stretch of keys of one metric and grain. Where the table holds anything of it, that lies between first and
 // last.
@@ -109,8 +95,8 @@ func (s *keySeries) storedKeys() []sampleKey {
 	if !s.stored {
 		return nil
 	}
-	from, _ := slices.BinarySearchFunc(s.keys, s.first, func(u sampleKey, t health.Instant) int { return cmp.Compare(u.time, t) })
-	to, _ := slices.BinarySearchFunc(s.keys, s.last+1, func(u sampleKey, t health.Instant) int { return cmp.Compare(u.time, t) })
+	from, _ := slices.BinarySearchFunc(s.keys, s.first, func(k sampleKey, t health.Instant) int { return cmp.Compare(k.time, t) })
+	to, _ := slices.BinarySearchFunc(s.keys, s.last+1, func(k sampleKey, t health.Instant) int { return cmp.Compare(k.time, t) })
 	if from >= to {
 		return nil
 	}

@@ -53,11 +53,7 @@ func columnsOf(values []backend.SampleValue) []column {
 	}
 	for _, v := range values {
 		columns = append(columns, column{v.Column, "double precision", pgtype.Float8OID, false, func(to []byte, r *sampleRow) []byte {
-			number := *v.Of(r.sample)
-			if health.IsAbsent(number) {
-				return appendLength(to, -1) // NULL
-			}
-			return binary.BigEndian.AppendUint64(appendLength(to, 8), math.Float64bits(number))
+			return appendReal(to, *v.Of(r.sample))
 		}})
 	}
 	return append(columns,
@@ -74,7 +70,7 @@ func columnsOf(values []backend.SampleValue) []column {
 			return appendInteger(to, r.sample.Offset)
 		}},
 		column{"metric_id", "smallint", pgtype.Int2OID, true, func(to []byte, r *sampleRow) []byte {
-			return binary.BigEndian.AppendUint16(appendLength(to, 2), uint16(r.key.metric))
+			return appendSmallint(to, r.key.metric)
 		}},
 		column{"attributes", "text", pgtype.TextOID, false, func(to []byte, r *sampleRow) []byte {
 			return append(appendLength(to, len(r.sample.Attributes)), r.sample.Attributes...)
@@ -87,6 +83,12 @@ func columnsOf(values []backend.SampleValue) []column {
 
 func appendLength(to []byte, length int) []byte {
 	return binary.BigEndian.AppendUint32(to, uint32(int32(length)))
+}
+
+func appendNull(to []byte) []byte { return appendLength(to, -1) }
+
+func appendSmallint(to []byte, v int16) []byte {
+	return binary.BigEndian.AppendUint16(appendLength(to, 2), uint16(v))
 }
 
 func appendInteger(to []byte, v int32) []byte {

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // total is a key of metric_totals, after user_id.
@@ -56,24 +57,23 @@ func (w *sampleWriter) add(key *sampleKey, source int32, samples int64) {
 	c.first, c.last = min(c.first, key.time), max(c.last, key.time)
 }
 
-// errSourceErased is the failure of a batch one of whose sources has lost its number since it was looked up.
-var errSourceErased = errors.New("a source was forgotten")
+// errSourceErased is the failure of a batch one of whose sources has lost its id since it was looked up.
+var errSourceErased = errors.New("a source was erased")
 
-// begin finds out between which times there is something of each series, and makes sure that the batch may be written:
-// that the user exists, that nothing was erased since it was received, and that the numbers of its sources still stand
-// for their names.
+// begin reads the key times between which each series has rows, and makes sure that the batch may be written: that the user
+// exists, that nothing was erased since it was received, and that the ids of its sources still stand for their names.
 func (w *sampleWriter) begin(all []keySeries, sources map[string]int32) error {
 	ids, names := arrayHeader(pgtype.Int4OID, len(sources)), arrayHeader(pgtype.TextOID, len(sources))
-	numbered := uint64(0)
-	for name, id := range sources { // "" has the number 0, which nothing is found under
+	expected := uint64(0)
+	for name, id := range sources { // "" has the id 0, which nothing is found under
 		ids, names = appendInteger(ids, id), append(appendLength(names, len(name)), name...)
 		if id != 0 {
-			numbered++
+			expected++
 		}
 	}
 	metrics := arrayHeader(pgtype.Int2OID, len(all))
 	for i := range all {
-		metrics = binary.BigEndian.AppendUint16(appendLength(metrics, 2), uint16(all[i].keys[0].metric))
+		metrics = appendSmallint(metrics, all[i].keys[0].metric)
 	}
 	pipeline := w.raw().StartPipeline(w.ctx)
 	pipeline.SendQueryParams(`
@@ -84,14 +84,14 @@ func (w *sampleWriter) begin(all []keySeries, sources map[string]int32) error {
 		WHERE user_id = $1 AND metric_id = ANY ($2::smallint[]) GROUP BY metric_id, grain`,
 		[][]byte{w.user[:], metrics}, nil, binaryFormat, binaryFormat)
 	err := pipeline.Sync()
-	refusal := error(notFound("user"))
+	refusal := error(backend.NotFound("user"))
 	if err == nil {
 		err = eachRow(pipeline, func(columns [][]byte) error {
 			refusal = nil
 			if columns[0] != nil && w.batch[0].Received != 0 && w.batch[0].Received <= readInstant(columns[0]) {
-				refusal = errErased
-			} else if binary.BigEndian.Uint64(columns[1]) != numbered {
-				w.store.names.forgetSources()
+				refusal = backend.ErrErased
+			} else if binary.BigEndian.Uint64(columns[1]) != expected {
+				w.store.names.InvalidateSources()
 				refusal = errSourceErased
 			}
 			return nil
@@ -102,8 +102,8 @@ func (w *sampleWriter) begin(all []keySeries, sources map[string]int32) error {
 			metric, grain := int16(binary.BigEndian.Uint16(columns[0])), health.Grain(readInteger(columns[1]))
 			first, last := readInstant(columns[2]), readInstant(columns[3])
 			w.storedRanges[metric] = append(w.storedRanges[metric], grainRange{grain, first, last})
-			i, sent := slices.BinarySearchFunc(all, sampleKey{metric: metric, grain: grain}, func(s keySeries, u sampleKey) int {
-				return cmp.Or(cmp.Compare(s.keys[0].metric, u.metric), cmp.Compare(s.keys[0].grain, u.grain))
+			i, sent := slices.BinarySearchFunc(all, sampleKey{metric: metric, grain: grain}, func(s keySeries, k sampleKey) int {
+				return cmp.Or(cmp.Compare(s.keys[0].metric, k.metric), cmp.Compare(s.keys[0].grain, k.grain))
 			})
 			if sent {
 				all[i].stored, all[i].first, all[i].last = true, first, last
@@ -130,6 +130,11 @@ func eachRow(pipeline *pgconn.Pipeline, do func(columns [][]byte) error) error {
 	if !ok {
 		return errors.New("a pipeline has no result for a query")
 	}
+	return readRows(reader, do)
+}
+
+// readRows reads the result of a query to its end.
+func readRows(reader *pgconn.ResultReader, do func(columns [][]byte) error) error {
 	var failed error
 	for reader.NextRow() {
 		if failed == nil {

@@ -26,7 +26,7 @@ func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health
 	if len(batch) == 0 {
 		return store.Written{}, nil
 	}
-	names, err := s.names.resolve(ctx, batch)
+	names, err := s.resolveNames(ctx, batch)
 	if err != nil {
 		return store.Written{}, err
 	}
@@ -46,14 +46,14 @@ func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health
 		if attempt == maxAttempts || !w.adjustAfter(err) {
 			return store.Written{}, err
 		}
-		if errors.Is(err, errSourceErased) { // it gets a new number
-			if names, err = s.names.resolve(ctx, batch); err != nil {
+		if errors.Is(err, errSourceErased) { // it gets a new id
+			if names, err = s.resolveNames(ctx, batch); err != nil {
 				return store.Written{}, err
 			}
 			w.keys = newSampleKeys(batch, names)
 		}
 		if isPartitionMissing(err) {
-			s.partitions.forget(sampleTables)
+			s.partitions.invalidate(sampleTables)
 			if err := s.coverKeys(ctx, keys); err != nil {
 				return store.Written{}, translate(ctx, operation, err)
 			}
@@ -61,7 +61,7 @@ func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health
 	}
 }
 
-// adjustAfter reports whether another attempt, made in another way, may succeed.
+// adjustAfter changes how the next attempt is made, and reports whether it may succeed.
 func (w *sampleWriter) adjustAfter(err error) bool {
 	_, isRefusal := refused(err)
 	switch {
@@ -93,10 +93,10 @@ func (s *Store) coverKeys(ctx context.Context, keys []sampleKey) error {
 	return nil
 }
 
-// uncoveredTimes goes along the keys of one table and names a time in each stretch that has no partition. It returns how
-// many keys it has passed.
+// uncoveredTimes calls missing with a time of each span that has no partition, for the first keys, which are of one table.
+// It returns how many those are.
 func uncoveredTimes(known []span, keys []sampleKey, missing func(at time.Time)) int {
-	var from, to health.Instant // the stretch that the key before lies in
+	var from, to health.Instant // the span of the key before
 	for i := range keys {
 		key := &keys[i]
 		if key.table != keys[0].table {
@@ -120,8 +120,8 @@ type sampleWriter struct {
 	user  uuid.UUID
 	batch []health.Sample
 	keys  []sampleKey
-	// distrustTotals is set when rows were there that the totals did not tell of; careful when the database has refused a row,
-	// which then is to be found.
+	// distrustTotals is set when there were rows outside of the key times that the totals have, isolateRows when the database
+	// has refused a row, which is then found by writing halves.
 	distrustTotals, isolateRows bool
 
 	ctx     context.Context
@@ -130,26 +130,25 @@ type sampleWriter struct {
 	// What is to be written to each table: rows that are new, and rows that replace one.
 	inserts, replacements map[*table][]sampleRow
 	totals                map[total]*change
-	scratch               health.Sample
 
 	sources      map[string]int32 // of the batch
 	storedRanges map[int16][]grainRange
-	changed      []*changedMetric // in the order of the keys
+	changes      []*metricChange // in the order of the keys
 }
 
-func (w *sampleWriter) run(names resolvedNames) error {
+func (w *sampleWriter) run(names *resolvedNames) error {
 	w.written = store.Written{Outcomes: make([]health.Outcome, len(w.batch))}
 	w.inserts, w.replacements, w.totals = map[*table][]sampleRow{}, map[*table][]sampleRow{}, map[total]*change{}
-	w.sources, w.storedRanges, w.changed = names.sources, map[int16][]grainRange{}, changedMetrics(w.keys, w.batch)
+	w.sources, w.storedRanges, w.changes = names.Sources, map[int16][]grainRange{}, newMetricChanges(w.keys, w.batch)
 	for i := range w.batch {
-		if reason, is := names.refusal(&w.batch[i]); is {
-			w.refuse(i, reason)
+		if reason, is := names.Refusal(&w.batch[i]); is {
+			w.written.Refuse(i, reason)
 		}
 	}
 	begin := w.store.begin + sampleLocks(w.user, w.keys) + sharedLockStatement(sourcesLock)
 	return transact(w.ctx, w.conn, begin, func(_ context.Context, tx pgx.Tx) error {
 		all := splitSeries(w.keys)
-		if err := w.begin(all, names.sources); err != nil {
+		if err := w.begin(all, names.Sources); err != nil {
 			return err
 		}
 		if err := w.compare(all); err != nil {
@@ -166,19 +165,14 @@ func (w *sampleWriter) run(names resolvedNames) error {
 		if err := w.writeTotals(tx); err != nil {
 			return err
 		}
-		return w.followChanges(tx)
+		return w.updateSummaries(tx)
 	})
 }
 
 func (w *sampleWriter) raw() *pgconn.PgConn { return w.conn.Conn().PgConn() }
 
-func (w *sampleWriter) refuse(index int, reason string) {
-	w.written.Outcomes[index] = health.Rejected
-	w.written.Refused = withReason(w.written.Refused, index, reason)
-}
-
-// writeRows writes rows in one go. In a careful writer, rows that the database refuses are taken back and written in halves,
-// until the one at fault stands alone.
+// writeRows writes rows in one statement. With isolateRows, rows that the database refuses are rolled back and written in
+// halves, until the one at fault is by itself.
 func (w *sampleWriter) writeRows(rows []sampleRow, write func([]sampleRow) error) error {
 	if len(rows) == 0 {
 		return nil
@@ -206,7 +200,7 @@ func (w *sampleWriter) writeRows(rows []sampleRow, write func([]sampleRow) error
 		return err
 	}
 	if len(rows) == 1 {
-		w.refuse(rows[0].key.index, reason)
+		w.written.Refuse(rows[0].key.index, reason)
 		return nil
 	}
 	half := len(rows) / 2

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 const nightColumns = `id, date, source, sleep_start, sleep_end, in_bed_start, in_bed_end, utc_offset,
@@ -91,11 +91,7 @@ func (s *Store) Nights(ctx context.Context, user uuid.UUID, first, last health.D
 			WHERE user_id = $1 AND date BETWEEN $2 AND $3`, user, date(first), date(last))
 		return err
 	})
-	slices.SortFunc(nights, func(a, b health.Night) int {
-		aStart, _, _ := a.Span()
-		bStart, _, _ := b.Span()
-		return cmp.Or(cmp.Compare(a.Date, b.Date), cmp.Compare(aStart, bStart), cmp.Compare(a.Source, b.Source))
-	})
+	backend.SortNights(nights)
 	return nights, err
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // DaySummaries returns the summaries of local days.
@@ -29,7 +30,7 @@ func (s *Store) DaySummaries(ctx context.Context, user uuid.UUID, query store.Da
 		}
 		for _, m := range metrics {
 			if m.longer {
-				found.Longer = append(found.Longer, store.Series{Metric: m.name.name, Unit: m.name.unit})
+				found.Longer = append(found.Longer, m.Series)
 			}
 		}
 		found.Days, err = s.readSummaries(ctx, conn, user, metrics, query)
@@ -54,7 +55,7 @@ func requestedMetrics(ctx context.Context, q querier, user uuid.UUID, query stor
 		c.and(`m.unit = `, query.Unit)
 	}
 	requested, err = list(ctx, q, func(row pgx.Row) (m requestedMetric, err error) {
-		err = row.Scan(&m.id, &m.name.name, &m.name.unit, &m.longer, &m.stale)
+		err = row.Scan(&m.id, &m.Metric, &m.Unit, &m.longer, &m.stale)
 		return m, err
 	}, `SELECT m.id, m.name, m.unit, max(t.grain) > 86400,
 			EXISTS (SELECT FROM source_orders o WHERE o.user_id = $1 AND o.version <> o.followed)
@@ -68,7 +69,7 @@ func (s *Store) readSummaries(
 ) (days []aggregate.DaySummary, err error) {
 	ids := arrayHeader(pgtype.Int2OID, len(metrics))
 	for i := range metrics {
-		ids = binary.BigEndian.AppendUint16(appendLength(ids, 2), uint16(metrics[i].id))
+		ids = appendSmallint(ids, metrics[i].id)
 	}
 	hours := `NULL`
 	if query.Hours {
@@ -85,7 +86,7 @@ func (s *Store) readSummaries(
 		var day packedSummary
 		day, err = readSummary(columns)
 		m := &metrics[binary.BigEndian.Uint64(columns[len(columns)-1])-1]
-		day.Metric, day.Unit = m.name.name, m.name.unit
+		day.Metric, day.Unit = m.Metric, m.Unit
 		packed = append(packed, day)
 	}
 	if _, closed := rows.Close(); err == nil {
@@ -97,36 +98,12 @@ func (s *Store) readSummaries(
 	slices.SortFunc(packed, func(a, b packedSummary) int { // cheaper here than there, where rows are moved
 		return cmp.Or(strings.Compare(a.Metric, b.Metric), strings.Compare(a.Unit, b.Unit), cmp.Compare(a.Date, b.Date))
 	})
-	return s.unpackSummaries(ctx, packed, query.Hours)
+	return backend.UnpackSummaries(packed, query.Hours, func(ids []int32) (map[int32]string, error) { return s.sourceNames(ctx, ids) })
 }
 
 // clampDate returns the nearest date that data can have: far beyond, PostgreSQL knows no dates.
 func clampDate(d health.Date) health.Date {
 	return min(max(d, health.MinInstant.Date(0)-2), health.MaxInstant.Date(0)+2)
-}
-
-// unpackSummaries looks up the names of the sources that summaries name.
-func (s *Store) unpackSummaries(ctx context.Context, packed []packedSummary, hours bool) ([]aggregate.DaySummary, error) {
-	var ids []int32
-	for i := range packed {
-		numbers, err := packed[i].numbers()
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, numbers...)
-	}
-	names, err := s.names.sourcesNamed(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	days := make([]aggregate.DaySummary, len(packed))
-	for i := range packed {
-		if err := packed[i].unpack(names, hours); err != nil {
-			return nil, err
-		}
-		days[i] = packed[i].DaySummary
-	}
-	return days, nil
 }
 
 // SourceOrder returns the order of sources that the user has set.

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/health-export/health-export/internal/health"
-	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // querier is what reading needs of a connection or a transaction.
@@ -62,10 +62,6 @@ func checkUser(ctx context.Context, tx pgx.Tx, user uuid.UUID) error {
 	return checkReceived(ctx, tx, user, 0)
 }
 
-// errErased refuses what was received before its user's data was erased.
-var errErased = problem.New(problem.Conflict, "erased",
-	"The data was erased after this had begun to arrive. Send it again if it is to be kept.")
-
 // checkReceived makes sure that nothing is written for a user who is gone, or that was received before the user's data
 // was erased. received is 0 for what did not come with a body.
 func checkReceived(ctx context.Context, tx pgx.Tx, user uuid.UUID, received health.Instant) error {
@@ -73,9 +69,9 @@ func checkReceived(ctx context.Context, tx pgx.Tx, user uuid.UUID, received heal
 	err := tx.QueryRow(ctx, `SELECT erased_at FROM users WHERE id = $1`, user).Scan(instantInto{&erased})
 	switch {
 	case isNoRows(err):
-		return notFound("user")
+		return backend.NotFound("user")
 	case err == nil && received != 0 && received <= erased:
-		return errErased
+		return backend.ErrErased
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 const workoutColumns = `id, app_id, name, started_at, ended_at, utc_offset, source, duration, quantities, attributes, received_at`
@@ -34,7 +35,7 @@ func (s *Store) Workout(ctx context.Context, user, id uuid.UUID) (w health.Worko
 			return err
 		}
 		if !found {
-			return notFound("workout")
+			return backend.NotFound("workout")
 		}
 		return readParts(ctx, tx, user, &w)
 	})
@@ -55,7 +56,7 @@ func (s *Store) Workouts(ctx context.Context, user uuid.UUID, query store.Workou
 	c := condition{text: `user_id = $1`, args: []any{user}}
 	c.within("started_at", query.Range)
 	if query.Name != "" {
-		c.and(`name_folded = `, folded(query.Name))
+		c.and(`name_folded = `, backend.FoldCase(query.Name))
 	}
 	if query.Before != uuid.Nil {
 		c.text += ` AND (started_at, id) < (` + c.arg(timestamp(query.BeforeStart)) + `, ` + c.arg(query.Before) + `)`

@@ -4,13 +4,13 @@ import (
 	"context"
 	"maps"
 
-	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // putWorkout takes the rows of many.
@@ -165,24 +165,12 @@ func isSame[T any](a, b []T) bool {
 }
 
 func (w *knownWorkouts) row(workout *health.Workout) (statement, error) {
-	quantities, err := encodeQuantities(workout.Quantities)
+	quantities, err := backend.EncodeQuantities(workout.Quantities)
+	if err != nil {
+		err = invalidElement("The element has a number that is not finite, or a text that is not Unicode.")
+	}
 	return statement{sql: putWorkout, batched: true, args: []any{
-		w.user, folded(workout.Name), workout.ID, workout.AppID, workout.Name, timestamp(workout.Start), nullableInstant(workout.End),
+		w.user, backend.FoldCase(workout.Name), workout.ID, workout.AppID, workout.Name, timestamp(workout.Start), nullableInstant(workout.End),
 		workout.Offset, workout.Source, nullableFloat(workout.Duration), quantities, workout.Attributes, timestamp(workout.Received),
 	}}, err
-}
-
-// encodeQuantities leaves out figures that are absent: they say nothing, and JSON has no word for them.
-func encodeQuantities(quantities map[string]health.Quantity) (string, error) {
-	present := make(map[string]health.Quantity, len(quantities))
-	for name, q := range quantities {
-		if !health.IsAbsent(q.Value) {
-			present[name] = q
-		}
-	}
-	text, err := json.Marshal(present, json.Deterministic(true))
-	if err != nil {
-		return "", invalidElement("The element has a number that is not finite, or a text that is not Unicode.")
-	}
-	return string(text), nil
 }
