@@ -2,20 +2,20 @@ package backend
 
 import "io"
 
-// ReadChunks reads a body of the given size that is kept in pieces. piece returns one of them, counted from 0; it is asked
-// for when it is needed.
-func ReadChunks(size int64, piece func(number int) ([]byte, error)) io.ReadCloser {
-	return &chunkReader{piece: piece, left: size}
+// ReadChunks reads a body of the given size that is stored in chunks. chunk returns one by its index; it is called when it
+// is needed.
+func ReadChunks(size int64, chunk func(index int) ([]byte, error)) io.ReadCloser {
+	return &chunkReader{chunk: chunk, left: size}
 }
 
 type chunkReader struct {
-	piece  func(int) ([]byte, error)
+	chunk  func(int) ([]byte, error)
 	next   int
-	unread []byte // of the present piece
-	left   int64  // in the pieces that follow
+	unread []byte // of the present chunk
+	left   int64  // in the chunks that follow
 }
 
-// Read reads on in the present piece, or fetches the next one.
+// Read reads on in the present chunk, or fetches the next one.
 func (r *chunkReader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -24,11 +24,11 @@ func (r *chunkReader) Read(p []byte) (int, error) {
 		if r.left <= 0 {
 			return 0, io.EOF
 		}
-		piece, err := r.piece(r.next)
+		chunk, err := r.chunk(r.next)
 		if err != nil {
 			return 0, err
 		}
-		r.unread, r.next, r.left = piece, r.next+1, r.left-int64(len(piece))
+		r.unread, r.next, r.left = chunk, r.next+1, r.left-int64(len(chunk))
 	}
 	n := copy(p, r.unread)
 	r.unread = r.unread[n:]

@@ -11,14 +11,13 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// PackHours returns the hours of a day as stores keep them, in one piece: a year of hours is then 365 rows to be read.
-// number gives the number by which the store knows a source. The result is nil where the day itself says all there is to
-// say, as that of a weight does that is taken once a day.
+// PackHours encodes the hours of a day in one value: a year of hours is then 365 rows to be read. id returns the store's id
+// of a source. The result is nil where the hours follow from the day, as where a weight is measured once a day.
 //
-// It is a row of integers as encoding/binary writes them (varint), with seconds from the moment before: lists of sources;
-// hours; of each hour its beginning, extent and grains; of each grain its figures. A figure is its bits in reverse, as
-// encoding/gob has them: those that people measure are short numbers, and stay short.
-func PackHours(day *aggregate.DaySummary, number func(source string) int64) []byte {
+// The encoding is a sequence of varints of encoding/binary, times as seconds since the time before: lists of sources; hours;
+// for each hour its start, extent and grains; for each grain its values. A float is encoded with its bytes reversed, as in
+// encoding/gob: measured values have few digits, and stay short.
+func PackHours(day *aggregate.DaySummary, id func(source string) int64) []byte {
 	if whole := day.WholeHour(); len(day.Hours) == 1 && day.Hours[0].Same(&whole) {
 		return nil
 	}
@@ -28,7 +27,7 @@ func PackHours(day *aggregate.DaySummary, number func(source string) int64) []by
 	for _, list := range lists {
 		p.count(len(list))
 		for _, source := range list {
-			p.count(int(number(source)))
+			p.count(int(id(source)))
 		}
 	}
 	p.count(len(day.Hours))
@@ -63,7 +62,7 @@ func sourceLists(hours []aggregate.Hour) (lists [][]string) {
 	return lists
 }
 
-// Which figures a grain has.
+// Which optional values a grain has.
 const (
 	hasLast = 1 << iota
 	hasSystolic
@@ -72,10 +71,10 @@ const (
 
 type packer struct{ to []byte }
 
-func (p *packer) count(n int)     { p.to = binary.AppendUvarint(p.to, uint64(n)) } // #nosec G115 -- of things there are
+func (p *packer) count(n int)     { p.to = binary.AppendUvarint(p.to, uint64(n)) } // #nosec G115 -- a length
 func (p *packer) integer(n int64) { p.to = binary.AppendVarint(p.to, n) }
 
-// interval writes a stretch of time: an even number is twice its seconds, an odd one twice its microseconds and one.
+// interval writes a duration: an even number is twice its seconds, an odd one twice its microseconds plus one.
 func (p *packer) interval(d health.Instant) {
 	if d%health.Second == 0 {
 		p.integer(int64(d/health.Second) << 1)
@@ -129,7 +128,7 @@ func (p *packer) aggregate(t *aggregate.Aggregate, latest health.Instant, list i
 	}
 }
 
-// PackedSources returns the numbers of the sources that packed hours name.
+// PackedSources returns the ids of the sources that packed hours have.
 func PackedSources(packed []byte) (ids []int64, err error) {
 	if packed == nil {
 		return nil, nil
@@ -143,9 +142,9 @@ func PackedSources(packed []byte) (ids []int64, err error) {
 	return ids, u.err
 }
 
-// UnpackHours gives a day, which has everything else, the hours that PackHours returned for it. name is the reverse of
-// PackHours's number; an error of it comes back as it is.
-func UnpackHours(packed []byte, day *aggregate.DaySummary, name func(number int64) (string, error)) error {
+// UnpackHours sets the hours of a day, which has all other fields, from what PackHours returned. name returns the name of a
+// source by its id; its error is returned as it is.
+func UnpackHours(packed []byte, day *aggregate.DaySummary, name func(id int64) (string, error)) error {
 	if packed == nil {
 		day.Hours = []aggregate.Hour{day.WholeHour()}
 		return nil
@@ -203,7 +202,7 @@ func (u *unpacker) uvarint() uint64 {
 	return n
 }
 
-// count reads a number that is not negative.
+// count reads a non-negative integer.
 func (u *unpacker) count() int {
 	n := u.uvarint()
 	if n > math.MaxInt32 {
@@ -212,7 +211,7 @@ func (u *unpacker) count() int {
 	return int(n) // #nosec G115 -- checked above
 }
 
-// length reads how many things follow, of which each takes a byte at least.
+// length reads how many elements follow, of which each takes a byte at least.
 func (u *unpacker) length() int {
 	n := u.count()
 	if n > len(u.from) {
