@@ -39,20 +39,20 @@ func hasPostgres(t testing.TB) bool {
 // test is skipped where there is no PostgreSQL, unless CI=true.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
-	return freshDatabase(t, template)
+	return createDatabase(t, template)
 }
 
 // EmptyPostgresURL returns the address of a fresh database that has nothing in it, as PostgresURL does.
 func EmptyPostgresURL(t testing.TB) string {
 	t.Helper()
-	return freshDatabase(t, func() (string, error) { return "template0", nil })
+	return createDatabase(t, func() (string, error) { return "template0", nil })
 }
 
 func openPostgres(t *testing.T) (store.Store, error) {
 	return postgres.Open(t.Context(), PostgresURL(t), nil, postgres.Options{MaxConns: 8, MinConns: 1, SkipMigration: true})
 }
 
-func freshDatabase(t testing.TB, template func() (string, error)) string {
+func createDatabase(t testing.TB, template func() (string, error)) string {
 	t.Helper()
 	if !hasPostgres(t) {
 		t.Skipf("%s is not set: run the tests with scripts/test, which starts a PostgreSQL", urlVariable)

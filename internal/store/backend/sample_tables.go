@@ -52,8 +52,8 @@ func newSampleTable(name string, values ...SampleValue) *SampleTable {
 
 // TableFor chooses the table for a metric whose first sample this is: by what the catalogue says of the metric, or,
 // where nobody has described it, by the values the sample has.
-func TableFor(words *catalog.Catalog, first *health.Sample) *SampleTable {
-	if m, ok := words.Lookup(first.Metric); ok {
+func TableFor(c *catalog.Catalog, first *health.Sample) *SampleTable {
+	if m, ok := c.Lookup(first.Metric); ok {
 		switch {
 		case m.Shape == catalog.ShapeRange:
 			return HeartRates

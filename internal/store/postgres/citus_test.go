@@ -170,7 +170,7 @@ func setFloats(t *testing.T) (tables []string) {
 	return tables
 }
 
-func TestEveryTableIsSpreadByUserOrShared(t *testing.T) {
+func TestEveryTableIsDistributedOrShared(t *testing.T) {
 	t.Parallel()
 	url := testdb.PostgresURL(t)
 	have := query[string](t, url, `

@@ -90,7 +90,7 @@ func nullableFloats(count int, value func(i int) float64) []pgtype.Float8 {
 	return list
 }
 
-// setFloats gives values that numberList has made to the points they belong to.
+// setFloats is the reverse of nullableFloats.
 func setFloats(list []pgtype.Float8, into func(i int) *float64) {
 	for i, v := range list {
 		*into(i) = health.Absent()

@@ -36,13 +36,13 @@ func (s *Store) WriteECGs(ctx context.Context, user uuid.UUID, batch []health.EC
 		if err != nil {
 			return err
 		}
-		there := map[health.Instant]*health.ECG{}
+		existing := map[health.Instant]*health.ECG{}
 		for i := range stored {
-			there[stored[i].Start] = &stored[i]
+			existing[stored[i].Start] = &stored[i]
 		}
 		for i := range batch {
 			ecg, outcome := batch[i], health.Inserted
-			if known := there[ecg.Start]; known != nil {
+			if known := existing[ecg.Start]; known != nil {
 				if !known.MergeFrom(&ecg) {
 					p.outcomes[i] = health.Unchanged
 					continue

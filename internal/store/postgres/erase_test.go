@@ -51,7 +51,7 @@ func TestErasingLeavesNothing(t *testing.T) {
 }
 
 // A source that was forgotten must not be written under the number that a server remembers of it.
-func TestForgottenSourceGetsANewNumber(t *testing.T) {
+func TestErasedSourceGetsANewID(t *testing.T) {
 	t.Parallel()
 	url := testdb.PostgresURL(t)
 	s, other := openAt(t, url), openAt(t, url)

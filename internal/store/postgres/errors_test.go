@@ -69,7 +69,7 @@ func TestErrorsGetTheirKind(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefused(t *testing.T) {
+func TestRefused(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]bool{
 		"22021": true, "22008": true, "22P05": true, "23514": true, "23502": true, "23505": true, "54000": true,

@@ -23,8 +23,8 @@ ON CONFLICT (user_id, identity) DO UPDATE SET name = excluded.name, started_at =
 	ended_at = excluded.ended_at, utc_offset = excluded.utc_offset, source = excluded.source,
 	attributes = excluded.attributes, received_at = excluded.received_at`
 
-// identityOf turns a key into 16 bytes: half of a SHA-256 over its parts, each after its length.
-func identityOf(key health.EventKey) (id uuid.UUID) {
+// eventIdentity turns a key into 16 bytes: half of a SHA-256 over its parts, each after its length.
+func eventIdentity(key health.EventKey) (id uuid.UUID) {
 	var text []byte
 	for _, part := range []string{key.Kind, key.AppID, key.Name, key.Digest} {
 		text = binary.AppendUvarint(text, uint64(len(part)))
@@ -40,20 +40,20 @@ func (s *Store) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.
 	return s.writeElements(ctx, user, "write events", len(batch), func() health.Instant { return batch[0].Received }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
 		identities := make([]uuid.UUID, len(batch))
 		for i := range batch {
-			identities[i] = identityOf(batch[i].Key())
+			identities[i] = eventIdentity(batch[i].Key())
 		}
 		stored, err := list(ctx, tx, scanEvent, `SELECT `+eventColumns+` FROM events
 			WHERE user_id = $1 AND identity = ANY ($2)`, user, identities)
 		if err != nil {
 			return err
 		}
-		there := map[uuid.UUID]*health.Event{}
+		existing := map[uuid.UUID]*health.Event{}
 		for i := range stored {
-			there[identityOf(stored[i].Key())] = &stored[i]
+			existing[eventIdentity(stored[i].Key())] = &stored[i]
 		}
 		for i := range batch {
 			event, outcome := batch[i], health.Inserted
-			if known := there[identities[i]]; known != nil {
+			if known := existing[identities[i]]; known != nil {
 				if !known.MergeFrom(&event) {
 					p.outcomes[i] = health.Unchanged
 					continue
@@ -110,7 +110,7 @@ func (s *Store) Events(ctx context.Context, user uuid.UUID, query store.EventQue
 // Where it is not stored, the fields of the key are returned.
 func eventAt(ctx context.Context, q querier, user uuid.UUID, key *health.EventKey) (health.Event, error) {
 	found, event, err := one(ctx, q, scanEvent, `SELECT `+eventColumns+` FROM events WHERE user_id = $1 AND identity = $2`,
-		user, identityOf(*key))
+		user, eventIdentity(*key))
 	if !found {
 		event = health.Event{Kind: key.Kind, AppID: key.AppID, Name: key.Name, Start: key.Start, Digest: key.Digest}
 	}

@@ -145,7 +145,7 @@ func TestOldMonthsOfTheArchiveAreDropped(t *testing.T) {
 }
 
 // Another server may have dropped the month that this one remembers.
-func TestMonthThatIsGoneIsCreatedAgain(t *testing.T) {
+func TestDroppedPartitionIsCreatedAgain(t *testing.T) {
 	t.Parallel()
 	url := testdb.PostgresURL(t)
 	s := openAt(t, url)

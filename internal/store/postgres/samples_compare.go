@@ -88,7 +88,7 @@ func (w *sampleWriter) queryRanges(
 	return err
 }
 
-// reset undoes what an attempt before this one has found out.
+// reset discards the result of an attempt before this one.
 func (w *sampleWriter) reset(all []keySeries) {
 	for i := range all {
 		s := &all[i]
@@ -101,7 +101,7 @@ func (w *sampleWriter) reset(all []keySeries) {
 	}
 }
 
-// collectInserts takes the samples for which there was no row as new.
+// collectInserts takes the samples without a row as new.
 func (w *sampleWriter) collectInserts() {
 	fresh := map[*table]int{}
 	for i := range w.keys {
@@ -126,8 +126,8 @@ func (w *sampleWriter) collectInserts() {
 	}
 }
 
-// defaultsFor says what rows of a series probably have: what the first sample has that is now sent. When a row was received
-// matters only where it was received later than the sample, or where it may be the summary of a day (see
+// defaultsFor returns what the rows of a series are expected to have: the values of the first sample that is sent. When a
+// row was received matters only where it was received later than the sample, or where it may be the summary of a day (see
 // health.Sample.Complete).
 func (w *sampleWriter) defaultsFor(keys []sampleKey) rowDefaults {
 	key := &keys[0]
@@ -144,7 +144,7 @@ func (w *sampleWriter) defaultsFor(keys []sampleKey) rowDefaults {
 	return e
 }
 
-// seriesArgs are the parameters that name a series, the range of its keys, and what is expected.
+// seriesArgs are the parameters for a series, the range of its keys, and what its rows are expected to have.
 func (w *sampleWriter) seriesArgs(keys []sampleKey) [][]byte {
 	first, last, expected := &keys[0], &keys[len(keys)-1], w.defaultsFor(keys)
 	return [][]byte{
@@ -155,7 +155,7 @@ func (w *sampleWriter) seriesArgs(keys []sampleKey) [][]byte {
 
 func limitFor(keys []sampleKey) int64 { return int64(maxScanPerKey*len(keys) + minScan) }
 
-// timesOf returns the different times of keys as an array.
+// timesOf returns the distinct times of keys as an array.
 func timesOf(keys []sampleKey) []byte {
 	var times []health.Instant
 	for i := range keys {
@@ -196,7 +196,7 @@ func (m *rowMatcher) match(columns [][]byte) error {
 		}
 		m.next++
 		if c == 0 {
-			if !key.found { // a look-up by time finds rows again that were the last of a range
+			if !key.found { // a look-up by time reads rows again that were the last of a range
 				key.found = true
 				m.w.compareWith(key, row)
 			}
@@ -206,8 +206,8 @@ func (m *rowMatcher) match(columns [][]byte) error {
 	return nil
 }
 
-// passedKeys returns how many keys lie before the last row, or at its time: more rows of that time may follow, which the
-// look-up by time finds again.
+// passedKeys returns how many keys are before the time of the last row: more rows of that time may follow, which the look-up
+// by time reads.
 func (m *rowMatcher) passedKeys() int {
 	n := m.next
 	for n > 0 && m.keys[n-1].time >= m.row.time {

@@ -7,10 +7,10 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// mergedSource is the key_source of a summary whose source is no part of its identity.
+// mergedSource is the key_source of a summary whose source is no part of its key.
 const mergedSource = -1
 
-// sampleKey is health.SampleKey in the numbers of the tables, with the index of the sample in its batch.
+// sampleKey is health.SampleKey with the ids of the tables, and the index of the sample in its batch.
 type sampleKey struct {
 	table             *table
 	time, end         health.Instant
@@ -69,8 +69,7 @@ func (k *sampleKey) compareTo(time, end health.Instant, keySource int32) int {
 // inSeriesOf reports whether two keys are of one series.
 func (k *sampleKey) inSeriesOf(o *sampleKey) bool { return k.metric == o.metric && k.grain == o.grain }
 
-// keySeries is a stretch of keys of one metric and grain. Where the table holds anything of it, that lies between first and
-// last.
+// keySeries are the keys of one metric and grain. If rows of it are stored, their key times are between first and last.
 type keySeries struct {
 	keys        []sampleKey
 	stored      bool

@@ -16,19 +16,19 @@ import (
 	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// total is a key of metric_totals, after user_id.
-type total struct {
+// totalKey is a key of metric_totals, after user_id.
+type totalKey struct {
 	metric int16
 	grain  health.Grain
 	source int32
 }
 
-func (t total) compare(o total) int {
+func (t totalKey) compare(o totalKey) int {
 	return cmp.Or(cmp.Compare(t.metric, o.metric), cmp.Compare(t.grain, o.grain), cmp.Compare(t.source, o.source))
 }
 
-// change is how a total changes.
-type change struct {
+// totalChange is how a total changes.
+type totalChange struct {
 	samples     int64
 	first, last health.Instant
 }
@@ -47,10 +47,10 @@ func (w *sampleWriter) count(rows []sampleRow) {
 }
 
 func (w *sampleWriter) add(key *sampleKey, source int32, samples int64) {
-	t := total{key.metric, key.grain, source}
+	t := totalKey{key.metric, key.grain, source}
 	c := w.totals[t]
 	if c == nil {
-		c = &change{first: key.time, last: key.time}
+		c = &totalChange{first: key.time, last: key.time}
 		w.totals[t] = c
 	}
 	c.samples += samples
@@ -147,14 +147,14 @@ func readRows(reader *pgconn.ResultReader, do func(columns [][]byte) error) erro
 	return failed
 }
 
-// writeTotals brings the totals in step with what was written.
+// writeTotals adds what was written to the totals.
 func (w *sampleWriter) writeTotals(tx pgx.Tx) error {
 	var metrics []int16
 	var grains, sources []int32
 	var firsts, lasts []time.Time
 	var samples []int64
-	// In order, so that batches of one user that are written at the same time do not wait for each other in a circle.
-	for _, t := range slices.SortedFunc(maps.Keys(w.totals), total.compare) {
+	// In order, so that batches of one user that are written at the same time do not deadlock.
+	for _, t := range slices.SortedFunc(maps.Keys(w.totals), totalKey.compare) {
 		c := w.totals[t]
 		metrics, grains, sources = append(metrics, t.metric), append(grains, int32(t.grain)), append(sources, t.source)
 		firsts, lasts, samples = append(firsts, c.first.Time()), append(lasts, c.last.Time()), append(samples, c.samples)

@@ -15,11 +15,11 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// WriteSamples compares a batch with what is there, and writes what differs: new rows with COPY, which costs about half
-// of an INSERT that looks for conflicts, and changed ones with one statement. A batch that holds nothing new writes
-// nothing at all, where an INSERT … ON CONFLICT would still lock every row.
+// WriteSamples compares a batch with the stored rows, and writes what differs: new rows with COPY, which costs about half
+// of an INSERT with ON CONFLICT, and changed ones with one statement. A batch without changes writes nothing at all, where
+// an INSERT … ON CONFLICT would still lock every row.
 //
-// The comparison holds because whoever writes a user's samples takes the locks of their metrics first. A row that
+// The comparison stays valid because every writer of a user's samples takes the locks of their metrics first. A row that
 // appears all the same makes the COPY fail, and the batch is compared again.
 func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
 	const operation = "write samples"
@@ -77,7 +77,7 @@ func (w *sampleWriter) adjustAfter(err error) bool {
 	return false
 }
 
-// coverKeys creates the partitions that a batch needs and that are not there.
+// coverKeys creates the partitions that a batch needs and that do not exist.
 func (s *Store) coverKeys(ctx context.Context, keys []sampleKey) error {
 	missing := map[string][]time.Time{}
 	for from := 0; from < len(keys); {
@@ -129,7 +129,7 @@ type sampleWriter struct {
 	written store.Written
 	// What is to be written to each table: rows that are new, and rows that replace one.
 	inserts, replacements map[*table][]sampleRow
-	totals                map[total]*change
+	totals                map[totalKey]*totalChange
 
 	sources      map[string]int32 // of the batch
 	storedRanges map[int16][]grainRange
@@ -138,7 +138,7 @@ type sampleWriter struct {
 
 func (w *sampleWriter) run(names *resolvedNames) error {
 	w.written = store.Written{Outcomes: make([]health.Outcome, len(w.batch))}
-	w.inserts, w.replacements, w.totals = map[*table][]sampleRow{}, map[*table][]sampleRow{}, map[total]*change{}
+	w.inserts, w.replacements, w.totals = map[*table][]sampleRow{}, map[*table][]sampleRow{}, map[totalKey]*totalChange{}
 	w.sources, w.storedRanges, w.changes = names.Sources, map[int16][]grainRange{}, newMetricChanges(w.keys, w.batch)
 	for i := range w.batch {
 		if reason, is := names.Refusal(&w.batch[i]); is {
@@ -234,7 +234,7 @@ func (w *sampleWriter) replace(t *table, rows []sampleRow) error {
 	return w.raw().ExecParams(w.ctx, t.replace, arrays, nil, binaryFormat, nil).Read().Err
 }
 
-// encodeOthers works out what the columns of the table do not tell.
+// encodeOthers sets the column other_values of rows.
 func (w *sampleWriter) encodeOthers(t *table, rows []sampleRow) (err error) {
 	for i := range rows {
 		if rows[i].others, err = t.otherValues(rows[i].sample); err != nil {

@@ -72,7 +72,7 @@ func readSeries(ctx context.Context, q querier, user, workout uuid.UUID) (map[st
 	return byName, nil
 }
 
-// collapse keeps one entry where all are the same.
+// collapse returns one entry where all are the same.
 func collapse[T comparable](list []T) []T {
 	if len(list) > 1 && !slices.ContainsFunc(list, func(v T) bool { return v != list[0] }) {
 		return list[:1]
@@ -80,7 +80,7 @@ func collapse[T comparable](list []T) []T {
 	return list
 }
 
-// entry reads from a list that collapse may have shortened.
+// entry returns an entry of a list that collapse may have shortened.
 func entry[T any](list []T, i int) T {
 	if len(list) == 1 {
 		return list[0]

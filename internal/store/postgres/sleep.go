@@ -40,26 +40,26 @@ func (s *Store) WriteNights(ctx context.Context, user uuid.UUID, batch []health.
 		if err != nil {
 			return err
 		}
-		there := map[evening][]*health.Night{}
+		existing := map[evening][]*health.Night{}
 		for i := range stored {
 			n := &stored[i]
 			at := evening{n.Date, n.Source}
-			there[at] = append(there[at], n)
+			existing[at] = append(existing[at], n)
 		}
 		for i := range batch {
 			sent := &batch[i]
 			at := evening{sent.Date, sent.Source}
-			known := slices.IndexFunc(there[at], func(n *health.Night) bool { return n.SameNight(sent) })
+			known := slices.IndexFunc(existing[at], func(n *health.Night) bool { return n.SameNight(sent) })
 			switch {
 			case known < 0:
 				night := *sent
 				if night.ID, err = uuid.NewV7(); err != nil {
 					return err
 				}
-				there[at] = append(there[at], &night)
+				existing[at] = append(existing[at], &night)
 				p.write(i, health.Inserted, statement{sql: putNight, args: nightArgs(user, &night)})
-			case there[at][known].MergeFrom(sent):
-				p.write(i, health.Updated, statement{sql: putNight, args: nightArgs(user, there[at][known])})
+			case existing[at][known].MergeFrom(sent):
+				p.write(i, health.Updated, statement{sql: putNight, args: nightArgs(user, existing[at][known])})
 			default:
 				p.outcomes[i] = health.Unchanged
 			}
@@ -97,21 +97,23 @@ func (s *Store) Nights(ctx context.Context, user uuid.UUID, first, last health.D
 
 const segmentColumns = `started_at, ended_at, source, stage, utc_offset, attributes`
 
-// putSegment takes the rows of many.
+// putSegment is a batched statement.
 const putSegment = `
 INSERT INTO sleep_segments (user_id, ` + segmentColumns + `)
 SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::text[], $6::integer[], $7::text[])
 ON CONFLICT (user_id, started_at, ended_at, source, stage) DO UPDATE SET utc_offset = excluded.utc_offset,
 	attributes = excluded.attributes`
 
-// segmentKey is what makes a segment.
+// segmentKey identifies a segment of a user.
 type segmentKey struct {
 	start, end health.Instant
 	source     string
 	stage      health.Stage
 }
 
-func keyOfSegment(s *health.Segment) segmentKey { return segmentKey{s.Start, s.End, s.Source, s.Stage} }
+func newSegmentKey(s *health.Segment) segmentKey {
+	return segmentKey{s.Start, s.End, s.Source, s.Stage}
+}
 
 // WriteSegments stores stages of sleep.
 func (s *Store) WriteSegments(ctx context.Context, user uuid.UUID, batch []health.Segment) (store.Written, error) {
@@ -125,13 +127,13 @@ func (s *Store) WriteSegments(ctx context.Context, user uuid.UUID, batch []healt
 		if err != nil {
 			return err
 		}
-		there := map[segmentKey]*health.Segment{}
+		existing := map[segmentKey]*health.Segment{}
 		for i := range stored {
-			there[keyOfSegment(&stored[i])] = &stored[i]
+			existing[newSegmentKey(&stored[i])] = &stored[i]
 		}
 		for i := range batch {
 			segment, outcome := batch[i], health.Inserted
-			if known := there[keyOfSegment(&segment)]; known != nil {
+			if known := existing[newSegmentKey(&segment)]; known != nil {
 				outcome, segment.Attributes = health.Updated, health.MergeAttributes(known.Attributes, segment.Attributes)
 				if segment.Attributes == known.Attributes {
 					p.outcomes[i] = health.Unchanged

@@ -39,13 +39,13 @@ func (s *Store) DaySummaries(ctx context.Context, user uuid.UUID, query store.Da
 	return found, err
 }
 
-// requestedMetric is a metric that has samples; longer is true where some are of more than a day.
+// requestedMetric is a metric that has samples; longer is true where some are longer than a day.
 type requestedMetric struct {
 	metric
 	longer, stale bool
 }
 
-// requestedMetrics returns the metrics that a query asks for, ordered by name and unit.
+// requestedMetrics returns the metrics of a query that have samples, ordered by name and unit.
 func requestedMetrics(ctx context.Context, q querier, user uuid.UUID, query store.DayQuery) (requested []requestedMetric, stale bool, err error) {
 	c := condition{text: `t.user_id = $1 AND t.samples > 0`, args: []any{user}}
 	if query.Metric != "" {
@@ -95,13 +95,13 @@ func (s *Store) readSummaries(
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(packed, func(a, b packedSummary) int { // cheaper here than there, where rows are moved
+	slices.SortFunc(packed, func(a, b packedSummary) int { // cheaper here than in the database, which would move the rows
 		return cmp.Or(strings.Compare(a.Metric, b.Metric), strings.Compare(a.Unit, b.Unit), cmp.Compare(a.Date, b.Date))
 	})
 	return backend.UnpackSummaries(packed, query.Hours, func(ids []int32) (map[int32]string, error) { return s.sourceNames(ctx, ids) })
 }
 
-// clampDate returns the nearest date that data can have: far beyond, PostgreSQL knows no dates.
+// clampDate returns the nearest date that data can have: the dates of PostgreSQL are limited.
 func clampDate(d health.Date) health.Date {
 	return min(max(d, health.MinInstant.Date(0)-2), health.MaxInstant.Date(0)+2)
 }
@@ -130,7 +130,7 @@ func (s *Store) SetSourceOrder(ctx context.Context, user uuid.UUID, order aggreg
 	})
 }
 
-// Stale returns the users whose days are not all worked out by their present order of sources.
+// Stale returns the users whose days are not all summed up by their present order of sources.
 func (s *Store) Stale(ctx context.Context) (users []uuid.UUID, err error) {
 	err = s.read(ctx, "list stale users", func(ctx context.Context, conn querier) error {
 		users, err = list(ctx, conn, func(row pgx.Row) (id uuid.UUID, err error) {

@@ -20,13 +20,13 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// read runs a function that makes one query, or several that need not see the same state. It may be run again when the
+// read runs a function that makes one query, or several that need no common snapshot. It may be run again when the
 // connection is lost.
 func (s *Store) read(ctx context.Context, operation string, query func(ctx context.Context, conn querier) error) error {
 	return s.onConnection(ctx, operation, func(ctx context.Context, conn *pgxpool.Conn) error { return query(ctx, conn) })
 }
 
-// snapshot is read for several queries that must see the same state.
+// snapshot is read for several queries that need a common snapshot.
 func (s *Store) snapshot(ctx context.Context, operation string, query func(ctx context.Context, tx querier) error) error {
 	return s.onConnection(ctx, operation, func(ctx context.Context, conn *pgxpool.Conn) error {
 		return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly},
@@ -34,14 +34,14 @@ func (s *Store) snapshot(ctx context.Context, operation string, query func(ctx c
 	})
 }
 
-// write runs a function in one transaction. It may be run again after a failure that another attempt may not meet.
+// write runs a function in one transaction. It may be run again, see retry.
 func (s *Store) write(ctx context.Context, operation string, change func(ctx context.Context, tx pgx.Tx) error) error {
 	return s.onConnection(ctx, operation, func(ctx context.Context, conn *pgxpool.Conn) error {
 		return transact(ctx, conn, s.begin, change)
 	})
 }
 
-// writeReceived is write for the data of one user that came with a body; no other writes it meanwhile. NotFound: there is
+// writeReceived is write for the data of one user that was received with a body, under the user's lock. NotFound: there is
 // no such user. Conflict: the user's data was erased since.
 func (s *Store) writeReceived(
 	ctx context.Context, user uuid.UUID, received health.Instant, operation string,
@@ -57,13 +57,13 @@ func (s *Store) writeReceived(
 	})
 }
 
-// checkUser makes sure that nothing is written for a user who is gone.
+// checkUser returns NotFound for a user who does not exist.
 func checkUser(ctx context.Context, tx pgx.Tx, user uuid.UUID) error {
 	return checkReceived(ctx, tx, user, 0)
 }
 
-// checkReceived makes sure that nothing is written for a user who is gone, or that was received before the user's data
-// was erased. received is 0 for what did not come with a body.
+// checkReceived returns NotFound for a user who does not exist, and ErrErased for what was received before the user's data
+// was erased. received is 0 for what was not received with a body.
 func checkReceived(ctx context.Context, tx pgx.Tx, user uuid.UUID, received health.Instant) error {
 	var erased health.Instant
 	err := tx.QueryRow(ctx, `SELECT erased_at FROM users WHERE id = $1`, user).Scan(instantInto{&erased})
@@ -76,7 +76,7 @@ func checkReceived(ctx context.Context, tx pgx.Tx, user uuid.UUID, received heal
 	return err
 }
 
-// onConnection runs a function on a connection of the pool, within the time limit, and again while that may help.
+// onConnection runs a function on a connection of the pool, within the time limit, with retries.
 func (s *Store) onConnection(
 	ctx context.Context, operation string, do func(ctx context.Context, conn *pgxpool.Conn) error,
 ) error {
@@ -126,16 +126,16 @@ func transact(
 	return commitError(tx.Commit(ctx))
 }
 
-// rollback does nothing after a commit. It must reach the server also when the call was given up; a connection on which
-// it fails is closed by the pool.
+// rollback does nothing after a commit. It is also sent when the context of the call has ended; a connection on which it
+// fails is closed by the pool.
 func rollback(ctx context.Context, tx pgx.Tx) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	_ = tx.Rollback(ctx)
 }
 
-// beginWithin begins a transaction, in one round trip and whatever the database's defaults are. The server itself ends one
-// whose client has vanished or hangs, so that its locks do not outlive it for long.
+// beginWithin begins a transaction, in one round trip and independent of the database's defaults. The server ends one whose
+// client is gone or hangs, so that its locks are released.
 func beginWithin(limit time.Duration) string {
 	return fmt.Sprintf("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"+
 		" SET LOCAL statement_timeout = %d; SET LOCAL idle_in_transaction_session_timeout = %[1]d;", limit.Milliseconds())
@@ -149,24 +149,24 @@ const (
 	sourcesLock    int64 = 0x6865616c74680004
 )
 
-// userLock is the key of the lock under which a user's data is written; who writes samples shares it (see sampleLocks).
-// That two users may have the same key only makes them wait for each other.
+// userLock is the key of the lock under which a user's data is written; writers of samples share it (see sampleLocks). Two
+// users may have the same key; then they only wait for each other.
 func userLock(user uuid.UUID) int64 { return int64(binary.BigEndian.Uint64(user[8:])) }
 
-// lockStatement takes a lock until the end of the transaction. The next statement sees what the one who held it before
-// has committed.
+// lockStatement takes a lock until the end of the transaction. The next statement sees what its previous holder has
+// committed.
 func lockStatement(key int64) string { return fmt.Sprintf(" SELECT pg_advisory_xact_lock(%d);", key) }
 
-// sharedLockStatement takes a lock until the end of the transaction beside others who do so, and not beside lockStatement.
+// sharedLockStatement takes a shared lock until the end of the transaction.
 func sharedLockStatement(key int64) string {
 	return fmt.Sprintf(" SELECT pg_advisory_xact_lock_shared(%d);", key)
 }
 
-// archiveLock is the key of the lock that keeps a user from being erased while a body is put into the archive, which must
-// not wait for the writing of another one.
+// archiveLock is the key of the lock that prevents the erasure of a user while a body is put into the archive, which must
+// not wait for userLock.
 func archiveLock(user uuid.UUID) int64 { return ^userLock(user) }
 
-// sequentialShards is for transactions that write to tables that are spread and to such that are not, see the rules of Citus.
+// sequentialShards is for transactions that write to distributed tables and to others, which Citus requires.
 const sequentialShards = ` SET LOCAL citus.multi_shard_modify_mode TO 'sequential';`
 
 // list reads all rows of a query.
@@ -178,7 +178,7 @@ func list[T any](ctx context.Context, q querier, scan func(pgx.Row) (T, error), 
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (T, error) { return scan(row) })
 }
 
-// one reads the row that is expected at most once; found is false where there is none.
+// one reads the only row of a query; found is false where there is none.
 func one[T any](ctx context.Context, q querier, scan func(pgx.Row) (T, error), query string, args ...any) (found bool, it T, err error) {
 	it, err = scan(q.QueryRow(ctx, query, args...))
 	if isNoRows(err) {

@@ -42,7 +42,7 @@ func (s *Store) Workout(ctx context.Context, user, id uuid.UUID) (w health.Worko
 	return w, err
 }
 
-// readParts gives a workout its series and its route.
+// readParts reads the series and the route of a workout.
 func readParts(ctx context.Context, q querier, user uuid.UUID, w *health.Workout) (err error) {
 	if w.Series, err = readSeries(ctx, q, user, w.ID); err != nil {
 		return err

@@ -14,11 +14,11 @@ import (
 	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// chunkSize is how much of a body is in memory at a time.
+// chunkSize is how many bytes of a body are in memory at a time, and in one row.
 const chunkSize = 1 << 20
 
 // Put stores a new ingestion with its body, claimed by owner. Its StoredSize is what was read from body. A claim counts
-// as the first attempt; with an empty owner nobody holds one.
+// as the first attempt; with an empty owner it is not claimed.
 func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time) error {
 	ingestion.Attempts = 0
 	if owner != "" {
@@ -82,7 +82,7 @@ func (s *Store) Ingestion(ctx context.Context, user, id uuid.UUID) (ingestion he
 	return ingestion, err
 }
 
-// Ingestions returns a user's ingestions in the order that is asked for.
+// Ingestions returns a user's ingestions in the order of the query.
 func (s *Store) Ingestions(ctx context.Context, user uuid.UUID, query store.IngestionQuery) (ingestions []health.Ingestion, err error) {
 	text, args := selectIngestions(false)+`WHERE i.user_id = ?`, []any{}
 	if query.Status != "" {

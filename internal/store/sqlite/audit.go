@@ -38,7 +38,7 @@ func (s *Store) AppendAudit(ctx context.Context, entries []account.AuditEntry) e
 	})
 }
 
-// insertAudit writes the deeds that belong to a transaction.
+// insertAudit writes the audit entries of a transaction.
 func insertAudit(ctx context.Context, tx *sql.Tx, entries []account.AuditEntry) error {
 	for i := range entries {
 		if err := insertAuditEntry(ctx, tx, &entries[i]); err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// toMicros is how a time is kept: microseconds since 1970, 0 where there is none.
+// toMicros returns a time in microseconds since 1970, 0 where it is zero.
 func toMicros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -23,12 +23,12 @@ func timeOf(micros int64) time.Time {
 	return time.UnixMicro(micros).UTC()
 }
 
-// nullableFloat is how a value that may be absent is kept.
+// nullableFloat returns the value of a column that is NULL where a number is absent.
 func nullableFloat(v float64) sql.NullFloat64 {
 	return sql.NullFloat64{Float64: v, Valid: !health.IsAbsent(v)}
 }
 
-// floatInto reads a value that may be absent into a float64.
+// floatInto reads a column that may be NULL into a number that may be absent.
 type floatInto struct{ *float64 }
 
 // Scan reads one column.

@@ -10,7 +10,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// ecgColumns ends with the voltages, which a listing may leave out.
+// ecgColumns are followed by the voltages, which a listing may leave out.
 const ecgColumns = `start_time, end_time, utc_offset, source, classification, severity, average_heart_rate,
 	sampling_frequency, unit, attributes, received, `
 

@@ -10,9 +10,9 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// writeElements writes a batch one element after the other, in one transaction: everything but samples is few enough
-// for that. An element that the database refuses is undone alone. received tells when the body arrived, of a batch that is
-// not empty.
+// writeElements writes a batch one element after the other, in one transaction: there are few elements that are not samples.
+// Only an element that the database refuses is rolled back. received returns when the body of a non-empty batch was
+// received.
 func (s *Store) writeElements(
 	ctx context.Context, user uuid.UUID, operation string, count int, received func() health.Instant,
 	write func(tx *sql.Tx, user int64, index int) (health.Outcome, error),

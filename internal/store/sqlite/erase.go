@@ -10,20 +10,20 @@ import (
 	"github.com/health-export/health-export/internal/account"
 )
 
-// userTables are the tables whose rows belong to the user in their column user_id, but for the account itself.
+// userTables are the tables with a column user_id, but for the account.
 var userTables = []string{
 	"audit_log", "raw_ingestions", "metric_totals", "heart_rate_metrics", "blood_pressure_metrics", "activity_metrics",
 	"quantity_metrics", "sleep_metrics", "sleep_segments", "workouts", "workout_series", "workout_routes", "events",
 	"ecg_recordings", "daily_summaries", "latest_values", "source_orders",
 }
 
-// erasedKeysKept is how long RevokedSince names the keys of users who are gone.
+// erasedKeysKept is how long RevokedSince returns the keys of deleted users.
 const erasedKeysKept = 24 * time.Hour
 
 // EraseData erases everything that was stored for a user, and keeps the account and its keys.
 func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, entries ...account.AuditEntry) error {
 	return s.erase(ctx, user, "erase data", entries, func(tx *sql.Tx, userID int64) error {
-		// What is archived now may be in work, and by a clock that is ahead of ours.
+		// What is archived now may be in process, and its time may be by a clock that is ahead.
 		_, err := tx.ExecContext(ctx, `
 			UPDATE users SET erased_at = max(erased_at, ?,
 				coalesce((SELECT max(received_at) FROM raw_ingestions WHERE user_id = users.id), 0)) WHERE id = ?`,
@@ -66,7 +66,7 @@ func (s *Store) DeleteUser(
 	return keys, err
 }
 
-// erase runs a change after which nothing of what it deletes is left in the file either, free pages and log included.
+// erase runs a change after which what it deletes is not left in the file either, free pages and log included.
 func (s *Store) erase(
 	ctx context.Context, user uuid.UUID, operation string, entries []account.AuditEntry, change func(tx *sql.Tx, userID int64) error,
 ) error {
@@ -96,7 +96,7 @@ func (s *Store) erase(
 		return err
 	}
 	s.names.InvalidateSources()
-	// Where another process reads, the log is emptied later: when it has come to its end and is begun anew.
+	// While another process reads, the log cannot be truncated; it is overwritten later.
 	_ = s.pragma(context.WithoutCancel(ctx), operation, `PRAGMA wal_checkpoint(TRUNCATE)`)
 	return nil
 }

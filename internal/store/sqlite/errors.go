@@ -12,12 +12,12 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// errNotFinite is the fault of an element that this package cannot put into a form the database takes.
+// errNotFinite refuses an element that cannot be encoded as JSON.
 var errNotFinite = errors.New("a number that is not finite")
 
-// translate gives an error of the driver its kind, by its code and never by its text. doing says, for the log, what
-// was being done. An error that has a kind already is left as it is, and a context that ended comes before whatever
-// the database made of it.
+// translate returns an error of the driver with a kind, by its code and never by its text. operation is for the log. An
+// error that has a kind is returned as it is, and the error of a context that has ended instead of what the database made
+// of it.
 func translate(ctx context.Context, operation string, err error) error {
 	if err == nil {
 		return nil
@@ -53,8 +53,8 @@ func translate(ctx context.Context, operation string, err error) error {
 	return cause
 }
 
-// refused reports whether the database found fault with the row itself, so that its neighbours may be stored without
-// it, and says why in a sentence that may be shown.
+// refused reports whether the row itself is the reason for an error, so that the other rows may be stored without it, and
+// returns why in a sentence that may be shown.
 func refused(err error) (reason string, ok bool) {
 	if errors.Is(err, errNotFinite) {
 		return "The element has a number that is not finite.", true
@@ -81,7 +81,7 @@ func isDuplicate(code int) bool {
 	return code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
 }
 
-// conflictOnDuplicate puts a sentence of its own on the error of a row that exists already.
+// conflictOnDuplicate returns a Conflict for a unique violation, and any other error, or nil, as it is.
 func conflictOnDuplicate(err error, code, message string) error {
 	if result, ok := codeOf(err); ok && isDuplicate(result) {
 		return problem.New(problem.Conflict, code, message).Because(err)

@@ -87,8 +87,8 @@ func (s *Store) Events(ctx context.Context, user uuid.UUID, query store.EventQue
 	return events, err
 }
 
-// eventAt returns the event with a key. The key of one with an app id does not say where it stands in the order; where
-// there is none, the key has to do.
+// eventAt returns the event with a key, because the key of an event with an app id does not have its place in the order.
+// Where it is not stored, the fields of the key are returned.
 func eventAt(ctx context.Context, tx *sql.Tx, user int64, key *health.EventKey) (health.Event, error) {
 	found, event, err := one(ctx, tx, scanEvent, `SELECT `+eventColumns+eventByKey,
 		user, key.Kind, key.AppID, key.Name, int64(key.Start), key.Digest)

@@ -6,16 +6,15 @@ import (
 	"sync"
 )
 
-// externalWrites is what WrittenExternally saw last.
+// externalWrites is the state of WrittenExternally.
 type externalWrites struct {
 	mu      sync.Mutex
-	conn    driver.Conn // the number means nothing on another one
+	conn    driver.Conn // the version is only comparable on the same one
 	version int64
 }
 
 // WrittenExternally reports whether another process may have written to the database since the last call. The first call
-// says true, since nothing is known of what was before. It costs no access to the disk but waits for a write of this
-// process that is under way.
+// returns true. It does not access the disk but waits for a write of this process that is under way.
 func (s *Store) WrittenExternally(ctx context.Context) (written bool, err error) {
 	leave, err := s.enter()
 	if err != nil {
@@ -23,8 +22,8 @@ func (s *Store) WrittenExternally(ctx context.Context) (written bool, err error)
 	}
 	defer leave()
 	const operation = "ask who has written"
-	// SQLite changes this number of a connection at every commit that was made on another one: all of this process are
-	// made on the one that is asked.
+	// data_version of a connection changes at every commit on another one. All commits of this process are made on this
+	// connection.
 	pooled, err := s.writer.Conn(ctx)
 	if err != nil {
 		return false, translate(ctx, operation, err)
@@ -41,7 +40,7 @@ func (s *Store) WrittenExternally(ctx context.Context) (written bool, err error)
 	return written, translate(ctx, operation, err)
 }
 
-// changed takes note of a userID, and reports whether it is another one.
+// changed stores a version, and reports whether it differs from the stored one.
 func (e *externalWrites) changed(conn driver.Conn, version int64) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

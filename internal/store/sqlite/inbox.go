@@ -12,8 +12,8 @@ import (
 	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// selectClaimable finds the oldest of those ingestions that are each the oldest unfinished one of their user, or wait in a
-// spool, and that nobody keeps others away from.
+// selectClaimable returns the oldest unclaimed ingestion that is the oldest unfinished one of its user, or whose body is in
+// the given spool.
 const selectClaimable = `
 SELECT i.id FROM raw_ingestions i
 WHERE i.status = 'accepted' AND i.claimed_until <= ? AND (i.spool = '' AND NOT EXISTS (
@@ -21,8 +21,7 @@ WHERE i.status = 'accepted' AND i.claimed_until <= ? AND (i.spool = '' AND NOT E
 ) OR i.spool = ? AND i.spool <> '')
 ORDER BY i.id LIMIT 1`
 
-// ClaimNext claims the oldest unfinished ingestion that nobody holds a claim on and that no older one of the same user
-// comes before.
+// ClaimNext claims the oldest unfinished ingestion that is not claimed and is the oldest of its user.
 func (s *Store) ClaimNext(ctx context.Context, owner, spool string, now, until time.Time) (ingestion health.Ingestion, err error) {
 	err = s.write(ctx, "claim ingestion", func(tx *sql.Tx) error {
 		var id uuid.UUID
@@ -66,7 +65,7 @@ func (s *Store) Release(ctx context.Context, id uuid.UUID, owner string, after t
 	})
 }
 
-// Finish records what became of the ingestion and ends owner's claim.
+// Finish records the result of the ingestion and ends owner's claim.
 func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, entries ...account.AuditEntry) error {
 	report, err := backend.EncodeReport(&in.Report)
 	if err != nil {
@@ -88,7 +87,7 @@ func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, e
 	})
 }
 
-// Reopen makes a finished ingestion unfinished again, claimed by owner; what became of it before is forgotten.
+// Reopen makes a finished ingestion unfinished again, claimed by owner; its result is cleared.
 func (s *Store) Reopen(ctx context.Context, user, id uuid.UUID, owner string, until time.Time) (in health.Ingestion, err error) {
 	empty, err := backend.EncodeReport(&health.Report{})
 	if err != nil {
@@ -119,7 +118,7 @@ func (s *Store) Reopen(ctx context.Context, user, id uuid.UUID, owner string, un
 	return in, err
 }
 
-// ReleaseAll ends every claim, whoever holds it.
+// ReleaseAll ends every claim of every owner.
 func (s *Store) ReleaseAll(ctx context.Context) error {
 	return s.write(ctx, "release all claims", func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE raw_ingestions SET owner = '', claimed_until = 0 WHERE status = 'accepted'`)
@@ -138,7 +137,7 @@ func (s *Store) Backlog(ctx context.Context) (count int, oldest time.Time, err e
 	return count, timeOf(received), err
 }
 
-// requireClaim turns an update that found no row into errNotHeld.
+// requireClaim returns backend.ErrClaimLost for an update that has changed no row.
 func requireClaim(result sql.Result, err error) error {
 	if err != nil {
 		return err

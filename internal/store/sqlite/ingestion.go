@@ -11,7 +11,7 @@ import (
 	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// selectIngestions begins a query whose rows scanIngestion reads; lists says whether with the lists of the report.
+// selectIngestions returns the begin of a query for scanIngestion, with or without the lists of the report.
 func selectIngestions(lists bool) string {
 	columns := `'[]', '[]', '[]'`
 	if lists {

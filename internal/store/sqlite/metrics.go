@@ -11,7 +11,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// storedMetric is what a user has of one metric in one unit, from the totals: no sample is read for it.
+// storedMetric is what a user has of one metric in one unit, from metric_totals: no sample is read for it.
 type storedMetric struct {
 	metric
 	samples int64

@@ -8,9 +8,9 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// The points of a series, of a route and of an ECG are kept as one value each, in this form: a version byte, the number
-// of points, then point after point. Times are differences to the point before, in variable length; numbers are 8 bytes,
-// each only where a bit of the point's mask says that it is there.
+// The points of a series, of a route and of an ECG are stored as one value each, in this format: a version byte, the number
+// of points, then point after point. Times are varint differences to the point before; floats are 8 bytes, each only where
+// its bit in the point's mask is set.
 
 const pointsVersion = 1
 
@@ -75,7 +75,7 @@ func decodeRoute(data []byte) ([]health.RoutePoint, error) {
 	return points, d.end()
 }
 
-// encodeVoltages keeps times and voltages one after the other; there may be none of either.
+// encodeVoltages writes times and then voltages; either may be empty.
 func encodeVoltages(times []health.Instant, voltages []float64) []byte {
 	e := newPointEncoder(len(times))
 	for _, t := range times {
@@ -117,11 +117,11 @@ func newPointEncoder(count int) *pointEncoder {
 }
 
 func (e *pointEncoder) delta(v int64) {
-	e.data = binary.AppendVarint(e.data, v-e.last) // may wrap around, and back again in the decoder
+	e.data = binary.AppendVarint(e.data, v-e.last) // may overflow, and does so in reverse in the decoder
 	e.last = v
 }
 
-// text writes a text at its first use, and later on its number only.
+// text writes a text at its first use, and its index from then on.
 func (e *pointEncoder) text(known map[string]uint64, text string) {
 	number, ok := known[text]
 	if ok {

@@ -20,14 +20,14 @@ func putRoute(ctx context.Context, tx *sql.Tx, user int64, w *health.Workout, po
 	return err
 }
 
-// unboundedReach is a reach that no circle is out of: half the way round the globe.
+// unboundedReach is a reach that includes the whole globe: half its circumference.
 const unboundedReach = math.Pi * health.EarthRadius
 
-// routeExtent returns the box that a route's points lie in and how far they are from the first one. A circle with that
-// reach holds the lines between the points too, as long as it is smaller than a hemisphere; a box does not, because
+// routeExtent returns the bounding box of a route's points and the distance of the farthest one from the first. A circle with
+// that radius includes the lines between the points too, as long as it is smaller than a hemisphere; a box does not, because
 // the shortest way bends towards the pole.
 //
-// A route with a point that has no place is taken to be everywhere.
+// The extent of a route with a point that has no place is the whole globe.
 func routeExtent(route []health.RoutePoint) (box health.Box, first health.Place, reach float64) {
 	world := health.Box{South: -90, West: -180, North: 90, East: 180}
 	first = route[0].Place()
@@ -47,7 +47,7 @@ func routeExtent(route []health.RoutePoint) (box health.Box, first health.Place,
 	return box, first, reach
 }
 
-// routeCondition narrows a listing of workouts to those whose route may lie where the query asks; onRoute tells which do.
+// routeCondition narrows a listing of workouts to those whose route may be in the area of the query, see matchesRoute.
 func routeCondition(query *store.WorkoutQuery) (condition string, args []any) {
 	if query.Box == nil && query.Near == nil {
 		return "", nil
@@ -65,7 +65,7 @@ func routeCondition(query *store.WorkoutQuery) (condition string, args []any) {
 	return condition + `)`, args
 }
 
-// matchesRoute reports whether a workout's route lies where the query asks.
+// matchesRoute reports whether a workout's route is in the area of the query.
 func matchesRoute(ctx context.Context, tx *sql.Tx, user int64, id uuid.UUID, query *store.WorkoutQuery) (bool, error) {
 	if query.Box == nil && query.Near == nil {
 		return true, nil

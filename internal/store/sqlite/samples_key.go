@@ -7,7 +7,7 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// sampleKey is health.SampleKey in the numbers of the tables, with the index of the sample in its batch.
+// sampleKey is health.SampleKey with the ids of the tables, and the index of the sample in its batch.
 type sampleKey struct {
 	table                                  *table
 	metric                                 int64

@@ -31,7 +31,7 @@ func (t *table) key(row []driver.Value) sampleKey {
 	}
 }
 
-// sample reads a row with its key into s, but for the names: metric, unit and source.
+// sample reads a row with its key into s, without the names of its metric, unit and source.
 func (t *table) sample(row []driver.Value, key *sampleKey, s *health.Sample) error {
 	*s = health.NewSample()
 	for i, v := range t.Values {
@@ -54,7 +54,7 @@ func (t *table) sample(row []driver.Value, key *sampleKey, s *health.Sample) err
 	return nil
 }
 
-// integer reads a column that is an integer and never NULL, which the STRICT tables see to.
+// integer reads a column that is an integer and never NULL, which the STRICT tables ensure.
 func integer(v driver.Value) int64 {
 	number, _ := v.(int64)
 	return number

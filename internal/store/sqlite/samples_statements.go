@@ -9,22 +9,22 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// statements write rows into one table. Handing over a value costs the driver as much as SQLite takes to store it, so
-// rows that are alike in all that hardly ever changes within a batch are written with those values once.
+// statements write rows into one table. Binding a value costs the driver as much as SQLite takes to store it, so rows that
+// share the values which hardly ever differ within a batch are written with those values bound once.
 type statements struct {
-	sharedConstants []string // that write as many rows as alikeSizes says
-	allColumns      []string // that write as many rows as statementSizes says
+	sharedConstants []string // that write as many rows as the entry of sharedSizes
+	allColumns      []string // that write as many rows as the entry of statementSizes
 }
 
-// sharedSizes are multiples of the last of them. A statement of statementSizes that the database refuses is taken apart into those
-// of the next size, until the row at fault stands alone.
+// sharedSizes are multiples of the last of them. A statement of statementSizes that the database refuses is split into those
+// of the next size, until the row at fault is by itself.
 var (
 	sharedSizes    = []int{250, 50}
 	statementSizes = []int{100, 10, 1}
 )
 
-// newStatements makes them of what they begin with, for a table with so many columns of values. The order of the columns is
-// that in newTable.
+// newStatements returns the statements that begin with into, for a table with so many columns of values. The order of the
+// columns is that in newTable.
 func newStatements(into string, values int) (s statements) {
 	row := "(" + placeholders(keyColumns+2+values+columnsAfterValues) + ")"
 	for _, n := range statementSizes {
@@ -65,7 +65,7 @@ func (w *sampleWriter) writeRows(s *statements, rows []sampleRow) error {
 	return w.writeAllColumns(s, rows[waiting:], 0)
 }
 
-// countSharing returns how many rows, from the first on, differ in nothing but what bindAlike takes of each.
+// countSharing returns how many rows, from the first on, differ only in what bindShared binds for each.
 func countSharing(rows []sampleRow) int {
 	first := &rows[0]
 	for i := range rows {
@@ -87,7 +87,7 @@ func (r *sampleRow) sharesConstants(o *sampleRow) bool {
 
 func (r *sampleRow) startShift() int64 { return int64(r.sample.Start) - r.key.time }
 
-// writeShared writes rows that are alike, a multiple of the last of alikeSizes.
+// writeShared writes rows that share constants. Their number is a multiple of the last of sharedSizes.
 func (w *sampleWriter) writeShared(s *statements, rows []sampleRow) error {
 	for i, n := range sharedSizes {
 		for ; len(rows) >= n; rows = rows[n:] {
@@ -150,7 +150,7 @@ func (w *sampleWriter) exec(statement string) error {
 	return err
 }
 
-// bind adds the values of one row for a statement of statements.any.
+// bind adds the values of one row for a statement of statements.allColumns.
 func (w *sampleWriter) bind(row *sampleRow) error {
 	key, sample := row.key, row.sample
 	others, err := key.table.otherValues(sample)
@@ -174,7 +174,7 @@ func (w *sampleWriter) bind(row *sampleRow) error {
 	return nil
 }
 
-// bindShared adds the values of rows for a statement of statements.alike: those of all, then those of each.
+// bindShared adds the values of rows for a statement of statements.sharedConstants: those of all, then those of each.
 func (w *sampleWriter) bindShared(rows []sampleRow) {
 	first := &rows[0]
 	w.add(w.user)

@@ -14,17 +14,17 @@ import (
 	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// WriteSamples compares a batch with what is there, and writes what differs.
+// WriteSamples compares a batch with the stored rows, and writes what differs.
 //
-// Both are in the order of the primary key, so that the comparison is one walk along the table, and new rows go where
-// the one before them went. Statements are run on the driver's connection: database/sql checks and converts each of the
-// thousands of parameters of a batch, which would take a quarter of the time.
+// Both are in the order of the primary key, so that the comparison is one scan of the table, and new rows are inserted next
+// to each other. Statements are run on the driver's connection: database/sql checks and converts each of the thousands of
+// parameters of a batch, which would take a quarter of the time.
 func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
 	w := sampleWriter{
 		store:   s,
 		batch:   batch,
 		written: store.Written{Outcomes: make([]health.Outcome, len(batch))},
-		totals:  map[total]int64{},
+		totals:  map[totalKey]int64{},
 	}
 	if len(batch) == 0 {
 		return w.written, nil
@@ -64,7 +64,7 @@ type sampleWriter struct {
 	inserts, replacements map[*table][]sampleRow
 	args                  []driver.NamedValue
 
-	totals  map[total]int64 // by how much each changes
+	totals  map[totalKey]int64 // by how much each changes
 	written store.Written
 
 	sources map[string]int64 // of the batch
@@ -165,15 +165,15 @@ func (w *sampleWriter) updateSummaries() (err error) {
 	return err
 }
 
-// total is a key of metric_totals, after user_id.
-type total struct{ metric, source, grain int64 }
+// totalKey is a key of metric_totals, after user_id.
+type totalKey struct{ metric, source, grain int64 }
 
 func (w *sampleWriter) count(rows []sampleRow) {
 	for i := range rows {
 		key := rows[i].key
-		w.totals[total{key.metric, key.countedSource(), key.grain}]++
+		w.totals[totalKey{key.metric, key.countedSource(), key.grain}]++
 		if rows[i].replaced != inserted {
-			w.totals[total{key.metric, rows[i].replaced, key.grain}]--
+			w.totals[totalKey{key.metric, rows[i].replaced, key.grain}]--
 		}
 	}
 }

@@ -1,8 +1,7 @@
-// Package sqlite keeps everything in SQLite: in a file, or in memory with the same engine.
+// Package sqlite implements package store in SQLite: in a file, or in memory with the same engine.
 //
-// One connection writes, so that writers of this process wait for each other in Go and not on the file's lock; others
-// read at the same time. Other processes may use the same file: every write begins by taking SQLite's write lock,
-// waiting for it if need be.
+// One connection writes, so that writers of this process wait for each other in Go and not for the file's lock; others read
+// at the same time. Other processes may use the same file: every write begins by waiting for SQLite's write lock.
 package sqlite
 
 import (
@@ -30,11 +29,11 @@ import (
 // large body a second or two.
 const busyTimeout = 20 * time.Second
 
-// Store keeps everything in one SQLite database. It is safe for concurrent use.
+// Store is a SQLite database. It is safe for concurrent use.
 type Store struct {
 	writer *sql.DB // one connection
 	reader *sql.DB
-	// anchor keeps a database in memory alive: it lasts as long as one connection to it is open.
+	// anchor keeps a database in memory, which exists as long as a connection to it is open.
 	anchor *sql.Conn
 
 	catalog *catalog.Catalog
@@ -74,7 +73,7 @@ func OpenMemory(ctx context.Context, metricCatalog *catalog.Catalog) (*Store, er
 	return open(ctx, location{path: "/" + uuid.NewString(), memory: true}, metricCatalog)
 }
 
-// createPrivately makes an empty file if there is none. SQLite gives the files it puts beside it the same permissions.
+// createPrivately creates an empty file if there is none. SQLite gives the files it puts beside it the same permissions.
 func createPrivately(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -129,14 +128,14 @@ func (s *Store) start(ctx context.Context, at location) error {
 	return migrate(ctx, at)
 }
 
-// location is where a database is: a file, or a name in memory that only this process knows.
+// location is where a database is: a file, or a name in the memory of this process.
 type location struct {
 	path   string
 	memory bool
 }
 
-// dsn is the only place where a data source name is made. (A bare ":memory:" would give every connection a database of
-// its own, and a shared cache locks whole tables; the memdb file system of SQLite does neither.)
+// dsn returns the data source name. (A bare ":memory:" would be a database for each connection, and a shared cache locks
+// whole tables; the memdb file system of SQLite does neither.)
 func (l location) dsn(readOnly bool) string {
 	path := filepath.ToSlash(l.path)
 	if !strings.HasPrefix(path, "/") {
@@ -150,7 +149,7 @@ func (l location) dsn(readOnly bool) string {
 		settings.Set("_query_only", "1")
 		settings.Add("_pragma", "cache_size(-4096)") // KiB
 	default:
-		// A transaction that reads first and writes then could find its reading outdated and fail.
+		// Else a transaction that reads first and then writes could fail because its snapshot is outdated.
 		settings.Set("_txlock", "immediate")
 		// KiB. Twice as much made a body of 200 MB cost 16 MiB more, and saved no time.
 		settings.Add("_pragma", "cache_size(-8192)")
@@ -161,7 +160,7 @@ func (l location) dsn(readOnly bool) string {
 		settings.Set("_journal_mode", "WAL")
 		// FULL and not NORMAL: what was acknowledged must survive a power failure.
 		settings.Set("_synchronous", "FULL")
-		// A large body grows the log; give the room back afterwards.
+		// A large body grows the log; truncate it afterwards.
 		settings.Add("_pragma", "journal_size_limit("+strconv.Itoa(64<<20)+")")
 	}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + settings.Encode()

@@ -39,13 +39,13 @@ func (s *Store) DaySummaries(ctx context.Context, user uuid.UUID, query store.Da
 	return found, err
 }
 
-// requestedMetric is a metric that has samples; longer is true where some are of more than a day.
+// requestedMetric is a metric that has samples; longer is true where some are longer than a day.
 type requestedMetric struct {
 	metric
 	longer bool
 }
 
-// requestedMetrics returns the metrics that a query asks for, ordered by name and unit.
+// requestedMetrics returns the metrics of a query, ordered by name and unit.
 func (s *Store) requestedMetrics(ctx context.Context, tx *sql.Tx, user int64, query store.DayQuery) ([]requestedMetric, error) {
 	if query.Metric != "" && query.Unit != "" {
 		series := store.Series{Metric: query.Metric, Unit: query.Unit}
@@ -118,7 +118,7 @@ func (s *Store) SetSourceOrder(ctx context.Context, user uuid.UUID, order aggreg
 	})
 }
 
-// Stale returns the users whose days are not all worked out by their present order of sources.
+// Stale returns the users whose days are not all summed up by their present order of sources.
 func (s *Store) Stale(ctx context.Context) (users []uuid.UUID, err error) {
 	err = s.read(ctx, "list stale users", func(tx *sql.Tx) error {
 		users, err = list(ctx, tx, func(row row) (id uuid.UUID, err error) {

@@ -23,7 +23,7 @@ func summaryColumnNames() string {
 	return strings.Join(append(names, "sources"), ", ")
 }
 
-// insertSummaries are the statements that write as many rows as the entry of statementSizes says.
+// insertSummaries are the statements that write as many rows as the entry of statementSizes.
 var insertSummaries = summaryStatements()
 
 func summaryStatements() (statements []string) {

@@ -16,9 +16,10 @@ import (
 type table struct {
 	*backend.SampleTable
 	insert, replace statements
-	// compare selects a stretch of one user's metric for sampleScan. read begins a query for rowScan, latest is one.
+	// compare selects a range of one user's metric for sampleScan. read begins a query for appendSamples. latest selects the
+	// latest sample.
 	compare, read, latest string
-	// window selects what bears on some days, in the order of the key.
+	// window selects the samples that some days depend on, in the order of the key.
 	window string
 	// extent returns the earliest and the latest start of one user's metric.
 	extent string
@@ -77,13 +78,13 @@ func tableNamed(name string) (*table, error) {
 	return nil, fmt.Errorf("there is no table of samples %q", name)
 }
 
-// tableFor chooses the table for a metric whose first sample this is.
+// tableFor returns the table for a metric whose first sample this is.
 func (s *Store) tableFor(first *health.Sample) *table {
 	of := backend.TableFor(s.catalog, first)
 	return tables[slices.IndexFunc(tables, func(t *table) bool { return t.SampleTable == of })]
 }
 
-// otherValues returns the values of a sample that the table has no column for, "" where there is none.
+// otherValues returns the values of a sample that have no column in the table, "" where there is none.
 func (t *table) otherValues(s *health.Sample) (string, error) {
 	others := t.OtherValues(s)
 	if others == nil {
@@ -96,7 +97,7 @@ func (t *table) otherValues(s *health.Sample) (string, error) {
 	return string(text), nil
 }
 
-// setOtherValues gives a sample the values that otherValues returned.
+// setOtherValues is the reverse of otherValues.
 func setOtherValues(s *health.Sample, text string) error {
 	var others map[string]float64
 	if err := json.Unmarshal([]byte(text), &others); err != nil {

@@ -22,13 +22,13 @@ func (s *Store) enter() (leave func(), err error) {
 	return s.underway.RUnlock, nil
 }
 
-// read runs a function in one transaction that sees one state of the database. Calls must not be nested: each holds
-// one of a limited number of connections.
+// read runs a function in one transaction, with a snapshot of the database. Calls must not be nested: each takes one of a
+// limited number of connections.
 func (s *Store) read(ctx context.Context, operation string, query func(tx *sql.Tx) error) error {
 	return s.transact(ctx, s.reader, operation, query)
 }
 
-// write runs a function in one transaction that nobody writes beside. Calls must not be nested.
+// write runs a function in a transaction with SQLite's write lock. Calls must not be nested.
 func (s *Store) write(ctx context.Context, operation string, change func(tx *sql.Tx) error) error {
 	return s.transact(ctx, s.writer, operation, change)
 }
@@ -52,13 +52,13 @@ func (s *Store) transact(ctx context.Context, db *sql.DB, operation string, do f
 	return translate(ctx, operation, tx.Commit())
 }
 
-// userState is what a call has to know of a user.
+// userState is a user as far as calls need it.
 type userState struct {
-	id     int64          // stands for the user within this database, and never changes
-	erased health.Instant // what was received until then is not stored; 0: nothing was erased
+	id     int64          // in this database; it never changes
+	erased health.Instant // what was received by then is not stored; 0: nothing was erased
 }
 
-// accepts refuses what must not be stored any more. received is 0 for what did not come with a body.
+// accepts returns ErrErased for what must not be stored any more. received is 0 for what was not received with a body.
 func (a userState) accepts(received health.Instant) error {
 	if received != 0 && received <= a.erased {
 		return backend.ErrErased
@@ -66,8 +66,7 @@ func (a userState) accepts(received health.Instant) error {
 	return nil
 }
 
-// userState looks a user up; NotFound for somebody the database does not know. Who writes must not trust what is
-// remembered: another process may have deleted the user.
+// userState reads a user. NotFound. Writes must use it and not the cached id: another process may have deleted the user.
 func (s *Store) userState(ctx context.Context, tx *sql.Tx, id uuid.UUID) (a userState, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT id, erased_at FROM users WHERE uuid = ?`, id[:]).Scan(&a.id, &a.erased)
 	if isNoRows(err) {
@@ -79,7 +78,7 @@ func (s *Store) userState(ctx context.Context, tx *sql.Tx, id uuid.UUID) (a user
 	return a, err
 }
 
-// userID returns the number of a user for reading; NotFound for somebody the database does not know.
+// userID returns the id of a user for reading. NotFound.
 func (s *Store) userID(ctx context.Context, tx *sql.Tx, id uuid.UUID) (int64, error) {
 	if known, ok := s.users.Load(id); ok {
 		return known.(int64), nil
@@ -88,7 +87,7 @@ func (s *Store) userID(ctx context.Context, tx *sql.Tx, id uuid.UUID) (int64, er
 	return a.id, err
 }
 
-// readOf is read for the data of one user. Somebody unknown has no data: query is not called.
+// readOf is read for the data of one user. query is not called for a user who does not exist.
 func (s *Store) readOf(ctx context.Context, user uuid.UUID, operation string, query func(tx *sql.Tx, userID int64) error) error {
 	return s.read(ctx, operation, func(tx *sql.Tx) error {
 		userID, err := s.userID(ctx, tx, user)
@@ -107,7 +106,7 @@ func (s *Store) writeOf(ctx context.Context, user uuid.UUID, operation string, c
 	return s.writeReceived(ctx, user, 0, operation, change)
 }
 
-// writeReceived is writeOf for what came with a body. Conflict: the user's data was erased since.
+// writeReceived is writeOf for what was received with a body. Conflict: the user's data was erased since.
 func (s *Store) writeReceived(
 	ctx context.Context, user uuid.UUID, received health.Instant, operation string, change func(tx *sql.Tx, userID int64) error,
 ) error {
@@ -123,9 +122,9 @@ func (s *Store) writeReceived(
 	})
 }
 
-// writeDirectly is writeReceived on the driver's connection, after a look at the transaction.
+// writeDirectly is writeReceived on the driver's connection. look is called first in the same transaction.
 func (s *Store) writeDirectly(
-	ctx context.Context, user uuid.UUID, received health.Instant, operation string, look func(tx *sql.Tx) error,
+	ctx context.Context, user uuid.UUID, received health.Instant, operation string, check func(tx *sql.Tx) error,
 	change func(conn *connection, userID int64) error,
 ) (err error) {
 	leave, err := s.enter()
@@ -150,7 +149,7 @@ func (s *Store) writeDirectly(
 		err = a.accepts(received)
 	}
 	if err == nil {
-		err = look(tx)
+		err = check(tx)
 	}
 	if err != nil {
 		return translate(ctx, operation, err)
@@ -207,7 +206,7 @@ func list[T any](ctx context.Context, tx *sql.Tx, scan func(row) (T, error), que
 	return all, rows.Err()
 }
 
-// one reads the row that is expected at most once; found is false where there is none.
+// one reads the only row of a query; found is false where there is none.
 func one[T any](ctx context.Context, tx *sql.Tx, scan func(row) (T, error), query string, args ...any) (found bool, it T, err error) {
 	it, err = scan(tx.QueryRowContext(ctx, query, args...))
 	if isNoRows(err) {

@@ -18,7 +18,7 @@ func (s *Store) DropAuditBefore(ctx context.Context, t time.Time) error {
 }
 
 // DropArchiveBefore deletes the finished ingestions received before t, with their bodies. The file does not get smaller;
-// the room is used again.
+// its free pages are reused.
 func (s *Store) DropArchiveBefore(ctx context.Context, t time.Time) error {
 	return s.write(ctx, "drop archive", func(tx *sql.Tx) error {
 		const old = `received_at < ? AND status <> 'accepted'`

@@ -44,8 +44,8 @@ func writeWorkout(ctx context.Context, tx *sql.Tx, user int64, sent *health.Work
 	return health.Updated, putWorkout(ctx, tx, user, &workout, parts)
 }
 
-// findWorkout returns the stored workout that sent is about, without its series and route: the one with its app id,
-// else one that SameWorkout takes for it, rather one without an id, with the same start and with the same end.
+// findWorkout returns the stored workout that sent is a repeat of, without its series and route: the one with its app id,
+// else by health.Workout.SameWorkout, preferably one without an id, with the same start and with the same end.
 func findWorkout(ctx context.Context, tx *sql.Tx, user int64, sent *health.Workout) (found bool, w health.Workout, err error) {
 	if sent.AppID != "" {
 		found, w, err := one(ctx, tx, scanWorkout, selectWorkouts+` AND app_id = ? AND app_id <> ''`, user, sent.AppID)
@@ -54,18 +54,18 @@ func findWorkout(ctx context.Context, tx *sql.Tx, user int64, sent *health.Worko
 		}
 	}
 	minute := sent.StartMinute()
-	alike, err := list(ctx, tx, scanWorkout, selectWorkouts+` AND start_time >= ? AND start_time < ? AND name = ?
+	candidates, err := list(ctx, tx, scanWorkout, selectWorkouts+` AND start_time >= ? AND start_time < ? AND name = ?
 		ORDER BY app_id <> '', start_time <> ?, end_time <> ?, id`, user, int64(minute), int64(minute+60*health.Second), sent.Name,
 		int64(sent.Start), int64(sent.End))
-	for i := range alike {
-		if alike[i].SameWorkout(sent) {
-			return true, alike[i], err
+	for i := range candidates {
+		if candidates[i].SameWorkout(sent) {
+			return true, candidates[i], err
 		}
 	}
 	return false, health.Workout{}, err
 }
 
-// workoutParts are the series and the route of a workout as they are kept.
+// workoutParts are the series and the route of a workout as they are stored.
 type workoutParts struct {
 	series map[string][]byte
 	route  []byte
@@ -118,14 +118,14 @@ func (p *workoutParts) into(w *health.Workout) (err error) {
 	return err
 }
 
-// putWorkout writes the row, and those parts that differ from what is there.
-func putWorkout(ctx context.Context, tx *sql.Tx, user int64, w *health.Workout, there workoutParts) error {
+// putWorkout writes the row, and those parts that differ from the stored ones.
+func putWorkout(ctx context.Context, tx *sql.Tx, user int64, w *health.Workout, existing workoutParts) error {
 	if err := putWorkoutRow(ctx, tx, user, w); err != nil {
 		return err
 	}
 	for name, points := range w.Series {
 		encoded := encodeSeries(points)
-		if len(points) == 0 || bytes.Equal(encoded, there.series[name]) {
+		if len(points) == 0 || bytes.Equal(encoded, existing.series[name]) {
 			continue
 		}
 		if _, err := tx.ExecContext(ctx,
@@ -138,7 +138,7 @@ func putWorkout(ctx context.Context, tx *sql.Tx, user int64, w *health.Workout, 
 		return nil
 	}
 	encoded := encodeRoute(w.Route)
-	if bytes.Equal(encoded, there.route) {
+	if bytes.Equal(encoded, existing.route) {
 		return nil
 	}
 	return putRoute(ctx, tx, user, w, encoded)
