@@ -1,4 +1,4 @@
-// Package testdb opens fresh, empty stores for the tests of other rooms.
+// Package testdb opens fresh, empty stores for the tests of other packages.
 package testdb
 
 import (
@@ -25,7 +25,7 @@ var kinds = []struct {
 }
 
 // New returns a fresh, empty store, which is closed at the end of the test: of the quickest kind, or of the one that
-// TEST_STORE names (postgres). scripts/test runs the rooms that use it on both.
+// TEST_STORE names (postgres). scripts/test runs the packages that use it on both.
 func New(t *testing.T) store.Store {
 	t.Helper()
 	name := os.Getenv("TEST_STORE")

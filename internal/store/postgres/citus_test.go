@@ -18,8 +18,7 @@ import (
 	"github.com/health-export/health-export/internal/testdb"
 )
 
-// Citus cannot be run here, so that its rules are held by reading: the SQL of this package, and the catalogue of a
-// database that was migrated.
+// Citus cannot be run here, so these tests read the SQL of this package, and the catalogue of a migrated database.
 
 // forbidden are the idioms that PostgreSQL takes and Citus refuses, or does not take on partitioned tables.
 var forbidden = []struct{ why, pattern string }{

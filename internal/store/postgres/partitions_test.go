@@ -144,7 +144,7 @@ func TestOldMonthsOfTheArchiveAreDropped(t *testing.T) {
 	remaining(again)
 }
 
-// Another server may have dropped the month that this one remembers.
+// Another server may have dropped a partition that this one has cached.
 func TestDroppedPartitionIsCreatedAgain(t *testing.T) {
 	t.Parallel()
 	url := testdb.PostgresURL(t)

@@ -62,7 +62,7 @@ func TestRowsOutsideOfTheTotals(t *testing.T) {
 	}
 }
 
-// Long stretches are compared by their digests: whatever is changed in one of them must be seen, and nothing else.
+// In a long series every change must be found, and nothing else.
 func TestChangesInLongSeries(t *testing.T) {
 	t.Parallel()
 	s := open(t)
@@ -232,7 +232,7 @@ func TestVeryLargeBatch(t *testing.T) {
 	}
 }
 
-// People read the views, with names instead of numbers.
+// The views have names instead of ids.
 func TestViewsHaveNames(t *testing.T) {
 	t.Parallel()
 	url := testdb.PostgresURL(t)

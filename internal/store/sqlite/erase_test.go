@@ -72,7 +72,7 @@ func tablesOf(t *testing.T, s *Store) (names []string) {
 	return names
 }
 
-// traces returns the tables in which a column of any row holds the user's id, the number that stands for it, the id of
+// traces returns the tables in which a column of any row holds the user's uuid, its id in this database, the id of
 // a key or of a body, or the name of a device.
 func traces(t *testing.T, s *Store, user uuid.UUID, userID int64) (found []string) {
 	t.Helper()

@@ -50,7 +50,7 @@ var auditTests = []test{
 		ok(t, "append again", s.AppendAudit(t.Context(), []account.AuditEntry{bare, full}))
 		equal(t, "all", entries(t, s, store.AuditQuery{}), []account.AuditEntry{bare, full}, addresses)
 		checkAudit(t, s, "Ada's", ada, full)
-		checkAudit(t, s, "nobody's", uuid.Nil, bare)
+		checkAudit(t, s, "of no user", uuid.Nil, bare)
 		checkAudit(t, s, "somebody unknown's", newID(t))
 	}},
 	{"audit/are narrowed and paged", func(t *testing.T, s store.Store) {
@@ -106,7 +106,7 @@ var auditTests = []test{
 		checkAudit(t, s, "what is left", ada, recent)
 		ok(t, "append after that", s.AppendAudit(t.Context(), []account.AuditEntry{auditEntry(account.ActionExport, ada, "", noon.AddDate(0, -6, 1))}))
 	}},
-	{"audit/a deed and its entry are one", func(t *testing.T, s store.Store) {
+	{"audit/a change and its entry are written together", func(t *testing.T, s store.Store) {
 		ada := newID(t)
 		created := auditEntry(account.ActionUserCreate, ada, ada.String(), noon)
 		ok(t, "create user", s.CreateUser(t.Context(), account.User{ID: ada, Email: "ada@example.org", CreatedAt: noon}, created))

@@ -18,7 +18,7 @@ import (
 
 var addresses = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 
-// OwnSource is a source that Fill gives a user's samples and that nobody else has.
+// OwnSource is a source of the samples of Fill that no other user has.
 func OwnSource(user uuid.UUID) string { return "Watch of " + user.String() }
 
 // Fill stores something of every kind for a user: all that was received at the same time.
@@ -194,6 +194,6 @@ var eraseTests = []test{
 
 		next := createUser(t, s)
 		HoldsNothing(t, s, next)
-		HoldsNothing(t, s, ada) // also where the store remembers who she was
+		HoldsNothing(t, s, ada) // also where the store has cached her id
 	}},
 }
