@@ -1,6 +1,31 @@
 package backend
 
-import "io"
+import (
+	"errors"
+	"io"
+)
+
+// chunkSize is how many bytes of a body are in memory at a time.
+const chunkSize = 1 << 20
+
+// WriteChunks reads a body to its end and calls write for each chunk of it, which is valid during the call. An error of the
+// reader is passed to readError, which may wrap it.
+func WriteChunks(body io.Reader, readError func(error) error, write func(index int, chunk []byte) error) (size int64, err error) {
+	chunk := make([]byte, chunkSize)
+	for index := 0; ; index++ {
+		n, err := io.ReadFull(body, chunk)
+		if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return 0, readError(err)
+		}
+		if n == 0 {
+			return size, nil
+		}
+		if err := write(index, chunk[:n]); err != nil {
+			return 0, err
+		}
+		size += int64(n)
+	}
+}
 
 // ReadChunks reads a body of the given size that is stored in chunks. chunk returns one by its index; it is called when it
 // is needed.

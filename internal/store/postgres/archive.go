@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"io"
 	"time"
 
@@ -15,21 +14,16 @@ import (
 	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// chunkSize is how many bytes of a body are in memory at a time, and in one row.
-const chunkSize = 1 << 20
-
 // Put stores a new ingestion with its body, claimed by owner. Its StoredSize is what was read from body. A claim counts
 // as the first attempt; with an empty owner it is not claimed.
 //
 // It is retried, as other calls are, only where body can be read again from its start (io.Seeker).
 func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time) (err error) {
 	const operation = "archive body"
-	leave, err := s.enter()
+	ctx, done, err := s.lifecycle.Start(ctx, s.calls, operation)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	ctx, done := s.calls.Start(ctx, operation)
 	defer func() { done(err) }()
 	ingestion.Attempts = 0
 	if owner != "" {
@@ -94,27 +88,19 @@ func (s *Store) putOnce(
 // waits for more than the disk is left as it is.
 const synchronousCommit = ` SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off';`
 
-// putBody writes a body chunk by chunk and calls progress before each.
+// putBody writes a body chunk by chunk and calls progress before each and at the end.
 func putBody(
 	ctx context.Context, tx pgx.Tx, of *health.Ingestion, body io.Reader, progress func(),
 ) (size int64, err error) {
-	data := make([]byte, chunkSize)
-	for chunk := 0; ; chunk++ {
-		n, err := io.ReadFull(body, data)
-		if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return 0, bodyReadError{err}
-		}
+	readError := func(err error) error { return bodyReadError{err} }
+	defer progress()
+	return backend.WriteChunks(body, readError, func(index int, chunk []byte) error {
 		progress()
-		if n == 0 {
-			return size, nil
-		}
-		if _, err := tx.Exec(ctx, `
+		_, err := tx.Exec(ctx, `
 			INSERT INTO raw_bodies (user_id, ingestion_id, received_at, piece, bytes) VALUES ($1, $2, $3, $4, $5)`,
-			of.UserID, of.ID, nullableTime(of.ReceivedAt), chunk, data[:n]); err != nil {
-			return 0, err
-		}
-		size += int64(n)
-	}
+			of.UserID, of.ID, nullableTime(of.ReceivedAt), index, chunk)
+		return err
+	})
 }
 
 // Body returns the stored body for reading. It holds no connection while the caller reads: a body never changes.

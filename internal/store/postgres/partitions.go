@@ -36,7 +36,7 @@ func newPartitions(s *Store) *partitions {
 // first upload does not wait for them. A job calls it once a day, and at the start of the server. A partition that is
 // missing all the same is created when it is needed.
 func (s *Store) EnsurePartitions(ctx context.Context, now time.Time) error {
-	leave, err := s.enter()
+	leave, err := s.lifecycle.Enter()
 	if err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func (s *Store) DropPartitionsBefore(ctx context.Context, history History, t tim
 	if history == AuditHistory {
 		tables = auditTables
 	}
-	leave, err := s.enter()
+	leave, err := s.lifecycle.Enter()
 	if err != nil {
 		return 0, err
 	}

@@ -9,7 +9,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -28,10 +27,7 @@ type Store struct {
 	timeout    time.Duration
 	calls      backend.Calls
 	begin      string // see beginWithin
-
-	// underway is held for reading by every call, and taken by Close.
-	underway sync.RWMutex
-	closed   bool
+	lifecycle  backend.Lifecycle
 }
 
 var _ store.Store = (*Store)(nil)
@@ -92,23 +88,10 @@ func (s *Store) Capabilities() store.Capabilities {
 	return store.Capabilities{Name: "postgres", SingleServer: false}
 }
 
-// Close waits for calls that are under way and lets the database go.
+// Close waits for calls that are under way and closes the connections.
 func (s *Store) Close() error {
-	s.underway.Lock()
-	defer s.underway.Unlock()
-	if !s.closed {
-		s.closed = true
+	return s.lifecycle.Close(func() error {
 		s.pool.Close()
-	}
-	return nil
-}
-
-// enter begins a call; leave ends it.
-func (s *Store) enter() (leave func(), err error) {
-	s.underway.RLock()
-	if s.closed {
-		s.underway.RUnlock()
-		return nil, backend.ErrClosed
-	}
-	return s.underway.RUnlock, nil
+		return nil
+	})
 }

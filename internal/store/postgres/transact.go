@@ -86,12 +86,10 @@ func (s *Store) onConnection(
 func (s *Store) onConnectionWithin(
 	ctx context.Context, limit time.Duration, operation string, do func(ctx context.Context, conn *pgxpool.Conn) error,
 ) (err error) {
-	leave, err := s.enter()
+	ctx, done, err := s.lifecycle.Start(ctx, s.calls, operation)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	ctx, done := s.calls.Start(ctx, operation)
 	defer func() { done(err) }()
 	return translate(ctx, operation, retry(ctx, func() error {
 		limited, cancel := context.WithTimeout(ctx, limit)

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"io"
 	"time"
 
@@ -13,9 +12,6 @@ import (
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/store/backend"
 )
-
-// chunkSize is how many bytes of a body are in memory at a time, and in one row.
-const chunkSize = 1 << 20
 
 // Put stores a new ingestion with its body, claimed by owner. Its StoredSize is what was read from body. A claim counts
 // as the first attempt; with an empty owner it is not claimed.
@@ -34,21 +30,11 @@ func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Rea
 }
 
 func putBody(ctx context.Context, tx *sql.Tx, id uuid.UUID, body io.Reader) (size int64, err error) {
-	data := make([]byte, chunkSize)
-	for chunk := 0; ; chunk++ {
-		n, err := io.ReadFull(body, data)
-		if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return 0, err
-		}
-		if n == 0 {
-			return size, nil
-		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO raw_bodies (ingestion_id, piece, bytes) VALUES (?, ?, ?)`,
-			id[:], chunk, data[:n]); err != nil {
-			return 0, err
-		}
-		size += int64(n)
-	}
+	readError := func(err error) error { return err }
+	return backend.WriteChunks(body, readError, func(index int, chunk []byte) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO raw_bodies (ingestion_id, piece, bytes) VALUES (?, ?, ?)`, id[:], index, chunk)
+		return err
+	})
 }
 
 // Body returns the stored body for reading. It holds no transaction while the caller reads: a body never changes.

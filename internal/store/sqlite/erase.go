@@ -103,7 +103,7 @@ func (s *Store) erase(
 
 // pragma runs a statement on the connection that writes, outside of a transaction.
 func (s *Store) pragma(ctx context.Context, operation, text string) error {
-	leave, err := s.enter()
+	leave, err := s.lifecycle.Enter()
 	if err != nil {
 		return err
 	}

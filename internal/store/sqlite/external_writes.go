@@ -16,7 +16,7 @@ type externalWrites struct {
 // WrittenExternally reports whether another process may have written to the database since the last call. The first call
 // returns true. It does not access the disk but waits for a write of this process that is under way.
 func (s *Store) WrittenExternally(ctx context.Context) (written bool, err error) {
-	leave, err := s.enter()
+	leave, err := s.lifecycle.Enter()
 	if err != nil {
 		return false, err
 	}

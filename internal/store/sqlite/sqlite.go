@@ -42,10 +42,7 @@ type Store struct {
 	users   sync.Map // user's uuid.UUID → its int64 id in this database, for reading
 
 	externalWrites externalWrites
-
-	// underway is held for reading by every call, and taken by Close.
-	underway sync.RWMutex
-	closed   bool
+	lifecycle      backend.Lifecycle
 }
 
 var _ store.Store = (*Store)(nil)
@@ -179,20 +176,16 @@ func (s *Store) Capabilities() store.Capabilities {
 	return store.Capabilities{Name: "sqlite", SingleServer: true}
 }
 
-// Close waits for calls that are under way and lets the database go.
+// Close waits for calls that are under way and closes the connections.
 func (s *Store) Close() error {
-	s.underway.Lock()
-	defer s.underway.Unlock()
-	if s.closed {
-		return nil
-	}
-	s.closed = true
-	if s.anchor != nil {
-		_ = s.anchor.Close()
-	}
-	err := s.reader.Close()
-	if writerErr := s.writer.Close(); err == nil {
-		err = writerErr
-	}
-	return err
+	return s.lifecycle.Close(func() error {
+		if s.anchor != nil {
+			_ = s.anchor.Close()
+		}
+		err := s.reader.Close()
+		if writerErr := s.writer.Close(); err == nil {
+			err = writerErr
+		}
+		return err
+	})
 }

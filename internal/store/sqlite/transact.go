@@ -12,16 +12,6 @@ import (
 	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// enter begins a call; leave ends it.
-func (s *Store) enter() (leave func(), err error) {
-	s.underway.RLock()
-	if s.closed {
-		s.underway.RUnlock()
-		return nil, backend.ErrClosed
-	}
-	return s.underway.RUnlock, nil
-}
-
 // read runs a function in one transaction, with a snapshot of the database. Calls must not be nested: each takes one of a
 // limited number of connections.
 func (s *Store) read(ctx context.Context, operation string, query func(tx *sql.Tx) error) error {
@@ -34,12 +24,10 @@ func (s *Store) write(ctx context.Context, operation string, change func(tx *sql
 }
 
 func (s *Store) transact(ctx context.Context, db *sql.DB, operation string, do func(tx *sql.Tx) error) (err error) {
-	leave, err := s.enter()
+	ctx, done, err := s.lifecycle.Start(ctx, s.calls, operation)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	ctx, done := s.calls.Start(ctx, operation)
 	defer func() { done(err) }()
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
@@ -127,12 +115,10 @@ func (s *Store) writeDirectly(
 	ctx context.Context, user uuid.UUID, received health.Instant, operation string, check func(tx *sql.Tx) error,
 	change func(conn *connection, userID int64) error,
 ) (err error) {
-	leave, err := s.enter()
+	ctx, done, err := s.lifecycle.Start(ctx, s.calls, operation)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	ctx, done := s.calls.Start(ctx, operation)
 	defer func() { done(err) }()
 	pooled, err := s.writer.Conn(ctx)
 	if err != nil {
