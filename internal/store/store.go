@@ -388,7 +388,7 @@ type DayQuery struct {
 type DaySummaries struct {
 	// Days are ordered by metric, unit and date. A day without samples of GrainDay or finer has none.
 	Days []aggregate.DaySummary
-	// Longer lists the metrics asked for that also have samples longer than a day, of which Days say nothing.
+	// Longer lists the metrics of the query that also have samples longer than a day, which Days do not include.
 	Longer []Series
 	// Stale is true while the days are being rebuilt for another order of sources. Days is empty then: the samples have to
 	// be read instead.

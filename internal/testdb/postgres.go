@@ -100,7 +100,7 @@ var template = sync.OnceValues(func() (name string, err error) {
 		return "", err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	// The lock belongs to a transaction, which another connection works beside: no database is created in one.
+	// The lock belongs to a transaction on a connection of its own, because a database cannot be created in a transaction.
 	tx, err := conn.Begin(ctx)
 	if err != nil {
 		return "", err

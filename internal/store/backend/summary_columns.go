@@ -28,7 +28,7 @@ type SummaryColumn struct {
 	Real       func(*aggregate.DaySummary) *float64
 	Integer    func(*aggregate.DaySummary) int64
 	SetInteger func(*aggregate.DaySummary, int64)
-	// Missing reports that there is no value although one is set; nil: never. A value of SummaryReal may also be absent.
+	// Missing reports that a summary has no value for the column; nil: never. A SummaryReal may also be absent.
 	Missing func(*aggregate.DaySummary) bool
 }
 

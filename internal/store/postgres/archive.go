@@ -196,4 +196,4 @@ func (s *Store) MostActive(ctx context.Context, since time.Time, limit int) (use
 type bodyReadError struct{ error }
 
 // Unwrap returns the reader's error.
-func (u bodyReadError) Unwrap() error { return u.error }
+func (e bodyReadError) Unwrap() error { return e.error }

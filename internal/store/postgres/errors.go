@@ -30,7 +30,7 @@ const (
 type invalidElement string
 
 // Error returns the sentence.
-func (u invalidElement) Error() string { return string(u) }
+func (e invalidElement) Error() string { return string(e) }
 
 // codeOf returns the SQLSTATE in err, "" where there is none.
 func codeOf(err error) string {
@@ -115,8 +115,8 @@ func disconnected(err error) bool {
 // refused reports whether the row itself is the reason for an error, so that the other rows may be stored without it, and
 // returns why in a sentence that may be shown.
 func refused(err error) (reason string, ok bool) {
-	if u, ok := errors.AsType[invalidElement](err); ok {
-		return string(u), true
+	if e, ok := errors.AsType[invalidElement](err); ok {
+		return string(e), true
 	}
 	switch code := codeOf(err); {
 	case code == codeUniqueViolation:

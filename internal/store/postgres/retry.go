@@ -19,7 +19,7 @@ const (
 type uncertainCommit struct{ error }
 
 // Unwrap returns the failure.
-func (u uncertainCommit) Unwrap() error { return u.error }
+func (e uncertainCommit) Unwrap() error { return e.error }
 
 // commitError returns an uncertainCommit where the connection was lost during a commit.
 func commitError(err error) error {

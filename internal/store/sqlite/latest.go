@@ -26,30 +26,30 @@ func readLatest(row []driver.Value, s *health.Sample) (source int64) {
 }
 
 // StoredLatest returns the stored latest values of metrics.
-func (u *summaryTables) StoredLatest(metrics []metric) (map[metric]health.Sample, error) {
-	return u.latest(metrics, func(m metric, s *health.Sample) (source int64, found bool, err error) {
-		err = u.each(func(row []driver.Value) error {
+func (t *summaryTables) StoredLatest(metrics []metric) (map[metric]health.Sample, error) {
+	return t.latest(metrics, func(m metric, s *health.Sample) (source int64, found bool, err error) {
+		err = t.each(func(row []driver.Value) error {
 			source, found = readLatest(row, s), true
 			return nil
-		}, `SELECT `+latestColumns+` FROM latest_values WHERE user_id = ? AND metric_id = ?`, u.user, m.id)
+		}, `SELECT `+latestColumns+` FROM latest_values WHERE user_id = ? AND metric_id = ?`, t.user, m.id)
 		return source, found, err
 	})
 }
 
 // FindLatest returns the latest of the samples of metrics.
-func (u *summaryTables) FindLatest(metrics []metric) (map[metric]health.Sample, error) {
-	return u.latest(metrics, func(m metric, s *health.Sample) (source int64, found bool, err error) {
-		err = u.each(func(row []driver.Value) error {
+func (t *summaryTables) FindLatest(metrics []metric) (map[metric]health.Sample, error) {
+	return t.latest(metrics, func(m metric, s *health.Sample) (source int64, found bool, err error) {
+		err = t.each(func(row []driver.Value) error {
 			key := m.table.key(row)
 			source, found = key.countedSource(), true
 			return m.table.sample(row, &key, s)
-		}, m.table.latest, u.user, m.id, int64(backend.StartAfterKey))
+		}, m.table.latest, t.user, m.id, int64(backend.StartAfterKey))
 		return source, found, err
 	})
 }
 
 // latest collects what find finds for each metric: a sample without names, and the id of its source.
-func (u *summaryTables) latest(
+func (t *summaryTables) latest(
 	metrics []metric, find func(m metric, s *health.Sample) (source int64, found bool, err error),
 ) (map[metric]health.Sample, error) {
 	latest := make(map[metric]health.Sample, len(metrics))
@@ -58,7 +58,7 @@ func (u *summaryTables) latest(
 		source, found, err := find(m, &s)
 		if err == nil && found {
 			s.Metric, s.Unit = m.Metric, m.Unit
-			s.Source, err = u.sourceName(source)
+			s.Source, err = t.sourceName(source)
 		}
 		if err != nil {
 			return nil, err
@@ -71,10 +71,10 @@ func (u *summaryTables) latest(
 }
 
 // WriteLatest writes latest values over those that are stored.
-func (u *summaryTables) WriteLatest(values []backend.LatestValue[metric]) error {
+func (t *summaryTables) WriteLatest(values []backend.LatestValue[metric]) error {
 	for _, v := range values {
 		s := v.Sample
-		source, err := u.sourceID(s.Source)
+		source, err := t.sourceID(s.Source)
 		if err != nil {
 			return err
 		}
@@ -82,9 +82,9 @@ func (u *summaryTables) WriteLatest(values []backend.LatestValue[metric]) error 
 		if s.PerSource {
 			perSource = 1
 		}
-		err = u.exec(`INSERT OR REPLACE INTO latest_values (user_id, metric_id, `+latestColumns+`) VALUES (`+placeholders(15)+`)`,
+		err = t.exec(`INSERT OR REPLACE INTO latest_values (user_id, metric_id, `+latestColumns+`) VALUES (`+placeholders(15)+`)`,
 			[]driver.Value{
-				u.user, v.Metric.id, int64(s.Start), int64(s.End), int64(s.Offset), int64(s.Grain), perSource, source, int64(s.Received),
+				t.user, v.Metric.id, int64(s.Start), int64(s.End), int64(s.Offset), int64(s.Grain), perSource, source, int64(s.Received),
 				nullable(s.Value), nullable(s.Min), nullable(s.Max), nullable(s.Systolic), nullable(s.Diastolic), s.Attributes,
 			})
 		if err != nil {

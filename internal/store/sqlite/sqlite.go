@@ -75,7 +75,7 @@ func createPrivately(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	// #nosec G304 -- whoever starts the server names the database
+	// #nosec G304 -- the operator names the database
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
