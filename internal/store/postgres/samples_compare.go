@@ -172,14 +172,15 @@ func timesOf(keys []sampleKey) []byte {
 
 // rowMatcher matches the keys of a series with rows that are read in the same order.
 type rowMatcher struct {
-	w    *sampleWriter
-	keys []sampleKey
-	next int
-	row  storedRow
+	w      *sampleWriter
+	change *metricChange
+	keys   []sampleKey
+	next   int
+	row    storedRow
 }
 
 func (w *sampleWriter) newMatcher(keys []sampleKey) rowMatcher {
-	return rowMatcher{w: w, keys: keys, row: storedRow{table: keys[0].table, rowDefaults: w.defaultsFor(keys)}}
+	return rowMatcher{w: w, change: w.changeOf(&keys[0]), keys: keys, row: storedRow{table: keys[0].table, rowDefaults: w.defaultsFor(keys)}}
 }
 
 // match takes the next row, and compares it with the sample that has its key, if one has.
@@ -198,7 +199,7 @@ func (m *rowMatcher) match(columns [][]byte) error {
 		if c == 0 {
 			if !key.found { // a look-up by time reads rows again that were the last of a range
 				key.found = true
-				m.w.compareWith(key, row)
+				m.w.compareWith(m.change, key, row)
 			}
 			return nil
 		}
@@ -217,8 +218,8 @@ func (m *rowMatcher) passedKeys() int {
 }
 
 // compareWith decides what becomes of a sample for which there is a row.
-func (w *sampleWriter) compareWith(key *sampleKey, row *storedRow) {
-	outcome, rewritten, keepSource := w.changeOf(key).Compare(&w.batch[key.index], &row.sample)
+func (w *sampleWriter) compareWith(change *metricChange, key *sampleKey, row *storedRow) {
+	outcome, rewritten, keepSource := change.Compare(&w.batch[key.index], &row.sample)
 	w.written.Outcomes[key.index] = outcome
 	if rewritten == nil {
 		return
