@@ -115,13 +115,13 @@ var template = sync.OnceValues(func() (name string, err error) {
 		return name, err
 	}
 	unfinished := name + "_unfinished" // of a process that was ended in between, perhaps
-	for _, span := range []func() error{
+	for _, step := range []func() error{
 		func() error { return administer(ctx, `DROP DATABASE IF EXISTS `+unfinished) },
 		func() error { return administer(ctx, `CREATE DATABASE `+unfinished+` TEMPLATE template0`) },
 		func() error { return fill(ctx, addressOf(unfinished)) },
 		func() error { return administer(ctx, `ALTER DATABASE `+unfinished+` RENAME TO `+name) },
 	} {
-		if err := span(); err != nil {
+		if err := step(); err != nil {
 			return "", err
 		}
 	}

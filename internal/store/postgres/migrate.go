@@ -191,8 +191,8 @@ func (s *schema) status(ctx context.Context) (all []Migration, err error) {
 		return nil, err
 	}
 	if current == 0 { // not begun: goose would create its table
-		for _, span := range s.steps.ListSources() {
-			all = append(all, Migration{Number: span.Version, Name: path.Base(span.Path)})
+		for _, step := range s.steps.ListSources() {
+			all = append(all, Migration{Number: step.Version, Name: path.Base(step.Path)})
 		}
 		return all, nil
 	}

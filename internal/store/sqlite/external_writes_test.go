@@ -29,7 +29,7 @@ func TestWrittenExternally(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, span := range []struct {
+	for _, step := range []struct {
 		what string
 		do   func()
 		want bool
@@ -45,9 +45,9 @@ func TestWrittenExternally(t *testing.T) {
 		{"another's write with mine after it", func() { write(other, "d@example.org"); write(mine, "e@example.org") }, true},
 		{"my write alone again", func() { write(mine, "f@example.org") }, false},
 	} {
-		span.do()
-		if got, err := mine.WrittenExternally(t.Context()); err != nil || got != span.want {
-			t.Errorf("%s: %v, %v; want %v", span.what, got, err, span.want)
+		step.do()
+		if got, err := mine.WrittenExternally(t.Context()); err != nil || got != step.want {
+			t.Errorf("%s: %v, %v; want %v", step.what, got, err, step.want)
 		}
 	}
 }
