@@ -13,8 +13,8 @@ const (
 	minScan       = 200
 )
 
-// compare finds out what becomes of each sample: the rows of its series are read in the order of the keys and matched with
-// them. All series are read in one round trip.
+// compare finds out what becomes of each sample: where the digest of a range of rows does not show that it is unchanged, the
+// rows are read in the order of the keys and matched with them. All series are read in one round trip.
 func (w *sampleWriter) compare(all []keySeries) error {
 	w.reset(all)
 	var known [][]sampleKey
@@ -22,6 +22,10 @@ func (w *sampleWriter) compare(all []keySeries) error {
 		if keys := all[i].storedKeys(); len(keys) > 0 {
 			known = append(known, keys)
 		}
+	}
+	known, err := w.leaveOutUnchanged(known)
+	if err != nil {
+		return err
 	}
 	left, err := w.compareRanges(known)
 	if err != nil {

@@ -62,7 +62,7 @@ func TestRowsOutsideOfTheTotals(t *testing.T) {
 	}
 }
 
-// In a long series every change must be found, and nothing else.
+// Long series are compared by their digests: every change must be found, and nothing else.
 func TestChangesInLongSeries(t *testing.T) {
 	t.Parallel()
 	s := open(t)

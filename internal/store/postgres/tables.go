@@ -27,6 +27,7 @@ type table struct {
 	// compare selects a range of one series, compareAt the rows of it that have given times, both without the values that are
 	// as expected.
 	compare, compareAt string
+	digest             string // see digestSQL
 }
 
 var (
@@ -73,6 +74,10 @@ func newTable(of *backend.SampleTable) *table {
 	t.compareAt = "SELECT t.* FROM unnest($10::timestamptz[]) WITH ORDINALITY k (at, position)" +
 		" CROSS JOIN LATERAL (SELECT " + compared + from + ofSeries + " AND t.recorded_at = k.at" + inOrder + " OFFSET 0) t" +
 		" ORDER BY k.position"
+	t.digest = "SELECT k.position, t.* FROM unnest($6::timestamptz[], $7::timestamptz[], $8::bigint[])" +
+		" WITH ORDINALITY k (first_at, last_at, most, position) CROSS JOIN LATERAL (SELECT count(*), bit_xor(hash) FROM" +
+		" (SELECT " + digestSQL(of.Values) + " AS hash" + from + ofSeries + " AND t.recorded_at BETWEEN k.first_at AND k.last_at" +
+		" LIMIT k.most) t) t"
 	t.edges = "SELECT k.position, t.* FROM unnest($2::smallint[], $3::integer[], $4::timestamptz[], $5::timestamptz[]," +
 		" $6::bigint[]) WITH ORDINALITY k (metric_id, grain, first_at, last_at, most, position)" +
 		" CROSS JOIN LATERAL (SELECT " + t.read + from + "t.metric_id = k.metric_id AND t.grain = k.grain" +
