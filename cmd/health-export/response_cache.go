@@ -94,8 +94,8 @@ func (c *responseCache) cachedQuery(service *query.Service) server.Query {
 
 // writtenElsewhere is a database of one server, to which commands may write without telling the server.
 type writtenElsewhere interface {
-	// WrittenElsewhere reports whether another process may have written since the last call.
-	WrittenElsewhere(ctx context.Context) (bool, error)
+	// WrittenExternally reports whether another process may have written since the last call.
+	WrittenExternally(ctx context.Context) (bool, error)
 }
 
 // writeWatch drops all cached responses when another process has written.
@@ -112,7 +112,7 @@ func newWriteWatch(db database, responses *cache.ResponseCache) (watch *writeWat
 }
 
 func (w *writeWatch) run(ctx context.Context) error {
-	written, err := w.database.WrittenElsewhere(ctx)
+	written, err := w.database.WrittenExternally(ctx)
 	w.pending = w.pending || written
 	if err != nil || !w.pending {
 		return err

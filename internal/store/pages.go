@@ -10,7 +10,7 @@ import (
 )
 
 // AllIngestions yields what Archive.Ingestions lists, page by page of query.Limit. It stops at the first error. No
-// transaction is open meanwhile; what is added behind the present page is yielded too.
+// transaction is open between pages; what is added behind the present page is yielded too.
 func AllIngestions(ctx context.Context, from Archive, user uuid.UUID, query IngestionQuery) iter.Seq2[health.Ingestion, error] {
 	return pages(query, query.Limit, func(q IngestionQuery) ([]health.Ingestion, error) {
 		return from.Ingestions(ctx, user, q)
@@ -40,7 +40,7 @@ func AllEvents(ctx context.Context, from EventReader, user uuid.UUID, query Even
 	})
 }
 
-// pages asks for one page after the other: after moves the query behind the last thing of a page.
+// pages reads one page after the other: after moves the query behind the last element of a page.
 func pages[Q, T any](query Q, limit int, page func(Q) ([]T, error), after func(*Q, *T)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		next := query

@@ -1,5 +1,5 @@
-// Package store is the contract between the product and whatever keeps its data: small roles that a database
-// implements and that the rooms above ask for one by one. storetest proves the contract on every implementation.
+// Package store is the contract between the product and its database: small interfaces (roles) that a database
+// implements and that other packages depend on one by one. Package storetest tests the contract on every implementation.
 //
 // What holds for every method:
 //
@@ -8,9 +8,9 @@
 //   - An error has a problem.Kind where the caller can act on it: NotFound, Conflict, or Unavailable (the store cannot
 //     be reached, is full or is read-only; the same call may succeed later). A cancelled context returns its own error.
 //   - It may be called from several goroutines at once, and by several processes on one database.
-//   - A user's data is reached only with that user's id; an id of somebody else's thing is NotFound.
-//   - Entries of the audit log that a method takes along as deeds are written in its transaction: the deed and what is
-//     on record of it are there together, or neither is.
+//   - A user's data is reached only with that user's id; the id of something that another user owns is NotFound.
+//   - Audit entries that a method takes are written in its transaction: the change and its entries are both stored, or
+//     neither is.
 package store
 
 import (
@@ -27,8 +27,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// Store is everything a database offers. Only the program that opens it holds a Store; every other room names the
-// roles it needs.
+// Store is everything a database offers. Only the program that opens it has a Store; every other package names the roles
+// it needs.
 type Store interface {
 	Users
 	Erasure
@@ -54,7 +54,7 @@ type Store interface {
 	Measure(registerer prometheus.Registerer)
 	// Capabilities says in what the database differs from the others.
 	Capabilities() Capabilities
-	// Close waits for calls that are under way and lets the database go.
+	// Close waits for calls that are under way and closes the database.
 	Close() error
 }
 
@@ -62,12 +62,12 @@ type Store interface {
 type Capabilities struct {
 	// Name is the kind of database: sqlite, postgres.
 	Name string
-	// SingleServer is true where only one server process may use the database, so that work another process had
-	// claimed can be taken over at start without waiting for the claim to lapse.
+	// SingleServer is true where only one server process may use the database, so that what another process had claimed
+	// can be taken over at start, before the claim has expired.
 	SingleServer bool
 }
 
-// Users keeps the people whose data it is.
+// Users stores the users, who own all data.
 type Users interface {
 	// CreateUser stores a new user. Conflict: the email address is taken, compared without regard to case.
 	CreateUser(ctx context.Context, user account.User, entries ...account.AuditEntry) error
@@ -79,31 +79,31 @@ type Users interface {
 	Users(ctx context.Context) ([]account.User, error)
 }
 
-// Erasure forgets people. When a method has returned nothing of what it erases is there: no row, no body, no entry of the
-// audit log but the deeds that it was given, and no name of a source that nobody else has. What was received before is
-// not stored afterwards either, whoever is still at work on it: Put and the methods of Writer refuse it (Conflict).
+// Erasure erases users and their data. When a method has returned, nothing of what it erases is left: no row, no body, no
+// audit entry but those that it was given, and no name of a source that no other user has. What was received before is
+// not stored afterwards either, even if it is still being processed: Put and the methods of Writer refuse it (Conflict).
 type Erasure interface {
 	// EraseData erases everything that was stored for a user, and keeps the account and its keys. NotFound.
 	EraseData(ctx context.Context, user uuid.UUID, at time.Time, entries ...account.AuditEntry) error
 	// DeleteUser erases everything that was stored for a user with the account and its keys, of which it returns the ids.
-	// RevokedSince names them for a day. NotFound.
+	// RevokedSince returns them for a day. NotFound.
 	DeleteUser(ctx context.Context, user uuid.UUID, at time.Time, entries ...account.AuditEntry) (keys []string, err error)
 }
 
-// Audit keeps who did what.
+// Audit stores the audit log.
 type Audit interface {
-	// AppendAudit stores entries; one that is there already, by its id, is passed over. One about a user who is gone, or
-	// whose data was erased after it, is stored without the user.
+	// AppendAudit stores entries; one whose id is stored already is skipped. One about a user who was deleted, or whose data
+	// was erased after it, is stored without the user.
 	AppendAudit(ctx context.Context, entries []account.AuditEntry) error
 	// AuditEntries returns entries, newest first (by time, then id, both descending).
 	AuditEntries(ctx context.Context, query AuditQuery) ([]account.AuditEntry, error)
-	// DropAuditBefore lets go of entries from before t. A store may keep some of them up to a month longer.
+	// DropAuditBefore deletes entries from before t. A store may keep some of them up to a month longer.
 	DropAuditBefore(ctx context.Context, t time.Time) error
 }
 
 // AuditQuery narrows a listing of the audit log. Zero values do not narrow.
 type AuditQuery struct {
-	// User narrows to the entries about one user; with nil, those about everybody and nobody are returned.
+	// User narrows to the entries about one user; uuid.Nil to those about no user. nil does not narrow.
 	User   *uuid.UUID
 	Action account.Action
 	KeyID  string
@@ -115,7 +115,7 @@ type AuditQuery struct {
 	Limit    int // required
 }
 
-// Keys keeps the API keys.
+// Keys stores the API keys.
 type Keys interface {
 	// CreateKey stores a new key. Conflict: its id exists. NotFound: its user does not.
 	CreateKey(ctx context.Context, key account.APIKey, entries ...account.AuditEntry) error
@@ -123,26 +123,26 @@ type Keys interface {
 	Key(ctx context.Context, id string) (account.APIKey, error)
 	// KeysOf returns all keys of a user in the order of their creation, revoked ones among them.
 	KeysOf(ctx context.Context, user uuid.UUID) ([]account.APIKey, error)
-	// RevokeKey marks a key of the user as revoked at t; one that is revoked by then stays as it is, and the deeds are
-	// not recorded. NotFound.
+	// RevokeKey marks a key of the user as revoked at t; one that is revoked by then stays as it is, and the entries are
+	// not written. NotFound.
 	RevokeKey(ctx context.Context, user uuid.UUID, id string, t time.Time, entries ...account.AuditEntry) error
-	// RotateKey stores a new key of the same user and marks the one with the given id as revoked at t, which may lie
-	// ahead. NotFound; Conflict: that one is revoked already, or the new one's id exists.
+	// RotateKey stores a new key of the same user and marks the one with the given id as revoked at t, which may be in the
+	// future. NotFound; Conflict: that one is revoked already, or the new one's id exists.
 	RotateKey(ctx context.Context, id string, t time.Time, replacement account.APIKey, entries ...account.AuditEntry) error
-	// RevokedSince returns the ids of keys, of any user, that were revoked at t or later, will be, or are gone with their
-	// user since then. Servers ask for it every second, so that a key revoked by another process stops working at once.
+	// RevokedSince returns the ids of keys, of any user, that were revoked at t or later, will be, or were deleted with their
+	// user since then. Servers poll it every second, so that a key revoked by another process stops working at once.
 	RevokedSince(ctx context.Context, t time.Time) ([]string, error)
-	// TouchKeys records when keys were last used. An earlier time than the one on record, or an id that does not
-	// exist, is passed over.
+	// TouchKeys records when keys were last used. A time earlier than the stored one, or an id that does not exist, is
+	// skipped.
 	TouchKeys(ctx context.Context, used map[string]time.Time) error
 }
 
-// Archive keeps every received body as it came.
+// Archive stores every body as it was received.
 type Archive interface {
-	// Put stores a new ingestion with its body, read to its end from body and kept as it is (the caller has compressed
-	// it), claimed by owner until the given time as by Inbox.Claim. When Put returns nil the body is durable. A body of
-	// no bytes is that of an ingestion whose body is somewhere else, see Ingestion.ImportDir.
-	// Unavailable: there is no room. NotFound: there is no such user. Conflict: see Erasure.
+	// Put stores a new ingestion with its body, read to its end from body and stored as it is (the caller has
+	// compressed it), claimed by owner until the given time as by Inbox.ClaimNext. When Put returns nil the body is durable.
+	// An ingestion whose body is elsewhere has one of no bytes, see Ingestion.ImportDir.
+	// Unavailable: the database is full. NotFound: there is no such user. Conflict: see Erasure.
 	Put(ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time) error
 	// Body returns the stored body for reading; the caller closes it. NotFound.
 	Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, error)
@@ -155,7 +155,7 @@ type Archive interface {
 	ActiveUsers(ctx context.Context, since time.Time) (int, error)
 }
 
-// Activity tells who sends.
+// Activity reports which users send data.
 type Activity interface {
 	// MostActive returns the users with the most ingestions received since t, at most limit of them, those with the most
 	// first.
@@ -170,63 +170,73 @@ type IngestionQuery struct {
 	Since, Until time.Time
 	// Before is the id of the last ingestion of the page before: only older ones follow.
 	Before uuid.UUID
-	// OldestFirst turns the order round; the last ingestion of the page before is then After, and only newer ones follow.
+	// OldestFirst reverses the order; the last ingestion of the page before is then After, and only newer ones follow.
 	OldestFirst bool
 	After       uuid.UUID
 	Limit       int // required
 }
 
-// Inbox hands out the ingestions that are archived but not finished. A claim keeps other workers away until it lapses;
-// who works for longer renews it.
+// Inbox assigns the ingestions that are archived but not finished to workers. A claim keeps other workers away until it
+// expires; a worker that needs longer renews it.
 type Inbox interface {
-	// ClaimNext claims for owner, until the given time, the oldest unfinished ingestion of any user that nobody holds
-	// a claim on at now, counts an attempt, and returns it. NotFound: there is none. An ingestion is passed over while
-	// an older one of the same user is unfinished and claimed: a user's bodies are processed in the order they came.
-	// Those whose body waits in a spool are passed over unless it is the given one, and keep no others waiting.
+	// ClaimNext claims for owner, until the given time, the oldest unfinished ingestion of any user that is not claimed at
+	// now, counts an attempt, and returns it. NotFound: there is none. An ingestion is skipped while an older one of the
+	// same user is unfinished and claimed: a user's bodies are processed in the order they were received. Those whose body
+	// is in a spool are skipped unless it is the given one, and do not make others wait.
 	ClaimNext(ctx context.Context, owner, spool string, now, until time.Time) (health.Ingestion, error)
 	// Renew extends owner's claim. Conflict: owner does not hold it any more.
 	Renew(ctx context.Context, id uuid.UUID, owner string, until time.Time) error
 	// Release gives up owner's claim without finishing, so that the next ClaimNext finds the ingestion after the given
 	// time.
 	Release(ctx context.Context, id uuid.UUID, owner string, after time.Time) error
-	// Finish records what became of the ingestion (format, status, failure, report, duration, finished time, size, digest) and
-	// ends owner's claim and the time in a spool. Conflict: owner does not hold it any more; nothing is recorded.
+	// Finish records the result of the ingestion (format, status, failure, report, duration, finished time, size, digest),
+	// ends owner's claim, and clears its spool. Conflict: owner does not hold it any more; nothing is written.
 	Finish(ctx context.Context, ingestion health.Ingestion, owner string, entries ...account.AuditEntry) error
 	// Reopen makes a finished ingestion unfinished again, claimed by owner, and counts an attempt. NotFound; Conflict:
 	// it is unfinished.
 	Reopen(ctx context.Context, user, id uuid.UUID, owner string, until time.Time) (health.Ingestion, error)
-	// ReleaseAll ends every claim, whoever holds it. Only for a store with Capabilities.SingleServer, at start.
+	// ReleaseAll ends every claim of every owner. Only for a store with Capabilities.SingleServer, at start.
 	ReleaseAll(ctx context.Context) error
 	// Backlog counts the unfinished ingestions and returns when the oldest of them was received (zero for none).
 	Backlog(ctx context.Context) (count int, oldest time.Time, err error)
 }
 
-// Written says what became of each element of a batch.
+// Written is what became of each element of a batch.
 type Written struct {
 	// Outcomes has one entry per element, in the order of the batch: Inserted, Updated, Unchanged or Rejected.
 	Outcomes []health.Outcome
 	// Refused holds, for elements that are Rejected, a sentence that may be shown. The database refused that one
 	// element; its neighbours are stored.
 	Refused map[int]string
-	// Summaries is how many summaries of days were written with the batch, and SummingUp how long working them out took.
+	// Summaries is how many summaries of days were written with the batch, and SummingUp how long summing them up took.
 	Summaries int
 	SummingUp time.Duration
 }
 
-// Writer stores the elements of one body in batches. Identity, and what a repeat means, is defined in package health;
-// a store compares what is there with what comes and writes only what differs. An unchanged batch writes nothing.
+// Refuse notes that the database has refused an element, with a sentence that may be shown.
+func (w *Written) Refuse(index int, reason string) {
+	w.Outcomes[index] = health.Rejected
+	if w.Refused == nil {
+		w.Refused = map[int]string{}
+	}
+	w.Refused[index] = reason
+}
+
+// Writer stores the elements of one body in batches. Package health defines which elements have the same identity, and how
+// a repeat is merged; a store compares a batch with what is stored and writes only what differs. An unchanged batch writes
+// nothing.
 //
-// No two elements of a batch have the same identity. What becomes of batches that are written at the same time, also by
-// several processes, is what would become of them one after the other. A store may wait for one before it begins another.
-// All elements of a batch came with one body. NotFound: there is no such user. Conflict: see Erasure.
+// No two elements of a batch have the same identity. Batches that are written at the same time, also by several processes,
+// have the result of being written one after the other. A store may wait for one before it begins another. All elements of
+// a batch came with one body. NotFound: there is no such user. Conflict: see Erasure.
 type Writer interface {
 	// WriteSamples stores normalised samples: those of one metric and unit stand together, ordered by key time. See
-	// health.SampleKey and health.Sample.Replaces. In the same transaction the summaries of the days they change, and
-	// the latest values, follow.
+	// health.SampleKey and health.Sample.Replaces. The summaries of the days they change, and the latest values, are
+	// updated in the same transaction.
 	WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (Written, error)
 	// WriteNights stores summed sleep. See health.Night.SameNight and MergeFrom.
 	WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (Written, error)
-	// WriteSegments stores stages of sleep; a segment that is there is Unchanged, or Updated where its attributes differ.
+	// WriteSegments stores stages of sleep; a stored segment is Unchanged, or Updated where its attributes differ.
 	WriteSegments(ctx context.Context, user uuid.UUID, batch []health.Segment) (Written, error)
 	// WriteWorkouts stores workouts with their series and routes. See health.Workout.SameWorkout and MergeFrom. A
 	// workout with an app id is compared first with the one that has the same id, then with one without an id that has
@@ -238,12 +248,12 @@ type Writer interface {
 	WriteECGs(ctx context.Context, user uuid.UUID, batch []health.ECG) (Written, error)
 }
 
-// Range is a stretch of time: From is in it, To is not. Zero values leave that end open.
+// Range is a time interval: From is in it, To is not. A zero value leaves that end open.
 type Range struct {
 	From, To health.Instant
 }
 
-// MetricInfo says what a user has of one metric in one unit.
+// MetricInfo describes what a user has of one metric in one unit.
 type MetricInfo struct {
 	Metric string
 	Unit   string
@@ -324,41 +334,43 @@ type EventReader interface {
 	ECGs(ctx context.Context, user uuid.UUID, r Range, voltages bool) ([]health.ECG, error)
 }
 
-// CacheFence says whether the answers that several servers remember together, outside of the database, may be believed.
+// CacheFence protects against stale entries of the cache that several servers share. It is in the database, so that all of
+// them see it even while the cache cannot be reached: entries that an unreachable cache still has may be outdated.
 type CacheFence interface {
-	// CacheEpoch returns the epoch of what is remembered, and for how long from now it is not to be believed; 0: it is.
+	// CacheEpoch returns the epoch of valid entries, and for how long from now the cache must not be read; 0: it may be.
 	CacheEpoch(ctx context.Context) (epoch int64, distrusted time.Duration, err error)
-	// InvalidateCache has CacheEpoch, to everybody and for d at least, that nothing is to be believed. Where that was not so
-	// already, for half of d at least, an epoch begins with it. since is for how long it has been so, 0 for a new epoch.
+	// InvalidateCache makes CacheEpoch return to all servers, for d at least, that the cache must not be read. Where that is
+	// not the case already for half of d at least, a new epoch begins. since is for how long it has been the case, 0 for a
+	// new epoch.
 	InvalidateCache(ctx context.Context, d time.Duration) (since time.Duration, err error)
 }
 
-// Maintenance is what a database needs done from time to time; jobs call it.
+// Maintenance is periodic work on a database; jobs call it.
 type Maintenance interface {
-	// Prepare makes ahead of time what writing will soon need, such as partitions. What is missing all the same is made
-	// when it is needed.
+	// Prepare creates ahead of time what writing will soon need, such as partitions. What is missing all the same is
+	// created when it is needed.
 	Prepare(ctx context.Context, now time.Time) error
-	// DropArchiveBefore lets go of what was received before t: the ingestions, with their bodies, which can then neither
-	// be shown nor replayed. What was stored from them stays, and so does an ingestion that is unfinished. A store may
+	// DropArchiveBefore deletes the ingestions that were received before t with their bodies, which can then neither be shown
+	// nor replayed. What was stored from them stays, and so does an ingestion that is unfinished. A store may
 	// keep some of it up to a month longer.
 	DropArchiveBefore(ctx context.Context, t time.Time) error
 }
 
-// Diagnostics tells what only the database knows of its own health.
+// Diagnostics inspects a database.
 type Diagnostics interface {
-	// Diagnose looks at the database and changes nothing.
+	// Diagnose reads the state of the database and changes nothing.
 	Diagnose(ctx context.Context) (Diagnosis, error)
 }
 
-// Diagnosis is what a database says of itself.
+// Diagnosis is the state of a database.
 type Diagnosis struct {
 	Version string // of the database program
-	// Clock is what the database's clock shows, to be compared with that of whoever asks.
+	// Clock is the time of the database's clock, to be compared with the server's.
 	Clock time.Time
-	// Spatial is the version of the extension that knows places on the earth; "" where there is none, or none is needed.
+	// Spatial is the version of the geospatial extension; "" where there is none, or none is needed.
 	Spatial string
-	// CoveredUntil is how far ahead of its clock there is a partition for everything that may come, without a gap. It is
-	// zero where nothing is partitioned.
+	// CoveredUntil is the time until which every partitioned table has partitions, from the clock's time on and without a
+	// gap. It is zero where nothing is partitioned.
 	CoveredUntil time.Time
 }
 
@@ -372,22 +384,22 @@ type DayQuery struct {
 	Hours bool
 }
 
-// DaySummaries is the answer to a DayQuery.
+// DaySummaries is the result of a DayQuery.
 type DaySummaries struct {
 	// Days are ordered by metric, unit and date. A day without samples of GrainDay or finer has none.
 	Days []aggregate.DaySummary
-	// Longer lists the metrics asked for that also have samples longer than a day, of which Days say nothing.
+	// Longer lists the metrics of the query that also have samples longer than a day, which Days do not include.
 	Longer []Series
-	// Stale is true while the days are being worked out anew by another order of sources. Days are not there then: the
-	// samples have to be asked.
+	// Stale is true while the days are being rebuilt for another order of sources. Days is empty then: the samples have to
+	// be read instead.
 	Stale bool
 }
 
 // Series is a metric in one unit.
 type Series struct{ Metric, Unit string }
 
-// SummaryReader reads what is kept in step with the samples: whoever reads after WriteSamples has returned finds the
-// days as they then were, resolved by aggregate.Rule.SumUpDays in the order of sources that the user has set.
+// SummaryReader reads the summaries, which are written in one transaction with the samples: after WriteSamples has returned
+// the days include its batch. They are what aggregate.Rule.SumUpDays returns in the order of sources that the user has set.
 type SummaryReader interface {
 	// DaySummaries returns the summaries of local days.
 	DaySummaries(ctx context.Context, user uuid.UUID, query DayQuery) (DaySummaries, error)
@@ -395,21 +407,21 @@ type SummaryReader interface {
 	SourceOrder(ctx context.Context, user uuid.UUID) (aggregate.SourceOrder, error)
 }
 
-// Rebuilt says what rebuilding changed.
+// Rebuilt is what a rebuild has changed.
 type Rebuilt struct {
-	// Days is how many days were worked out, Differed how many of their summaries were missing, other than they should
-	// be, or there without samples; Latest how many latest values were.
+	// Days is how many days were summed up, Differed how many of their summaries were missing, wrong, or stored without
+	// samples; Latest how many latest values were.
 	Days, Differed, Latest int
 }
 
-// SummaryWriter makes summaries follow what they are made of where writing samples does not.
+// SummaryWriter updates summaries where writing samples does not.
 type SummaryWriter interface {
 	// SetSourceOrder replaces the user's order of sources. Where it differs from the one before, the user's days are
 	// Stale until Rebuild has been through all of them. NotFound: there is no such user.
 	SetSourceOrder(ctx context.Context, user uuid.UUID, order aggregate.SourceOrder) error
-	// Rebuild works out all days and latest values of a user from the samples, and writes those that differ; it also counts
-	// the samples again. It is a series of short transactions, may be done beside writing and again after it was cut short,
-	// and takes bounded memory.
+	// Rebuild sums up all days and latest values of a user from the samples, and writes those that differ; it also counts
+	// the samples again. It is a series of short transactions, may run while samples are written and again after it was
+	// interrupted, and takes bounded memory.
 	Rebuild(ctx context.Context, user uuid.UUID) (Rebuilt, error)
 	// Stale returns the users whose days are Stale.
 	Stale(ctx context.Context) ([]uuid.UUID, error)

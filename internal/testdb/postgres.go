@@ -19,29 +19,29 @@ import (
 	"github.com/health-export/health-export/internal/store/postgres"
 )
 
-// environment names the variable with the address of a PostgreSQL server that tests may create databases in.
-const environment = "TEST_DATABASE_URL"
+// urlVariable names the variable with the address of a PostgreSQL server that tests may create databases in.
+const urlVariable = "TEST_DATABASE_URL"
 
 // PostgresURL returns the address of a fresh database with an empty schema, which is dropped at the end of the test. The
 // test is skipped where there is no PostgreSQL, unless CI=true.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
-	return freshDatabase(t, template)
+	return createDatabase(t, template)
 }
 
 // EmptyPostgresURL returns the address of a fresh database that has nothing in it, as PostgresURL does.
 func EmptyPostgresURL(t testing.TB) string {
 	t.Helper()
-	return freshDatabase(t, func() (string, error) { return "template0", nil })
+	return createDatabase(t, func() (string, error) { return "template0", nil })
 }
 
 func openPostgres(t *testing.T) (store.Store, error) {
 	return postgres.Open(t.Context(), PostgresURL(t), nil, postgres.Options{MaxConns: 8, MinConns: 1, SkipMigration: true})
 }
 
-func freshDatabase(t testing.TB, template func() (string, error)) string {
+func createDatabase(t testing.TB, template func() (string, error)) string {
 	t.Helper()
-	Service(t, environment)
+	Service(t, urlVariable)
 	from, err := template()
 	if err != nil {
 		t.Fatalf("prepare a template database: %v", err)
@@ -62,9 +62,9 @@ func freshDatabase(t testing.TB, template func() (string, error)) string {
 
 // addressOf is the address of another database on the same server.
 func addressOf(database string) string {
-	address, err := url.Parse(os.Getenv(environment))
+	address, err := url.Parse(os.Getenv(urlVariable))
 	if err != nil {
-		return os.Getenv(environment)
+		return os.Getenv(urlVariable)
 	}
 	address.Path = "/" + database
 	return address.String()
@@ -80,12 +80,12 @@ var template = sync.OnceValues(func() (name string, err error) {
 		return "", err
 	}
 	name = "health_export_template_" + digest
-	conn, err := connect(ctx, os.Getenv(environment))
+	conn, err := connect(ctx, os.Getenv(urlVariable))
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	// The lock belongs to a transaction, which another connection works beside: no database is created in one.
+	// The lock belongs to a transaction on a connection of its own, because a database cannot be created in a transaction.
 	tx, err := conn.Begin(ctx)
 	if err != nil {
 		return "", err
@@ -100,13 +100,13 @@ var template = sync.OnceValues(func() (name string, err error) {
 		return name, err
 	}
 	unfinished := name + "_unfinished" // of a process that was ended in between, perhaps
-	for _, span := range []func() error{
+	for _, step := range []func() error{
 		func() error { return administer(ctx, `DROP DATABASE IF EXISTS `+unfinished) },
 		func() error { return administer(ctx, `CREATE DATABASE `+unfinished+` TEMPLATE template0`) },
 		func() error { return fill(ctx, addressOf(unfinished)) },
 		func() error { return administer(ctx, `ALTER DATABASE `+unfinished+` RENAME TO `+name) },
 	} {
-		if err := span(); err != nil {
+		if err := step(); err != nil {
 			return "", err
 		}
 	}
@@ -157,7 +157,7 @@ func connect(ctx context.Context, address string) (*pgx.Conn, error) {
 
 // administer runs a statement in the database that the environment names.
 func administer(ctx context.Context, statement string) error {
-	conn, err := connect(ctx, os.Getenv(environment))
+	conn, err := connect(ctx, os.Getenv(urlVariable))
 	if err != nil {
 		return err
 	}

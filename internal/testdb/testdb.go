@@ -1,4 +1,4 @@
-// Package testdb opens fresh, empty stores for the tests of other rooms.
+// Package testdb opens fresh, empty stores for the tests of other packages.
 package testdb
 
 import (
@@ -25,7 +25,7 @@ var kinds = []struct {
 }
 
 // New returns a fresh, empty store, which is closed at the end of the test: of the quickest kind, or of the one that
-// TEST_STORE names (postgres). scripts/test runs the rooms that use it on both.
+// TEST_STORE names (postgres). scripts/test runs the packages that use it on both.
 func New(t *testing.T) store.Store {
 	t.Helper()
 	name := os.Getenv("TEST_STORE")
@@ -43,8 +43,8 @@ func New(t *testing.T) store.Store {
 func Each(t *testing.T, run func(t *testing.T, s store.Store)) {
 	t.Helper()
 	kinds := kinds
-	if !HasService(t, environment) {
-		t.Logf("PostgreSQL is left out, because %s is not set", environment)
+	if !HasService(t, urlVariable) {
+		t.Logf("PostgreSQL is left out, because %s is not set", urlVariable)
 		kinds = kinds[:len(kinds)-1]
 	}
 	for _, kind := range kinds {

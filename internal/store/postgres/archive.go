@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"io"
 	"time"
 
@@ -12,58 +11,54 @@ import (
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// pieceSize is how much of a body is in memory at a time.
-const pieceSize = 1 << 20
-
 // Put stores a new ingestion with its body, claimed by owner. Its StoredSize is what was read from body. A claim counts
-// as the first attempt; with an empty owner nobody holds one.
+// as the first attempt; with an empty owner it is not claimed.
 //
-// It is tried again as other calls are only where body can be read again from where it began (io.Seeker).
+// It is retried, as other calls are, only where body can be read again from its start (io.Seeker).
 func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time) (err error) {
-	const doing = "archive body"
-	leave, err := s.enter()
+	const operation = "archive body"
+	ctx, done, err := s.lifecycle.Start(ctx, s.calls, operation)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	ctx, done := s.calls.Begin(ctx, doing)
 	defer func() { done(err) }()
 	ingestion.Attempts = 0
 	if owner != "" {
 		ingestion.Attempts = 1
 	}
 	if err := s.partitions.cover(ctx, archiveTables, ingestion.ReceivedAt); err != nil {
-		return translate(ctx, doing, err)
+		return translate(ctx, operation, err)
 	}
-	err = s.putAgain(ctx, body, func() error { return s.putOnce(ctx, ingestion, body, owner, until) })
-	if isPartitionMissing(err) { // somebody has dropped a month by hand: the next attempt creates it
-		s.partitions.forget(archiveTables)
+	err = s.retryPut(ctx, body, func() error { return s.putOnce(ctx, ingestion, body, owner, until) })
+	if isPartitionMissing(err) { // a month was dropped by hand: the next attempt creates it
+		s.partitions.invalidate(archiveTables)
 		return problem.New(problem.Unavailable, "store_busy", "The database is being tidied up. Try again in a moment.").Because(err)
 	}
-	return translate(ctx, doing, err)
+	return translate(ctx, operation, err)
 }
 
-// putAgain makes as many attempts as the body can be read.
-func (s *Store) putAgain(ctx context.Context, body io.Reader, put func() error) error {
+// retryPut retries where the body can be read again.
+func (s *Store) retryPut(ctx context.Context, body io.Reader, put func() error) error {
 	seeker, ok := body.(io.Seeker)
 	if !ok {
 		return put()
 	}
 	start, err := seeker.Seek(0, io.SeekCurrent)
 	if err != nil {
-		return unreadable{err}
+		return bodyReadError{err}
 	}
 	return retry(ctx, func() error {
 		if _, err := seeker.Seek(start, io.SeekStart); err != nil {
-			return unreadable{err}
+			return bodyReadError{err}
 		}
 		return put()
 	})
 }
 
-// putOnce has no time limit as a whole, because a body may be long: each of its pieces has.
+// putOnce has a time limit for each chunk and none as a whole, because a body may be long.
 func (s *Store) putOnce(
 	ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time,
 ) error {
@@ -76,7 +71,7 @@ func (s *Store) putOnce(
 		return err
 	}
 	defer conn.Release()
-	begin := s.begin + durably + shareStatement(arrivalLock(ingestion.UserID))
+	begin := s.begin + synchronousCommit + sharedLockStatement(archiveLock(ingestion.UserID))
 	return transact(ctx, conn, begin, func(ctx context.Context, tx pgx.Tx) (err error) {
 		if err := checkReceived(ctx, tx, ingestion.UserID, health.InstantOf(ingestion.ReceivedAt)); err != nil {
 			return err
@@ -89,31 +84,23 @@ func (s *Store) putOnce(
 	})
 }
 
-// durably makes the commit wait for the disk, also in a database that is set up not to. A setting that waits for more
-// than the disk is left as it is.
-const durably = ` SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off';`
+// synchronousCommit makes the commit wait for the disk, also in a database with synchronous_commit = off. A setting that
+// waits for more than the disk is left as it is.
+const synchronousCommit = ` SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off';`
 
-// putBody writes a body piece by piece and calls progress before each.
+// putBody writes a body chunk by chunk and calls progress before each and at the end.
 func putBody(
 	ctx context.Context, tx pgx.Tx, of *health.Ingestion, body io.Reader, progress func(),
 ) (size int64, err error) {
-	piece := make([]byte, pieceSize)
-	for number := 0; ; number++ {
-		n, err := io.ReadFull(body, piece)
-		if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return 0, unreadable{err}
-		}
+	readError := func(err error) error { return bodyReadError{err} }
+	defer progress()
+	return backend.WriteChunks(body, readError, func(index int, chunk []byte) error {
 		progress()
-		if n == 0 {
-			return size, nil
-		}
-		if _, err := tx.Exec(ctx, `
+		_, err := tx.Exec(ctx, `
 			INSERT INTO raw_bodies (user_id, ingestion_id, received_at, piece, bytes) VALUES ($1, $2, $3, $4, $5)`,
-			of.UserID, of.ID, momentOf(of.ReceivedAt), number, piece[:n]); err != nil {
-			return 0, err
-		}
-		size += int64(n)
-	}
+			of.UserID, of.ID, nullableTime(of.ReceivedAt), index, chunk)
+		return err
+	})
 }
 
 // Body returns the stored body for reading. It holds no connection while the caller reads: a body never changes.
@@ -122,16 +109,16 @@ func (s *Store) Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, er
 	if err != nil {
 		return nil, err
 	}
-	return store.ReadChunks(ingestion.StoredSize, func(number int) (piece []byte, err error) {
+	return backend.ReadChunks(ingestion.StoredSize, func(chunk int) (data []byte, err error) {
 		err = s.read(ctx, "read body", func(ctx context.Context, conn querier) error {
 			return conn.QueryRow(ctx, `
 				SELECT bytes FROM raw_bodies WHERE user_id = $1 AND ingestion_id = $2 AND piece = $3 AND received_at = $4`,
-				user, id, number, momentOf(ingestion.ReceivedAt)).Scan(&piece)
+				user, id, chunk, nullableTime(ingestion.ReceivedAt)).Scan(&data)
 		})
 		if isNoRows(err) {
 			err = io.ErrUnexpectedEOF
 		}
-		return piece, err
+		return data, err
 	}), nil
 }
 
@@ -142,14 +129,14 @@ func (s *Store) Ingestion(ctx context.Context, user, id uuid.UUID) (ingestion he
 		found, ingestion, err = one(ctx, conn, scanIngestion,
 			`SELECT `+fullIngestion+` FROM raw_ingestions WHERE user_id = $1 AND id = $2`, user, id)
 		if err == nil && !found {
-			return notFound("ingestion")
+			return backend.NotFound("ingestion")
 		}
 		return err
 	})
 	return ingestion, err
 }
 
-// Ingestions returns a user's ingestions in the order that is asked for.
+// Ingestions returns a user's ingestions in the order of the query.
 func (s *Store) Ingestions(ctx context.Context, user uuid.UUID, query store.IngestionQuery) (ingestions []health.Ingestion, err error) {
 	c := condition{text: `user_id = $1`, args: []any{user}}
 	if query.Status != "" {
@@ -159,10 +146,10 @@ func (s *Store) Ingestions(ctx context.Context, user uuid.UUID, query store.Inge
 		c.and(`format = `, query.Format)
 	}
 	if !query.Since.IsZero() {
-		c.and(`received_at >= `, momentOf(query.Since))
+		c.and(`received_at >= `, nullableTime(query.Since))
 	}
 	if !query.Until.IsZero() {
-		c.and(`received_at < `, momentOf(query.Until))
+		c.and(`received_at < `, nullableTime(query.Until))
 	}
 	if query.Before != uuid.Nil {
 		c.and(`id < `, query.Before)
@@ -186,7 +173,7 @@ func (s *Store) Ingestions(ctx context.Context, user uuid.UUID, query store.Inge
 func (s *Store) ActiveUsers(ctx context.Context, since time.Time) (count int, err error) {
 	err = s.read(ctx, "count active users", func(ctx context.Context, conn querier) error {
 		return conn.QueryRow(ctx, `SELECT count(DISTINCT user_id) FROM raw_ingestions WHERE received_at >= $1`,
-			momentOf(since)).Scan(&count)
+			nullableTime(since)).Scan(&count)
 	})
 	return count, err
 }
@@ -199,14 +186,14 @@ func (s *Store) MostActive(ctx context.Context, since time.Time, limit int) (use
 			return id, err
 		},
 			`SELECT user_id FROM raw_ingestions WHERE received_at >= $1
-			GROUP BY user_id ORDER BY count(*) DESC, user_id LIMIT $2`, momentOf(since), limit)
+			GROUP BY user_id ORDER BY count(*) DESC, user_id LIMIT $2`, nullableTime(since), limit)
 		return err
 	})
 	return users, err
 }
 
-// unreadable is the failure of a body's reader, not the database's: there is no point in trying again.
-type unreadable struct{ error }
+// bodyReadError is an error of a body's reader and not of the database: it is not retried.
+type bodyReadError struct{ error }
 
 // Unwrap returns the reader's error.
-func (u unreadable) Unwrap() error { return u.error }
+func (e bodyReadError) Unwrap() error { return e.error }

@@ -24,12 +24,12 @@ func (s *Store) AppendAudit(ctx context.Context, entries []account.AuditEntry) e
 	var about []int64
 	var users []uuid.UUID
 	for i := range entries {
-		about = append(about, arrivalLock(entries[i].UserID))
+		about = append(about, archiveLock(entries[i].UserID))
 		users = append(users, entries[i].UserID)
 	}
 	slices.Sort(about)
 	return s.writeAuditEntries(ctx, "append to the audit log", "", entries, func(ctx context.Context, tx pgx.Tx) error {
-		// In order, and so that nobody is erased between the look and the writing.
+		// In order, and so that no user is erased between reading and writing.
 		for _, key := range slices.Compact(about) {
 			if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock_shared($1)`, key); err != nil {
 				return err
@@ -63,17 +63,17 @@ func scanErased(row pgx.Row) (e erasedAt, err error) {
 	return e, err
 }
 
-// writeAuditEntries runs a function in one transaction with what the audit log says of it. first are statements that come
-// before everything else. about says whom the deeds are about, where that is not what they say themselves.
+// writeAuditEntries runs a function and writes its audit entries in one transaction. first are statements that come before
+// everything else. about, if not empty, replaces the users of the entries.
 func (s *Store) writeAuditEntries(
-	ctx context.Context, doing, first string, entries []account.AuditEntry, change func(ctx context.Context, tx pgx.Tx) error,
+	ctx context.Context, operation, first string, entries []account.AuditEntry, change func(ctx context.Context, tx pgx.Tx) error,
 	about ...uuid.UUID,
 ) error {
-	return s.writeAuditEntriesWithin(ctx, s.timeout, doing, first, entries, change, about...)
+	return s.writeAuditEntriesWithin(ctx, s.timeout, operation, first, entries, change, about...)
 }
 
 func (s *Store) writeAuditEntriesWithin(
-	ctx context.Context, limit time.Duration, doing, first string, entries []account.AuditEntry,
+	ctx context.Context, limit time.Duration, operation, first string, entries []account.AuditEntry,
 	change func(ctx context.Context, tx pgx.Tx) error, about ...uuid.UUID,
 ) error {
 	times := make([]time.Time, len(entries))
@@ -82,10 +82,10 @@ func (s *Store) writeAuditEntriesWithin(
 	}
 	for again := false; ; again = true {
 		if err := s.partitions.cover(ctx, auditTables, times...); err != nil {
-			return translate(ctx, doing, err)
+			return translate(ctx, operation, err)
 		}
-		err := s.onConnectionWithin(ctx, limit, doing, func(ctx context.Context, conn *pgxpool.Conn) error {
-			return transact(ctx, conn, beginWithin(limit)+sequentially+first, func(ctx context.Context, tx pgx.Tx) error {
+		err := s.onConnectionWithin(ctx, limit, operation, func(ctx context.Context, conn *pgxpool.Conn) error {
+			return transact(ctx, conn, beginWithin(limit)+sequentialShards+first, func(ctx context.Context, tx pgx.Tx) error {
 				if err := change(ctx, tx); err != nil {
 					return err
 				}
@@ -95,11 +95,11 @@ func (s *Store) writeAuditEntriesWithin(
 		if again || !isPartitionMissing(err) {
 			return err
 		}
-		s.partitions.forget(auditTables) // somebody has dropped a month by hand
+		s.partitions.invalidate(auditTables) // a month was dropped by hand
 	}
 }
 
-// insertAudit writes entries; those about somebody who is not there are about nobody.
+// insertAudit writes entries. about, if not nil, replaces their users.
 func insertAudit(ctx context.Context, tx pgx.Tx, entries []account.AuditEntry, about []uuid.UUID) error {
 	batch := &pgx.Batch{}
 	for i := range entries {

@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// CacheEpoch returns the epoch of what servers remember together, and for how long it is not to be believed.
+// CacheEpoch returns the epoch of the shared cache, and for how long it must not be read.
 func (s *Store) CacheEpoch(ctx context.Context) (epoch int64, distrusted time.Duration, err error) {
 	err = s.read(ctx, "read trust", func(ctx context.Context, conn querier) error {
 		return conn.QueryRow(ctx, `
@@ -16,8 +16,8 @@ func (s *Store) CacheEpoch(ctx context.Context) (epoch int64, distrusted time.Du
 	return epoch, distrusted, err
 }
 
-// InvalidateCache has nobody believe what servers remember together, for d at least. Of two at once the second waits for the
-// first, and finds that it is so already.
+// InvalidateCache keeps all servers from reading the shared cache for d at least. Of two calls at once the second waits for
+// the first, and begins no other epoch.
 func (s *Store) InvalidateCache(ctx context.Context, d time.Duration) (since time.Duration, err error) {
 	err = s.write(ctx, "distrust", func(ctx context.Context, tx pgx.Tx) error {
 		return tx.QueryRow(ctx, `

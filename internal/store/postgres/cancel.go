@@ -8,18 +8,18 @@ import (
 )
 
 const (
-	// cancelTimeout is how long a server has to answer that it has given up a call.
+	// cancelTimeout bounds a request to cancel a query.
 	cancelTimeout = 5 * time.Second
-	// cancelDelay is how long a request to give up may take from the moment it was accepted until it takes effect. A
-	// connection that was used again earlier might lose its next query.
+	// cancelDelay is how long a request to cancel may take to have its effect after it was accepted. On a connection that was
+	// used again earlier it might cancel the next query.
 	cancelDelay = 100 * time.Millisecond
 )
 
-// canceller ends a call in the server too when its context ends: closing the connection is not noticed by a query that
-// runs, or waits for a lock.
+// canceller cancels a query in the server when the context of its call ends: a query that runs or waits for a lock does not
+// notice that its connection is closed.
 //
-// It differs from the driver's own in that it always lets the request be answered. pgbouncer 1.18, which Debian 12 has,
-// ends itself when the connection of a request is closed before.
+// It differs from the driver's own in that it always waits for the response to the request. pgbouncer 1.18, which Debian 12
+// has, crashes when the connection of a request is closed before.
 type canceller struct {
 	conn *pgconn.PgConn
 	done chan struct{}

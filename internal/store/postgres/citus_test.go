@@ -18,8 +18,7 @@ import (
 	"github.com/health-export/health-export/internal/testdb"
 )
 
-// Citus cannot be run here, so that its rules are held by reading: the SQL of this package, and the catalogue of a
-// database that was migrated.
+// Citus cannot be run here, so these tests read the SQL of this package, and the catalogue of a migrated database.
 
 // forbidden are the idioms that PostgreSQL takes and Citus refuses, or does not take on partitioned tables.
 var forbidden = []struct{ why, pattern string }{
@@ -157,8 +156,8 @@ func textOf(expression ast.Expr) (text string, ok bool) {
 // The tables that are not spread by user: copied to every node, or on the coordinator.
 var shared = []string{"api_key_use", "api_keys", "erased_keys", "goose_db_version", "metric_names", "sources", "trust", "users"}
 
-// spread are the tables that the migration spreads by user, in the order of their names.
-func spread(t *testing.T) (tables []string) {
+// setFloats are the tables that the migration spreads by user, in the order of their names.
+func setFloats(t *testing.T) (tables []string) {
 	t.Helper()
 	calls := regexp.MustCompile(`(?s)create_distributed_table\('(\w+)'|FOREACH spread IN ARRAY ARRAY\[(.*?)\]`)
 	for _, text := range sqlOfPackage(t) {
@@ -170,14 +169,14 @@ func spread(t *testing.T) (tables []string) {
 	return tables
 }
 
-func TestEveryTableIsSpreadByUserOrShared(t *testing.T) {
+func TestEveryTableIsDistributedOrShared(t *testing.T) {
 	t.Parallel()
 	url := testdb.PostgresURL(t)
 	have := query[string](t, url, `
 		SELECT relname::text FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
 			AND NOT relispartition AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
 		ORDER BY relname COLLATE "C"`)
-	want := slices.Sorted(slices.Values(slices.Concat(spread(t), shared)))
+	want := slices.Sorted(slices.Values(slices.Concat(setFloats(t), shared)))
 	if diff := cmp.Diff(want, have); diff != "" {
 		t.Errorf("tables (-spread or shared +there):\n%s", diff)
 	}
@@ -188,7 +187,7 @@ func TestSchemaKeepsToTheRulesOfCitus(t *testing.T) {
 	url := testdb.PostgresURL(t)
 	s := openAt(t, url)
 	write(t, s, createUser(t, s), reading("step_count", march, 1)) // so that there is a partition
-	tables := spread(t)
+	tables := setFloats(t)
 	for why, faults := range map[string][]string{
 		"a unique index of a table that is spread must have the user in it": query[string](t, url, `
 			SELECT i.relname::text FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid

@@ -6,7 +6,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// condition is a WHERE clause that is put together from parts, with its parameters.
+// condition is a WHERE clause that is built from parts, with its parameters.
 type condition struct {
 	text string
 	args []any
@@ -26,9 +26,9 @@ func (c *condition) and(comparison string, value any) {
 // within adds the condition that a column lies in a range.
 func (c *condition) within(column string, r store.Range) {
 	if r.From != 0 {
-		c.and(column+` >= `, instant(r.From))
+		c.and(column+` >= `, timestamp(r.From))
 	}
 	if r.To != 0 {
-		c.and(column+` < `, instant(r.To))
+		c.and(column+` < `, timestamp(r.To))
 	}
 }

@@ -24,11 +24,11 @@ const (
 	oldestServer = 150000
 )
 
-// poolConfig sets what is not the URL's to say. A pooler refuses parameters of a session that it does not know, so that
-// nothing but the application's name is sent when a connection is made: time limits are set in each transaction.
+// poolConfig returns the configuration of a URL. A pooler refuses unknown session parameters, so that only the application's
+// name is sent when a connection is made: time limits are set in each transaction.
 func poolConfig(url string, options Options) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(url)
-	if err != nil { // its text has the URL in it, and that the password
+	if err != nil { // its text contains the URL with the password
 		return nil, problem.New(problem.Invalid, "invalid_database_url",
 			"The address of the database cannot be read. Write it as postgres://user:password@host:5432/name, "+
 				"with %-escapes for special characters in the password.").In("database")
@@ -85,7 +85,7 @@ func prepareDatabase(ctx context.Context, config *pgx.ConnConfig, options Option
 	return checkOwner(ctx, conn, server)
 }
 
-// server is what has to be known of a database before it is used.
+// server describes a database before it is used.
 type server struct {
 	database, role, version    string
 	versionNumber              int
@@ -105,7 +105,7 @@ func inspect(ctx context.Context, conn *pgx.Conn) (s server, err error) {
 	return s, err
 }
 
-// usable says what is missing, whether or not the schema has to be changed.
+// usable returns what the database lacks for any use.
 func (s server) usable() error {
 	switch {
 	case s.versionNumber < oldestServer:
@@ -122,7 +122,7 @@ func (s server) usable() error {
 	return nil
 }
 
-// migratable says which right is missing to change the schema.
+// migratable returns which right is missing to change the schema.
 func (s server) migratable() error {
 	if !s.mayCreate {
 		return unusable("schema_right_missing", fmt.Sprintf(
@@ -142,7 +142,7 @@ func (s *schema) addPostGIS(ctx context.Context) error {
 	return translate(ctx, "add PostGIS", err)
 }
 
-// checkOwner finds out now, and not at the end of a month, that partitions cannot be created.
+// checkOwner reports at the start, and not at the end of a month, that partitions cannot be created.
 func checkOwner(ctx context.Context, conn *pgx.Conn, s server) error {
 	var foreign []string
 	err := conn.QueryRow(ctx, `
@@ -160,7 +160,7 @@ func checkOwner(ctx context.Context, conn *pgx.Conn, s server) error {
 	return nil
 }
 
-// unreachable says why no connection came about. The cause is in the log only; it does not have the password.
+// unreachable explains why no connection could be made. The cause is only logged; it does not contain the password.
 func unreachable(ctx context.Context, config *pgx.ConnConfig, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return ended

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -9,8 +8,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// momentOf is how a time that may be missing is kept: NULL where it is zero.
-func momentOf(t time.Time) pgtype.Timestamptz {
+// nullableTime returns the value of a column that is NULL where a time is zero.
+func nullableTime(t time.Time) pgtype.Timestamptz {
 	return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()}
 }
 
@@ -26,13 +25,13 @@ func (t timeInto) ScanTimestamptz(v pgtype.Timestamptz) error {
 	return nil
 }
 
-// instant is how an instant is kept where 0 is an instant like any other.
-func instant(i health.Instant) pgtype.Timestamptz {
+// timestamp returns the value of a column in which 0 is an instant like any other.
+func timestamp(i health.Instant) pgtype.Timestamptz {
 	return pgtype.Timestamptz{Time: i.Time(), Valid: true}
 }
 
-// optional is how an instant is kept that is 0 where it was not sent.
-func optional(i health.Instant) pgtype.Timestamptz {
+// nullableInstant returns the value of a column that is NULL where an instant is 0, which means that it was not sent.
+func nullableInstant(i health.Instant) pgtype.Timestamptz {
 	return pgtype.Timestamptz{Time: i.Time(), Valid: i != 0}
 }
 
@@ -48,14 +47,16 @@ func (i instantInto) ScanTimestamptz(v pgtype.Timestamptz) error {
 	return nil
 }
 
-// number is how a value that may be absent is kept.
-func number(v float64) pgtype.Float8 { return pgtype.Float8{Float64: v, Valid: !health.IsAbsent(v)} }
+// nullableFloat returns the value of a column that is NULL where a number is absent.
+func nullableFloat(v float64) pgtype.Float8 {
+	return pgtype.Float8{Float64: v, Valid: !health.IsAbsent(v)}
+}
 
-// numberInto reads a column that may be NULL into a value.
-type numberInto struct{ *float64 }
+// floatInto reads a column that may be NULL into a number that may be absent.
+type floatInto struct{ *float64 }
 
 // ScanFloat64 reads one column.
-func (n numberInto) ScanFloat64(v pgtype.Float8) error {
+func (n floatInto) ScanFloat64(v pgtype.Float8) error {
 	*n.float64 = health.Absent()
 	if v.Valid {
 		*n.float64 = v.Float64
@@ -63,7 +64,7 @@ func (n numberInto) ScanFloat64(v pgtype.Float8) error {
 	return nil
 }
 
-// date is how a local date is kept.
+// date returns the value of a column that is a local date.
 func date(d health.Date) pgtype.Date { return pgtype.Date{Time: d.Time(), Valid: true} }
 
 // dateInto reads a date.
@@ -75,22 +76,22 @@ func (d dateInto) ScanDate(v pgtype.Date) error {
 	return nil
 }
 
-// numberList is how a list of values is kept that may be absent: NULL where none is there.
-func numberList(count int, value func(i int) float64) []pgtype.Float8 {
+// nullableFloats returns the array for numbers that may be absent; nil where all are.
+func nullableFloats(count int, value func(i int) float64) []pgtype.Float8 {
 	var list []pgtype.Float8
 	for i := range count {
 		if v := value(i); !health.IsAbsent(v) {
 			if list == nil {
 				list = make([]pgtype.Float8, count)
 			}
-			list[i] = number(v)
+			list[i] = nullableFloat(v)
 		}
 	}
 	return list
 }
 
-// spread gives values that numberList has made to the points they belong to.
-func spread(list []pgtype.Float8, into func(i int) *float64) {
+// setFloats is the reverse of nullableFloats.
+func setFloats(list []pgtype.Float8, into func(i int) *float64) {
 	for i, v := range list {
 		*into(i) = health.Absent()
 		if v.Valid {
@@ -98,6 +99,3 @@ func spread(list []pgtype.Float8, into func(i int) *float64) {
 		}
 	}
 }
-
-// folded is the form in which texts are compared without regard to case, whatever locale the database has.
-func folded(s string) string { return strings.ToLower(s) }

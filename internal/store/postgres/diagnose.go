@@ -8,7 +8,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// Diagnose reads the versions, the clock, and how far the partitions reach.
+// Diagnose reads the versions, the clock, and until when there are partitions.
 func (s *Store) Diagnose(ctx context.Context) (d store.Diagnosis, err error) {
 	err = s.read(ctx, "diagnose", func(ctx context.Context, conn querier) error {
 		err := conn.QueryRow(ctx, `
@@ -19,7 +19,7 @@ func (s *Store) Diagnose(ctx context.Context) (d store.Diagnosis, err error) {
 			return err
 		}
 		for _, table := range slices.Concat(archiveTables, auditTables, sampleTables) {
-			spans, err := existing(ctx, conn, table)
+			spans, err := readPartitions(ctx, conn, table)
 			if err != nil {
 				return err
 			}
@@ -33,7 +33,7 @@ func (s *Store) Diagnose(ctx context.Context) (d store.Diagnosis, err error) {
 	return d, err
 }
 
-// coveredUntil returns how far after t the spans, which are in order, reach without a gap.
+// coveredUntil returns until when the spans, which are in order, cover the time after t without a gap.
 func coveredUntil(spans []span, t time.Time) time.Time {
 	for _, s := range spans {
 		if !s.from.After(t) && s.to.After(t) {

@@ -11,7 +11,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// ecgColumns ends with the voltages, which a listing may leave out.
+// ecgColumns are followed by the times and the voltages, which a listing may leave out.
 const ecgColumns = `started_at, ended_at, utc_offset, source, classification, severity, average_heart_rate,
 	sampling_frequency, unit, attributes, received_at, `
 
@@ -29,20 +29,20 @@ func (s *Store) WriteECGs(ctx context.Context, user uuid.UUID, batch []health.EC
 	return s.writeElements(ctx, user, "write ECGs", len(batch), func() health.Instant { return batch[0].Received }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
 		starts := make([]pgtype.Timestamptz, len(batch))
 		for i := range batch {
-			starts[i] = instant(batch[i].Start)
+			starts[i] = timestamp(batch[i].Start)
 		}
 		stored, err := list(ctx, tx, scanECG, `SELECT `+ecgColumns+`times, voltages FROM ecg_recordings
 			WHERE user_id = $1 AND started_at = ANY ($2)`, user, starts)
 		if err != nil {
 			return err
 		}
-		there := map[health.Instant]*health.ECG{}
+		existing := map[health.Instant]*health.ECG{}
 		for i := range stored {
-			there[stored[i].Start] = &stored[i]
+			existing[stored[i].Start] = &stored[i]
 		}
 		for i := range batch {
 			ecg, outcome := batch[i], health.Inserted
-			if known := there[ecg.Start]; known != nil {
+			if known := existing[ecg.Start]; known != nil {
 				if !known.MergeFrom(&ecg) {
 					p.outcomes[i] = health.Unchanged
 					continue
@@ -58,18 +58,18 @@ func (s *Store) WriteECGs(ctx context.Context, user uuid.UUID, batch []health.EC
 func ecgArgs(user uuid.UUID, e *health.ECG) []any {
 	var times []pgtype.Timestamptz
 	for _, t := range e.Times {
-		times = append(times, instant(t))
+		times = append(times, timestamp(t))
 	}
 	return []any{
-		user, instant(e.Start), optional(e.End), e.Offset, e.Source, e.Classification, e.Severity, number(e.AverageHeartRate),
-		number(e.SamplingFrequency), e.Unit, e.Attributes, instant(e.Received), times, e.Voltages,
+		user, timestamp(e.Start), nullableInstant(e.End), e.Offset, e.Source, e.Classification, e.Severity, nullableFloat(e.AverageHeartRate),
+		nullableFloat(e.SamplingFrequency), e.Unit, e.Attributes, timestamp(e.Received), times, e.Voltages,
 	}
 }
 
 func scanECG(row pgx.Row) (e health.ECG, err error) {
 	var times []pgtype.Timestamptz
 	err = row.Scan(instantInto{&e.Start}, instantInto{&e.End}, &e.Offset, &e.Source, &e.Classification, &e.Severity,
-		numberInto{&e.AverageHeartRate}, numberInto{&e.SamplingFrequency}, &e.Unit, &e.Attributes, instantInto{&e.Received},
+		floatInto{&e.AverageHeartRate}, floatInto{&e.SamplingFrequency}, &e.Unit, &e.Attributes, instantInto{&e.Received},
 		&times, &e.Voltages)
 	for _, t := range times {
 		e.Times = append(e.Times, health.InstantOf(t.Time))

@@ -10,8 +10,8 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// plan is what has to be done for a batch of anything but samples: what becomes of each element, and the statements that
-// write those that differ from what is there.
+// plan is how a batch of anything but samples is written: the outcome of each element, and the statements that write those
+// that differ from the stored ones.
 type plan struct {
 	outcomes []health.Outcome
 	writes   []elementWrite
@@ -21,48 +21,48 @@ type plan struct {
 type elementWrite struct {
 	index      int
 	statements []statement
-	fault      error // see plan.refuse
+	err        error // see plan.refuse
 }
 
-// statement writes one row, or, where it is one of many, takes arrays of which args are an entry each: the rows of all
-// such statements with the same text are written at once, before the other statements. They must not have the same key.
+// statement writes one row. Where it is batched, its SQL takes arrays, and args are one element of each: the rows of all
+// batched statements with the same SQL are written at once, before the other statements. They must not have the same key.
 type statement struct {
-	sql  string
-	args []any
-	many bool
+	sql     string
+	args    []any
+	batched bool
 }
 
-// alone makes a statement of its own of one that is written with many.
-func (s statement) alone() statement { return statement{sql: s.sql, args: appendRow(nil, s.args)} }
+// single returns a batched statement as one that is executed separately.
+func (s statement) single() statement { return statement{sql: s.sql, args: appendRow(nil, s.args)} }
 
 func (p *plan) write(index int, outcome health.Outcome, statements ...statement) {
 	p.outcomes[index] = outcome
 	p.writes = append(p.writes, elementWrite{index: index, statements: statements})
 }
 
-// writeElements compares a batch with what is there and writes what differs, in one transaction and with all statements
-// sent at once. When the database refuses an element, everything is done again, one element at a time, so that the one
-// at fault is undone alone. received tells when the body arrived, of a batch that is not empty.
+// writeElements compares a batch with the stored elements and writes what differs, in one transaction and with all
+// statements in one round trip. When the database refuses an element, the batch is written again, one element at a time, so
+// that only the one at fault is rolled back. received returns when the body of a non-empty batch was received.
 func (s *Store) writeElements(
-	ctx context.Context, user uuid.UUID, doing string, count int, received func() health.Instant,
+	ctx context.Context, user uuid.UUID, operation string, count int, received func() health.Instant,
 	compare func(ctx context.Context, tx pgx.Tx, p *plan) error,
 ) (written store.Written, err error) {
 	if count == 0 {
 		return written, nil
 	}
-	for _, carefully := range []bool{false, true} {
-		err = s.writeReceived(ctx, user, received(), doing, func(ctx context.Context, tx pgx.Tx) error {
+	for _, oneByOne := range []bool{false, true} {
+		err = s.writeReceived(ctx, user, received(), operation, func(ctx context.Context, tx pgx.Tx) error {
 			p := &plan{outcomes: make([]health.Outcome, count)}
 			if err := compare(ctx, tx, p); err != nil {
 				return err
 			}
 			written = store.Written{Outcomes: p.outcomes}
-			if carefully {
+			if oneByOne {
 				return p.runOneByOne(ctx, tx, &written)
 			}
 			return p.run(ctx, tx)
 		})
-		if _, isRefused := refused(err); !isRefused {
+		if _, isRefusal := refused(err); !isRefusal {
 			break
 		}
 	}
@@ -72,29 +72,29 @@ func (s *Store) writeElements(
 	return written, nil
 }
 
-// refuse leaves out an element for a reason that is known without asking the database.
+// refuse rejects an element for a reason that does not come from the database.
 func (p *plan) refuse(index int, fault error) {
-	p.writes = append(p.writes, elementWrite{index: index, fault: fault})
+	p.writes = append(p.writes, elementWrite{index: index, err: fault})
 }
 
 func (p *plan) run(ctx context.Context, tx pgx.Tx) error {
-	together := map[string][]any{} // arrays, by the statement that takes them
+	batched := map[string][]any{} // arrays, by the SQL that takes them
 	var others []statement
 	for i := range p.writes {
 		w := &p.writes[i]
-		if w.fault != nil {
-			return w.fault
+		if w.err != nil {
+			return w.err
 		}
 		for _, st := range w.statements {
-			if !st.many {
+			if !st.batched {
 				others = append(others, st)
 				continue
 			}
-			together[st.sql] = appendRow(together[st.sql], st.args)
+			batched[st.sql] = appendRow(batched[st.sql], st.args)
 		}
 	}
 	batch := &pgx.Batch{}
-	for sql, arrays := range together {
+	for sql, arrays := range batched {
 		batch.Queue(sql, arrays...)
 	}
 	for _, st := range others {
@@ -106,7 +106,7 @@ func (p *plan) run(ctx context.Context, tx pgx.Tx) error {
 	return tx.SendBatch(ctx, batch).Close()
 }
 
-// appendRow adds one entry to each of the arrays, which are none before the first row.
+// appendRow appends one element to each of the arrays, which are nil before the first row.
 func appendRow(arrays, row []any) []any {
 	if arrays == nil {
 		arrays = make([]any, len(row))
@@ -129,20 +129,11 @@ func (p *plan) runOneByOne(ctx context.Context, tx pgx.Tx, written *store.Writte
 		if err == nil {
 			continue
 		}
-		reason, isRefused := refused(err)
-		if !isRefused {
+		reason, isRefusal := refused(err)
+		if !isRefusal {
 			return err
 		}
-		written.Outcomes[w.index] = health.Rejected
-		written.Refused = withReason(written.Refused, w.index, reason)
+		written.Refuse(w.index, reason)
 	}
 	return nil
-}
-
-func withReason(reasons map[int]string, index int, reason string) map[int]string {
-	if reasons == nil {
-		reasons = map[int]string{}
-	}
-	reasons[index] = reason
-	return reasons
 }

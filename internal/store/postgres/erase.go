@@ -11,16 +11,16 @@ import (
 	"github.com/health-export/health-export/internal/account"
 )
 
-// personal are the tables that are spread by user: everything a person has but the account itself.
-var personal = []string{
+// userTables are the tables that are distributed by user: all of a user's data but the account.
+var userTables = []string{
 	"raw_bodies", "raw_ingestions", "audit_log", "metric_totals", "heart_rate_metrics", "blood_pressure_metrics",
 	"activity_metrics", "quantity_metrics", "sleep_metrics", "sleep_segments", "workouts", "workout_series",
 	"workout_routes", "events", "ecg_recordings", "daily_summaries", "latest_values", "source_orders", "alerts",
 }
 
 const (
-	// keysStayNamed is how long RevokedSince names the keys of users who are gone.
-	keysStayNamed = 24 * time.Hour
+	// erasedKeysKept is how long RevokedSince returns the keys of deleted users.
+	erasedKeysKept = 24 * time.Hour
 	// eraseTimeout bounds the erasure of one user, who may have tens of millions of rows.
 	eraseTimeout = 30 * time.Minute
 )
@@ -28,7 +28,7 @@ const (
 // EraseData erases everything that was stored for a user, and keeps the account and its keys.
 func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, entries ...account.AuditEntry) error {
 	return s.erase(ctx, user, "erase data", entries, func(ctx context.Context, tx pgx.Tx) error {
-		// What is archived now may be in work, and by a clock that is ahead of ours.
+		// What is archived now may be in process, and its time may be by a clock that is ahead of this server's.
 		erased := at
 		err := tx.QueryRow(ctx, `SELECT greatest($2, max(received_at)) FROM raw_ingestions WHERE user_id = $1`, user, at).
 			Scan(timeInto{&erased})
@@ -66,7 +66,7 @@ func (s *Store) DeleteUser(
 		}
 		batch := &pgx.Batch{}
 		batch.Queue(`INSERT INTO erased_keys (id, erased_at) SELECT id, $2 FROM unnest($1::text[]) id`, keys, at)
-		batch.Queue(`DELETE FROM erased_keys WHERE erased_at < $1`, at.Add(-keysStayNamed))
+		batch.Queue(`DELETE FROM erased_keys WHERE erased_at < $1`, at.Add(-erasedKeysKept))
 		batch.Queue(`DELETE FROM api_key_use WHERE key_id = ANY ($1)`, keys)
 		batch.Queue(`DELETE FROM api_keys WHERE user_id = $1`, user)
 		batch.Queue(`DELETE FROM users WHERE id = $1`, user)
@@ -75,14 +75,14 @@ func (s *Store) DeleteUser(
 	return keys, err
 }
 
-// erase runs a change while nothing is written for the user, takes away the names of sources that nobody else has, and
-// records the deeds.
+// erase runs a change while nothing is written for the user, erases the names of sources that no other user has, and writes
+// the audit entries.
 func (s *Store) erase(
-	ctx context.Context, user uuid.UUID, doing string, entries []account.AuditEntry,
+	ctx context.Context, user uuid.UUID, operation string, entries []account.AuditEntry,
 	change func(ctx context.Context, tx pgx.Tx) error,
 ) error {
-	locks := lockStatement(userLock(user)) + lockStatement(arrivalLock(user))
-	err := s.writeAuditEntriesWithin(ctx, eraseTimeout, doing, locks, entries, func(ctx context.Context, tx pgx.Tx) error {
+	locks := lockStatement(userLock(user)) + lockStatement(archiveLock(user))
+	err := s.writeAuditEntriesWithin(ctx, eraseTimeout, operation, locks, entries, func(ctx context.Context, tx pgx.Tx) error {
 		if err := checkUser(ctx, tx, user); err != nil {
 			return err
 		}
@@ -97,17 +97,17 @@ func (s *Store) erase(
 		if err := change(ctx, tx); err != nil {
 			return err
 		}
-		return forgetUnused(ctx, tx, sources)
+		return eraseUnusedSources(ctx, tx, sources)
 	})
 	if err == nil {
-		s.names.forgetSources()
+		s.names.InvalidateSources()
 	}
 	return err
 }
 
-// forgetUnused takes the names from those sources that nobody has a sample of. Until the transaction ends no samples are
-// written, see sampleWriter.begin.
-func forgetUnused(ctx context.Context, tx pgx.Tx, sources []int32) error {
+// eraseUnusedSources erases the names of those sources that no user has a sample of. Until the transaction ends no samples
+// are written, see sampleWriter.begin.
+func eraseUnusedSources(ctx context.Context, tx pgx.Tx, sources []int32) error {
 	if len(sources) == 0 {
 		return nil
 	}
@@ -135,7 +135,7 @@ func scanOne(row pgx.Row) (n int32, err error) {
 }
 
 func eraseRows(ctx context.Context, tx pgx.Tx, user uuid.UUID) error {
-	for _, table := range personal {
+	for _, table := range userTables {
 		if _, err := tx.Exec(ctx, `DELETE FROM `+pgx.Identifier{table}.Sanitize()+` WHERE user_id = $1`, user); err != nil {
 			return err
 		}

@@ -50,14 +50,14 @@ func TestErasingLeavesNothing(t *testing.T) {
 	}
 }
 
-// A source that was forgotten must not be written under the number that a server remembers of it.
-func TestForgottenSourceGetsANewNumber(t *testing.T) {
+// A source that was erased must not be written with the id that a server has cached.
+func TestErasedSourceGetsANewID(t *testing.T) {
 	t.Parallel()
 	url := testdb.PostgresURL(t)
 	s, other := openAt(t, url), openAt(t, url)
 	ada, bob := createUser(t, s), createUser(t, s)
 	write(t, s, ada, reading("weight", march, 1))
-	write(t, other, ada, reading("weight", march, 2)) // now both remember the source
+	write(t, other, ada, reading("weight", march, 2)) // now both have cached the source
 	if err := other.EraseData(t.Context(), ada, march); err != nil {
 		t.Fatal(err)
 	}

@@ -13,9 +13,7 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-var errClosed = problem.New(problem.Unavailable, "store_closed", "The server is stopping. Try again in a moment.")
-
-// The codes of PostgreSQL (SQLSTATE) that something is done about. The first two characters are the class.
+// The codes of PostgreSQL (SQLSTATE) that are handled. The first two characters are the class.
 const (
 	codeUniqueViolation       = "23505"
 	codeCheckViolation        = "23514"
@@ -28,17 +26,13 @@ const (
 	codeQueryCanceled         = "57014"
 )
 
-// unstorable is the fault of an element that this package finds before the database does: the sentence for the person.
-type unstorable string
+// invalidElement is why this package refuses an element before the database does: a sentence for the user.
+type invalidElement string
 
 // Error returns the sentence.
-func (u unstorable) Error() string { return string(u) }
+func (e invalidElement) Error() string { return string(e) }
 
-func notFound(what string) *problem.Error {
-	return problem.New(problem.NotFound, "not_found", "There is no such "+what+".")
-}
-
-// codeOf returns the code of PostgreSQL in err, "" where there is none.
+// codeOf returns the SQLSTATE in err, "" where there is none.
 func codeOf(err error) string {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return e.Code
@@ -53,18 +47,18 @@ func classOf(code string) string {
 	return code[:2]
 }
 
-// taken makes a Conflict of an error that says that something exists already; any other, and nil, stays as it is.
-func taken(err error, code, message string) error {
+// conflictOnDuplicate returns a Conflict for a unique violation, and any other error, or nil, as it is.
+func conflictOnDuplicate(err error, code, message string) error {
 	if codeOf(err) == codeUniqueViolation {
 		return problem.New(problem.Conflict, code, message).Because(err)
 	}
 	return err
 }
 
-// translate gives an error of the driver its kind, by its code and never by its text. doing says, for the log, what
-// was being done. An error that has a kind already is left as it is, and a context that ended comes before whatever
-// the database made of it.
-func translate(ctx context.Context, doing string, err error) error {
+// translate returns an error of the driver with a kind, by its code and never by its text. operation is for the log. An
+// error that has a kind is returned as it is, and the error of a context that has ended instead of what the database made
+// of it.
+func translate(ctx context.Context, operation string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -74,8 +68,8 @@ func translate(ctx context.Context, doing string, err error) error {
 	if problem.KindOf(err) != "" {
 		return err
 	}
-	cause := fmt.Errorf("%s: %w", doing, err)
-	if _, ok := errors.AsType[unreadable](err); ok {
+	cause := fmt.Errorf("%s: %w", operation, err)
+	if _, ok := errors.AsType[bodyReadError](err); ok {
 		return cause
 	}
 	code := codeOf(err)
@@ -89,7 +83,7 @@ func translate(ctx context.Context, doing string, err error) error {
 		return problem.New(problem.Unavailable, "store_read_only",
 			"The database can only be read at the moment. Try again later.").Because(cause)
 	case code == codeQueryCanceled, code == codeLockNotAvailable, class == "40",
-		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled): // by a time limit of this package
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled): // a time limit of this package
 		return problem.New(problem.Unavailable, "store_busy",
 			"The database took too long. Try again in a moment.").Because(cause)
 	case class == "08", class == "28", class == "53", class == "57", class == "58", disconnected(err):
@@ -99,9 +93,9 @@ func translate(ctx context.Context, doing string, err error) error {
 	return cause
 }
 
-// disconnected reports whether there is no connection, or none any more.
+// disconnected reports whether the connection could not be made or was lost.
 func disconnected(err error) bool {
-	if _, ok := errors.AsType[unreadable](err); ok {
+	if _, ok := errors.AsType[bodyReadError](err); ok {
 		return false
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
@@ -118,11 +112,11 @@ func disconnected(err error) bool {
 		errors.Is(err, pgconn.ErrConnClosed) || pgconn.SafeToRetry(err)
 }
 
-// refused reports whether the database found fault with the row itself, so that its neighbours may be stored without
-// it, and says why in a sentence that may be shown.
+// refused reports whether the row itself is the reason for an error, so that the other rows may be stored without it, and
+// returns why in a sentence that may be shown.
 func refused(err error) (reason string, ok bool) {
-	if u, ok := errors.AsType[unstorable](err); ok {
-		return string(u), true
+	if e, ok := errors.AsType[invalidElement](err); ok {
+		return string(e), true
 	}
 	switch code := codeOf(err); {
 	case code == codeUniqueViolation:

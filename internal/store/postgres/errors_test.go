@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 func pgError(code string) error {
@@ -44,8 +45,8 @@ func TestErrorsGetTheirKind(t *testing.T) {
 		{"connection refused", &net.OpError{Op: "dial", Err: errors.New("refused")}, problem.Unavailable, "store_unavailable"},
 		{"a fault of ours", pgError("42601"), "", ""},
 		{"check violation", pgError("23514"), "", ""},
-		{"the body's reader, with an error like that of a connection", unreadable{io.ErrUnexpectedEOF}, "", ""},
-		{"one that has a kind", notFound("thing"), problem.NotFound, "not_found"},
+		{"the body's reader, with an error like that of a connection", bodyReadError{io.ErrUnexpectedEOF}, "", ""},
+		{"one that has a kind", backend.NotFound("thing"), problem.NotFound, "not_found"},
 	} {
 		got := translate(t.Context(), "test", test.err)
 		if !errors.Is(got, test.err) {
@@ -68,7 +69,7 @@ func TestErrorsGetTheirKind(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefused(t *testing.T) {
+func TestRefused(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]bool{
 		"22021": true, "22008": true, "22P05": true, "23514": true, "23502": true, "23505": true, "54000": true,
@@ -79,7 +80,7 @@ func TestWhatIsRefused(t *testing.T) {
 			t.Errorf("%s: refused %v because of %q", code, is, reason)
 		}
 	}
-	if reason, is := refused(fmt.Errorf("wrapped: %w", unstorable("a sentence"))); !is || reason != "a sentence" {
+	if reason, is := refused(fmt.Errorf("wrapped: %w", invalidElement("a sentence"))); !is || reason != "a sentence" {
 		t.Errorf("unstorable: %v, %q", is, reason)
 	}
 }
@@ -95,13 +96,13 @@ func testRetry(t *testing.T) {
 		err  error
 		want int
 	}{
-		{"serialization failure", pgError("40001"), attempts},
-		{"deadlock", pgError("40P01"), attempts},
-		{"connection lost", io.ErrUnexpectedEOF, attempts},
-		{"server restarts", pgError("57P01"), attempts},
-		{"connection lost at the commit", committed(io.ErrUnexpectedEOF), 1},
-		{"serialization failure at the commit", committed(pgError("40001")), attempts},
-		{"the body's reader", unreadable{io.ErrUnexpectedEOF}, 1},
+		{"serialization failure", pgError("40001"), maxAttempts},
+		{"deadlock", pgError("40P01"), maxAttempts},
+		{"connection lost", io.ErrUnexpectedEOF, maxAttempts},
+		{"server restarts", pgError("57P01"), maxAttempts},
+		{"connection lost at the commit", commitError(io.ErrUnexpectedEOF), 1},
+		{"serialization failure at the commit", commitError(pgError("40001")), maxAttempts},
+		{"the body's reader", bodyReadError{io.ErrUnexpectedEOF}, 1},
 		{"a row at fault", pgError("23514"), 1},
 		{"disk full", pgError("53100"), 1},
 		{"given up", context.Canceled, 1},

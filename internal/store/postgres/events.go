@@ -14,7 +14,7 @@ import (
 
 const eventColumns = `kind, app_id, digest, name, started_at, ended_at, utc_offset, source, attributes, received_at`
 
-// putEvent takes the rows of many.
+// putEvent is a batched statement.
 const putEvent = `
 INSERT INTO events (user_id, identity, ` + eventColumns + `)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[],
@@ -23,8 +23,8 @@ ON CONFLICT (user_id, identity) DO UPDATE SET name = excluded.name, started_at =
 	ended_at = excluded.ended_at, utc_offset = excluded.utc_offset, source = excluded.source,
 	attributes = excluded.attributes, received_at = excluded.received_at`
 
-// identityOf turns a key into 16 bytes: half of a SHA-256 over its parts, each after its length.
-func identityOf(key health.EventKey) (id uuid.UUID) {
+// eventIdentity turns a key into 16 bytes: half of a SHA-256 over its parts, each after its length.
+func eventIdentity(key health.EventKey) (id uuid.UUID) {
 	var text []byte
 	for _, part := range []string{key.Kind, key.AppID, key.Name, key.Digest} {
 		text = binary.AppendUvarint(text, uint64(len(part)))
@@ -40,29 +40,29 @@ func (s *Store) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.
 	return s.writeElements(ctx, user, "write events", len(batch), func() health.Instant { return batch[0].Received }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
 		identities := make([]uuid.UUID, len(batch))
 		for i := range batch {
-			identities[i] = identityOf(batch[i].Key())
+			identities[i] = eventIdentity(batch[i].Key())
 		}
 		stored, err := list(ctx, tx, scanEvent, `SELECT `+eventColumns+` FROM events
 			WHERE user_id = $1 AND identity = ANY ($2)`, user, identities)
 		if err != nil {
 			return err
 		}
-		there := map[uuid.UUID]*health.Event{}
+		existing := map[uuid.UUID]*health.Event{}
 		for i := range stored {
-			there[identityOf(stored[i].Key())] = &stored[i]
+			existing[eventIdentity(stored[i].Key())] = &stored[i]
 		}
 		for i := range batch {
 			event, outcome := batch[i], health.Inserted
-			if known := there[identities[i]]; known != nil {
+			if known := existing[identities[i]]; known != nil {
 				if !known.MergeFrom(&event) {
 					p.outcomes[i] = health.Unchanged
 					continue
 				}
 				event, outcome = *known, health.Updated
 			}
-			p.write(i, outcome, statement{sql: putEvent, many: true, args: []any{
-				user, identities[i], event.Kind, event.AppID, event.Digest, event.Name, instant(event.Start), optional(event.End),
-				event.Offset, event.Source, event.Attributes, instant(event.Received),
+			p.write(i, outcome, statement{sql: putEvent, batched: true, args: []any{
+				user, identities[i], event.Kind, event.AppID, event.Digest, event.Name, timestamp(event.Start), nullableInstant(event.End),
+				event.Offset, event.Source, event.Attributes, timestamp(event.Received),
 			}})
 		}
 		return nil
@@ -91,8 +91,8 @@ func (s *Store) Events(ctx context.Context, user uuid.UUID, query store.EventQue
 			if err != nil {
 				return err
 			}
-			start := c.arg(instant(last.Start))
-			// The first comparison follows from the second, but it is the one that an index answers.
+			start := c.arg(timestamp(last.Start))
+			// The first comparison follows from the second, but it is the one that can use an index.
 			c.text += ` AND started_at >= ` + start + ` AND (started_at, kind, name, app_id, digest) > (` + start + `, ` +
 				c.arg(last.Kind) + `, ` + c.arg(last.Name) + `, ` + c.arg(last.AppID) + `, ` + c.arg(last.Digest) + `)`
 		}
@@ -106,11 +106,11 @@ func (s *Store) Events(ctx context.Context, user uuid.UUID, query store.EventQue
 	return events, err
 }
 
-// eventAt returns the event with a key. The key of one with an app id does not say where it stands in the order; where
-// there is none, the key has to do.
+// eventAt returns the event with a key, because the key of an event with an app id does not have its place in the order.
+// Where it is not stored, the fields of the key are returned.
 func eventAt(ctx context.Context, q querier, user uuid.UUID, key *health.EventKey) (health.Event, error) {
 	found, event, err := one(ctx, q, scanEvent, `SELECT `+eventColumns+` FROM events WHERE user_id = $1 AND identity = $2`,
-		user, identityOf(*key))
+		user, eventIdentity(*key))
 	if !found {
 		event = health.Event{Kind: key.Kind, AppID: key.AppID, Name: key.Name, Start: key.Start, Digest: key.Digest}
 	}

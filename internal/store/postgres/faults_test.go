@@ -151,7 +151,7 @@ func readBody(t *testing.T, s *postgres.Store, in health.Ingestion) (text string
 }
 
 // A user who was erased while a body of theirs was worked on must not come back.
-func TestNothingIsWrittenForSomebodyUnknown(t *testing.T) {
+func TestNothingIsWrittenForAnUnknownUser(t *testing.T) {
 	t.Parallel()
 	url := testdb.PostgresURL(t)
 	s := openAt(t, url)

@@ -11,17 +11,15 @@ import (
 
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
-	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
-var errNotHeld = problem.New(problem.Conflict, "claim_lost", "Another worker has taken over this ingestion.")
+// claimCandidates is how many ingestions a worker tries to claim before it reads again which ones can be claimed.
+const claimCandidates = 8
 
-// candidates is how many ingestions a worker tries to claim before it asks again which ones are free.
-const candidates = 8
-
-// free finds the oldest of those ingestions that are each the oldest unfinished one of their user, or wait in a spool,
-// and that nobody keeps others away from.
-const free = `
+// selectClaimable returns, oldest first, the unclaimed ingestions that are each the oldest unfinished one of their user, or
+// whose body is in the given spool.
+const selectClaimable = `
 SELECT user_id, id FROM (
 	SELECT * FROM (
 		SELECT DISTINCT ON (user_id) user_id, id, claimed_until FROM raw_ingestions
@@ -33,21 +31,20 @@ SELECT user_id, id FROM (
 WHERE claimed_until IS NULL OR claimed_until <= $1
 ORDER BY id LIMIT $2`
 
-// ClaimNext claims the oldest unfinished ingestion that nobody holds a claim on and that no older one of the same user
-// comes before. Candidates are read without a lock; the claim itself is one statement on one user's row, which finds out
-// whether another worker was quicker.
+// ClaimNext claims the oldest unfinished ingestion that is not claimed and is the oldest of its user. Candidates are read
+// without a lock; the claim itself is one statement on one user's row, which fails if another worker was quicker.
 func (s *Store) ClaimNext(ctx context.Context, owner, spool string, now, until time.Time) (ingestion health.Ingestion, err error) {
 	for {
-		var found []claimant
+		var found []claimCandidate
 		err := s.read(ctx, "look for unfinished ingestions", func(ctx context.Context, conn querier) (err error) {
-			found, err = list(ctx, conn, scanClaimant, free, momentOf(now), candidates, spool)
+			found, err = list(ctx, conn, scanClaimCandidate, selectClaimable, nullableTime(now), claimCandidates, spool)
 			return err
 		})
 		if err != nil {
 			return ingestion, err
 		}
 		if len(found) == 0 {
-			return ingestion, notFound("unfinished ingestion")
+			return ingestion, backend.NotFound("unfinished ingestion")
 		}
 		for _, c := range found {
 			claimed, in, err := s.claim(ctx, c, owner, now, until)
@@ -58,23 +55,23 @@ func (s *Store) ClaimNext(ctx context.Context, owner, spool string, now, until t
 	}
 }
 
-type claimant struct{ user, id uuid.UUID }
+type claimCandidate struct{ user, id uuid.UUID }
 
-func scanClaimant(row pgx.Row) (c claimant, err error) {
+func scanClaimCandidate(row pgx.Row) (c claimCandidate, err error) {
 	err = row.Scan(&c.user, &c.id)
 	return c, err
 }
 
-// claim counts an attempt and returns the ingestion as it then is; claimed is false where another worker has it, or has
-// finished it, since it was found.
+// claim counts an attempt and returns the ingestion as it then is; claimed is false where another worker has claimed or
+// finished it since it was read.
 func (s *Store) claim(
-	ctx context.Context, c claimant, owner string, now, until time.Time,
+	ctx context.Context, c claimCandidate, owner string, now, until time.Time,
 ) (claimed bool, in health.Ingestion, err error) {
 	err = s.write(ctx, "claim ingestion", func(ctx context.Context, tx pgx.Tx) error {
 		claimed, in, err = one(ctx, tx, scanIngestion, `
 			UPDATE raw_ingestions SET owner = $3, claimed_until = $4, attempts = attempts + 1
 			WHERE user_id = $1 AND id = $2 AND status = 'accepted' AND (claimed_until IS NULL OR claimed_until <= $5)
-			RETURNING `+fullIngestion, c.user, c.id, owner, momentOf(until), momentOf(now))
+			RETURNING `+fullIngestion, c.user, c.id, owner, nullableTime(until), nullableTime(now))
 		return err
 	})
 	return claimed, in, err
@@ -82,53 +79,53 @@ func (s *Store) claim(
 
 // Renew extends owner's claim.
 func (s *Store) Renew(ctx context.Context, id uuid.UUID, owner string, until time.Time) error {
-	return s.ifHeld(ctx, "renew claim", `
+	return s.updateClaimed(ctx, "renew claim", `
 		UPDATE raw_ingestions SET claimed_until = $3 WHERE id = $1 AND owner = $2 AND status = 'accepted'`,
-		id, owner, momentOf(until))
+		id, owner, nullableTime(until))
 }
 
 // Release gives up owner's claim; the ingestion is not found by ClaimNext until the given time.
 func (s *Store) Release(ctx context.Context, id uuid.UUID, owner string, after time.Time) error {
-	return s.ifHeld(ctx, "release claim", `
+	return s.updateClaimed(ctx, "release claim", `
 		UPDATE raw_ingestions SET owner = '', claimed_until = $3 WHERE id = $1 AND owner = $2 AND status = 'accepted'`,
-		id, owner, momentOf(after))
+		id, owner, nullableTime(after))
 }
 
-// Finish records what became of the ingestion and ends owner's claim.
+// Finish records the result of the ingestion and ends owner's claim.
 func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, entries ...account.AuditEntry) error {
-	report, err := storedReportOf(&in.Report)
+	report, err := backend.EncodeReport(&in.Report)
 	if err != nil {
 		return err
 	}
 	return s.writeAuditEntries(ctx, "finish ingestion", "", entries, func(ctx context.Context, tx pgx.Tx) error {
-		return held(tx.Exec(ctx, `
+		return requireClaim(tx.Exec(ctx, `
 			UPDATE raw_ingestions SET owner = '', claimed_until = NULL, spool = '', size = $4, format = $5, status = $6, finished_at = $7,
 				failure = $8, failure_code = $9, duration = $10, counts = $11, warning_count = $12, errors = $13, warnings = $14, types = $15,
 				sha256 = $16
 			WHERE user_id = $1 AND id = $2 AND owner = $3 AND status = 'accepted'`,
-			in.UserID, in.ID, owner, in.Size, in.Format, string(in.Status), momentOf(in.FinishedAt), in.Failure, in.FailureCode,
-			int64(in.Duration), report.counts, in.Report.WarningCount, report.errors, report.warnings, report.types, in.SHA256[:]))
+			in.UserID, in.ID, owner, in.Size, in.Format, string(in.Status), nullableTime(in.FinishedAt), in.Failure, in.FailureCode,
+			int64(in.Duration), report.Counts, in.Report.WarningCount, report.Errors, report.Warnings, report.Types, in.SHA256[:]))
 	})
 }
 
-// ifHeld runs an update that finds a row only where owner holds the claim.
-func (s *Store) ifHeld(ctx context.Context, doing, update string, args ...any) error {
-	return s.write(ctx, doing, func(ctx context.Context, tx pgx.Tx) error {
-		return held(tx.Exec(ctx, update, args...))
+// updateClaimed runs an update whose condition is that owner holds the claim.
+func (s *Store) updateClaimed(ctx context.Context, operation, update string, args ...any) error {
+	return s.write(ctx, operation, func(ctx context.Context, tx pgx.Tx) error {
+		return requireClaim(tx.Exec(ctx, update, args...))
 	})
 }
 
-// held turns an update that found no row into errNotHeld.
-func held(tag pgconn.CommandTag, err error) error {
+// requireClaim returns backend.ErrClaimLost for an update that has changed no row.
+func requireClaim(tag pgconn.CommandTag, err error) error {
 	if err == nil && tag.RowsAffected() == 0 {
-		return errNotHeld
+		return backend.ErrClaimLost
 	}
 	return err
 }
 
-// Reopen makes a finished ingestion unfinished again, claimed by owner; what became of it before is forgotten.
+// Reopen makes a finished ingestion unfinished again, claimed by owner; its result is cleared.
 func (s *Store) Reopen(ctx context.Context, user, id uuid.UUID, owner string, until time.Time) (in health.Ingestion, err error) {
-	empty, err := storedReportOf(&health.Report{})
+	empty, err := backend.EncodeReport(&health.Report{})
 	if err != nil {
 		return in, err
 	}
@@ -138,7 +135,7 @@ func (s *Store) Reopen(ctx context.Context, user, id uuid.UUID, owner string, un
 			UPDATE raw_ingestions SET status = 'accepted', finished_at = NULL, failure = '', failure_code = '', duration = 0,
 				counts = $5, warning_count = 0, errors = $6, warnings = $7, types = $8, owner = $3, claimed_until = $4, attempts = attempts + 1
 			WHERE user_id = $1 AND id = $2 AND status <> 'accepted'
-			RETURNING `+fullIngestion, user, id, owner, momentOf(until), empty.counts, empty.errors, empty.warnings, empty.types)
+			RETURNING `+fullIngestion, user, id, owner, nullableTime(until), empty.Counts, empty.Errors, empty.Warnings, empty.Types)
 		if err != nil || reopened {
 			return err
 		}
@@ -148,14 +145,14 @@ func (s *Store) Reopen(ctx context.Context, user, id uuid.UUID, owner string, un
 			return err
 		}
 		if unfinished {
-			return problem.New(problem.Conflict, "unfinished", "The ingestion is still being worked on. Try again when it is finished.")
+			return backend.ErrUnfinished
 		}
-		return notFound("ingestion")
+		return backend.NotFound("ingestion")
 	})
 	return in, err
 }
 
-// ReleaseAll fails: other servers may be at work on what they claimed, and their claims lapse by themselves.
+// ReleaseAll fails: other servers may be processing what they have claimed, and their claims expire.
 func (s *Store) ReleaseAll(context.Context) error {
 	return errors.New("release all claims: several servers may share a PostgreSQL database")
 }

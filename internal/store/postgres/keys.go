@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/health-export/health-export/internal/account"
-	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 const selectKeys = `
@@ -26,12 +26,12 @@ func (s *Store) CreateKey(ctx context.Context, key account.APIKey, entries ...ac
 	})
 }
 
-// writeKeys changes the keys of a user, who is not deleted meanwhile, with the deeds of the audit log.
+// writeKeys changes the keys of a user, who is not deleted meanwhile, and writes the audit entries.
 func (s *Store) writeKeys(
-	ctx context.Context, user uuid.UUID, doing string, entries []account.AuditEntry,
+	ctx context.Context, user uuid.UUID, operation string, entries []account.AuditEntry,
 	change func(ctx context.Context, tx pgx.Tx) error,
 ) error {
-	return s.writeAuditEntries(ctx, doing, lockStatement(userLock(user)), entries, func(ctx context.Context, tx pgx.Tx) error {
+	return s.writeAuditEntries(ctx, operation, lockStatement(userLock(user)), entries, func(ctx context.Context, tx pgx.Tx) error {
 		if err := checkUser(ctx, tx, user); err != nil {
 			return err
 		}
@@ -48,9 +48,9 @@ func insertKey(ctx context.Context, tx pgx.Tx, key *account.APIKey) error {
 		INSERT INTO api_keys (id, user_id, name, scopes, tier, hash, created_at, expires_at, revoked_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		key.ID, key.UserID, key.Name, scopes, key.Tier, key.Hash,
-		momentOf(key.CreatedAt), momentOf(key.ExpiresAt), momentOf(key.RevokedAt))
+		nullableTime(key.CreatedAt), nullableTime(key.ExpiresAt), nullableTime(key.RevokedAt))
 	if err != nil || key.LastUsedAt.IsZero() {
-		return taken(err, "key_exists", "There is an API key with this id already. Create it with another one.")
+		return conflictOnDuplicate(err, "key_exists", "There is an API key with this id already. Create it with another one.")
 	}
 	return touchKeys(ctx, tx, map[string]time.Time{key.ID: key.LastUsedAt})
 }
@@ -60,7 +60,7 @@ func (s *Store) Key(ctx context.Context, id string) (key account.APIKey, err err
 	err = s.read(ctx, "read key", func(ctx context.Context, conn querier) error {
 		found := false
 		if found, key, err = one(ctx, conn, scanKey, selectKeys+`WHERE k.id = $1`, id); err == nil && !found {
-			return notFound("API key")
+			return backend.NotFound("API key")
 		}
 		return err
 	})
@@ -107,7 +107,7 @@ func (s *Store) RotateKey(
 			return err
 		}
 		if !old.RevokedAt.IsZero() {
-			return problem.New(problem.Conflict, "key_revoked", "The API key is revoked, or about to be. Create a new one.")
+			return backend.ErrKeyRevoked
 		}
 		if err := revoke(ctx, tx, id, t); err != nil {
 			return err
@@ -119,13 +119,13 @@ func (s *Store) RotateKey(
 func keyOf(ctx context.Context, tx pgx.Tx, user uuid.UUID, id string) (account.APIKey, error) {
 	found, key, err := one(ctx, tx, scanKey, selectKeys+`WHERE k.id = $1 AND k.user_id = $2`, id, user)
 	if err == nil && !found {
-		err = notFound("API key")
+		err = backend.NotFound("API key")
 	}
 	return key, err
 }
 
 func revoke(ctx context.Context, tx pgx.Tx, id string, t time.Time) error {
-	_, err := tx.Exec(ctx, `UPDATE api_keys SET revoked_at = $2 WHERE id = $1`, id, momentOf(t))
+	_, err := tx.Exec(ctx, `UPDATE api_keys SET revoked_at = $2 WHERE id = $1`, id, nullableTime(t))
 	return err
 }
 

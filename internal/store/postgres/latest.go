@@ -4,13 +4,15 @@ import (
 	"cmp"
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 const selectLatest = `SELECT m.name, m.unit, coalesce(s.name, ''), l.started_at, l.ended_at, l.received_at,
@@ -50,66 +52,37 @@ func (s *Store) Latest(ctx context.Context, user uuid.UUID) (samples []health.Sa
 	return samples, err
 }
 
-// followLatest brings the latest values of metrics in step with what was written.
-func (k *dayKeeper) followLatest(all []*changedMetric, refused bool) error {
-	ids := make([]int16, len(all))
-	for i, c := range all {
-		ids[i] = c.id
+// StoredLatest returns the stored latest values of metrics.
+func (t *summaryTables) StoredLatest(metrics []metric) (map[metric]health.Sample, error) {
+	ids, byName := make([]int16, len(metrics)), make(map[store.Series]metric, len(metrics))
+	for i, m := range metrics {
+		ids[i], byName[m.Series] = m.id, m
 	}
-	found, err := list(k.ctx, k.tx, scanLatest, selectLatest+` AND l.metric_id = ANY ($2)`, k.user, ids)
-	if err != nil {
-		return err
+	found, err := list(t.ctx, t.tx, scanLatest, selectLatest+` AND l.metric_id = ANY ($2)`, t.user, ids)
+	stored := make(map[metric]health.Sample, len(found))
+	for _, s := range found {
+		stored[byName[store.Series{Metric: s.Metric, Unit: s.Unit}]] = s
 	}
-	old := map[metricName]*health.Sample{}
-	for i := range found {
-		old[metricName{found[i].Metric, found[i].Unit}] = &found[i]
-	}
-	var write []latestRow
-	var rebuild []metric
-	for _, c := range all {
-		have := old[c.name]
-		switch {
-		case refused:
-			rebuild = append(rebuild, c.metric)
-		case have == nil || c.Latest.LaterThan(have):
-			write = append(write, latestRow{c.metric, c.Latest})
-		case c.rewritten != nil && c.start >= have.Start:
-			// The row that was the latest has changed, and with its offset perhaps its start.
-			rebuild = append(rebuild, c.metric)
-		}
-	}
-	if err := k.writeLatest(write); err != nil || len(rebuild) == 0 {
-		return err
-	}
-	_, err = k.rebuildLatest(rebuild)
-	return err
+	return stored, err
 }
 
-// latestRow is a row of latest_values to be written.
-type latestRow struct {
-	metric
-	sample *health.Sample
-}
-
-func (k *dayKeeper) writeLatest(rows []latestRow) error {
-	if len(rows) == 0 {
-		return nil
-	}
+// WriteLatest writes latest values over those that are stored.
+func (t *summaryTables) WriteLatest(rows []backend.LatestValue[metric]) error {
 	n := len(rows)
 	metrics, sources, grains, offsets := make([]int16, n), make([]int32, n), make([]int32, n), make([]int32, n)
 	starts, ends, received := make([]time.Time, n), make([]time.Time, n), make([]time.Time, n)
 	var values [5][]*float64
 	perSource, attributes := make([]bool, n), make([]string, n)
 	for i, row := range rows {
-		s := row.sample
-		metrics[i], sources[i], grains[i], offsets[i] = row.id, k.numbers[s.Source], int32(s.Grain), s.Offset
+		s := row.Sample
+		metrics[i], sources[i], grains[i], offsets[i] = row.Metric.id, t.ids[s.Source], int32(s.Grain), s.Offset
 		starts[i], ends[i], received[i] = s.Start.Time(), s.End.Time(), s.Received.Time()
 		perSource[i], attributes[i] = s.PerSource, s.Attributes
 		for j, v := range [...]float64{s.Value, s.Min, s.Max, s.Systolic, s.Diastolic} {
 			values[j] = append(values[j], orNull(v))
 		}
 	}
-	_, err := k.tx.Exec(k.ctx, `
+	_, err := t.tx.Exec(t.ctx, `
 		INSERT INTO latest_values (user_id, metric_id, source_id, grain, utc_offset, started_at, ended_at, received_at,
 			value, minimum, maximum, systolic, diastolic, per_source, attributes)
 		SELECT $1::uuid, * FROM unnest($2::smallint[], $3::integer[], $4::integer[], $5::integer[], $6::timestamptz[],
@@ -120,81 +93,47 @@ func (k *dayKeeper) writeLatest(rows []latestRow) error {
 			received_at = excluded.received_at, value = excluded.value, minimum = excluded.minimum,
 			maximum = excluded.maximum, systolic = excluded.systolic, diastolic = excluded.diastolic,
 			per_source = excluded.per_source, attributes = excluded.attributes`,
-		k.user, metrics, sources, grains, offsets, starts, ends, received,
+		t.user, metrics, sources, grains, offsets, starts, ends, received,
 		values[0], values[1], values[2], values[3], values[4], perSource, attributes)
 	return err
 }
 
-// rebuildLatest finds the latest values of metrics among the samples, writes those that differ and returns how many.
-func (k *dayKeeper) rebuildLatest(of []metric) (differed int, err error) {
-	wanted := map[int16]bool{}
-	for _, m := range of {
-		wanted[m.id] = true
-	}
-	all, err := holdings(k.ctx, k.tx, k.user)
+// FindLatest returns the latest of the samples of metrics.
+func (t *summaryTables) FindLatest(metrics []metric) (map[metric]health.Sample, error) {
+	stored, err := storedMetrics(t.ctx, t.tx, t.user)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	samples, sources := make([]health.Sample, len(all)), make([]int32, len(all))
-	edges := &edgeQuery{user: k.user}
-	for i, h := range all {
-		samples[i] = health.Sample{Start: math.MinInt64}
-		if !wanted[h.id] {
-			continue
-		}
-		for _, g := range h.grains {
+	stored = slices.DeleteFunc(stored, func(s *storedMetric) bool { return !slices.Contains(metrics, s.metric) })
+	samples, sources := make([]health.Sample, len(stored)), make([]int32, len(stored))
+	edges := &edgeQuery{user: t.user}
+	for i, s := range stored {
+		samples[i].Start = math.MinInt64
+		for _, g := range s.grains {
 			if g.grain >= health.GrainDay {
-				edges.ask(i, h.metric, g.grain, g.last-earliest-latest, g.last, math.MaxInt64)
+				edges.add(i, s.metric, g.grain, g.last-backend.StartBeforeKey-backend.StartAfterKey, g.last, math.MaxInt64)
 			} else {
-				edges.ask(i, h.metric, g.grain, g.last, g.last, 1)
+				edges.add(i, s.metric, g.grain, g.last, g.last, 1)
 			}
 		}
 	}
-	err = edges.run(k.ctx, k.raw(), func(i int, row *storedRow) {
+	err = edges.run(t.ctx, t.raw(), func(i int, row *storedRow) {
 		best, found := &samples[i], &row.sample
 		if cmp.Or(-cmp.Compare(best.Start, found.Start), cmp.Compare(best.Grain, found.Grain)) > 0 {
 			*best, sources[i] = *found, row.source
-			best.Metric, best.Unit = all[i].name.name, all[i].name.unit
+			best.Metric, best.Unit = stored[i].Metric, stored[i].Unit
 		}
 	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	if err := k.nameSources(samples, sources); err != nil {
-		return 0, err
-	}
-	stored, err := list(k.ctx, k.tx, scanLatest, selectLatest, k.user)
-	if err != nil {
-		return 0, err
-	}
-	var write []latestRow
+	names, err := t.sourceNames(sources)
+	found := make(map[metric]health.Sample, len(samples))
 	for i := range samples {
-		if samples[i].Metric != "" && !isKnownLatest(&samples[i], stored) {
-			write = append(write, latestRow{all[i].metric, &samples[i]})
+		if samples[i].Metric != "" { // else the samples were removed by hand
+			samples[i].Source = names[sources[i]]
+			found[stored[i].metric] = samples[i]
 		}
 	}
-	return len(write), k.writeLatest(write)
-}
-
-// isKnownLatest reports whether what is stored needs no change: of samples that are equally late, any will do.
-func isKnownLatest(s *health.Sample, stored []health.Sample) bool {
-	for i := range stored {
-		old := &stored[i]
-		if old.Metric == s.Metric && old.Unit == s.Unit {
-			return !s.LaterThan(old) && !old.LaterThan(s) &&
-				(s.Key() != old.Key() || s.SameReading(old) && s.Offset == old.Offset)
-		}
-	}
-	return false
-}
-
-// keepDays runs a function in a transaction under the user's lock.
-func (s *Store) keepDays(ctx context.Context, user uuid.UUID, do func(k *dayKeeper) error) error {
-	return s.onConnection(ctx, "rebuild summaries of days", func(ctx context.Context, conn *pgxpool.Conn) error {
-		return transact(ctx, conn, s.begin+lockStatement(userLock(user)), func(ctx context.Context, tx pgx.Tx) error {
-			return do(&dayKeeper{
-				ctx: ctx, store: s, tx: tx, user: user, names: map[int32]string{0: ""}, numbers: map[string]int32{},
-			})
-		})
-	})
+	return found, err
 }

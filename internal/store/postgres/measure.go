@@ -7,17 +7,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
-	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // Measure registers the metrics of calls, of the pool of connections and of the partitions. It is called once, before
 // the store is used.
 func (s *Store) Measure(registerer prometheus.Registerer) {
-	s.calls = store.NewCalls(registerer, semconv.DBSystemNamePostgreSQL)
+	s.calls = backend.NewCalls(registerer, semconv.DBSystemNamePostgreSQL)
 	registerer.MustRegister(newCollector(s))
 }
 
-// collector reads the state of the pool and of the partitions when it is asked, without a question to the database.
+// collector reads the state of the pool and of the partitions from memory.
 type collector struct {
 	store                                                         *Store
 	connections, most, acquired, waited, waiting, horizon, broken *prometheus.Desc
@@ -40,14 +40,14 @@ func newCollector(s *Store) *collector {
 	}
 }
 
-// Describe lists what Collect yields.
+// Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.connections, c.most, c.acquired, c.waited, c.waiting, c.broken, c.horizon} {
 		out <- d
 	}
 }
 
-// Collect reads the pool and what is known of the partitions.
+// Collect implements prometheus.Collector.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	value := func(d *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, kind, value, labels...)

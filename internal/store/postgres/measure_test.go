@@ -8,8 +8,8 @@ import (
 func TestCoveredUntil(t *testing.T) {
 	t.Parallel()
 	month := func(m time.Month) time.Time { return time.Date(2026, m, 1, 0, 0, 0, 0, time.UTC) }
-	months := func(numbers ...time.Month) (spans []span) {
-		for _, m := range numbers {
+	months := func(list ...time.Month) (spans []span) {
+		for _, m := range list {
 			spans = append(spans, span{from: month(m), to: month(m + 1)})
 		}
 		return spans

@@ -14,24 +14,25 @@ import (
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// holding is what a user has of one metric in one unit, from the totals: no sample is read for it.
-type holding struct {
+// storedMetric is what a user has of one metric in one unit, from metric_totals: no sample is read for it.
+type storedMetric struct {
 	metric
 	samples int64
 	sources []string
-	grains  []grainHolding // in order
+	grains  []grainRange // in order
 }
 
-// grainHolding is what a user has of one grain: first and last are the earliest and the latest recorded_at.
-type grainHolding struct {
+// grainRange is the earliest and the latest recorded_at of the samples of one grain.
+type grainRange struct {
 	grain       health.Grain
 	first, last health.Instant
 }
 
-// holdings returns what a user has, ordered by name and unit.
-func holdings(ctx context.Context, q querier, user uuid.UUID) (all []*holding, err error) {
+// storedMetrics returns what a user has, ordered by name and unit.
+func storedMetrics(ctx context.Context, q querier, user uuid.UUID) (all []*storedMetric, err error) {
 	rows, err := q.Query(ctx, `
 		SELECT m.id, m.name, m.unit, m.kept_in, t.grain, coalesce(s.name, ''), t.samples, t.first_at, t.last_at
 		FROM metric_totals t JOIN metric_names m ON m.id = t.metric_id LEFT JOIN sources s ON s.id = t.source_id
@@ -42,25 +43,25 @@ func holdings(ctx context.Context, q querier, user uuid.UUID) (all []*holding, e
 	}
 	var m metric
 	var keptIn, source string
-	var g grainHolding
+	var g grainRange
 	var samples int64
 	_, err = pgx.ForEachRow(rows, []any{
-		&m.id, &m.name.name, &m.name.unit, &keptIn, &g.grain, &source, &samples, instantInto{&g.first}, instantInto{&g.last},
+		&m.id, &m.Metric, &m.Unit, &keptIn, &g.grain, &source, &samples, instantInto{&g.first}, instantInto{&g.last},
 	}, func() error {
 		if len(all) == 0 || all[len(all)-1].id != m.id {
 			m.table = tableNamed(keptIn)
-			all = append(all, &holding{metric: m})
+			all = append(all, &storedMetric{metric: m})
 		}
-		h := all[len(all)-1]
-		h.samples += samples
-		if source != "" && !slices.Contains(h.sources, source) {
-			h.sources = append(h.sources, source)
+		stored := all[len(all)-1]
+		stored.samples += samples
+		if source != "" && !slices.Contains(stored.sources, source) {
+			stored.sources = append(stored.sources, source)
 		}
-		if n := len(h.grains); n > 0 && h.grains[n-1].grain == g.grain {
-			have := &h.grains[n-1]
+		if n := len(stored.grains); n > 0 && stored.grains[n-1].grain == g.grain {
+			have := &stored.grains[n-1]
 			have.first, have.last = min(have.first, g.first), max(have.last, g.last)
 		} else {
-			h.grains = append(h.grains, g)
+			stored.grains = append(stored.grains, g)
 		}
 		return nil
 	})
@@ -71,18 +72,18 @@ func holdings(ctx context.Context, q querier, user uuid.UUID) (all []*holding, e
 func (s *Store) Metrics(ctx context.Context, user uuid.UUID) (infos []store.MetricInfo, err error) {
 	err = s.onConnection(ctx, "list metrics", func(ctx context.Context, conn *pgxpool.Conn) error {
 		infos = nil
-		all, err := holdings(ctx, conn, user)
+		all, err := storedMetrics(ctx, conn, user)
 		if err != nil {
 			return err
 		}
 		edges := &edgeQuery{user: user}
-		for _, h := range all {
+		for _, stored := range all {
 			info := store.MetricInfo{
-				Metric: h.name.name, Unit: h.name.unit, Count: h.samples, Sources: h.sources,
+				Metric: stored.Metric, Unit: stored.Unit, Count: stored.samples, Sources: stored.sources,
 				First: math.MaxInt64, Last: math.MinInt64,
 			}
 			slices.Sort(info.Sources)
-			for _, g := range h.grains {
+			for _, g := range stored.grains {
 				info.Grains = append(info.Grains, g.grain)
 				if g.grain < health.GrainDay {
 					info.First, info.Last = min(info.First, g.first), max(info.Last, g.last)
@@ -90,11 +91,11 @@ func (s *Store) Metrics(ctx context.Context, user uuid.UUID) (infos []store.Metr
 			}
 			infos = append(infos, info)
 		}
-		for i, h := range all {
-			for _, g := range h.grains {
+		for i, stored := range all {
+			for _, g := range stored.grains {
 				if g.grain >= health.GrainDay { // starts are not quite in the order of key times
-					edges.ask(i, h.metric, g.grain, g.first, g.first+earliest+latest, math.MaxInt64)
-					edges.ask(i, h.metric, g.grain, g.last-earliest-latest, g.last, math.MaxInt64)
+					edges.add(i, stored.metric, g.grain, g.first, g.first+backend.StartBeforeKey+backend.StartAfterKey, math.MaxInt64)
+					edges.add(i, stored.metric, g.grain, g.last-backend.StartBeforeKey-backend.StartAfterKey, g.last, math.MaxInt64)
 				}
 			}
 		}
@@ -105,66 +106,64 @@ func (s *Store) Metrics(ctx context.Context, user uuid.UUID) (infos []store.Metr
 	return infos, err
 }
 
-// edgeQuery reads rows at the edges of many series at once: one query for each table. Every series has a stretch of time
+// edgeQuery reads rows at the edges of many series at once: one query for each table. Every series has a range of key times
 // of its own, so that no more than its rows are read.
 type edgeQuery struct {
-	user uuid.UUID
-	asks []edge
+	user  uuid.UUID
+	edges []edge
 }
 
 type edge struct {
-	of          int // what the caller knows it by
+	index       int // of the caller
 	metric      metric
 	grain       health.Grain
 	first, last health.Instant
-	most        int64
+	limit       int64
 }
 
-func (q *edgeQuery) ask(of int, m metric, grain health.Grain, first, last health.Instant, most int64) {
-	q.asks = append(q.asks, edge{of, m, grain, first, last, most})
+func (q *edgeQuery) add(index int, m metric, grain health.Grain, first, last health.Instant, limit int64) {
+	q.edges = append(q.edges, edge{index, m, grain, first, last, limit})
 }
 
-func (q *edgeQuery) run(ctx context.Context, conn *pgconn.PgConn, found func(of int, row *storedRow)) error {
+// run calls found with every row, and the index that was given to add.
+func (q *edgeQuery) run(ctx context.Context, conn *pgconn.PgConn, found func(index int, row *storedRow)) error {
 	for _, t := range tables {
-		asks := slices.DeleteFunc(slices.Clone(q.asks), func(e edge) bool { return e.metric.table != t })
-		if len(asks) == 0 {
+		edges := slices.DeleteFunc(slices.Clone(q.edges), func(e edge) bool { return e.metric.table != t })
+		if len(edges) == 0 {
 			continue
 		}
-		rows := conn.ExecParams(ctx, t.edges, edgeArgs(q.user, asks), nil, binaryFormat, binaryFormat)
 		row := storedRow{table: t}
-		var failed error
-		for rows.NextRow() && failed == nil {
-			columns := rows.Values()
-			asked := &asks[binary.BigEndian.Uint64(columns[0])-1]
-			row.grain = asked.grain
-			if failed = row.read(columns[1:]); failed == nil {
-				found(asked.of, &row)
+		rows := conn.ExecParams(ctx, t.edges, edgeArgs(q.user, edges), nil, binaryFormat, binaryFormat)
+		err := readRows(rows, func(columns [][]byte) error {
+			e := &edges[binary.BigEndian.Uint64(columns[0])-1]
+			row.grain = e.grain
+			if err := row.read(columns[1:]); err != nil {
+				return err
 			}
-		}
-		if _, err := rows.Close(); err != nil {
+			found(e.index, &row)
+			return nil
+		})
+		if err != nil {
 			return err
-		}
-		if failed != nil {
-			return failed
 		}
 	}
 	return nil
 }
 
-// edgeArgs are the parameters of table.edges: five arrays, and the range that holds all of theirs, by which the planner
-// leaves out partitions.
-func edgeArgs(user uuid.UUID, asks []edge) [][]byte {
-	n := len(asks)
+// edgeArgs are the parameters of table.edges: five arrays, and the range that includes all of theirs, by which the planner
+// prunes partitions.
+func edgeArgs(user uuid.UUID, edges []edge) [][]byte {
+	n := len(edges)
 	metrics, grains := arrayHeader(pgtype.Int2OID, n), arrayHeader(pgtype.Int4OID, n)
 	firsts, lasts := arrayHeader(pgtype.TimestamptzOID, n), arrayHeader(pgtype.TimestamptzOID, n)
-	most := arrayHeader(pgtype.Int8OID, n)
-	first, last := asks[0].first, asks[0].last
-	for _, e := range asks {
-		metrics = binary.BigEndian.AppendUint16(appendLength(metrics, 2), uint16(e.metric.id))
+	limits := arrayHeader(pgtype.Int8OID, n)
+	first, last := edges[0].first, edges[0].last
+	for _, e := range edges {
+		metrics = appendSmallint(metrics, e.metric.id)
 		grains = appendInteger(grains, int32(e.grain))
 		firsts, lasts = appendInstant(firsts, e.first), appendInstant(lasts, e.last)
-		most = append(appendLength(most, 8), wireBigint(e.most)...)
+		limits = append(appendLength(limits, 8), wireBigint(e.limit)...)
 		first, last = min(first, e.first), max(last, e.last)
 	}
-	return [][]byte{user[:], metrics, grains, firsts, lasts, most, wireInstant(first), wireInstant(last)}
+	return [][]byte{user[:], metrics, grains, firsts, lasts, limits, wireInstant(first), wireInstant(last)}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	"fmt"
 	"io/fs"
 	"path"
 	"time"
@@ -13,25 +12,25 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 
-	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 //go:embed migrations/*.sql
 var embedded embed.FS
 
-// Migrations returns the steps as files: tests tell by them whether the schema has changed.
+// Migrations returns the steps as files, for tests that depend on the schema.
 func Migrations() fs.FS { return embedded }
 
 // Migration is one step of the schema.
 type Migration struct {
 	Number int64
 	Name   string
-	// AppliedAt is when it was made; zero for one that is pending.
+	// AppliedAt is zero for a step that is pending.
 	AppliedAt time.Time
 }
 
 // Migrate brings the schema of the database at a URL up to date: numbered steps, forward only, each in a transaction of
-// its own. Of several servers that start at once one does it and the others wait. It returns the steps that were made.
+// its own. Of several servers that start at once one migrates and the others wait. It returns the steps that it has applied.
 func Migrate(ctx context.Context, url string) (made []Migration, err error) {
 	err = onSchema(ctx, url, func(conn *pgx.Conn, server server, s *schema) error {
 		before, err := s.status(ctx)
@@ -52,7 +51,7 @@ func Migrate(ctx context.Context, url string) (made []Migration, err error) {
 	return made, err
 }
 
-// MigrationStatus returns all steps that this version of the program knows, in order.
+// MigrationStatus returns all steps of this version of the program, in order.
 func MigrationStatus(ctx context.Context, url string) (all []Migration, err error) {
 	err = onSchema(ctx, url, func(_ *pgx.Conn, _ server, s *schema) error {
 		all, err = s.status(ctx)
@@ -86,7 +85,7 @@ func onSchema(ctx context.Context, url string, do func(conn *pgx.Conn, server se
 	return do(conn, server, s)
 }
 
-// schema knows which steps there are and which were made. It has connections of its own.
+// schema applies the steps. It has connections of its own.
 type schema struct {
 	db    *sql.DB
 	steps *goose.Provider
@@ -98,7 +97,7 @@ func newSchema(config *pgx.ConnConfig) (*schema, error) {
 		return nil, err
 	}
 	config = config.Copy()
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec // nothing is remembered that a step might change
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec // no description is cached that a step might change
 	db := stdlib.OpenDB(*config)
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, steps,
 		goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
@@ -111,14 +110,14 @@ func newSchema(config *pgx.ConnConfig) (*schema, error) {
 
 func (s *schema) close() { _ = s.db.Close() }
 
-// pending reports whether there are steps to be made. A database that a newer version has written is an error.
+// pending reports whether there are steps to be applied. A database that a newer version has written is an error.
 func (s *schema) pending(ctx context.Context) (bool, error) {
 	current, target, err := s.versions(ctx)
 	return current < target, err
 }
 
 func (s *schema) versions(ctx context.Context) (current, target int64, err error) {
-	// goose would create its table of versions to look into it, which a role that may only use the tables cannot do.
+	// goose would create its table of versions first, which a role that may only use the tables cannot do.
 	var begun bool
 	if err := s.db.QueryRowContext(ctx, `SELECT to_regclass('goose_db_version') IS NOT NULL`).Scan(&begun); err != nil {
 		return 0, 0, translate(ctx, "read schema version", err)
@@ -131,7 +130,7 @@ func (s *schema) versions(ctx context.Context) (current, target int64, err error
 		}
 	}
 	if current > target {
-		return current, target, newerDatabase(current, target)
+		return current, target, backend.NewerDatabase(current, target)
 	}
 	return current, target, nil
 }
@@ -139,7 +138,7 @@ func (s *schema) versions(ctx context.Context) (current, target int64, err error
 // migrationPause is how long an instance waits before it looks again whether another one has finished migrating.
 const migrationPause = 200 * time.Millisecond
 
-// migrate makes the steps that are pending, or waits until another instance has made them.
+// migrate applies the steps that are pending, or waits until another instance has applied them.
 func (s *schema) migrate(ctx context.Context, conn *pgx.Conn, server server) error {
 	for {
 		pending, err := s.pending(ctx)
@@ -149,7 +148,7 @@ func (s *schema) migrate(ctx context.Context, conn *pgx.Conn, server server) err
 		if err := server.migratable(); err != nil {
 			return err
 		}
-		made, err := s.migrateAlone(ctx, conn)
+		made, err := s.migrateLocked(ctx, conn)
 		if err != nil || made {
 			return err
 		}
@@ -161,11 +160,11 @@ func (s *schema) migrate(ctx context.Context, conn *pgx.Conn, server server) err
 	}
 }
 
-// migrateAlone makes the steps under a lock; made is false where another instance holds it. The lock belongs to a
-// transaction that stays open on the given connection meanwhile, and not to its session, so that it holds through a pooler
-// too. Nobody waits for it in the server: through a pooler, those who wait would take away the connections that the one
-// who has it needs.
-func (s *schema) migrateAlone(ctx context.Context, conn *pgx.Conn) (made bool, err error) {
+// migrateLocked applies the steps under a lock; made is false where another instance has the lock. It belongs to a
+// transaction that stays open on the given connection meanwhile, and not to its session, so that it works through a pooler.
+// It is not waited for in the server: through a pooler, those that wait would use up the connections that the one that has
+// the lock needs.
+func (s *schema) migrateLocked(ctx context.Context, conn *pgx.Conn) (made bool, err error) {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{
 		BeginQuery: `BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`,
 	})
@@ -191,9 +190,9 @@ func (s *schema) status(ctx context.Context) (all []Migration, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if current == 0 { // not begun: asking goose would create its table
-		for _, span := range s.steps.ListSources() {
-			all = append(all, Migration{Number: span.Version, Name: path.Base(span.Path)})
+	if current == 0 { // not begun: goose would create its table
+		for _, step := range s.steps.ListSources() {
+			all = append(all, Migration{Number: step.Version, Name: path.Base(step.Path)})
 		}
 		return all, nil
 	}
@@ -205,10 +204,4 @@ func (s *schema) status(ctx context.Context) (all []Migration, err error) {
 		all = append(all, Migration{Number: state.Source.Version, Name: path.Base(state.Source.Path), AppliedAt: state.AppliedAt})
 	}
 	return all, nil
-}
-
-func newerDatabase(current, known int64) error {
-	return problem.New(problem.Conflict, "database_newer", fmt.Sprintf(
-		"The database was written by a newer version of health-export (its schema is number %d, this version knows %d). "+
-			"Install the newer version again, or start this one with another database.", current, known))
 }

@@ -19,8 +19,8 @@ var (
 	sampleTables  = []string{heartRates.Name, bloodPressures.Name, activities.Name, quantities.Name}
 )
 
-// partitions knows which stretches of time have a partition, and creates those that are missing: outside of the
-// transaction that writes, because that would hold everybody up, and one server at a time.
+// partitions caches which partitions exist, and creates those that are missing: outside of the transaction that writes,
+// because that would block other writers, and one server at a time.
 type partitions struct {
 	store *Store
 
@@ -32,11 +32,11 @@ func newPartitions(s *Store) *partitions {
 	return &partitions{store: s, covered: map[string][]span{}}
 }
 
-// EnsurePartitions creates the partitions that will be needed soon: of samples those of the last months too, so that a
+// EnsurePartitions creates the partitions that will be needed soon: for samples those of the last months too, so that a
 // first upload does not wait for them. A job calls it once a day, and at the start of the server. A partition that is
 // missing all the same is created when it is needed.
 func (s *Store) EnsurePartitions(ctx context.Context, now time.Time) error {
-	leave, err := s.enter()
+	leave, err := s.lifecycle.Enter()
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (p *partitions) cover(ctx context.Context, tables []string, times ...time.T
 	return nil
 }
 
-// missing returns the times of which it is not known that they have a partition.
+// missing returns the times for which no partition is cached.
 func (p *partitions) missing(table string, times []time.Time) []time.Time {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -71,15 +71,15 @@ func (p *partitions) missing(table string, times []time.Time) []time.Time {
 	return slices.DeleteFunc(slices.Clone(times), func(t time.Time) bool { return covers(spans, t) })
 }
 
-// spans returns what is known to have a partition, for who has many times to ask about.
+// spans returns the cached partitions of a table, in order.
 func (p *partitions) spans(table string) []span {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return p.covered[table]
 }
 
-// forget makes the next question be put to the database: somebody has dropped a partition.
-func (p *partitions) forget(tables []string) {
+// invalidate removes tables from the cache: a partition was dropped.
+func (p *partitions) invalidate(tables []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, table := range tables {
@@ -87,32 +87,32 @@ func (p *partitions) forget(tables []string) {
 	}
 }
 
-// create creates the partitions that are missing, each in a transaction of its own: attaching one holds up nobody who
-// reads or writes, but the lock under which it is done holds up the other servers that want to.
+// create creates the partitions that are missing, each in a transaction of its own: attaching one blocks no reader or
+// writer, but its lock blocks other servers that create partitions.
 func (p *partitions) create(ctx context.Context, table string, times []time.Time) error {
 	for {
-		var there []span
+		var existing []span
 		complete := false
 		err := p.store.changePartitions(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
-			if there, err = existing(ctx, tx, table); err != nil {
+			if existing, err = readPartitions(ctx, tx, table); err != nil {
 				return err
 			}
-			i := slices.IndexFunc(times, func(t time.Time) bool { return !covers(there, t) })
+			i := slices.IndexFunc(times, func(t time.Time) bool { return !covers(existing, t) })
 			if complete = i < 0; complete {
 				return nil
 			}
-			next := spanFor(times[i], time.Now(), there)
+			next := spanFor(times[i], time.Now(), existing)
 			if err := attach(ctx, tx, table, next); err != nil {
 				return err
 			}
-			there = insertSpan(there, next)
+			existing = insertSpan(existing, next)
 			return nil
 		})
 		if err != nil {
 			return err
 		}
 		p.mu.Lock()
-		p.covered[table] = there
+		p.covered[table] = existing
 		p.mu.Unlock()
 		if complete {
 			return nil
@@ -120,9 +120,9 @@ func (p *partitions) create(ctx context.Context, table string, times []time.Time
 	}
 }
 
-// existing reads the bounds of a table's partitions. PostgreSQL keeps them as an expression, which it prints in the zone
-// and the form of the session, and reads in the same.
-func existing(ctx context.Context, conn querier, table string) ([]span, error) {
+// readPartitions reads the bounds of a table's partitions. PostgreSQL stores them as an expression, which it prints, and
+// parses, with the time zone and the date style of the session.
+func readPartitions(ctx context.Context, conn querier, table string) ([]span, error) {
 	return list(ctx, conn, scanSpan, `
 		SELECT c.relname::text, (regexp_match(b.bound, 'FROM \(''([^'']+)''\)'))[1]::timestamptz,
 			(regexp_match(b.bound, 'TO \(''([^'']+)''\)'))[1]::timestamptz
@@ -136,7 +136,7 @@ func existing(ctx context.Context, conn querier, table string) ([]span, error) {
 func scanSpan(row pgx.Row) (s span, err error) {
 	var from, to *time.Time
 	err = row.Scan(&s.partition, &from, &to)
-	s.from, s.to = beginning, end
+	s.from, s.to = minTime, maxTime
 	if from != nil {
 		s.from = *from
 	}
@@ -146,8 +146,8 @@ func scanSpan(row pgx.Row) (s span, err error) {
 	return s, err
 }
 
-// attach creates one partition: first a table like the others, then its place among them, which takes no lock that a
-// reader or writer would wait for.
+// attach creates one partition: first the table, then it is attached, which takes no lock that a reader or writer would wait
+// for.
 func attach(ctx context.Context, tx pgx.Tx, table string, s span) error {
 	name := pgx.Identifier{table + "_" + s.name()}.Sanitize()
 	parent := pgx.Identifier{table}.Sanitize()
@@ -168,20 +168,20 @@ const (
 	AuditHistory   History = "audit"
 )
 
-// DropPartitionsBefore drops the partitions of a history that hold nothing from t or later, and returns how many. A
-// month of the archive in which an ingestion is unfinished stays. What was received in a month that is dropped can
-// neither be shown nor replayed any more; what was stored from it stays.
+// DropPartitionsBefore drops the partitions of a history that end at t or before, and returns how many. A month of the
+// archive in which an ingestion is unfinished stays. What was received in a month that is dropped can neither be shown nor
+// replayed any more; what was stored from it stays.
 func (s *Store) DropPartitionsBefore(ctx context.Context, history History, t time.Time) (dropped int, err error) {
 	tables := archiveTables
 	if history == AuditHistory {
 		tables = auditTables
 	}
-	leave, err := s.enter()
+	leave, err := s.lifecycle.Enter()
 	if err != nil {
 		return 0, err
 	}
 	defer leave()
-	defer s.partitions.forget(tables)
+	defer s.partitions.invalidate(tables)
 	err = s.changePartitions(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		dropped = 0
 		until, err := t, error(nil)
@@ -202,8 +202,8 @@ func (s *Store) DropPartitionsBefore(ctx context.Context, history History, t tim
 	return dropped, translate(ctx, "drop partitions", err)
 }
 
-// beforeUnfinished returns t, or when the oldest unfinished ingestion was received if that is earlier. No other becomes
-// unfinished until the transaction ends.
+// beforeUnfinished returns t, or when the oldest unfinished ingestion was received if that is earlier. It locks the table, so
+// that no other becomes unfinished until the transaction ends.
 func beforeUnfinished(ctx context.Context, tx pgx.Tx, t time.Time) (time.Time, error) {
 	if _, err := tx.Exec(ctx, `LOCK TABLE raw_ingestions IN SHARE ROW EXCLUSIVE MODE`); err != nil {
 		return t, err
@@ -217,7 +217,7 @@ func beforeUnfinished(ctx context.Context, tx pgx.Tx, t time.Time) (time.Time, e
 }
 
 func dropBefore(ctx context.Context, tx pgx.Tx, table string, t time.Time) (dropped int, err error) {
-	spans, err := existing(ctx, tx, table)
+	spans, err := readPartitions(ctx, tx, table)
 	if err != nil {
 		return 0, err
 	}
@@ -233,12 +233,12 @@ func dropBefore(ctx context.Context, tx pgx.Tx, table string, t time.Time) (drop
 	return dropped, nil
 }
 
-// changePartitions runs a change of partitions in a transaction, one server at a time. It gives way to whoever uses the
-// table: a lock it does not get soon is tried for again, so that nobody queues up behind it.
+// changePartitions runs a change of partitions in a transaction, one server at a time. It waits for a lock for a short time
+// only and then tries again, so that readers and writers do not queue up behind it.
 func (s *Store) changePartitions(ctx context.Context, change func(ctx context.Context, tx pgx.Tx) error) (err error) {
-	ctx, done := s.calls.Begin(ctx, "change partitions")
+	ctx, done := s.calls.Start(ctx, "change partitions")
 	defer func() { done(err) }()
-	begin := s.begin + ` SET LOCAL lock_timeout = 2000;` + sequentially + lockStatement(partitionLock)
+	begin := s.begin + ` SET LOCAL lock_timeout = 2000;` + sequentialShards + lockStatement(partitionLock)
 	for attempt := 1; ; attempt++ {
 		err := retry(ctx, func() error {
 			limited, cancel := context.WithTimeout(ctx, s.timeout)
@@ -250,14 +250,14 @@ func (s *Store) changePartitions(ctx context.Context, change func(ctx context.Co
 			defer conn.Release()
 			return transact(limited, conn, begin, change)
 		})
-		if codeOf(err) != codeLockNotAvailable || attempt == attempts {
+		if codeOf(err) != codeLockNotAvailable || attempt == maxAttempts {
 			return err
 		}
 	}
 }
 
-// isPartitionMissing reports whether a row found no partition. (A row that breaks a rule of its table has the same code,
-// with the name of the rule.)
+// isPartitionMissing reports whether there is no partition for a row. (A row that violates a CHECK has the same code, with
+// the name of the constraint.)
 func isPartitionMissing(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && e.Code == codeCheckViolation && e.ConstraintName == ""

@@ -144,8 +144,8 @@ func TestOldMonthsOfTheArchiveAreDropped(t *testing.T) {
 	remaining(again)
 }
 
-// Another server may have dropped the month that this one remembers.
-func TestMonthThatIsGoneIsCreatedAgain(t *testing.T) {
+// Another server may have dropped a partition that this one has cached.
+func TestDroppedPartitionIsCreatedAgain(t *testing.T) {
 	t.Parallel()
 	url := testdb.PostgresURL(t)
 	s := openAt(t, url)

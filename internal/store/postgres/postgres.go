@@ -1,36 +1,33 @@
-// Package postgres keeps everything in PostgreSQL 15 or later with PostGIS.
+// Package postgres implements package store in PostgreSQL 15 or later with PostGIS.
 //
-// Several servers may use one database, directly or through a pooler that hands a connection on after every transaction
-// (pgbouncer): nothing here depends on the state of a session, and no statement is prepared by name. Its SQL runs on
-// Citus too, which spreads the tables by user; citus_test.go holds the rules.
+// Several servers may use one database, directly or through a pooler in transaction mode (pgbouncer): nothing here depends
+// on the state of a session, and no statement is prepared by name. Its SQL also runs on Citus, which distributes the tables
+// by user; citus_test.go checks the rules.
 package postgres
 
 import (
 	"cmp"
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// Store keeps everything in one PostgreSQL database. It is safe for concurrent use.
+// Store is a PostgreSQL database. It is safe for concurrent use.
 type Store struct {
 	pool       *pgxpool.Pool
 	catalog    *catalog.Catalog
-	names      *dictionary
+	names      *backend.Dictionary[metric, int32]
 	partitions *partitions
 	timeout    time.Duration
-	calls      store.Calls
+	calls      backend.Calls
 	begin      string // see beginWithin
-
-	// underway is held for reading by every call, and taken by Close.
-	underway sync.RWMutex
-	closed   bool
+	lifecycle  backend.Lifecycle
 }
 
 var _ store.Store = (*Store)(nil)
@@ -53,10 +50,10 @@ type Options struct {
 //
 // The catalogue decides which table a metric's samples are kept in, when the first one comes; nil stands for the one
 // that is part of the program.
-func Open(ctx context.Context, url string, words *catalog.Catalog, options Options) (*Store, error) {
-	if words == nil {
+func Open(ctx context.Context, url string, metricCatalog *catalog.Catalog, options Options) (*Store, error) {
+	if metricCatalog == nil {
 		var err error
-		if words, err = catalog.Load(); err != nil {
+		if metricCatalog, err = catalog.Load(); err != nil {
 			return nil, err
 		}
 	}
@@ -71,9 +68,9 @@ func Open(ctx context.Context, url string, words *catalog.Catalog, options Optio
 	if err != nil {
 		return nil, fmt.Errorf("open connection pool: %w", err)
 	}
-	s := &Store{pool: pool, catalog: words, timeout: cmp.Or(options.Timeout, time.Minute)}
+	s := &Store{pool: pool, catalog: metricCatalog, timeout: cmp.Or(options.Timeout, time.Minute)}
 	s.begin = beginWithin(s.timeout)
-	s.names = newDictionary(s)
+	s.names = backend.NewDictionary[metric, int32](checkNames)
 	s.partitions = newPartitions(s)
 	return s, nil
 }
@@ -91,23 +88,10 @@ func (s *Store) Capabilities() store.Capabilities {
 	return store.Capabilities{Name: "postgres", SingleServer: false}
 }
 
-// Close waits for calls that are under way and lets the database go.
+// Close waits for calls that are under way and closes the connections.
 func (s *Store) Close() error {
-	s.underway.Lock()
-	defer s.underway.Unlock()
-	if !s.closed {
-		s.closed = true
+	return s.lifecycle.Close(func() error {
 		s.pool.Close()
-	}
-	return nil
-}
-
-// enter begins a call; leave ends it.
-func (s *Store) enter() (leave func(), err error) {
-	s.underway.RLock()
-	if s.closed {
-		s.underway.RUnlock()
-		return nil, errClosed
-	}
-	return s.underway.RUnlock, nil
+		return nil
+	})
 }

@@ -2,100 +2,83 @@ package postgres
 
 import (
 	"context"
-	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// rebuildRows is how many samples are read for one transaction of rebuilding, about: others wait for it to write.
-const rebuildRows = 20_000
+// Rebuild sums up all totals, days and latest values of a user from the samples.
+func (s *Store) Rebuild(ctx context.Context, user uuid.UUID) (store.Rebuilt, error) {
+	return backend.Rebuild(ctx, rebuild{s, user})
+}
 
-// Rebuild works out all totals, days and latest values of a user from the samples.
-func (s *Store) Rebuild(ctx context.Context, user uuid.UUID) (result store.Rebuilt, err error) {
-	var all []*holding
-	var version int64
-	err = s.keepDays(ctx, user, func(k *dayKeeper) (err error) {
-		if _, version, err = readSourceOrder(k.ctx, k.raw(), k.user); err != nil {
+// rebuild are the transactions of a rebuild.
+type rebuild struct {
+	store *Store
+	user  uuid.UUID
+}
+
+// StoredMetrics returns what the user has, and the version of the order of sources.
+func (r rebuild) StoredMetrics(ctx context.Context) (all []backend.RebuiltMetric[metric], version int64, err error) {
+	err = r.inTransaction(ctx, func(t *summaryTables) (err error) {
+		all = nil
+		if _, version, err = t.SourceOrder(); err != nil {
 			return err
 		}
-		all, err = holdings(k.ctx, k.tx, user)
-		return err
-	})
-	if err != nil {
-		return result, err
-	}
-	for _, h := range all {
-		if err := s.keepDays(ctx, user, func(k *dayKeeper) error { return k.recount(h.metric) }); err != nil {
-			return result, err
-		}
-		for _, dates := range h.parts() {
-			var differed int
-			err := s.keepDays(ctx, user, func(k *dayKeeper) (err error) {
-				held, err := k.held(h.id)
-				if err == nil {
-					differed, err = k.follow([]daysOf{{metric: h.metric, dates: dates, held: held}})
-				}
-				return err
-			})
-			if err != nil {
-				return result, err
+		metrics, err := storedMetrics(t.ctx, t.tx, t.user)
+		for _, stored := range metrics {
+			first, last := stored.grains[0].first, stored.grains[0].last
+			for _, g := range stored.grains {
+				first, last = min(first, g.first), max(last, g.last)
 			}
-			result.Days += len(dates)
-			result.Differed += differed
+			all = append(all, backend.RebuiltMetric[metric]{
+				Metric: stored.metric, Samples: stored.samples,
+				First: first.Date(0) - 2, Last: last.Date(0) + 2, // clocks that differ from UTC, and summaries left from them
+			})
 		}
-	}
-	err = s.keepDays(ctx, user, func(k *dayKeeper) (err error) {
-		metrics := make([]metric, len(all))
-		for i, h := range all {
-			metrics[i] = h.metric
-		}
-		result.Latest, err = k.rebuildLatest(metrics)
 		return err
 	})
-	if err != nil {
-		return result, err
-	}
-	return result, s.writeReceived(ctx, user, 0, "end rebuilding", func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE source_orders SET followed = version WHERE user_id = $1 AND version = $2`, user, version)
+	return all, version, err
+}
+
+// Recount brings the totals of a metric in step with its samples.
+func (r rebuild) Recount(ctx context.Context, m metric) error {
+	return r.inTransaction(ctx, func(t *summaryTables) error {
+		if _, err := t.tx.Exec(t.ctx, `DELETE FROM metric_totals WHERE user_id = $1 AND metric_id = $2`, t.user, m.id); err != nil {
+			return err
+		}
+		_, err := t.tx.Exec(t.ctx, `
+			INSERT INTO metric_totals (user_id, metric_id, grain, source_id, first_at, last_at, samples)
+			SELECT user_id, metric_id, grain, source_id, min(recorded_at), max(recorded_at), count(*) FROM `+m.table.Name+`
+			WHERE user_id = $1 AND metric_id = $2 GROUP BY user_id, metric_id, grain, source_id`, t.user, m.id)
 		return err
 	})
 }
 
-// recount brings the totals of a metric in step with its samples, which somebody may have removed by hand.
-func (k *dayKeeper) recount(m metric) error {
-	if _, err := k.tx.Exec(k.ctx, `DELETE FROM metric_totals WHERE user_id = $1 AND metric_id = $2`, k.user, m.id); err != nil {
+// Update runs a function with an updater for one transaction.
+func (r rebuild) Update(ctx context.Context, do func(u *backend.SummaryUpdater[metric]) error) error {
+	return r.inTransaction(ctx, func(t *summaryTables) error {
+		return do(backend.NewSummaryUpdater(t, r.store.catalog))
+	})
+}
+
+// Finish notes that all summaries follow a version of the order of sources.
+func (r rebuild) Finish(ctx context.Context, version int64) error {
+	return r.store.writeReceived(ctx, r.user, 0, "end rebuilding", func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE source_orders SET followed = version WHERE user_id = $1 AND version = $2`, r.user, version)
 		return err
-	}
-	_, err := k.tx.Exec(k.ctx, `
-		INSERT INTO metric_totals (user_id, metric_id, grain, source_id, first_at, last_at, samples)
-		SELECT user_id, metric_id, grain, source_id, min(recorded_at), max(recorded_at), count(*) FROM `+m.table.Name+`
-		WHERE user_id = $1 AND metric_id = $2 GROUP BY user_id, metric_id, grain, source_id`, k.user, m.id)
-	return err
+	})
 }
 
-// held returns what there is of a metric now, as far as it makes days.
-func (k *dayKeeper) held(id int16) ([]grainHolding, error) {
-	return list(k.ctx, k.tx, func(row pgx.Row) (g grainHolding, err error) {
-		err = row.Scan(&g.grain, instantInto{&g.first}, instantInto{&g.last})
-		return g, err
-	}, `SELECT grain, min(first_at), max(last_at) FROM metric_totals
-		WHERE user_id = $1 AND metric_id = $2 AND grain <= 86400 GROUP BY grain`, k.user, id)
-}
-
-// parts cuts the days of a metric into parts that have about rebuildRows samples if they are spread evenly.
-func (h *holding) parts() [][]health.Date {
-	first, last := h.grains[0].first, h.grains[0].last
-	for _, g := range h.grains {
-		first, last = min(first, g.first), max(last, g.last)
-	}
-	var dates []health.Date
-	for date := first.Date(0) - 2; date <= last.Date(0)+2; date++ { // clocks that are ahead or behind, and rows left from them
-		dates = append(dates, date)
-	}
-	size := min(max(rebuildRows*int64(len(dates))/max(h.samples, 1), 4), 1000)
-	return slices.Collect(slices.Chunk(dates, int(size)))
+// inTransaction runs a function in a transaction under the user's lock.
+func (r rebuild) inTransaction(ctx context.Context, do func(t *summaryTables) error) error {
+	return r.store.onConnection(ctx, "rebuild summaries of days", func(ctx context.Context, conn *pgxpool.Conn) error {
+		return transact(ctx, conn, r.store.begin+lockStatement(userLock(r.user)), func(ctx context.Context, tx pgx.Tx) error {
+			return do(newSummaryTables(ctx, r.store, tx, r.user))
+		})
+	})
 }

@@ -8,34 +8,34 @@ import (
 )
 
 const (
-	attempts = 5
-	// firstWait is the longest pause before the second attempt; each following one is twice as long. In all that is a
-	// second and a half: enough for a failover of connections, not for a restart, which the caller has to wait for.
+	maxAttempts = 5
+	// firstWait is the longest pause before the second attempt; each following one is twice as long. All are a second and a
+	// half at most: enough for a failover of connections, not for a restart, which the caller has to wait for.
 	firstWait = 100 * time.Millisecond
 )
 
-// uncertain marks the failure of a commit of which nobody knows whether it happened. Trying again is harmless to the
-// data, but the account would call new what the first attempt has stored.
-type uncertain struct{ error }
+// uncertainCommit is the error of a commit that may or may not have happened. A retry would not harm the data, but would
+// report as unchanged what the first attempt has inserted.
+type uncertainCommit struct{ error }
 
 // Unwrap returns the failure.
-func (u uncertain) Unwrap() error { return u.error }
+func (e uncertainCommit) Unwrap() error { return e.error }
 
-// committed marks a commit that was cut off.
-func committed(err error) error {
+// commitError returns an uncertainCommit where the connection was lost during a commit.
+func commitError(err error) error {
 	if err != nil && disconnected(err) {
-		return uncertain{err}
+		return uncertainCommit{err}
 	}
 	return err
 }
 
-// retry runs a function again when another transaction was in the way or the connection was lost, a bounded number of
-// times, after pauses that differ so that two who collided do not collide again.
+// retry runs a function again after a conflict with another transaction or the loss of the connection, a bounded number of
+// times, after pauses of random length so that two that collided do not collide again.
 func retry(ctx context.Context, do func() error) error {
 	wait := firstWait
 	for attempt := 1; ; attempt++ {
 		err := do()
-		if err == nil || attempt == attempts || !worthRetrying(err) {
+		if err == nil || attempt == maxAttempts || !isRetryable(err) {
 			return err
 		}
 		timer := time.NewTimer(time.Duration(1 + rand.Int64N(int64(wait)))) // #nosec G404 -- a pause is no secret
@@ -49,8 +49,8 @@ func retry(ctx context.Context, do func() error) error {
 	}
 }
 
-func worthRetrying(err error) bool {
-	if _, ok := errors.AsType[uncertain](err); ok {
+func isRetryable(err error) bool {
+	if _, ok := errors.AsType[uncertainCommit](err); ok {
 		return false
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {

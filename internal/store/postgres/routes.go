@@ -15,7 +15,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// wgs84 is the number of the reference system of GPS among those of PostGIS.
+// wgs84 is the SRID of GPS coordinates.
 const wgs84 = 4326
 
 const routeArrays = `without_altitude, speeds, courses, horizontal_accuracies, vertical_accuracies, speed_accuracies, course_accuracies`
@@ -40,14 +40,14 @@ func routeArgs(user, workout uuid.UUID, route []health.RoutePoint) ([]any, error
 		}
 	}
 	args := []any{user, workout, len(route), legwise(route), path, withoutAltitude}
-	for _, of := range routeNumbers {
-		args = append(args, numberList(len(route), func(i int) float64 { return *of(&route[i]) }))
+	for _, of := range routeValues {
+		args = append(args, nullableFloats(len(route), func(i int) float64 { return *of(&route[i]) }))
 	}
 	return args, nil
 }
 
-// routeNumbers are the values of routeArrays, in their order.
-var routeNumbers = []func(*health.RoutePoint) *float64{
+// routeValues are the values of routeArrays, in their order.
+var routeValues = []func(*health.RoutePoint) *float64{
 	func(p *health.RoutePoint) *float64 { return &p.Speed },
 	func(p *health.RoutePoint) *float64 { return &p.Course },
 	func(p *health.RoutePoint) *float64 { return &p.HorizontalAccuracy },
@@ -56,14 +56,14 @@ var routeNumbers = []func(*health.RoutePoint) *float64{
 	func(p *health.RoutePoint) *float64 { return &p.CourseAccuracy },
 }
 
-// encodePath returns a route as a line in PostGIS's binary form. Coordinates that PostGIS would bend to fit on the globe
-// are refused.
+// encodePath returns a route as a line in EWKB. Coordinates out of range, which PostGIS would wrap around the globe, are
+// refused.
 func encodePath(route []health.RoutePoint) ([]byte, error) {
 	flat := make([]float64, 0, 4*(len(route)+1))
 	for i := range route {
 		p := &route[i]
 		if !(math.Abs(p.Latitude) <= 90 && math.Abs(p.Longitude) <= 180) {
-			return nil, unstorable("The route has a place that is not on the globe.")
+			return nil, invalidElement("The route has a place that is not on the globe.")
 		}
 		altitude := p.Altitude
 		if health.IsAbsent(altitude) {
@@ -77,7 +77,7 @@ func encodePath(route []health.RoutePoint) ([]byte, error) {
 	return ewkb.Marshal(geom.NewLineStringFlat(geom.XYZM, flat).SetSRID(wgs84), binary.LittleEndian)
 }
 
-// legwise says whether a search of the plane must take a route leg by leg, see the table.
+// legwise reports whether a search in the plane must test a route leg by leg, see the table.
 func legwise(route []health.RoutePoint) bool {
 	moves := false
 	for i := 1; i < len(route); i++ {
@@ -100,7 +100,7 @@ func scanRoute(row pgx.Row) ([]health.RoutePoint, error) {
 	var count int
 	var path []byte
 	var withoutAltitude []int32
-	arrays := make([][]pgtype.Float8, len(routeNumbers))
+	arrays := make([][]pgtype.Float8, len(routeValues))
 	targets := []any{&count, &path, &withoutAltitude}
 	for i := range arrays {
 		targets = append(targets, &arrays[i])
@@ -119,25 +119,24 @@ func scanRoute(row pgx.Row) ([]health.RoutePoint, error) {
 		p := &route[i]
 		p.Longitude, p.Latitude, p.Altitude = c[0], c[1], c[2]
 		p.Time = health.Instant(math.Round(c[3] * float64(health.Second)))
-		for _, of := range routeNumbers {
+		for _, of := range routeValues {
 			*of(p) = health.Absent()
 		}
 	}
 	for _, i := range withoutAltitude {
 		route[i].Altitude = health.Absent()
 	}
-	for n, of := range routeNumbers {
-		spread(arrays[n], func(i int) *float64 { return of(&route[i]) })
+	for n, of := range routeValues {
+		setFloats(arrays[n], func(i int) *float64 { return of(&route[i]) })
 	}
 	return route, nil
 }
 
-// passing narrows a listing of workouts to those whose route lies where the query asks, as health.Crosses and
-// health.DistanceTo see it: a box is one in the plane of latitude and longitude, a distance is on the sphere. $1 is the
-// user.
+// passing narrows a listing of workouts to those whose route is in the area of the query, as defined by health.Crosses and
+// health.DistanceTo: a box is one in the plane of latitude and longitude, a distance is on the sphere. $1 is the user.
 //
-// The routes are searched once, by themselves: joined, every route would be measured for every workout until the tables'
-// statistics have grown. For the same reason bounds are compared before distances, which an index does by itself and a
+// The routes are searched in a query of their own: in a join, every route would be measured for every workout until the
+// tables have statistics. For the same reason bounds are compared before distances, which an index does by itself and a
 // scan does not.
 func (c *condition) passing(query *store.WorkoutQuery) {
 	if query.Box == nil && query.Near == nil {
@@ -155,7 +154,7 @@ func (c *condition) passing(query *store.WorkoutQuery) {
 	c.text += `))`
 }
 
-// inBox takes apart a box that crosses the antimeridian.
+// inBox splits a box that crosses the antimeridian.
 func (c *condition) inBox(box health.Box) {
 	if box.West <= box.East {
 		c.text += ` AND ` + c.crosses(box)
@@ -166,8 +165,8 @@ func (c *condition) inBox(box health.Box) {
 	c.text += ` AND (` + c.crosses(east) + ` OR ` + c.crosses(west) + `)`
 }
 
-// crosses asks first whether the route's bounds meet the box, which an index answers. Of a route that is searched leg by
-// leg, a leg from one end of the map to the other is none: it goes the other way round.
+// crosses tests first whether the route's bounds intersect the box, which uses an index. Of a route that is tested leg by
+// leg, a leg of more than 180 degrees of longitude is skipped: it goes the other way round.
 func (c *condition) crosses(box health.Box) string {
 	area := c.area(box)
 	return `(r.path::geometry && ` + area + ` AND CASE WHEN NOT r.legwise THEN ST_Intersects(r.path::geometry, ` + area + `)
@@ -178,7 +177,7 @@ func (c *condition) crosses(box health.Box) string {
 		) END)`
 }
 
-// area is the box as a shape. One without a height or a width is a line or a point: a polygon needs an area.
+// area is the box as a geometry. One without a height or a width is a line or a point: a polygon needs an area.
 func (c *condition) area(box health.Box) string {
 	south, west := c.arg(box.South)+`::float8`, c.arg(box.West)+`::float8`
 	north, east := c.arg(box.North)+`::float8`, c.arg(box.East)+`::float8`

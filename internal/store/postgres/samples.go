@@ -6,46 +6,23 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// pageSize is how many rows are read at a time.
-const pageSize = 4096
-
-// A summary of a day or more is found by midnight UTC of its local date, its key time. Clocks differ from UTC by less
-// than earliest, so that its start lies after the key time less earliest and before the key time plus latest.
-const (
-	earliest = 18 * 3600 * health.Second
-	latest   = health.Day + earliest
-)
-
-// Samples yields samples in the order of their key. They are read a page at a time, so that no transaction is open and
-// no connection taken while the caller does its work.
+// Samples yields samples in the order of their key.
 func (s *Store) Samples(ctx context.Context, user uuid.UUID, query store.SampleQuery) iter.Seq2[health.Sample, error] {
-	return func(yield func(health.Sample, error) bool) {
-		cursors, err := s.sampleCursors(ctx, user, &query)
-		if err != nil {
-			yield(health.Sample{}, err)
-			return
-		}
-		for count := 0; query.Limit == 0 || count < query.Limit; count++ {
-			first, err := foremost(ctx, cursors)
-			if err != nil {
-				yield(health.Sample{}, err)
-				return
-			}
-			if first == nil || !yield(first.take(), nil) {
-				return
-			}
-		}
-	}
+	return backend.MergeSamples(ctx, query, func() ([]backend.SeriesReader, error) {
+		return s.seriesReaders(ctx, user, &query)
+	})
 }
 
-// sampleCursors returns one cursor for each series: each unit and grain of the metric that the user has, which is
-// nearly always one or two.
-func (s *Store) sampleCursors(ctx context.Context, user uuid.UUID, query *store.SampleQuery) (cursors []*sampleCursor, err error) {
+// seriesReaders returns one reader for each unit and grain of the metric that the user has, which is nearly always one or
+// two.
+func (s *Store) seriesReaders(ctx context.Context, user uuid.UUID, query *store.SampleQuery) (readers []backend.SeriesReader, err error) {
 	c := condition{text: `h.user_id = $1 AND h.samples > 0 AND m.name = $2`, args: []any{user, query.Metric}}
 	if query.Unit != "" {
 		c.and(`m.unit = `, query.Unit)
@@ -61,35 +38,66 @@ func (s *Store) sampleCursors(ctx context.Context, user uuid.UUID, query *store.
 		c.text += ` AND h.grain = ANY (` + c.arg(grains) + `)`
 	}
 	err = s.read(ctx, "read samples", func(ctx context.Context, conn querier) error {
-		cursors, err = list(ctx, conn, func(row pgx.Row) (*sampleCursor, error) {
+		readers, err = list(ctx, conn, func(row pgx.Row) (backend.SeriesReader, error) {
 			var m metric
 			var keptIn string
 			var grain health.Grain
 			var source int32
-			err := row.Scan(&m.id, &m.name.name, &m.name.unit, &keptIn, &grain, &source)
+			err := row.Scan(&m.id, &m.Metric, &m.Unit, &keptIn, &grain, &source)
 			m.table = tableNamed(keptIn)
-			return newSampleCursor(s, user, m, grain, source, query), err
+			return s.seriesReader(user, m, grain, source, query), err
 		}, `SELECT m.id, m.name, m.unit, m.kept_in, h.grain, min(h.source_id)
 			FROM metric_totals h JOIN metric_names m ON m.id = h.metric_id WHERE `+c.text+`
 			GROUP BY m.id, m.name, m.unit, m.kept_in, h.grain`, c.args...)
 		return err
 	})
-	return cursors, err
+	return readers, err
 }
 
-// foremost returns the cursor whose next sample comes first, nil where all are at their end.
-func foremost(ctx context.Context, cursors []*sampleCursor) (first *sampleCursor, err error) {
-	for _, c := range cursors {
-		next, err := c.peek(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if next == nil {
-			continue
-		}
-		if first == nil || next.Key().Compare(first.page[first.taken].Key()) < 0 {
-			first = c
-		}
+func (s *Store) seriesReader(
+	user uuid.UUID, m metric, grain health.Grain, source int32, query *store.SampleQuery,
+) backend.SeriesReader {
+	first, last := health.InstantOf(minTime), health.InstantOf(maxTime)
+	before, after := health.Instant(0), health.Instant(0)
+	if grain >= health.GrainDay {
+		before, after = backend.StartAfterKey, backend.StartBeforeKey
 	}
-	return first, nil
+	if query.From != 0 {
+		first = query.From - before
+	}
+	if query.To != 0 {
+		last = query.To - 1 + after
+	}
+	return backend.SeriesReader{Unit: m.Unit, From: first, Read: func(
+		ctx context.Context, page []health.Sample, from health.Instant, limit int,
+	) ([]health.Sample, error) {
+		sql := m.table.inRange
+		args := [][]byte{
+			user[:], wireSmallint(m.id), wireInteger(int32(grain)), wireInstant(from), wireInstant(last), wireBigint(int64(limit)),
+		}
+		if query.Source != "" {
+			sql, args = m.table.inRangeOfSource, append(args, wireInteger(source))
+		}
+		first := len(page)
+		var sources []int32
+		err := s.onConnection(ctx, "read samples", func(ctx context.Context, conn *pgxpool.Conn) error {
+			page, sources = page[:first], sources[:0]
+			row := storedRow{table: m.table, rowDefaults: rowDefaults{grain: grain}}
+			rows := conn.Conn().PgConn().ExecParams(ctx, sql, args, nil, binaryFormat, binaryFormat)
+			return readRows(rows, func(columns [][]byte) error {
+				err := row.read(columns)
+				row.sample.Metric, row.sample.Unit = m.Metric, m.Unit
+				page, sources = append(page, row.sample), append(sources, row.source)
+				return err
+			})
+		})
+		if err != nil {
+			return page, err
+		}
+		names, err := s.sourceNames(ctx, sources)
+		for i, id := range sources {
+			page[first+i].Source = names[id]
+		}
+		return page, err
+	}}
 }

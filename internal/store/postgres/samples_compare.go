@@ -6,20 +6,20 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// patience bounds how many rows are read for a series that is compared: so many for each of its keys, and some. A batch
-// that is thinly spread over very many rows is read row by row from there on.
+// The rows that are read for a series at once are limited to maxScanPerKey for each of its keys, and minScan. The keys of a
+// batch that is thinly spread over very many rows are looked up one by one from there on.
 const (
-	patience     = 4
-	basePatience = 200
+	maxScanPerKey = 4
+	minScan       = 200
 )
 
-// compare finds out what becomes of each sample. What cannot be told from a digest is read in the same order as the keys,
-// and both are gone along. All series are asked about at once.
-func (w *sampleWriter) compare(all []series) error {
-	w.prepare(all)
+// compare finds out what becomes of each sample: where the digest of a range of rows does not show that it is unchanged, the
+// rows are read in the order of the keys and matched with them. All series are read in one round trip.
+func (w *sampleWriter) compare(all []keySeries) error {
+	w.reset(all)
 	var known [][]sampleKey
 	for i := range all {
-		if keys := all[i].known(); len(keys) > 0 {
+		if keys := all[i].storedKeys(); len(keys) > 0 {
 			known = append(known, keys)
 		}
 	}
@@ -34,17 +34,18 @@ func (w *sampleWriter) compare(all []series) error {
 	if err := w.compareTimes(left); err != nil {
 		return err
 	}
-	w.sort()
+	w.collectInserts()
 	return nil
 }
 
-// compareRanges reads the rows of stretches of keys, each up to a limit. It returns the keys behind that.
-func (w *sampleWriter) compareRanges(stretches [][]sampleKey) (left [][]sampleKey, err error) {
-	err = w.ask(stretches, func(t *table, keys []sampleKey) (string, []byte) {
+// compareRanges compares ranges of keys with the rows between the first and the last key of each, up to a limit. It returns
+// the keys behind the limit.
+func (w *sampleWriter) compareRanges(ranges [][]sampleKey) (left [][]sampleKey, err error) {
+	err = w.queryRanges(ranges, func(t *table, keys []sampleKey) (string, []byte) {
 		return t.compare, wireBigint(limitFor(keys))
-	}, func(along *walk, rows int64) {
-		if rows == limitFor(along.keys) { // there is more: go on where the rows ended
-			if rest := along.keys[along.passed():]; len(rest) > 0 {
+	}, func(matcher *rowMatcher, rows int64) {
+		if rows == limitFor(matcher.keys) { // there is more: go on where the rows ended
+			if rest := matcher.keys[matcher.passedKeys():]; len(rest) > 0 {
 				left = append(left, rest)
 			}
 		}
@@ -53,36 +54,36 @@ func (w *sampleWriter) compareRanges(stretches [][]sampleKey) (left [][]sampleKe
 }
 
 // compareTimes looks up the times of keys one by one.
-func (w *sampleWriter) compareTimes(stretches [][]sampleKey) error {
-	return w.ask(stretches, func(t *table, keys []sampleKey) (string, []byte) {
+func (w *sampleWriter) compareTimes(ranges [][]sampleKey) error {
+	return w.queryRanges(ranges, func(t *table, keys []sampleKey) (string, []byte) {
 		return t.compareAt, timesOf(keys)
-	}, func(*walk, int64) {})
+	}, func(*rowMatcher, int64) {})
 }
 
-// ask makes one query for each stretch of keys and goes along its rows.
-func (w *sampleWriter) ask(
-	stretches [][]sampleKey, query func(*table, []sampleKey) (sql string, lastArg []byte), answered func(along *walk, rows int64),
+// queryRanges makes one query for each range of keys, matches its rows, and calls done with their number.
+func (w *sampleWriter) queryRanges(
+	ranges [][]sampleKey, query func(*table, []sampleKey) (sql string, lastArg []byte), done func(matcher *rowMatcher, rows int64),
 ) error {
-	if len(stretches) == 0 {
+	if len(ranges) == 0 {
 		return nil
 	}
 	pipeline := w.raw().StartPipeline(w.ctx)
-	for _, keys := range stretches {
+	for _, keys := range ranges {
 		sql, arg := query(keys[0].table, keys)
 		pipeline.SendQueryParams(sql, append(w.seriesArgs(keys), arg), nil, binaryFormat, binaryFormat)
 	}
 	err := pipeline.Sync()
-	for _, keys := range stretches {
+	for _, keys := range ranges {
 		if err != nil {
 			break
 		}
-		along, rows := w.along(keys), int64(0)
+		matcher, rows := w.newMatcher(keys), int64(0)
 		err = eachRow(pipeline, func(columns [][]byte) error {
 			rows++
-			return along.meet(columns)
+			return matcher.match(columns)
 		})
 		if err == nil {
-			answered(&along, rows)
+			done(&matcher, rows)
 		}
 	}
 	if closed := pipeline.Close(); err == nil {
@@ -91,21 +92,21 @@ func (w *sampleWriter) ask(
 	return err
 }
 
-// prepare undoes what an attempt before this one has found out.
-func (w *sampleWriter) prepare(all []series) {
+// reset discards the result of an attempt before this one.
+func (w *sampleWriter) reset(all []keySeries) {
 	for i := range all {
 		s := &all[i]
 		for j := range s.keys {
 			s.keys[j].found = false
 		}
-		if w.suspicious {
-			s.held, s.first, s.last = true, s.keys[0].time, s.keys[len(s.keys)-1].time
+		if w.distrustTotals {
+			s.stored, s.first, s.last = true, s.keys[0].time, s.keys[len(s.keys)-1].time
 		}
 	}
 }
 
-// sort takes the samples for which there was no row as new.
-func (w *sampleWriter) sort() {
+// collectInserts takes the samples without a row as new.
+func (w *sampleWriter) collectInserts() {
 	fresh := map[*table]int{}
 	for i := range w.keys {
 		if !w.keys[i].found {
@@ -115,27 +116,26 @@ func (w *sampleWriter) sort() {
 	for t, count := range fresh {
 		w.inserts[t] = make([]sampleRow, 0, count)
 	}
-	changed := w.changed
+	changes := w.changes
 	for i := range w.keys {
 		key := &w.keys[i]
-		if key.metric != changed[0].metric.id {
-			changed = changed[1:]
+		if key.metric != changes[0].Days.Metric.id {
+			changes = changes[1:]
 		}
 		if !key.found {
-			changed[0].See(&w.batch[key.index])
-			w.written.Outcomes[key.index] = health.Inserted
-			w.inserts[key.table] = append(w.inserts[key.table],
-				sampleRow{user: &w.user, key: key, sample: &w.batch[key.index], source: key.source})
+			sample := &w.batch[key.index]
+			w.written.Outcomes[key.index] = changes[0].Insert(sample)
+			w.inserts[key.table] = append(w.inserts[key.table], sampleRow{user: &w.user, key: key, sample: sample, source: key.source})
 		}
 	}
 }
 
-// expect says what rows of a series probably have: what the first sample has that is now sent. When a row was received
-// matters only where it was received later than the sample, or where it may be the summary of a day (see
+// defaultsFor returns what the rows of a series are expected to have: the values of the first sample that is sent. When a
+// row was received matters only where it was received later than the sample, or where it may be the summary of a day (see
 // health.Sample.Complete).
-func (w *sampleWriter) expect(keys []sampleKey) expectation {
+func (w *sampleWriter) defaultsFor(keys []sampleKey) rowDefaults {
 	key := &keys[0]
-	e := expectation{
+	e := rowDefaults{
 		grain: key.grain, keySource: key.keySource, source: key.source, offset: w.batch[key.index].Offset,
 		received: w.batch[key.index].Received,
 	}
@@ -143,23 +143,23 @@ func (w *sampleWriter) expect(keys []sampleKey) expectation {
 		e.received = min(e.received, w.batch[keys[i].index].Received)
 	}
 	if e.grain >= health.GrainDay {
-		e.received = health.InstantOf(beginning)
+		e.received = health.InstantOf(minTime)
 	}
 	return e
 }
 
-// seriesArgs are the parameters that name a series, the range of its keys, and what is expected.
+// seriesArgs are the parameters for a series, the range of its keys, and what its rows are expected to have.
 func (w *sampleWriter) seriesArgs(keys []sampleKey) [][]byte {
-	first, last, expected := &keys[0], &keys[len(keys)-1], w.expect(keys)
+	first, last, expected := &keys[0], &keys[len(keys)-1], w.defaultsFor(keys)
 	return [][]byte{
 		w.user[:], wireSmallint(first.metric), wireInteger(int32(first.grain)), wireInstant(first.time), wireInstant(last.time),
 		wireInstant(expected.received), wireInteger(expected.keySource), wireInteger(expected.source), wireInteger(expected.offset),
 	}
 }
 
-func limitFor(keys []sampleKey) int64 { return int64(patience*len(keys) + basePatience) }
+func limitFor(keys []sampleKey) int64 { return int64(maxScanPerKey*len(keys) + minScan) }
 
-// timesOf returns the different times of keys as an array.
+// timesOf returns the distinct times of keys as an array.
 func timesOf(keys []sampleKey) []byte {
 	var times []health.Instant
 	for i := range keys {
@@ -174,35 +174,36 @@ func timesOf(keys []sampleKey) []byte {
 	return array
 }
 
-// walk goes along the keys of a series while rows are read that are in the same order.
-type walk struct {
-	w    *sampleWriter
-	keys []sampleKey
-	next int
-	row  storedRow
+// rowMatcher matches the keys of a series with rows that are read in the same order.
+type rowMatcher struct {
+	w      *sampleWriter
+	change *metricChange
+	keys   []sampleKey
+	next   int
+	row    storedRow
 }
 
-func (w *sampleWriter) along(keys []sampleKey) walk {
-	return walk{w: w, keys: keys, row: storedRow{table: keys[0].table, expectation: w.expect(keys)}}
+func (w *sampleWriter) newMatcher(keys []sampleKey) rowMatcher {
+	return rowMatcher{w: w, change: w.changeOf(&keys[0]), keys: keys, row: storedRow{table: keys[0].table, rowDefaults: w.defaultsFor(keys)}}
 }
 
-// meet takes the next row, and compares it with the sample that has its key, if one has.
-func (a *walk) meet(columns [][]byte) error {
-	row := &a.row
+// match takes the next row, and compares it with the sample that has its key, if one has.
+func (m *rowMatcher) match(columns [][]byte) error {
+	row := &m.row
 	if err := row.read(columns); err != nil {
 		return err
 	}
-	for a.next < len(a.keys) {
-		key := &a.keys[a.next]
+	for m.next < len(m.keys) {
+		key := &m.keys[m.next]
 		c := key.compareTo(row.time, row.end, row.keySource)
 		if c > 0 {
 			return nil
 		}
-		a.next++
+		m.next++
 		if c == 0 {
-			if !key.found { // a look-up by time finds rows again that were the last of a range
+			if !key.found { // a look-up by time reads rows again that were the last of a range
 				key.found = true
-				a.w.compareWith(key, row)
+				m.w.compareWith(m.change, key, row)
 			}
 			return nil
 		}
@@ -210,33 +211,28 @@ func (a *walk) meet(columns [][]byte) error {
 	return nil
 }
 
-// passed returns how many keys lie before the last row, or at its time: more rows of that time may follow, which the
-// look-up by time finds again.
-func (a *walk) passed() int {
-	n := a.next
-	for n > 0 && a.keys[n-1].time >= a.row.time {
+// passedKeys returns how many keys are before the time of the last row: more rows of that time may follow, which the look-up
+// by time reads.
+func (m *rowMatcher) passedKeys() int {
+	n := m.next
+	for n > 0 && m.keys[n-1].time >= m.row.time {
 		n--
 	}
 	return n
 }
 
 // compareWith decides what becomes of a sample for which there is a row.
-func (w *sampleWriter) compareWith(key *sampleKey, row *storedRow) {
-	sample, source := &w.scratch, key.source
-	*sample = w.batch[key.index]               // Replaces completes it, and the batch is the caller's
-	if sample.Received < row.sample.Received { // the row wins, and with it the source of a merged summary
+func (w *sampleWriter) compareWith(change *metricChange, key *sampleKey, row *storedRow) {
+	outcome, rewritten, keepSource := change.Compare(&w.batch[key.index], &row.sample)
+	w.written.Outcomes[key.index] = outcome
+	if rewritten == nil {
+		return
+	}
+	source := key.source
+	if keepSource {
 		source = row.source
 	}
-	outcome, rewrite := sample.Replaces(&row.sample)
-	w.written.Outcomes[key.index] = outcome
-	if rewrite {
-		completed := *sample
-		changed := w.changedBy(key)
-		changed.See(&completed)
-		changed.Touch(row.sample.LocalDate())
-		changed.rewrote(&row.sample)
-		w.replacements[key.table] = append(w.replacements[key.table], sampleRow{
-			user: &w.user, key: key, sample: &completed, source: source, replaces: true, replaced: row.source,
-		})
-	}
+	w.replacements[key.table] = append(w.replacements[key.table], sampleRow{
+		user: &w.user, key: key, sample: rewritten, source: source, replaces: true, replaced: row.source,
+	})
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// mergedSource is the key_source of a summary whose source is no part of its identity.
+// mergedSource is the key_source of a summary whose source is no part of its key.
 const mergedSource = -1
 
-// sampleKey is health.SampleKey in the numbers of the tables, with the index of the sample in its batch.
+// sampleKey is health.SampleKey with the ids of the tables, and the index of the sample in its batch.
 type sampleKey struct {
 	table             *table
 	time, end         health.Instant
@@ -21,26 +21,12 @@ type sampleKey struct {
 	index             int
 }
 
-// keysOf returns the keys of a batch in the order of the tables. Samples whose names were refused have none.
-func keysOf(batch []health.Sample, names numbers) []sampleKey {
+// newSampleKeys returns the keys of a batch in the order of the tables. Samples whose names were refused have none.
+func newSampleKeys(batch []health.Sample, names *resolvedNames) []sampleKey {
 	keys := make([]sampleKey, 0, len(batch))
-	last := &health.Sample{}
-	var inMetric metric
-	var source int32
-	for i := range batch {
-		sample := &batch[i]
-		if i == 0 || sample.Metric != last.Metric || sample.Unit != last.Unit {
-			inMetric = names.metrics[metricName{sample.Metric, sample.Unit}]
-		}
-		if sample.Source != last.Source {
-			source = names.sources[sample.Source]
-		}
-		last = sample
-		if _, is := names.reasonAgainst(sample); is {
-			continue
-		}
+	names.Each(batch, func(i int, sample *health.Sample, m *metric, source int32) {
 		key := sampleKey{
-			table: inMetric.table, metric: inMetric.id, grain: sample.Grain, time: sample.KeyTime(),
+			table: m.table, metric: m.id, grain: sample.Grain, time: sample.KeyTime(),
 			keySource: source, source: source, index: i,
 		}
 		key.end = key.time
@@ -51,7 +37,7 @@ func keysOf(batch []health.Sample, names numbers) []sampleKey {
 			key.keySource = mergedSource
 		}
 		keys = append(keys, key)
-	}
+	})
 	if !slices.IsSortedFunc(keys, sampleKey.compare) {
 		slices.SortFunc(keys, sampleKey.compare)
 	}
@@ -83,30 +69,29 @@ func (k *sampleKey) compareTo(time, end health.Instant, keySource int32) int {
 // inSeriesOf reports whether two keys are of one series.
 func (k *sampleKey) inSeriesOf(o *sampleKey) bool { return k.metric == o.metric && k.grain == o.grain }
 
-// series is a stretch of keys of one metric and grain. Where the table holds anything of it, that lies between first and
-// last.
-type series struct {
+// keySeries are the keys of one metric and grain. If rows of it are stored, their key times are between first and last.
+type keySeries struct {
 	keys        []sampleKey
-	held        bool
+	stored      bool
 	first, last health.Instant
 }
 
-// seriesOf cuts keys, which are in order, into series.
-func seriesOf(keys []sampleKey) (all []series) {
+// splitSeries cuts keys, which are in order, into series.
+func splitSeries(keys []sampleKey) (all []keySeries) {
 	for from := 0; from < len(keys); {
 		to := from + 1
 		for to < len(keys) && keys[to].inSeriesOf(&keys[from]) {
 			to++
 		}
-		all = append(all, series{keys: keys[from:to]})
+		all = append(all, keySeries{keys: keys[from:to]})
 		from = to
 	}
 	return all
 }
 
-// known returns the keys for which there may be a row.
-func (s *series) known() []sampleKey {
-	if !s.held {
+// storedKeys returns the keys for which there may be a row.
+func (s *keySeries) storedKeys() []sampleKey {
+	if !s.stored {
 		return nil
 	}
 	from, _ := slices.BinarySearchFunc(s.keys, s.first, func(k sampleKey, t health.Instant) int { return cmp.Compare(k.time, t) })

@@ -9,14 +9,14 @@ import (
 	"github.com/google/uuid"
 )
 
-// lockSlots bounds how many locks a batch takes, since the server has room for so many only. Metrics that share one wait
-// for each other.
+// lockSlots bounds how many locks a batch takes, because the server's lock table is limited. Batches of different metrics
+// that share a slot wait for each other.
 const lockSlots = 64
 
 // sampleLocks takes the locks for a batch until the end of the transaction: it shares the user's lock, and takes one for
-// each metric that the batch has. So batches of one user are written at the same time where they are of different metrics,
-// as most of a large body are. Everybody takes them in the same order, so that nobody waits in a circle. Their keys are two
-// integers and never those of lockStatement, which are one.
+// each metric of the batch. So batches of one user are written at the same time where they have different metrics, as most
+// of a large body have. The locks are always taken in the same order, so that there is no deadlock. Their keys are pairs of
+// integers, and never those of lockStatement.
 func sampleLocks(user uuid.UUID, keys []sampleKey) string {
 	var taken [lockSlots]bool
 	for i := range keys {

@@ -9,11 +9,11 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/health-export/health-export/internal/health"
-	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// Samples go to the server and come back in PostgreSQL's binary form, written and read by hand: the driver's way, by
-// reflection, takes longer than the database needs to store the row.
+// Samples are sent and received in PostgreSQL's binary format, encoded and decoded here: the driver's reflection takes
+// longer than the database needs to store the row.
 
 // sampleRow is a row to be written.
 type sampleRow struct {
@@ -26,7 +26,7 @@ type sampleRow struct {
 	replaced int32  // the source that row has
 }
 
-// column writes one column of a row: its length in four bytes and its value, which is also the form of an array's
+// column encodes one column of a row: its length in four bytes and its value, which is also the encoding of an array's
 // element.
 type column struct {
 	name, sqlType string
@@ -36,7 +36,7 @@ type column struct {
 }
 
 // columnsOf lists the columns in the order of the table.
-func columnsOf(values []store.SampleValue) []column {
+func columnsOf(values []backend.SampleValue) []column {
 	columns := []column{
 		{"user_id", "uuid", pgtype.UUIDOID, true, func(to []byte, r *sampleRow) []byte {
 			return append(appendLength(to, 16), r.user[:]...)
@@ -53,11 +53,7 @@ func columnsOf(values []store.SampleValue) []column {
 	}
 	for _, v := range values {
 		columns = append(columns, column{v.Column, "double precision", pgtype.Float8OID, false, func(to []byte, r *sampleRow) []byte {
-			number := *v.Of(r.sample)
-			if health.IsAbsent(number) {
-				return appendLength(to, -1) // NULL
-			}
-			return binary.BigEndian.AppendUint64(appendLength(to, 8), math.Float64bits(number))
+			return appendReal(to, *v.Of(r.sample))
 		}})
 	}
 	return append(columns,
@@ -74,7 +70,7 @@ func columnsOf(values []store.SampleValue) []column {
 			return appendInteger(to, r.sample.Offset)
 		}},
 		column{"metric_id", "smallint", pgtype.Int2OID, true, func(to []byte, r *sampleRow) []byte {
-			return binary.BigEndian.AppendUint16(appendLength(to, 2), uint16(r.key.metric))
+			return appendSmallint(to, r.key.metric)
 		}},
 		column{"attributes", "text", pgtype.TextOID, false, func(to []byte, r *sampleRow) []byte {
 			return append(appendLength(to, len(r.sample.Attributes)), r.sample.Attributes...)
@@ -89,6 +85,12 @@ func appendLength(to []byte, length int) []byte {
 	return binary.BigEndian.AppendUint32(to, uint32(int32(length)))
 }
 
+func appendNull(to []byte) []byte { return appendLength(to, -1) }
+
+func appendSmallint(to []byte, v int16) []byte {
+	return binary.BigEndian.AppendUint16(appendLength(to, 2), uint16(v))
+}
+
 func appendInteger(to []byte, v int32) []byte {
 	return binary.BigEndian.AppendUint32(appendLength(to, 4), uint32(v))
 }
@@ -97,7 +99,7 @@ func appendInstant(to []byte, i health.Instant) []byte {
 	return append(appendLength(to, 8), wireInstant(i)...)
 }
 
-// epoch is where PostgreSQL counts from: 2000-01-01T00:00:00Z.
+// epoch is the zero of PostgreSQL's timestamps: 2000-01-01T00:00:00Z.
 const epoch health.Instant = 946_684_800_000_000
 
 func wireInstant(i health.Instant) []byte {
@@ -114,18 +116,17 @@ func readInstant(b []byte) health.Instant { return health.Instant(binary.BigEndi
 
 func readInteger(b []byte) int32 { return int32(binary.BigEndian.Uint32(b)) }
 
-// copyReader is the stream of a binary COPY. It holds a few rows at a time.
+// copyReader is the stream of a binary COPY. It encodes a few rows at a time.
 type copyReader struct {
 	columns []column
 	rows    []sampleRow
 	begun   bool
 	ended   bool
-	pending []byte // what was encoded and not read yet
+	pending []byte // encoded and not read yet
 	buffer  []byte
 }
 
-// The stream of a binary COPY begins with copyHeader, which says that there are no flags and no extension, and ends with
-// copyTrailer.
+// The stream of a binary COPY begins with copyHeader, without flags and extension, and ends with copyTrailer.
 const (
 	copyHeader  = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 	copyTrailer = "\xff\xff"
@@ -138,7 +139,7 @@ func newCopyReader(t *table, rows []sampleRow) *copyReader {
 	return &copyReader{columns: t.columns, rows: rows, buffer: make([]byte, 0, copyChunk+4<<10)}
 }
 
-// Read encodes the next rows, or hands out the rest of those before.
+// Read encodes the next rows, or returns the rest of those before.
 func (c *copyReader) Read(p []byte) (int, error) {
 	if len(c.pending) == 0 {
 		if c.ended {
@@ -189,24 +190,24 @@ func arrayHeader(oid uint32, length int) []byte {
 	return binary.BigEndian.AppendUint32(to, 1) // the first index
 }
 
-// storedRow is a row of a table, without the names that its reader knows: metric, unit and source.
+// storedRow is a row of a table, without the names of its metric, unit and source.
 type storedRow struct {
 	table *table
-	expectation
+	rowDefaults
 	time, end         health.Instant
 	keySource, source int32
 	sample            health.Sample
 }
 
-// expectation is what a row of a series has where a column of it was not sent.
-type expectation struct {
+// rowDefaults are the values of the columns that are NULL because they are as expected, see table.compare.
+type rowDefaults struct {
 	grain             health.Grain
 	keySource, source int32
 	offset            int32
 	received          health.Instant
 }
 
-// read takes over the columns of table.read, or those that table.compare selects.
+// read decodes the columns of table.read, or those that table.compare selects.
 func (r *storedRow) read(columns [][]byte) error {
 	s := &r.sample
 	*s = health.NewSample()
@@ -214,7 +215,7 @@ func (r *storedRow) read(columns [][]byte) error {
 	r.time = readInstant(columns[0])
 	r.end = instantOr(columns[1], r.time)
 	s.Received = instantOr(columns[2], r.received)
-	r.keySource, r.source = integerOr(columns[3], r.expectation.keySource), integerOr(columns[4], r.expectation.source)
+	r.keySource, r.source = integerOr(columns[3], r.rowDefaults.keySource), integerOr(columns[4], r.rowDefaults.source)
 	s.Offset = integerOr(columns[5], r.offset)
 	s.Start, s.End = r.time, r.end
 	if s.Grain >= health.GrainDay {

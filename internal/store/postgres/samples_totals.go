@@ -13,21 +13,22 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// total is a key of metric_totals, after user_id.
-type total struct {
+// totalKey is a key of metric_totals, after user_id.
+type totalKey struct {
 	metric int16
 	grain  health.Grain
 	source int32
 }
 
-func (t total) compare(o total) int {
+func (t totalKey) compare(o totalKey) int {
 	return cmp.Or(cmp.Compare(t.metric, o.metric), cmp.Compare(t.grain, o.grain), cmp.Compare(t.source, o.source))
 }
 
-// change is how a total changes.
-type change struct {
+// totalChange is how a total changes.
+type totalChange struct {
 	samples     int64
 	first, last health.Instant
 }
@@ -46,34 +47,33 @@ func (w *sampleWriter) count(rows []sampleRow) {
 }
 
 func (w *sampleWriter) add(key *sampleKey, source int32, samples int64) {
-	t := total{key.metric, key.grain, source}
+	t := totalKey{key.metric, key.grain, source}
 	c := w.totals[t]
 	if c == nil {
-		c = &change{first: key.time, last: key.time}
+		c = &totalChange{first: key.time, last: key.time}
 		w.totals[t] = c
 	}
 	c.samples += samples
 	c.first, c.last = min(c.first, key.time), max(c.last, key.time)
 }
 
-// errSourceForgotten is the failure of a batch one of whose sources has lost its number since it was looked up.
-var errSourceForgotten = errors.New("a source was forgotten")
+// errSourceErased is the failure of a batch one of whose sources has lost its id since it was looked up.
+var errSourceErased = errors.New("a source was erased")
 
-// begin finds out between which times there is something of each series, and makes sure that the batch may be written:
-// that the user exists, that nothing was erased since it was received, and that the numbers of its sources still stand
-// for their names.
-func (w *sampleWriter) begin(all []series, sources map[string]int32) error {
+// begin reads the key times between which each series has rows, and makes sure that the batch may be written: that the user
+// exists, that nothing was erased since it was received, and that the ids of its sources still stand for their names.
+func (w *sampleWriter) begin(all []keySeries, sources map[string]int32) error {
 	ids, names := arrayHeader(pgtype.Int4OID, len(sources)), arrayHeader(pgtype.TextOID, len(sources))
-	numbered := uint64(0)
-	for name, id := range sources { // "" has the number 0, which nothing is found under
+	expected := uint64(0)
+	for name, id := range sources { // "" has the id 0, which nothing is found under
 		ids, names = appendInteger(ids, id), append(appendLength(names, len(name)), name...)
 		if id != 0 {
-			numbered++
+			expected++
 		}
 	}
 	metrics := arrayHeader(pgtype.Int2OID, len(all))
 	for i := range all {
-		metrics = binary.BigEndian.AppendUint16(appendLength(metrics, 2), uint16(all[i].keys[0].metric))
+		metrics = appendSmallint(metrics, all[i].keys[0].metric)
 	}
 	pipeline := w.raw().StartPipeline(w.ctx)
 	pipeline.SendQueryParams(`
@@ -84,15 +84,15 @@ func (w *sampleWriter) begin(all []series, sources map[string]int32) error {
 		WHERE user_id = $1 AND metric_id = ANY ($2::smallint[]) GROUP BY metric_id, grain`,
 		[][]byte{w.user[:], metrics}, nil, binaryFormat, binaryFormat)
 	err := pipeline.Sync()
-	refusal := error(notFound("user"))
+	refusal := error(backend.NotFound("user"))
 	if err == nil {
 		err = eachRow(pipeline, func(columns [][]byte) error {
 			refusal = nil
 			if columns[0] != nil && w.batch[0].Received != 0 && w.batch[0].Received <= readInstant(columns[0]) {
-				refusal = errErased
-			} else if binary.BigEndian.Uint64(columns[1]) != numbered {
-				w.store.names.forgetSources()
-				refusal = errSourceForgotten
+				refusal = backend.ErrErased
+			} else if binary.BigEndian.Uint64(columns[1]) != expected {
+				w.store.names.InvalidateSources()
+				refusal = errSourceErased
 			}
 			return nil
 		})
@@ -101,12 +101,12 @@ func (w *sampleWriter) begin(all []series, sources map[string]int32) error {
 		err = eachRow(pipeline, func(columns [][]byte) error {
 			metric, grain := int16(binary.BigEndian.Uint16(columns[0])), health.Grain(readInteger(columns[1]))
 			first, last := readInstant(columns[2]), readInstant(columns[3])
-			w.held[metric] = append(w.held[metric], grainHolding{grain, first, last})
-			i, sent := slices.BinarySearchFunc(all, sampleKey{metric: metric, grain: grain}, func(s series, k sampleKey) int {
+			w.storedRanges[metric] = append(w.storedRanges[metric], grainRange{grain, first, last})
+			i, sent := slices.BinarySearchFunc(all, sampleKey{metric: metric, grain: grain}, func(s keySeries, k sampleKey) int {
 				return cmp.Or(cmp.Compare(s.keys[0].metric, k.metric), cmp.Compare(s.keys[0].grain, k.grain))
 			})
 			if sent {
-				all[i].held, all[i].first, all[i].last = true, first, last
+				all[i].stored, all[i].first, all[i].last = true, first, last
 			}
 			return nil
 		})
@@ -130,6 +130,11 @@ func eachRow(pipeline *pgconn.Pipeline, do func(columns [][]byte) error) error {
 	if !ok {
 		return errors.New("a pipeline has no result for a query")
 	}
+	return readRows(reader, do)
+}
+
+// readRows reads the result of a query to its end.
+func readRows(reader *pgconn.ResultReader, do func(columns [][]byte) error) error {
 	var failed error
 	for reader.NextRow() {
 		if failed == nil {
@@ -142,14 +147,14 @@ func eachRow(pipeline *pgconn.Pipeline, do func(columns [][]byte) error) error {
 	return failed
 }
 
-// writeTotals brings the totals in step with what was written.
+// writeTotals adds what was written to the totals.
 func (w *sampleWriter) writeTotals(tx pgx.Tx) error {
 	var metrics []int16
 	var grains, sources []int32
 	var firsts, lasts []time.Time
 	var samples []int64
-	// In order, so that batches of one user that are written at the same time do not wait for each other in a circle.
-	for _, t := range slices.SortedFunc(maps.Keys(w.totals), total.compare) {
+	// In order, so that batches of one user that are written at the same time do not deadlock.
+	for _, t := range slices.SortedFunc(maps.Keys(w.totals), totalKey.compare) {
 		c := w.totals[t]
 		metrics, grains, sources = append(metrics, t.metric), append(grains, int32(t.grain)), append(sources, t.source)
 		firsts, lasts, samples = append(firsts, c.first.Time()), append(lasts, c.last.Time()), append(samples, c.samples)

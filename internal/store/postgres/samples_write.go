@@ -15,75 +15,75 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// WriteSamples compares a batch with what is there, and writes what differs: new rows with COPY, which costs about half
-// of an INSERT that looks for conflicts, and changed ones with one statement. A batch that holds nothing new writes
-// nothing at all, where an INSERT … ON CONFLICT would still lock every row.
+// WriteSamples compares a batch with the stored rows, and writes what differs: new rows with COPY, which costs about half
+// of an INSERT with ON CONFLICT, and changed ones with one statement. A batch without changes writes nothing at all, where
+// an INSERT … ON CONFLICT would still lock every row.
 //
-// The comparison holds because whoever writes a user's samples takes the locks of their metrics first. A row that
+// The comparison stays valid because every writer of a user's samples takes the locks of their metrics first. A row that
 // appears all the same makes the COPY fail, and the batch is compared again.
 func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
-	const doing = "write samples"
+	const operation = "write samples"
 	if len(batch) == 0 {
 		return store.Written{}, nil
 	}
-	names, err := s.names.number(ctx, batch)
+	names, err := s.resolveNames(ctx, batch)
 	if err != nil {
 		return store.Written{}, err
 	}
-	keys := keysOf(batch, names)
+	keys := newSampleKeys(batch, names)
 	if err := s.coverKeys(ctx, keys); err != nil {
-		return store.Written{}, translate(ctx, doing, err)
+		return store.Written{}, translate(ctx, operation, err)
 	}
 	w := &sampleWriter{store: s, user: user, batch: batch, keys: keys}
 	for attempt := 1; ; attempt++ {
-		err = s.onConnection(ctx, doing, func(ctx context.Context, conn *pgxpool.Conn) error {
+		err = s.onConnection(ctx, operation, func(ctx context.Context, conn *pgxpool.Conn) error {
 			w.ctx, w.conn = ctx, conn
 			return w.run(names)
 		})
 		if err == nil {
 			return w.written, nil
 		}
-		if attempt == attempts || !w.adapts(err) {
+		if attempt == maxAttempts || !w.adjustAfter(err) {
 			return store.Written{}, err
 		}
-		if errors.Is(err, errSourceForgotten) { // it gets a new number
-			if names, err = s.names.number(ctx, batch); err != nil {
+		if errors.Is(err, errSourceErased) { // it gets a new id
+			if names, err = s.resolveNames(ctx, batch); err != nil {
 				return store.Written{}, err
 			}
-			w.keys = keysOf(batch, names)
+			w.keys = newSampleKeys(batch, names)
 		}
 		if isPartitionMissing(err) {
-			s.partitions.forget(sampleTables)
+			s.partitions.invalidate(sampleTables)
 			if err := s.coverKeys(ctx, keys); err != nil {
-				return store.Written{}, translate(ctx, doing, err)
+				return store.Written{}, translate(ctx, operation, err)
 			}
 		}
 	}
 }
 
-// adapts reports whether another attempt, made in another way, may succeed.
-func (w *sampleWriter) adapts(err error) bool {
-	_, isRefused := refused(err)
+// adjustAfter changes how the next attempt is made, and reports whether it may succeed.
+func (w *sampleWriter) adjustAfter(err error) bool {
+	_, isRefusal := refused(err)
 	switch {
-	case codeOf(err) == codeUniqueViolation && !w.suspicious:
-		w.suspicious = true
+	case codeOf(err) == codeUniqueViolation && !w.distrustTotals:
+		w.distrustTotals = true
 		return true
-	case isPartitionMissing(err), errors.Is(err, errSourceForgotten):
+	case isPartitionMissing(err), errors.Is(err, errSourceErased):
 		return true
-	case isRefused && !w.careful:
-		w.careful = true
+	case isRefusal && !w.isolateRows:
+		w.isolateRows = true
 		return true
 	}
 	return false
 }
 
-// coverKeys creates the partitions that a batch needs and that are not there.
+// coverKeys creates the partitions that a batch needs and that do not exist.
 func (s *Store) coverKeys(ctx context.Context, keys []sampleKey) error {
 	missing := map[string][]time.Time{}
 	for from := 0; from < len(keys); {
 		in := keys[from].table
 		known := s.partitions.spans(in.Name)
-		from += eachStretch(known, keys[from:], func(at time.Time) { missing[in.Name] = append(missing[in.Name], at) })
+		from += uncoveredTimes(known, keys[from:], func(at time.Time) { missing[in.Name] = append(missing[in.Name], at) })
 	}
 	for name, times := range missing {
 		if err := s.partitions.cover(ctx, []string{name}, times...); err != nil {
@@ -93,10 +93,10 @@ func (s *Store) coverKeys(ctx context.Context, keys []sampleKey) error {
 	return nil
 }
 
-// eachStretch goes along the keys of one table and names a time in each stretch that has no partition. It returns how
-// many keys it has passed.
-func eachStretch(known []span, keys []sampleKey, missing func(at time.Time)) int {
-	var from, to health.Instant // the stretch that the key before lies in
+// uncoveredTimes calls missing with a time of each span that has no partition, for the first keys, which are of one table.
+// It returns how many those are.
+func uncoveredTimes(known []span, keys []sampleKey, missing func(at time.Time)) int {
+	var from, to health.Instant // the span of the key before
 	for i := range keys {
 		key := &keys[i]
 		if key.table != keys[0].table {
@@ -120,70 +120,64 @@ type sampleWriter struct {
 	user  uuid.UUID
 	batch []health.Sample
 	keys  []sampleKey
-	// suspicious is set when rows were there that the totals did not tell of; careful when the database has refused a row,
-	// which then is to be found.
-	suspicious, careful bool
+	// distrustTotals is set when there were rows outside of the key times that the totals have, isolateRows when the database
+	// has refused a row, which is then found by writing halves.
+	distrustTotals, isolateRows bool
 
 	ctx     context.Context
 	conn    *pgxpool.Conn
 	written store.Written
 	// What is to be written to each table: rows that are new, and rows that replace one.
 	inserts, replacements map[*table][]sampleRow
-	totals                map[total]*change
-	scratch               health.Sample
+	totals                map[totalKey]*totalChange
 
-	sources map[string]int32 // of the batch
-	held    map[int16][]grainHolding
-	changed []*changedMetric // in the order of the keys
+	sources      map[string]int32 // of the batch
+	storedRanges map[int16][]grainRange
+	changes      []*metricChange // in the order of the keys
 }
 
-func (w *sampleWriter) run(names numbers) error {
+func (w *sampleWriter) run(names *resolvedNames) error {
 	w.written = store.Written{Outcomes: make([]health.Outcome, len(w.batch))}
-	w.inserts, w.replacements, w.totals = map[*table][]sampleRow{}, map[*table][]sampleRow{}, map[total]*change{}
-	w.sources, w.held, w.changed = names.sources, map[int16][]grainHolding{}, changedMetrics(w.keys, w.batch)
+	w.inserts, w.replacements, w.totals = map[*table][]sampleRow{}, map[*table][]sampleRow{}, map[totalKey]*totalChange{}
+	w.sources, w.storedRanges, w.changes = names.Sources, map[int16][]grainRange{}, newMetricChanges(w.keys, w.batch)
 	for i := range w.batch {
-		if reason, is := names.reasonAgainst(&w.batch[i]); is {
-			w.refuse(i, reason)
+		if reason, is := names.Refusal(&w.batch[i]); is {
+			w.written.Refuse(i, reason)
 		}
 	}
-	begin := w.store.begin + sampleLocks(w.user, w.keys) + shareStatement(sourcesLock)
+	begin := w.store.begin + sampleLocks(w.user, w.keys) + sharedLockStatement(sourcesLock)
 	return transact(w.ctx, w.conn, begin, func(_ context.Context, tx pgx.Tx) error {
-		all := seriesOf(w.keys)
-		if err := w.begin(all, names.sources); err != nil {
+		all := splitSeries(w.keys)
+		if err := w.begin(all, names.Sources); err != nil {
 			return err
 		}
 		if err := w.compare(all); err != nil {
 			return err
 		}
 		for _, t := range tables {
-			if err := w.each(w.inserts[t], func(rows []sampleRow) error { return w.copy(t, rows) }); err != nil {
+			if err := w.writeRows(w.inserts[t], func(rows []sampleRow) error { return w.copy(t, rows) }); err != nil {
 				return err
 			}
-			if err := w.each(w.replacements[t], func(rows []sampleRow) error { return w.replace(t, rows) }); err != nil {
+			if err := w.writeRows(w.replacements[t], func(rows []sampleRow) error { return w.replace(t, rows) }); err != nil {
 				return err
 			}
 		}
 		if err := w.writeTotals(tx); err != nil {
 			return err
 		}
-		return w.followChanges(tx)
+		return w.updateSummaries(tx)
 	})
 }
 
 func (w *sampleWriter) raw() *pgconn.PgConn { return w.conn.Conn().PgConn() }
 
-func (w *sampleWriter) refuse(index int, reason string) {
-	w.written.Outcomes[index] = health.Rejected
-	w.written.Refused = withReason(w.written.Refused, index, reason)
-}
-
-// each writes rows in one go. In a careful writer, rows that the database refuses are taken back and written in halves,
-// until the one at fault stands alone.
-func (w *sampleWriter) each(rows []sampleRow, write func([]sampleRow) error) error {
+// writeRows writes rows in one statement. With isolateRows, rows that the database refuses are rolled back and written in
+// halves, until the one at fault is by itself.
+func (w *sampleWriter) writeRows(rows []sampleRow, write func([]sampleRow) error) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	if !w.careful {
+	if !w.isolateRows {
 		err := write(rows)
 		if err == nil {
 			w.count(rows)
@@ -198,22 +192,22 @@ func (w *sampleWriter) each(rows []sampleRow, write func([]sampleRow) error) err
 		w.count(rows)
 		return w.exec(`RELEASE rows`)
 	}
-	reason, isRefused := refused(err)
-	if !isRefused || isPartitionMissing(err) || codeOf(err) == codeUniqueViolation {
+	reason, isRefusal := refused(err)
+	if !isRefusal || isPartitionMissing(err) || codeOf(err) == codeUniqueViolation {
 		return err
 	}
 	if err := w.exec(`ROLLBACK TO rows; RELEASE rows`); err != nil {
 		return err
 	}
 	if len(rows) == 1 {
-		w.refuse(rows[0].key.index, reason)
+		w.written.Refuse(rows[0].key.index, reason)
 		return nil
 	}
 	half := len(rows) / 2
-	if err := w.each(rows[:half], write); err != nil {
+	if err := w.writeRows(rows[:half], write); err != nil {
 		return err
 	}
-	return w.each(rows[half:], write)
+	return w.writeRows(rows[half:], write)
 }
 
 func (w *sampleWriter) exec(sql string) error {
@@ -222,7 +216,7 @@ func (w *sampleWriter) exec(sql string) error {
 }
 
 func (w *sampleWriter) copy(t *table, rows []sampleRow) error {
-	if err := w.complete(t, rows); err != nil {
+	if err := w.encodeOthers(t, rows); err != nil {
 		return err
 	}
 	_, err := w.raw().CopyFrom(w.ctx, newCopyReader(t, rows), t.copy)
@@ -230,7 +224,7 @@ func (w *sampleWriter) copy(t *table, rows []sampleRow) error {
 }
 
 func (w *sampleWriter) replace(t *table, rows []sampleRow) error {
-	if err := w.complete(t, rows); err != nil {
+	if err := w.encodeOthers(t, rows); err != nil {
 		return err
 	}
 	arrays := make([][]byte, len(t.columns))
@@ -240,8 +234,8 @@ func (w *sampleWriter) replace(t *table, rows []sampleRow) error {
 	return w.raw().ExecParams(w.ctx, t.replace, arrays, nil, binaryFormat, nil).Read().Err
 }
 
-// complete works out what the columns of the table do not tell.
-func (w *sampleWriter) complete(t *table, rows []sampleRow) (err error) {
+// encodeOthers sets the column other_values of rows.
+func (w *sampleWriter) encodeOthers(t *table, rows []sampleRow) (err error) {
 	for i := range rows {
 		if rows[i].others, err = t.otherValues(rows[i].sample); err != nil {
 			return err

@@ -44,7 +44,7 @@ func TestUnchangedBatchWritesNoLog(t *testing.T) {
 }
 
 // Somebody who writes without the lock, or a total that is wrong, must not make the batch fail nor the account false.
-func TestRowsThatTheTotalsDoNotTellOf(t *testing.T) {
+func TestRowsOutsideOfTheTotals(t *testing.T) {
 	t.Parallel()
 	url := testdb.PostgresURL(t)
 	s := openAt(t, url)
@@ -62,8 +62,8 @@ func TestRowsThatTheTotalsDoNotTellOf(t *testing.T) {
 	}
 }
 
-// Long stretches are compared by their digests: whatever is changed in one of them must be seen, and nothing else.
-func TestChangesInLongStretches(t *testing.T) {
+// Long series are compared by their digests: every change must be found, and nothing else.
+func TestChangesInLongSeries(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	var batch []health.Sample
@@ -128,7 +128,7 @@ func TestChangesInLongStretches(t *testing.T) {
 }
 
 // One bad row in a batch of thousands, new or changed, costs its neighbours nothing.
-func TestRefusedRowsStandAlone(t *testing.T) {
+func TestRefusedRowsAreIsolated(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	user := createUser(t, s)
@@ -232,8 +232,8 @@ func TestVeryLargeBatch(t *testing.T) {
 	}
 }
 
-// People read the views, with names instead of numbers.
-func TestViewsSpeakInNames(t *testing.T) {
+// The views have names instead of ids.
+func TestViewsHaveNames(t *testing.T) {
 	t.Parallel()
 	url := testdb.PostgresURL(t)
 	s := openAt(t, url)

@@ -24,13 +24,13 @@ func seriesArgs(user, workout uuid.UUID, name string, points []health.SeriesPoin
 	units, sources, offsets := make([]string, n), make([]string, n), make([]int32, n)
 	for i := range points {
 		p := &points[i]
-		times[i], units[i], sources[i], offsets[i] = instant(p.Time), p.Unit, p.Source, p.Offset
+		times[i], units[i], sources[i], offsets[i] = timestamp(p.Time), p.Unit, p.Source, p.Offset
 	}
 	return []any{
 		user, workout, name, times,
-		numberList(n, func(i int) float64 { return points[i].Value }),
-		numberList(n, func(i int) float64 { return points[i].Min }),
-		numberList(n, func(i int) float64 { return points[i].Max }),
+		nullableFloats(n, func(i int) float64 { return points[i].Value }),
+		nullableFloats(n, func(i int) float64 { return points[i].Min }),
+		nullableFloats(n, func(i int) float64 { return points[i].Max }),
 		collapse(units), collapse(sources), collapse(offsets),
 	}
 }
@@ -56,9 +56,9 @@ func readSeries(ctx context.Context, q querier, user, workout uuid.UUID) (map[st
 				Value: nan, Min: nan, Max: nan,
 			}
 		}
-		spread(readings, func(i int) *float64 { return &s.points[i].Value })
-		spread(minima, func(i int) *float64 { return &s.points[i].Min })
-		spread(maxima, func(i int) *float64 { return &s.points[i].Max })
+		setFloats(readings, func(i int) *float64 { return &s.points[i].Value })
+		setFloats(minima, func(i int) *float64 { return &s.points[i].Min })
+		setFloats(maxima, func(i int) *float64 { return &s.points[i].Max })
 		return s, nil
 	}, `SELECT name, times, readings, minima, maxima, units, sources, utc_offsets FROM workout_series
 		WHERE user_id = $1 AND workout_id = $2`, user, workout)
@@ -72,7 +72,7 @@ func readSeries(ctx context.Context, q querier, user, workout uuid.UUID) (map[st
 	return byName, nil
 }
 
-// collapse keeps one entry where all are the same.
+// collapse returns one entry where all are the same.
 func collapse[T comparable](list []T) []T {
 	if len(list) > 1 && !slices.ContainsFunc(list, func(v T) bool { return v != list[0] }) {
 		return list[:1]
@@ -80,7 +80,7 @@ func collapse[T comparable](list []T) []T {
 	return list
 }
 
-// entry reads from a list that collapse may have shortened.
+// entry returns an entry of a list that collapse may have shortened.
 func entry[T any](list []T, i int) T {
 	if len(list) == 1 {
 		return list[0]

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 const nightColumns = `id, date, source, sleep_start, sleep_end, in_bed_start, in_bed_end, utc_offset,
@@ -40,26 +40,26 @@ func (s *Store) WriteNights(ctx context.Context, user uuid.UUID, batch []health.
 		if err != nil {
 			return err
 		}
-		there := map[evening][]*health.Night{}
+		existing := map[evening][]*health.Night{}
 		for i := range stored {
 			n := &stored[i]
 			at := evening{n.Date, n.Source}
-			there[at] = append(there[at], n)
+			existing[at] = append(existing[at], n)
 		}
 		for i := range batch {
 			sent := &batch[i]
 			at := evening{sent.Date, sent.Source}
-			known := slices.IndexFunc(there[at], func(n *health.Night) bool { return n.SameNight(sent) })
+			known := slices.IndexFunc(existing[at], func(n *health.Night) bool { return n.SameNight(sent) })
 			switch {
 			case known < 0:
 				night := *sent
 				if night.ID, err = uuid.NewV7(); err != nil {
 					return err
 				}
-				there[at] = append(there[at], &night)
+				existing[at] = append(existing[at], &night)
 				p.write(i, health.Inserted, statement{sql: putNight, args: nightArgs(user, &night)})
-			case there[at][known].MergeFrom(sent):
-				p.write(i, health.Updated, statement{sql: putNight, args: nightArgs(user, there[at][known])})
+			case existing[at][known].MergeFrom(sent):
+				p.write(i, health.Updated, statement{sql: putNight, args: nightArgs(user, existing[at][known])})
 			default:
 				p.outcomes[i] = health.Unchanged
 			}
@@ -70,16 +70,16 @@ func (s *Store) WriteNights(ctx context.Context, user uuid.UUID, batch []health.
 
 func nightArgs(user uuid.UUID, n *health.Night) []any {
 	return []any{
-		user, n.ID, date(n.Date), n.Source, optional(n.SleepStart), optional(n.SleepEnd), optional(n.InBedStart),
-		optional(n.InBedEnd), n.Offset, number(n.Total), number(n.Asleep), number(n.Core), number(n.Deep), number(n.REM),
-		number(n.Awake), number(n.InBed), n.Attributes, instant(n.Received),
+		user, n.ID, date(n.Date), n.Source, nullableInstant(n.SleepStart), nullableInstant(n.SleepEnd), nullableInstant(n.InBedStart),
+		nullableInstant(n.InBedEnd), n.Offset, nullableFloat(n.Total), nullableFloat(n.Asleep), nullableFloat(n.Core), nullableFloat(n.Deep), nullableFloat(n.REM),
+		nullableFloat(n.Awake), nullableFloat(n.InBed), n.Attributes, timestamp(n.Received),
 	}
 }
 
 func scanNight(row pgx.Row) (n health.Night, err error) {
 	err = row.Scan(&n.ID, dateInto{&n.Date}, &n.Source, instantInto{&n.SleepStart}, instantInto{&n.SleepEnd},
-		instantInto{&n.InBedStart}, instantInto{&n.InBedEnd}, &n.Offset, numberInto{&n.Total}, numberInto{&n.Asleep},
-		numberInto{&n.Core}, numberInto{&n.Deep}, numberInto{&n.REM}, numberInto{&n.Awake}, numberInto{&n.InBed},
+		instantInto{&n.InBedStart}, instantInto{&n.InBedEnd}, &n.Offset, floatInto{&n.Total}, floatInto{&n.Asleep},
+		floatInto{&n.Core}, floatInto{&n.Deep}, floatInto{&n.REM}, floatInto{&n.Awake}, floatInto{&n.InBed},
 		&n.Attributes, instantInto{&n.Received})
 	return n, err
 }
@@ -91,59 +91,57 @@ func (s *Store) Nights(ctx context.Context, user uuid.UUID, first, last health.D
 			WHERE user_id = $1 AND date BETWEEN $2 AND $3`, user, date(first), date(last))
 		return err
 	})
-	slices.SortFunc(nights, func(a, b health.Night) int {
-		aStart, _, _ := a.Span()
-		bStart, _, _ := b.Span()
-		return cmp.Or(cmp.Compare(a.Date, b.Date), cmp.Compare(aStart, bStart), cmp.Compare(a.Source, b.Source))
-	})
+	backend.SortNights(nights)
 	return nights, err
 }
 
 const segmentColumns = `started_at, ended_at, source, stage, utc_offset, attributes`
 
-// putSegment takes the rows of many.
+// putSegment is a batched statement.
 const putSegment = `
 INSERT INTO sleep_segments (user_id, ` + segmentColumns + `)
 SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::text[], $6::integer[], $7::text[])
 ON CONFLICT (user_id, started_at, ended_at, source, stage) DO UPDATE SET utc_offset = excluded.utc_offset,
 	attributes = excluded.attributes`
 
-// segmentKey is what makes a segment.
+// segmentKey identifies a segment of a user.
 type segmentKey struct {
 	start, end health.Instant
 	source     string
 	stage      health.Stage
 }
 
-func keyOfSegment(s *health.Segment) segmentKey { return segmentKey{s.Start, s.End, s.Source, s.Stage} }
+func newSegmentKey(s *health.Segment) segmentKey {
+	return segmentKey{s.Start, s.End, s.Source, s.Stage}
+}
 
 // WriteSegments stores stages of sleep.
 func (s *Store) WriteSegments(ctx context.Context, user uuid.UUID, batch []health.Segment) (store.Written, error) {
 	return s.writeElements(ctx, user, "write segments", len(batch), func() health.Instant { return batch[0].Received }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
 		starts := make([]pgtype.Timestamptz, len(batch))
 		for i := range batch {
-			starts[i] = instant(batch[i].Start)
+			starts[i] = timestamp(batch[i].Start)
 		}
 		stored, err := list(ctx, tx, scanSegment, `SELECT `+segmentColumns+` FROM sleep_segments
 			WHERE user_id = $1 AND started_at = ANY ($2)`, user, starts)
 		if err != nil {
 			return err
 		}
-		there := map[segmentKey]*health.Segment{}
+		existing := map[segmentKey]*health.Segment{}
 		for i := range stored {
-			there[keyOfSegment(&stored[i])] = &stored[i]
+			existing[newSegmentKey(&stored[i])] = &stored[i]
 		}
 		for i := range batch {
 			segment, outcome := batch[i], health.Inserted
-			if known := there[keyOfSegment(&segment)]; known != nil {
+			if known := existing[newSegmentKey(&segment)]; known != nil {
 				outcome, segment.Attributes = health.Updated, health.MergeAttributes(known.Attributes, segment.Attributes)
 				if segment.Attributes == known.Attributes {
 					p.outcomes[i] = health.Unchanged
 					continue
 				}
 			}
-			p.write(i, outcome, statement{sql: putSegment, many: true, args: []any{
-				user, instant(segment.Start), instant(segment.End), segment.Source, string(segment.Stage), segment.Offset,
+			p.write(i, outcome, statement{sql: putSegment, batched: true, args: []any{
+				user, timestamp(segment.Start), timestamp(segment.End), segment.Source, string(segment.Stage), segment.Offset,
 				segment.Attributes,
 			}})
 		}

@@ -16,20 +16,21 @@ import (
 	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // DaySummaries returns the summaries of local days.
 func (s *Store) DaySummaries(ctx context.Context, user uuid.UUID, query store.DayQuery) (found store.DaySummaries, err error) {
 	err = s.onConnection(ctx, "read summaries of days", func(ctx context.Context, conn *pgxpool.Conn) error {
 		found = store.DaySummaries{}
-		metrics, stale, err := metricsAsked(ctx, conn, user, query)
+		metrics, stale, err := requestedMetrics(ctx, conn, user, query)
 		if err != nil || stale || len(metrics) == 0 {
 			found.Stale = stale
 			return err
 		}
 		for _, m := range metrics {
 			if m.longer {
-				found.Longer = append(found.Longer, store.Series{Metric: m.name.name, Unit: m.name.unit})
+				found.Longer = append(found.Longer, m.Series)
 			}
 		}
 		found.Days, err = s.readSummaries(ctx, conn, user, metrics, query)
@@ -38,14 +39,14 @@ func (s *Store) DaySummaries(ctx context.Context, user uuid.UUID, query store.Da
 	return found, err
 }
 
-// metricAsked is a metric that has samples; longer is true where some are of more than a day.
-type metricAsked struct {
+// requestedMetric is a metric that has samples; longer is true where some are longer than a day.
+type requestedMetric struct {
 	metric
 	longer, stale bool
 }
 
-// metricsAsked returns the metrics that a query asks for, ordered by name and unit.
-func metricsAsked(ctx context.Context, q querier, user uuid.UUID, query store.DayQuery) (asked []metricAsked, stale bool, err error) {
+// requestedMetrics returns the metrics of a query that have samples, ordered by name and unit.
+func requestedMetrics(ctx context.Context, q querier, user uuid.UUID, query store.DayQuery) (requested []requestedMetric, stale bool, err error) {
 	c := condition{text: `t.user_id = $1 AND t.samples > 0`, args: []any{user}}
 	if query.Metric != "" {
 		c.and(`m.name = `, query.Metric)
@@ -53,22 +54,22 @@ func metricsAsked(ctx context.Context, q querier, user uuid.UUID, query store.Da
 	if query.Unit != "" {
 		c.and(`m.unit = `, query.Unit)
 	}
-	asked, err = list(ctx, q, func(row pgx.Row) (m metricAsked, err error) {
-		err = row.Scan(&m.id, &m.name.name, &m.name.unit, &m.longer, &m.stale)
+	requested, err = list(ctx, q, func(row pgx.Row) (m requestedMetric, err error) {
+		err = row.Scan(&m.id, &m.Metric, &m.Unit, &m.longer, &m.stale)
 		return m, err
 	}, `SELECT m.id, m.name, m.unit, max(t.grain) > 86400,
 			EXISTS (SELECT FROM source_orders o WHERE o.user_id = $1 AND o.version <> o.followed)
 		FROM metric_totals t JOIN metric_names m ON m.id = t.metric_id WHERE `+c.text+`
 		GROUP BY m.id, m.name, m.unit ORDER BY m.name, m.unit`, c.args...)
-	return asked, len(asked) > 0 && asked[0].stale, err
+	return requested, len(requested) > 0 && requested[0].stale, err
 }
 
 func (s *Store) readSummaries(
-	ctx context.Context, conn *pgxpool.Conn, user uuid.UUID, metrics []metricAsked, query store.DayQuery,
+	ctx context.Context, conn *pgxpool.Conn, user uuid.UUID, metrics []requestedMetric, query store.DayQuery,
 ) (days []aggregate.DaySummary, err error) {
 	ids := arrayHeader(pgtype.Int2OID, len(metrics))
 	for i := range metrics {
-		ids = binary.BigEndian.AppendUint16(appendLength(ids, 2), uint16(metrics[i].id))
+		ids = appendSmallint(ids, metrics[i].id)
 	}
 	hours := `NULL`
 	if query.Hours {
@@ -85,7 +86,7 @@ func (s *Store) readSummaries(
 		var day packedSummary
 		day, err = readSummary(columns)
 		m := &metrics[binary.BigEndian.Uint64(columns[len(columns)-1])-1]
-		day.Metric, day.Unit = m.name.name, m.name.unit
+		day.Metric, day.Unit = m.Metric, m.Unit
 		packed = append(packed, day)
 	}
 	if _, closed := rows.Close(); err == nil {
@@ -94,39 +95,15 @@ func (s *Store) readSummaries(
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(packed, func(a, b packedSummary) int { // cheaper here than there, where rows are moved
+	slices.SortFunc(packed, func(a, b packedSummary) int { // cheaper here than in the database, which would move the rows
 		return cmp.Or(strings.Compare(a.Metric, b.Metric), strings.Compare(a.Unit, b.Unit), cmp.Compare(a.Date, b.Date))
 	})
-	return s.unpackSummaries(ctx, packed, query.Hours)
+	return backend.UnpackSummaries(packed, query.Hours, func(ids []int32) (map[int32]string, error) { return s.sourceNames(ctx, ids) })
 }
 
-// clampDate returns the nearest date that data can have: far beyond, PostgreSQL knows no dates.
+// clampDate returns the nearest date that data can have: the dates of PostgreSQL are limited.
 func clampDate(d health.Date) health.Date {
 	return min(max(d, health.MinInstant.Date(0)-2), health.MaxInstant.Date(0)+2)
-}
-
-// unpackSummaries looks up the names of the sources that summaries name.
-func (s *Store) unpackSummaries(ctx context.Context, packed []packedSummary, hours bool) ([]aggregate.DaySummary, error) {
-	var ids []int32
-	for i := range packed {
-		numbers, err := packed[i].numbers()
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, numbers...)
-	}
-	names, err := s.names.sourcesNamed(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	days := make([]aggregate.DaySummary, len(packed))
-	for i := range packed {
-		if err := packed[i].unpack(names, hours); err != nil {
-			return nil, err
-		}
-		days[i] = packed[i].DaySummary
-	}
-	return days, nil
 }
 
 // SourceOrder returns the order of sources that the user has set.
@@ -153,7 +130,7 @@ func (s *Store) SetSourceOrder(ctx context.Context, user uuid.UUID, order aggreg
 	})
 }
 
-// Stale returns the users whose days are not all worked out by their present order of sources.
+// Stale returns the users whose days are not all summed up by their present order of sources.
 func (s *Store) Stale(ctx context.Context) (users []uuid.UUID, err error) {
 	err = s.read(ctx, "list stale users", func(ctx context.Context, conn querier) error {
 		users, err = list(ctx, conn, func(row pgx.Row) (id uuid.UUID, err error) {

@@ -8,38 +8,38 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/health-export/health-export/internal/health"
-	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // table is one of the four tables of samples. They differ in their columns of values only.
 type table struct {
-	*store.SampleTable
+	*backend.SampleTable
 	columns []column
 	// read are the columns that a storedRow is read from, as a list in SQL.
 	read string
 	// copy begins a COPY of all columns; replace writes rows given as arrays over those that have the same key.
 	copy, replace string
-	// inRange selects a stretch of one series in the order of the index, inRangeOfSource those rows of it that have a
-	// source. edges selects short stretches of many series.
+	// inRange selects a range of one series in the order of the index, inRangeOfSource those rows of it that have a source.
+	// edges selects short ranges of many series.
 	inRange, inRangeOfSource, edges string
-	// window selects a stretch of one series for summing up days, without attributes.
+	// window selects a range of one series for summing up days, without attributes.
 	window string
-	// compare selects a stretch of one series, compareAt the rows of it that have given times, both without what is as
-	// expected.
+	// compare selects a range of one series, compareAt the rows of it that have given times, both without the values that are
+	// as expected.
 	compare, compareAt string
 	digest             string // see digestSQL
 }
 
 var (
-	heartRates     = newTable(store.HeartRates)
-	bloodPressures = newTable(store.BloodPressures)
-	activities     = newTable(store.Activities)
-	quantities     = newTable(store.Quantities)
+	heartRates     = newTable(backend.HeartRates)
+	bloodPressures = newTable(backend.BloodPressures)
+	activities     = newTable(backend.Activities)
+	quantities     = newTable(backend.Quantities)
 
 	tables = []*table{heartRates, bloodPressures, activities, quantities}
 )
 
-func newTable(of *store.SampleTable) *table {
+func newTable(of *backend.SampleTable) *table {
 	t := &table{SampleTable: of, columns: columnsOf(of.Values)}
 	name := of.Name
 	names, arrays, set := make([]string, len(t.columns)), make([]string, len(t.columns)), []string(nil)
@@ -94,17 +94,17 @@ func tableNamed(name string) *table {
 	return nil // a schema of another version; the CHECK of metric_names makes it impossible here
 }
 
-// tableFor chooses the table for a metric whose first sample this is.
+// tableFor returns the table for a metric whose first sample this is.
 func (s *Store) tableFor(first *health.Sample) *table {
-	of := store.TableFor(s.catalog, first)
+	of := backend.TableFor(s.catalog, first)
 	return tables[slices.IndexFunc(tables, func(t *table) bool { return t.SampleTable == of })]
 }
 
-// startKey is where other_values keeps the start of a summary of a day or more, in microseconds after recorded_at, that
-// did not begin at a midnight.
+// startKey is the key in other_values for the start of a summary of a day or more that did not begin at a midnight, in
+// microseconds after recorded_at.
 const startKey = "start"
 
-// otherValues returns what the columns of the table do not tell of a sample, "" where there is nothing.
+// otherValues returns the values of a sample that have no column in the table, "" where there is none.
 func (t *table) otherValues(s *health.Sample) (string, error) {
 	if !t.hasOthers(s) {
 		return "", nil
@@ -118,7 +118,7 @@ func (t *table) otherValues(s *health.Sample) (string, error) {
 	}
 	text, err := json.Marshal(others, json.Deterministic(true))
 	if err != nil {
-		return "", unstorable("The element has a number that is not finite.")
+		return "", invalidElement("The element has a number that is not finite.")
 	}
 	return string(text), nil
 }
@@ -128,13 +128,13 @@ func (t *table) hasOthers(s *health.Sample) bool {
 	return t.HasOthers(s) || s.Grain >= health.GrainDay && s.Start != s.LocalDate().Midnight(s.Offset)
 }
 
-// setOtherValues gives a sample what otherValues returned.
+// setOtherValues is the reverse of otherValues.
 func setOtherValues(s *health.Sample, text []byte) error {
 	var others map[string]float64
 	if err := json.Unmarshal(text, &others); err != nil {
 		return err
 	}
-	store.SetOtherValues(s, others)
+	backend.SetOtherValues(s, others)
 	if shift, ok := others[startKey]; ok {
 		s.Start = s.KeyTime() + health.Instant(shift)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 const selectUsers = `SELECT id, email, display_name, time_zone, created_at FROM users `
@@ -16,8 +17,8 @@ func (s *Store) CreateUser(ctx context.Context, user account.User, entries ...ac
 	return s.writeAuditEntries(ctx, "create user", "", entries, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			INSERT INTO users (id, email, email_folded, display_name, time_zone, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-			user.ID, user.Email, folded(user.Email), user.Name, user.TimeZone, momentOf(user.CreatedAt))
-		return taken(err, "email_taken", "There is a user with this email address already. Choose another address.")
+			user.ID, user.Email, backend.FoldCase(user.Email), user.Name, user.TimeZone, nullableTime(user.CreatedAt))
+		return conflictOnDuplicate(err, "email_taken", "There is a user with this email address already. Choose another address.")
 	})
 }
 
@@ -28,14 +29,14 @@ func (s *Store) User(ctx context.Context, id uuid.UUID) (account.User, error) {
 
 // UserByEmail returns one user by email address, compared without regard to case.
 func (s *Store) UserByEmail(ctx context.Context, email string) (account.User, error) {
-	return s.oneUser(ctx, selectUsers+`WHERE email_folded = $1`, folded(email))
+	return s.oneUser(ctx, selectUsers+`WHERE email_folded = $1`, backend.FoldCase(email))
 }
 
 func (s *Store) oneUser(ctx context.Context, query string, arg any) (user account.User, err error) {
 	err = s.read(ctx, "read user", func(ctx context.Context, conn querier) error {
 		found := false
 		if found, user, err = one(ctx, conn, scanUser, query, arg); err == nil && !found {
-			return notFound("user")
+			return backend.NotFound("user")
 		}
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 const workoutColumns = `id, app_id, name, started_at, ended_at, utc_offset, source, duration, quantities, attributes, received_at`
@@ -18,7 +19,7 @@ const selectWorkouts = `SELECT ` + workoutColumns + ` FROM workouts WHERE `
 func scanWorkout(row pgx.Row) (w health.Workout, err error) {
 	var quantities []byte
 	err = row.Scan(&w.ID, &w.AppID, &w.Name, instantInto{&w.Start}, instantInto{&w.End}, &w.Offset, &w.Source,
-		numberInto{&w.Duration}, &quantities, &w.Attributes, instantInto{&w.Received})
+		floatInto{&w.Duration}, &quantities, &w.Attributes, instantInto{&w.Received})
 	if err != nil || string(quantities) == "{}" {
 		return w, err
 	}
@@ -34,14 +35,14 @@ func (s *Store) Workout(ctx context.Context, user, id uuid.UUID) (w health.Worko
 			return err
 		}
 		if !found {
-			return notFound("workout")
+			return backend.NotFound("workout")
 		}
 		return readParts(ctx, tx, user, &w)
 	})
 	return w, err
 }
 
-// readParts gives a workout its series and its route.
+// readParts reads the series and the route of a workout.
 func readParts(ctx context.Context, q querier, user uuid.UUID, w *health.Workout) (err error) {
 	if w.Series, err = readSeries(ctx, q, user, w.ID); err != nil {
 		return err
@@ -55,10 +56,10 @@ func (s *Store) Workouts(ctx context.Context, user uuid.UUID, query store.Workou
 	c := condition{text: `user_id = $1`, args: []any{user}}
 	c.within("started_at", query.Range)
 	if query.Name != "" {
-		c.and(`name_folded = `, folded(query.Name))
+		c.and(`name_folded = `, backend.FoldCase(query.Name))
 	}
 	if query.Before != uuid.Nil {
-		c.text += ` AND (started_at, id) < (` + c.arg(instant(query.BeforeStart)) + `, ` + c.arg(query.Before) + `)`
+		c.text += ` AND (started_at, id) < (` + c.arg(timestamp(query.BeforeStart)) + `, ` + c.arg(query.Before) + `)`
 	}
 	c.passing(&query)
 	err = s.read(ctx, "list workouts", func(ctx context.Context, conn querier) error {

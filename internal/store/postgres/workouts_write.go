@@ -4,16 +4,16 @@ import (
 	"context"
 	"maps"
 
-	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// putWorkout takes the rows of many.
+// putWorkout is a batched statement.
 const putWorkout = `
 INSERT INTO workouts (user_id, name_folded, ` + workoutColumns + `)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
@@ -26,12 +26,12 @@ ON CONFLICT (user_id, id) DO UPDATE SET name_folded = excluded.name_folded, app_
 // WriteWorkouts stores workouts with their series and routes.
 func (s *Store) WriteWorkouts(ctx context.Context, user uuid.UUID, batch []health.Workout) (store.Written, error) {
 	return s.writeElements(ctx, user, "write workouts", len(batch), func() health.Instant { return batch[0].Received }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
-		there, err := candidateWorkouts(ctx, tx, user, batch)
+		existing, err := candidateWorkouts(ctx, tx, user, batch)
 		if err != nil {
 			return err
 		}
 		for i := range batch {
-			if err := there.compare(ctx, tx, p, i, &batch[i]); err != nil {
+			if err := existing.compare(ctx, tx, p, i, &batch[i]); err != nil {
 				return err
 			}
 		}
@@ -39,26 +39,26 @@ func (s *Store) WriteWorkouts(ctx context.Context, user uuid.UUID, batch []healt
 	})
 }
 
-// workoutsThere are the stored workouts that a batch may be about, in the order of their ids, and those of the batch
-// itself that were planned so far.
-type workoutsThere struct {
+// knownWorkouts are the stored workouts that a batch may update, in the order of their ids, and those of the batch itself
+// that were planned so far.
+type knownWorkouts struct {
 	user uuid.UUID
-	all  []*workoutThere
+	all  []*knownWorkout
 }
 
-// workoutThere is a workout whose parts are read when they are needed.
-type workoutThere struct {
+// knownWorkout is a workout whose parts are read when they are needed.
+type knownWorkout struct {
 	health.Workout
 	complete bool
 }
 
-func candidateWorkouts(ctx context.Context, tx pgx.Tx, user uuid.UUID, batch []health.Workout) (*workoutsThere, error) {
+func candidateWorkouts(ctx context.Context, tx pgx.Tx, user uuid.UUID, batch []health.Workout) (*knownWorkouts, error) {
 	var appIDs []string
 	minutes := make([]pgtype.Timestamptz, len(batch))
 	first, last := health.MaxInstant, health.MinInstant
 	for i := range batch {
 		minute := batch[i].StartMinute()
-		minutes[i] = instant(minute)
+		minutes[i] = timestamp(minute)
 		first, last = min(first, minute), max(last, minute+60*health.Second)
 		if batch[i].AppID != "" {
 			appIDs = append(appIDs, batch[i].AppID)
@@ -67,79 +67,79 @@ func candidateWorkouts(ctx context.Context, tx pgx.Tx, user uuid.UUID, batch []h
 	stored, err := list(ctx, tx, scanWorkout, selectWorkouts+`
 		user_id = $1 AND (app_id <> '' AND app_id = ANY ($2)
 			OR started_at >= $4 AND started_at < $5 AND date_trunc('minute', started_at, 'UTC') = ANY ($3))
-		ORDER BY id`, user, appIDs, minutes, instant(first), instant(last))
-	there := &workoutsThere{user: user}
+		ORDER BY id`, user, appIDs, minutes, timestamp(first), timestamp(last))
+	existing := &knownWorkouts{user: user}
 	for i := range stored {
-		there.all = append(there.all, &workoutThere{Workout: stored[i]})
+		existing.all = append(existing.all, &knownWorkout{Workout: stored[i]})
 	}
-	return there, err
+	return existing, err
 }
 
-// find returns the workout that sent is about: the one with its app id, else one that SameWorkout takes for it, rather
+// find returns the workout that sent is a repeat of, by health.Workout.SameWorkout: the one with its app id, else preferably
 // one without an id, with the same start and with the same end. nil: there is none.
-func (w *workoutsThere) find(sent *health.Workout) *workoutThere {
-	var best *workoutThere
+func (w *knownWorkouts) find(sent *health.Workout) *knownWorkout {
+	var best *knownWorkout
 	bestRank := 0
-	for _, there := range w.all {
-		if !there.SameWorkout(sent) {
+	for _, existing := range w.all {
+		if !existing.SameWorkout(sent) {
 			continue
 		}
 		rank := 1
-		if there.End == sent.End {
+		if existing.End == sent.End {
 			rank += 1
 		}
-		if there.Start == sent.Start {
+		if existing.Start == sent.Start {
 			rank += 2
 		}
-		if there.AppID == "" {
+		if existing.AppID == "" {
 			rank += 4
 		}
-		if there.AppID != "" && there.AppID == sent.AppID {
+		if existing.AppID != "" && existing.AppID == sent.AppID {
 			rank = 8
 		}
 		if rank > bestRank {
-			best, bestRank = there, rank
+			best, bestRank = existing, rank
 		}
 	}
 	return best
 }
 
-func (w *workoutsThere) compare(ctx context.Context, tx pgx.Tx, p *plan, index int, sent *health.Workout) error {
-	there := w.find(sent)
-	if there == nil {
+func (w *knownWorkouts) compare(ctx context.Context, tx pgx.Tx, p *plan, index int, sent *health.Workout) error {
+	existing := w.find(sent)
+	if existing == nil {
 		id, err := uuid.NewV7()
 		if err != nil {
 			return err
 		}
-		there = &workoutThere{Workout: *sent, complete: true}
-		there.ID = id
-		w.all = append(w.all, there)
-		return w.put(p, index, health.Inserted, &there.Workout, &health.Workout{})
+		existing = &knownWorkout{Workout: *sent, complete: true}
+		existing.ID = id
+		w.all = append(w.all, existing)
+		return w.put(p, index, health.Inserted, &existing.Workout, &health.Workout{})
 	}
-	if !there.complete {
-		if err := readParts(ctx, tx, w.user, &there.Workout); err != nil {
+	if !existing.complete {
+		if err := readParts(ctx, tx, w.user, &existing.Workout); err != nil {
 			return err
 		}
-		there.complete = true
+		existing.complete = true
 	}
-	before := there.Workout
+	before := existing.Workout
 	before.Series = maps.Clone(before.Series)
-	if !there.MergeFrom(sent) {
+	if !existing.MergeFrom(sent) {
 		p.outcomes[index] = health.Unchanged
 		return nil
 	}
-	return w.put(p, index, health.Updated, &there.Workout, &before)
+	return w.put(p, index, health.Updated, &existing.Workout, &before)
 }
 
-// put plans to write the row, and those parts that differ from what is there.
-func (w *workoutsThere) put(p *plan, index int, outcome health.Outcome, workout, before *health.Workout) error {
+// put plans to write the row, and those parts that differ from before.
+func (w *knownWorkouts) put(p *plan, index int, outcome health.Outcome, workout, before *health.Workout) error {
 	row, err := w.row(workout)
 	if err != nil {
 		p.refuse(index, err)
 		return nil
 	}
-	if outcome != health.Inserted { // the batch may have inserted it itself
-		row = row.alone()
+	if outcome != health.Inserted { // it may have been inserted by the same batch
+		row = row.single()
 	}
 	statements := []statement{row}
 	for name, points := range workout.Series {
@@ -159,30 +159,18 @@ func (w *workoutsThere) put(p *plan, index int, outcome health.Outcome, workout,
 	return nil
 }
 
-// isSame reports whether merging has left a list in its place.
+// isSame reports whether merging has kept a list.
 func isSame[T any](a, b []T) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-func (w *workoutsThere) row(workout *health.Workout) (statement, error) {
-	quantities, err := encodeQuantities(workout.Quantities)
-	return statement{sql: putWorkout, many: true, args: []any{
-		w.user, folded(workout.Name), workout.ID, workout.AppID, workout.Name, instant(workout.Start), optional(workout.End),
-		workout.Offset, workout.Source, number(workout.Duration), quantities, workout.Attributes, instant(workout.Received),
-	}}, err
-}
-
-// encodeQuantities leaves out figures that are absent: they say nothing, and JSON has no word for them.
-func encodeQuantities(quantities map[string]health.Quantity) (string, error) {
-	present := make(map[string]health.Quantity, len(quantities))
-	for name, q := range quantities {
-		if !health.IsAbsent(q.Value) {
-			present[name] = q
-		}
-	}
-	text, err := json.Marshal(present, json.Deterministic(true))
+func (w *knownWorkouts) row(workout *health.Workout) (statement, error) {
+	quantities, err := backend.EncodeQuantities(workout.Quantities)
 	if err != nil {
-		return "", unstorable("The element has a number that is not finite, or a text that is not Unicode.")
+		err = invalidElement("The element has a number that is not finite, or a text that is not Unicode.")
 	}
-	return string(text), nil
+	return statement{sql: putWorkout, batched: true, args: []any{
+		w.user, backend.FoldCase(workout.Name), workout.ID, workout.AppID, workout.Name, timestamp(workout.Start), nullableInstant(workout.End),
+		workout.Offset, workout.Source, nullableFloat(workout.Duration), quantities, workout.Attributes, timestamp(workout.Received),
+	}}, err
 }

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"io"
 	"time"
 
@@ -11,13 +10,11 @@ import (
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// pieceSize is how much of a body is in memory at a time.
-const pieceSize = 1 << 20
-
 // Put stores a new ingestion with its body, claimed by owner. Its StoredSize is what was read from body. A claim counts
-// as the first attempt; with an empty owner nobody holds one.
+// as the first attempt; with an empty owner it is not claimed.
 func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Reader, owner string, until time.Time) error {
 	ingestion.Attempts = 0
 	if owner != "" {
@@ -33,21 +30,11 @@ func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Rea
 }
 
 func putBody(ctx context.Context, tx *sql.Tx, id uuid.UUID, body io.Reader) (size int64, err error) {
-	piece := make([]byte, pieceSize)
-	for number := 0; ; number++ {
-		n, err := io.ReadFull(body, piece)
-		if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return 0, err
-		}
-		if n == 0 {
-			return size, nil
-		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO raw_bodies (ingestion_id, piece, bytes) VALUES (?, ?, ?)`,
-			id[:], number, piece[:n]); err != nil {
-			return 0, err
-		}
-		size += int64(n)
-	}
+	readError := func(err error) error { return err }
+	return backend.WriteChunks(body, readError, func(index int, chunk []byte) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO raw_bodies (ingestion_id, piece, bytes) VALUES (?, ?, ?)`, id[:], index, chunk)
+		return err
+	})
 }
 
 // Body returns the stored body for reading. It holds no transaction while the caller reads: a body never changes.
@@ -56,15 +43,15 @@ func (s *Store) Body(ctx context.Context, user, id uuid.UUID) (io.ReadCloser, er
 	if err != nil {
 		return nil, err
 	}
-	return store.ReadChunks(ingestion.StoredSize, func(number int) (piece []byte, err error) {
+	return backend.ReadChunks(ingestion.StoredSize, func(chunk int) (data []byte, err error) {
 		err = s.read(ctx, "read body", func(tx *sql.Tx) error {
-			err := tx.QueryRowContext(ctx, `SELECT bytes FROM raw_bodies WHERE ingestion_id = ? AND piece = ?`, id[:], number).Scan(&piece)
+			err := tx.QueryRowContext(ctx, `SELECT bytes FROM raw_bodies WHERE ingestion_id = ? AND piece = ?`, id[:], chunk).Scan(&data)
 			if isNoRows(err) {
 				return io.ErrUnexpectedEOF
 			}
 			return err
 		})
-		return piece, err
+		return data, err
 	}), nil
 }
 
@@ -74,14 +61,14 @@ func (s *Store) Ingestion(ctx context.Context, user, id uuid.UUID) (ingestion he
 		ingestion, err = scanIngestion(tx.QueryRowContext(ctx,
 			selectIngestions(true)+`WHERE i.id = ? AND u.uuid = ?`, id[:], user[:]))
 		if isNoRows(err) {
-			return notFound("ingestion")
+			return backend.NotFound("ingestion")
 		}
 		return err
 	})
 	return ingestion, err
 }
 
-// Ingestions returns a user's ingestions in the order that is asked for.
+// Ingestions returns a user's ingestions in the order of the query.
 func (s *Store) Ingestions(ctx context.Context, user uuid.UUID, query store.IngestionQuery) (ingestions []health.Ingestion, err error) {
 	text, args := selectIngestions(false)+`WHERE i.user_id = ?`, []any{}
 	if query.Status != "" {
@@ -91,10 +78,10 @@ func (s *Store) Ingestions(ctx context.Context, user uuid.UUID, query store.Inge
 		text, args = text+` AND i.format = ?`, append(args, query.Format)
 	}
 	if !query.Since.IsZero() {
-		text, args = text+` AND i.received_at >= ?`, append(args, micros(query.Since))
+		text, args = text+` AND i.received_at >= ?`, append(args, toMicros(query.Since))
 	}
 	if !query.Until.IsZero() {
-		text, args = text+` AND i.received_at < ?`, append(args, micros(query.Until))
+		text, args = text+` AND i.received_at < ?`, append(args, toMicros(query.Until))
 	}
 	if query.Before != uuid.Nil {
 		text, args = text+` AND i.id < ?`, append(args, query.Before[:])
@@ -107,8 +94,8 @@ func (s *Store) Ingestions(ctx context.Context, user uuid.UUID, query store.Inge
 		order = `ASC`
 	}
 	text, args = text+` ORDER BY i.id `+order+` LIMIT ?`, append(args, query.Limit)
-	err = s.readOf(ctx, user, "list ingestions", func(tx *sql.Tx, number int64) error {
-		ingestions, err = list(ctx, tx, scanIngestion, text, append([]any{number}, args...)...)
+	err = s.readOf(ctx, user, "list ingestions", func(tx *sql.Tx, userID int64) error {
+		ingestions, err = list(ctx, tx, scanIngestion, text, append([]any{userID}, args...)...)
 		return err
 	})
 	return ingestions, err
@@ -119,7 +106,7 @@ func (s *Store) ActiveUsers(ctx context.Context, since time.Time) (count int, er
 	err = s.read(ctx, "count active users", func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx,
 			`SELECT count(DISTINCT user_id) FROM raw_ingestions INDEXED BY raw_ingestions_received WHERE received_at >= ?`,
-			micros(since)).Scan(&count)
+			toMicros(since)).Scan(&count)
 	})
 	return count, err
 }
@@ -134,7 +121,7 @@ func (s *Store) MostActive(ctx context.Context, since time.Time, limit int) (use
 			`SELECT u.uuid FROM users u JOIN (
 				SELECT user_id, count(*) AS bodies FROM raw_ingestions INDEXED BY raw_ingestions_received
 				WHERE received_at >= ? GROUP BY user_id
-			) a ON a.user_id = u.id ORDER BY a.bodies DESC, u.id LIMIT ?`, micros(since), limit)
+			) a ON a.user_id = u.id ORDER BY a.bodies DESC, u.id LIMIT ?`, toMicros(since), limit)
 		return err
 	})
 	return users, err

@@ -38,7 +38,7 @@ func (s *Store) AppendAudit(ctx context.Context, entries []account.AuditEntry) e
 	})
 }
 
-// insertAudit writes the deeds that belong to a transaction.
+// insertAudit writes the audit entries of a transaction.
 func insertAudit(ctx context.Context, tx *sql.Tx, entries []account.AuditEntry) error {
 	for i := range entries {
 		if err := insertAuditEntry(ctx, tx, &entries[i]); err != nil {
@@ -60,7 +60,7 @@ func insertAuditEntry(ctx context.Context, tx *sql.Tx, e *account.AuditEntry) er
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO audit_log (user_id, recorded_at, id, key_id, action, resource, address, user_agent, request_id, metadata)
 		VALUES (coalesce((SELECT id FROM users WHERE uuid = ?), 0), ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-		e.UserID[:], micros(e.At), e.ID[:], e.KeyID, string(e.Action), e.Resource, address, e.UserAgent, e.RequestID,
+		e.UserID[:], toMicros(e.At), e.ID[:], e.KeyID, string(e.Action), e.Resource, address, e.UserAgent, e.RequestID,
 		string(metadata))
 	return err
 }
@@ -84,13 +84,13 @@ func (s *Store) AuditEntries(ctx context.Context, query store.AuditQuery) (entri
 		and(`a.key_id = ?`, query.KeyID)
 	}
 	if !query.From.IsZero() {
-		and(`a.recorded_at >= ?`, micros(query.From))
+		and(`a.recorded_at >= ?`, toMicros(query.From))
 	}
 	if !query.To.IsZero() {
-		and(`a.recorded_at < ?`, micros(query.To))
+		and(`a.recorded_at < ?`, toMicros(query.To))
 	}
 	if query.Before != uuid.Nil {
-		and(`(a.recorded_at, a.id) < (?, ?)`, micros(query.BeforeAt), query.Before[:])
+		and(`(a.recorded_at, a.id) < (?, ?)`, toMicros(query.BeforeAt), query.Before[:])
 	}
 	find := func(tx *sql.Tx) error {
 		entries, err = list(ctx, tx, scanAuditEntry, text+` ORDER BY a.recorded_at DESC, a.id DESC LIMIT ?`,
@@ -104,8 +104,8 @@ func (s *Store) AuditEntries(ctx context.Context, query store.AuditQuery) (entri
 		err = s.read(ctx, "list the audit log", find)
 		return entries, err
 	}
-	err = s.readOf(ctx, *query.User, "list the audit log", func(tx *sql.Tx, number int64) error {
-		and(`a.user_id = ?`, number)
+	err = s.readOf(ctx, *query.User, "list the audit log", func(tx *sql.Tx, userID int64) error {
+		and(`a.user_id = ?`, userID)
 		return find(tx)
 	})
 	return entries, err

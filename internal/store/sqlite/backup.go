@@ -13,10 +13,10 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// Backup writes what the database in the file at path holds at this moment to a new file, which only its owner can read,
-// and checks it. Servers may go on reading and writing meanwhile; their log of changes grows until it is done. The schema
-// stays as it is: a later version of the program may back up before it migrates. The new file is there when it is whole,
-// checked and on disk, or not at all. It returns its size in bytes.
+// Backup writes a snapshot of the database in the file at path to a new file, which only its owner can read, and checks it.
+// Servers may continue to read and write meanwhile; their write-ahead log grows until it is done. The schema is not
+// migrated: a later version of the program may back up before it migrates. The new file appears when it is complete, checked
+// and on disk, or not at all. Backup returns its size in bytes.
 //
 // Errors: NotFound, there is no database at path; Conflict, the new file exists; Unavailable, as those of a store.
 func Backup(ctx context.Context, path, to string) (size int64, err error) {
@@ -26,14 +26,14 @@ func Backup(ctx context.Context, path, to string) (size int64, err error) {
 	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
 		return 0, problem.New(problem.Conflict, "backup_exists", "The file "+to+" exists already. Choose another name, or move it away.")
 	}
-	// Beside the new file, for a name that stands for less than a whole database must not be taken for one.
+	// In the same folder under another name, so that an incomplete file is not taken for a backup.
 	partial, err := os.CreateTemp(filepath.Dir(to), filepath.Base(to)+".*.partial")
 	if err != nil {
 		return 0, problem.New(problem.Unavailable, "backup_not_written", "The file "+to+" cannot be written.").Because(err)
 	}
 	defer func() {
 		_ = partial.Close()
-		_ = os.Remove(partial.Name()) // it is gone already where all went well
+		_ = os.Remove(partial.Name()) // it was renamed on success
 	}()
 	if err := copyDatabase(ctx, path, partial.Name()); err != nil {
 		return 0, translate(ctx, "back up", err)
@@ -44,8 +44,8 @@ func Backup(ctx context.Context, path, to string) (size int64, err error) {
 	return finish(partial, to)
 }
 
-// copyDatabase copies in one transaction that reads. VACUUM INTO can be interrupted and leaves out what was deleted, which a
-// copy page by page does not.
+// copyDatabase copies in one read transaction. VACUUM INTO can be interrupted and omits what was deleted, which a copy page
+// by page does not.
 func copyDatabase(ctx context.Context, from, to string) error {
 	const readOnly = false // to SQLite this is writing, although only the copy is written to
 	return withFile(from, readOnly, func(db *sql.DB) error {
@@ -82,7 +82,7 @@ func withFile(path string, readOnly bool, do func(*sql.DB) error) error {
 	return do(db)
 }
 
-// finish gives the file its name once it is on disk.
+// finish renames the file once it is on disk.
 func finish(file *os.File, name string) (size int64, err error) {
 	if err := file.Sync(); err != nil {
 		return 0, err
@@ -100,12 +100,12 @@ func finish(file *os.File, name string) (size int64, err error) {
 	return info.Size(), syncFolder(filepath.Dir(name))
 }
 
-// syncFolder makes a new name survive a power failure. Windows does it by itself.
+// syncFolder makes a rename durable. Windows does it by itself.
 func syncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
-	folder, err := os.Open(path) // #nosec G304 -- whoever backs up names the file
+	folder, err := os.Open(path) // #nosec G304 -- the operator names the file
 	if err != nil {
 		return err
 	}

@@ -8,12 +8,12 @@ import (
 	"modernc.org/sqlite"
 )
 
-// maxPrepared bounds the statements one connection remembers. The store has fewer texts than that; the bound is there
-// because some are put together from parts.
+// maxPrepared bounds the prepared statements of one connection. The store has fewer texts than that; the bound is there
+// because some are built from parts.
 const maxPrepared = 200
 
-// connector opens connections that remember their prepared statements, so that plain queries through database/sql
-// are parsed once per connection and not at every call.
+// connector opens connections that cache their prepared statements, so that plain queries through database/sql are parsed
+// once per connection and not at every call.
 type connector struct{ driver.Connector }
 
 func newConnector(dsn string) (driver.Connector, error) {
@@ -35,8 +35,8 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return &connection{driverConn: conn, prepared: map[string]*statement{}}, nil
 }
 
-// driverConn is what database/sql makes use of in the driver's connection; a wrapper that left one of these out would
-// silently change how it works.
+// driverConn are the methods of the driver's connection that database/sql uses; a wrapper without one of them would silently
+// change its behaviour.
 type driverConn interface {
 	driver.Conn
 	driver.ConnBeginTx
@@ -48,7 +48,7 @@ type driverConn interface {
 	driver.Validator
 }
 
-// connection is used by one goroutine at a time, which database/sql sees to.
+// connection is used by one goroutine at a time, which database/sql ensures.
 type connection struct {
 	driverConn
 	prepared map[string]*statement
@@ -94,7 +94,7 @@ func (c *connection) QueryContext(ctx context.Context, text string, args []drive
 	return &statementRows{rows, s}, nil
 }
 
-// statement returns the prepared form of text, or nil where it is busy or there is no room for another one.
+// statement returns the prepared statement of a text, or nil where it is in use or the cache is full.
 func (c *connection) statement(ctx context.Context, text string) (*statement, error) {
 	if s, ok := c.prepared[text]; ok {
 		if s.reading {
@@ -128,7 +128,7 @@ type statementRows struct {
 	of *statement
 }
 
-// Close makes the statement free to be run again.
+// Close allows the statement to be run again.
 func (r *statementRows) Close() error {
 	r.of.reading = false
 	return r.Rows.Close()

@@ -8,8 +8,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// micros is how a time is kept: microseconds since 1970, 0 where there is none.
-func micros(t time.Time) int64 {
+// toMicros returns a time in microseconds since 1970, 0 where it is zero.
+func toMicros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
@@ -23,16 +23,16 @@ func timeOf(micros int64) time.Time {
 	return time.UnixMicro(micros).UTC()
 }
 
-// nullable is how a value that may be absent is kept.
-func nullable(v float64) sql.NullFloat64 {
+// nullableFloat returns the value of a column that is NULL where a number is absent.
+func nullableFloat(v float64) sql.NullFloat64 {
 	return sql.NullFloat64{Float64: v, Valid: !health.IsAbsent(v)}
 }
 
-// absentable reads a value that may be absent into a float64.
-type absentable struct{ *float64 }
+// floatInto reads a column that may be NULL into a number that may be absent.
+type floatInto struct{ *float64 }
 
 // Scan reads one column.
-func (a absentable) Scan(column any) error {
+func (a floatInto) Scan(column any) error {
 	var v sql.NullFloat64
 	if err := v.Scan(column); err != nil {
 		return err
@@ -44,8 +44,5 @@ func (a absentable) Scan(column any) error {
 	return nil
 }
 
-// folded is the form in which texts are compared without regard to case. SQLite's own folding knows ASCII only.
-func folded(s string) string { return strings.ToLower(s) }
-
-// marks returns n parameters for an IN list.
-func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
+// placeholders returns n parameters for an IN list.
+func placeholders(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }

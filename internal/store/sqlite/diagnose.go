@@ -8,7 +8,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// Diagnose says which version of SQLite this is. Its clock is that of this process.
+// Diagnose reads the version of SQLite. The clock is that of this process.
 func (s *Store) Diagnose(ctx context.Context) (d store.Diagnosis, err error) {
 	err = s.read(ctx, "diagnose", func(tx *sql.Tx) error {
 		d.Clock = time.Now()

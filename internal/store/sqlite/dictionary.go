@@ -4,227 +4,120 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"maps"
-	"sync"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
-
-// maxRemembered bounds each part of the dictionary that is kept in memory. A person has some hundred metrics and a few
-// dozen sources.
-const maxRemembered = 100_000
-
-// dictionary turns the names of metrics and sources into the small numbers that stand for them in the hot tables, and
-// back. A number never changes its meaning, so what was read once is remembered.
-type dictionary struct {
-	store *Store
-
-	mu          sync.RWMutex
-	metrics     map[metricName]metric
-	sources     map[string]int64
-	sourceNames map[int64]string
-}
-
-type metricName struct{ name, unit string }
 
 // metric is a metric in one unit.
 type metric struct {
+	store.Series
 	id    int64
-	name  metricName
 	table *table
 }
 
-func newDictionary(s *Store) *dictionary {
-	return &dictionary{
-		store:       s,
-		metrics:     map[metricName]metric{},
-		sources:     map[string]int64{},
-		sourceNames: map[int64]string{},
-	}
-}
+// Name returns the metric with its unit.
+func (m metric) Name() store.Series { return m.Series }
 
-// numbers are the numbers of the names in one batch.
-type numbers struct {
-	metrics map[metricName]metric
-	sources map[string]int64
-}
+// resolvedNames are the ids of the names in one batch.
+type resolvedNames = backend.Names[metric, int64]
 
-// number returns the numbers of all names in a batch. A name that is new is written in a transaction of its own: one
-// that turns out to have no samples does no harm.
-func (d *dictionary) number(ctx context.Context, batch []health.Sample) (numbers, error) {
-	known, newMetrics, newSources := d.recall(batch)
-	if len(newMetrics) == 0 && len(newSources) == 0 {
-		return known, nil
-	}
-	err := d.store.write(ctx, "name metrics and sources", func(tx *sql.Tx) error {
-		for name, sample := range newMetrics {
-			added, err := addMetric(ctx, tx, name, d.store.tableFor(sample))
-			if err != nil {
-				return err
+// resolveNames returns the ids of all names in a batch.
+func (s *Store) resolveNames(ctx context.Context, batch []health.Sample) (*resolvedNames, error) {
+	return s.names.Resolve(batch, func(names *resolvedNames) error {
+		return s.write(ctx, "name metrics and sources", func(tx *sql.Tx) (err error) {
+			for name, sample := range names.NewMetrics {
+				if names.Metrics[name], err = addMetric(ctx, tx, name, s.tableFor(sample)); err != nil {
+					return err
+				}
 			}
-			known.metrics[name] = added
-		}
-		for name := range newSources {
-			added, err := addSource(ctx, tx, name)
-			if err != nil {
-				return err
+			for name := range names.NewSources {
+				if names.Sources[name], err = addSource(ctx, tx, name); err != nil {
+					return err
+				}
 			}
-			known.sources[name] = added
-		}
-		return nil
+			return nil
+		})
 	})
-	if err == nil {
-		d.remember(known)
-	}
-	return known, err
-}
-
-// recall looks up what is remembered and returns what is not, with one sample of each new metric.
-func (d *dictionary) recall(batch []health.Sample) (
-	known numbers, newMetrics map[metricName]*health.Sample, newSources map[string]bool,
-) {
-	known = numbers{map[metricName]metric{}, map[string]int64{"": 0}}
-	newMetrics, newSources = map[metricName]*health.Sample{}, map[string]bool{}
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	last := &health.Sample{}
-	for i := range batch {
-		sample := &batch[i]
-		if i == 0 || sample.Metric != last.Metric || sample.Unit != last.Unit {
-			name := metricName{sample.Metric, sample.Unit}
-			if m, ok := d.metrics[name]; ok {
-				known.metrics[name] = m
-			} else if newMetrics[name] == nil {
-				newMetrics[name] = sample
-			}
-		}
-		if sample.Source != last.Source && sample.Source != "" {
-			if id, ok := d.sources[sample.Source]; ok {
-				known.sources[sample.Source] = id
-			} else {
-				newSources[sample.Source] = true
-			}
-		}
-		last = sample
-	}
-	return known, newMetrics, newSources
-}
-
-func (d *dictionary) remember(learned numbers) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.metrics) > maxRemembered {
-		clear(d.metrics)
-	}
-	if len(d.sources) > maxRemembered {
-		clear(d.sources)
-	}
-	maps.Copy(d.metrics, learned.metrics)
-	maps.Copy(d.sources, learned.sources)
 }
 
 // A metric that another writer added first stays in the table that was chosen then.
-func addMetric(ctx context.Context, tx *sql.Tx, name metricName, in *table) (metric, error) {
+func addMetric(ctx context.Context, tx *sql.Tx, name store.Series, in *table) (metric, error) {
 	if _, err := tx.ExecContext(ctx,
 		`INSERT INTO metric_names (name, unit, kept_in) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
-		name.name, name.unit, in.Name); err != nil {
+		name.Metric, name.Unit, in.Name); err != nil {
 		return metric{}, err
 	}
-	return scanMetric(tx.QueryRowContext(ctx, selectMetrics+`WHERE name = ? AND unit = ?`, name.name, name.unit))
+	return scanMetric(tx.QueryRowContext(ctx, selectMetrics+`WHERE name = ? AND unit = ?`, name.Metric, name.Unit))
 }
 
 func addSource(ctx context.Context, tx *sql.Tx, name string) (id int64, err error) {
 	if _, err := tx.ExecContext(ctx, `INSERT INTO sources (name) VALUES (?) ON CONFLICT DO NOTHING`, name); err != nil {
 		return 0, err
 	}
-	err = tx.QueryRowContext(ctx, `SELECT id FROM sources WHERE name = ?`, name).Scan(&id)
+	err = tx.QueryRowContext(ctx, selectSourceID, name).Scan(&id)
 	return id, err
 }
 
-const selectMetrics = `SELECT id, name, unit, kept_in FROM metric_names `
+const (
+	selectMetrics    = `SELECT id, name, unit, kept_in FROM metric_names `
+	selectSourceID   = `SELECT id FROM sources WHERE name = ?`
+	selectSourceName = `SELECT name FROM sources WHERE id = ?`
+)
 
 func scanMetric(row row) (m metric, err error) {
 	var keptIn string
-	if err := row.Scan(&m.id, &m.name.name, &m.name.unit, &keptIn); err != nil {
+	if err := row.Scan(&m.id, &m.Metric, &m.Unit, &keptIn); err != nil {
 		return m, err
 	}
 	m.table, err = tableNamed(keptIn)
 	return m, err
 }
 
-// metricID returns the number of a metric; ok is false where nobody has sent it.
-func (d *dictionary) metricID(ctx context.Context, tx *sql.Tx, name metricName) (id int64, ok bool, err error) {
-	d.mu.RLock()
-	m, ok := d.metrics[name]
-	d.mu.RUnlock()
-	if ok {
+// metricID returns the id of a metric; ok is false where nobody has sent it.
+func (s *Store) metricID(ctx context.Context, tx *sql.Tx, name store.Series) (id int64, ok bool, err error) {
+	if m, ok := s.names.Metric(name); ok {
 		return m.id, true, nil
 	}
-	err = tx.QueryRowContext(ctx, `SELECT id FROM metric_names WHERE name = ? AND unit = ?`, name.name, name.unit).Scan(&id)
-	if isNoRows(err) {
-		return 0, false, nil
-	}
-	return id, err == nil, err
+	ok, id, err = one(ctx, tx, scanInteger, `SELECT id FROM metric_names WHERE name = ? AND unit = ?`, name.Metric, name.Unit)
+	return id, ok, err
 }
 
-// errSourceForgotten is the failure of a batch one of whose sources has lost its number since it was looked up.
-var errSourceForgotten = errors.New("a source was forgotten")
+// errSourceErased is the failure of a batch one of whose sources has lost its id since it was looked up.
+var errSourceErased = errors.New("a source was erased")
 
-// verifySources makes sure, within the transaction that uses them, that numbers still stand for their names: nobody else
-// had one of them, and it went with the one who did.
-func (d *dictionary) verifySources(ctx context.Context, tx *sql.Tx, sources map[string]int64) error {
+// verifySources makes sure, within the transaction that uses them, that ids still stand for their names: where nobody else
+// had one of them, it was erased with the user who did.
+func (s *Store) verifySources(ctx context.Context, tx *sql.Tx, sources map[string]int64) error {
 	for name, id := range sources {
 		if id == 0 {
 			continue
 		}
-		var have sql.NullString
-		err := tx.QueryRowContext(ctx, `SELECT name FROM sources WHERE id = ?`, id).Scan(&have)
+		var stored sql.NullString
+		err := tx.QueryRowContext(ctx, selectSourceName, id).Scan(&stored)
 		if err != nil && !isNoRows(err) {
 			return err
 		}
-		if have.String != name {
-			d.forgetSources()
-			return errSourceForgotten
+		if stored.String != name {
+			s.names.InvalidateSources()
+			return errSourceErased
 		}
 	}
 	return nil
 }
 
-func (d *dictionary) forgetSources() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	clear(d.sources)
-	clear(d.sourceNames)
-}
-
-// sourceID returns the number of a source; ok is false where nobody has sent anything from it.
-func (d *dictionary) sourceID(ctx context.Context, tx *sql.Tx, name string) (id int64, ok bool, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT id FROM sources WHERE name = ?`, name).Scan(&id)
-	if isNoRows(err) {
-		return 0, false, nil
+// readSources returns a function that reads the names of sources for a backend.Dictionary.
+func readSources(ctx context.Context, tx *sql.Tx) func(ids []int64) (map[int64]string, error) {
+	return func(ids []int64) (map[int64]string, error) {
+		names := make(map[int64]string, len(ids))
+		for _, id := range ids {
+			var name string
+			if err := tx.QueryRowContext(ctx, selectSourceName, id).Scan(&name); err != nil {
+				return nil, err
+			}
+			names[id] = name
+		}
+		return names, nil
 	}
-	return id, err == nil, err
-}
-
-// sourceName returns the name of a source that a row has the number of.
-func (d *dictionary) sourceName(ctx context.Context, tx *sql.Tx, id int64) (name string, err error) {
-	if id == 0 {
-		return "", nil
-	}
-	d.mu.RLock()
-	name, ok := d.sourceNames[id]
-	d.mu.RUnlock()
-	if ok {
-		return name, nil
-	}
-	if err := tx.QueryRowContext(ctx, `SELECT name FROM sources WHERE id = ?`, id).Scan(&name); err != nil {
-		return "", err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.sourceNames) > maxRemembered {
-		clear(d.sourceNames)
-	}
-	d.sourceNames[id] = name
-	return name, nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// ecgColumns ends with the voltages, which a listing may leave out.
+// ecgColumns are followed by the voltages, which a listing may leave out.
 const ecgColumns = `start_time, end_time, utc_offset, source, classification, severity, average_heart_rate,
 	sampling_frequency, unit, attributes, received, `
 
@@ -39,7 +39,7 @@ func writeECG(ctx context.Context, tx *sql.Tx, user int64, sent *health.ECG) (he
 	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO ecg_recordings (user_id, `+ecgColumns+`voltages)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		user, int64(ecg.Start), int64(ecg.End), ecg.Offset, ecg.Source, ecg.Classification, ecg.Severity,
-		nullable(ecg.AverageHeartRate), nullable(ecg.SamplingFrequency), ecg.Unit, ecg.Attributes, int64(ecg.Received),
+		nullableFloat(ecg.AverageHeartRate), nullableFloat(ecg.SamplingFrequency), ecg.Unit, ecg.Attributes, int64(ecg.Received),
 		encodeVoltages(ecg.Times, ecg.Voltages))
 	return outcome, err
 }
@@ -47,7 +47,7 @@ func writeECG(ctx context.Context, tx *sql.Tx, user int64, sent *health.ECG) (he
 func scanECG(row row) (e health.ECG, err error) {
 	var voltages []byte
 	err = row.Scan(&e.Start, &e.End, &e.Offset, &e.Source, &e.Classification, &e.Severity,
-		absentable{&e.AverageHeartRate}, absentable{&e.SamplingFrequency}, &e.Unit, &e.Attributes, &e.Received, &voltages)
+		floatInto{&e.AverageHeartRate}, floatInto{&e.SamplingFrequency}, &e.Unit, &e.Attributes, &e.Received, &voltages)
 	if err == nil && len(voltages) > 0 {
 		e.Times, e.Voltages, err = decodeVoltages(voltages)
 	}
@@ -61,9 +61,9 @@ func (s *Store) ECGs(ctx context.Context, user uuid.UUID, r store.Range, voltage
 		last = `voltages`
 	}
 	within, args := between("start_time", r)
-	err = s.readOf(ctx, user, "read ECGs", func(tx *sql.Tx, number int64) error {
+	err = s.readOf(ctx, user, "read ECGs", func(tx *sql.Tx, userID int64) error {
 		ecgs, err = list(ctx, tx, scanECG, `SELECT `+ecgColumns+last+` FROM ecg_recordings WHERE user_id = ?`+within+
-			` ORDER BY start_time`, append([]any{number}, args...)...)
+			` ORDER BY start_time`, append([]any{userID}, args...)...)
 		return err
 	})
 	return ecgs, err

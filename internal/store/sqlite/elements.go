@@ -10,29 +10,30 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// writeElements writes a batch one element after the other, in one transaction: everything but samples is few enough
-// for that. An element that the database refuses is undone alone. received tells when the body arrived, of a batch that is
-// not empty.
+// writeElements writes a batch one element after the other, in one transaction: there are few elements that are not samples.
+// Only an element that the database refuses is rolled back. received returns when the body of a non-empty batch was
+// received.
 func (s *Store) writeElements(
-	ctx context.Context, user uuid.UUID, doing string, count int, received func() health.Instant,
+	ctx context.Context, user uuid.UUID, operation string, count int, received func() health.Instant,
 	write func(tx *sql.Tx, user int64, index int) (health.Outcome, error),
 ) (store.Written, error) {
 	written := store.Written{Outcomes: make([]health.Outcome, count)}
 	if count == 0 {
 		return written, nil
 	}
-	err := s.writeReceived(ctx, user, received(), doing, func(tx *sql.Tx, number int64) error {
+	err := s.writeReceived(ctx, user, received(), operation, func(tx *sql.Tx, userID int64) error {
 		for i := range count {
 			if _, err := tx.ExecContext(ctx, `SAVEPOINT element`); err != nil {
 				return err
 			}
-			outcome, err := write(tx, number, i)
+			outcome, err := write(tx, userID, i)
 			if err != nil {
-				reason, isRefused := refused(err)
-				if !isRefused {
+				reason, isRefusal := refused(err)
+				if !isRefusal {
 					return err
 				}
-				outcome, written.Refused = health.Rejected, withReason(written.Refused, i, reason)
+				outcome = health.Rejected
+				written.Refuse(i, reason)
 				if _, err := tx.ExecContext(ctx, `ROLLBACK TO element`); err != nil {
 					return err
 				}
@@ -48,12 +49,4 @@ func (s *Store) writeElements(
 		return store.Written{}, err
 	}
 	return written, nil
-}
-
-func withReason(reasons map[int]string, index int, reason string) map[int]string {
-	if reasons == nil {
-		reasons = map[int]string{}
-	}
-	reasons[index] = reason
-	return reasons
 }

@@ -10,28 +10,28 @@ import (
 	"github.com/health-export/health-export/internal/account"
 )
 
-// personal are the tables whose rows belong to the user in their column user_id, but for the account itself.
-var personal = []string{
+// userTables are the tables with a column user_id, but for the account.
+var userTables = []string{
 	"audit_log", "raw_ingestions", "metric_totals", "heart_rate_metrics", "blood_pressure_metrics", "activity_metrics",
 	"quantity_metrics", "sleep_metrics", "sleep_segments", "workouts", "workout_series", "workout_routes", "events",
 	"ecg_recordings", "daily_summaries", "latest_values", "source_orders",
 }
 
-// keysStayNamed is how long RevokedSince names the keys of users who are gone.
-const keysStayNamed = 24 * time.Hour
+// erasedKeysKept is how long RevokedSince returns the keys of deleted users.
+const erasedKeysKept = 24 * time.Hour
 
 // EraseData erases everything that was stored for a user, and keeps the account and its keys.
 func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, entries ...account.AuditEntry) error {
-	return s.erase(ctx, user, "erase data", entries, func(tx *sql.Tx, number int64) error {
-		// What is archived now may be in work, and by a clock that is ahead of ours.
+	return s.erase(ctx, user, "erase data", entries, func(tx *sql.Tx, userID int64) error {
+		// What is archived now may be in process, and its time may be by a clock that is ahead.
 		_, err := tx.ExecContext(ctx, `
 			UPDATE users SET erased_at = max(erased_at, ?,
 				coalesce((SELECT max(received_at) FROM raw_ingestions WHERE user_id = users.id), 0)) WHERE id = ?`,
-			micros(at), number)
+			toMicros(at), userID)
 		if err != nil {
 			return err
 		}
-		return eraseRows(ctx, tx, number)
+		return eraseRows(ctx, tx, userID)
 	})
 }
 
@@ -39,15 +39,15 @@ func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, ent
 func (s *Store) DeleteUser(
 	ctx context.Context, user uuid.UUID, at time.Time, entries ...account.AuditEntry,
 ) (keys []string, err error) {
-	err = s.erase(ctx, user, "delete user", entries, func(tx *sql.Tx, number int64) error {
-		if err := eraseRows(ctx, tx, number); err != nil {
+	err = s.erase(ctx, user, "delete user", entries, func(tx *sql.Tx, userID int64) error {
+		if err := eraseRows(ctx, tx, userID); err != nil {
 			return err
 		}
-		if keys, err = list(ctx, tx, scanText, `SELECT id FROM api_keys WHERE user_id = ? ORDER BY id`, number); err != nil {
+		if keys, err = list(ctx, tx, scanText, `SELECT id FROM api_keys WHERE user_id = ? ORDER BY id`, userID); err != nil {
 			return err
 		}
 		for _, id := range keys {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO erased_keys (id, erased_at) VALUES (?, ?)`, id, micros(at)); err != nil {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO erased_keys (id, erased_at) VALUES (?, ?)`, id, toMicros(at)); err != nil {
 				return err
 			}
 			if _, err := tx.ExecContext(ctx, `DELETE FROM api_key_use WHERE key_id = ?`, id); err != nil {
@@ -55,32 +55,32 @@ func (s *Store) DeleteUser(
 			}
 		}
 		for _, statement := range []string{`DELETE FROM api_keys WHERE user_id = ?`, `DELETE FROM users WHERE id = ?`} {
-			if _, err := tx.ExecContext(ctx, statement, number); err != nil {
+			if _, err := tx.ExecContext(ctx, statement, userID); err != nil {
 				return err
 			}
 		}
-		_, err := tx.ExecContext(ctx, `DELETE FROM erased_keys WHERE erased_at < ?`, micros(at.Add(-keysStayNamed)))
+		_, err := tx.ExecContext(ctx, `DELETE FROM erased_keys WHERE erased_at < ?`, toMicros(at.Add(-erasedKeysKept)))
 		return err
 	})
 	s.users.Delete(user)
 	return keys, err
 }
 
-// erase runs a change after which nothing of what it deletes is left in the file either, free pages and log included.
+// erase runs a change after which what it deletes is not left in the file either, free pages and log included.
 func (s *Store) erase(
-	ctx context.Context, user uuid.UUID, doing string, entries []account.AuditEntry, change func(tx *sql.Tx, number int64) error,
+	ctx context.Context, user uuid.UUID, operation string, entries []account.AuditEntry, change func(tx *sql.Tx, userID int64) error,
 ) error {
-	if err := s.pragma(ctx, doing, `PRAGMA secure_delete = 1`); err != nil {
+	if err := s.pragma(ctx, operation, `PRAGMA secure_delete = 1`); err != nil {
 		return err
 	}
-	defer func() { _ = s.pragma(context.WithoutCancel(ctx), doing, `PRAGMA secure_delete = 0`) }()
-	err := s.writeOf(ctx, user, doing, func(tx *sql.Tx, number int64) error {
+	defer func() { _ = s.pragma(context.WithoutCancel(ctx), operation, `PRAGMA secure_delete = 0`) }()
+	err := s.writeOf(ctx, user, operation, func(tx *sql.Tx, userID int64) error {
 		candidates, err := list(ctx, tx, scanInteger,
-			`SELECT DISTINCT source_id FROM metric_totals WHERE user_id = ? AND source_id > 0`, number)
+			`SELECT DISTINCT source_id FROM metric_totals WHERE user_id = ? AND source_id > 0`, userID)
 		if err != nil {
 			return err
 		}
-		if err := change(tx, number); err != nil {
+		if err := change(tx, userID); err != nil {
 			return err
 		}
 		for _, id := range candidates {
@@ -95,31 +95,31 @@ func (s *Store) erase(
 	if err != nil {
 		return err
 	}
-	s.names.forgetSources()
-	// Where another process reads, the log is emptied later: when it has come to its end and is begun anew.
-	_ = s.pragma(context.WithoutCancel(ctx), doing, `PRAGMA wal_checkpoint(TRUNCATE)`)
+	s.names.InvalidateSources()
+	// While another process reads, the log cannot be truncated; it is overwritten later.
+	_ = s.pragma(context.WithoutCancel(ctx), operation, `PRAGMA wal_checkpoint(TRUNCATE)`)
 	return nil
 }
 
 // pragma runs a statement on the connection that writes, outside of a transaction.
-func (s *Store) pragma(ctx context.Context, doing, text string) error {
-	leave, err := s.enter()
+func (s *Store) pragma(ctx context.Context, operation, text string) error {
+	leave, err := s.lifecycle.Enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
 	_, err = s.writer.ExecContext(ctx, text)
-	return translate(ctx, doing, err)
+	return translate(ctx, operation, err)
 }
 
-func eraseRows(ctx context.Context, tx *sql.Tx, number int64) error {
+func eraseRows(ctx context.Context, tx *sql.Tx, userID int64) error {
 	if _, err := tx.ExecContext(ctx,
-		`DELETE FROM raw_bodies WHERE ingestion_id IN (SELECT id FROM raw_ingestions WHERE user_id = ?)`, number); err != nil {
+		`DELETE FROM raw_bodies WHERE ingestion_id IN (SELECT id FROM raw_ingestions WHERE user_id = ?)`, userID); err != nil {
 		return err
 	}
-	for _, table := range personal {
+	for _, table := range userTables {
 		// #nosec G202 -- the names of the tables are constants
-		if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE user_id = ?`, number); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE user_id = ?`, userID); err != nil {
 			return err
 		}
 	}

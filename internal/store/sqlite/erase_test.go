@@ -24,26 +24,26 @@ func TestErasingLeavesNothing(t *testing.T) {
 	ada, bob := addUser(t, s), addUser(t, s)
 	storetest.Fill(t, s, ada, noon)
 	storetest.Fill(t, s, bob, noon)
-	var number int64
-	if err := s.reader.QueryRowContext(t.Context(), `SELECT id FROM users WHERE uuid = ?`, ada[:]).Scan(&number); err != nil {
+	var userID int64
+	if err := s.reader.QueryRowContext(t.Context(), `SELECT id FROM users WHERE uuid = ?`, ada[:]).Scan(&userID); err != nil {
 		t.Fatal(err)
 	}
-	all, found := tablesOf(t, s), traces(t, s, ada, number)
+	all, found := tablesOf(t, s), traces(t, s, ada, userID)
 	for _, table := range all {
-		if !slices.Contains(notPersonal, table) && !slices.Contains(found, table) {
+		if !slices.Contains(tablesWithoutUser, table) && !slices.Contains(found, table) {
 			t.Errorf("the test puts nothing of the user into %s: add it to storetest.Fill", table)
 		}
 	}
 	if err := s.EraseData(t.Context(), ada, noon); err != nil {
 		t.Fatal(err)
 	}
-	if left := traces(t, s, ada, number); !slices.Equal(left, []string{"api_key_use", "api_keys", "users"}) {
+	if left := traces(t, s, ada, userID); !slices.Equal(left, []string{"api_key_use", "api_keys", "users"}) {
 		t.Errorf("the erased data has left traces in %v", left)
 	}
 	if _, err := s.DeleteUser(t.Context(), ada, noon.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if left := traces(t, s, ada, number); len(left) > 0 {
+	if left := traces(t, s, ada, userID); len(left) > 0 {
 		t.Errorf("the deleted user has left traces in %v", left)
 	}
 	for _, name := range []string{path, path + "-wal"} {
@@ -57,8 +57,8 @@ func TestErasingLeavesNothing(t *testing.T) {
 	}
 }
 
-// notPersonal are the tables that have nothing of one user.
-var notPersonal = []string{"goose_db_version", "sqlite_sequence", "metric_names", "erased_keys", "trust"}
+// tablesWithoutUser are the tables that have nothing of one user.
+var tablesWithoutUser = []string{"goose_db_version", "sqlite_sequence", "metric_names", "erased_keys", "trust"}
 
 func tablesOf(t *testing.T, s *Store) (names []string) {
 	t.Helper()
@@ -72,9 +72,9 @@ func tablesOf(t *testing.T, s *Store) (names []string) {
 	return names
 }
 
-// traces returns the tables in which a column of any row holds the user's id, the number that stands for it, the id of
+// traces returns the tables in which a column of any row holds the user's uuid, its id in this database, the id of
 // a key or of a body, or the name of a device.
-func traces(t *testing.T, s *Store, user uuid.UUID, number int64) (found []string) {
+func traces(t *testing.T, s *Store, user uuid.UUID, userID int64) (found []string) {
 	t.Helper()
 	for _, table := range tablesOf(t, s) {
 		if table == "goose_db_version" || table == "sqlite_sequence" || table == "erased_keys" {
@@ -99,7 +99,7 @@ func traces(t *testing.T, s *Store, user uuid.UUID, number int64) (found []strin
 			}
 			for i, v := range values {
 				text := fmt.Sprintf("%s", v)
-				isNumber := (columns[i] == "user_id" || table == "users" && columns[i] == "id") && v == number
+				isNumber := (columns[i] == "user_id" || table == "users" && columns[i] == "id") && v == userID
 				hit = hit || isNumber || bytes.Contains([]byte(text), user[:]) || bytes.Contains([]byte(text), []byte(user.String())) ||
 					bytes.Contains([]byte(text), []byte("key-"+user.String()[24:]))
 			}

@@ -12,19 +12,13 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-var errClosed = problem.New(problem.Unavailable, "store_closed", "The server is stopping. Try again in a moment.")
+// errNotFinite refuses an element that cannot be encoded as JSON.
+var errNotFinite = errors.New("a number that is not finite")
 
-// errUnstorable is the fault of an element that this package cannot put into a form the database takes.
-var errUnstorable = errors.New("a number that is not finite")
-
-func notFound(what string) *problem.Error {
-	return problem.New(problem.NotFound, "not_found", "There is no such "+what+".")
-}
-
-// translate gives an error of the driver its kind, by its code and never by its text. doing says, for the log, what
-// was being done. An error that has a kind already is left as it is, and a context that ended comes before whatever
-// the database made of it.
-func translate(ctx context.Context, doing string, err error) error {
+// translate returns an error of the driver with a kind, by its code and never by its text. operation is for the log. An
+// error that has a kind is returned as it is, and the error of a context that has ended instead of what the database made
+// of it.
+func translate(ctx context.Context, operation string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -36,9 +30,9 @@ func translate(ctx context.Context, doing string, err error) error {
 	}
 	code, ok := codeOf(err)
 	if !ok {
-		return fmt.Errorf("%s: %w", doing, err)
+		return fmt.Errorf("%s: %w", operation, err)
 	}
-	cause := fmt.Errorf("%s: SQLite code %d: %w", doing, code, err)
+	cause := fmt.Errorf("%s: SQLite code %d: %w", operation, code, err)
 	switch primary := code & 0xff; {
 	case isDuplicate(code):
 		return problem.New(problem.Conflict, "exists", "This exists already. Choose another name or id.").Because(cause)
@@ -59,10 +53,10 @@ func translate(ctx context.Context, doing string, err error) error {
 	return cause
 }
 
-// refused reports whether the database found fault with the row itself, so that its neighbours may be stored without
-// it, and says why in a sentence that may be shown.
+// refused reports whether the row itself is the reason for an error, so that the other rows may be stored without it, and
+// returns why in a sentence that may be shown.
 func refused(err error) (reason string, ok bool) {
-	if errors.Is(err, errUnstorable) {
+	if errors.Is(err, errNotFinite) {
 		return "The element has a number that is not finite.", true
 	}
 	code, ok := codeOf(err)
@@ -87,8 +81,8 @@ func isDuplicate(code int) bool {
 	return code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
 }
 
-// taken puts a sentence of its own on the error of a row that exists already.
-func taken(err error, code, message string) error {
+// conflictOnDuplicate returns a Conflict for a unique violation, and any other error, or nil, as it is.
+func conflictOnDuplicate(err error, code, message string) error {
 	if result, ok := codeOf(err); ok && isDuplicate(result) {
 		return problem.New(problem.Conflict, code, message).Because(err)
 	}

@@ -51,15 +51,15 @@ func scanEvent(row row) (e health.Event, err error) {
 
 // Events returns events ordered by start, kind, name, app id and digest.
 func (s *Store) Events(ctx context.Context, user uuid.UUID, query store.EventQuery) (events []health.Event, err error) {
-	err = s.readOf(ctx, user, "read events", func(tx *sql.Tx, number int64) error {
-		text, args := `SELECT `+eventColumns+` FROM events WHERE user_id = ?`, []any{number}
+	err = s.readOf(ctx, user, "read events", func(tx *sql.Tx, userID int64) error {
+		text, args := `SELECT `+eventColumns+` FROM events WHERE user_id = ?`, []any{userID}
 		add := func(condition string, more []any) {
 			text += condition
 			args = append(args, more...)
 		}
 		r := query.Range
 		if query.After != nil {
-			last, err := eventAt(ctx, tx, number, query.After)
+			last, err := eventAt(ctx, tx, userID, query.After)
 			if err != nil {
 				return err
 			}
@@ -87,8 +87,8 @@ func (s *Store) Events(ctx context.Context, user uuid.UUID, query store.EventQue
 	return events, err
 }
 
-// eventAt returns the event with a key. The key of one with an app id does not say where it stands in the order; where
-// there is none, the key has to do.
+// eventAt returns the event with a key, because the key of an event with an app id does not have its place in the order.
+// Where it is not stored, the fields of the key are returned.
 func eventAt(ctx context.Context, tx *sql.Tx, user int64, key *health.EventKey) (health.Event, error) {
 	found, event, err := one(ctx, tx, scanEvent, `SELECT `+eventColumns+eventByKey,
 		user, key.Kind, key.AppID, key.Name, int64(key.Start), key.Digest)

@@ -9,28 +9,25 @@ import (
 
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
-	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
-var errNotHeld = problem.New(problem.Conflict, "claim_lost", "Another worker has taken over this ingestion.")
-
-// nextUnfinished finds the oldest of those ingestions that are each the oldest unfinished one of their user, or wait in a
-// spool, and that nobody keeps others away from.
-const nextUnfinished = `
+// selectClaimable returns the oldest unclaimed ingestion that is the oldest unfinished one of its user, or whose body is in
+// the given spool.
+const selectClaimable = `
 SELECT i.id FROM raw_ingestions i
 WHERE i.status = 'accepted' AND i.claimed_until <= ? AND (i.spool = '' AND NOT EXISTS (
   SELECT 1 FROM raw_ingestions o WHERE o.status = 'accepted' AND o.user_id = i.user_id AND o.id < i.id AND o.spool = ''
 ) OR i.spool = ? AND i.spool <> '')
 ORDER BY i.id LIMIT 1`
 
-// ClaimNext claims the oldest unfinished ingestion that nobody holds a claim on and that no older one of the same user
-// comes before.
+// ClaimNext claims the oldest unfinished ingestion that is not claimed and is the oldest of its user.
 func (s *Store) ClaimNext(ctx context.Context, owner, spool string, now, until time.Time) (ingestion health.Ingestion, err error) {
 	err = s.write(ctx, "claim ingestion", func(tx *sql.Tx) error {
 		var id uuid.UUID
-		if err := tx.QueryRowContext(ctx, nextUnfinished, micros(now), spool).Scan(&id); err != nil {
+		if err := tx.QueryRowContext(ctx, selectClaimable, toMicros(now), spool).Scan(&id); err != nil {
 			if isNoRows(err) {
-				return notFound("unfinished ingestion")
+				return backend.NotFound("unfinished ingestion")
 			}
 			return err
 		}
@@ -44,7 +41,7 @@ func (s *Store) ClaimNext(ctx context.Context, owner, spool string, now, until t
 func claim(ctx context.Context, tx *sql.Tx, id uuid.UUID, owner string, until time.Time) (health.Ingestion, error) {
 	if _, err := tx.ExecContext(ctx,
 		`UPDATE raw_ingestions SET owner = ?, claimed_until = ?, attempts = attempts + 1 WHERE id = ?`,
-		owner, micros(until), id[:]); err != nil {
+		owner, toMicros(until), id[:]); err != nil {
 		return health.Ingestion{}, err
 	}
 	return scanIngestion(tx.QueryRowContext(ctx, selectIngestions(true)+`WHERE i.id = ?`, id[:]))
@@ -53,36 +50,36 @@ func claim(ctx context.Context, tx *sql.Tx, id uuid.UUID, owner string, until ti
 // Renew extends owner's claim.
 func (s *Store) Renew(ctx context.Context, id uuid.UUID, owner string, until time.Time) error {
 	return s.write(ctx, "renew claim", func(tx *sql.Tx) error {
-		return ifHeld(tx.ExecContext(ctx, `
+		return requireClaim(tx.ExecContext(ctx, `
 			UPDATE raw_ingestions SET claimed_until = ? WHERE id = ? AND owner = ? AND status = 'accepted'`,
-			micros(until), id[:], owner))
+			toMicros(until), id[:], owner))
 	})
 }
 
 // Release gives up owner's claim; the ingestion is not found by ClaimNext until the given time.
 func (s *Store) Release(ctx context.Context, id uuid.UUID, owner string, after time.Time) error {
 	return s.write(ctx, "release claim", func(tx *sql.Tx) error {
-		return ifHeld(tx.ExecContext(ctx, `
+		return requireClaim(tx.ExecContext(ctx, `
 			UPDATE raw_ingestions SET owner = '', claimed_until = ? WHERE id = ? AND owner = ? AND status = 'accepted'`,
-			micros(after), id[:], owner))
+			toMicros(after), id[:], owner))
 	})
 }
 
-// Finish records what became of the ingestion and ends owner's claim.
+// Finish records the result of the ingestion and ends owner's claim.
 func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, entries ...account.AuditEntry) error {
-	report, err := storedReportOf(&in.Report)
+	report, err := backend.EncodeReport(&in.Report)
 	if err != nil {
 		return err
 	}
 	return s.writeOf(ctx, in.UserID, "finish ingestion", func(tx *sql.Tx, user int64) error {
-		err := ifHeld(tx.ExecContext(ctx, `
+		err := requireClaim(tx.ExecContext(ctx, `
 			UPDATE raw_ingestions SET owner = '', claimed_until = 0, spool = '', size = ?, format = ?, status = ?, finished_at = ?,
 				failure = ?, failure_code = ?, duration = ?, counts = ?, warning_count = ?, errors = ?, warnings = ?, types = ?,
 				sha256 = ?
 			WHERE id = ? AND user_id = ? AND owner = ? AND status = 'accepted'`,
-			in.Size, in.Format, string(in.Status), micros(in.FinishedAt),
-			in.Failure, in.FailureCode, int64(in.Duration), report.counts, in.Report.WarningCount, report.errors, report.warnings,
-			report.types, in.SHA256[:], in.ID[:], user, owner))
+			in.Size, in.Format, string(in.Status), toMicros(in.FinishedAt),
+			in.Failure, in.FailureCode, int64(in.Duration), report.Counts, in.Report.WarningCount, report.Errors, report.Warnings,
+			report.Types, in.SHA256[:], in.ID[:], user, owner))
 		if err != nil {
 			return err
 		}
@@ -90,9 +87,9 @@ func (s *Store) Finish(ctx context.Context, in health.Ingestion, owner string, e
 	})
 }
 
-// Reopen makes a finished ingestion unfinished again, claimed by owner; what became of it before is forgotten.
+// Reopen makes a finished ingestion unfinished again, claimed by owner; its result is cleared.
 func (s *Store) Reopen(ctx context.Context, user, id uuid.UUID, owner string, until time.Time) (in health.Ingestion, err error) {
-	empty, err := storedReportOf(&health.Report{})
+	empty, err := backend.EncodeReport(&health.Report{})
 	if err != nil {
 		return in, err
 	}
@@ -103,16 +100,16 @@ func (s *Store) Reopen(ctx context.Context, user, id uuid.UUID, owner string, un
 			id[:], user[:]).Scan(&status)
 		switch {
 		case isNoRows(err):
-			return notFound("ingestion")
+			return backend.NotFound("ingestion")
 		case err != nil:
 			return err
 		case status == health.StatusAccepted:
-			return problem.New(problem.Conflict, "unfinished", "The ingestion is still being worked on. Try again when it is finished.")
+			return backend.ErrUnfinished
 		}
 		if _, err := tx.ExecContext(ctx, `
 			UPDATE raw_ingestions SET status = 'accepted', finished_at = 0, failure = '', failure_code = '', duration = 0,
 				counts = ?, warning_count = 0, errors = ?, warnings = ?, types = ? WHERE id = ?`,
-			empty.counts, empty.errors, empty.warnings, empty.types, id[:]); err != nil {
+			empty.Counts, empty.Errors, empty.Warnings, empty.Types, id[:]); err != nil {
 			return err
 		}
 		in, err = claim(ctx, tx, id, owner, until)
@@ -121,7 +118,7 @@ func (s *Store) Reopen(ctx context.Context, user, id uuid.UUID, owner string, un
 	return in, err
 }
 
-// ReleaseAll ends every claim, whoever holds it.
+// ReleaseAll ends every claim of every owner.
 func (s *Store) ReleaseAll(ctx context.Context) error {
 	return s.write(ctx, "release all claims", func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE raw_ingestions SET owner = '', claimed_until = 0 WHERE status = 'accepted'`)
@@ -140,14 +137,14 @@ func (s *Store) Backlog(ctx context.Context) (count int, oldest time.Time, err e
 	return count, timeOf(received), err
 }
 
-// ifHeld turns an update that found no row into errNotHeld.
-func ifHeld(result sql.Result, err error) error {
+// requireClaim returns backend.ErrClaimLost for an update that has changed no row.
+func requireClaim(result sql.Result, err error) error {
 	if err != nil {
 		return err
 	}
 	changed, err := result.RowsAffected()
 	if err == nil && changed == 0 {
-		return errNotHeld
+		return backend.ErrClaimLost
 	}
 	return err
 }

@@ -8,9 +8,10 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// selectIngestions begins a query whose rows scanIngestion reads; lists says whether with the lists of the report.
+// selectIngestions returns the begin of a query for scanIngestion, with or without the lists of the report.
 func selectIngestions(lists bool) string {
 	columns := `'[]', '[]', '[]'`
 	if lists {
@@ -31,7 +32,7 @@ func insertIngestion(
 	if err != nil {
 		return err
 	}
-	report, err := storedReportOf(&in.Report)
+	report, err := backend.EncodeReport(&in.Report)
 	if err != nil {
 		return err
 	}
@@ -40,9 +41,9 @@ func insertIngestion(
 			status, attempts, finished_at, failure, failure_code, duration, owner, claimed_until, spool,
 			counts, warning_count, errors, warnings, types)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		in.ID[:], user, in.KeyID, micros(in.ReceivedAt), string(headers), in.Size, in.WireSize, in.StoredSize, in.SHA256[:],
-		in.Format, string(in.Status), in.Attempts, micros(in.FinishedAt), in.Failure, in.FailureCode, int64(in.Duration),
-		owner, micros(until), in.ImportDir, report.counts, in.Report.WarningCount, report.errors, report.warnings, report.types)
+		in.ID[:], user, in.KeyID, toMicros(in.ReceivedAt), string(headers), in.Size, in.WireSize, in.StoredSize, in.SHA256[:],
+		in.Format, string(in.Status), in.Attempts, toMicros(in.FinishedAt), in.Failure, in.FailureCode, int64(in.Duration),
+		owner, toMicros(until), in.ImportDir, report.Counts, in.Report.WarningCount, report.Errors, report.Warnings, report.Types)
 	return err
 }
 
@@ -50,10 +51,10 @@ func scanIngestion(row row) (in health.Ingestion, err error) {
 	var received, finished, duration int64
 	var headers string
 	var sha256 []byte
-	var report storedReport
+	var report backend.ReportTexts
 	err = row.Scan(&in.ID, &in.UserID, &in.KeyID, &received, &headers, &in.Size, &in.WireSize, &in.StoredSize, &sha256,
 		&in.Format, &in.Status, &in.Attempts, &finished, &in.Failure, &in.FailureCode, &duration,
-		&in.ImportDir, &report.counts, &in.Report.WarningCount, &report.errors, &report.warnings, &report.types)
+		&in.ImportDir, &report.Counts, &in.Report.WarningCount, &report.Errors, &report.Warnings, &report.Types)
 	if err != nil {
 		return in, err
 	}
@@ -62,36 +63,5 @@ func scanIngestion(row row) (in health.Ingestion, err error) {
 	if err := json.Unmarshal([]byte(headers), &in.Headers); err != nil {
 		return in, err
 	}
-	return in, report.into(&in.Report)
-}
-
-// storedReport is a report as JSON texts.
-type storedReport struct {
-	counts, errors, warnings, types string
-}
-
-func storedReportOf(r *health.Report) (stored storedReport, err error) {
-	for _, part := range []struct {
-		text  *string
-		value any
-	}{{&stored.counts, r.Counts}, {&stored.errors, r.Errors}, {&stored.warnings, r.Warnings}, {&stored.types, r.Types}} {
-		text, err := json.Marshal(part.value)
-		if err != nil {
-			return stored, err
-		}
-		*part.text = string(text)
-	}
-	return stored, nil
-}
-
-func (s storedReport) into(r *health.Report) error {
-	for _, part := range []struct {
-		text string
-		into any
-	}{{s.counts, &r.Counts}, {s.errors, &r.Errors}, {s.warnings, &r.Warnings}, {s.types, &r.Types}} {
-		if err := json.Unmarshal([]byte(part.text), part.into); err != nil {
-			return err
-		}
-	}
-	return nil
+	return in, report.Decode(&in.Report)
 }

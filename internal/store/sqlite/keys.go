@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/account"
-	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 const selectKeys = `
@@ -35,9 +35,9 @@ func insertKey(ctx context.Context, tx *sql.Tx, user int64, key *account.APIKey)
 		INSERT INTO api_keys (id, user_id, name, scopes, tier, hash, created_at, expires_at, revoked_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		key.ID, user, key.Name, joinScopes(key.Scopes), key.Tier, key.Hash,
-		micros(key.CreatedAt), micros(key.ExpiresAt), micros(key.RevokedAt))
+		toMicros(key.CreatedAt), toMicros(key.ExpiresAt), toMicros(key.RevokedAt))
 	if err != nil || key.LastUsedAt.IsZero() {
-		return taken(err, "key_exists", "There is an API key with this id already. Create it with another one.")
+		return conflictOnDuplicate(err, "key_exists", "There is an API key with this id already. Create it with another one.")
 	}
 	return touchKey(ctx, tx, key.ID, key.LastUsedAt)
 }
@@ -47,7 +47,7 @@ func (s *Store) Key(ctx context.Context, id string) (key account.APIKey, err err
 	err = s.read(ctx, "read key", func(tx *sql.Tx) error {
 		key, err = scanKey(tx.QueryRowContext(ctx, selectKeys+`WHERE k.id = ?`, id))
 		if isNoRows(err) {
-			return notFound("API key")
+			return backend.NotFound("API key")
 		}
 		return err
 	})
@@ -56,8 +56,8 @@ func (s *Store) Key(ctx context.Context, id string) (key account.APIKey, err err
 
 // KeysOf returns all keys of a user in the order of their creation.
 func (s *Store) KeysOf(ctx context.Context, user uuid.UUID) (keys []account.APIKey, err error) {
-	err = s.readOf(ctx, user, "list keys", func(tx *sql.Tx, number int64) error {
-		keys, err = list(ctx, tx, scanKey, selectKeys+`WHERE k.user_id = ? ORDER BY k.created_at, k.id`, number)
+	err = s.readOf(ctx, user, "list keys", func(tx *sql.Tx, userID int64) error {
+		keys, err = list(ctx, tx, scanKey, selectKeys+`WHERE k.user_id = ? ORDER BY k.created_at, k.id`, userID)
 		return err
 	})
 	return keys, err
@@ -87,7 +87,7 @@ func (s *Store) RotateKey(
 			return err
 		}
 		if !old.RevokedAt.IsZero() {
-			return problem.New(problem.Conflict, "key_revoked", "The API key is revoked, or about to be. Create a new one.")
+			return backend.ErrKeyRevoked
 		}
 		if err := revoke(ctx, tx, id, t); err != nil {
 			return err
@@ -102,13 +102,13 @@ func (s *Store) RotateKey(
 func keyOf(ctx context.Context, tx *sql.Tx, user uuid.UUID, id string) (account.APIKey, error) {
 	key, err := scanKey(tx.QueryRowContext(ctx, selectKeys+`WHERE k.id = ? AND u.uuid = ?`, id, user[:]))
 	if isNoRows(err) {
-		err = notFound("API key")
+		err = backend.NotFound("API key")
 	}
 	return key, err
 }
 
 func revoke(ctx context.Context, tx *sql.Tx, id string, t time.Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE api_keys SET revoked_at = ? WHERE id = ?`, micros(t), id)
+	_, err := tx.ExecContext(ctx, `UPDATE api_keys SET revoked_at = ? WHERE id = ?`, toMicros(t), id)
 	return err
 }
 
@@ -120,7 +120,7 @@ ORDER BY 2, 1`
 // RevokedSince returns the ids of keys, of any user, that were revoked at t or later, will be, or are gone.
 func (s *Store) RevokedSince(ctx context.Context, t time.Time) (ids []string, err error) {
 	err = s.read(ctx, "list revoked keys", func(tx *sql.Tx) error {
-		ids, err = list(ctx, tx, scanRevoked, revokedSince, micros(t), micros(t))
+		ids, err = list(ctx, tx, scanRevoked, revokedSince, toMicros(t), toMicros(t))
 		return err
 	})
 	return ids, err
@@ -151,7 +151,7 @@ func touchKey(ctx context.Context, tx *sql.Tx, id string, t time.Time) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO api_key_use (key_id, last_used_at) SELECT id, ? FROM api_keys WHERE id = ?
 		ON CONFLICT (key_id) DO UPDATE SET last_used_at = excluded.last_used_at
-			WHERE excluded.last_used_at > last_used_at`, micros(t), id)
+			WHERE excluded.last_used_at > last_used_at`, toMicros(t), id)
 	return err
 }
 
@@ -166,11 +166,11 @@ func scanKey(row row) (key account.APIKey, err error) {
 }
 
 func joinScopes(scopes []account.Scope) string {
-	words := make([]string, len(scopes))
+	metricCatalog := make([]string, len(scopes))
 	for i, scope := range scopes {
-		words[i] = string(scope)
+		metricCatalog[i] = string(scope)
 	}
-	return strings.Join(words, " ")
+	return strings.Join(metricCatalog, " ")
 }
 
 func splitScopes(text string) (scopes []account.Scope) {

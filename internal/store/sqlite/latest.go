@@ -8,12 +8,13 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 const latestColumns = `start_time, end_time, utc_offset, grain, per_source, source_id, received, value, minimum, maximum,
 	systolic, diastolic, attributes`
 
-// readLatest reads a row of latestColumns but for the names, and returns the number of its source.
+// readLatest reads a row of latestColumns without the names, and returns the id of its source.
 func readLatest(row []driver.Value, s *health.Sample) (source int64) {
 	*s = health.Sample{
 		Start: health.Instant(integer(row[0])), End: health.Instant(integer(row[1])), Offset: int32(integer(row[2])),
@@ -24,141 +25,93 @@ func readLatest(row []driver.Value, s *health.Sample) (source int64) {
 	return integer(row[5])
 }
 
-// followLatest brings the latest value of a metric in step with what was written.
-func (w *sampleWriter) followLatest(k *dayKeeper, m metric, c *changedMetric) error {
-	old, found, err := k.latest(m)
-	if err != nil {
-		return err
-	}
-	switch {
-	case len(w.written.Refused) > 0:
-	case !found || c.Latest.LaterThan(&old):
-		return k.writeLatest(m, c.Latest)
-	case !w.rewrote(m, &old):
-		return nil
-	}
-	// The row that was the latest has changed, and with its offset perhaps its start.
-	_, err = k.rebuildLatest(m)
-	return err
+// StoredLatest returns the stored latest values of metrics.
+func (t *summaryTables) StoredLatest(metrics []metric) (map[metric]health.Sample, error) {
+	return t.latest(metrics, func(m metric, s *health.Sample) (source int64, found bool, err error) {
+		err = t.each(func(row []driver.Value) error {
+			source, found = readLatest(row, s), true
+			return nil
+		}, `SELECT `+latestColumns+` FROM latest_values WHERE user_id = ? AND metric_id = ?`, t.user, m.id)
+		return source, found, err
+	})
 }
 
-// rewrote reports whether a sample was replaced.
-func (w *sampleWriter) rewrote(m metric, s *health.Sample) bool {
-	key := s.Key()
-	for _, row := range w.replacements[m.table] {
-		if row.key.metric == m.id && w.batch[row.key.index].Key() == key {
-			return true
+// FindLatest returns the latest of the samples of metrics.
+func (t *summaryTables) FindLatest(metrics []metric) (map[metric]health.Sample, error) {
+	return t.latest(metrics, func(m metric, s *health.Sample) (source int64, found bool, err error) {
+		err = t.each(func(row []driver.Value) error {
+			key := m.table.key(row)
+			source, found = key.countedSource(), true
+			return m.table.sample(row, &key, s)
+		}, m.table.latest, t.user, m.id, int64(backend.StartAfterKey))
+		return source, found, err
+	})
+}
+
+// latest collects what find finds for each metric: a sample without names, and the id of its source.
+func (t *summaryTables) latest(
+	metrics []metric, find func(m metric, s *health.Sample) (source int64, found bool, err error),
+) (map[metric]health.Sample, error) {
+	latest := make(map[metric]health.Sample, len(metrics))
+	for _, m := range metrics {
+		var s health.Sample
+		source, found, err := find(m, &s)
+		if err == nil && found {
+			s.Metric, s.Unit = m.Metric, m.Unit
+			s.Source, err = t.sourceName(source)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			latest[m] = s
 		}
 	}
-	return false
+	return latest, nil
 }
 
-// latest returns the latest value on record.
-func (k *dayKeeper) latest(m metric) (s health.Sample, found bool, err error) {
-	var source int64
-	err = k.each(func(row []driver.Value) error {
-		source, found = readLatest(row, &s), true
-		return nil
-	}, `SELECT `+latestColumns+` FROM latest_values WHERE user_id = ? AND metric_id = ?`, k.user, m.id)
-	if err != nil || !found {
-		return s, found, err
-	}
-	s.Metric, s.Unit = m.name.name, m.name.unit
-	s.Source, err = k.sourceName(source)
-	return s, true, err
-}
-
-func (k *dayKeeper) writeLatest(m metric, s *health.Sample) error {
-	id, known := k.numbers[s.Source]
-	if !known && s.Source != "" {
-		err := k.each(func(row []driver.Value) error {
-			id = integer(row[0])
-			return nil
-		}, `SELECT id FROM sources WHERE name = ?`, s.Source)
+// WriteLatest writes latest values over those that are stored.
+func (t *summaryTables) WriteLatest(values []backend.LatestValue[metric]) error {
+	for _, v := range values {
+		s := v.Sample
+		source, err := t.sourceID(s.Source)
+		if err != nil {
+			return err
+		}
+		perSource := int64(0)
+		if s.PerSource {
+			perSource = 1
+		}
+		err = t.exec(`INSERT OR REPLACE INTO latest_values (user_id, metric_id, `+latestColumns+`) VALUES (`+placeholders(15)+`)`,
+			[]driver.Value{
+				t.user, v.Metric.id, int64(s.Start), int64(s.End), int64(s.Offset), int64(s.Grain), perSource, source, int64(s.Received),
+				nullable(s.Value), nullable(s.Min), nullable(s.Max), nullable(s.Systolic), nullable(s.Diastolic), s.Attributes,
+			})
 		if err != nil {
 			return err
 		}
 	}
-	perSource := int64(0)
-	if s.PerSource {
-		perSource = 1
-	}
-	return k.exec(`INSERT OR REPLACE INTO latest_values (user_id, metric_id, `+latestColumns+`) VALUES (`+marks(15)+`)`,
-		[]driver.Value{
-			k.user, m.id, int64(s.Start), int64(s.End), int64(s.Offset), int64(s.Grain), perSource, id, int64(s.Received),
-			number(s.Value), number(s.Min), number(s.Max), number(s.Systolic), number(s.Diastolic), s.Attributes,
-		})
-}
-
-// rebuildLatest finds the latest value among the samples and writes it if another one is on record.
-func (k *dayKeeper) rebuildLatest(m metric) (differed bool, err error) {
-	var s health.Sample
-	var source int64
-	found := false
-	err = k.each(func(row []driver.Value) error {
-		key := m.table.key(row)
-		source, found = key.holder(), true
-		return m.table.sample(row, &key, &s)
-	}, m.table.latest, k.user, m.id, int64(latest))
-	if err != nil || !found {
-		return false, err
-	}
-	s.Metric, s.Unit = m.name.name, m.name.unit
-	if s.Source, err = k.sourceName(source); err != nil {
-		return false, err
-	}
-	old, known, err := k.latest(m)
-	if err != nil || known && !s.LaterThan(&old) && !old.LaterThan(&s) && (s.Key() != old.Key() || s.SameReading(&old) && s.Offset == old.Offset) {
-		return false, err
-	}
-	return true, k.writeLatest(m, &s)
+	return nil
 }
 
 // Latest returns the latest sample of every metric the user has.
 func (s *Store) Latest(ctx context.Context, user uuid.UUID) (samples []health.Sample, err error) {
-	err = s.readOf(ctx, user, "read latest samples", func(tx *sql.Tx, number int64) error {
+	err = s.readOf(ctx, user, "read latest samples", func(tx *sql.Tx, userID int64) error {
 		samples = nil
-		sources := []int64{}
-		rows, err := tx.QueryContext(ctx, `SELECT m.name, m.unit, `+latestColumns+`
-			FROM latest_values v JOIN metric_names m ON m.id = v.metric_id WHERE v.user_id = ? ORDER BY m.name, m.unit`, number)
+		var sources []int64
+		err := eachValues(ctx, tx, func(row []driver.Value) error {
+			var sample health.Sample
+			sources = append(sources, readLatest(row[2:], &sample))
+			sample.Metric, _ = row[0].(string)
+			sample.Unit, _ = row[1].(string)
+			samples = append(samples, sample)
+			return nil
+		}, `SELECT m.name, m.unit, `+latestColumns+`
+			FROM latest_values v JOIN metric_names m ON m.id = v.metric_id WHERE v.user_id = ? ORDER BY m.name, m.unit`, userID)
 		if err != nil {
 			return err
 		}
-		defer func() { _ = rows.Close() }()
-		scan := newValueScan(15)
-		for rows.Next() {
-			if err := rows.Scan(scan.targets...); err != nil {
-				return err
-			}
-			var sample health.Sample
-			sources = append(sources, readLatest(scan.row[2:], &sample))
-			sample.Metric, _ = scan.row[0].(string)
-			sample.Unit, _ = scan.row[1].(string)
-			samples = append(samples, sample)
-		}
-		if err := rows.Err(); err != nil {
-			return err
-		}
-		for i, source := range sources {
-			if samples[i].Source, err = s.names.sourceName(ctx, tx, source); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.names.SetSources(samples, sources, readSources(ctx, tx))
 	})
 	return samples, err
-}
-
-// valueScan takes every column as the driver gives it.
-type valueScan struct {
-	row     []driver.Value
-	targets []any
-}
-
-func newValueScan(width int) *valueScan {
-	s := &valueScan{row: make([]driver.Value, width)}
-	for i := range s.row {
-		s.targets = append(s.targets, (*any)(&s.row[i]))
-	}
-	return s
 }

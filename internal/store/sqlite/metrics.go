@@ -11,16 +11,16 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// holding is what a user has of one metric in one unit, from the totals: no sample is read for it.
-type holding struct {
+// storedMetric is what a user has of one metric in one unit, from metric_totals: no sample is read for it.
+type storedMetric struct {
 	metric
 	samples int64
 	sources []int64
 	grains  []health.Grain
 }
 
-// holdings returns what a user has, ordered by name and unit.
-func (s *Store) holdings(ctx context.Context, tx *sql.Tx, user int64) (all []*holding, err error) {
+// storedMetrics returns what a user has, ordered by name and unit.
+func storedMetrics(ctx context.Context, tx *sql.Tx, user int64) (all []*storedMetric, err error) {
 	rows, err := tx.QueryContext(ctx, `
 		SELECT m.id, m.name, m.unit, m.kept_in, t.source_id, t.grain, t.samples
 		FROM metric_totals t JOIN metric_names m ON m.id = t.metric_id
@@ -35,53 +35,53 @@ func (s *Store) holdings(ctx context.Context, tx *sql.Tx, user int64) (all []*ho
 		var keptIn string
 		var source, samples int64
 		var grain health.Grain
-		if err := rows.Scan(&m.id, &m.name.name, &m.name.unit, &keptIn, &source, &grain, &samples); err != nil {
+		if err := rows.Scan(&m.id, &m.Metric, &m.Unit, &keptIn, &source, &grain, &samples); err != nil {
 			return nil, err
 		}
 		if len(all) == 0 || all[len(all)-1].id != m.id {
 			if m.table, err = tableNamed(keptIn); err != nil {
 				return nil, err
 			}
-			all = append(all, &holding{metric: m})
+			all = append(all, &storedMetric{metric: m})
 		}
-		h := all[len(all)-1]
-		h.samples += samples
-		if source != 0 && !slices.Contains(h.sources, source) {
-			h.sources = append(h.sources, source)
+		stored := all[len(all)-1]
+		stored.samples += samples
+		if source != 0 && !slices.Contains(stored.sources, source) {
+			stored.sources = append(stored.sources, source)
 		}
-		if !slices.Contains(h.grains, grain) {
-			h.grains = append(h.grains, grain)
+		if !slices.Contains(stored.grains, grain) {
+			stored.grains = append(stored.grains, grain)
 		}
 	}
-	for _, h := range all {
-		slices.Sort(h.grains)
+	for _, stored := range all {
+		slices.Sort(stored.grains)
 	}
 	return all, rows.Err()
 }
 
 // Metrics returns what the user has, ordered by name and unit.
 func (s *Store) Metrics(ctx context.Context, user uuid.UUID) (infos []store.MetricInfo, err error) {
-	err = s.readOf(ctx, user, "list metrics", func(tx *sql.Tx, number int64) error {
-		holdings, err := s.holdings(ctx, tx, number)
+	err = s.readOf(ctx, user, "list metrics", func(tx *sql.Tx, userID int64) error {
+		metrics, err := storedMetrics(ctx, tx, userID)
 		if err != nil {
 			return err
 		}
-		for _, h := range holdings {
-			info := store.MetricInfo{Metric: h.name.name, Unit: h.name.unit, Count: h.samples, Grains: h.grains}
+		for _, stored := range metrics {
+			info := store.MetricInfo{Metric: stored.Metric, Unit: stored.Unit, Count: stored.samples, Grains: stored.grains}
 			var first, last sql.NullInt64
-			if err := tx.QueryRowContext(ctx, h.table.extent, number, h.id).Scan(&first, &last); err != nil {
+			if err := tx.QueryRowContext(ctx, stored.table.extent, userID, stored.id).Scan(&first, &last); err != nil {
 				return err
 			}
 			if !first.Valid || !last.Valid {
-				continue // somebody has removed the samples by hand, and the totals do not know it
+				continue // somebody has removed the samples by hand, and the totals still count them
 			}
 			info.First, info.Last = health.Instant(first.Int64), health.Instant(last.Int64)
-			for _, id := range h.sources {
-				source, err := s.names.sourceName(ctx, tx, id)
-				if err != nil {
-					return err
-				}
-				info.Sources = append(info.Sources, source)
+			names, err := s.names.SourceNames(stored.sources, readSources(ctx, tx))
+			if err != nil {
+				return err
+			}
+			for _, id := range stored.sources {
+				info.Sources = append(info.Sources, names[id])
 			}
 			slices.Sort(info.Sources)
 			infos = append(infos, info)

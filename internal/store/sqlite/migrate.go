@@ -4,13 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	"fmt"
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 
-	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 //go:embed migrations/*.sql
@@ -41,7 +40,7 @@ func migrate(ctx context.Context, at location) error {
 			return translate(ctx, "read schema version", err)
 		}
 		if current > target {
-			return newerDatabase(current, target)
+			return backend.NewerDatabase(current, target)
 		}
 		if _, err = provider.Up(ctx); err == nil {
 			return nil
@@ -51,10 +50,4 @@ func migrate(ctx context.Context, at location) error {
 			return translate(ctx, "migrate", err)
 		}
 	}
-}
-
-func newerDatabase(current, known int64) error {
-	return problem.New(problem.Conflict, "database_newer", fmt.Sprintf(
-		"The database was written by a newer version of health-export (its schema is number %d, this version knows %d). "+
-			"Install the newer version again, or start this one with another database.", current, known))
 }

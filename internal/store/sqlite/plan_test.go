@@ -20,7 +20,8 @@ func TestQueryPlans(t *testing.T) {
 
 	after := health.SampleKey{Time: 5}
 	page := func(q store.SampleQuery) string {
-		return newSampleCursor(s, 1, metric{id: 1, table: activities}, 1, &q).query
+		text, _ := pageQuery(1, metric{id: 1, table: activities}, 1, &q)
+		return text
 	}
 	for name, query := range map[string]string{
 		"samples":               page(store.SampleQuery{}),
@@ -37,14 +38,14 @@ func TestQueryPlans(t *testing.T) {
 		"revoked keys": `SELECT id FROM api_keys WHERE revoked_at > 0 AND revoked_at >= ?`,
 	} {
 		err := s.read(t.Context(), "explain", func(tx *sql.Tx) error {
-			steps, err := list(t.Context(), tx, func(row row) (span string, err error) {
+			steps, err := list(t.Context(), tx, func(row row) (step string, err error) {
 				var skip int
-				err = row.Scan(&skip, &skip, &skip, &span)
-				return span, err
+				err = row.Scan(&skip, &skip, &skip, &step)
+				return step, err
 			}, `EXPLAIN QUERY PLAN `+query, make([]any, strings.Count(query, "?"))...)
-			for _, span := range steps {
-				if strings.Contains(span, "TEMP B-TREE") || strings.HasPrefix(span, "SCAN ") && span != "SCAN CONSTANT ROW" {
-					t.Errorf("%s: %s", name, span)
+			for _, step := range steps {
+				if strings.Contains(step, "TEMP B-TREE") || strings.HasPrefix(step, "SCAN ") && step != "SCAN CONSTANT ROW" {
+					t.Errorf("%s: %s", name, step)
 				}
 			}
 			return err

@@ -8,9 +8,9 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// The points of a series, of a route and of an ECG are kept as one value each, in this form: a version byte, the number
-// of points, then point after point. Times are differences to the point before, in variable length; numbers are 8 bytes,
-// each only where a bit of the point's mask says that it is there.
+// The points of a series, of a route and of an ECG are stored as one value each, in this format: a version byte, the number
+// of points, then point after point. Times are varint differences to the point before; floats are 8 bytes, each only where
+// its bit in the point's mask is set.
 
 const pointsVersion = 1
 
@@ -21,11 +21,11 @@ func encodeSeries(points []health.SeriesPoint) []byte {
 	texts := map[string]uint64{}
 	for i := range points {
 		p := &points[i]
-		e.difference(int64(p.Time))
+		e.delta(int64(p.Time))
 		e.data = binary.AppendVarint(e.data, int64(p.Offset))
 		e.text(texts, p.Unit)
 		e.text(texts, p.Source)
-		e.numbers(p.Value, p.Min, p.Max)
+		e.floats(p.Value, p.Min, p.Max)
 	}
 	return e.data
 }
@@ -36,10 +36,10 @@ func decodeSeries(data []byte) ([]health.SeriesPoint, error) {
 	var texts []string
 	for range count {
 		var p health.SeriesPoint
-		p.Time = health.Instant(d.difference())
+		p.Time = health.Instant(d.delta())
 		p.Offset = int32(d.varint())
 		p.Unit, p.Source = d.text(&texts), d.text(&texts)
-		d.numbers(&p.Value, &p.Min, &p.Max)
+		d.floats(&p.Value, &p.Min, &p.Max)
 		if d.err != nil {
 			break
 		}
@@ -52,8 +52,8 @@ func encodeRoute(points []health.RoutePoint) []byte {
 	e := newPointEncoder(len(points))
 	for i := range points {
 		p := &points[i]
-		e.difference(int64(p.Time))
-		e.numbers(p.Latitude, p.Longitude, p.Altitude, p.Speed, p.Course,
+		e.delta(int64(p.Time))
+		e.floats(p.Latitude, p.Longitude, p.Altitude, p.Speed, p.Course,
 			p.HorizontalAccuracy, p.VerticalAccuracy, p.SpeedAccuracy, p.CourseAccuracy)
 	}
 	return e.data
@@ -64,8 +64,8 @@ func decodeRoute(data []byte) ([]health.RoutePoint, error) {
 	var points []health.RoutePoint
 	for range count {
 		var p health.RoutePoint
-		p.Time = health.Instant(d.difference())
-		d.numbers(&p.Latitude, &p.Longitude, &p.Altitude, &p.Speed, &p.Course,
+		p.Time = health.Instant(d.delta())
+		d.floats(&p.Latitude, &p.Longitude, &p.Altitude, &p.Speed, &p.Course,
 			&p.HorizontalAccuracy, &p.VerticalAccuracy, &p.SpeedAccuracy, &p.CourseAccuracy)
 		if d.err != nil {
 			break
@@ -75,11 +75,11 @@ func decodeRoute(data []byte) ([]health.RoutePoint, error) {
 	return points, d.end()
 }
 
-// encodeVoltages keeps times and voltages one after the other; there may be none of either.
+// encodeVoltages writes times and then voltages; either may be empty.
 func encodeVoltages(times []health.Instant, voltages []float64) []byte {
 	e := newPointEncoder(len(times))
 	for _, t := range times {
-		e.difference(int64(t))
+		e.delta(int64(t))
 	}
 	e.data = binary.AppendUvarint(e.data, uint64(len(voltages)))
 	for _, v := range voltages {
@@ -91,7 +91,7 @@ func encodeVoltages(times []health.Instant, voltages []float64) []byte {
 func decodeVoltages(data []byte) (times []health.Instant, voltages []float64, err error) {
 	d, count := newPointDecoder(data)
 	for range count {
-		t := health.Instant(d.difference())
+		t := health.Instant(d.delta())
 		if d.err != nil {
 			break
 		}
@@ -116,12 +116,12 @@ func newPointEncoder(count int) *pointEncoder {
 	return &pointEncoder{data: binary.AppendUvarint([]byte{pointsVersion}, uint64(count))}
 }
 
-func (e *pointEncoder) difference(v int64) {
-	e.data = binary.AppendVarint(e.data, v-e.last) // may wrap around, and back again in the decoder
+func (e *pointEncoder) delta(v int64) {
+	e.data = binary.AppendVarint(e.data, v-e.last) // may overflow, and does so in reverse in the decoder
 	e.last = v
 }
 
-// text writes a text at its first use, and later on its number only.
+// text writes a text at its first use, and its index from then on.
 func (e *pointEncoder) text(known map[string]uint64, text string) {
 	number, ok := known[text]
 	if ok {
@@ -134,7 +134,7 @@ func (e *pointEncoder) text(known map[string]uint64, text string) {
 	e.data = append(e.data, text...)
 }
 
-func (e *pointEncoder) numbers(values ...float64) {
+func (e *pointEncoder) floats(values ...float64) {
 	mask := uint64(0)
 	for i, v := range values {
 		if !health.IsAbsent(v) {
@@ -193,7 +193,7 @@ func pick[T int64 | uint64](d *pointDecoder, v T, n int) T {
 	return v
 }
 
-func (d *pointDecoder) difference() int64 {
+func (d *pointDecoder) delta() int64 {
 	d.last += d.varint()
 	return d.last
 }
@@ -224,7 +224,7 @@ func (d *pointDecoder) text(known *[]string) string {
 	return text
 }
 
-func (d *pointDecoder) numbers(values ...*float64) {
+func (d *pointDecoder) floats(values ...*float64) {
 	mask := d.uvarint()
 	for i, v := range values {
 		*v = health.Absent()

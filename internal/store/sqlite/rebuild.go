@@ -3,127 +3,92 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"slices"
 
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// rebuildRows is how many samples are read for one transaction of rebuilding, about: others wait for it to write.
-const rebuildRows = 20_000
+// Rebuild sums up all totals, days and latest values of a user from the samples.
+func (s *Store) Rebuild(ctx context.Context, user uuid.UUID) (store.Rebuilt, error) {
+	return backend.Rebuild(ctx, rebuild{s, user})
+}
 
-// Rebuild works out all totals, days and latest values of a user from the samples.
-func (s *Store) Rebuild(ctx context.Context, user uuid.UUID) (result store.Rebuilt, err error) {
-	var all []*rebuiltMetric
-	var version int64
-	err = s.readOf(ctx, user, "list metrics", func(tx *sql.Tx, number int64) (err error) {
-		all, err = s.metricsToRebuild(ctx, tx, number)
-		if err == nil {
-			_, version, err = one(ctx, tx, scanInteger, `SELECT version FROM source_orders WHERE user_id = ?`, number)
-		}
-		return err
-	})
-	if err != nil {
-		return result, err
-	}
-	for _, m := range all {
-		if err := s.writeOf(ctx, user, "recount samples", func(tx *sql.Tx, number int64) error {
-			return recount(ctx, tx, number, m.metric)
-		}); err != nil {
-			return result, err
-		}
-		for _, dates := range m.parts() {
-			err := s.keepDays(ctx, user, func(k *dayKeeper) error {
-				differed, err := k.follow(m.metric, dates, &writtenSamples{})
-				result.Days += len(dates)
-				result.Differed += differed
-				return err
-			})
-			if err != nil {
-				return result, err
-			}
-		}
-		err := s.keepDays(ctx, user, func(k *dayKeeper) error {
-			differed, err := k.rebuildLatest(m.metric)
-			if differed {
-				result.Latest++
-			}
-			return err
-		})
+// rebuild are the transactions of a rebuild.
+type rebuild struct {
+	store *Store
+	user  uuid.UUID
+}
+
+// StoredMetrics returns what the user has, and the version of the order of sources.
+func (r rebuild) StoredMetrics(ctx context.Context) (all []backend.RebuiltMetric[metric], version int64, err error) {
+	err = r.store.readOf(ctx, r.user, "list metrics", func(tx *sql.Tx, userID int64) error {
+		metrics, err := storedMetrics(ctx, tx, userID)
 		if err != nil {
-			return result, err
+			return err
 		}
-	}
-	return result, s.writeOf(ctx, user, "end rebuilding", func(tx *sql.Tx, number int64) error {
-		_, err := tx.ExecContext(ctx, `UPDATE source_orders SET followed = version WHERE user_id = ? AND version = ?`, number, version)
-		return err
-	})
-}
-
-// recount brings the totals of a metric in step with its samples, which somebody may have removed by hand.
-func recount(ctx context.Context, tx *sql.Tx, user int64, m metric) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM metric_totals WHERE user_id = ? AND metric_id = ?`, user, m.id); err != nil {
-		return err
-	}
-	// #nosec G202 -- the names of the tables are constants
-	_, err := tx.ExecContext(ctx, `
-		INSERT INTO metric_totals (user_id, metric_id, source_id, grain, samples)
-		SELECT user_id, metric_id, max(source_id, merged_source_id), grain, count(*) FROM `+m.table.Name+`
-		WHERE user_id = ? AND metric_id = ? GROUP BY 3, 4`, user, m.id)
-	return err
-}
-
-func (s *Store) keepDays(ctx context.Context, user uuid.UUID, do func(k *dayKeeper) error) error {
-	look := func(*sql.Tx) error { return nil }
-	return s.writeDirectly(ctx, user, 0, "rebuild summaries of days", look, func(conn *connection, number int64) error {
-		return do(newDayKeeper(ctx, s, conn, number))
-	})
-}
-
-// rebuiltMetric is a metric with the first and the last date that it may have a day of, and how many samples.
-type rebuiltMetric struct {
-	metric
-	samples     int64
-	first, last health.Date
-}
-
-func (s *Store) metricsToRebuild(ctx context.Context, tx *sql.Tx, user int64) (all []*rebuiltMetric, err error) {
-	holdings, err := s.holdings(ctx, tx, user)
-	if err != nil {
-		return nil, err
-	}
-	for _, h := range holdings {
-		m := &rebuiltMetric{metric: h.metric, samples: h.samples}
-		var first, last sql.NullInt64 // none where the samples were removed by hand
-		if err := tx.QueryRowContext(ctx, h.table.extent, user, h.id).Scan(&first, &last); err != nil {
-			return nil, err
-		}
-		var firstDay, lastDay sql.NullInt64
-		if err := tx.QueryRowContext(ctx, `SELECT min(date), max(date) FROM daily_summaries WHERE user_id = ? AND metric_id = ?`,
-			user, h.id).Scan(&firstDay, &lastDay); err != nil {
-			return nil, err
-		}
-		m.first, m.last = health.Date(firstDay.Int64), health.Date(lastDay.Int64)
-		if first.Valid {
-			m.first, m.last = health.Instant(first.Int64).Date(0)-1, health.Instant(last.Int64).Date(0)+1
-			if firstDay.Valid {
-				m.first, m.last = min(m.first, health.Date(firstDay.Int64)), max(m.last, health.Date(lastDay.Int64))
+		for _, stored := range metrics {
+			first, last, err := datesOf(ctx, tx, userID, stored.metric)
+			if err != nil {
+				return err
 			}
+			all = append(all, backend.RebuiltMetric[metric]{Metric: stored.metric, Samples: stored.samples, First: first, Last: last})
 		}
-		all = append(all, m)
-	}
-	return all, nil
+		_, version, err = one(ctx, tx, scanInteger, `SELECT version FROM source_orders WHERE user_id = ?`, userID)
+		return err
+	})
+	return all, version, err
 }
 
-// parts cuts the days of a metric into parts that have about rebuildRows samples if they are spread evenly.
-func (m *rebuiltMetric) parts() (parts [][]health.Date) {
-	days := int64(m.last-m.first) + 1
-	size := min(max(rebuildRows*days/max(m.samples, 1), 4), 1000)
-	var dates []health.Date
-	for date := m.first; date <= m.last; date++ {
-		dates = append(dates, date)
+// datesOf returns the first and the last date that a metric may have a summary of.
+func datesOf(ctx context.Context, tx *sql.Tx, user int64, m metric) (first, last health.Date, err error) {
+	var firstStart, lastStart, firstDay, lastDay sql.NullInt64 // NULL where the samples were removed by hand
+	if err := tx.QueryRowContext(ctx, m.table.extent, user, m.id).Scan(&firstStart, &lastStart); err != nil {
+		return 0, 0, err
 	}
-	return slices.Collect(slices.Chunk(dates, int(size)))
+	if err := tx.QueryRowContext(ctx, `SELECT min(date), max(date) FROM daily_summaries WHERE user_id = ? AND metric_id = ?`,
+		user, m.id).Scan(&firstDay, &lastDay); err != nil {
+		return 0, 0, err
+	}
+	first, last = health.Date(firstDay.Int64), health.Date(lastDay.Int64)
+	if firstStart.Valid {
+		first, last = health.Instant(firstStart.Int64).Date(0)-1, health.Instant(lastStart.Int64).Date(0)+1
+		if firstDay.Valid {
+			first, last = min(first, health.Date(firstDay.Int64)), max(last, health.Date(lastDay.Int64))
+		}
+	}
+	return first, last, nil
+}
+
+// Recount brings the totals of a metric in step with its samples.
+func (r rebuild) Recount(ctx context.Context, m metric) error {
+	return r.store.writeOf(ctx, r.user, "recount samples", func(tx *sql.Tx, userID int64) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM metric_totals WHERE user_id = ? AND metric_id = ?`, userID, m.id); err != nil {
+			return err
+		}
+		// #nosec G202 -- the names of the tables are constants
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO metric_totals (user_id, metric_id, source_id, grain, samples)
+			SELECT user_id, metric_id, max(source_id, merged_source_id), grain, count(*) FROM `+m.table.Name+`
+			WHERE user_id = ? AND metric_id = ? GROUP BY 3, 4`, userID, m.id)
+		return err
+	})
+}
+
+// Update runs a function with an updater for one transaction.
+func (r rebuild) Update(ctx context.Context, do func(u *backend.SummaryUpdater[metric]) error) error {
+	check := func(*sql.Tx) error { return nil }
+	return r.store.writeDirectly(ctx, r.user, 0, "rebuild summaries of days", check, func(conn *connection, userID int64) error {
+		return do(r.store.newSummaryUpdater(ctx, conn, userID, nil))
+	})
+}
+
+// Finish notes that all summaries follow a version of the order of sources.
+func (r rebuild) Finish(ctx context.Context, version int64) error {
+	return r.store.writeOf(ctx, r.user, "end rebuilding", func(tx *sql.Tx, userID int64) error {
+		_, err := tx.ExecContext(ctx, `UPDATE source_orders SET followed = version WHERE user_id = ? AND version = ?`, userID, version)
+		return err
+	})
 }

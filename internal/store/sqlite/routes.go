@@ -12,7 +12,7 @@ import (
 )
 
 func putRoute(ctx context.Context, tx *sql.Tx, user int64, w *health.Workout, points []byte) error {
-	box, first, reach := extentOf(w.Route)
+	box, first, reach := routeExtent(w.Route)
 	_, err := tx.ExecContext(ctx, `
 		INSERT OR REPLACE INTO workout_routes (user_id, workout_id, south, west, north, east,
 			first_latitude, first_longitude, reach, points) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -20,35 +20,35 @@ func putRoute(ctx context.Context, tx *sql.Tx, user int64, w *health.Workout, po
 	return err
 }
 
-// everywhere is a reach that no circle is out of: half the way round the globe.
-const everywhere = math.Pi * health.EarthRadius
+// unboundedReach is a reach that includes the whole globe: half its circumference.
+const unboundedReach = math.Pi * health.EarthRadius
 
-// extentOf returns the box that a route's points lie in and how far they are from the first one. A circle with that
-// reach holds the lines between the points too, as long as it is smaller than a hemisphere; a box does not, because
+// routeExtent returns the bounding box of a route's points and the distance of the farthest one from the first. A circle with
+// that radius includes the lines between the points too, as long as it is smaller than a hemisphere; a box does not, because
 // the shortest way bends towards the pole.
 //
-// A route with a point that has no place is taken to be everywhere.
-func extentOf(route []health.RoutePoint) (box health.Box, first health.Place, reach float64) {
+// The extent of a route with a point that has no place is the whole globe.
+func routeExtent(route []health.RoutePoint) (box health.Box, first health.Place, reach float64) {
 	world := health.Box{South: -90, West: -180, North: 90, East: 180}
 	first = route[0].Place()
 	box = health.Box{South: first.Latitude, West: first.Longitude, North: first.Latitude, East: first.Longitude}
 	for i := range route {
 		p := route[i].Place()
 		if health.IsAbsent(p.Latitude) || health.IsAbsent(p.Longitude) {
-			return world, health.Place{}, everywhere
+			return world, health.Place{}, unboundedReach
 		}
 		box.South, box.North = math.Min(box.South, p.Latitude), math.Max(box.North, p.Latitude)
 		box.West, box.East = math.Min(box.West, p.Longitude), math.Max(box.East, p.Longitude)
 		reach = math.Max(reach, health.Distance(first, p))
 	}
-	if reach >= everywhere/2 {
-		reach = everywhere
+	if reach >= unboundedReach/2 {
+		reach = unboundedReach
 	}
 	return box, first, reach
 }
 
-// nearBy narrows a listing of workouts to those whose route may lie where the query asks; onRoute tells which do.
-func nearBy(query *store.WorkoutQuery) (condition string, args []any) {
+// routeCondition narrows a listing of workouts to those whose route may be in the area of the query, see matchesRoute.
+func routeCondition(query *store.WorkoutQuery) (condition string, args []any) {
 	if query.Box == nil && query.Near == nil {
 		return "", nil
 	}
@@ -65,8 +65,8 @@ func nearBy(query *store.WorkoutQuery) (condition string, args []any) {
 	return condition + `)`, args
 }
 
-// onRoute reports whether a workout's route lies where the query asks.
-func onRoute(ctx context.Context, tx *sql.Tx, user int64, id uuid.UUID, query *store.WorkoutQuery) (bool, error) {
+// matchesRoute reports whether a workout's route is in the area of the query.
+func matchesRoute(ctx context.Context, tx *sql.Tx, user int64, id uuid.UUID, query *store.WorkoutQuery) (bool, error) {
 	if query.Box == nil && query.Near == nil {
 		return true, nil
 	}

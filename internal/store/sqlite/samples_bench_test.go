@@ -100,7 +100,7 @@ func insertBarely(b *testing.B, batches [][]health.Sample) time.Duration {
 	ctx := context.Background()
 	s, _ := benchmarkStore(b)
 	defer func() { _ = s.Close() }()
-	insert, err := s.writer.PrepareContext(ctx, quantities.insert.any[0])
+	insert, err := s.writer.PrepareContext(ctx, quantities.insert.allColumns[0])
 	if err != nil {
 		b.Fatal(err)
 	}

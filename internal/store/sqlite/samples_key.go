@@ -7,40 +7,29 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// sampleKey is health.SampleKey in the numbers of the tables, with the index of the sample in its batch.
+// sampleKey is health.SampleKey with the ids of the tables, and the index of the sample in its batch.
 type sampleKey struct {
-	table                              *table
-	metric                             int64
-	time, grain, length, source, alone int64 // alone is 1 for a summary that is PerSource
-	mergedSource                       int64 // no part of the key: the source of a merged summary
-	index                              int
+	table                                  *table
+	metric                                 int64
+	time, grain, length, source, perSource int64 // perSource is 1 for a summary that is PerSource
+	mergedSource                           int64 // no part of the key: the source of a merged summary
+	index                                  int
 }
 
-func keysOf(batch []health.Sample, names numbers) []sampleKey {
-	keys := make([]sampleKey, len(batch))
-	last := &health.Sample{}
-	var lastMetric metric
-	var lastSource int64
-	for i := range batch {
-		sample := &batch[i]
-		if i == 0 || sample.Metric != last.Metric || sample.Unit != last.Unit {
-			lastMetric = names.metrics[metricName{sample.Metric, sample.Unit}]
-		}
-		if sample.Source != last.Source {
-			lastSource = names.sources[sample.Source]
-		}
-		last = sample
-		key := sampleKey{table: lastMetric.table, metric: lastMetric.id, time: int64(sample.KeyTime()), grain: int64(sample.Grain), index: i}
+func newSampleKeys(batch []health.Sample, names *resolvedNames) []sampleKey {
+	keys := make([]sampleKey, 0, len(batch))
+	names.Each(batch, func(i int, sample *health.Sample, m *metric, source int64) {
+		key := sampleKey{table: m.table, metric: m.id, time: int64(sample.KeyTime()), grain: int64(sample.Grain), index: i}
 		switch {
 		case sample.Grain == health.GrainRaw:
-			key.length, key.source = int64(sample.End-sample.Start), lastSource
+			key.length, key.source = int64(sample.End-sample.Start), source
 		case sample.PerSource:
-			key.source, key.alone = lastSource, 1
+			key.source, key.perSource = source, 1
 		default:
-			key.mergedSource = lastSource
+			key.mergedSource = source
 		}
-		keys[i] = key
-	}
+		keys = append(keys, key)
+	})
 	slices.SortFunc(keys, func(a, b sampleKey) int {
 		if c := cmp.Compare(a.metric, b.metric); c != 0 {
 			return c
@@ -59,9 +48,9 @@ func (k *sampleKey) compare(o *sampleKey) int {
 		cmp.Compare(k.grain, o.grain),
 		cmp.Compare(k.length, o.length),
 		cmp.Compare(k.source, o.source),
-		cmp.Compare(k.alone, o.alone),
+		cmp.Compare(k.perSource, o.perSource),
 	)
 }
 
-// holder is the source that the sample is counted under.
-func (k *sampleKey) holder() int64 { return max(k.source, k.mergedSource) }
+// countedSource is the source that the sample is counted under.
+func (k *sampleKey) countedSource() int64 { return max(k.source, k.mergedSource) }

@@ -26,12 +26,12 @@ func (t *table) width() int { return keyColumns + len(t.Values) + columnsAfterVa
 // key returns the key of a row.
 func (t *table) key(row []driver.Value) sampleKey {
 	return sampleKey{
-		time: integer(row[0]), grain: integer(row[1]), length: integer(row[2]), source: integer(row[3]), alone: integer(row[4]),
+		time: integer(row[0]), grain: integer(row[1]), length: integer(row[2]), source: integer(row[3]), perSource: integer(row[4]),
 		mergedSource: integer(row[keyColumns+len(t.Values)+columnMergedSource]),
 	}
 }
 
-// sample reads a row with its key into s, but for the names: metric, unit and source.
+// sample reads a row with its key into s, without the names of its metric, unit and source.
 func (t *table) sample(row []driver.Value, key *sampleKey, s *health.Sample) error {
 	*s = health.NewSample()
 	for i, v := range t.Values {
@@ -40,7 +40,7 @@ func (t *table) sample(row []driver.Value, key *sampleKey, s *health.Sample) err
 		}
 	}
 	rest := row[keyColumns+len(t.Values):]
-	s.Grain, s.PerSource = health.Grain(key.grain), key.alone != 0
+	s.Grain, s.PerSource = health.Grain(key.grain), key.perSource != 0
 	s.Start = health.Instant(key.time + integer(rest[columnStartShift]))
 	s.End = s.Start + health.Instant(key.length)
 	s.Offset = int32(integer(rest[columnOffset]))
@@ -54,7 +54,7 @@ func (t *table) sample(row []driver.Value, key *sampleKey, s *health.Sample) err
 	return nil
 }
 
-// integer reads a column that is an integer and never NULL, which the STRICT tables see to.
+// integer reads a column that is an integer and never NULL, which the STRICT tables ensure.
 func integer(v driver.Value) int64 {
 	number, _ := v.(int64)
 	return number

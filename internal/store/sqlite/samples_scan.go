@@ -8,31 +8,30 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// patience is how many rows that are not asked for a scan steps over before it looks up the next key instead. A look-up
-// costs about as much as ten rows, so a batch that is thinly spread over many rows costs at most twice what looking up
-// every key would.
-const patience = 10
+// maxSkips is how many rows between two keys a scan skips before it looks up the next key instead. A look-up costs about as
+// much as ten rows, so a sparse batch over many rows costs at most twice what looking up every key would.
+const maxSkips = 10
 
-// sampleScan walks along the rows of one metric, in the order of their key.
+// sampleScan reads the rows of one metric in the order of their key.
 type sampleScan struct {
 	w      *sampleWriter
 	table  *table
 	metric int64
-	last   int64 // no key with a later time is asked for
+	last   int64 // no key has a later time
 
-	rows driver.Rows // nil before the first key
-	row  []driver.Value
-	at   sampleKey // of the present row
-	done bool      // there is no present row, and no later one
-	met  bool      // there was a row
-	old  health.Sample
+	rows   driver.Rows // nil before the first key
+	row    []driver.Value
+	at     sampleKey // of the present row
+	done   bool      // there is no present row, and no later one
+	sawRow bool      // there was a row
+	old    health.Sample
 }
 
 func newSampleScan(w *sampleWriter, t *table, metric, last int64) *sampleScan {
 	return &sampleScan{w: w, table: t, metric: metric, last: last}
 }
 
-// find moves to the row with the given key and reports whether there is one. Keys must be asked for in order.
+// find moves to the row with the given key and reports whether there is one. It must be called with keys in order.
 func (s *sampleScan) find(key *sampleKey) (bool, error) {
 	if s.rows == nil {
 		if err := s.start(key.time); err != nil {
@@ -45,7 +44,7 @@ func (s *sampleScan) find(key *sampleKey) (bool, error) {
 			return c == 0, nil
 		}
 		move := s.next
-		if passed >= patience && s.at.time < key.time {
+		if passed >= maxSkips && s.at.time < key.time {
 			passed, move = 0, func() error { return s.start(key.time) }
 		}
 		if err := move(); err != nil {
@@ -55,7 +54,7 @@ func (s *sampleScan) find(key *sampleKey) (bool, error) {
 	return false, nil
 }
 
-// start begins the walk at the first row at or after a time.
+// start moves to the first row at or after a time.
 func (s *sampleScan) start(time int64) error {
 	s.close()
 	if err := s.w.ctx.Err(); err != nil {
@@ -86,12 +85,11 @@ func (s *sampleScan) next() error {
 	if err != nil {
 		return err
 	}
-	s.at, s.met = s.table.key(s.row), true
+	s.at, s.sawRow = s.table.key(s.row), true
 	return nil
 }
 
-// sample returns the present row, without the names that the caller knows: metric, unit and source. It is good until the
-// next call.
+// sample returns the present row, without the names of its metric, unit and source. It is valid until the next call.
 func (s *sampleScan) sample() (*health.Sample, error) {
 	return &s.old, s.table.sample(s.row, &s.at, &s.old)
 }

@@ -9,34 +9,34 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// statements write rows into one table. Handing over a value costs the driver as much as SQLite takes to store it, so
-// rows that are alike in all that hardly ever changes within a batch are written with those values once.
+// statements write rows into one table. Binding a value costs the driver as much as SQLite takes to store it, so rows that
+// share the values which hardly ever differ within a batch are written with those values bound once.
 type statements struct {
-	alike []string // that write as many rows as alikeSizes says
-	any   []string // that write as many rows as statementSizes says
+	sharedConstants []string // that write as many rows as the entry of sharedSizes
+	allColumns      []string // that write as many rows as the entry of statementSizes
 }
 
-// alikeSizes are multiples of the last of them. A statement of statementSizes that the database refuses is taken apart into those
-// of the next size, until the row at fault stands alone.
+// sharedSizes are multiples of the last of them. A statement of statementSizes that the database refuses is split into those
+// of the next size, until the row at fault is by itself.
 var (
-	alikeSizes     = []int{250, 50}
+	sharedSizes    = []int{250, 50}
 	statementSizes = []int{100, 10, 1}
 )
 
-// newStatements makes them of what they begin with, for a table with so many columns of values. The order of the columns is
-// that in newTable.
+// newStatements returns the statements that begin with into, for a table with so many columns of values. The order of the
+// columns is that in newTable.
 func newStatements(into string, values int) (s statements) {
-	row := "(" + marks(keyColumns+2+values+columnsAfterValues) + ")"
+	row := "(" + placeholders(keyColumns+2+values+columnsAfterValues) + ")"
 	for _, n := range statementSizes {
-		s.any = append(s.any, into+" VALUES "+row+strings.Repeat(","+row, n-1))
+		s.allColumns = append(s.allColumns, into+" VALUES "+row+strings.Repeat(","+row, n-1))
 	}
 	var own strings.Builder
 	for i := range values {
 		own.WriteString("column" + strconv.Itoa(5+i) + ", ")
 	}
-	row = "(" + marks(4+values) + ")"
-	for _, n := range alikeSizes {
-		s.alike = append(s.alike, into+" SELECT ?, ?, column1, ?, column2, column3, ?, "+own.String()+"column4, ?, ?, ?, NULL, NULL"+
+	row = "(" + placeholders(4+values) + ")"
+	for _, n := range sharedSizes {
+		s.sharedConstants = append(s.sharedConstants, into+" SELECT ?, ?, column1, ?, column2, column3, ?, "+own.String()+"column4, ?, ?, ?, NULL, NULL"+
 			" FROM (VALUES "+row+strings.Repeat(","+row, n-1)+")")
 	}
 	return s
@@ -44,32 +44,32 @@ func newStatements(into string, values int) (s statements) {
 
 // writeRows writes rows in their order.
 func (w *sampleWriter) writeRows(s *statements, rows []sampleRow) error {
-	least := alikeSizes[len(alikeSizes)-1]
+	least := sharedSizes[len(sharedSizes)-1]
 	waiting := 0 // the first row that has not been written
 	for i := 0; i < len(rows); {
-		n := countAlike(rows[i:])
+		n := countSharing(rows[i:])
 		if n < least {
 			i += n
 			continue
 		}
-		if err := w.writeAny(s, rows[waiting:i], 0); err != nil {
+		if err := w.writeAllColumns(s, rows[waiting:i], 0); err != nil {
 			return err
 		}
 		n -= n % least
-		if err := w.writeAlike(s, rows[i:i+n]); err != nil {
+		if err := w.writeShared(s, rows[i:i+n]); err != nil {
 			return err
 		}
 		i += n
 		waiting = i
 	}
-	return w.writeAny(s, rows[waiting:], 0)
+	return w.writeAllColumns(s, rows[waiting:], 0)
 }
 
-// countAlike returns how many rows, from the first on, differ in nothing but what bindAlike takes of each.
-func countAlike(rows []sampleRow) int {
+// countSharing returns how many rows, from the first on, differ only in what bindShared binds for each.
+func countSharing(rows []sampleRow) int {
 	first := &rows[0]
 	for i := range rows {
-		if row := &rows[i]; row.hasTexts() || !row.alike(first) {
+		if row := &rows[i]; row.hasTexts() || !row.sharesConstants(first) {
 			return max(i, 1)
 		}
 	}
@@ -80,22 +80,22 @@ func (r *sampleRow) hasTexts() bool {
 	return r.sample.Attributes != "" || r.key.table.HasOthers(r.sample)
 }
 
-func (r *sampleRow) alike(o *sampleRow) bool {
-	return r.key.metric == o.key.metric && r.key.grain == o.key.grain && r.key.alone == o.key.alone &&
+func (r *sampleRow) sharesConstants(o *sampleRow) bool {
+	return r.key.metric == o.key.metric && r.key.grain == o.key.grain && r.key.perSource == o.key.perSource &&
 		r.startShift() == o.startShift() && r.sample.Offset == o.sample.Offset && r.sample.Received == o.sample.Received
 }
 
 func (r *sampleRow) startShift() int64 { return int64(r.sample.Start) - r.key.time }
 
-// writeAlike writes rows that are alike, a multiple of the last of alikeSizes.
-func (w *sampleWriter) writeAlike(s *statements, rows []sampleRow) error {
-	for i, n := range alikeSizes {
+// writeShared writes rows that share constants. Their number is a multiple of the last of sharedSizes.
+func (w *sampleWriter) writeShared(s *statements, rows []sampleRow) error {
+	for i, n := range sharedSizes {
 		for ; len(rows) >= n; rows = rows[n:] {
 			w.args = w.args[:0]
-			w.bindAlike(rows[:n])
-			err := w.exec(s.alike[i])
-			if _, isRefused := refused(err); isRefused {
-				err = w.writeAny(s, rows[:n], 0)
+			w.bindShared(rows[:n])
+			err := w.exec(s.sharedConstants[i])
+			if _, isRefusal := refused(err); isRefusal {
+				err = w.writeAllColumns(s, rows[:n], 0)
 			} else if err == nil {
 				w.count(rows[:n])
 			}
@@ -107,8 +107,8 @@ func (w *sampleWriter) writeAlike(s *statements, rows []sampleRow) error {
 	return nil
 }
 
-// writeAny writes rows with statements of statementSizes[size] rows or fewer.
-func (w *sampleWriter) writeAny(s *statements, rows []sampleRow, size int) error {
+// writeAllColumns writes rows with statements of statementSizes[size] rows or fewer.
+func (w *sampleWriter) writeAllColumns(s *statements, rows []sampleRow, size int) error {
 	for len(rows) > 0 {
 		for statementSizes[size] > len(rows) {
 			size++
@@ -122,29 +122,24 @@ func (w *sampleWriter) writeAny(s *statements, rows []sampleRow, size int) error
 			}
 		}
 		if err == nil {
-			err = w.exec(s.any[size])
+			err = w.exec(s.allColumns[size])
 		}
-		reason, isRefused := refused(err)
+		reason, isRefusal := refused(err)
 		switch {
 		case err == nil:
 			w.count(rows[:n])
-		case !isRefused:
+		case !isRefusal:
 			return err
 		case n == 1:
-			w.refuse(rows[0].key.index, reason)
+			w.written.Refuse(rows[0].key.index, reason)
 		default:
-			if err := w.writeAny(s, rows[:n], size+1); err != nil {
+			if err := w.writeAllColumns(s, rows[:n], size+1); err != nil {
 				return err
 			}
 		}
 		rows = rows[n:]
 	}
 	return nil
-}
-
-func (w *sampleWriter) refuse(index int, reason string) {
-	w.written.Outcomes[index] = health.Rejected
-	w.written.Refused = withReason(w.written.Refused, index, reason)
 }
 
 func (w *sampleWriter) exec(statement string) error {
@@ -155,7 +150,7 @@ func (w *sampleWriter) exec(statement string) error {
 	return err
 }
 
-// bind adds the values of one row for a statement of statements.any.
+// bind adds the values of one row for a statement of statements.allColumns.
 func (w *sampleWriter) bind(row *sampleRow) error {
 	key, sample := row.key, row.sample
 	others, err := key.table.otherValues(sample)
@@ -168,7 +163,7 @@ func (w *sampleWriter) bind(row *sampleRow) error {
 	w.add(key.grain)
 	w.add(key.length)
 	w.add(key.source)
-	w.add(key.alone)
+	w.add(key.perSource)
 	w.addValues(row)
 	w.add(key.mergedSource)
 	w.add(row.startShift())
@@ -179,13 +174,13 @@ func (w *sampleWriter) bind(row *sampleRow) error {
 	return nil
 }
 
-// bindAlike adds the values of rows for a statement of statements.alike: those of all, then those of each.
-func (w *sampleWriter) bindAlike(rows []sampleRow) {
+// bindShared adds the values of rows for a statement of statements.sharedConstants: those of all, then those of each.
+func (w *sampleWriter) bindShared(rows []sampleRow) {
 	first := &rows[0]
 	w.add(w.user)
 	w.add(first.key.metric)
 	w.add(first.key.grain)
-	w.add(first.key.alone)
+	w.add(first.key.perSource)
 	w.add(first.startShift())
 	w.add(int64(first.sample.Offset))
 	w.add(int64(first.sample.Received))

@@ -5,42 +5,44 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// WriteSamples compares a batch with what is there, and writes what differs.
+// WriteSamples compares a batch with the stored rows, and writes what differs.
 //
-// Both are in the order of the primary key, so that the comparison is one walk along the table, and new rows go where
-// the one before them went. Statements are run on the driver's connection: database/sql checks and converts each of the
-// thousands of parameters of a batch, which would take a quarter of the time.
+// Both are in the order of the primary key, so that the comparison is one scan of the table, and new rows are inserted next
+// to each other. Statements are run on the driver's connection: database/sql checks and converts each of the thousands of
+// parameters of a batch, which would take a quarter of the time.
 func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
 	w := sampleWriter{
 		store:   s,
 		batch:   batch,
 		written: store.Written{Outcomes: make([]health.Outcome, len(batch))},
-		totals:  map[total]int64{},
+		totals:  map[totalKey]int64{},
 	}
 	if len(batch) == 0 {
 		return w.written, nil
 	}
 	for {
-		names, err := s.names.number(ctx, batch)
+		names, err := s.resolveNames(ctx, batch)
 		if err != nil {
 			return store.Written{}, err
 		}
-		w.keys, w.sources = keysOf(batch, names), names.sources
+		w.keys, w.sources = newSampleKeys(batch, names), names.Sources
 		err = s.writeDirectly(ctx, user, batch[0].Received, "write samples",
-			func(tx *sql.Tx) error { return s.names.verifySources(ctx, tx, names.sources) },
-			func(conn *connection, number int64) error {
-				w.ctx, w.conn, w.user = ctx, conn, number
+			func(tx *sql.Tx) error { return s.verifySources(ctx, tx, names.Sources) },
+			func(conn *connection, userID int64) error {
+				w.ctx, w.conn, w.user = ctx, conn, userID
 				return w.run()
 			})
-		if errors.Is(err, errSourceForgotten) {
-			continue // it gets a new number
+		if errors.Is(err, errSourceErased) {
+			continue // it gets a new id
 		}
 		if err != nil {
 			return store.Written{}, err
@@ -61,13 +63,12 @@ type sampleWriter struct {
 	// What is to be written to each table: rows that are new, and rows that replace one.
 	inserts, replacements map[*table][]sampleRow
 	args                  []driver.NamedValue
-	scratch               health.Sample
 
-	totals  map[total]int64 // by how much each changes
+	totals  map[totalKey]int64 // by how much each changes
 	written store.Written
 
 	sources map[string]int64 // of the batch
-	changed []changedMetric
+	changes []*backend.Change[metric]
 }
 
 // sampleRow is a row to be written. replaced is the source that the row it replaces is counted under, inserted where
@@ -81,7 +82,7 @@ type sampleRow struct {
 const inserted = -1
 
 func (w *sampleWriter) run() error {
-	w.inserts, w.replacements, w.changed = map[*table][]sampleRow{}, map[*table][]sampleRow{}, nil
+	w.inserts, w.replacements, w.changes = map[*table][]sampleRow{}, map[*table][]sampleRow{}, nil
 	for from := 0; from < len(w.keys); {
 		to := from + 1
 		for to < len(w.keys) && w.keys[to].metric == w.keys[from].metric {
@@ -103,61 +104,76 @@ func (w *sampleWriter) run() error {
 	if err := w.writeTotals(); err != nil {
 		return err
 	}
-	return w.followChanges()
+	return w.updateSummaries()
 }
 
 // compareMetric finds out what becomes of the samples of one metric.
 func (w *sampleWriter) compareMetric(keys []sampleKey) error {
-	t := keys[0].table
-	there := newSampleScan(w, t, keys[0].metric, keys[len(keys)-1].time)
-	defer there.close()
-	changes := changedMetric{keys: keys}
-	defer func() {
-		changes.alone = !there.met
-		w.changed = append(w.changed, changes)
-	}()
+	t, first := keys[0].table, &w.batch[keys[0].index]
+	stored := newSampleScan(w, t, keys[0].metric, keys[len(keys)-1].time)
+	defer stored.close()
+	change := backend.NewChange(metric{
+		Series: store.Series{Metric: first.Metric, Unit: first.Unit}, id: keys[0].metric, table: t,
+	})
+	w.changes = append(w.changes, change)
 	for i := range keys {
 		key := &keys[i]
-		found, err := there.find(key)
+		sample, outcome := &w.batch[key.index], &w.written.Outcomes[key.index]
+		found, err := stored.find(key)
 		if err != nil {
 			return err
 		}
 		if !found {
-			changes.See(&w.batch[key.index])
-			w.written.Outcomes[key.index] = health.Inserted
-			w.inserts[t] = append(w.inserts[t], sampleRow{key, &w.batch[key.index], inserted})
+			*outcome = change.Insert(sample)
+			w.inserts[t] = append(w.inserts[t], sampleRow{key, sample, inserted})
 			continue
 		}
-		old, err := there.sample()
+		old, err := stored.sample()
 		if err != nil {
 			return err
 		}
-		w.scratch = w.batch[key.index] // a copy: Replaces completes it, and the batch is the caller's
-		replaced := there.at.holder()
-		if w.scratch.Received < old.Received { // the old row wins, and with it the source of a merged summary
-			key.mergedSource = there.at.mergedSource
+		var rewritten *health.Sample
+		var keepSource bool
+		if *outcome, rewritten, keepSource = change.Compare(sample, old); keepSource {
+			key.mergedSource = stored.at.mergedSource
 		}
-		outcome, rewrite := w.scratch.Replaces(old)
-		w.written.Outcomes[key.index] = outcome
-		if rewrite {
-			completed := w.scratch
-			changes.See(&completed)
-			changes.Touch(old.LocalDate())
-			w.replacements[t] = append(w.replacements[t], sampleRow{key, &completed, replaced})
+		if rewritten != nil {
+			w.replacements[t] = append(w.replacements[t], sampleRow{key, rewritten, stored.at.countedSource()})
 		}
+	}
+	if !stored.sawRow {
+		change.Days.Written = make([]*health.Sample, len(keys))
+		for i := range keys {
+			change.Days.Written[i] = &w.batch[keys[i].index]
+		}
+		change.Days.WrittenFirst, change.Days.WrittenLast = health.Instant(keys[0].time), health.Instant(keys[len(keys)-1].time)
 	}
 	return nil
 }
 
-// total is a key of metric_totals, after user_id.
-type total struct{ metric, source, grain int64 }
+// updateSummaries brings the summaries of days and the latest values in step with what was written.
+func (w *sampleWriter) updateSummaries() (err error) {
+	begun := time.Now()
+	defer func() { w.written.SummingUp = time.Since(begun) }()
+	refused := len(w.written.Refused) > 0
+	if refused {
+		for _, c := range w.changes {
+			c.Days.Written = nil // some of it is not stored
+		}
+	}
+	w.written.Summaries, err = w.store.newSummaryUpdater(w.ctx, w.conn, w.user, w.sources).Update(w.changes, refused)
+	return err
+}
+
+// totalKey is a key of metric_totals, after user_id.
+type totalKey struct{ metric, source, grain int64 }
 
 func (w *sampleWriter) count(rows []sampleRow) {
 	for i := range rows {
 		key := rows[i].key
-		w.totals[total{key.metric, key.holder(), key.grain}]++
+		w.totals[totalKey{key.metric, key.countedSource(), key.grain}]++
 		if rows[i].replaced != inserted {
-			w.totals[total{key.metric, rows[i].replaced, key.grain}]--
+			w.totals[totalKey{key.metric, rows[i].replaced, key.grain}]--
 		}
 	}
 }

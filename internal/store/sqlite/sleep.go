@@ -1,16 +1,14 @@
 package sqlite
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"database/sql"
-	"slices"
 
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 const nightColumns = `date, source, id, sleep_start, sleep_end, in_bed_start, in_bed_end, utc_offset,
@@ -50,31 +48,26 @@ func putNight(ctx context.Context, tx *sql.Tx, user int64, n *health.Night) erro
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		user, int64(n.Date), n.Source, n.ID[:],
 		int64(n.SleepStart), int64(n.SleepEnd), int64(n.InBedStart), int64(n.InBedEnd), n.Offset,
-		nullable(n.Total), nullable(n.Asleep), nullable(n.Core), nullable(n.Deep), nullable(n.REM), nullable(n.Awake),
-		nullable(n.InBed), n.Attributes, int64(n.Received))
+		nullableFloat(n.Total), nullableFloat(n.Asleep), nullableFloat(n.Core), nullableFloat(n.Deep), nullableFloat(n.REM), nullableFloat(n.Awake),
+		nullableFloat(n.InBed), n.Attributes, int64(n.Received))
 	return err
 }
 
 func scanNight(row row) (n health.Night, err error) {
 	err = row.Scan(&n.Date, &n.Source, &n.ID, &n.SleepStart, &n.SleepEnd, &n.InBedStart, &n.InBedEnd, &n.Offset,
-		absentable{&n.Total}, absentable{&n.Asleep}, absentable{&n.Core}, absentable{&n.Deep}, absentable{&n.REM},
-		absentable{&n.Awake}, absentable{&n.InBed}, &n.Attributes, &n.Received)
+		floatInto{&n.Total}, floatInto{&n.Asleep}, floatInto{&n.Core}, floatInto{&n.Deep}, floatInto{&n.REM},
+		floatInto{&n.Awake}, floatInto{&n.InBed}, &n.Attributes, &n.Received)
 	return n, err
 }
 
 // Nights returns the nights whose date is from the first to the last.
 func (s *Store) Nights(ctx context.Context, user uuid.UUID, first, last health.Date) (nights []health.Night, err error) {
-	err = s.readOf(ctx, user, "read nights", func(tx *sql.Tx, number int64) error {
+	err = s.readOf(ctx, user, "read nights", func(tx *sql.Tx, userID int64) error {
 		nights, err = list(ctx, tx, scanNight, `SELECT `+nightColumns+
-			` FROM sleep_metrics WHERE user_id = ? AND date BETWEEN ? AND ?`, number, int64(first), int64(last))
+			` FROM sleep_metrics WHERE user_id = ? AND date BETWEEN ? AND ?`, userID, int64(first), int64(last))
 		return err
 	})
-	slices.SortFunc(nights, func(a, b health.Night) int {
-		aStart, _, _ := a.Span()
-		bStart, _, _ := b.Span()
-		return cmp.Or(cmp.Compare(a.Date, b.Date), cmp.Compare(aStart, bStart), cmp.Compare(a.Source, b.Source),
-			bytes.Compare(a.ID[:], b.ID[:]))
-	})
+	backend.SortNights(nights)
 	return nights, err
 }
 
@@ -115,9 +108,9 @@ func scanSegment(row row) (s health.Segment, err error) {
 // Segments returns the segments that end in the range.
 func (s *Store) Segments(ctx context.Context, user uuid.UUID, r store.Range) (segments []health.Segment, err error) {
 	within, args := between("end_time", r)
-	err = s.readOf(ctx, user, "read segments", func(tx *sql.Tx, number int64) error {
+	err = s.readOf(ctx, user, "read segments", func(tx *sql.Tx, userID int64) error {
 		segments, err = list(ctx, tx, scanSegment, `SELECT `+segmentColumns+` FROM sleep_segments WHERE user_id = ?`+within+
-			` ORDER BY start_time, end_time, source, stage`, append([]any{number}, args...)...)
+			` ORDER BY start_time, end_time, source, stage`, append([]any{userID}, args...)...)
 		return err
 	})
 	return segments, err

@@ -1,8 +1,7 @@
-// Package sqlite keeps everything in SQLite: in a file, or in memory with the same engine.
+// Package sqlite implements package store in SQLite: in a file, or in memory with the same engine.
 //
-// One connection writes, so that writers of this process wait for each other in Go and not on the file's lock; others
-// read at the same time. Other processes may use the same file: every write begins by taking SQLite's write lock,
-// waiting for it if need be.
+// One connection writes, so that writers of this process wait for each other in Go and not for the file's lock; others read
+// at the same time. Other processes may use the same file: every write begins by waiting for SQLite's write lock.
 package sqlite
 
 import (
@@ -23,29 +22,27 @@ import (
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // busyTimeout is how long a call waits for another process's write. A batch of samples takes tens of milliseconds, a
 // large body a second or two.
 const busyTimeout = 20 * time.Second
 
-// Store keeps everything in one SQLite database. It is safe for concurrent use.
+// Store is a SQLite database. It is safe for concurrent use.
 type Store struct {
 	writer *sql.DB // one connection
 	reader *sql.DB
-	// anchor keeps a database in memory alive: it lasts as long as one connection to it is open.
+	// anchor keeps a database in memory, which exists as long as a connection to it is open.
 	anchor *sql.Conn
 
 	catalog *catalog.Catalog
-	names   *dictionary
-	calls   store.Calls
+	names   *backend.Dictionary[metric, int64]
+	calls   backend.Calls
 	users   sync.Map // user's uuid.UUID → its int64 id in this database, for reading
 
-	elsewhere elsewhere
-
-	// underway is held for reading by every call, and taken by Close.
-	underway sync.RWMutex
-	closed   bool
+	externalWrites externalWrites
+	lifecycle      backend.Lifecycle
 }
 
 var _ store.Store = (*Store)(nil)
@@ -56,7 +53,7 @@ var _ store.Store = (*Store)(nil)
 //
 // The catalogue decides which table a metric's samples are kept in, when the first one comes; nil stands for the one
 // that is part of the program.
-func Open(ctx context.Context, path string, words *catalog.Catalog) (*Store, error) {
+func Open(ctx context.Context, path string, metricCatalog *catalog.Catalog) (*Store, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
@@ -65,20 +62,20 @@ func Open(ctx context.Context, path string, words *catalog.Catalog) (*Store, err
 		return nil, problem.New(problem.Unavailable, "database_not_opened",
 			"The database "+path+" cannot be opened. Check that its folder exists and may be written to.").Because(err)
 	}
-	return open(ctx, location{path: absolute}, words)
+	return open(ctx, location{path: absolute}, metricCatalog)
 }
 
 // OpenMemory opens a fresh, empty database in memory, as Open does one in a file. It is gone when the store is closed.
-func OpenMemory(ctx context.Context, words *catalog.Catalog) (*Store, error) {
-	return open(ctx, location{path: "/" + uuid.NewString(), memory: true}, words)
+func OpenMemory(ctx context.Context, metricCatalog *catalog.Catalog) (*Store, error) {
+	return open(ctx, location{path: "/" + uuid.NewString(), memory: true}, metricCatalog)
 }
 
-// createPrivately makes an empty file if there is none. SQLite gives the files it puts beside it the same permissions.
+// createPrivately creates an empty file if there is none. SQLite gives the files it puts beside it the same permissions.
 func createPrivately(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	// #nosec G304 -- whoever starts the server names the database
+	// #nosec G304 -- the operator names the database
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
@@ -86,9 +83,9 @@ func createPrivately(path string) error {
 	return file.Close()
 }
 
-func open(ctx context.Context, at location, words *catalog.Catalog) (_ *Store, err error) {
-	if words == nil {
-		if words, err = catalog.Load(); err != nil {
+func open(ctx context.Context, at location, metricCatalog *catalog.Catalog) (_ *Store, err error) {
+	if metricCatalog == nil {
+		if metricCatalog, err = catalog.Load(); err != nil {
 			return nil, err
 		}
 	}
@@ -103,9 +100,9 @@ func open(ctx context.Context, at location, words *catalog.Catalog) (_ *Store, e
 	s := &Store{
 		writer:  sql.OpenDB(write),
 		reader:  sql.OpenDB(read),
-		catalog: words,
+		catalog: metricCatalog,
 	}
-	s.names = newDictionary(s)
+	s.names = backend.NewDictionary[metric, int64](nil)
 	s.writer.SetMaxOpenConns(1)
 	readers := max(4, 2*runtime.GOMAXPROCS(0))
 	s.reader.SetMaxOpenConns(readers)
@@ -128,14 +125,14 @@ func (s *Store) start(ctx context.Context, at location) error {
 	return migrate(ctx, at)
 }
 
-// location is where a database is: a file, or a name in memory that only this process knows.
+// location is where a database is: a file, or a name in the memory of this process.
 type location struct {
 	path   string
 	memory bool
 }
 
-// dsn is the only place where a data source name is made. (A bare ":memory:" would give every connection a database of
-// its own, and a shared cache locks whole tables; the memdb file system of SQLite does neither.)
+// dsn returns the data source name. (A bare ":memory:" would be a database for each connection, and a shared cache locks
+// whole tables; the memdb file system of SQLite does neither.)
 func (l location) dsn(readOnly bool) string {
 	path := filepath.ToSlash(l.path)
 	if !strings.HasPrefix(path, "/") {
@@ -149,7 +146,7 @@ func (l location) dsn(readOnly bool) string {
 		settings.Set("_query_only", "1")
 		settings.Add("_pragma", "cache_size(-4096)") // KiB
 	default:
-		// A transaction that reads first and writes then could find its reading outdated and fail.
+		// Else a transaction that reads first and then writes could fail because its snapshot is outdated.
 		settings.Set("_txlock", "immediate")
 		// KiB. Twice as much made a body of 200 MB cost 16 MiB more, and saved no time.
 		settings.Add("_pragma", "cache_size(-8192)")
@@ -160,7 +157,7 @@ func (l location) dsn(readOnly bool) string {
 		settings.Set("_journal_mode", "WAL")
 		// FULL and not NORMAL: what was acknowledged must survive a power failure.
 		settings.Set("_synchronous", "FULL")
-		// A large body grows the log; give the room back afterwards.
+		// A large body grows the log; truncate it afterwards.
 		settings.Add("_pragma", "journal_size_limit("+strconv.Itoa(64<<20)+")")
 	}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + settings.Encode()
@@ -179,20 +176,16 @@ func (s *Store) Capabilities() store.Capabilities {
 	return store.Capabilities{Name: "sqlite", SingleServer: true}
 }
 
-// Close waits for calls that are under way and lets the database go.
+// Close waits for calls that are under way and closes the connections.
 func (s *Store) Close() error {
-	s.underway.Lock()
-	defer s.underway.Unlock()
-	if s.closed {
-		return nil
-	}
-	s.closed = true
-	if s.anchor != nil {
-		_ = s.anchor.Close()
-	}
-	err := s.reader.Close()
-	if writerErr := s.writer.Close(); err == nil {
-		err = writerErr
-	}
-	return err
+	return s.lifecycle.Close(func() error {
+		if s.anchor != nil {
+			_ = s.anchor.Close()
+		}
+		err := s.reader.Close()
+		if writerErr := s.writer.Close(); err == nil {
+			err = writerErr
+		}
+		return err
+	})
 }

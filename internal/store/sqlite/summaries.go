@@ -3,32 +3,34 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // DaySummaries returns the summaries of local days.
 func (s *Store) DaySummaries(ctx context.Context, user uuid.UUID, query store.DayQuery) (found store.DaySummaries, err error) {
-	err = s.readOf(ctx, user, "read summaries of days", func(tx *sql.Tx, number int64) error {
+	err = s.readOf(ctx, user, "read summaries of days", func(tx *sql.Tx, userID int64) error {
 		found = store.DaySummaries{}
 		err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM source_orders WHERE user_id = ? AND version <> followed)`,
-			number).Scan(&found.Stale)
+			userID).Scan(&found.Stale)
 		if err != nil || found.Stale {
 			return err
 		}
-		metrics, err := s.metricsAsked(ctx, tx, number, query)
+		metrics, err := s.requestedMetrics(ctx, tx, userID, query)
 		if err != nil {
 			return err
 		}
 		for _, m := range metrics {
 			if m.longer {
-				found.Longer = append(found.Longer, store.Series{Metric: m.name.name, Unit: m.name.unit})
+				found.Longer = append(found.Longer, m.Series)
 			}
-			if found.Days, err = s.appendSummaries(ctx, tx, number, m.metric, query, found.Days); err != nil {
+			if found.Days, err = s.appendSummaries(ctx, tx, userID, m.metric, query, found.Days); err != nil {
 				return err
 			}
 		}
@@ -37,27 +39,28 @@ func (s *Store) DaySummaries(ctx context.Context, user uuid.UUID, query store.Da
 	return found, err
 }
 
-// metricAsked is a metric that has samples; longer is true where some are of more than a day.
-type metricAsked struct {
+// requestedMetric is a metric that has samples; longer is true where some are longer than a day.
+type requestedMetric struct {
 	metric
 	longer bool
 }
 
-// metricsAsked returns the metrics that a query asks for, ordered by name and unit.
-func (s *Store) metricsAsked(ctx context.Context, tx *sql.Tx, user int64, query store.DayQuery) ([]metricAsked, error) {
+// requestedMetrics returns the metrics of a query, ordered by name and unit.
+func (s *Store) requestedMetrics(ctx context.Context, tx *sql.Tx, user int64, query store.DayQuery) ([]requestedMetric, error) {
 	if query.Metric != "" && query.Unit != "" {
-		id, known, err := s.names.metricID(ctx, tx, metricName{query.Metric, query.Unit})
+		series := store.Series{Metric: query.Metric, Unit: query.Unit}
+		id, known, err := s.metricID(ctx, tx, series)
 		if err != nil || !known {
 			return nil, err
 		}
-		asked := metricAsked{metric: metric{id: id, name: metricName{query.Metric, query.Unit}}}
+		requested := requestedMetric{metric: metric{Series: series, id: id}}
 		err = tx.QueryRowContext(ctx,
 			`SELECT EXISTS (SELECT 1 FROM metric_totals WHERE user_id = ? AND metric_id = ? AND grain > 86400 AND samples > 0)`,
-			user, id).Scan(&asked.longer)
-		return []metricAsked{asked}, err
+			user, id).Scan(&requested.longer)
+		return []requestedMetric{requested}, err
 	}
-	return list(ctx, tx, func(row row) (m metricAsked, err error) {
-		err = row.Scan(&m.id, &m.name.name, &m.name.unit, &m.longer)
+	return list(ctx, tx, func(row row) (m requestedMetric, err error) {
+		err = row.Scan(&m.id, &m.Metric, &m.Unit, &m.longer)
 		return m, err
 	}, `SELECT m.id, m.name, m.unit, max(t.grain) > 86400 FROM metric_totals t JOIN metric_names m ON m.id = t.metric_id
 		WHERE t.user_id = ?1 AND t.samples > 0 AND (?2 = '' OR m.name = ?2) AND (?3 = '' OR m.unit = ?3)
@@ -71,38 +74,27 @@ func (s *Store) appendSummaries(
 	if query.Hours {
 		hours = `hours`
 	}
-	rows, err := tx.QueryContext(ctx, `SELECT `+summaryColumns+`, `+hours+` FROM daily_summaries
+	var packed []packedSummary
+	err := eachValues(ctx, tx, func(row []driver.Value) error {
+		day, err := readSummary(row)
+		day.Metric, day.Unit = m.Metric, m.Unit
+		packed = append(packed, day)
+		return err
+	}, `SELECT `+summaryColumns+`, `+hours+` FROM daily_summaries
 		WHERE user_id = ? AND metric_id = ? AND date BETWEEN ? AND ? ORDER BY date`, user, m.id, int64(query.First), int64(query.Last))
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	scan := newValueScan(summaryWidth)
-	var packed []packedSummary
-	for rows.Next() {
-		if err := rows.Scan(scan.targets...); err != nil {
-			return nil, err
-		}
-		packed = append(packed, readSummary(scan.row))
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	named := func(id int64) (string, error) { return s.names.sourceName(ctx, tx, id) }
-	for i := range packed {
-		if err := packed[i].unpack(named, query.Hours); err != nil {
-			return nil, err
-		}
-		packed[i].Metric, packed[i].Unit = m.name.name, m.name.unit
-		to = append(to, packed[i].DaySummary)
-	}
-	return to, nil
+	days, err := backend.UnpackSummaries(packed, query.Hours, func(ids []int64) (map[int64]string, error) {
+		return s.names.SourceNames(ids, readSources(ctx, tx))
+	})
+	return append(to, days...), err
 }
 
 // SourceOrder returns the order of sources that the user has set.
 func (s *Store) SourceOrder(ctx context.Context, user uuid.UUID) (order aggregate.SourceOrder, err error) {
-	err = s.readOf(ctx, user, "read order of sources", func(tx *sql.Tx, number int64) error {
-		found, text, err := one(ctx, tx, scanText, `SELECT sources FROM source_orders WHERE user_id = ?`, number)
+	err = s.readOf(ctx, user, "read order of sources", func(tx *sql.Tx, userID int64) error {
+		found, text, err := one(ctx, tx, scanText, `SELECT sources FROM source_orders WHERE user_id = ?`, userID)
 		if err != nil || !found {
 			return err
 		}
@@ -117,16 +109,16 @@ func (s *Store) SetSourceOrder(ctx context.Context, user uuid.UUID, order aggreg
 	if err != nil {
 		return err
 	}
-	return s.writeOf(ctx, user, "replace order of sources", func(tx *sql.Tx, number int64) error {
+	return s.writeOf(ctx, user, "replace order of sources", func(tx *sql.Tx, userID int64) error {
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO source_orders (user_id, sources, version, followed) VALUES (?, ?, 1, 0)
 			ON CONFLICT DO UPDATE SET sources = excluded.sources, version = version + 1 WHERE sources <> excluded.sources`,
-			number, string(text))
+			userID, string(text))
 		return err
 	})
 }
 
-// Stale returns the users whose days are not all worked out by their present order of sources.
+// Stale returns the users whose days are not all summed up by their present order of sources.
 func (s *Store) Stale(ctx context.Context) (users []uuid.UUID, err error) {
 	err = s.read(ctx, "list stale users", func(tx *sql.Tx) error {
 		users, err = list(ctx, tx, func(row row) (id uuid.UUID, err error) {

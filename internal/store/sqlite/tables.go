@@ -9,31 +9,32 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/health-export/health-export/internal/health"
-	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // table is one of the four tables of samples. They differ in their columns of values only.
 type table struct {
-	*store.SampleTable
+	*backend.SampleTable
 	insert, replace statements
-	// compare selects a stretch of one user's metric for sampleScan. read begins a query for rowScan, latest is one.
+	// compare selects a range of one user's metric for sampleScan. read begins a query for appendSamples. latest selects the
+	// latest sample.
 	compare, read, latest string
-	// window selects what bears on some days, in the order of the key.
+	// window selects the samples that some days depend on, in the order of the key.
 	window string
 	// extent returns the earliest and the latest start of one user's metric.
 	extent string
 }
 
 var (
-	heartRates     = newTable(store.HeartRates)
-	bloodPressures = newTable(store.BloodPressures)
-	activities     = newTable(store.Activities)
-	quantities     = newTable(store.Quantities)
+	heartRates     = newTable(backend.HeartRates)
+	bloodPressures = newTable(backend.BloodPressures)
+	activities     = newTable(backend.Activities)
+	quantities     = newTable(backend.Quantities)
 
 	tables = []*table{heartRates, bloodPressures, activities, quantities}
 )
 
-func newTable(of *store.SampleTable) *table {
+func newTable(of *backend.SampleTable) *table {
 	name := of.Name
 	key := []string{"key_time", "grain", "length", "source_id", "per_source"}
 	var inner []string
@@ -59,8 +60,8 @@ func newTable(of *store.SampleTable) *table {
 	}
 	t.latest = "SELECT " + columns + " FROM " + name + ofMetric +
 		" AND key_time >= " + edge("max") + " - ?3 ORDER BY key_time + start_shift DESC, grain, length, source_id LIMIT 1"
-	// Starts are not quite in the order of key times, see earliest and latest.
-	around := strconv.Itoa(int(earliest + latest))
+	// Starts are not quite in the order of key times, see backend.StartBeforeKey.
+	around := strconv.Itoa(int(backend.StartBeforeKey + backend.StartAfterKey))
 	t.extent = "SELECT" +
 		" (SELECT min(key_time + start_shift) FROM " + name + ofMetric + " AND key_time <= " + edge("min") + " + " + around + ")," +
 		" (SELECT max(key_time + start_shift) FROM " + name + ofMetric + " AND key_time >= " + edge("max") + " - " + around + ")"
@@ -77,13 +78,13 @@ func tableNamed(name string) (*table, error) {
 	return nil, fmt.Errorf("there is no table of samples %q", name)
 }
 
-// tableFor chooses the table for a metric whose first sample this is.
+// tableFor returns the table for a metric whose first sample this is.
 func (s *Store) tableFor(first *health.Sample) *table {
-	of := store.TableFor(s.catalog, first)
+	of := backend.TableFor(s.catalog, first)
 	return tables[slices.IndexFunc(tables, func(t *table) bool { return t.SampleTable == of })]
 }
 
-// otherValues returns the values of a sample that the table has no column for, "" where there is none.
+// otherValues returns the values of a sample that have no column in the table, "" where there is none.
 func (t *table) otherValues(s *health.Sample) (string, error) {
 	others := t.OtherValues(s)
 	if others == nil {
@@ -91,17 +92,17 @@ func (t *table) otherValues(s *health.Sample) (string, error) {
 	}
 	text, err := json.Marshal(others, json.Deterministic(true))
 	if err != nil {
-		return "", errUnstorable
+		return "", errNotFinite
 	}
 	return string(text), nil
 }
 
-// setOtherValues gives a sample the values that otherValues returned.
+// setOtherValues is the reverse of otherValues.
 func setOtherValues(s *health.Sample, text string) error {
 	var others map[string]float64
 	if err := json.Unmarshal([]byte(text), &others); err != nil {
 		return err
 	}
-	store.SetOtherValues(s, others)
+	backend.SetOtherValues(s, others)
 	return nil
 }

@@ -3,117 +3,102 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// enter begins a call; leave ends it.
-func (s *Store) enter() (leave func(), err error) {
-	s.underway.RLock()
-	if s.closed {
-		s.underway.RUnlock()
-		return nil, errClosed
-	}
-	return s.underway.RUnlock, nil
+// read runs a function in one transaction, with a snapshot of the database. Calls must not be nested: each takes one of a
+// limited number of connections.
+func (s *Store) read(ctx context.Context, operation string, query func(tx *sql.Tx) error) error {
+	return s.transact(ctx, s.reader, operation, query)
 }
 
-// read runs a function in one transaction that sees one state of the database. Calls must not be nested: each holds
-// one of a limited number of connections.
-func (s *Store) read(ctx context.Context, doing string, query func(tx *sql.Tx) error) error {
-	return s.transact(ctx, s.reader, doing, query)
+// write runs a function in a transaction with SQLite's write lock. Calls must not be nested.
+func (s *Store) write(ctx context.Context, operation string, change func(tx *sql.Tx) error) error {
+	return s.transact(ctx, s.writer, operation, change)
 }
 
-// write runs a function in one transaction that nobody writes beside. Calls must not be nested.
-func (s *Store) write(ctx context.Context, doing string, change func(tx *sql.Tx) error) error {
-	return s.transact(ctx, s.writer, doing, change)
-}
-
-func (s *Store) transact(ctx context.Context, db *sql.DB, doing string, do func(tx *sql.Tx) error) (err error) {
-	leave, err := s.enter()
+func (s *Store) transact(ctx context.Context, db *sql.DB, operation string, do func(tx *sql.Tx) error) (err error) {
+	ctx, done, err := s.lifecycle.Start(ctx, s.calls, operation)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	ctx, done := s.calls.Begin(ctx, doing)
 	defer func() { done(err) }()
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return translate(ctx, doing, err)
+		return translate(ctx, operation, err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	if err := do(tx); err != nil {
-		return translate(ctx, doing, err)
+		return translate(ctx, operation, err)
 	}
-	return translate(ctx, doing, tx.Commit())
+	return translate(ctx, operation, tx.Commit())
 }
 
-// userState is what a call has to know of a user.
+// userState is a user as far as calls need it.
 type userState struct {
-	number int64          // stands for the user within this database, and never changes
-	erased health.Instant // what was received until then is not stored; 0: nothing was erased
+	id     int64          // in this database; it never changes
+	erased health.Instant // what was received by then is not stored; 0: nothing was erased
 }
 
-// errErased refuses what was received before its user's data was erased.
-var errErased = problem.New(problem.Conflict, "erased",
-	"The data was erased after this had begun to arrive. Send it again if it is to be kept.")
-
-// accepts refuses what must not be stored any more. received is 0 for what did not come with a body.
+// accepts returns ErrErased for what must not be stored any more. received is 0 for what was not received with a body.
 func (a userState) accepts(received health.Instant) error {
 	if received != 0 && received <= a.erased {
-		return errErased
+		return backend.ErrErased
 	}
 	return nil
 }
 
-// userState looks a user up; NotFound for somebody the database does not know. Who writes must not trust what is
-// remembered: another process may have deleted the user.
+// userState reads a user. NotFound. Writes must use it and not the cached id: another process may have deleted the user.
 func (s *Store) userState(ctx context.Context, tx *sql.Tx, id uuid.UUID) (a userState, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT id, erased_at FROM users WHERE uuid = ?`, id[:]).Scan(&a.number, &a.erased)
+	err = tx.QueryRowContext(ctx, `SELECT id, erased_at FROM users WHERE uuid = ?`, id[:]).Scan(&a.id, &a.erased)
 	if isNoRows(err) {
-		return a, notFound("user")
+		return a, backend.NotFound("user")
 	}
 	if err == nil {
-		s.users.Store(id, a.number)
+		s.users.Store(id, a.id)
 	}
 	return a, err
 }
 
-// userNumber returns the number of a user for reading; NotFound for somebody the database does not know.
-func (s *Store) userNumber(ctx context.Context, tx *sql.Tx, id uuid.UUID) (int64, error) {
-	if number, ok := s.users.Load(id); ok {
-		return number.(int64), nil
+// userID returns the id of a user for reading. NotFound.
+func (s *Store) userID(ctx context.Context, tx *sql.Tx, id uuid.UUID) (int64, error) {
+	if known, ok := s.users.Load(id); ok {
+		return known.(int64), nil
 	}
 	a, err := s.userState(ctx, tx, id)
-	return a.number, err
+	return a.id, err
 }
 
-// readOf is read for the data of one user. Somebody unknown has no data: query is not called.
-func (s *Store) readOf(ctx context.Context, user uuid.UUID, doing string, query func(tx *sql.Tx, number int64) error) error {
-	return s.read(ctx, doing, func(tx *sql.Tx) error {
-		number, err := s.userNumber(ctx, tx, user)
+// readOf is read for the data of one user. query is not called for a user who does not exist.
+func (s *Store) readOf(ctx context.Context, user uuid.UUID, operation string, query func(tx *sql.Tx, userID int64) error) error {
+	return s.read(ctx, operation, func(tx *sql.Tx) error {
+		userID, err := s.userID(ctx, tx, user)
 		switch {
 		case problem.KindOf(err) == problem.NotFound:
 			return nil
 		case err != nil:
 			return err
 		}
-		return query(tx, number)
+		return query(tx, userID)
 	})
 }
 
 // writeOf is write for the data of one user. NotFound: there is no such user.
-func (s *Store) writeOf(ctx context.Context, user uuid.UUID, doing string, change func(tx *sql.Tx, number int64) error) error {
-	return s.writeReceived(ctx, user, 0, doing, change)
+func (s *Store) writeOf(ctx context.Context, user uuid.UUID, operation string, change func(tx *sql.Tx, userID int64) error) error {
+	return s.writeReceived(ctx, user, 0, operation, change)
 }
 
-// writeReceived is writeOf for what came with a body. Conflict: the user's data was erased since.
+// writeReceived is writeOf for what was received with a body. Conflict: the user's data was erased since.
 func (s *Store) writeReceived(
-	ctx context.Context, user uuid.UUID, received health.Instant, doing string, change func(tx *sql.Tx, number int64) error,
+	ctx context.Context, user uuid.UUID, received health.Instant, operation string, change func(tx *sql.Tx, userID int64) error,
 ) error {
-	return s.write(ctx, doing, func(tx *sql.Tx) error {
+	return s.write(ctx, operation, func(tx *sql.Tx) error {
 		a, err := s.userState(ctx, tx, user)
 		if err == nil {
 			err = a.accepts(received)
@@ -121,30 +106,28 @@ func (s *Store) writeReceived(
 		if err != nil {
 			return err
 		}
-		return change(tx, a.number)
+		return change(tx, a.id)
 	})
 }
 
-// writeDirectly is writeReceived on the driver's connection, after a look at the transaction.
+// writeDirectly is writeReceived on the driver's connection. look is called first in the same transaction.
 func (s *Store) writeDirectly(
-	ctx context.Context, user uuid.UUID, received health.Instant, doing string, look func(tx *sql.Tx) error,
-	change func(conn *connection, number int64) error,
+	ctx context.Context, user uuid.UUID, received health.Instant, operation string, check func(tx *sql.Tx) error,
+	change func(conn *connection, userID int64) error,
 ) (err error) {
-	leave, err := s.enter()
+	ctx, done, err := s.lifecycle.Start(ctx, s.calls, operation)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	ctx, done := s.calls.Begin(ctx, doing)
 	defer func() { done(err) }()
 	pooled, err := s.writer.Conn(ctx)
 	if err != nil {
-		return translate(ctx, doing, err)
+		return translate(ctx, operation, err)
 	}
 	defer func() { _ = pooled.Close() }()
 	tx, err := pooled.BeginTx(ctx, nil)
 	if err != nil {
-		return translate(ctx, doing, err)
+		return translate(ctx, operation, err)
 	}
 	defer func() { _ = tx.Rollback() }()
 	a, err := s.userState(ctx, tx, user)
@@ -152,15 +135,41 @@ func (s *Store) writeDirectly(
 		err = a.accepts(received)
 	}
 	if err == nil {
-		err = look(tx)
+		err = check(tx)
 	}
 	if err != nil {
-		return translate(ctx, doing, err)
+		return translate(ctx, operation, err)
 	}
-	if err := pooled.Raw(func(conn any) error { return change(conn.(*connection), a.number) }); err != nil {
-		return translate(ctx, doing, err)
+	if err := pooled.Raw(func(conn any) error { return change(conn.(*connection), a.id) }); err != nil {
+		return translate(ctx, operation, err)
 	}
-	return translate(ctx, doing, tx.Commit())
+	return translate(ctx, operation, tx.Commit())
+}
+
+// eachValues passes on the rows of a query, with every column as the driver returns it; a row is good until the next one.
+func eachValues(ctx context.Context, tx *sql.Tx, take func(row []driver.Value) error, query string, args ...any) error {
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	row, targets := make([]driver.Value, len(columns)), make([]any, len(columns))
+	for i := range row {
+		targets[i] = (*any)(&row[i])
+	}
+	for rows.Next() {
+		if err := rows.Scan(targets...); err != nil {
+			return err
+		}
+		if err := take(row); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // row is what *sql.Row and *sql.Rows have in common.
@@ -183,7 +192,7 @@ func list[T any](ctx context.Context, tx *sql.Tx, scan func(row) (T, error), que
 	return all, rows.Err()
 }
 
-// one reads the row that is expected at most once; found is false where there is none.
+// one reads the only row of a query; found is false where there is none.
 func one[T any](ctx context.Context, tx *sql.Tx, scan func(row) (T, error), query string, args ...any) (found bool, it T, err error) {
 	it, err = scan(tx.QueryRowContext(ctx, query, args...))
 	if isNoRows(err) {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 const userColumns = `uuid, email, name, time_zone, created_at`
@@ -16,9 +17,9 @@ func (s *Store) CreateUser(ctx context.Context, user account.User, entries ...ac
 	return s.write(ctx, "create user", func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx,
 			`INSERT INTO users (uuid, email, email_folded, name, time_zone, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
-			user.ID[:], user.Email, folded(user.Email), user.Name, user.TimeZone, micros(user.CreatedAt))
+			user.ID[:], user.Email, backend.FoldCase(user.Email), user.Name, user.TimeZone, toMicros(user.CreatedAt))
 		if err != nil {
-			return taken(err, "email_taken", "There is a user with this email address already. Choose another address.")
+			return conflictOnDuplicate(err, "email_taken", "There is a user with this email address already. Choose another address.")
 		}
 		return insertAudit(ctx, tx, entries)
 	})
@@ -31,14 +32,14 @@ func (s *Store) User(ctx context.Context, id uuid.UUID) (account.User, error) {
 
 // UserByEmail returns one user by email address, compared without regard to case.
 func (s *Store) UserByEmail(ctx context.Context, email string) (account.User, error) {
-	return s.oneUser(ctx, `SELECT `+userColumns+` FROM users WHERE email_folded = ?`, folded(email))
+	return s.oneUser(ctx, `SELECT `+userColumns+` FROM users WHERE email_folded = ?`, backend.FoldCase(email))
 }
 
 func (s *Store) oneUser(ctx context.Context, query string, arg any) (user account.User, err error) {
 	err = s.read(ctx, "read user", func(tx *sql.Tx) error {
 		user, err = scanUser(tx.QueryRowContext(ctx, query, arg))
 		if isNoRows(err) {
-			return notFound("user")
+			return backend.NotFound("user")
 		}
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 const workoutColumns = `id, app_id, name, start_time, end_time, utc_offset, source, duration, quantities, attributes, received`
@@ -17,7 +18,7 @@ const selectWorkouts = `SELECT ` + workoutColumns + ` FROM workouts WHERE user_i
 
 func scanWorkout(row row) (w health.Workout, err error) {
 	var quantities string
-	err = row.Scan(&w.ID, &w.AppID, &w.Name, &w.Start, &w.End, &w.Offset, &w.Source, absentable{&w.Duration}, &quantities,
+	err = row.Scan(&w.ID, &w.AppID, &w.Name, &w.Start, &w.End, &w.Offset, &w.Source, floatInto{&w.Duration}, &quantities,
 		&w.Attributes, &w.Received)
 	if err != nil || quantities == "{}" {
 		return w, err
@@ -28,33 +29,33 @@ func scanWorkout(row row) (w health.Workout, err error) {
 // Workout returns one workout with its series and its route.
 func (s *Store) Workout(ctx context.Context, user, id uuid.UUID) (w health.Workout, err error) {
 	found := false
-	err = s.readOf(ctx, user, "read workout", func(tx *sql.Tx, number int64) error {
-		if found, w, err = one(ctx, tx, scanWorkout, selectWorkouts+` AND id = ?`, number, id[:]); !found {
+	err = s.readOf(ctx, user, "read workout", func(tx *sql.Tx, userID int64) error {
+		if found, w, err = one(ctx, tx, scanWorkout, selectWorkouts+` AND id = ?`, userID, id[:]); !found {
 			return err
 		}
-		parts, err := readParts(ctx, tx, number, id)
+		parts, err := readParts(ctx, tx, userID, id)
 		if err != nil {
 			return err
 		}
 		return parts.into(&w)
 	})
 	if err == nil && !found {
-		err = notFound("workout")
+		err = backend.NotFound("workout")
 	}
 	return w, err
 }
 
 // Workouts returns workouts without series and routes, newest first.
 func (s *Store) Workouts(ctx context.Context, user uuid.UUID, query store.WorkoutQuery) (found []health.Workout, err error) {
-	err = s.readOf(ctx, user, "list workouts", func(tx *sql.Tx, number int64) error {
+	err = s.readOf(ctx, user, "list workouts", func(tx *sql.Tx, userID int64) error {
 		start, id := int64(query.BeforeStart), query.Before
 		for len(found) < query.Limit {
-			page, err := workoutPage(ctx, tx, number, &query, start, id)
+			page, err := workoutPage(ctx, tx, userID, &query, start, id)
 			if err != nil {
 				return err
 			}
 			for i := range page {
-				on, err := onRoute(ctx, tx, number, page[i].ID, &query)
+				on, err := matchesRoute(ctx, tx, userID, page[i].ID, &query)
 				if err != nil {
 					return err
 				}
@@ -88,9 +89,9 @@ func workoutPage(
 	}
 	add(between("start_time", r))
 	if query.Name != "" {
-		add(` AND name_folded = ?`, []any{folded(query.Name)})
+		add(` AND name_folded = ?`, []any{backend.FoldCase(query.Name)})
 	}
-	add(nearBy(query))
+	add(routeCondition(query))
 	if id != uuid.Nil {
 		add(` AND (start_time, id) < (?, ?)`, []any{start, id[:]})
 	}

@@ -5,11 +5,11 @@ import (
 	"context"
 	"database/sql"
 
-	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
 // WriteWorkouts stores workouts with their series and routes.
@@ -44,8 +44,8 @@ func writeWorkout(ctx context.Context, tx *sql.Tx, user int64, sent *health.Work
 	return health.Updated, putWorkout(ctx, tx, user, &workout, parts)
 }
 
-// findWorkout returns the stored workout that sent is about, without its series and route: the one with its app id,
-// else one that SameWorkout takes for it, rather one without an id, with the same start and with the same end.
+// findWorkout returns the stored workout that sent is a repeat of, without its series and route: the one with its app id,
+// else by health.Workout.SameWorkout, preferably one without an id, with the same start and with the same end.
 func findWorkout(ctx context.Context, tx *sql.Tx, user int64, sent *health.Workout) (found bool, w health.Workout, err error) {
 	if sent.AppID != "" {
 		found, w, err := one(ctx, tx, scanWorkout, selectWorkouts+` AND app_id = ? AND app_id <> ''`, user, sent.AppID)
@@ -54,18 +54,18 @@ func findWorkout(ctx context.Context, tx *sql.Tx, user int64, sent *health.Worko
 		}
 	}
 	minute := sent.StartMinute()
-	alike, err := list(ctx, tx, scanWorkout, selectWorkouts+` AND start_time >= ? AND start_time < ? AND name = ?
+	candidates, err := list(ctx, tx, scanWorkout, selectWorkouts+` AND start_time >= ? AND start_time < ? AND name = ?
 		ORDER BY app_id <> '', start_time <> ?, end_time <> ?, id`, user, int64(minute), int64(minute+60*health.Second), sent.Name,
 		int64(sent.Start), int64(sent.End))
-	for i := range alike {
-		if alike[i].SameWorkout(sent) {
-			return true, alike[i], err
+	for i := range candidates {
+		if candidates[i].SameWorkout(sent) {
+			return true, candidates[i], err
 		}
 	}
 	return false, health.Workout{}, err
 }
 
-// workoutParts are the series and the route of a workout as they are kept.
+// workoutParts are the series and the route of a workout as they are stored.
 type workoutParts struct {
 	series map[string][]byte
 	route  []byte
@@ -118,14 +118,14 @@ func (p *workoutParts) into(w *health.Workout) (err error) {
 	return err
 }
 
-// putWorkout writes the row, and those parts that differ from what is there.
-func putWorkout(ctx context.Context, tx *sql.Tx, user int64, w *health.Workout, there workoutParts) error {
+// putWorkout writes the row, and those parts that differ from the stored ones.
+func putWorkout(ctx context.Context, tx *sql.Tx, user int64, w *health.Workout, existing workoutParts) error {
 	if err := putWorkoutRow(ctx, tx, user, w); err != nil {
 		return err
 	}
 	for name, points := range w.Series {
 		encoded := encodeSeries(points)
-		if len(points) == 0 || bytes.Equal(encoded, there.series[name]) {
+		if len(points) == 0 || bytes.Equal(encoded, existing.series[name]) {
 			continue
 		}
 		if _, err := tx.ExecContext(ctx,
@@ -138,16 +138,16 @@ func putWorkout(ctx context.Context, tx *sql.Tx, user int64, w *health.Workout, 
 		return nil
 	}
 	encoded := encodeRoute(w.Route)
-	if bytes.Equal(encoded, there.route) {
+	if bytes.Equal(encoded, existing.route) {
 		return nil
 	}
 	return putRoute(ctx, tx, user, w, encoded)
 }
 
 func putWorkoutRow(ctx context.Context, tx *sql.Tx, user int64, w *health.Workout) error {
-	quantities, err := encodeQuantities(w.Quantities)
+	quantities, err := backend.EncodeQuantities(w.Quantities)
 	if err != nil {
-		return err
+		return errNotFinite
 	}
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO workouts (user_id, name_folded, `+workoutColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -155,22 +155,7 @@ func putWorkoutRow(ctx context.Context, tx *sql.Tx, user int64, w *health.Workou
 			name = excluded.name, start_time = excluded.start_time, end_time = excluded.end_time,
 			utc_offset = excluded.utc_offset, source = excluded.source, duration = excluded.duration,
 			quantities = excluded.quantities, attributes = excluded.attributes, received = excluded.received`,
-		user, folded(w.Name), w.ID[:], w.AppID, w.Name, int64(w.Start), int64(w.End), w.Offset, w.Source,
-		nullable(w.Duration), quantities, w.Attributes, int64(w.Received))
+		user, backend.FoldCase(w.Name), w.ID[:], w.AppID, w.Name, int64(w.Start), int64(w.End), w.Offset, w.Source,
+		nullableFloat(w.Duration), quantities, w.Attributes, int64(w.Received))
 	return err
-}
-
-// encodeQuantities leaves out figures that are absent: they say nothing, and JSON has no word for them.
-func encodeQuantities(quantities map[string]health.Quantity) (string, error) {
-	present := make(map[string]health.Quantity, len(quantities))
-	for name, q := range quantities {
-		if !health.IsAbsent(q.Value) {
-			present[name] = q
-		}
-	}
-	text, err := json.Marshal(present, json.Deterministic(true))
-	if err != nil {
-		return "", errUnstorable
-	}
-	return string(text), nil
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// deed returns an entry about a user, with something in every field.
-func deed(action account.Action, user uuid.UUID, resource string, at time.Time) account.AuditEntry {
+// auditEntry returns an entry about a user, with something in every field.
+func auditEntry(action account.Action, user uuid.UUID, resource string, at time.Time) account.AuditEntry {
 	e := account.NewAuditEntry(action, user, resource, at)
 	e.KeyID, e.Address, e.UserAgent, e.RequestID = "k1", netip.MustParseAddr("2001:db8::7"), "curl ☂", "r-1"
 	e.Metadata = map[string]any{"code": "unknown_key", "count": 2.0, "admin": true}
@@ -32,8 +32,8 @@ func entries(t *testing.T, s store.Store, query store.AuditQuery) []account.Audi
 	return found
 }
 
-// recorded checks what the audit log holds about a user, oldest first.
-func recorded(t *testing.T, s store.Store, what string, user uuid.UUID, want ...account.AuditEntry) {
+// checkAudit checks what the audit log holds about a user, oldest first.
+func checkAudit(t *testing.T, s store.Store, what string, user uuid.UUID, want ...account.AuditEntry) {
 	t.Helper()
 	got := entries(t, s, store.AuditQuery{User: &user})
 	slices.Reverse(got)
@@ -43,21 +43,21 @@ func recorded(t *testing.T, s store.Store, what string, user uuid.UUID, want ...
 var auditTests = []test{
 	{"audit/entries come back as they were stored, newest first", func(t *testing.T, s store.Store) {
 		ada := createUser(t, s)
-		full := deed(account.ActionLoginFailed, ada, "k1", noon)
+		full := auditEntry(account.ActionLoginFailed, ada, "k1", noon)
 		bare := account.AuditEntry{ID: newID(t), At: noon.Add(time.Second), Action: account.ActionLimitHit}
 		ok(t, "append nothing", s.AppendAudit(t.Context(), nil))
 		ok(t, "append", s.AppendAudit(t.Context(), []account.AuditEntry{full, bare}))
 		ok(t, "append again", s.AppendAudit(t.Context(), []account.AuditEntry{bare, full}))
 		equal(t, "all", entries(t, s, store.AuditQuery{}), []account.AuditEntry{bare, full}, addresses)
-		recorded(t, s, "Ada's", ada, full)
-		recorded(t, s, "nobody's", uuid.Nil, bare)
-		recorded(t, s, "somebody unknown's", newID(t))
+		checkAudit(t, s, "Ada's", ada, full)
+		checkAudit(t, s, "of no user", uuid.Nil, bare)
+		checkAudit(t, s, "somebody unknown's", newID(t))
 	}},
 	{"audit/are narrowed and paged", func(t *testing.T, s store.Store) {
 		ada := createUser(t, s)
 		var all []account.AuditEntry
 		for i := range 7 {
-			e := deed(account.ActionExport, ada, "", noon.Add(time.Duration(i/2)*time.Minute)) // some at the same time
+			e := auditEntry(account.ActionExport, ada, "", noon.Add(time.Duration(i/2)*time.Minute)) // some at the same time
 			if i%3 == 0 {
 				e.Action, e.KeyID = account.ActionErase, "k2"
 			}
@@ -100,35 +100,35 @@ var auditTests = []test{
 	}},
 	{"audit/lets go of what is old", func(t *testing.T, s store.Store) {
 		ada := createUser(t, s)
-		recent := deed(account.ActionExport, ada, "", noon)
-		ok(t, "append", s.AppendAudit(t.Context(), []account.AuditEntry{deed(account.ActionExport, ada, "", noon.AddDate(0, -6, 0)), recent}))
+		recent := auditEntry(account.ActionExport, ada, "", noon)
+		ok(t, "append", s.AppendAudit(t.Context(), []account.AuditEntry{auditEntry(account.ActionExport, ada, "", noon.AddDate(0, -6, 0)), recent}))
 		ok(t, "drop", s.DropAuditBefore(t.Context(), noon.AddDate(0, -1, 0)))
-		recorded(t, s, "what is left", ada, recent)
-		ok(t, "append after that", s.AppendAudit(t.Context(), []account.AuditEntry{deed(account.ActionExport, ada, "", noon.AddDate(0, -6, 1))}))
+		checkAudit(t, s, "what is left", ada, recent)
+		ok(t, "append after that", s.AppendAudit(t.Context(), []account.AuditEntry{auditEntry(account.ActionExport, ada, "", noon.AddDate(0, -6, 1))}))
 	}},
-	{"audit/a deed and its entry are one", func(t *testing.T, s store.Store) {
+	{"audit/a change and its entry are written together", func(t *testing.T, s store.Store) {
 		ada := newID(t)
-		created := deed(account.ActionUserCreate, ada, ada.String(), noon)
+		created := auditEntry(account.ActionUserCreate, ada, ada.String(), noon)
 		ok(t, "create user", s.CreateUser(t.Context(), account.User{ID: ada, Email: "ada@example.org", CreatedAt: noon}, created))
-		again := deed(account.ActionUserCreate, ada, "", noon)
+		again := auditEntry(account.ActionUserCreate, ada, "", noon)
 		fails(t, "create her again", s.CreateUser(t.Context(), account.User{ID: newID(t), Email: "ada@example.org", CreatedAt: noon}, again), problem.Conflict)
 
 		key := account.APIKey{ID: "k1", UserID: ada, CreatedAt: noon}
-		made := deed(account.ActionKeyCreate, ada, "k1", noon.Add(time.Second))
+		made := auditEntry(account.ActionKeyCreate, ada, "k1", noon.Add(time.Second))
 		ok(t, "create key", s.CreateKey(t.Context(), key, made))
-		fails(t, "create it again", s.CreateKey(t.Context(), key, deed(account.ActionKeyCreate, ada, "k1", noon)), problem.Conflict)
+		fails(t, "create it again", s.CreateKey(t.Context(), key, auditEntry(account.ActionKeyCreate, ada, "k1", noon)), problem.Conflict)
 
-		revoked := deed(account.ActionKeyRevoke, ada, "k1", noon.Add(2*time.Second))
+		revoked := auditEntry(account.ActionKeyRevoke, ada, "k1", noon.Add(2*time.Second))
 		ok(t, "revoke", s.RevokeKey(t.Context(), ada, "k1", noon, revoked))
-		ok(t, "revoke again", s.RevokeKey(t.Context(), ada, "k1", noon, deed(account.ActionKeyRevoke, ada, "k1", noon)))
-		fails(t, "revoke another", s.RevokeKey(t.Context(), ada, "k2", noon, deed(account.ActionKeyRevoke, ada, "k2", noon)), problem.NotFound)
+		ok(t, "revoke again", s.RevokeKey(t.Context(), ada, "k1", noon, auditEntry(account.ActionKeyRevoke, ada, "k1", noon)))
+		fails(t, "revoke another", s.RevokeKey(t.Context(), ada, "k2", noon, auditEntry(account.ActionKeyRevoke, ada, "k2", noon)), problem.NotFound)
 
 		ingestion := put(t, s, ada, noon, "x")
 		ingestion.Status = health.StatusProcessed
-		finished := deed(account.ActionIngest, ada, ingestion.ID.String(), noon.Add(3*time.Second))
+		finished := auditEntry(account.ActionIngest, ada, ingestion.ID.String(), noon.Add(3*time.Second))
 		ok(t, "finish", s.Finish(t.Context(), ingestion, worker, finished))
-		fails(t, "finish again", s.Finish(t.Context(), ingestion, worker, deed(account.ActionIngest, ada, "", noon)), problem.Conflict)
-		recorded(t, s, "the audit log", ada, created, made, revoked, finished)
+		fails(t, "finish again", s.Finish(t.Context(), ingestion, worker, auditEntry(account.ActionIngest, ada, "", noon)), problem.Conflict)
+		checkAudit(t, s, "the audit log", ada, created, made, revoked, finished)
 	}},
 }
 
@@ -138,18 +138,18 @@ var rotateTests = []test{
 		old := createKey(t, s, user, "k1")
 		replacement := old
 		replacement.ID, replacement.CreatedAt = "k2", noon.Add(time.Hour)
-		done := deed(account.ActionKeyRotate, user, "k1", noon)
+		done := auditEntry(account.ActionKeyRotate, user, "k1", noon)
 		until := noon.Add(2 * time.Hour)
 		ok(t, "rotate", s.RotateKey(t.Context(), "k1", until, replacement, done))
 		old.RevokedAt = until
 		keys, err := s.KeysOf(t.Context(), user)
 		ok(t, "list", err)
 		equal(t, "keys", keys, []account.APIKey{old, replacement})
-		recorded(t, s, "the audit log", user, done)
+		checkAudit(t, s, "the audit log", user, done)
 
 		another := replacement
 		another.ID = "k3"
-		refusedDeed := deed(account.ActionKeyRotate, user, "k1", noon)
+		refusedDeed := auditEntry(account.ActionKeyRotate, user, "k1", noon)
 		fails(t, "rotate a key that is about to be revoked", s.RotateKey(t.Context(), "k1", noon, another, refusedDeed), problem.Conflict)
 		fails(t, "rotate to an id that is taken", s.RotateKey(t.Context(), "k2", noon, old, refusedDeed), problem.Conflict)
 		fails(t, "rotate what does not exist", s.RotateKey(t.Context(), "k9", noon, another, refusedDeed), problem.NotFound)
@@ -158,7 +158,7 @@ var rotateTests = []test{
 		if got, err := s.Key(t.Context(), "k2"); err != nil || !got.RevokedAt.IsZero() {
 			t.Errorf("a rotation that failed revoked the key: %+v, %v", got, err)
 		}
-		recorded(t, s, "the audit log after what failed", user, done)
+		checkAudit(t, s, "the audit log after what failed", user, done)
 
 		ids, err := s.RevokedSince(t.Context(), noon)
 		ok(t, "revoked since", err)

@@ -8,36 +8,36 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-var trustTests = []test{
-	{"trust/what is distrusted is so in a new epoch, and for as long as it was last said", func(t *testing.T, s store.Store) {
+var cacheFenceTests = []test{
+	{"cache fence/invalidating begins an epoch, and lasts as long as the longest call asks for", func(t *testing.T, s store.Store) {
 		first, distrusted, err := s.CacheEpoch(t.Context())
 		ok(t, "ask", err)
-		equal(t, "distrusted at first", distrusted, time.Duration(0))
+		equal(t, "invalid at first", distrusted, time.Duration(0))
 
 		since, err := s.InvalidateCache(t.Context(), time.Hour)
-		ok(t, "distrust", err)
-		equal(t, "distrusted since", since, time.Duration(0))
+		ok(t, "invalidate", err)
+		equal(t, "invalid since", since, time.Duration(0))
 		since, err = s.InvalidateCache(t.Context(), 90*time.Minute)
-		ok(t, "distrust for longer", err)
+		ok(t, "invalidate for longer", err)
 		if since <= 0 || since > time.Hour {
-			t.Errorf("it has been distrusted for %s", since)
+			t.Errorf("it has been invalid for %s", since)
 		}
 		_, err = s.InvalidateCache(t.Context(), time.Minute)
-		ok(t, "distrust for less", err)
+		ok(t, "invalidate for less", err)
 
 		epoch, distrusted, err := s.CacheEpoch(t.Context())
 		ok(t, "ask", err)
 		equal(t, "epochs begun", epoch-first, int64(1))
 		if distrusted < time.Hour || distrusted > 90*time.Minute {
-			t.Errorf("it is distrusted for %s", distrusted)
+			t.Errorf("it is invalid for %s", distrusted)
 		}
 	}},
-	{"trust/it comes back in time, and ends in another epoch", func(t *testing.T, s store.Store) {
+	{"cache fence/it expires, and the next call begins another epoch", func(t *testing.T, s store.Store) {
 		first, _, err := s.CacheEpoch(t.Context())
 		ok(t, "ask", err)
 		for round := range int64(2) {
 			_, err := s.InvalidateCache(t.Context(), time.Microsecond)
-			ok(t, "distrust", err)
+			ok(t, "invalidate", err)
 			epoch, distrusted, err := s.CacheEpoch(t.Context())
 			for ; err == nil && distrusted > 0; epoch, distrusted, err = s.CacheEpoch(t.Context()) {
 			}
@@ -45,14 +45,14 @@ var trustTests = []test{
 			equal(t, "epochs begun", epoch-first, round+1)
 		}
 	}},
-	{"trust/several at once begin one epoch", func(t *testing.T, s store.Store) {
+	{"cache fence/several calls at once begin one epoch", func(t *testing.T, s store.Store) {
 		first, _, err := s.CacheEpoch(t.Context())
 		ok(t, "ask", err)
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
 				if _, err := s.InvalidateCache(t.Context(), time.Hour); err != nil {
-					t.Errorf("distrust: %v", err)
+					t.Errorf("invalidate: %v", err)
 				}
 			})
 		}

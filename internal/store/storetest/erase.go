@@ -18,7 +18,7 @@ import (
 
 var addresses = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 
-// OwnSource is a source that Fill gives a user's samples and that nobody else has.
+// OwnSource is a source of the samples of Fill that no other user has.
 func OwnSource(user uuid.UUID) string { return "Watch of " + user.String() }
 
 // Fill stores something of every kind for a user: all that was received at the same time.
@@ -37,7 +37,7 @@ func Fill(t *testing.T, s store.Store, user uuid.UUID, received time.Time) {
 	createKey(t, s, user, id)
 	ok(t, "touch", s.TouchKeys(t.Context(), map[string]time.Time{id: noon}))
 	ok(t, "order", s.SetSourceOrder(t.Context(), user, aggregate.SourceOrder{Sources: []string{OwnSource(user)}}))
-	ok(t, "audit", s.AppendAudit(t.Context(), []account.AuditEntry{deed(account.ActionExport, user, user.String(), received)}))
+	ok(t, "audit", s.AppendAudit(t.Context(), []account.AuditEntry{auditEntry(account.ActionExport, user, user.String(), received)}))
 }
 
 // everything is a batch of each kind that came with one body.
@@ -122,10 +122,10 @@ var eraseTests = []test{
 		before, err := s.Metrics(t.Context(), bob)
 		ok(t, "Bob's metrics", err)
 
-		done := deed(account.ActionErase, ada, ada.String(), later)
+		done := auditEntry(account.ActionErase, ada, ada.String(), later)
 		ok(t, "erase", s.EraseData(t.Context(), ada, later, done))
 		HoldsNothing(t, s, ada)
-		recorded(t, s, "the audit log", ada, done)
+		checkAudit(t, s, "the audit log", ada, done)
 		keys, err := s.KeysOf(t.Context(), ada)
 		ok(t, "keys", err)
 		equal(t, "keys that stay", len(keys), 1)
@@ -150,7 +150,7 @@ var eraseTests = []test{
 		ada := createUser(t, s)
 		ahead := later.Add(time.Minute) // by the clock of another server
 		ingestion := put(t, s, ada, ahead, "x")
-		late := deed(account.ActionLimitHit, ada, "", noon)
+		late := auditEntry(account.ActionLimitHit, ada, "", noon)
 		ok(t, "erase", s.EraseData(t.Context(), ada, later))
 		fails(t, "renew", s.Renew(t.Context(), ingestion.ID, worker, later), problem.Conflict)
 		fails(t, "finish", s.Finish(t.Context(), ingestion, worker), problem.Conflict)
@@ -162,15 +162,15 @@ var eraseTests = []test{
 		noClaim(t, s, ahead.Add(time.Hour))
 		refusesAll(t, s, ada, ahead, problem.Conflict)
 		ok(t, "an entry that comes late", s.AppendAudit(t.Context(), []account.AuditEntry{late}))
-		recorded(t, s, "entries about Ada", ada)
+		checkAudit(t, s, "entries about Ada", ada)
 		late.UserID = uuid.Nil
-		recorded(t, s, "entries about nobody", uuid.Nil, late)
+		checkAudit(t, s, "entries about nobody", uuid.Nil, late)
 	}},
 	{"erase/of a user leaves nothing", func(t *testing.T, s store.Store) {
 		ada, bob := createUser(t, s), createUser(t, s)
 		Fill(t, s, ada, noon)
 		Fill(t, s, bob, noon)
-		done := deed(account.ActionUserDelete, ada, ada.String(), later)
+		done := auditEntry(account.ActionUserDelete, ada, ada.String(), later)
 		keys, err := s.DeleteUser(t.Context(), ada, later, done)
 		ok(t, "delete", err)
 		equal(t, "keys", keys, []string{"key-" + ada.String()[24:]})
@@ -183,7 +183,7 @@ var eraseTests = []test{
 		ok(t, "revoked since", err)
 		equal(t, "revoked since", revoked, keys)
 		done.UserID = uuid.Nil
-		recorded(t, s, "the entry that survives", uuid.Nil, done)
+		checkAudit(t, s, "the entry that survives", uuid.Nil, done)
 
 		refusesAll(t, s, ada, later.Add(time.Hour), problem.NotFound)
 		fails(t, "a key", s.CreateKey(t.Context(), account.APIKey{ID: "k9", UserID: ada}), problem.NotFound)
@@ -194,6 +194,6 @@ var eraseTests = []test{
 
 		next := createUser(t, s)
 		HoldsNothing(t, s, next)
-		HoldsNothing(t, s, ada) // also where the store remembers who she was
+		HoldsNothing(t, s, ada) // also where the store has cached her id
 	}},
 }

@@ -36,7 +36,7 @@ func finish(t *testing.T, s store.Store, ingestion health.Ingestion) {
 	ok(t, "finish", s.Finish(t.Context(), ingestion, worker))
 }
 
-// later is when all claims of put have lapsed.
+// later is when all claims of put have expired.
 var later = noon.Add(time.Hour)
 
 var inboxTests = []test{
@@ -53,7 +53,7 @@ var inboxTests = []test{
 		equal(t, "ingestion", got, want)
 		noClaim(t, s, later)
 	}},
-	{"inbox/a body in a spool is for whoever has the spool, and keeps no other waiting", func(t *testing.T, s store.Store) {
+	{"inbox/a body in a spool is claimed by the owner of the spool, and makes no other wait", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
 		waiting := newIngestion(t, user, noon, "")
 		waiting.ImportDir = "disk 1"
@@ -85,7 +85,7 @@ var inboxTests = []test{
 		ada, bob := createUser(t, s), createUser(t, s)
 		first := put(t, s, ada, noon, "1")
 		second := put(t, s, bob, noon, "2")
-		noClaim(t, s, noon.Add(time.Second)) // both are claimed by whoever put them
+		noClaim(t, s, noon.Add(time.Second)) // both are claimed by those who put them
 		got := claims(t, s, later, first.ID)
 		first.Attempts = 2
 		equal(t, "claimed", got, first)
@@ -103,13 +103,13 @@ var inboxTests = []test{
 		finish(t, s, first)
 		claims(t, s, later, second.ID)
 	}},
-	{"inbox/a claim lapses unless it is renewed", func(t *testing.T, s store.Store) {
+	{"inbox/a claim expires unless it is renewed", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
 		ingestion := put(t, s, user, noon, "x")
 		ok(t, "renew", s.Renew(t.Context(), ingestion.ID, worker, later))
 		noClaim(t, s, later.Add(-time.Second))
 		got, err := s.ClaimNext(t.Context(), "worker 2", "", later.Add(time.Second), later.Add(time.Minute))
-		ok(t, "claim after it lapsed", err)
+		ok(t, "claim after it expired", err)
 		equal(t, "attempts", got.Attempts, 2)
 
 		fails(t, "renew a lost claim", s.Renew(t.Context(), ingestion.ID, worker, later), problem.Conflict)

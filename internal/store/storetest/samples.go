@@ -140,14 +140,14 @@ var sampleTests = []test{
 		hour := summary("step_count", at(0), health.GrainHour, 3)
 		watch := with(hour, func(s *health.Sample) { s.PerSource, s.Source, s.Value = true, "Watch", 4 })
 		phone := with(hour, func(s *health.Sample) { s.PerSource, s.Source, s.Value = true, "iPhone", 5 })
-		nobody := with(hour, func(s *health.Sample) { s.PerSource, s.Source, s.Value = true, "", 6 })
-		batch := []health.Sample{hour, watch, raw, phone, minute, nobody}
+		unnamed := with(hour, func(s *health.Sample) { s.PerSource, s.Source, s.Value = true, "", 6 })
+		batch := []health.Sample{hour, watch, raw, phone, minute, unnamed}
 		writes(t, s, user, "write", batch, all(inserted, 6)...)
-		holds(t, s, user, "step_count", raw, minute, hour, nobody, watch, phone)
+		holds(t, s, user, "step_count", raw, minute, hour, unnamed, watch, phone)
 		writes(t, s, user, "again", batch, all(unchanged, 6)...)
 		changed := with(watch, func(s *health.Sample) { s.Value = 40 })
 		writes(t, s, user, "one source changes", []health.Sample{changed}, updated)
-		holds(t, s, user, "step_count", raw, minute, hour, nobody, changed, phone)
+		holds(t, s, user, "step_count", raw, minute, hour, unnamed, changed, phone)
 	}},
 	{"samples/a day is its local date, also with another offset after travel", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
@@ -247,7 +247,7 @@ var sampleTests = []test{
 			s.Attributes = `{"meal":"before","n":2,"place":"arm"}`
 		}))
 	}},
-	{"samples/one that the database refuses leaves its neighbours alone", func(t *testing.T, s store.Store) {
+	{"samples/one that the database refuses does not affect others", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
 		var batch []health.Sample
 		want := all(inserted, 250)
@@ -275,7 +275,7 @@ var sampleTests = []test{
 		ok(t, "metrics", err)
 		equal(t, "count", metrics[0].Count, int64(len(stored)))
 	}},
-	{"samples/any text is kept, or its sample refused alone", func(t *testing.T, s store.Store) {
+	{"samples/any text is kept, or only its sample is refused", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
 		batch := []health.Sample{
 			quantity("a", at(0), 1),

@@ -134,8 +134,8 @@ func crowd() (batch []health.Sample) {
 				raw := quantity("distance", at(time.Duration(hour)*time.Hour), float64(source))
 				raw.Unit, raw.Source = unit, fmt.Sprint("s", 4-source)
 				longer := with(raw, func(s *health.Sample) { s.End += health.Second })
-				alone := with(raw, func(s *health.Sample) { s.Grain, s.PerSource = health.GrainHour, true })
-				batch = append(batch, raw, longer, alone)
+				perSource := with(raw, func(s *health.Sample) { s.Grain, s.PerSource = health.GrainHour, true })
+				batch = append(batch, raw, longer, perSource)
 			}
 			merged := summary("distance", at(time.Duration(hour)*time.Hour), health.GrainHour, 1)
 			merged.Unit, merged.Source = unit, "s3"

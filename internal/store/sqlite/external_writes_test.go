@@ -9,7 +9,7 @@ import (
 	"github.com/health-export/health-export/internal/store/sqlite"
 )
 
-func TestWrittenElsewhere(t *testing.T) {
+func TestWrittenExternally(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "health.db")
 	mine, other := openFile(t, path), openFile(t, path)
@@ -29,7 +29,7 @@ func TestWrittenElsewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, span := range []struct {
+	for _, step := range []struct {
 		what string
 		do   func()
 		want bool
@@ -45,15 +45,15 @@ func TestWrittenElsewhere(t *testing.T) {
 		{"another's write with mine after it", func() { write(other, "d@example.org"); write(mine, "e@example.org") }, true},
 		{"my write alone again", func() { write(mine, "f@example.org") }, false},
 	} {
-		span.do()
-		if got, err := mine.WrittenElsewhere(t.Context()); err != nil || got != span.want {
-			t.Errorf("%s: %v, %v; want %v", span.what, got, err, span.want)
+		step.do()
+		if got, err := mine.WrittenExternally(t.Context()); err != nil || got != step.want {
+			t.Errorf("%s: %v, %v; want %v", step.what, got, err, step.want)
 		}
 	}
 }
 
 // Nobody else can write to a database in memory.
-func TestWrittenElsewhereInMemory(t *testing.T) {
+func TestWrittenExternallyInMemory(t *testing.T) {
 	t.Parallel()
 	s := openMemory(t)
 	user, err := account.NewUser("a@example.org", "", "UTC", time.Now())
@@ -61,7 +61,7 @@ func TestWrittenElsewhereInMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []bool{true, false} {
-		if got, err := s.WrittenElsewhere(t.Context()); err != nil || got != want {
+		if got, err := s.WrittenExternally(t.Context()); err != nil || got != want {
 			t.Errorf("%v, %v; want %v", got, err, want)
 		}
 		if want {

@@ -1,4 +1,4 @@
-package store
+package backend
 
 import (
 	"slices"
@@ -50,10 +50,10 @@ func newSampleTable(name string, values ...SampleValue) *SampleTable {
 	return t
 }
 
-// TableFor chooses the table for a metric whose first sample this is: by what the catalogue says of the metric, or,
-// where nobody has described it, by the values the sample has.
-func TableFor(words *catalog.Catalog, first *health.Sample) *SampleTable {
-	if m, ok := words.Lookup(first.Metric); ok {
+// TableFor returns the table for a metric whose first sample this is: by the shape of the metric in the catalog, or, if it
+// is not in the catalog, by the values of the sample.
+func TableFor(c *catalog.Catalog, first *health.Sample) *SampleTable {
+	if m, ok := c.Lookup(first.Metric); ok {
 		switch {
 		case m.Shape == catalog.ShapeRange:
 			return HeartRates
@@ -97,7 +97,7 @@ func (t *SampleTable) OtherValues(s *health.Sample) map[string]float64 {
 	return others
 }
 
-// SetOtherValues gives a sample the values that OtherValues returned. Other keys are no concern of it.
+// SetOtherValues sets the values of a sample that OtherValues returned. Other keys are ignored.
 func SetOtherValues(s *health.Sample, others map[string]float64) {
 	for _, v := range allValues {
 		if number, ok := others[v.Key]; ok {

@@ -1,4 +1,4 @@
-package store_test
+package backend_test
 
 import (
 	"bytes"
@@ -11,19 +11,19 @@ import (
 
 	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
-	"github.com/health-export/health-export/internal/store"
+	"github.com/health-export/health-export/internal/store/backend"
 )
 
-// names are sources; a store knows them by their place.
+// names are sources; their ids are their indexes.
 var names = []string{"", "Watch", "iPhone", "Watch|iPhone", "Ring"}
 
-func number(source string) int64 { return int64(slices.Index(names, source)) }
+func id(source string) int64 { return int64(slices.Index(names, source)) }
 
-func name(number int64) (string, error) {
-	if number < 0 || number >= int64(len(names)) {
+func name(id int64) (string, error) {
+	if id < 0 || id >= int64(len(names)) {
 		return "", nil
 	}
-	return names[number], nil
+	return names[id], nil
 }
 
 // genDay is a day as it comes out of samples.
@@ -57,24 +57,24 @@ func TestPackedHoursAreTheHours(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		want := genDay.Draw(t, "day")
-		packed := store.PackHours(&want, number)
+		packed := backend.PackHours(&want, id)
 		got := want
 		got.Hours = nil
-		if err := store.UnpackHours(packed, &got, name); err != nil {
+		if err := backend.UnpackHours(packed, &got, name); err != nil {
 			t.Fatal(err)
 		}
 		if !got.SameDay(&want) {
 			t.Fatalf("hours (-before +after):\n%s", gocmp.Diff(want.Hours, got.Hours, gocmp.Comparer(health.SameValue)))
 		}
-		numbers, err := store.PackedSources(packed)
+		ids, err := backend.PackedSources(packed)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, hour := range got.Hours {
-			for _, tally := range hour.Aggregates {
-				for _, source := range tally.Sources {
-					if packed != nil && !slices.Contains(numbers, number(source)) {
-						t.Fatalf("%q is not among the sources %v", source, numbers)
+			for _, aggregated := range hour.Aggregates {
+				for _, source := range aggregated.Sources {
+					if packed != nil && !slices.Contains(ids, id(source)) {
+						t.Fatalf("%q is not among the sources %v", source, ids)
 					}
 				}
 			}
@@ -82,7 +82,7 @@ func TestPackedHoursAreTheHours(t *testing.T) {
 	})
 }
 
-// A year of a year's minutes stays small, and what is measured once a day takes nothing.
+// The hours of a day of minutes are small, and what is measured once a day takes no space.
 func TestPackedHoursAreSmall(t *testing.T) {
 	t.Parallel()
 	day := func(samples int) aggregate.DaySummary {
@@ -103,10 +103,10 @@ func TestPackedHoursAreSmall(t *testing.T) {
 		return days[0]
 	}
 	full, once := day(1440), day(1)
-	if size := len(store.PackHours(&full, number)); size > 24*30 {
+	if size := len(backend.PackHours(&full, id)); size > 24*30 {
 		t.Errorf("the hours of a day take %d bytes", size)
 	}
-	if packed := store.PackHours(&once, number); packed != nil {
+	if packed := backend.PackHours(&once, id); packed != nil {
 		t.Errorf("the only sample of a day takes %d bytes", len(packed))
 	}
 }
@@ -114,22 +114,22 @@ func TestPackedHoursAreSmall(t *testing.T) {
 func FuzzUnpackHours(f *testing.F) {
 	for seed := range 20 {
 		day := genDay.Example(seed)
-		f.Add(store.PackHours(&day, number))
+		f.Add(backend.PackHours(&day, id))
 	}
 	f.Fuzz(func(t *testing.T, packed []byte) {
 		day := aggregate.DaySummary{Date: 20_000}
-		if err := store.UnpackHours(packed, &day, name); err != nil || len(packed) == 0 {
+		if err := backend.UnpackHours(packed, &day, name); err != nil || len(packed) == 0 {
 			return
 		}
-		again := store.PackHours(&day, number)
+		again := backend.PackHours(&day, id)
 		if again == nil {
 			return // one hour that says what the day says
 		}
 		second := aggregate.DaySummary{Date: 20_000}
-		if err := store.UnpackHours(again, &second, name); err != nil {
+		if err := backend.UnpackHours(again, &second, name); err != nil {
 			t.Fatal(err)
 		}
-		if third := store.PackHours(&second, number); !bytes.Equal(again, third) {
+		if third := backend.PackHours(&second, id); !bytes.Equal(again, third) {
 			t.Errorf("hours change as they are packed: %x, then %x", again, third)
 		}
 	})

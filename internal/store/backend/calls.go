@@ -1,4 +1,4 @@
-package store
+package backend
 
 import (
 	"context"
@@ -13,15 +13,15 @@ import (
 	"github.com/health-export/health-export/internal/tracing"
 )
 
-// Calls measures the calls that a store makes to its database, and makes each a step of the trace that it belongs to. The
-// zero value measures nothing.
+// Calls measures the calls that a store makes to its database, and makes each a span of its trace. The zero value measures
+// nothing.
 type Calls struct {
 	duration *prometheus.HistogramVec
 	failures *prometheus.CounterVec
 	span     []trace.SpanStartOption
 }
 
-// NewCalls registers the measures of calls; one per registerer. The system is how traces name the database:
+// NewCalls registers the metrics of calls; one per registerer. system is the name of the database in traces:
 // semconv.DBSystemName….
 func NewCalls(registerer prometheus.Registerer, system attribute.KeyValue) Calls {
 	factory := promauto.With(registerer)
@@ -41,9 +41,9 @@ func NewCalls(registerer prometheus.Registerer, system attribute.KeyValue) Calls
 	}
 }
 
-// Begin begins a call, which is over when done is called with what came of it. operation is one of the program's words,
-// never of its users'.
-func (c Calls) Begin(ctx context.Context, operation string) (_ context.Context, done func(error)) {
+// Start begins a call, which ends when done is called with its error. operation is a constant of the program, never a text
+// of a user.
+func (c Calls) Start(ctx context.Context, operation string) (_ context.Context, done func(error)) {
 	begun := time.Now()
 	ctx, span := tracing.Start(ctx, operation, c.span...)
 	return ctx, func(err error) {

@@ -1,4 +1,4 @@
-package store
+package backend
 
 import (
 	"encoding/binary"
@@ -11,14 +11,13 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// PackHours returns the hours of a day as stores keep them, in one piece: a year of hours is then 365 rows to be read.
-// number gives the number by which the store knows a source. The result is nil where the day itself says all there is to
-// say, as that of a weight does that is taken once a day.
+// PackHours encodes the hours of a day in one value: a year of hours is then 365 rows to be read. id returns the store's id
+// of a source. The result is nil where the hours follow from the day, as where a weight is measured once a day.
 //
-// It is a row of integers as encoding/binary writes them (varint), with seconds from the moment before: lists of sources;
-// hours; of each hour its beginning, extent and grains; of each grain its figures. A figure is its bits in reverse, as
-// encoding/gob has them: those that people measure are short numbers, and stay short.
-func PackHours(day *aggregate.DaySummary, number func(source string) int64) []byte {
+// The encoding is a sequence of varints of encoding/binary, times as seconds since the time before: lists of sources; hours;
+// for each hour its start, extent and grains; for each grain its values. A float is encoded with its bytes reversed, as in
+// encoding/gob: measured values have few digits, and stay short.
+func PackHours(day *aggregate.DaySummary, id func(source string) int64) []byte {
 	if whole := day.WholeHour(); len(day.Hours) == 1 && day.Hours[0].Same(&whole) {
 		return nil
 	}
@@ -28,16 +27,16 @@ func PackHours(day *aggregate.DaySummary, number func(source string) int64) []by
 	for _, list := range lists {
 		p.count(len(list))
 		for _, source := range list {
-			p.count(int(number(source)))
+			p.count(int(id(source)))
 		}
 	}
 	p.count(len(day.Hours))
 	last, offset := day.Date.Midnight(0), int32(0)
 	for i := range day.Hours {
 		h := &day.Hours[i]
-		p.span(h.Start - last)
-		p.span(h.Earliest - h.Start)
-		p.span(h.Latest - h.Earliest)
+		p.interval(h.Start - last)
+		p.interval(h.Earliest - h.Start)
+		p.interval(h.Latest - h.Earliest)
 		p.integer(int64(h.EarliestOffset - offset))
 		p.integer(int64(h.LatestOffset - h.EarliestOffset))
 		last, offset = h.Start, h.EarliestOffset
@@ -45,7 +44,7 @@ func PackHours(day *aggregate.DaySummary, number func(source string) int64) []by
 		for j := range h.Aggregates {
 			t := &h.Aggregates[j]
 			list := slices.IndexFunc(lists, func(l []string) bool { return slices.Equal(l, t.Sources) })
-			p.tally(t, h.Latest, list)
+			p.aggregate(t, h.Latest, list)
 		}
 	}
 	return p.to
@@ -63,7 +62,7 @@ func sourceLists(hours []aggregate.Hour) (lists [][]string) {
 	return lists
 }
 
-// Which figures a grain has.
+// Which optional values a grain has.
 const (
 	hasLast = 1 << iota
 	hasSystolic
@@ -72,11 +71,11 @@ const (
 
 type packer struct{ to []byte }
 
-func (p *packer) count(n int)     { p.to = binary.AppendUvarint(p.to, uint64(n)) } // #nosec G115 -- of things there are
+func (p *packer) count(n int)     { p.to = binary.AppendUvarint(p.to, uint64(n)) } // #nosec G115 -- a length
 func (p *packer) integer(n int64) { p.to = binary.AppendVarint(p.to, n) }
 
-// span writes a stretch of time: an even number is twice its seconds, an odd one twice its microseconds and one.
-func (p *packer) span(d health.Instant) {
+// interval writes a duration: an even number is twice its seconds, an odd one twice its microseconds plus one.
+func (p *packer) interval(d health.Instant) {
 	if d%health.Second == 0 {
 		p.integer(int64(d/health.Second) << 1)
 		return
@@ -84,7 +83,7 @@ func (p *packer) span(d health.Instant) {
 	p.integer(int64(d)<<1 | 1)
 }
 
-func (p *packer) figure(v float64) {
+func (p *packer) float(v float64) {
 	if health.IsAbsent(v) {
 		v = math.Float64frombits(absentBits)
 	}
@@ -96,12 +95,12 @@ const absentBits = 0x7ff8 << 48
 
 func (p *packer) stats(s *aggregate.Stats) {
 	p.count(int(s.Weight))
-	p.figure(s.Sum)
-	p.figure(s.Min)
-	p.figure(s.Max)
+	p.float(s.Sum)
+	p.float(s.Min)
+	p.float(s.Max)
 }
 
-func (p *packer) tally(t *aggregate.Aggregate, latest health.Instant, list int) {
+func (p *packer) aggregate(t *aggregate.Aggregate, latest health.Instant, list int) {
 	has := 0
 	if !health.IsAbsent(t.Last) {
 		has |= hasLast
@@ -118,8 +117,8 @@ func (p *packer) tally(t *aggregate.Aggregate, latest health.Instant, list int) 
 	p.count(has)
 	p.stats(&t.Values)
 	if has&hasLast != 0 {
-		p.figure(t.Last)
-		p.span(latest - t.LastStart)
+		p.float(t.Last)
+		p.interval(latest - t.LastStart)
 	}
 	if has&hasSystolic != 0 {
 		p.stats(&t.Systolic)
@@ -129,31 +128,31 @@ func (p *packer) tally(t *aggregate.Aggregate, latest health.Instant, list int) 
 	}
 }
 
-// PackedSources returns the numbers of the sources that packed hours name.
-func PackedSources(packed []byte) (numbers []int64, err error) {
+// PackedSources returns the ids of the sources that packed hours have.
+func PackedSources(packed []byte) (ids []int64, err error) {
 	if packed == nil {
 		return nil, nil
 	}
 	u := unpacker{from: packed}
-	for range u.things() {
-		for range u.things() {
-			numbers = append(numbers, int64(u.count()))
+	for range u.length() {
+		for range u.length() {
+			ids = append(ids, int64(u.count()))
 		}
 	}
-	return numbers, u.err
+	return ids, u.err
 }
 
-// UnpackHours gives a day, which has everything else, the hours that PackHours returned for it. name is the reverse of
-// PackHours's number; an error of it comes back as it is.
-func UnpackHours(packed []byte, day *aggregate.DaySummary, name func(number int64) (string, error)) error {
+// UnpackHours sets the hours of a day, which has all other fields, from what PackHours returned. name returns the name of a
+// source by its id; its error is returned as it is.
+func UnpackHours(packed []byte, day *aggregate.DaySummary, name func(id int64) (string, error)) error {
 	if packed == nil {
 		day.Hours = []aggregate.Hour{day.WholeHour()}
 		return nil
 	}
 	u := unpacker{from: packed}
-	lists := make([][]string, u.things())
+	lists := make([][]string, u.length())
 	for i := range lists {
-		for range u.things() {
+		for range u.length() {
 			source, err := name(int64(u.count()))
 			if err != nil {
 				return err
@@ -162,22 +161,22 @@ func UnpackHours(packed []byte, day *aggregate.DaySummary, name func(number int6
 		}
 		lists[i] = slices.Clip(lists[i]) // they are shared
 	}
-	day.Hours = make([]aggregate.Hour, u.things())
-	tallies := make([]aggregate.Aggregate, 0, len(day.Hours))
+	day.Hours = make([]aggregate.Hour, u.length())
+	aggregates := make([]aggregate.Aggregate, 0, len(day.Hours))
 	last, offset := day.Date.Midnight(0), int32(0)
 	for i := range day.Hours {
 		h := &day.Hours[i]
-		h.Start = last + u.span()
-		h.Earliest = h.Start + u.span()
-		h.Latest = h.Earliest + u.span()
+		h.Start = last + u.interval()
+		h.Earliest = h.Start + u.interval()
+		h.Latest = h.Earliest + u.interval()
 		h.EarliestOffset = offset + u.offset()
 		h.LatestOffset = h.EarliestOffset + u.offset()
 		last, offset = h.Start, h.EarliestOffset
-		first := len(tallies)
-		for range u.things() {
-			tallies = append(tallies, u.tally(h.Latest, lists))
+		first := len(aggregates)
+		for range u.length() {
+			aggregates = append(aggregates, u.aggregate(h.Latest, lists))
 		}
-		h.Aggregates = tallies[first:len(tallies):len(tallies)]
+		h.Aggregates = aggregates[first:len(aggregates):len(aggregates)]
 	}
 	return u.err
 }
@@ -194,7 +193,7 @@ func (u *unpacker) fail() uint64 {
 	return 0
 }
 
-func (u *unpacker) number() uint64 {
+func (u *unpacker) uvarint() uint64 {
 	n, length := binary.Uvarint(u.from)
 	if length <= 0 {
 		return u.fail()
@@ -203,17 +202,17 @@ func (u *unpacker) number() uint64 {
 	return n
 }
 
-// count reads a number that is not negative.
+// count reads a non-negative integer.
 func (u *unpacker) count() int {
-	n := u.number()
+	n := u.uvarint()
 	if n > math.MaxInt32 {
 		n = u.fail()
 	}
 	return int(n) // #nosec G115 -- checked above
 }
 
-// things reads how many things follow, of which each takes a byte at least.
-func (u *unpacker) things() int {
+// length reads how many elements follow, of which each takes a byte at least.
+func (u *unpacker) length() int {
 	n := u.count()
 	if n > len(u.from) {
 		u.fail()
@@ -233,7 +232,7 @@ func (u *unpacker) integer() int64 {
 
 func (u *unpacker) offset() int32 { return int32(u.integer()) } // #nosec G115 -- as PackHours wrote it
 
-func (u *unpacker) span() health.Instant {
+func (u *unpacker) interval() health.Instant {
 	n := u.integer()
 	if n&1 == 0 {
 		return health.Instant(n>>1) * health.Second
@@ -241,13 +240,13 @@ func (u *unpacker) span() health.Instant {
 	return health.Instant(n >> 1)
 }
 
-func (u *unpacker) figure() float64 { return math.Float64frombits(bits.ReverseBytes64(u.number())) }
+func (u *unpacker) float() float64 { return math.Float64frombits(bits.ReverseBytes64(u.uvarint())) }
 
 func (u *unpacker) stats() aggregate.Stats {
-	return aggregate.Stats{Weight: float64(u.count()), Sum: u.figure(), Min: u.figure(), Max: u.figure()}
+	return aggregate.Stats{Weight: float64(u.count()), Sum: u.float(), Min: u.float(), Max: u.float()}
 }
 
-func (u *unpacker) tally(latest health.Instant, lists [][]string) aggregate.Aggregate {
+func (u *unpacker) aggregate(latest health.Instant, lists [][]string) aggregate.Aggregate {
 	t := aggregate.New(health.Grain(u.count())) // #nosec G115 -- count is at most MaxInt32
 	t.Count = u.count()
 	if list := u.count(); list < len(lists) {
@@ -258,8 +257,8 @@ func (u *unpacker) tally(latest health.Instant, lists [][]string) aggregate.Aggr
 	has := u.count()
 	t.Values = u.stats()
 	if has&hasLast != 0 {
-		t.Last = u.figure()
-		t.LastStart = latest - u.span()
+		t.Last = u.float()
+		t.LastStart = latest - u.interval()
 	}
 	if has&hasSystolic != 0 {
 		t.Systolic = u.stats()
