@@ -11,8 +11,8 @@ import (
 // which every change has been written to before it is reported here.
 //
 // It is needed because a process may change data while it cannot reach the cache, and another one that can would go on
-// returning the old response: TestInvalidationThatTheCacheMissed. Its cost is one query per process every half second;
-// a read only compares a time and adds the epoch to the version that it compares anyway (docs/adr/0009).
+// returning the old response: TestInvalidationThatTheCacheMissed. Its cost is one query of 0.1 ms per process every half
+// second; a read only compares a time and adds the epoch to the version that it compares anyway (docs/adr/0009).
 type Fence interface {
 	// CacheEpoch returns the current epoch of the responses, and for how long from now none is valid; 0: they are.
 	CacheEpoch(ctx context.Context) (epoch int64, invalidFor time.Duration, err error)
