@@ -45,6 +45,7 @@ type Store interface {
 	SummaryReader
 	SummaryWriter
 	CacheFence
+	Leases
 	Maintenance
 	Diagnostics
 

@@ -286,6 +286,12 @@ TABLE latest_values
     per_source boolean NOT NULL
     attributes text NOT NULL
     CONSTRAINT latest_values_pkey PRIMARY KEY (user_id, metric_id)
+TABLE leases
+    name text COLLATE "C" NOT NULL
+    owner text NOT NULL
+    held_until timestamp with time zone NOT NULL
+    paused_until timestamp with time zone NOT NULL
+    CONSTRAINT leases_pkey PRIMARY KEY (name)
 TABLE metric_names
     id smallint NOT NULL
     name text COLLATE "C" NOT NULL

@@ -182,6 +182,13 @@ CREATE TABLE latest_values (
     PRIMARY KEY (user_id, metric_id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE leases (
+    name         TEXT    NOT NULL PRIMARY KEY,
+    owner        TEXT    NOT NULL, -- who holds it, or held it last
+    held_until   INTEGER NOT NULL,
+    paused_until INTEGER NOT NULL  -- until then only owner can acquire it
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE metric_names (
     id      INTEGER PRIMARY KEY,
     name    TEXT NOT NULL,
