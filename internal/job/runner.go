@@ -27,6 +27,10 @@ type Task struct {
 	// Run does it. An error or a panic ends this run and no other. Its ctx ends when the runner stops; Run is waited
 	// for, so it should return soon then.
 	Run func(ctx context.Context) error
+	// Exclusive makes it run on one instance at a time, and on no other for Every after a run that has succeeded, if the
+	// runner has leases (UseLeases). The ctx of a run also ends when its lease is lost. When the instance that runs it is
+	// gone, another one takes over once the lease has lapsed, or when the next run is due: ten minutes later at most.
+	Exclusive bool
 }
 
 // Runner runs tasks, each in a loop of its own.
@@ -34,6 +38,7 @@ type Runner struct {
 	logger  *slog.Logger
 	metrics metrics
 	tracer  *tracing.Tracer
+	holder  leaseHolder
 }
 
 // NewRunner returns a runner whose metrics are registered with registerer; one runner per registerer. A run is a trace
@@ -50,7 +55,7 @@ func (r *Runner) Run(ctx context.Context, tasks ...Task) error {
 	}
 	var loops sync.WaitGroup
 	for _, task := range tasks {
-		r.metrics.prepare(task.Name)
+		r.metrics.prepare(task)
 		loops.Go(func() { r.loop(ctx, task) })
 	}
 	<-ctx.Done()
@@ -62,6 +67,7 @@ func (r *Runner) loop(ctx context.Context, task Task) {
 	ticker := time.NewTicker(task.Every)
 	defer ticker.Stop()
 	var traced time.Time
+	interval := task.Every
 	once := func() {
 		tracer := r.tracer
 		if time.Since(traced) < traceEvery {
@@ -69,7 +75,14 @@ func (r *Runner) loop(ctx context.Context, task Task) {
 		} else {
 			traced = time.Now()
 		}
-		r.once(ctx, task, tracer)
+		next := task.Every
+		if r.once(ctx, task, tracer) == outcomeSkipped {
+			next = min(next, lookEvery)
+		}
+		if next != interval {
+			interval = next
+			ticker.Reset(interval)
+		}
 	}
 	if task.AtStart {
 		once()
@@ -88,15 +101,24 @@ func (r *Runner) loop(ctx context.Context, task Task) {
 // do would bury all other traces.
 const traceEvery = time.Minute
 
-// once runs the task, measures it, and logs what went wrong.
-func (r *Runner) once(ctx context.Context, task Task, tracer *tracing.Tracer) {
+// once runs the task, measures it, and logs what went wrong. It returns the outcome.
+func (r *Runner) once(ctx context.Context, task Task, tracer *tracing.Tracer) string {
 	if ctx.Err() != nil { // stopped in the moment of the tick
-		return
+		return outcomeStopped
 	}
 	start := time.Now()
 	ctx, span := tracer.Start(ctx, "job "+task.Name)
-	err := run(ctx, task)
+	do := run
+	if task.Exclusive && r.holder.leases != nil {
+		do = r.runExclusively
+	}
+	err := do(ctx, task)
 	took := time.Since(start)
+	if errors.Is(err, errSkipped) {
+		span.End(nil)
+		r.metrics.runs.WithLabelValues(task.Name, outcomeSkipped).Inc()
+		return outcomeSkipped
+	}
 	span.End(err)
 
 	outcome := outcomeOf(ctx, err)
@@ -105,6 +127,7 @@ func (r *Runner) once(ctx context.Context, task Task, tracer *tracing.Tracer) {
 	if outcome == outcomeFailed {
 		r.logger.ErrorContext(ctx, "job failed", "job", task.Name, "duration", took, "err", err)
 	}
+	return outcome
 }
 
 // run calls the task and makes an error of a panic.
