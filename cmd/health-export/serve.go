@@ -173,27 +173,31 @@ func (p *program) takeUpUnfinished(ctx context.Context, r *components, logger *s
 func (p *program) startJobs(r *components, logger *slog.Logger) (done <-chan error, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	runner := job.NewRunner(logger, r.registry, r.tracer)
+	if !r.store.Capabilities().SingleServer {
+		runner.UseLeases(r.store)
+	}
 	result := make(chan error, 1)
 	tasks := []job.Task{
 		{Name: "resume_ingestions", Every: 5 * time.Second, Run: r.ingest.Resume},
-		{Name: "rebuild_summaries", Every: 5 * time.Second, AtStart: true, Run: r.summaries.RebuildStale},
+		{Name: "rebuild_summaries", Every: 5 * time.Second, AtStart: true, Exclusive: true, Run: r.summaries.RebuildStale},
 		{Name: "notice_revoked_keys", Every: time.Second, AtStart: true, Run: r.authenticator.PollRevocations},
 		{Name: "write_key_use", Every: 15 * time.Second, Run: r.authenticator.FlushLastUsed},
 		{Name: "write_audit_log", Every: 2 * time.Second, Run: r.audit.Flush},
 		{Name: "count_backlog", Every: 5 * time.Second, AtStart: true, Run: r.ingest.CountBacklog},
 		{Name: "count_active_users", Every: 5 * time.Minute, AtStart: true, Run: r.ingest.CountActiveUsers},
+		// On every instance: each learns by it which partitions there are, and shows how far they reach.
 		{Name: "prepare_store", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
 			return r.store.Prepare(ctx, time.Now())
 		}},
 	}
 	tasks = append(tasks, r.cache.tasks(r.store)...)
 	if days := p.settings.archiveDays; days > 0 {
-		tasks = append(tasks, job.Task{Name: "drop_old_archive", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
+		tasks = append(tasks, job.Task{Name: "drop_old_archive", Every: 24 * time.Hour, AtStart: true, Exclusive: true, Run: func(ctx context.Context) error {
 			return r.store.DropArchiveBefore(ctx, time.Now().AddDate(0, 0, -days))
 		}})
 	}
 	if days := p.settings.auditDays; days > 0 {
-		tasks = append(tasks, job.Task{Name: "drop_old_audit_log", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
+		tasks = append(tasks, job.Task{Name: "drop_old_audit_log", Every: 24 * time.Hour, AtStart: true, Exclusive: true, Run: func(ctx context.Context) error {
 			return r.store.DropAuditBefore(ctx, time.Now().AddDate(0, 0, -days))
 		}})
 	}
