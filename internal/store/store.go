@@ -46,6 +46,8 @@ type Store interface {
 	SummaryWriter
 	CacheFence
 	Leases
+	Outbox
+	Deliveries
 	Maintenance
 	Diagnostics
 

@@ -38,6 +38,9 @@ func Fill(t *testing.T, s store.Store, user uuid.UUID, received time.Time) {
 	ok(t, "touch", s.TouchKeys(t.Context(), map[string]time.Time{id: noon}))
 	ok(t, "order", s.SetSourceOrder(t.Context(), user, aggregate.SourceOrder{Sources: []string{OwnSource(user)}}))
 	ok(t, "audit", s.AppendAudit(t.Context(), []account.AuditEntry{deed(account.ActionExport, user, user.String(), received)}))
+	told := message(t, user, "filled", "message about "+user.String())
+	told.Kind = "nobody delivers it"
+	enqueues(t, s, 1, told)
 }
 
 // everything is a batch of each kind that came with one body.
