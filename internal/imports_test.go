@@ -41,6 +41,7 @@ var allowedImports = map[string][]string{
 	"query":           {"account", "aggregate", "cache", "catalog", "health", "problem", "store"},
 	"ingest":          {"access", "account", "catalog", "format", "health", "problem", "store", "tracing"},
 	"job":             {"tracing"},
+	"delivery":        {"problem", "store"},
 	"server": {
 		"access", "account", "aggregate", "catalog", "connect", "export", "health", "ingest", "problem", "query",
 		"store", "tracing",
@@ -62,6 +63,7 @@ var testsMayImport = []string{"store/postgres", "store/sqlite", "store/storetest
 
 // testImports is what the test files of one package import besides.
 var testImports = map[string][]string{
+	"delivery":          {"account"},
 	"format":            {"catalog"},
 	"server":            {"cache"},
 	"cmd/health-export": {"format"},
