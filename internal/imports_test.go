@@ -49,7 +49,7 @@ var allowedImports = map[string][]string{
 	"testdb":  {"store", "store/postgres", "store/sqlite"},
 	"testlog": {},
 	"cmd/health-export": {
-		"access", "account", "cache", "catalog", "connect", "export", "health", "ingest", "job", "problem", "query",
+		"access", "account", "cache", "catalog", "connect", "delivery", "export", "health", "ingest", "job", "problem", "query",
 		"server", "store", "store/postgres", "store/sqlite", "tracing",
 	},
 	"bench": {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/delivery"
 	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/job"
 	"github.com/health-export/health-export/internal/query"
@@ -41,6 +42,7 @@ type components struct {
 	authenticator *access.Authenticator
 	ingest        *ingest.Service
 	summaries     *query.SummaryRebuilder
+	deliveries    *delivery.Worker
 	handler       http.Handler
 	drain         *server.Drain
 	registry      *prometheus.Registry
@@ -134,6 +136,9 @@ func (p *program) openComponents(ctx context.Context, logger *slog.Logger, trace
 	r.summaries = query.NewSummaryRebuilder(query.SummaryRebuilderConfig{
 		Store: db, Invalidator: r.cache.told(), Catalog: words, Logger: logger, Registerer: registry,
 	})
+	r.deliveries = delivery.NewWorker(delivery.Config{
+		Store: db, Kinds: map[string]delivery.Deliver{}, Logger: logger, Registerer: registry,
+	})
 	r.handler = server.New(server.Config{
 		Ingestion: r.ingest, Query: r.cache.remembering(service), SourcePriority: r.summaries, Authenticator: r.authenticator, Users: db, Keys: db, Archive: db, Catalog: words, AuditReader: db, Audit: r.audit, Ping: db.Ping,
 		PingRedis: r.cache.ping(), Drain: r.drain,
@@ -190,6 +195,11 @@ func (p *program) startJobs(r *components, logger *slog.Logger) (done <-chan err
 			return r.store.Prepare(ctx, time.Now())
 		}},
 	}
+	tasks = append(tasks,
+		job.Task{Name: "deliver_messages", Every: time.Second, Run: r.deliveries.Run},
+		job.Task{Name: "count_messages", Every: time.Minute, AtStart: true, Run: r.deliveries.CountBacklog},
+		job.Task{Name: "drop_old_messages", Every: 24 * time.Hour, AtStart: true, Exclusive: true, Run: r.deliveries.DropOld},
+	)
 	tasks = append(tasks, r.cache.tasks(r.store)...)
 	if days := p.settings.archiveDays; days > 0 {
 		tasks = append(tasks, job.Task{Name: "drop_old_archive", Every: 24 * time.Hour, AtStart: true, Exclusive: true, Run: func(ctx context.Context) error {
