@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
@@ -166,14 +167,14 @@ func scanUUID(row row) (id uuid.UUID, err error) {
 
 // firstDue finds the destination that has been due the longest and that nobody has a claim on.
 func firstDue(ctx context.Context, tx *sql.Tx, kinds []string) (found bool, d destination, err error) {
-	now := micros(time.Now())
-	args := []any{now, now}
-	for _, kind := range kinds {
-		args = append(args, kind)
+	wanted, err := json.Marshal(kinds)
+	if err != nil {
+		return false, d, err
 	}
 	return one(ctx, tx, scanDestination, `
 		SELECT user_id, kind, name FROM outbox_destinations
-		WHERE due_at > 0 AND due_at <= ? AND claimed_until <= ? AND kind IN (`+marks(len(kinds))+`) ORDER BY due_at LIMIT 1`, args...)
+		WHERE due_at > 0 AND due_at <= ?1 AND claimed_until <= ?1 AND kind IN (SELECT value FROM json_each(?2))
+		ORDER BY due_at LIMIT 1`, micros(time.Now()), string(wanted))
 }
 
 func scanDestination(row row) (d destination, err error) {
@@ -224,6 +225,7 @@ func (s *Store) endClaim(ctx context.Context, doing string, claimed store.Claime
 			UPDATE outbox_destinations SET claim = NULL, claimed_until = 0 WHERE user_id = ? AND kind = ? AND name = ? AND claim = ?`,
 			d.user, d.kind, d.name, claimed.Claim[:]))
 		if held && err == nil {
+			// #nosec G202 -- the changes are constants
 			held, err = changed(tx.ExecContext(ctx, `UPDATE outbox_messages SET `+change+` WHERE user_id = ? AND id = ? AND state = 'waiting'`,
 				append(args, d.user, claimed.ID[:])...))
 		}
