@@ -47,6 +47,7 @@ var allowedImports = map[string][]string{
 		"access", "account", "assemble", "catalog", "format", "health", "problem", "spool", "store", "tracing", "upload",
 	},
 	"job": {"tracing"},
+	"delivery": {"problem", "store"},
 	"server": {
 		"access", "account", "aggregate", "catalog", "connect", "export", "health", "ingest", "problem", "query",
 		"store", "tracing",
@@ -54,7 +55,7 @@ var allowedImports = map[string][]string{
 	"testdb":  {"store", "store/postgres", "store/sqlite"},
 	"testlog": {},
 	"cmd/health-export": {
-		"access", "account", "cache", "catalog", "connect", "export", "health", "ingest", "job", "problem", "query",
+		"access", "account", "cache", "catalog", "connect", "delivery", "export", "health", "ingest", "job", "problem", "query",
 		"server", "store", "store/postgres", "store/sqlite", "tracing",
 	},
 	"bench": {
@@ -68,6 +69,7 @@ var testsMayImport = []string{"store/postgres", "store/sqlite", "store/storetest
 
 // testImports is what the test files of one package import besides.
 var testImports = map[string][]string{
+	"delivery":          {"account"},
 	"server":            {"cache"},
 	"cmd/health-export": {"format"},
 }

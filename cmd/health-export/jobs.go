@@ -21,12 +21,16 @@ func (p *program) jobs(c *components) []job.Task {
 		job.Task
 	}{
 		{always, job.Task{Name: "resume_ingestions", Every: 5 * time.Second, Run: c.ingest.Resume}},
-		{always, job.Task{Name: "rebuild_summaries", Every: 5 * time.Second, AtStart: true, Run: c.summaries.RebuildStale}},
+		{always, job.Task{Name: "rebuild_summaries", Every: 5 * time.Second, AtStart: true, Exclusive: true, Run: c.summaries.RebuildStale}},
 		{always, job.Task{Name: "notice_revoked_keys", Every: time.Second, AtStart: true, Run: c.authenticator.PollRevocations}},
 		{always, job.Task{Name: "write_key_use", Every: 15 * time.Second, Run: c.authenticator.FlushLastUsed}},
 		{always, job.Task{Name: "write_audit_log", Every: 2 * time.Second, Run: c.audit.Flush}},
 		{always, job.Task{Name: "count_backlog", Every: 5 * time.Second, AtStart: true, Run: c.ingest.CountBacklog}},
 		{always, job.Task{Name: "count_active_users", Every: 5 * time.Minute, AtStart: true, Run: c.ingest.CountActiveUsers}},
+		{always, job.Task{Name: "deliver_messages", Every: time.Second, Run: c.deliveries.Run}},
+		{always, job.Task{Name: "count_messages", Every: time.Minute, AtStart: true, Run: c.deliveries.CountBacklog}},
+		{always, job.Task{Name: "drop_old_messages", Every: day, AtStart: true, Exclusive: true, Run: c.deliveries.DropOld}},
+		// On every instance: each learns by it which partitions there are, and reports how far they reach.
 		{always, job.Task{Name: "prepare_store", Every: day, AtStart: true, Run: func(ctx context.Context) error {
 			return c.store.Prepare(ctx, time.Now())
 		}}},
@@ -35,10 +39,10 @@ func (p *program) jobs(c *components) []job.Task {
 			return c.cache.warmUp(ctx, c.store)
 		}}},
 		{cached && shared, job.Task{Name: "notice_foreign_writes", Every: time.Second, AtStart: true, Run: watch.run}},
-		{archiveDays > 0, job.Task{Name: "drop_old_archive", Every: day, AtStart: true, Run: func(ctx context.Context) error {
+		{archiveDays > 0, job.Task{Name: "drop_old_archive", Every: day, AtStart: true, Exclusive: true, Run: func(ctx context.Context) error {
 			return c.store.DropArchiveBefore(ctx, time.Now().AddDate(0, 0, -archiveDays))
 		}}},
-		{auditDays > 0, job.Task{Name: "drop_old_audit_log", Every: day, AtStart: true, Run: func(ctx context.Context) error {
+		{auditDays > 0, job.Task{Name: "drop_old_audit_log", Every: day, AtStart: true, Exclusive: true, Run: func(ctx context.Context) error {
 			return c.store.DropAuditBefore(ctx, time.Now().AddDate(0, 0, -auditDays))
 		}}},
 	}
@@ -55,6 +59,9 @@ func (p *program) jobs(c *components) []job.Task {
 func (p *program) startJobs(c *components, logger *slog.Logger) (done <-chan error, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	runner := job.NewRunner(logger, c.registry, c.tracer)
+	if !c.store.Capabilities().SingleServer {
+		runner.UseLeases(c.store)
+	}
 	result := make(chan error, 1)
 	tasks := p.jobs(c)
 	runner.Prepare(tasks...)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/delivery"
 	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/server"
@@ -40,6 +41,7 @@ type components struct {
 	authenticator *access.Authenticator
 	ingest        *ingest.Service
 	summaries     *query.SummaryRebuilder
+	deliveries    *delivery.Worker
 	handler       http.Handler
 	drain         *server.Drain
 	registry      *prometheus.Registry
@@ -132,6 +134,9 @@ func (p *program) openComponents(ctx context.Context, logger *slog.Logger, trace
 	})
 	c.summaries = query.NewSummaryRebuilder(query.SummaryRebuilderConfig{
 		Store: db, Invalidator: c.cache.invalidator(), Catalog: metricCatalog, Logger: logger, Registerer: registry,
+	})
+	c.deliveries = delivery.NewWorker(delivery.Config{
+		Store: db, Kinds: map[string]delivery.Deliver{}, Logger: logger, Registerer: registry,
 	})
 	c.handler = server.New(server.Config{
 		Ingestion: c.ingest, Query: c.cache.cachedQuery(service), SourcePriority: c.summaries,

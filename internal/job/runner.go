@@ -27,6 +27,10 @@ type Task struct {
 	// Run does the work. An error or a panic ends this run and no other. Its ctx ends when the runner stops; the runner
 	// waits for it, so it should return soon then.
 	Run func(ctx context.Context) error
+	// Exclusive makes it run on one instance at a time, and on no other for Every after a run that has succeeded, if the
+	// runner has leases (UseLeases). The ctx of a run also ends when its lease is lost. When the instance that runs it is
+	// gone, another one takes over once the lease has lapsed, or when the next run is due: ten minutes later at most.
+	Exclusive bool
 }
 
 // Runner runs tasks, each in a loop of its own.
@@ -34,6 +38,7 @@ type Runner struct {
 	logger  *slog.Logger
 	metrics metrics
 	tracer  *tracing.Tracer
+	holder  leaseHolder
 }
 
 // NewRunner returns a runner that registers its metrics with registerer; one runner per registerer. Runs are traced, at
@@ -46,7 +51,7 @@ func NewRunner(logger *slog.Logger, registerer prometheus.Registerer, tracer *tr
 // appears after the first scrape hides its first increase. Run calls it in any case.
 func (r *Runner) Prepare(tasks ...Task) {
 	for _, task := range tasks {
-		r.metrics.initCounters(task.Name)
+		r.metrics.initCounters(task)
 	}
 }
 
@@ -70,6 +75,7 @@ func (r *Runner) loop(ctx context.Context, task Task) {
 	ticker := time.NewTicker(task.Every)
 	defer ticker.Stop()
 	var traced time.Time
+	interval := task.Every
 	runNow := func() {
 		tracer := r.tracer
 		if time.Since(traced) < traceInterval {
@@ -77,7 +83,14 @@ func (r *Runner) loop(ctx context.Context, task Task) {
 		} else {
 			traced = time.Now()
 		}
-		r.runOnce(ctx, task, tracer)
+		next := task.Every
+		if r.runOnce(ctx, task, tracer) == outcomeSkipped {
+			next = min(next, skippedRetry)
+		}
+		if next != interval {
+			interval = next
+			ticker.Reset(interval)
+		}
 	}
 	if task.AtStart {
 		runNow()
@@ -96,15 +109,24 @@ func (r *Runner) loop(ctx context.Context, task Task) {
 // other traces.
 const traceInterval = time.Minute
 
-// runOnce runs the task, measures it, and logs a failure.
-func (r *Runner) runOnce(ctx context.Context, task Task, tracer *tracing.Tracer) {
+// runOnce runs the task, measures it, and logs a failure. It returns the outcome.
+func (r *Runner) runOnce(ctx context.Context, task Task, tracer *tracing.Tracer) string {
 	if ctx.Err() != nil { // the runner stopped at the time of the tick
-		return
+		return outcomeStopped
 	}
 	start := time.Now()
 	ctx, span := tracer.Start(ctx, "job "+task.Name)
-	err := run(ctx, task)
+	do := run
+	if task.Exclusive && r.holder.leases != nil {
+		do = r.runExclusively
+	}
+	err := do(ctx, task)
 	took := time.Since(start)
+	if errors.Is(err, errSkipped) {
+		span.End(nil)
+		r.metrics.runs.WithLabelValues(task.Name, outcomeSkipped).Inc()
+		return outcomeSkipped
+	}
 	span.End(err)
 
 	outcome := outcomeOf(ctx, err)
@@ -113,6 +135,7 @@ func (r *Runner) runOnce(ctx context.Context, task Task, tracer *tracing.Tracer)
 	if outcome == outcomeFailed {
 		r.logger.ErrorContext(ctx, "job failed", "job", task.Name, "duration", took, "err", err)
 	}
+	return outcome
 }
 
 // run calls the task and turns a panic into an error.

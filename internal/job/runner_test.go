@@ -137,7 +137,7 @@ func TestFailureAndPanicEndOneRunOnly(t *testing.T) {
 			t.Errorf("the panic has no stack:\n%s", lines[1])
 		}
 		wantMetric(t, registry, "health_export_job_runs_total", `
-# HELP health_export_job_runs_total Runs of periodic jobs, by job and outcome: done, failed or stopped.
+# HELP health_export_job_runs_total Runs of periodic jobs, by job and outcome: done, failed, stopped, or skipped where another instance has done it.
 # TYPE health_export_job_runs_total counter
 health_export_job_runs_total{job="flaky",outcome="done"} 1
 health_export_job_runs_total{job="flaky",outcome="failed"} 2
@@ -251,7 +251,7 @@ func TestStopIsNoFailure(t *testing.T) {
 			t.Errorf("logged:\n%s", log)
 		}
 		wantMetric(t, registry, "health_export_job_runs_total", `
-# HELP health_export_job_runs_total Runs of periodic jobs, by job and outcome: done, failed or stopped.
+# HELP health_export_job_runs_total Runs of periodic jobs, by job and outcome: done, failed, stopped, or skipped where another instance has done it.
 # TYPE health_export_job_runs_total counter
 health_export_job_runs_total{job="long",outcome="done"} 0
 health_export_job_runs_total{job="long",outcome="failed"} 0

@@ -45,6 +45,9 @@ type Store interface {
 	SummaryReader
 	SummaryWriter
 	CacheFence
+	Leases
+	Outbox
+	Deliveries
 	Maintenance
 	Diagnostics
 

@@ -21,27 +21,14 @@ func (s *Store) AppendAudit(ctx context.Context, entries []account.AuditEntry) e
 	if len(entries) == 0 {
 		return nil
 	}
-	var about []int64
-	var users []uuid.UUID
+	users := make([]uuid.UUID, len(entries))
 	for i := range entries {
-		about = append(about, archiveLock(entries[i].UserID))
-		users = append(users, entries[i].UserID)
+		users[i] = entries[i].UserID
 	}
-	slices.Sort(about)
 	return s.writeAuditEntries(ctx, "append to the audit log", "", entries, func(ctx context.Context, tx pgx.Tx) error {
-		// In order, and so that no user is erased between reading and writing.
-		for _, key := range slices.Compact(about) {
-			if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock_shared($1)`, key); err != nil {
-				return err
-			}
-		}
-		erased := map[uuid.UUID]health.Instant{}
-		rows, err := list(ctx, tx, scanErased, `SELECT id, erased_at FROM users WHERE id = ANY ($1)`, users)
+		erased, err := lockErasures(ctx, tx, users)
 		if err != nil {
 			return err
-		}
-		for _, row := range rows {
-			erased[row.user] = row.at
 		}
 		for i := range entries {
 			at, known := erased[entries[i].UserID]
@@ -51,6 +38,30 @@ func (s *Store) AppendAudit(ctx context.Context, entries []account.AuditEntry) e
 		}
 		return nil
 	}, users...)
+}
+
+// lockErasures returns until when the data of users was erased; those who do not exist are missing. No user is erased
+// until the transaction ends: their locks are taken in order, so that two transactions do not wait for each other.
+func lockErasures(ctx context.Context, tx pgx.Tx, users []uuid.UUID) (map[uuid.UUID]health.Instant, error) {
+	locks := make([]int64, len(users))
+	for i, user := range users {
+		locks[i] = archiveLock(user)
+	}
+	slices.Sort(locks)
+	for _, key := range slices.Compact(locks) {
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock_shared($1)`, key); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := list(ctx, tx, scanErased, `SELECT id, erased_at FROM users WHERE id = ANY ($1)`, users)
+	if err != nil {
+		return nil, err
+	}
+	erased := map[uuid.UUID]health.Instant{}
+	for _, row := range rows {
+		erased[row.user] = row.at
+	}
+	return erased, nil
 }
 
 type erasedAt struct {

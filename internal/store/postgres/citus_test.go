@@ -154,7 +154,7 @@ func textOf(expression ast.Expr) (text string, ok bool) {
 }
 
 // The tables that are not spread by user: copied to every node, or on the coordinator.
-var shared = []string{"api_key_use", "api_keys", "erased_keys", "goose_db_version", "metric_names", "sources", "trust", "users"}
+var shared = []string{"api_key_use", "api_keys", "erased_keys", "goose_db_version", "leases", "metric_names", "sources", "trust", "users"}
 
 // setFloats are the tables that the migration spreads by user, in the order of their names.
 func setFloats(t *testing.T) (tables []string) {

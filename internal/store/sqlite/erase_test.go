@@ -58,7 +58,7 @@ func TestErasingLeavesNothing(t *testing.T) {
 }
 
 // tablesWithoutUser are the tables that have nothing of one user.
-var tablesWithoutUser = []string{"goose_db_version", "sqlite_sequence", "metric_names", "erased_keys", "trust"}
+var tablesWithoutUser = []string{"goose_db_version", "sqlite_sequence", "metric_names", "erased_keys", "leases", "trust"}
 
 func tablesOf(t *testing.T, s *Store) (names []string) {
 	t.Helper()

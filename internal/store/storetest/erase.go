@@ -38,6 +38,9 @@ func Fill(t *testing.T, s store.Store, user uuid.UUID, received time.Time) {
 	ok(t, "touch", s.TouchKeys(t.Context(), map[string]time.Time{id: noon}))
 	ok(t, "order", s.SetSourceOrder(t.Context(), user, aggregate.SourceOrder{Sources: []string{OwnSource(user)}}))
 	ok(t, "audit", s.AppendAudit(t.Context(), []account.AuditEntry{auditEntry(account.ActionExport, user, user.String(), received)}))
+	undeliverable := message(t, user, "filled", "message about "+user.String())
+	undeliverable.Kind = "unregistered"
+	enqueues(t, s, 1, undeliverable)
 }
 
 // everything is a batch of each kind that came with one body.

@@ -41,7 +41,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for _, test := range slices.Concat(
 		userTests, keyTests, rotateTests, auditTests, eraseTests, archiveTests, inboxTests, sampleTests, sampleReadTests, largeBatchTests, metricTests,
 		modelTests, summaryTests,
-		sleepTests, workoutTests, placeTests, eventTests, ecgTests, cacheFenceTests, upkeepTests, concurrencyTests,
+		sleepTests, workoutTests, placeTests, eventTests, ecgTests, cacheFenceTests, leaseTests, outboxTests, upkeepTests, concurrencyTests,
 	) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -286,6 +286,12 @@ TABLE latest_values
     per_source boolean NOT NULL
     attributes text NOT NULL
     CONSTRAINT latest_values_pkey PRIMARY KEY (user_id, metric_id)
+TABLE leases
+    name text COLLATE "C" NOT NULL
+    owner text NOT NULL
+    held_until timestamp with time zone NOT NULL
+    paused_until timestamp with time zone NOT NULL
+    CONSTRAINT leases_pkey PRIMARY KEY (name)
 TABLE metric_names
     id smallint NOT NULL
     name text COLLATE "C" NOT NULL
@@ -305,6 +311,36 @@ TABLE metric_totals
     metric_id smallint NOT NULL
     CONSTRAINT metric_totals_pkey PRIMARY KEY (user_id, metric_id, grain, source_id)
 CREATE INDEX metric_totals_by_source ON public.metric_totals USING btree (source_id)
+TABLE outbox_destinations
+    user_id uuid NOT NULL
+    due_at timestamp with time zone
+    claimed_until timestamp with time zone NOT NULL
+    last_number bigint NOT NULL
+    claim uuid
+    kind text COLLATE "C" NOT NULL
+    name text COLLATE "C" NOT NULL
+    CONSTRAINT outbox_destinations_pkey PRIMARY KEY (user_id, kind, name)
+CREATE INDEX outbox_destinations_due ON public.outbox_destinations USING btree (due_at) WHERE (due_at IS NOT NULL)
+TABLE outbox_messages
+    user_id uuid NOT NULL
+    id uuid NOT NULL
+    created_at timestamp with time zone NOT NULL
+    due_at timestamp with time zone NOT NULL
+    finished_at timestamp with time zone
+    number bigint NOT NULL
+    attempts integer NOT NULL
+    state text COLLATE "C" NOT NULL
+    kind text COLLATE "C" NOT NULL
+    destination text COLLATE "C" NOT NULL
+    dedupe_key text COLLATE "C" NOT NULL
+    failure text NOT NULL
+    payload bytea NOT NULL
+    CONSTRAINT outbox_messages_pkey PRIMARY KEY (user_id, id)
+    CONSTRAINT outbox_messages_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'delivered'::text, 'dead'::text])))
+CREATE INDEX outbox_messages_dead ON public.outbox_messages USING btree (user_id, id) WHERE (state = 'dead'::text)
+CREATE INDEX outbox_messages_finished ON public.outbox_messages USING btree (finished_at) WHERE (finished_at IS NOT NULL)
+CREATE UNIQUE INDEX outbox_messages_once ON public.outbox_messages USING btree (user_id, kind, destination, dedupe_key)
+CREATE INDEX outbox_messages_waiting ON public.outbox_messages USING btree (user_id, kind, destination, number) WHERE (state = 'waiting'::text)
 VIEW quantities AS
  SELECT q.user_id,
     m.name AS metric,
