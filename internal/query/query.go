@@ -241,3 +241,12 @@ func pageLimit(asked, standard, most int) (int, error) {
 	}
 	return cmp.Or(asked, standard), nil
 }
+
+// MetricName returns the canonical name of a metric of the catalogue that was named by any of its names.
+func (s *Service) MetricName(name string) (canonical string, known bool) {
+	metric, known := s.lookup(name)
+	if !known {
+		return "", false
+	}
+	return metric.Name, true
+}
