@@ -38,8 +38,16 @@ fuzz: ## Fuzz every decoder and parser, FUZZTIME (30s) each
 bench: ## Measure everything against the plainest way to do the same (BENCH=-long, -quick, -help …)
 	SERVICES_DURABLE=yes scripts/services go run ./bench $(BENCH)
 
+.PHONY: hooks
+hooks: ## Let git run scripts/hooks with every commit: formatting and quick checks
+	git config core.hooksPath scripts/hooks
+
+.PHONY: format
+format: ## Format the Go files
+	go tool gofumpt -w .
+
 .PHONY: lint
-lint: ## Check formatting, vet, staticcheck and the module files
+lint: ## Check the tracked files, formatting, vet, staticcheck and the module files
 	scripts/lint
 
 .PHONY: check-deploy

@@ -1,17 +1,15 @@
 //go:build ignore
 
-// Command vulndb writes .ci/vulndb.tgz anew: the part of the Go vulnerability database (https://vuln.go.dev, CC-BY-4.0)
-// that is about the modules of go.mod and the standard library. Run it in the root of the repository:
+// Command vulndb writes .ci/vulndb anew: the part of the Go vulnerability database (https://vuln.go.dev, CC-BY-4.0) that is
+// about the modules of go.mod and the standard library. Run it in the root of the repository:
 //
 //	go run scripts/vulndb.go                  from the network
 //	go run scripts/vulndb.go -from FOLDER     from an unpacked copy
 package main
 
 import (
-	"archive/tar"
 	"archive/zip"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -21,13 +19,14 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 )
 
 const (
 	source = "https://vuln.go.dev/vulndb.zip"
-	target = ".ci/vulndb.tgz"
+	target = ".ci/vulndb"
 )
 
 type module struct {
@@ -109,7 +108,20 @@ func write(database fs.FS) error {
 			return err
 		}
 	}
-	return pack(files)
+	if err := os.RemoveAll(target); err != nil {
+		return err
+	}
+	for name, content := range files {
+		path := filepath.Join(target, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("%s: %d vulnerabilities\n", target, len(kept))
+	return nil
 }
 
 func read(database fs.FS, name string, into any) error {
@@ -118,35 +130,4 @@ func read(database fs.FS, name string, into any) error {
 		return err
 	}
 	return json.Unmarshal(content, into)
-}
-
-// pack writes the files in order, so that the same database makes the same archive.
-func pack(files map[string][]byte) error {
-	var names []string
-	for name := range files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	var packed bytes.Buffer
-	compressed, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
-	if err != nil {
-		return err
-	}
-	archive := tar.NewWriter(compressed)
-	for _, name := range names {
-		if err := archive.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(files[name]))}); err != nil {
-			return err
-		}
-		if _, err := archive.Write(files[name]); err != nil {
-			return err
-		}
-	}
-	if err := archive.Close(); err != nil {
-		return err
-	}
-	if err := compressed.Close(); err != nil {
-		return err
-	}
-	fmt.Printf("%s: %d vulnerabilities, %d KiB\n", target, len(files)-3, packed.Len()>>10)
-	return os.WriteFile(target, packed.Bytes(), 0o644)
 }

@@ -144,8 +144,8 @@ func startProgram(t *testing.T, environment []string, name string, arguments ...
 	stop = func() {
 		if !stopped {
 			stopped = true
-			_ = command.Process.Signal(os.Interrupt)
-			_ = command.Wait() // how it ends is not what this is about
+			_ = command.Process.Signal(syscall.SIGTERM) // SIGINT is ignored by what is started in the background
+			_ = command.Wait()                          // how it ends is not what this is about
 		}
 	}
 	t.Cleanup(func() {

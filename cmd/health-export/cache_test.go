@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/cache"
+	"github.com/health-export/health-export/internal/testdb"
 )
 
 func TestCacheCommandsWithoutRedis(t *testing.T) {
@@ -36,10 +36,7 @@ func TestCacheCommandsWithoutRedis(t *testing.T) {
 }
 
 func TestCacheStats(t *testing.T) {
-	url := os.Getenv("TEST_REDIS_URL")
-	if url == "" {
-		t.Skip("TEST_REDIS_URL is not set: scripts/services starts one")
-	}
+	url := testdb.Service(t, "TEST_REDIS_URL")
 	t.Chdir(t.TempDir())
 	var out, errOut bytes.Buffer
 	if code := run(t.Context(), []string{"cache", "stats", "--json"}, map[string]string{"REDIS_URL": url}, nil, &out, &errOut); code != exitOK {

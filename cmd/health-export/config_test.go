@@ -99,6 +99,11 @@ func TestEnvExampleIsComplete(t *testing.T) {
 			t.Errorf(".env.example lacks the line %q", line)
 		}
 	}
+	for _, variable := range []string{"TEST_DATABASE_URL", "TEST_REDIS_URL", "TEST_REDIS_CLUSTER_URL"} {
+		if !strings.Contains(string(example), "\n#"+variable+"=\n") {
+			t.Errorf(".env.example lacks %s", variable)
+		}
+	}
 }
 
 func write(t *testing.T, path, content string) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-	"os"
 	"regexp"
 	"strconv"
 	"testing"
@@ -15,10 +14,7 @@ import (
 // twoInstances starts two servers on one PostgreSQL and one Redis. Both have a key of the tier default.
 func twoInstances(t *testing.T) [2]*instance {
 	t.Helper()
-	redis := os.Getenv("TEST_REDIS_URL")
-	if redis == "" {
-		t.Skip("TEST_REDIS_URL is not set: scripts/services starts one")
-	}
+	redis := testdb.Service(t, "TEST_REDIS_URL")
 	database := testdb.EmptyPostgresURL(t)
 	one, _, _ := start(t, database, "REDIS_URL", redis)
 	two, _, _ := start(t, database, "REDIS_URL", redis)

@@ -23,10 +23,7 @@ func TestServerNoticesWhatCommandsWrite(t *testing.T) {
 
 // Servers that share a Redis know what a command has written when it has ended.
 func TestCommandsTellServersThroughRedis(t *testing.T) {
-	redis := os.Getenv("TEST_REDIS_URL")
-	if redis == "" {
-		t.Skip("TEST_REDIS_URL is not set: scripts/services starts one")
-	}
+	redis := testdb.Service(t, "TEST_REDIS_URL")
 	database := testdb.EmptyPostgresURL(t)
 	environment := map[string]string{"REDIS_URL": redis}
 	server, _, _ := start(t, database, "REDIS_URL", redis)

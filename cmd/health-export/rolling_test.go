@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -211,20 +213,21 @@ func startCaddy(t *testing.T, site, instances string) {
 	})
 }
 
-// freePorts returns ports of this machine on which nobody listens.
+// freePorts returns ports of this machine on which nobody listens, below those that systems give to connections: one of
+// these could be taken while the instance is replaced that listened there.
 func freePorts(t *testing.T, n int) (ports []string) {
 	t.Helper()
-	for range n {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 100 * n {
+		port := strconv.Itoa(10_000 + rand.IntN(20_000))
+		listener, err := net.Listen("tcp", "127.0.0.1:"+port)
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
 		defer listener.Close()
-		_, port, err := net.SplitHostPort(listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
+		if ports = append(ports, port); len(ports) == n {
+			return ports
 		}
-		ports = append(ports, port)
 	}
-	return ports
+	t.Fatal("there are no free ports")
+	return nil
 }

@@ -197,6 +197,7 @@ func (p *program) startJobs(r *components, logger *slog.Logger) (done <-chan err
 			return r.store.DropAuditBefore(ctx, time.Now().AddDate(0, 0, -days))
 		}})
 	}
+	runner.Prepare(tasks...)
 	go func() { result <- runner.Run(ctx, tasks...) }()
 	return result, cancel
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 
@@ -60,7 +59,7 @@ func byHand(t *testing.T, database, statement string) {
 func databases(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{"sqlite": "sqlite:" + t.TempDir() + "/health.db"}
-	if os.Getenv("TEST_DATABASE_URL") != "" {
+	if testdb.HasService(t, "TEST_DATABASE_URL") {
 		all["postgres"] = testdb.EmptyPostgresURL(t)
 	}
 	return all
@@ -83,7 +82,7 @@ func TestVerifyAndReplay(t *testing.T) {
 			}
 			byHand(t, database, `DELETE FROM activity_metrics WHERE value = 100`)
 			byHand(t, database, `DELETE FROM blood_pressure_metrics`)
-			byHand(t, database, `UPDATE activity_metrics SET value = 9901 WHERE value = 9900`)
+			byHand(t, database, `UPDATE activity_metrics SET value = 9901.25 WHERE value = 9900`)
 
 			code, out, _ := tool(t, database, "verify", "--user", firstUser)
 			for _, want := range []string{
@@ -94,8 +93,8 @@ func TestVerifyAndReplay(t *testing.T) {
 					t.Errorf("%q is not in:\n%s", want, out)
 				}
 			}
-			if code != exitDifferent || strings.Contains(out, "9901") {
-				t.Errorf("exit code %d, want %d; values shown: %v", code, exitDifferent, strings.Contains(out, "9901"))
+			if code != exitDifferent || strings.Contains(out, "9901.25") {
+				t.Errorf("exit code %d, want %d; values shown: %v", code, exitDifferent, strings.Contains(out, "9901.25"))
 			}
 			if _, out, _ := tool(t, database, "verify", "--values", "--limit", "1"); !strings.Contains(out, "Systolic:121") ||
 				!strings.Contains(out, "and 2 more") {

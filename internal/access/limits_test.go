@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/testdb"
 )
 
 // handClock is a clock that a test sets.
@@ -64,10 +64,7 @@ func onEveryLedger(t *testing.T, test func(t *testing.T, limits func(LimitOption
 
 func testRedis(t testing.TB, variable string) *cache.Redis {
 	t.Helper()
-	url := os.Getenv(variable)
-	if url == "" {
-		t.Skip(variable + " is not set: scripts/services starts one")
-	}
+	url := testdb.Service(t, variable)
 	redis, err := cache.OpenRedis(url, cache.RedisOptions{Timeout: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
@@ -452,10 +449,7 @@ type tap struct {
 
 func tapRedis(t *testing.T) *tap {
 	t.Helper()
-	address := os.Getenv("TEST_REDIS_URL")
-	if address == "" {
-		t.Skip("TEST_REDIS_URL is not set: scripts/services starts one")
-	}
+	address := testdb.Service(t, "TEST_REDIS_URL")
 	target, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/cache"
+	"github.com/health-export/health-export/internal/testdb"
 )
 
 // onEveryCache runs a test on every kind of cache there is. key makes a name that no other test uses.
@@ -20,10 +21,10 @@ func onEveryCache(t *testing.T, test func(t *testing.T, c cache.Cache, key func(
 	for name, open := range map[string]func(t *testing.T) cache.Cache{
 		"memory": func(*testing.T) cache.Cache { return cache.NewMemory(roomy) },
 		"redis": func(t *testing.T) cache.Cache {
-			return openRedis(t, fromEnvironment(t, "TEST_REDIS_URL"), cache.RedisOptions{})
+			return openRedis(t, testdb.Service(t, "TEST_REDIS_URL"), cache.RedisOptions{})
 		},
 		"cluster": func(t *testing.T) cache.Cache {
-			return openRedis(t, fromEnvironment(t, "TEST_REDIS_CLUSTER_URL"), cache.RedisOptions{})
+			return openRedis(t, testdb.Service(t, "TEST_REDIS_CLUSTER_URL"), cache.RedisOptions{})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -186,7 +187,7 @@ func TestCacheServesManyAtOnce(t *testing.T) {
 
 func TestRedisHearsOfACallerWhoLeft(t *testing.T) {
 	t.Parallel()
-	r := openRedis(t, fromEnvironment(t, "TEST_REDIS_URL"), cache.RedisOptions{})
+	r := openRedis(t, testdb.Service(t, "TEST_REDIS_URL"), cache.RedisOptions{})
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 10 { // more than would make it give up on the server

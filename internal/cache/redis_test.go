@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/cache"
+	"github.com/health-export/health-export/internal/testdb"
 )
 
 func TestRedisURLsThatAreRefused(t *testing.T) {
@@ -96,7 +97,7 @@ func TestRedisThatHangs(t *testing.T) {
 				r.Get(ctx, "a")
 				calls.Add(1)
 				// Far more than the 20 ms: the machine may be busy, but who waits for the server waits for ever.
-				if time.Since(begun) > 2*time.Second {
+				if time.Since(begun) > 20*time.Second {
 					slow.Add(1)
 				}
 			}
@@ -167,7 +168,7 @@ func TestErasedUsersLeaveNothing(t *testing.T) {
 
 func TestClusterStats(t *testing.T) {
 	t.Parallel()
-	r := openRedis(t, fromEnvironment(t, "TEST_REDIS_CLUSTER_URL"), cache.RedisOptions{})
+	r := openRedis(t, testdb.Service(t, "TEST_REDIS_CLUSTER_URL"), cache.RedisOptions{})
 	for _, user := range []string{"a", "b", "c", "d", "e", "f"} { // on all nodes
 		r.Set(t.Context(), "cache:{"+user+"}:version", []byte("1"), time.Hour)
 	}

@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/cache"
+	"github.com/health-export/health-export/internal/testdb"
 )
 
 // patient is how long calls may wait in tests that are not about time: other tests run beside them.
@@ -49,16 +51,6 @@ func waitFor(t testing.TB, r *cache.Redis) {
 	}
 }
 
-// fromEnvironment returns the address of a server that is there for all tests.
-func fromEnvironment(t testing.TB, variable string) string {
-	t.Helper()
-	url := os.Getenv(variable)
-	if url == "" {
-		t.Skip(variable + " is not set: scripts/services starts one")
-	}
-	return url
-}
-
 // redisServer is a server of the test's own, which it may stop.
 type redisServer struct {
 	t       testing.TB
@@ -71,9 +63,7 @@ type redisServer struct {
 // startRedis starts a server that keeps its data over a restart only where save is called.
 func startRedis(t testing.TB, args ...string) *redisServer {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("redis-server is not installed")
-	}
+	testdb.Program(t, "redis-server")
 	s := &redisServer{t: t, port: freePort(t), dir: t.TempDir(), args: args}
 	s.start()
 	t.Cleanup(s.kill)
@@ -97,14 +87,19 @@ func startSentinel(t testing.TB, primary *redisServer) *redisServer {
 	return s
 }
 
+// freePort returns a port on which nobody listens, below those that systems give to connections: one of these could be taken
+// before the server of the test has it, or while it is restarted.
 func freePort(t testing.TB) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 10_000 + rand.IntN(20_000) // #nosec G404 -- a test
+		if listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
+			_ = listener.Close()
+			return port
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	t.Fatal("there is no free port")
+	return 0
 }
 
 func (s *redisServer) url() string { return "redis://127.0.0.1:" + strconv.Itoa(s.port) }

@@ -42,15 +42,23 @@ func NewRunner(logger *slog.Logger, registerer prometheus.Registerer, tracer *tr
 	return &Runner{logger: logger, metrics: newMetrics(registerer), tracer: tracer}
 }
 
+// Prepare makes the counters of the tasks. Whoever runs them beside a server calls it before the server answers: a counter
+// that appears after the first scrape hides its first increase. Run calls it in any case.
+func (r *Runner) Prepare(tasks ...Task) {
+	for _, task := range tasks {
+		r.metrics.prepare(task.Name)
+	}
+}
+
 // Run runs the tasks until ctx ends and every one of them has returned. Then it returns nil: what fails in a task is
 // logged. An error means that a task is described wrongly and that none was started.
 func (r *Runner) Run(ctx context.Context, tasks ...Task) error {
 	if err := check(tasks); err != nil {
 		return err
 	}
+	r.Prepare(tasks...)
 	var loops sync.WaitGroup
 	for _, task := range tasks {
-		r.metrics.prepare(task.Name)
 		loops.Go(func() { r.loop(ctx, task) })
 	}
 	<-ctx.Done()

@@ -22,19 +22,6 @@ import (
 // environment names the variable with the address of a PostgreSQL server that tests may create databases in.
 const environment = "TEST_DATABASE_URL"
 
-// hasPostgres reports whether this machine has a PostgreSQL to test with. Where it must have one, its absence is a
-// failure.
-func hasPostgres(t testing.TB) bool {
-	t.Helper()
-	if os.Getenv(environment) != "" {
-		return true
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is not set: run the tests with scripts/test, which starts a PostgreSQL", environment)
-	}
-	return false
-}
-
 // PostgresURL returns the address of a fresh database with an empty schema, which is dropped at the end of the test. The
 // test is skipped where there is no PostgreSQL, unless CI=true.
 func PostgresURL(t testing.TB) string {
@@ -54,9 +41,7 @@ func openPostgres(t *testing.T) (store.Store, error) {
 
 func freshDatabase(t testing.TB, template func() (string, error)) string {
 	t.Helper()
-	if !hasPostgres(t) {
-		t.Skipf("%s is not set: run the tests with scripts/test, which starts a PostgreSQL", environment)
-	}
+	Service(t, environment)
 	from, err := template()
 	if err != nil {
 		t.Fatalf("prepare a template database: %v", err)

@@ -10,7 +10,7 @@ import (
 	"github.com/health-export/health-export/internal/store/sqlite"
 )
 
-// kinds are the stores there are, the quickest first. The last one needs a server, see hasPostgres.
+// kinds are the stores there are, the quickest first. The last one needs a server, see Service.
 var kinds = []struct {
 	name string
 	open func(t *testing.T) (store.Store, error)
@@ -43,7 +43,7 @@ func New(t *testing.T) store.Store {
 func Each(t *testing.T, run func(t *testing.T, s store.Store)) {
 	t.Helper()
 	kinds := kinds
-	if !hasPostgres(t) {
+	if !HasService(t, environment) {
 		t.Logf("PostgreSQL is left out, because %s is not set", environment)
 		kinds = kinds[:len(kinds)-1]
 	}

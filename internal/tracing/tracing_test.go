@@ -81,15 +81,15 @@ func TestStepsAreOfTheTraceOfTheirContext(t *testing.T) {
 // The text of an error never comes into a span, and an answer is no failure.
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
-	secret := errors.New("31337 of ada@example.org")
+	secret := errors.New("pulse of ada@example.org")
 	for name, test := range map[string]struct {
 		err     error
 		reason  string
 		failure bool
 	}{
 		"done":        {nil, "", false},
-		"not found":   {fmt.Errorf("read: %w", problem.New(problem.NotFound, "x", "31337").Because(secret)), "not_found", false},
-		"unavailable": {problem.New(problem.Unavailable, "x", "31337").Because(secret), "unavailable", true},
+		"not found":   {fmt.Errorf("read: %w", problem.New(problem.NotFound, "x", "pulse").Because(secret)), "not_found", false},
+		"unavailable": {problem.New(problem.Unavailable, "x", "pulse").Because(secret), "unavailable", true},
 		"cancelled":   {fmt.Errorf("%w: %w", secret, context.Canceled), "cancelled", false},
 		"timed out":   {context.DeadlineExceeded, "timed_out", true},
 		"a fault":     {secret, "internal", true},
@@ -107,7 +107,7 @@ func TestOutcomes(t *testing.T) {
 		if reason != test.reason || (span.Status.Code.String() == "Error") != test.failure {
 			t.Errorf("%s: the span says %q, %s", name, reason, span.Status.Code)
 		}
-		if all := fmt.Sprintf("%+v", span); strings.Contains(all, "31337") || strings.Contains(all, "ada@") {
+		if all := fmt.Sprintf("%+v", span); strings.Contains(all, "pulse") || strings.Contains(all, "ada@") {
 			t.Errorf("%s: the text of the error is in the span: %s", name, all)
 		}
 	}
