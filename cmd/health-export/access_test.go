@@ -151,7 +151,7 @@ func TestRenewedCertificateIsReadAgain(t *testing.T) {
 	files := &certificateFiles{certificate: certificate, key: key, logger: testlog.Logger(t)}
 	serial := func() int64 {
 		t.Helper()
-		files.looked = time.Time{}
+		files.lastCheck = time.Time{}
 		got, err := files.get(&tls.ClientHelloInfo{})
 		if err != nil || got == nil {
 			t.Fatalf("no certificate: %v", err)

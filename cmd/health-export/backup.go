@@ -72,8 +72,8 @@ func dumpCommand(database, file string) string {
 	} else {
 		database = redactURL(database)
 	}
-	return "pg_dump --format=custom --exclude-table-data=spatial_ref_sys --file=" + quoted(file) + " " + quoted(database)
+	return "pg_dump --format=custom --exclude-table-data=spatial_ref_sys --file=" + shellQuote(file) + " " + shellQuote(database)
 }
 
-// quoted is a word as a POSIX shell reads it.
-func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
+// shellQuote is a word as a POSIX shell reads it.
+func shellQuote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }

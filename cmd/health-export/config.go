@@ -161,7 +161,7 @@ func newSettings(environment map[string]string) *settings {
 			initial: "", usage: "addresses or networks of proxies whose X-Forwarded-For is believed, such as 127.0.0.1,10.0.0.0/8; empty for none",
 		},
 		{
-			key: "cors.origins", variable: "HEALTH_EXPORT_CORS_ORIGINS", set: words(&s.corsOrigins),
+			key: "cors.origins", variable: "HEALTH_EXPORT_CORS_ORIGINS", set: stringList(&s.corsOrigins),
 			initial: "", usage: "origins whose pages may ask the API from a browser, such as https://example.org; empty for none",
 		},
 		{
@@ -173,7 +173,7 @@ func newSettings(environment map[string]string) *settings {
 			initial: "", usage: "file of the private key that belongs to the certificate",
 		},
 		{
-			key: "tls.acme_domains", variable: "HEALTH_EXPORT_TLS_ACME_DOMAINS", set: words(&s.acmeDomains),
+			key: "tls.acme_domains", variable: "HEALTH_EXPORT_TLS_ACME_DOMAINS", set: stringList(&s.acmeDomains),
 			initial: "", usage: "domains for which certificates are got from Let's Encrypt, whose terms you then agree to; needs port 443",
 		},
 		{
@@ -257,12 +257,12 @@ func (s *settings) load(flags *pflag.FlagSet) error {
 			item.value, item.from = value, s.file
 			delete(file, item.key)
 		}
-		if value, _, ok, err := item.find(dotenv); err != nil {
+		if value, _, ok, err := item.lookUp(dotenv); err != nil {
 			return err
 		} else if ok {
 			item.value, item.from = value, ".env"
 		}
-		if value, variable, ok, err := item.find(s.environment); err != nil {
+		if value, variable, ok, err := item.lookUp(s.environment); err != nil {
 			return err
 		} else if ok {
 			item.value, item.from = value, variable
@@ -479,8 +479,8 @@ func durationOrNone(target *time.Duration) func(string) error {
 	}
 }
 
-// words reads a list that is separated by commas or blanks.
-func words(target *[]string) func(string) error {
+// stringList reads a list that is separated by commas or blanks.
+func stringList(target *[]string) func(string) error {
 	return func(value string) error {
 		*target = strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
 		return nil
@@ -490,7 +490,7 @@ func words(target *[]string) func(string) error {
 func networks(target *[]netip.Prefix) func(string) error {
 	return func(value string) error {
 		var list []string
-		_ = words(&list)(value) // never fails
+		_ = stringList(&list)(value) // never fails
 		*target = nil
 		for _, text := range list {
 			network, err := netip.ParsePrefix(text)

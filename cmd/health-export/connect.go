@@ -15,8 +15,8 @@ import (
 	"github.com/health-export/health-export/internal/connect"
 )
 
-// phone is what was asked of connect.
-type phone struct {
+// connectFlags is what was asked of connect.
+type connectFlags struct {
 	email, name, url, dataType string
 }
 
@@ -36,7 +36,7 @@ type printedAutomation struct {
 }
 
 func (p *program) connectCommand() *cobra.Command {
-	var asked phone
+	var asked connectFlags
 	command := &cobra.Command{
 		Use: "connect --user EMAIL", Short: "Set up the app on a phone with two QR codes", Args: exactArgs(0),
 		Long: `Make a key that may only send, and print two links that create automations in the app Health Auto Export, each with its QR
@@ -59,7 +59,7 @@ phone's camera at the codes one after the other. They hold the key: do not show 
 	return command
 }
 
-func (p *program) connect(ctx context.Context, asked phone) error {
+func (p *program) connect(ctx context.Context, asked connectFlags) error {
 	addresses, err := p.addresses(asked.url)
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func (p *program) printConnection(c *printedConnection) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(p.out, "\n%s\n\n%s\n%s\n", headline[a.Name], code.Terminal(), a.Link)
+		fmt.Fprintf(p.out, "\n%s\n\n%s\n%s\n", automationHeadings[a.Name], code.Terminal(), a.Link)
 	}
 	fmt.Fprintf(p.out, "\nThe phone will send to %s with the key %s, which is called %q.\n", c.URL, c.Key.ID, c.Key.Name)
 	if len(c.Addresses) > 1 {
@@ -127,8 +127,8 @@ func (p *program) printConnection(c *printedConnection) error {
 	return nil
 }
 
-// headline says what an automation is for.
-var headline = map[string]string{
+// automationHeadings says what an automation is for.
+var automationHeadings = map[string]string{
 	"recent":  "1. What is recent, every hour",
 	"overlap": "2. The last seven days again, once a day",
 }

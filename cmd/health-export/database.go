@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/access"
+	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/store/postgres"
@@ -19,16 +20,16 @@ import (
 type database = store.Store
 
 // openStore opens the configured store and brings its schema up to date, unless it is told not to.
-func (c *settings) openStore(ctx context.Context, words *catalog.Catalog) (database, error) {
-	url := c.database
+func (s *settings) openStore(ctx context.Context, metricCatalog *catalog.Catalog) (database, error) {
+	url := s.database
 	switch {
 	case url == "sqlite::memory:":
-		return sqlite.OpenMemory(ctx, words)
+		return sqlite.OpenMemory(ctx, metricCatalog)
 	case strings.HasPrefix(url, "sqlite:"):
-		return sqlite.Open(ctx, sqlitePath(url), words)
+		return sqlite.Open(ctx, sqlitePath(url), metricCatalog)
 	case isPostgres(url):
-		return postgres.Open(ctx, url, words, postgres.Options{
-			MaxConns: int32(c.maxConnections), MinConns: int32(c.minConnections), Timeout: c.databaseTimeout, SkipMigration: !c.migrate,
+		return postgres.Open(ctx, url, metricCatalog, postgres.Options{
+			MaxConns: int32(s.maxConnections), MinConns: int32(s.minConnections), Timeout: s.databaseTimeout, SkipMigration: !s.migrate,
 		})
 	default:
 		return nil, usageError{fmt.Errorf(
@@ -46,11 +47,11 @@ func isPostgres(url string) bool {
 
 // withStore opens the configured store for the time of one command.
 func (p *program) withStore(ctx context.Context, do func(context.Context, database) error) (err error) {
-	words, err := catalog.Load()
+	metricCatalog, err := catalog.Load()
 	if err != nil {
 		return err
 	}
-	db, err := p.settings.openStore(ctx, words)
+	db, err := p.settings.openStore(ctx, metricCatalog)
 	if err != nil {
 		return err
 	}
@@ -64,20 +65,20 @@ func (p *program) withStore(ctx context.Context, do func(context.Context, databa
 
 // authenticator returns the keeper of keys for a command that makes or revokes them. answers is who has to be told of
 // erasures; nil for a command that erases nothing.
-func (p *program) authenticator(db database, answers access.Invalidator) *access.Authenticator {
-	return access.NewAuthenticator(db, db, access.AuthenticatorOptions{Now: time.Now, Invalidator: answers})
+func (p *program) authenticator(db database, invalidator cache.Invalidator) *access.Authenticator {
+	return access.NewAuthenticator(db, db, access.AuthenticatorOptions{Now: time.Now, Invalidator: invalidator})
 }
 
-// importsIn is the directory in which uploads wait: the configured one, or one beside the data.
-func (c *settings) importsIn() string {
+// importDirectory is the directory in which uploads wait: the configured one, or one beside the data.
+func (s *settings) importDirectory() string {
 	const folder = "imports"
 	switch {
-	case c.importDir != "":
-		return c.importDir
-	case strings.HasPrefix(c.database, "sqlite:") && c.database != "sqlite::memory:":
-		return filepath.Join(filepath.Dir(sqlitePath(c.database)), folder)
-	case c.environment["HOME"] == "" && c.environment["XDG_DATA_HOME"] == "", c.database == "sqlite::memory:":
+	case s.importDir != "":
+		return s.importDir
+	case strings.HasPrefix(s.database, "sqlite:") && s.database != "sqlite::memory:":
+		return filepath.Join(filepath.Dir(sqlitePath(s.database)), folder)
+	case s.environment["HOME"] == "" && s.environment["XDG_DATA_HOME"] == "", s.database == "sqlite::memory:":
 		return filepath.Join(os.TempDir(), "health-export", folder) // nothing outlives this process, or there is no better place
 	}
-	return filepath.Join(dataDir(c.environment), folder)
+	return filepath.Join(dataDir(s.environment), folder)
 }

@@ -17,28 +17,28 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// condition is how something is.
-type condition string
+// checkStatus is how something is.
+type checkStatus string
 
 // The conditions.
 const (
-	fine    condition = "ok"
-	warning condition = "warning"
-	failure condition = "failure"
+	statusOK      checkStatus = "ok"
+	statusWarning checkStatus = "warning"
+	statusFailure checkStatus = "failure"
 )
 
-// checked is one thing the doctor looked at. Advice says what to do; it is "" for what is fine.
-type checked struct {
-	Check     string    `json:"check"`
-	Condition condition `json:"condition"`
-	Finding   string    `json:"finding"`
-	Advice    string    `json:"advice,omitempty"`
+// checkResult is one thing the doctor looked at. Advice says what to do; it is "" for what is fine.
+type checkResult struct {
+	Check     string      `json:"check"`
+	Condition checkStatus `json:"condition"`
+	Finding   string      `json:"finding"`
+	Advice    string      `json:"advice,omitempty"`
 }
 
 // doctor looks at everything a server needs.
 type doctor struct {
 	settings *settings
-	list     []checked
+	results  []checkResult
 }
 
 func (p *program) doctorCommand() *cobra.Command {
@@ -51,11 +51,11 @@ Exit codes: 0 nothing is broken (there may be warnings), 1 something is, 2 not u
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d := &doctor{settings: p.settings}
 			d.run(cmd.Context())
-			if err := p.printChecks(d.list); err != nil {
+			if err := p.printChecks(d.results); err != nil {
 				return err
 			}
-			for _, c := range d.list {
-				if c.Condition == failure {
+			for _, c := range d.results {
+				if c.Condition == statusFailure {
 					return errors.New("something is broken, see above")
 				}
 			}
@@ -66,7 +66,7 @@ Exit codes: 0 nothing is broken (there may be warnings), 1 something is, 2 not u
 	return command
 }
 
-func (p *program) printChecks(list []checked) error {
+func (p *program) printChecks(list []checkResult) error {
 	if p.json {
 		return p.printJSON(list)
 	}
@@ -79,11 +79,11 @@ func (p *program) printChecks(list []checked) error {
 	return nil
 }
 
-func (d *doctor) say(check string, c condition, advice, finding string, args ...any) {
-	if c == fine {
+func (d *doctor) add(check string, c checkStatus, advice, finding string, args ...any) {
+	if c == statusOK {
 		advice = ""
 	}
-	d.list = append(d.list, checked{check, c, fmt.Sprintf(finding, args...), advice})
+	d.results = append(d.results, checkResult{check, c, fmt.Sprintf(finding, args...), advice})
 }
 
 // run looks at one thing after the other.
@@ -95,9 +95,9 @@ func (d *doctor) run(ctx context.Context) {
 	d.permissions()
 	d.tls()
 	scheme, client := d.settings.ownClient()
-	d.address(ctx, client, "listen", d.settings.listen, scheme+"://"+reachable(d.settings.listen)+"/health", `"status":"ok"`)
+	d.address(ctx, client, "listen", d.settings.listen, scheme+"://"+loopbackAddress(d.settings.listen)+"/health", `"status":"ok"`)
 	if d.settings.metricsListen != "off" {
-		d.address(ctx, client, "metrics", d.settings.metricsListen, "http://"+reachable(d.settings.metricsListen)+"/metrics", "health_export_")
+		d.address(ctx, client, "metrics", d.settings.metricsListen, "http://"+loopbackAddress(d.settings.metricsListen)+"/metrics", "health_export_")
 	}
 }
 
@@ -106,43 +106,43 @@ func (d *doctor) run(ctx context.Context) {
 func (d *doctor) database(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	if d.missingFile() {
-		d.say("database", warning, "health-export serve makes it at its first start.", "there is no database at %s yet", sqlitePath(d.settings.database))
+	if d.fileMissing() {
+		d.add("database", statusWarning, "health-export serve makes it at its first start.", "there is no database at %s yet", sqlitePath(d.settings.database))
 		return
 	}
-	words, err := catalog.Load()
+	metricCatalog, err := catalog.Load()
 	if err != nil {
-		d.say("database", failure, "Install the program again.", "the catalogue of metrics cannot be read: %v", err)
+		d.add("database", statusFailure, "Install the program again.", "the catalogue of metrics cannot be read: %v", err)
 		return
 	}
-	careful := *d.settings
-	careful.migrate = false
-	db, err := careful.openStore(ctx, words)
+	readOnly := *d.settings
+	readOnly.migrate = false
+	db, err := readOnly.openStore(ctx, metricCatalog)
 	if err != nil {
-		d.say("database", failure, adviceFor(err), "%s cannot be used: %s", redactURL(d.settings.database), sentence(err))
+		d.add("database", statusFailure, adviceFor(err), "%s cannot be used: %s", redactURL(d.settings.database), sentence(err))
 		return
 	}
 	defer db.Close()
 	begun := time.Now()
 	diagnosis, err := db.Diagnose(ctx)
 	if err != nil {
-		d.say("database", failure, adviceFor(err), "it does not answer: %s", sentence(err))
+		d.add("database", statusFailure, adviceFor(err), "it does not answer: %s", sentence(err))
 		return
 	}
 	took := time.Since(begun)
-	d.say("database", fine, "", "%s answers in %s, the schema is up to date", diagnosis.Version, took.Round(time.Millisecond))
+	d.add("database", statusOK, "", "%s answers in %s, the schema is up to date", diagnosis.Version, took.Round(time.Millisecond))
 	d.diagnosis(diagnosis, begun.Add(took/2))
-	d.unfinished(ctx, db)
+	d.ingestions(ctx, db)
 }
 
-// missingFile reports whether the database is a file that does not exist yet.
-func (d *doctor) missingFile() bool {
+// fileMissing reports whether the database is a file that does not exist yet.
+func (d *doctor) fileMissing() bool {
 	_, err := os.Stat(sqlitePath(d.settings.database))
-	return d.onFile() && errors.Is(err, os.ErrNotExist)
+	return d.usesFile() && errors.Is(err, os.ErrNotExist)
 }
 
-// onFile reports whether the database is an SQLite file.
-func (d *doctor) onFile() bool {
+// usesFile reports whether the database is an SQLite file.
+func (d *doctor) usesFile() bool {
 	return strings.HasPrefix(d.settings.database, "sqlite:") && d.settings.database != "sqlite::memory:"
 }
 
@@ -158,58 +158,58 @@ func adviceFor(err error) string {
 func (d *doctor) diagnosis(found store.Diagnosis, now time.Time) {
 	if isPostgres(d.settings.database) {
 		if found.Spatial == "" {
-			d.say("extensions", failure, "Install PostGIS in the database: CREATE EXTENSION postgis.", "PostGIS is missing")
+			d.add("extensions", statusFailure, "Install PostGIS in the database: CREATE EXTENSION postgis.", "PostGIS is missing")
 		} else {
-			d.say("extensions", fine, "", "%s", found.Spatial)
+			d.add("extensions", statusOK, "", "%s", found.Spatial)
 		}
 	}
 	if until := found.CoveredUntil; !until.IsZero() {
-		c := fine
+		c := statusOK
 		if until.Before(now.AddDate(0, 2, 0)) {
-			c = warning // what is missing is made when it is needed, but somebody waits for it
+			c = statusWarning // what is missing is made when it is needed, but somebody waits for it
 		}
-		d.say("partitions", c, "A running server makes them every day: look in its log for prepare_store.", "there are partitions until %s", until.UTC().Format(time.DateOnly))
+		d.add("partitions", c, "A running server makes them every day: look in its log for prepare_store.", "there are partitions until %s", until.UTC().Format(time.DateOnly))
 	}
 	skew := found.Clock.Sub(now)
-	c := fine
+	c := statusOK
 	switch {
 	case skew.Abs() > time.Minute:
-		c = failure
+		c = statusFailure
 	case skew.Abs() > 2*time.Second:
-		c = warning
+		c = statusWarning
 	}
-	d.say("clocks", c, "Let both machines keep their clocks by NTP.", "the database's clock differs from this machine's by %s", skew.Abs().Round(time.Millisecond))
+	d.add("clocks", c, "Let both machines keep their clocks by NTP.", "the database's clock differs from this machine's by %s", skew.Abs().Round(time.Millisecond))
 }
 
-// unfinished looks for bodies that wait, and for those that failed.
-func (d *doctor) unfinished(ctx context.Context, db database) {
+// ingestions looks for bodies that wait, and for those that failed.
+func (d *doctor) ingestions(ctx context.Context, db database) {
 	count, oldest, err := db.Backlog(ctx)
 	if err != nil {
-		d.say("ingestions", failure, adviceFor(err), "they cannot be read: %s", sentence(err))
+		d.add("ingestions", statusFailure, adviceFor(err), "they cannot be read: %s", sentence(err))
 		return
 	}
-	const patience = 10 * time.Minute
+	const maxAge = 10 * time.Minute
 	switch age := time.Since(oldest).Round(time.Second); {
-	case count > 0 && age > patience:
-		d.say("ingestions", warning, "A running server takes them up: start it, or look in its log for \"ingestion postponed\".", "%d bodies are not processed, the oldest for %s", count, age)
+	case count > 0 && age > maxAge:
+		d.add("ingestions", statusWarning, "A running server takes them up: start it, or look in its log for \"ingestion postponed\".", "%d bodies are not processed, the oldest for %s", count, age)
 	default:
-		d.say("ingestions", fine, "", "%d bodies are being processed or wait for it", count)
+		d.add("ingestions", statusOK, "", "%d bodies are being processed or wait for it", count)
 	}
 	users, err := db.Users(ctx)
 	if err != nil {
 		return
 	}
-	const enough = 1000
+	const maxListed = 1000
 	failed := 0
 	for _, user := range users {
-		list, err := db.Ingestions(ctx, user.ID, store.IngestionQuery{Status: health.StatusFailed, Limit: enough})
+		list, err := db.Ingestions(ctx, user.ID, store.IngestionQuery{Status: health.StatusFailed, Limit: maxListed})
 		if err != nil {
 			return
 		}
 		failed += len(list)
 	}
 	if failed > 0 {
-		d.say("ingestions", warning, "GET /v1/ingestions?status=failed says why; after an upgrade, for those in the archive: health-export replay --status failed", "%d bodies could not be read to their end", failed)
+		d.add("ingestions", statusWarning, "GET /v1/ingestions?status=failed says why; after an upgrade, for those in the archive: health-export replay --status failed", "%d bodies could not be read to their end", failed)
 	}
 }
 
@@ -218,11 +218,11 @@ func (d *doctor) clock() {
 	const advice = "Let the machine keep its clock by NTP, for example with systemd-timesyncd or chrony."
 	switch now := time.Now(); {
 	case now.Before(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)):
-		d.say("clock", failure, advice, "it shows %s, which is past", now.Format(time.RFC3339))
-	case !clockIsKept():
-		d.say("clock", warning, advice, "nothing keeps it in time, as far as the system knows")
+		d.add("clock", statusFailure, advice, "it shows %s, which is past", now.Format(time.RFC3339))
+	case !clockSynchronised():
+		d.add("clock", statusWarning, advice, "nothing keeps it in time, as far as the system knows")
 	default:
-		d.say("clock", fine, "", "%s", now.Format(time.RFC3339))
+		d.add("clock", statusOK, "", "%s", now.Format(time.RFC3339))
 	}
 }
 
@@ -232,7 +232,7 @@ func (d *doctor) disk() {
 	if d.settings.tempDir == "" {
 		places["temporary files"] = os.TempDir()
 	}
-	if d.onFile() {
+	if d.usesFile() {
 		places["the database"] = filepath.Dir(sqlitePath(d.settings.database))
 	}
 	for _, what := range []string{"the database", "temporary files"} {
@@ -241,17 +241,17 @@ func (d *doctor) disk() {
 			continue
 		}
 		free, known := freeSpace(existingParent(dir))
-		c := fine
+		c := statusOK
 		switch {
 		case !known:
-			d.say("disk", fine, "", "the room for %s cannot be told on this system", what)
+			d.add("disk", statusOK, "", "the room for %s cannot be told on this system", what)
 			continue
 		case free < 100<<20:
-			c = failure
+			c = statusFailure
 		case free < 2<<30:
-			c = warning
+			c = statusWarning
 		}
-		d.say("disk", c, "Make room, or move the files: --database, ingest.temp_dir.", "%.1f GiB are free for %s in %s", float64(free)/(1<<30), what, dir)
+		d.add("disk", c, "Make room, or move the files: --database, ingest.temp_dir.", "%.1f GiB are free for %s in %s", float64(free)/(1<<30), what, dir)
 	}
 }
 
@@ -267,24 +267,24 @@ func existingParent(dir string) string {
 
 // permissions checks that nobody else can read the data, and that temporary files can be written.
 func (d *doctor) permissions() {
-	if d.onFile() && !d.missingFile() {
+	if d.usesFile() && !d.fileMissing() {
 		path := sqlitePath(d.settings.database)
 		info, err := os.Stat(path)
 		switch {
 		case err != nil:
-			d.say("permissions", failure, "Let the user that runs the server read it.", "the database cannot be looked at: %v", err)
+			d.add("permissions", statusFailure, "Let the user that runs the server read it.", "the database cannot be looked at: %v", err)
 		case info.Mode().Perm()&0o077 != 0:
-			d.say("permissions", warning, "chmod 600 "+path+"*", "others on this machine may read the database: its mode is %04o", info.Mode().Perm())
+			d.add("permissions", statusWarning, "chmod 600 "+path+"*", "others on this machine may read the database: its mode is %04o", info.Mode().Perm())
 		default:
-			d.say("permissions", fine, "", "only its owner can read the database (mode %04o)", info.Mode().Perm())
+			d.add("permissions", statusOK, "", "only its owner can read the database (mode %04o)", info.Mode().Perm())
 		}
 	}
 	file, err := os.CreateTemp(d.settings.tempDir, "health-export-*")
 	if err != nil {
-		d.say("permissions", failure, "Create the directory, or name another one in ingest.temp_dir.", "temporary files cannot be written: %v", err)
+		d.add("permissions", statusFailure, "Create the directory, or name another one in ingest.temp_dir.", "temporary files cannot be written: %v", err)
 		return
 	}
 	_ = file.Close()
 	_ = os.Remove(file.Name())
-	d.say("permissions", fine, "", "temporary files can be written in %s", filepath.Dir(file.Name()))
+	d.add("permissions", statusOK, "", "temporary files can be written in %s", filepath.Dir(file.Name()))
 }

@@ -11,24 +11,24 @@ import (
 
 // address checks that nobody else listens where the server will, or that it is the server itself: then asked answers with
 // mark.
-func (d *doctor) address(ctx context.Context, client *http.Client, check, address, asked, mark string) {
+func (d *doctor) address(ctx context.Context, client *http.Client, check, address, url, marker string) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err == nil {
 		_ = listener.Close()
-		d.say(check, fine, "", "%s is free", address)
+		d.add(check, statusOK, "", "%s is free", address)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if _, answer, err := get(ctx, client, asked); err == nil && strings.Contains(string(answer), mark) {
-		d.say(check, fine, "", "the server listens on %s", address)
+	if _, answer, err := get(ctx, client, url); err == nil && strings.Contains(string(answer), marker) {
+		d.add(check, statusOK, "", "the server listens on %s", address)
 		return
 	}
-	d.say(check, failure, "Stop what listens there, or choose another address with --listen or --metrics-listen.", "%s cannot be listened on: %v", address, err)
+	d.add(check, statusFailure, "Stop what listens there, or choose another address with --listen or --metrics-listen.", "%s cannot be listened on: %v", address, err)
 }
 
-// reachable is an address at which this machine reaches a server that listens on address.
-func reachable(address string) string {
+// loopbackAddress is an address at which this machine reaches a server that listens on address.
+func loopbackAddress(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return address
@@ -48,13 +48,13 @@ func (d *doctor) redis(ctx context.Context) {
 		}
 	}
 	if address == "" {
-		d.say("redis", fine, "", "none is configured: every server counts and remembers for itself")
+		d.add("redis", statusOK, "", "none is configured: every server counts and remembers for itself")
 		return
 	}
 	const advice = "Check --redis (REDIS_URL) and that Redis runs. Without it every server counts and remembers for itself."
 	u, err := url.Parse(address)
 	if err != nil {
-		d.say("redis", failure, advice, "its address cannot be read")
+		d.add("redis", statusFailure, advice, "its address cannot be read")
 		return
 	}
 	host := u.Host
@@ -65,9 +65,9 @@ func (d *doctor) redis(ctx context.Context) {
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", host)
 	if err != nil {
-		d.say("redis", warning, advice, "%s cannot be reached: %v", host, err)
+		d.add("redis", statusWarning, advice, "%s cannot be reached: %v", host, err)
 		return
 	}
 	_ = conn.Close()
-	d.say("redis", fine, "", "%s can be reached", host)
+	d.add("redis", statusOK, "", "%s can be reached", host)
 }

@@ -13,17 +13,17 @@ import (
 	"time"
 )
 
-// renewBy is how long before its end a certificate should have been replaced: Let's Encrypt's is, after 60 of its 90 days.
-const renewBy = 14 * 24 * time.Hour
+// renewalWarning is how long before its end a certificate should have been replaced: Let's Encrypt's is, after 60 of its 90 days.
+const renewalWarning = 14 * 24 * time.Hour
 
 // tls checks what the API is served over TLS with.
 func (d *doctor) tls() {
 	config, err := d.settings.tlsConfig(d.settings.environment, slog.New(slog.DiscardHandler))
 	switch {
 	case err != nil:
-		d.say("tls", failure, "Let the user that runs the server read both files, and see that the key is the one the certificate was made for.", "the server will not start: %v", err)
+		d.add("tls", statusFailure, "Let the user that runs the server read both files, and see that the key is the one the certificate was made for.", "the server will not start: %v", err)
 	case config == nil:
-		d.say("tls", fine, "", "none is configured: a proxy does it, or nobody")
+		d.add("tls", statusOK, "", "none is configured: a proxy does it, or nobody")
 	case len(d.settings.acmeDomains) > 0:
 		d.acme()
 	default:
@@ -35,16 +35,16 @@ func (d *doctor) tls() {
 func (d *doctor) certificateFiles() {
 	leaf, err := readCertificate(d.settings.certificate)
 	if err != nil {
-		d.say("tls", failure, "Write the certificate again.", "%s cannot be read: %v", d.settings.certificate, err)
+		d.add("tls", statusFailure, "Write the certificate again.", "%s cannot be read: %v", d.settings.certificate, err)
 		return
 	}
 	d.certificate(leaf, "Look at what should have renewed it; new files are used without a restart.")
 	if info, err := os.Stat(d.settings.certificateKey); err == nil && info.Mode().Perm()&0o007 != 0 {
-		d.say("tls", warning, "chmod o= "+d.settings.certificateKey, "everybody on this machine may read the private key: its mode is %04o", info.Mode().Perm())
+		d.add("tls", statusWarning, "chmod o= "+d.settings.certificateKey, "everybody on this machine may read the private key: its mode is %04o", info.Mode().Perm())
 	}
 	address, err := url.Parse(d.settings.publicURL)
 	if err == nil && address.Scheme == "https" && leaf.VerifyHostname(address.Hostname()) != nil {
-		d.say("tls", warning, "Get one for it, or correct public_url.", "the certificate is not for %s, where phones are told to send to", address.Hostname())
+		d.add("tls", statusWarning, "Get one for it, or correct public_url.", "the certificate is not for %s, where phones are told to send to", address.Hostname())
 	}
 }
 
@@ -57,13 +57,13 @@ func (d *doctor) certificate(leaf *x509.Certificate, advice string) {
 	until := leaf.NotAfter.UTC().Format(time.DateOnly)
 	switch now := time.Now(); {
 	case now.After(leaf.NotAfter):
-		d.say("tls", failure, advice, "the certificate for %s has expired on %s", names, until)
+		d.add("tls", statusFailure, advice, "the certificate for %s has expired on %s", names, until)
 	case now.Before(leaf.NotBefore):
-		d.say("tls", failure, "Check this machine's clock.", "the certificate for %s begins only on %s", names, leaf.NotBefore.UTC().Format(time.DateOnly))
-	case now.Add(renewBy).After(leaf.NotAfter):
-		d.say("tls", warning, advice, "the certificate for %s expires on %s", names, until)
+		d.add("tls", statusFailure, "Check this machine's clock.", "the certificate for %s begins only on %s", names, leaf.NotBefore.UTC().Format(time.DateOnly))
+	case now.Add(renewalWarning).After(leaf.NotAfter):
+		d.add("tls", statusWarning, advice, "the certificate for %s expires on %s", names, until)
 	default:
-		d.say("tls", fine, "", "the certificate for %s is valid until %s", names, until)
+		d.add("tls", statusOK, "", "the certificate for %s is valid until %s", names, until)
 	}
 }
 
@@ -73,7 +73,7 @@ func (d *doctor) acme() {
 	dir := acmeDir(d.settings.environment)
 	file, err := os.CreateTemp(existingParent(dir), ".health-export-*")
 	if err != nil {
-		d.say("tls", failure, "Let the user that runs the server write there, or set XDG_DATA_HOME to another place.", "certificates cannot be kept in %s: %v", dir, err)
+		d.add("tls", statusFailure, "Let the user that runs the server write there, or set XDG_DATA_HOME to another place.", "certificates cannot be kept in %s: %v", dir, err)
 		return
 	}
 	_ = file.Close()
@@ -82,9 +82,9 @@ func (d *doctor) acme() {
 		leaf, err := readCertificate(filepath.Join(dir, domain))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			d.say("tls", fine, "", "the certificate for %s will be got when somebody first connects", domain)
+			d.add("tls", statusOK, "", "the certificate for %s will be got when somebody first connects", domain)
 		case err != nil:
-			d.say("tls", failure, "Remove the file: the certificate is got again.", "the certificate for %s cannot be read: %v", domain, err)
+			d.add("tls", statusFailure, "Remove the file: the certificate is got again.", "the certificate for %s cannot be read: %v", domain, err)
 		default:
 			d.certificate(leaf, "The server renews it when somebody connects: its port 443 must be reachable under this name from outside.")
 		}

@@ -38,37 +38,37 @@ func TestDoctorKnowsCertificates(t *testing.T) {
 	mismatch.certificateKey = in("open.key")
 	for name, c := range map[string]struct {
 		settings *settings
-		want     condition
+		want     checkStatus
 		says     string
 	}{
-		"none":                {&settings{}, fine, "none is configured"},
-		"good":                {files("good"), fine, "for health.example.org is valid until"},
-		"soon to end":         {files("ending"), warning, "expires on"},
-		"ended":               {files("ended"), failure, "has expired on"},
-		"not there":           {files("none"), failure, "no such file"},
-		"no certificate":      {&settings{certificate: in("garbage.pem"), certificateKey: in("good.key")}, failure, "the server will not start"},
-		"another one's key":   {mismatch, failure, "private key does not match"},
-		"a key for everybody": {files("open"), warning, "its mode is 0644"},
-		"another name":        {elsewhere, warning, "not for other.example.org"},
-		"half configured":     {&settings{certificate: in("good.pem")}, failure, "belong together"},
-		"to be got":           {named("new.example.org"), fine, "when somebody first connects"},
-		"not renewed":         {named("old.example.org"), warning, "expires on"},
-		"a broken one":        {named("broken.example.org"), failure, "cannot be read"},
-		"no place to keep it": {&settings{acmeDomains: []string{"a.example.org"}, environment: map[string]string{"XDG_DATA_HOME": in("good.pem")}}, failure, "cannot be kept"},
+		"none":                {&settings{}, statusOK, "none is configured"},
+		"good":                {files("good"), statusOK, "for health.example.org is valid until"},
+		"soon to end":         {files("ending"), statusWarning, "expires on"},
+		"ended":               {files("ended"), statusFailure, "has expired on"},
+		"not there":           {files("none"), statusFailure, "no such file"},
+		"no certificate":      {&settings{certificate: in("garbage.pem"), certificateKey: in("good.key")}, statusFailure, "the server will not start"},
+		"another one's key":   {mismatch, statusFailure, "private key does not match"},
+		"a key for everybody": {files("open"), statusWarning, "its mode is 0644"},
+		"another name":        {elsewhere, statusWarning, "not for other.example.org"},
+		"half configured":     {&settings{certificate: in("good.pem")}, statusFailure, "belong together"},
+		"to be got":           {named("new.example.org"), statusOK, "when somebody first connects"},
+		"not renewed":         {named("old.example.org"), statusWarning, "expires on"},
+		"a broken one":        {named("broken.example.org"), statusFailure, "cannot be read"},
+		"no place to keep it": {&settings{acmeDomains: []string{"a.example.org"}, environment: map[string]string{"XDG_DATA_HOME": in("good.pem")}}, statusFailure, "cannot be kept"},
 	} {
 		d := &doctor{settings: c.settings}
 		d.tls()
-		worst := d.list[0]
-		for _, found := range d.list {
-			if (found.Advice == "") != (found.Condition == fine) {
+		worst := d.results[0]
+		for _, found := range d.results {
+			if (found.Advice == "") != (found.Condition == statusOK) {
 				t.Errorf("%s: %+v", name, found)
 			}
-			if worst.Condition == fine {
+			if worst.Condition == statusOK {
 				worst = found
 			}
 		}
 		if worst.Condition != c.want || !strings.Contains(worst.Finding, c.says) {
-			t.Errorf("%s: %+v, want %s: %s", name, d.list, c.want, c.says)
+			t.Errorf("%s: %+v, want %s: %s", name, d.results, c.want, c.says)
 		}
 	}
 }
@@ -82,7 +82,7 @@ func TestDoctorOfAServerOverTLS(t *testing.T) {
 	server, _, _ := start(t, database, "HEALTH_EXPORT_TLS_CERTIFICATE", certificate, "HEALTH_EXPORT_TLS_KEY", key)
 	write(t, ".env", "HEALTH_EXPORT_TLS_CERTIFICATE="+certificate+"\nHEALTH_EXPORT_TLS_KEY="+key+"\n")
 	_, found := examined(t, database, "--listen", strings.TrimPrefix(server.url, "http://"), "--metrics-listen", "off")
-	if found["listen"].Condition != fine || !strings.Contains(found["listen"].Finding, "the server listens") || found["tls"].Condition != warning {
+	if found["listen"].Condition != statusOK || !strings.Contains(found["listen"].Finding, "the server listens") || found["tls"].Condition != statusWarning {
 		t.Errorf("%+v, %+v", found["listen"], found["tls"])
 	}
 }

@@ -68,16 +68,16 @@ func (p *program) export(ctx context.Context, db database, f exportFlags) error 
 	if request.End, err = parseTime("--end", f.end, user); err != nil {
 		return err
 	}
-	words, err := catalog.Load()
+	metricCatalog, err := catalog.Load()
 	if err != nil {
 		return err
 	}
-	answers := query.New(query.Config{Samples: db, Sleep: db, Workouts: db, Events: db, Catalog: words})
-	extract, err := answers.Extract(ctx, user, request)
+	service := query.New(query.Config{Samples: db, Sleep: db, Workouts: db, Events: db, Catalog: metricCatalog})
+	extract, err := service.Extract(ctx, user, request)
 	if err != nil {
 		return err
 	}
-	what := export.Request{Format: format, Types: types, User: user, Catalog: words, Now: time.Now(), Version: version}
+	what := export.Request{Format: format, Types: types, User: user, Catalog: metricCatalog, Now: time.Now(), Version: version}
 	if f.types == "" && f.start == "" && f.end == "" && len(f.metrics) == 0 {
 		what.Archive = ingest.NewArchive(db)
 	}
@@ -88,12 +88,12 @@ func (p *program) export(ctx context.Context, db database, f exportFlags) error 
 	if f.output == "" {
 		return export.Write(ctx, p.out, extract, what)
 	}
-	return writeWhole(f.output, func(file *os.File) error { return export.Write(ctx, file, extract, what) })
+	return writeAtomically(f.output, func(file *os.File) error { return export.Write(ctx, file, extract, what) })
 }
 
-// writeWhole writes a file under another name first, so that one with the right name is whole, and readable by its owner
+// writeAtomically writes a file under another name first, so that one with the right name is whole, and readable by its owner
 // only.
-func writeWhole(name string, write func(*os.File) error) (err error) {
+func writeAtomically(name string, write func(*os.File) error) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
 		return err

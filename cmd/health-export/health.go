@@ -24,7 +24,7 @@ It is what containers, whose image has no other program, are watched with.`,
 }
 
 func (p *program) askHealth(ctx context.Context) error {
-	address := reachable(p.settings.listen)
+	address := loopbackAddress(p.settings.listen)
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	scheme, client := p.settings.ownClient()
@@ -40,17 +40,17 @@ func (p *program) askHealth(ctx context.Context) error {
 }
 
 // ownClient returns a client for asking the server on this machine, and the scheme by which it answers.
-func (c *settings) ownClient() (scheme string, client *http.Client) {
+func (s *settings) ownClient() (scheme string, client *http.Client) {
 	scheme = "http"
 	secured := &tls.Config{
 		// The server is asked at an address of its own machine, for which its certificate is not made.
 		InsecureSkipVerify: true, // #nosec G402 -- nothing is told to it, and nothing of its answer is kept
 	}
-	if c.certificate != "" || len(c.acmeDomains) > 0 {
+	if s.certificate != "" || len(s.acmeDomains) > 0 {
 		scheme = "https"
 	}
-	if len(c.acmeDomains) > 0 {
-		secured.ServerName = c.acmeDomains[0] // without a name it has no certificate to show
+	if len(s.acmeDomains) > 0 {
+		secured.ServerName = s.acmeDomains[0] // without a name it has no certificate to show
 	}
 	return scheme, &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: secured}}
 }

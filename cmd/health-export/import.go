@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
@@ -41,8 +42,8 @@ again. The files themselves are not kept unless you ask for it.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				return p.withSharedCache(db, func(m responseCache) error {
-					return p.importFiles(ctx, db, m.told(), email, args, keep)
+				return p.withSharedCache(db, func(responses responseCache) error {
+					return p.importFiles(ctx, db, responses.invalidator(), email, args, keep)
 				})
 			})
 		},
@@ -54,18 +55,18 @@ again. The files themselves are not kept unless you ask for it.`,
 	return command
 }
 
-func (p *program) importFiles(ctx context.Context, db database, answers ingest.Invalidator, email string, paths []string, keep bool) error {
+func (p *program) importFiles(ctx context.Context, db database, invalidator cache.Invalidator, email string, paths []string, keep bool) error {
 	user, err := userNamed(ctx, db, email)
 	if err != nil {
 		return err
 	}
-	words, err := catalog.Load()
+	metricCatalog, err := catalog.Load()
 	if err != nil {
 		return err
 	}
-	boundMemory()
+	limitMemory()
 	service, err := ingest.New(ingest.Config{
-		Store: db, Invalidator: answers, Catalog: words, Logger: p.newLog().Logger, Limits: ingest.Limits{TempDir: p.settings.tempDir},
+		Store: db, Invalidator: invalidator, Catalog: metricCatalog, Logger: p.newLog().Logger, Limits: ingest.Limits{TempDir: p.settings.tempDir},
 	})
 	if err != nil {
 		return err
@@ -82,8 +83,8 @@ func (p *program) importFiles(ctx context.Context, db database, answers ingest.I
 // program itself take comes on top.
 const importMemory = 64 << 20
 
-// boundMemory has garbage collected sooner rather than memory taken, unless GOMEMLIMIT says how much there is.
-func boundMemory() {
+// limitMemory has garbage collected sooner rather than memory taken, unless GOMEMLIMIT says how much there is.
+func limitMemory() {
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(importMemory)
 	}
@@ -100,7 +101,7 @@ func (p *program) importFile(ctx context.Context, service *ingest.Service, user 
 		return err
 	}
 	name := filepath.Base(path)
-	finished := p.watchImport(name, func() (ingest.Progress, bool) { return service.Progress(id) })
+	finished := p.showImportProgress(name, func() (ingest.Progress, bool) { return service.Progress(id) })
 	ingestion, err := service.ImportFile(ctx, ingest.FileRequest{ID: id, User: user, File: file, Keep: keep})
 	finished()
 	switch {

@@ -134,11 +134,11 @@ func TestImportCommandInterrupted(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		words, err := catalog.Load()
+		metricCatalog, err := catalog.Load()
 		if err != nil {
 			return err
 		}
-		service, err := ingest.New(ingest.Config{Store: db, Catalog: words, Logger: testlog.Logger(t)})
+		service, err := ingest.New(ingest.Config{Store: db, Catalog: metricCatalog, Logger: testlog.Logger(t)})
 		if err != nil {
 			return err
 		}

@@ -98,12 +98,12 @@ func (s benchmarkServer) post(b *testing.B, body []byte, outcome string, points 
 // insertBare writes the samples of a database into the tables of a new one and returns how long that took.
 func insertBare(b *testing.B, from string) time.Duration {
 	b.Helper()
-	words, err := catalog.Load()
+	metricCatalog, err := catalog.Load()
 	if err != nil {
 		b.Fatal(err)
 	}
 	to := filepath.Join(b.TempDir(), "bare.db")
-	empty, err := sqlite.Open(b.Context(), to, words)
+	empty, err := sqlite.Open(b.Context(), to, metricCatalog)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -175,11 +175,11 @@ func (p *program) keyRevokeCommand() *cobra.Command {
 }
 
 func joinScopes(scopes []account.Scope) string {
-	words := make([]string, len(scopes))
+	metricCatalog := make([]string, len(scopes))
 	for i, s := range scopes {
-		words[i] = string(s)
+		metricCatalog[i] = string(s)
 	}
-	return strings.Join(words, ",")
+	return strings.Join(metricCatalog, ",")
 }
 
 func lastUsed(k account.APIKey) string {

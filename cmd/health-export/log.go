@@ -32,10 +32,10 @@ func (p *program) newLog() serverLog {
 // ServeHTTP tells the level, and changes it until the next start where it is put: one word of those of the setting.
 func (l serverLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPut {
-		word, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 16))
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 16))
 		var level string
 		if err == nil {
-			err = oneOf(&level, logLevels...)(strings.TrimSpace(string(word)))
+			err = oneOf(&level, logLevels...)(strings.TrimSpace(string(body)))
 		}
 		if err != nil {
 			http.Error(w, "send one of "+strings.Join(logLevels, ", "), http.StatusBadRequest)
@@ -47,8 +47,8 @@ func (l serverLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // set changes the level and says so, whatever the levels are.
-func (l serverLog) set(ctx context.Context, word string) {
+func (l serverLog) set(ctx context.Context, level string) {
 	before := l.level.Level()
-	_ = l.level.UnmarshalText([]byte(word))
+	_ = l.level.UnmarshalText([]byte(level))
 	l.Log(ctx, max(slog.LevelInfo, l.level.Level()), "log level changed", "from", before.String(), "to", l.level.Level().String())
 }

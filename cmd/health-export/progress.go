@@ -13,16 +13,16 @@ import (
 
 // How often progress is shown: on a terminal a bar that moves, elsewhere a line now and then.
 const (
-	barEvery  = 200 * time.Millisecond
-	lineEvery = 5 * time.Second
+	barInterval  = 200 * time.Millisecond
+	lineInterval = 5 * time.Second
 )
 
-// watchImport shows how far an import has come until the function it returns is called.
-func (p *program) watchImport(name string, progress func() (ingest.Progress, bool)) (finished func()) {
+// showImportProgress shows how far an import has come until the function it returns is called.
+func (p *program) showImportProgress(name string, progress func() (ingest.Progress, bool)) (finished func()) {
 	bar := isTerminal(p.err)
-	every := lineEvery
+	every := lineInterval
 	if bar {
-		every = barEvery
+		every = barInterval
 	}
 	done, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -48,7 +48,7 @@ func (p *program) watchImport(name string, progress func() (ingest.Progress, boo
 				}
 				text := describe(state, now.Sub(begun))
 				if bar {
-					fmt.Fprintf(p.err, "\r%s %s %s\x1b[K", name, drawBar(share(state)), text)
+					fmt.Fprintf(p.err, "\r%s %s %s\x1b[K", name, drawBar(fractionDone(state)), text)
 				} else {
 					fmt.Fprintf(p.err, "%s: %s\n", name, text)
 				}
@@ -67,8 +67,8 @@ func isTerminal(stream any) bool {
 	return ok && isatty.IsTerminal(file.Fd())
 }
 
-// share is how much of the present phase is done, from 0 to 1.
-func share(s ingest.Progress) float64 {
+// fractionDone is how much of the present phase is done, from 0 to 1.
+func fractionDone(s ingest.Progress) float64 {
 	done, of := float64(s.BytesRead), float64(s.BytesTotal)
 	if s.Phase == ingest.PhaseWriting {
 		done, of = float64(s.Written), float64(s.Records)
@@ -82,7 +82,7 @@ func share(s ingest.Progress) float64 {
 // describe says what has been done since a phase began: bytes, records, records a second, and how long it will take.
 func describe(s ingest.Progress, took time.Duration) string {
 	seconds := max(took.Seconds(), 0.001)
-	text := fmt.Sprintf("%s %3.0f %%", s.Phase, 100*share(s))
+	text := fmt.Sprintf("%s %3.0f %%", s.Phase, 100*fractionDone(s))
 	switch s.Phase {
 	case ingest.PhaseWriting:
 		text += fmt.Sprintf(", %d of %d records, %.0f/s", s.Written, s.Records, float64(s.Written)/seconds)
@@ -92,7 +92,7 @@ func describe(s ingest.Progress, took time.Duration) string {
 			text += fmt.Sprintf(", %d records, %.0f/s", s.Records, float64(s.Records)/seconds)
 		}
 	}
-	if done := share(s); done > 0.01 {
+	if done := fractionDone(s); done > 0.01 {
 		left := time.Duration(seconds * (1 - done) / done * float64(time.Second))
 		text += ", " + left.Round(time.Second).String() + " left"
 	}

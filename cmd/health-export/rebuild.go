@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/catalog"
-	"github.com/health-export/health-export/internal/ingest"
 	"github.com/health-export/health-export/internal/query"
 )
 
@@ -31,7 +31,7 @@ server runs, and again after it was interrupted. After an upgrade that changes h
 days before in line; after rows were removed by hand, the numbers of samples.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.withStore(cmd.Context(), func(ctx context.Context, db database) error {
-				return p.withSharedCache(db, func(m responseCache) error { return p.rebuild(ctx, db, m.told(), email) })
+				return p.withSharedCache(db, func(responses responseCache) error { return p.rebuild(ctx, db, responses.invalidator(), email) })
 			})
 		},
 	}
@@ -40,20 +40,20 @@ days before in line; after rows were removed by hand, the numbers of samples.`,
 	return command
 }
 
-func (p *program) rebuild(ctx context.Context, db database, answers ingest.Invalidator, email string) error {
+func (p *program) rebuild(ctx context.Context, db database, invalidator cache.Invalidator, email string) error {
 	users, err := usersNamed(ctx, db, email)
 	if err != nil {
 		return err
 	}
-	words, err := catalog.Load()
+	metricCatalog, err := catalog.Load()
 	if err != nil {
 		return err
 	}
-	keeper := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: db, Invalidator: answers, Catalog: words})
+	rebuilder := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: db, Invalidator: invalidator, Catalog: metricCatalog})
 	list := make([]printedRebuild, 0, len(users))
 	for _, user := range users {
 		begun := time.Now()
-		rebuilt, err := keeper.Rebuild(ctx, user.ID)
+		rebuilt, err := rebuilder.Rebuild(ctx, user.ID)
 		if err != nil {
 			return err
 		}

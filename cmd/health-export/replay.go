@@ -17,16 +17,16 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// replay is what was asked of the command of that name.
-type replay struct {
+// replayFlags is what was asked of the command of that name.
+type replayFlags struct {
 	email, since, until, status, format string
 	all                                 bool
 	ids                                 []uuid.UUID
 	query                               store.IngestionQuery
 }
 
-// replayed is the account of a replay.
-type replayed struct {
+// replayCounts is the account of a replay.
+type replayCounts struct {
 	Bodies    int `json:"bodies"`
 	Failed    int `json:"failed"`  // bodies that could not be processed
 	Skipped   int `json:"skipped"` // bodies that are being processed anyway, or are not in the archive
@@ -39,7 +39,7 @@ type replayed struct {
 }
 
 func (p *program) replayCommand() *cobra.Command {
-	var asked replay
+	var asked replayFlags
 	command := &cobra.Command{
 		Use: "replay [ID…] | --all | --since TIME [--until TIME]", Short: "Process archived bodies again",
 		Long: `Process archived bodies again, oldest first, as POST /v1/ingestions/{id}/replay does. What is stored already stays as it is,
@@ -47,7 +47,7 @@ and what later bodies said is not replaced. Do it after an upgrade that reads mo
 
 Exit codes: 0 all were processed, 1 some could not be, 2 not understood, 3 not found, 5 a service is unavailable.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := asked.read(args, time.Now()); err != nil {
+			if err := asked.parse(args, time.Now()); err != nil {
 				return usageError{err}
 			}
 			return p.replay(cmd.Context(), asked)
@@ -64,8 +64,8 @@ Exit codes: 0 all were processed, 1 some could not be, 2 not understood, 3 not f
 	return command
 }
 
-// read checks what was asked for.
-func (r *replay) read(args []string, now time.Time) (err error) {
+// parse checks what was asked for.
+func (r *replayFlags) parse(args []string, now time.Time) (err error) {
 	narrowed := r.since != "" || r.until != "" || r.status != "" || r.format != ""
 	switch {
 	case len(args) > 0 && (r.all || narrowed):
@@ -96,19 +96,19 @@ func (r *replay) read(args []string, now time.Time) (err error) {
 	return nil
 }
 
-func (p *program) replay(ctx context.Context, asked replay) error {
-	var counts replayed
+func (p *program) replay(ctx context.Context, asked replayFlags) error {
+	var counts replayCounts
 	err := p.withIngest(ctx, func(ctx context.Context, db database, service *ingest.Service, _ *catalog.Catalog) error {
 		users, err := usersNamed(ctx, db, asked.email)
 		if err != nil {
 			return err
 		}
-		r := replaying{program: p, db: db, service: service, account: &counts, said: time.Now()}
+		r := replayRun{program: p, db: db, service: service, counts: &counts, lastProgress: time.Now()}
 		if len(asked.ids) > 0 {
-			return r.named(ctx, users, asked.ids)
+			return r.replayIDs(ctx, users, asked.ids)
 		}
 		for _, user := range users {
-			if err := r.matching(ctx, user, asked.query); err != nil {
+			if err := r.replayMatching(ctx, user, asked.query); err != nil {
 				return fmt.Errorf("user %s: %w", user.Email, err)
 			}
 		}
@@ -133,17 +133,17 @@ func (p *program) replay(ctx context.Context, asked replay) error {
 	return nil
 }
 
-// replaying is a replay under way.
-type replaying struct {
-	program *program
-	db      database
-	service *ingest.Service
-	account *replayed
-	said    time.Time // when progress was told last
+// replayRun is a replay under way.
+type replayRun struct {
+	program      *program
+	db           database
+	service      *ingest.Service
+	counts       *replayCounts
+	lastProgress time.Time // when progress was told last
 }
 
-// matching replays the bodies of a user that a query finds. Those that arrive meanwhile are no part of it.
-func (r *replaying) matching(ctx context.Context, user account.User, query store.IngestionQuery) error {
+// replayMatching replays the bodies of a user that a query finds. Those that arrive meanwhile are no part of it.
+func (r *replayRun) replayMatching(ctx context.Context, user account.User, query store.IngestionQuery) error {
 	begun := time.Now()
 	if query.Until.IsZero() || query.Until.After(begun) {
 		query.Until = begun
@@ -152,15 +152,15 @@ func (r *replaying) matching(ctx context.Context, user account.User, query store
 		if err != nil {
 			return err
 		}
-		if err := r.one(ctx, user, ingestion.ID); err != nil {
+		if err := r.replayOne(ctx, user, ingestion.ID); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// named replays ingestions by id, whichever of the users they are of.
-func (r *replaying) named(ctx context.Context, users []account.User, ids []uuid.UUID) error {
+// replayIDs replays ingestions by id, whichever of the users they are of.
+func (r *replayRun) replayIDs(ctx context.Context, users []account.User, ids []uuid.UUID) error {
 	for _, id := range ids {
 		found := false
 		for _, user := range users {
@@ -172,7 +172,7 @@ func (r *replaying) named(ctx context.Context, users []account.User, ids []uuid.
 				return err
 			}
 			found = true
-			if err := r.one(ctx, user, id); err != nil {
+			if err := r.replayOne(ctx, user, id); err != nil {
 				return err
 			}
 			break
@@ -184,34 +184,34 @@ func (r *replaying) named(ctx context.Context, users []account.User, ids []uuid.
 	return nil
 }
 
-// one replays one body and adds it to the account.
-func (r *replaying) one(ctx context.Context, user account.User, id uuid.UUID) error {
+// replayOne replays one body and adds it to the account.
+func (r *replayRun) replayOne(ctx context.Context, user account.User, id uuid.UUID) error {
 	ingestion, err := r.service.Replay(ctx, user, id)
 	switch {
 	case errors.Is(err, problem.Conflict), errors.Is(err, problem.NotFound):
-		r.account.Skipped++
+		r.counts.Skipped++
 		return nil
 	case err != nil:
 		return fmt.Errorf("ingestion %s: %w", id, err)
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	r.account.Bodies++
+	r.counts.Bodies++
 	switch ingestion.Status {
 	case health.StatusFailed, health.StatusUnrecognised, health.StatusAccepted:
-		r.account.Failed++
+		r.counts.Failed++
 		fmt.Fprintf(r.program.err, "ingestion %s: %s %s\n", id, ingestion.Status, ingestion.Failure)
 	}
 	t := ingestion.Report.Total()
-	r.account.Received += t.Received
-	r.account.Inserted += t.Inserted
-	r.account.Updated += t.Updated
-	r.account.Unchanged += t.Unchanged
-	r.account.Merged += t.Merged
-	r.account.Rejected += t.Rejected
-	if time.Since(r.said) > 2*time.Second {
-		r.said = time.Now()
-		fmt.Fprintf(r.program.err, "%d bodies replayed, up to the one received %s\n", r.account.Bodies, ingestion.ReceivedAt.Format(time.RFC3339))
+	r.counts.Received += t.Received
+	r.counts.Inserted += t.Inserted
+	r.counts.Updated += t.Updated
+	r.counts.Unchanged += t.Unchanged
+	r.counts.Merged += t.Merged
+	r.counts.Rejected += t.Rejected
+	if time.Since(r.lastProgress) > 2*time.Second {
+		r.lastProgress = time.Now()
+		fmt.Fprintf(r.program.err, "%d bodies replayed, up to the one received %s\n", r.counts.Bodies, ingestion.ReceivedAt.Format(time.RFC3339))
 	}
 	return nil
 }

@@ -9,21 +9,18 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/cache"
-	"github.com/health-export/health-export/internal/ingest"
-	"github.com/health-export/health-export/internal/job"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/server"
 )
 
 const (
-	newMemoryCache = 64 << 20 // bytes, where there is no Redis
+	memoryCacheSize = 64 << 20 // bytes, where there is no Redis
 	// The users whose answers are sought at the start, before they ask.
-	warmUsers  = 100
-	warmSince  = 7 * 24 * time.Hour
-	warmWithin = time.Minute
+	warmUsers   = 100
+	warmSince   = 7 * 24 * time.Hour
+	warmTimeout = time.Minute
 )
 
 // responseCache is what a server remembers of its answers, and where.
@@ -44,7 +41,7 @@ func (p *program) openResponseCache(db database, logger *slog.Logger, registerer
 		}
 		return responseCache{redis: redis, responses: cache.NewSharedResponseCache(redis, db, registerer)}, nil
 	case db.Capabilities().SingleServer:
-		return responseCache{responses: cache.NewResponseCache(cache.NewMemory(newMemoryCache), registerer)}, nil
+		return responseCache{responses: cache.NewResponseCache(cache.NewMemory(memoryCacheSize), registerer)}, nil
 	default:
 		return responseCache{}, nil
 	}
@@ -64,101 +61,81 @@ func (p *program) withSharedCache(db database, do func(responseCache) error) err
 	return do(responseCache{redis: redis, responses: cache.NewSharedResponseCache(redis, db, nil)})
 }
 
-func (m *responseCache) close() {
-	if m.redis != nil {
-		m.redis.Close()
+func (c *responseCache) close() {
+	if c.redis != nil {
+		c.redis.Close()
 	}
 }
 
 // ping is what asks whether Redis answers; nil where there is none.
-func (m *responseCache) ping() func(context.Context) error {
-	if m.redis == nil {
+func (c *responseCache) ping() func(context.Context) error {
+	if c.redis == nil {
 		return nil
 	}
-	return m.redis.Ping
+	return c.redis.Ping
 }
 
-// told is who has to be told of changes; nil where nobody has.
-func (m *responseCache) told() ingest.Invalidator {
-	if m.responses == nil {
-		return nil
+// invalidator returns what changes of the stored data are reported to.
+func (c *responseCache) invalidator() cache.Invalidator {
+	if c.responses == nil {
+		return cache.NopInvalidator{}
 	}
-	return m.responses
+	return c.responses
 }
 
-// erased is who has to be told of erasures; nil where nobody has.
-func (m *responseCache) erased() access.Invalidator {
-	if m.responses == nil {
-		return nil
-	}
-	return m.responses
-}
-
-// remembering returns the service with its memory, if it has one.
-func (m *responseCache) remembering(service *query.Service) server.Query {
-	if m.responses == nil {
+// cachedQuery returns the service behind the cache, or the service itself where nothing is cached.
+func (c *responseCache) cachedQuery(service *query.Service) server.Query {
+	if c.responses == nil {
 		return service
 	}
-	m.warm = query.NewCached(service, m.responses)
-	return m.warm
+	c.warm = query.NewCached(service, c.responses)
+	return c.warm
 }
 
-// tasks are what the memory needs done from time to time.
-func (m *responseCache) tasks(db database) []job.Task {
-	if m.responses == nil {
-		return nil
-	}
-	tasks := []job.Task{
-		{Name: "refresh_trust", Every: 500 * time.Millisecond, AtStart: true, Run: m.responses.Refresh},
-		{Name: "warm_cache", Every: 24 * time.Hour, AtStart: true, Run: func(ctx context.Context) error {
-			return m.warmUp(ctx, db)
-		}},
-	}
-	if watched, ok := db.(writtenElsewhere); ok {
-		notice := watchWrites{database: watched, responses: m.responses}
-		tasks = append(tasks, job.Task{Name: "notice_foreign_writes", Every: time.Second, AtStart: true, Run: notice.run})
-	}
-	return tasks
-}
-
-// writtenElsewhere is a database of one server to which commands may write beside it, without telling it.
+// writtenElsewhere is a database of one server, to which commands may write without telling the server.
 type writtenElsewhere interface {
 	// WrittenElsewhere reports whether another process may have written since the last call.
 	WrittenElsewhere(ctx context.Context) (bool, error)
 }
 
-// watchWrites forgets all answers when another process has written.
-type watchWrites struct {
+// writeWatch drops all cached responses when another process has written.
+type writeWatch struct {
 	database  writtenElsewhere
 	responses *cache.ResponseCache
-	seen      bool // and not yet forgotten
+	pending   bool // a write was seen, and the responses are not dropped yet
 }
 
-func (n *watchWrites) run(ctx context.Context) error {
-	written, err := n.database.WrittenElsewhere(ctx)
-	n.seen = n.seen || written
-	if err != nil || !n.seen {
+// newWriteWatch returns a watch; needed is false for a database to which commands do not write unnoticed.
+func newWriteWatch(db database, responses *cache.ResponseCache) (watch *writeWatch, needed bool) {
+	watched, needed := db.(writtenElsewhere)
+	return &writeWatch{database: watched, responses: responses}, needed
+}
+
+func (w *writeWatch) run(ctx context.Context) error {
+	written, err := w.database.WrittenElsewhere(ctx)
+	w.pending = w.pending || written
+	if err != nil || !w.pending {
 		return err
 	}
-	if err := n.responses.InvalidateAll(ctx); errors.Is(err, cache.ErrUnreachable) {
+	if err := w.responses.InvalidateAll(ctx); errors.Is(err, cache.ErrUnreachable) {
 		return nil // it is still away, which is logged and measured where it is noticed
 	} else if err != nil {
 		return err
 	}
-	n.seen = false
+	w.pending = false
 	return nil
 }
 
 // warmUp seeks what the most active users will ask first, one user after the other.
-func (m *responseCache) warmUp(ctx context.Context, db database) error {
-	limited, cancel := context.WithTimeout(ctx, warmWithin)
+func (c *responseCache) warmUp(ctx context.Context, db database) error {
+	limited, cancel := context.WithTimeout(ctx, warmTimeout)
 	defer cancel()
-	if err := m.responses.Refresh(limited); err != nil {
+	if err := c.responses.Refresh(limited); err != nil {
 		return err
 	}
 	users, err := db.MostActive(limited, time.Now().Add(-warmSince), warmUsers)
 	for _, id := range users {
-		if err = m.warmUser(limited, db, id); err != nil {
+		if err = c.warmUser(limited, db, id); err != nil {
 			break
 		}
 	}
@@ -168,7 +145,7 @@ func (m *responseCache) warmUp(ctx context.Context, db database) error {
 	return err
 }
 
-func (m *responseCache) warmUser(ctx context.Context, db database, id uuid.UUID) error {
+func (c *responseCache) warmUser(ctx context.Context, db database, id uuid.UUID) error {
 	user, err := db.User(ctx, id)
 	if errors.Is(err, problem.NotFound) {
 		return nil // erased meanwhile
@@ -176,5 +153,5 @@ func (m *responseCache) warmUser(ctx context.Context, db database, id uuid.UUID)
 	if err != nil {
 		return err
 	}
-	return m.warm.Warm(ctx, user)
+	return c.warm.Warm(ctx, user)
 }

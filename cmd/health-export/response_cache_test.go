@@ -22,7 +22,7 @@ func TestServerNoticesWhatCommandsWrite(t *testing.T) {
 }
 
 // Servers that share a Redis know what a command has written when it has ended.
-func TestCommandsTellServersThroughRedis(t *testing.T) {
+func TestCommandsInvalidateServersThroughRedis(t *testing.T) {
 	redis := testdb.Service(t, "TEST_REDIS_URL")
 	database := testdb.EmptyPostgresURL(t)
 	environment := map[string]string{"REDIS_URL": redis}

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// find returns the setting's value in a layer of variables, the environment or .env, and the name of the variable it came
+// lookUp returns the setting's value in a layer of variables, the environment or .env, and the name of the variable it came
 // from; ok is false where the layer has none. A secret may be in a file instead, which the variable's name with _FILE
 // behind it names: container platforms hand secrets over as files, and what is in no variable cannot leak with them.
-func (item *setting) find(layer map[string]string) (value, from string, ok bool, err error) {
+func (item *setting) lookUp(layer map[string]string) (value, from string, ok bool, err error) {
 	value, ok = layer[item.variable]
 	if !item.secret {
 		return value, item.variable, ok, nil

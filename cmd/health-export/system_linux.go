@@ -11,9 +11,9 @@ func freeSpace(dir string) (bytes int64, known bool) {
 	return int64(s.Bavail) * s.Bsize, true
 }
 
-// clockIsKept reports whether something keeps the clock of the machine in time (adjtimex(2)); true where the system does
+// clockSynchronised reports whether something keeps the clock of the machine in time (adjtimex(2)); true where the system does
 // not say.
-func clockIsKept() bool {
+func clockSynchronised() bool {
 	const timeError = 5 // the clock is not synchronised
 	state, err := syscall.Adjtimex(&syscall.Timex{})
 	return err != nil || state != timeError

@@ -17,27 +17,27 @@ import (
 )
 
 // tlsConfig returns how the API is served over TLS, nil where it is not.
-func (c *settings) tlsConfig(environment map[string]string, logger *slog.Logger) (*tls.Config, error) {
+func (s *settings) tlsConfig(environment map[string]string, logger *slog.Logger) (*tls.Config, error) {
 	switch {
-	case len(c.acmeDomains) > 0 && c.certificate != "":
+	case len(s.acmeDomains) > 0 && s.certificate != "":
 		return nil, usageError{errors.New("tls.acme_domains and tls.certificate exclude each other: leave one of them out")}
-	case len(c.acmeDomains) > 0:
+	case len(s.acmeDomains) > 0:
 		// The ACME server asks for proof on port 443, by the protocol acme-tls/1, so that no other port is needed.
 		manager := &autocert.Manager{
 			Prompt:     autocert.AcceptTOS,
 			Cache:      autocert.DirCache(acmeDir(environment)),
-			HostPolicy: autocert.HostWhitelist(c.acmeDomains...),
-			Client:     &acme.Client{DirectoryURL: cmp.Or(c.acmeDirectory, autocert.DefaultACMEDirectory)},
+			HostPolicy: autocert.HostWhitelist(s.acmeDomains...),
+			Client:     &acme.Client{DirectoryURL: cmp.Or(s.acmeDirectory, autocert.DefaultACMEDirectory)},
 		}
 		config := manager.TLSConfig()
 		config.MinVersion = tls.VersionTLS12
 		return config, nil
-	case c.certificate == "" && c.certificateKey == "":
+	case s.certificate == "" && s.certificateKey == "":
 		return nil, nil
-	case c.certificate == "" || c.certificateKey == "":
+	case s.certificate == "" || s.certificateKey == "":
 		return nil, usageError{errors.New("tls.certificate and tls.key belong together: give both")}
 	}
-	files := &certificateFiles{certificate: c.certificate, key: c.certificateKey, logger: logger}
+	files := &certificateFiles{certificate: s.certificate, key: s.certificateKey, logger: logger}
 	if err := files.load(); err != nil {
 		return nil, usageError{fmt.Errorf("tls.certificate and tls.key: %w", err)}
 	}
@@ -49,18 +49,18 @@ func acmeDir(environment map[string]string) string {
 	return filepath.Join(dataDir(environment), "acme")
 }
 
-// lookEvery is how often the files of a certificate are looked at for a change, when somebody connects.
-const lookEvery = 10 * time.Second
+// certificateCheckInterval is how often the files of a certificate are looked at for a change, when somebody connects.
+const certificateCheckInterval = 10 * time.Second
 
 // certificateFiles is a certificate in files that somebody else renews.
 type certificateFiles struct {
 	certificate, key string
 	logger           *slog.Logger
 
-	mu      sync.Mutex
-	current *tls.Certificate
-	changed time.Time // the later of the two files, when current was read
-	looked  time.Time
+	mu        sync.Mutex
+	current   *tls.Certificate
+	changed   time.Time // the later of the two files, when current was read
+	lastCheck time.Time
 }
 
 // get returns the certificate that is in the files. Where what is there cannot be used, as in the middle of a renewal, it
@@ -68,8 +68,8 @@ type certificateFiles struct {
 func (f *certificateFiles) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if now := time.Now(); now.Sub(f.looked) >= lookEvery {
-		f.looked = now
+	if now := time.Now(); now.Sub(f.lastCheck) >= certificateCheckInterval {
+		f.lastCheck = now
 		if err := f.load(); err != nil {
 			f.logger.ErrorContext(hello.Context(), "the certificate was not read again, the one from before is kept", "err", err)
 		}

@@ -58,19 +58,19 @@ func TestConnect(t *testing.T) {
 }
 
 // examined runs doctor and returns what it found, by check; of several the worst.
-func examined(t *testing.T, database string, args ...string) (code int, found map[string]checked) {
+func examined(t *testing.T, database string, args ...string) (code int, found map[string]checkResult) {
 	t.Helper()
 	code, out, errOut := tool(t, database, append([]string{"doctor", "--json"}, args...)...)
-	var list []checked
+	var list []checkResult
 	if err := json.Unmarshal([]byte(out), &list); err != nil {
 		t.Fatalf("%v: %s%s", err, out, errOut)
 	}
-	found = map[string]checked{}
+	found = map[string]checkResult{}
 	for _, c := range list {
-		if (c.Advice == "") != (c.Condition == fine) || c.Finding == "" {
+		if (c.Advice == "") != (c.Condition == statusOK) || c.Finding == "" {
 			t.Errorf("%+v", c)
 		}
-		if had, ok := found[c.Check]; !ok || had.Condition == fine {
+		if had, ok := found[c.Check]; !ok || had.Condition == statusOK {
 			found[c.Check] = c
 		}
 	}
@@ -86,7 +86,7 @@ func TestDoctor(t *testing.T) {
 			for check, want := range map[string]string{
 				"database": "the schema is up to date", "redis": "none is configured", "clocks": "differs", "ingestions": "0 bodies", "listen": "the server listens",
 			} {
-				if c := found[check]; c.Condition != fine || !strings.Contains(c.Finding, want) {
+				if c := found[check]; c.Condition != statusOK || !strings.Contains(c.Finding, want) {
 					t.Errorf("%s: %+v, want %q", check, c, want)
 				}
 			}
@@ -97,12 +97,12 @@ func TestDoctor(t *testing.T) {
 				return
 			}
 			// The server prepares its partitions while it answers already.
-			for deadline := time.Now().Add(20 * time.Second); found["partitions"].Condition != fine; _, found = examined(t, database, "--listen", address) {
+			for deadline := time.Now().Add(20 * time.Second); found["partitions"].Condition != statusOK; _, found = examined(t, database, "--listen", address) {
 				if time.Now().After(deadline) {
 					t.Fatalf("%+v", found["partitions"])
 				}
 			}
-			if found["extensions"].Condition != fine {
+			if found["extensions"].Condition != statusOK {
 				t.Errorf("%+v", found["extensions"])
 			}
 		})
@@ -113,7 +113,7 @@ func TestDoctorFindsWhatIsBroken(t *testing.T) {
 	t.Chdir(t.TempDir())
 	dir := t.TempDir()
 	database := "sqlite:" + filepath.Join(dir, "health.db")
-	if _, found := examined(t, database, "--listen", "127.0.0.1:0", "--metrics-listen", "off"); found["database"].Condition != warning {
+	if _, found := examined(t, database, "--listen", "127.0.0.1:0", "--metrics-listen", "off"); found["database"].Condition != statusWarning {
 		t.Errorf("before the first start: %+v", found["database"])
 	}
 	if _, err := os.Stat(filepath.Join(dir, "health.db")); err == nil {
@@ -140,17 +140,17 @@ func TestDoctorFindsWhatIsBroken(t *testing.T) {
 		}
 	}
 	code, found := examined(t, database, "--listen", other.Addr().String(), "--metrics-listen", "127.0.0.1:0")
-	if code != exitFailed || found["listen"].Condition != failure || found["metrics"].Condition != fine {
+	if code != exitFailed || found["listen"].Condition != statusFailure || found["metrics"].Condition != statusOK {
 		t.Errorf("exit code %d, %+v, %+v", code, found["listen"], found["metrics"])
 	}
-	if runtime.GOOS != "windows" && (found["permissions"].Condition != warning || !strings.Contains(found["permissions"].Advice, "chmod 600")) {
+	if runtime.GOOS != "windows" && (found["permissions"].Condition != statusWarning || !strings.Contains(found["permissions"].Advice, "chmod 600")) {
 		t.Errorf("%+v", found["permissions"])
 	}
 	write(t, filepath.Join(dir, "garbage.db"), strings.Repeat("no database at all ", 100))
-	if code, found := examined(t, "sqlite:"+filepath.Join(dir, "garbage.db"), "--listen", "127.0.0.1:0"); code != exitFailed || found["database"].Condition != failure {
+	if code, found := examined(t, "sqlite:"+filepath.Join(dir, "garbage.db"), "--listen", "127.0.0.1:0"); code != exitFailed || found["database"].Condition != statusFailure {
 		t.Errorf("a file that is no database: exit code %d, %+v", code, found["database"])
 	}
-	if code, found := examined(t, "postgres://nobody@127.0.0.1:1/none", "--listen", "127.0.0.1:0"); code != exitFailed || found["database"].Condition != failure {
+	if code, found := examined(t, "postgres://nobody@127.0.0.1:1/none", "--listen", "127.0.0.1:0"); code != exitFailed || found["database"].Condition != statusFailure {
 		t.Errorf("no server: exit code %d, %+v", code, found["database"])
 	}
 }

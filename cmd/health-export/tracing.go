@@ -85,12 +85,12 @@ func (s *settings) tracer(ctx context.Context, logger *slog.Logger) (*tracing.Tr
 	return tracer, nil
 }
 
-// lastTraces is how long a stop waits for the collector to take what is left.
-const lastTraces = 5 * time.Second
+// traceFlushTimeout is how long a stop waits for the collector to take what is left.
+const traceFlushTimeout = 5 * time.Second
 
 // closeTracer sends what is left. A collector that is away is no reason to fail: that was said in the log.
 func (p *program) closeTracer(tracer *tracing.Tracer) error {
-	ctx, cancel := context.WithTimeout(context.Background(), lastTraces)
+	ctx, cancel := context.WithTimeout(context.Background(), traceFlushTimeout)
 	defer cancel()
 	if err := tracer.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		return err

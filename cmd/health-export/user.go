@@ -89,8 +89,8 @@ the audit log holds about them. It cannot be undone. A running server stops acce
 				if err := p.confirmDelete(user, yes); err != nil {
 					return err
 				}
-				if err := p.withSharedCache(db, func(m responseCache) error {
-					return p.authenticator(db, m.erased()).DeleteUser(ctx, user.ID)
+				if err := p.withSharedCache(db, func(responses responseCache) error {
+					return p.authenticator(db, responses.invalidator()).DeleteUser(ctx, user.ID)
 				}); err != nil {
 					return err
 				}

@@ -22,15 +22,15 @@ const (
 	exitNotVerified = 2
 )
 
-// verification is what was asked of verify.
-type verification struct {
+// verifyFlags is what was asked of verify.
+type verifyFlags struct {
 	email  string
 	limit  int
 	values bool
 }
 
-// printedVerified is the result for one user.
-type printedVerified struct {
+// printedVerification is the result for one user.
+type printedVerification struct {
 	User string `json:"user"`
 	ingest.Verified
 	Findings []printedFinding `json:"findings"`
@@ -45,7 +45,7 @@ type printedFinding struct {
 }
 
 func (p *program) verifyCommand() *cobra.Command {
-	var asked verification
+	var flags verifyFlags
 	command := &cobra.Command{
 		Use: "verify", Short: "Prove that the store holds what the archive holds", Args: exactArgs(0),
 		Long: `Decode every archived body again, in order of receipt, into an empty store in a temporary file, and compare that with
@@ -54,7 +54,7 @@ any more, or was never kept, cannot be proved and is counted apart.
 
 Exit codes: 0 nothing is wrong, 1 there are differences, 2 the verification could not be done.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			sound, err := p.verify(cmd.Context(), asked)
+			sound, err := p.verify(cmd.Context(), flags)
 			switch {
 			case err != nil:
 				return exitError{exitNotVerified, err}
@@ -64,24 +64,24 @@ Exit codes: 0 nothing is wrong, 1 there are differences, 2 the verification coul
 			return nil
 		},
 	}
-	command.Flags().StringVar(&asked.email, "user", "", "email address of the user; everybody if left out")
-	command.Flags().IntVar(&asked.limit, "limit", 100, "most findings that are listed for a user; all are counted")
-	command.Flags().BoolVar(&asked.values, "values", false, "print the values that differ, too: they are health data")
+	command.Flags().StringVar(&flags.email, "user", "", "email address of the user; everybody if left out")
+	command.Flags().IntVar(&flags.limit, "limit", 100, "most findings that are listed for a user; all are counted")
+	command.Flags().BoolVar(&flags.values, "values", false, "print the values that differ, too: they are health data")
 	p.addJSONFlag(command)
 	return command
 }
 
 // verify verifies the users one after the other and prints the results.
-func (p *program) verify(ctx context.Context, asked verification) (sound bool, err error) {
+func (p *program) verify(ctx context.Context, flags verifyFlags) (sound bool, err error) {
 	sound = true
-	err = p.withIngest(ctx, func(ctx context.Context, db database, service *ingest.Service, words *catalog.Catalog) error {
-		users, err := usersNamed(ctx, db, asked.email)
+	err = p.withIngest(ctx, func(ctx context.Context, db database, service *ingest.Service, metricCatalog *catalog.Catalog) error {
+		users, err := usersNamed(ctx, db, flags.email)
 		if err != nil {
 			return err
 		}
-		results := make([]printedVerified, 0, len(users))
+		results := make([]printedVerification, 0, len(users))
 		for _, user := range users {
-			result, err := p.verifyUser(ctx, db, service, words, user, asked)
+			result, err := p.verifyUser(ctx, db, service, metricCatalog, user, flags)
 			if err != nil {
 				return fmt.Errorf("user %s: %w", user.Email, err)
 			}
@@ -101,25 +101,25 @@ func (p *program) verify(ctx context.Context, asked verification) (sound bool, e
 
 // verifyUser verifies one user with a model in a temporary file: ten years of data do not fit in memory.
 func (p *program) verifyUser(
-	ctx context.Context, db database, service *ingest.Service, words *catalog.Catalog, user account.User, asked verification,
-) (result printedVerified, err error) {
+	ctx context.Context, db database, service *ingest.Service, metricCatalog *catalog.Catalog, user account.User, flags verifyFlags,
+) (result printedVerification, err error) {
 	dir, err := os.MkdirTemp(p.settings.tempDir, "health-export-verify-*")
 	if err != nil {
 		return result, err
 	}
 	defer os.RemoveAll(dir)
-	model, err := sqlite.Open(ctx, filepath.Join(dir, "model.db"), words)
+	expected, err := sqlite.Open(ctx, filepath.Join(dir, "model.db"), metricCatalog)
 	if err != nil {
 		return result, err
 	}
-	defer model.Close()
+	defer expected.Close()
 
-	result = printedVerified{User: user.Email, Findings: []printedFinding{}}
+	result = printedVerification{User: user.Email, Findings: []printedFinding{}}
 	result.Verified, err = service.Verify(ctx, ingest.Verification{
-		User: user, Stored: db, Expected: model,
+		User: user, Stored: db, Expected: expected,
 		Found: func(f ingest.Finding) {
-			if len(result.Findings) < asked.limit {
-				result.Findings = append(result.Findings, printFinding(f, asked.values))
+			if len(result.Findings) < flags.limit {
+				result.Findings = append(result.Findings, printFinding(f, flags.values))
 			}
 		},
 		Progress: func(bodies int) {
@@ -142,7 +142,7 @@ func printFinding(f ingest.Finding, values bool) printedFinding {
 	return printed
 }
 
-func (p *program) printVerified(v *printedVerified) {
+func (p *program) printVerified(v *printedVerification) {
 	for _, f := range v.Findings {
 		fmt.Fprintf(p.out, "%-10s %s %s %s", f.Kind, f.Element, f.Name, f.Start.Format(time.RFC3339))
 		if f.Element == "sample" {
@@ -177,20 +177,20 @@ func (p *program) printVerified(v *printedVerified) {
 
 // withIngest opens the configured store and the way into it for the time of one command.
 func (p *program) withIngest(ctx context.Context, do func(context.Context, database, *ingest.Service, *catalog.Catalog) error) error {
-	words, err := catalog.Load()
+	metricCatalog, err := catalog.Load()
 	if err != nil {
 		return err
 	}
 	return p.withStore(ctx, func(ctx context.Context, db database) error {
-		return p.withSharedCache(db, func(m responseCache) error {
+		return p.withSharedCache(db, func(responses responseCache) error {
 			service, err := ingest.New(ingest.Config{
-				Store: db, Invalidator: m.told(), Catalog: words, Logger: p.newLog().Logger,
+				Store: db, Invalidator: responses.invalidator(), Catalog: metricCatalog, Logger: p.newLog().Logger,
 				Limits: ingest.Limits{MaxBody: p.settings.maxBody, Wait: 24 * time.Hour, TempDir: p.settings.tempDir},
 			})
 			if err != nil {
 				return err
 			}
-			err = do(ctx, db, service, words)
+			err = do(ctx, db, service, metricCatalog)
 			stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.settings.drain)
 			defer cancel()
 			return errors.Join(err, service.Stop(stopping))

@@ -105,11 +105,11 @@ func TestVerifyAndReplay(t *testing.T) {
 				t.Errorf("replaying another format: exit code %d %s%s", code, out, errOut)
 			}
 			code, out, errOut := tool(t, database, "replay", "--all", "--json")
-			var counts replayed
+			var counts replayCounts
 			if err := json.Unmarshal([]byte(out), &counts); err != nil || code != exitOK {
 				t.Fatalf("exit code %d, %v: %s%s", code, err, out, errOut)
 			}
-			if want := (replayed{Bodies: 1, Received: 4, Inserted: 2, Updated: 1, Unchanged: 1}); counts != want {
+			if want := (replayCounts{Bodies: 1, Received: 4, Inserted: 2, Updated: 1, Unchanged: 1}); counts != want {
 				t.Errorf("the replay says %+v, want %+v", counts, want)
 			}
 			if code, out, _ := tool(t, database, "verify"); code != exitOK {

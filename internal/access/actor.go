@@ -7,7 +7,7 @@ import (
 	"github.com/health-export/health-export/internal/account"
 )
 
-// Actor is who acts in a request: a user, through one of the user's keys.
+// Actor is who acts in a request: a user, through one of their API keys.
 type Actor struct {
 	User   account.User
 	KeyID  string
@@ -27,8 +27,8 @@ func WithActor(ctx context.Context, actor Actor) context.Context {
 	return context.WithValue(ctx, actorKey{}, actor)
 }
 
-// ActorFrom returns the actor that ctx carries, and false where nobody has been let in.
-func ActorFrom(ctx context.Context) (Actor, bool) {
-	actor, ok := ctx.Value(actorKey{}).(Actor)
+// ActorFrom returns the actor that ctx carries; ok is false where nobody was authenticated.
+func ActorFrom(ctx context.Context) (actor Actor, ok bool) {
+	actor, ok = ctx.Value(actorKey{}).(Actor)
 	return actor, ok
 }

@@ -17,20 +17,20 @@ import (
 )
 
 const (
-	// maxPending bounds the entries that wait to be written, to some 10 MB. Past it the oldest give way.
+	// maxPending bounds the entries that wait to be written, to some 10 MB. Past it the oldest are dropped.
 	maxPending = 10_000
-	// maxDistinct is how many failures and limits, of different addresses and keys, are told apart until the next Flush. What
-	// comes beyond is told as one entry, without an address.
+	// maxDistinct is how many failures and limits, of different addresses and keys, are kept apart until the next Flush.
+	// Those beyond it are merged into one entry without an address.
 	maxDistinct = 1_000
 	// entriesPerWrite is how many entries are written in one transaction.
 	entriesPerWrite = 500
 )
 
-// AuditBuffer writes entries of the audit log that belong to no transaction, such as failed logins, without making anybody
-// wait: they are kept in memory until the next Flush. Entries that say the same of a failed login or of a limit become
-// one, with their number as count in the metadata and the time of the last as until.
+// AuditBuffer writes audit entries that belong to no transaction, such as failed logins, without delaying the caller:
+// they are buffered in memory until the next Flush. Entries about the same failed login or limit are merged into one,
+// with their number as "count" in the metadata and the time of the last as "until".
 //
-// It may be used from several goroutines at once. A nil *AuditBuffer keeps nothing.
+// It is safe for concurrent use. A nil *AuditBuffer discards all entries.
 type AuditBuffer struct {
 	audit   store.Audit
 	now     func() time.Time
@@ -46,7 +46,7 @@ type AuditBuffer struct {
 	dropped int // since the last Flush
 }
 
-// pendingEntry is an entry that waits, with how many it stands for.
+// pendingEntry is an entry that waits to be written, and how many entries it stands for.
 type pendingEntry struct {
 	account.AuditEntry
 	key   dedupKey
@@ -54,25 +54,25 @@ type pendingEntry struct {
 	until time.Time
 }
 
-// dedupKey is what two entries that become one have in common.
+// dedupKey is equal for entries that are merged.
 type dedupKey struct {
 	action   account.Action
-	user     uuid.UUID
+	subject  uuid.UUID
 	key      string
 	resource string
 	address  netip.Addr
 	code     string
 }
 
-// AuditBufferOptions is what a AuditBuffer can do without.
+// AuditBufferOptions are the optional settings of an AuditBuffer.
 type AuditBufferOptions struct {
 	Now        func() time.Time      // nil: time.Now
 	Logger     *slog.Logger          // nil: nothing is logged
 	Registerer prometheus.Registerer // nil: the metrics are not registered
 }
 
-// NewAuditBuffer returns a journal that writes to an audit log. Flush is called by a job, and once more before the store is
-// closed.
+// NewAuditBuffer returns a buffer that writes to an audit log. A job calls Flush, which is also called before the store
+// is closed.
 func NewAuditBuffer(audit store.Audit, options AuditBufferOptions) *AuditBuffer {
 	if options.Now == nil {
 		options.Now = time.Now
@@ -85,7 +85,7 @@ func NewAuditBuffer(audit store.Audit, options AuditBufferOptions) *AuditBuffer 
 		audit: audit, now: options.Now, logger: options.Logger, merged: map[dedupKey]*pendingEntry{},
 		written: factory.NewCounter(prometheus.CounterOpts{
 			Name: "health_export_audit_entries_written_total",
-			Help: "Entries that the journal has written to the audit log.",
+			Help: "Buffered entries that were written to the audit log.",
 		}),
 		lost: factory.NewCounter(prometheus.CounterOpts{
 			Name: "health_export_audit_entries_lost_total",
@@ -94,44 +94,44 @@ func NewAuditBuffer(audit store.Audit, options AuditBufferOptions) *AuditBuffer 
 	}
 }
 
-// Add records what is being done with ctx, see Deed for the arguments. It does not wait.
-func (j *AuditBuffer) Add(ctx context.Context, action account.Action, about uuid.UUID, resource string, metadata map[string]any) {
-	if j != nil {
-		j.add(NewAuditEntry(ctx, action, about, resource, j.now(), metadata))
+// Add buffers an entry about what is done in ctx; NewAuditEntry describes the arguments. It does not block.
+func (b *AuditBuffer) Add(ctx context.Context, action account.Action, subject uuid.UUID, resource string, metadata map[string]any) {
+	if b != nil {
+		b.add(NewAuditEntry(ctx, action, subject, resource, b.now(), metadata))
 	}
 }
 
-// add adds an entry to those that wait.
-func (j *AuditBuffer) add(entry account.AuditEntry) {
-	if j == nil {
+// add buffers an entry.
+func (b *AuditBuffer) add(entry account.AuditEntry) {
+	if b == nil {
 		return
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	p := &pendingEntry{AuditEntry: entry, count: 1, until: entry.At}
 	if entry.Action == account.ActionLoginFailed || entry.Action == account.ActionLimitHit {
-		if j.merge(p) {
+		if b.merge(p) {
 			return
 		}
 	}
-	j.pending = append(j.pending, p)
-	j.dropOldest()
+	b.pending = append(b.pending, p)
+	b.dropOldest()
 }
 
-// merge adds a failure to one that says the same, or, when there are very many that differ, to the one that stands for
-// all others of its action.
-func (j *AuditBuffer) merge(p *pendingEntry) bool {
+// merge adds a failure to an equal entry. When there are already maxDistinct entries it adds the failure to the one entry
+// for all others of its action and code. It reports whether p was merged; otherwise p is to be appended.
+func (b *AuditBuffer) merge(p *pendingEntry) bool {
 	code, _ := p.Metadata["code"].(string)
 	p.key = dedupKey{p.Action, p.UserID, p.KeyID, p.Resource, p.Address, code}
-	known := j.merged[p.key]
-	if known == nil && len(j.merged) >= maxDistinct {
+	known := b.merged[p.key]
+	if known == nil && len(b.merged) >= maxDistinct {
 		p.key = dedupKey{action: p.Action, code: code}
 		p.UserID, p.KeyID, p.Resource, p.UserAgent, p.RequestID = uuid.Nil, "", "", "", ""
 		p.Address, p.Metadata = netip.Addr{}, withValue(p.Metadata, "many", true)
-		known = j.merged[p.key]
+		known = b.merged[p.key]
 	}
 	if known == nil {
-		j.merged[p.key] = p
+		b.merged[p.key] = p
 		return false
 	}
 	known.count++
@@ -139,65 +139,65 @@ func (j *AuditBuffer) merge(p *pendingEntry) bool {
 	return true
 }
 
-// dropOldest lets the oldest entries give way when there are too many.
-func (j *AuditBuffer) dropOldest() {
-	for len(j.pending) > maxPending {
-		oldest := j.pending[0]
-		j.pending[0] = nil
-		j.pending = j.pending[1:]
-		if j.merged[oldest.key] == oldest {
-			delete(j.merged, oldest.key)
+// dropOldest drops the oldest entries while there are more than maxPending.
+func (b *AuditBuffer) dropOldest() {
+	for len(b.pending) > maxPending {
+		oldest := b.pending[0]
+		b.pending[0] = nil
+		b.pending = b.pending[1:]
+		if b.merged[oldest.key] == oldest {
+			delete(b.merged, oldest.key)
 		}
-		j.dropped += oldest.count
-		j.lost.Add(float64(oldest.count))
+		b.dropped += oldest.count
+		b.lost.Add(float64(oldest.count))
 	}
 }
 
-// Flush writes what waits. What cannot be written now is kept for the next call.
-func (j *AuditBuffer) Flush(ctx context.Context) error {
-	if j == nil {
+// Flush writes the buffered entries. Those that cannot be written now are kept for the next call.
+func (b *AuditBuffer) Flush(ctx context.Context) error {
+	if b == nil {
 		return nil
 	}
-	j.flushing.Lock()
-	defer j.flushing.Unlock()
-	taken := j.take(ctx)
+	b.flushing.Lock()
+	defer b.flushing.Unlock()
+	taken := b.take(ctx)
 	for len(taken) > 0 {
 		n := min(len(taken), entriesPerWrite)
 		entries := make([]account.AuditEntry, n)
 		for i, p := range taken[:n] {
 			entries[i] = p.entry()
 		}
-		if err := j.audit.AppendAudit(ctx, entries); err != nil {
-			j.putBack(taken)
+		if err := b.audit.AppendAudit(ctx, entries); err != nil {
+			b.putBack(taken)
 			return fmt.Errorf("write %d entries of the audit log: %w", len(taken), err)
 		}
-		j.written.Add(float64(n))
+		b.written.Add(float64(n))
 		taken = taken[n:]
 	}
 	return nil
 }
 
-func (j *AuditBuffer) take(ctx context.Context) []*pendingEntry {
-	j.mu.Lock()
-	taken, dropped := j.pending, j.dropped
-	j.pending, j.dropped = nil, 0
-	clear(j.merged)
-	j.mu.Unlock()
+func (b *AuditBuffer) take(ctx context.Context) []*pendingEntry {
+	b.mu.Lock()
+	taken, dropped := b.pending, b.dropped
+	b.pending, b.dropped = nil, 0
+	clear(b.merged)
+	b.mu.Unlock()
 	if dropped > 0 {
-		j.logger.ErrorContext(ctx, "entries of the audit log were lost: the store did not take them in time", "count", dropped)
+		b.logger.ErrorContext(ctx, "entries of the audit log were lost: the store did not take them in time", "count", dropped)
 	}
 	return taken
 }
 
-// putBack puts what was taken before what has come since. It is not added to any more.
-func (j *AuditBuffer) putBack(taken []*pendingEntry) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.pending = append(taken, j.pending...)
-	j.dropOldest()
+// putBack puts entries that could not be written before those that were added since. They are not merged with any more.
+func (b *AuditBuffer) putBack(taken []*pendingEntry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pending = append(taken, b.pending...)
+	b.dropOldest()
 }
 
-// entry returns what is written.
+// entry returns the entry to write.
 func (p *pendingEntry) entry() account.AuditEntry {
 	e := p.AuditEntry
 	if p.count > 1 {

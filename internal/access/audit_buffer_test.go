@@ -19,15 +19,15 @@ import (
 	"github.com/health-export/health-export/internal/testlog"
 )
 
-// book is an audit log in memory.
-type book struct {
+// fakeAudit is an audit log in memory.
+type fakeAudit struct {
 	store.Audit
 	mu      sync.Mutex
 	entries []account.AuditEntry
 	fails   error
 }
 
-func (b *book) AppendAudit(_ context.Context, entries []account.AuditEntry) error {
+func (b *fakeAudit) AppendAudit(_ context.Context, entries []account.AuditEntry) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.fails != nil {
@@ -44,9 +44,9 @@ func write(t *testing.T, j *AuditBuffer) {
 	}
 }
 
-func TestJournalFillsInWhoAndWhere(t *testing.T) {
+func TestAuditBufferFillsInActorAndRequest(t *testing.T) {
 	t.Parallel()
-	b := &book{}
+	b := &fakeAudit{}
 	j := NewAuditBuffer(b, AuditBufferOptions{Logger: testlog.Logger(t)})
 	admin, ada := account.User{ID: uuid.New()}, uuid.New()
 	origin := RequestInfo{Address: netip.MustParseAddr("192.0.2.1"), UserAgent: "curl", RequestID: "r"}
@@ -74,7 +74,7 @@ func TestJournalFillsInWhoAndWhere(t *testing.T) {
 func TestFloodsBecomeOneEntry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, b := newPeople(), &book{}
+		p, b := newFakeStore(), &fakeAudit{}
 		j := NewAuditBuffer(b, AuditBufferOptions{Logger: testlog.Logger(t)})
 		d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Audit: j})
 		for range 3 {
@@ -121,7 +121,7 @@ func TestFloodsBecomeOneEntry(t *testing.T) {
 // Whose key it was is on record where that is known, so that its owner sees it.
 func TestOwnersSeeWhatWasTriedWithTheirKeys(t *testing.T) {
 	t.Parallel()
-	p, b := newPeople(), &book{}
+	p, b := newFakeStore(), &fakeAudit{}
 	j := NewAuditBuffer(b, AuditBufferOptions{Logger: testlog.Logger(t)})
 	d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Audit: j})
 	u := p.add()
@@ -140,9 +140,9 @@ func TestOwnersSeeWhatWasTriedWithTheirKeys(t *testing.T) {
 	}
 }
 
-func TestJournalIsBoundedAndSaysSo(t *testing.T) {
+func TestAuditBufferIsBoundedAndLogsLoss(t *testing.T) {
 	t.Parallel()
-	b := &book{fails: errors.New("no")}
+	b := &fakeAudit{fails: errors.New("no")}
 	logged := testlog.New(t)
 	j := NewAuditBuffer(b, AuditBufferOptions{Logger: logged.Logger()})
 	note := func(n int) {

@@ -21,9 +21,9 @@ import (
 
 func TestAuthenticateReturnsTheActor(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
+	p := newFakeStore()
 	u := p.add()
-	d := openDoor(t, p)
+	d := newTestAuthenticator(t, p)
 	k, text, err := d.CreateKey(t.Context(), NewKey{
 		UserID: u.ID, Name: "phone", Tier: TierBulk, Scopes: []account.Scope{account.ScopeRead, account.ScopeIngest},
 	})
@@ -32,7 +32,7 @@ func TestAuthenticateReturnsTheActor(t *testing.T) {
 	}
 	want := Actor{User: u, KeyID: k.ID, Scopes: []account.Scope{account.ScopeIngest, account.ScopeRead}, Tier: "bulk"}
 	for _, way := range []string{"proved", "remembered"} {
-		got := wantLetIn(t, d, " "+text+"\r\n")
+		got := wantAccepted(t, d, " "+text+"\r\n")
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", way, diff)
 		}
@@ -45,8 +45,8 @@ func TestAuthenticateReturnsTheActor(t *testing.T) {
 
 func TestAuthenticateRefuses(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
+	p := newFakeStore()
+	d := newTestAuthenticator(t, p)
 	id, text := makeKey(t, d, p.add())
 	revoked, revokedText := makeKey(t, d, p.add())
 	expired, expiredText := makeKey(t, d, p.add())
@@ -82,12 +82,12 @@ func withSecret(id, character string) string {
 }
 
 // A wrong secret and an unknown id must not be told apart: neither by what is said nor by what it costs.
-func TestWrongSecretAndUnknownIDAreAlike(t *testing.T) {
+func TestWrongSecretAndUnknownIDLookTheSame(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
+	p := newFakeStore()
+	d := newTestAuthenticator(t, p)
 	id, text := makeKey(t, d, p.add())
-	wantLetIn(t, d, text) // also while the right secret is remembered
+	wantAccepted(t, d, text) // also while the right secret is remembered
 
 	var answers []string
 	for _, wrong := range []string{withSecret(id, "x"), newKey().text} {
@@ -101,50 +101,50 @@ func TestWrongSecretAndUnknownIDAreAlike(t *testing.T) {
 	if answers[0] != answers[1] {
 		t.Errorf("told apart: %q", answers)
 	}
-	wantLetIn(t, d, text)
+	wantAccepted(t, d, text)
 }
 
 // A malformed key costs neither a look-up nor a hash.
 func TestMistypedKeyCostsNothing(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
+	p := newFakeStore()
+	d := newTestAuthenticator(t, p)
 	wantRefusal(t, d, "hea_nonsense", "malformed_key")
 	if p.reads != 0 || hashes(t, d) != 0 {
 		t.Errorf("%d look-ups, %d hashes", p.reads, hashes(t, d))
 	}
 }
 
-func TestKeyIsRememberedForFiveMinutes(t *testing.T) {
+func TestKeyIsCachedForFiveMinutes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
+		p := newFakeStore()
+		d := newTestAuthenticator(t, p)
 		id, text := makeKey(t, d, p.add())
-		wantLetIn(t, d, text)
+		wantAccepted(t, d, text)
 		p.change(id, func(k *account.APIKey) { k.RevokedAt = time.Now() }) // by another process
 
 		time.Sleep(5*time.Minute - time.Nanosecond)
-		wantLetIn(t, d, text)
+		wantAccepted(t, d, text)
 		time.Sleep(time.Nanosecond)
 		wantRefusal(t, d, text, "revoked_key")
 	})
 }
 
-func TestRememberedKeyStillExpires(t *testing.T) {
+func TestCachedKeyStillExpires(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
+		p := newFakeStore()
+		d := newTestAuthenticator(t, p)
 		k, text, err := d.CreateKey(t.Context(), NewKey{
 			UserID: p.add().ID, Name: "phone", Scopes: []account.Scope{account.ScopeRead}, ExpiresAt: time.Now().Add(time.Minute),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantLetIn(t, d, text)
+		wantAccepted(t, d, text)
 		time.Sleep(time.Until(k.ExpiresAt) - time.Nanosecond)
-		wantLetIn(t, d, text)
+		wantAccepted(t, d, text)
 		time.Sleep(time.Nanosecond)
 		wantRefusal(t, d, text, "expired_key")
 	})
@@ -152,8 +152,8 @@ func TestRememberedKeyStillExpires(t *testing.T) {
 
 func TestStoreThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
+	p := newFakeStore()
+	d := newTestAuthenticator(t, p)
 	_, text := makeKey(t, d, p.add())
 	p.found = func(context.Context) error { return problem.New(problem.Unavailable, "database_busy", "Try again.") }
 
@@ -165,20 +165,20 @@ func TestStoreThatDoesNotAnswer(t *testing.T) {
 		t.Errorf("error = %v; want that of the store", err)
 	}
 	p.found = nil
-	wantLetIn(t, d, text) // the failure is not remembered
+	wantAccepted(t, d, text) // the failure is not remembered
 }
 
 // The key must stay out of what is remembered of it, out of errors, and out of logs.
 func TestKeyLeavesNoTrace(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
+	p := newFakeStore()
 	log := testlog.New(t)
 	d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: log.Logger()})
 	id, text := makeKey(t, d, p.add())
 	secret := key{text: text}.secret()
-	wantLetIn(t, d, text)
+	wantAccepted(t, d, text)
 	known := d.cache.keys[id]
-	remembered := fmt.Sprintf("%+v", d.cache.keys) + string(known.proof[:])
+	remembered := fmt.Sprintf("%+v", d.cache.keys) + string(known.digest[:])
 	if !strings.Contains(remembered, id) {
 		t.Fatal("nothing was remembered")
 	}
@@ -207,7 +207,7 @@ func TestKeyLeavesNoTrace(t *testing.T) {
 func TestVerificationsAreCounted(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
-	p := newPeople()
+	p := newFakeStore()
 	var broken atomic.Bool // set while the proof of the caller who went away may still be under way
 	p.found = func(context.Context) error {
 		if broken.Load() {
@@ -217,8 +217,8 @@ func TestVerificationsAreCounted(t *testing.T) {
 	}
 	d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Registerer: registry})
 	_, text := makeKey(t, d, p.add())
-	wantLetIn(t, d, text)
-	wantLetIn(t, d, text)
+	wantAccepted(t, d, text)
+	wantAccepted(t, d, text)
 	wantRefusal(t, d, "", "missing_key")
 	wantRefusal(t, d, newKey().text, "unknown_key")
 	gone, cancel := context.WithCancel(t.Context())
@@ -264,18 +264,18 @@ func hashes(t testing.TB, d *Authenticator) int {
 }
 
 func BenchmarkAuthenticate(b *testing.B) {
-	p := newPeople()
-	d := openDoor(b, p)
+	p := newFakeStore()
+	d := newTestAuthenticator(b, p)
 	_, text := makeKey(b, d, p.add())
 	for name, prepare := range map[string]func(){
 		"remembered": func() {},
-		"proved":     func() { d.cache.forget(key{text: text}.id()) },
+		"proved":     func() { d.cache.remove(key{text: text}.id()) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				prepare()
-				wantLetIn(b, d, text)
+				wantAccepted(b, d, text)
 			}
 		})
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// None of these sentences holds a part of the key that was presented.
+// None of these messages holds a part of the presented key.
 
 func errMissingKey() *problem.Error {
 	return unauthenticated("missing_key",
@@ -19,7 +19,7 @@ func errMalformedKey() *problem.Error {
 		"The API key has a typing error or a part of it is missing: copy it again, all 66 characters from hea_ on.")
 }
 
-// errUnknownKey is the answer to a wrong secret as well, so that it does not tell which ids exist.
+// errUnknownKey is returned for a wrong secret as well, so that it does not reveal which ids exist.
 func errUnknownKey() *problem.Error {
 	return unauthenticated("unknown_key",
 		"This server does not know the API key: check that it was made here, or make a new one with "+

@@ -9,8 +9,8 @@ import (
 )
 
 // A key reads hea_<id>_<secret><checksum>. The prefix lets secret scanners recognise it, the id finds its row, the
-// secret carries 256 bits, and the checksum, the CRC-32 (IEEE) of everything before it, tells a mistyped key from a
-// wrong one without a look-up.
+// secret carries 256 bits, and the checksum, the CRC-32 (IEEE) of everything before it, distinguishes a mistyped
+// key from a wrong one without a look-up.
 const (
 	keyPrefix      = "hea_"
 	idLength       = 12
@@ -23,21 +23,20 @@ const (
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// key is an API key in full. It is a secret: it must not reach a log, an error or a cache.
+// key is a whole API key. It is a secret: it must not reach a log, an error or a cache.
 type key struct {
 	text string // well formed
 }
 
-// newKey makes up a key.
+// newKey generates a key.
 func newKey() key {
 	body := keyPrefix + randomText(idLength) + "_" + randomText(secretLength)
 	return key{text: body + checksum(body)}
 }
 
-// parseKey reads a key as it was presented, with whatever blanks came along when it was copied. The error never holds
-// any part of it.
-func parseKey(presented string) (key, error) {
-	text := strings.TrimFunc(presented, isInvisible)
+// parseKey reads a presented key and ignores blanks around it. The error never holds any part of it.
+func parseKey(input string) (key, error) {
+	text := strings.TrimFunc(input, isInvisible)
 	switch {
 	case text == "":
 		return key{}, errMissingKey()
@@ -47,10 +46,10 @@ func parseKey(presented string) (key, error) {
 	return key{text: text}, nil
 }
 
-// id is the public part of the key.
+// id returns the public part of the key.
 func (k key) id() string { return k.text[len(keyPrefix) : secretStart-1] }
 
-// secret is the part that only the holder knows.
+// secret returns the part that only the holder has.
 func (k key) secret() string { return k.text[secretStart:checksumStart] }
 
 func wellFormed(text string) bool {
@@ -96,9 +95,9 @@ func randomText(n int) string {
 	return string(text)
 }
 
-// isInvisible reports whether r is something that comes along when a key is copied and cannot be seen: blanks and line
-// breaks of all sorts, zero-width characters, a byte order mark, and a byte that is not UTF-8, which is what a no-break
-// space becomes in a header sent as Latin-1.
+// isInvisible reports whether r is a character that is copied along with a key unseen: blanks and line breaks of all
+// sorts, zero-width characters, a byte order mark, and a byte that is not UTF-8, which is what a no-break space becomes
+// in a header sent as Latin-1.
 func isInvisible(r rune) bool {
 	return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || unicode.IsControl(r) || r == utf8.RuneError
 }

@@ -10,101 +10,101 @@ import (
 )
 
 const (
-	// cacheFor is how long a proved key needs no new proof.
-	cacheFor = 5 * time.Minute
-	// maxCachedKeys bounds how many keys are remembered, to some megabytes. Past it, one of them gives way.
+	// cachedKeyTTL is how long a verified key is not verified again.
+	cachedKeyTTL = 5 * time.Minute
+	// maxCachedKeys bounds the cached keys, to some megabytes. Past it, one of them is evicted.
 	maxCachedKeys = 10_000
 )
 
-// keyCache remembers the keys that were proved a short while ago, in the memory of this process. What it remembers stands
-// under the key's id, so that it can be forgotten by who knows only that, and holds a keyed hash of the key in place of
-// the key.
+// keyCache holds recently verified keys in the memory of this process. Entries are found by the key's id, so that a key
+// can be removed without its secret, and hold a keyed hash instead of the key.
 type keyCache struct {
-	pepper [sha256.BlockSize]byte // made anew by each process: what one remembers is of no use to another
+	pepper [sha256.BlockSize]byte // random for each process: a cache is of no use outside its process
 
-	mu     sync.RWMutex
-	epochs uint64
-	keys   map[string]cachedKey
+	mu      sync.RWMutex
+	current uint64
+	keys    map[string]cachedKey
 }
 
-// cachedKey is what is remembered of one key.
+// cachedKey is one entry of the cache.
 type cachedKey struct {
-	proof     [sha256.Size]byte
-	actor     Actor
-	expiresAt time.Time // zero: never
-	until     time.Time // by the clock that nobody sets
+	digest     [sha256.Size]byte
+	actor      Actor
+	expiresAt  time.Time // zero: never
+	validUntil time.Time // on the monotonic clock
 }
 
 func newKeyCache() *keyCache {
-	p := &keyCache{keys: map[string]cachedKey{}}
-	rand.Read(p.pepper[:]) // never fails: crypto/rand ends the program instead
-	return p
+	c := &keyCache{keys: map[string]cachedKey{}}
+	rand.Read(c.pepper[:]) // never fails: crypto/rand ends the program instead
+	return c
 }
 
-// epoch numbers the time between two revocations. Who looks up a key first asks for it, and hands it to remember: what
-// was looked up before a revocation must not be remembered after it.
-func (p *keyCache) epoch() uint64 {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	return p.epochs
+// epoch returns a number that every removal increments. Read it before a key is looked up and pass it to put: what was
+// looked up before a revocation must not be cached after it.
+func (c *keyCache) epoch() uint64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.current
 }
 
-// get returns who holds exactly this key, and when it expires, if that is remembered.
-func (p *keyCache) get(k key) (actor Actor, expiresAt time.Time, ok bool) {
-	proof := p.proof(k)
-	p.mu.RLock()
-	known, ok := p.keys[k.id()]
-	p.mu.RUnlock()
-	if !ok || !time.Now().Before(known.until) || subtle.ConstantTimeCompare(known.proof[:], proof[:]) == 0 {
+// get returns the actor and the expiry of exactly this key, if it is cached.
+func (c *keyCache) get(k key) (actor Actor, expiresAt time.Time, ok bool) {
+	proof := c.digest(k)
+	c.mu.RLock()
+	known, ok := c.keys[k.id()]
+	c.mu.RUnlock()
+	if !ok || !time.Now().Before(known.validUntil) || subtle.ConstantTimeCompare(known.digest[:], proof[:]) == 0 {
 		return Actor{}, time.Time{}, false
 	}
 	known.actor.Scopes = slices.Clone(known.actor.Scopes)
 	return known.actor, known.expiresAt, true
 }
 
-// put keeps what was looked up in the given epoch, unless that is over.
-func (p *keyCache) put(k key, actor Actor, expiresAt time.Time, epoch uint64) {
+// put caches what was looked up in the given epoch, unless the epoch has changed since.
+func (c *keyCache) put(k key, actor Actor, expiresAt time.Time, epoch uint64) {
 	now := time.Now()
 	actor.Scopes = slices.Clone(actor.Scopes)
-	known := cachedKey{proof: p.proof(k), actor: actor, expiresAt: expiresAt, until: now.Add(cacheFor)}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.epochs != epoch {
+	known := cachedKey{digest: c.digest(k), actor: actor, expiresAt: expiresAt, validUntil: now.Add(cachedKeyTTL)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current != epoch {
 		return
 	}
-	if len(p.keys) >= maxCachedKeys {
-		p.evict(now)
+	if len(c.keys) >= maxCachedKeys {
+		c.evict(now)
 	}
-	p.keys[actor.KeyID] = known // not under k.id(), which would keep the whole key in memory
+	c.keys[actor.KeyID] = known // not under k.id(), which would keep the whole key in memory
 }
 
-// evict forgets the keys whose time is over, or else any one.
-func (p *keyCache) evict(now time.Time) {
-	for id, known := range p.keys {
-		if !now.Before(known.until) {
-			delete(p.keys, id)
+// evict removes the expired keys, or else an arbitrary one.
+func (c *keyCache) evict(now time.Time) {
+	for id, known := range c.keys {
+		if !now.Before(known.validUntil) {
+			delete(c.keys, id)
 		}
 	}
-	for id := range p.keys {
-		if len(p.keys) < maxCachedKeys {
+	for id := range c.keys {
+		if len(c.keys) < maxCachedKeys {
 			return
 		}
-		delete(p.keys, id)
+		delete(c.keys, id)
 	}
 }
 
-// forget begins a new epoch and forgets the key with this id. When it returns, nothing that was looked up before is
-// remembered of it.
-func (p *keyCache) forget(id string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.epochs++
-	delete(p.keys, id)
+// remove removes the key with this id and begins a new epoch. When it has returned, nothing that was looked up before is
+// in the cache or gets into it.
+func (c *keyCache) remove(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.current++
+	delete(c.keys, id)
 }
 
-// proof is a hash of the key, keyed with the pepper. Both have one length, so that nothing can be moved between them.
-func (p *keyCache) proof(k key) [sha256.Size]byte {
-	var text [len(p.pepper) + keyLength]byte
-	copy(text[copy(text[:], p.pepper[:]):], k.text)
+// digest returns the hash of the pepper and the key. Both have a fixed length, so no two different pairs have the same
+// input.
+func (c *keyCache) digest(k key) [sha256.Size]byte {
+	var text [len(c.pepper) + keyLength]byte
+	copy(text[copy(text[:], c.pepper[:]):], k.text)
 	return sha256.Sum256(text[:])
 }

@@ -108,7 +108,7 @@ func TestEverySingleTypingErrorOfOneKeyIsRefused(t *testing.T) {
 	}
 }
 
-func TestWhatComesAlongWithACopyIsTrimmed(t *testing.T) {
+func TestInvisibleCharactersAroundAKeyAreTrimmed(t *testing.T) {
 	t.Parallel()
 	want := newKey()
 	for name, around := range map[string]string{

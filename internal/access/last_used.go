@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// maxLastUsed bounds how many keys' last uses wait to be written, to about a megabyte. Past it a use is not noted until
-// the next FlushLastUsed; the key works all the same.
+// maxLastUsed bounds how many keys wait for their last use to be written, to about a megabyte. Past it a use is not
+// recorded until the next FlushLastUsed; the key works nevertheless.
 const maxLastUsed = 10_000
 
 // lastUsed collects when keys were last used, because a write for every request would cost more than the request.
@@ -25,7 +25,7 @@ func (u *lastUsed) record(id string, t time.Time) {
 	u.add(id, t)
 }
 
-// take returns what has been noted since the last take.
+// take returns and removes what was recorded.
 func (u *lastUsed) take() map[string]time.Time {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -34,7 +34,7 @@ func (u *lastUsed) take() map[string]time.Time {
 	return taken
 }
 
-// putBack notes again what was taken but could not be written.
+// putBack records again what was taken and could not be written.
 func (u *lastUsed) putBack(taken map[string]time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -54,15 +54,14 @@ func (u *lastUsed) add(id string, t time.Time) {
 	u.last[id] = t
 }
 
-// FlushLastUsed writes when keys were last used, as far as that has not been written. What cannot be written now is kept
-// for the next call.
-func (d *Authenticator) FlushLastUsed(ctx context.Context) error {
-	taken := d.lastUsed.take()
+// FlushLastUsed writes when keys were last used. What cannot be written now is kept for the next call.
+func (a *Authenticator) FlushLastUsed(ctx context.Context) error {
+	taken := a.lastUsed.take()
 	if len(taken) == 0 {
 		return nil
 	}
-	if err := d.keys.TouchKeys(ctx, taken); err != nil {
-		d.lastUsed.putBack(taken)
+	if err := a.keys.TouchKeys(ctx, taken); err != nil {
+		a.lastUsed.putBack(taken)
 		return fmt.Errorf("write when %d keys were last used: %w", len(taken), err)
 	}
 	return nil

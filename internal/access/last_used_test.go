@@ -10,21 +10,21 @@ import (
 	"time"
 )
 
-func TestFlushUseWritesWhenKeysWereUsed(t *testing.T) {
+func TestFlushLastUsedWritesWhenKeysWereUsed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
+		p := newFakeStore()
+		d := newTestAuthenticator(t, p)
 		u := p.add()
 		first, firstText := makeKey(t, d, u)
 		second, secondText := makeKey(t, d, u)
 		unused, _ := makeKey(t, d, u)
 
-		wantLetIn(t, d, firstText)
+		wantAccepted(t, d, firstText)
 		firstUse := time.Now()
 		time.Sleep(time.Second)
-		wantLetIn(t, d, secondText)
-		wantLetIn(t, d, secondText)
+		wantAccepted(t, d, secondText)
+		wantAccepted(t, d, secondText)
 		secondUse := time.Now()
 		time.Sleep(time.Second)
 		wantRefusal(t, d, withSecret(second, "x"), "unknown_key")
@@ -39,10 +39,10 @@ func TestFlushUseWritesWhenKeysWereUsed(t *testing.T) {
 	})
 }
 
-func TestFlushUseWritesNothingTwice(t *testing.T) {
+func TestFlushLastUsedWritesNothingTwice(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
+	p := newFakeStore()
+	d := newTestAuthenticator(t, p)
 	writes := 0
 	p.touched = func() error { writes++; return nil }
 	flush(t, d)
@@ -54,10 +54,10 @@ func TestFlushUseWritesNothingTwice(t *testing.T) {
 	}
 }
 
-func TestFlushUseKeepsWhatCannotBeWritten(t *testing.T) {
+func TestFlushLastUsedKeepsWhatCannotBeWritten(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
+	p := newFakeStore()
+	d := newTestAuthenticator(t, p)
 	early := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	late := early.Add(time.Hour)
 	d.lastUsed.record("a", early)
@@ -78,10 +78,10 @@ func TestFlushUseKeepsWhatCannotBeWritten(t *testing.T) {
 	}
 }
 
-func TestUsesAreBounded(t *testing.T) {
+func TestLastUsedIsBounded(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
+	p := newFakeStore()
+	d := newTestAuthenticator(t, p)
 	early := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := range maxLastUsed + 5 {
 		d.lastUsed.record(fmt.Sprint(i), early)
@@ -93,10 +93,10 @@ func TestUsesAreBounded(t *testing.T) {
 	}
 }
 
-func TestUsesFromManyRequests(t *testing.T) {
+func TestLastUsedFromManyRequests(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
+	p := newFakeStore()
+	d := newTestAuthenticator(t, p)
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var wg sync.WaitGroup
 	for range 8 {

@@ -13,7 +13,7 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// limitWindow is the stretch of time in which allowances hold, whenever one looks.
+// limitWindow is the length of the sliding window in which an allowance holds.
 const limitWindow = time.Hour
 
 // Allowance is what one key may do in an hour. Zero is no limit.
@@ -23,7 +23,7 @@ type Allowance struct {
 	Reads          int64 // every request that does not ingest
 }
 
-// DefaultAllowances returns those of the tiers that have limits. What the unlimited tier may do is not counted.
+// DefaultAllowances returns the allowances of the tiers that have limits. Requests of the unlimited tier are not counted.
 func DefaultAllowances() map[string]Allowance {
 	return map[string]Allowance{
 		TierDefault: {IngestRequests: 100, IngestBytes: 10 << 20, Reads: 1000},
@@ -31,7 +31,7 @@ func DefaultAllowances() map[string]Allowance {
 	}
 }
 
-// Use is what a request does, by which it is counted.
+// Use is the kind of a request. Each kind has an allowance of its own.
 type Use string
 
 // The uses. Each has an allowance of its own.
@@ -40,8 +40,8 @@ const (
 	UseRead   Use = "read"
 )
 
-// Limits keeps count of what keys do, in a window that slides: at no moment has a key done more in the last hour than
-// its tier allows. What is refused is not counted. It may be used from several goroutines at once.
+// Limits counts the requests of API keys in a sliding window: at no moment has a key done more in the last hour than its
+// tier allows. Refused requests are not counted. It is safe for concurrent use.
 //
 // With Redis, all processes that share it count together. While Redis does not answer, each counts for itself.
 type Limits struct {
@@ -52,16 +52,16 @@ type Limits struct {
 	metrics    limitMetrics
 }
 
-// LimitOptions is what Limits can do without.
+// LimitOptions are the optional settings of Limits.
 type LimitOptions struct {
-	// Allowances are those of the tiers that have limits; nil is DefaultAllowances.
+	// Allowances of the tiers that have limits; nil is DefaultAllowances.
 	Allowances map[string]Allowance
 	Redis      *cache.Redis          // nil: this process counts alone
 	Now        func() time.Time      // nil: time.Now, and the clock of Redis there
 	Registerer prometheus.Registerer // nil: the metrics are not registered
 }
 
-// NewLimits returns limits of which nothing is used yet, but for what is on record in Redis.
+// NewLimits returns limits with nothing used yet, except for what is recorded in Redis.
 func NewLimits(options LimitOptions) *Limits {
 	if options.Allowances == nil {
 		options.Allowances = DefaultAllowances()
@@ -86,7 +86,7 @@ func NewLimits(options LimitOptions) *Limits {
 type Balance struct {
 	Limit     int64 // 0: there is none
 	Remaining int64
-	Reset     time.Duration // until all of it is there again, if nothing more is used
+	Reset     time.Duration // until all of it is available again, if nothing more is used
 }
 
 // Charge is a request that was counted.
@@ -98,40 +98,40 @@ type Charge struct {
 	ledger    ledger // nil: nothing is counted for the key
 	allowance Allowance
 	entry     ledgerEntry
-	gone      bool // it was taken back
+	cancelled bool
 }
 
 // Exceeded is the error of a request that does not fit into an allowance now.
 type Exceeded struct {
 	Refusal *problem.Error
-	// RetryAfter is how long it takes until the same request fits, if nothing else is used meanwhile.
+	// RetryAfter is the time until the same request fits, if nothing else is used meanwhile.
 	RetryAfter time.Duration
 }
 
-// Error is that of the refusal.
+// Error returns the message of the refusal.
 func (e *Exceeded) Error() string { return e.Refusal.Error() }
 
 // Unwrap returns the refusal.
 func (e *Exceeded) Unwrap() error { return e.Refusal }
 
-// Charge counts one request of a key, with as many bytes of body as it has announced; where it announces none, the body
-// is counted as it is read through Body. Only bodies that are ingested have their bytes counted.
+// Charge counts one request of a key, with the announced size of its body; a body of unannounced size is counted as it is
+// read through Body. Only bodies that are ingested have their bytes counted.
 //
 // The error is an *Exceeded of kind RateLimited, or of kind TooLarge where the body exceeds what the key may send in a
-// whole hour; then the request is not counted, and the charge tells the balances all the same.
+// whole hour. The request is not counted then; the returned Charge holds the balances nevertheless.
 func (l *Limits) Charge(ctx context.Context, actor Actor, use Use, bytes int64) (*Charge, error) {
 	allowance, limited := l.allowances[actor.Tier]
 	if !limited {
 		return &Charge{}, nil
 	}
-	entry := ledgerEntry{key: actor.KeyID, use: use, id: rand.Uint64() | 1} // #nosec G404 -- the id tells requests apart and is no secret
+	entry := ledgerEntry{key: actor.KeyID, use: use, id: rand.Uint64() | 1} // #nosec G404 -- the id distinguishes requests and is no secret
 	c := &Charge{limits: l, allowance: allowance, entry: entry}
 	if use == UseIngest {
 		c.entry.bytes = max(bytes, 0)
 	}
 	tooLarge := c.entry.bytes > allowance.IngestBytes && allowance.IngestBytes > 0
 	if tooLarge {
-		c.entry.bytes = allowance.IngestBytes + 1 // for which there is never room
+		c.entry.bytes = allowance.IngestBytes + 1 // which never fits
 	}
 	v, err := c.decide(ctx)
 	if err != nil {
@@ -146,12 +146,12 @@ func (l *Limits) Charge(ctx context.Context, actor Actor, use Use, bytes int64) 
 	case v.wait > 0:
 		err = c.exceeded(v)
 	}
-	l.metrics.decided(use, err)
+	l.metrics.count(use, err)
 	return c, err
 }
 
-// decide asks Redis, and where that does not answer the memory of this process.
-func (c *Charge) decide(ctx context.Context) (verdict, error) {
+// decide asks Redis, and the memory of this process where Redis does not answer.
+func (c *Charge) decide(ctx context.Context) (decision, error) {
 	if redis := c.limits.redis; redis != nil {
 		v, err := redis.charge(ctx, c.entry, c.allowance)
 		if err == nil {
@@ -159,7 +159,7 @@ func (c *Charge) decide(ctx context.Context) (verdict, error) {
 			return v, nil
 		}
 		if ctx.Err() != nil {
-			return verdict{}, ctx.Err()
+			return decision{}, ctx.Err()
 		}
 	}
 	c.ledger = c.limits.memory
@@ -168,7 +168,7 @@ func (c *Charge) decide(ctx context.Context) (verdict, error) {
 
 func (c *Charge) requestLimit() int64 { return c.allowance.requests(c.entry.use) }
 
-// requests returns how many requests of one use are allowed.
+// requests returns how many requests of a use are allowed.
 func (a Allowance) requests(use Use) int64 {
 	if use == UseIngest {
 		return a.IngestRequests
@@ -180,16 +180,16 @@ func balance(limit, used, reset int64) Balance {
 	return Balance{Limit: limit, Remaining: max(limit-used, 0), Reset: time.Duration(reset) * time.Microsecond}
 }
 
-// Amend changes how many bytes the request is counted with. Fewer always fit. The error is that of Charge, and the
-// request is not counted any more then.
+// Amend changes how many bytes the request is counted with. Fewer bytes always fit. The error is that of Charge, and the
+// request is no longer counted then.
 func (c *Charge) Amend(ctx context.Context, bytes int64) error {
-	if !c.countsBytes() || c.gone || bytes == c.entry.bytes {
+	if !c.countsBytes() || c.cancelled || bytes == c.entry.bytes {
 		return nil
 	}
 	if bytes > c.allowance.IngestBytes {
 		c.Cancel(ctx)
 		err := c.tooLarge()
-		c.limits.metrics.decided(c.entry.use, err)
+		c.limits.metrics.count(c.entry.use, err)
 		return err
 	}
 	v, err := c.amend(ctx, bytes)
@@ -198,18 +198,18 @@ func (c *Charge) Amend(ctx context.Context, bytes int64) error {
 	}
 	c.Cancel(ctx)
 	err = c.exceeded(v)
-	c.limits.metrics.decided(c.entry.use, err)
+	c.limits.metrics.count(c.entry.use, err)
 	return err
 }
 
-// amend tries to change the bytes. A ledger that does not answer does not hold anybody up.
-func (c *Charge) amend(ctx context.Context, bytes int64) (verdict, error) {
+// amend tries to change the bytes. It succeeds when the ledger does not answer.
+func (c *Charge) amend(ctx context.Context, bytes int64) (decision, error) {
 	v, err := c.ledger.amend(ctx, c.entry, c.allowance, bytes)
 	if ctx.Err() != nil {
 		return v, ctx.Err()
 	}
 	if err != nil {
-		v = verdict{}
+		v = decision{}
 	}
 	if v.wait == 0 {
 		c.Bytes.Remaining = max(c.Bytes.Remaining-(bytes-c.entry.bytes), 0)
@@ -220,8 +220,8 @@ func (c *Charge) amend(ctx context.Context, bytes int64) (verdict, error) {
 
 // Cancel takes the request back, as if it had not been made.
 func (c *Charge) Cancel(ctx context.Context) {
-	if c.ledger != nil && !c.gone {
-		c.gone = true
+	if c.ledger != nil && !c.cancelled {
+		c.cancelled = true
 		_, _ = c.ledger.amend(context.WithoutCancel(ctx), c.entry, c.allowance, -1)
 	}
 }
@@ -230,7 +230,7 @@ func (c *Charge) countsBytes() bool {
 	return c.ledger != nil && c.entry.use == UseIngest && c.allowance.IngestBytes > 0
 }
 
-func (c *Charge) exceeded(v verdict) error {
+func (c *Charge) exceeded(v decision) error {
 	wait := (time.Duration(v.wait)*time.Microsecond + time.Second - 1).Truncate(time.Second)
 	sentence := fmt.Sprintf("This API key has used up its %d requests an hour.", c.requestLimit())
 	if v.bytesShort {
@@ -243,22 +243,22 @@ func (c *Charge) exceeded(v verdict) error {
 	}
 }
 
-// tooLarge is the refusal of a body for which waiting does not help.
+// tooLarge returns the refusal of a body that will never fit.
 func (c *Charge) tooLarge() error {
 	return &Exceeded{Refusal: problem.New(problem.TooLarge, "body_exceeds_allowance", fmt.Sprintf(
 		"The body is larger than the %s that this API key may send in an hour. Use a key of the tier %s, which is meant for "+
-			"first uploads, or send a shorter period.", sizeText(c.allowance.IngestBytes), c.limits.tierFor(c.allowance)))}
+			"first uploads, or send a shorter period.", sizeText(c.allowance.IngestBytes), c.limits.tierAbove(c.allowance)))}
 }
 
-// tierFor returns a tier that may send more than the allowance.
-func (l *Limits) tierFor(a Allowance) string {
+// tierAbove returns a tier that may send more than the allowance.
+func (l *Limits) tierAbove(a Allowance) string {
 	if bulk, limited := l.allowances[TierBulk]; !limited || bulk.IngestBytes == 0 || bulk.IngestBytes > a.IngestBytes {
 		return TierBulk
 	}
 	return TierUnlimited
 }
 
-// sizeText is a number of bytes for people.
+// sizeText formats a number of bytes for people.
 func sizeText(bytes int64) string {
 	for _, unit := range []struct {
 		name  string

@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// Without a key an address may ask this often in this time: enough for pages with all their parts, and for several
-	// people behind one address.
+	// addressRequests is how many requests without a key one address may make in addressWindow: enough for pages with all
+	// their parts, and for several people behind one address.
 	addressRequests = 300
 	addressWindow   = time.Minute
-	// maxAddresses bounds how many addresses are told apart, to some 70 MB; those that come on top share one allowance.
+	// maxAddresses bounds the counted addresses, to some 70 MB; further ones share one allowance.
 	maxAddresses = 10_000
 )
 
-// addressLimit keeps count of requests without a key, by the address they come from, in this process.
+// addressLimit counts, in this process, the requests without a key by client address.
 type addressLimit struct {
 	now func() time.Time
 
@@ -29,10 +29,11 @@ func newAddressLimit(now func() time.Time) *addressLimit {
 	return &addressLimit{now: now, addresses: map[netip.Prefix]*window{}}
 }
 
-// ChargeAddress counts one request without a key. The error is an *Exceeded of kind RateLimited; then it is not counted.
+// ChargeAddress counts one request without a key. The error is an *Exceeded of kind RateLimited; the request is not
+// counted then.
 func (l *Limits) ChargeAddress(address netip.Addr) error {
 	err := l.addresses.charge(address)
-	l.metrics.decided(useAddress, err)
+	l.metrics.count(useAddress, err)
 	return err
 }
 
@@ -40,7 +41,7 @@ func (l *addressLimit) charge(address netip.Addr) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now, length := l.now().UnixMicro(), addressWindow.Microseconds()
-	w := l.of(networkOf(address), now, length)
+	w := l.windowOf(networkOf(address), now, length)
 	now = max(now, w.last())
 	w.slide(now, length)
 	if w.count() < addressRequests {
@@ -55,8 +56,8 @@ func (l *addressLimit) charge(address netip.Addr) error {
 	}
 }
 
-// of returns the window of what counts as one address.
-func (l *addressLimit) of(network netip.Prefix, now, length int64) *window {
+// windowOf returns the window of an address or, for IPv6, of its network.
+func (l *addressLimit) windowOf(network netip.Prefix, now, length int64) *window {
 	if w, ok := l.addresses[network]; ok {
 		return w
 	}

@@ -6,23 +6,23 @@ import (
 	"io"
 )
 
-// firstBlock is how many bytes of a body of unknown length are charged at once; later it is as many as came before.
+// firstBlock is how many bytes of a body of unknown length are charged at once; later blocks double what was read.
 const firstBlock = 64 << 10
 
-// Body returns the body of the request, which is to be read through it: bytes beyond those that were charged are
-// charged as they come, and one for which there is no room ends it with the error of Charge. At its end the request is
-// counted with what its body weighed.
+// Body returns the body of the request, which is to be read through it: bytes beyond those that were charged are charged
+// as they come, and where they do not fit Read returns the error of Charge. At the end the request is counted with the
+// size of its body.
 func (c *Charge) Body(ctx context.Context, body io.ReadCloser) *Body {
 	return &Body{ReadCloser: body, ctx: ctx, charge: c}
 }
 
-// Body is a body that is charged.
+// Body is a request body that is charged as it is read.
 type Body struct {
 	io.ReadCloser
 	ctx    context.Context
 	charge *Charge
 	read   int64
-	err    error // what ended it before its time
+	err    error // returned by every further Read
 }
 
 // Read is io.Reader.Read.
@@ -38,25 +38,25 @@ func (b *Body) Read(p []byte) (int, error) {
 		}
 	}
 	if errors.Is(err, io.EOF) {
-		b.Settle()
+		b.Finish()
 	}
 	return n, err
 }
 
-// grow charges what has been read, and where there is room for it as much again.
+// grow charges what has been read and, where it fits, as much again.
 func (b *Body) grow() error {
-	ahead := min(max(2*b.charge.entry.bytes, b.read, firstBlock), b.charge.allowance.IngestBytes)
-	if ahead > b.read {
-		if v, err := b.charge.amend(b.ctx, ahead); err != nil || v.wait == 0 {
+	target := min(max(2*b.charge.entry.bytes, b.read, firstBlock), b.charge.allowance.IngestBytes)
+	if target > b.read {
+		if v, err := b.charge.amend(b.ctx, target); err != nil || v.wait == 0 {
 			return err
 		}
 	}
 	return b.charge.Amend(b.ctx, b.read)
 }
 
-// Settle counts the request with what has been read of its body, which is less than was charged where the body broke
-// off or nobody wanted it.
-func (b *Body) Settle() {
+// Finish counts the request with what was read of its body. That is less than was charged where the body broke off or was
+// not read.
+func (b *Body) Finish() {
 	if b.read < b.charge.entry.bytes {
 		_ = b.charge.Amend(context.WithoutCancel(b.ctx), b.read) // fewer always fit
 	}

@@ -6,11 +6,10 @@ import (
 	"time"
 )
 
-// sweepEvery is how many charges pass between two looks for keys that have done nothing for an hour.
+// sweepEvery is how many charges pass between two searches for keys that have done nothing for an hour.
 const sweepEvery = 4096
 
-// memoryLedger is a ledger in the memory of this process. It is as large as what the keys in use may do: 24 bytes for
-// a request.
+// memoryLedger is a ledger in the memory of this process. It takes 24 bytes for each request of the last hour.
 type memoryLedger struct {
 	now func() time.Time
 
@@ -19,27 +18,27 @@ type memoryLedger struct {
 	charges int
 }
 
-// keyWindows is what one key did in the last hour.
+// keyWindows are the requests of one key in the last hour.
 type keyWindows struct{ ingest, reads window }
 
 func newMemoryLedger(now func() time.Time) *memoryLedger {
 	return &memoryLedger{now: now, keys: map[string]*keyWindows{}}
 }
 
-func (l *memoryLedger) charge(_ context.Context, e ledgerEntry, a Allowance) (verdict, error) {
+func (l *memoryLedger) charge(_ context.Context, e ledgerEntry, allowance Allowance) (decision, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sweep()
-	of := l.keys[e.key]
-	if of == nil {
-		of = &keyWindows{}
-		l.keys[e.key] = of
+	windows := l.keys[e.key]
+	if windows == nil {
+		windows = &keyWindows{}
+		l.keys[e.key] = windows
 	}
-	now := of.slideTo(l.now().UnixMicro())
-	w := of.window(e.use)
-	v := verdict{now: now, wait: w.waitForRequest(now, a.requests(e.use))}
+	now := windows.slideTo(l.now().UnixMicro())
+	w := windows.window(e.use)
+	v := decision{now: now, wait: w.waitForRequest(now, allowance.requests(e.use))}
 	if e.use == UseIngest {
-		if wait := w.waitForBytes(now, a.IngestBytes, w.bytes, e.bytes, 0); wait > v.wait {
+		if wait := w.waitForBytes(now, allowance.IngestBytes, w.bytes, e.bytes, 0); wait > v.wait {
 			v.wait, v.bytesShort = wait, true
 		}
 	}
@@ -47,69 +46,69 @@ func (l *memoryLedger) charge(_ context.Context, e ledgerEntry, a Allowance) (ve
 		w.add(windowEntry{at: now, id: e.id, bytes: e.bytes})
 	}
 	v.requests, v.requestsReset = w.count(), w.reset(now)
-	v.bytes, v.bytesReset = of.ingest.bytes, of.ingest.reset(now)
+	v.bytes, v.bytesReset = windows.ingest.bytes, windows.ingest.reset(now)
 	return v, nil
 }
 
-func (l *memoryLedger) amend(_ context.Context, e ledgerEntry, a Allowance, bytes int64) (verdict, error) {
+func (l *memoryLedger) amend(_ context.Context, e ledgerEntry, allowance Allowance, bytes int64) (decision, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	of := l.keys[e.key]
-	if of == nil {
-		return verdict{}, nil
+	windows := l.keys[e.key]
+	if windows == nil {
+		return decision{}, nil
 	}
-	now := of.slideTo(l.now().UnixMicro())
-	w := of.window(e.use)
+	now := windows.slideTo(l.now().UnixMicro())
+	w := windows.window(e.use)
 	i := w.find(e.at, e.id)
 	if i < 0 {
-		return verdict{}, nil
+		return decision{}, nil
 	}
 	if bytes < 0 {
 		w.remove(i)
-		return verdict{}, nil
+		return decision{}, nil
 	}
 	old := w.entries[i].bytes
 	if bytes > old {
-		if wait := w.waitForBytes(now, a.IngestBytes, w.bytes-old, bytes, e.id); wait > 0 {
-			return verdict{now: now, wait: wait, bytesShort: true}, nil
+		if wait := w.waitForBytes(now, allowance.IngestBytes, w.bytes-old, bytes, e.id); wait > 0 {
+			return decision{now: now, wait: wait, bytesShort: true}, nil
 		}
 	}
 	w.entries[i].bytes = bytes
 	w.bytes += bytes - old
-	return verdict{}, nil
+	return decision{}, nil
 }
 
-// sweep lets go of keys that have done nothing for an hour, now and then.
+// sweep removes, every sweepEvery charges, the keys that have done nothing for an hour.
 func (l *memoryLedger) sweep() {
 	if l.charges++; l.charges%sweepEvery != 0 {
 		return
 	}
 	now := l.now().UnixMicro()
-	for key, of := range l.keys {
-		of.slideTo(now)
-		if of.ingest.count() == 0 && of.reads.count() == 0 {
+	for key, windows := range l.keys {
+		windows.slideTo(now)
+		if windows.ingest.count() == 0 && windows.reads.count() == 0 {
 			delete(l.keys, key)
 		}
 	}
 }
 
-func (a *keyWindows) window(use Use) *window {
+func (k *keyWindows) window(use Use) *window {
 	if use == UseIngest {
-		return &a.ingest
+		return &k.ingest
 	}
-	return &a.reads
+	return &k.reads
 }
 
-// slideTo lets go of what is older than an hour, and returns the time: now, or that of the last entry if a clock was
-// set back.
-func (a *keyWindows) slideTo(now int64) int64 {
-	now = max(now, a.ingest.last(), a.reads.last())
-	a.ingest.slide(now, limitWindow.Microseconds())
-	a.reads.slide(now, limitWindow.Microseconds())
+// slideTo removes what is older than an hour and returns the time: now, or that of the last entry if the clock was set
+// back.
+func (k *keyWindows) slideTo(now int64) int64 {
+	now = max(now, k.ingest.last(), k.reads.last())
+	k.ingest.slide(now, limitWindow.Microseconds())
+	k.reads.slide(now, limitWindow.Microseconds())
 	return now
 }
 
-// window is the entries of a stretch of time up to now, in order of time.
+// window is the entries of a period up to now, in order of time.
 type window struct {
 	entries []windowEntry
 	bytes   int64 // of all entries
@@ -130,7 +129,7 @@ func (w *window) last() int64 {
 	return w.entries[len(w.entries)-1].at
 }
 
-// reset returns the time until nothing is in the window.
+// reset returns the time until the window is empty.
 func (w *window) reset(now int64) int64 {
 	if len(w.entries) == 0 {
 		return 0
@@ -138,7 +137,7 @@ func (w *window) reset(now int64) int64 {
 	return w.last() + limitWindow.Microseconds() - now
 }
 
-// slide lets go of what is as old as the window is long.
+// slide removes the entries that are as old as the window is long.
 func (w *window) slide(now, length int64) {
 	gone := 0
 	for gone < len(w.entries) && w.entries[gone].at+length <= now {
@@ -148,8 +147,7 @@ func (w *window) slide(now, length int64) {
 	w.entries = w.entries[gone:]
 }
 
-// add appends an entry. The slice moves along in memory as the window slides, and is copied to its beginning when it
-// has to grow.
+// add appends an entry. Sliding moves the start of the slice; append copies the rest to a new array when it has to grow.
 func (w *window) add(e windowEntry) {
 	w.entries = append(w.entries, e)
 	w.bytes += e.bytes
@@ -169,7 +167,7 @@ func (w *window) remove(i int) {
 	w.entries = append(w.entries[:i], w.entries[i+1:]...)
 }
 
-// waitForRequest returns the time until there is room for one more entry.
+// waitForRequest returns the time until one more entry fits.
 func (w *window) waitForRequest(now, limit int64) int64 {
 	if limit == 0 || w.count() < limit {
 		return 0
@@ -177,8 +175,8 @@ func (w *window) waitForRequest(now, limit int64) int64 {
 	return w.entries[w.count()-limit].at + limitWindow.Microseconds() - now
 }
 
-// waitForBytes returns the time until there is room for more bytes beside those in use, which do not hold those of the
-// entry with the given id.
+// waitForBytes returns the time until more bytes fit beside those in use, which do not include those of the entry with
+// the given id.
 func (w *window) waitForBytes(now, limit, used, more int64, without uint64) int64 {
 	if limit == 0 || used+more <= limit {
 		return 0

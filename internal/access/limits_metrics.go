@@ -13,12 +13,12 @@ type limitMetrics struct{ decisions *prometheus.CounterVec }
 func newLimitMetrics(registerer prometheus.Registerer) limitMetrics {
 	m := limitMetrics{promauto.With(registerer).NewCounterVec(prometheus.CounterOpts{
 		Name: "health_export_limit_decisions_total",
-		Help: "Requests held against a limit, by use (ingest, read, or address for those without a key) and outcome: allowed or the code of the refusal.",
+		Help: "Requests checked against a limit, by use (ingest, read, or address for those without a key) and outcome: allowed or the code of the refusal.",
 	}, []string{"use", "outcome"})}
 	for _, use := range []Use{UseIngest, UseRead, useAddress} {
 		for _, outcome := range []string{outcomeAllowed, outcomeRateLimited, outcomeExceeds} {
-			if use == UseIngest || outcome != outcomeExceeds { // nothing else has a body that is weighed
-				m.decisions.WithLabelValues(string(use), outcome) // so that the first one is seen as an increase
+			if use == UseIngest || outcome != outcomeExceeds { // only ingested bodies are charged
+				m.decisions.WithLabelValues(string(use), outcome) // so that Prometheus sees the first one as an increase
 			}
 		}
 	}
@@ -32,10 +32,10 @@ const (
 	outcomeExceeds     = "body_exceeds_allowance"
 )
 
-// useAddress is what is counted by address, of requests without a key.
+// useAddress is the use of requests without a key, which are counted by address.
 const useAddress Use = "address"
 
-func (m limitMetrics) decided(use Use, err error) {
+func (m limitMetrics) count(use Use, err error) {
 	outcome := outcomeAllowed
 	if err != nil {
 		outcome = outcomeRateLimited

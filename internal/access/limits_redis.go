@@ -10,7 +10,7 @@ import (
 	"github.com/health-export/health-export/internal/cache"
 )
 
-// The scripts begin with what they share: the window slides to now.
+// Both scripts begin with limits.lua, which slides the window to now.
 var (
 	//go:embed limits.lua
 	slideLua string
@@ -29,27 +29,27 @@ type redisLedger struct {
 	now   func() time.Time // nil: the clock of Redis, which is the same for all processes
 }
 
-func (l *redisLedger) charge(ctx context.Context, e ledgerEntry, a Allowance) (verdict, error) {
+func (l *redisLedger) charge(ctx context.Context, e ledgerEntry, a Allowance) (decision, error) {
 	n, err := l.run(ctx, chargeScript, e.key, 7, string(e.use), strconv.FormatUint(e.id, 16),
 		decimal(a.requests(e.use)), decimal(a.IngestBytes), decimal(e.bytes))
 	if err != nil {
-		return verdict{}, err
+		return decision{}, err
 	}
-	return verdict{
+	return decision{
 		now: n[0], wait: n[1], bytesShort: n[2] == 1, requests: n[3], requestsReset: n[4], bytes: n[5], bytesReset: n[6],
 	}, nil
 }
 
-func (l *redisLedger) amend(ctx context.Context, e ledgerEntry, a Allowance, bytes int64) (verdict, error) {
+func (l *redisLedger) amend(ctx context.Context, e ledgerEntry, a Allowance, bytes int64) (decision, error) {
 	entry := fmt.Sprintf("%d %x %d", e.at, e.id, e.bytes)
 	n, err := l.run(ctx, amendScript, e.key, 2, entry, decimal(bytes), decimal(a.IngestBytes), string(e.use))
 	if err != nil {
-		return verdict{}, err
+		return decision{}, err
 	}
-	return verdict{now: n[0], wait: n[1], bytesShort: n[1] > 0}, nil
+	return decision{now: n[0], wait: n[1], bytesShort: n[1] > 0}, nil
 }
 
-// run runs a script on the account of a key; it returns as many numbers as are wanted.
+// run runs a script on the entries of a key; it returns want numbers or an error.
 func (l *redisLedger) run(ctx context.Context, script *cache.Script, key string, want int, args ...string) ([]int64, error) {
 	now := "0"
 	if l.now != nil {

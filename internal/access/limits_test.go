@@ -24,21 +24,23 @@ import (
 	"github.com/health-export/health-export/internal/testdb"
 )
 
-// handClock is a clock that a test sets.
-type handClock struct {
+// manualClock is a clock that a test sets.
+type manualClock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-func newHandClock() *handClock { return &handClock{now: time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)} }
+func newManualClock() *manualClock {
+	return &manualClock{now: time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)}
+}
 
-func (c *handClock) Now() time.Time {
+func (c *manualClock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-func (c *handClock) advance(d time.Duration) {
+func (c *manualClock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
@@ -146,7 +148,7 @@ func TestLimitsTable(t *testing.T) {
 			},
 		} {
 			t.Run(name, func(t *testing.T) {
-				clock, options, actor := newHandClock(), small(), someKey(TierDefault)
+				clock, options, actor := newManualClock(), small(), someKey(TierDefault)
 				options.Now = clock.Now
 				l := limits(options)
 				for i, r := range rows {
@@ -162,9 +164,9 @@ func TestLimitsTable(t *testing.T) {
 	})
 }
 
-func TestLimitsTellWhenAllIsThereAgain(t *testing.T) {
+func TestLimitsReportWhenTheyReset(t *testing.T) {
 	onEveryLedger(t, func(t *testing.T, limits func(LimitOptions) *Limits) {
-		clock, options, actor := newHandClock(), small(), someKey(TierDefault)
+		clock, options, actor := newManualClock(), small(), someKey(TierDefault)
 		options.Now = clock.Now
 		l := limits(options)
 		charge(t, l, actor, UseIngest, 10)
@@ -204,7 +206,7 @@ func TestABodyThatNeverFitsNamesTheTier(t *testing.T) {
 // A clock that is set back neither frees nor fills an allowance.
 func TestLimitsWhenTheClockIsSetBack(t *testing.T) {
 	onEveryLedger(t, func(t *testing.T, limits func(LimitOptions) *Limits) {
-		clock, options, actor := newHandClock(), small(), someKey(TierDefault)
+		clock, options, actor := newManualClock(), small(), someKey(TierDefault)
 		options.Now = clock.Now
 		l := limits(options)
 		charge(t, l, actor, UseRead, 0)
@@ -262,7 +264,7 @@ func (m *model) wait(now time.Time, use Use, bytes int64) time.Duration {
 func TestLimitsAreThoseOfTheModel(t *testing.T) {
 	onEveryLedger(t, func(t *testing.T, limits func(LimitOptions) *Limits) {
 		rapid.Check(t, func(rt *rapid.T) {
-			clock, actor := newHandClock(), someKey(TierDefault)
+			clock, actor := newManualClock(), someKey(TierDefault)
 			m := &model{allowance: Allowance{
 				IngestRequests: rapid.Int64Range(1, 6).Draw(rt, "requests"), IngestBytes: rapid.Int64Range(1, 500).Draw(rt, "bytes"),
 				Reads: rapid.Int64Range(1, 4).Draw(rt, "reads"),
@@ -323,7 +325,7 @@ func amendBoth(rt *rapid.T, m *model, i int, c *Charge, now time.Time) {
 	e.bytes, e.gone = bytes, wantErr
 }
 
-func TestABodyIsChargedWhatItWeighs(t *testing.T) {
+func TestBodyIsChargedItsSize(t *testing.T) {
 	onEveryLedger(t, func(t *testing.T, limits func(LimitOptions) *Limits) {
 		const mib = 1 << 20
 		for name, tt := range map[string]struct {
@@ -347,7 +349,7 @@ func TestABodyIsChargedWhatItWeighs(t *testing.T) {
 				if _, err := io.Copy(io.Discard, body); (err != nil) != tt.breaks {
 					t.Fatal(err)
 				}
-				body.Settle()
+				body.Finish()
 				next, _ := charge(t, l, actor, UseIngest, 0)
 				if got := next.Bytes.Limit - next.Bytes.Remaining; got != tt.want {
 					t.Errorf("charged %d bytes, want %d", got, tt.want)
@@ -423,7 +425,7 @@ func TestProcessesCountTogether(t *testing.T) {
 
 func TestADecisionIsOneRoundTrip(t *testing.T) {
 	t.Parallel()
-	wire := tapRedis(t)
+	wire := proxyRedis(t)
 	redis, err := cache.OpenRedis(wire.url, cache.RedisOptions{Timeout: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
@@ -441,13 +443,13 @@ func TestADecisionIsOneRoundTrip(t *testing.T) {
 	}
 }
 
-// tap passes everything on between clients and Redis, and counts the scripts that are run.
-type tap struct {
+// redisProxy passes everything on between clients and Redis, and counts the scripts that are run.
+type redisProxy struct {
 	url      string
 	commands atomic.Int64
 }
 
-func tapRedis(t *testing.T) *tap {
+func proxyRedis(t *testing.T) *redisProxy {
 	t.Helper()
 	address := testdb.Service(t, "TEST_REDIS_URL")
 	target, err := url.Parse(address)
@@ -459,7 +461,7 @@ func tapRedis(t *testing.T) *tap {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	wire := &tap{url: "redis://" + listener.Addr().String()}
+	wire := &redisProxy{url: "redis://" + listener.Addr().String()}
 	go func() {
 		for {
 			client, err := listener.Accept()
@@ -479,7 +481,7 @@ func tapRedis(t *testing.T) *tap {
 }
 
 // Write counts the commands in what a client sends. One that is cut in two by a packet would be missed, not made up.
-func (w *tap) Write(p []byte) (int, error) {
+func (w *redisProxy) Write(p []byte) (int, error) {
 	w.commands.Add(int64(bytes.Count(p, []byte("EVAL"))))
 	return len(p), nil
 }
@@ -504,7 +506,7 @@ func TestLimitsWithoutTheirRedis(t *testing.T) {
 
 func TestIdleKeysAreForgotten(t *testing.T) {
 	t.Parallel()
-	clock := newHandClock()
+	clock := newManualClock()
 	l := NewLimits(LimitOptions{Now: clock.Now})
 	for range 100 {
 		charge(t, l, someKey(TierDefault), UseRead, 0)
@@ -520,7 +522,7 @@ func TestIdleKeysAreForgotten(t *testing.T) {
 
 func TestAddressesAreLimited(t *testing.T) {
 	t.Parallel()
-	clock := newHandClock()
+	clock := newManualClock()
 	l := NewLimits(LimitOptions{Now: clock.Now})
 	for i := range addressRequests {
 		if err := l.ChargeAddress(netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i))); err != nil {
@@ -544,7 +546,7 @@ func TestAddressesAreLimited(t *testing.T) {
 
 func TestAddressesAreBounded(t *testing.T) {
 	t.Parallel()
-	clock := newHandClock()
+	clock := newManualClock()
 	l := NewLimits(LimitOptions{Now: clock.Now})
 	address := netip.MustParseAddr("10.0.0.0")
 	for range maxAddresses + addressRequests {

@@ -20,8 +20,8 @@ import (
 func TestCreateKeyStoresWhatItReturns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
+		p := newFakeStore()
+		d := newTestAuthenticator(t, p)
 		u := p.add()
 		time.Sleep(1234567891)
 		now := time.Now().UTC()
@@ -53,8 +53,8 @@ func TestCreateKeyStoresWhatItReturns(t *testing.T) {
 
 func TestCreateKeyRefuses(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
+	p := newFakeStore()
+	d := newTestAuthenticator(t, p)
 	u := p.add()
 	for name, tt := range map[string]struct {
 		edit        func(*NewKey)
@@ -89,8 +89,8 @@ func TestCreateKeyRefuses(t *testing.T) {
 
 func TestCreateKeyAllows(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
+	p := newFakeStore()
+	d := newTestAuthenticator(t, p)
 	k, text, err := d.CreateKey(t.Context(), NewKey{
 		UserID: p.add().ID, Name: strings.Repeat("ä", 100), Scopes: []account.Scope{account.ScopeRead},
 	})
@@ -100,15 +100,15 @@ func TestCreateKeyAllows(t *testing.T) {
 	if k.Tier != "default" || !k.ExpiresAt.IsZero() {
 		t.Errorf("tier %q, expires %v", k.Tier, k.ExpiresAt)
 	}
-	wantLetIn(t, d, text)
+	wantAccepted(t, d, text)
 }
 
 func TestKeyOfUnknownUser(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
+	p := newFakeStore()
+	d := newTestAuthenticator(t, p)
 	id, text := makeKey(t, d, p.add())
-	wantLetIn(t, d, text)
+	wantAccepted(t, d, text)
 	_, _, err := d.CreateKey(t.Context(), NewKey{UserID: uuid.New(), Name: "x", Scopes: []account.Scope{account.ScopeRead}})
 	if !errors.Is(err, problem.NotFound) {
 		t.Errorf("CreateKey: %v; want NotFound", err)
@@ -116,7 +116,7 @@ func TestKeyOfUnknownUser(t *testing.T) {
 	if err := d.RevokeKey(t.Context(), uuid.New(), id); !errors.Is(err, problem.NotFound) {
 		t.Errorf("RevokeKey: %v; want NotFound", err)
 	}
-	wantLetIn(t, d, text)
+	wantAccepted(t, d, text)
 	if p.reads != 1 {
 		t.Error("somebody else's key was forgotten")
 	}
@@ -124,13 +124,13 @@ func TestKeyOfUnknownUser(t *testing.T) {
 
 func TestRevokedKeyIsRefusedAtOnce(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
+	p := newFakeStore()
+	d := newTestAuthenticator(t, p)
 	u := p.add()
 	id, text := makeKey(t, d, u)
 	_, other := makeKey(t, d, u)
-	wantLetIn(t, d, text)
-	wantLetIn(t, d, other)
+	wantAccepted(t, d, text)
+	wantAccepted(t, d, other)
 	reads := p.reads
 
 	gone, cancel := context.WithCancel(t.Context())
@@ -139,7 +139,7 @@ func TestRevokedKeyIsRefusedAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantRefusal(t, d, text, "revoked_key")
-	wantLetIn(t, d, other)
+	wantAccepted(t, d, other)
 	if p.reads != reads+1 {
 		t.Error("another key was forgotten too")
 	}

@@ -10,11 +10,11 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// The outcomes of a verification beside the codes of the errors.
+// The outcomes of a verification besides the codes of the errors.
 const (
 	outcomeVerified  = "proved"     // by an Argon2id hash
-	outcomeCached    = "remembered" // proved a short while ago
-	outcomeCancelled = "cancelled"  // the caller went away
+	outcomeCached    = "remembered" // verified a short while ago
+	outcomeCancelled = "cancelled"  // the caller was cancelled
 	outcomeError     = "error"      // the store did not answer
 )
 
@@ -33,12 +33,12 @@ func newMetrics(registerer prometheus.Registerer) metrics {
 		}, []string{"outcome"}),
 		argon2: factory.NewHistogram(prometheus.HistogramOpts{
 			Name:    "health_export_key_argon2_seconds",
-			Help:    "Time to compute one Argon2id hash, without the wait for a turn.",
+			Help:    "Time to compute one Argon2id hash, without the wait for a slot.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 2, 9),
 		}),
 	}
 	for _, outcome := range []string{outcomeVerified, outcomeCached, outcomeCancelled, outcomeError} {
-		m.verifications.WithLabelValues(outcome) // so that the first one is seen as an increase
+		m.verifications.WithLabelValues(outcome) // so that Prometheus sees the first one as an increase
 	}
 	for _, refusal := range []*problem.Error{
 		errMissingKey(), errMalformedKey(), errUnknownKey(), errRevokedKey(), errExpiredKey(), errTooManyFailures(0), errTooManyVerifications(),
@@ -48,10 +48,10 @@ func newMetrics(registerer prometheus.Registerer) metrics {
 	return m
 }
 
-// measureQueue registers how many wait for a turn to compute.
-func measureQueue(registerer prometheus.Registerer, h *hasher) {
+// registerQueueLength registers how many computations wait for a slot.
+func registerQueueLength(registerer prometheus.Registerer, h *hasher) {
 	promauto.With(registerer).NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "health_export_key_argon2_waiting", Help: "Requests that wait for their turn to compute an Argon2id hash.",
+		Name: "health_export_key_argon2_waiting", Help: "Requests that wait for a slot to compute an Argon2id hash.",
 	}, h.waiting)
 }
 

@@ -13,11 +13,11 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-func TestSimultaneousRequestsShareOneProof(t *testing.T) {
+func TestSimultaneousRequestsShareOneVerification(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
+		p := newFakeStore()
+		d := newTestAuthenticator(t, p)
 		_, text := makeKey(t, d, p.add())
 		made := hashes(t, d)
 		goOn := make(chan struct{})
@@ -51,8 +51,8 @@ func TestSimultaneousRequestsShareOneProof(t *testing.T) {
 func TestCallerWhoGoesAwayLeavesTheOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
+		p := newFakeStore()
+		d := newTestAuthenticator(t, p)
 		_, text := makeKey(t, d, p.add())
 		goOn := make(chan struct{})
 		p.found = func(ctx context.Context) error {
@@ -97,11 +97,11 @@ func TestCallerWhoGoesAwayLeavesTheOthers(t *testing.T) {
 }
 
 // A revocation while a key is being proved: the proof read the key before, and ends after.
-func TestKeyRevokedWhileItIsProvedIsNotRemembered(t *testing.T) {
+func TestKeyRevokedWhileItIsVerifiedIsNotCached(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
+		p := newFakeStore()
+		d := newTestAuthenticator(t, p)
 		u := p.add()
 		id, text := makeKey(t, d, u)
 		goOn := make(chan struct{})
@@ -125,8 +125,8 @@ func TestKeyRevokedWhileItIsProvedIsNotRemembered(t *testing.T) {
 
 func TestRevocationAmongManyRequests(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
+	p := newFakeStore()
+	d := newTestAuthenticator(t, p)
 	u := p.add()
 	// Revoked during the first proof, just after it, and while the key is remembered.
 	for _, uses := range []int32{0, 1, 100} {

@@ -9,11 +9,11 @@ import (
 	"github.com/health-export/health-export/internal/account"
 )
 
-func revokeElsewhere(p *people, id string, at time.Time) {
+func revokeElsewhere(p *fakeStore, id string, at time.Time) {
 	p.change(id, func(k *account.APIKey) { k.RevokedAt = at })
 }
 
-func notice(t *testing.T, d *Authenticator) {
+func pollRevocations(t *testing.T, d *Authenticator) {
 	t.Helper()
 	if err := d.PollRevocations(t.Context()); err != nil {
 		t.Fatal(err)
@@ -23,22 +23,22 @@ func notice(t *testing.T, d *Authenticator) {
 func TestRevocationByAnotherProcessIsNoticed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
+		p := newFakeStore()
+		d := newTestAuthenticator(t, p)
 		u := p.add()
 		id, text := makeKey(t, d, u)
 		_, other := makeKey(t, d, u)
-		wantLetIn(t, d, text)
-		wantLetIn(t, d, other)
-		notice(t, d)
+		wantAccepted(t, d, text)
+		wantAccepted(t, d, other)
+		pollRevocations(t, d)
 
 		time.Sleep(time.Minute)
 		revokeElsewhere(p, id, time.Now())
 		time.Sleep(time.Second)
-		notice(t, d)
+		pollRevocations(t, d)
 		wantRefusal(t, d, text, "revoked_key")
 		reads := p.reads
-		wantLetIn(t, d, other)
+		wantAccepted(t, d, other)
 		if p.reads != reads {
 			t.Error("another key was forgotten too")
 		}
@@ -46,18 +46,18 @@ func TestRevocationByAnotherProcessIsNoticed(t *testing.T) {
 }
 
 // The write may have waited for its turn, so that the revocation shows up with a time that is past already.
-func TestRevocationThatComesToLightLateIsNoticed(t *testing.T) {
+func TestRevocationWrittenLateIsNoticed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
+		p := newFakeStore()
+		d := newTestAuthenticator(t, p)
 		id, text := makeKey(t, d, p.add())
-		wantLetIn(t, d, text)
+		wantAccepted(t, d, text)
 		time.Sleep(2 * time.Minute)
-		notice(t, d)
+		pollRevocations(t, d)
 		revokeElsewhere(p, id, time.Now().Add(-30*time.Second))
 		time.Sleep(time.Second)
-		notice(t, d)
+		pollRevocations(t, d)
 		wantRefusal(t, d, text, "revoked_key")
 	})
 }
@@ -66,11 +66,11 @@ func TestRevocationThatComesToLightLateIsNoticed(t *testing.T) {
 func TestRevocationIsNoticedAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
+		p := newFakeStore()
+		d := newTestAuthenticator(t, p)
 		id, text := makeKey(t, d, p.add())
-		wantLetIn(t, d, text)
-		notice(t, d)
+		wantAccepted(t, d, text)
+		pollRevocations(t, d)
 		revokeElsewhere(p, id, time.Now())
 
 		down := errors.New("connection refused")
@@ -81,9 +81,9 @@ func TestRevocationIsNoticedAfterAnOutage(t *testing.T) {
 				t.Errorf("error = %v; want that of the store", err)
 			}
 		}
-		wantLetIn(t, d, text) // the five minutes are not over
+		wantAccepted(t, d, text) // the five minutes are not over
 		p.asked = nil
-		notice(t, d)
+		pollRevocations(t, d)
 		wantRefusal(t, d, text, "revoked_key")
 	})
 }
@@ -91,13 +91,13 @@ func TestRevocationIsNoticedAfterAnOutage(t *testing.T) {
 // Every revocation keeps proofs that are under way from being remembered, so each counts once.
 func TestRevocationIsNoticedOnce(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
+	p := newFakeStore()
+	d := newTestAuthenticator(t, p)
 	id, _ := makeKey(t, d, p.add())
 	revokeElsewhere(p, id, time.Now())
 	before := d.cache.epoch()
 	for range 3 {
-		notice(t, d)
+		pollRevocations(t, d)
 	}
 	if n := d.cache.epoch() - before; n != 1 {
 		t.Errorf("noticed %d times, want once", n)

@@ -16,21 +16,21 @@ import (
 	"github.com/health-export/health-export/internal/testlog"
 )
 
-// people is a store of users and keys in memory. The fields that are functions let a test step in, and are set before
+// fakeStore is a store of users and keys in memory. The fields that are functions let a test step in, and are set before
 // the door is used.
-type people struct {
+type fakeStore struct {
 	roles // the methods that a door does not call
 
 	found   func(ctx context.Context) error // called when Key has read a key, before it returns it
 	touched func() error                    // called by TouchKeys
 	asked   func() error                    // called by RevokedSince
 
-	mu    sync.Mutex
-	keys  map[string]account.APIKey
-	users map[uuid.UUID]account.User
-	used  map[string]time.Time
-	deeds []account.AuditEntry
-	reads int // of Key
+	mu           sync.Mutex
+	keys         map[string]account.APIKey
+	users        map[uuid.UUID]account.User
+	used         map[string]time.Time
+	auditEntries []account.AuditEntry
+	reads        int // of Key
 }
 
 type roles interface {
@@ -39,22 +39,22 @@ type roles interface {
 	store.Erasure
 }
 
-func newPeople() *people {
-	return &people{keys: map[string]account.APIKey{}, users: map[uuid.UUID]account.User{}, used: map[string]time.Time{}}
+func newFakeStore() *fakeStore {
+	return &fakeStore{keys: map[string]account.APIKey{}, users: map[uuid.UUID]account.User{}, used: map[string]time.Time{}}
 }
 
-func (p *people) CreateKey(_ context.Context, k account.APIKey, entries ...account.AuditEntry) error {
+func (p *fakeStore) CreateKey(_ context.Context, k account.APIKey, entries ...account.AuditEntry) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := p.users[k.UserID]; !ok {
 		return problem.NotFound
 	}
 	p.keys[k.ID] = k
-	p.deeds = append(p.deeds, entries...)
+	p.auditEntries = append(p.auditEntries, entries...)
 	return nil
 }
 
-func (p *people) Key(ctx context.Context, id string) (account.APIKey, error) {
+func (p *fakeStore) Key(ctx context.Context, id string) (account.APIKey, error) {
 	p.mu.Lock()
 	p.reads++
 	k, ok := p.keys[id]
@@ -70,7 +70,7 @@ func (p *people) Key(ctx context.Context, id string) (account.APIKey, error) {
 	return k, nil
 }
 
-func (p *people) RevokeKey(_ context.Context, user uuid.UUID, id string, t time.Time, entries ...account.AuditEntry) error {
+func (p *fakeStore) RevokeKey(_ context.Context, user uuid.UUID, id string, t time.Time, entries ...account.AuditEntry) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	k, ok := p.keys[id]
@@ -79,11 +79,11 @@ func (p *people) RevokeKey(_ context.Context, user uuid.UUID, id string, t time.
 	}
 	k.RevokedAt = t
 	p.keys[id] = k
-	p.deeds = append(p.deeds, entries...)
+	p.auditEntries = append(p.auditEntries, entries...)
 	return nil
 }
 
-func (p *people) RotateKey(_ context.Context, id string, t time.Time, replacement account.APIKey, entries ...account.AuditEntry) error {
+func (p *fakeStore) RotateKey(_ context.Context, id string, t time.Time, replacement account.APIKey, entries ...account.AuditEntry) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	old := p.keys[id]
@@ -92,11 +92,11 @@ func (p *people) RotateKey(_ context.Context, id string, t time.Time, replacemen
 	}
 	old.RevokedAt = t
 	p.keys[id], p.keys[replacement.ID] = old, replacement
-	p.deeds = append(p.deeds, entries...)
+	p.auditEntries = append(p.auditEntries, entries...)
 	return nil
 }
 
-func (p *people) EraseData(_ context.Context, user uuid.UUID, _ time.Time, _ ...account.AuditEntry) error {
+func (p *fakeStore) EraseData(_ context.Context, user uuid.UUID, _ time.Time, _ ...account.AuditEntry) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := p.users[user]; !ok {
@@ -105,7 +105,7 @@ func (p *people) EraseData(_ context.Context, user uuid.UUID, _ time.Time, _ ...
 	return nil
 }
 
-func (p *people) DeleteUser(_ context.Context, user uuid.UUID, _ time.Time, entries ...account.AuditEntry) (ids []string, err error) {
+func (p *fakeStore) DeleteUser(_ context.Context, user uuid.UUID, _ time.Time, entries ...account.AuditEntry) (ids []string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := p.users[user]; !ok {
@@ -118,11 +118,11 @@ func (p *people) DeleteUser(_ context.Context, user uuid.UUID, _ time.Time, entr
 			delete(p.keys, id)
 		}
 	}
-	p.deeds = append(p.deeds, entries...)
+	p.auditEntries = append(p.auditEntries, entries...)
 	return ids, nil
 }
 
-func (p *people) RevokedSince(_ context.Context, t time.Time) ([]string, error) {
+func (p *fakeStore) RevokedSince(_ context.Context, t time.Time) ([]string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.asked != nil {
@@ -139,7 +139,7 @@ func (p *people) RevokedSince(_ context.Context, t time.Time) ([]string, error) 
 	return ids, nil
 }
 
-func (p *people) TouchKeys(_ context.Context, used map[string]time.Time) error {
+func (p *fakeStore) TouchKeys(_ context.Context, used map[string]time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.touched != nil {
@@ -151,7 +151,7 @@ func (p *people) TouchKeys(_ context.Context, used map[string]time.Time) error {
 	return nil
 }
 
-func (p *people) User(_ context.Context, id uuid.UUID) (account.User, error) {
+func (p *fakeStore) User(_ context.Context, id uuid.UUID) (account.User, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if u, ok := p.users[id]; ok {
@@ -161,7 +161,7 @@ func (p *people) User(_ context.Context, id uuid.UUID) (account.User, error) {
 }
 
 // add stores a user and returns it.
-func (p *people) add() account.User {
+func (p *fakeStore) add() account.User {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	u := account.User{
@@ -173,7 +173,7 @@ func (p *people) add() account.User {
 }
 
 // change edits a stored key behind the door's back.
-func (p *people) change(id string, edit func(*account.APIKey)) {
+func (p *fakeStore) change(id string, edit func(*account.APIKey)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	k := p.keys[id]
@@ -181,7 +181,7 @@ func (p *people) change(id string, edit func(*account.APIKey)) {
 	p.keys[id] = k
 }
 
-func openDoor(t testing.TB, p *people) *Authenticator {
+func newTestAuthenticator(t testing.TB, p *fakeStore) *Authenticator {
 	return NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t)})
 }
 
@@ -195,7 +195,7 @@ func makeKey(t testing.TB, d *Authenticator, u account.User) (id, text string) {
 	return k.ID, text
 }
 
-func wantLetIn(t testing.TB, d *Authenticator, text string) Actor {
+func wantAccepted(t testing.TB, d *Authenticator, text string) Actor {
 	t.Helper()
 	actor, err := d.Authenticate(t.Context(), text)
 	if err != nil {

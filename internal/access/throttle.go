@@ -8,30 +8,30 @@ import (
 )
 
 const (
-	// maxFailures is how many keys from one address may turn out wrong within failureWindow before the next one is looked
-	// at. A key that is remembered is let in all the same.
+	// maxFailures is how many keys from one address may be wrong within failureWindow before further ones are refused
+	// unseen. A cached key is accepted nevertheless.
 	maxFailures   = 20
 	failureWindow = time.Minute
-	// maxThrottled bounds how many addresses are kept in mind, to some megabytes. Past it, one of them gives way.
-	maxThrottled = 10_000
+	// maxThrottledAddresses bounds the counted addresses, to some megabytes. Past it, one of them is evicted.
+	maxThrottledAddresses = 10_000
 )
 
-// throttle counts, by address, the proofs of keys that failed in an exact sliding window. One that is under way counts as
-// a failure until it is known: otherwise a thousand at once would all be let through to the costly part.
+// throttle counts failed verifications by client address in an exact sliding window. A verification counts as a failure
+// while it runs: otherwise a thousand at once would all reach the expensive computation.
 type throttle struct {
 	mu        sync.Mutex
 	addresses map[netip.Prefix]*attempts
 }
 
-// attempts are the failures of one address within the window, in order, and how many proofs are under way.
+// attempts are the failures of one address within the window, in order, and the number of running verifications.
 type attempts struct {
-	failed   []time.Time // at most maxFailures
-	underway int
+	failed  []time.Time // at most maxFailures
+	pending int
 }
 
-// begin asks whether a proof may begin. Where it may not, wait is how long nothing will change. settle is called when the
-// proof is over.
-func (t *throttle) begin(address netip.Addr, now time.Time) (settle func(failed bool, at time.Time), wait time.Duration) {
+// begin reports whether a verification may begin. If wait is more than zero it may not, until then at the earliest.
+// Otherwise done must be called when the verification has ended.
+func (t *throttle) begin(address netip.Addr, now time.Time) (done func(failed bool, at time.Time), wait time.Duration) {
 	if !address.IsValid() {
 		return func(bool, time.Time) {}, 0 // not from the network
 	}
@@ -39,21 +39,21 @@ func (t *throttle) begin(address netip.Addr, now time.Time) (settle func(failed 
 	defer t.mu.Unlock()
 	network := networkOf(address)
 	a := t.attemptsOf(network, now)
-	a.forget(now)
-	if len(a.failed)+a.underway >= maxFailures {
+	a.expire(now)
+	if len(a.failed)+a.pending >= maxFailures {
 		if len(a.failed) == 0 {
 			return nil, time.Second
 		}
 		return nil, a.failed[0].Add(failureWindow).Sub(now)
 	}
-	a.underway++
+	a.pending++
 	return func(failed bool, at time.Time) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		a.underway--
+		a.pending--
 		if failed {
 			a.failed = append(a.failed, at)
-		} else if a.underway == 0 && len(a.failed) == 0 {
+		} else if a.pending == 0 && len(a.failed) == 0 {
 			delete(t.addresses, network)
 		}
 	}, 0
@@ -63,7 +63,7 @@ func (t *throttle) attemptsOf(network netip.Prefix, now time.Time) *attempts {
 	if a := t.addresses[network]; a != nil {
 		return a
 	}
-	if len(t.addresses) >= maxThrottled {
+	if len(t.addresses) >= maxThrottledAddresses {
 		t.evict(now)
 	}
 	if t.addresses == nil {
@@ -74,23 +74,23 @@ func (t *throttle) attemptsOf(network netip.Prefix, now time.Time) *attempts {
 	return a
 }
 
-// evict forgets the addresses that have nothing against them any more, or else any one.
+// evict removes the addresses without failures in the window, or else an arbitrary one.
 func (t *throttle) evict(now time.Time) {
 	for network, a := range t.addresses {
-		if a.forget(now); a.underway == 0 && len(a.failed) == 0 {
+		if a.expire(now); a.pending == 0 && len(a.failed) == 0 {
 			delete(t.addresses, network)
 		}
 	}
 	for network := range t.addresses {
-		if len(t.addresses) < maxThrottled {
+		if len(t.addresses) < maxThrottledAddresses {
 			return
 		}
 		delete(t.addresses, network)
 	}
 }
 
-// forget leaves out what is not in the window any more.
-func (a *attempts) forget(now time.Time) {
+// expire removes the failures that have left the window.
+func (a *attempts) expire(now time.Time) {
 	old := func(at time.Time) bool { return !now.Before(at.Add(failureWindow)) }
 	a.failed = slices.DeleteFunc(a.failed, old)
 }

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/testlog"
 )
@@ -32,10 +33,10 @@ func hashesOf(t *testing.T, d *Authenticator) uint64 {
 // An unknown id must cost what a wrong secret costs, and what can be refused without a proof must cost none.
 func TestWhatARefusalCosts(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	d := openDoor(t, p)
+	p := newFakeStore()
+	d := newTestAuthenticator(t, p)
 	id, text := makeKey(t, d, p.add())
-	wantLetIn(t, d, text)
+	wantAccepted(t, d, text)
 	for _, tt := range []struct {
 		what, text, code string
 		hashes           uint64
@@ -52,7 +53,7 @@ func TestWhatARefusalCosts(t *testing.T) {
 		}
 	}
 	before := hashesOf(t, d)
-	wantLetIn(t, d, text)
+	wantAccepted(t, d, text)
 	if got := hashesOf(t, d) - before; got != 0 {
 		t.Errorf("a remembered key cost %d hashes", got)
 	}
@@ -66,8 +67,8 @@ func from(t *testing.T, address string) context.Context {
 func TestFailuresAreThrottledByAddress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
+		p := newFakeStore()
+		d := newTestAuthenticator(t, p)
 		_, text := makeKey(t, d, p.add())
 		_, fresh := makeKey(t, d, p.add())
 		bad, good := from(t, "2001:db8::1"), from(t, "2001:db8:0:1::1")
@@ -177,7 +178,7 @@ func TestThrottleIsBounded(t *testing.T) {
 	}
 }
 
-func TestHasherSendsAwayWhoWouldWaitTooLong(t *testing.T) {
+func TestHasherRefusesWhenTheQueueIsFull(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := testHasher(1)
@@ -201,8 +202,8 @@ func TestHasherSendsAwayWhoWouldWaitTooLong(t *testing.T) {
 func TestRotatedKeyTakesTheOldOnesPlace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeople()
-		d := openDoor(t, p)
+		p := newFakeStore()
+		d := newTestAuthenticator(t, p)
 		u := p.add()
 		created, old, err := d.CreateKey(t.Context(), NewKey{
 			UserID: u.ID, Name: "phone", Scopes: []account.Scope{account.ScopeIngest}, Tier: TierBulk, ExpiresAt: time.Now().Add(time.Hour),
@@ -210,7 +211,7 @@ func TestRotatedKeyTakesTheOldOnesPlace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantLetIn(t, d, old)
+		wantAccepted(t, d, old)
 		replaced, text, err := d.RotateKey(t.Context(), u.ID, created.ID, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -220,21 +221,21 @@ func TestRotatedKeyTakesTheOldOnesPlace(t *testing.T) {
 			t.Errorf("the new key is %+v", replaced)
 		}
 		wantRefusal(t, d, old, "revoked_key")
-		wantLetIn(t, d, text)
+		wantAccepted(t, d, text)
 
 		_, next, err := d.RotateKey(t.Context(), u.ID, replaced.ID, 2*time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantLetIn(t, d, text)
+		wantAccepted(t, d, text)
 		time.Sleep(2*time.Minute - time.Second)
-		wantLetIn(t, d, text)
-		wantLetIn(t, d, next)
+		wantAccepted(t, d, text)
+		wantAccepted(t, d, next)
 		time.Sleep(time.Second)
 		if _, err := d.Authenticate(t.Context(), text); !errors.Is(err, problem.Unauthenticated) {
 			t.Errorf("after the grace: %v", err)
 		}
-		last := p.deeds[len(p.deeds)-1]
+		last := p.auditEntries[len(p.auditEntries)-1]
 		if last.Action != account.ActionKeyRotate || last.Resource != replaced.ID || last.UserID != u.ID {
 			t.Errorf("on record is %+v", last)
 		}
@@ -251,22 +252,25 @@ func TestRotatedKeyTakesTheOldOnesPlace(t *testing.T) {
 	})
 }
 
-// forgetting notes whose answers are forgotten.
-type forgetting []uuid.UUID
+// fakeInvalidator collects the users whose responses are erased.
+type fakeInvalidator struct {
+	cache.NopInvalidator
+	erased []uuid.UUID
+}
 
-func (f *forgetting) Erase(_ context.Context, user uuid.UUID) error {
-	*f = append(*f, user)
+func (f *fakeInvalidator) Erase(_ context.Context, user uuid.UUID) error {
+	f.erased = append(f.erased, user)
 	return nil
 }
 
-func TestDeletedUsersKeysAreForgotten(t *testing.T) {
+func TestDeletedUsersKeysAreRemovedFromTheCache(t *testing.T) {
 	t.Parallel()
-	p := newPeople()
-	var forgotten forgetting
-	d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Invalidator: &forgotten})
+	p := newFakeStore()
+	var invalidator fakeInvalidator
+	d := NewAuthenticator(p, p, AuthenticatorOptions{Logger: testlog.Logger(t), Invalidator: &invalidator})
 	u := p.add()
 	_, text := makeKey(t, d, u)
-	wantLetIn(t, d, text)
+	wantAccepted(t, d, text)
 	if err := d.DeleteUser(t.Context(), u.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -274,13 +278,13 @@ func TestDeletedUsersKeysAreForgotten(t *testing.T) {
 	if err := d.EraseData(t.Context(), u.ID); !errors.Is(err, problem.NotFound) {
 		t.Errorf("erase what is gone: %v", err)
 	}
-	if len(forgotten) != 2 || forgotten[0] != u.ID {
-		t.Errorf("forgotten are %v", forgotten)
+	if len(invalidator.erased) != 2 || invalidator.erased[0] != u.ID {
+		t.Errorf("the responses of %v were erased", invalidator.erased)
 	}
 	if err := d.DeleteUser(t.Context(), u.ID); !errors.Is(err, problem.NotFound) {
 		t.Errorf("deleted twice: %v", err)
 	}
-	if entry := p.deeds[len(p.deeds)-1]; entry.Action != account.ActionUserDelete || entry.Resource != u.ID.String() {
+	if entry := p.auditEntries[len(p.auditEntries)-1]; entry.Action != account.ActionUserDelete || entry.Resource != u.ID.String() {
 		t.Errorf("on record is %+v", entry)
 	}
 }

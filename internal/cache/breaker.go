@@ -6,13 +6,14 @@ import (
 )
 
 const (
-	// failuresToOpen is how many calls in a row must fail before the server is left alone.
+	// failuresToOpen is how many calls in a row must fail before the circuit opens: calls are refused without asking the
+	// server.
 	failuresToOpen = 3
-	// probeEvery is the least time between two attempts to reach a server that is left alone.
-	probeEvery = 250 * time.Millisecond
+	// probeInterval is the least time between two probes of the server while the circuit is open.
+	probeInterval = 250 * time.Millisecond
 )
 
-// breaker keeps requests from waiting, one after the other, for a server that does not answer.
+// breaker is a circuit breaker: it keeps requests from waiting, one after the other, for a server that does not answer.
 type breaker struct {
 	mu       sync.Mutex
 	failures int
@@ -21,32 +22,32 @@ type breaker struct {
 	probed   time.Time
 }
 
-// allows reports whether the server may be asked. Where it may not, probe tells the caller to find out in the
-// background whether it is back, and to report that to succeeded or failed.
+// allows reports whether the server may be called. Where it may not, probe asks the caller to call the server in the
+// background, and to report the result to succeeded or failed.
 func (b *breaker) allows() (allowed, probe bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.open {
 		return true, false
 	}
-	if b.probing || time.Since(b.probed) < probeEvery {
+	if b.probing || time.Since(b.probed) < probeInterval {
 		return false, false
 	}
 	b.probing, b.probed = true, time.Now()
 	return false, true
 }
 
-// succeeded notes an answer, and reports whether the server is back with it.
-func (b *breaker) succeeded() (back bool) {
+// succeeded records an answer, and reports whether that closed the circuit.
+func (b *breaker) succeeded() (closed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	back = b.open
+	closed = b.open
 	b.failures, b.open, b.probing = 0, false, false
-	return back
+	return closed
 }
 
-// failed notes that there was no answer, and reports whether the server is left alone from now on.
-func (b *breaker) failed() (gaveUp bool) {
+// failed records that there was no answer, and reports whether that opened the circuit.
+func (b *breaker) failed() (opened bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.failures++

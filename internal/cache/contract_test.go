@@ -185,7 +185,7 @@ func TestCacheServesManyAtOnce(t *testing.T) {
 	})
 }
 
-func TestRedisHearsOfACallerWhoLeft(t *testing.T) {
+func TestRedisReturnsWhenTheCallerIsCancelled(t *testing.T) {
 	t.Parallel()
 	r := openRedis(t, testdb.Service(t, "TEST_REDIS_URL"), cache.RedisOptions{})
 	gone, cancel := context.WithCancel(t.Context())

@@ -7,100 +7,104 @@ import (
 	"time"
 )
 
-// Fence is where the processes that share a cache agree on whether it may be believed: a place that every change has
-// been written to before it is reported here, such as the database.
+// Fence is where the processes that share a cache agree on whether its responses are valid. It is kept in the database,
+// which every change has been written to before it is reported here.
+//
+// It is needed because a process may change data while it cannot reach the cache, and another one that can would go on
+// returning the old response. Without it, TestNoResponseIsStaleWhateverRedisDoes and the simulation of processes that
+// lose the cache find stale responses; docs/adr/0009 has the figures, and what it costs.
 type Fence interface {
-	// CacheEpoch returns the epoch of what is remembered, and for how long from now it is not to be believed; 0: it is.
-	CacheEpoch(ctx context.Context) (epoch int64, distrusted time.Duration, err error)
-	// InvalidateCache has CacheEpoch, to everybody and for d at least, that nothing is to be believed. Where that was not so
-	// already, for half of d at least, an epoch begins with it. since is for how long it has been so.
+	// CacheEpoch returns the current epoch of the responses, and for how long from now none is valid; 0: they are.
+	CacheEpoch(ctx context.Context) (epoch int64, invalidFor time.Duration, err error)
+	// InvalidateCache makes CacheEpoch report, to every process and for at least d, that no response is valid. Unless
+	// that holds for at least half of d already, it begins a new epoch. It returns for how long it has been so.
 	InvalidateCache(ctx context.Context, d time.Duration) (since time.Duration, err error)
 }
 
 const (
-	// epochFor is how long a process believes the cache after it began to ask whether it may. Whoever has it distrusted
-	// waits for so long: then everybody knows.
-	epochFor = 2 * time.Second
-	// invalidFor is how long the cache is left alone after a change that it could not be told of.
-	invalidFor = 10 * time.Second
-	// invalidateWithin is how long the attempt to have the cache distrusted is repeated.
-	invalidateWithin = time.Minute
-	invalidateRetry  = 200 * time.Millisecond
+	// epochTTL is how long a process uses the epoch after it began to read it. InvalidateCache is followed by a wait of
+	// that time, after which every process has read the new state or stopped using the cache.
+	epochTTL = 2 * time.Second
+	// invalidPeriod is how long the cache is not used after a change that it could not be told of.
+	invalidPeriod = 10 * time.Second
+	// invalidateTimeout bounds how long the attempt to invalidate the cache is repeated.
+	invalidateTimeout       = time.Minute
+	invalidateRetryInterval = 200 * time.Millisecond
 )
 
-// fence is what this process knows of the trust in a cache.
+// fence is this process's view of a Fence.
 type fence struct {
-	shared Fence // nil: this process alone uses the cache, which can always be told
+	shared Fence // nil: only this process uses the cache, which is always reachable
 
 	mu    sync.Mutex
 	epoch int64
-	until time.Time // when the process has to have asked again
+	until time.Time // when epoch must have been read again
 
-	turn         chan struct{} // holds something while somebody has the cache distrusted; guards known
-	invalidUntil time.Time     // until then everybody distrusts the cache, and knows it
+	invalidating chan struct{} // a lock that can be waited for with a context; guards invalidUntil
+	invalidUntil time.Time     // until then every process knows that the cache is invalid
 }
 
-func newFence(trust Fence) fence { return fence{shared: trust, turn: make(chan struct{}, 1)} }
+func newFence(shared Fence) fence { return fence{shared: shared, invalidating: make(chan struct{}, 1)} }
 
-// valid returns the epoch of what may be believed now.
-func (l *fence) valid() (epoch int64, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.epoch, l.shared == nil || time.Now().Before(l.until)
+// valid returns the current epoch; ok is false where no response may be used or stored.
+func (f *fence) valid() (epoch int64, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.epoch, f.shared == nil || time.Now().Before(f.until)
 }
 
-// refresh asks whether the cache may be believed.
-func (l *fence) refresh(ctx context.Context) error {
-	if l.shared == nil {
+// refresh reads the epoch.
+func (f *fence) refresh(ctx context.Context) error {
+	if f.shared == nil {
 		return nil
 	}
 	begun := time.Now()
-	epoch, distrusted, err := l.shared.CacheEpoch(ctx)
+	epoch, invalidFor, err := f.shared.CacheEpoch(ctx)
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.epoch, l.until = epoch, begun.Add(epochFor)
-	if distrusted > 0 {
-		l.until = time.Time{}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.epoch, f.until = epoch, begun.Add(epochTTL)
+	if invalidFor > 0 {
+		f.until = time.Time{}
 	}
 	return nil
 }
 
-// invalidate returns when nobody believes what the cache remembers from before: at once where that is known to be so for
-// a while yet. What is remembered later is of another epoch.
-func (l *fence) invalidate(ctx context.Context) error {
-	if l.shared == nil {
+// invalidate returns when no process uses responses from before the call: at once where the cache is known to be invalid
+// for some time yet. Responses stored later belong to another epoch.
+func (f *fence) invalidate(ctx context.Context) error {
+	if f.shared == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, invalidateWithin)
+	ctx, cancel := context.WithTimeout(ctx, invalidateTimeout)
 	defer cancel()
 	select {
-	case l.turn <- struct{}{}:
-		defer func() { <-l.turn }()
+	case f.invalidating <- struct{}{}:
+		defer func() { <-f.invalidating }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if time.Until(l.invalidUntil) > invalidFor/2 {
+	if time.Until(f.invalidUntil) > invalidPeriod/2 {
 		return nil
 	}
 	for {
 		begun := time.Now()
-		since, err := l.shared.InvalidateCache(ctx, invalidFor)
-		if err == nil && time.Since(begun) < invalidFor/2 { // else it may have come to an end before it was prolonged
-			if err = pause(ctx, epochFor-since); err == nil {
-				l.invalidUntil = begun.Add(invalidFor)
+		since, err := f.shared.InvalidateCache(ctx, invalidPeriod)
+		if err == nil && time.Since(begun) < invalidPeriod/2 { // otherwise the period may have ended before it was extended
+			if err = sleep(ctx, epochTTL-since); err == nil {
+				f.invalidUntil = begun.Add(invalidPeriod)
 			}
 			return err
 		}
-		if cut := pause(ctx, invalidateRetry); cut != nil {
-			return cmp.Or(err, cut)
+		if ended := sleep(ctx, invalidateRetryInterval); ended != nil {
+			return cmp.Or(err, ended)
 		}
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()

@@ -19,21 +19,21 @@ import (
 	"github.com/health-export/health-export/internal/cache"
 )
 
-// agreement is a Trust for the processes of a test.
-type agreement struct {
+// memoryFence is a Trust for the processes of a test.
+type memoryFence struct {
 	mu           sync.Mutex
 	epoch        int64
 	since, until time.Time
 	broken       error // what it answers instead
 }
 
-func (a *agreement) CacheEpoch(context.Context) (int64, time.Duration, error) {
+func (a *memoryFence) CacheEpoch(context.Context) (int64, time.Duration, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.epoch, max(time.Until(a.until), 0), a.broken
 }
 
-func (a *agreement) InvalidateCache(_ context.Context, d time.Duration) (time.Duration, error) {
+func (a *memoryFence) InvalidateCache(_ context.Context, d time.Duration) (time.Duration, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.broken != nil {
@@ -48,27 +48,27 @@ func (a *agreement) InvalidateCache(_ context.Context, d time.Duration) (time.Du
 	return now.Sub(a.since), nil
 }
 
-func (a *agreement) fail(err error) {
+func (a *memoryFence) fail(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.broken = err
 }
 
-// farCache is a cache that one process cannot always reach, while others can.
-type farCache struct {
+// unreachableCache is a cache that one process cannot always reach, while others can.
+type unreachableCache struct {
 	cache.Cache
-	away atomic.Bool
+	unreachable atomic.Bool
 }
 
-func (c *farCache) GetAll(ctx context.Context, keys ...string) ([][]byte, error) {
-	if c.away.Load() {
+func (c *unreachableCache) GetAll(ctx context.Context, keys ...string) ([][]byte, error) {
+	if c.unreachable.Load() {
 		return nil, cache.ErrUnreachable
 	}
 	return c.Cache.GetAll(ctx, keys...)
 }
 
-func (c *farCache) Delete(ctx context.Context, keys ...string) error {
-	if c.away.Load() {
+func (c *unreachableCache) Delete(ctx context.Context, keys ...string) error {
+	if c.unreachable.Load() {
 		return cache.ErrUnreachable
 	}
 	return c.Cache.Delete(ctx, keys...)
@@ -94,11 +94,11 @@ func refreshing(ctx context.Context, processes ...*cache.ResponseCache) {
 }
 
 // One process writes and cannot reach the cache; another reaches it all the time.
-func TestAChangeThatTheCacheWasNotToldOf(t *testing.T) {
+func TestInvalidationThatTheCacheMissed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		shared, trust := cache.NewMemory(roomy), &agreement{}
-		far := &farCache{Cache: shared}
+		shared, trust := cache.NewMemory(roomy), &memoryFence{}
+		far := &unreachableCache{Cache: shared}
 		writer, reader := cache.NewSharedResponseCache(far, trust, nil), cache.NewSharedResponseCache(shared, trust, nil)
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
@@ -112,7 +112,7 @@ func TestAChangeThatTheCacheWasNotToldOf(t *testing.T) {
 		}
 		time.Sleep(300 * time.Millisecond) // so that the reader has just asked, or is about to
 
-		far.away.Store(true)
+		far.unreachable.Store(true)
 		for range 5 {
 			begun := time.Now()
 			writer.InvalidateMetrics(t.Context(), q.User, []string{"steps"})
@@ -133,7 +133,7 @@ func TestAChangeThatTheCacheWasNotToldOf(t *testing.T) {
 			t.Errorf("a writer was held up for %s though everybody knows", took)
 		}
 
-		far.away.Store(false)
+		far.unreachable.Store(false)
 		time.Sleep(15 * time.Second)
 		asked = 0
 		wantAnswer(t, reader, q, says("newer", &asked), "newer")
@@ -145,11 +145,11 @@ func TestAChangeThatTheCacheWasNotToldOf(t *testing.T) {
 }
 
 // Who cannot ask whether the cache may be believed does not believe it, and who cannot have it distrusted tries again.
-func TestTrustThatDoesNotAnswer(t *testing.T) {
+func TestFenceThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		trust := &agreement{broken: errors.New("connection refused")}
-		far := &farCache{Cache: cache.NewMemory(roomy)}
+		trust := &memoryFence{broken: errors.New("connection refused")}
+		far := &unreachableCache{Cache: cache.NewMemory(roomy)}
 		a := cache.NewSharedResponseCache(far, trust, nil)
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
@@ -174,7 +174,7 @@ func TestTrustThatDoesNotAnswer(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		ask(3)
 
-		far.away.Store(true)
+		far.unreachable.Store(true)
 		go func() {
 			time.Sleep(5 * time.Second)
 			trust.fail(nil)
@@ -188,16 +188,16 @@ func TestTrustThatDoesNotAnswer(t *testing.T) {
 
 // Processes that lose and find the cache at any time, each by itself: nobody gets an answer that is older than the last
 // change that was over when they asked.
-func TestNoAnswerIsOlderWhoeverLosesTheCache(t *testing.T) {
+func TestNoResponseIsOlderWhateverProcessLosesTheCache(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		seed := rapid.Uint64().Draw(rt, "seed")
 		synctest.Test(t, func(t *testing.T) {
-			shared, trust := cache.NewMemory(roomy), &agreement{}
-			w := newWorld()
-			var caches [3]*farCache
+			shared, trust := cache.NewMemory(roomy), &memoryFence{}
+			w := newSimulation()
+			var caches [3]*unreachableCache
 			for i := range caches {
-				caches[i] = &farCache{Cache: shared}
+				caches[i] = &unreachableCache{Cache: shared}
 				w.instances = append(w.instances, cache.NewSharedResponseCache(caches[i], trust, nil))
 			}
 			ctx, stop := context.WithCancel(t.Context())
@@ -211,7 +211,7 @@ func TestNoAnswerIsOlderWhoeverLosesTheCache(t *testing.T) {
 						time.Sleep(time.Duration(random.IntN(2000)) * time.Millisecond)
 						i := random.IntN(len(caches))
 						if random.IntN(5) == 0 {
-							caches[i].away.Store(random.IntN(2) == 0)
+							caches[i].unreachable.Store(random.IntN(2) == 0)
 						}
 						w.do(t.Context(), step{Instance: i, Write: random.IntN(4) == 0, Metric: random.IntN(3)})
 					}
@@ -226,10 +226,10 @@ func TestNoAnswerIsOlderWhoeverLosesTheCache(t *testing.T) {
 }
 
 // Redis hangs and goes on, dies and comes back, without its data and with old data, while two processes read and write.
-func TestAnswersAreRightWhateverRedisDoes(t *testing.T) {
+func TestNoResponseIsStaleWhateverRedisDoes(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t)
-	trust, w := &agreement{}, newWorld()
+	trust, w := &memoryFence{}, newSimulation()
 	var redises [2]*cache.Redis
 	for i := range redises {
 		redises[i] = openRedis(t, s.url(), cache.RedisOptions{Timeout: 50 * time.Millisecond})

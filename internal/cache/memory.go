@@ -10,11 +10,11 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// entryOverhead is about how many bytes an entry takes beside its key and value: the node, its place in the table and
-// in the queues. It keeps the bound honest for many small values.
+// entryOverhead is about how many bytes an entry takes besides its key and value: the node, its place in the table and in
+// the queues. It keeps the bound true for many small values.
 const entryOverhead = 160
 
-// Memory is a Cache in the memory of this process, bounded in size. It prefers to keep what is asked for often.
+// Memory is a Cache in the memory of this process, bounded in size. It prefers to keep what is read often.
 type Memory struct {
 	entries *otter.Cache[string, entry]
 }
@@ -26,8 +26,8 @@ type entry struct {
 	ttl   time.Duration
 }
 
-// NewMemory returns an empty cache that holds about maxBytes of keys and values; while it makes room it may hold a
-// little more for a moment. It has no goroutine of its own and needs no closing.
+// NewMemory returns an empty cache that holds about maxBytes of keys and values, and for a moment a little more while it
+// evicts. It has no goroutine and needs no closing.
 func NewMemory(maxBytes int) *Memory {
 	return &Memory{entries: otter.Must(&otter.Options[string, entry]{
 		MaximumWeight: uint64(max(maxBytes, 1)),
@@ -98,12 +98,13 @@ func (m *Memory) DeleteAll(_ context.Context, prefix string) error {
 	return nil
 }
 
-// monotonicClock counts from its start by the monotonic clock, so that a correction of the wall clock prolongs no entry's life.
+// monotonicClock counts from its start by the monotonic clock, so that a correction of the wall clock does not extend the
+// life of an entry.
 type monotonicClock struct{ start time.Time }
 
 // NowNano returns the nanoseconds since the start.
 func (c monotonicClock) NowNano() int64 { return int64(time.Since(c.start)) }
 
-// Tick returns no ticks: without a periodic clean-up there is no goroutine to stop. Entries whose time is over are
-// never returned; their memory is freed by later writes.
+// Tick returns no ticks: without a periodic clean-up there is no goroutine to stop. Expired entries are never returned;
+// later writes free their memory.
 func (monotonicClock) Tick(time.Duration) <-chan time.Time { return nil }

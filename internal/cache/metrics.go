@@ -10,48 +10,48 @@ import (
 	"github.com/health-export/health-export/internal/tracing"
 )
 
-// responseMetrics measure remembered answers. Kinds are words of the program, never of its users.
+// responseMetrics measure cached responses. Kinds are constants of the program, never text of its users.
 type responseMetrics struct {
-	answers       *prometheus.CounterVec
-	duration      *prometheus.HistogramVec
-	uninvalidated prometheus.Counter
+	lookups             *prometheus.CounterVec
+	duration            *prometheus.HistogramVec
+	failedInvalidations prometheus.Counter
 }
 
 // newResponseMetrics registers the metrics; a nil registerer leaves them unregistered.
-func newResponseMetrics(registerer prometheus.Registerer, believes func() (int64, bool)) responseMetrics {
+func newResponseMetrics(registerer prometheus.Registerer, valid func() (int64, bool)) responseMetrics {
 	factory := promauto.With(registerer)
 	factory.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "health_export_cache_distrusted",
-		Help: "1 while the cache is not believed, because somebody could not tell it of a change, or the database does not say.",
+		Help: "1 while cached responses are not used, because an instance could not invalidate them, or the database does not answer.",
 	}, func() float64 {
-		if _, ok := believes(); ok {
+		if _, ok := valid(); ok {
 			return 0
 		}
 		return 1
 	})
 	return responseMetrics{
-		answers: factory.NewCounterVec(prometheus.CounterOpts{
+		lookups: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "health_export_cache_answers_total",
-			Help: "Questions, by kind and by what the cache had to say: hit, miss, error (it does not answer) or bypass (it is not believed).",
+			Help: "Lookups of responses, by kind and result: hit, miss, error (the cache does not answer) or bypass (cached responses are not used).",
 		}, []string{"kind", "result"}),
 		duration: factory.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "health_export_cache_answer_duration_seconds",
-			Help:    "Time to answer, with the question to the store where there was one, by kind and result.",
+			Help:    "Time to answer, including the query of the store where there was one, by kind and result.",
 			Buckets: []float64{.00001, .00005, .0001, .0005, .001, .0025, .005, .01, .025, .05, .1, .5, 1},
 		}, []string{"kind", "result"}),
-		uninvalidated: factory.NewCounter(prometheus.CounterOpts{
+		failedInvalidations: factory.NewCounter(prometheus.CounterOpts{
 			Name: "health_export_cache_untold_changes_total",
-			Help: "Changes that neither the cache nor, for a minute, the database could be told of.",
+			Help: "Changes that could be reported neither to the cache nor, for a minute, to the database.",
 		}),
 	}
 }
 
 func (m responseMetrics) observe(kind, result string, took time.Duration) {
-	m.answers.WithLabelValues(kind, result).Inc()
+	m.lookups.WithLabelValues(kind, result).Inc()
 	m.duration.WithLabelValues(kind, result).Observe(took.Seconds())
 }
 
-// operations are what Redis is asked to do.
+// operations are the kinds of calls to Redis.
 var operations = []string{"add", "delete", "get", "ping", "run", "set"}
 
 // redisMetrics measure the calls to Redis.
@@ -65,7 +65,7 @@ func newRedisMetrics(registerer prometheus.Registerer) redisMetrics {
 	m := redisMetrics{
 		failures: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "health_export_redis_errors_total",
-			Help: "Calls to Redis that had no answer in time, or were not made because those before had none, by operation.",
+			Help: "Calls to Redis that were not answered in time, or not made because those before were not, by operation.",
 		}, []string{"operation"}),
 		duration: factory.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "health_export_redis_duration_seconds",
@@ -74,7 +74,7 @@ func newRedisMetrics(registerer prometheus.Registerer) redisMetrics {
 		}, []string{"operation"}),
 	}
 	for _, operation := range operations {
-		m.failures.WithLabelValues(operation) // so that the first one is seen as an increase
+		m.failures.WithLabelValues(operation) // so that Prometheus sees the first one as an increase
 	}
 	return m
 }

@@ -24,18 +24,18 @@ const Prefix = "health-export:"
 const (
 	connectTimeout = 2 * time.Second // to reach a server, also in the background
 	callTimeout    = 20 * time.Millisecond
-	// deleteTimeout is longer: who writes can wait, and what cannot be deleted has to be remembered.
+	// deleteTimeout is longer: a writer can wait, and what cannot be deleted makes the whole cache invalid for a while.
 	deleteTimeout = 60 * time.Millisecond
 )
 
 // Redis is a Cache in a Redis or Valkey server that several processes share: one server, one behind Sentinel, or a
-// cluster. Keys are kept under Prefix.
+// cluster. Keys begin with Prefix.
 //
-// A call waits for 20 ms (Delete for 60) at most. After three calls in a row that were in vain no more are made, until
-// an attempt in the background finds the server again.
+// A call waits for 20 ms (Delete for 60) at most. After three failed calls in a row no more are made, until an attempt in
+// the background reaches the server again.
 //
-// What was set before the server was restarted, or before another one took its place, is forgotten: it may lack what
-// was deleted last.
+// Values that were set before the server was restarted, or before another one took its place, count as absent: the server
+// may lack the last deletions.
 type Redis struct {
 	option  rueidis.ClientOption
 	timeout time.Duration
@@ -52,7 +52,7 @@ type Redis struct {
 
 var _ Cache = (*Redis)(nil)
 
-// RedisOptions is what a Redis can do without.
+// RedisOptions are the optional settings of Redis.
 type RedisOptions struct {
 	Logger     *slog.Logger          // nil: nothing is logged
 	Registerer prometheus.Registerer // nil: the metrics are not registered
@@ -60,11 +60,12 @@ type RedisOptions struct {
 	Timeout time.Duration
 }
 
-// OpenRedis returns the cache at a URL: redis://user:password@host:port/database; rediss:// for TLS; of a cluster one or
+// OpenRedis returns the cache at a URL: redis://user:password@host:port/database; rediss:// for TLS; for a cluster one or
 // more nodes, as in redis://a:6379?addr=b:6379&addr=c:6379; with Sentinel the sentinels and the name of the set, as in
 // redis://s1:26379?addr=s2:26379&master_set=mymaster.
 //
-// The error says what is wrong with the URL. A server that cannot be reached is none: it is looked for in the background.
+// The error describes what is wrong with the URL. A server that cannot be reached is no error: it is connected to in the
+// background.
 func OpenRedis(url string, options RedisOptions) (*Redis, error) {
 	option, err := clientOption(url)
 	if err != nil {
@@ -101,9 +102,9 @@ func clientOption(url string) (rueidis.ClientOption, error) {
 		option.ConnWriteTimeout = connectTimeout
 	}
 	option.ClientName = "health-export"
-	option.DisableCache = true     // no second cache, which would have to be invalidated as well
+	option.DisableCache = true     // client-side caching would have to be invalidated as well
 	option.DisableRetry = true     // a call that failed is not worth a second wait
-	option.AlwaysPipelining = true // so that a call that is given up does not cost the connection
+	option.AlwaysPipelining = true // so that a call that times out does not close the connection
 	option.ReadBufferEachConn, option.WriteBufferEachConn = 64<<10, 64<<10
 	option.ClusterOption.ShardsRefreshInterval = 5 * time.Second
 	option.ClusterOption.MaxMovedRedirections = 5
@@ -118,7 +119,7 @@ func (r *Redis) connect() {
 	r.probe()
 }
 
-// Close lets the connections go. Nothing may be called after it.
+// Close closes the connections. Nothing may be called after it.
 func (r *Redis) Close() {
 	r.mu.Lock()
 	r.close()
@@ -136,12 +137,13 @@ func (r *Redis) Ping(ctx context.Context) error {
 	})
 }
 
-// inRedis is what traces say of every call.
-var inRedis = trace.WithAttributes(semconv.DBSystemNameRedis)
+// redisSystem is the attribute of the span of every call.
+var redisSystem = trace.WithAttributes(semconv.DBSystemNameRedis)
 
-// call asks the server, unless it is left alone. A failure is ErrUnreachable, or the error of ctx where that has ended.
+// call calls the server, unless the circuit is open. A failure is ErrUnreachable, or the error of ctx where that has
+// ended.
 func (r *Redis) call(ctx context.Context, operation string, timeout time.Duration, do func(context.Context, rueidis.Client) error) (err error) {
-	ctx, span := tracing.Start(ctx, "redis "+operation, inRedis)
+	ctx, span := tracing.Start(ctx, "redis "+operation, redisSystem)
 	defer func() { span.End(err) }()
 	allowed, probe := r.breaker.allows()
 	if probe {
@@ -161,7 +163,7 @@ func (r *Redis) call(ctx context.Context, operation string, timeout time.Duratio
 		r.metrics.observe(ctx, operation, time.Since(begun))
 		return nil
 	case ctx.Err() != nil:
-		return ctx.Err() // the caller left; that says nothing about the server
+		return ctx.Err() // the caller was cancelled, which is no failure of the server
 	}
 	r.metrics.failed(operation)
 	if r.breaker.failed() {
@@ -178,9 +180,9 @@ func (r *Redis) probeInBackground() {
 	}
 }
 
-// probe finds out whether the server is there, and connects to it if it was never reached.
+// probe calls the server, and connects to it if it was never reached.
 func (r *Redis) probe() {
-	err := r.reach()
+	err := r.connectAndPing()
 	if err != nil {
 		r.breaker.failed()
 		r.logger.DebugContext(r.closing, "Redis is not there", "err", err)
@@ -191,7 +193,7 @@ func (r *Redis) probe() {
 	}
 }
 
-func (r *Redis) reach() error {
+func (r *Redis) connectAndPing() error {
 	client := r.client.Load()
 	if client == nil {
 		made, err := rueidis.NewClient(r.option)
@@ -206,7 +208,7 @@ func (r *Redis) reach() error {
 	return (*client).Do(ctx, (*client).B().Ping().Build()).Error()
 }
 
-// Values are kept with the id of the server process that took them; a value with another id counts as forgotten.
+// Values are stored with the id of the server process that took them; a value with another id counts as absent.
 var (
 	getScript = rueidis.NewLuaScript(`
 local id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
@@ -279,7 +281,7 @@ func (r *Redis) Add(ctx context.Context, key string, value []byte, ttl time.Dura
 // Set is Cache.Set.
 func (r *Redis) Set(ctx context.Context, key string, value []byte, ttl time.Duration) {
 	if ttl <= 0 {
-		_ = r.Delete(ctx, key) // as if it had been forgotten: whoever has to know calls Delete
+		_ = r.Delete(ctx, key) // as if it had been dropped; Delete is for callers that need the error
 		return
 	}
 	_ = r.call(ctx, "set", r.timeout, func(ctx context.Context, client rueidis.Client) error {
@@ -297,14 +299,14 @@ func (r *Redis) Delete(ctx context.Context, keys ...string) error {
 	})
 }
 
-// Script is a program that Redis runs in one step.
+// Script is a Lua script that Redis runs atomically.
 type Script struct{ lua *rueidis.Lua }
 
-// NewScript returns the script with this text, in Lua.
+// NewScript returns the script with this Lua source.
 func NewScript(text string) *Script { return &Script{rueidis.NewLuaScript(text)} }
 
-// Run runs a script in one round trip and returns the whole numbers that it returns. All keys have the same {tag}. An
-// error says that the server does not answer.
+// Run runs a script in one round trip and returns the integers that it returns. All keys have the same {tag}. An error
+// means that the server does not answer.
 func (r *Redis) Run(ctx context.Context, script *Script, keys, args []string) (numbers []int64, err error) {
 	err = r.call(ctx, "run", r.timeout, func(ctx context.Context, client rueidis.Client) (err error) {
 		numbers, err = script.lua.Exec(ctx, client, prefixed(keys), args).AsIntSlice()
@@ -324,7 +326,7 @@ func prefixed(keys []string) []string {
 	return full
 }
 
-// milliseconds rounds up: a time that is not over must not become none.
+// milliseconds rounds up: a duration that has not passed must not become zero.
 func milliseconds(d time.Duration) string {
 	return strconv.FormatInt(int64((d+time.Millisecond-1)/time.Millisecond), 10)
 }

@@ -9,17 +9,17 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Stats says what Redis holds for this program.
+// Stats counts what Redis holds for this program.
 type Stats struct {
 	Responses int64 `json:"answers"`
-	Versions  int64 `json:"versions"` // of what answers depend on
-	Limits    int64 `json:"limits"`   // the accounts of API keys
-	// Memory is how many bytes the servers use, for everybody who uses them.
+	Versions  int64 `json:"versions"` // of what responses depend on
+	Limits    int64 `json:"limits"`   // counters of API keys
+	// Memory is how many bytes the servers use, including those of other programs.
 	Memory int64 `json:"memory"`
 	Nodes  int   `json:"nodes"`
 }
 
-// Stats counts what there is. It reads the names of all keys, which takes a while where there are many.
+// Stats counts the keys. It reads the names of all keys, which takes a while where there are many.
 func (r *Redis) Stats(ctx context.Context) (Stats, error) {
 	var stats Stats
 	err := r.eachPrimary(ctx, func(node rueidis.Client) error {
@@ -28,7 +28,7 @@ func (r *Redis) Stats(ctx context.Context) (Stats, error) {
 			return err
 		}
 		stats.Nodes++
-		stats.Memory += infoNumber(info, "used_memory:")
+		stats.Memory += infoField(info, "used_memory:")
 		return scan(ctx, node, Prefix+"*", func(keys []string) error {
 			for _, key := range keys {
 				switch {
@@ -46,7 +46,7 @@ func (r *Redis) Stats(ctx context.Context) (Stats, error) {
 	return stats, err
 }
 
-// Flush forgets all answers and versions, and returns how many keys that were. The accounts of API keys stay.
+// Flush deletes all responses and versions, and returns how many keys that were. The counters of limits stay.
 func (r *Redis) Flush(ctx context.Context) (flushed int64, err error) {
 	return r.deleteAll(ctx, "cache:")
 }
@@ -59,9 +59,9 @@ func (r *Redis) DeleteAll(ctx context.Context, prefix string) error {
 
 func (r *Redis) deleteAll(ctx context.Context, prefix string) (deleted int64, err error) {
 	err = r.eachPrimary(ctx, func(node rueidis.Client) error {
-		return scan(ctx, node, literal(Prefix+prefix)+"*", func(keys []string) error {
+		return scan(ctx, node, escapePattern(Prefix+prefix)+"*", func(keys []string) error {
 			var commands rueidis.Commands
-			for _, key := range keys { // one by one: those of several users lie in several slots of a cluster
+			for _, key := range keys { // one by one: keys of several users are in several slots of a cluster
 				commands = append(commands, node.B().Unlink().Key(key).Build())
 			}
 			for _, result := range node.DoMulti(ctx, commands...) {
@@ -77,12 +77,12 @@ func (r *Redis) deleteAll(ctx context.Context, prefix string) (deleted int64, er
 	return deleted, err
 }
 
-// literal is the pattern that matches only this text.
-func literal(text string) string {
+// escapePattern returns the pattern that matches only this text.
+func escapePattern(text string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(text)
 }
 
-// eachPrimary calls do for every node that holds keys and is not the copy of another.
+// eachPrimary calls do for every node that holds keys and is no replica.
 func (r *Redis) eachPrimary(ctx context.Context, do func(node rueidis.Client) error) error {
 	client := r.client.Load()
 	if client == nil || r.Ping(ctx) != nil {
@@ -103,7 +103,7 @@ func (r *Redis) eachPrimary(ctx context.Context, do func(node rueidis.Client) er
 	return nil
 }
 
-// scan calls do with the keys of a node that match, in portions. A key may come twice.
+// scan calls do with the matching keys of a node, page by page. A key may come twice.
 func scan(ctx context.Context, node rueidis.Client, pattern string, do func(keys []string) error) error {
 	var cursor uint64
 	for {
@@ -122,10 +122,10 @@ func scan(ctx context.Context, node rueidis.Client, pattern string, do func(keys
 	}
 }
 
-// infoNumber returns the number behind a name in what INFO says.
-func infoNumber(info, name string) int64 {
+// infoField returns the number of a field in the output of INFO, 0 where there is none.
+func infoField(info, name string) int64 {
 	_, rest, _ := strings.Cut(info, "\n"+name)
 	digits, _, _ := strings.Cut(rest, "\r")
-	n, _ := strconv.ParseInt(digits, 10, 64) // 0 where a server does not say
+	n, _ := strconv.ParseInt(digits, 10, 64)
 	return n
 }

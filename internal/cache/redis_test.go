@@ -60,7 +60,7 @@ func TestRedisThatIsNotThere(t *testing.T) {
 }
 
 // A restarted server may have the data of a while ago; none of it may be taken for what was set last.
-func TestRedisForgetsOverARestart(t *testing.T) {
+func TestRedisIsEmptyAfterARestart(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t, "--dbfilename", "old.rdb")
 	r := openRedis(t, s.url(), cache.RedisOptions{})

@@ -18,31 +18,32 @@ import (
 )
 
 const (
-	// versionTTL is how long a version is remembered that nobody asks for. It is longer than any answer.
+	// versionTTL is how long an unread version lives. It is longer than any response.
 	versionTTL    = time.Hour
 	versionLength = 26 // that of rand.Text
-	// maxResponse is the largest answer that is remembered.
+	// maxResponse is the largest response that is cached, in bytes.
 	maxResponse = 1 << 20
 )
 
-// Key is one that may be asked again soon.
+// Key identifies a response.
 type Key struct {
 	User uuid.UUID
-	// Kind is the sort of question, one of few: it is a label of the metrics.
+	// Kind is the kind of query, one of few: it is a label of the metrics.
 	Kind string
-	// Query tells the question apart from all others of the user and the kind.
+	// Query distinguishes the response from all others of the user and the kind.
 	Query string
-	// Metric is the one metric that the answer depends on; "" where it depends on everything the user has.
+	// Metric is the one metric that the response depends on; "" where it depends on all data of the user.
 	Metric string
-	// TTL is how long the answer is remembered at most.
+	// TTL is how long the response is cached at most.
 	TTL time.Duration
 }
 
-// ResponseCache remembers what was answered, and never gives an answer that was found before a change that has been reported:
-// an answer is kept with the versions, read before it was sought, of what it depends on, and a change ends those
+// ResponseCache caches responses, and never returns one that was loaded before a change that has been reported: a
+// response is stored with the versions of what it depends on, read before it was loaded, and a change deletes those
 // versions for every process that uses the same cache.
 //
-// Where the cache cannot be told of a change, no process believes it for a while, and then only what it was given later.
+// Where the versions cannot be deleted, no process uses the cache for a while, and after that only responses stored
+// later.
 type ResponseCache struct {
 	cache   Cache
 	fence   fence
@@ -50,84 +51,84 @@ type ResponseCache struct {
 	flights singleflight.Group
 }
 
-// NewResponseCache returns a memory of answers in a cache that this process alone uses, and that can always be told of
-// changes: Memory. A nil registerer leaves the metrics unregistered.
+// NewResponseCache returns a ResponseCache in a cache that only this process uses and that is always reachable: Memory. A
+// nil registerer leaves the metrics unregistered.
 func NewResponseCache(c Cache, registerer prometheus.Registerer) *ResponseCache {
 	return NewSharedResponseCache(c, nil, registerer)
 }
 
-// NewSharedResponseCache returns a memory of answers in a cache that several processes share. Every process that changes what
-// answers depend on must use the same cache, and the same trust in it. Nothing is remembered until Refresh has returned,
-// and two seconds after it did last. A nil registerer leaves the metrics unregistered.
-func NewSharedResponseCache(c Cache, trust Fence, registerer prometheus.Registerer) *ResponseCache {
-	a := &ResponseCache{cache: c, fence: newFence(trust)}
-	a.metrics = newResponseMetrics(registerer, a.fence.valid)
-	return a
+// NewSharedResponseCache returns a ResponseCache in a cache that several processes share. Every process that changes what
+// responses depend on must use the same cache and the same fence. Nothing is cached before Refresh has returned, nor two
+// seconds after its last return. A nil registerer leaves the metrics unregistered.
+func NewSharedResponseCache(c Cache, shared Fence, registerer prometheus.Registerer) *ResponseCache {
+	r := &ResponseCache{cache: c, fence: newFence(shared)}
+	r.metrics = newResponseMetrics(registerer, r.fence.valid)
+	return r
 }
 
-// Refresh asks whether the cache may be believed. A job calls it every half second.
-func (a *ResponseCache) Refresh(ctx context.Context) error { return a.fence.refresh(ctx) }
+// Refresh reads whether cached responses are valid. A job calls it every half second.
+func (r *ResponseCache) Refresh(ctx context.Context) error { return r.fence.refresh(ctx) }
 
-// Get returns the answer to a question: one that is remembered, or the one that find returns, which then is
-// remembered. Of several who ask the same at once, one calls find for all of them. An error of find is returned and
-// not remembered; a cache that does not answer is no error.
-func (a *ResponseCache) Get(ctx context.Context, q Key, find func(context.Context) ([]byte, error)) ([]byte, error) {
+// Get returns the cached response, or the one that load returns, which it then caches. Of several simultaneous calls with
+// one key, one calls load for all of them. An error of load is returned and not cached; a cache that cannot be reached is
+// no error.
+func (r *ResponseCache) Get(ctx context.Context, k Key, load func(context.Context) ([]byte, error)) ([]byte, error) {
 	begun := time.Now()
-	answer, result, err := a.get(ctx, q, find)
+	response, result, err := r.get(ctx, k, load)
 	if err == nil {
-		a.metrics.observe(q.Kind, result, time.Since(begun))
+		r.metrics.observe(k.Kind, result, time.Since(begun))
 	}
-	return answer, err
+	return response, err
 }
 
-func (a *ResponseCache) get(ctx context.Context, q Key, find func(context.Context) ([]byte, error)) (answer []byte, result string, err error) {
-	epoch, believed := a.fence.valid()
-	if !believed {
-		answer, err = find(ctx)
-		return answer, "bypass", err
+func (r *ResponseCache) get(ctx context.Context, k Key, load func(context.Context) ([]byte, error)) (response []byte, result string, err error) {
+	epoch, valid := r.fence.valid()
+	if !valid {
+		response, err = load(ctx)
+		return response, "bypass", err
 	}
-	keys := q.keys()
-	values, err := a.cache.GetAll(ctx, keys[:]...)
+	keys := k.keys()
+	values, err := r.cache.GetAll(ctx, keys[:]...)
 	if err == nil {
-		err = a.beginVersions(ctx, keys[:2], values[:2])
+		err = r.ensureVersions(ctx, keys[:2], values[:2])
 	}
 	if err != nil {
-		answer, err = find(ctx)
-		return answer, "error", err
+		response, err = load(ctx)
+		return response, "error", err
 	}
 	versions := strconv.FormatInt(epoch, 10) + ":" + string(values[0]) + string(values[1])
 	if kept := values[2]; len(kept) >= len(versions) && string(kept[:len(versions)]) == versions {
 		return kept[len(versions):], "hit", nil
 	}
-	answer, err = a.loadOnce(ctx, keys[2], versions, q.TTL, find)
-	return answer, "miss", err
+	response, err = r.loadOnce(ctx, keys[2], versions, k.TTL, load)
+	return response, "miss", err
 }
 
-// beginVersions gives a version to what has none.
-func (a *ResponseCache) beginVersions(ctx context.Context, keys []string, versions [][]byte) (err error) {
+// ensureVersions creates the versions that are absent.
+func (r *ResponseCache) ensureVersions(ctx context.Context, keys []string, versions [][]byte) (err error) {
 	for i, key := range keys {
 		if len(versions[i]) == versionLength {
 			continue
 		}
-		if versions[i], err = a.cache.Add(ctx, key, []byte(rand.Text()), versionTTL); err != nil {
+		if versions[i], err = r.cache.Add(ctx, key, []byte(rand.Text()), versionTTL); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// loadOnce finds and remembers an answer for all who ask for it under the same versions. Those who ask after a change
+// loadOnce loads and caches a response once for all who ask for it under the same versions. Those who ask after a change
 // have other versions, and share nothing with those who asked before.
-func (a *ResponseCache) loadOnce(ctx context.Context, key, versions string, ttl time.Duration, find func(context.Context) ([]byte, error)) ([]byte, error) {
+func (r *ResponseCache) loadOnce(ctx context.Context, key, versions string, ttl time.Duration, load func(context.Context) ([]byte, error)) ([]byte, error) {
 	for {
-		leading := false
-		flight := a.flights.DoChan(versions+key, func() (any, error) {
-			leading = true
-			answer, err := recoverLoad(ctx, find)
-			if err == nil && len(answer) <= maxResponse {
-				a.cache.Set(ctx, key, append([]byte(versions), answer...), ttl)
+		leader := false
+		flight := r.flights.DoChan(versions+key, func() (any, error) {
+			leader = true
+			response, err := recoverLoad(ctx, load)
+			if err == nil && len(response) <= maxResponse {
+				r.cache.Set(ctx, key, append([]byte(versions), response...), ttl)
 			}
-			return answer, err
+			return response, err
 		})
 		select {
 		case <-ctx.Done():
@@ -136,88 +137,91 @@ func (a *ResponseCache) loadOnce(ctx context.Context, key, versions string, ttl 
 			if found.Err == nil {
 				return bytes.Clone(found.Val.([]byte)), nil
 			}
-			if leading || !isCancelled(found.Err) {
+			if leader || !isCancelled(found.Err) {
 				return nil, found.Err
 			}
-			// Who was finding the answer for this caller has gone away.
+			// The caller that loaded the response for this one was cancelled: try again.
 		}
 	}
 }
 
-// recoverLoad turns a panic of find into an error: it would end the process otherwise, in a goroutine of nobody's.
-func recoverLoad(ctx context.Context, find func(context.Context) ([]byte, error)) (answer []byte, err error) {
+// recoverLoad turns a panic of load into an error: it runs in a goroutine of singleflight, where a panic would end the
+// process.
+func recoverLoad(ctx context.Context, load func(context.Context) ([]byte, error)) (response []byte, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
 		}
 	}()
-	return find(ctx)
+	return load(ctx)
 }
 
-// InvalidateMetrics reports that metrics of a user have changed. It is called when the change can be read, and before anybody is
-// told that it was made: answers that are asked for after it has returned know the change. It takes two seconds where
-// the cache, but for a moment believed, cannot be told.
-func (a *ResponseCache) InvalidateMetrics(ctx context.Context, user uuid.UUID, metrics []string) {
+// InvalidateMetrics reports that metrics of a user have changed. Call it when the change can be read, and before anybody
+// is told that it was made: responses returned after it include the change. It takes two seconds where the cache cannot
+// be reached and was valid until now.
+func (r *ResponseCache) InvalidateMetrics(ctx context.Context, user uuid.UUID, metrics []string) {
 	keys := make([]string, 0, 1+len(metrics))
-	keys = append(keys, anyKey(user))
+	keys = append(keys, anyVersionKey(user))
 	for _, metric := range metrics {
-		keys = append(keys, metricKey(user, metric))
+		keys = append(keys, metricVersionKey(user, metric))
 	}
-	a.endVersions(ctx, keys)
+	r.deleteVersions(ctx, keys)
 }
 
-// InvalidateUser reports that anything of a user may have changed, as Changed does.
-func (a *ResponseCache) InvalidateUser(ctx context.Context, user uuid.UUID) {
-	a.endVersions(ctx, []string{userKey(user)})
+// InvalidateUser reports that anything of a user may have changed, as InvalidateMetrics does.
+func (r *ResponseCache) InvalidateUser(ctx context.Context, user uuid.UUID) {
+	r.deleteVersions(ctx, []string{userVersionKey(user)})
 }
 
-// Erase forgets everything about a user, who is gone. An error says that the cache cannot be reached; what it holds then
-// is given to nobody, and ends in its time, an hour at most.
-func (a *ResponseCache) Erase(ctx context.Context, user uuid.UUID) error {
-	a.InvalidateUser(ctx, user)
-	return a.cache.DeleteAll(ctx, of(user))
+// Erase removes everything about a user who is deleted. An error means that the cache cannot be reached; what it holds is
+// not returned to anybody, and expires within an hour.
+func (r *ResponseCache) Erase(ctx context.Context, user uuid.UUID) error {
+	r.InvalidateUser(ctx, user)
+	return r.cache.DeleteAll(ctx, userPrefix(user))
 }
 
-// InvalidateAll forgets everything about everybody: for changes of which it is not known whom they concern. An error says
-// that the cache cannot be reached, and that the change is to be reported again.
-func (a *ResponseCache) InvalidateAll(ctx context.Context) error {
-	return a.cache.DeleteAll(ctx, "cache:")
+// InvalidateAll drops the responses of all users, for changes whose user is not known. An error means that the cache
+// cannot be reached, and that the change is to be reported again.
+func (r *ResponseCache) InvalidateAll(ctx context.Context) error {
+	return r.cache.DeleteAll(ctx, "cache:")
 }
 
-// endVersions ends versions. Where the cache cannot be told, it is not believed.
-func (a *ResponseCache) endVersions(ctx context.Context, keys []string) {
-	if a.cache.Delete(context.WithoutCancel(ctx), keys...) == nil {
+// deleteVersions deletes versions. Where the cache cannot be reached, it invalidates all of it through the fence.
+func (r *ResponseCache) deleteVersions(ctx context.Context, keys []string) {
+	if r.cache.Delete(context.WithoutCancel(ctx), keys...) == nil {
 		return
 	}
-	if a.fence.invalidate(ctx) != nil {
-		a.metrics.uninvalidated.Inc()
+	if r.fence.invalidate(ctx) != nil {
+		r.metrics.failedInvalidations.Inc()
 	}
 }
 
-// keys returns those of the two versions that an answer depends on, and that of the answer.
-func (q Key) keys() [3]string {
-	depends := anyKey(q.User)
-	if q.Metric != "" {
-		depends = metricKey(q.User, q.Metric)
+// keys returns those of the two versions that a response depends on, and that of the response.
+func (k Key) keys() [3]string {
+	dependency := anyVersionKey(k.User)
+	if k.Metric != "" {
+		dependency = metricVersionKey(k.User, k.Metric)
 	}
-	digest := sha256.Sum256([]byte(q.Metric + "\x00" + q.Query)) // some questions are long
+	digest := sha256.Sum256([]byte(k.Metric + "\x00" + k.Query)) // some queries are long
 	return [3]string{
-		userKey(q.User), depends,
-		of(q.User) + "answer:" + q.Kind + ":" + base64.RawURLEncoding.EncodeToString(digest[:16]),
+		userVersionKey(k.User), dependency,
+		userPrefix(k.User) + "answer:" + k.Kind + ":" + base64.RawURLEncoding.EncodeToString(digest[:16]),
 	}
 }
 
-// The user in braces keeps what belongs together on one node of a cluster.
-func of(user uuid.UUID) string { return "cache:{" + user.String() + "}:" }
+// userPrefix begins all keys of a user. The braces keep them on one node of a cluster.
+func userPrefix(user uuid.UUID) string { return "cache:{" + user.String() + "}:" }
 
-// userKey is the key of the version that every change of everything ends.
-func userKey(user uuid.UUID) string { return of(user) + "version" }
+// userVersionKey is the version that InvalidateUser deletes.
+func userVersionKey(user uuid.UUID) string { return userPrefix(user) + "version" }
 
-// anyKey is the key of the version that every change ends.
-func anyKey(user uuid.UUID) string { return of(user) + "version:any" }
+// anyVersionKey is the version that every change deletes.
+func anyVersionKey(user uuid.UUID) string { return userPrefix(user) + "version:any" }
 
-// metricKey is the key of the version that a change of this metric ends.
-func metricKey(user uuid.UUID, metric string) string { return of(user) + "version:metric:" + metric }
+// metricVersionKey is the version that a change of this metric deletes.
+func metricVersionKey(user uuid.UUID, metric string) string {
+	return userPrefix(user) + "version:metric:" + metric
+}
 
 func isCancelled(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)

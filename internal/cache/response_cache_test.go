@@ -37,7 +37,7 @@ func wantAnswer(t testing.TB, a *cache.ResponseCache, q cache.Key, find func(con
 	}
 }
 
-func TestAnswersAreRememberedUntilAChange(t *testing.T) {
+func TestResponsesAreCachedUntilAChange(t *testing.T) {
 	onEveryCache(t, func(t *testing.T, c cache.Cache, _ func(string) string) {
 		user, other := uuid.New(), uuid.New()
 		for name, tt := range map[string]struct {
@@ -75,7 +75,7 @@ func TestAnswersAreRememberedUntilAChange(t *testing.T) {
 	})
 }
 
-func TestQuestionsAreToldApart(t *testing.T) {
+func TestKeysDoNotCollide(t *testing.T) {
 	t.Parallel()
 	a := cache.NewResponseCache(cache.NewMemory(roomy), nil)
 	base := about(uuid.New(), "steps")
@@ -94,7 +94,7 @@ func TestQuestionsAreToldApart(t *testing.T) {
 	}
 }
 
-func TestFailuresAndPanicsAreNotRemembered(t *testing.T) {
+func TestFailuresAndPanicsAreNotCached(t *testing.T) {
 	t.Parallel()
 	a := cache.NewResponseCache(cache.NewMemory(roomy), nil)
 	q := about(uuid.New(), "")
@@ -118,7 +118,7 @@ func TestFailuresAndPanicsAreNotRemembered(t *testing.T) {
 }
 
 // One miss is one question to the store, also for those whose leader goes away.
-func TestOneAsksForAll(t *testing.T) {
+func TestConcurrentMissesLoadOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := cache.NewResponseCache(cache.NewMemory(roomy), nil)
@@ -157,7 +157,7 @@ func TestOneAsksForAll(t *testing.T) {
 }
 
 // An answer that was sought before a change must not be shared with, or kept for, those who ask after it.
-func TestASlowAnswerIsNotGivenAfterAChange(t *testing.T) {
+func TestSlowLoadIsNotReturnedAfterAChange(t *testing.T) {
 	onEveryCache(t, func(t *testing.T, c cache.Cache, _ func(string) string) {
 		one, two := cache.NewResponseCache(c, nil), cache.NewResponseCache(c, nil)
 		q := about(uuid.New(), "steps")
@@ -186,10 +186,10 @@ func TestASlowAnswerIsNotGivenAfterAChange(t *testing.T) {
 
 // Several processes with one cache, answering and changing in any order: nobody gets an answer that is older than the
 // last change that was over when they asked.
-func TestNoAnswerIsOlderThanTheLastChange(t *testing.T) {
+func TestNoResponseIsOlderThanTheLastChange(t *testing.T) {
 	onEveryCache(t, func(t *testing.T, c cache.Cache, _ func(string) string) {
 		rapid.Check(t, func(rt *rapid.T) {
-			w := newWorld(cache.NewResponseCache(c, nil), cache.NewResponseCache(c, nil))
+			w := newSimulation(cache.NewResponseCache(c, nil), cache.NewResponseCache(c, nil))
 			var wg sync.WaitGroup
 			for worker := range rapid.IntRange(2, 4).Draw(rt, "workers") {
 				steps := rapid.SliceOfN(drawStep, 1, 12).Draw(rt, fmt.Sprint("steps of ", worker))
@@ -207,8 +207,8 @@ func TestNoAnswerIsOlderThanTheLastChange(t *testing.T) {
 	})
 }
 
-// world is a store with one number in it for each of two metrics, and processes that answer for it.
-type world struct {
+// simulation is a store with one number in it for each of two metrics, and processes that answer for it.
+type simulation struct {
 	user      uuid.UUID
 	instances []*cache.ResponseCache
 	written   [2]atomic.Int64  // the value of each metric
@@ -217,8 +217,8 @@ type world struct {
 	stale     atomic.Int64
 }
 
-func newWorld(instances ...*cache.ResponseCache) *world {
-	return &world{
+func newSimulation(instances ...*cache.ResponseCache) *simulation {
+	return &simulation{
 		user: uuid.New(), instances: instances, writing: [2]chan struct{}{make(chan struct{}, 1), make(chan struct{}, 1)},
 	}
 }
@@ -239,7 +239,7 @@ var drawStep = rapid.Custom(func(t *rapid.T) step {
 	}
 })
 
-func (w *world) do(ctx context.Context, s step) {
+func (w *simulation) do(ctx context.Context, s step) {
 	a := w.instances[s.Instance]
 	if s.Write {
 		m := s.Metric % 2
@@ -270,7 +270,7 @@ func (w *world) do(ctx context.Context, s step) {
 	}
 }
 
-func BenchmarkAnswerRemembered(b *testing.B) {
+func BenchmarkResponseCacheHit(b *testing.B) {
 	a := cache.NewResponseCache(cache.NewMemory(roomy), nil)
 	q := about(uuid.New(), "")
 	asked := 0

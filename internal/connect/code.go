@@ -7,8 +7,8 @@ import (
 	"rsc.io/qr"
 )
 
-// quiet is how many modules of white a QR code needs on each side (ISO/IEC 18004 §9.1).
-const quiet = 4
+// quietZone is how many modules of white a QR code needs on each side (ISO/IEC 18004 §9.1).
+const quietZone = 4
 
 // Code is the QR code of a link.
 type Code struct{ code *qr.Code }
@@ -30,9 +30,9 @@ func (c Code) black(x, y int) bool { return c.code.Black(x, y) }
 func (c Code) Terminal() string {
 	const blackOnWhite, reset = "\x1b[30;47m", "\x1b[0m"
 	var b strings.Builder
-	for y := -quiet; y < c.code.Size+quiet; y += 2 {
+	for y := -quietZone; y < c.code.Size+quietZone; y += 2 {
 		b.WriteString(blackOnWhite)
-		for x := -quiet; x < c.code.Size+quiet; x++ {
+		for x := -quietZone; x < c.code.Size+quietZone; x++ {
 			switch upper, lower := c.black(x, y), c.black(x, y+1); {
 			case upper && lower:
 				b.WriteRune('█')
@@ -60,7 +60,7 @@ func (c Code) SVG() []byte {
 		}
 	}
 	return fmt.Appendf(nil, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="%d %d %[3]d %[3]d" shape-rendering="crispEdges" role="img" aria-label="QR code"><path fill="#fff" d="M%[1]d %[2]dh%[3]dv%[3]dh-%[3]dz"/><path d="%[4]s"/></svg>`,
-		-quiet, -quiet, c.code.Size+2*quiet, path.String())
+		-quietZone, -quietZone, c.code.Size+2*quietZone, path.String())
 }
 
 // PNG returns the code as a PNG picture, eight pixels to a module.

@@ -99,7 +99,7 @@ func Addresses(listen string, interfaces []net.Addr) []string {
 		}
 		found = append(found, prefix.Addr().Unmap())
 	}
-	slices.SortStableFunc(found, func(a, b netip.Addr) int { return unlikely(a) - unlikely(b) })
+	slices.SortStableFunc(found, func(a, b netip.Addr) int { return addressRank(a) - addressRank(b) })
 	bases := make([]string, 0, len(found))
 	for _, address := range found {
 		bases = append(bases, "http://"+net.JoinHostPort(address.String(), port))
@@ -107,8 +107,8 @@ func Addresses(listen string, interfaces []net.Addr) []string {
 	return bases
 }
 
-// unlikely is greater the less likely a phone in the same house uses an address.
-func unlikely(a netip.Addr) int {
+// addressRank is greater the less likely a phone in the same house uses an address.
+func addressRank(a netip.Addr) int {
 	switch {
 	case a.Is4() && a.IsPrivate():
 		return 0

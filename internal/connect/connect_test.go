@@ -83,7 +83,7 @@ func TestPicturesAgree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	side := code.code.Size + 2*quiet
+	side := code.code.Size + 2*quietZone
 	lines := strings.Split(strings.TrimSuffix(code.Terminal(), "\n"), "\n")
 	if len(lines) != (side+1)/2 || side > 80 {
 		t.Errorf("%d lines of %d columns", len(lines), side)
@@ -92,7 +92,7 @@ func TestPicturesAgree(t *testing.T) {
 		modules := []rune(strings.TrimSuffix(strings.TrimPrefix(line, "\x1b[30;47m"), "\x1b[0m"))
 		for x, module := range modules {
 			upper, lower := module == '█' || module == '▀', module == '█' || module == '▄'
-			if upper != code.black(x-quiet, 2*y-quiet) || lower != code.black(x-quiet, 2*y+1-quiet) {
+			if upper != code.black(x-quietZone, 2*y-quietZone) || lower != code.black(x-quietZone, 2*y+1-quietZone) {
 				t.Fatalf("the character at %d, %d is %q", x, y, module)
 			}
 		}
@@ -105,7 +105,7 @@ func TestPicturesAgree(t *testing.T) {
 	for y := range side {
 		for x := range side {
 			r, _, _, _ := picture.At(x*scale+scale/2, y*scale+scale/2).RGBA()
-			if (r == 0) != code.black(x-quiet, y-quiet) {
+			if (r == 0) != code.black(x-quietZone, y-quietZone) {
 				t.Fatalf("the module at %d, %d differs in the PNG", x, y)
 			}
 		}

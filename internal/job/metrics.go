@@ -32,8 +32,8 @@ func newMetrics(registerer prometheus.Registerer) metrics {
 	}
 }
 
-// prepare makes the counters of a job, so that their first increase is seen as one.
-func (m metrics) prepare(job string) {
+// initCounters makes the counters of a job, so that their first increase is seen as one.
+func (m metrics) initCounters(job string) {
 	for _, outcome := range []string{outcomeDone, outcomeFailed, outcomeStopped} {
 		m.runs.WithLabelValues(job, outcome)
 	}

@@ -46,14 +46,14 @@ func NewRunner(logger *slog.Logger, registerer prometheus.Registerer, tracer *tr
 // that appears after the first scrape hides its first increase. Run calls it in any case.
 func (r *Runner) Prepare(tasks ...Task) {
 	for _, task := range tasks {
-		r.metrics.prepare(task.Name)
+		r.metrics.initCounters(task.Name)
 	}
 }
 
 // Run runs the tasks until ctx ends and every one of them has returned. Then it returns nil: what fails in a task is
 // logged. An error means that a task is described wrongly and that none was started.
 func (r *Runner) Run(ctx context.Context, tasks ...Task) error {
-	if err := check(tasks); err != nil {
+	if err := validate(tasks); err != nil {
 		return err
 	}
 	r.Prepare(tasks...)
@@ -70,34 +70,34 @@ func (r *Runner) loop(ctx context.Context, task Task) {
 	ticker := time.NewTicker(task.Every)
 	defer ticker.Stop()
 	var traced time.Time
-	once := func() {
+	runNow := func() {
 		tracer := r.tracer
-		if time.Since(traced) < traceEvery {
+		if time.Since(traced) < traceInterval {
 			tracer = nil
 		} else {
 			traced = time.Now()
 		}
-		r.once(ctx, task, tracer)
+		r.runOnce(ctx, task, tracer)
 	}
 	if task.AtStart {
-		once()
+		runNow()
 	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			once()
+			runNow()
 		}
 	}
 }
 
-// traceEvery is how far apart traced runs of a task are at least: one that looks every second whether there is anything to
+// traceInterval is how far apart traced runs of a task are at least: one that looks every second whether there is anything to
 // do would bury all other traces.
-const traceEvery = time.Minute
+const traceInterval = time.Minute
 
-// once runs the task, measures it, and logs what went wrong.
-func (r *Runner) once(ctx context.Context, task Task, tracer *tracing.Tracer) {
+// runOnce runs the task, measures it, and logs what went wrong.
+func (r *Runner) runOnce(ctx context.Context, task Task, tracer *tracing.Tracer) {
 	if ctx.Err() != nil { // stopped in the moment of the tick
 		return
 	}
@@ -137,7 +137,7 @@ func outcomeOf(ctx context.Context, err error) string {
 	}
 }
 
-func check(tasks []Task) error {
+func validate(tasks []Task) error {
 	names := map[string]bool{}
 	for _, task := range tasks {
 		switch {

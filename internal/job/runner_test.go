@@ -78,7 +78,7 @@ func wantTicks(t *testing.T, got []time.Duration, every time.Duration, first, la
 	}
 }
 
-func TestTaskNeverRunsBesideItself(t *testing.T) {
+func TestRunsOfOneTaskNeverOverlap(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
@@ -182,7 +182,7 @@ func TestRunsAreTraced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		exported := tracetest.NewInMemoryExporter()
-		tracer := tracing.New(keeping{exported}, sdk.AlwaysSample(), resource.Empty())
+		tracer := tracing.New(memoryExporter{exported}, sdk.AlwaysSample(), resource.Empty())
 		r := job.NewRunner(testlog.Logger(t), prometheus.NewRegistry(), tracer)
 		stop := start(t, r,
 			job.Task{Name: "look", Every: time.Second, Run: func(ctx context.Context) error {
@@ -211,10 +211,10 @@ func TestRunsAreTraced(t *testing.T) {
 	})
 }
 
-// keeping keeps what it was given when it is shut down.
-type keeping struct{ *tracetest.InMemoryExporter }
+// memoryExporter keeps what it was given when it is shut down.
+type memoryExporter struct{ *tracetest.InMemoryExporter }
 
-func (keeping) Shutdown(context.Context) error { return nil }
+func (memoryExporter) Shutdown(context.Context) error { return nil }
 
 func TestStopWaitsForARunningTask(t *testing.T) {
 	t.Parallel()
@@ -289,7 +289,7 @@ func TestRunnerStoppedBeforeItStarts(t *testing.T) {
 	}
 }
 
-func TestRunnerRefusesTasksThatMakeNoSense(t *testing.T) {
+func TestRunnerRefusesInvalidTasks(t *testing.T) {
 	t.Parallel()
 	run := func(context.Context) error {
 		t.Error("a task was started all the same")

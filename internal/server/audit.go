@@ -31,8 +31,8 @@ type auditEntry struct {
 const (
 	auditPerPage    = 100
 	maxAuditPerPage = 1000
-	// everybody is what an administrator gives as user for the entries about all users and about nobody.
-	everybody = "all"
+	// allUsers is what an administrator gives as user for the entries about all users and about nobody.
+	allUsers = "all"
 )
 
 // listAudit returns what is on record about the user who asks; an administrator may ask about others.
@@ -77,7 +77,7 @@ func (s *server) listAudit(w http.ResponseWriter, r *http.Request) error {
 
 // narrowToSubject sets whose entries are asked for, and puts on record who looks at others'.
 func (s *server) narrowToSubject(r *http.Request, query *store.AuditQuery) error {
-	if r.URL.Query().Get("user") == everybody {
+	if r.URL.Query().Get("user") == allUsers {
 		if !actorOf(r).Allows(account.ScopeAdmin) {
 			return onlyForAdmins()
 		}
@@ -88,7 +88,7 @@ func (s *server) narrowToSubject(r *http.Request, query *store.AuditQuery) error
 	if err != nil {
 		return err
 	}
-	s.noteRead(r, user, "audit")
+	s.auditAdminRead(r, user, "audit")
 	query.User = &user
 	return nil
 }

@@ -21,7 +21,7 @@ type auditPage struct {
 // audit returns what the audit log tells a key, what waits to be written included.
 func (a *api) audit(key, query string) (page auditPage) {
 	a.t.Helper()
-	if err := a.journal.Flush(a.t.Context()); err != nil {
+	if err := a.auditBuffer.Flush(a.t.Context()); err != nil {
 		a.t.Fatal(err)
 	}
 	a.get("/v1/audit"+query, key).wants(http.StatusOK).into(&page)
@@ -202,13 +202,13 @@ func TestAdministratorsManageEverybodysKeys(t *testing.T) {
 }
 
 // Rotating shows the new key, so that a key must not rotate one that is mightier than itself.
-func TestNoKeyRotatesAMightierOne(t *testing.T) {
+func TestKeyRotatesNoStrongerKey(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada := a.ada()
 	mighty, _ := a.keyFor(ada.user, account.ScopeAdmin)
 	_, reader := a.keyFor(ada.user, account.ScopeRead)
-	rich, _, err := a.door.CreateKey(t.Context(), access.NewKey{UserID: ada.user.ID, Name: "x", Scopes: []account.Scope{account.ScopeRead}, Tier: access.TierBulk})
+	rich, _, err := a.authenticator.CreateKey(t.Context(), access.NewKey{UserID: ada.user.ID, Name: "x", Scopes: []account.Scope{account.ScopeRead}, Tier: access.TierBulk})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,15 +10,15 @@ import (
 
 // authenticate finds out who holds the key that the request presents, and notes it for the log.
 func (s *server) authenticate(r *http.Request) (access.Actor, error) {
-	key, remembered := presentedKey(r)
+	key, fromBasicAuth := keyFromRequest(r)
 	actor, err := s.Authenticator.Authenticate(r.Context(), key)
 	if err != nil {
 		return access.Actor{}, err
 	}
-	e := requestLogOf(r.Context())
-	e.user, e.keyID = actor.User.ID, actor.KeyID
-	if remembered {
-		return actor, sameOrigin(r)
+	l := requestLogOf(r.Context())
+	l.user, l.keyID = actor.User.ID, actor.KeyID
+	if fromBasicAuth {
+		return actor, checkSameOrigin(r)
 	}
 	return actor, nil
 }
@@ -26,9 +26,9 @@ func (s *server) authenticate(r *http.Request) (access.Actor, error) {
 // keyHeaders are the headers that hold nothing but a key, as net/http spells them. Clients may use any case.
 var keyHeaders = []string{"X-Api-Key", "Api-Key"}
 
-// presentedKey returns the key that came with a request, in any of the four ways, or "". It is never looked for in the
+// keyFromRequest returns the key that came with a request, in any of the four ways, or "". It is never looked for in the
 // URL, which ends up in logs. remembered is true for Basic authentication: a browser repeats it by itself.
-func presentedKey(r *http.Request) (key string, remembered bool) {
+func keyFromRequest(r *http.Request) (key string, fromBasicAuth bool) {
 	scheme, credentials, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
 	if strings.EqualFold(scheme, "Bearer") {
 		if key := strings.TrimSpace(credentials); key != "" {
@@ -46,8 +46,8 @@ func presentedKey(r *http.Request) (key string, remembered bool) {
 	return "", false
 }
 
-// sameOrigin refuses a request that a page of somebody else made a browser send with the password it remembers.
-func sameOrigin(r *http.Request) error {
+// checkSameOrigin refuses a request that a page of somebody else made a browser send with the password it remembers.
+func checkSameOrigin(r *http.Request) error {
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
 		return problem.New(problem.Forbidden, "cross_origin",
 			"A page of another origin sent this request. Send the key in the header X-API-Key instead.").Because(err)

@@ -58,7 +58,7 @@ func TestKeysThatAreNotLetIn(t *testing.T) {
 	a := newAPI(t)
 	ada := a.ada()
 	revoked, revokedText := a.keyFor(ada.user, account.ScopeRead)
-	if err := a.door.RevokeKey(t.Context(), ada.user.ID, revoked.ID); err != nil {
+	if err := a.authenticator.RevokeKey(t.Context(), ada.user.ID, revoked.ID); err != nil {
 		t.Fatal(err)
 	}
 	stranger := newAPI(t)

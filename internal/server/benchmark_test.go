@@ -54,7 +54,7 @@ func BenchmarkSmallPost(b *testing.B) {
 		b.Fatal(err)
 	}
 	whole := New(Config{
-		Ingestion: readingIngest{}, Authenticator: door, Limits: access.NewLimits(access.LimitOptions{Allowances: endless}), Registerer: prometheus.NewRegistry(),
+		Ingestion: readingIngest{}, Authenticator: door, Limits: access.NewLimits(access.LimitOptions{Allowances: endlessBody}), Registerer: prometheus.NewRegistry(),
 		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	})
 	var size int
@@ -67,8 +67,8 @@ func BenchmarkSmallPost(b *testing.B) {
 	b.Run("bare", func(b *testing.B) { benchmarkPosts(b, bare, key) })
 }
 
-// endless is so large that no benchmark exceeds it.
-var endless = map[string]access.Allowance{access.TierDefault: {IngestRequests: 1 << 40, IngestBytes: 1 << 50, Reads: 1 << 40}}
+// endlessBody is so large that no benchmark exceeds it.
+var endlessBody = map[string]access.Allowance{access.TierDefault: {IngestRequests: 1 << 40, IngestBytes: 1 << 50, Reads: 1 << 40}}
 
 // benchmarkPosts posts over a real connection and returns the size of an answer.
 func benchmarkPosts(b *testing.B, handler http.Handler, key string) (size int) {

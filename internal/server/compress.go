@@ -17,15 +17,15 @@ func compress(next http.Handler) http.Handler {
 	if err != nil {
 		panic(err) // the options above are wrong
 	}
-	others := wrap(next)
+	gzipOrZstd := wrap(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !prefersBrotli(strings.Join(r.Header.Values("Accept-Encoding"), ",")) {
-			others.ServeHTTP(w, r)
+			gzipOrZstd.ServeHTTP(w, r)
 			return
 		}
-		answer := &brotliAnswer{ResponseWriter: w, status: http.StatusOK}
-		next.ServeHTTP(answer, r)
-		answer.close()
+		out := &brotliWriter{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(out, r)
+		out.close()
 	})
 }
 
@@ -44,18 +44,18 @@ func prefersBrotli(accept string) bool {
 	return br > 0 && br > quality["gzip"] && br > quality["zstd"]
 }
 
-// brotliAnswer decides with the first bytes of an answer whether to encode it.
-type brotliAnswer struct {
+// brotliWriter decides with the first bytes of an answer whether to encode it.
+type brotliWriter struct {
 	http.ResponseWriter
 	status  int
-	begun   bool
+	started bool
 	encoder *brotli.Writer // nil: what is written goes out as it is
 }
 
 // brotliLevel is the least that compresses better than gzip does by default, at about its speed.
 const brotliLevel = 3
 
-func (a *brotliAnswer) WriteHeader(status int) {
+func (a *brotliWriter) WriteHeader(status int) {
 	if status < http.StatusOK {
 		a.ResponseWriter.WriteHeader(status)
 		return
@@ -63,8 +63,8 @@ func (a *brotliAnswer) WriteHeader(status int) {
 	a.status = status
 }
 
-func (a *brotliAnswer) Write(p []byte) (int, error) {
-	a.begin()
+func (a *brotliWriter) Write(p []byte) (int, error) {
+	a.start()
 	var to io.Writer = a.ResponseWriter
 	if a.encoder != nil {
 		to = a.encoder
@@ -72,14 +72,14 @@ func (a *brotliAnswer) Write(p []byte) (int, error) {
 	return to.Write(p)
 }
 
-func (a *brotliAnswer) begin() {
-	if a.begun {
+func (a *brotliWriter) start() {
+	if a.started {
 		return
 	}
-	a.begun = true
+	a.started = true
 	header := a.Header()
 	header.Add("Vary", "Accept-Encoding")
-	if a.worthwhile(header) {
+	if a.shouldCompress(header) {
 		header.Del("Content-Length")
 		header.Set("Content-Encoding", "br")
 		a.encoder = brotli.NewWriterLevel(a.ResponseWriter, brotliLevel)
@@ -88,7 +88,7 @@ func (a *brotliAnswer) begin() {
 	a.ResponseWriter.WriteHeader(a.status)
 }
 
-func (a *brotliAnswer) worthwhile(header http.Header) bool {
+func (a *brotliWriter) shouldCompress(header http.Header) bool {
 	if a.status == http.StatusNoContent || a.status == http.StatusNotModified || header.Get("Content-Encoding") != "" ||
 		header.Get(gzhttp.HeaderNoCompression) != "" || !gzhttp.DefaultContentTypeFilter(header.Get("Content-Type")) {
 		return false
@@ -98,12 +98,12 @@ func (a *brotliAnswer) worthwhile(header http.Header) bool {
 }
 
 // close ends the answer. It is not called for one that broke off.
-func (a *brotliAnswer) close() {
-	a.begin()
+func (a *brotliWriter) close() {
+	a.start()
 	if a.encoder != nil {
 		_ = a.encoder.Close() // it only concerns a client that left
 	}
 }
 
 // Unwrap lets http.ResponseController reach what is below.
-func (a *brotliAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+func (a *brotliWriter) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -35,7 +35,7 @@ type automation struct {
 	SVG   string `json:"svg"`
 }
 
-const onlyHere = "Only the server's own machine can reach this address. Name one that the phone can reach in url, or set public_url."
+const loopbackWarning = "Only the server's own machine can reach this address. Name one that the phone can reach in url, or set public_url."
 
 // connectPhone makes a key for a phone and answers with the links that set up the app: as JSON, or one of them as a
 // picture where the client would rather have that. It is no GET because every call makes a key.
@@ -44,19 +44,19 @@ func (s *server) connectPhone(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(w, r, &sent); err != nil {
 		return err
 	}
-	base, err := s.check(r, &sent)
+	base, err := s.checkPhone(r, &sent)
 	if err != nil {
 		return err
 	}
 	actor := actorOf(r)
-	maker, err := s.Keys.Key(r.Context(), actor.KeyID)
+	creator, err := s.Keys.Key(r.Context(), actor.KeyID)
 	if err != nil {
 		return err
 	}
 	wanted := access.NewKey{
-		UserID: actor.User.ID, Name: sent.Name, Scopes: []account.Scope{account.ScopeIngest}, Tier: maker.Tier, ExpiresAt: maker.ExpiresAt,
+		UserID: actor.User.ID, Name: sent.Name, Scopes: []account.Scope{account.ScopeIngest}, Tier: creator.Tier, ExpiresAt: creator.ExpiresAt,
 	}
-	if err := withinPower(maker, wanted); err != nil {
+	if err := checkGrant(creator, wanted); err != nil {
 		return err
 	}
 	created, secret, err := s.Authenticator.CreateKey(r.Context(), wanted)
@@ -72,7 +72,7 @@ func (s *server) connectPhone(w http.ResponseWriter, r *http.Request) error {
 	answer := connection{Key: keyOf(created), URL: base}
 	answer.Key.Key = secret
 	if connect.Local(base) {
-		answer.Warning = onlyHere
+		answer.Warning = loopbackWarning
 	}
 	for _, a := range automations {
 		code, err := connect.NewCode(a.Link)
@@ -84,8 +84,8 @@ func (s *server) connectPhone(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusCreated, answer)
 }
 
-// check fills in what was left out, and returns the address at which the phone is to reach the server.
-func (s *server) check(r *http.Request, sent *phone) (base string, err error) {
+// checkPhone fills in what was left out, and returns the address at which the phone is to reach the server.
+func (s *server) checkPhone(r *http.Request, sent *phone) (base string, err error) {
 	sent.Name = cmp.Or(strings.TrimSpace(sent.Name), "phone")
 	sent.DataType = cmp.Or(sent.DataType, connect.DataTypes[0])
 	sent.Automation = cmp.Or(sent.Automation, "recent")

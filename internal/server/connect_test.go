@@ -84,7 +84,7 @@ func TestPhonesThatAreNotConnected(t *testing.T) {
 	a.do(http.MethodPost, "/v1/connect", reader, `{}`).refused(http.StatusForbidden, "scope_not_held")
 
 	expires := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
-	_, passing, err := a.door.CreateKey(t.Context(), access.NewKey{
+	_, passing, err := a.authenticator.CreateKey(t.Context(), access.NewKey{
 		UserID: ada.user.ID, Name: "guest", Scopes: []account.Scope{account.ScopeIngest}, ExpiresAt: expires,
 	})
 	if err != nil {

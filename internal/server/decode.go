@@ -18,7 +18,7 @@ const maxJSON = 64 << 10
 // readJSON reads the body of a request, a JSON object that has only members value knows.
 func readJSON(w http.ResponseWriter, r *http.Request, value any) error {
 	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/json" {
-		return &failure{
+		return &httpError{
 			err:    problem.New(problem.Invalid, "unsupported_content_type", "Send the body as application/json."),
 			status: http.StatusUnsupportedMediaType,
 			header: http.Header{"Accept": {"application/json"}},

@@ -10,7 +10,7 @@ import (
 
 // A server that is about to stop says so to balancers, and answers everybody else as before, for the last time on each
 // connection.
-func TestAboutToStop(t *testing.T) {
+func TestDrain(t *testing.T) {
 	t.Parallel()
 	stop := new(Drain)
 	a := newAPI(t, func(c *Config) { c.Drain = stop })
@@ -51,7 +51,7 @@ func TestAboutToStop(t *testing.T) {
 }
 
 // What is still coming shortly before the end is answered, and not cut off.
-func TestBodiesAtTheEndOfAStop(t *testing.T) {
+func TestBodiesAtTheDrainDeadline(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		size, status int

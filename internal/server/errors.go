@@ -32,8 +32,8 @@ type problemDetails struct {
 	IngestionID uuid.UUID `json:"ingestion_id,omitzero"`
 }
 
-// kinds says for each kind of failure how it is answered. The sentence is for failures that bring none of their own.
-var kinds = map[problem.Kind]struct {
+// kindResponses says for each kind of failure how it is answered. The sentence is for failures that bring none of their own.
+var kindResponses = map[problem.Kind]struct {
 	status     int
 	sentence   string
 	retryAfter time.Duration // 0: the same request would fail again
@@ -49,55 +49,55 @@ var kinds = map[problem.Kind]struct {
 	problem.Unavailable:     {http.StatusServiceUnavailable, "The server cannot do this now. Try again later.", 30 * time.Second},
 }
 
-// failure is an error with what only HTTP can add to it.
-type failure struct {
+// httpError is an error with what only HTTP can add to it.
+type httpError struct {
 	err         *problem.Error
 	status      int // 0: as the kind of err says
 	ingestionID uuid.UUID
 	header      http.Header
 }
 
-func (f *failure) Error() string { return f.err.Error() }
-func (f *failure) Unwrap() error { return f.err }
+func (f *httpError) Error() string { return f.err.Error() }
+func (f *httpError) Unwrap() error { return f.err }
 
 func methodNotAllowed(allow string) error {
-	return &failure{
+	return &httpError{
 		err:    problem.New(problem.Invalid, "method_not_allowed", "This path answers only to "+allow+"."),
 		status: http.StatusMethodNotAllowed,
 		header: http.Header{"Allow": {allow}},
 	}
 }
 
-// codeCutShort is for the log: an answer that broke off has no room for a code.
-const codeCutShort = "cut_short"
+// codeTruncated is for the log: an answer that broke off has no room for a code.
+const codeTruncated = "cut_short"
 
-// cutShort is the failure of an answer of which a part has been sent: all that is left is to break the connection, so
+// truncatedResponse is the failure of an answer of which a part has been sent: all that is left is to break the connection, so
 // that the part is not taken for the whole.
-type cutShort struct{ cause error }
+type truncatedResponse struct{ cause error }
 
-func (c cutShort) Error() string { return "answer cut short: " + c.cause.Error() }
-func (c cutShort) Unwrap() error { return c.cause }
+func (c truncatedResponse) Error() string { return "answer cut short: " + c.cause.Error() }
+func (c truncatedResponse) Unwrap() error { return c.cause }
 
 // fail is the one place that answers failures.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	exchange := requestLogOf(r.Context())
-	exchange.err = err
+	l := requestLogOf(r.Context())
+	l.err = err
 	// A context that ended is the client that left, or the server that stops. Nobody may be listening any more, but an
 	// answer is written all the same: silence would be sent as 200.
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
-		exchange.clientGone = true
+		l.clientGone = true
 		err = problem.New(problem.Unavailable, "interrupted", "The request was interrupted. Send it again.").Because(err)
 	}
-	if _, ok := errors.AsType[cutShort](err); ok || exchange.response.status != 0 {
-		exchange.code = codeCutShort
-		exchange.clientGone = exchange.clientGone || exchange.response.broken
+	if _, ok := errors.AsType[truncatedResponse](err); ok || l.response.status != 0 {
+		l.code = codeTruncated
+		l.clientGone = l.clientGone || l.response.writeFailed
 		panic(http.ErrAbortHandler)
 	}
-	answer := problemDetailsOf(err, w.Header())
-	answer.RequestID = exchange.id
-	exchange.code = answer.Code
+	details := problemDetailsOf(err, w.Header())
+	details.RequestID = l.id
+	l.code = details.Code
 	w.Header().Set("Cache-Control", "no-store")
-	writeAs(w, "application/problem+json", answer.Status, answer)
+	writeAs(w, "application/problem+json", details.Status, details)
 }
 
 // problemDetailsOf says what the client is told about err, in the body and in headers.
@@ -105,16 +105,16 @@ func problemDetailsOf(err error, header http.Header) problemDetails {
 	if errors.Is(err, context.DeadlineExceeded) && problem.KindOf(err) == "" {
 		err = problem.New(problem.Unavailable, "timed_out", "The server took too long. Try again later.").Because(err)
 	}
-	kind, known := kinds[problem.KindOf(err)]
+	kind, known := kindResponses[problem.KindOf(err)]
 	if !known {
-		return problemDetailsWith(http.StatusInternalServerError, "internal_error",
+		return newProblemDetails(http.StatusInternalServerError, "internal_error",
 			"The server failed. Its log has the reason under the request id of this answer.")
 	}
-	answer := problemDetailsWith(kind.status, string(problem.KindOf(err)), kind.sentence)
+	details := newProblemDetails(kind.status, string(problem.KindOf(err)), kind.sentence)
 	if e, ok := errors.AsType[*problem.Error](err); ok {
-		answer.Code = cmp.Or(e.Code, answer.Code)
-		answer.Detail = cmp.Or(e.Message, answer.Detail)
-		answer.Field, answer.Allowed, answer.Suggestions = e.Field, e.Allowed, e.Suggestions
+		details.Code = cmp.Or(e.Code, details.Code)
+		details.Detail = cmp.Or(e.Message, details.Detail)
+		details.Field, details.Allowed, details.Suggestions = e.Field, e.Allowed, e.Suggestions
 	}
 	if e, ok := errors.AsType[*access.Exceeded](err); ok && e.RetryAfter > 0 {
 		header.Set("Retry-After", seconds(e.RetryAfter))
@@ -129,32 +129,32 @@ func problemDetailsOf(err error, header http.Header) problemDetails {
 	if kind.status == http.StatusUnauthorized {
 		header.Set("WWW-Authenticate", `Bearer realm="health-export"`)
 	}
-	if f, ok := errors.AsType[*failure](err); ok {
-		f.addTo(&answer, header)
+	if f, ok := errors.AsType[*httpError](err); ok {
+		f.addTo(&details, header)
 	}
-	return answer
+	return details
 }
 
-func (f *failure) addTo(answer *problemDetails, header http.Header) {
+func (f *httpError) addTo(details *problemDetails, header http.Header) {
 	if f.status != 0 {
-		answer.Status, answer.Title = f.status, http.StatusText(f.status)
+		details.Status, details.Title = f.status, http.StatusText(f.status)
 	}
 	if f.ingestionID != uuid.Nil {
-		answer.IngestionID = f.ingestionID
-		answer.Instance = ingestionPath(f.ingestionID)
+		details.IngestionID = f.ingestionID
+		details.Instance = ingestionPath(f.ingestionID)
 	}
 	for name, values := range f.header {
 		header[name] = values
 	}
 }
 
-// problemDetailsWith returns a problem without a type of its own: about:blank says that the status and the code tell it all.
-func problemDetailsWith(status int, code, detail string) problemDetails {
+// newProblemDetails returns a problem without a type of its own: about:blank says that the status and the code tell it all.
+func newProblemDetails(status int, code, detail string) problemDetails {
 	return problemDetails{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code}
 }
 
-// guard turns a panic of handle into an error. The panic with which a handler breaks the connection on purpose goes on.
-func guard(handle func() error) (err error) {
+// recoverPanic turns a panic of handle into an error. The panic with which a handler breaks the connection on purpose goes on.
+func recoverPanic(handle func() error) (err error) {
 	defer func() {
 		switch recovered := recover(); recovered {
 		case nil:

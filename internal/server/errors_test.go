@@ -98,7 +98,7 @@ func TestAFaultOfOursIsOnlyInTheLog(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatBreaksOffIsNotTakenForWhole(t *testing.T) {
+func TestTruncatedResponseBreaksTheConnection(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, func(c *Config) { c.Ingestion = brokenIngest{c.Ingestion} })
 	ada := a.ada()

@@ -31,12 +31,16 @@ func TestExamplesAreExecuted(t *testing.T) {
 	ids := map[string]string{
 		"ingestions": report.IngestionID.String(), "workouts": a.workoutOf(ada), "keys": spare.ID, "users": ada.user.ID.String(),
 	}
+	routed := map[string]bool{}
+	for _, r := range (&server{}).routes() {
+		routed[r.method+" "+r.path] = true
+	}
 	for _, method := range []string{"GET", "POST", "PUT", "DELETE"} { // what takes something away comes last
 		for _, path := range slices.Sorted(maps.Keys(contract.document.Paths.Map())) {
 			item := contract.document.Paths.Find(path)
 			operation := item.Operations()[method]
-			if operation == nil {
-				continue
+			if operation == nil || !routed[method+" "+path] {
+				continue // TestDocumentMatchesRoutes fails for an operation without a route
 			}
 			t.Run(operation.OperationID, func(t *testing.T) {
 				where, err := exampleURL(path, slices.Concat(item.Parameters, operation.Parameters), ids)

@@ -42,30 +42,30 @@ func (s *server) streamExport(
 	if err != nil {
 		return err
 	}
-	what := export.Request{
+	exportRequest := export.Request{
 		Format: format, Types: types, User: user, Catalog: s.Catalog, Now: s.Now(), Version: s.Version,
 	}
-	if wholeAccount(r) {
-		what.Archive = s.Ingestion
+	if isUnfiltered(r) {
+		exportRequest.Archive = s.Ingestion
 	}
-	answer := &exportAnswer{w: w, mediaType: format.MediaType(), name: "health-export-" + what.Now.UTC().Format("20060102") + format.Extension()}
+	out := &exportWriter{w: w, mediaType: format.MediaType(), name: "health-export-" + exportRequest.Now.UTC().Format("20060102") + format.Extension()}
 	if r.Method == http.MethodHead {
-		answer.begin()
+		out.sendHeader()
 		return nil
 	}
 	s.Audit.Add(r.Context(), account.ActionExport, user.ID, "", map[string]any{"format": format})
-	if err := export.Write(r.Context(), answer, extract, what); err != nil {
-		if answer.begun {
-			return cutShort{err}
+	if err := export.Write(r.Context(), out, extract, exportRequest); err != nil {
+		if out.headerSent {
+			return truncatedResponse{err}
 		}
 		return err
 	}
-	answer.begin() // also where there was nothing to write
+	out.sendHeader() // also where there was nothing to write
 	return nil
 }
 
-// wholeAccount reports whether nothing narrows an export.
-func wholeAccount(r *http.Request) bool {
+// isUnfiltered reports whether nothing narrows an export.
+func isUnfiltered(r *http.Request) bool {
 	for name := range r.URL.Query() {
 		if name != "format" {
 			return false
@@ -74,27 +74,27 @@ func wholeAccount(r *http.Request) bool {
 	return true
 }
 
-// exportAnswer sends the headers of an export with its first bytes.
-type exportAnswer struct {
+// exportWriter sends the headers of an export with its first bytes.
+type exportWriter struct {
 	w               http.ResponseWriter
 	mediaType, name string
-	begun           bool
+	headerSent      bool
 }
 
-func (a *exportAnswer) begin() {
-	if a.begun {
+func (a *exportWriter) sendHeader() {
+	if a.headerSent {
 		return
 	}
-	a.begun = true
+	a.headerSent = true
 	a.w.Header().Set("Content-Type", a.mediaType)
-	attach(a.w, a.name)
+	setAttachment(a.w, a.name)
 	if !gzhttp.DefaultContentTypeFilter(a.mediaType) || a.mediaType == export.FormatParquet.MediaType() {
 		a.w.Header().Set(gzhttp.HeaderNoCompression, "1") // it is compressed already
 	}
 	a.w.WriteHeader(http.StatusOK)
 }
 
-func (a *exportAnswer) Write(p []byte) (int, error) {
-	a.begin()
+func (a *exportWriter) Write(p []byte) (int, error) {
+	a.sendHeader()
 	return a.w.Write(p)
 }

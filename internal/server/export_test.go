@@ -130,15 +130,15 @@ func TestRouteAndECGInOtherForms(t *testing.T) {
 	}
 }
 
-// breaking is a store whose samples end in an error, after n of them.
-type breaking struct {
+// failingAfter is a store whose samples end in an error, after n of them.
+type failingAfter struct {
 	store.Store
 	n int
 }
 
 var errBroken = errors.New("the disk is gone")
 
-func (b breaking) Samples(context.Context, uuid.UUID, store.SampleQuery) iter.Seq2[health.Sample, error] {
+func (b failingAfter) Samples(context.Context, uuid.UUID, store.SampleQuery) iter.Seq2[health.Sample, error] {
 	return func(yield func(health.Sample, error) bool) {
 		sample := health.NewSample()
 		sample.Metric, sample.Unit, sample.Source, sample.Value = "step_count", "count", "Watch", 1
@@ -158,7 +158,7 @@ func TestExportThatFails(t *testing.T) {
 	for _, encoding := range []string{"identity", "gzip", "zstd", "br"} {
 		for _, n := range []int{0, 10, 10_000} {
 			a := newAPI(t, func(c *Config) {
-				stored := breaking{c.Users.(store.Store), n}
+				stored := failingAfter{c.Users.(store.Store), n}
 				c.Query = query.New(query.Config{
 					Samples: stored, Sleep: stored, Workouts: stored, Events: stored, Catalog: c.Catalog,
 				})
@@ -189,7 +189,7 @@ func TestExportThatFails(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreKnown(t *testing.T) {
+func TestConditionalRequests(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada := a.ada()

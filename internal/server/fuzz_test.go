@@ -21,10 +21,10 @@ import (
 	"github.com/health-export/health-export/internal/testlog"
 )
 
-// adasDoor lets everybody in as Ada.
-type adasDoor struct{ Authenticator }
+// adaAuthenticator lets everybody in as Ada.
+type adaAuthenticator struct{ Authenticator }
 
-func (adasDoor) Authenticate(context.Context, string) (access.Actor, error) {
+func (adaAuthenticator) Authenticate(context.Context, string) (access.Actor, error) {
 	return access.Actor{
 		User:   account.User{ID: unknownID, TimeZone: "America/Sao_Paulo"},
 		Scopes: []account.Scope{account.ScopeAdmin},
@@ -111,7 +111,7 @@ func FuzzParams(f *testing.F) {
 	small := smallStore{}
 	handler := New(Config{
 		Query:         query.New(query.Config{Samples: small, Sleep: small, Workouts: small, Events: small, Catalog: words}),
-		Authenticator: adasDoor{}, Archive: small, Users: small, Keys: small, AuditReader: small, Catalog: words, Audit: (*access.AuditBuffer)(nil), Logger: testlog.Logger(f), Registerer: prometheus.NewRegistry(),
+		Authenticator: adaAuthenticator{}, Archive: small, Users: small, Keys: small, AuditReader: small, Catalog: words, Audit: (*access.AuditBuffer)(nil), Logger: testlog.Logger(f), Registerer: prometheus.NewRegistry(),
 	})
 	var paths []string
 	for _, row := range (&server{}).routes() {

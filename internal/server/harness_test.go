@@ -31,15 +31,15 @@ import (
 
 // api is a whole server under test, over a fresh store. Every answer it gives is held against the OpenAPI document.
 type api struct {
-	t        *testing.T
-	url      string
-	client   *http.Client
-	store    store.Store
-	door     *access.Authenticator
-	journal  *access.AuditBuffer
-	registry *prometheus.Registry
-	logs     *testlog.Log
-	now      func() time.Time
+	t             *testing.T
+	url           string
+	client        *http.Client
+	store         store.Store
+	authenticator *access.Authenticator
+	auditBuffer   *access.AuditBuffer
+	registry      *prometheus.Registry
+	logs          *testlog.Log
+	now           func() time.Time
 	// stop waits for all requests to end, the lines in the log with them.
 	stop func()
 }
@@ -55,8 +55,8 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	logger := a.logs.Logger()
 	a.store = testdb.New(t)
 	answers := cache.NewResponseCache(cache.NewMemory(1<<20), nil)
-	a.journal = access.NewAuditBuffer(a.store, access.AuditBufferOptions{Now: a.now, Logger: logger})
-	a.door = access.NewAuthenticator(a.store, a.store, access.AuthenticatorOptions{Now: a.now, Logger: logger, Audit: a.journal, Invalidator: answers})
+	a.auditBuffer = access.NewAuditBuffer(a.store, access.AuditBufferOptions{Now: a.now, Logger: logger})
+	a.authenticator = access.NewAuthenticator(a.store, a.store, access.AuthenticatorOptions{Now: a.now, Logger: logger, Audit: a.auditBuffer, Invalidator: answers})
 	received, err := ingest.New(ingest.Config{
 		Store: a.store, Invalidator: answers, Catalog: words, Limits: ingest.Limits{
 			MaxBody: 1 << 20, Wait: time.Minute, TempDir: t.TempDir(), ImportDir: t.TempDir(), MaxImport: 2 << 20,
@@ -72,7 +72,7 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 			Samples: a.store, Sleep: a.store, Workouts: a.store, Events: a.store, Summaries: a.store, Catalog: words, Now: a.now,
 		}), answers),
 		SourcePriority: query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: a.store, Invalidator: answers, Catalog: words, Logger: logger}),
-		Authenticator:  a.door, Users: a.store, Keys: a.store, Archive: a.store, Catalog: words, AuditReader: a.store, Audit: a.journal, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
+		Authenticator:  a.authenticator, Users: a.store, Keys: a.store, Archive: a.store, Catalog: words, AuditReader: a.store, Audit: a.auditBuffer, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
 		Ping:   a.store.Ping,
 		Logger: logger, Registerer: a.registry,
 		MaxBody: 1 << 20, MaxImport: 2 << 20, Version: "1.2.3", Now: a.now,
@@ -131,7 +131,7 @@ func (a *api) ada() person {
 // keyFor makes a key for a user.
 func (a *api) keyFor(user account.User, scopes ...account.Scope) (account.APIKey, string) {
 	a.t.Helper()
-	made, text, err := a.door.CreateKey(a.t.Context(), access.NewKey{UserID: user.ID, Name: "test", Scopes: scopes})
+	made, text, err := a.authenticator.CreateKey(a.t.Context(), access.NewKey{UserID: user.ID, Name: "test", Scopes: scopes})
 	if err != nil {
 		a.t.Fatal(err)
 	}

@@ -25,8 +25,8 @@ func (s *server) getHealth(w http.ResponseWriter, r *http.Request) error {
 // Redis it answers all the same, only slower, so it stays ready and says so.
 func (s *server) getReady(w http.ResponseWriter, r *http.Request) error {
 	if s.Drain.announced() {
-		requestLogOf(r.Context()).foreseen = true
-		return draining()
+		requestLogOf(r.Context()).expected = true
+		return errStopping()
 	}
 	if err := s.pingDatabase(r.Context()); err != nil {
 		return err

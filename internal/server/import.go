@@ -25,7 +25,7 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
 	if p.err != nil {
 		return p.err
 	}
-	file, err := fileIn(r)
+	file, err := uploadedFile(r)
 	if err != nil {
 		return err
 	}
@@ -35,23 +35,23 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
 		KeyID:           actor.KeyID,
 		Body:            file,
 		ContentEncoding: strings.Join(r.Header.Values("Content-Encoding"), ", "),
-		Headers:         aboutTheBody(r.Header),
+		Headers:         archivedHeaders(r.Header),
 	}, keep)
 	if err != nil {
-		return encodingFailure(err)
+		return encodingError(err)
 	}
-	return answerIngestion(w, r, &ingestion)
+	return writeIngestion(w, r, &ingestion)
 }
 
-// fileIn returns the body, or the first file in it where a form was sent.
-func fileIn(r *http.Request) (io.Reader, error) {
+// uploadedFile returns the body, or the first file in it where a form was sent.
+func uploadedFile(r *http.Request) (io.Reader, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "multipart/form-data" {
 		return r.Body, nil
 	}
 	form, err := r.MultipartReader()
 	if err != nil {
-		return nil, brokenForm(err)
+		return nil, formError(err)
 	}
 	for {
 		part, err := form.NextPart()
@@ -59,14 +59,14 @@ func fileIn(r *http.Request) (io.Reader, error) {
 		case errors.Is(err, io.EOF):
 			return nil, problem.New(problem.Invalid, "no_file", "The form holds no file. Send one, for example with curl -F file=@export.zip.")
 		case err != nil:
-			return nil, brokenForm(err)
+			return nil, formError(err)
 		case part.FileName() != "":
 			return part, nil
 		}
 	}
 }
 
-func brokenForm(err error) error {
+func formError(err error) error {
 	return problem.New(problem.Invalid, "broken_form",
 		"The form cannot be read. Send the file itself as the body, or a form as curl -F file=@export.zip does.").Because(err)
 }

@@ -28,16 +28,16 @@ func (s *server) ingest(w http.ResponseWriter, r *http.Request) error {
 		KeyID:           actor.KeyID,
 		Body:            r.Body,
 		ContentEncoding: strings.Join(r.Header.Values("Content-Encoding"), ", "),
-		Headers:         aboutTheBody(r.Header),
+		Headers:         archivedHeaders(r.Header),
 		Async:           async,
 	})
 	if err != nil {
-		return encodingFailure(err)
+		return encodingError(err)
 	}
 	if async {
 		w.Header().Set("Preference-Applied", "respond-async")
 	}
-	return answerIngestion(w, r, &ingestion)
+	return writeIngestion(w, r, &ingestion)
 }
 
 // replayIngestion processes an archived body again.
@@ -50,13 +50,13 @@ func (s *server) replayIngestion(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answerIngestion(w, r, &ingestion)
+	return writeIngestion(w, r, &ingestion)
 }
 
-// answerIngestion tells whoever sent a body what became of it.
-func answerIngestion(w http.ResponseWriter, r *http.Request, i *health.Ingestion) error {
-	e := requestLogOf(r.Context())
-	e.ingestion, e.outcome = i.ID, i.Status
+// writeIngestion tells whoever sent a body what became of it.
+func writeIngestion(w http.ResponseWriter, r *http.Request, i *health.Ingestion) error {
+	l := requestLogOf(r.Context())
+	l.ingestion, l.outcome = i.ID, i.Status
 	switch i.Status {
 	case health.StatusAccepted:
 		w.Header().Set("Location", ingestionPath(i.ID))
@@ -64,9 +64,9 @@ func answerIngestion(w http.ResponseWriter, r *http.Request, i *health.Ingestion
 	case health.StatusRejected:
 		return writeReport(w, http.StatusUnprocessableEntity, i)
 	case health.StatusUnrecognised:
-		return &failure{err: problem.New(problem.Unrecognised, i.FailureCode, i.Failure), ingestionID: i.ID}
+		return &httpError{err: problem.New(problem.Unrecognised, i.FailureCode, i.Failure), ingestionID: i.ID}
 	case health.StatusFailed:
-		return &failure{err: problem.New(problem.Invalid, i.FailureCode, i.Failure), ingestionID: i.ID}
+		return &httpError{err: problem.New(problem.Invalid, i.FailureCode, i.Failure), ingestionID: i.ID}
 	default:
 		return writeReport(w, http.StatusOK, i)
 	}
@@ -74,21 +74,21 @@ func answerIngestion(w http.ResponseWriter, r *http.Request, i *health.Ingestion
 
 func ingestionPath(id uuid.UUID) string { return "/v1/ingestions/" + id.String() }
 
-// encodingFailure gives a Content-Encoding that nobody here undoes the status HTTP has for it.
-func encodingFailure(err error) error {
-	e, ok := errors.AsType[*problem.Error](err)
-	if !ok || e.Code != "unsupported_encoding" {
+// encodingError gives a Content-Encoding that nobody here undoes the status HTTP has for it.
+func encodingError(err error) error {
+	l, ok := errors.AsType[*problem.Error](err)
+	if !ok || l.Code != "unsupported_encoding" {
 		return err
 	}
-	return &failure{
-		err:    e,
+	return &httpError{
+		err:    l,
 		status: http.StatusUnsupportedMediaType,
 		header: http.Header{"Accept-Encoding": {"gzip, zstd, br"}},
 	}
 }
 
-// aboutTheBody returns the headers with lower-case names, without those that may hold a key.
-func aboutTheBody(header http.Header) map[string]string {
+// archivedHeaders returns the headers with lower-case names, without those that may hold a key.
+func archivedHeaders(header http.Header) map[string]string {
 	headers := make(map[string]string, len(header))
 	for name, values := range header {
 		if name != "Authorization" && name != "Cookie" && !slices.Contains(keyHeaders, name) {

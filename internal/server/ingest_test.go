@@ -155,13 +155,13 @@ func TestBodiesThatAreTooLarge(t *testing.T) {
 	post(large[:1<<20]).wants(http.StatusOK)
 }
 
-// unannounced hides the length of a body, so that it is found out only by reading.
-type unannounced struct{ *strings.Reader }
+// unknownLength hides the length of a body, so that it is found out only by reading.
+type unknownLength struct{ *strings.Reader }
 
 func TestBodyOfUnknownLengthThatIsTooLarge(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
-	body := unannounced{strings.NewReader(`{"data":{}}` + strings.Repeat(" ", 1<<20))}
+	body := unknownLength{strings.NewReader(`{"data":{}}` + strings.Repeat(" ", 1<<20))}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.url+"/v1/ingest", body)
 	if err != nil {
 		t.Fatal(err)
@@ -239,13 +239,13 @@ func TestNoRoom(t *testing.T) {
 	}
 }
 
-// listening notes what the server hands on.
-type listening struct {
+// recordingIngest notes what the server hands on.
+type recordingIngest struct {
 	Ingest
 	request *ingest.Request
 }
 
-func (l listening) Receive(ctx context.Context, r ingest.Request) (health.Ingestion, error) {
+func (l recordingIngest) Receive(ctx context.Context, r ingest.Request) (health.Ingestion, error) {
 	*l.request = r
 	return l.Ingest.Receive(ctx, r)
 }
@@ -253,7 +253,7 @@ func (l listening) Receive(ctx context.Context, r ingest.Request) (health.Ingest
 func TestKeysGoNoFurtherThanTheDoor(t *testing.T) {
 	t.Parallel()
 	var got ingest.Request
-	a := newAPI(t, func(c *Config) { c.Ingestion = listening{c.Ingestion, &got} })
+	a := newAPI(t, func(c *Config) { c.Ingestion = recordingIngest{c.Ingestion, &got} })
 	ada := a.ada()
 	a.send(ada.key, bodyOfAda, "X-API-Key", ada.key, "api-key", ada.key, "Cookie", "k="+ada.key, "Session-ID", "7", "User-Agent", "test")
 	want := map[string]string{"session-id": "7", "user-agent": "test", "content-type": "application/json", "content-length": "", "accept-encoding": ""}

@@ -156,7 +156,7 @@ func (s *server) getIngestionRaw(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	if _, err := io.Copy(w, body); err != nil {
-		return cutShort{err}
+		return truncatedResponse{err}
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 
 // What each operation answers to somebody who asks it, with a key for their own data, for a thing of another user. An
 // operation that is missing here fails the test: whoever adds one says what it does.
-var answersToStrangers = map[string]int{
+var unauthenticatedResponses = map[string]int{
 	"ingest": 400, // nothing was sent
 	// Lists hold one's own.
 	"listIngestions": 200, "listMetrics": 200, "latestMetrics": 200, "getSamples": 200, "getSeries": 200, "getSummary": 200, "getSleep": 200,
@@ -54,7 +54,7 @@ func TestUsersAreApart(t *testing.T) {
 	}
 	before := a.seenBy(ada)
 	for _, row := range (&server{}).routes() {
-		want, ok := answersToStrangers[row.operation]
+		want, ok := unauthenticatedResponses[row.operation]
 		if !ok {
 			t.Errorf("%s is not in answersToStrangers: say what it does with the id of another user's thing", row.operation)
 			continue
@@ -74,7 +74,7 @@ func TestUsersAreApart(t *testing.T) {
 			answer.refused(want, notFoundCode(t, a, row, bob))
 		}
 		for _, mark := range marks {
-			if row.scope != open && strings.Contains(string(answer.body), mark) {
+			if row.scope != noKey && strings.Contains(string(answer.body), mark) {
 				t.Errorf("%s tells a stranger %q: %s", row.operation, mark, answer.body)
 			}
 		}

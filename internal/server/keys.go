@@ -41,7 +41,7 @@ func (s *server) listKeys(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.Users.User(r.Context(), user); err != nil {
 		return err
 	}
-	s.noteRead(r, user, "keys")
+	s.auditAdminRead(r, user, "keys")
 	found, err := s.Keys.KeysOf(r.Context(), user)
 	if err != nil {
 		return err
@@ -77,24 +77,24 @@ func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	maker, err := s.Keys.Key(r.Context(), actorOf(r).KeyID)
+	creator, err := s.Keys.Key(r.Context(), actorOf(r).KeyID)
 	if err != nil {
 		return err
 	}
 	wanted := access.NewKey{
-		UserID: user, Name: sent.Name, Scopes: scopes, Tier: cmp.Or(sent.Tier, maker.Tier), ExpiresAt: sent.ExpiresAt,
+		UserID: user, Name: sent.Name, Scopes: scopes, Tier: cmp.Or(sent.Tier, creator.Tier), ExpiresAt: sent.ExpiresAt,
 	}
-	if err := withinPower(maker, wanted); err != nil {
+	if err := checkGrant(creator, wanted); err != nil {
 		return err
 	}
 	created, text, err := s.Authenticator.CreateKey(r.Context(), wanted)
 	if err != nil {
 		return err
 	}
-	return answerNewKey(w, created, text)
+	return writeNewKey(w, created, text)
 }
 
-func answerNewKey(w http.ResponseWriter, created account.APIKey, text string) error {
+func writeNewKey(w http.ResponseWriter, created account.APIKey, text string) error {
 	answer := keyOf(created)
 	answer.Key = text
 	w.Header().Set("Location", "/v1/keys/"+created.ID)
@@ -113,18 +113,18 @@ func (s *server) rotateKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	maker, err := s.Keys.Key(r.Context(), actorOf(r).KeyID)
+	creator, err := s.Keys.Key(r.Context(), actorOf(r).KeyID)
 	if err != nil {
 		return err
 	}
-	if err := withinPower(maker, access.NewKey{Scopes: old.Scopes, Tier: old.Tier, ExpiresAt: old.ExpiresAt}); err != nil {
+	if err := checkGrant(creator, access.NewKey{Scopes: old.Scopes, Tier: old.Tier, ExpiresAt: old.ExpiresAt}); err != nil {
 		return err
 	}
 	created, text, err := s.Authenticator.RotateKey(r.Context(), old.UserID, old.ID, grace)
 	if err != nil {
 		return err
 	}
-	return answerNewKey(w, created, text)
+	return writeNewKey(w, created, text)
 }
 
 // keyInPath returns the key whose id is in the path, if it is one of the user who asks, or an administrator asks.
@@ -143,21 +143,21 @@ func (s *server) keyInPath(r *http.Request) (account.APIKey, error) {
 	return found, err
 }
 
-// withinPower refuses a key that could do more than the key that makes it, or could do it for longer.
-func withinPower(maker account.APIKey, wanted access.NewKey) error {
-	end := maker.End() // one that was replaced may be in force for a while yet: it may be lost
+// checkGrant refuses a key that could do more than the key that makes it, or could do it for longer.
+func checkGrant(creator account.APIKey, wanted access.NewKey) error {
+	end := creator.End() // one that was replaced may be in force for a while yet: it may be lost
 	switch {
-	case !allowsAll(maker, wanted.Scopes):
-		return beyondPower("scopes", "scope_not_held", "An API key cannot grant a scope that it does not have itself.")
-	case !maker.Allows(account.ScopeAdmin) && access.TierExceeds(wanted.Tier, maker.Tier):
-		return beyondPower("tier", "tier_not_held", "An API key cannot grant a tier above its own, "+maker.Tier+".")
+	case !allowsAll(creator, wanted.Scopes):
+		return grantRefused("scopes", "scope_not_held", "An API key cannot grant a scope that it does not have itself.")
+	case !creator.Allows(account.ScopeAdmin) && access.TierExceeds(wanted.Tier, creator.Tier):
+		return grantRefused("tier", "tier_not_held", "An API key cannot grant a tier above its own, "+creator.Tier+".")
 	case !end.IsZero() && (wanted.ExpiresAt.IsZero() || wanted.ExpiresAt.After(end)):
-		return beyondPower("expires_at", "outlives_maker", "An API key that expires, or has been replaced, can only make keys that expire no later.")
+		return grantRefused("expires_at", "outlives_maker", "An API key that expires, or has been replaced, can only make keys that expire no later.")
 	}
 	return nil
 }
 
-func beyondPower(field, code, message string) error {
+func grantRefused(field, code, message string) error {
 	return problem.New(problem.Forbidden, code, message).In(field)
 }
 
@@ -173,7 +173,7 @@ func (s *server) revokeKey(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !allowsAll(actorOf(r), found.Scopes) {
-		return beyondPower("", "scope_not_held", "An API key cannot revoke one that has a scope it does not have itself.")
+		return grantRefused("", "scope_not_held", "An API key cannot revoke one that has a scope it does not have itself.")
 	}
 	if err := s.Authenticator.RevokeKey(r.Context(), found.UserID, found.ID); err != nil {
 		return err

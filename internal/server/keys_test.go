@@ -12,7 +12,7 @@ import (
 	"github.com/health-export/health-export/internal/account"
 )
 
-func TestKeyLivesAndDies(t *testing.T) {
+func TestKeyLifecycle(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada := a.ada()
@@ -87,13 +87,13 @@ func TestKeysThatAreNotMade(t *testing.T) {
 	post(t, admin, "").refused(415, "unsupported_content_type")
 }
 
-func TestNoKeyIsMightierThanItsMaker(t *testing.T) {
+func TestKeyGrantsNoMoreThanItHas(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada := a.ada()
 	_, reader := a.keyFor(ada.user, account.ScopeRead)
 	_, admin := a.keyFor(ada.user, account.ScopeAdmin)
-	_, passing, err := a.door.CreateKey(t.Context(), access.NewKey{
+	_, passing, err := a.authenticator.CreateKey(t.Context(), access.NewKey{
 		UserID: ada.user.ID, Name: "guest", Scopes: []account.Scope{account.ScopeRead}, ExpiresAt: time.Now().Add(time.Hour),
 	})
 	if err != nil {
@@ -172,7 +172,7 @@ func TestMe(t *testing.T) {
 	var got me
 	a.get("/v1/me", text).wants(http.StatusOK).into(&got)
 	want := me{
-		User: userOf(ada.user), Key: presented{ID: key.ID, Scopes: []account.Scope{"ingest"}, Tier: "default"}, ServerVersion: "1.2.3",
+		User: userOf(ada.user), Key: requestKey{ID: key.ID, Scopes: []account.Scope{"ingest"}, Tier: "default"}, ServerVersion: "1.2.3",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("me differs:\n%s", diff)

@@ -25,12 +25,12 @@ type Limits interface {
 
 // charge counts a request that was let in, and tells in headers what is left. The body is to be read from the request
 // it returns, and settle to be called when nobody reads it any more.
-func (s *server) charge(w http.ResponseWriter, r *http.Request, row route) (charged *http.Request, settle func(), err error) {
+func (s *server) charge(w http.ResponseWriter, r *http.Request, row route) (charged *http.Request, finish func(), err error) {
 	switch {
 	case s.Limits == nil || row.unlimited():
 		return r, func() {}, nil
-	case row.scope == open:
-		return r, func() {}, s.noteHit(r, uuid.Nil, row, s.Limits.ChargeAddress(requestLogOf(r.Context()).address))
+	case row.scope == noKey:
+		return r, func() {}, s.auditLimitHit(r, uuid.Nil, row, s.Limits.ChargeAddress(requestLogOf(r.Context()).address))
 	}
 	use := access.UseRead
 	if row.scope == account.ScopeIngest {
@@ -38,21 +38,21 @@ func (s *server) charge(w http.ResponseWriter, r *http.Request, row route) (char
 	}
 	charge, err := s.Limits.Charge(r.Context(), actorOf(r), use, r.ContentLength)
 	if charge != nil {
-		tellBalances(w.Header(), charge)
+		setLimitHeaders(w.Header(), charge)
 	}
 	if err != nil {
-		return r, nil, s.noteHit(r, actorOf(r).User.ID, row, err)
+		return r, nil, s.auditLimitHit(r, actorOf(r).User.ID, row, err)
 	}
 	body := charge.Body(r.Context(), r.Body)
 	r.Body = body
 	if r.ContentLength < 0 {
-		r.Body = &weighedBody{Body: body, charge: charge, header: w.Header()}
+		r.Body = &chargedBody{Body: body, charge: charge, header: w.Header()}
 	}
-	return r, body.Settle, nil
+	return r, body.Finish, nil
 }
 
-// noteHit puts a refusal on record, and returns it.
-func (s *server) noteHit(r *http.Request, user uuid.UUID, row route, err error) error {
+// auditLimitHit puts a refusal on record, and returns it.
+func (s *server) auditLimitHit(r *http.Request, user uuid.UUID, row route, err error) error {
 	var refusal *problem.Error
 	if errors.As(err, &refusal) {
 		s.Audit.Add(r.Context(), account.ActionLimitHit, user, row.method+" "+row.path, map[string]any{"code": refusal.Code})
@@ -63,37 +63,37 @@ func (s *server) noteHit(r *http.Request, user uuid.UUID, row route, err error) 
 // unlimited reports whether the route is for machines that watch over this one, which must not be turned away.
 func (row route) unlimited() bool { return row.path == "/health" || row.path == "/ready" }
 
-// weighedBody tells the balances again when the whole body has been read: only then it is known what one without a
+// chargedBody tells the balances again when the whole body has been read: only then it is known what one without a
 // length weighs.
-type weighedBody struct {
+type chargedBody struct {
 	*access.Body
 	charge *access.Charge
 	header http.Header
 }
 
-func (b *weighedBody) Read(p []byte) (int, error) {
+func (b *chargedBody) Read(p []byte) (int, error) {
 	n, err := b.Body.Read(p)
 	if errors.Is(err, io.EOF) {
-		tellBalances(b.header, b.charge)
+		setLimitHeaders(b.header, b.charge)
 	}
 	return n, err
 }
 
-// tellBalances sets the headers of the limits, under their names as net/http spells them. Where there is no limit there
+// setLimitHeaders sets the headers of the limits, under their names as net/http spells them. Where there is no limit there
 // is no header.
-func tellBalances(header http.Header, c *access.Charge) {
+func setLimitHeaders(header http.Header, c *access.Charge) {
 	if b := c.Requests; b.Limit > 0 {
-		texts := textsOf(b)
-		header["X-Ratelimit-Limit"], header["X-Ratelimit-Remaining"], header["X-Ratelimit-Reset"] = texts[:1:1], texts[1:2:2], texts[2:]
+		values := balanceValues(b)
+		header["X-Ratelimit-Limit"], header["X-Ratelimit-Remaining"], header["X-Ratelimit-Reset"] = values[:1:1], values[1:2:2], values[2:]
 	}
 	if b := c.Bytes; b.Limit > 0 {
-		texts := textsOf(b)
-		header["X-Ratelimit-Bytes-Limit"], header["X-Ratelimit-Bytes-Remaining"], header["X-Ratelimit-Bytes-Reset"] = texts[:1:1], texts[1:2:2], texts[2:]
+		values := balanceValues(b)
+		header["X-Ratelimit-Bytes-Limit"], header["X-Ratelimit-Bytes-Remaining"], header["X-Ratelimit-Bytes-Reset"] = values[:1:1], values[1:2:2], values[2:]
 	}
 }
 
-// textsOf returns the limit, what remains, and the seconds until all of it is there again.
-func textsOf(b access.Balance) []string {
+// balanceValues returns the limit, what remains, and the seconds until all of it is there again.
+func balanceValues(b access.Balance) []string {
 	return []string{strconv.FormatInt(b.Limit, 10), strconv.FormatInt(b.Remaining, 10), seconds(b.Reset)}
 }
 

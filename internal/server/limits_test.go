@@ -122,10 +122,10 @@ func TestLimitsOfABodyWithoutALength(t *testing.T) {
 	}
 }
 
-// unread is a body that nobody may read.
-type unread struct{ t *testing.T }
+// unreadBody is a body that nobody may read.
+type unreadBody struct{ t *testing.T }
 
-func (u unread) Read([]byte) (int, error) {
+func (u unreadBody) Read([]byte) (int, error) {
 	u.t.Error("the body was sent")
 	return 0, io.ErrUnexpectedEOF
 }
@@ -137,7 +137,7 @@ func TestABodyThatDoesNotFitIsNotRead(t *testing.T) {
 	ada := a.ada()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url+"/v1/ingest", unread{t})
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url+"/v1/ingest", unreadBody{t})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestUnlimitedKeysAndHealthChecksHaveNoLimits(t *testing.T) {
 	t.Parallel()
 	a, _ := limited(t, access.Allowance{IngestRequests: 1, IngestBytes: 1, Reads: 1})
 	ada := a.ada()
-	_, key, err := a.door.CreateKey(t.Context(), access.NewKey{
+	_, key, err := a.authenticator.CreateKey(t.Context(), access.NewKey{
 		UserID: ada.user.ID, Name: "all", Scopes: []account.Scope{account.ScopeIngest, account.ScopeRead}, Tier: access.TierUnlimited,
 	})
 	if err != nil {
@@ -191,7 +191,7 @@ func TestUnlimitedKeysAndHealthChecksHaveNoLimits(t *testing.T) {
 	}
 }
 
-func TestReadyTellsOfRedis(t *testing.T) {
+func TestReadyReportsRedis(t *testing.T) {
 	t.Parallel()
 	for want, failure := range map[string]error{"ok": nil, "unreachable": errors.New("gone")} {
 		a := newAPI(t, func(c *Config) { c.PingRedis = func(context.Context) error { return failure } })

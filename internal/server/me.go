@@ -7,14 +7,14 @@ import (
 )
 
 type me struct {
-	User user      `json:"user"`
-	Key  presented `json:"key"`
+	User user       `json:"user"`
+	Key  requestKey `json:"key"`
 	// ServerVersion is told here and not by /health: what has a hole in it is nobody's business who has no key.
 	ServerVersion string `json:"server_version"`
 }
 
-// presented is the key of the request itself.
-type presented struct {
+// requestKey is the key of the request itself.
+type requestKey struct {
 	ID     string          `json:"id"`
 	Scopes []account.Scope `json:"scopes"`
 	Tier   string          `json:"tier"`
@@ -25,7 +25,7 @@ func (s *server) getMe(w http.ResponseWriter, r *http.Request) error {
 	actor := actorOf(r)
 	return writeJSON(w, http.StatusOK, me{
 		User: userOf(actor.User),
-		Key:  presented{ID: actor.KeyID, Scopes: actor.Scopes, Tier: actor.Tier},
+		Key:  requestKey{ID: actor.KeyID, Scopes: actor.Scopes, Tier: actor.Tier},
 
 		ServerVersion: s.Version,
 	})

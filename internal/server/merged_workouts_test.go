@@ -6,11 +6,11 @@ import (
 )
 
 const (
-	sentTraining = `{"data":{"workouts":[
+	sentWorkout = `{"data":{"workouts":[
 		{"id":"6F1C2C1E-0000-4000-8000-000000000001","name":"Dauerlauf","start":"2026-03-10 07:00:05 +0100","end":"2026-03-10 07:30:05 +0100","duration":1795,
 			"distance":{"qty":5.1,"units":"km"},"heartRateData":[{"date":"2026-03-10 07:01:00 +0100","Min":120,"Avg":130,"Max":140,"units":"bpm"}]},
 		{"id":"6F1C2C1E-0000-4000-8000-000000000002","name":"Yoga","start":"2026-03-10 19:00:00 +0100","end":"2026-03-10 20:00:00 +0100","duration":3600}]}}`
-	exportedTraining = `<?xml version="1.0"?>
+	exportedWorkout = `<?xml version="1.0"?>
 <HealthData locale="de">
  <ExportDate value="2026-03-20 10:00:00 +0100"/>
  <Workout workoutActivityType="HKWorkoutActivityTypeRunning" duration="29.9" durationUnit="min" sourceName="Anna’s Watch" startDate="2026-03-10 07:00:05 +0100" endDate="2026-03-10 07:30:05 +0100">
@@ -38,7 +38,7 @@ type shownWorkout struct {
 
 // A workout that comes from the app and from Apple's export, in any order and again, is one for the person: in listings,
 // in the summary of its day and among the records. What only one of the two knows is part of it.
-func TestATrainingThatCameTwoWaysIsOne(t *testing.T) {
+func TestWorkoutReceivedTwoWaysIsOne(t *testing.T) {
 	t.Parallel()
 	for name, ways := range map[string][]string{
 		"the app first":    {"/v1/ingest", "/v1/import", "/v1/ingest", "/v1/import"},
@@ -51,9 +51,9 @@ func TestATrainingThatCameTwoWaysIsOne(t *testing.T) {
 			for i, way := range ways {
 				var counts ingestion
 				if way == "/v1/import" {
-					counts = a.awaitImport(ada.key, a.do(http.MethodPost, way, ada.key, exportedTraining))
+					counts = a.awaitImport(ada.key, a.do(http.MethodPost, way, ada.key, exportedWorkout))
 				} else {
-					a.do(http.MethodPost, way, ada.key, sentTraining).wants(http.StatusOK).into(&counts)
+					a.do(http.MethodPost, way, ada.key, sentWorkout).wants(http.StatusOK).into(&counts)
 				}
 				c := counts.Counts.Workouts
 				if want := c.Received; i < 2 && c.Inserted != want || i >= 2 && c.Unchanged != want || want == 0 {

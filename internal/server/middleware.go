@@ -16,58 +16,58 @@ import (
 // when it is over, however it ends.
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		begun := s.Now()
+		start := s.Now()
 		ctx, span := s.beginTrace(r)
-		e := &requestLog{id: requestID(r.Header), address: clientAddress(r, s.TrustedProxies), route: unmatched}
-		e.slowClient.control, e.slowClient.stop = *http.NewResponseController(w), s.Drain
-		e.response = response{ResponseWriter: w, slowClient: &e.slowClient}
-		e.body = requestBody{ReadCloser: r.Body, slowClient: &e.slowClient}
-		r = r.WithContext(access.WithRequestInfo(withRequestLog(ctx, e), access.RequestInfo{
-			Address: e.address, UserAgent: account.TrimUserAgent(r.UserAgent()), RequestID: e.id,
+		l := &requestLog{id: requestID(r.Header), address: clientAddress(r, s.TrustedProxies), route: routeUnmatched}
+		l.slowClient.controller, l.slowClient.drain = *http.NewResponseController(w), s.Drain
+		l.response = responseWriter{ResponseWriter: w, slowClient: &l.slowClient}
+		l.body = requestBody{ReadCloser: r.Body, slowClient: &l.slowClient}
+		r = r.WithContext(access.WithRequestInfo(withRequestLog(ctx, l), access.RequestInfo{
+			Address: l.address, UserAgent: account.TrimUserAgent(r.UserAgent()), RequestID: l.id,
 		}))
-		r.Body = &e.body
-		secure(w.Header(), r.TLS != nil)
-		w.Header().Set("X-Request-Id", e.id)
-		s.Drain.close(w.Header())
+		r.Body = &l.body
+		setSecurityHeaders(w.Header(), r.TLS != nil)
+		w.Header().Set("X-Request-Id", l.id)
+		s.Drain.closeConnection(w.Header())
 
-		s.instruments.inFlight.Inc()
+		s.metrics.inFlight.Inc()
 		defer func() {
-			s.instruments.inFlight.Dec()
-			took := s.Now().Sub(begun)
-			s.instruments.count(r.Context(), r.Method, e, took)
-			s.log(r, e, begun, took)
-			endTrace(span, r, e, e.body.bytes)
-			e.slowClient.atEnd()
+			s.metrics.inFlight.Dec()
+			took := s.Now().Sub(start)
+			s.metrics.count(r.Context(), r.Method, l, took)
+			s.log(r, l, start, took)
+			endTrace(span, r, l, l.body.bytes)
+			l.slowClient.finishWrite()
 		}()
-		next.ServeHTTP(&e.response, r)
+		next.ServeHTTP(&l.response, r)
 	})
 }
 
 // The headers that keep a browser from doing anything with an answer but show it, or keep it. Their values are the same
 // for all answers, which set others in their place but change none.
 var (
-	noStore  = []string{"no-store"}
-	noParts  = []string{"default-src 'none'; frame-ancestors 'none'"}
-	noSniff  = []string{"nosniff"}
-	noFrames = []string{"DENY"}
-	onlyTLS  = []string{"max-age=63072000"}
+	noStore    = []string{"no-store"}
+	strictCSP  = []string{"default-src 'none'; frame-ancestors 'none'"}
+	noSniff    = []string{"nosniff"}
+	denyFrames = []string{"DENY"}
+	hsts       = []string{"max-age=63072000"}
 )
 
-func secure(header http.Header, overTLS bool) {
+func setSecurityHeaders(header http.Header, overTLS bool) {
 	header["Cache-Control"] = noStore
-	header["Content-Security-Policy"] = noParts
+	header["Content-Security-Policy"] = strictCSP
 	header["X-Content-Type-Options"] = noSniff
-	header["X-Frame-Options"] = noFrames
+	header["X-Frame-Options"] = denyFrames
 	if overTLS {
-		header["Strict-Transport-Security"] = onlyTLS
+		header["Strict-Transport-Security"] = hsts
 	}
 }
 
 // log writes the one line about a request. It holds no query, no path and no header: those may hold a person's data.
 // An error's text is only there when the server is at fault; what a client did wrong is told by its code.
-func (s *server) log(r *http.Request, e *requestLog, begun time.Time, took time.Duration) {
+func (s *server) log(r *http.Request, l *requestLog, start time.Time, took time.Duration) {
 	level := slog.LevelInfo
-	if e.failed() {
+	if l.failed() {
 		level = slog.LevelError
 	}
 	handler := s.Logger.Handler()
@@ -75,28 +75,28 @@ func (s *server) log(r *http.Request, e *requestLog, begun time.Time, took time.
 		return
 	}
 	attributes := append(make([]slog.Attr, 0, 13),
-		slog.String("request_id", e.id),
+		slog.String("request_id", l.id),
 		slog.String("method", methodLabel(r.Method)),
-		slog.String("route", e.route),
-		slog.Int("status", e.status()),
-		slog.Int64("bytes_in", e.body.bytes),
-		slog.Int64("bytes_out", e.response.bytes),
+		slog.String("route", l.route),
+		slog.Int("status", l.status()),
+		slog.Int64("bytes_in", l.body.bytes),
+		slog.Int64("bytes_out", l.response.bytes),
 		slog.Duration("duration", took),
 	)
-	if e.keyID != "" {
-		attributes = append(attributes, slog.String("user", e.user.String()), slog.String("key_id", e.keyID))
+	if l.keyID != "" {
+		attributes = append(attributes, slog.String("user", l.user.String()), slog.String("key_id", l.keyID))
 	}
-	if e.ingestion != uuid.Nil {
-		attributes = append(attributes, slog.String("ingestion", e.ingestion.String()), slog.String("outcome", string(e.outcome)))
+	if l.ingestion != uuid.Nil {
+		attributes = append(attributes, slog.String("ingestion", l.ingestion.String()), slog.String("outcome", string(l.outcome)))
 	}
-	if e.code != "" {
-		attributes = append(attributes, slog.String("code", e.code))
+	if l.code != "" {
+		attributes = append(attributes, slog.String("code", l.code))
 	}
-	if e.failed() {
-		attributes = append(attributes, slog.Any("err", e.err))
+	if l.failed() {
+		attributes = append(attributes, slog.Any("err", l.err))
 	}
 	// A Logger would look for its caller, which costs more than all the rest and is always this line.
-	line := slog.NewRecord(begun.Add(took), level, "request", 0)
+	line := slog.NewRecord(start.Add(took), level, "request", 0)
 	line.AddAttrs(attributes...)
 	_ = handler.Handle(r.Context(), line) // where the log cannot be written there is nowhere to say so
 }
@@ -105,20 +105,20 @@ func (s *server) log(r *http.Request, e *requestLog, begun time.Time, took time.
 // answer. It is never sent.
 const statusClientGone = 499
 
-func (e *requestLog) status() int {
+func (l *requestLog) status() int {
 	switch {
-	case e.clientGone:
+	case l.clientGone:
 		return statusClientGone
-	case e.response.status == 0:
+	case l.response.status == 0:
 		return http.StatusOK
 	default:
-		return e.response.status
+		return l.response.status
 	}
 }
 
 // failed reports whether it ended badly for a reason that is not the client's.
-func (e *requestLog) failed() bool {
-	return e.status() >= http.StatusInternalServerError && !e.foreseen || e.code == codeCutShort && !e.clientGone
+func (l *requestLog) failed() bool {
+	return l.status() >= http.StatusInternalServerError && !l.expected || l.code == codeTruncated && !l.clientGone
 }
 
 // serve makes a handler of one row of the table: who asks, whether they may, whether the question is put right, whether
@@ -127,16 +127,16 @@ func (s *server) serve(row route) http.Handler {
 	needed := scopesOf(row.scope)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requestLogOf(r.Context()).route = row.path
-		err := guard(func() error {
-			r, err := s.admit(row, needed, r)
+		err := recoverPanic(func() error {
+			r, err := s.authorize(row, needed, r)
 			if err != nil {
 				return err
 			}
-			r, settle, err := s.charge(w, r, row)
+			r, finish, err := s.charge(w, r, row)
 			if err != nil {
 				return err
 			}
-			defer settle()
+			defer finish()
 			return row.handle(w, r)
 		})
 		if err != nil {
@@ -145,9 +145,9 @@ func (s *server) serve(row route) http.Handler {
 	})
 }
 
-// admit checks the key, its scope and the names of the query parameters, and returns the request with its actor.
-func (s *server) admit(row route, needed []account.Scope, r *http.Request) (*http.Request, error) {
-	if row.scope != open {
+// authorize checks the key, its scope and the names of the query parameters, and returns the request with its actor.
+func (s *server) authorize(row route, needed []account.Scope, r *http.Request) (*http.Request, error) {
+	if row.scope != noKey {
 		actor, err := s.authenticate(r)
 		if err != nil {
 			return nil, err

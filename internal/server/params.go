@@ -88,7 +88,7 @@ func (p *parameters) time(name string) time.Time {
 		return time.Time{}
 	}
 	if date, err := health.ParseDate(text); err == nil {
-		return notBeforeData(date.In(p.zone))
+		return clampToEarliest(date.In(p.zone))
 	}
 	// The + of an offset that was not percent-encoded arrives as a blank.
 	t, err := time.Parse(time.RFC3339, strings.Replace(text, " ", "+", 1))
@@ -96,10 +96,10 @@ func (p *parameters) time(name string) time.Time {
 		p.refuse(name, "is neither a time such as 2026-03-10T06:30:00Z nor a date such as 2026-03-10")
 		return time.Time{}
 	}
-	return notBeforeData(t)
+	return clampToEarliest(t)
 }
 
-func notBeforeData(t time.Time) time.Time {
+func clampToEarliest(t time.Time) time.Time {
 	if earliest := health.MinInstant.Time(); t.Before(earliest) {
 		return earliest.In(t.Location())
 	}

@@ -180,8 +180,8 @@ func TestSummaryOfToday(t *testing.T) {
 	}
 }
 
-// TestRefusalsSayWhatIsAllowed proves that a program can read off a problem what to ask instead.
-func TestRefusalsSayWhatIsAllowed(t *testing.T) {
+// TestRefusalsListAllowedValues proves that a program can read off a problem what to ask instead.
+func TestRefusalsListAllowedValues(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	ada := a.ada()

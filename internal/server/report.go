@@ -126,8 +126,8 @@ func summaryOf(i *health.Ingestion) report {
 		Success:     succeeded(i),
 		Status:      i.Status,
 		Processed: processed{
-			Metrics: stored(c[health.Metrics]), Workouts: stored(c[health.Workouts]),
-			Events: stored(c[health.Events]), ECG: stored(c[health.ECGs]),
+			Metrics: storedCount(c[health.Metrics]), Workouts: storedCount(c[health.Workouts]),
+			Events: storedCount(c[health.Events]), ECG: storedCount(c[health.ECGs]),
 		},
 		Counts: counts{
 			Metrics: c[health.Metrics], Workouts: c[health.Workouts], Events: c[health.Events], ECG: c[health.ECGs],
@@ -146,8 +146,8 @@ func succeeded(i *health.Ingestion) bool {
 	}
 }
 
-// stored returns how many elements of a kind were not rejected, nil where the body held none of it.
-func stored(c health.Counts) *int {
+// storedCount returns how many elements of a kind were not rejected, nil where the body held none of it.
+func storedCount(c health.Counts) *int {
 	if c.Received == 0 {
 		return nil
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // A report without lists is written by hand: as the library writes it.
-func TestPlainReportsAreWrittenAsTheLibraryWritesThem(t *testing.T) {
+func TestAppendPlainMatchesTheLibrary(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		number := rapid.OneOf(rapid.Just(0), rapid.IntRange(0, 1<<40))

@@ -19,26 +19,26 @@ type representations []representation
 
 // representation returns the form that is asked for by the query parameter format, else by the header Accept. An Accept
 // that none fits gets the first form rather than a refusal: it is mostly there because a client always sends it.
-func (p *parameters) representation(w http.ResponseWriter, r *http.Request, known representations) representation {
-	names := make([]string, len(known))
-	for i := range known {
-		names[i] = known[i].name
+func (p *parameters) representation(w http.ResponseWriter, r *http.Request, offered representations) representation {
+	names := make([]string, len(offered))
+	for i := range offered {
+		names[i] = offered[i].name
 	}
 	w.Header().Add("Vary", "Accept")
 	if name := p.oneOf("format", names...); name != "" {
-		for _, form := range known {
+		for _, form := range offered {
 			if form.name == name {
 				return form
 			}
 		}
 	}
-	return known.accepted(strings.Join(r.Header.Values("Accept"), ","))
+	return offered.accepted(strings.Join(r.Header.Values("Accept"), ","))
 }
 
 // accepted returns the form with the greatest quality (RFC 9110 §12.5.1), the earlier one of several.
-func (known representations) accepted(accept string) representation {
-	best, most := known[0], 0.0
-	for _, form := range known {
+func (offered representations) accepted(accept string) representation {
+	best, most := offered[0], 0.0
+	for _, form := range offered {
 		if quality := qualityOf(accept, form.mediaType); quality > most {
 			best, most = form, quality
 		}
@@ -74,7 +74,7 @@ func qualityOf(accept, mediaType string) float64 {
 	return quality
 }
 
-// attach makes browsers save the answer under a name.
-func attach(w http.ResponseWriter, name string) {
+// setAttachment makes browsers save the answer under a name.
+func setAttachment(w http.ResponseWriter, name string) {
 	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", name))
 }

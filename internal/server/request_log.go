@@ -25,16 +25,16 @@ type requestLog struct {
 	code       string        // of the problem, "" where there was none
 	err        error
 	clientGone bool // it did not wait for the whole answer
-	foreseen   bool // the failure is nobody's fault: /ready of a server that is being stopped
-	response   response
+	expected   bool // the failure is nobody's fault: /ready of a server that is being stopped
+	response   responseWriter
 	body       requestBody
 	slowClient slowClient
 }
 
 type requestLogKey struct{}
 
-func withRequestLog(ctx context.Context, e *requestLog) context.Context {
-	return context.WithValue(ctx, requestLogKey{}, e)
+func withRequestLog(ctx context.Context, l *requestLog) context.Context {
+	return context.WithValue(ctx, requestLogKey{}, l)
 }
 
 // requestLogOf returns the exchange that observe put into every request's context.
@@ -42,13 +42,13 @@ func requestLogOf(ctx context.Context) *requestLog { return ctx.Value(requestLog
 
 // requestID returns the id the client gave its request, if that is fit for a log, else a new one.
 func requestID(header http.Header) string {
-	if id := header.Get("X-Request-ID"); saneRequestID(id) {
+	if id := header.Get("X-Request-ID"); isRequestID(id) {
 		return id
 	}
 	return rand.Text()
 }
 
-func saneRequestID(id string) bool {
+func isRequestID(id string) bool {
 	if id == "" || len(id) > 64 {
 		return false
 	}
@@ -62,23 +62,23 @@ func saneRequestID(id string) bool {
 	return true
 }
 
-// response notes the status and counts the bytes on their way out, as they are on the wire.
-type response struct {
+// responseWriter notes the status and counts the bytes on their way out, as they are on the wire.
+type responseWriter struct {
 	http.ResponseWriter
-	slowClient *slowClient
-	status     int // 0: nothing was sent yet
-	bytes      int64
-	broken     bool // the client takes no more
+	slowClient  *slowClient
+	status      int // 0: nothing was sent yet
+	bytes       int64
+	writeFailed bool // the client takes no more
 }
 
-func (w *response) WriteHeader(status int) {
+func (w *responseWriter) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *response) Write(p []byte) (int, error) {
+func (w *responseWriter) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
@@ -86,12 +86,12 @@ func (w *response) Write(p []byte) (int, error) {
 	n, err := w.ResponseWriter.Write(p)
 	w.slowClient.afterWrite()
 	w.bytes += int64(n)
-	w.broken = w.broken || err != nil
+	w.writeFailed = w.writeFailed || err != nil
 	return n, err
 }
 
 // Unwrap lets http.ResponseController reach what is below.
-func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // requestBody counts the bytes that come in, and breaks off where they come too slowly.
 type requestBody struct {

@@ -17,21 +17,21 @@ func revalidate(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		answer := &taggedAnswer{ResponseWriter: w, known: strings.Join(r.Header.Values("If-None-Match"), ",")}
-		next.ServeHTTP(answer, r)
-		answer.sendHeader()
+		out := &etagWriter{ResponseWriter: w, ifNoneMatch: strings.Join(r.Header.Values("If-None-Match"), ",")}
+		next.ServeHTTP(out, r)
+		out.sendHeader()
 	})
 }
 
-// taggedAnswer holds the header of an answer back until it has seen whether its first bytes are all of it.
-type taggedAnswer struct {
+// etagWriter holds the header of an answer back until it has seen whether its first bytes are all of it.
+type etagWriter struct {
 	http.ResponseWriter
-	known  string // the tags of what the client has
-	status int    // held back; 0: none, or sent
-	same   bool   // the client has the body
+	ifNoneMatch string // the tags of what the client has
+	status      int    // held back; 0: none, or sent
+	notModified bool   // the client has the body
 }
 
-func (a *taggedAnswer) WriteHeader(status int) {
+func (a *etagWriter) WriteHeader(status int) {
 	if status != http.StatusOK {
 		a.status = 0
 		a.ResponseWriter.WriteHeader(status)
@@ -40,28 +40,28 @@ func (a *taggedAnswer) WriteHeader(status int) {
 	a.status = status
 }
 
-func (a *taggedAnswer) Write(p []byte) (int, error) {
+func (a *etagWriter) Write(p []byte) (int, error) {
 	if a.status != 0 && a.Header().Get("Content-Length") == strconv.Itoa(len(p)) {
 		digest := sha256.Sum256(p)
 		tag := `"` + base64.RawURLEncoding.EncodeToString(digest[:18]) + `"`
 		a.Header().Set("ETag", "W/"+tag)
-		a.same = isKnown(a.known, tag)
+		a.notModified = etagMatches(a.ifNoneMatch, tag)
 	}
 	a.sendHeader()
-	if a.same {
+	if a.notModified {
 		return len(p), nil
 	}
 	return a.ResponseWriter.Write(p)
 }
 
 // sendHeader sends what WriteHeader held back.
-func (a *taggedAnswer) sendHeader() {
+func (a *etagWriter) sendHeader() {
 	if a.status == 0 {
 		return
 	}
 	status := a.status
 	a.status = 0
-	if a.same {
+	if a.notModified {
 		status = http.StatusNotModified
 		for _, name := range []string{"Content-Type", "Content-Length", "Content-Disposition"} {
 			a.Header().Del(name)
@@ -71,10 +71,10 @@ func (a *taggedAnswer) sendHeader() {
 }
 
 // Unwrap lets http.ResponseController reach what is below.
-func (a *taggedAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+func (a *etagWriter) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// isKnown compares weakly, as If-None-Match is compared (RFC 9110 §13.1.2). "*" stands for anything there is.
-func isKnown(known, tag string) bool {
+// etagMatches compares weakly, as If-None-Match is compared (RFC 9110 §13.1.2). "*" stands for anything there is.
+func etagMatches(known, tag string) bool {
 	for entry := range strings.SplitSeq(known, ",") {
 		entry = strings.TrimSpace(entry)
 		if entry == "*" || strings.TrimPrefix(entry, "W/") == tag {

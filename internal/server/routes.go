@@ -12,7 +12,7 @@ import (
 
 // Who may use a route, besides those who hold one certain scope.
 const (
-	open   account.Scope = ""    // everybody, without a key
+	noKey  account.Scope = ""    // everybody, without a key
 	anyKey account.Scope = "any" // every valid key, whatever its scopes
 	// ingestRead is both scopes in one key, that is whoever may do everything with their own data.
 	ingestRead account.Scope = account.ScopeIngest + " " + account.ScopeRead
@@ -20,7 +20,7 @@ const (
 
 // scopesOf returns the scopes that a key needs, all of them.
 func scopesOf(needed account.Scope) (scopes []account.Scope) {
-	if needed == open || needed == anyKey {
+	if needed == noKey || needed == anyKey {
 		return nil
 	}
 	for _, word := range strings.Fields(string(needed)) {
@@ -29,8 +29,8 @@ func scopesOf(needed account.Scope) (scopes []account.Scope) {
 	return scopes
 }
 
-// unmatched stands for the pattern of a request that none matched.
-const unmatched = "unmatched"
+// routeUnmatched stands for the pattern of a request that none matched.
+const routeUnmatched = "unmatched"
 
 // handler answers one request. What it returns is written by fail, and by nobody else.
 type handler func(http.ResponseWriter, *http.Request) error
@@ -91,13 +91,13 @@ func (s *server) routes() []route {
 		{"GET", "/v1/users/{id}", account.ScopeAdmin, nil, s.getUser, "getUser"},
 		{"DELETE", "/v1/users/{id}", account.ScopeAdmin, nil, s.deleteUser, "deleteUser"},
 
-		{"GET", "/openapi.yaml", open, nil, s.getDocumentYAML, "getDocumentYAML"},
-		{"GET", "/openapi.json", open, nil, s.getDocumentJSON, "getDocumentJSON"},
-		{"GET", "/docs", open, nil, s.getDocs, "getDocs"},
-		{"GET", "/docs/docs.js", open, nil, s.getDocsScript, "getDocsScript"},
-		{"GET", "/docs/docs.css", open, nil, s.getDocsStyle, "getDocsStyle"},
-		{"GET", "/health", open, nil, s.getHealth, "getHealth"},
-		{"GET", "/ready", open, nil, s.getReady, "getReady"},
+		{"GET", "/openapi.yaml", noKey, nil, s.getDocumentYAML, "getDocumentYAML"},
+		{"GET", "/openapi.json", noKey, nil, s.getDocumentJSON, "getDocumentJSON"},
+		{"GET", "/docs", noKey, nil, s.getDocs, "getDocs"},
+		{"GET", "/docs/docs.js", noKey, nil, s.getDocsScript, "getDocsScript"},
+		{"GET", "/docs/docs.css", noKey, nil, s.getDocsStyle, "getDocsStyle"},
+		{"GET", "/health", noKey, nil, s.getHealth, "getHealth"},
+		{"GET", "/ready", noKey, nil, s.getReady, "getReady"},
 	}
 }
 
@@ -113,7 +113,7 @@ func (s *server) mux() http.Handler {
 	for pattern, allowed := range methods {
 		mux.Handle(pattern, s.serve(route{path: pattern, handle: refuseMethod(allowed)}))
 	}
-	nothing := s.serve(route{path: unmatched, handle: notFound})
+	nothing := s.serve(route{path: routeUnmatched, handle: notFound})
 	mux.Handle("/", nothing)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// http.ServeMux would send the client to the tidy form of the path, and a phone's upload would be lost on the way.

@@ -19,7 +19,7 @@ func TestRoutesNeedAKey(t *testing.T) {
 	a := newAPI(t)
 	for _, row := range (&server{}).routes() {
 		answer := a.do(row.method, fill(row.path, unknownID.String()), "", "")
-		if row.scope == open {
+		if row.scope == noKey {
 			answer.wants(http.StatusOK)
 			continue
 		}
@@ -38,7 +38,7 @@ func TestRoutesNeedTheirScope(t *testing.T) {
 	for _, row := range (&server{}).routes() {
 		for scope, key := range keys {
 			answer := a.do(row.method, fill(row.path, unknownID.String()), key, "")
-			allowed := row.scope == open || row.scope == anyKey || row.scope == scope || scope == account.ScopeAdmin
+			allowed := row.scope == noKey || row.scope == anyKey || row.scope == scope || scope == account.ScopeAdmin
 			if !allowed {
 				answer.refused(http.StatusForbidden, "missing_scope")
 			} else if answer.status == http.StatusForbidden || answer.status == http.StatusUnauthorized {

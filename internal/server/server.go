@@ -154,8 +154,7 @@ type AuditBuffer interface {
 
 type server struct {
 	Config
-	instruments instruments
-	document    document
+	metrics httpMetrics
 }
 
 // New returns the handler of the whole API. It is safe for concurrent use, and it registers the metrics of the requests
@@ -164,11 +163,7 @@ func New(config Config) http.Handler {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	s := &server{
-		Config:      config,
-		instruments: newInstruments(config.Registerer),
-		document:    loadDocument(),
-	}
-	s.instruments.prepare(s.routes())
+	s := &server{Config: config, metrics: newHTTPMetrics(config.Registerer)}
+	s.metrics.initCounters(s.routes())
 	return s.observe(s.allowOrigins(compress(revalidate(s.mux()))))
 }

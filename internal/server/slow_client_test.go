@@ -16,10 +16,10 @@ import (
 	"github.com/health-export/health-export/internal/testlog"
 )
 
-// pipes is a listener whose connections are pipes in memory, which obey the clock of a synctest bubble.
-type pipes chan net.Conn
+// pipeListener is a listener whose connections are pipes in memory, which obey the clock of a synctest bubble.
+type pipeListener chan net.Conn
 
-func (p pipes) Accept() (net.Conn, error) {
+func (p pipeListener) Accept() (net.Conn, error) {
 	conn, ok := <-p
 	if !ok {
 		return nil, net.ErrClosed
@@ -27,15 +27,15 @@ func (p pipes) Accept() (net.Conn, error) {
 	return conn, nil
 }
 
-func (p pipes) Close() error   { return nil }
-func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
+func (p pipeListener) Close() error   { return nil }
+func (p pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
 
 // upload sends a body of so many bytes, a piece of it every second, and returns the answer and how long it took.
 func upload(t *testing.T, size, piece int, stop *Drain) (status int, body string, took time.Duration) {
 	t.Helper()
-	connections := make(pipes)
+	connections := make(pipeListener)
 	listening := &http.Server{Handler: New(Config{
-		Ingestion: readingIngest{}, Authenticator: adasDoor{}, Logger: testlog.Logger(t), Registerer: prometheus.NewRegistry(),
+		Ingestion: readingIngest{}, Authenticator: adaAuthenticator{}, Logger: testlog.Logger(t), Registerer: prometheus.NewRegistry(),
 		Drain: stop,
 	}), ReadHeaderTimeout: 10 * time.Second}
 	go listening.Serve(connections)
@@ -69,7 +69,7 @@ func upload(t *testing.T, size, piece int, stop *Drain) (status int, body string
 	return answer.StatusCode, string(text), time.Since(begun)
 }
 
-func TestSlowBodiesBreakOff(t *testing.T) {
+func TestSlowBodiesAreCutOff(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		size, piece, status int
@@ -97,12 +97,12 @@ func TestSlowBodiesBreakOff(t *testing.T) {
 }
 
 // A client that does not take its answer is let go.
-func TestAnswersThatNobodyTakesBreakOff(t *testing.T) {
+func TestSlowReadersAreCutOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		connections := make(pipes)
+		connections := make(pipeListener)
 		ended := make(chan time.Time, 1)
-		api := New(Config{Logger: testlog.Logger(t), Registerer: prometheus.NewRegistry(), Authenticator: adasDoor{}})
+		api := New(Config{Logger: testlog.Logger(t), Registerer: prometheus.NewRegistry(), Authenticator: adaAuthenticator{}})
 		listening := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer func() {
 				ended <- time.Now()

@@ -31,9 +31,9 @@ func onlyForAdmins() error {
 		"Only a key with the scope admin may name another user. Leave the parameter out for your own data.").In("user")
 }
 
-// noteRead puts on record that an administrator looks at what is somebody else's.
-func (s *server) noteRead(r *http.Request, about uuid.UUID, what string) {
-	if about != actorOf(r).User.ID {
-		s.Audit.Add(r.Context(), account.ActionAdminRead, about, what, nil)
+// auditAdminRead puts on record that an administrator looks at what is somebody else's.
+func (s *server) auditAdminRead(r *http.Request, subject uuid.UUID, resource string) {
+	if subject != actorOf(r).User.ID {
+		s.Audit.Add(r.Context(), account.ActionAdminRead, subject, resource, nil)
 	}
 }

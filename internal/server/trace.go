@@ -23,18 +23,18 @@ func (s *server) beginTrace(r *http.Request) (context.Context, tracing.Span) {
 
 // endTrace says what came of a request. Like the log, it has the pattern of the route and not the path, and nothing of
 // the headers: what the conventions of OpenTelemetry would have beside these may hold a person's data.
-func endTrace(span tracing.Span, r *http.Request, e *requestLog, bytesIn int64) {
+func endTrace(span tracing.Span, r *http.Request, l *requestLog, bytesIn int64) {
 	if span.Recording() {
-		span.Rename(methodLabel(r.Method) + " " + e.route)
+		span.Rename(methodLabel(r.Method) + " " + l.route)
 		span.SetAttributes(
-			semconv.HTTPRoute(e.route),
-			semconv.HTTPResponseStatusCode(e.status()),
+			semconv.HTTPRoute(l.route),
+			semconv.HTTPResponseStatusCode(l.status()),
 			semconv.HTTPRequestBodySizeKey.Int64(bytesIn),
-			semconv.HTTPResponseBodySizeKey.Int64(e.response.bytes),
+			semconv.HTTPResponseBodySizeKey.Int64(l.response.bytes),
 			semconv.NetworkProtocolVersion(protocolVersion(r)),
 		)
-		if e.failed() {
-			kind, _ := faultOf(e)
+		if l.failed() {
+			kind, _ := faultOf(l)
 			span.Fail(kind)
 		}
 	}

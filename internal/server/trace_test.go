@@ -17,15 +17,15 @@ import (
 	"github.com/health-export/health-export/internal/tracing"
 )
 
-// keptSpans keeps the spans it was given when it is shut down.
-type keptSpans struct{ *tracetest.InMemoryExporter }
+// memoryExporter keeps the spans it was given when it is shut down.
+type memoryExporter struct{ *tracetest.InMemoryExporter }
 
-func (keptSpans) Shutdown(context.Context) error { return nil }
+func (memoryExporter) Shutdown(context.Context) error { return nil }
 
 // A span has the pattern of the route, and is marked as failed where the failure is ours. Probes have none.
 func TestRequestsAreTraced(t *testing.T) {
 	t.Parallel()
-	exported := keptSpans{tracetest.NewInMemoryExporter()}
+	exported := memoryExporter{tracetest.NewInMemoryExporter()}
 	tracer := tracing.New(exported, sdk.AlwaysSample(), resource.Empty())
 	a := newAPI(t, func(c *Config) {
 		c.Tracer = tracer

@@ -50,7 +50,7 @@ func (s *server) getUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.noteRead(r, id, "user")
+	s.auditAdminRead(r, id, "user")
 	return writeJSON(w, http.StatusOK, userOf(found))
 }
 

@@ -60,7 +60,7 @@ func (s *server) getRoute(w http.ResponseWriter, r *http.Request) error {
 	write := export.GeoJSON
 	if format.name == "gpx" {
 		write = export.GPX
-		attach(w, "route-"+id.String()+".gpx")
+		setAttachment(w, "route-"+id.String()+".gpx")
 	}
 	var body bytes.Buffer
 	if err := write(&body, &workout); err != nil {

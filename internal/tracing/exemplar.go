@@ -10,9 +10,9 @@ import (
 // Observe adds a value to a histogram, with the trace that ctx is in as its example where that is sampled: from a slow
 // request in a dashboard to where its time went.
 func Observe(ctx context.Context, histogram prometheus.Observer, value float64) {
-	if around := trace.SpanContextFromContext(ctx); around.IsSampled() {
+	if parent := trace.SpanContextFromContext(ctx); parent.IsSampled() {
 		if exemplars, ok := histogram.(prometheus.ExemplarObserver); ok {
-			exemplars.ObserveWithExemplar(value, prometheus.Labels{"trace_id": around.TraceID().String()})
+			exemplars.ObserveWithExemplar(value, prometheus.Labels{"trace_id": parent.TraceID().String()})
 			return
 		}
 	}

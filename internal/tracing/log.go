@@ -14,9 +14,9 @@ type handler struct{ slog.Handler }
 
 // Handle adds the trace and hands the record on.
 func (h handler) Handle(ctx context.Context, record slog.Record) error {
-	if around := trace.SpanContextFromContext(ctx); around.IsValid() {
+	if parent := trace.SpanContextFromContext(ctx); parent.IsValid() {
 		record = record.Clone()
-		record.AddAttrs(slog.String("trace_id", around.TraceID().String()), slog.String("span_id", around.SpanID().String()))
+		record.AddAttrs(slog.String("trace_id", parent.TraceID().String()), slog.String("span_id", parent.SpanID().String()))
 	}
 	return h.Handler.Handle(ctx, record)
 }

@@ -58,7 +58,7 @@ func Open(ctx context.Context, o Options) (*Tracer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("send traces: %w", err)
 	}
-	about, err := resource.New(ctx,
+	res, err := resource.New(ctx,
 		resource.WithTelemetrySDK(),
 		resource.WithAttributes(semconv.ServiceName(o.Service), semconv.ServiceVersion(o.Version), semconv.ServiceInstanceID(uuid.NewString())),
 		resource.WithFromEnv(),
@@ -66,7 +66,7 @@ func Open(ctx context.Context, o Options) (*Tracer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describe this process in traces (OTEL_RESOURCE_ATTRIBUTES): %w", err)
 	}
-	return New(&reporter{SpanExporter: exporter, logger: o.Logger}, sampler(o.Sampler, o.SamplerArgument), about), nil
+	return New(&loggingExporter{SpanExporter: exporter, logger: o.Logger}, sampler(o.Sampler, o.SamplerArgument), res), nil
 }
 
 func sampler(name string, ratio float64) sdk.Sampler {
@@ -103,16 +103,16 @@ func parseHeaders(list string) (map[string]string, error) {
 	return headers, nil
 }
 
-// reporter says once in the log that the collector takes nothing, and once that it does again. The library would print
+// loggingExporter says once in the log that the collector takes nothing, and once that it does again. The library would print
 // every failure to standard error.
-type reporter struct {
+type loggingExporter struct {
 	sdk.SpanExporter
 	logger  *slog.Logger
 	failing atomic.Bool
 }
 
 // ExportSpans exports and never fails: what could not be exported is lost, and said.
-func (r *reporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
+func (r *loggingExporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
 	err := r.SpanExporter.ExportSpans(ctx, spans)
 	switch {
 	case err != nil && !r.failing.Swap(true):

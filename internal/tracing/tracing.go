@@ -25,8 +25,8 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// scope names this program as what makes the spans.
-const scope = "github.com/health-export/health-export"
+// instrumentationScope names this program as what makes the spans.
+const instrumentationScope = "github.com/health-export/health-export"
 
 // Tracer begins traces. A nil Tracer begins none. It is safe for concurrent use.
 type Tracer struct {
@@ -35,9 +35,9 @@ type Tracer struct {
 }
 
 // New returns a tracer that hands finished spans to an exporter, in batches and in the background, until Close.
-func New(exporter sdk.SpanExporter, sampler sdk.Sampler, about *resource.Resource) *Tracer {
-	provider := sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithSampler(sampler), sdk.WithResource(about))
-	return &Tracer{provider: provider, tracer: provider.Tracer(scope)}
+func New(exporter sdk.SpanExporter, sampler sdk.Sampler, res *resource.Resource) *Tracer {
+	provider := sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithSampler(sampler), sdk.WithResource(res))
+	return &Tracer{provider: provider, tracer: provider.Tracer(instrumentationScope)}
 }
 
 // Close exports what is still waiting, until ctx ends, and lets the exporter go.
@@ -68,21 +68,21 @@ func (t *Tracer) Extract(ctx context.Context, headers map[string][]string) conte
 // Start begins a step of the trace that ctx is in. There is none, and nothing happens, where ctx is in no trace or in one
 // that is not sampled.
 func Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, Span) {
-	around := trace.SpanFromContext(ctx)
-	if !around.SpanContext().IsSampled() { // one that has ended by now has steps all the same
+	parent := trace.SpanFromContext(ctx)
+	if !parent.SpanContext().IsSampled() { // one that has ended by now has steps all the same
 		return ctx, Span{}
 	}
-	ctx, span := around.TracerProvider().Tracer(scope).Start(ctx, name, options...)
+	ctx, span := parent.TracerProvider().Tracer(instrumentationScope).Start(ctx, name, options...)
 	return ctx, Span{span}
 }
 
 // Detach returns ctx as a part of the trace that from is in, for work that outlives from.
 func Detach(ctx, from context.Context) context.Context {
-	around := trace.SpanFromContext(from)
-	if !around.SpanContext().IsValid() {
+	parent := trace.SpanFromContext(from)
+	if !parent.SpanContext().IsValid() {
 		return ctx
 	}
-	return trace.ContextWithSpan(ctx, around)
+	return trace.ContextWithSpan(ctx, parent)
 }
 
 // Span is a part of a trace: a span. The zero value is none, and takes everything without effect.
@@ -120,12 +120,12 @@ func (s Span) End(err error) {
 		return
 	}
 	if err != nil {
-		s.outcome(err)
+		s.setOutcome(err)
 	}
 	s.span.End()
 }
 
-func (s Span) outcome(err error) {
+func (s Span) setOutcome(err error) {
 	kind := problem.KindOf(err)
 	switch {
 	case kind == problem.Unavailable:

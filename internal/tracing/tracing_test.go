@@ -23,15 +23,15 @@ import (
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// kept keeps what it was given when it is shut down.
-type kept struct{ *tracetest.InMemoryExporter }
+// memoryExporter keeps what it was given when it is shut down.
+type memoryExporter struct{ *tracetest.InMemoryExporter }
 
-func (kept) Shutdown(context.Context) error { return nil }
+func (memoryExporter) Shutdown(context.Context) error { return nil }
 
 // spansOf returns the spans that do makes, by name.
 func spansOf(t *testing.T, sampler sdk.Sampler, do func(*Tracer)) map[string]tracetest.SpanStub {
 	t.Helper()
-	exported := kept{tracetest.NewInMemoryExporter()}
+	exported := memoryExporter{tracetest.NewInMemoryExporter()}
 	tracer := New(exported, sampler, resource.Empty())
 	do(tracer)
 	if err := tracer.Close(t.Context()); err != nil {
@@ -44,7 +44,7 @@ func spansOf(t *testing.T, sampler sdk.Sampler, do func(*Tracer)) map[string]tra
 	return spans
 }
 
-func TestStepsAreOfTheTraceOfTheirContext(t *testing.T) {
+func TestSpansBelongToTheTraceOfTheirContext(t *testing.T) {
 	t.Parallel()
 	spans := spansOf(t, sdk.AlwaysSample(), func(tracer *Tracer) {
 		headers := http.Header{"Traceparent": {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}}
@@ -137,7 +137,7 @@ func TestNothingIsDoneWithoutATrace(t *testing.T) {
 	}
 }
 
-func TestTracesThatAreNotSampledHaveNoSteps(t *testing.T) {
+func TestUnsampledTracesHaveNoSpans(t *testing.T) {
 	t.Parallel()
 	spans := spansOf(t, sampler("parentbased_always_off", 1), func(tracer *Tracer) {
 		ctx, request := tracer.Start(t.Context(), "request")
@@ -179,7 +179,7 @@ func TestSamplers(t *testing.T) {
 	}
 }
 
-func TestExamplesAreOfSampledTraces(t *testing.T) {
+func TestExemplarsAreOfSampledTraces(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]bool{"always_on": true, "always_off": false} {
 		histogram := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "x", Buckets: []float64{1}})
@@ -198,7 +198,7 @@ func TestExamplesAreOfSampledTraces(t *testing.T) {
 	}
 }
 
-func TestLinesNameTheirTrace(t *testing.T) {
+func TestLogLinesHaveTraceIDs(t *testing.T) {
 	t.Parallel()
 	var text bytes.Buffer
 	logger := slog.New(NewHandler(slog.NewTextHandler(&text, nil))).With("a", 1).WithGroup("g")

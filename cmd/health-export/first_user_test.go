@@ -16,12 +16,12 @@ type emptyAtFirst struct{ database }
 
 func (emptyAtFirst) Users(context.Context) ([]account.User, error) { return nil, nil }
 
-func TestWelcomeOfTheSecondInstance(t *testing.T) {
-	words, err := catalog.Load()
+func TestFirstUserOfTheSecondInstance(t *testing.T) {
+	metricCatalog, err := catalog.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := sqlite.OpenMemory(t.Context(), words)
+	db, err := sqlite.OpenMemory(t.Context(), metricCatalog)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestWelcomeOfTheSecondInstance(t *testing.T) {
 	}
 	var out bytes.Buffer
 	p := &program{out: &out}
-	if err := p.welcome(t.Context(), &components{store: emptyAtFirst{db}}, "127.0.0.1:8080"); err != nil || out.Len() > 0 {
+	if err := p.createFirstUser(t.Context(), &components{store: emptyAtFirst{db}}, "127.0.0.1:8080"); err != nil || out.Len() > 0 {
 		t.Errorf("an instance that comes second fails with %v and prints %q", err, out.String())
 	}
 }

@@ -14,17 +14,17 @@ import (
 	"github.com/health-export/health-export/internal/tracing"
 )
 
-// instruments measure the requests. Their labels hold the pattern of the route, never the path.
-type instruments struct {
+// httpMetrics measure the requests. Their labels hold the pattern of the route, never the path.
+type httpMetrics struct {
 	requests *prometheus.CounterVec
 	errors   *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
 }
 
-func newInstruments(registerer prometheus.Registerer) instruments {
+func newHTTPMetrics(registerer prometheus.Registerer) httpMetrics {
 	factory := promauto.With(registerer)
-	return instruments{
+	return httpMetrics{
 		requests: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "health_export_http_requests_total",
 			Help: "Requests answered, by method, route and status; 499 is a client that did not wait.",
@@ -47,10 +47,10 @@ func newInstruments(registerer prometheus.Registerer) instruments {
 	}
 }
 
-// prepare makes the counters of failures of ours on these routes, so that the first one is seen as an increase.
-func (i *instruments) prepare(routes []route) {
+// initCounters makes the counters of failures of ours on these routes, so that the first one is seen as an increase.
+func (i *httpMetrics) initCounters(routes []route) {
 	for _, row := range routes {
-		i.errors.WithLabelValues(row.path, internal, faultServer)
+		i.errors.WithLabelValues(row.path, kindInternal, faultServer)
 		i.errors.WithLabelValues(row.path, string(problem.Unavailable), faultDependency)
 	}
 }
@@ -62,17 +62,17 @@ const (
 	faultDependency = "dependency"
 )
 
-// internal is the kind of a failure that has none.
-const internal = "internal"
+// kindInternal is the kind of a failure that has none.
+const kindInternal = "internal"
 
-func (i *instruments) count(ctx context.Context, method string, e *requestLog, took time.Duration) {
+func (i *httpMetrics) count(ctx context.Context, method string, l *requestLog, took time.Duration) {
 	method = methodLabel(method)
-	i.requests.WithLabelValues(method, e.route, strconv.Itoa(e.status())).Inc()
-	if failed := e.clientGone || e.err != nil || e.status() >= http.StatusBadRequest; failed && !e.foreseen {
-		kind, fault := faultOf(e)
-		i.errors.WithLabelValues(e.route, kind, fault).Inc()
+	i.requests.WithLabelValues(method, l.route, strconv.Itoa(l.status())).Inc()
+	if failed := l.clientGone || l.err != nil || l.status() >= http.StatusBadRequest; failed && !l.expected {
+		kind, fault := faultOf(l)
+		i.errors.WithLabelValues(l.route, kind, fault).Inc()
 	}
-	tracing.Observe(ctx, i.duration.WithLabelValues(method, e.route), took.Seconds())
+	tracing.Observe(ctx, i.duration.WithLabelValues(method, l.route), took.Seconds())
 }
 
 // methodLabel keeps clients from inventing label values: a method is any word they like.
@@ -85,25 +85,25 @@ func methodLabel(method string) string {
 }
 
 // faultOf says what kind of failure an exchange ended with, and whose fault it is.
-func faultOf(e *requestLog) (kind, fault string) {
-	if e.clientGone {
+func faultOf(l *requestLog) (kind, fault string) {
+	if l.clientGone {
 		return "client_gone", faultClient
 	}
-	found := problem.KindOf(e.err)
+	found := problem.KindOf(l.err)
 	switch {
-	case found == problem.Unavailable, found == "" && errors.Is(e.err, context.DeadlineExceeded):
+	case found == problem.Unavailable, found == "" && errors.Is(l.err, context.DeadlineExceeded):
 		return string(problem.Unavailable), faultDependency
-	case found != "" && e.status() < http.StatusInternalServerError:
+	case found != "" && l.status() < http.StatusInternalServerError:
 		return string(found), faultClient
-	case e.status() >= http.StatusBadRequest && e.status() < http.StatusInternalServerError:
-		return kindOfStatus(e.status()), faultClient
+	case l.status() >= http.StatusBadRequest && l.status() < http.StatusInternalServerError:
+		return kindOfStatus(l.status()), faultClient
 	}
-	return internal, faultServer
+	return kindInternal, faultServer
 }
 
 // kindOfStatus is the kind of a failure that was answered without an error, as the report of a body that is refused.
 func kindOfStatus(status int) string {
-	for kind, answer := range kinds {
+	for kind, answer := range kindResponses {
 		if answer.status == status {
 			return string(kind)
 		}

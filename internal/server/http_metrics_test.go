@@ -31,7 +31,7 @@ func TestFaultOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := &requestLog{err: test.err, clientGone: test.gone, response: response{status: test.status}}
+			e := &requestLog{err: test.err, clientGone: test.gone, response: responseWriter{status: test.status}}
 			if kind, fault := faultOf(e); kind != test.kind || fault != test.fault {
 				t.Errorf("a failure with status %s is %s, the fault of %s; want %s, %s", http.StatusText(test.status), kind, fault, test.kind, test.fault)
 			}

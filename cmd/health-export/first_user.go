@@ -17,9 +17,9 @@ import (
 // firstUser is the email address of the user that the first start creates.
 const firstUser = "owner@localhost.localdomain"
 
-// welcome creates a user and a key when the store has no user yet, and prints, this once, what a person needs to begin.
-func (p *program) welcome(ctx context.Context, r *components, address string) error {
-	users, err := r.store.Users(ctx)
+// createFirstUser creates a user and a key when the store has no user yet, and prints, this once, what a person needs to begin.
+func (p *program) createFirstUser(ctx context.Context, c *components, address string) error {
+	users, err := c.store.Users(ctx)
 	if err != nil || len(users) > 0 {
 		return err
 	}
@@ -28,23 +28,23 @@ func (p *program) welcome(ctx context.Context, r *components, address string) er
 		return err
 	}
 	entry := access.NewAuditEntry(ctx, account.ActionUserCreate, user.ID, user.ID.String(), user.CreatedAt, nil)
-	if err := r.store.CreateUser(ctx, user, entry); errors.Is(err, problem.Conflict) {
+	if err := c.store.CreateUser(ctx, user, entry); errors.Is(err, problem.Conflict) {
 		return nil // another instance, which starts at the same time, was first
 	} else if err != nil {
 		return err
 	}
-	_, secret, err := r.authenticator.CreateKey(ctx, access.NewKey{
+	_, secret, err := c.authenticator.CreateKey(ctx, access.NewKey{
 		UserID: user.ID, Name: "first key", Scopes: []account.Scope{account.ScopeIngest, account.ScopeRead, account.ScopeAdmin},
 		Tier: "unlimited",
 	})
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.out, greeting, user.Email, user.TimeZone, secret, address)
+	_, err = fmt.Fprintf(p.out, firstStartMessage, user.Email, user.TimeZone, secret, address)
 	return err
 }
 
-const greeting = `
+const firstStartMessage = `
 Welcome to Health Export. A user %[1]s (time zone %[2]s) was created, with this API key.
 It is shown only now; keep it:
 

@@ -13,7 +13,7 @@ import (
 )
 
 // newRegistry returns a registry that measures the process, and says what was built and how full the disks are.
-func (c *settings) newRegistry() *prometheus.Registry {
+func (s *settings) newRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	factory := promauto.With(registry)
@@ -21,7 +21,7 @@ func (c *settings) newRegistry() *prometheus.Registry {
 		Name: "health_export_build_info", Help: "1, with the version, the commit and the Go release of this build.",
 		ConstLabels: prometheus.Labels{"version": version, "commit": commit(), "go_version": runtime.Version()},
 	}).Set(1)
-	for purpose, dir := range c.folders() {
+	for purpose, dir := range s.directories() {
 		if _, known := freeSpace(dir); !known {
 			continue
 		}
@@ -36,8 +36,8 @@ func (c *settings) newRegistry() *prometheus.Registry {
 	return registry
 }
 
-// measureCertificate says until when the certificate is valid that is served from files.
-func measureCertificate(registerer prometheus.Registerer, config *tls.Config) {
+// registerCertificateExpiry says until when the certificate is valid that is served from files.
+func registerCertificateExpiry(registerer prometheus.Registerer, config *tls.Config) {
 	promauto.With(registerer).NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "health_export_tls_certificate_expiry_timestamp_seconds", Help: "The time until which the certificate of the API is valid.",
 	}, func() float64 {
@@ -49,14 +49,14 @@ func measureCertificate(registerer prometheus.Registerer, config *tls.Config) {
 	})
 }
 
-// folders are where the program writes, by purpose. A server with PostgreSQL keeps no data on its own disk.
-func (c *settings) folders() map[string]string {
-	folders := map[string]string{"temporary": c.tempDir}
-	if c.tempDir == "" {
+// directories are where the program writes, by purpose. A server with PostgreSQL keeps no data on its own disk.
+func (s *settings) directories() map[string]string {
+	folders := map[string]string{"temporary": s.tempDir}
+	if s.tempDir == "" {
 		folders["temporary"] = os.TempDir()
 	}
-	if strings.HasPrefix(c.database, "sqlite:") && c.database != "sqlite::memory:" {
-		folders["data"] = filepath.Dir(sqlitePath(c.database))
+	if strings.HasPrefix(s.database, "sqlite:") && s.database != "sqlite::memory:" {
+		folders["data"] = filepath.Dir(sqlitePath(s.database))
 	}
 	return folders
 }
