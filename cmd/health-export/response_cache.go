@@ -6,28 +6,18 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/health-export/health-export/internal/cache"
-	"github.com/health-export/health-export/internal/problem"
-	"github.com/health-export/health-export/internal/query"
-	"github.com/health-export/health-export/internal/server"
+	"github.com/health-export/health-export/internal/operation"
 )
 
-const (
-	memoryCacheSize = 64 << 20 // bytes, where there is no Redis
-	// The users whose answers are sought at the start, before they ask.
-	warmUsers   = 100
-	warmSince   = 7 * 24 * time.Hour
-	warmTimeout = time.Minute
-)
+const memoryCacheSize = 64 << 20 // bytes, where there is no Redis
 
 // responseCache is what a server remembers of its answers, and where.
 type responseCache struct {
 	redis     *cache.Redis         // nil: none is configured
 	responses *cache.ResponseCache // nil: nothing is remembered
-	warm      *query.Cached
 }
 
 // openResponseCache connects to the configured Redis. Without one, answers are remembered in this process, unless other servers
@@ -83,13 +73,12 @@ func (c *responseCache) invalidator() cache.Invalidator {
 	return c.responses
 }
 
-// cachedQuery returns the service behind the cache, or the service itself where nothing is cached.
-func (c *responseCache) cachedQuery(service *query.Service) server.Query {
+// answers returns the cache that operations keep their answers in; nil where nothing is cached.
+func (c *responseCache) answers() operation.ResponseCache {
 	if c.responses == nil {
-		return service
+		return nil
 	}
-	c.warm = query.NewCached(service, c.responses)
-	return c.warm
+	return c.responses
 }
 
 // writtenElsewhere is a database of one server, to which commands may write without telling the server.
@@ -124,34 +113,4 @@ func (w *writeWatch) run(ctx context.Context) error {
 	}
 	w.pending = false
 	return nil
-}
-
-// warmUp seeks what the most active users will ask first, one user after the other.
-func (c *responseCache) warmUp(ctx context.Context, db database) error {
-	limited, cancel := context.WithTimeout(ctx, warmTimeout)
-	defer cancel()
-	if err := c.responses.Refresh(limited); err != nil {
-		return err
-	}
-	users, err := db.MostActive(limited, time.Now().Add(-warmSince), warmUsers)
-	for _, id := range users {
-		if err = c.warmUser(limited, db, id); err != nil {
-			break
-		}
-	}
-	if limited.Err() != nil {
-		return nil // there is no harm in those who are left
-	}
-	return err
-}
-
-func (c *responseCache) warmUser(ctx context.Context, db database, id uuid.UUID) error {
-	user, err := db.User(ctx, id)
-	if errors.Is(err, problem.NotFound) {
-		return nil // erased meanwhile
-	}
-	if err != nil {
-		return err
-	}
-	return c.warm.Warm(ctx, user)
 }

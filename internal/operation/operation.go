@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,11 +85,22 @@ type Operation struct {
 	// Run answers with a value that is rendered as JSON. It is nil for operations that stream, or take a body: package
 	// server implements those.
 	Run func(ctx context.Context, a Access, v Values) (any, error)
+	// Answer is a value of the type that Run returns. The OpenAPI document gets its schema, where no other was written by hand.
+	Answer any
 	// Cache returns what the answer depends on, for an operation whose answers are kept. ok is false for an answer that
 	// depends on more than stored data and the parameters, such as the time of day. nil: no answer is kept.
 	Cache func(a Access, v Values) (c CacheEntry, ok bool)
 
 	queryNames []string // of the query parameters, in the order of the row
+}
+
+// SubjectParameter is the name of the query parameter with which administrators name another subject.
+const SubjectParameter = "user"
+
+// subject is a parameter of every operation with Subject.
+var subject = Parameter{
+	Name: SubjectParameter, Kind: Text,
+	Doc: "For administrators, the id or the e-mail address of another user. Reading somebody else's data is put on record.",
 }
 
 // CacheEntry describes an answer that is kept.
@@ -121,6 +133,9 @@ func newTable(rows []Operation, responses ResponseCache) (*Table, error) {
 	var faults []error
 	for i := range rows {
 		o := &rows[i]
+		if o.Subject {
+			o.Parameters = append(slices.Clip(o.Parameters), subject)
+		}
 		for j := range o.Parameters {
 			if p := &o.Parameters[j]; p.In == InQuery {
 				o.queryNames = append(o.queryNames, p.Name)
@@ -164,6 +179,9 @@ func (o *Operation) check() error {
 	return nil
 }
 
+// QueryNames returns the names of the query parameters, in the order of the row.
+func (o *Operation) QueryNames() []string { return o.queryNames }
+
 // Operations returns the rows in their order. They must not be changed.
 func (t *Table) Operations() []Operation { return t.operations }
 
@@ -203,8 +221,13 @@ func (t *Table) Answer(ctx context.Context, o *Operation, a Access, v Values) ([
 	}
 	return t.responses.Get(ctx, cache.Key{
 		User: a.Subject.ID, Kind: o.Name, Metric: entry.Metric, TTL: cacheFor,
-		Query: fmt.Sprintf("%q", append(entry.Details, a.Subject.TimeZone)),
+		Query: cacheQuery(entry.Details, a.Subject.TimeZone),
 	}, load)
+}
+
+// cacheQuery writes all that an answer depends on, each value quoted, so that two lists of values never read the same.
+func cacheQuery(details []any, timeZone string) string {
+	return fmt.Sprintf("%q", append(details, timeZone))
 }
 
 // Encode renders an answer as JSON.

@@ -95,12 +95,8 @@ type Values struct {
 }
 
 // Parse reads the parameters of an operation: those in the path from path, the others from query, dates by the given
-// zone, which is the subject's. What the operation does not have, what is there twice or without a value is refused: a
-// filter that is passed over in silence gives a wrong answer that looks right.
+// zone, which is the subject's. CheckNames has passed query.
 func (o *Operation) Parse(path func(name string) string, query url.Values, zone *time.Location) (Values, error) {
-	if err := o.CheckNames(query); err != nil {
-		return Values{}, err
-	}
 	v := Values{parsed: map[string]any{}, zone: zone}
 	for i := range o.Parameters {
 		if p := &o.Parameters[i]; p.Required && p.In == InQuery && query.Get(p.Name) == "" {
@@ -111,7 +107,9 @@ func (o *Operation) Parse(path func(name string) string, query url.Values, zone 
 		p := &o.Parameters[i]
 		text := query.Get(p.Name)
 		if p.In == InPath {
-			text = path(p.Name)
+			if text = path(p.Name); !isText(text) {
+				return Values{}, problem.New(problem.NotFound, "not_found", "There is nothing with this name.")
+			}
 		}
 		if text == "" {
 			continue
@@ -125,12 +123,13 @@ func (o *Operation) Parse(path func(name string) string, query url.Values, zone 
 	return v, nil
 }
 
-// CheckNames refuses a query with parameters that the operation does not have, or that are there twice or without a value.
+// CheckNames refuses a query with parameters that the operation does not have, or that are there twice or without a value:
+// a filter that is passed over in silence gives a wrong answer that looks right.
 func (o *Operation) CheckNames(query url.Values) error {
 	for name, sent := range query {
 		if !slices.Contains(o.queryNames, name) {
 			return problem.New(problem.Invalid, "unknown_parameter",
-				"This path does not know one of the query parameters. See what it allows.").In(printable(name)).Allowing(o.queryNames...)
+				"This path does not know one of the query parameters. See what it allows.").In(Printable(name)).Allowing(o.queryNames...)
 		}
 		if len(sent) > 1 {
 			return BadParameter(name, "is given more than once. Give it once")
@@ -148,8 +147,8 @@ func (o *Operation) CheckNames(query url.Values) error {
 // isText reports whether every store can compare with a text: PostgreSQL refuses one that is not UTF-8 or has a NUL.
 func isText(value string) bool { return utf8.ValidString(value) && !strings.Contains(value, "\x00") }
 
-// printable keeps a name that a client made up short enough to be shown.
-func printable(name string) string {
+// Printable keeps a name that a client made up short enough to be shown.
+func Printable(name string) string {
 	name = strings.ToValidUTF8(name, "\uFFFD")
 	if runes := []rune(name); len(runes) > 64 {
 		return string(runes[:64]) + "…"

@@ -182,6 +182,9 @@ func (q questions) metrics() []Operation {
 						"that, 10,000 at most.",
 				},
 			},
+			Cache: func(_ Access, v Values) (CacheEntry, bool) {
+				return CacheEntry{Details: v.details()}, v.Has("start") && v.Has("end")
+			},
 			Run: func(ctx context.Context, a Access, v Values) (any, error) {
 				request := query.SeriesListRequest{Metrics: v.List("metrics"), Units: v.Pairs("units"), Of: seriesRequest(v)}
 				for name := range request.Units {
@@ -214,7 +217,8 @@ func (q questions) metrics() []Operation {
 					Doc: "Whether to compare with the period just before, of the same length.",
 				},
 			},
-			Run: q.compare,
+			Cache: always,
+			Run:   q.compare,
 		},
 		{
 			Name: "getCorrelation", Method: http.MethodGet, Path: "/v1/correlate", Scope: account.ScopeRead, Lens: AllData, Subject: true,
@@ -232,6 +236,7 @@ func (q questions) metrics() []Operation {
 					Doc: "Days, or weeks from Monday, which have the mean of their days.",
 				},
 			},
+			Cache: always,
 			Run: func(ctx context.Context, a Access, v Values) (any, error) {
 				request := query.CorrelateRequest{X: v.Text("x"), Y: v.Text("y"), Bucket: v.Text("bucket")}
 				request.Start, _ = v.Date("start")
@@ -273,6 +278,7 @@ func (q questions) metrics() []Operation {
 						"passed over: they jump, or have gaps.",
 				},
 			},
+			Cache: always,
 			Run: func(ctx context.Context, a Access, v Values) (any, error) {
 				request := query.RecordsRequest{Efforts: v.Flag("efforts")}
 				if date, sent := v.Date("start"); sent {
@@ -502,9 +508,13 @@ func accounts() []Operation {
 			Tag: "access", Summary: "Erase everything that is stored for the user",
 		},
 		{
-			Name: "listAudit", Method: http.MethodGet, Path: "/v1/audit", Scope: account.ScopeRead, Lens: AllData, Subject: true,
+			Name: "listAudit", Method: http.MethodGet, Path: "/v1/audit", Scope: account.ScopeRead, Lens: AllData,
 			Tag: "access", Summary: "Who did what with the user's account and data",
 			Parameters: []Parameter{
+				{
+					Name: SubjectParameter, Kind: Text,
+					Doc: "For administrators, the id or the e-mail address of another user, or `all` for everybody and nobody.",
+				},
 				{Name: "action", Kind: Text, Example: "login.failed", Doc: "Only entries with this action."},
 				{Name: "key_id", Kind: Text, Doc: "Only what was done, or tried, with this key."},
 				start, end, limit("100", 1000), cursor,
@@ -575,8 +585,8 @@ func documents() []Operation {
 	return rows
 }
 
-// always keeps an answer that depends on what is stored alone.
-func always(Access, Values) (CacheEntry, bool) { return CacheEntry{}, true }
+// always keeps an answer that depends on what is stored and on the parameters alone.
+func always(_ Access, v Values) (CacheEntry, bool) { return CacheEntry{Details: v.details()}, true }
 
 func seriesRequest(v Values) query.SeriesRequest {
 	return query.SeriesRequest{

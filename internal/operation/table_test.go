@@ -145,7 +145,10 @@ func TestParseRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = table(t).Find(c.operation).Parse(pathOf(uuid.NewString()), query, time.UTC)
+		o := table(t).Find(c.operation)
+		if err = o.CheckNames(query); err == nil {
+			_, err = o.Parse(pathOf(uuid.NewString()), query, time.UTC)
+		}
 		known, ok := errors.AsType[*problem.Error](err)
 		if !ok || known.Code != c.code || known.Field != c.field {
 			t.Errorf("%s?%s: %v", c.operation, c.query, err)
@@ -171,6 +174,9 @@ func FuzzParse(f *testing.F) {
 		o := operations.Find(name)
 		query, err := url.ParseQuery(text)
 		if o == nil || err != nil {
+			return
+		}
+		if o.CheckNames(query) != nil {
 			return
 		}
 		v, err := o.Parse(pathOf(path), query, time.UTC)

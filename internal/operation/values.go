@@ -1,6 +1,8 @@
 package operation
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,6 +17,21 @@ func value[T any](v Values, name string) (parsed T) {
 		parsed = sent.(T)
 	}
 	return parsed
+}
+
+// details lists all that was sent, in an order that does not depend on how it was sent.
+func (v Values) details() (all []any) {
+	for _, name := range slices.Sorted(maps.Keys(v.parsed)) {
+		parsed := v.parsed[name]
+		switch area := parsed.(type) { // a pointer would be told apart by its address
+		case *health.Box:
+			parsed = *area
+		case *health.Circle:
+			parsed = *area
+		}
+		all = append(all, name, parsed)
+	}
+	return all
 }
 
 // Has reports whether a parameter was sent.

@@ -16,6 +16,7 @@ import (
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/operation"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/testlog"
@@ -109,14 +110,19 @@ func FuzzParams(f *testing.F) {
 		f.Fatal(err)
 	}
 	small := smallStore{}
+	service := query.New(query.Config{Samples: small, Sleep: small, Workouts: small, Events: small, Catalog: words})
+	operations, err := operation.New(operation.Config{Query: service})
+	if err != nil {
+		f.Fatal(err)
+	}
 	handler := New(Config{
-		Query:         query.New(query.Config{Samples: small, Sleep: small, Workouts: small, Events: small, Catalog: words}),
+		Operations: operations, Query: service,
 		Authenticator: adaAuthenticator{}, Archive: small, Users: small, Keys: small, AuditReader: small, Catalog: words, Audit: (*access.AuditBuffer)(nil), Logger: testlog.Logger(f), Registerer: prometheus.NewRegistry(),
 	})
 	var paths []string
-	for _, row := range (&server{}).routes() {
-		if len(row.params) > 0 && row.method == http.MethodGet {
-			paths = append(paths, fill(row.path, unknownID.String()))
+	for _, row := range testRoutes(f) {
+		if len(row.QueryNames()) > 0 && row.Method == http.MethodGet {
+			paths = append(paths, fill(row.Path, unknownID.String()))
 		}
 	}
 	for i := range paths {

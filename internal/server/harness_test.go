@@ -23,6 +23,7 @@ import (
 	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/ingest"
+	"github.com/health-export/health-export/internal/operation"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/testdb"
@@ -66,12 +67,16 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
+	service := query.New(query.Config{
+		Samples: a.store, Sleep: a.store, Workouts: a.store, Events: a.store, Summaries: a.store, Catalog: words, Now: a.now,
+	})
+	summaries := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: a.store, Invalidator: answers, Catalog: words, Logger: logger})
+	operations, err := operation.New(operation.Config{Query: service, SourcePriority: summaries, Responses: answers, Now: a.now})
+	if err != nil {
+		t.Fatal(err)
+	}
 	config := Config{
-		Ingestion: received,
-		Query: query.NewCached(query.New(query.Config{
-			Samples: a.store, Sleep: a.store, Workouts: a.store, Events: a.store, Summaries: a.store, Catalog: words, Now: a.now,
-		}), answers),
-		SourcePriority: query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: a.store, Invalidator: answers, Catalog: words, Logger: logger}),
+		Ingestion: received, Operations: operations, Query: service, SourcePriority: summaries,
 		Authenticator:  a.authenticator, Users: a.store, Keys: a.store, Archive: a.store, Catalog: words, AuditReader: a.store, Audit: a.auditBuffer, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
 		Ping:   a.store.Ping,
 		Logger: logger, Registerer: a.registry,

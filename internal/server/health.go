@@ -12,7 +12,7 @@ import (
 const pingTimeout = 3 * time.Second
 
 // getHealth tells whether the process is alive and has its database.
-func (s *server) getHealth(w http.ResponseWriter, r *http.Request) error {
+func (s *server) getHealth(w http.ResponseWriter, r *request) error {
 	if err := s.pingDatabase(r.Context()); err != nil {
 		return err
 	}
@@ -23,7 +23,7 @@ func (s *server) getHealth(w http.ResponseWriter, r *http.Request) error {
 
 // getReady tells whether requests should be sent here: the server goes on, and everything it depends on is there. Without
 // Redis it answers all the same, only slower, so it stays ready and says so.
-func (s *server) getReady(w http.ResponseWriter, r *http.Request) error {
+func (s *server) getReady(w http.ResponseWriter, r *request) error {
 	if s.Drain.announced() {
 		requestLogOf(r.Context()).expected = true
 		return errStopping()

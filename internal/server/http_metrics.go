@@ -50,8 +50,8 @@ func newHTTPMetrics(registerer prometheus.Registerer) httpMetrics {
 // initCounters makes the counters of failures of ours on these routes, so that the first one is seen as an increase.
 func (i *httpMetrics) initCounters(routes []route) {
 	for _, row := range routes {
-		i.errors.WithLabelValues(row.path, kindInternal, faultServer)
-		i.errors.WithLabelValues(row.path, string(problem.Unavailable), faultDependency)
+		i.errors.WithLabelValues(row.Path, kindInternal, faultServer)
+		i.errors.WithLabelValues(row.Path, string(problem.Unavailable), faultDependency)
 	}
 }
 

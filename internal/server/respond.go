@@ -4,8 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/health-export/health-export/internal/operation"
 )
 
 // writeJSON answers with value as JSON.
@@ -16,22 +15,12 @@ func writeJSON(w http.ResponseWriter, status int, value any) error {
 // writeAs answers with value as JSON under another content type. The value is encoded before anything is sent, so an
 // error means that no answer has begun.
 func writeAs(w http.ResponseWriter, contentType string, status int, value any) error {
-	body, err := jsonOf(value)
+	body, err := operation.Encode(value)
 	if err != nil {
 		return err
 	}
 	writeBytes(w, contentType, status, body)
 	return nil
-}
-
-func jsonOf(value any) ([]byte, error) {
-	if own, ok := value.(interface {
-		AppendJSON(to []byte) ([]byte, error)
-	}); ok {
-		return own.AppendJSON(nil)
-	}
-	// Text that phones send may hold half a character; an answer that shows it with a mark is better than none.
-	return json.Marshal(value, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 }
 
 // writeBytes answers with a body that is there in full. An error in sending it concerns only the client that left.

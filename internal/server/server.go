@@ -20,6 +20,7 @@ import (
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
+	"github.com/health-export/health-export/internal/operation"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/tracing"
@@ -29,7 +30,9 @@ import (
 // required.
 type Config struct {
 	Ingestion Ingest
-	Query     Query
+	// Operations is the table of all that can be asked.
+	Operations *operation.Table
+	Query      Query
 	// SourcePriority keeps the orders of sources.
 	SourcePriority SourcePriority
 	Authenticator  Authenticator
@@ -84,32 +87,15 @@ type Ingest interface {
 	Progress(id uuid.UUID) (ingest.Progress, bool)
 }
 
-// Query answers questions about what is stored.
+// Query reads what is streamed or has several representations; all other questions are operations.
 type Query interface {
-	Metrics(ctx context.Context, user account.User) ([]query.Metric, error)
-	Samples(ctx context.Context, user account.User, request query.SamplesRequest) (query.SamplesPage, error)
-	Series(ctx context.Context, user account.User, request query.SeriesRequest) (query.Series, error)
-	SeriesList(ctx context.Context, user account.User, request query.SeriesListRequest) (query.SeriesList, error)
-	Latest(ctx context.Context, user account.User) ([]query.LatestValue, error)
-	Day(ctx context.Context, user account.User, date health.Date) (query.DaySummary, error)
-	Days(ctx context.Context, user account.User, first, last health.Date) ([]query.DaySummary, error)
-	Sleep(ctx context.Context, user account.User, first, last health.Date) (query.Sleep, error)
-	Workouts(ctx context.Context, user account.User, request query.WorkoutsRequest) (query.WorkoutsPage, error)
-	Workout(ctx context.Context, user account.User, request query.WorkoutRequest) (query.WorkoutDetail, error)
 	Route(ctx context.Context, user account.User, id uuid.UUID) (health.Workout, error)
-	Events(ctx context.Context, user account.User, request query.EventsRequest) (query.EventsPage, error)
 	ECGs(ctx context.Context, user account.User, request query.ECGRequest) ([]query.ECG, error)
-	ECG(ctx context.Context, user account.User, start time.Time) (query.ECG, error)
-	Compare(ctx context.Context, user account.User, request query.CompareRequest) (query.Comparison, error)
-	Correlate(ctx context.Context, user account.User, request query.CorrelateRequest) (query.Correlation, error)
-	Records(ctx context.Context, user account.User, request query.RecordsRequest) (query.Records, error)
-	Trends(ctx context.Context, user account.User, request query.TrendsRequest) (query.Trends, error)
 	Extract(ctx context.Context, user account.User, request query.ExtractRequest) (*query.Extract, error)
 }
 
 // SourcePriority keeps which sources a person trusts more than others.
 type SourcePriority interface {
-	SourcePriority(ctx context.Context, user account.User) (query.SourcePriority, error)
 	SetSourcePriority(ctx context.Context, user account.User, order aggregate.SourceOrder) (query.SourcePriority, error)
 }
 
@@ -127,6 +113,7 @@ type Authenticator interface {
 type Users interface {
 	CreateUser(ctx context.Context, user account.User, entries ...account.AuditEntry) error
 	User(ctx context.Context, id uuid.UUID) (account.User, error)
+	UserByEmail(ctx context.Context, email string) (account.User, error)
 	Users(ctx context.Context) ([]account.User, error)
 }
 
