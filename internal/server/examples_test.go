@@ -12,8 +12,6 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/health-export/health-export/internal/account"
-	"github.com/health-export/health-export/internal/operation"
-	"github.com/health-export/health-export/internal/query"
 )
 
 // TestExamplesAreExecuted sends the example of every operation of the document to a server that has one thing of each
