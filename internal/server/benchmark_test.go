@@ -54,7 +54,8 @@ func BenchmarkSmallPost(b *testing.B) {
 		b.Fatal(err)
 	}
 	whole := New(Config{
-		Ingestion: readingIngest{}, Authenticator: door, Limits: access.NewLimits(access.LimitOptions{Allowances: endlessBody}), Registerer: prometheus.NewRegistry(),
+		Operations: testOperations(b),
+		Ingestion:  readingIngest{}, Authenticator: door, Limits: access.NewLimits(access.LimitOptions{Allowances: endlessBody}), Registerer: prometheus.NewRegistry(),
 		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	})
 	var size int

@@ -71,19 +71,23 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 		Samples: a.store, Sleep: a.store, Workouts: a.store, Events: a.store, Summaries: a.store, Catalog: words, Now: a.now,
 	})
 	summaries := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: a.store, Invalidator: answers, Catalog: words, Logger: logger})
-	operations, err := operation.New(operation.Config{Query: service, SourcePriority: summaries, Responses: answers, Now: a.now})
-	if err != nil {
-		t.Fatal(err)
-	}
 	config := Config{
-		Ingestion: received, Operations: operations, Query: service, SourcePriority: summaries,
-		Authenticator:  a.authenticator, Users: a.store, Keys: a.store, Archive: a.store, Catalog: words, AuditReader: a.store, Audit: a.auditBuffer, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
+		Ingestion: received, Query: service, SourcePriority: summaries,
+		Authenticator: a.authenticator, Users: a.store, Keys: a.store, Archive: a.store, Catalog: words, AuditReader: a.store, Audit: a.auditBuffer, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
 		Ping:   a.store.Ping,
 		Logger: logger, Registerer: a.registry,
 		MaxBody: 1 << 20, MaxImport: 2 << 20, Version: "1.2.3", Now: a.now,
 	}
 	for _, change := range changes {
 		change(&config)
+	}
+	if config.Operations == nil {
+		config.Operations, err = operation.New(operation.Config{
+			Query: service, SourcePriority: summaries, Responses: answers, Now: config.Now,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	listening := httptest.NewServer(New(config))
 	a.stop = sync.OnceFunc(func() {
