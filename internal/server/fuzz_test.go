@@ -4,9 +4,9 @@ import (
 	"context"
 	"iter"
 	"net/http"
-	"slices"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
