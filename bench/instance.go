@@ -21,6 +21,7 @@ import (
 	"github.com/health-export/health-export/internal/format/generator"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
+	"github.com/health-export/health-export/internal/operation"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/server"
 	"github.com/health-export/health-export/internal/store"
@@ -61,8 +62,14 @@ func start(ctx context.Context, address string, wait time.Duration) (*instance, 
 		return nil, errors.Join(err, db.Close())
 	}
 	answers := query.New(query.Config{Samples: db, Sleep: db, Workouts: db, Events: db, Summaries: db, Catalog: catalogue, Now: time.Now})
+	summaries := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: db, Catalog: catalogue})
+	operations, err := operation.New(operation.Config{Query: answers, SourcePriority: summaries})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	i.handler = server.New(server.Config{
-		Ingestion: i.ingest, Query: answers, SourcePriority: query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: db, Catalog: catalogue}), Authenticator: i.authenticator, Users: db, Keys: db, Archive: db, Catalog: catalogue, AuditReader: db, Audit: (*access.AuditBuffer)(nil), Ping: db.Ping,
+		Ingestion: i.ingest, Operations: operations, Query: answers, SourcePriority: summaries,
+		Authenticator: i.authenticator, Users: db, Keys: db, Archive: db, Catalog: catalogue, AuditReader: db, Audit: (*access.AuditBuffer)(nil), Ping: db.Ping,
 		Logger: logger, Registerer: registry, Version: "benchmark",
 	})
 	i.listener = httptest.NewServer(i.handler)

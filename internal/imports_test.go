@@ -39,28 +39,29 @@ var allowedImports = map[string][]string{
 	"store/sqlite":    {"account", "aggregate", "catalog", "health", "problem", "store", "store/backend"},
 	"store/storetest": {"account", "aggregate", "health", "problem", "store"},
 	"access":          {"account", "cache", "problem", "store", "tracing"},
-	"query":           {"account", "aggregate", "cache", "catalog", "health", "problem", "store"},
+	"query":           {"account", "aggregate", "catalog", "health", "problem", "store"},
+	"operation":       {"access", "account", "cache", "health", "problem", "query"},
 	"spool":           {},
 	"assemble":        {"catalog", "health", "spool"},
 	"upload":          {"problem", "spool"},
 	"ingest": {
 		"access", "account", "assemble", "catalog", "format", "health", "problem", "spool", "store", "tracing", "upload",
 	},
-	"job": {"tracing"},
+	"job":      {"tracing"},
 	"delivery": {"problem", "store"},
 	"server": {
-		"access", "account", "aggregate", "catalog", "connect", "export", "health", "ingest", "problem", "query",
-		"store", "tracing",
+		"access", "account", "aggregate", "catalog", "connect", "export", "health", "ingest", "operation", "problem",
+		"query", "store", "tracing",
 	},
 	"testdb":  {"store", "store/postgres", "store/sqlite"},
 	"testlog": {},
 	"cmd/health-export": {
-		"access", "account", "cache", "catalog", "connect", "delivery", "export", "health", "ingest", "job", "problem", "query",
-		"server", "store", "store/postgres", "store/sqlite", "tracing",
+		"access", "account", "cache", "catalog", "connect", "delivery", "export", "health", "ingest", "job", "operation",
+		"problem", "query", "server", "store", "store/postgres", "store/sqlite", "tracing",
 	},
 	"bench": {
-		"access", "account", "catalog", "format", "health", "ingest", "query", "server", "store", "store/postgres",
-		"store/sqlite",
+		"access", "account", "catalog", "format", "health", "ingest", "operation", "query", "server", "store",
+		"store/postgres", "store/sqlite",
 	},
 }
 

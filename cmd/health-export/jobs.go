@@ -35,9 +35,6 @@ func (p *program) jobs(c *components) []job.Task {
 			return c.store.Prepare(ctx, time.Now())
 		}}},
 		{cached, job.Task{Name: "refresh_trust", Every: 500 * time.Millisecond, AtStart: true, Run: c.cache.responses.Refresh}},
-		{cached, job.Task{Name: "warm_cache", Every: day, AtStart: true, Run: func(ctx context.Context) error {
-			return c.cache.warmUp(ctx, c.store)
-		}}},
 		{cached && shared, job.Task{Name: "notice_foreign_writes", Every: time.Second, AtStart: true, Run: watch.run}},
 		{archiveDays > 0, job.Task{Name: "drop_old_archive", Every: day, AtStart: true, Exclusive: true, Run: func(ctx context.Context) error {
 			return c.store.DropArchiveBefore(ctx, time.Now().AddDate(0, 0, -archiveDays))

@@ -6,28 +6,18 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/health-export/health-export/internal/cache"
-	"github.com/health-export/health-export/internal/problem"
-	"github.com/health-export/health-export/internal/query"
-	"github.com/health-export/health-export/internal/server"
+	"github.com/health-export/health-export/internal/operation"
 )
 
-const (
-	memoryCacheSize = 64 << 20 // bytes, where there is no Redis
-	// Up to warmUsers users who sent something within warmSince have their frequent queries cached at the start.
-	warmUsers   = 100
-	warmSince   = 7 * 24 * time.Hour
-	warmTimeout = time.Minute
-)
+const memoryCacheSize = 64 << 20 // bytes, where there is no Redis
 
 // responseCache is the cache of responses of a server, and where it is kept.
 type responseCache struct {
 	redis     *cache.Redis         // nil: none is configured
 	responses *cache.ResponseCache // nil: nothing is cached
-	warm      *query.Cached
 }
 
 // openResponseCache connects to the configured Redis. Without one, responses are cached in this process, unless other
@@ -83,13 +73,12 @@ func (c *responseCache) invalidator() cache.Invalidator {
 	return c.responses
 }
 
-// cachedQuery returns the service behind the cache, or the service itself where nothing is cached.
-func (c *responseCache) cachedQuery(service *query.Service) server.Query {
+// answers returns the cache that operations keep their answers in; nil where nothing is cached.
+func (c *responseCache) answers() operation.ResponseCache {
 	if c.responses == nil {
-		return service
+		return nil
 	}
-	c.warm = query.NewCached(service, c.responses)
-	return c.warm
+	return c.responses
 }
 
 // writtenElsewhere is a database of one server, to which commands may write without telling the server.
@@ -124,34 +113,4 @@ func (w *writeWatch) run(ctx context.Context) error {
 	}
 	w.pending = false
 	return nil
-}
-
-// warmUp caches the frequent queries of the most active users, one user after the other.
-func (c *responseCache) warmUp(ctx context.Context, db database) error {
-	limited, cancel := context.WithTimeout(ctx, warmTimeout)
-	defer cancel()
-	if err := c.responses.Refresh(limited); err != nil {
-		return err
-	}
-	users, err := db.MostActive(limited, time.Now().Add(-warmSince), warmUsers)
-	for _, id := range users {
-		if err = c.warmUser(limited, db, id); err != nil {
-			break
-		}
-	}
-	if limited.Err() != nil {
-		return nil // the remaining users are cached when they ask
-	}
-	return err
-}
-
-func (c *responseCache) warmUser(ctx context.Context, db database, id uuid.UUID) error {
-	user, err := db.User(ctx, id)
-	if errors.Is(err, problem.NotFound) {
-		return nil // deleted meanwhile
-	}
-	if err != nil {
-		return err
-	}
-	return c.warm.Warm(ctx, user)
 }

@@ -76,7 +76,7 @@ Exit codes: 0 done, 1 failed, 2 not understood, 3 not found, 4 conflict, 5 a ser
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	p.settings.addFlags(root.PersistentFlags())
-	root.AddCommand(p.serveCommand(), p.healthCommand(), p.importCommand(), p.userCommand(), p.keyCommand(), p.auditCommand(), p.migrateCommand(), p.exportCommand(),
+	root.AddCommand(p.serveCommand(), p.healthCommand(), p.importCommand(), p.userCommand(), p.keyCommand(), p.auditCommand(), p.migrateCommand(), p.queryCommand(), p.exportCommand(),
 		p.connectCommand(), p.replayCommand(), p.verifyCommand(), p.rebuildCommand(), p.backupCommand(), p.doctorCommand(), p.cacheCommand(), p.configCommand(), p.versionCommand())
 	return root
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/delivery"
 	"github.com/health-export/health-export/internal/ingest"
+	"github.com/health-export/health-export/internal/operation"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/server"
 	"github.com/health-export/health-export/internal/tracing"
@@ -135,11 +136,15 @@ func (p *program) openComponents(ctx context.Context, logger *slog.Logger, trace
 	c.summaries = query.NewSummaryRebuilder(query.SummaryRebuilderConfig{
 		Store: db, Invalidator: c.cache.invalidator(), Catalog: metricCatalog, Logger: logger, Registerer: registry,
 	})
+	operations, err := operation.New(operation.Config{Query: service, SourcePriority: c.summaries, Responses: c.cache.answers()})
+	if err != nil {
+		return nil, err
+	}
 	c.deliveries = delivery.NewWorker(delivery.Config{
 		Store: db, Kinds: map[string]delivery.Deliver{}, Logger: logger, Registerer: registry,
 	})
 	c.handler = server.New(server.Config{
-		Ingestion: c.ingest, Query: c.cache.cachedQuery(service), SourcePriority: c.summaries,
+		Ingestion: c.ingest, Operations: operations, Query: service, SourcePriority: c.summaries,
 		Authenticator: c.authenticator, Users: db, Keys: db, Archive: db, Catalog: metricCatalog,
 		AuditReader: db, Audit: c.audit, Ping: db.Ping, PingRedis: c.cache.ping(), Drain: c.drain,
 		Limits: access.NewLimits(access.LimitOptions{

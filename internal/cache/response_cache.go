@@ -19,10 +19,10 @@ import (
 
 const (
 	// versionTTL is how long an unread version lives. It is longer than any response.
-	versionTTL    = time.Hour
+	versionTTL    = 2 * time.Hour
 	versionLength = 26 // that of rand.Text
 	// maxResponse is the largest response that is cached, in bytes.
-	maxResponse = 1 << 20
+	maxResponse = 2 << 20
 )
 
 // Key identifies a response.

@@ -53,3 +53,12 @@ func (s *Service) sourceOrder(ctx context.Context, user uuid.UUID) (aggregate.So
 	}
 	return s.Summaries.SourceOrder(ctx, user)
 }
+
+// MetricName returns the canonical name of a metric of the catalogue that was named by any of its names.
+func (s *Service) MetricName(name string) (canonical string, known bool) {
+	metric, known := s.Catalog.LookupStored(name)
+	if !known {
+		return "", false
+	}
+	return metric.Name, true
+}

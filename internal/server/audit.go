@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/operation"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -37,20 +39,18 @@ const (
 )
 
 // listAudit returns the audit entries of the authenticated user; an administrator may ask for those of others.
-func (s *server) listAudit(w http.ResponseWriter, r *http.Request) error {
-	p := parametersOf(r)
+func (s *server) listAudit(w http.ResponseWriter, r *request) error {
+	v := r.values
 	query := store.AuditQuery{
-		Action: account.Action(p.text("action")), KeyID: p.text("key_id"), From: p.time("start"), To: p.time("end"), Limit: p.limit(),
+		Action: account.Action(v.Text("action")), KeyID: v.Text("key_id"), From: v.Time("start"), To: v.Time("end"),
+		Limit: cmp.Or(v.Limit(), auditPerPage),
 	}
-	query.BeforeAt, query.Before = p.auditCursor()
+	var err error
+	if query.BeforeAt, query.Before, err = parseAuditCursor(v.Text("cursor")); err != nil {
+		return err
+	}
 	if query.Limit > maxAuditPerPage {
-		p.refuse("limit", fmt.Sprintf("is more than %d", maxAuditPerPage))
-	}
-	if p.err != nil {
-		return p.err
-	}
-	if query.Limit == 0 {
-		query.Limit = auditPerPage
+		return operation.BadParameter("limit", fmt.Sprintf("is more than %d", maxAuditPerPage))
 	}
 	if err := s.narrowToSubject(r, &query); err != nil {
 		return err
@@ -77,20 +77,21 @@ func (s *server) listAudit(w http.ResponseWriter, r *http.Request) error {
 }
 
 // narrowToSubject sets whose entries are asked for, and adds an audit entry where they are another user's.
-func (s *server) narrowToSubject(r *http.Request, query *store.AuditQuery) error {
-	if r.URL.Query().Get("user") == allUsers {
-		if !actorOf(r).Allows(account.ScopeAdmin) {
+func (s *server) narrowToSubject(r *request, query *store.AuditQuery) error {
+	named := r.values.Text("user")
+	if named == allUsers {
+		if !r.Actor.Allows(account.ScopeAdmin) {
 			return onlyForAdmins()
 		}
 		s.Audit.Add(r.Context(), account.ActionAdminRead, uuid.Nil, "audit", nil)
 		return nil
 	}
-	user, err := s.subject(r)
+	subject, err := s.findSubject(r.Context(), r.Actor, named)
 	if err != nil {
 		return err
 	}
-	s.auditAdminRead(r, user, "audit")
-	query.User = &user
+	s.auditAdminRead(r.Context(), r.Actor, subject, "audit")
+	query.User = &subject.ID
 	return nil
 }
 
@@ -100,15 +101,17 @@ func auditCursor(last *account.AuditEntry) string {
 	return base64.RawURLEncoding.EncodeToString(append(at, last.ID[:]...))
 }
 
-func (p *parameters) auditCursor() (at time.Time, id uuid.UUID) {
-	text := p.text("cursor")
+func parseAuditCursor(text string) (at time.Time, id uuid.UUID, err error) {
 	if text == "" {
-		return at, id
+		return at, id, nil
 	}
 	bytes, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(bytes) != 24 {
-		p.refuse("cursor", "is not the next_cursor of a page. Begin again without it")
-		return at, id
+		return at, id, badCursor()
 	}
-	return time.UnixMicro(int64(binary.BigEndian.Uint64(bytes))).UTC(), uuid.UUID(bytes[8:])
+	return time.UnixMicro(int64(binary.BigEndian.Uint64(bytes))).UTC(), uuid.UUID(bytes[8:]), nil
+}
+
+func badCursor() error {
+	return operation.BadParameter("cursor", "is not the next_cursor of a page. Begin again without it")
 }

@@ -54,7 +54,8 @@ func BenchmarkSmallPost(b *testing.B) {
 		b.Fatal(err)
 	}
 	whole := New(Config{
-		Ingestion: readingIngest{}, Authenticator: authenticator, Limits: access.NewLimits(access.LimitOptions{Allowances: unlimitedAllowances}), Registerer: prometheus.NewRegistry(),
+		Operations: testOperations(b),
+		Ingestion:  readingIngest{}, Authenticator: authenticator, Limits: access.NewLimits(access.LimitOptions{Allowances: unlimitedAllowances}), Registerer: prometheus.NewRegistry(),
 		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	})
 	var size int

@@ -39,22 +39,21 @@ const loopbackWarning = "Only the server's own machine can reach this address. N
 
 // connectPhone creates a key for a phone and returns the links that set up the app: as JSON, or one of them as a picture
 // where the client prefers that. It is a POST because every call creates a key.
-func (s *server) connectPhone(w http.ResponseWriter, r *http.Request) error {
+func (s *server) connectPhone(w http.ResponseWriter, r *request) error {
 	var sent phone
-	if err := readJSON(w, r, &sent); err != nil {
+	if err := readJSON(w, r.Request, &sent); err != nil {
 		return err
 	}
-	base, err := s.checkPhone(r, &sent)
+	base, err := s.checkPhone(r.Request, &sent)
 	if err != nil {
 		return err
 	}
-	actor := actorOf(r)
-	creator, err := s.Keys.Key(r.Context(), actor.KeyID)
+	creator, err := s.Keys.Key(r.Context(), r.Actor.KeyID)
 	if err != nil {
 		return err
 	}
 	wanted := access.NewKey{
-		UserID: actor.User.ID, Name: sent.Name, Scopes: []account.Scope{account.ScopeIngest}, Tier: creator.Tier, ExpiresAt: creator.ExpiresAt,
+		UserID: r.Subject.ID, Name: sent.Name, Scopes: []account.Scope{account.ScopeIngest}, Tier: creator.Tier, ExpiresAt: creator.ExpiresAt,
 	}
 	if err := checkGrant(creator, wanted); err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/operation"
 	"github.com/health-export/health-export/internal/testlog"
 )
 
@@ -47,18 +48,22 @@ var strictContract = sync.OnceValues(func() (*contract, error) {
 	}
 	mux := http.NewServeMux()
 	for path, item := range document.Paths.Map() {
-		for method, operation := range item.Operations() {
-			for _, response := range operation.Responses.Map() {
+		for method, documented := range item.Operations() {
+			for _, response := range documented.Responses.Map() {
 				for _, content := range response.Value.Content {
 					closeObjects(content.Schema, seen)
 				}
 			}
-			mux.Handle(method+" "+path, operationHandler{path, item, method, operation})
+			mux.Handle(method+" "+path, operationHandler{path, item, method, documented})
 		}
 	}
-	for _, r := range (&server{}).routes() {
+	table, err := operation.New(operation.Config{})
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range (&server{Config: Config{Operations: table}}).routes() {
 		if operationOf(document, r) == nil {
-			mux.Handle(r.method+" "+r.path, undocumented{})
+			mux.Handle(r.Method+" "+r.Path, undocumented{})
 		}
 	}
 	return &contract{document, mux}, nil
@@ -105,11 +110,11 @@ type undocumented struct{ http.Handler }
 
 // operationOf returns the operation of a route in the document, nil where the document lacks it.
 func operationOf(document *openapi3.T, r route) *openapi3.Operation {
-	item := document.Paths.Find(r.path)
+	item := document.Paths.Find(r.Path)
 	if item == nil {
 		return nil
 	}
-	return item.GetOperation(r.method)
+	return item.GetOperation(r.Method)
 }
 
 // check returns what is wrong with an answer, or with the document. body is the answer's, its encoding undone.
@@ -243,16 +248,16 @@ func TestDocumentMatchesRoutes(t *testing.T) {
 		Params    []string
 	}
 	routed := map[string]bool{}
-	for _, r := range (&server{}).routes() {
-		name := r.method + " " + r.path
+	for _, r := range testRoutes(t) {
+		name := r.Method + " " + r.Path
 		routed[name] = true
-		operation := operationOf(document, r)
-		if operation == nil {
+		documented := operationOf(document, r)
+		if documented == nil {
 			t.Errorf("%s is in the table of routes and not in openapi.yaml", name)
 			continue
 		}
-		got := row{operation.OperationID, scopeOf(t, operation), queryParameters(document.Paths.Find(r.path), operation)}
-		if diff := cmp.Diff(row{r.operation, r.scope, slices.Sorted(slices.Values(r.params))}, got); diff != "" {
+		got := row{documented.OperationID, scopeOf(t, documented), queryParameters(document.Paths.Find(r.Path), documented)}
+		if diff := cmp.Diff(row{r.Name, r.Scope, slices.Sorted(slices.Values(r.QueryNames()))}, got); diff != "" {
 			t.Errorf("%s differs in the table of routes (-) and openapi.yaml (+):\n%s", name, diff)
 		}
 	}
@@ -272,33 +277,33 @@ func TestDocumentListsRateLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range (&server{}).routes() {
-		operation := operationOf(document, r)
-		if operation == nil {
+	for _, r := range testRoutes(t) {
+		documented := operationOf(document, r)
+		if documented == nil {
 			continue // TestDocumentMatchesRoutes fails for it
 		}
-		if documented := operation.Responses.Value("429") != nil; documented == r.unlimited() {
-			t.Errorf("%s %s: a 429 is documented: %t", r.method, r.path, documented)
+		if limited := documented.Responses.Value("429") != nil; limited == r.unlimited() {
+			t.Errorf("%s %s: a 429 is documented: %t", r.Method, r.Path, limited)
 		}
 	}
 }
 
 // scopeOf reads off an operation's security what the table of routes calls its scope. All four ways to present a key
 // must need the same.
-func scopeOf(t *testing.T, operation *openapi3.Operation) account.Scope {
+func scopeOf(t *testing.T, documented *openapi3.Operation) account.Scope {
 	t.Helper()
-	if operation.Security == nil {
-		t.Fatalf("%s says nothing about its security", operation.OperationID)
+	if documented.Security == nil {
+		t.Fatalf("%s says nothing about its security", documented.OperationID)
 	}
-	if len(*operation.Security) == 0 {
-		return noKey
+	if len(*documented.Security) == 0 {
+		return operation.Open
 	}
 	scopes, schemes := map[account.Scope]bool{}, map[string]bool{}
-	for _, requirement := range *operation.Security {
+	for _, requirement := range *documented.Security {
 		for scheme, needed := range requirement {
 			schemes[scheme] = true
 			if len(needed) == 0 {
-				scopes[anyKey] = true
+				scopes[operation.AnyKey] = true
 			}
 			for _, scope := range needed {
 				scopes[account.Scope(scope)] = true
@@ -307,12 +312,12 @@ func scopeOf(t *testing.T, operation *openapi3.Operation) account.Scope {
 	}
 	want := []string{"apiKeyHeader", "basic", "bearer", "shortKeyHeader"}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(schemes))); diff != "" {
-		t.Fatalf("%s: security is not the same for all ways to present a key:\n%s", operation.OperationID, diff)
+		t.Fatalf("%s: security is not the same for all ways to present a key:\n%s", documented.OperationID, diff)
 	}
-	for _, requirement := range *operation.Security {
+	for _, requirement := range *documented.Security {
 		for scheme, needed := range requirement {
-			if len(needed) != len(scopes) && !scopes[anyKey] || scopes[anyKey] && len(scopes) > 1 {
-				t.Fatalf("%s: %s needs %v, others %v", operation.OperationID, scheme, needed, scopes)
+			if len(needed) != len(scopes) && !scopes[operation.AnyKey] || scopes[operation.AnyKey] && len(scopes) > 1 {
+				t.Fatalf("%s: %s needs %v, others %v", documented.OperationID, scheme, needed, scopes)
 			}
 		}
 	}
@@ -323,9 +328,9 @@ func scopeOf(t *testing.T, operation *openapi3.Operation) account.Scope {
 	return account.Scope(strings.Join(words, " "))
 }
 
-func queryParameters(item *openapi3.PathItem, operation *openapi3.Operation) []string {
+func queryParameters(item *openapi3.PathItem, documented *openapi3.Operation) []string {
 	var names []string
-	for _, p := range slices.Concat(item.Parameters, operation.Parameters) {
+	for _, p := range slices.Concat(item.Parameters, documented.Parameters) {
 		if p.Value.In == openapi3.ParameterInQuery {
 			names = append(names, p.Value.Name)
 		}

@@ -33,21 +33,21 @@ func TestOriginsThatAreConfigured(t *testing.T) {
 	if got := a.get("/v1/me", key, "Origin", "https://example.com").header.Get("Access-Control-Allow-Origin"); got != "" {
 		t.Errorf("another origin is allowed: %q", got)
 	}
-	for _, row := range (&server{}).routes() {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, a.url+row.path, nil)
+	for _, row := range testRoutes(t) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, a.url+row.Path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		request.Header.Set("Origin", "https://example.org")
-		request.Header.Set("Access-Control-Request-Method", row.method)
+		request.Header.Set("Access-Control-Request-Method", row.Method)
 		request.Header.Set("Access-Control-Request-Headers", "authorization,content-type")
 		response, err := http.DefaultTransport.RoundTrip(request) // the document does not describe it
 		if err != nil {
 			t.Fatal(err)
 		}
 		response.Body.Close()
-		if response.StatusCode != http.StatusNoContent || response.Header.Get("Access-Control-Allow-Methods") != row.method {
-			t.Errorf("the preflight of %s %s is answered with %d, %v", row.method, row.path, response.StatusCode, response.Header)
+		if response.StatusCode != http.StatusNoContent || response.Header.Get("Access-Control-Allow-Methods") != row.Method {
+			t.Errorf("the preflight of %s %s is answered with %d, %v", row.Method, row.Path, response.StatusCode, response.Header)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/health-export/health-export/internal/operation"
 	"github.com/health-export/health-export/internal/problem"
 )
 
@@ -46,7 +47,7 @@ func badJSON(err error) error {
 	if !ok {
 		return problem.New(problem.Invalid, "not_json", "The body is not valid JSON.").Because(err)
 	}
-	field := printable(strings.TrimPrefix(string(semantic.JSONPointer), "/"))
+	field := operation.Printable(strings.TrimPrefix(string(semantic.JSONPointer), "/"))
 	if errors.Is(err, json.ErrUnknownName) {
 		return problem.New(problem.Invalid, "unknown_member",
 			"The body has a member that this path does not know. See /openapi.yaml for those it does.").In(field).Because(err)

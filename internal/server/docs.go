@@ -14,15 +14,15 @@ var docs embed.FS
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-func (s *server) getDocs(w http.ResponseWriter, _ *http.Request) error {
+func (s *server) getDocs(w http.ResponseWriter, _ *request) error {
 	return writeDocs(w, "index.html", "text/html; charset=utf-8")
 }
 
-func (s *server) getDocsScript(w http.ResponseWriter, _ *http.Request) error {
+func (s *server) getDocsScript(w http.ResponseWriter, _ *request) error {
 	return writeDocs(w, "docs.js", "text/javascript; charset=utf-8")
 }
 
-func (s *server) getDocsStyle(w http.ResponseWriter, _ *http.Request) error {
+func (s *server) getDocsStyle(w http.ResponseWriter, _ *request) error {
 	return writeDocs(w, "docs.css", "text/css; charset=utf-8")
 }
 

@@ -12,23 +12,39 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/operation"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/query"
+	"github.com/health-export/health-export/internal/store"
 )
 
-// failingQuery fails or panics where the test says so.
-type failingQuery struct {
-	Query
-	err   error
-	panic any
+// testSamples is a store of samples whose list of metrics, and whose latest values, are what a test wants.
+type testSamples struct {
+	store.SampleReader
+	metrics, latest func(context.Context) error
 }
 
-func (q failingQuery) Metrics(context.Context, account.User) ([]query.Metric, error) {
-	if q.panic != nil {
-		panic(q.panic)
+func (s testSamples) Metrics(ctx context.Context, _ uuid.UUID) ([]store.MetricInfo, error) {
+	return nil, s.metrics(ctx)
+}
+
+func (s testSamples) Latest(ctx context.Context, _ uuid.UUID) ([]health.Sample, error) {
+	return nil, s.latest(ctx)
+}
+
+// over makes a server answer from a store of samples.
+func (s testSamples) over(t *testing.T) func(*Config) {
+	return func(c *Config) {
+		stored := c.Users.(store.Store)
+		operations, err := operation.New(operation.Config{Query: query.New(query.Config{
+			Samples: s, Sleep: stored, Workouts: stored, Events: stored, Catalog: c.Catalog,
+		})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Operations = operations
 	}
-	return nil, q.err
 }
 
 // brokenIngest has an archive that cannot be read to its end.
@@ -73,16 +89,13 @@ func TestEveryKindHasItsStatus(t *testing.T) {
 
 func TestAFaultOfOursIsOnlyInTheLog(t *testing.T) {
 	t.Parallel()
-	for name, broken := range map[string]failingQuery{
-		"error": {err: fmt.Errorf("query: %w", errors.New("table samples is on fire"))},
-		"panic": {panic: "table samples is on fire"},
+	for name, broken := range map[string]func(context.Context) error{
+		"error": func(context.Context) error { return errors.New("table samples is on fire") },
+		"panic": func(context.Context) error { panic("table samples is on fire") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := newAPI(t, func(c *Config) {
-				broken.Query = c.Query
-				c.Query = broken
-			})
+			a := newAPI(t, testSamples{metrics: broken}.over(t))
 			answer := a.get("/v1/metrics", a.ada().key)
 			p := answer.refused(http.StatusInternalServerError, "internal_error")
 			if strings.Contains(string(answer.body), "fire") {
@@ -121,22 +134,14 @@ func TestTruncatedResponseBreaksTheConnection(t *testing.T) {
 	}
 }
 
-// waitingQuery answers when its client has gone.
-type waitingQuery struct {
-	Query
-	asked chan<- struct{}
-}
-
-func (q waitingQuery) Metrics(ctx context.Context, _ account.User) ([]query.Metric, error) {
-	close(q.asked)
-	<-ctx.Done()
-	return nil, fmt.Errorf("query: %w", ctx.Err())
-}
-
 func TestAClientThatLeavesIsNoError(t *testing.T) {
 	t.Parallel()
 	asked := make(chan struct{})
-	a := newAPI(t, func(c *Config) { c.Query = waitingQuery{c.Query, asked} })
+	a := newAPI(t, testSamples{metrics: func(ctx context.Context) error { // it answers when its client has gone
+		close(asked)
+		<-ctx.Done()
+		return fmt.Errorf("query: %w", ctx.Err())
+	}}.over(t))
 	ctx, leave := context.WithCancel(t.Context())
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.url+"/v1/metrics", nil)
 	if err != nil {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -12,20 +13,13 @@ import (
 )
 
 // export returns all data of the user, or a part of it, in one of the formats of package export.
-func (s *server) export(w http.ResponseWriter, r *http.Request) error {
-	p := parametersOf(r)
-	request := query.ExtractRequest{Start: p.time("start"), End: p.time("end")}
-	if names := p.text("metrics"); names != "" {
+func (s *server) export(w http.ResponseWriter, r *request) error {
+	request := query.ExtractRequest{Start: r.values.Time("start"), End: r.values.Time("end")}
+	if names := r.values.Text("metrics"); names != "" {
 		request.Metrics = strings.Split(names, ",")
 	}
-	format := export.Format(p.oneOf("format", export.Formats()...))
-	if format == "" {
-		format = export.FormatCSV
-	}
-	if p.err != nil {
-		return p.err
-	}
-	types, err := export.ParseTypes(format, p.text("types"))
+	format := cmp.Or(export.Format(r.values.Text("format")), export.FormatCSV)
+	types, err := export.ParseTypes(format, r.values.Text("types"))
 	if err != nil {
 		return err
 	}
@@ -35,17 +29,16 @@ func (s *server) export(w http.ResponseWriter, r *http.Request) error {
 // streamExport writes an export while it is read. An error before the first bytes is an error response; a later one
 // aborts the connection, so that the part is not taken for the whole.
 func (s *server) streamExport(
-	w http.ResponseWriter, r *http.Request, format export.Format, types []export.Type, request query.ExtractRequest,
+	w http.ResponseWriter, r *request, format export.Format, types []export.Type, request query.ExtractRequest,
 ) error {
-	user := actorOf(r).User
-	extract, err := s.Query.Extract(r.Context(), user, request)
+	extract, err := s.Query.Extract(r.Context(), r.Subject, request)
 	if err != nil {
 		return err
 	}
 	exportRequest := export.Request{
-		Format: format, Types: types, User: user, Catalog: s.Catalog, Now: s.Now(), Version: s.Version,
+		Format: format, Types: types, User: r.Subject, Catalog: s.Catalog, Now: s.Now(), Version: s.Version,
 	}
-	if isUnfiltered(r) {
+	if isUnfiltered(r.Request) {
 		exportRequest.Archive = s.Ingestion
 	}
 	out := &exportWriter{w: w, mediaType: format.MediaType(), name: "health-export-" + exportRequest.Now.UTC().Format("20060102") + format.Extension()}
@@ -53,7 +46,7 @@ func (s *server) streamExport(
 		out.sendHeader()
 		return nil
 	}
-	s.Audit.Add(r.Context(), account.ActionExport, user.ID, "", map[string]any{"format": format})
+	s.Audit.Add(r.Context(), account.ActionExport, r.Subject.ID, "", map[string]any{"format": format})
 	if err := export.Write(r.Context(), out, extract, exportRequest); err != nil {
 		if out.headerSent {
 			return truncatedResponse{err}
@@ -67,7 +60,7 @@ func (s *server) streamExport(
 // isUnfiltered reports whether no parameter restricts an export.
 func isUnfiltered(r *http.Request) bool {
 	for name := range r.URL.Query() {
-		if name != "format" {
+		if name != "format" && name != "user" {
 			return false
 		}
 	}

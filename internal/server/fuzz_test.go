@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/operation"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/testlog"
@@ -109,14 +111,19 @@ func FuzzParams(f *testing.F) {
 		f.Fatal(err)
 	}
 	small := smallStore{}
+	service := query.New(query.Config{Samples: small, Sleep: small, Workouts: small, Events: small, Catalog: metricCatalog})
+	operations, err := operation.New(operation.Config{Query: service})
+	if err != nil {
+		f.Fatal(err)
+	}
 	handler := New(Config{
-		Query:         query.New(query.Config{Samples: small, Sleep: small, Workouts: small, Events: small, Catalog: metricCatalog}),
+		Operations: operations, Query: service,
 		Authenticator: adaAuthenticator{}, Archive: small, Users: small, Keys: small, AuditReader: small, Catalog: metricCatalog, Audit: (*access.AuditBuffer)(nil), Logger: testlog.Logger(f), Registerer: prometheus.NewRegistry(),
 	})
 	var paths []string
-	for _, row := range (&server{}).routes() {
-		if len(row.params) > 0 && row.method == http.MethodGet {
-			paths = append(paths, fill(row.path, unknownID.String()))
+	for _, row := range testRoutes(f) {
+		if slices.ContainsFunc(row.QueryNames(), func(name string) bool { return name != operation.SubjectParameter }) && row.Method == http.MethodGet {
+			paths = append(paths, fill(row.Path, unknownID.String()))
 		}
 	}
 	for i := range paths {

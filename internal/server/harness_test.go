@@ -23,6 +23,7 @@ import (
 	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/ingest"
+	"github.com/health-export/health-export/internal/operation"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/testdb"
@@ -66,19 +67,27 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
+	service := query.New(query.Config{
+		Samples: a.store, Sleep: a.store, Workouts: a.store, Events: a.store, Summaries: a.store, Catalog: metricCatalog, Now: a.now,
+	})
+	summaries := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: a.store, Invalidator: responses, Catalog: metricCatalog, Logger: logger})
 	config := Config{
-		Ingestion: received,
-		Query: query.NewCached(query.New(query.Config{
-			Samples: a.store, Sleep: a.store, Workouts: a.store, Events: a.store, Summaries: a.store, Catalog: metricCatalog, Now: a.now,
-		}), responses),
-		SourcePriority: query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: a.store, Invalidator: responses, Catalog: metricCatalog, Logger: logger}),
-		Authenticator:  a.authenticator, Users: a.store, Keys: a.store, Archive: a.store, Catalog: metricCatalog, AuditReader: a.store, Audit: a.auditBuffer, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
+		Ingestion: received, Query: service, SourcePriority: summaries,
+		Authenticator: a.authenticator, Users: a.store, Keys: a.store, Archive: a.store, Catalog: metricCatalog, AuditReader: a.store, Audit: a.auditBuffer, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
 		Ping:   a.store.Ping,
 		Logger: logger, Registerer: a.registry,
 		MaxBody: 1 << 20, MaxImport: 2 << 20, Version: "1.2.3", Now: a.now,
 	}
 	for _, change := range changes {
 		change(&config)
+	}
+	if config.Operations == nil {
+		config.Operations, err = operation.New(operation.Config{
+			Query: service, SourcePriority: summaries, Responses: responses, Now: config.Now,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	listening := httptest.NewServer(New(config))
 	a.stop = sync.OnceFunc(func() {

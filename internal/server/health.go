@@ -12,7 +12,7 @@ import (
 const pingTimeout = 3 * time.Second
 
 // getHealth reports whether the process runs and reaches its database.
-func (s *server) getHealth(w http.ResponseWriter, r *http.Request) error {
+func (s *server) getHealth(w http.ResponseWriter, r *request) error {
 	if err := s.pingDatabase(r.Context()); err != nil {
 		return err
 	}
@@ -23,7 +23,7 @@ func (s *server) getHealth(w http.ResponseWriter, r *http.Request) error {
 
 // getReady reports whether requests should be sent to this server: it is not stopping, and its dependencies answer.
 // Without Redis it is only slower, so it stays ready and says so.
-func (s *server) getReady(w http.ResponseWriter, r *http.Request) error {
+func (s *server) getReady(w http.ResponseWriter, r *request) error {
 	if s.Drain.announced() {
 		requestLogOf(r.Context()).expected = true
 		return errStopping()

@@ -51,8 +51,8 @@ func newHTTPMetrics(registerer prometheus.Registerer) httpMetrics {
 // as an increase.
 func (m *httpMetrics) initCounters(routes []route) {
 	for _, row := range routes {
-		m.errors.WithLabelValues(row.path, kindInternal, faultServer)
-		m.errors.WithLabelValues(row.path, string(problem.Unavailable), faultDependency)
+		m.errors.WithLabelValues(row.Path, kindInternal, faultServer)
+		m.errors.WithLabelValues(row.Path, string(problem.Unavailable), faultDependency)
 	}
 }
 

@@ -14,29 +14,23 @@ import (
 
 // importFile receives a file such as Apple's export.zip and responds as soon as it is safe on disk: processing may take
 // minutes.
-func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
+func (s *server) importFile(w http.ResponseWriter, r *request) error {
 	if s.MaxImport > 0 && r.ContentLength > s.MaxImport {
 		return problem.New(problem.TooLarge, "file_too_large", fmt.Sprintf(
 			"The file is larger than %d MiB, the limit for imports. Import it with health-export import on the server, or raise import.max_size.",
 			s.MaxImport>>20))
 	}
-	p := parametersOf(r)
-	keep := p.oneOf("keep", "true", "false") == "true"
-	if p.err != nil {
-		return p.err
-	}
-	file, err := uploadedFile(r)
+	file, err := uploadedFile(r.Request)
 	if err != nil {
 		return err
 	}
-	actor := actorOf(r)
 	ingestion, err := s.Ingestion.Import(r.Context(), ingest.Request{
-		User:            actor.User,
-		KeyID:           actor.KeyID,
+		User:            r.Actor.User,
+		KeyID:           r.Actor.KeyID,
 		Body:            file,
 		ContentEncoding: strings.Join(r.Header.Values("Content-Encoding"), ", "),
 		Headers:         archivedHeaders(r.Header),
-	}, keep)
+	}, r.values.Flag("keep"))
 	if err != nil {
 		return encodingError(err)
 	}

@@ -15,17 +15,16 @@ import (
 )
 
 // ingest receives one body, whatever its content type.
-func (s *server) ingest(w http.ResponseWriter, r *http.Request) error {
+func (s *server) ingest(w http.ResponseWriter, r *request) error {
 	if s.MaxBody > 0 && r.ContentLength > s.MaxBody {
 		return problem.New(problem.TooLarge, "body_too_large", fmt.Sprintf(
 			"The body is larger than %d MiB, the limit for one body. Send a shorter period, turn on batch requests in the app, or raise the server's limit.",
 			s.MaxBody>>20))
 	}
-	actor := actorOf(r)
 	async := prefersAsync(r.Header)
 	ingestion, err := s.Ingestion.Receive(r.Context(), ingest.Request{
-		User:            actor.User,
-		KeyID:           actor.KeyID,
+		User:            r.Actor.User,
+		KeyID:           r.Actor.KeyID,
 		Body:            r.Body,
 		ContentEncoding: strings.Join(r.Header.Values("Content-Encoding"), ", "),
 		Headers:         archivedHeaders(r.Header),
@@ -41,12 +40,8 @@ func (s *server) ingest(w http.ResponseWriter, r *http.Request) error {
 }
 
 // replayIngestion processes an archived body again.
-func (s *server) replayIngestion(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r)
-	if err != nil {
-		return err
-	}
-	ingestion, err := s.Ingestion.Replay(r.Context(), actorOf(r).User, id)
+func (s *server) replayIngestion(w http.ResponseWriter, r *request) error {
+	ingestion, err := s.Ingestion.Replay(r.Context(), r.Subject, r.values.ID("id"))
 	if err != nil {
 		return err
 	}
@@ -54,7 +49,7 @@ func (s *server) replayIngestion(w http.ResponseWriter, r *http.Request) error {
 }
 
 // writeIngestion responds with the outcome of an ingestion.
-func writeIngestion(w http.ResponseWriter, r *http.Request, i *health.Ingestion) error {
+func writeIngestion(w http.ResponseWriter, r *request, i *health.Ingestion) error {
 	l := requestLogOf(r.Context())
 	l.ingestion, l.outcome = i.ID, i.Status
 	switch i.Status {

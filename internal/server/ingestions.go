@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
+	"github.com/health-export/health-export/internal/operation"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -60,22 +62,17 @@ const (
 	maxIngestionsPerPage = 1000
 )
 
-func (s *server) listIngestions(w http.ResponseWriter, r *http.Request) error {
-	p := parametersOf(r)
-	limit := p.limit()
-	before := p.ingestionCursor()
-	status := p.oneOf("status", "accepted", "processed", "partial", "rejected", "unrecognised", "failed")
+func (s *server) listIngestions(w http.ResponseWriter, r *request) error {
+	limit := cmp.Or(r.values.Limit(), ingestionsPerPage)
 	if limit > maxIngestionsPerPage {
-		p.refuse("limit", fmt.Sprintf("is more than %d", maxIngestionsPerPage))
+		return operation.BadParameter("limit", fmt.Sprintf("is more than %d", maxIngestionsPerPage))
 	}
-	if p.err != nil {
-		return p.err
+	before, err := parseIngestionCursor(r.values.Text("cursor"))
+	if err != nil {
+		return err
 	}
-	if limit == 0 {
-		limit = ingestionsPerPage
-	}
-	found, err := s.Archive.Ingestions(r.Context(), actorOf(r).User.ID, store.IngestionQuery{
-		Status: health.Status(status), Before: before, Limit: limit + 1,
+	found, err := s.Archive.Ingestions(r.Context(), r.Subject.ID, store.IngestionQuery{
+		Status: health.Status(r.values.Text("status")), Before: before, Limit: limit + 1,
 	})
 	if err != nil {
 		return err
@@ -95,11 +92,10 @@ func (s *server) listIngestions(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, page)
 }
 
-// ingestionCursor reads where the previous page ended: the id of its last ingestion.
-func (p *parameters) ingestionCursor() uuid.UUID {
-	text := p.text("cursor")
+// parseIngestionCursor reads where the page before ended: the id of its last ingestion.
+func parseIngestionCursor(text string) (uuid.UUID, error) {
 	if text == "" {
-		return uuid.Nil
+		return uuid.Nil, nil
 	}
 	bytes, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
@@ -107,13 +103,13 @@ func (p *parameters) ingestionCursor() uuid.UUID {
 	}
 	id, err := uuid.FromBytes(bytes)
 	if err != nil {
-		p.refuse("cursor", "is not the next_cursor of a page. Begin again without it")
+		return uuid.Nil, badCursor()
 	}
-	return id
+	return id, nil
 }
 
-func (s *server) getIngestion(w http.ResponseWriter, r *http.Request) error {
-	found, err := s.ingestionInPath(r)
+func (s *server) getIngestion(w http.ResponseWriter, r *request) error {
+	found, err := s.Archive.Ingestion(r.Context(), r.Subject.ID, r.values.ID("id"))
 	if err != nil {
 		return err
 	}
@@ -124,17 +120,9 @@ func (s *server) getIngestion(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, out)
 }
 
-func (s *server) ingestionInPath(r *http.Request) (health.Ingestion, error) {
-	id, err := pathID(r)
-	if err != nil {
-		return health.Ingestion{}, err
-	}
-	return s.Archive.Ingestion(r.Context(), actorOf(r).User.ID, id)
-}
-
-// getIngestionRaw streams a body as it was received, with its Content-Encoding decoded.
-func (s *server) getIngestionRaw(w http.ResponseWriter, r *http.Request) error {
-	found, err := s.ingestionInPath(r)
+// getIngestionRaw streams a body as it was received, its Content-Encoding undone.
+func (s *server) getIngestionRaw(w http.ResponseWriter, r *request) error {
+	found, err := s.Archive.Ingestion(r.Context(), r.Subject.ID, r.values.ID("id"))
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
 type ingestionsPage struct {
@@ -108,5 +109,19 @@ func TestReplay(t *testing.T) {
 	a.get("/v1/ingestions/"+sent.IngestionID.String(), ada.key).into(&found)
 	if found.Attempts != 2 {
 		t.Errorf("there were %d attempts", found.Attempts)
+	}
+}
+
+func TestCursorsThatAreNone(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"x", "!", "AAAA", "AZAAAAAAcACAAAAAAAAAAAAA"} {
+		if _, err := parseIngestionCursor(text); problem.KindOf(err) != problem.Invalid {
+			t.Errorf("%s is taken for the cursor of a list of ingestions: %v", text, err)
+		}
+	}
+	for _, text := range []string{"x", "!", "AAAA"} {
+		if _, _, err := parseAuditCursor(text); problem.KindOf(err) != problem.Invalid {
+			t.Errorf("%s is taken for the cursor of the audit log: %v", text, err)
+		}
 	}
 }

@@ -33,16 +33,8 @@ func keyOf(k account.APIKey) key {
 	}
 }
 
-func (s *server) listKeys(w http.ResponseWriter, r *http.Request) error {
-	user, err := s.subject(r)
-	if err != nil {
-		return err
-	}
-	if _, err := s.Users.User(r.Context(), user); err != nil {
-		return err
-	}
-	s.auditAdminRead(r, user, "keys")
-	found, err := s.Keys.KeysOf(r.Context(), user)
+func (s *server) listKeys(w http.ResponseWriter, r *request) error {
+	found, err := s.Keys.KeysOf(r.Context(), r.Subject.ID)
 	if err != nil {
 		return err
 	}
@@ -64,25 +56,21 @@ type newKey struct {
 }
 
 // createKey creates a key for the authenticated user, or for the one an administrator names.
-func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
-	user, err := s.subject(r)
-	if err != nil {
-		return err
-	}
+func (s *server) createKey(w http.ResponseWriter, r *request) error {
 	var sent newKey
-	if err := readJSON(w, r, &sent); err != nil {
+	if err := readJSON(w, r.Request, &sent); err != nil {
 		return err
 	}
 	scopes, err := access.ParseScopes(strings.Join(sent.Scopes, ","))
 	if err != nil {
 		return err
 	}
-	creator, err := s.Keys.Key(r.Context(), actorOf(r).KeyID)
+	creator, err := s.Keys.Key(r.Context(), r.Actor.KeyID)
 	if err != nil {
 		return err
 	}
 	wanted := access.NewKey{
-		UserID: user, Name: sent.Name, Scopes: scopes, Tier: cmp.Or(sent.Tier, creator.Tier), ExpiresAt: sent.ExpiresAt,
+		UserID: r.Subject.ID, Name: sent.Name, Scopes: scopes, Tier: cmp.Or(sent.Tier, creator.Tier), ExpiresAt: sent.ExpiresAt,
 	}
 	if err := checkGrant(creator, wanted); err != nil {
 		return err
@@ -103,24 +91,19 @@ func writeNewKey(w http.ResponseWriter, created account.APIKey, text string) err
 
 // rotateKey replaces a key by a new one with the same scopes and tier. As the response holds the new key, a key cannot
 // rotate one that may do more than itself.
-func (s *server) rotateKey(w http.ResponseWriter, r *http.Request) error {
-	p := parametersOf(r)
-	grace := p.duration("grace")
-	if p.err != nil {
-		return p.err
-	}
+func (s *server) rotateKey(w http.ResponseWriter, r *request) error {
 	old, err := s.keyInPath(r)
 	if err != nil {
 		return err
 	}
-	creator, err := s.Keys.Key(r.Context(), actorOf(r).KeyID)
+	creator, err := s.Keys.Key(r.Context(), r.Actor.KeyID)
 	if err != nil {
 		return err
 	}
 	if err := checkGrant(creator, access.NewKey{Scopes: old.Scopes, Tier: old.Tier, ExpiresAt: old.ExpiresAt}); err != nil {
 		return err
 	}
-	created, text, err := s.Authenticator.RotateKey(r.Context(), old.UserID, old.ID, grace)
+	created, text, err := s.Authenticator.RotateKey(r.Context(), old.UserID, old.ID, r.values.Duration("grace"))
 	if err != nil {
 		return err
 	}
@@ -128,13 +111,9 @@ func (s *server) rotateKey(w http.ResponseWriter, r *http.Request) error {
 }
 
 // keyInPath returns the key whose id is in the path, if it belongs to the authenticated user or an administrator asks.
-func (s *server) keyInPath(r *http.Request) (account.APIKey, error) {
-	actor, id := actorOf(r), r.PathValue("id")
-	found, err := account.APIKey{}, error(problem.NotFound)
-	if isText(id) { // PostgreSQL refuses other text
-		found, err = s.Keys.Key(r.Context(), id)
-	}
-	if err == nil && found.UserID != actor.User.ID && !actor.Allows(account.ScopeAdmin) {
+func (s *server) keyInPath(r *request) (account.APIKey, error) {
+	found, err := s.Keys.Key(r.Context(), r.values.Text("id"))
+	if err == nil && found.UserID != r.Actor.User.ID && !r.Actor.Allows(account.ScopeAdmin) {
 		err = problem.NotFound
 	}
 	if errors.Is(err, problem.NotFound) {
@@ -167,12 +146,12 @@ func allowsAll(holder interface{ Allows(account.Scope) bool }, scopes []account.
 }
 
 // revokeKey revokes a key. A key cannot revoke one that has a scope it does not have itself.
-func (s *server) revokeKey(w http.ResponseWriter, r *http.Request) error {
+func (s *server) revokeKey(w http.ResponseWriter, r *request) error {
 	found, err := s.keyInPath(r)
 	if err != nil {
 		return err
 	}
-	if !allowsAll(actorOf(r), found.Scopes) {
+	if !allowsAll(r.Actor, found.Scopes) {
 		return grantRefused("", "scope_not_held", "An API key cannot revoke one that has a scope it does not have itself.")
 	}
 	if err := s.Authenticator.RevokeKey(r.Context(), found.UserID, found.ID); err != nil {

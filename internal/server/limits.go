@@ -14,6 +14,7 @@ import (
 
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/operation"
 	"github.com/health-export/health-export/internal/problem"
 )
 
@@ -25,43 +26,43 @@ type Limits interface {
 
 // charge counts an authorized request, and sets the headers of the limits. The body is to be read from the returned
 // request, and finish to be called when nobody reads it any more.
-func (s *server) charge(w http.ResponseWriter, r *http.Request, row route) (charged *http.Request, finish func(), err error) {
+func (s *server) charge(w http.ResponseWriter, r *request, row route) (finish func(), err error) {
 	switch {
 	case s.Limits == nil || row.unlimited():
-		return r, func() {}, nil
-	case row.scope == noKey:
-		return r, func() {}, s.auditLimitHit(r, uuid.Nil, row, s.Limits.ChargeAddress(requestLogOf(r.Context()).address))
+		return func() {}, nil
+	case row.Scope == operation.Open:
+		return func() {}, s.auditLimitHit(r, uuid.Nil, row, s.Limits.ChargeAddress(requestLogOf(r.Context()).address))
 	}
 	use := access.UseRead
-	if row.scope == account.ScopeIngest {
+	if row.Scope == account.ScopeIngest {
 		use = access.UseIngest
 	}
-	charge, err := s.Limits.Charge(r.Context(), actorOf(r), use, r.ContentLength)
+	charge, err := s.Limits.Charge(r.Context(), r.Actor, use, r.ContentLength)
 	if charge != nil {
 		setLimitHeaders(w.Header(), charge)
 	}
 	if err != nil {
-		return r, nil, s.auditLimitHit(r, actorOf(r).User.ID, row, err)
+		return nil, s.auditLimitHit(r, r.Actor.User.ID, row, err)
 	}
 	body := charge.Body(r.Context(), r.Body)
 	r.Body = body
 	if r.ContentLength < 0 {
 		r.Body = &chargedBody{Body: body, charge: charge, header: w.Header()}
 	}
-	return r, body.Finish, nil
+	return body.Finish, nil
 }
 
 // auditLimitHit adds a refusal to the audit log, and returns it.
-func (s *server) auditLimitHit(r *http.Request, user uuid.UUID, row route, err error) error {
+func (s *server) auditLimitHit(r *request, user uuid.UUID, row route, err error) error {
 	var refusal *problem.Error
 	if errors.As(err, &refusal) {
-		s.Audit.Add(r.Context(), account.ActionLimitHit, user, row.method+" "+row.path, map[string]any{"code": refusal.Code})
+		s.Audit.Add(r.Context(), account.ActionLimitHit, user, row.Method+" "+row.Path, map[string]any{"code": refusal.Code})
 	}
 	return err
 }
 
 // unlimited reports whether the route is for health checks, which are never refused.
-func (row route) unlimited() bool { return row.path == "/health" || row.path == "/ready" }
+func (row route) unlimited() bool { return row.Path == "/health" || row.Path == "/ready" }
 
 // chargedBody sets the headers of the limits again when the whole body has been read: only then the size of a body
 // without a length is known.

@@ -22,11 +22,10 @@ type requestKey struct {
 }
 
 // getMe returns the user that a key acts for and what the key may do.
-func (s *server) getMe(w http.ResponseWriter, r *http.Request) error {
-	actor := actorOf(r)
+func (s *server) getMe(w http.ResponseWriter, r *request) error {
 	return writeJSON(w, http.StatusOK, me{
-		User: userOf(actor.User),
-		Key:  requestKey{ID: actor.KeyID, Scopes: actor.Scopes, Tier: actor.Tier},
+		User: userOf(r.Actor.User),
+		Key:  requestKey{ID: r.Actor.KeyID, Scopes: r.Actor.Scopes, Tier: r.Actor.Tier},
 
 		ServerVersion: s.Version,
 	})

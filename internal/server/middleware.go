@@ -3,12 +3,15 @@ package server
 import (
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/operation"
 	"github.com/health-export/health-export/internal/problem"
 )
 
@@ -124,47 +127,59 @@ func (l *requestLog) failed() bool {
 // serve returns the handler of one route: it authenticates, checks the scope and the parameters, charges the limits, and
 // calls the handler of the route.
 func (s *server) serve(row route) http.Handler {
-	needed := scopesOf(row.scope)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		requestLogOf(r.Context()).route = row.path
+	return http.HandlerFunc(func(w http.ResponseWriter, httpRequest *http.Request) {
+		requestLogOf(httpRequest.Context()).route = row.Path
+		r := &request{Request: httpRequest}
 		err := recoverPanic(func() error {
-			r, err := s.authorize(row, needed, r)
+			query, err := s.authorize(row, r)
 			if err != nil {
 				return err
 			}
-			r, finish, err := s.charge(w, r, row)
+			finish, err := s.charge(w, r, row)
 			if err != nil {
 				return err
 			}
 			defer finish()
+			if r.values, err = row.Parse(r.PathValue, query, r.Subject.Location()); err != nil {
+				return err
+			}
 			return row.handle(w, r)
 		})
 		if err != nil {
-			s.fail(w, r, err)
+			s.fail(w, r.Request, err)
 		}
 	})
 }
 
-// authorize checks the key, its scope and the names of the query parameters, and returns the request with its actor.
-func (s *server) authorize(row route, needed []account.Scope, r *http.Request) (*http.Request, error) {
-	if row.scope != noKey {
-		actor, err := s.authenticate(r)
+// authorize sets who asks and whose data it is about, and refuses what they may not ask. It returns the query parameters,
+// whose names are those of the operation.
+func (s *server) authorize(row route, r *request) (url.Values, error) {
+	if row.Scope != operation.Open {
+		actor, err := s.authenticate(r.Request)
 		if err != nil {
 			return nil, err
 		}
-		for _, scope := range needed {
-			if !actor.Allows(scope) {
-				return nil, problem.New(problem.Forbidden, "missing_scope",
-					"This API key has no scope "+string(scope)+". Use one that has it.")
-			}
+		r.Access = operation.Access{Actor: actor, Subject: actor.User, Lens: operation.Everything()}
+		r.Request = r.WithContext(access.WithActor(r.Context(), actor))
+		if err := row.Admit(r.Access); err != nil {
+			return nil, err
 		}
-		r = r.WithContext(access.WithActor(r.Context(), actor))
 	}
-	return r, knownParameters(r.URL.RawQuery, row.params)
-}
-
-// actorOf returns the actor of a request. Every route with a scope has one.
-func actorOf(r *http.Request) access.Actor {
-	actor, _ := access.ActorFrom(r.Context())
-	return actor
+	if r.URL.RawQuery == "" {
+		return nil, nil
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, problem.New(problem.Invalid, "invalid_query", "The query cannot be read. Percent-encode what is special in URLs.").Because(err)
+	}
+	if err := row.CheckNames(query); err != nil {
+		return nil, err
+	}
+	if row.Subject && query.Has(operation.SubjectParameter) {
+		r.Subject, err = s.findSubject(r.Context(), r.Actor, query.Get(operation.SubjectParameter))
+		if err == nil && row.Method == http.MethodGet {
+			s.auditAdminRead(r.Context(), r.Actor, r.Subject, strings.TrimPrefix(row.Path, "/v1/"))
+		}
+	}
+	return query, err
 }

@@ -14,13 +14,13 @@ var (
 	openAPIJSON []byte
 )
 
-func (s *server) getDocumentYAML(w http.ResponseWriter, _ *http.Request) error {
+func (s *server) getDocumentYAML(w http.ResponseWriter, _ *request) error {
 	w.Header().Set("Cache-Control", "no-cache")
 	writeBytes(w, "application/yaml", http.StatusOK, openAPIYAML)
 	return nil
 }
 
-func (s *server) getDocumentJSON(w http.ResponseWriter, _ *http.Request) error {
+func (s *server) getDocumentJSON(w http.ResponseWriter, _ *request) error {
 	w.Header().Set("Cache-Control", "no-cache")
 	writeBytes(w, "application/json", http.StatusOK, openAPIJSON)
 	return nil

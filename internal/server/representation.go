@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,20 +18,12 @@ type representation struct {
 // representations are the media types of one response, the default first.
 type representations []representation
 
-// representation returns the representation that the query parameter format names, else the one that the header Accept
-// prefers. Where Accept matches none it is the default and no refusal: many clients always send an Accept.
-func (p *parameters) representation(w http.ResponseWriter, r *http.Request, offered representations) representation {
-	names := make([]string, len(offered))
-	for i := range offered {
-		names[i] = offered[i].name
-	}
+// chooseRepresentation returns the form that is asked for by the query parameter format, else by the header Accept. An Accept
+// that none fits gets the first form rather than a refusal: it is mostly there because a client always sends it.
+func chooseRepresentation(w http.ResponseWriter, r *request, offered representations) representation {
 	w.Header().Add("Vary", "Accept")
-	if name := p.oneOf("format", names...); name != "" {
-		for _, form := range offered {
-			if form.name == name {
-				return form
-			}
-		}
+	if name := r.values.Text("format"); name != "" {
+		return offered[slices.IndexFunc(offered, func(form representation) bool { return form.name == name })]
 	}
 	return offered.accepted(strings.Join(r.Header.Values("Accept"), ","))
 }

@@ -4,8 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/health-export/health-export/internal/operation"
 )
 
 // writeJSON responds with value as JSON.
@@ -16,7 +15,7 @@ func writeJSON(w http.ResponseWriter, status int, value any) error {
 // writeAs responds with value as JSON under another content type. The value is encoded before anything is sent, so after
 // an error no response has begun.
 func writeAs(w http.ResponseWriter, contentType string, status int, value any) error {
-	body, err := jsonOf(value)
+	body, err := operation.Encode(value)
 	if err != nil {
 		return err
 	}
@@ -24,17 +23,7 @@ func writeAs(w http.ResponseWriter, contentType string, status int, value any) e
 	return nil
 }
 
-func jsonOf(value any) ([]byte, error) {
-	if own, ok := value.(interface {
-		AppendJSON(to []byte) ([]byte, error)
-	}); ok {
-		return own.AppendJSON(nil)
-	}
-	// Text from phones may hold a lone surrogate; a response with U+FFFD in its place is better than none.
-	return json.Marshal(value, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
-}
-
-// writeBytes responds with a whole body. A write fails only when the client has left.
+// writeBytes answers with a body that is there in full. An error in sending it concerns only the client that left.
 func writeBytes(w http.ResponseWriter, contentType string, status int, body []byte) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/operation"
 )
 
 // fill puts values into the wildcards of a pattern.
@@ -17,9 +18,9 @@ func fill(path, id string) string {
 func TestRoutesNeedAKey(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
-	for _, row := range (&server{}).routes() {
-		answer := a.do(row.method, fill(row.path, unknownID.String()), "", "")
-		if row.scope == noKey {
+	for _, row := range testRoutes(t) {
+		answer := a.do(row.Method, fill(row.Path, unknownID.String()), "", "")
+		if row.Scope == operation.Open {
 			answer.wants(http.StatusOK)
 			continue
 		}
@@ -35,14 +36,14 @@ func TestRoutesNeedTheirScope(t *testing.T) {
 	for _, scope := range []account.Scope{account.ScopeIngest, account.ScopeRead, account.ScopeAdmin} {
 		_, keys[scope] = a.keyFor(ada.user, scope)
 	}
-	for _, row := range (&server{}).routes() {
+	for _, row := range testRoutes(t) {
 		for scope, key := range keys {
-			answer := a.do(row.method, fill(row.path, unknownID.String()), key, "")
-			allowed := row.scope == noKey || row.scope == anyKey || row.scope == scope || scope == account.ScopeAdmin
+			answer := a.do(row.Method, fill(row.Path, unknownID.String()), key, "")
+			allowed := row.Scope == operation.Open || row.Scope == operation.AnyKey || row.Scope == scope || scope == account.ScopeAdmin
 			if !allowed {
 				answer.refused(http.StatusForbidden, "missing_scope")
 			} else if answer.status == http.StatusForbidden || answer.status == http.StatusUnauthorized {
-				t.Errorf("%s %s refuses a key with the scope %s: %s", row.method, row.path, scope, answer.body)
+				t.Errorf("%s %s refuses a key with the scope %s: %s", row.Method, row.Path, scope, answer.body)
 			}
 		}
 	}
@@ -52,11 +53,11 @@ func TestUnknownParametersAreRefused(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	_, key := a.keyFor(a.ada().user, account.ScopeAdmin)
-	for _, row := range (&server{}).routes() {
-		p := a.do(row.method, fill(row.path, unknownID.String())+"?form=2026-03-10", key, "").
+	for _, row := range testRoutes(t) {
+		p := a.do(row.Method, fill(row.Path, unknownID.String())+"?form=2026-03-10", key, "").
 			refused(http.StatusBadRequest, "unknown_parameter")
-		if p.Field != "form" || !slices.Equal(p.Allowed, row.params) {
-			t.Errorf("%s %s: the problem is %+v", row.method, row.path, p)
+		if p.Field != "form" || !slices.Equal(p.Allowed, row.QueryNames()) {
+			t.Errorf("%s %s: the problem is %+v", row.Method, row.Path, p)
 		}
 	}
 	a.get("/v1/sleep?start=2026-03-10&start=2026-03-11", key).refused(http.StatusBadRequest, "invalid_parameter")
@@ -71,9 +72,9 @@ func TestIDsThatAreNone(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	_, key := a.keyFor(a.ada().user, account.ScopeAdmin)
-	for _, row := range (&server{}).routes() {
-		if strings.Contains(row.path, "{id}") {
-			a.do(row.method, fill(row.path, "%00..%2F"), key, "").wants(http.StatusNotFound)
+	for _, row := range testRoutes(t) {
+		if strings.Contains(row.Path, "{id}") {
+			a.do(row.Method, fill(row.Path, "%00..%2F"), key, "").wants(http.StatusNotFound)
 		}
 	}
 }

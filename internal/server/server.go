@@ -20,6 +20,7 @@ import (
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
+	"github.com/health-export/health-export/internal/operation"
 	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/tracing"
@@ -28,8 +29,11 @@ import (
 // Config is what the server needs. All fields are required but Limits, PingRedis, Drain, Tracer, MaxBody, MaxImport,
 // PublicURL, Version, TrustedProxies, CORSOrigins and Now.
 type Config struct {
-	Ingestion      Ingest
-	Query          Query
+	Ingestion Ingest
+	// Operations is the table of all that can be asked.
+	Operations *operation.Table
+	Query      Query
+	// SourcePriority keeps the orders of sources.
 	SourcePriority SourcePriority
 	Authenticator  Authenticator
 	Users          Users
@@ -84,30 +88,13 @@ type Ingest interface {
 
 // Query answers queries of the stored data.
 type Query interface {
-	Metrics(ctx context.Context, user account.User) ([]query.Metric, error)
-	Samples(ctx context.Context, user account.User, request query.SamplesRequest) (query.SamplesPage, error)
-	Series(ctx context.Context, user account.User, request query.SeriesRequest) (query.Series, error)
-	SeriesList(ctx context.Context, user account.User, request query.SeriesListRequest) (query.SeriesList, error)
-	Latest(ctx context.Context, user account.User) ([]query.LatestValue, error)
-	Day(ctx context.Context, user account.User, date health.Date) (query.DaySummary, error)
-	Days(ctx context.Context, user account.User, first, last health.Date) ([]query.DaySummary, error)
-	Sleep(ctx context.Context, user account.User, first, last health.Date) (query.Sleep, error)
-	Workouts(ctx context.Context, user account.User, request query.WorkoutsRequest) (query.WorkoutsPage, error)
-	Workout(ctx context.Context, user account.User, request query.WorkoutRequest) (query.WorkoutDetail, error)
 	Route(ctx context.Context, user account.User, id uuid.UUID) (health.Workout, error)
-	Events(ctx context.Context, user account.User, request query.EventsRequest) (query.EventsPage, error)
 	ECGs(ctx context.Context, user account.User, request query.ECGRequest) ([]query.ECG, error)
-	ECG(ctx context.Context, user account.User, start time.Time) (query.ECG, error)
-	Compare(ctx context.Context, user account.User, request query.CompareRequest) (query.Comparison, error)
-	Correlate(ctx context.Context, user account.User, request query.CorrelateRequest) (query.Correlation, error)
-	Records(ctx context.Context, user account.User, request query.RecordsRequest) (query.Records, error)
-	Trends(ctx context.Context, user account.User, request query.TrendsRequest) (query.Trends, error)
 	Extract(ctx context.Context, user account.User, request query.ExtractRequest) (*query.Extract, error)
 }
 
 // SourcePriority stores which sources a user prefers to others.
 type SourcePriority interface {
-	SourcePriority(ctx context.Context, user account.User) (query.SourcePriority, error)
 	SetSourcePriority(ctx context.Context, user account.User, order aggregate.SourceOrder) (query.SourcePriority, error)
 }
 
@@ -125,6 +112,7 @@ type Authenticator interface {
 type Users interface {
 	CreateUser(ctx context.Context, user account.User, entries ...account.AuditEntry) error
 	User(ctx context.Context, id uuid.UUID) (account.User, error)
+	UserByEmail(ctx context.Context, email string) (account.User, error)
 	Users(ctx context.Context) ([]account.User, error)
 }
 

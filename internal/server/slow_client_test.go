@@ -35,7 +35,8 @@ func upload(t *testing.T, size, piece int, stop *Drain) (status int, body string
 	t.Helper()
 	connections := make(pipeListener)
 	listening := &http.Server{Handler: New(Config{
-		Ingestion: readingIngest{}, Authenticator: adaAuthenticator{}, Logger: testlog.Logger(t), Registerer: prometheus.NewRegistry(),
+		Operations: testOperations(t),
+		Ingestion:  readingIngest{}, Authenticator: adaAuthenticator{}, Logger: testlog.Logger(t), Registerer: prometheus.NewRegistry(),
 		Drain: stop,
 	}), ReadHeaderTimeout: 10 * time.Second}
 	go listening.Serve(connections)
@@ -102,7 +103,7 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		connections := make(pipeListener)
 		ended := make(chan time.Time, 1)
-		api := New(Config{Logger: testlog.Logger(t), Registerer: prometheus.NewRegistry(), Authenticator: adaAuthenticator{}})
+		api := New(Config{Logger: testlog.Logger(t), Registerer: prometheus.NewRegistry(), Authenticator: adaAuthenticator{}, Operations: testOperations(t)})
 		listening := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer func() {
 				ended <- time.Now()

@@ -1,39 +1,53 @@
 package server
 
 import (
-	"net/http"
+	"context"
+	"errors"
+	"strings"
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/operation"
 	"github.com/health-export/health-export/internal/problem"
 )
 
-// subject returns the id of the user whose data a request is about: the actor, or the one that an administrator names in
-// the parameter user. It does not check that the user exists.
-func (s *server) subject(r *http.Request) (uuid.UUID, error) {
-	actor, text := actorOf(r), r.URL.Query().Get("user")
-	if text == "" {
-		return actor.User.ID, nil
+// findSubject returns the user whom an actor names, by id or e-mail address, as the one whose data a request is about: the
+// actor, where nobody is named. Only administrators may name somebody else, and only they learn whether there is one.
+func (s *server) findSubject(ctx context.Context, actor access.Actor, named string) (account.User, error) {
+	id, err := uuid.Parse(named)
+	if named == "" || err == nil && id == actor.User.ID || strings.EqualFold(named, actor.User.Email) {
+		return actor.User, nil
 	}
-	id, err := uuid.Parse(text)
-	if err != nil {
-		return uuid.Nil, badParameter("user", "is not the id of a user. GET /v1/users lists them")
+	isEmail := strings.Contains(named, "@")
+	if err != nil && !isEmail {
+		return account.User{}, operation.BadParameter(operation.SubjectParameter,
+			"is neither the id nor the e-mail address of a user. GET /v1/users lists them")
 	}
-	if id != actor.User.ID && !actor.Allows(account.ScopeAdmin) {
-		return uuid.Nil, onlyForAdmins()
+	if !actor.Allows(account.ScopeAdmin) {
+		return account.User{}, onlyForAdmins()
 	}
-	return id, nil
+	var user account.User
+	if isEmail {
+		user, err = s.Users.UserByEmail(ctx, named)
+	} else {
+		user, err = s.Users.User(ctx, id)
+	}
+	if errors.Is(err, problem.NotFound) {
+		err = problem.New(problem.NotFound, "not_found", "There is no such user.").In(operation.SubjectParameter)
+	}
+	return user, err
 }
 
 func onlyForAdmins() error {
 	return problem.New(problem.Forbidden, "missing_scope",
-		"Only a key with the scope admin may name another user. Leave the parameter out for your own data.").In("user")
+		"Only a key with the scope admin may name another user. Leave the parameter out for your own data.").In(operation.SubjectParameter)
 }
 
 // auditAdminRead adds an audit entry when an administrator reads another user's data.
-func (s *server) auditAdminRead(r *http.Request, subject uuid.UUID, resource string) {
-	if subject != actorOf(r).User.ID {
-		s.Audit.Add(r.Context(), account.ActionAdminRead, subject, resource, nil)
+func (s *server) auditAdminRead(ctx context.Context, actor access.Actor, subject account.User, resource string) {
+	if subject.ID != actor.User.ID {
+		s.Audit.Add(ctx, account.ActionAdminRead, subject.ID, resource, nil)
 	}
 }

@@ -11,9 +11,7 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
-	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/problem"
-	"github.com/health-export/health-export/internal/query"
 	"github.com/health-export/health-export/internal/tracing"
 )
 
@@ -29,7 +27,12 @@ func TestRequestsAreTraced(t *testing.T) {
 	tracer := tracing.New(exported, sdk.AlwaysSample(), resource.Empty())
 	a := newAPI(t, func(c *Config) {
 		c.Tracer = tracer
-		c.Query = failing{c.Query}
+		testSamples{
+			metrics: func(context.Context) error { return errors.New("out of range") },
+			latest: func(context.Context) error {
+				return problem.New(problem.Unavailable, "store_away", "The database does not answer.")
+			},
+		}.over(t)(c)
 	})
 	ada := a.ada()
 	a.get("/health", "").wants(http.StatusOK)
@@ -64,15 +67,4 @@ func TestRequestsAreTraced(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("spans (-want +got):\n%s", diff)
 	}
-}
-
-// failing fails when it is asked for metrics: by itself, or because of what it depends on.
-type failing struct{ Query }
-
-func (failing) Metrics(context.Context, account.User) ([]query.Metric, error) {
-	return nil, errors.New("out of range")
-}
-
-func (failing) Latest(context.Context, account.User) ([]query.LatestValue, error) {
-	return nil, problem.New(problem.Unavailable, "store_away", "The database does not answer.")
 }

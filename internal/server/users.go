@@ -26,7 +26,7 @@ func userOf(u account.User) user {
 	return user{ID: u.ID, Email: u.Email, Name: u.Name, TimeZone: cmp.Or(u.TimeZone, "UTC"), CreatedAt: u.CreatedAt}
 }
 
-func (s *server) listUsers(w http.ResponseWriter, r *http.Request) error {
+func (s *server) listUsers(w http.ResponseWriter, r *request) error {
 	found, err := s.Users.Users(r.Context())
 	if err != nil {
 		return err
@@ -41,16 +41,12 @@ func (s *server) listUsers(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, answer)
 }
 
-func (s *server) getUser(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r)
+func (s *server) getUser(w http.ResponseWriter, r *request) error {
+	found, err := s.Users.User(r.Context(), r.values.ID("id"))
 	if err != nil {
 		return err
 	}
-	found, err := s.Users.User(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	s.auditAdminRead(r, id, "user")
+	s.auditAdminRead(r.Context(), r.Actor, found, "user")
 	return writeJSON(w, http.StatusOK, userOf(found))
 }
 
@@ -61,9 +57,9 @@ type newUser struct {
 	TimeZone string `json:"time_zone"`
 }
 
-func (s *server) createUser(w http.ResponseWriter, r *http.Request) error {
+func (s *server) createUser(w http.ResponseWriter, r *request) error {
 	var sent newUser
-	if err := readJSON(w, r, &sent); err != nil {
+	if err := readJSON(w, r.Request, &sent); err != nil {
 		return err
 	}
 	created, err := account.NewUser(sent.Email, sent.Name, sent.TimeZone, s.Now())
@@ -84,12 +80,8 @@ func (s *server) createUser(w http.ResponseWriter, r *http.Request) error {
 }
 
 // deleteUser deletes a user with everything that is stored for them.
-func (s *server) deleteUser(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r)
-	if err != nil {
-		return err
-	}
-	if err := s.Authenticator.DeleteUser(r.Context(), id); err != nil {
+func (s *server) deleteUser(w http.ResponseWriter, r *request) error {
+	if err := s.Authenticator.DeleteUser(r.Context(), r.values.ID("id")); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

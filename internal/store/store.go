@@ -35,7 +35,6 @@ type Store interface {
 	Keys
 	Audit
 	Archive
-	Activity
 	Inbox
 	Writer
 	SampleReader
@@ -156,13 +155,6 @@ type Archive interface {
 	Ingestions(ctx context.Context, user uuid.UUID, query IngestionQuery) ([]health.Ingestion, error)
 	// ActiveUsers counts the users who have an ingestion received since t.
 	ActiveUsers(ctx context.Context, since time.Time) (int, error)
-}
-
-// Activity reports which users send data.
-type Activity interface {
-	// MostActive returns the users with the most ingestions received since t, at most limit of them, those with the most
-	// first.
-	MostActive(ctx context.Context, since time.Time, limit int) ([]uuid.UUID, error)
 }
 
 // IngestionQuery narrows a listing of ingestions. Zero values do not narrow.

@@ -178,20 +178,6 @@ func (s *Store) ActiveUsers(ctx context.Context, since time.Time) (count int, er
 	return count, err
 }
 
-// MostActive returns the users with the most ingestions received since t.
-func (s *Store) MostActive(ctx context.Context, since time.Time, limit int) (users []uuid.UUID, err error) {
-	err = s.read(ctx, "list the most active users", func(ctx context.Context, conn querier) error {
-		users, err = list(ctx, conn, func(r pgx.Row) (id uuid.UUID, err error) {
-			err = r.Scan(&id)
-			return id, err
-		},
-			`SELECT user_id FROM raw_ingestions WHERE received_at >= $1
-			GROUP BY user_id ORDER BY count(*) DESC, user_id LIMIT $2`, nullableTime(since), limit)
-		return err
-	})
-	return users, err
-}
-
 // bodyReadError is an error of a body's reader and not of the database: it is not retried.
 type bodyReadError struct{ error }
 

@@ -110,19 +110,3 @@ func (s *Store) ActiveUsers(ctx context.Context, since time.Time) (count int, er
 	})
 	return count, err
 }
-
-// MostActive returns the users with the most ingestions received since t.
-func (s *Store) MostActive(ctx context.Context, since time.Time, limit int) (users []uuid.UUID, err error) {
-	err = s.read(ctx, "list the most active users", func(tx *sql.Tx) error {
-		users, err = list(ctx, tx, func(r row) (id uuid.UUID, err error) {
-			err = r.Scan(&id)
-			return id, err
-		},
-			`SELECT u.uuid FROM users u JOIN (
-				SELECT user_id, count(*) AS bodies FROM raw_ingestions INDEXED BY raw_ingestions_received
-				WHERE received_at >= ? GROUP BY user_id
-			) a ON a.user_id = u.id ORDER BY a.bodies DESC, u.id LIMIT ?`, toMicros(since), limit)
-		return err
-	})
-	return users, err
-}

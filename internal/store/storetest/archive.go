@@ -190,30 +190,6 @@ var archiveTests = []test{
 			equal(t, "active since "+since.String(), got, want)
 		}
 	}},
-	{"archive/the most active users come first", func(t *testing.T, s store.Store) {
-		ada, bob, cleo := createUser(t, s), createUser(t, s), createUser(t, s)
-		createUser(t, s)
-		put(t, s, bob, noon, "a")
-		put(t, s, bob, noon.Add(time.Hour), "b")
-		put(t, s, ada, noon.Add(time.Minute), "c")
-		for i := range 3 {
-			put(t, s, cleo, noon.Add(-time.Duration(i+1)*time.Hour), "d")
-		}
-		for _, c := range []struct {
-			since time.Duration
-			limit int
-			want  []uuid.UUID
-		}{
-			{-24 * time.Hour, 10, []uuid.UUID{cleo, bob, ada}},
-			{-24 * time.Hour, 2, []uuid.UUID{cleo, bob}},
-			{0, 10, []uuid.UUID{bob, ada}},
-			{2 * time.Hour, 10, nil},
-		} {
-			got, err := s.MostActive(t.Context(), noon.Add(c.since), c.limit)
-			ok(t, "most active", err)
-			equal(t, "most active since "+c.since.String(), got, c.want)
-		}
-	}},
 	{"archive/a cancelled context puts nothing", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
 		ctx, cancel := context.WithCancel(t.Context())
