@@ -21,8 +21,6 @@ const (
 
 const keyColumns = 5
 
-func (t *table) width() int { return keyColumns + len(t.Values) + columnsAfterValues }
-
 // key returns the key of a row.
 func (t *table) key(row []driver.Value) sampleKey {
 	return sampleKey{
