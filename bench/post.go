@@ -22,6 +22,7 @@ import (
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/ingest"
+	"github.com/health-export/health-export/internal/operation"
 	"github.com/health-export/health-export/internal/server"
 )
 
@@ -35,8 +36,12 @@ func (b *benchRun) measureSmallPost(ctx context.Context) (err error) {
 	}
 	defer drop()
 	defer func() { err = errors.Join(err, i.stop(ctx)) }()
+	operations, err := operation.New(operation.Config{})
+	if err != nil {
+		return err
+	}
 	whole := httptest.NewServer(server.New(server.Config{
-		Ingestion: ingestNothing{i.ingest}, Authenticator: i.authenticator, Registerer: prometheus.NewRegistry(),
+		Operations: operations, Ingestion: ingestNothing{i.ingest}, Authenticator: i.authenticator, Registerer: prometheus.NewRegistry(),
 		Limits: access.NewLimits(access.LimitOptions{Allowances: unlimited}),
 		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	}))

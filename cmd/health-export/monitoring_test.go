@@ -205,7 +205,7 @@ func TestPanelsAboutAPerson(t *testing.T) {
 	grafana := strings.NewReplacer("$user", user.ID.String(), "$activity", "step_count", "$quantity", "weight",
 		"$__timeFrom()", "'2000-01-01T00:00:00Z'::timestamptz", "$__timeTo()", "'2100-01-01T00:00:00Z'::timestamptz")
 	filled := []string{
-		"Steps", "Heart rate", "Sleep", "Nights, stage by stage", "Blood pressure", "$activity, as it was sent", "$quantity", "Workouts", "Latest values",
+		"Steps", "Heart rate", "Sleep", "Nights, stage by stage", "Blood pressure", "$activity, as sent", "$quantity", "Workouts", "Latest values",
 		"SELECT email AS __text, id AS __value FROM users ORDER BY email",
 	}
 	seen := 0
