@@ -57,9 +57,6 @@ func NewAuthenticator(keys store.Keys, users Users, options AuthenticatorOptions
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
-	if options.Invalidator == nil {
-		options.Invalidator = cache.NopInvalidator{}
-	}
 	m := newMetrics(options.Registerer)
 	hasher := newHasher(max(1, runtime.NumCPU()), m.argon2)
 	registerQueueLength(options.Registerer, hasher)
@@ -73,7 +70,7 @@ func NewAuthenticator(keys store.Keys, users Users, options AuthenticatorOptions
 		cache:       newKeyCache(),
 		revocations: revocations{lastPoll: options.Now()},
 		audit:       options.Audit,
-		invalidator: options.Invalidator,
+		invalidator: cache.OrNop(options.Invalidator),
 	}
 }
 

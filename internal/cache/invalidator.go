@@ -34,3 +34,11 @@ func (NopInvalidator) InvalidateUser(context.Context, uuid.UUID) {}
 
 // Erase does nothing.
 func (NopInvalidator) Erase(context.Context, uuid.UUID) error { return nil }
+
+// OrNop returns i, or the no-op where it is nil.
+func OrNop(i Invalidator) Invalidator {
+	if i == nil {
+		return NopInvalidator{}
+	}
+	return i
+}

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/health-export/health-export/internal/assemble"
+	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/format"
 	"github.com/health-export/health-export/internal/problem"
@@ -68,7 +69,7 @@ func (l Limits) withDefaults() Limits {
 // Config is what New needs. Now defaults to time.Now, Logger to slog.Default; Invalidator and Registerer may be nil.
 type Config struct {
 	Store       Store
-	Invalidator Invalidator
+	Invalidator cache.Invalidator
 	Catalog     *catalog.Catalog
 	Limits      Limits
 	Now         func() time.Time
@@ -84,7 +85,7 @@ type Service struct {
 	Archive
 
 	store       Store
-	invalidator Invalidator
+	invalidator cache.Invalidator
 	limits      Limits
 	now         func() time.Time
 	logger      *slog.Logger
@@ -140,7 +141,7 @@ func New(c Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		Archive: NewArchive(c.Store), store: c.Store, invalidator: c.Invalidator, limits: limits, now: c.Now, logger: c.Logger,
+		Archive: NewArchive(c.Store), store: c.Store, invalidator: cache.OrNop(c.Invalidator), limits: limits, now: c.Now, logger: c.Logger,
 		metrics: newMetrics(c.Registerer), assembler: assembler, detect: format.Detect, owner: uuid.NewString(), uploads: uploads,
 		slots: make(chan struct{}, limits.Concurrency), decodeSlots: make(chan struct{}, limits.Concurrency),
 		importSlot: make(chan struct{}, 1),

@@ -8,24 +8,16 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
-
-// Invalidator invalidates cached responses that a change makes stale. It is called when the change can be read, and before
-// the sender of the body gets an answer.
-type Invalidator interface {
-	// InvalidateMetrics is called when these metrics of the user have changed.
-	InvalidateMetrics(ctx context.Context, user uuid.UUID, metrics []string)
-	// InvalidateUser is called when anything of the user may have changed.
-	InvalidateUser(ctx context.Context, user uuid.UUID)
-}
 
 // invalidatingWriter is a store.Writer that calls the invalidator for every batch that changes something: a body may take
 // long.
 type invalidatingWriter struct {
 	store.Writer
-	invalidator Invalidator // nil: none
+	invalidator cache.Invalidator
 	// repeated is set where the body has been tried before: what the earlier attempt wrote, perhaps without invalidating, is
 	// unchanged for this one.
 	repeated bool
@@ -116,7 +108,7 @@ func (w *invalidatingWriter) invalidateAgain(ctx context.Context, user uuid.UUID
 
 // mayHaveChanged reports whether a write may have changed something, which one that failed may too.
 func (w *invalidatingWriter) mayHaveChanged(written store.Written, err error) bool {
-	return w.invalidator != nil && (w.repeated || err != nil || slices.ContainsFunc(written.Outcomes, func(o health.Outcome) bool {
+	return w.repeated || err != nil || slices.ContainsFunc(written.Outcomes, func(o health.Outcome) bool {
 		return o == health.Inserted || o == health.Updated
-	}))
+	})
 }

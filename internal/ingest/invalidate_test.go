@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/testdb"
@@ -18,6 +19,7 @@ import (
 
 // invalidations records the calls of an Invalidator.
 type invalidations struct {
+	cache.NopInvalidator
 	mu      sync.Mutex
 	changes []string
 }

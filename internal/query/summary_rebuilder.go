@@ -12,6 +12,7 @@ import (
 
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/aggregate"
+	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/store"
 )
@@ -25,16 +26,11 @@ type SummaryRebuilderStore interface {
 	store.SummaryWriter
 }
 
-// Invalidator invalidates the cached responses about a user.
-type Invalidator interface {
-	InvalidateUser(ctx context.Context, user uuid.UUID)
-}
-
 // SummaryRebuilderConfig has the dependencies of a SummaryRebuilder. Logger defaults to slog.Default; Invalidator and
 // Registerer may be nil.
 type SummaryRebuilderConfig struct {
 	Store       SummaryRebuilderStore
-	Invalidator Invalidator
+	Invalidator cache.Invalidator
 	Catalog     *catalog.Catalog
 	Logger      *slog.Logger
 	Registerer  prometheus.Registerer
@@ -53,6 +49,7 @@ func NewSummaryRebuilder(config SummaryRebuilderConfig) *SummaryRebuilder {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
+	config.Invalidator = cache.OrNop(config.Invalidator)
 	factory := promauto.With(config.Registerer)
 	return &SummaryRebuilder{
 		SummaryRebuilderConfig: config,
@@ -111,7 +108,7 @@ func (r *SummaryRebuilder) SetSourcePriority(ctx context.Context, user account.U
 	if err := r.Store.SetSourceOrder(ctx, user.ID, order); err != nil {
 		return SourcePriority{}, err
 	}
-	r.invalidate(ctx, user.ID)
+	r.Invalidator.InvalidateUser(ctx, user.ID)
 	soon, cancel := context.WithTimeout(ctx, rebuildWait)
 	defer cancel()
 	if _, err := r.Rebuild(soon, user.ID); err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
@@ -128,18 +125,12 @@ func (r *SummaryRebuilder) Rebuild(ctx context.Context, user uuid.UUID) (store.R
 	r.days.WithLabelValues("written").Add(float64(rebuilt.Differed))
 	r.days.WithLabelValues("unchanged").Add(float64(max(rebuilt.Days-rebuilt.Differed, 0)))
 	if rebuilt.Differed > 0 || rebuilt.Latest > 0 {
-		r.invalidate(ctx, user)
+		r.Invalidator.InvalidateUser(ctx, user)
 	}
 	if err == nil {
 		r.duration.Observe(time.Since(start).Seconds())
 	}
 	return rebuilt, err
-}
-
-func (r *SummaryRebuilder) invalidate(ctx context.Context, user uuid.UUID) {
-	if r.Invalidator != nil {
-		r.Invalidator.InvalidateUser(ctx, user)
-	}
 }
 
 // RebuildStale rebuilds the summaries of users that do not follow their source order yet. A job calls it.

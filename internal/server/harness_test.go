@@ -55,7 +55,7 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	a := &api{t: t, registry: prometheus.NewRegistry(), logs: testlog.New(t), now: time.Now}
 	logger := a.logs.Logger()
 	a.store = testdb.New(t)
-	responses := cache.NewResponseCache(cache.NewMemory(1<<20), nil)
+	responses := cache.NewResponseCache(cache.NewMemory(1<<20), a.registry)
 	a.auditBuffer = access.NewAuditBuffer(a.store, access.AuditBufferOptions{Now: a.now, Logger: logger})
 	a.authenticator = access.NewAuthenticator(a.store, a.store, access.AuthenticatorOptions{Now: a.now, Logger: logger, Audit: a.auditBuffer, Invalidator: responses})
 	received, err := ingest.New(ingest.Config{
