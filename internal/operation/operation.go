@@ -85,7 +85,8 @@ type Operation struct {
 	// Run answers with a value that is rendered as JSON. It is nil for operations that stream, or take a body: package
 	// server implements those.
 	Run func(ctx context.Context, a Access, v Values) (any, error)
-	// Answer is a value of the type that Run returns. The OpenAPI document gets its schema, where no other was written by hand.
+	// Answer is an example of what Run returns. The OpenAPI document gets it and the schema of its type, where none were
+	// written by hand.
 	Answer any
 	// Cache returns what the answer depends on, for an operation whose answers are kept. ok is false for an answer that
 	// depends on more than stored data and the parameters, such as the time of day. nil: no answer is kept.

@@ -226,6 +226,9 @@ func newOperation(o *operation.Operation) []string {
 		"      responses:", "        '200':", "          description: The answer.",
 		"          headers: {X-Request-ID: {$ref: '#/components/headers/RequestID'}}",
 		"          content:", "            application/json:", "              schema: "+schemaOf(reflect.TypeOf(o.Answer)))
+	if example, err := operation.Encode(o.Answer); err == nil && o.Answer != nil {
+		lines = append(lines, "              example: "+string(example)) // JSON is YAML
+	}
 	for _, failure := range []string{
 		"304: NotModified", "400: BadRequest", "401: Unauthenticated", "403: Forbidden", "404: NotFound", "429: TooManyRequests",
 		"500: Internal", "503: Unavailable",
@@ -293,7 +296,7 @@ func TestNewOperationIsDescribed(t *testing.T) {
 			Date   health.Date `json:"date"`
 			Median *float64    `json:"median"`
 			Note   string      `json:"note,omitzero"`
-		}{},
+		}{Date: 20_522},
 	}
 	operations := append(slices.Clone(testOperations(t).Operations()), row)
 	once := generateOpenAPI(string(openAPIYAML), operations)
@@ -322,6 +325,7 @@ func TestNewOperationIsDescribed(t *testing.T) {
           content:
             application/json:
               schema: {type: object, required: [date, median], properties: {date: {type: string, format: date}, median: {anyOf: [{type: number}, {type: 'null'}]}, note: {type: string}}}
+              example: {"date":"2026-03-10","median":null}
         '304': {$ref: '#/components/responses/NotModified'}
 `
 	if !strings.Contains(once, want) {
