@@ -59,7 +59,7 @@ func lacks(t testing.TB, what string) {
 func Main(m *testing.M) {
 	code := m.Run()
 	if n := incomplete.Load(); n > 0 {
-		notice(fmt.Sprintf("%d tests of %s need PostgreSQL or Redis: run them with make test\n", n, packageName()))
+		notice(fmt.Sprintf("%d tests of %s need PostgreSQL or Redis: run them with make test\n", n, packageName()), code != 0)
 	}
 	os.Exit(code)
 }
@@ -77,13 +77,13 @@ func packageName() string {
 	return filepath.Base(folder)
 }
 
-// notice prints a line where somebody sees it. What a package prints whose tests pass is kept back by go test, with -v and
-// for the package in the present folder excepted. So the line also goes to the standard error of the go command itself, if
-// that is a terminal or a pipe: in a file it would be written over. That there is such a way is true of Linux. A result
-// from Go's cache prints nothing.
-func notice(line string) {
+// notice prints a line where somebody sees it. What a package prints whose tests pass is kept back by go test, unless it was
+// asked for with -v or is the package in the present folder. So the line also goes to the standard error of the go command
+// itself, if that is a terminal or a pipe: in a file it would be written over. There is such a way on Linux. A result from
+// Go's cache prints nothing.
+func notice(line string, failed bool) {
 	fmt.Print(line)
-	if testing.Verbose() {
+	if failed || testing.Verbose() {
 		return
 	}
 	process := fmt.Sprintf("/proc/%d/", os.Getppid())
