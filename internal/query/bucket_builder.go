@@ -206,7 +206,11 @@ func (b *bucket) aggregatesOf(date health.Date) *aggregate.Aggregates {
 // conversion.
 func (b *bucket) aggregate(length interval, cumulative bool, c catalog.Conversion) aggregate.Aggregate {
 	if len(b.days) == 1 && len(b.long) == 0 { // as nearly always
-		return converted(b.days[0].aggregates.Answer(cumulative, health.GrainDay), c)
+		whole := health.GrainDay
+		if length.minutes > 0 { // a day's summary covers more than an hour of it, however complete it is
+			whole = length.grain()
+		}
+		return converted(b.days[0].aggregates.Answer(cumulative, whole), c)
 	}
 	slices.SortFunc(b.days, func(a, b day) int { return int(a.date - b.date) })
 	days := make([]aggregate.Aggregate, len(b.days))

@@ -672,3 +672,17 @@ func checkRefusal(t testing.TB, err error, code, field string) {
 		t.Errorf("error %#v, want %s in %s", err, code, field)
 	}
 }
+
+// Where the day of a traveller begins in an hour of their day before, its summary is no better for that hour than what
+// was measured in it: the larger of the two answers, as it does from the summaries that the store keeps.
+func TestSeriesOfAnHourInWhichTheNextDayBegins(t *testing.T) {
+	t.Parallel()
+	day := steps(t, health.GrainDay, phone, "2026-03-29T00:00:00+14:00", 330)
+	day.Received = day.Start + 2*health.Day // so that it is complete
+	m := &memory{samples: []health.Sample{steps(t, health.GrainRaw, "", "2026-03-28T10:00:00Z", 595), day}}
+	request := query.SeriesRequest{Metric: "step_count", Bucket: "1h", Start: clock(t, "2026-03-28T00:00:00Z"), End: clock(t, "2026-03-29T00:00:00Z")}
+	got := series(t, m, request)
+	if len(got) != 1 || !strings.Contains(got[0], " 595 of 1, grain 0, ") {
+		t.Errorf("the hour is %q", got)
+	}
+}
