@@ -98,7 +98,7 @@ func (i *instance) storeSamples(ctx context.Context, p testUser, begin time.Time
 			s := health.NewSample()
 			s.Metric, s.Unit, s.Source, s.Grain = described.Name, described.Unit, "Watch", grain
 			s.Start = health.InstantOf(begin) + health.Instant(at+n)*every
-			s.End, s.Received = s.Start, health.InstantOf(time.Now())
+			s.End, s.Order = s.Start, health.InstantOf(time.Now())
 			s.Value = 70.5 + float64(n%40)
 			if grain > health.GrainRaw {
 				s.Min, s.Max = 50+float64(n%20), 100+float64(n%60)

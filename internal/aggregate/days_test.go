@@ -146,7 +146,7 @@ func TestSumUpDaysInStepsEqualsAtOnce(t *testing.T) {
 			if rapid.Bool().Draw(t, "is a summary") {
 				s.Grain, s.End = rapid.SampledFrom([]health.Grain{60, 3600, health.GrainDay}).Draw(t, "grain"), s.Start
 				s.PerSource = rapid.Bool().Draw(t, "per source")
-				s.Received = s.Start + health.Instant(rapid.IntRange(0, 3).Draw(t, "received"))*health.Day
+				s.Order = s.Start + health.Instant(rapid.IntRange(0, 3).Draw(t, "received"))*health.Day
 			}
 			return s
 		}), 1, 40, func(s health.Sample) health.SampleKey { return s.Key() }).Draw(t, "samples")

@@ -59,11 +59,11 @@ func (r *Resolver) resolveSameTime() {
 	latest := health.Instant(0)
 	for i := range r.sameTime {
 		if r.sameTime[i].PerSource {
-			latest = max(latest, r.sameTime[i].Received)
+			latest = max(latest, r.sameTime[i].Order)
 		}
 	}
 	for i := range r.sameTime {
-		if s := &r.sameTime[i]; s.PerSource || s.Received >= latest {
+		if s := &r.sameTime[i]; s.PerSource || s.Order >= latest {
 			r.resolve(s)
 		}
 	}

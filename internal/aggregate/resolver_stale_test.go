@@ -13,7 +13,7 @@ func TestLaterSummariesOvertake(t *testing.T) {
 	bucket := func(source string, perSource bool, value float64, received string) health.Sample {
 		s := health.NewSample()
 		s.Grain, s.Start, s.End, s.Value = health.GrainDay, instant("2026-03-10T00:00:00Z"), instant("2026-03-10T00:00:00Z"), value
-		s.Source, s.PerSource, s.Received = source, perSource, instant(received)
+		s.Source, s.PerSource, s.Order = source, perSource, instant(received)
 		return s
 	}
 	for name, c := range map[string]struct {

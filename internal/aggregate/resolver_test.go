@@ -292,7 +292,7 @@ func aggregateOf(samples ...health.Sample) aggregate.Aggregates {
 }
 
 func complete(s health.Sample) health.Sample {
-	s.Received = s.Start + 10*health.Day
+	s.Order = s.Start + 10*health.Day
 	return s
 }
 

@@ -91,8 +91,8 @@ func TestCollectorAccountsForEveryElement(t *testing.T) {
 	var got []float64
 	for _, s := range samples {
 		got = append(got, s.Value)
-		if s.Received != made || s.Grain != health.GrainRaw {
-			t.Errorf("received %s with grain %d", s.Received, s.Grain)
+		if s.Order != made || s.Grain != health.GrainRaw {
+			t.Errorf("received %s with grain %d", s.Order, s.Grain)
 		}
 	}
 	if diff := cmp.Diff([]float64{12, 1, 3, 2}, got); diff != "" || len(events) != 1 || c.AsOf() != made {

@@ -19,14 +19,14 @@ type ECG struct {
 	Voltages []float64
 	// Attributes is a JSON object of what else was sent, as Sample.Attributes.
 	Attributes string
-	// Received is the time of the body, see Sample.Received.
-	Received Instant
+	// Order is the place of the body, see Sample.Order.
+	Order Instant
 }
 
 // MergeFrom merges another entry for the same recording into e, and reports whether e changed. Field by field, the one
 // received later wins; voltages that it leaves out stay.
 func (e *ECG) MergeFrom(other *ECG) bool {
-	if other.Received < e.Received {
+	if other.Order < e.Order {
 		base := *other
 		base.merge(e)
 		return e.merge(&base)
@@ -51,5 +51,5 @@ func (e *ECG) merge(later *ECG) bool {
 		e.Times, m.changed = later.Times, true
 	}
 	m.attributes(&e.Attributes, later.Attributes)
-	return m.finish(&e.Offset, later.Offset, &e.Received, later.Received)
+	return m.finish(&e.Offset, later.Offset, &e.Order, later.Order)
 }

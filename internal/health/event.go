@@ -20,8 +20,8 @@ type Event struct {
 	Attributes string
 	// Digest identifies an event that has neither id nor time; "" otherwise.
 	Digest string
-	// Received is the time of the body, see Sample.Received.
-	Received Instant
+	// Order is the place of the body, see Sample.Order.
+	Order Instant
 }
 
 // EventKey is the identity of an event within one user's data.
@@ -48,7 +48,7 @@ func (e *Event) Place() EventKey {
 // MergeFrom merges another entry for the same event into e, and reports whether e changed. The non-empty fields of the
 // one received later win.
 func (e *Event) MergeFrom(other *Event) bool {
-	if other.Received < e.Received {
+	if other.Order < e.Order {
 		base := *other
 		base.merge(e)
 		return e.merge(&base)
@@ -63,5 +63,5 @@ func (e *Event) merge(later *Event) bool {
 	m.instant(&e.Start, later.Start)
 	m.instant(&e.End, later.End)
 	m.attributes(&e.Attributes, later.Attributes)
-	return m.finish(&e.Offset, later.Offset, &e.Received, later.Received)
+	return m.finish(&e.Offset, later.Offset, &e.Order, later.Order)
 }

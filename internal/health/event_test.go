@@ -52,12 +52,12 @@ func TestMergeEvents(t *testing.T) {
 		if event.MergeFrom(&other) {
 			t.Fatalf("merging the same again changes %+v to %+v", once, event)
 		}
-		earlier, later := inOrder(&before, &other, before.Received, other.Received)
+		earlier, later := inOrder(&before, &other, before.Order, other.Order)
 		checkMerged(t, eventFields(earlier), eventFields(later), eventFields(&event))
-		if last := max(before.Received, other.Received); changed && event.Received != last {
-			t.Fatalf("received %v, want %v", event.Received, last)
+		if last := max(before.Order, other.Order); changed && event.Order != last {
+			t.Fatalf("received %v, want %v", event.Order, last)
 		}
-		empty := Event{Received: rapid.SampledFrom([]Instant{0, 9}).Draw(t, "empty received")}
+		empty := Event{Order: rapid.SampledFrom([]Instant{0, 9}).Draw(t, "empty received")}
 		if event.MergeFrom(&empty) {
 			t.Fatalf("merging nothing changes %+v to %+v", once, event)
 		}
@@ -77,17 +77,17 @@ func TestMergeECGs(t *testing.T) {
 		if ecg.MergeFrom(&other) {
 			t.Fatalf("merging the same again changes %+v to %+v", once, ecg)
 		}
-		earlier, later := inOrder(&before, &other, before.Received, other.Received)
+		earlier, later := inOrder(&before, &other, before.Order, other.Order)
 		checkMerged(t, ecgFields(earlier), ecgFields(later), ecgFields(&ecg))
 		if len(ecg.Times) > 0 && len(ecg.Times) != len(ecg.Voltages) {
 			t.Fatalf("%d times for %d voltages", len(ecg.Times), len(ecg.Voltages))
 		}
-		if last := max(before.Received, other.Received); changed && ecg.Received != last {
-			t.Fatalf("received %v, want %v", ecg.Received, last)
+		if last := max(before.Order, other.Order); changed && ecg.Order != last {
+			t.Fatalf("received %v, want %v", ecg.Order, last)
 		}
 		empty := ECG{
 			AverageHeartRate: Absent(), SamplingFrequency: Absent(), Voltages: []float64{},
-			Received: rapid.SampledFrom([]Instant{0, 9}).Draw(t, "empty received"),
+			Order: rapid.SampledFrom([]Instant{0, 9}).Draw(t, "empty received"),
 		}
 		if ecg.MergeFrom(&empty) {
 			t.Fatalf("merging nothing changes %+v to %+v", once, ecg)
@@ -132,7 +132,7 @@ func events() *rapid.Generator[Event] {
 			Start: moments().Draw(t, "start"), End: moments().Draw(t, "end"),
 			Offset:     rapid.SampledFrom([]int32{0, 3600}).Draw(t, "offset"),
 			Attributes: attributes().Draw(t, "attributes"),
-			Received:   rapid.SampledFrom([]Instant{1, 2, 3}).Draw(t, "received"),
+			Order:      rapid.SampledFrom([]Instant{1, 2, 3}).Draw(t, "received"),
 		}
 	})
 }
@@ -148,7 +148,7 @@ func ecgs() *rapid.Generator[ECG] {
 			AverageHeartRate: readings().Draw(t, "rate"), SamplingFrequency: readings().Draw(t, "frequency"),
 			Unit: texts().Draw(t, "unit"), Attributes: attributes().Draw(t, "attributes"),
 			Offset:   rapid.SampledFrom([]int32{0, 3600}).Draw(t, "offset"),
-			Received: rapid.SampledFrom([]Instant{1, 2, 3}).Draw(t, "received"),
+			Order:    rapid.SampledFrom([]Instant{1, 2, 3}).Draw(t, "received"),
 			Voltages: rapid.SliceOfN(rapid.SampledFrom([]float64{-1, 0, 1}), 0, 2).Draw(t, "voltages"),
 		}
 		if len(e.Voltages) > 0 && rapid.Bool().Draw(t, "timed") {

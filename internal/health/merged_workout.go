@@ -109,7 +109,7 @@ func (m *MergedWorkout) Complete() {
 		whole.complete(&m.Also[i])
 	}
 	whole.complete(&m.Workout)
-	whole.ID, whole.Offset, whole.Received = m.ID, m.Offset, m.Received
+	whole.ID, whole.Offset, whole.Order = m.ID, m.Offset, m.Order
 	m.Workout = whole
 }
 

@@ -49,9 +49,16 @@ type Sample struct {
 	// Component is set for a sample inside a group of samples that the body usually also has in its list of all
 	// samples. The two are one, also where the values of a metric add up.
 	Component bool
-	// Received is when the body of the sample had arrived. It is stored: a body that is processed again, or late, never
-	// replaces the values of a later body.
-	Received Instant
+	// Order is the place of the sample's body among the person's bodies: microseconds, near the time of receipt, and
+	// increasing also where the server's clock steps back. It is stored: a body that is processed again, or late, never
+	// replaces the values of one with a greater Order.
+	Order Instant
+	// AsOf is when the body was made, as far as is known: when its first byte arrived by the server's clock, or earlier
+	// where the body says so. It decides which buckets had ended, and never which body wins.
+	AsOf Instant
+	// ZoneAssumed is set where the times came without an offset of the person's own (in UTC, or without any), so that
+	// Offset is that of the user's zone.
+	ZoneAssumed bool
 
 	Value, Min, Max     float64
 	Systolic, Diastolic float64
@@ -80,7 +87,7 @@ func (s *Sample) Complete() bool {
 		return false
 	}
 	end := s.LocalDate().After(s.Grain).Midnight(s.Offset) + 3600*Second
-	return s.Received >= end
+	return s.Order >= end
 }
 
 // LocalDate returns the local day on which the sample began.
@@ -186,7 +193,7 @@ func (s *Sample) fillFrom(o *Sample) bool {
 // After the call s is what has to be in the store; rewrite is true when that differs from what is stored: on every
 // update, and when a summary that was partial is now complete.
 func (s *Sample) Replaces(old *Sample) (outcome Outcome, rewrite bool) {
-	if s.Received < old.Received {
+	if s.Order < old.Order {
 		late := *s
 		*s = *old
 		s.fillFrom(&late)

@@ -192,7 +192,7 @@ func TestComplete(t *testing.T) {
 		{GrainHour, "2026-06-01T00:00:00Z", false},
 		{GrainRaw, "2026-06-01T00:00:00Z", false},
 	} {
-		s.Grain, s.Received = test.grain, instant(test.received)
+		s.Grain, s.Order = test.grain, instant(test.received)
 		if s.Complete() != test.complete {
 			t.Errorf("grain %d received %s: complete = %v", test.grain, test.received, s.Complete())
 		}
@@ -204,7 +204,7 @@ func TestReplaces(t *testing.T) {
 	at := func(received string, value float64, attributes string) Sample {
 		s := NewSample()
 		s.Metric, s.Grain, s.Start = "step_count", GrainDay, instant("2026-03-10T00:00:00Z")
-		s.Received, s.Value, s.Attributes = instant(received), value, attributes
+		s.Order, s.Value, s.Attributes = instant(received), value, attributes
 		return s
 	}
 	noon, evening, nextDay := "2026-03-10T12:00:00Z", "2026-03-10T20:00:00Z", "2026-03-11T06:00:00Z"
@@ -232,8 +232,8 @@ func TestReplaces(t *testing.T) {
 		if outcome != test.outcome || rewrite != test.rewrite || s.Value != test.value || s.Attributes != test.attributes {
 			t.Errorf("%s: %v, rewrite %v, value %v %s", test.name, outcome, rewrite, s.Value, s.Attributes)
 		}
-		if last := max(test.old.Received, test.sent.Received); s.Received != last {
-			t.Errorf("%s: received %v, want %v", test.name, s.Received, last)
+		if last := max(test.old.Order, test.sent.Order); s.Order != last {
+			t.Errorf("%s: received %v, want %v", test.name, s.Order, last)
 		}
 	}
 }
@@ -243,7 +243,7 @@ func TestReplacesCompletesABloodPressure(t *testing.T) {
 	t.Parallel()
 	half := func(received Instant, systolic, diastolic float64) Sample {
 		s := NewSample()
-		s.Grain, s.Received, s.Systolic, s.Diastolic = GrainRaw, received, systolic, diastolic
+		s.Grain, s.Order, s.Systolic, s.Diastolic = GrainRaw, received, systolic, diastolic
 		return s
 	}
 	for _, received := range []Instant{1, 3} {
@@ -258,7 +258,7 @@ func TestReplacesIsIdempotentAndInAnyOrderTheSame(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := samples().Draw(t, "a"), samples().Draw(t, "b")
-		a.Received, b.Received = 1, 2
+		a.Order, b.Order = 1, 2
 
 		forward := b
 		outcome, _ := forward.Replaces(&a)

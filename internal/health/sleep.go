@@ -20,8 +20,8 @@ type Night struct {
 	// Asleep is sleep of unknown stage; it must not be added to the stages. Total is all sleep.
 	Total, Asleep, Core, Deep, REM, Awake, InBed float64
 	Attributes                                   string // JSON object of what else was sent, as Sample.Attributes
-	// Received is the time of the body, see Sample.Received.
-	Received Instant
+	// Order is the place of the body, see Sample.Order.
+	Order Instant
 }
 
 // NewNight returns a night with all its durations absent.
@@ -59,7 +59,7 @@ func (n *Night) SameNight(o *Night) bool {
 // MergeFrom merges another entry for the same night into n, and reports whether n changed. The non-empty fields of the
 // one received later win.
 func (n *Night) MergeFrom(other *Night) bool {
-	if other.Received < n.Received {
+	if other.Order < n.Order {
 		base := *other
 		base.merge(n)
 		return n.merge(&base)
@@ -81,7 +81,7 @@ func (n *Night) merge(later *Night) bool {
 	m.value(&n.Awake, later.Awake)
 	m.value(&n.InBed, later.InBed)
 	m.attributes(&n.Attributes, later.Attributes)
-	return m.finish(&n.Offset, later.Offset, &n.Received, later.Received)
+	return m.finish(&n.Offset, later.Offset, &n.Order, later.Order)
 }
 
 // Stage is a stage of sleep.
@@ -127,6 +127,6 @@ type Segment struct {
 	Offset     int32
 	Stage      Stage
 	Attributes string // JSON object of what else was sent, as Sample.Attributes
-	// Received is the time of the body, see Sample.Received. It is not stored: a segment has nothing to update.
-	Received Instant
+	// Order is the place of the body, see Sample.Order. It is not stored: a segment has nothing to update.
+	Order Instant
 }

@@ -123,13 +123,13 @@ func TestMergeNights(t *testing.T) {
 		if night.MergeFrom(&other) {
 			t.Fatalf("merging the same again changes %+v to %+v", once, night)
 		}
-		earlier, later := inOrder(&before, &other, before.Received, other.Received)
+		earlier, later := inOrder(&before, &other, before.Order, other.Order)
 		checkMerged(t, nightFields(earlier), nightFields(later), nightFields(&night))
-		if last := max(before.Received, other.Received); changed && night.Received != last {
-			t.Fatalf("received %v, want %v", night.Received, last)
+		if last := max(before.Order, other.Order); changed && night.Order != last {
+			t.Fatalf("received %v, want %v", night.Order, last)
 		}
 		empty := NewNight()
-		empty.Received = rapid.SampledFrom([]Instant{0, 9}).Draw(t, "empty received")
+		empty.Order = rapid.SampledFrom([]Instant{0, 9}).Draw(t, "empty received")
 		if night.MergeFrom(&empty) {
 			t.Fatalf("merging nothing changes %+v to %+v", once, night)
 		}
@@ -148,7 +148,7 @@ func nights() *rapid.Generator[Night] {
 		}
 		n.Offset = rapid.SampledFrom([]int32{0, 3600}).Draw(t, "offset")
 		n.Attributes = attributes().Draw(t, "attributes")
-		n.Received = rapid.SampledFrom([]Instant{1, 2, 3}).Draw(t, "received")
+		n.Order = rapid.SampledFrom([]Instant{1, 2, 3}).Draw(t, "received")
 		return n
 	})
 }

@@ -25,8 +25,8 @@ type Workout struct {
 	Route  []RoutePoint
 	// Attributes is a JSON object of what else was sent (location, isIndoor, metadata …), as Sample.Attributes.
 	Attributes string
-	// Received is the time of the body, see Sample.Received.
-	Received Instant
+	// Order is the place of the body, see Sample.Order.
+	Order Instant
 }
 
 // Quantity is a value with its unit.
@@ -67,7 +67,7 @@ func (w *Workout) SameWorkout(o *Workout) bool {
 // MergeFrom merges another entry for the same workout into w, and reports whether w changed. Field by field, the one
 // received later wins; what it lacks or has empty (a quantity, a series, the route) stays.
 func (w *Workout) MergeFrom(other *Workout) bool {
-	if other.Received < w.Received {
+	if other.Order < w.Order {
 		base := *other
 		base.Quantities, base.Series = maps.Clone(other.Quantities), maps.Clone(other.Series)
 		base.merge(w)
@@ -111,7 +111,7 @@ func (w *Workout) merge(later *Workout) bool {
 		w.Route, m.changed = later.Route, true
 	}
 	m.attributes(&w.Attributes, later.Attributes)
-	return m.finish(&w.Offset, later.Offset, &w.Received, later.Received)
+	return m.finish(&w.Offset, later.Offset, &w.Order, later.Order)
 }
 
 func sameSeries(a, b []SeriesPoint) bool {

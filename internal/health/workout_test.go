@@ -55,8 +55,8 @@ func TestSameWorkout(t *testing.T) {
 // A table of the app has times by the minute only: seconds that are known stay.
 func TestMergeKeepsTheSeconds(t *testing.T) {
 	t.Parallel()
-	exact := Workout{Name: "Running", Start: Day + 12*Second, End: Day + 3659*Second, Source: "Watch", Duration: 3500, Received: 1}
-	table := Workout{Name: "Running", Start: Day, End: Day + 3600*Second, Duration: 3500, Received: 2}
+	exact := Workout{Name: "Running", Start: Day + 12*Second, End: Day + 3659*Second, Source: "Watch", Duration: 3500, Order: 1}
+	table := Workout{Name: "Running", Start: Day, End: Day + 3600*Second, Duration: 3500, Order: 2}
 	merged := exact
 	if merged.MergeFrom(&table) || merged.Start != exact.Start || merged.End != exact.End {
 		t.Errorf("the table changed the times to %v, %v", merged.Start, merged.End)
@@ -65,7 +65,7 @@ func TestMergeKeepsTheSeconds(t *testing.T) {
 	if !merged.MergeFrom(&exact) || merged.Start != exact.Start || merged.End != exact.End {
 		t.Errorf("the exact times were not taken over the table's: %v, %v", merged.Start, merged.End)
 	}
-	begun := Workout{Name: "Running", Start: Day + 12*Second, Duration: Absent(), Received: 3}
+	begun := Workout{Name: "Running", Start: Day + 12*Second, Duration: Absent(), Order: 3}
 	merged = begun
 	if !merged.MergeFrom(&table) || merged.Start != begun.Start || merged.End != table.End {
 		t.Errorf("a start to the second and an end to the minute make %v, %v", merged.Start, merged.End)
@@ -89,17 +89,17 @@ func TestMergeWorkouts(t *testing.T) {
 		if workout.MergeFrom(&other) {
 			t.Fatalf("merging the same again changes\n%s", cmp.Diff(once, workout, cmpopts.EquateNaNs()))
 		}
-		earlier, later := inOrder(&before, &other, before.Received, other.Received)
+		earlier, later := inOrder(&before, &other, before.Order, other.Order)
 		checkMerged(t, workoutFields(earlier), workoutFields(later), workoutFields(&workout))
-		if last := max(before.Received, other.Received); changed && workout.Received != last {
-			t.Fatalf("received %v, want %v", workout.Received, last)
+		if last := max(before.Order, other.Order); changed && workout.Order != last {
+			t.Fatalf("received %v, want %v", workout.Order, last)
 		}
 		empty := Workout{
 			Duration:   Absent(),
 			Quantities: map[string]Quantity{"distance": {Value: Absent()}},
 			Series:     map[string][]SeriesPoint{"step_count": {}, "heart_rate_data": nil},
 			Route:      []RoutePoint{},
-			Received:   rapid.SampledFrom([]Instant{0, 9}).Draw(t, "empty received"),
+			Order:      rapid.SampledFrom([]Instant{0, 9}).Draw(t, "empty received"),
 		}
 		if workout.MergeFrom(&empty) {
 			t.Fatalf("merging nothing changes\n%s", cmp.Diff(once, workout, cmpopts.EquateNaNs()))
@@ -180,7 +180,7 @@ func workouts() *rapid.Generator[Workout] {
 			Offset: rapid.SampledFrom([]int32{0, 3600}).Draw(t, "offset"), Source: names.Draw(t, "source"),
 			Duration:   readings().Draw(t, "duration"),
 			Attributes: attributes().Draw(t, "attributes"),
-			Received:   rapid.SampledFrom([]Instant{1, 2, 3}).Draw(t, "received"),
+			Order:      rapid.SampledFrom([]Instant{1, 2, 3}).Draw(t, "received"),
 		}
 		for _, name := range []string{"distance", "active_energy"} {
 			if q := quantity.Draw(t, name); !IsAbsent(q.Value) {

@@ -669,7 +669,7 @@ func (h *harness) everything() map[string][]health.Sample {
 	all := map[string][]health.Sample{}
 	for _, name := range []string{"step_count", "heart_rate", "resting_heart_rate", "blood_pressure"} {
 		for _, s := range h.samples(name) {
-			s.Received = 0
+			s.Order = 0
 			all[name] = append(all[name], s)
 		}
 	}

@@ -26,7 +26,7 @@ func (c *comparison) nights(ctx context.Context) error {
 			if start == 0 {
 				start = n.Date.Midnight(n.Offset)
 			}
-			return Finding{Element: "night", Start: start, Offset: n.Offset, Source: n.Source}, n.Received
+			return Finding{Element: "night", Start: start, Offset: n.Offset, Source: n.Source}, n.Order
 		})
 	})
 }
@@ -43,25 +43,25 @@ func bothSides[T any](c *comparison, read func(StoredData) (T, error)) (archived
 
 func nightsAgree(a, b *health.Night) bool {
 	x, y := *a, *b
-	x.Received = y.Received
+	x.Order = y.Order
 	return !x.MergeFrom(&y) && !y.MergeFrom(&x)
 }
 
 func eventsAgree(a, b *health.Event) bool {
 	x, y := *a, *b
-	x.Received = y.Received
+	x.Order = y.Order
 	return !x.MergeFrom(&y) && !y.MergeFrom(&x)
 }
 
 func ecgsAgree(a, b *health.ECG) bool {
 	x, y := *a, *b
-	x.Received = y.Received
+	x.Order = y.Order
 	return !x.MergeFrom(&y) && !y.MergeFrom(&x)
 }
 
 func workoutsAgree(a, b *health.Workout) bool {
 	x, y := copyWorkout(a), copyWorkout(b)
-	x.Received = y.Received
+	x.Order = y.Order
 	return !x.MergeFrom(&y) && !y.MergeFrom(&x)
 }
 
@@ -103,7 +103,7 @@ func (c *comparison) workouts(ctx context.Context) error {
 				}
 				return agree
 			}, func(w *health.Workout) (Finding, health.Instant) {
-				return Finding{Element: "workout", Name: w.Name, Start: w.Start, Offset: w.Offset, Source: w.Source}, w.Received
+				return Finding{Element: "workout", Name: w.Name, Start: w.Start, Offset: w.Offset, Source: w.Source}, w.Order
 			})
 		})
 	if err == nil {
@@ -130,7 +130,7 @@ func (c *comparison) events(ctx context.Context) error {
 	return mergeJoin(store.AllEvents(ctx, c.Expected, c.user(), every), store.AllEvents(ctx, c.Stored, c.user(), every),
 		func(e *health.Event) health.Instant { return e.Start }, func(archived, stored []health.Event) {
 			match(c, archived, stored, func(a, b *health.Event) bool { return a.Key() == b.Key() }, eventsAgree, func(e *health.Event) (Finding, health.Instant) {
-				return Finding{Element: "event", Name: e.Kind, Start: e.Start, Offset: e.Offset, Source: e.Source}, e.Received
+				return Finding{Element: "event", Name: e.Kind, Start: e.Start, Offset: e.Offset, Source: e.Source}, e.Order
 			})
 		})
 }
@@ -146,7 +146,7 @@ func (c *comparison) ecgs(ctx context.Context) error {
 		}
 		return mergeJoin(archived, stored, func(e *health.ECG) health.Instant { return e.Start }, func(archived, stored []health.ECG) {
 			match(c, archived, stored, func(a, b *health.ECG) bool { return true }, ecgsAgree, func(e *health.ECG) (Finding, health.Instant) {
-				return Finding{Element: "ecg", Start: e.Start, Offset: e.Offset, Source: e.Source}, e.Received
+				return Finding{Element: "ecg", Start: e.Start, Offset: e.Offset, Source: e.Source}, e.Order
 			})
 		})
 	})

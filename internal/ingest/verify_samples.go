@@ -50,7 +50,7 @@ func (c *comparison) sampleGroup(archived, stored []health.Sample) {
 		func(s *health.Sample) (Finding, health.Instant) {
 			return Finding{
 				Element: "sample", Name: s.Metric, Unit: s.Unit, Grain: s.Grain, Start: s.Start, Offset: s.Offset, Source: s.Source,
-			}, s.Received
+			}, s.Order
 		})
 }
 

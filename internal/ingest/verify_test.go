@@ -150,7 +150,7 @@ func TestVerifyFindsWhatIsDifferent(t *testing.T) {
 		}
 		workout[0].Route = []health.RoutePoint{{Latitude: 1, Longitude: 2}}
 		must(s.WriteWorkouts(ctx, h.user.ID, workout))
-		must(s.WriteEvents(ctx, h.user.ID, []health.Event{{Kind: "symptom", Name: "Fever", Start: 5, Received: received}}))
+		must(s.WriteEvents(ctx, h.user.ID, []health.Event{{Kind: "symptom", Name: "Fever", Start: 5, Order: received}}))
 		ecgs, err := s.ECGs(ctx, h.user.ID, store.Range{}, true)
 		if err != nil {
 			t.Fatal(err)
@@ -177,8 +177,8 @@ func TestVerifyReportsWhatItCannotProve(t *testing.T) {
 		h.send(everyKind)
 		h.at("2026-06-01T13:00:00Z")
 		steps := h.samples("step_count")
-		steps[0].Value, steps[0].Received = 50, steps[0].Received+1
-		steps[1].Start, steps[1].Received = steps[1].Start+health.Second, steps[1].Received+1
+		steps[0].Value, steps[0].Order = 50, steps[0].Order+1
+		steps[1].Start, steps[1].Order = steps[1].Start+health.Second, steps[1].Order+1
 		steps[1].End = steps[1].Start
 		if _, err := s.WriteSamples(t.Context(), h.user.ID, steps); err != nil {
 			t.Fatal(err)

@@ -52,7 +52,7 @@ var genDaySample = rapid.Custom(func(t *rapid.T) health.Sample {
 	} else {
 		s.PerSource = s.Source != "" && rapid.Bool().Draw(t, "per source")
 	}
-	s.Received = s.Start + health.Instant(rapid.IntRange(0, 4).Draw(t, "received"))*health.Day/2
+	s.Order = s.Start + health.Instant(rapid.IntRange(0, 4).Draw(t, "received"))*health.Day/2
 	if s.Metric == "blood_pressure" {
 		s.Systolic, s.Diastolic = float64(rapid.IntRange(90, 160).Draw(t, "systolic")), 80
 		return s

@@ -50,7 +50,7 @@ func TestSeriesCountsRight(t *testing.T) {
 	}
 	const day = "2026-03-10T00:00:00+02:00 2026-03-11T00:00:00+02:00 "
 	late := func(s health.Sample) health.Sample {
-		s.Received = s.Start + 3*health.Day
+		s.Order = s.Start + 3*health.Day
 		return s
 	}
 	perSource := func(s health.Sample) health.Sample {
@@ -678,7 +678,7 @@ func checkRefusal(t testing.TB, err error, code, field string) {
 func TestSeriesOfAnHourInWhichTheNextDayBegins(t *testing.T) {
 	t.Parallel()
 	day := steps(t, health.GrainDay, phone, "2026-03-29T00:00:00+14:00", 330)
-	day.Received = day.Start + 2*health.Day // so that it is complete
+	day.Order = day.Start + 2*health.Day // so that it is complete
 	m := &memory{samples: []health.Sample{steps(t, health.GrainRaw, "", "2026-03-28T10:00:00Z", 595), day}}
 	request := query.SeriesRequest{Metric: "step_count", Bucket: "1h", Start: clock(t, "2026-03-28T00:00:00Z"), End: clock(t, "2026-03-29T00:00:00Z")}
 	got := series(t, m, request)

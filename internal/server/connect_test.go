@@ -70,12 +70,12 @@ func TestPhonesThatAreNotConnected(t *testing.T) {
 	a := newAPI(t)
 	ada := a.ada()
 	for body, code := range map[string]string{
-		`{"url":"ftp://h"}`:                                  "invalid_url",
-		`{"url":"https://h?key=x"}`:                          "invalid_url",
-		`{"data_type":"dreams"}`:                             "invalid_data_type",
-		`{"automation":"x"}`:                                 "invalid_automation",
-		`{"token":"x"}`:                                      "unknown_member",
-		`{"name":"a\u0007b"}`:                                "invalid_name",
+		`{"url":"ftp://h"}`:         "invalid_url",
+		`{"url":"https://h?key=x"}`: "invalid_url",
+		`{"data_type":"dreams"}`:    "invalid_data_type",
+		`{"automation":"x"}`:        "invalid_automation",
+		`{"token":"x"}`:             "unknown_member",
+		`{"name":"a\u0007b"}`:       "invalid_name",
 		`{"url":"https://` + strings.Repeat("h", 300) + `"}`: "invalid_url",
 	} {
 		a.do(http.MethodPost, "/v1/connect", ada.key, body).refused(http.StatusBadRequest, code)

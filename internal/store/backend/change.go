@@ -40,7 +40,7 @@ func (c *Change[M]) Insert(sample *health.Sample) health.Outcome {
 // stored source: the stored one was received later.
 func (c *Change[M]) Compare(sent, stored *health.Sample) (outcome health.Outcome, write *health.Sample, keepSource bool) {
 	c.sent = *sent // Replaces completes it, and the batch is the caller's
-	keepSource = c.sent.Received < stored.Received
+	keepSource = c.sent.Order < stored.Order
 	outcome, rewrite := c.sent.Replaces(stored)
 	if !rewrite {
 		return outcome, nil, keepSource

@@ -26,7 +26,7 @@ ON CONFLICT (user_id, started_at) DO UPDATE SET ended_at = excluded.ended_at, ut
 
 // WriteECGs stores electrocardiograms.
 func (s *Store) WriteECGs(ctx context.Context, user uuid.UUID, batch []health.ECG) (store.Written, error) {
-	return s.writeElements(ctx, user, "write ECGs", len(batch), func() health.Instant { return batch[0].Received }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
+	return s.writeElements(ctx, user, "write ECGs", len(batch), func() health.Instant { return batch[0].Order }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
 		starts := make([]pgtype.Timestamptz, len(batch))
 		for i := range batch {
 			starts[i] = timestamp(batch[i].Start)
@@ -62,14 +62,14 @@ func ecgArgs(user uuid.UUID, e *health.ECG) []any {
 	}
 	return []any{
 		user, timestamp(e.Start), nullableInstant(e.End), e.Offset, e.Source, e.Classification, e.Severity, nullableFloat(e.AverageHeartRate),
-		nullableFloat(e.SamplingFrequency), e.Unit, e.Attributes, timestamp(e.Received), times, e.Voltages,
+		nullableFloat(e.SamplingFrequency), e.Unit, e.Attributes, timestamp(e.Order), times, e.Voltages,
 	}
 }
 
 func scanECG(row pgx.Row) (e health.ECG, err error) {
 	var times []pgtype.Timestamptz
 	err = row.Scan(instantInto{&e.Start}, instantInto{&e.End}, &e.Offset, &e.Source, &e.Classification, &e.Severity,
-		floatInto{&e.AverageHeartRate}, floatInto{&e.SamplingFrequency}, &e.Unit, &e.Attributes, instantInto{&e.Received},
+		floatInto{&e.AverageHeartRate}, floatInto{&e.SamplingFrequency}, &e.Unit, &e.Attributes, instantInto{&e.Order},
 		&times, &e.Voltages)
 	for _, t := range times {
 		e.Times = append(e.Times, health.InstantOf(t.Time))

@@ -83,7 +83,7 @@ func TestErasureAndWritingAtOnce(t *testing.T) {
 	go func() {
 		for i := range 20 {
 			sample := reading("weight", march.Add(time.Duration(i)*time.Second), float64(i))
-			sample.Received = health.InstantOf(received)
+			sample.Order = health.InstantOf(received)
 			if _, err := other.WriteSamples(t.Context(), ada, []health.Sample{sample}); err != nil {
 				done <- err
 				return

@@ -37,7 +37,7 @@ func eventIdentity(key health.EventKey) (id uuid.UUID) {
 
 // WriteEvents stores events.
 func (s *Store) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.Event) (store.Written, error) {
-	return s.writeElements(ctx, user, "write events", len(batch), func() health.Instant { return batch[0].Received }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
+	return s.writeElements(ctx, user, "write events", len(batch), func() health.Instant { return batch[0].Order }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
 		identities := make([]uuid.UUID, len(batch))
 		for i := range batch {
 			identities[i] = eventIdentity(batch[i].Key())
@@ -62,7 +62,7 @@ func (s *Store) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.
 			}
 			p.write(i, outcome, statement{sql: putEvent, batched: true, args: []any{
 				user, identities[i], event.Kind, event.AppID, event.Digest, event.Name, timestamp(event.Start), nullableInstant(event.End),
-				event.Offset, event.Source, event.Attributes, timestamp(event.Received),
+				event.Offset, event.Source, event.Attributes, timestamp(event.Order),
 			}})
 		}
 		return nil
@@ -71,7 +71,7 @@ func (s *Store) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.
 
 func scanEvent(row pgx.Row) (e health.Event, err error) {
 	err = row.Scan(&e.Kind, &e.AppID, &e.Digest, &e.Name, instantInto{&e.Start}, instantInto{&e.End}, &e.Offset, &e.Source,
-		&e.Attributes, instantInto{&e.Received})
+		&e.Attributes, instantInto{&e.Order})
 	return e, err
 }
 

@@ -22,7 +22,7 @@ const selectLatest = `SELECT m.name, m.unit, coalesce(s.name, ''), l.started_at,
 
 func scanLatest(row pgx.Row) (s health.Sample, err error) {
 	var value, low, high, systolic, diastolic *float64
-	err = row.Scan(&s.Metric, &s.Unit, &s.Source, instantInto{&s.Start}, instantInto{&s.End}, instantInto{&s.Received},
+	err = row.Scan(&s.Metric, &s.Unit, &s.Source, instantInto{&s.Start}, instantInto{&s.End}, instantInto{&s.Order},
 		&value, &low, &high, &systolic, &diastolic, &s.Grain, &s.Offset, &s.PerSource, &s.Attributes)
 	s.Value, s.Min, s.Max = orAbsent(value), orAbsent(low), orAbsent(high)
 	s.Systolic, s.Diastolic = orAbsent(systolic), orAbsent(diastolic)
@@ -76,7 +76,7 @@ func (t *summaryTables) WriteLatest(rows []backend.LatestValue[metric]) error {
 	for i, row := range rows {
 		s := row.Sample
 		metrics[i], sources[i], grains[i], offsets[i] = row.Metric.id, t.ids[s.Source], int32(s.Grain), s.Offset
-		starts[i], ends[i], received[i] = s.Start.Time(), s.End.Time(), s.Received.Time()
+		starts[i], ends[i], received[i] = s.Start.Time(), s.End.Time(), s.Order.Time()
 		perSource[i], attributes[i] = s.PerSource, s.Attributes
 		for j, v := range [...]float64{s.Value, s.Min, s.Max, s.Systolic, s.Diastolic} {
 			values[j] = append(values[j], orNull(v))

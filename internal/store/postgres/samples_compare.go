@@ -137,10 +137,10 @@ func (w *sampleWriter) defaultsFor(keys []sampleKey) rowDefaults {
 	key := &keys[0]
 	e := rowDefaults{
 		grain: key.grain, keySource: key.keySource, source: key.source, offset: w.batch[key.index].Offset,
-		received: w.batch[key.index].Received,
+		received: w.batch[key.index].Order,
 	}
 	for i := range keys {
-		e.received = min(e.received, w.batch[keys[i].index].Received)
+		e.received = min(e.received, w.batch[keys[i].index].Order)
 	}
 	if e.grain >= health.GrainDay {
 		e.received = health.InstantOf(minTime)

@@ -48,7 +48,7 @@ func columnsOf(values []backend.SampleValue) []column {
 			return appendInstant(to, r.key.end)
 		}},
 		{"received_at", "timestamptz", pgtype.TimestamptzOID, false, func(to []byte, r *sampleRow) []byte {
-			return appendInstant(to, r.sample.Received)
+			return appendInstant(to, r.sample.Order)
 		}},
 	}
 	for _, v := range values {
@@ -214,7 +214,7 @@ func (r *storedRow) read(columns [][]byte) error {
 	s.Grain = r.grain
 	r.time = readInstant(columns[0])
 	r.end = instantOr(columns[1], r.time)
-	s.Received = instantOr(columns[2], r.received)
+	s.Order = instantOr(columns[2], r.received)
 	r.keySource, r.source = integerOr(columns[3], r.rowDefaults.keySource), integerOr(columns[4], r.rowDefaults.source)
 	s.Offset = integerOr(columns[5], r.offset)
 	s.Start, s.End = r.time, r.end

@@ -104,7 +104,7 @@ func TestChangesInLongSeries(t *testing.T) {
 				sample.Value *= 1 + 1e-12
 				want[i] = health.Unchanged
 			case 6: // is no change: when it was received
-				sample.Received += health.Day
+				sample.Order += health.Day
 				want[i] = health.Unchanged
 			}
 		}

@@ -26,7 +26,7 @@ ON CONFLICT (user_id, date, id) DO UPDATE SET sleep_start = excluded.sleep_start
 
 // WriteNights stores summed sleep.
 func (s *Store) WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (store.Written, error) {
-	return s.writeElements(ctx, user, "write nights", len(batch), func() health.Instant { return batch[0].Received }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
+	return s.writeElements(ctx, user, "write nights", len(batch), func() health.Instant { return batch[0].Order }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
 		type evening struct {
 			date   health.Date
 			source string
@@ -72,7 +72,7 @@ func nightArgs(user uuid.UUID, n *health.Night) []any {
 	return []any{
 		user, n.ID, date(n.Date), n.Source, nullableInstant(n.SleepStart), nullableInstant(n.SleepEnd), nullableInstant(n.InBedStart),
 		nullableInstant(n.InBedEnd), n.Offset, nullableFloat(n.Total), nullableFloat(n.Asleep), nullableFloat(n.Core), nullableFloat(n.Deep), nullableFloat(n.REM),
-		nullableFloat(n.Awake), nullableFloat(n.InBed), n.Attributes, timestamp(n.Received),
+		nullableFloat(n.Awake), nullableFloat(n.InBed), n.Attributes, timestamp(n.Order),
 	}
 }
 
@@ -80,7 +80,7 @@ func scanNight(row pgx.Row) (n health.Night, err error) {
 	err = row.Scan(&n.ID, dateInto{&n.Date}, &n.Source, instantInto{&n.SleepStart}, instantInto{&n.SleepEnd},
 		instantInto{&n.InBedStart}, instantInto{&n.InBedEnd}, &n.Offset, floatInto{&n.Total}, floatInto{&n.Asleep},
 		floatInto{&n.Core}, floatInto{&n.Deep}, floatInto{&n.REM}, floatInto{&n.Awake}, floatInto{&n.InBed},
-		&n.Attributes, instantInto{&n.Received})
+		&n.Attributes, instantInto{&n.Order})
 	return n, err
 }
 
@@ -117,7 +117,7 @@ func newSegmentKey(s *health.Segment) segmentKey {
 
 // WriteSegments stores stages of sleep.
 func (s *Store) WriteSegments(ctx context.Context, user uuid.UUID, batch []health.Segment) (store.Written, error) {
-	return s.writeElements(ctx, user, "write segments", len(batch), func() health.Instant { return batch[0].Received }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
+	return s.writeElements(ctx, user, "write segments", len(batch), func() health.Instant { return batch[0].Order }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
 		starts := make([]pgtype.Timestamptz, len(batch))
 		for i := range batch {
 			starts[i] = timestamp(batch[i].Start)

@@ -19,7 +19,7 @@ const selectWorkouts = `SELECT ` + workoutColumns + ` FROM workouts WHERE `
 func scanWorkout(row pgx.Row) (w health.Workout, err error) {
 	var quantities []byte
 	err = row.Scan(&w.ID, &w.AppID, &w.Name, instantInto{&w.Start}, instantInto{&w.End}, &w.Offset, &w.Source,
-		floatInto{&w.Duration}, &quantities, &w.Attributes, instantInto{&w.Received})
+		floatInto{&w.Duration}, &quantities, &w.Attributes, instantInto{&w.Order})
 	if err != nil || string(quantities) == "{}" {
 		return w, err
 	}

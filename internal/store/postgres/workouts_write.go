@@ -25,7 +25,7 @@ ON CONFLICT (user_id, id) DO UPDATE SET name_folded = excluded.name_folded, app_
 
 // WriteWorkouts stores workouts with their series and routes.
 func (s *Store) WriteWorkouts(ctx context.Context, user uuid.UUID, batch []health.Workout) (store.Written, error) {
-	return s.writeElements(ctx, user, "write workouts", len(batch), func() health.Instant { return batch[0].Received }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
+	return s.writeElements(ctx, user, "write workouts", len(batch), func() health.Instant { return batch[0].Order }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
 		existing, err := candidateWorkouts(ctx, tx, user, batch)
 		if err != nil {
 			return err
@@ -171,6 +171,6 @@ func (w *knownWorkouts) row(workout *health.Workout) (statement, error) {
 	}
 	return statement{sql: putWorkout, batched: true, args: []any{
 		w.user, backend.FoldCase(workout.Name), workout.ID, workout.AppID, workout.Name, timestamp(workout.Start), nullableInstant(workout.End),
-		workout.Offset, workout.Source, nullableFloat(workout.Duration), quantities, workout.Attributes, timestamp(workout.Received),
+		workout.Offset, workout.Source, nullableFloat(workout.Duration), quantities, workout.Attributes, timestamp(workout.Order),
 	}}, err
 }

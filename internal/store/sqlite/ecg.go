@@ -16,7 +16,7 @@ const ecgColumns = `start_time, end_time, utc_offset, source, classification, se
 
 // WriteECGs stores electrocardiograms.
 func (s *Store) WriteECGs(ctx context.Context, user uuid.UUID, batch []health.ECG) (store.Written, error) {
-	return s.writeElements(ctx, user, "write ECGs", len(batch), func() health.Instant { return batch[0].Received }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+	return s.writeElements(ctx, user, "write ECGs", len(batch), func() health.Instant { return batch[0].Order }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
 		return writeECG(ctx, tx, user, &batch[i])
 	})
 }
@@ -39,7 +39,7 @@ func writeECG(ctx context.Context, tx *sql.Tx, user int64, sent *health.ECG) (he
 	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO ecg_recordings (user_id, `+ecgColumns+`voltages)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		user, int64(ecg.Start), int64(ecg.End), ecg.Offset, ecg.Source, ecg.Classification, ecg.Severity,
-		nullableFloat(ecg.AverageHeartRate), nullableFloat(ecg.SamplingFrequency), ecg.Unit, ecg.Attributes, int64(ecg.Received),
+		nullableFloat(ecg.AverageHeartRate), nullableFloat(ecg.SamplingFrequency), ecg.Unit, ecg.Attributes, int64(ecg.Order),
 		encodeVoltages(ecg.Times, ecg.Voltages))
 	return outcome, err
 }
@@ -47,7 +47,7 @@ func writeECG(ctx context.Context, tx *sql.Tx, user int64, sent *health.ECG) (he
 func scanECG(row row) (e health.ECG, err error) {
 	var voltages []byte
 	err = row.Scan(&e.Start, &e.End, &e.Offset, &e.Source, &e.Classification, &e.Severity,
-		floatInto{&e.AverageHeartRate}, floatInto{&e.SamplingFrequency}, &e.Unit, &e.Attributes, &e.Received, &voltages)
+		floatInto{&e.AverageHeartRate}, floatInto{&e.SamplingFrequency}, &e.Unit, &e.Attributes, &e.Order, &voltages)
 	if err == nil && len(voltages) > 0 {
 		e.Times, e.Voltages, err = decodeVoltages(voltages)
 	}

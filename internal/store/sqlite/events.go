@@ -16,7 +16,7 @@ const eventByKey = ` FROM events WHERE user_id = ? AND kind = ? AND app_id = ? A
 
 // WriteEvents stores events.
 func (s *Store) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.Event) (store.Written, error) {
-	return s.writeElements(ctx, user, "write events", len(batch), func() health.Instant { return batch[0].Received }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+	return s.writeElements(ctx, user, "write events", len(batch), func() health.Instant { return batch[0].Order }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
 		return writeEvent(ctx, tx, user, &batch[i])
 	})
 }
@@ -40,12 +40,12 @@ func writeEvent(ctx context.Context, tx *sql.Tx, user int64, sent *health.Event)
 	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO events (user_id, key_name, key_start, `+eventColumns+`)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		user, key.Name, int64(key.Start), event.Kind, event.AppID, key.Digest, event.Name,
-		int64(event.Start), int64(event.End), event.Offset, event.Source, event.Attributes, int64(event.Received))
+		int64(event.Start), int64(event.End), event.Offset, event.Source, event.Attributes, int64(event.Order))
 	return outcome, err
 }
 
 func scanEvent(row row) (e health.Event, err error) {
-	err = row.Scan(&e.Kind, &e.AppID, &e.Digest, &e.Name, &e.Start, &e.End, &e.Offset, &e.Source, &e.Attributes, &e.Received)
+	err = row.Scan(&e.Kind, &e.AppID, &e.Digest, &e.Name, &e.Start, &e.End, &e.Offset, &e.Source, &e.Attributes, &e.Order)
 	return e, err
 }
 

@@ -18,7 +18,7 @@ const latestColumns = `start_time, end_time, utc_offset, grain, per_source, sour
 func readLatest(row []driver.Value, s *health.Sample) (source int64) {
 	*s = health.Sample{
 		Start: health.Instant(integer(row[0])), End: health.Instant(integer(row[1])), Offset: int32(integer(row[2])),
-		Grain: health.Grain(integer(row[3])), PerSource: integer(row[4]) != 0, Received: health.Instant(integer(row[6])),
+		Grain: health.Grain(integer(row[3])), PerSource: integer(row[4]) != 0, Order: health.Instant(integer(row[6])),
 		Value: real(row[7]), Min: real(row[8]), Max: real(row[9]), Systolic: real(row[10]), Diastolic: real(row[11]),
 	}
 	s.Attributes, _ = row[12].(string)
@@ -84,7 +84,7 @@ func (t *summaryTables) WriteLatest(values []backend.LatestValue[metric]) error 
 		}
 		err = t.exec(`INSERT OR REPLACE INTO latest_values (user_id, metric_id, `+latestColumns+`) VALUES (`+placeholders(15)+`)`,
 			[]driver.Value{
-				t.user, v.Metric.id, int64(s.Start), int64(s.End), int64(s.Offset), int64(s.Grain), perSource, source, int64(s.Received),
+				t.user, v.Metric.id, int64(s.Start), int64(s.End), int64(s.Offset), int64(s.Grain), perSource, source, int64(s.Order),
 				nullable(s.Value), nullable(s.Min), nullable(s.Max), nullable(s.Systolic), nullable(s.Diastolic), s.Attributes,
 			})
 		if err != nil {

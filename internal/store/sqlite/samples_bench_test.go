@@ -60,7 +60,7 @@ func benchmarkBatches() (batches [][]health.Sample) {
 			s := health.NewSample()
 			s.Metric, s.Unit, s.Source = fmt.Sprint("metric ", metric), "count", "Watch|iPhone"
 			s.Start = start + health.Instant(i)*60*health.Second
-			s.End, s.Grain, s.Offset, s.Received = s.Start, health.GrainMinute, 3600, start+30*health.Day
+			s.End, s.Grain, s.Offset, s.Order = s.Start, health.GrainMinute, 3600, start+30*health.Day
 			s.Value = float64(i%1000) * 1.1
 			batch[i] = s
 		}
@@ -118,7 +118,7 @@ func insertBarely(b *testing.B, batches [][]health.Sample) time.Duration {
 			for i := from; i < from+100; i++ {
 				sample := &batch[i]
 				args = append(args, int64(1), int64(metric), int64(sample.Start), int64(sample.Grain), int64(0), int64(0), int64(0),
-					sample.Value, int64(1), int64(0), int64(sample.Offset), int64(sample.Received), nil, nil)
+					sample.Value, int64(1), int64(0), int64(sample.Offset), int64(sample.Order), nil, nil)
 			}
 			if _, err := statement.ExecContext(ctx, args...); err != nil {
 				b.Fatal(err)

@@ -42,7 +42,7 @@ func (t *table) sample(row []driver.Value, key *sampleKey, s *health.Sample) err
 	s.Start = health.Instant(key.time + integer(rest[columnStartShift]))
 	s.End = s.Start + health.Instant(key.length)
 	s.Offset = int32(integer(rest[columnOffset]))
-	s.Received = health.Instant(integer(rest[columnReceived]))
+	s.Order = health.Instant(integer(rest[columnReceived]))
 	s.Attributes, _ = rest[columnAttributes].(string)
 	if others, ok := rest[columnOtherValues].(string); ok {
 		if err := setOtherValues(s, others); err != nil {

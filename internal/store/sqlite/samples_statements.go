@@ -82,7 +82,7 @@ func (r *sampleRow) hasTexts() bool {
 
 func (r *sampleRow) sharesConstants(o *sampleRow) bool {
 	return r.key.metric == o.key.metric && r.key.grain == o.key.grain && r.key.perSource == o.key.perSource &&
-		r.startShift() == o.startShift() && r.sample.Offset == o.sample.Offset && r.sample.Received == o.sample.Received
+		r.startShift() == o.startShift() && r.sample.Offset == o.sample.Offset && r.sample.Order == o.sample.Order
 }
 
 func (r *sampleRow) startShift() int64 { return int64(r.sample.Start) - r.key.time }
@@ -168,7 +168,7 @@ func (w *sampleWriter) bind(row *sampleRow) error {
 	w.add(key.mergedSource)
 	w.add(row.startShift())
 	w.add(int64(sample.Offset))
-	w.add(int64(sample.Received))
+	w.add(int64(sample.Order))
 	w.addText(sample.Attributes)
 	w.addText(others)
 	return nil
@@ -183,7 +183,7 @@ func (w *sampleWriter) bindShared(rows []sampleRow) {
 	w.add(first.key.perSource)
 	w.add(first.startShift())
 	w.add(int64(first.sample.Offset))
-	w.add(int64(first.sample.Received))
+	w.add(int64(first.sample.Order))
 	for i := range rows {
 		key := rows[i].key
 		w.add(key.time)

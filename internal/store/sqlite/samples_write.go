@@ -35,7 +35,7 @@ func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health
 			return store.Written{}, err
 		}
 		w.keys, w.sources = newSampleKeys(batch, names), names.Sources
-		err = s.writeDirectly(ctx, user, batch[0].Received, "write samples",
+		err = s.writeDirectly(ctx, user, batch[0].Order, "write samples",
 			func(tx *sql.Tx) error { return s.verifySources(ctx, tx, names.Sources) },
 			func(conn *connection, userID int64) error {
 				w.ctx, w.conn, w.user = ctx, conn, userID

@@ -16,7 +16,7 @@ const nightColumns = `date, source, id, sleep_start, sleep_end, in_bed_start, in
 
 // WriteNights stores summed sleep.
 func (s *Store) WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (store.Written, error) {
-	return s.writeElements(ctx, user, "write nights", len(batch), func() health.Instant { return batch[0].Received }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+	return s.writeElements(ctx, user, "write nights", len(batch), func() health.Instant { return batch[0].Order }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
 		return writeNight(ctx, tx, user, &batch[i])
 	})
 }
@@ -49,14 +49,14 @@ func putNight(ctx context.Context, tx *sql.Tx, user int64, n *health.Night) erro
 		user, int64(n.Date), n.Source, n.ID[:],
 		int64(n.SleepStart), int64(n.SleepEnd), int64(n.InBedStart), int64(n.InBedEnd), n.Offset,
 		nullableFloat(n.Total), nullableFloat(n.Asleep), nullableFloat(n.Core), nullableFloat(n.Deep), nullableFloat(n.REM), nullableFloat(n.Awake),
-		nullableFloat(n.InBed), n.Attributes, int64(n.Received))
+		nullableFloat(n.InBed), n.Attributes, int64(n.Order))
 	return err
 }
 
 func scanNight(row row) (n health.Night, err error) {
 	err = row.Scan(&n.Date, &n.Source, &n.ID, &n.SleepStart, &n.SleepEnd, &n.InBedStart, &n.InBedEnd, &n.Offset,
 		floatInto{&n.Total}, floatInto{&n.Asleep}, floatInto{&n.Core}, floatInto{&n.Deep}, floatInto{&n.REM},
-		floatInto{&n.Awake}, floatInto{&n.InBed}, &n.Attributes, &n.Received)
+		floatInto{&n.Awake}, floatInto{&n.InBed}, &n.Attributes, &n.Order)
 	return n, err
 }
 
@@ -75,7 +75,7 @@ const segmentColumns = `start_time, end_time, source, stage, utc_offset, attribu
 
 // WriteSegments stores stages of sleep.
 func (s *Store) WriteSegments(ctx context.Context, user uuid.UUID, batch []health.Segment) (store.Written, error) {
-	return s.writeElements(ctx, user, "write segments", len(batch), func() health.Instant { return batch[0].Received }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+	return s.writeElements(ctx, user, "write segments", len(batch), func() health.Instant { return batch[0].Order }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
 		return writeSegment(ctx, tx, user, &batch[i])
 	})
 }

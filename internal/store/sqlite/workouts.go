@@ -19,7 +19,7 @@ const selectWorkouts = `SELECT ` + workoutColumns + ` FROM workouts WHERE user_i
 func scanWorkout(row row) (w health.Workout, err error) {
 	var quantities string
 	err = row.Scan(&w.ID, &w.AppID, &w.Name, &w.Start, &w.End, &w.Offset, &w.Source, floatInto{&w.Duration}, &quantities,
-		&w.Attributes, &w.Received)
+		&w.Attributes, &w.Order)
 	if err != nil || quantities == "{}" {
 		return w, err
 	}

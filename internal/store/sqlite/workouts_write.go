@@ -14,7 +14,7 @@ import (
 
 // WriteWorkouts stores workouts with their series and routes.
 func (s *Store) WriteWorkouts(ctx context.Context, user uuid.UUID, batch []health.Workout) (store.Written, error) {
-	return s.writeElements(ctx, user, "write workouts", len(batch), func() health.Instant { return batch[0].Received }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+	return s.writeElements(ctx, user, "write workouts", len(batch), func() health.Instant { return batch[0].Order }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
 		return writeWorkout(ctx, tx, user, &batch[i])
 	})
 }
@@ -156,6 +156,6 @@ func putWorkoutRow(ctx context.Context, tx *sql.Tx, user int64, w *health.Workou
 			utc_offset = excluded.utc_offset, source = excluded.source, duration = excluded.duration,
 			quantities = excluded.quantities, attributes = excluded.attributes, received = excluded.received`,
 		user, backend.FoldCase(w.Name), w.ID[:], w.AppID, w.Name, int64(w.Start), int64(w.End), w.Offset, w.Source,
-		nullableFloat(w.Duration), quantities, w.Attributes, int64(w.Received))
+		nullableFloat(w.Duration), quantities, w.Attributes, int64(w.Order))
 	return err
 }

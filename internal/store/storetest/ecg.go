@@ -35,7 +35,7 @@ func holdsECGs(t *testing.T, s store.Store, user uuid.UUID, r store.Range, want 
 func ecg(start health.Instant) health.ECG {
 	e := health.ECG{
 		Start: start, End: start + 30*health.Second, Offset: 3600, Source: "Watch", Classification: "Sinusrhythmus",
-		Severity: "none", AverageHeartRate: 62, SamplingFrequency: 512.4, Unit: "mcV", Attributes: `{"a":1}`, Received: at(0),
+		Severity: "none", AverageHeartRate: 62, SamplingFrequency: 512.4, Unit: "mcV", Attributes: `{"a":1}`, Order: at(0),
 	}
 	for i := range 15_360 {
 		e.Times = append(e.Times, start+health.Instant(i*1953))
@@ -61,10 +61,10 @@ var ecgTests = []test{
 		want := ecg(at(0))
 		writesECGs(t, s, user, "write", []health.ECG{want}, inserted)
 		bare := health.ECG{
-			Start: at(0), AverageHeartRate: 63, SamplingFrequency: health.Absent(), Classification: "", Received: at(time.Hour),
+			Start: at(0), AverageHeartRate: 63, SamplingFrequency: health.Absent(), Classification: "", Order: at(time.Hour),
 		}
 		writesECGs(t, s, user, "without voltages", []health.ECG{bare}, updated)
-		want.AverageHeartRate, want.Offset, want.Received = 63, 0, at(time.Hour)
+		want.AverageHeartRate, want.Offset, want.Order = 63, 0, at(time.Hour)
 		holdsECGs(t, s, user, store.Range{}, want)
 		early := ecg(at(0))
 		early.Voltages, early.Times = []float64{1}, nil

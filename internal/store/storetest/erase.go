@@ -58,21 +58,21 @@ func batchOf(user uuid.UUID, received time.Time) (e everything) {
 	for i, metric := range []string{"heart_rate", "blood_pressure", "step_count", "weight"} {
 		for j, source := range []string{OwnSource(user), "Shared"} {
 			sample := quantity(metric, at(time.Duration(i*10+j)*time.Minute), 70)
-			sample.Source, sample.Received = source, when
+			sample.Source, sample.Order = source, when
 			e.samples = append(e.samples, sample)
 		}
 	}
 	e.nights = []health.Night{night(OwnSource(user), at(-12*time.Hour), at(-4*time.Hour), 8)}
-	e.nights[0].Received = when
+	e.nights[0].Order = when
 	e.segments = []health.Segment{{
-		Source: OwnSource(user), Start: at(-5 * time.Hour), End: at(-4 * time.Hour), Stage: health.StageREM, Received: when,
+		Source: OwnSource(user), Start: at(-5 * time.Hour), End: at(-4 * time.Hour), Stage: health.StageREM, Order: when,
 	}}
 	e.workouts = []health.Workout{workout("w1", "Running", at(0))}
-	e.workouts[0].Received = when
+	e.workouts[0].Order = when
 	e.events = []health.Event{symptom("Headache", at(0))}
-	e.events[0].Received = when
+	e.events[0].Order = when
 	e.ecgs = []health.ECG{ecg(at(0))}
-	e.ecgs[0].Received = when
+	e.ecgs[0].Order = when
 	return e
 }
 

@@ -27,7 +27,7 @@ func holdsEvents(t *testing.T, s store.Store, user uuid.UUID, query store.EventQ
 }
 
 func symptom(name string, start health.Instant) health.Event {
-	return health.Event{Kind: "symptom", Name: name, Start: start, Source: "Health", Received: at(0), Attributes: `{"severity":"mild"}`}
+	return health.Event{Kind: "symptom", Name: name, Start: start, Source: "Health", Order: at(0), Attributes: `{"severity":"mild"}`}
 }
 
 var eventTests = []test{
@@ -35,7 +35,7 @@ var eventTests = []test{
 		user := createUser(t, s)
 		full := health.Event{
 			Kind: "state_of_mind", AppID: "app 1", Name: "Zufrieden ☺", Start: at(0), End: at(time.Hour), Offset: -12600,
-			Source: "iPhone", Attributes: `{"valence":0.5,"labels":["a"]}`, Received: at(time.Second) + 1,
+			Source: "iPhone", Attributes: `{"valence":0.5,"labels":["a"]}`, Order: at(time.Second) + 1,
 		}
 		timeless := health.Event{Kind: "newThings", Digest: "d1g35t", Attributes: `{"x":1}`}
 		writesEvents(t, s, user, "write", []health.Event{full, timeless}, inserted, inserted)
@@ -53,11 +53,11 @@ var eventTests = []test{
 		writesEvents(t, s, user, "write", batch, all(inserted, 6)...)
 		holdsEvents(t, s, user, store.EventQuery{}, one, other, kind, first, name, start)
 
-		first.Attributes, first.End, first.Received = `{"severity":"severe"}`, at(time.Hour), at(time.Hour)
+		first.Attributes, first.End, first.Order = `{"severity":"severe"}`, at(time.Hour), at(time.Hour)
 		writesEvents(t, s, user, "changed", []health.Event{first}, updated)
 		holdsEvents(t, s, user, store.EventQuery{}, one, other, kind, first, name, start)
 		bare := symptom("Fatigue", at(0))
-		bare.Attributes, bare.Source, bare.Received = "", "", at(2*time.Hour)
+		bare.Attributes, bare.Source, bare.Order = "", "", at(2*time.Hour)
 		writesEvents(t, s, user, "what is absent erases nothing", []health.Event{bare}, unchanged)
 	}},
 	{"events/with an id: all else may change", func(t *testing.T, s store.Store) {
@@ -69,7 +69,7 @@ var eventTests = []test{
 		second.AppID = "app 2"
 		writesEvents(t, s, user, "write", []health.Event{first, without, second}, all(inserted, 3)...)
 		moved := first
-		moved.Name, moved.Start, moved.Received = "Tired", at(time.Hour), at(time.Hour)
+		moved.Name, moved.Start, moved.Order = "Tired", at(time.Hour), at(time.Hour)
 		writesEvents(t, s, user, "moved", []health.Event{moved}, updated)
 		holdsEvents(t, s, user, store.EventQuery{}, without, second, moved)
 		writesEvents(t, s, user, "an earlier body", []health.Event{first}, unchanged)

@@ -119,7 +119,7 @@ var (
 		} else {
 			s.PerSource = rapid.Bool().Draw(t, "per source")
 		}
-		s.Received = at(0) + health.Instant(rapid.IntRange(0, 5).Draw(t, "received"))*health.Day/2
+		s.Order = at(0) + health.Instant(rapid.IntRange(0, 5).Draw(t, "received"))*health.Day/2
 		s.Value, s.Min, s.Max = genValue.Draw(t, "value"), genValue.Draw(t, "min"), genValue.Draw(t, "max")
 		s.Systolic, s.Diastolic = genValue.Draw(t, "systolic"), genValue.Draw(t, "diastolic")
 		s.Attributes = genAttributes.Draw(t, "attributes")

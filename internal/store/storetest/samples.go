@@ -18,7 +18,7 @@ import (
 func quantity(metric string, start health.Instant, value float64) health.Sample {
 	s := health.NewSample()
 	s.Metric, s.Unit, s.Source = metric, "count", "Watch"
-	s.Start, s.End, s.Grain, s.Value, s.Received = start, start, health.GrainRaw, value, at(0)
+	s.Start, s.End, s.Grain, s.Value, s.Order = start, start, health.GrainRaw, value, at(0)
 	return s
 }
 
@@ -74,7 +74,7 @@ var sampleTests = []test{
 		nan := health.Absent()
 		full := health.Sample{
 			Metric: "heart_rate", Unit: "count/min", Source: "Ada’s Watch ⌚", Start: at(time.Second), End: at(time.Minute),
-			Offset: -34200, Grain: health.GrainRaw, Received: at(time.Hour) + 1,
+			Offset: -34200, Grain: health.GrainRaw, Order: at(time.Hour) + 1,
 			Value: 61.25, Min: -0.1, Max: math.MaxFloat64, Systolic: nan, Diastolic: nan,
 			Attributes: `{"context":"Sedentary","n":1.10,"☂":[null]}`,
 		}
@@ -117,7 +117,7 @@ var sampleTests = []test{
 		holds(t, s, user, "step_count", none, first, source, ends)
 
 		// The same, with another value, offset and time of arrival.
-		again := with(first, func(s *health.Sample) { s.Value, s.Offset, s.Received = 20, 3600, at(time.Hour) })
+		again := with(first, func(s *health.Sample) { s.Value, s.Offset, s.Order = 20, 3600, at(time.Hour) })
 		writes(t, s, user, "again", []health.Sample{again, ends}, updated, unchanged)
 		holds(t, s, user, "step_count", none, again, source, ends)
 	}},
@@ -129,7 +129,7 @@ var sampleTests = []test{
 		writes(t, s, user, "another order of sources", []health.Sample{flipped}, unchanged)
 		holds(t, s, user, "step_count", first)
 
-		grown := with(flipped, func(s *health.Sample) { s.Value, s.Received = 120, at(time.Minute) })
+		grown := with(flipped, func(s *health.Sample) { s.Value, s.Order = 120, at(time.Minute) })
 		writes(t, s, user, "another value", []health.Sample{grown}, updated)
 		holds(t, s, user, "step_count", grown)
 	}},
@@ -171,8 +171,8 @@ var sampleTests = []test{
 	{"samples/a summary that becomes complete is unchanged, but kept as complete", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
 		partial := summary("step_count", wake, health.GrainDay, 9000)
-		complete := with(partial, func(s *health.Sample) { s.Received = wake + 2*health.Day })
-		later := with(partial, func(s *health.Sample) { s.Received = wake + 3*health.Day })
+		complete := with(partial, func(s *health.Sample) { s.Order = wake + 2*health.Day })
+		later := with(partial, func(s *health.Sample) { s.Order = wake + 3*health.Day })
 		if partial.Complete() || !complete.Complete() {
 			t.Fatal("the test is wrong about what is complete")
 		}
@@ -186,8 +186,8 @@ var sampleTests = []test{
 	}},
 	{"samples/an earlier body never replaces what a later one said", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
-		late := with(summary("step_count", at(0), health.GrainHour, 200), func(s *health.Sample) { s.Received = at(time.Hour) })
-		early := with(late, func(s *health.Sample) { s.Received, s.Value, s.Source, s.Offset = at(0), 100, "iPhone", 0 })
+		late := with(summary("step_count", at(0), health.GrainHour, 200), func(s *health.Sample) { s.Order = at(time.Hour) })
+		early := with(late, func(s *health.Sample) { s.Order, s.Value, s.Source, s.Offset = at(0), 100, "iPhone", 0 })
 		writes(t, s, user, "late", []health.Sample{late}, inserted)
 		writes(t, s, user, "early", []health.Sample{early}, unchanged)
 		holds(t, s, user, "step_count", late)

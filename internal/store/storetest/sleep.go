@@ -14,7 +14,7 @@ import (
 // night returns a night that ends on the morning of the 10th.
 func night(source string, start, end health.Instant, total float64) health.Night {
 	n := health.NewNight()
-	n.Source, n.SleepStart, n.SleepEnd, n.Offset, n.Total, n.Received = source, start, end, 3600, total, at(0)
+	n.Source, n.SleepStart, n.SleepEnd, n.Offset, n.Total, n.Order = source, start, end, 3600, total, at(0)
 	n.Date = health.DateOf(noon)
 	return n
 }
@@ -59,7 +59,7 @@ var sleepTests = []test{
 		user := createUser(t, s)
 		full := health.Night{
 			Source: "Ada’s Watch", Date: health.DateOf(noon), SleepStart: at(-12 * time.Hour), SleepEnd: at(-5 * time.Hour),
-			InBedStart: at(-13 * time.Hour), InBedEnd: at(-4 * time.Hour), Offset: -12600, Received: at(0) + 1,
+			InBedStart: at(-13 * time.Hour), InBedEnd: at(-4 * time.Hour), Offset: -12600, Order: at(0) + 1,
 			Total: 7.5, Asleep: 0.25, Core: 4, Deep: 1.1, REM: 1.2, Awake: 0.3, InBed: 9, Attributes: `{"a":[1]}`,
 		}
 		bare := health.NewNight()
@@ -77,24 +77,24 @@ var sleepTests = []test{
 		before := holdsNights(t, s, user, other, main, nap)
 
 		longer := night("Watch", at(-13*time.Hour), at(-5*time.Hour), 7.5)
-		longer.Deep, longer.Received = 1, at(time.Hour)
+		longer.Deep, longer.Order = 1, at(time.Hour)
 		writesNights(t, s, user, "more of it", []health.Night{longer}, updated)
 		after := holdsNights(t, s, user, longer, other, nap)
 		equal(t, "the night keeps its id", after[0].ID, before[1].ID)
 
 		partial := night("Watch", at(-13*time.Hour), at(-5*time.Hour), health.Absent())
-		partial.Received = at(2 * time.Hour)
+		partial.Order = at(2 * time.Hour)
 		writesNights(t, s, user, "less of it erases nothing", []health.Night{partial}, unchanged)
 		spanless := night("Watch", 0, 0, health.Absent())
-		spanless.Received, spanless.InBed = at(2*time.Hour), 8
+		spanless.Order, spanless.InBed = at(2*time.Hour), 8
 		writesNights(t, s, user, "without a span", []health.Night{spanless}, updated)
-		longer.InBed, longer.Received = 8, at(2*time.Hour)
+		longer.InBed, longer.Order = 8, at(2*time.Hour)
 		holdsNights(t, s, user, longer, other, nap)
 	}},
 	{"nights/an earlier body only adds", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
 		late := night("Watch", at(-12*time.Hour), at(-5*time.Hour), 7)
-		late.Received = at(time.Hour)
+		late.Order = at(time.Hour)
 		early := night("Watch", at(-11*time.Hour), at(-5*time.Hour), 6)
 		early.Core = 4
 		writesNights(t, s, user, "late", []health.Night{late}, inserted)

@@ -214,6 +214,6 @@ var summaryTests = []test{
 func steps(grain health.Grain, source string, start health.Instant, value float64) health.Sample {
 	s := health.NewSample()
 	s.Metric, s.Unit, s.Grain, s.Source, s.Value = "step_count", "count", grain, source, value
-	s.Start, s.End, s.Received = start, start, at(0)
+	s.Start, s.End, s.Order = start, start, at(0)
 	return s
 }

@@ -31,7 +31,7 @@ func workout(appID, name string, start health.Instant) health.Workout {
 		}},
 		Route:      []health.RoutePoint{point, next},
 		Attributes: `{"isIndoor":false,"metadata":{"x":1}}`,
-		Received:   at(0),
+		Order:      at(0),
 	}
 }
 
@@ -78,7 +78,7 @@ var workoutTests = []test{
 		writesWorkouts(t, s, user, "write", []health.Workout{want}, inserted)
 		id := holdsWorkouts(t, s, user, want)[0].ID
 
-		bare := health.Workout{AppID: "app 1", Name: "Run", Start: at(0), Duration: health.Absent(), Received: at(time.Hour)}
+		bare := health.Workout{AppID: "app 1", Name: "Run", Start: at(0), Duration: health.Absent(), Order: at(time.Hour)}
 		bare.Series = map[string][]health.SeriesPoint{"heart_rate_data": nil}
 		bare.Quantities = map[string]health.Quantity{"distance": {Value: health.Absent(), Unit: "km"}}
 		writesWorkouts(t, s, user, "with nothing in it", []health.Workout{bare}, unchanged)
@@ -89,7 +89,7 @@ var workoutTests = []test{
 		bare.Quantities["distance"] = health.Quantity{Value: 11, Unit: "km"}
 		writesWorkouts(t, s, user, "with something more", []health.Workout{bare}, updated)
 		want.Series["step_count"], want.Quantities["distance"] = steps, bare.Quantities["distance"]
-		want.Offset, want.Received = bare.Offset, bare.Received
+		want.Offset, want.Order = bare.Offset, bare.Order
 		equal(t, "the id stays", holdsWorkouts(t, s, user, want)[0].ID, id)
 	}},
 	{"workouts/a series and a route are replaced by others", func(t *testing.T, s store.Store) {
@@ -154,7 +154,7 @@ var workoutTests = []test{
 	{"workouts/an earlier body only adds", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
 		late := workout("app 1", "Run", at(0))
-		late.Received, late.Route = at(time.Hour), nil
+		late.Order, late.Route = at(time.Hour), nil
 		early := workout("app 1", "Jog", at(0))
 		early.Duration = 1
 		writesWorkouts(t, s, user, "late", []health.Workout{late}, inserted)
