@@ -21,6 +21,8 @@ const (
 // Batch is elements to be written in one transaction. No two of them have the same identity.
 type Batch[T any] struct {
 	Elements []T
+	// Spans are what the body speaks for with the samples of a batch, without the session and the ingestion.
+	Spans   []health.Span
 	account  func(outcomes []health.Outcome, refused map[int]string)
 }
 
@@ -45,14 +47,18 @@ func (c *Collector) Samples(p Partition) iter.Seq2[*Batch[health.Sample], error]
 	return func(yield func(*Batch[health.Sample], error) bool) {
 		m := &merger{collector: c, grains: c.grains(), partition: p}
 		batch := c.newSampleBatch()
+		var spans spanBuilder
+		saysZeros := !c.anyRejected() // else an absent bucket may be one that was rejected
 		for merged, err := range m.points() {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
 			batch.Elements = append(batch.Elements, c.sample(&merged, m.perSource(&merged)))
+			spans.add(merged.series, &batch.Elements[len(batch.Elements)-1], saysZeros && c.series[merged.series].cumulative)
 			batch.refs = append(batch.refs, merged.elementRef)
 			if batch.bytes += len(merged.attributes); len(batch.Elements) == MaxBatch || batch.bytes >= MaxBatchBytes {
+				batch.Spans = spans.take()
 				if !yield(&batch.Batch, nil) {
 					return
 				}
@@ -63,6 +69,7 @@ func (c *Collector) Samples(p Partition) iter.Seq2[*Batch[health.Sample], error]
 			batch.Account(nil, nil)
 			return
 		}
+		batch.Spans = spans.take()
 		yield(&batch.Batch, nil)
 	}
 }
@@ -112,8 +119,15 @@ func (c *Collector) accountSamples(b *sampleBatch, outcomes []health.Outcome, re
 		c.count(&b.refs[i], outcome)
 	}
 	c.accounted.Add(int64(len(b.refs)))
-	b.Elements, b.refs, b.bytes = b.Elements[:0], b.refs[:0], 0
+	b.Elements, b.Spans, b.refs, b.bytes = b.Elements[:0], nil, b.refs[:0], 0
 	c.unused = append(c.unused, b)
+}
+
+// anyRejected reports whether a metric point was rejected.
+func (c *Collector) anyRejected() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.report.Counts[health.Metrics].Rejected > 0
 }
 
 // countMerged counts an element that is the same as another.

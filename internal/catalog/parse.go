@@ -11,7 +11,7 @@ import (
 var metricColumns = []string{
 	"name", "healthkit_identifier", "category", "shape", "unit", "accepted_units", "aggregation",
 	"min", "max", "suspicious_min", "suspicious_max", "aliases", "notes", "ucum", "loinc",
-	"record", "record_order", "ring", "goal",
+	"record", "record_order", "ring", "goal", "style", "hold", "settling",
 }
 
 // Parse builds a catalogue from the texts of its three tables and checks them: no text names two metrics, every
@@ -112,6 +112,9 @@ func (c *Catalog) metric(r row) (*Metric, error) {
 		return nil, fmt.Errorf("%s: the aggregation %q is unknown", m.Name, m.Aggregation)
 	}
 	if err := m.acceptUnits(r.list("accepted_units")); err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Name, err)
+	}
+	if err := m.setStyle(r); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
 	}
 	if err := m.setRanges(r); err != nil {

@@ -28,8 +28,10 @@ type invalidatingWriter struct {
 }
 
 // WriteSamples is store.Writer.WriteSamples.
-func (w *invalidatingWriter) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
-	written, err := w.Writer.WriteSamples(ctx, user, batch)
+func (w *invalidatingWriter) WriteSamples(
+	ctx context.Context, user uuid.UUID, batch []health.Sample, said ...health.Span,
+) (store.Written, error) {
+	written, err := w.Writer.WriteSamples(ctx, user, batch, said...)
 	if w.mayHaveChanged(written, err) {
 		w.invalidator.InvalidateMetrics(ctx, user, w.addMetrics(batch))
 	}
@@ -108,7 +110,7 @@ func (w *invalidatingWriter) invalidateAgain(ctx context.Context, user uuid.UUID
 
 // mayHaveChanged reports whether a write may have changed something, which one that failed may too.
 func (w *invalidatingWriter) mayHaveChanged(written store.Written, err error) bool {
-	return w.repeated || err != nil || slices.ContainsFunc(written.Outcomes, func(o health.Outcome) bool {
+	return w.repeated || err != nil || written.Summaries > 0 || slices.ContainsFunc(written.Outcomes, func(o health.Outcome) bool {
 		return o == health.Inserted || o == health.Updated
 	})
 }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -18,6 +19,7 @@ import (
 // bodyWriter writes the elements of one body to a store, and reports their outcomes to the collector.
 type bodyWriter struct {
 	collector *assemble.Collector
+	ingestion *health.Ingestion
 	user      uuid.UUID
 	store     store.Writer
 
@@ -81,10 +83,14 @@ type batchWrite struct {
 
 func (w *bodyWriter) begin(ctx context.Context, batch *assemble.Batch[health.Sample]) *batchWrite {
 	b := &batchWrite{batch: batch, done: make(chan struct{})}
+	for i := range batch.Spans {
+		s := &batch.Spans[i]
+		s.Ingestion, s.Session = w.ingestion.ID, cmp.Or(w.ingestion.Headers["session-id"], w.ingestion.ID.String())
+	}
 	go func() {
 		defer close(b.done)
 		defer recoverAs(&b.err)
-		b.written, b.err = w.store.WriteSamples(ctx, w.user, batch.Elements)
+		b.written, b.err = w.store.WriteSamples(ctx, w.user, batch.Elements, batch.Spans...)
 	}()
 	return b
 }

@@ -128,14 +128,14 @@ func (s *Service) addBuckets(sel selector, buckets []*bucket, days []DaySummary)
 	if err != nil {
 		return err
 	}
-	category := categoryOf(sel.known)
+	category, rule := categoryOf(sel.known), ruleFor(sel, aggregate.SourceOrder{}, cumulative)
 	for _, b := range buckets {
-		agg := b.aggregate(interval{days: 1}, cumulative, sel.conversion)
+		agg := b.aggregate(rule, sel.conversion)
 		groups := days[health.DateOf(b.bounds.start)-days[0].Date].Metrics
 		if groups[category] == nil {
 			groups[category] = map[string]DayValue{}
 		}
-		groups[category][sel.metric] = DayValue{sel.storedUnit, aggregation, aggregateOf(&agg, cumulative, aggregation)}
+		groups[category][sel.metric] = DayValue{sel.storedUnit, aggregation, aggregateOf(&agg, rule, aggregation)}
 	}
 	return nil
 }

@@ -226,9 +226,10 @@ func (w *Written) Refuse(index int, reason string) {
 // a batch came with one body. NotFound: there is no such user. Conflict: see Erasure.
 type Writer interface {
 	// WriteSamples stores normalised samples: those of one metric and unit stand together, ordered by key time. See
-	// health.SampleKey and health.Sample.Replaces. The summaries of the days they change, and the latest values, are
-	// updated in the same transaction.
-	WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (Written, error)
+	// health.SampleKey and health.Sample.Replaces. said is what their body spoke for with them; a span of the same session
+	// is joined with it, see health.Span.Join, and one that is superseded is deleted. The summaries of the days that this
+	// changes, and the latest values, are updated in the same transaction.
+	WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample, said ...health.Span) (Written, error)
 	// WriteNights stores summed sleep. See health.Night.SameNight and MergeFrom.
 	WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (Written, error)
 	// WriteSegments stores stages of sleep; a stored segment is Unchanged, or Updated where its attributes differ.
@@ -279,6 +280,9 @@ type SampleReader interface {
 	// Samples yields samples whose Start is in the range, ordered by key time, grain, end, source and unit. It stops
 	// at the first error. The caller must not write to the same user while it iterates.
 	Samples(ctx context.Context, user uuid.UUID, query SampleQuery) iter.Seq2[health.Sample, error]
+	// Spans returns what bodies spoke for of the metric and unit of the query, where it overlaps the range, in no order. The
+	// other fields of the query are ignored. See health.Span.
+	Spans(ctx context.Context, user uuid.UUID, query SampleQuery) ([]health.Span, error)
 	// Latest returns the latest sample of every metric the user has, ordered by name and unit; of several grains with
 	// the same start, the finest.
 	Latest(ctx context.Context, user uuid.UUID) ([]health.Sample, error)

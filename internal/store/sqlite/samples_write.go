@@ -19,10 +19,11 @@ import (
 // Both are in the order of the primary key, so that the comparison is one scan of the table, and new rows are inserted next
 // to each other. Statements are run on the driver's connection: database/sql checks and converts each of the thousands of
 // parameters of a batch, which would take a quarter of the time.
-func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
+func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample, said ...health.Span) (store.Written, error) {
 	w := sampleWriter{
 		store:   s,
 		batch:   batch,
+		said:    said,
 		written: store.Written{Outcomes: make([]health.Outcome, len(batch))},
 		totals:  map[totalKey]int64{},
 	}
@@ -58,6 +59,7 @@ type sampleWriter struct {
 	conn  *connection
 	user  int64
 	batch []health.Sample
+	said  []health.Span
 	keys  []sampleKey
 
 	// What is to be written to each table: rows that are new, and rows that replace one.
@@ -161,7 +163,13 @@ func (w *sampleWriter) updateSummaries() (err error) {
 			c.Days.Written = nil // some of it is not stored
 		}
 	}
-	w.written.Summaries, err = w.store.newSummaryUpdater(w.ctx, w.conn, w.user, w.sources).Update(w.changes, refused)
+	tables := w.store.newSummaryTables(w.ctx, w.conn, w.user, w.sources)
+	for _, c := range w.changes {
+		if err := w.writeSpans(tables, c); err != nil {
+			return err
+		}
+	}
+	w.written.Summaries, err = backend.NewSummaryUpdater(tables, w.store.catalog).Update(w.changes, refused)
 	return err
 }
 
