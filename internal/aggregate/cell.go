@@ -1,6 +1,8 @@
 package aggregate
 
 import (
+	"math"
+
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -21,7 +23,8 @@ type cell struct {
 
 	// What follows is set by resolve.
 	Aggregate
-	// wholeAsOf is when the summary was made that answers; 0 where none does.
+	// byWhole is set where the summary answers, and wholeAsOf is when that was made.
+	byWhole   bool
 	wholeAsOf health.Instant
 }
 
@@ -58,6 +61,28 @@ func sumOf(parts []part) (sum float64) {
 	return sum
 }
 
+// asOf returns when the latest of what the cell is made of was made.
+func (c *cell) asOf() (latest health.Instant) {
+	if c.byWhole {
+		return c.wholeAsOf
+	}
+	for _, parts := range [][]part{c.minutes, c.pieces} {
+		for i := range parts {
+			latest = max(latest, parts[i].asOf)
+		}
+	}
+	return latest
+}
+
+// tidy removes the noise of sums of shares, which would be shown as 2.0000000000000004.
+func tidy(sum float64) float64 {
+	const digits = 1e9
+	if math.Abs(sum) > 1e6 {
+		return sum
+	}
+	return math.Round(sum*digits) / digits
+}
+
 func (c *cell) extend(e Extent) {
 	if !c.counted {
 		c.counted, c.extent = true, e
@@ -69,23 +94,21 @@ func (c *cell) extend(e Extent) {
 // bucket is what is known of a bucket of a cumulative metric: its own summary, and its parts.
 type bucket struct {
 	health.Interval
-	grain    health.Grain
-	value    float64 // of the summary
-	asOf     health.Instant
-	settling health.Instant
+	grain health.Grain
+	value float64 // of the summary
+	asOf  health.Instant
+	// settled is set where the summary was made when nothing could be added to the bucket any more.
+	settled bool
 	// parts make the bucket where the summary does not, readings are those of them that no summary has said.
 	parts, readings []part
 }
-
-// settled reports whether the summary was made when nothing could be added to the bucket any more.
-func (b *bucket) settled() bool { return b.asOf >= b.To+b.settling }
 
 // total resolves a bucket that has a summary. The summary speaks for the time until it was made, and counts for that,
 // unless what the parts say of it is later, or is made of readings and larger: a part that is finer never counts only
 // because it is larger, since the app's minutes add up to more than its hours and days. What the parts say of the time
 // after the summary was made is added. after is that. bySummary is false where the parts answer alone.
 func (b *bucket) total(all spans) (total, after float64, bySummary bool) {
-	if b.settled() {
+	if b.settled {
 		return b.value, 0, true
 	}
 	speaks := health.Interval{From: b.From, To: min(b.To, b.asOf)}
@@ -93,21 +116,20 @@ func (b *bucket) total(all spans) (total, after float64, bySummary bool) {
 		speaks.To = b.To
 	}
 	var within, readings float64
-	laterReading := false
+	until, later := all.later(b.grain, b.asOf, speaks)
 	for i := range b.parts {
-		within += b.parts[i].before(speaks.To)
+		p := &b.parts[i]
+		within += p.before(speaks.To)
+		later = later || p.asOf > b.asOf && p.From < speaks.To
 	}
 	for i := range b.readings {
-		r := &b.readings[i]
-		readings += r.before(speaks.To)
-		laterReading = laterReading || r.asOf > b.asOf && r.From < speaks.To
+		readings += b.readings[i].before(speaks.To)
 	}
 	after = sumOf(b.parts) - within
-	until, later := all.later(b.grain, b.asOf, speaks)
 	switch {
 	case until == speaks.To:
 		return within + after, after, false
-	case (later || laterReading) && within > b.value:
+	case later && within > b.value:
 		return within + after, after, false
 	case readings > b.value:
 		return readings + after, after, false
@@ -118,19 +140,19 @@ func (b *bucket) total(all spans) (total, after float64, bySummary bool) {
 // resolveSum resolves a cell of a cumulative metric.
 func (c *cell) resolveSum(rule Rule, all spans, grain health.Grain) {
 	parts := c.resolveMinutes(rule, all)
-	c.Aggregate = c.joined()
-	c.Values.Sum = sumOf(parts)
+	c.Aggregate = c.joined(rule)
+	c.Values.Sum = tidy(sumOf(parts))
 	value, asOf, ok := all.statement(c.whole, grain, c.From)
 	if !ok {
 		return
 	}
-	b := bucket{c.Interval, grain, value, asOf, rule.settling(grain), parts, c.pieces}
+	b := bucket{c.Interval, grain, value, asOf, rule.settled(c.Interval, grain, asOf), parts, c.pieces}
 	total, after, bySummary := b.total(all)
 	if !bySummary {
-		c.Values.Sum = total
+		c.Values.Sum = tidy(total)
 		return
 	}
-	c.wholeAsOf = asOf
+	c.byWhole, c.wholeAsOf = true, asOf
 	whole := New(grain)
 	if c.whole != nil && value == c.whole.Value {
 		whole.add(c.whole, 1)
@@ -139,19 +161,19 @@ func (c *cell) resolveSum(rule Rule, all spans, grain health.Grain) {
 		whole.mergeWith(&c.Aggregate, rule.Style)
 		whole.Grain = grain
 	}
-	whole.Settled = b.settled()
-	whole.Values.Sum = total
+	whole.Settled = b.settled
+	whole.Values.Sum = tidy(total)
 	c.Aggregate = whole
 }
 
 // joined returns the aggregate of the finer samples, of all grains.
-func (c *cell) joined() Aggregate {
+func (c *cell) joined(rule Rule) Aggregate {
 	if len(c.fine) == 0 {
 		return New(health.GrainRaw)
 	}
 	joined := c.fine[0]
 	for i := range c.fine[1:] {
-		joined.mergeWith(&c.fine[1+i], "")
+		joined.mergeWith(&c.fine[1+i], rule.Style)
 	}
 	return joined
 }
@@ -190,7 +212,7 @@ func (c *cell) resolveMinutes(rule Rule, all spans) []part {
 			parts = append(parts, readings...)
 			continue
 		}
-		b := bucket{in, health.GrainMinute, said.value, said.asOf, rule.settling(health.GrainMinute), readings, readings}
+		b := bucket{in, health.GrainMinute, said.value, said.asOf, rule.settled(in, health.GrainMinute, said.asOf), readings, readings}
 		if total, _, bySummary := b.total(all); bySummary {
 			said.value = total
 			parts = append(parts, said)
@@ -211,8 +233,8 @@ func (c *cell) resolveMean(rule Rule, all spans, grain health.Grain) {
 			return
 		}
 		c.Aggregate.add(c.whole, 1)
-		c.Settled = asOf >= c.To+rule.settling(grain)
-		if rule.weightedByTime() {
+		c.Settled = rule.settled(c.Interval, grain, asOf)
+		if rule.weightedByTime() && ok {
 			c.Values.weigh(value, float64(c.To-c.From)/float64(health.Second))
 		}
 		return
@@ -221,7 +243,7 @@ func (c *cell) resolveMean(rule Rule, all spans, grain health.Grain) {
 	if rule.weightedByTime() {
 		c.Values.Sum, c.Values.Weight = c.weighted.Sum, c.weighted.Weight
 	}
-	if ok && c.whole != nil && asOf >= c.To+rule.settling(grain) {
+	if ok && c.whole != nil && rule.settled(c.Interval, grain, asOf) {
 		c.setMean(c.whole)
 	}
 }

@@ -38,10 +38,10 @@ func (r Rule) weightedByTime() bool {
 	return r.Style == catalog.StyleTimeWeighted || r.Style == catalog.StyleEquivalentLevel
 }
 
-// settling returns how long after the end of a bucket its summary may still grow.
-func (r Rule) settling(grain health.Grain) health.Instant {
+// settled reports whether a summary of an interval that was made at a time is final.
+func (r Rule) settled(in health.Interval, grain health.Grain, asOf health.Instant) bool {
 	if grain >= health.GrainDay {
-		return r.SettlingDay
+		return asOf >= in.To+r.SettlingDay
 	}
-	return r.SettlingShorter
+	return asOf >= in.To+r.SettlingShorter
 }

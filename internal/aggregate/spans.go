@@ -23,7 +23,7 @@ func (all spans) statement(row *health.Sample, grain health.Grain, key health.In
 			return 0, latest.AsOf, true
 		}
 	}
-	if row == nil {
+	if row == nil || health.IsAbsent(row.Value) {
 		return 0, 0, false
 	}
 	asOf = row.AsOf

@@ -3,6 +3,7 @@ package aggregate
 import (
 	"cmp"
 	"container/heap"
+	"math"
 	"slices"
 	"strings"
 
@@ -57,7 +58,7 @@ type piece struct {
 	// share is the part of the sample's value, above 0 and at most 1; held is how much time of the piece counts.
 	share float64
 	held  health.Instant
-	// first is set for the first piece of a sample.
+	// first is set for the first piece of a sample on a local day.
 	first bool
 }
 
@@ -65,8 +66,8 @@ type piece struct {
 // It passes through time and keeps only the samples that have begun and not ended.
 //
 // Of one source, a sample of a later snapshot counts in place of those of earlier ones where they overlap: HealthKit
-// replaces old samples by a few long ones. Samples of one snapshot all count. Where values hold until the next one of
-// their source, a sample ends the one before it instead.
+// replaces old samples by a few long ones. Samples of one snapshot all count. Where values hold, one
+// without a length ends with the next of its source.
 type sweep struct {
 	ranking Ranking
 	// hold is how long a sample without a length lasts, until the next one of its source; 0 where it is an instant.
@@ -90,7 +91,7 @@ type sourceState struct {
 	sample  health.Sample  // any of the source's, for comparing
 	active  int            // number of active samples
 	counted health.Instant // time that counted so far
-	last    *activeSample  // where values hold until the next one
+	held    *activeSample  // the one without a length, which lasts until the next
 }
 
 // activeSample is a sample that has begun and not ended. Interval is the piece of it that is being passed through.
@@ -100,13 +101,14 @@ type activeSample struct {
 	end, length health.Instant
 	source      *sourceState
 	counted     health.Instant // what its source had counted when the piece began
-	emitted     bool
-	index       int // in the heap
+	emitted     health.Date // the day of the last piece
+	index       int         // in the heap
 }
 
 func (o *sweep) add(s *health.Sample) {
 	from, to := countedSpan(s)
-	if to == from {
+	held := to == from && o.hold > 0
+	if held {
 		to += o.hold
 	}
 	length := to - from
@@ -118,24 +120,32 @@ func (o *sweep) add(s *health.Sample) {
 		return
 	}
 	state := o.sourceOf(s)
-	if o.hold > 0 && state.last != nil {
-		o.cut(state.last)
+	if state.held != nil {
+		o.cut(state.held)
 	}
 	state.active++
 	a := o.newActive()
 	*a = activeSample{
 		sample: *s, Interval: health.Interval{From: from, To: min(to, o.edge(from, s.Offset))}, end: to, length: length,
-		source: state, counted: state.counted,
+		source: state, counted: state.counted, emitted: math.MinInt32,
 	}
-	state.last = a
+	if held {
+		state.held = a
+	}
 	heap.Push(&o.active, a)
 }
 
 // crossOffsets reports the dates of a new sample and of those it overlaps, where their offsets differ.
 func (o *sweep) crossOffsets(s *health.Sample, from, to health.Instant) {
 	for _, a := range o.active {
-		if a.sample.Offset != s.Offset {
-			for _, t := range [...]health.Instant{from, max(from, min(to, a.end)-1)} {
+		if a.sample.Offset == s.Offset {
+			continue
+		}
+		end := max(from, min(to, a.end)-1)
+		for _, t := range [...]health.Instant{
+			from, end, end.Date(a.sample.Offset).Midnight(a.sample.Offset), end.Date(s.Offset).Midnight(s.Offset),
+		} {
+			if from <= t && t <= end {
 				o.onCrossDay(t.Date(a.sample.Offset), t.Date(s.Offset))
 			}
 		}
@@ -200,14 +210,15 @@ func (o *sweep) emitPiece(a *activeSample) {
 	if held <= 0 {
 		return
 	}
-	o.emit(piece{&a.sample, a.Interval, float64(held) / float64(a.length), held, !a.emitted})
-	a.emitted = true
+	date := a.From.Date(a.sample.Offset)
+	o.emit(piece{&a.sample, a.Interval, float64(held) / float64(a.length), held, a.emitted != date})
+	a.emitted = date
 }
 
 func (o *sweep) release(a *activeSample) {
 	a.source.active--
-	if a.source.last == a {
-		a.source.last = nil
+	if a.source.held == a {
+		a.source.held = nil
 	}
 	o.free = append(o.free, a)
 }

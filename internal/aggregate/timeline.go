@@ -51,7 +51,26 @@ type Timeline struct {
 type group struct {
 	key   int64
 	cells []*cell
-	day   *health.Sample // the summary of the day; nil where there is none
+	// day is the merged summary of the day, ofSource that of the best source; nil where there is none.
+	day, ofSource *health.Sample
+}
+
+func (g *group) addDay(s *health.Sample, ranking Ranking) {
+	copied := *s
+	switch {
+	case isMerged(s):
+		g.day = &copied
+	case g.ofSource == nil || ranking.compareSourceRank(s, g.ofSource) < 0:
+		g.ofSource = &copied
+	}
+}
+
+// chooseDay makes the summary of a source that of the day where there is no merged one, or an older one that was not final.
+// It is never final itself: other sources may have measured more.
+func (g *group) chooseDay(settled func(day *health.Sample) bool) {
+	if g.ofSource != nil && (g.day == nil || g.day.Order < g.ofSource.Order && !settled(g.day)) {
+		g.day = g.ofSource
+	}
 }
 
 // NewTimeline returns a timeline for the groups for which wanted is true. The spans are those of the metric and unit that
@@ -83,13 +102,12 @@ func NewTimeline(rule Rule, grid Grid, said []health.Span, wanted func(group int
 func (t *Timeline) Add(s *health.Sample) {
 	switch {
 	case s.Grain > health.GrainDay:
-	case !isMerged(s):
-		t.addReading(s)
 	case s.Grain == health.GrainDay:
 		if key, ok := t.grid.Day(s.LocalDate(), s.Offset); ok && t.wanted(key) {
-			copied := *s
-			t.groupOf(key).day = &copied
+			t.groupOf(key).addDay(s, t.rule.Ranking)
 		}
+	case !isMerged(s):
+		t.addReading(s)
 	case s.Grain == t.grid.CellGrain() || s.Grain == health.GrainMinute:
 		t.addSummary(s)
 	case s.Grain < t.grid.CellGrain():
@@ -105,6 +123,9 @@ func (t *Timeline) addSummary(s *health.Sample) {
 		t.addReading(s)
 		return
 	}
+	if t.rule.weightedByTime() && s.Grain < t.grid.CellGrain() {
+		t.sweep.add(s)
+	}
 	c := t.cellOf(s.Start, s.Offset)
 	if c == nil {
 		return
@@ -116,16 +137,12 @@ func (t *Timeline) addSummary(s *health.Sample) {
 		return
 	}
 	c.samples++
-	switch {
-	case t.rule.Cumulative():
-		value, asOf, _ := t.spans.statement(s, health.GrainMinute, s.Start)
+	t.fineOf(c, s).add(s, 1)
+	if !t.rule.Cumulative() {
+		return
+	}
+	if value, asOf, ok := t.spans.statement(s, health.GrainMinute, s.Start); ok {
 		c.minutes = append(c.minutes, part{health.Interval{From: s.Start, To: s.Start + length}, value, asOf})
-		t.fineOf(c, s).add(s, 1)
-	case t.rule.weightedByTime():
-		t.fineOf(c, s).add(s, 1)
-		t.sweep.add(s)
-	default:
-		t.fineOf(c, s).add(s, 1)
 	}
 }
 
@@ -168,22 +185,31 @@ func (t *Timeline) addPiece(p piece) {
 		return
 	}
 	s := p.sample
+	if t.rule.weightedByTime() {
+		t.addWeighted(c, p)
+		return
+	}
 	if p.first {
 		c.samples++
 	}
 	c.extend(Extent{p.From, p.From, s.Offset, s.Offset})
-	switch {
-	case t.rule.Cumulative():
+	t.fineOf(c, s).addPiece(s, p.share, p.From)
+	if t.rule.Cumulative() && !health.IsAbsent(s.Value) {
 		c.pieces = append(c.pieces, part{p.Interval, s.Value * p.share, s.AsOf})
-		t.fineOf(c, s).addPiece(s, p.share, p.From)
-	case t.rule.weightedByTime():
-		if !isMerged(s) {
-			t.fineOf(c, s).addPiece(s, 1, p.From)
-		}
-		c.weighted.addWeighted(s.Value, float64(p.held)/float64(health.Second), t.rule.Style)
-	default:
-		t.fineOf(c, s).add(s, 1)
 	}
+}
+
+// addWeighted adds a piece to the mean over time of a cell. A value that only lasts from the cell before is no sample of
+// this one.
+func (t *Timeline) addWeighted(c *cell, p piece) {
+	s := p.sample
+	c.weighted.addWeighted(s.Value, float64(p.held)/float64(health.Second), t.rule.Style)
+	if isMerged(s) || p.From != s.Start && s.End <= s.Start && !s.PerSource {
+		return
+	}
+	c.samples++
+	c.extend(Extent{p.From, p.From, s.Offset, s.Offset})
+	t.fineOf(c, s).addPiece(s, 1, p.From)
 }
 
 // fineOf returns the aggregate of the samples of a grain in a cell.
@@ -249,6 +275,10 @@ func (t *Timeline) Finish() []Group {
 	}
 	groups := make([]Group, 0, len(t.groups))
 	for _, g := range t.groups {
+		g.cells = slices.DeleteFunc(g.cells, func(c *cell) bool { return !c.counted })
+		g.chooseDay(func(day *health.Sample) bool {
+			return day.AsOf >= t.grid.Bounds(g.key, ExtentOf(day)).To+t.rule.SettlingDay
+		})
 		if len(g.cells) > 0 || g.day != nil {
 			groups = append(groups, t.resolve(g))
 		}
@@ -288,19 +318,20 @@ func (t *Timeline) joinCells(g *group) Aggregate {
 		return New(health.GrainDay)
 	}
 	if len(g.cells) == 1 {
-		joined := g.cells[0].Aggregate
-		joined.Count = max(g.cells[0].samples, min(joined.Count, 1))
-		return joined
+		return g.cells[0].Aggregate
 	}
 	cells := make([]Aggregate, len(g.cells))
 	for i, c := range g.cells {
 		cells[i] = c.Aggregate
-		if c.wholeAsOf == 0 && c.samples < cells[i].Count { // the others began in a cell before this one
+		if !c.byWhole && c.whole == nil && c.samples < cells[i].Count { // the others began in a cell before this one
 			cells[i].Count = c.samples
 		}
 	}
 	joined := Join(cells, t.rule.Style)
 	joined.Settled = false
+	if t.rule.Cumulative() {
+		joined.Values.Sum = tidy(joined.Values.Sum)
+	}
 	return joined
 }
 
@@ -315,12 +346,12 @@ func (t *Timeline) applyDay(g *group, resolved *Group) {
 		return
 	}
 	bounds := t.grid.Bounds(g.key, resolved.Extent)
-	settled := asOf >= bounds.To+t.rule.SettlingDay
+	settled := asOf >= bounds.To+t.rule.SettlingDay && (g.day == nil || isMerged(g.day))
 	if !t.rule.Cumulative() {
 		t.applyDayMean(g, resolved, settled)
 		return
 	}
-	b := bucket{Interval: bounds, grain: health.GrainDay, value: value, asOf: asOf, settling: t.rule.SettlingDay}
+	b := bucket{Interval: bounds, grain: health.GrainDay, value: value, asOf: asOf, settled: settled}
 	if !settled {
 		for _, c := range g.cells {
 			b.parts = append(b.parts, c.partsFor(asOf)...)
@@ -340,27 +371,27 @@ func (t *Timeline) applyDay(g *group, resolved *Group) {
 			day.Grain = health.GrainDay
 		}
 		day.Settled = settled
-		day.Values.Sum = total
+		day.Values.Sum = tidy(total)
 		resolved.Aggregate = day
 		if settled && len(g.cells) == 0 && g.day == nil {
 			return
 		}
 	default:
-		resolved.Values.Sum = total
+		resolved.Values.Sum = tidy(total)
 	}
 	if !settled {
-		resolved.Unplaced = total - cells
+		resolved.Unplaced = tidy(total - cells)
 	}
 }
 
 // partsFor returns what a cell adds to its day, of which there is a summary made at a time.
 func (c *cell) partsFor(asOf health.Instant) []part {
 	in := c.Interval
-	if c.wholeAsOf > 0 {
-		in.To = max(in.From+1, min(in.To, c.wholeAsOf))
+	if c.byWhole && c.wholeAsOf > in.From {
+		in.To = min(in.To, c.wholeAsOf)
 	}
-	if asOf <= c.From || asOf >= c.To || c.wholeAsOf > 0 || c.Values.Sum == 0 {
-		return []part{{in, c.Values.Sum, 0}}
+	if asOf <= c.From || asOf >= c.To || c.byWhole || c.Values.Sum == 0 {
+		return []part{{in, c.Values.Sum, c.asOf()}}
 	}
 	fine := slices.Concat(c.minutes, c.pieces)
 	if sum := sumOf(fine); sum > 0 {
@@ -369,7 +400,7 @@ func (c *cell) partsFor(asOf health.Instant) []part {
 		}
 		return fine
 	}
-	return []part{{in, c.Values.Sum, 0}}
+	return []part{{in, c.Values.Sum, c.asOf()}}
 }
 
 // applyDayMean makes the mean of a day that of its summary where that is settled, or where there is nothing else.

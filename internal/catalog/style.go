@@ -41,8 +41,8 @@ func (m *Metric) setStyle(r row) (err error) {
 	m.Hold, m.SettlingDay, m.SettlingShorter = defaultHold, defaultSettlingDay, defaultSettlingShorter
 	if text := r.value("hold"); text != "" {
 		seconds, err := strconv.Atoi(text)
-		if err != nil || seconds <= 0 || m.Style == StyleCumulative || m.Style == StyleArithmetic {
-			return fmt.Errorf("the column hold is a number of seconds, of a metric whose mean is weighted by time")
+		if err != nil || seconds <= 0 || seconds > 300 || m.Style == StyleCumulative || m.Style == StyleArithmetic {
+			return fmt.Errorf("the column hold is a number of seconds up to 300, of a metric whose mean is weighted by time")
 		}
 		m.Hold = time.Duration(seconds) * time.Second
 	}

@@ -602,7 +602,7 @@ type batchSizes struct {
 	largest int
 }
 
-func (w *batchSizes) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
+func (w *batchSizes) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample, said ...health.Span) (store.Written, error) {
 	bytes := 0
 	for i := range batch {
 		bytes += len(batch[i].Attributes)
@@ -610,7 +610,7 @@ func (w *batchSizes) WriteSamples(ctx context.Context, user uuid.UUID, batch []h
 	w.mu.Lock()
 	w.largest = max(w.largest, bytes)
 	w.mu.Unlock()
-	return w.Store.WriteSamples(ctx, user, batch)
+	return w.Store.WriteSamples(ctx, user, batch, said...)
 }
 
 // Batches of records with much metadata have fewer records.

@@ -47,7 +47,7 @@ func (c *Change[M]) Compare(sent, stored *health.Sample) (outcome health.Outcome
 	}
 	completed := c.sent
 	c.See(&completed)
-	c.Touch(stored.LocalDate())
+	c.Touch(stored)
 	c.replacedStart = max(c.replacedStart, stored.Start)
 	return outcome, &completed, keepSource
 }
