@@ -24,7 +24,8 @@ const maxFuture = 48 * time.Hour
 type Collector struct {
 	resolver *resolver
 	received health.Instant
-	asOf     health.Instant // of what the body states: when it was received, unless it was made earlier
+	order    health.Instant // see health.Sample.Order
+	asOf     health.Instant // see health.Sample.AsOf
 	grain    health.Grain   // of points without one; GrainUnknown: to be detected
 
 	metrics   map[metricName]*bodyMetric // by name and unit as sent
@@ -124,15 +125,16 @@ func (c *Collector) Add(r *health.Record) error {
 }
 
 // SetAsOf sets when the body was made, if that is earlier than its receipt: its elements do not replace what was received
-// in between. Call it before the first record is added.
+// in between, so their order is as much earlier. Call it before the first record is added.
 func (c *Collector) SetAsOf(at health.Instant) {
-	if at >= health.MinInstant && at < c.received {
+	if at >= health.MinInstant && at < c.asOf {
+		c.order -= c.asOf - at
 		c.asOf = at
 	}
 }
 
-// AsOf returns the time of receipt that the elements are stored with.
-func (c *Collector) AsOf() health.Instant { return c.asOf }
+// Order returns the order that the elements are stored with.
+func (c *Collector) Order() health.Instant { return c.order }
 
 // Reject adds to the report an element that the decoder refused.
 func (c *Collector) Reject(kind health.ElementKind, typ string, rejection *health.Rejection) {

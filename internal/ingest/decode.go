@@ -27,10 +27,12 @@ type decodedBody struct {
 	err     error        // a *bodyError where the body is at fault
 }
 
-// newDecodedBody returns an ingestion of which nothing has been read yet. It uses its headers and its time of receipt.
+// newDecodedBody returns an ingestion of which nothing has been read yet. It uses its headers, its order and its time of
+// receipt.
 func (s *Service) newDecodedBody(ingestion *health.Ingestion) *decodedBody {
 	return &decodedBody{
-		Collector: s.assembler.NewCollector(ingestion.ReceivedAt, headerGrain(ingestion.Headers)), tempDir: s.limits.TempDir,
+		Collector: s.assembler.NewCollector(ingestion.ReceivedAt, ingestion.PlaceInOrder(), headerGrain(ingestion.Headers)),
+		tempDir:   s.limits.TempDir,
 	}
 }
 
