@@ -94,7 +94,7 @@ func (c *Collector) sample(p *mergedPoint, perSource bool) health.Sample {
 	s := p.unpack()
 	series := &c.series[p.series]
 	s.Metric, s.Unit, s.Source = series.name, series.unit, c.sources[p.source]
-	s.PerSource, s.Order, s.AsOf = perSource, c.order, c.asOf
+	s.PerSource, s.Inferred, s.Order, s.AsOf = perSource, p.inferred, c.order, c.asOf
 	if s.Grain != health.GrainRaw {
 		s.End = s.Start
 	}

@@ -20,7 +20,7 @@ type point struct {
 	source   uint32 // index into Collector.sources
 	sequence uint32 // order of arrival in the body
 	offset   int32
-	grain    health.Grain // GrainUnknown: that of the series
+	grain    health.Grain // below 0: that of an ungroupedSeries, see Collector.ungrouped
 }
 
 // elementRef refers to the element of the body that a point comes from, for reports.
@@ -155,7 +155,7 @@ func (p *point) keyTime(grain health.Grain) health.Instant {
 }
 
 // comparePoints is the order in which points are written, with those of one identity side by side: by
-// series, key time, grain, then end (of raw samples only), source and arrival. grains has the grain of each series.
+// series, key time, grain, then end (of raw samples only), source and arrival. grains has the grain of each ungroupedSeries.
 func comparePoints(a, b *point, grains []health.Grain) int {
 	if a.series != b.series {
 		return cmp.Compare(a.series, b.series)
@@ -176,10 +176,10 @@ func comparePoints(a, b *point, grains []health.Grain) int {
 	return cmp.Compare(a.sequence, b.sequence)
 }
 
-// resolvedGrain returns the grain of the point once that of its series is known.
+// resolvedGrain returns the grain of the point, given those of each ungroupedSeries.
 func (p *point) resolvedGrain(grains []health.Grain) health.Grain {
-	if p.grain != health.GrainUnknown {
+	if p.grain >= health.GrainRaw {
 		return p.grain
 	}
-	return grains[p.series]
+	return grains[-1-p.grain]
 }
