@@ -44,13 +44,19 @@ func (c *Collector) Partitions() []Partition { return c.sorter.partitions(maxPar
 func (c *Collector) Samples(p Partition) iter.Seq2[*Batch[health.Sample], error] {
 	return func(yield func(*Batch[health.Sample], error) bool) {
 		m := &merger{collector: c, grains: c.grains(), partition: p}
+		if c.zone != nil {
+			zone := *c.zone
+			m.zone = &zone
+		}
 		batch := c.newSampleBatch()
 		for merged, err := range m.points() {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			batch.Elements = append(batch.Elements, c.sample(&merged, m.perSource(&merged)))
+			sample := c.sample(&merged, m.perSource(&merged))
+			placeSample(m.zone, &sample)
+			batch.Elements = append(batch.Elements, sample)
 			batch.refs = append(batch.refs, merged.elementRef)
 			if batch.bytes += len(merged.attributes); len(batch.Elements) == MaxBatch || batch.bytes >= MaxBatchBytes {
 				if !yield(&batch.Batch, nil) {

@@ -43,7 +43,9 @@ type Collector struct {
 	ungroupedSeries []ungroupedSeries
 	ungroupedIDs    map[ungroupedKey]int32
 	settled         []settledGrain // of ungroupedSeries, after Finish
-	others          otherElements
+
+	zone   *health.Zone // nil: every offset is kept
+	others otherElements
 
 	accounted atomic.Int64 // samples whose outcome is known
 	// mu guards what follows while several partitions are read.

@@ -12,6 +12,7 @@ type merger struct {
 	collector *Collector
 	grains    []health.Grain
 	partition Partition
+	zone      *health.Zone // of its own, see Collector.SetZone
 
 	// group holds the points with one series, key time and grain, merged where end and source are the same. Whether the source
 	// is part of a summary's identity depends on whether the group has several single sources, so it is known when the group
@@ -112,7 +113,8 @@ func (m *merger) merge(merged *mergedPoint, p *point, latest uint32) {
 	}
 	if newer {
 		merged.attributes = health.MergeAttributes(merged.attributes, p.attributes)
-		merged.latest, merged.offset, merged.start, merged.source = latest, p.offset, p.start, p.source
+		merged.latest, merged.start, merged.source = latest, p.start, p.source
+		merged.offset, merged.assumed = p.offset, p.assumed
 	} else {
 		merged.attributes = health.MergeAttributes(p.attributes, merged.attributes)
 	}

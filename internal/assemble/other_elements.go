@@ -87,6 +87,7 @@ func (o *otherElements) close() {
 // addOther takes a record that is not a sample: it checks its times, converts its units, and buffers it.
 func (c *Collector) addOther(r *health.Record) error {
 	at := &r.Position
+	c.placeOther(r)
 	var rejection *health.Rejection
 	switch {
 	case r.Night != nil:

@@ -16,7 +16,7 @@ func randomPoints(n int) []point {
 		points[i] = point{
 			start: health.Instant(random.IntN(400)) * health.Day / 4, values: [5]float64{random.Float64()},
 			elementRef: elementRef{series: uint32(random.IntN(2)), compound: -1}, source: uint32(random.IntN(3)), sequence: uint32(i),
-			offset: int32(random.IntN(3)) * 3600,
+			offset: int32(random.IntN(3)-1) * 3600, assumed: i%3 == 0,
 		}
 		points[i].grain = -1 - health.Grain(points[i].series)
 		if i%7 == 0 {

@@ -46,7 +46,7 @@ func (d *csvDecoder) decodeMetrics(t *table) error {
 	first := d.metrics
 	d.metrics += len(groups)
 	d.tables++
-	times := localTimeParser{cachedZone{location: d.options.Location}}
+	times := localTimeParser{health.NewZone(d.options.Location)}
 	var previous health.Instant
 	return t.eachRow(func() error {
 		if t.isEmptyRow(groups) {
