@@ -46,6 +46,10 @@ func (c *Collector) Partitions() []Partition { return c.sorter.partitions(maxPar
 func (c *Collector) Samples(p Partition) iter.Seq2[*Batch[health.Sample], error] {
 	return func(yield func(*Batch[health.Sample], error) bool) {
 		m := &merger{collector: c, grains: c.grains(), partition: p}
+		if c.zone != nil {
+			zone := *c.zone
+			m.zone = &zone
+		}
 		batch := c.newSampleBatch()
 		var spans spanBuilder
 		saysZeros := !c.anyRejected() // else an absent bucket may be one that was rejected
@@ -54,8 +58,10 @@ func (c *Collector) Samples(p Partition) iter.Seq2[*Batch[health.Sample], error]
 				yield(nil, err)
 				return
 			}
-			batch.Elements = append(batch.Elements, c.sample(&merged, m.perSource(&merged)))
-			spans.add(merged.series, &batch.Elements[len(batch.Elements)-1], saysZeros && c.series[merged.series].cumulative)
+			sample := c.sample(&merged, m.perSource(&merged))
+			placeSample(m.zone, &sample)
+			batch.Elements = append(batch.Elements, sample)
+			spans.add(merged.series, &sample, saysZeros && c.series[merged.series].cumulative)
 			batch.refs = append(batch.refs, merged.elementRef)
 			if batch.bytes += len(merged.attributes); len(batch.Elements) == MaxBatch || batch.bytes >= MaxBatchBytes {
 				batch.Spans = spans.take()
@@ -101,7 +107,7 @@ func (c *Collector) sample(p *mergedPoint, perSource bool) health.Sample {
 	s := p.unpack()
 	series := &c.series[p.series]
 	s.Metric, s.Unit, s.Source = series.name, series.unit, c.sources[p.source]
-	s.PerSource, s.Order, s.AsOf = perSource, c.asOf, c.asOf
+	s.PerSource, s.Inferred, s.Order, s.AsOf = perSource, p.inferred, c.order, c.asOf
 	if s.Grain != health.GrainRaw {
 		s.End = s.Start
 	}

@@ -93,6 +93,11 @@ type Metric struct {
 	Ring Ring
 	Goal *Metric
 
+	// UserEntered is set where each value is one entry of a person or one measurement: a meal, a dose, a weighing, a blood
+	// pressure. The app does not make summaries of them unless it is told to, so such a value is a reading wherever the
+	// sender does not say otherwise.
+	UserEntered bool
+
 	recordOrder float64
 	units       *unitTable
 	conversions map[*unit]Conversion

@@ -128,7 +128,7 @@ func (a *appleDecoder) emitECG(name string) error {
 		return err
 	}
 	defer file.Close()
-	ecg, reason := readECGFile(file, a.zones.home.location)
+	ecg, reason := readECGFile(file, a.zones.home.Location())
 	if reason != "" {
 		return a.reject(at, "Electrocardiogram", "", reason, exportAgain)
 	}

@@ -22,6 +22,7 @@ func (a *appleDecoder) emitRecord(r *appleRecord, at health.Position, component 
 	*s = health.NewSample()
 	s.Metric, s.Unit, s.Source, s.Grain = t.name, r.unit, r.source, health.GrainRaw
 	s.Start, s.End, s.Offset, s.Component = start, end, a.zones.offset(start, r.zone), component
+	s.ZoneAssumed = a.zones.isHome(r.zone)
 	number, isNumber := xmlNumber(r.value)
 	switch {
 	case t.kind == hkSleepKind:
@@ -52,13 +53,13 @@ func (a *appleDecoder) recordSpan(r *appleRecord) (start, end health.Instant, in
 	if !r.hasStart {
 		return 0, 0, &invalidMember{"startDate", `The field "startDate" is missing.`, timeSuggestion}
 	}
-	start, _, ok := parseTime(r.start, a.zones.home.location)
+	start, _, ok := parseTime(r.start, a.zones.home.Location())
 	if !ok {
 		return 0, 0, &invalidMember{"startDate", `The field "startDate" is not a time that can be read.`, timeSuggestion}
 	}
 	end = start
 	if r.hasEnd {
-		if end, _, ok = parseTime(r.end, a.zones.home.location); !ok {
+		if end, _, ok = parseTime(r.end, a.zones.home.Location()); !ok {
 			return 0, 0, &invalidMember{"endDate", `The field "endDate" is not a time that can be read.`, timeSuggestion}
 		}
 	}

@@ -45,7 +45,8 @@ func (d *csvDecoder) decodeMetrics(t *table) error {
 	groups := groupColumns(t.header, when, source, context)
 	first := d.metrics
 	d.metrics += len(groups)
-	times := localTimeParser{cachedZone{location: d.options.Location}}
+	d.tables++
+	times := localTimeParser{health.NewZone(d.options.Location)}
 	var previous health.Instant
 	return t.eachRow(func() error {
 		if t.isEmptyRow(groups) {
@@ -167,7 +168,7 @@ func (d *csvDecoder) decodeMetricCells(t *table, g *metricColumns, at health.Pos
 	}
 	addCounts(&s, g, values)
 	d.samples[0] = s
-	return d.emit(health.Record{Position: at, Samples: d.samples[:]})
+	return d.emit(health.Record{Position: at, Table: d.tables, Samples: d.samples[:]})
 }
 
 func valueOf(values map[string]float64, name string) float64 {

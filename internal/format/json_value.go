@@ -41,7 +41,7 @@ func parseNumberValue(value jsontext.Value) (v float64, ok bool) {
 }
 
 // parseInstant reads a time: text in any form that parseTime reads, or a number of seconds or milliseconds since 1970.
-// offset is the one that was sent, or the one in force at location where none was.
+// offset is the one that was sent, that of location where text has none, and 0 for a number, which is a time in UTC.
 func parseInstant(value jsontext.Value, location *time.Location) (at health.Instant, offset int32, ok bool) {
 	if text, isText := unquoted(value); isText {
 		if at, offset, ok = parseTime(text, location); ok {
@@ -55,8 +55,7 @@ func parseInstant(value jsontext.Value, location *time.Location) (at health.Inst
 	if at, ok = epochTime(v); !ok || !inRange(at) {
 		return 0, 0, false
 	}
-	_, east := at.Time().In(location).Zone()
-	return at, int32(east), true
+	return at, 0, true
 }
 
 func inRange(at health.Instant) bool { return at >= health.MinInstant && at <= health.MaxInstant }

@@ -363,7 +363,7 @@ func TestUploadResumedAfterACrash(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, s store.Store) {
 		limits := importLimits(t)
 		crashed := newHarness(t, s, nil, limits)
-		i, err := crashed.newIngestion(crashed.user, "k", nil)
+		i, err := crashed.newIngestion(t.Context(), crashed.user, "k", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -436,7 +436,7 @@ func TestStopDoesNotWaitForAnImport(t *testing.T) {
 func TestUploadWithoutItsFile(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, testdb.New(t), nil, importLimits(t))
-	i, err := h.newIngestion(h.user, "k", nil)
+	i, err := h.newIngestion(t.Context(), h.user, "k", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -466,7 +466,7 @@ func TestInterruptedImportGoesOn(t *testing.T) {
 	}
 	defer file.Close()
 	ctx, cancel := context.WithCancel(t.Context())
-	i, err := h.newIngestion(h.user, "", nil)
+	i, err := h.newIngestion(t.Context(), h.user, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -503,7 +503,7 @@ func TestSweepKeepsUnfinishedUploads(t *testing.T) {
 		files[filepath.Base(path)] = stays
 	}
 	fresh := func() health.Ingestion {
-		i, err := h.newIngestion(h.user, "", nil)
+		i, err := h.newIngestion(t.Context(), h.user, "", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -182,19 +182,20 @@ func TestSamples(t *testing.T) {
 		counts  health.Counts
 	}{
 		{
-			name: "detected days", metric: "step_count",
+			name: "evidence for days", metric: "step_count",
 			body:   metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 9900, "Watch"), pointJSON("2026-03-11 00:00:00 +0100", 100, "Watch")),
 			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 9900, 86400, "Watch"}, {"2026-03-11 00:00:00 +0100", 100, 86400, "Watch"}},
 			counts: health.Counts{Received: 2, Inserted: 2},
 		},
 		{
-			name: "detected hours", metric: "step_count",
-			body:   metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 1, ""), pointJSON("2026-03-10 05:00:00 +0100", 2, "")),
-			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 1, 3600, ""}, {"2026-03-10 05:00:00 +0100", 2, 3600, ""}},
-			counts: health.Counts{Received: 2, Inserted: 2},
+			name: "evidence for hours", metric: "step_count",
+			body: metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 1, ""),
+				pointJSON("2026-03-10 05:00:00 +0100", 2, ""), pointJSON("2026-03-10 06:00:00 +0100", 3, "")),
+			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 1, 3600, ""}, {"2026-03-10 05:00:00 +0100", 2, 3600, ""}, {"2026-03-10 06:00:00 +0100", 3, 3600, ""}},
+			counts: health.Counts{Received: 3, Inserted: 3},
 		},
 		{
-			name: "the header overrides detection", metric: "step_count", headers: []string{"automation-aggregation", "minutes"},
+			name: "the header comes before any evidence", metric: "step_count", headers: []string{"automation-aggregation", "minutes"},
 			body:   metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 1, "")),
 			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 1, 60, ""}},
 			counts: health.Counts{Received: 1, Inserted: 1},
@@ -234,7 +235,7 @@ func TestSamples(t *testing.T) {
 		{
 			name: "name and unit after the points", metric: "walking_running_distance",
 			body:   `{"data":{"metrics":[{"data":[` + pointJSON("2026-03-10 00:00:00 +0100", 2, "W") + `],"units":"mi","name":"walking_running_distance"}]}}`,
-			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 3.218688, 86400, "W"}},
+			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 3.218688, 0, "W"}},
 			counts: health.Counts{Received: 1, Inserted: 1},
 		},
 		{
@@ -301,11 +302,12 @@ func TestSamples(t *testing.T) {
 // the earlier body then changes nothing.
 func TestGrowingBucketAndReplay(t *testing.T) {
 	t.Parallel()
+	byDays := []string{"automation-aggregation", "Days"}
 	testdb.Each(t, func(t *testing.T, s store.Store) {
 		h := newHarness(t, s, nil, Limits{})
-		morning := h.send(metricJSON("step_count", "count", pointJSON("2026-06-01 00:00:00 +0200", 1000, "Watch")))
+		morning := h.send(metricJSON("step_count", "count", pointJSON("2026-06-01 00:00:00 +0200", 1000, "Watch")), byDays...)
 		h.at("2026-06-01T20:00:00Z")
-		evening := h.send(metricJSON("step_count", "count", pointJSON("2026-06-01 00:00:00 +0100", 8000, "iPhone|Watch")))
+		evening := h.send(metricJSON("step_count", "count", pointJSON("2026-06-01 00:00:00 +0100", 8000, "iPhone|Watch")), byDays...)
 		if diff := cmp.Diff(health.Counts{Received: 1, Updated: 1}, metricCounts(evening)); diff != "" {
 			t.Errorf("counts (-want +got):\n%s", diff)
 		}

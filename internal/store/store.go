@@ -141,6 +141,12 @@ type Keys interface {
 
 // Archive stores every body as it was received.
 type Archive interface {
+	// NextOrder returns the Order of a body of a user that begins to arrive now: the time, but greater than that of every body
+	// before it, of any process and whatever the clocks say, and than what was erased. Until Put has stored the body, or
+	// ForgetOrder gives it up, it counts as unsettled. NotFound: there is no such user.
+	NextOrder(ctx context.Context, user uuid.UUID, now time.Time) (health.Instant, error)
+	// ForgetOrder notes that a body did not arrive. An order that nobody forgets does no harm: it makes Writer compare more.
+	ForgetOrder(ctx context.Context, user uuid.UUID, order health.Instant) error
 	// Put stores a new ingestion with its body, read to its end from body and stored as it is (the caller has
 	// compressed it), claimed by owner until the given time as by Inbox.ClaimNext. When Put returns nil the body is durable.
 	// An ingestion whose body is elsewhere has one of no bytes, see Ingestion.ImportDir.

@@ -96,7 +96,7 @@ func reading(metric string, at time.Time, value float64) health.Sample {
 	s := health.NewSample()
 	s.Metric, s.Unit, s.Source, s.Grain, s.Value = metric, "count", "Watch", health.GrainRaw, value
 	s.Start = health.InstantOf(at)
-	s.End, s.Order = s.Start, s.Start
+	s.End, s.Order, s.AsOf = s.Start, s.Start, s.Start
 	return s
 }
 

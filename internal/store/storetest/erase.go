@@ -41,6 +41,8 @@ func Fill(t *testing.T, s store.Store, user uuid.UUID, received time.Time) {
 	undeliverable := message(t, user, "filled", "message about "+user.String())
 	undeliverable.Kind = "unregistered"
 	enqueues(t, s, 1, undeliverable)
+	_, err = s.NextOrder(t.Context(), user, received)
+	ok(t, "order of a body that arrives", err)
 }
 
 // everything is a batch of each kind that came with one body.
@@ -148,6 +150,21 @@ var eraseTests = []test{
 		equal(t, "sources of what comes afterwards", samples(t, s, ada, store.SampleQuery{Metric: "weight"})[0].Source, OwnSource(ada))
 		equal(t, "Bob's sources", samples(t, s, bob, store.SampleQuery{Metric: "weight"})[0].Source, OwnSource(bob))
 		fails(t, "erase somebody unknown", s.EraseData(t.Context(), newID(t), later), problem.NotFound)
+	}},
+	{"erase/refuses what had begun to arrive, and nothing that begins afterwards, whatever the clocks say", func(t *testing.T, s store.Store) {
+		ada := createUser(t, s)
+		ahead := nextOrder(t, s, ada, noon.AddDate(1, 0, 0)) // a clock that is a year ahead
+		behind := nextOrder(t, s, ada, noon)
+		ok(t, "erase", s.EraseData(t.Context(), ada, noon))
+		for _, order := range []health.Instant{ahead, behind} {
+			refusesAll(t, s, ada, order.Time(), problem.Conflict)
+		}
+		next := nextOrder(t, s, ada, noon.Add(-time.Minute))
+		fresh := newIngestion(t, ada, noon.Add(-time.Minute), "x")
+		fresh.Order = next
+		ok(t, "put", s.Put(t.Context(), fresh, strings.NewReader("x"), worker, later))
+		batch := batchOf(ada, next.Time())
+		writes(t, s, ada, "what comes afterwards", batch.samples, all(health.Inserted, len(batch.samples))...)
 	}},
 	{"erase/ends what is in work", func(t *testing.T, s store.Store) {
 		ada := createUser(t, s)

@@ -18,7 +18,7 @@ import (
 func quantity(metric string, start health.Instant, value float64) health.Sample {
 	s := health.NewSample()
 	s.Metric, s.Unit, s.Source = metric, "count", "Watch"
-	s.Start, s.End, s.Grain, s.Value, s.Order = start, start, health.GrainRaw, value, at(0)
+	s.Start, s.End, s.Grain, s.Value, s.Order, s.AsOf = start, start, health.GrainRaw, value, at(0), at(0)
 	return s
 }
 
@@ -75,6 +75,7 @@ var sampleTests = []test{
 		full := health.Sample{
 			Metric: "heart_rate", Unit: "count/min", Source: "Ada’s Watch ⌚", Start: at(time.Second), End: at(time.Minute),
 			Offset: -34200, Grain: health.GrainRaw, Order: at(time.Hour) + 1,
+			AsOf: at(time.Minute) + 2, ZoneAssumed: true,
 			Value: 61.25, Min: -0.1, Max: math.MaxFloat64, Systolic: nan, Diastolic: nan,
 			Attributes: `{"context":"Sedentary","n":1.10,"☂":[null]}`,
 		}
@@ -84,13 +85,19 @@ var sampleTests = []test{
 				Metric: "blood_pressure", Unit: "mmHg", Start: health.MinInstant, End: health.MinInstant, Grain: health.GrainRaw,
 				Value: nan, Min: nan, Max: nan, Systolic: 120, Diastolic: 80.5,
 			},
-			with(summary("step_count", wake, health.GrainDay, 1e-300), func(s *health.Sample) { s.PerSource = true }),
+			with(summary("step_count", wake, health.GrainDay, 1e-300), func(s *health.Sample) { s.PerSource, s.ZoneAssumed = true, true }),
 			with(quantity("basal_body_temperature", health.MaxInstant, 36.6), func(s *health.Sample) { s.Source = "" }),
 		}
 		writes(t, s, user, "write", batch, all(inserted, 4)...)
 		for _, want := range batch {
 			holds(t, s, user, want.Metric, want)
 		}
+		latest, err := s.Latest(t.Context(), user)
+		ok(t, "latest", err)
+		equal(t, "latest", latest, []health.Sample{batch[3], batch[1], batch[0], batch[2]})
+		replaced := with(full, func(s *health.Sample) { s.Order, s.AsOf, s.ZoneAssumed, s.Value = s.Order+1, s.Order, false, 1 })
+		writes(t, s, user, "a later body", []health.Sample{replaced}, updated)
+		holds(t, s, user, full.Metric, replaced)
 	}},
 	{"samples/any metric keeps any value", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
