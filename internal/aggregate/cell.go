@@ -141,7 +141,7 @@ func (b *bucket) total(all spans) (total, after float64, bySummary bool) {
 func (c *cell) resolveSum(rule Rule, all spans, grain health.Grain) {
 	parts := c.resolveMinutes(rule, all)
 	c.Aggregate = c.joined(rule)
-	c.Values.Sum = tidy(sumOf(parts))
+	c.Values.Sum = sumOf(parts)
 	value, asOf, ok := all.statement(c.whole, grain, c.From)
 	if !ok {
 		return
@@ -149,7 +149,7 @@ func (c *cell) resolveSum(rule Rule, all spans, grain health.Grain) {
 	b := bucket{c.Interval, grain, value, asOf, rule.settled(c.Interval, grain, asOf), parts, c.pieces}
 	total, after, bySummary := b.total(all)
 	if !bySummary {
-		c.Values.Sum = tidy(total)
+		c.Values.Sum = total
 		return
 	}
 	c.byWhole, c.wholeAsOf = true, asOf
@@ -162,7 +162,7 @@ func (c *cell) resolveSum(rule Rule, all spans, grain health.Grain) {
 		whole.Grain = grain
 	}
 	whole.Settled = b.settled
-	whole.Values.Sum = tidy(total)
+	whole.Values.Sum = total
 	c.Aggregate = whole
 }
 

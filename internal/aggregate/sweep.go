@@ -101,8 +101,8 @@ type activeSample struct {
 	end, length health.Instant
 	source      *sourceState
 	counted     health.Instant // what its source had counted when the piece began
-	emitted     health.Date // the day of the last piece
-	index       int         // in the heap
+	emitted     health.Date    // the day of the last piece
+	index       int            // in the heap
 }
 
 func (o *sweep) add(s *health.Sample) {

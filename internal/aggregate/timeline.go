@@ -308,6 +308,11 @@ func (t *Timeline) resolve(g *group) Group {
 	}
 	resolved.Aggregate = t.joinCells(g)
 	t.applyDay(g, &resolved)
+	for i := range resolved.Cells {
+		if t.rule.Cumulative() {
+			resolved.Cells[i].Values.Sum = tidy(resolved.Cells[i].Values.Sum)
+		}
+	}
 	resolved.Values.roundWeight(t.rule)
 	return resolved
 }

@@ -23,7 +23,7 @@ type Batch[T any] struct {
 	Elements []T
 	// Spans are what the body speaks for with the samples of a batch, without the session and the ingestion.
 	Spans   []health.Span
-	account  func(outcomes []health.Outcome, refused map[int]string)
+	account func(outcomes []health.Outcome, refused map[int]string)
 }
 
 // Account adds to the report what became of the elements: outcomes has one entry for each, and refused the reason for

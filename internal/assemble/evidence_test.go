@@ -56,7 +56,8 @@ func assembledBody(t testing.TB, body []sent, grain health.Grain) []health.Sampl
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := a.NewCollector(time.Date(2026, 3, 11, 12, 0, 0, 0, time.UTC), grain)
+	received := time.Date(2026, 3, 11, 12, 0, 0, 0, time.UTC)
+	c := a.NewCollector(received, health.InstantOf(received), grain)
 	defer c.Close()
 	for i, s := range body {
 		sample := health.NewSample()

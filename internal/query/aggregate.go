@@ -45,8 +45,8 @@ type Aggregate struct {
 	// bucket used different grains, the longest.
 	Grain *health.Grain `json:"grain"`
 	// Basis is healthkit where the sum or the mean is HealthKit's own, from a summary that was made when nothing could be
-	// added to the bucket any more; else it was computed from what there is.
-	Basis string `json:"basis"`
+	// added to the bucket any more; else it was computed from what there is. Empty where nothing was recorded.
+	Basis string `json:"basis,omitempty"`
 	// Weighting is how values make the mean: samples (each weighs the same), time (each weighs as long as it was valid) or
 	// energy (that of sound levels, over time); empty for sums.
 	Weighting string `json:"weighting,omitempty"`

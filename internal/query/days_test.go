@@ -53,6 +53,7 @@ var genDaySample = rapid.Custom(func(t *rapid.T) health.Sample {
 		s.PerSource = s.Source != "" && rapid.Bool().Draw(t, "per source")
 	}
 	s.Order = s.Start + health.Instant(rapid.IntRange(0, 4).Draw(t, "received"))*health.Day/2
+	s.AsOf = s.Order
 	if s.Metric == "blood_pressure" {
 		s.Systolic, s.Diastolic = float64(rapid.IntRange(90, 160).Draw(t, "systolic")), 80
 		return s

@@ -61,7 +61,9 @@ func (p *Point) appendJSON(to []byte) ([]byte, error) {
 	} else {
 		to = strconv.AppendInt(to, int64(*p.Grain), 10)
 	}
-	to = appendText(append(to, `,"basis":`...), p.Basis)
+	if p.Basis != "" {
+		to = appendText(append(to, `,"basis":`...), p.Basis)
+	}
 	if p.Weighting != "" {
 		to = appendText(append(to, `,"weighting":`...), p.Weighting)
 	}

@@ -52,6 +52,11 @@ func TestSeriesCountsRight(t *testing.T) {
 	const day = "2026-03-10T00:00:00+02:00 2026-03-11T00:00:00+02:00 "
 	late := func(s health.Sample) health.Sample {
 		s.Order = s.Start + 3*health.Day
+		s.AsOf = s.Order
+		return s
+	}
+	madeAt := func(s health.Sample, at string) health.Sample {
+		s.AsOf, _ = parseInstant(t, at)
 		return s
 	}
 	perSource := func(s health.Sample) health.Sample {
@@ -78,8 +83,8 @@ func TestSeriesCountsRight(t *testing.T) {
 		},
 		"a day that was sent in the morning": {
 			[]health.Sample{
-				steps(t, 3600, merged, "2026-03-10T08:00:00+02:00", 900),
-				steps(t, health.GrainDay, merged, "2026-03-10T00:00:00+02:00", 120),
+				late(steps(t, 3600, merged, "2026-03-10T08:00:00+02:00", 900)),
+				madeAt(steps(t, health.GrainDay, merged, "2026-03-10T00:00:00+02:00", 120), "2026-03-10T08:20:00+02:00"),
 			},
 			[]string{day + "900 of 1, grain 3600, " + merged},
 		},
@@ -671,7 +676,8 @@ func checkRefusal(t testing.TB, err error, code, field string) {
 func TestSeriesOfAnHourInWhichTheNextDayBegins(t *testing.T) {
 	t.Parallel()
 	day := steps(t, health.GrainDay, phone, "2026-03-29T00:00:00+14:00", 330)
-	day.Order = day.Start + 2*health.Day // so that it is complete
+	day.Order = day.Start + 2*health.Day
+	day.AsOf = day.Order // so that it is final
 	m := &memory{samples: []health.Sample{steps(t, health.GrainRaw, "", "2026-03-28T10:00:00Z", 595), day}}
 	request := query.SeriesRequest{Metric: "step_count", Bucket: "1h", Start: clock(t, "2026-03-28T00:00:00Z"), End: clock(t, "2026-03-29T00:00:00Z")}
 	got := series(t, m, request)

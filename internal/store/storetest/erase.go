@@ -25,7 +25,11 @@ func OwnSource(user uuid.UUID) string { return "Watch of " + user.String() }
 func Fill(t *testing.T, s store.Store, user uuid.UUID, received time.Time) {
 	t.Helper()
 	batch := batchOf(user, received)
-	written, err := s.WriteSamples(t.Context(), user, batch.samples)
+	first := &batch.samples[0]
+	written, err := s.WriteSamples(t.Context(), user, batch.samples, health.Span{
+		Metric: first.Metric, Unit: first.Unit, Grain: health.GrainHour, Session: "run",
+		Interval: health.Interval{From: first.Start, To: first.Start + health.Day}, Order: first.Order, AsOf: first.AsOf, Ingestion: user,
+	})
 	outcomes(t, "samples", written, err, all(health.Inserted, len(batch.samples))...)
 	writesNights(t, s, user, "night", batch.nights, health.Inserted)
 	writesSegments(t, s, user, "segment", batch.segments, health.Inserted)

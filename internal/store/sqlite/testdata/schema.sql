@@ -109,7 +109,7 @@ CREATE TABLE daily_summaries (
     earliest_offset   INTEGER NOT NULL,
     latest_offset     INTEGER NOT NULL,
     sources           TEXT    NOT NULL, -- ids, separated by blanks
-    hours             BLOB, -- see store.PackHours
+    hours             BLOB, settled INTEGER NOT NULL DEFAULT 0, unplaced REAL, -- see store.PackHours
     PRIMARY KEY (user_id, metric_id, date)
 ) STRICT, WITHOUT ROWID;
 
@@ -365,6 +365,20 @@ CREATE TABLE sources (
     id   INTEGER PRIMARY KEY CHECK (id > 0),
     name TEXT UNIQUE
 ) STRICT;
+
+CREATE TABLE spans (
+    user_id        INTEGER NOT NULL,
+    metric_id      INTEGER NOT NULL,
+    to_time        INTEGER NOT NULL, -- in key times, as those of samples
+    from_time      INTEGER NOT NULL,
+    grain          INTEGER NOT NULL CHECK (grain > 0),
+    session        TEXT    NOT NULL, -- of the app, or the ingestion
+    received_order INTEGER NOT NULL,
+    as_of          INTEGER NOT NULL,
+    ingestion_id   BLOB    NOT NULL,
+    gaps           BLOB, -- absent buckets, see backend.PackGaps
+    PRIMARY KEY (user_id, metric_id, to_time, from_time, grain, session)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE trust (
     only_row         INTEGER PRIMARY KEY CHECK (only_row = 1),
