@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/health-export/health-export/internal/assemble"
@@ -602,7 +601,7 @@ type batchSizes struct {
 	largest int
 }
 
-func (w *batchSizes) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample, said ...health.Span) (store.Written, error) {
+func (w *batchSizes) WriteSamples(ctx context.Context, body store.Body, batch []health.Sample, said ...health.Span) (store.Written, error) {
 	bytes := 0
 	for i := range batch {
 		bytes += len(batch[i].Attributes)
@@ -610,7 +609,7 @@ func (w *batchSizes) WriteSamples(ctx context.Context, user uuid.UUID, batch []h
 	w.mu.Lock()
 	w.largest = max(w.largest, bytes)
 	w.mu.Unlock()
-	return w.Store.WriteSamples(ctx, user, batch, said...)
+	return w.Store.WriteSamples(ctx, body, batch, said...)
 }
 
 // Batches of records with much metadata have fewer records.

@@ -516,11 +516,11 @@ type unavailableStore struct {
 	failures atomic.Int32
 }
 
-func (f *unavailableStore) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample, said ...health.Span) (store.Written, error) {
+func (f *unavailableStore) WriteSamples(ctx context.Context, body store.Body, batch []health.Sample, said ...health.Span) (store.Written, error) {
 	if f.failures.Add(-1) >= 0 {
 		return store.Written{}, problem.New(problem.Unavailable, "database_unavailable", "The database is away.")
 	}
-	return f.Store.WriteSamples(ctx, user, batch, said...)
+	return f.Store.WriteSamples(ctx, body, batch, said...)
 }
 
 // A body that is accepted while the database is unavailable is stored when it is available again.
@@ -581,13 +581,13 @@ type blockedStore struct {
 	open chan struct{}
 }
 
-func (g *blockedStore) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample, said ...health.Span) (store.Written, error) {
+func (g *blockedStore) WriteSamples(ctx context.Context, body store.Body, batch []health.Sample, said ...health.Span) (store.Written, error) {
 	select {
 	case <-g.open:
 	case <-ctx.Done():
 		return store.Written{}, ctx.Err()
 	}
-	return g.Store.WriteSamples(ctx, user, batch, said...)
+	return g.Store.WriteSamples(ctx, body, batch, said...)
 }
 
 func TestReceiveReturnsBeforeProcessingEnds(t *testing.T) {

@@ -98,7 +98,7 @@ func TestSummariesAnswerAsSamplesDo(t *testing.T) {
 				slices.SortStableFunc(batch, func(a, b health.Sample) int {
 					return cmp.Or(cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.KeyTime(), b.KeyTime()))
 				})
-				_, err := s.WriteSamples(t.Context(), user.ID, batch)
+				_, err := s.WriteSamples(t.Context(), store.Body{User: user.ID}, batch)
 				check(err)
 			}
 			same := func(what string, ask func(s *query.Service) (any, error)) {

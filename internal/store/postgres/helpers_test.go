@@ -117,7 +117,7 @@ func distinct(batch []health.Sample) []health.Sample {
 
 func write(t testing.TB, s *postgres.Store, user uuid.UUID, batch ...health.Sample) store.Written {
 	t.Helper()
-	written, err := s.WriteSamples(t.Context(), user, batch)
+	written, err := s.WriteSamples(t.Context(), store.Body{User: user}, batch)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 // newIngestion returns an ingestion that was received now; the store counts the first attempt.
-func newIngestion(t *testing.T, user uuid.UUID, received time.Time, body string) health.Ingestion {
+func newIngestion(t tester, user uuid.UUID, received time.Time, body string) health.Ingestion {
 	t.Helper()
 	return health.Ingestion{
 		ID: newID(t), UserID: user, KeyID: "k1", ReceivedAt: received, Order: health.InstantOf(received),

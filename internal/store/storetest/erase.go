@@ -26,7 +26,7 @@ func Fill(t *testing.T, s store.Store, user uuid.UUID, received time.Time) {
 	t.Helper()
 	batch := batchOf(user, received)
 	first := &batch.samples[0]
-	written, err := s.WriteSamples(t.Context(), user, batch.samples, health.Span{
+	written, err := s.WriteSamples(t.Context(), store.Body{User: user}, batch.samples, health.Span{
 		Metric: first.Metric, Unit: first.Unit, Grain: health.GrainHour, Session: "run",
 		Interval: health.Interval{From: first.Start, To: first.Start + health.Day}, Order: first.Order, AsOf: first.AsOf, Ingestion: user,
 	})
@@ -86,17 +86,18 @@ func batchOf(user uuid.UUID, received time.Time) (e everything) {
 func refusesAll(t *testing.T, s store.Store, user uuid.UUID, received time.Time, kind problem.Kind) {
 	t.Helper()
 	batch, ctx := batchOf(user, received), t.Context()
-	_, err := s.WriteSamples(ctx, user, batch.samples)
+	body := store.Body{User: user, Order: health.InstantOf(received)}
+	_, err := s.WriteSamples(ctx, body, batch.samples)
 	fails(t, "samples", err, kind)
-	_, err = s.WriteNights(ctx, user, batch.nights)
+	_, err = s.WriteNights(ctx, body, batch.nights)
 	fails(t, "nights", err, kind)
-	_, err = s.WriteSegments(ctx, user, batch.segments)
+	_, err = s.WriteSegments(ctx, body, batch.segments)
 	fails(t, "segments", err, kind)
-	_, err = s.WriteWorkouts(ctx, user, batch.workouts)
+	_, err = s.WriteWorkouts(ctx, body, batch.workouts)
 	fails(t, "workouts", err, kind)
-	_, err = s.WriteEvents(ctx, user, batch.events)
+	_, err = s.WriteEvents(ctx, body, batch.events)
 	fails(t, "events", err, kind)
-	_, err = s.WriteECGs(ctx, user, batch.ecgs)
+	_, err = s.WriteECGs(ctx, body, batch.ecgs)
 	fails(t, "ECGs", err, kind)
 	fails(t, "body", s.Put(ctx, newIngestion(t, user, received, "x"), strings.NewReader("x"), worker, later), kind)
 }

@@ -48,7 +48,7 @@ func samples(t tester, s store.Store, user uuid.UUID, query store.SampleQuery) [
 // writes checks what becomes of a batch of samples.
 func writes(t tester, s store.Store, user uuid.UUID, what string, batch []health.Sample, want ...health.Outcome) {
 	t.Helper()
-	written, err := s.WriteSamples(t.Context(), user, batch)
+	written, err := s.WriteSamples(t.Context(), store.Body{User: user}, batch)
 	outcomes(t, what, written, err, want...)
 }
 
@@ -264,7 +264,7 @@ var sampleTests = []test{
 		for _, i := range []int{0, 77, 199, 249} {
 			batch[i].Grain, want[i] = health.GrainUnknown, rejected // was never normalised
 		}
-		written, err := s.WriteSamples(t.Context(), user, batch)
+		written, err := s.WriteSamples(t.Context(), store.Body{User: user}, batch)
 		outcomes(t, "write", written, err, want...)
 		for i, reason := range written.Refused {
 			if reason == "" || want[i] != rejected {
@@ -290,7 +290,7 @@ var sampleTests = []test{
 			with(quantity("a", at(2*time.Second), 1), func(s *health.Sample) { s.Source = strings.Repeat("long ", 20_000) }),
 			with(quantity("a", at(3*time.Second), 1), func(s *health.Sample) { s.Source = `'"; DROP TABLE users; --` }),
 		}
-		written, err := s.WriteSamples(t.Context(), user, batch)
+		written, err := s.WriteSamples(t.Context(), store.Body{User: user}, batch)
 		ok(t, "write", err)
 		var want []health.Sample
 		for i, outcome := range written.Outcomes {
@@ -328,7 +328,7 @@ var sampleTests = []test{
 		user := createUser(t, s)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := s.WriteSamples(ctx, user, []health.Sample{quantity("a", at(0), 1)}); !errors.Is(err, context.Canceled) {
+		if _, err := s.WriteSamples(ctx, store.Body{User: user}, []health.Sample{quantity("a", at(0), 1)}); !errors.Is(err, context.Canceled) {
 			t.Errorf("write: %v, want the context's error", err)
 		}
 		for _, err := range s.Samples(ctx, user, store.SampleQuery{Metric: "a"}) {

@@ -37,7 +37,7 @@ func testSpans(t *testing.T, s store.Store) {
 	}
 	write := func(user uuid.UUID, batch []health.Sample, said ...health.Span) {
 		t.Helper()
-		_, err := s.WriteSamples(t.Context(), user, batch, said...)
+		_, err := s.WriteSamples(t.Context(), store.Body{User: user}, batch, said...)
 		ok(t, "write", err)
 	}
 	check := func(user uuid.UUID, total float64, want ...health.Span) {

@@ -121,13 +121,13 @@ var summaryTests = []test{
 		}
 		large, small, m := createUser(t, s), createUser(t, s), model{}
 		m.write(samples)
-		_, err := s.WriteSamples(t.Context(), large, samples)
+		_, err := s.WriteSamples(t.Context(), store.Body{User: large}, samples)
 		ok(t, "write", err)
 		checkDays(t, s, large, m, aggregate.SourceOrder{})
 		shuffled := slices.Collect(slices.Chunk(samples, 500))
 		shuffled[0], shuffled[2], shuffled[4] = shuffled[4], shuffled[0], shuffled[2]
 		for _, batch := range shuffled {
-			_, err := s.WriteSamples(t.Context(), small, batch)
+			_, err := s.WriteSamples(t.Context(), store.Body{User: small}, batch)
 			ok(t, "write", err)
 		}
 		checkDays(t, s, small, m, aggregate.SourceOrder{})
@@ -140,7 +140,7 @@ var summaryTests = []test{
 			batch[i].End += 600 * health.Second
 		}
 		for _, user := range []uuid.UUID{user, other} {
-			_, err := s.WriteSamples(t.Context(), user, batch)
+			_, err := s.WriteSamples(t.Context(), store.Body{User: user}, batch)
 			ok(t, "write", err)
 		}
 		total := func(user uuid.UUID, want float64, source string) {
@@ -192,7 +192,7 @@ var summaryTests = []test{
 		inMiles.Unit = "mi"
 		batch = append(batch, inMiles)
 		m.write(batch)
-		_, err := s.WriteSamples(t.Context(), user, batch)
+		_, err := s.WriteSamples(t.Context(), store.Body{User: user}, batch)
 		ok(t, "write", err)
 		checkDays(t, s, user, m, aggregate.SourceOrder{})
 		first := at(0).Date(0)
