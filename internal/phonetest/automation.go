@@ -62,8 +62,10 @@ type Automation struct {
 	SwitchAt time.Time
 	SwitchTo Grouping
 	Period   Period
-	Every    time.Duration
-	Batch    Batch
+	// From and Until are when it is set up and taken away, Every is how often it runs.
+	From, Until time.Time
+	Every       time.Duration
+	Batch       Batch
 	// NoHeaders leaves out the headers that describe the automation, as old versions of the app do.
 	NoHeaders bool
 	// MovesOnFailure says that a run which failed moves the cursor of SinceLastSync too.

@@ -8,8 +8,21 @@ import (
 	"time"
 )
 
-// timeLayout is how the app and Apple's export write a time.
-const timeLayout = "2006-01-02 15:04:05 -0700"
+// How the app and Apple's export write a time, and the app on a phone with a clock of twelve hours.
+const (
+	timeLayout       = "2006-01-02 15:04:05 -0700"
+	twelveHourLayout = "2006-01-02 3:04:05\u202fPM -0700"
+)
+
+// otherUnits are units that people choose in place of those of Metrics, and what one of these is in them.
+var otherUnits = map[string]struct {
+	unit   string
+	factor float64
+}{
+	"kcal": {"kJ", 4.184},
+	"km":   {"mi", 1 / 1.609344},
+	"kg":   {"lb", 1 / 0.45359237},
+}
 
 // point is a data point of the app's JSON.
 type point struct {
@@ -29,9 +42,29 @@ type series struct {
 	Points []point `json:"data"`
 }
 
+// export is State.export with the settings of the person's phone.
+func (p *Person) export(s State, metric Metric, grouping Grouping, from, to time.Time, random *rand.Rand) series {
+	out := s.export(metric, grouping, p.ZoneAt(s.at), from, to, random)
+	other, ok := otherUnits[metric.Unit]
+	if ok && p.otherUnits {
+		out.Units = other.unit
+	}
+	for i := range out.Points {
+		point := &out.Points[i]
+		if ok && p.otherUnits {
+			value := *point.Qty * other.factor
+			point.Qty = &value
+		}
+		if p.twelveHours {
+			point.Date = point.at.In(p.ZoneAt(s.at)).Format(twelveHourLayout)
+		}
+	}
+	return out
+}
+
 // export returns what the app sends at a time, in the zone the phone is in, of [from, to).
 func (s State) export(metric Metric, grouping Grouping, zone *time.Location, from, to time.Time, random *rand.Rand) series {
-	out := series{Name: metric.Name, Units: metric.Unit}
+	out := series{Name: metric.Name, Units: metric.Unit, Points: []point{}}
 	grain, summarised := grouping.grain(metric)
 	if !summarised {
 		for _, sample := range s.touching(metric.Name, from, to) {

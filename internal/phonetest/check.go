@@ -79,6 +79,8 @@ func (p *Plan) Story() string {
 		{p.Habits.Corrects, "entries are corrected"},
 		{p.Habits.Condenses, "workouts are condensed"},
 		{p.Habits.FreeNames, "devices have free names"},
+		{p.Habits.OtherUnits, "the app writes kJ, miles and pounds"},
+		{p.Habits.TwelveHours, "the clock has twelve hours"},
 	} {
 		if trait.is {
 			out.WriteString("; " + trait.what)
@@ -93,6 +95,7 @@ func (p *Plan) Story() string {
 	}
 	for _, a := range p.Automations {
 		fmt.Fprintf(&out, "\n\t%s: %s, %s, every %s, batch %s", a.Name, a.Grouping, a.Period, a.Every, a.Batch)
+		fmt.Fprintf(&out, ", from %s to %s", a.From.UTC().Format(time.RFC3339), a.Until.UTC().Format(time.RFC3339))
 		if a.NoHeaders {
 			out.WriteString(", without headers")
 		}
@@ -110,12 +113,7 @@ func (p *Plan) Story() string {
 
 // check compares the figures that a server gives at a time with the truth.
 func (p *Plan) check(at time.Time, got Days) (faults []Fault) {
-	arrived := p.runs[:0:0]
-	for _, r := range p.runs {
-		if !r.received.After(at) {
-			arrived = append(arrived, r)
-		}
-	}
+	arrived := p.arrivedBy(at)
 	for date := p.Person.Start.AddDate(0, 0, -1); date.Before(p.Person.End.AddDate(0, 0, 2)); date = date.AddDate(0, 0, 1) {
 		for _, metric := range p.Person.Metrics {
 			d := newDay(p, metric, date, at, arrived)
@@ -133,6 +131,16 @@ func (p *Plan) check(at time.Time, got Days) (faults []Fault) {
 		}
 	}
 	return faults
+}
+
+// arrivedBy returns the runs of which all had arrived by a time.
+func (p *Plan) arrivedBy(t time.Time) (arrived []run) {
+	for _, r := range p.runs {
+		if !r.received.After(t) {
+			arrived = append(arrived, r)
+		}
+	}
+	return arrived
 }
 
 // expectation is what one field of a figure has to be.
@@ -198,7 +206,7 @@ func newDay(p *Plan, metric Metric, date, at time.Time, arrived []run) *day {
 // settle takes a run as the one that settles the day if it is.
 func (d *day) settle(r run, w span) {
 	grain, ok := r.grain(d.metric)
-	if !ok || grain != Day || !r.sends(d.metric.Name) || r.from.After(w.start) || r.to.Before(w.end) || r.received.Before(w.end.Add(time.Hour)) {
+	if !ok || grain != Day || !r.sends(d.metric.Name) || r.from.After(w.start) || r.to.Before(w.end) || r.at.Before(w.end.Add(time.Hour)) {
 		return
 	}
 	found := d.plan.Person.Kit.At(r.at).Statistics(d.metric, Day, r.zone, w.start, w.end)
@@ -232,7 +240,7 @@ func (d *day) sum() expectation {
 			e.low, e.high = d.summary.Sum, d.summary.Sum
 		}
 		e.why = "a summary of the whole day says " + fmt.Sprintf("%.6g", d.summary.Sum)
-		e.tolerance = d.tolerance(e.high, 0)
+		e.tolerance = 1e-6 * e.high
 		return e
 	}
 	c := newCells(d)
@@ -349,13 +357,23 @@ func separately(metric Metric, samples []Sample) (pieces []piece) {
 
 // minutesOf returns what the minutes of a day have of some pieces.
 func minutesOf(day span, pieces []piece) []float64 {
-	c := collector{grain: Minute, zone: time.UTC}
-	for _, p := range pieces {
-		p.share(day.start, day.end, c.add)
-	}
 	row := make([]float64, int(day.end.Sub(day.start)/time.Minute))
-	for _, b := range c.buckets {
-		row[int(b.Start.Sub(day.start)/time.Minute)] = b.Sum
+	for _, p := range pieces {
+		p.share(day.start, day.end, func(_ *Source, from, to time.Time, value float64) {
+			length := to.Sub(from)
+			for at := from; ; {
+				minute := int(at.Sub(day.start) / time.Minute)
+				next := earlier(day.start.Add(time.Duration(minute+1)*time.Minute), to)
+				if length == 0 {
+					row[minute] += value
+					return
+				}
+				row[minute] += value * float64(next.Sub(at)) / float64(length)
+				if at = next; !at.Before(to) {
+					return
+				}
+			}
+		})
 	}
 	return row
 }

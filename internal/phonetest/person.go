@@ -15,6 +15,8 @@ type Person struct {
 	Stays   []Stay
 	Metrics []Metric
 	Kit     *HealthKit
+	// otherUnits and twelveHours are as in Habits.
+	otherUnits, twelveHours bool
 }
 
 // Stay is a zone from a time on.
@@ -74,7 +76,10 @@ type Habits struct {
 	Travels, SyncsLate, Corrects, Condenses bool
 	// FreeNames gives the watch and the phone names that do not say what they are.
 	FreeNames bool
-	Inflation float64
+	// OtherUnits and TwelveHours are settings of the phone: energy in kJ, distance in miles and mass in pounds, and times of
+	// the day from 1 to 12.
+	OtherUnits, TwelveHours bool
+	Inflation               float64
 }
 
 // NewPerson makes up a person.
@@ -86,9 +91,10 @@ func NewPerson(random *rand.Rand, habits Habits) *Person {
 		panic(err)
 	}
 	p := &Person{
-		Start: dayStart(date.Year(), date.Month(), date.Day(), home),
-		End:   dayStart(date.Year(), date.Month(), date.Day()+habits.Days, home),
-		Stays: []Stay{{Zone: home}},
+		Start:      dayStart(date.Year(), date.Month(), date.Day(), home),
+		End:        dayStart(date.Year(), date.Month(), date.Day()+habits.Days, home),
+		Stays:      []Stay{{Zone: home}},
+		otherUnits: habits.OtherUnits, twelveHours: habits.TwelveHours,
 	}
 	for _, name := range habits.Metrics {
 		if metric, ok := MetricNamed(name); ok {

@@ -130,8 +130,9 @@ type State struct {
 
 // Samples returns the samples that begin in [from, to), in order of their start.
 func (s State) Samples(metric string, from, to time.Time) []Sample {
-	var found []Sample
-	for _, sample := range s.kit.between(metric, from, to) {
+	all := s.kit.between(metric, from, to)
+	found := make([]Sample, 0, len(all))
+	for _, sample := range all {
 		if sample.presentAt(s.at) && !sample.Start.Before(from) {
 			found = append(found, sample)
 		}
@@ -141,8 +142,9 @@ func (s State) Samples(metric string, from, to time.Time) []Sample {
 
 // touching returns the samples that have a part in [from, to), in order of their start.
 func (s State) touching(metric string, from, to time.Time) []Sample {
-	var found []Sample
-	for _, sample := range s.kit.between(metric, from, to) {
+	all := s.kit.between(metric, from, to)
+	found := make([]Sample, 0, len(all))
+	for _, sample := range all {
 		if sample.presentAt(s.at) && (sample.End.After(from) || !sample.Start.Before(from)) {
 			found = append(found, sample)
 		}

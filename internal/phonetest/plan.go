@@ -54,11 +54,8 @@ func NewPlan(seed uint64) *Plan {
 	p.Habits.Condenses = chance(random, 0.2) && !slices.ContainsFunc(automations, (*Automation).sendsSingles)
 	p.Person = NewPerson(random, p.Habits)
 	p.Automations = automations
-	for _, a := range automations {
-		if chance(random, 0.25) {
-			a.SwitchAt = p.Person.Start.Add(within(random, p.Person.End.Sub(p.Person.Start))).Truncate(time.Minute)
-			a.SwitchTo = pick(random, ByMin, ByHour, ByDay)
-		}
+	for i, a := range automations {
+		p.schedule(random, a, automations[:i])
 		p.runAutomation(random, a)
 	}
 	p.drawExports(random)
@@ -81,6 +78,7 @@ func pick[T any](random *rand.Rand, values ...T) T { return values[random.IntN(l
 func drawHabits(random *rand.Rand) Habits {
 	h := Habits{
 		Days: 4 + random.IntN(4), Travels: chance(random, 0.2), SyncsLate: chance(random, 0.5), Corrects: chance(random, 0.3),
+		OtherUnits: chance(random, 0.25), TwelveHours: chance(random, 0.2),
 	}
 	if chance(random, 0.5) {
 		h.Inflation = 0.25 * random.Float64()
@@ -140,13 +138,32 @@ func uuid(random *rand.Rand) string {
 	return fmt.Sprintf("%08X-%04X-4%03X-%04X-%012X", high>>32, high>>16&0xffff, high&0xfff, 0x8000|low>>48&0x3fff, low&0xffffffffffff)
 }
 
-// runAutomation runs an automation from the first day until a day after the last one.
+// schedule sets when an automation runs: some at the same time as an earlier one, some later or not to the end.
+func (p *Plan) schedule(random *rand.Rand, a *Automation, earlier []*Automation) {
+	life := p.Person.End.Sub(p.Person.Start)
+	a.From, a.Until = p.Person.Start.Add(within(random, 12*time.Hour)), p.Person.End.Add(30*time.Hour)
+	if chance(random, 0.2) {
+		a.From = p.Person.Start.Add(within(random, life/2))
+	}
+	if chance(random, 0.2) {
+		a.Until = p.Person.Start.Add(life/2 + within(random, life/2))
+	}
+	if len(earlier) > 0 && chance(random, 0.3) {
+		a.From = earlier[0].From
+	}
+	if chance(random, 0.25) {
+		a.SwitchAt = p.Person.Start.Add(within(random, life)).Truncate(time.Minute)
+		a.SwitchTo = pick(random, ByMin, ByHour, ByDay)
+	}
+}
+
+// runAutomation runs an automation for as long as it is there. When the phone is locked it cannot read what to send.
 func (p *Plan) runAutomation(random *rand.Rand, a *Automation) {
-	begin := p.Person.Start.Add(within(random, 12*time.Hour))
-	cursor := begin
-	for due := begin; due.Before(p.Person.End.Add(30 * time.Hour)); due = due.Add(a.Every) {
-		t := due.Add(within(random, 10*time.Minute)).Truncate(time.Second)
-		if locked := p.Person.ZoneAt(t); chance(random, 0.08) || t.In(locked).Hour() < 6 && chance(random, 0.7) {
+	cursor := a.From
+	for due := a.From; due.Before(a.Until); due = due.Add(a.Every) {
+		t := due.Add(within(random, 2*time.Minute)).Truncate(time.Second)
+		night := t.In(p.Person.ZoneAt(t)).Hour() < 6
+		if locked := chance(random, 0.08) || night && chance(random, 0.7); locked {
 			continue
 		}
 		lost, unanswered := chance(random, 0.06), chance(random, 0.03)
@@ -168,10 +185,8 @@ func (p *Plan) send(random *rand.Rand, a *Automation, t, cursor time.Time) {
 	state := p.Person.Kit.At(t)
 	for _, name := range a.Metrics {
 		metric, _ := MetricNamed(name)
-		if one := state.export(metric, grouping, zone, from, to, random); len(one.Points) > 0 || chance(random, 0.5) {
-			if one.Points == nil {
-				one.Points = []point{}
-			}
+		one := p.Person.export(state, metric, grouping, from, to, random)
+		if len(one.Points) > 0 || chance(random, 0.5) {
 			all = append(all, one)
 		}
 	}
@@ -179,16 +194,16 @@ func (p *Plan) send(random *rand.Rand, a *Automation, t, cursor time.Time) {
 	session := uuid(random)
 	parts := batches(all, a.Batch, from, to)
 	random.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
-	received := t
+	r := run{name: a.Name, automation: a, grouping: grouping, zone: zone, from: from, to: to, at: t, received: t, metrics: a.Metrics}
 	for _, part := range parts {
-		received = received.Add(time.Second + within(random, 5*time.Second))
-		p.Uploads = append(p.Uploads, Upload{At: received, Headers: a.headers(grouping, session), Body: encode(part)})
+		r.received = r.received.Add(time.Second + within(random, 5*time.Second))
+		if a.Batch == ByMetric && chance(random, 0.03) { // lost
+			r.metrics = slices.DeleteFunc(slices.Clone(r.metrics), func(name string) bool { return name == part[0].Name })
+			continue
+		}
+		p.Uploads = append(p.Uploads, Upload{At: r.received, Headers: a.headers(grouping, session), Body: encode(part)})
 	}
-	if len(parts) > 0 {
-		p.runs = append(p.runs, run{
-			name: a.Name, automation: a, grouping: grouping, zone: zone, from: from, to: to, at: t, received: received, metrics: a.Metrics,
-		})
-	}
+	p.runs = append(p.runs, r)
 }
 
 // aligned returns the start of the bucket that holds t.

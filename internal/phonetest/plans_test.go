@@ -131,13 +131,13 @@ func orZero(value *float64) float64 {
 // run alone with -plan SEED; -plans N tries more of them (make nightly).
 func TestPhonePlans(t *testing.T) {
 	t.Parallel()
-	first, n := *seed, *plans
-	if *seed != 0 {
-		if !wasSet("plans") {
-			n = 1
-		}
-	} else {
-		first = 1
+	first, n := max(*seed, 1), *plans
+	switch {
+	case wasSet("plans"):
+	case *seed != 0:
+		n = 1
+	case testing.Short():
+		n = 10
 	}
 	for s := first; s < first+uint64(n); s++ {
 		t.Run(fmt.Sprint(s), func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestPhonePlans(t *testing.T) {
 // A few of the plans on every store.
 func TestPhonePlansOnEveryStore(t *testing.T) {
 	t.Parallel()
-	for s := range uint64(3) {
+	for s := range uint64(2) {
 		testdb.Each(t, func(t *testing.T, db store.Store) { tryPlan(t, 1+s, db) })
 	}
 }
