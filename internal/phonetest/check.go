@@ -114,23 +114,38 @@ func (p *Plan) Story() string {
 // check compares the figures that a server gives at a time with the truth.
 func (p *Plan) check(at time.Time, got Days) (faults []Fault) {
 	arrived := p.arrivedBy(at)
-	for date := p.Person.Start.AddDate(0, 0, -1); date.Before(p.Person.End.AddDate(0, 0, 2)); date = date.AddDate(0, 0, 1) {
-		for _, metric := range p.Person.Metrics {
+	for _, metric := range p.Person.Metrics {
+		for date := p.Person.Start.AddDate(0, 0, -1); date.Before(p.Person.End.AddDate(0, 0, 2)); date = date.AddDate(0, 0, 1) {
 			d := newDay(p, metric, date, at, arrived)
 			for _, expected := range d.expectations() {
-				value := expected.field(got[d.date][metric.Name])
-				if value >= expected.low-expected.tolerance && value <= expected.high+expected.tolerance {
-					continue
-				}
-				faults = append(faults, Fault{
-					Asked: at, Date: d.date, Metric: metric.Name, Field: expected.name, Got: value,
-					Low: expected.low - expected.tolerance, High: expected.high + expected.tolerance, Why: expected.why,
-					Story: d.story(),
-				})
+				faults = expected.compare(faults, d, expected.field(got[d.date][metric.Name]))
 			}
+		}
+		if all, ok := p.allDays(metric, at, arrived); ok {
+			var sum float64
+			for _, figures := range got {
+				sum += figures[metric.Name].Value
+			}
+			faults = all.sum().compare(faults, all, sum)
 		}
 	}
 	return faults
+}
+
+// allDays returns all the time of a plan as one day: where the person travels, it is not always clear which day something
+// belongs to, but it must belong to one. It is false for what is sent by days, which overlap then.
+func (p *Plan) allDays(metric Metric, at time.Time, arrived []run) (*day, bool) {
+	if metric.Style != Cumulative || len(p.Person.Stays) == 1 || slices.ContainsFunc(arrived, func(r run) bool { return r.grouping == ByDay }) {
+		return nil, false
+	}
+	all := span{p.Person.Start.AddDate(0, 0, -2), p.Person.End.AddDate(0, 0, 3)}
+	d := &day{plan: p, metric: metric, date: "all days together", now: p.Person.Kit.At(at), inner: all, outer: all}
+	for _, r := range arrived {
+		if r.sends(metric.Name) {
+			d.runs = append(d.runs, r)
+		}
+	}
+	return d, true
 }
 
 // arrivedBy returns the runs of which all had arrived by a time.
@@ -149,6 +164,18 @@ type expectation struct {
 	field                func(Figure) float64
 	low, high, tolerance float64
 	why                  string
+}
+
+// compare adds a fault of a day if its value is not what it has to be.
+func (e expectation) compare(faults []Fault, d *day, value float64) []Fault {
+	low, high := e.low-e.tolerance, e.high+e.tolerance
+	if value >= low && value <= high {
+		return faults
+	}
+	return append(faults, Fault{
+		Asked: d.now.at, Date: d.date, Metric: d.metric.Name, Field: e.name, Got: value, Low: low, High: high, Why: e.why,
+		Story: d.story(),
+	})
 }
 
 func valueOf(f Figure) float64 { return f.Value }

@@ -38,7 +38,7 @@ func (s *ideal) Days(_ context.Context, at, first, last time.Time) (Days, error)
 	return days, nil
 }
 
-// sentLast is the sum of what was sent last of each minute.
+// sentLast is the sum of what was sent last of each minute, if it is of the day by the clock of that run.
 func (c *cells) sentLast() (sum float64) {
 	all := make([]int, len(c.runs))
 	for i := range all {
@@ -46,7 +46,7 @@ func (c *cells) sentLast() (sum float64) {
 	}
 	for minute := range c.truth {
 		at := c.outer.start.Add(time.Duration(minute) * time.Minute)
-		if i, ok := c.latest(all, minute); ok && !at.Before(c.inner.start) && at.Before(c.inner.end) {
+		if i, ok := c.latest(all, minute); ok && at.In(c.runs[i].zone).Format(time.DateOnly) == c.date {
 			sum += c.sent[i][minute]
 		}
 	}

@@ -155,7 +155,7 @@ func TestPhonePlans(t *testing.T) {
 // A few of the plans on every store.
 func TestPhonePlansOnEveryStore(t *testing.T) {
 	t.Parallel()
-	for s := range uint64(2) {
+	for s := range uint64(5) {
 		testdb.Each(t, func(t *testing.T, db store.Store) { tryPlan(t, 1+s, db) })
 	}
 }
