@@ -135,7 +135,7 @@ func (p *Plan) check(at time.Time, got Days) (faults []Fault) {
 // allDays returns all the time of a plan as one day: where the person travels, it is not always clear which day something
 // belongs to, but it must belong to one. It is false for what is sent by days, which overlap then.
 func (p *Plan) allDays(metric Metric, at time.Time, arrived []run) (*day, bool) {
-	if metric.Style != Cumulative || len(p.Person.Stays) == 1 || slices.ContainsFunc(arrived, func(r run) bool { return r.grouping == ByDay }) {
+	if metric.Style != Cumulative || len(p.Person.Stays) == 1 || slices.ContainsFunc(arrived, func(r run) bool { return r.tellsDays(metric) }) {
 		return nil, false
 	}
 	all := span{p.Person.Start.AddDate(0, 0, -2), p.Person.End.AddDate(0, 0, 3)}
@@ -194,6 +194,9 @@ type day struct {
 	runs    []run
 	settled *run
 	summary Statistic // that settled sent
+	// newest is settled unless an export was imported long after it was made: that of the latest state.
+	newest        *run
+	newestSummary Statistic
 	// inner and outer are the bounds of the day by the clocks of all zones in which it was sent: that which is the day by
 	// all of them, and by any of them.
 	inner, outer span
@@ -230,16 +233,22 @@ func newDay(p *Plan, metric Metric, date, at time.Time, arrived []run) *day {
 	return day
 }
 
-// settle takes a run as the one that settles the day if it is.
+// settle takes a run as one that settles the day if it is. The day is w by the clock of its zone.
 func (d *day) settle(r run, w span) {
-	grain, ok := r.grain(d.metric)
-	if !ok || grain != Day || !r.sends(d.metric.Name) || r.from.After(w.start) || r.to.Before(w.end) || r.at.Before(w.end.Add(time.Hour)) {
+	if !r.tellsDays(d.metric) || !r.sends(d.metric.Name) {
+		return
+	}
+	if r.from.After(w.start) || r.to.Before(w.end) || r.at.Before(w.end.Add(time.Hour)) {
 		return
 	}
 	found := d.plan.Person.Kit.At(r.at).Statistics(d.metric, Day, r.zone, w.start, w.end)
-	if len(found) == 1 {
-		d.settled, d.summary = &r, found[0]
+	if len(found) != 1 {
+		return
 	}
+	if d.newest == nil || !r.at.Before(d.newest.at) {
+		d.newest, d.newestSummary = &r, found[0]
+	}
+	d.settled, d.summary = &r, found[0]
 }
 
 // clear says whether it is clear which time the day is.
@@ -262,12 +271,12 @@ func (d *day) sum() expectation {
 	truth := d.now.Sum(d.metric, d.inner.start, d.inner.end)
 	e := expectation{name: "sum", field: valueOf}
 	if d.settled != nil {
-		e.low, e.high = min(truth, d.summary.Sum), max(truth, d.summary.Sum)
-		if !d.clear() {
-			e.low, e.high = d.summary.Sum, d.summary.Sum
+		e.low, e.high = min(d.newestSummary.Sum, d.summary.Sum), max(d.newestSummary.Sum, d.summary.Sum)
+		if d.clear() {
+			e.low, e.high = min(truth, e.low), max(truth, e.high)
 		}
 		e.why = "a summary of the whole day says " + fmt.Sprintf("%.6g", d.summary.Sum)
-		e.tolerance = 1e-6 * e.high
+		e.tolerance = 2e-6 * e.high
 		return e
 	}
 	c := newCells(d)
@@ -307,8 +316,9 @@ func (d *day) story() []string {
 			if grain, ok := r.grain(d.metric); ok && grain == Minute && !d.metric.ByHand {
 				line += fmt.Sprintf(" × %.3f", 1+d.plan.Habits.Inflation)
 			}
-		} else {
-			line += fmt.Sprintf(", %d samples", len(state.Samples(d.metric.Name, from, to)))
+		} else if samples := state.Samples(d.metric.Name, from, to); len(samples) > 0 {
+			low, avg, high := mean(d.metric, samples, d.outer.end)
+			line += fmt.Sprintf(", %d samples of %.4g to %.4g, mean %.4g", len(samples), low, high, avg)
 		}
 		if d.settled != nil && r.at.Equal(d.settled.at) && r.name == d.settled.name {
 			line += " settles the day"
@@ -584,5 +594,5 @@ func (c *cells) least(group []int) (sum float64) {
 // coarse says whether a run sent summaries longer than a minute.
 func (c *cells) coarse(i int) bool {
 	grain, ok := c.runs[i].grain(c.metric)
-	return ok && grain != Minute
+	return ok && grain != Minute || c.runs[i].tellsDays(c.metric)
 }

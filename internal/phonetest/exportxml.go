@@ -9,8 +9,9 @@ import (
 )
 
 // ExportXML returns the export.xml that the Health app makes at a time in a zone: all samples that the phone has then, each
-// source's for itself, and every time with the offset that the zone has at the moment of the export.
-func (k *HealthKit) ExportXML(t time.Time, zone *time.Location) []byte {
+// source's for itself, and every time with the offset that the zone has at the moment of the export. With rings it also has
+// the active energy of each local day since first, as the rings show it.
+func (k *HealthKit) ExportXML(t time.Time, zone *time.Location, rings bool, first time.Time) []byte {
 	var out bytes.Buffer
 	_, offset := t.In(zone).Zone()
 	fixed := time.FixedZone("", offset)
@@ -45,6 +46,18 @@ func (k *HealthKit) ExportXML(t time.Time, zone *time.Location) []byte {
 			out.WriteString("/>\n")
 		}
 	}
+	if rings {
+		k.writeRings(&out, t, zone, first)
+	}
 	out.WriteString("</HealthData>\n")
 	return out.Bytes()
+}
+
+// writeRings writes what the rings show of each day.
+func (k *HealthKit) writeRings(out *bytes.Buffer, t time.Time, zone *time.Location, first time.Time) {
+	energy, _ := MetricNamed("active_energy")
+	for _, day := range k.At(t).Statistics(energy, Day, zone, first, t) {
+		fmt.Fprintf(out, " <ActivitySummary dateComponents=%q activeEnergyBurned=\"%.6f\" activeEnergyBurnedGoal=\"500\""+
+			" activeEnergyBurnedUnit=\"kcal\"/>\n", day.Start.In(zone).Format(time.DateOnly), day.Sum)
+	}
 }

@@ -322,8 +322,9 @@ func TestExportXML(t *testing.T) {
 	kit := NewHealthKit(map[string][]Sample{
 		"step_count":      {sample(watch, "2026-03-10 09:00:00", "2026-03-10 09:02:00", 180)},
 		"mindful_minutes": {sample(hand, "2026-03-10 10:00:00", "2026-03-10 10:12:00", 12)},
+		"active_energy":   {sample(phone, "2026-03-10 23:59:00", "2026-03-11 00:01:00", 12)},
 	}, 0)
-	text := kit.ExportXML(at("2026-04-01 12:00:00"), berlin)
+	text := kit.ExportXML(at("2026-04-01 12:00:00"), berlin, true, at("2026-03-01 00:00:00"))
 	var export struct {
 		ExportDate struct {
 			Value string `xml:"value,attr"`
@@ -336,6 +337,10 @@ func TestExportXML(t *testing.T) {
 			End    string `xml:"endDate,attr"`
 			Value  string `xml:"value,attr"`
 		}
+		ActivitySummary []struct {
+			Date   string `xml:"dateComponents,attr"`
+			Energy string `xml:"activeEnergyBurned,attr"`
+		}
 	}
 	if err := xml.NewDecoder(bytes.NewReader(text)).Decode(&export); err != nil {
 		t.Fatal(err)
@@ -343,7 +348,10 @@ func TestExportXML(t *testing.T) {
 	if export.ExportDate.Value != "2026-04-01 12:00:00 +0200" {
 		t.Errorf("the export is of %s", export.ExportDate.Value)
 	}
-	got := fmt.Sprint(export.Record)
+	if got := fmt.Sprint(export.ActivitySummary); got != "[{2026-03-10 6.000000} {2026-03-11 6.000000}]" {
+		t.Errorf("the rings are %s", got)
+	}
+	got := fmt.Sprint(export.Record[1:])
 	want := "[{HKCategoryTypeIdentifierMindfulSession Health  2026-03-10 11:00:00 +0200 2026-03-10 11:12:00 +0200 HKCategoryValueNotApplicable} " +
 		"{HKQuantityTypeIdentifierStepCount Watch <<HKDevice: 0x1>, name:Watch, manufacturer:Apple Inc., model:Watch, hardware:Watch6,6> " +
 		"2026-03-10 10:00:00 +0200 2026-03-10 10:02:00 +0200 180}]"

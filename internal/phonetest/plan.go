@@ -42,6 +42,8 @@ type run struct {
 	// received is when its last part arrived.
 	received time.Time
 	metrics  []string
+	// rings says that an export has the active energy of each day.
+	rings bool
 }
 
 // NewPlan draws a plan.
@@ -242,9 +244,11 @@ func (p *Plan) drawExports(random *rand.Rand) {
 		}
 		received = later(made, earlier(received, p.Person.End.Add(30*time.Hour)))
 		zone := p.Person.ZoneAt(made)
-		p.Uploads = append(p.Uploads, Upload{At: received, Body: p.Person.Kit.ExportXML(made, zone), File: true})
+		rings := chance(random, 0.5) && slices.Contains(p.Habits.Metrics, "active_energy") && !p.Habits.Travels
+		body := p.Person.Kit.ExportXML(made, zone, rings, p.Person.Start.AddDate(0, 0, -1))
+		p.Uploads = append(p.Uploads, Upload{At: received, Body: body, File: true})
 		p.runs = append(p.runs, run{
-			name: "Apple's export", zone: p.Person.Home(), to: made, at: made, received: received, metrics: p.Habits.Metrics,
+			name: "Apple's export", zone: p.Person.Home(), rings: rings, to: made, at: made, received: received, metrics: p.Habits.Metrics,
 		})
 	}
 }
@@ -258,6 +262,12 @@ func (r run) grain(metric Metric) (Grain, bool) {
 		return "", false
 	}
 	return r.grouping.grain(metric)
+}
+
+// tellsDays says whether a run has summaries of days of a metric.
+func (r run) tellsDays(metric Metric) bool {
+	grain, _ := r.grain(metric)
+	return grain == Day || r.rings && metric.Name == "active_energy"
 }
 
 // group names the runs that continue each other: those of an automation with one grouping, and all exports.

@@ -5,8 +5,10 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,6 +30,7 @@ import (
 var (
 	plans = flag.Int("plans", 50, "how many plans of a phone to try")
 	seed  = flag.Uint64("plan", 0, "the seed of the only plan to try, or of the first one if there are more")
+	keep  = flag.String("keep", "", "the folder to write what the plans send into, to send it to a server by hand")
 )
 
 func TestMain(m *testing.M) { testdb.Main(m) }
@@ -162,6 +165,9 @@ func TestPhonePlansOnEveryStore(t *testing.T) {
 
 func tryPlan(t *testing.T, seed uint64, db store.Store) {
 	plan := phonetest.NewPlan(seed)
+	if *keep != "" {
+		keepUploads(t, filepath.Join(*keep, fmt.Sprint(seed)), plan.Uploads)
+	}
 	faults, err := plan.Run(t.Context(), newServer(t, db, plan.Person.Home()))
 	if err != nil {
 		t.Errorf("%v", err)
@@ -175,6 +181,30 @@ func tryPlan(t *testing.T, seed uint64, db store.Store) {
 			break
 		}
 		t.Errorf("%s", fault)
+	}
+}
+
+// keepUploads writes what a plan sends into a folder: the bodies in their order, and beside each its time and headers.
+func keepUploads(t *testing.T, folder string, uploads []phonetest.Upload) {
+	t.Helper()
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for i, upload := range uploads {
+		extension := ".json"
+		if upload.File {
+			extension = ".xml"
+		}
+		head := "at: " + upload.At.UTC().Format(time.RFC3339) + "\n"
+		for _, name := range slices.Sorted(maps.Keys(upload.Headers)) {
+			head += name + ": " + upload.Headers[name] + "\n"
+		}
+		name := filepath.Join(folder, fmt.Sprintf("%03d", i+1))
+		for file, content := range map[string][]byte{name + ".headers": []byte(head), name + extension: upload.Body} {
+			if err := os.WriteFile(file, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 
