@@ -54,8 +54,9 @@ var allowedImports = map[string][]string{
 		"access", "account", "aggregate", "catalog", "connect", "export", "health", "ingest", "operation", "problem",
 		"query", "store", "tracing",
 	},
-	"testdb":  {"store", "store/postgres", "store/sqlite"},
-	"testlog": {},
+	"testdb":    {"store", "store/postgres", "store/sqlite"},
+	"testlog":   {},
+	"phonetest": {},
 	"cmd/health-export": {
 		"access", "account", "cache", "catalog", "connect", "delivery", "export", "health", "ingest", "job", "operation",
 		"problem", "query", "server", "store", "store/postgres", "store/sqlite", "tracing",
@@ -73,6 +74,7 @@ var testsMayImport = []string{"store/postgres", "store/sqlite", "store/storetest
 var testImports = map[string][]string{
 	"delivery":          {"account"},
 	"server":            {"cache"},
+	"phonetest":         {"account", "catalog", "health", "ingest", "query", "store"},
 	"cmd/health-export": {"format"},
 }
 
