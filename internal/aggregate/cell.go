@@ -74,13 +74,20 @@ func (c *cell) asOf() (latest health.Instant) {
 	return latest
 }
 
-// tidy removes the noise of sums of shares, which would be shown as 2.0000000000000004.
+// tidy removes the noise of sums of shares, which would be shown as 2.0000000000000004: it keeps twelve digits.
 func tidy(sum float64) float64 {
-	const digits = 1e9
-	if math.Abs(sum) > 1e6 {
+	if sum == 0 || health.IsAbsent(sum) {
 		return sum
 	}
-	return math.Round(sum*digits) / digits
+	digits := 11 - int(math.Floor(math.Log10(math.Abs(sum))))
+	if digits < 0 || digits > 300 {
+		return sum
+	}
+	scale := math.Pow10(digits)
+	if rounded := math.Round(sum * scale); !math.IsInf(rounded, 0) {
+		return rounded / scale
+	}
+	return sum
 }
 
 func (c *cell) extend(e Extent) {

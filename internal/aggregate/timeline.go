@@ -308,8 +308,9 @@ func (t *Timeline) resolve(g *group) Group {
 	}
 	resolved.Aggregate = t.joinCells(g)
 	t.applyDay(g, &resolved)
-	for i := range resolved.Cells {
-		if t.rule.Cumulative() {
+	if t.rule.Cumulative() {
+		resolved.Values.Sum = tidy(resolved.Values.Sum)
+		for i := range resolved.Cells {
 			resolved.Cells[i].Values.Sum = tidy(resolved.Cells[i].Values.Sum)
 		}
 	}
@@ -334,9 +335,6 @@ func (t *Timeline) joinCells(g *group) Aggregate {
 	}
 	joined := Join(cells, t.rule.Style)
 	joined.Settled = false
-	if t.rule.Cumulative() {
-		joined.Values.Sum = tidy(joined.Values.Sum)
-	}
 	return joined
 }
 
@@ -376,13 +374,13 @@ func (t *Timeline) applyDay(g *group, resolved *Group) {
 			day.Grain = health.GrainDay
 		}
 		day.Settled = settled
-		day.Values.Sum = tidy(total)
+		day.Values.Sum = total
 		resolved.Aggregate = day
 		if settled && len(g.cells) == 0 && g.day == nil {
 			return
 		}
 	default:
-		resolved.Values.Sum = tidy(total)
+		resolved.Values.Sum = total
 	}
 	if !settled {
 		resolved.Unplaced = tidy(total - cells)
