@@ -78,6 +78,10 @@ func (s *Stats) mergeMean(o Stats, style catalog.Style) {
 
 func (s *Stats) merge(o Stats, style catalog.Style) {
 	s.mergeMean(o, style)
+	s.includeExtremes(o)
+}
+
+func (s *Stats) includeExtremes(o Stats) {
 	s.include(o.Min)
 	s.include(o.Max)
 }

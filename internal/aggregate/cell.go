@@ -122,26 +122,39 @@ func (b *bucket) total(all spans) (total, after float64, bySummary bool) {
 	if speaks.To <= b.From { // the clock of the phone was ahead of this server's
 		speaks.To = b.To
 	}
-	var within, readings float64
 	until, later := all.later(b.grain, b.asOf, speaks)
+	within := sumUntil(b.parts, speaks.To)
+	readings := sumUntil(b.readings, speaks.To)
 	for i := range b.parts {
-		p := &b.parts[i]
-		within += p.before(speaks.To)
-		later = later || p.asOf > b.asOf && p.From < speaks.To
+		later = later || b.parts[i].asOf > b.asOf && b.parts[i].From < speaks.To
 	}
-	for i := range b.readings {
-		readings += b.readings[i].before(speaks.To)
-	}
-	after = sumOf(b.parts) - within
+	sum := within.whole + within.after
 	switch {
-	case until == speaks.To:
-		return within + after, after, false
-	case later && within > b.value:
-		return within + after, after, false
-	case readings > b.value:
-		return readings + after, after, false
+	case until == speaks.To, later && within.begun >= b.value:
+		return sum, within.after, false
+	case readings.begun > b.value && readings.begun >= within.begun:
+		return sum, within.after, false
+	case readings.whole > b.value:
+		return readings.whole + within.after, within.after, false
 	}
-	return b.value + after, after, true
+	return b.value + within.after, within.after, true
+}
+
+// partialSum is what parts amount to at an instant: before it (whole) and after it, where those that it cuts are shared by
+// time, and what has begun before it, whole.
+type partialSum struct{ whole, after, begun float64 }
+
+func sumUntil(parts []part, t health.Instant) (sum partialSum) {
+	for i := range parts {
+		p := &parts[i]
+		before := p.before(t)
+		sum.whole += before
+		sum.after += p.value - before
+		if p.From < t {
+			sum.begun += p.value
+		}
+	}
+	return sum
 }
 
 // resolveSum resolves a cell of a cumulative metric.
@@ -185,49 +198,80 @@ func (c *cell) joined(rule Rule) Aggregate {
 	return joined
 }
 
-// resolveMinutes returns the parts of a cell that are finer than it: each minute by the rule of bucket, where there are
-// both summaries of minutes and readings.
-func (c *cell) resolveMinutes(rule Rule, all spans) []part {
+// minute is the length of a summary of a minute.
+const minute = health.Instant(health.GrainMinute) * health.Second
+
+// resolveMinutes returns the parts of a cell that are finer than it. Where summaries of minutes speak for a time, they are
+// compared with the readings of that time together: a reading may come without the length that the minutes know.
+func (c *cell) resolveMinutes(rule Rule, all spans) (parts []part) {
 	switch {
 	case len(c.pieces) == 0:
 		return c.minutes
 	case len(c.minutes) == 0 && !all.has(health.GrainMinute, c.Interval):
 		return c.pieces
 	}
-	const minute = health.Instant(health.GrainMinute) * health.Second
-	var parts []part
-	next := 0
-	for from := c.From; from < c.To; from += minute {
-		in := health.Interval{From: from, To: from + minute}
-		var readings []part
-		for i := range c.pieces {
-			if p := &c.pieces[i]; p.From < in.To && (in.From < p.To || p.From == p.To && in.From <= p.From) {
-				readings = append(readings, p.clip(in))
-			}
-		}
-		for next < len(c.minutes) && c.minutes[next].From < from {
-			next++
-		}
-		var said part
-		ok := next < len(c.minutes) && c.minutes[next].From == from
-		if ok {
-			said = c.minutes[next]
-		} else if said.value, said.asOf, ok = all.statement(nil, health.GrainMinute, from); ok {
-			said.Interval = in
-		}
-		if !ok {
-			parts = append(parts, readings...)
+	readings := c.pieces
+	for from := c.From; from < c.To; {
+		in, minutes, asOf := c.saidByMinutes(from, all)
+		if in.To == in.From {
+			from += minute
 			continue
 		}
-		b := bucket{in, health.GrainMinute, said.value, said.asOf, rule.settled(in, health.GrainMinute, said.asOf), readings, readings}
-		if total, _, bySummary := b.total(all); bySummary {
-			said.value = total
-			parts = append(parts, said)
+		from = in.To
+		inside, outside := divide(readings, in)
+		b := bucket{in, health.GrainMinute, sumOf(minutes), asOf, rule.settled(in, health.GrainMinute, asOf), inside, inside}
+		if _, _, bySummary := b.total(all); bySummary {
+			parts = append(parts, minutes...)
 		} else {
-			parts = append(parts, readings...)
+			parts = append(parts, inside...)
+		}
+		readings = outside
+	}
+	return append(parts, readings...)
+}
+
+// saidByMinutes returns the time from an instant on that minutes speak for without a break, those of them that are not
+// zero, and when the oldest of what they say was made. The time is empty where they do not speak for the first minute.
+func (c *cell) saidByMinutes(from health.Instant, all spans) (in health.Interval, minutes []part, asOf health.Instant) {
+	in, asOf = health.Interval{From: from, To: from}, health.MaxInstant
+	next := 0
+	for ; in.To < c.To; in.To += minute {
+		for next < len(c.minutes) && c.minutes[next].From < in.To {
+			next++
+		}
+		if next < len(c.minutes) && c.minutes[next].From == in.To {
+			minutes, asOf = append(minutes, c.minutes[next]), min(asOf, c.minutes[next].asOf)
+			continue
+		}
+		_, said, ok := all.statement(nil, health.GrainMinute, in.To)
+		if !ok {
+			break
+		}
+		asOf = min(asOf, said)
+	}
+	return in, minutes, asOf
+}
+
+// divide cuts parts at the ends of an interval. An instant is inside where it is not the end.
+func divide(parts []part, in health.Interval) (inside, outside []part) {
+	for i := range parts {
+		p := &parts[i]
+		switch {
+		case p.From == p.To && in.From <= p.From && p.From < in.To:
+			inside = append(inside, *p)
+		case p.To <= in.From || in.To <= p.From:
+			outside = append(outside, *p)
+		default:
+			inside = append(inside, p.clip(in))
+			if p.From < in.From {
+				outside = append(outside, p.clip(health.Interval{From: p.From, To: in.From}))
+			}
+			if in.To < p.To {
+				outside = append(outside, p.clip(health.Interval{From: in.To, To: p.To}))
+			}
 		}
 	}
-	return parts
+	return inside, outside
 }
 
 // resolveMean resolves a cell of any other metric. The mean is HealthKit's own where the summary of the cell is settled,
@@ -247,6 +291,13 @@ func (c *cell) resolveMean(rule Rule, all spans, grain health.Grain) {
 		return
 	}
 	c.Aggregate = c.fine.Finest()
+	for i := range c.fine {
+		c.Values.includeExtremes(c.fine[i].Values)
+	}
+	if c.whole != nil {
+		c.Values.include(c.whole.Min)
+		c.Values.include(c.whole.Max)
+	}
 	if rule.weightedByTime() {
 		c.Values.Sum, c.Values.Weight = c.weighted.Sum, c.weighted.Weight
 	}

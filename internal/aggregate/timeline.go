@@ -65,6 +65,19 @@ func (g *group) addDay(s *health.Sample, ranking Ranking) {
 	}
 }
 
+// extentOfDay returns an extent with the offsets of the summary of the day: somebody who travels may have samples on one
+// date that are far from the day as it was where the summary was made. The clock may have been changed during the day.
+func (g *group) extentOfDay(e Extent) Extent {
+	if g.day == nil {
+		return e
+	}
+	if change := e.LatestOffset - g.day.Offset; change < -3600 || change > 3600 {
+		e.LatestOffset = g.day.Offset
+	}
+	e.EarliestOffset = g.day.Offset
+	return e
+}
+
 // chooseDay makes the summary of a source that of the day where there is no merged one, or an older one that was not final.
 // It is never final itself: other sources may have measured more.
 func (g *group) chooseDay(settled func(day *health.Sample) bool) {
@@ -348,7 +361,7 @@ func (t *Timeline) applyDay(g *group, resolved *Group) {
 	if !ok {
 		return
 	}
-	bounds := t.grid.Bounds(g.key, resolved.Extent)
+	bounds := t.grid.Bounds(g.key, g.extentOfDay(resolved.Extent))
 	settled := asOf >= bounds.To+t.rule.SettlingDay && (g.day == nil || isMerged(g.day))
 	if !t.rule.Cumulative() {
 		t.applyDayMean(g, resolved, settled)
