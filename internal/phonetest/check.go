@@ -225,12 +225,21 @@ func newDay(p *Plan, metric Metric, date, at time.Time, arrived []run) *day {
 		day.outer = span{earlier(day.outer.start, w.start), later(day.outer.end, w.end)}
 	}
 	for _, r := range arrived {
-		if r.sends(metric.Name) && r.from.Before(day.outer.end) && r.to.After(day.outer.start) {
+		if r.sends(metric.Name) && day.about(r) {
 			day.runs = append(day.runs, r)
 		}
 		day.settle(r, window(r.zone))
 	}
 	return day
+}
+
+// about says whether a run is about the day. One of single samples may begin with some that began before it.
+func (d *day) about(r run) bool {
+	from := r.from
+	if r.single(d.metric) {
+		from = from.Add(-d.plan.Person.Kit.longest[d.metric.Name])
+	}
+	return from.Before(d.outer.end) && r.to.After(d.outer.start)
 }
 
 // settle takes a run as one that settles the day if it is. The day is w by the clock of its zone.
@@ -347,8 +356,7 @@ func newCells(d *day) *cells {
 	several := d.severalSources()
 	for _, r := range d.runs {
 		state := d.plan.Person.Kit.At(r.at)
-		_, summarised := r.grain(d.metric)
-		single := !summarised && r.automation != nil
+		single := r.single(d.metric)
 		var row []float64
 		if single {
 			row = minutesOf(d.outer, separately(d.metric, state.touching(d.metric.Name, r.from, r.to)))

@@ -264,6 +264,12 @@ func (r run) grain(metric Metric) (Grain, bool) {
 	return r.grouping.grain(metric)
 }
 
+// single says whether a run has single samples of a metric without their lengths.
+func (r run) single(metric Metric) bool {
+	_, summarised := r.grain(metric)
+	return !summarised && r.automation != nil
+}
+
 // tellsDays says whether a run has summaries of days of a metric.
 func (r run) tellsDays(metric Metric) bool {
 	grain, _ := r.grain(metric)
