@@ -61,11 +61,11 @@ func (a *appleDecoder) emitWorkout(n *node) error {
 		return a.reject(at, n.name, "workoutActivityType", "The workout does not say what it was.", exportAgain)
 	}
 	var ok bool
-	if w.Start, _, ok = parseTime([]byte(n.attr("startDate")), a.zones.home.location); !ok {
-		return a.reject(at, n.name, "startDate", `The field "startDate" is not a time that can be read.`, timeSuggestion)
+	if w.Start, _, ok = a.times.parse([]byte(n.attr("startDate"))); !ok {
+		return a.emitRejection(health.Record{Type: n.name}, a.times.reject(at, "startDate", []byte(n.attr("startDate"))))
 	}
 	if end := n.attr("endDate"); end != "" {
-		if w.End, _, ok = parseTime([]byte(end), a.zones.home.location); !ok || w.End < w.Start {
+		if w.End, _, ok = a.times.parse([]byte(end)); !ok || w.End < w.Start {
 			return a.reject(at, n.name, "endDate", `The field "endDate" is not a time after the start.`, timeSuggestion)
 		}
 	}
@@ -169,7 +169,7 @@ func (a *appleDecoder) readRoute(w *health.Workout, file string) error {
 		return err
 	}
 	defer content.Close()
-	route, err := readGPX(content, maxPoints-len(w.Route))
+	route, err := readGPX(content, maxPoints-len(w.Route), a.times)
 	w.Route = append(w.Route, route...)
 	return err
 }
@@ -177,7 +177,7 @@ func (a *appleDecoder) readRoute(w *health.Workout, file string) error {
 // routePoint reads a Location within the export.
 func (a *appleDecoder) routePoint(n *node) (p health.RoutePoint, ok bool) {
 	p = newRoutePoint()
-	p.Time, _, _ = parseTime([]byte(n.attr("date")), a.zones.home.location)
+	p.Time, _, _ = a.times.parse([]byte(n.attr("date")))
 	number := func(name string) float64 {
 		v, ok := xmlNumber([]byte(n.attr(name)))
 		if !ok {

@@ -45,7 +45,7 @@ func (d *csvDecoder) decodeMetrics(t *table) error {
 	groups := groupColumns(t.header, when, source, context)
 	first := d.metrics
 	d.metrics += len(groups)
-	times := localTimeParser{cachedZone{location: d.options.Location}}
+	times := localTimeParser{d.times, cachedZone{location: d.times.location}}
 	var previous health.Instant
 	return t.eachRow(func() error {
 		if t.isEmptyRow(groups) {
@@ -134,8 +134,7 @@ func (d *csvDecoder) decodeMetricCells(t *table, g *metricColumns, at health.Pos
 		return nil
 	}
 	if !timed {
-		return d.reject(at, t.header[findColumn(t.header, timeColumns...)].text, "The time of the row cannot be read.",
-			"Send a time such as 2026-04-01 07:30:00, from 1900 on.")
+		return d.rejectTime(at, t, findColumn(t.header, timeColumns...))
 	}
 	if len(s.Source) > maxText || strings.ContainsRune(s.Source, 0) {
 		return d.reject(at, "Source", "The source is too long or holds a NUL character.", fmt.Sprintf("Send at most %d bytes of plain text.", maxText))

@@ -94,7 +94,7 @@ func TestCSVFixtures(t *testing.T) {
 	for folder, body := range csvFixtures(t) {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			t.Parallel()
-			options := Options{Location: fixtureZone(t)}
+			options := fixtureOptions(t)
 			got := render(t, recordsOf(t, body, options))
 			if *update {
 				if err := os.WriteFile(filepath.Join(folder, "expected.json"), got, 0o644); err != nil {

@@ -37,13 +37,16 @@ func cellDuration(text string) (seconds float64, ok bool) {
 
 // localTimeParser parses the times of a table. It caches the offset of the zone, which would take longer to look up for
 // each row than everything else.
-type localTimeParser struct{ zone cachedZone }
+type localTimeParser struct {
+	times *timeReader
+	zone  cachedZone
+}
 
 // parse returns the instant and the offset of a time. after is that of the row before: rows are in order, which decides
 // between the two instants of a time that occurs twice because clocks are set back.
 func (p *localTimeParser) parse(text []byte, after health.Instant) (at health.Instant, offset int32, ok bool) {
-	wall, ok := parseWallTime(text)
-	if !ok {
+	wall, fault := p.times.parseWallTime(text)
+	if fault != noFault {
 		return 0, 0, false
 	}
 	if wall.zoned {
@@ -54,7 +57,7 @@ func (p *localTimeParser) parse(text []byte, after health.Instant) (at health.In
 	if at = wall.instant(); at-health.Day > p.zone.from && at+health.Day < p.zone.to { // far from any change of the offset
 		return at, wall.offset, inRange(at)
 	}
-	if at, offset, ok = parseTime(text, p.zone.location); !ok {
+	if at, offset, ok = p.times.parse(text); !ok {
 		return 0, 0, false
 	}
 	if first, second, ambiguous := ambiguousInstants(at, p.zone.location); ambiguous {

@@ -3,7 +3,6 @@ package format
 import (
 	"bytes"
 	"math"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -40,12 +39,12 @@ func parseNumberValue(value jsontext.Value) (v float64, ok bool) {
 	return v, true
 }
 
-// parseInstant reads a time: text in any form that parseTime reads, or a number of seconds or milliseconds since 1970.
-// offset is the one that was sent, or the one in force at location where none was.
-func parseInstant(value jsontext.Value, location *time.Location) (at health.Instant, offset int32, ok bool) {
+// parseValue reads a time: text in any form that parse reads, or a number of seconds or milliseconds since 1970.
+// offset is the one that was sent, or the one in force at the reader's location where none was.
+func (r *timeReader) parseValue(value jsontext.Value) (at health.Instant, offset int32, ok bool) {
 	if text, isText := unquoted(value); isText {
-		if at, offset, ok = parseTime(text, location); ok {
-			return at, offset, inRange(at)
+		if at, offset, ok = r.parse(text); ok {
+			return at, offset, true
 		}
 	}
 	v, ok := parseNumberValue(value)
@@ -55,7 +54,7 @@ func parseInstant(value jsontext.Value, location *time.Location) (at health.Inst
 	if at, ok = epochTime(v); !ok || !inRange(at) {
 		return 0, 0, false
 	}
-	_, east := at.Time().In(location).Zone()
+	_, east := at.Time().In(r.location).Zone()
 	return at, int32(east), true
 }
 

@@ -21,8 +21,9 @@ import (
 // decodedBody is a body that has been read to its end, ready to be written. The caller closes its collector.
 type decodedBody struct {
 	*assemble.Collector
-	format  string
-	tempDir string
+	format   string
+	received health.Instant
+	tempDir  string
 	records atomic.Int64 // so far
 	err     error        // a *bodyError where the body is at fault
 }
@@ -30,7 +31,7 @@ type decodedBody struct {
 // newDecodedBody returns an ingestion of which nothing has been read yet. It uses its headers and its time of receipt.
 func (s *Service) newDecodedBody(ingestion *health.Ingestion) *decodedBody {
 	return &decodedBody{
-		Collector: s.assembler.NewCollector(ingestion.ReceivedAt, headerGrain(ingestion.Headers)), tempDir: s.limits.TempDir,
+		Collector: s.assembler.NewCollector(ingestion.ReceivedAt, headerGrain(ingestion.Headers)), received: health.InstantOf(ingestion.ReceivedAt), tempDir: s.limits.TempDir,
 	}
 }
 
@@ -153,12 +154,12 @@ func (d *decodedBody) collectFile(
 		return d.collect(ctx, detected.Name, decode(d.options(user)))
 	}
 	return d.collect(ctx, detected.Name, decodeConcurrently(func(asOf func(health.Instant)) iter.Seq2[health.Record, error] {
-		return decode(format.Options{Location: user.Location(), AsOf: asOf})
+		return decode(format.Options{Location: user.Location(), Received: d.received, AsOf: asOf})
 	}, d.SetAsOf))
 }
 
 func (d *decodedBody) options(user account.User) format.Options {
-	return format.Options{Location: user.Location(), AsOf: d.SetAsOf}
+	return format.Options{Location: user.Location(), Received: d.received, AsOf: d.SetAsOf}
 }
 
 // collect collects the records of a body.
