@@ -154,14 +154,19 @@ func (w *wallTime) readClock(b []byte) timeFault {
 	case b[0] != ' ' && !bytes.HasPrefix(b, []byte(", ")):
 		return formFault
 	}
-	first := bytes.IndexAny(b, "0123456789")
-	if first < 0 {
-		return formFault
+	first := 0
+	for !isDigit(b[first]) {
+		if first++; first == len(b) {
+			return formFault
+		}
 	}
 	before := b[:first]
 	b, ok := w.readTimeOfDay(b[first:])
 	if !ok {
 		return formFault
+	}
+	if len(b) == 0 && first == 1 {
+		return noFault
 	}
 	after, zone := cutZone(b)
 	if !w.readZone(zone) {
@@ -178,42 +183,56 @@ func (w *wallTime) readTimeOfDay(b []byte) (rest []byte, ok bool) {
 		digits = 2
 	}
 	w.hour = number(b[:digits])
-	if b, ok = cutSeparator(b[digits:], ":.", "h"); !ok {
+	b = b[digits:]
+	if named, ok := cutUnit(b, "h"); ok {
+		return w.readNamedMinutes(named)
+	}
+	if len(b) == 0 || !isTimeSeparator(b[0]) {
 		return nil, false
 	}
+	b = b[1:]
 	if w.minute = twoDigits(b); w.hour > 23 || w.minute > 59 {
 		return nil, false
 	}
-	seconds, more := cutSeparator(b[2:], ":.", "min")
-	if !more || len(seconds) == 0 || !isDigit(seconds[0]) {
-		return cutName(b[2:], "min"), true
+	if b = b[2:]; len(b) < 2 || !isTimeSeparator(b[0]) || !isDigit(b[1]) {
+		return b, true
 	}
-	b = seconds
+	b = b[1:]
 	if w.second = twoDigits(b); w.second > 59 {
 		return nil, false
 	}
 	if b = b[2:]; len(b) > 1 && (b[0] == '.' || b[0] == ',') && isDigit(b[1]) {
 		b = w.readFraction(b[1:])
 	}
-	return cutName(b, "s"), true
+	return b, true
 }
 
-// cutSeparator removes one of the characters, or a name between spaces, from the beginning of b.
-func cutSeparator(b []byte, characters, name string) (rest []byte, ok bool) {
-	if len(b) > 0 && bytes.IndexByte([]byte(characters), b[0]) >= 0 {
-		return b[1:], true
+func isTimeSeparator(c byte) bool { return c == ':' || c == '.' }
+
+// readNamedMinutes reads what follows the hours in 7 h 30 min 05 s.
+func (w *wallTime) readNamedMinutes(b []byte) (rest []byte, ok bool) {
+	if w.minute = twoDigits(b); w.hour > 23 || w.minute > 59 {
+		return nil, false
 	}
-	rest = cutName(b, name)
-	return bytes.TrimLeft(rest, " "), len(rest) < len(b)
+	rest, ok = cutUnit(b[2:], "min")
+	if !ok {
+		return b[2:], true
+	}
+	if w.second = twoDigits(rest); w.second > 59 {
+		w.second = 0
+		return rest, true
+	}
+	rest, _ = cutUnit(rest[2:], "s")
+	return rest, true
 }
 
-// cutName removes the name of a unit of time, which no further letter may follow, from the beginning of b.
-func cutName(b []byte, name string) []byte {
-	rest, ok := bytes.CutPrefix(bytes.TrimLeft(b, " "), []byte(name))
+// cutUnit removes the name of a unit of time and the spaces around it from the beginning of b. No letter may follow it.
+func cutUnit(b []byte, name string) (rest []byte, ok bool) {
+	rest, ok = bytes.CutPrefix(bytes.TrimLeft(b, " "), []byte(name))
 	if !ok || len(rest) > 0 && rest[0] != ' ' && !isDigit(rest[0]) {
-		return b
+		return b, false
 	}
-	return rest
+	return bytes.TrimLeft(rest, " "), true
 }
 
 func (w *wallTime) readFraction(b []byte) (rest []byte) {
@@ -223,6 +242,8 @@ func (w *wallTime) readFraction(b []byte) (rest []byte) {
 	}
 	return b
 }
+
+var utcZone = []byte("+0000")
 
 // cutZone returns what is written before the zone, and the zone without the letters that say that it is one.
 func cutZone(b []byte) (before, zone []byte) {
@@ -241,7 +262,7 @@ func cutZone(b []byte) (before, zone []byte) {
 			continue
 		}
 		if before = word[:start]; len(zone) == 0 {
-			zone = []byte("+0000")
+			zone = utcZone
 		}
 		break
 	}

@@ -17,6 +17,9 @@ func plainTime(buffer, text []byte) (plain []byte, ok bool) {
 	if len(text) > maxTimeText {
 		return nil, false
 	}
+	if isPlain(text) {
+		return text, true
+	}
 	plain = buffer
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
@@ -31,6 +34,18 @@ func plainTime(buffer, text []byte) (plain []byte, ok bool) {
 		}
 	}
 	return bytes.Trim(plain, " "), true
+}
+
+// isPlain reports whether a text is as plainTime makes it: it has only characters of ASCII and single spaces.
+func isPlain(text []byte) bool {
+	previous := byte(0)
+	for _, c := range text {
+		if c >= utf8.RuneSelf || c < ' ' || c == ' ' && previous == ' ' {
+			return false
+		}
+		previous = c
+	}
+	return true
 }
 
 // plainRune returns the character of ASCII that means the same as r, 0 for a mark that means nothing, and else r.

@@ -3,7 +3,6 @@ package format
 import (
 	"bytes"
 	"unicode"
-	"unicode/utf8"
 )
 
 // hourSet is a set of hours of the day, one bit each.
@@ -30,11 +29,11 @@ func plainWord(word []byte) []byte {
 // hoursOf returns the hours that a word is said of, and all where there is no word. known is false for a word of no
 // language.
 func hoursOf(word []byte) (hours hourSet, known bool) {
-	plain := plainWord(word)
-	if len(plain) == 0 {
-		return am | pm, len(bytes.Trim(word, " .,")) == 0
+	word = bytes.Trim(word, " ,")
+	if len(word) == 0 {
+		return am | pm, true
 	}
-	hours, known = dayPeriods[string(plain)]
+	hours, known = dayPeriods[string(plainWord(word))]
 	return hours, known
 }
 
@@ -47,18 +46,16 @@ func isPeriod(text []byte) bool {
 // setPeriod converts the hour from a 12-hour clock by the words before and after the time. The 12-hour clock of Japan
 // counts from 0 to 11.
 func (w *wallTime) setPeriod(before, after []byte) timeFault {
-	words := bytes.TrimSpace(before)
-	if len(words) == 0 {
-		words = bytes.TrimSpace(after)
-	} else if len(bytes.TrimSpace(after)) > 0 {
-		return wordFault
+	word, other := bytes.Trim(before, " ,"), bytes.Trim(after, " ,")
+	if len(word) == 0 {
+		word, other = other, nil
 	}
-	if len(words) == 0 {
+	if len(word) == 0 {
 		return noFault
 	}
-	hours, known := hoursOf(words)
+	hours, known := hoursOf(word)
 	switch early, late := w.hour%12, w.hour%12+12; {
-	case !known || utf8.RuneCount(words) == 0:
+	case !known || len(other) > 0:
 		return wordFault
 	case w.hour > 12:
 		return formFault
