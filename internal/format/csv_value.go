@@ -9,11 +9,10 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// cellNumber reads a number in the only form the app writes: digits, perhaps with a decimal point. A number with a
-// comma is not read, since 1,234 is ambiguous.
+// cellNumber reads a number: digits, perhaps with a decimal point, or as people of any region write it.
 func cellNumber(text string) (v float64, ok bool) {
 	if strings.Trim(text, "0123456789+-.eE") != "" {
-		return 0, false
+		return regionalNumber([]byte(text))
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	return v, err == nil && !math.IsInf(v, 0)
@@ -21,7 +20,12 @@ func cellNumber(text string) (v float64, ok bool) {
 
 // cellDuration reads HH:MM:SS as seconds; the hours may have any number of digits.
 func cellDuration(text string) (seconds float64, ok bool) {
-	parts := strings.Split(text, ":")
+	var buffer [maxTimeText]byte
+	plain, ok := plainTime(buffer[:0], []byte(text))
+	if !ok {
+		return 0, false
+	}
+	parts := strings.Split(string(plain), ":")
 	if len(parts) != 3 {
 		return 0, false
 	}

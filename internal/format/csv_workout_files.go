@@ -21,7 +21,7 @@ type fileName struct {
 	event string
 }
 
-var workoutFileName = regexp.MustCompile(`^(.+)-(Heart Rate|Route)-(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)\.`)
+var workoutFileName = regexp.MustCompile(`^(.+)-(Heart Rate|Route)-(\p{Nd}{4})(\p{Nd}\p{Nd})(\p{Nd}\p{Nd})_(\p{Nd}\p{Nd})(\p{Nd}\p{Nd})(\p{Nd}\p{Nd})\.`)
 
 // eventFiles are the prefixes of the names of files and parts with events, without spaces and in lower case.
 var eventFiles = []struct{ name, kind string }{

@@ -21,8 +21,21 @@ func unquoted(value []byte) (text []byte, ok bool) {
 	return text, err == nil
 }
 
-// parseNumberValue reads a number, or a string that holds one. A number too large for a float64 is infinite.
+// parseNumberValue reads a number, or a string that holds one, as people of any region write it. A number too large for
+// a float64 is infinite.
 func parseNumberValue(value jsontext.Value) (v float64, ok bool) {
+	if v, ok = parsePlainNumber(value); ok {
+		return v, true
+	}
+	text, ok := unquoted(value)
+	if !ok {
+		return 0, false
+	}
+	return regionalNumber(text)
+}
+
+// parsePlainNumber reads a number of JSON, or a string that holds one.
+func parsePlainNumber(value jsontext.Value) (v float64, ok bool) {
 	text := []byte(value)
 	if value.Kind() == '"' {
 		if text, ok = unquoted(value); !ok {
@@ -47,7 +60,7 @@ func (r *timeReader) parseValue(value jsontext.Value) (at health.Instant, offset
 			return at, offset, true
 		}
 	}
-	v, ok := parseNumberValue(value)
+	v, ok := parsePlainNumber(value)
 	if !ok || math.IsInf(v, 0) {
 		return 0, 0, false
 	}

@@ -168,6 +168,9 @@ func (p *metricPoint) number(f field) float64 {
 	if raw[0] == '"' {
 		text, _ := unquoted(raw)
 		if raw = bytes.TrimSpace(text); !raw.IsValid() {
+			if v, ok := regionalNumber(text); ok {
+				return v
+			}
 			raw = jsontext.Value("null")
 		}
 	}
