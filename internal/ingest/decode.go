@@ -24,8 +24,8 @@ type decodedBody struct {
 	format   string
 	received health.Instant
 	tempDir  string
-	records atomic.Int64 // so far
-	err     error        // a *bodyError where the body is at fault
+	records  atomic.Int64 // so far
+	err      error        // a *bodyError where the body is at fault
 }
 
 // newDecodedBody returns an ingestion of which nothing has been read yet. It uses its headers and its time of receipt.
