@@ -56,6 +56,9 @@ var calendars = []calendar{
 	{hebrew, hebrewDate},
 }
 
+// earliestDate is the first local day of what health data can be about.
+var earliestDate = dateOf(1900, 1, 1) - 1
+
 // writtenDate is a date as written.
 type writtenDate struct {
 	era              func(year, month, day int) (health.Date, bool) // nil where none is written
@@ -76,54 +79,65 @@ const indiaOffset = 5*3600 + 1800
 // the one that makes it the latest, since most of what a phone sends is recent. A date before 1970 with the offset of
 // India is one of the Indian national calendar, unless the body has certainly Gregorian ones.
 func (r *timeReader) resolve(d writtenDate, w wallTime) (health.Date, timeFault) {
-	earliest, latest := health.DateOf(health.MinInstant.Time())-1, health.DateOf(r.latest.Time())+1
 	if d.era != nil {
 		date, ok := d.era(d.year, d.month, d.day)
-		return date, faultUnless(ok && date >= earliest && date <= latest, calendarFault)
+		return date, faultUnless(ok && date >= earliestDate && date <= r.latestDate, calendarFault)
 	}
 	date, isGregorian := gregorianDate(d.year, d.month, d.day)
-	isGregorian = isGregorian && date >= earliest
-	indian := w.zoned && w.offset == indiaOffset || !w.zoned && w.offsetIn(r.location) == indiaOffset
-	if isGregorian && date <= latest && (date >= firstSureGregorian || !indian || r.told == gregorian) {
+	isGregorian = isGregorian && date >= earliestDate
+	if isGregorian && date <= r.latestDate && (date >= firstSureGregorian || r.told == gregorian || !r.inIndia(w)) {
 		r.told = gregorian
 		return date, noFault
 	}
-	var best health.Date
-	family, certain := unknownCalendar, true
-	for _, c := range calendars {
-		other, ok := c.date(d.year, d.month, d.day)
-		if !ok || other < earliest || other > latest || c.family == saka && !indian {
-			continue
-		}
-		const sameDay = 31 // the same date of calendars that differ by days
-		switch {
-		case family == unknownCalendar:
-		case c.family == family:
-			if other <= best+sameDay {
-				continue
-			}
-		case r.told == family:
-			continue
-		case r.told == c.family:
-		default:
-			if certain = false; other < best {
-				continue
-			}
-		}
-		best, family = other, c.family
+	if other, ok := r.otherDate(d, w); ok {
+		return other, noFault
 	}
 	switch {
-	case family != unknownCalendar:
-		if certain {
-			r.told = family
-		}
-		return best, noFault
-	case isGregorian && date <= latest+366:
-		return date, noFault // the times in the future are refused with those of other forms
-	case d.year >= 1900 && d.year <= 1970+int(latest)/365 && d.month <= 12:
+	case isGregorian && date <= r.latestDate+366:
+		return date, noFault // a time in the future is refused with those of other forms
+	case d.year >= 1900 && d.year <= r.latest.Time().Year() && (d.month != 13 || d.day > 6): // not of Ethiopia
 		return 0, dayFault
 	}
 	return 0, calendarFault
+}
+
+// otherDate returns the day of a date that is of one of calendars.
+func (r *timeReader) otherDate(d writtenDate, w wallTime) (date health.Date, ok bool) {
+	family, certain := unknownCalendar, true
+	for _, c := range calendars {
+		other, ok := c.date(d.year, d.month, d.day)
+		if !ok || other < earliestDate || other > r.latestDate || c.family == saka && !r.inIndia(w) {
+			continue
+		}
+		certain = certain && (family == unknownCalendar || family == c.family)
+		if family == unknownCalendar || r.prefers(c.family, other, family, date) {
+			date, family = other, c.family
+		}
+	}
+	if certain && family != unknownCalendar {
+		r.told = family
+	}
+	return date, family != unknownCalendar
+}
+
+// prefers reports whether a date of a calendar is more likely than another one.
+func (r *timeReader) prefers(family calendarFamily, date health.Date, other calendarFamily, otherDate health.Date) bool {
+	const days = 31 // by which calendars of one family may differ for the same date
+	switch {
+	case family == other:
+		return date > otherDate+days
+	case r.told == family, r.told == other:
+		return r.told == family
+	}
+	return date > otherDate
+}
+
+// inIndia reports whether a time has the offset of India.
+func (r *timeReader) inIndia(w wallTime) bool {
+	if !w.zoned {
+		w.offset = w.offsetIn(r.location)
+	}
+	return w.offset == indiaOffset
 }
 
 func faultUnless(ok bool, fault timeFault) timeFault {

@@ -21,8 +21,9 @@ import (
 // the time, other signs, and marks and spaces around them. docs/import.md lists what is read.
 type timeReader struct {
 	location *time.Location
-	// latest is the latest time that a body received now can be about.
-	latest health.Instant
+	// latest is the latest time that a body received now can be about, latestDate the last local day.
+	latest     health.Instant
+	latestDate health.Date
 	// told is the family of calendars that an earlier date of the body was certainly in.
 	told calendarFamily
 }
@@ -39,6 +40,7 @@ func newTimeReader(o Options) *timeReader {
 		r.latest = health.InstantOf(time.Now())
 	}
 	r.latest += maxFuture
+	r.latestDate = health.DateOf(r.latest.Time()) + 1
 	return r
 }
 

@@ -203,7 +203,7 @@ func TestSamples(t *testing.T) {
 			name: "times of phones of every region", metric: "step_count", headers: []string{"automation-aggregation", "minutes"},
 			body: metricJSON("step_count", "count",
 				pointJSON("٢٠٢٦-٠٣-١٠ ٠٠:٠٠:٠٠ +٠٣٠٠", 1, ""), pointJSON("۱۴۰۴-۱۲-۱۹ ۰۰:۰۰:۰۰ +۰۳۳۰", 2, ""), pointJSON("2569-03-10 00:00:00 +0700", 3, ""),
-				pointJSON("2026-03-10 7:57:00 μ.μ. +0200", 4, ""), pointJSON("١٤٤٧-٠٩-٢١ ٣:٠٠:٠٠ م ؜+٠٣٠٠", 5, ""), pointJSON("0008-03-10 00:00:00 +0900", 6, "")),
+				pointJSON("2026-03-10 7:57:00 μ.μ. +0200", 4, ""), pointJSON("١٤٤٧-٠٩-٢١ ٣:٠٠:٠٠ م \u061c+٠٣٠٠", 5, ""), pointJSON("0008-03-10 00:00:00 +0900", 6, "")),
 			want: []shortSample{
 				{"2026-03-10 00:00:00 +0900", 6, 60, ""},
 				{"2026-03-10 00:00:00 +0700", 3, 60, ""},

@@ -1,7 +1,7 @@
 // Command cldr makes day_period_table.go of package format from CLDR, the Unicode Common Locale Data Repository:
 //
 //	for v in 48.2.0 45.0.0 42.0.0 39.0.0 36.0.0; do npm install --prefix $v cldr-core@$v cldr-dates-full@$v; done
-//	go run ./internal/format/cldr */node_modules > internal/format/day_period_table.go
+//	go run ./internal/format/cldr */node_modules | go tool gofumpt > internal/format/day_period_table.go
 //
 // Each argument is a folder that holds the folders cldr-core and cldr-dates-full of a release: node_modules, or the
 // folder cldr-json of a checkout of the repository cldr-json. Several releases are read because phones with older
@@ -61,7 +61,6 @@ const (
 // word is what is known of one word.
 type word struct {
 	hours   hourSet
-	rank    int
 	locales []string
 }
 
