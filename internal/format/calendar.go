@@ -38,7 +38,7 @@ type calendar struct {
 // are years of a Japanese era, and 0001-01-01 is the date that programs write for none. The usual years of Ethiopia, 2018
 // for 2025 and 2026, cannot be told from Gregorian ones.
 var calendars = []calendar{
-	{buddhist, yearsAhead(-543)},
+	{buddhist, gregorianFrom(-543)},
 	{japanese, reiwa.unmarked},
 	{japanese, heisei.unmarked},
 	{japanese, showa.unmarked},
@@ -147,13 +147,13 @@ func faultUnless(ok bool, fault timeFault) timeFault {
 	return fault
 }
 
-// yearsAhead returns the calendar whose years are the Gregorian ones less a number.
-func yearsAhead(years int) func(year, month, day int) (health.Date, bool) {
-	return func(year, month, day int) (health.Date, bool) { return gregorianDate(year+years, month, day) }
+// gregorianFrom returns the calendar that differs from the Gregorian one in its years, of which the year 0 is given.
+func gregorianFrom(zero int) func(year, month, day int) (health.Date, bool) {
+	return func(year, month, day int) (health.Date, bool) { return gregorianDate(zero+year, month, day) }
 }
 
 // republic is the calendar of the Republic of China.
-var republic = yearsAhead(1911)
+var republic = gregorianFrom(1911)
 
 // era is an era of Japan: the days of an emperor.
 type era struct {

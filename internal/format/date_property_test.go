@@ -233,3 +233,27 @@ func TestUsualTimesDoNotAllocate(t *testing.T) {
 		}
 	}
 }
+
+// TestDayPeriodsAreReadable checks that the parser does not take a part of a word for something else.
+func TestDayPeriodsAreReadable(t *testing.T) {
+	t.Parallel()
+	for word, hours := range dayPeriods {
+		if strings.ContainsAny(word, string(chineseDigits)) {
+			t.Errorf("%q has a digit", word)
+		}
+		if before, zone := cutZone([]byte(word)); string(before) != word || len(zone) > 0 {
+			t.Errorf("%q is taken for %q and the zone %q", word, before, zone)
+		}
+		for hour := range 24 {
+			hour12, other := hour%12, (hour+12)%24
+			if !hours.has(hour) {
+				continue
+			}
+			text := fmt.Sprintf("2026-03-10 %d:30 %s", hour12, word)
+			at, _, ok := fixtureTimes(nil).parse([]byte(text))
+			if ok == hours.has(other) || ok && at.Time().Hour() != hour {
+				t.Errorf("%q is %v, ok %t; wanted %d:30", text, at, ok, hour)
+			}
+		}
+	}
+}

@@ -111,7 +111,7 @@ func TestEpochTime(t *testing.T) {
 var plainForm = regexp.MustCompile(`^\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d{1,9})? [+-](?:0\d|1[0-3])[0-5]\d|T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d)|)$`)
 
 func FuzzTime(f *testing.F) {
-	for _, folder := range []string{"testdata/hae/dates", "testdata/hae/bad-dates"} {
+	for _, folder := range []string{"testdata/hae/dates", "testdata/hae/bad-dates", "testdata/hae/dates-of-regions"} {
 		for _, text := range regexp.MustCompile(`"date": ("[^"]*")`).FindAllSubmatch(readFixture(f, folder, "input.json"), -1) {
 			date, _ := unquoted(text[1])
 			f.Add(date)
