@@ -116,6 +116,7 @@ func BenchmarkParseTime(b *testing.B) {
 	for name, text := range map[string]string{
 		"standard": "2026-05-19 07:30:00 -0700",
 		"wall":     "2026-05-19 07:30:00",
+		"iso":      "2026-05-19T07:30:00Z",
 		"12-hour":  "2026-05-19 7:30:00\u202fAM -0700",
 		"persian":  "۱۴۰۵-۰۲-۲۹ ۷:۳۰:۰۰ قبل\u200cازظهر +۰۳۳۰",
 	} {

@@ -2,7 +2,7 @@ package format
 
 // The lengths of the months of the Umm al-Qura calendar, as published by the King Abdulaziz City for Science and
 // Technology and kept in ICU: read from ICU 78.2 (calendar islamic-umalqura of Intl.DateTimeFormat, Node.js 20.20.2) day
-// by day.
+// by day. The data of ICU is under the Unicode License v3, whose text is in day_period_table.go.
 const (
 	ummAlQuraFirst = 1317   // the first year of the table
 	ummAlQuraStart = -25802 // its first day, 1899-05-11
