@@ -87,12 +87,13 @@ func (o *otherElements) close() {
 // addOther takes a record that is not a sample: it checks its times, converts its units, and buffers it.
 func (c *Collector) addOther(r *health.Record) error {
 	at := &r.Position
+	c.placeOther(r)
 	var rejection *health.Rejection
 	switch {
 	case r.Night != nil:
 		n := r.Night
 		if rejection = c.checkTimes(at, n.SleepStart, n.SleepEnd, n.InBedStart, n.InBedEnd, n.Date.Midnight(n.Offset)); rejection == nil {
-			n.Order = c.asOf
+			n.Order = c.order
 			return c.others.nights.add(r, n)
 		}
 	case r.Segment != nil:
@@ -101,26 +102,26 @@ func (c *Collector) addOther(r *health.Record) error {
 			rejection = refuse(at, "endDate", "The segment ends before it starts.", "Check the clock of the device that recorded it.")
 		}
 		if rejection == nil {
-			s.Order = c.asOf
+			s.Order = c.order
 			return c.others.segments.add(r, s)
 		}
 	case r.Workout != nil:
 		w := r.Workout
 		if rejection = c.checkTimes(at, w.Start, w.End); rejection == nil {
-			w.Order = c.asOf
+			w.Order = c.order
 			c.resolver.convertWorkout(w)
 			return c.others.workouts.add(r, w)
 		}
 	case r.Event != nil:
 		e := r.Event
 		if rejection = c.checkTimes(at, e.Start, e.End); rejection == nil {
-			e.Order = c.asOf
+			e.Order = c.order
 			return c.others.events.add(r, e)
 		}
 	case r.ECG != nil:
 		e := r.ECG
 		if rejection = c.checkTimes(at, e.Start, e.End); rejection == nil {
-			e.Order = c.asOf
+			e.Order = c.order
 			return c.others.ecgs.add(r, e)
 		}
 	}

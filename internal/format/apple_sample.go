@@ -22,6 +22,7 @@ func (a *appleDecoder) emitRecord(r *appleRecord, at health.Position, component 
 	*s = health.NewSample()
 	s.Metric, s.Unit, s.Source, s.Grain = t.name, r.unit, r.source, health.GrainRaw
 	s.Start, s.End, s.Offset, s.Component = start, end, a.zones.offset(start, r.zone), component
+	s.ZoneAssumed = a.zones.isHome(r.zone)
 	number, isNumber := xmlNumber(r.value)
 	switch {
 	case t.kind == hkSleepKind:

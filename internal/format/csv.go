@@ -28,6 +28,7 @@ type csvDecoder struct {
 
 	// The numbers of elements so far, for positions.
 	metrics, workouts, events, files int
+	tables                           int // of metrics
 
 	// The structs that records point to, and the buffers to decode in, are reused from row to row.
 	samples     [1]health.Sample

@@ -45,7 +45,8 @@ func (d *csvDecoder) decodeMetrics(t *table) error {
 	groups := groupColumns(t.header, when, source, context)
 	first := d.metrics
 	d.metrics += len(groups)
-	times := localTimeParser{d.times, cachedZone{location: d.times.location}}
+	d.tables++
+	times := localTimeParser{d.times, health.NewZone(d.times.location)}
 	var previous health.Instant
 	return t.eachRow(func() error {
 		if t.isEmptyRow(groups) {
@@ -166,7 +167,7 @@ func (d *csvDecoder) decodeMetricCells(t *table, g *metricColumns, at health.Pos
 	}
 	addCounts(&s, g, values)
 	d.samples[0] = s
-	return d.emit(health.Record{Position: at, Samples: d.samples[:]})
+	return d.emit(health.Record{Position: at, Table: d.tables, Samples: d.samples[:]})
 }
 
 func valueOf(values map[string]float64, name string) float64 {

@@ -43,7 +43,7 @@ func cellDuration(text string) (seconds float64, ok bool) {
 // each row than everything else.
 type localTimeParser struct {
 	times *timeReader
-	zone  cachedZone
+	zone  health.Zone
 }
 
 // parse returns the instant and the offset of a time. after is that of the row before: rows are in order, which decides
@@ -57,20 +57,21 @@ func (p *localTimeParser) parse(text []byte, after health.Instant) (at health.In
 		at = wall.instant()
 		return at, wall.offset, inRange(at)
 	}
-	wall.offset = p.zone.offset
-	if at = wall.instant(); at-health.Day > p.zone.from && at+health.Day < p.zone.to { // far from any change of the offset
+	wall.offset, _ = p.zone.Around(0)
+	at = wall.instant()
+	if _, ok := p.zone.Around(at); ok { // far from any change of the offset
 		return at, wall.offset, inRange(at)
 	}
 	if at, offset, ok = p.times.parse(text); !ok {
 		return 0, 0, false
 	}
-	if first, second, ambiguous := ambiguousInstants(at, p.zone.location); ambiguous {
+	if first, second, ambiguous := ambiguousInstants(at, p.zone.Location()); ambiguous {
 		if at = first; first <= after {
 			at = second
 		}
-		return at, p.zone.offsetAt(at), true
+		return at, p.zone.OffsetAt(at), true
 	}
-	p.zone.offsetAt(at) // caches it
+	p.zone.OffsetAt(at) // caches it
 	return at, offset, true
 }
 

@@ -52,6 +52,9 @@ type Format struct {
 	DecodeArchive func(*Archive, Options) iter.Seq2[health.Record, error]
 	// WithoutEntries is true where no record has an Entry: the samples have their metric and unit themselves.
 	WithoutEntries bool
+	// LocalTimes is true where the offset of every element is that of where the person was, as far as is known, also where
+	// it is 0. Else a time in UTC may come from anywhere.
+	LocalTimes bool
 }
 
 // DetectSize is the number of bytes of a body that suffice to detect its format.

@@ -53,7 +53,7 @@ func parsePlainNumber(value jsontext.Value) (v float64, ok bool) {
 }
 
 // parseValue reads a time: text in any form that parse reads, or a number of seconds or milliseconds since 1970.
-// offset is the one that was sent, or the one in force at the reader's location where none was.
+// offset is the one that was sent, that of the reader's location where text has none, and 0 for a number, which is a time in UTC.
 func (r *timeReader) parseValue(value jsontext.Value) (at health.Instant, offset int32, ok bool) {
 	if text, isText := unquoted(value); isText {
 		if at, offset, ok = r.parse(text); ok {
@@ -67,8 +67,7 @@ func (r *timeReader) parseValue(value jsontext.Value) (at health.Instant, offset
 	if at, ok = epochTime(v); !ok || !inRange(at) {
 		return 0, 0, false
 	}
-	_, east := at.Time().In(r.location).Zone()
-	return at, int32(east), true
+	return at, 0, true
 }
 
 func inRange(at health.Instant) bool { return at >= health.MinInstant && at <= health.MaxInstant }

@@ -46,6 +46,9 @@ type Sample struct {
 	// PerSource is set for a summary of one source among several that one body had for the same metric and time. Only
 	// then is the source part of a summary's identity.
 	PerSource bool
+	// Inferred is set for a reading that came without any sign of what it is: it may be a summary, of which the body had too
+	// few to tell. A summary of the same metric, start and value replaces it, see Settles.
+	Inferred bool
 	// Component is set for a sample inside a group of samples that the body usually also has in its list of all
 	// samples. The two are one, also where the values of a metric add up.
 	Component bool

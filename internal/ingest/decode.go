@@ -28,10 +28,13 @@ type decodedBody struct {
 	err      error        // a *bodyError where the body is at fault
 }
 
-// newDecodedBody returns an ingestion of which nothing has been read yet. It uses its headers and its time of receipt.
+// newDecodedBody returns an ingestion of which nothing has been read yet. It uses its headers, its order and its time of
+// receipt.
 func (s *Service) newDecodedBody(ingestion *health.Ingestion) *decodedBody {
 	return &decodedBody{
-		Collector: s.assembler.NewCollector(ingestion.ReceivedAt, headerGrain(ingestion.Headers)), received: health.InstantOf(ingestion.ReceivedAt), tempDir: s.limits.TempDir,
+		Collector: s.assembler.NewCollector(ingestion.ReceivedAt, ingestion.PlaceInOrder(), headerGrain(ingestion.Headers)),
+		tempDir:   s.limits.TempDir,
+		received:  health.InstantOf(ingestion.ReceivedAt),
 	}
 }
 
@@ -90,7 +93,7 @@ func (d *decodedBody) readStream(ctx context.Context, detect detectFunc, user ac
 	if err != nil {
 		return asBodyError(err)
 	}
-	return d.collect(ctx, detected.Name, detected.Decode(buffered, d.options(user)))
+	return d.collect(ctx, &detected, user, detected.Decode(buffered, d.options(user)))
 }
 
 func (d *decodedBody) readFile(
@@ -151,9 +154,9 @@ func (d *decodedBody) collectFile(
 	ctx context.Context, user account.User, detected *format.Format, decode func(format.Options) iter.Seq2[health.Record, error],
 ) error {
 	if !detected.WithoutEntries {
-		return d.collect(ctx, detected.Name, decode(d.options(user)))
+		return d.collect(ctx, detected, user, decode(d.options(user)))
 	}
-	return d.collect(ctx, detected.Name, decodeConcurrently(func(asOf func(health.Instant)) iter.Seq2[health.Record, error] {
+	return d.collect(ctx, detected, user, decodeConcurrently(func(asOf func(health.Instant)) iter.Seq2[health.Record, error] {
 		return decode(format.Options{Location: user.Location(), Received: d.received, AsOf: asOf})
 	}, d.SetAsOf))
 }
@@ -163,8 +166,13 @@ func (d *decodedBody) options(user account.User) format.Options {
 }
 
 // collect collects the records of a body.
-func (d *decodedBody) collect(ctx context.Context, format string, records iter.Seq2[health.Record, error]) error {
-	d.format = format
+func (d *decodedBody) collect(
+	ctx context.Context, detected *format.Format, user account.User, records iter.Seq2[health.Record, error],
+) error {
+	d.format = detected.Name
+	if !detected.LocalTimes {
+		d.SetZone(user.Location())
+	}
 	for record, err := range records {
 		var rejection *health.Rejection
 		switch {

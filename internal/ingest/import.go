@@ -45,10 +45,15 @@ func (s *Service) receiveImport(ctx context.Context, r Request, keep bool) (_ he
 			end()
 		}
 	}()
-	ingestion, err := s.newIngestion(r.User, r.KeyID, r.Headers)
+	ingestion, err := s.newIngestion(ctx, r.User, r.KeyID, r.Headers)
 	if err != nil {
 		return ingestion, err
 	}
+	defer func() {
+		if err != nil {
+			s.forget(ctx, &ingestion)
+		}
+	}()
 	ingestion.ImportDir = s.uploads.Name()
 	if err := s.receiveUpload(&ingestion, r); err != nil {
 		return ingestion, err
@@ -123,13 +128,24 @@ func headOf(file io.ReaderAt) ([]byte, error) {
 	return head[:n], nil
 }
 
-// newIngestion returns the ingestion of a body that is received now.
-func (s *Service) newIngestion(user account.User, keyID string, headers map[string]string) (health.Ingestion, error) {
-	id, err := uuid.NewV7()
+// newIngestion returns the ingestion of a body that begins to arrive now. Its order is taken: a body that is not stored in
+// the end has to be forgotten.
+func (s *Service) newIngestion(
+	ctx context.Context, user account.User, keyID string, headers map[string]string,
+) (health.Ingestion, error) {
+	received := s.now().UTC().Truncate(time.Microsecond)
+	order, err := s.store.NextOrder(ctx, user.ID, received)
 	return health.Ingestion{
-		ID: id, UserID: user.ID, KeyID: keyID, ReceivedAt: s.now().UTC().Truncate(time.Microsecond), Headers: keepHeaders(headers),
-		Status: health.StatusAccepted, Attempts: 1,
+		ID: health.NewIngestionID(order), UserID: user.ID, KeyID: keyID, ReceivedAt: received, Order: order,
+		Headers: keepHeaders(headers), Status: health.StatusAccepted, Attempts: 1,
 	}, err
+}
+
+// forget gives up the order of a body that did not arrive. Where that fails, nothing is lost.
+func (s *Service) forget(ctx context.Context, ingestion *health.Ingestion) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_ = s.store.ForgetOrder(ctx, ingestion.UserID, ingestion.Order)
 }
 
 // FileRequest is a file to be imported by a process that has access to the store.
@@ -153,7 +169,7 @@ func (s *Service) ImportFile(ctx context.Context, r FileRequest) (health.Ingesti
 	}
 	defer end()
 	s.metrics.received()
-	ingestion, err := s.newIngestion(r.User, "", nil)
+	ingestion, err := s.newIngestion(ctx, r.User, "", nil)
 	if err != nil {
 		return ingestion, err
 	}
@@ -165,10 +181,12 @@ func (s *Service) ImportFile(ctx context.Context, r FileRequest) (health.Ingesti
 	defer s.meters.Delete(ingestion.ID)
 	info, err := r.File.Stat()
 	if err != nil {
+		s.forget(ctx, &ingestion)
 		return ingestion, err
 	}
 	ingestion.Size, ingestion.WireSize = info.Size(), info.Size()
 	if err := s.recordImport(ctx, &ingestion, r.File, r.Keep); err != nil {
+		s.forget(ctx, &ingestion)
 		return ingestion, err
 	}
 	return s.processFile(ctx, ingestion, r, m)

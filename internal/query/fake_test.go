@@ -100,6 +100,10 @@ func (m *memory) Samples(ctx context.Context, _ uuid.UUID, q store.SampleQuery) 
 	}
 }
 
+func (m *memory) Spans(context.Context, uuid.UUID, store.SampleQuery) ([]health.Span, error) {
+	return nil, nil
+}
+
 func (m *memory) Latest(context.Context, uuid.UUID) ([]health.Sample, error) {
 	latest := map[[2]string]health.Sample{}
 	for _, s := range m.samples {

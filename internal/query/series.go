@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
@@ -109,6 +110,7 @@ type seriesPlan struct {
 	request     SeriesRequest
 	aggregation string
 	cumulative  bool
+	rule        aggregate.Rule // without the order of sources
 	from        time.Time
 	last        bounds
 	limit       int
@@ -137,6 +139,7 @@ func (s *Service) planSeries(ctx context.Context, user account.User, request Ser
 		return p, err
 	}
 	p.aggregation, p.cumulative, err = aggregationFor(p.known, request.Aggregation)
+	p.rule = ruleFor(p.selector, aggregate.SourceOrder{}, p.cumulative)
 	return p, err
 }
 
@@ -262,8 +265,8 @@ func (p *seriesPlan) points(buckets []*bucket, first, last bounds) []Point {
 	}
 	for _, b := range buckets {
 		fill(b.bounds.key)
-		agg := b.aggregate(p.interval, p.cumulative, p.conversion)
-		points = append(points, Point{Start: b.bounds.start, End: b.bounds.end, Aggregate: aggregateOf(&agg, p.cumulative, p.aggregation)})
+		agg := b.aggregate(p.rule, p.conversion)
+		points = append(points, Point{Start: b.bounds.start, End: b.bounds.end, Aggregate: aggregateOf(&agg, p.rule, p.aggregation)})
 		empty = p.bounds(b.bounds.end)
 	}
 	fill(last.key + 1)

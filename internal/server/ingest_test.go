@@ -280,7 +280,7 @@ func TestReport(t *testing.T) {
 		if name == "report_partial" {
 			body = strings.NewReplacer(`"qty":1200`, `"qty":null`, `"qty":800`, `"qty":801`, "2026-03-10 14:00:00", "2026-13-10 14:00:00").Replace(body)
 		}
-		got := a.do(http.MethodPost, "/v1/ingest", key, body).wants(http.StatusOK).body
+		got := a.do(http.MethodPost, "/v1/ingest", key, body, "automation-aggregation", "Hours").wants(http.StatusOK).body
 		golden(t, name+".json", got)
 	}
 }

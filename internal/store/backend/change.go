@@ -35,19 +35,19 @@ func (c *Change[M]) Insert(sample *health.Sample) health.Outcome {
 	return health.Inserted
 }
 
-// Compare decides what becomes of a sample, given the stored one with its key. It returns the sample to be written, which
+// Compare decides what becomes of a sample of a body, given the stored one with its key. It returns the sample to be written, which
 // is a new one, or nil where nothing is. keepSource reports that a summary whose source is no part of its key keeps the
 // stored source: the stored one was received later.
-func (c *Change[M]) Compare(sent, stored *health.Sample) (outcome health.Outcome, write *health.Sample, keepSource bool) {
+func (c *Change[M]) Compare(body store.Body, sent, stored *health.Sample) (outcome health.Outcome, write *health.Sample, keepSource bool) {
 	c.sent = *sent // Replaces completes it, and the batch is the caller's
 	keepSource = c.sent.Order < stored.Order
 	outcome, rewrite := c.sent.Replaces(stored)
-	if !rewrite {
+	if order := stored.Order; !rewrite && !body.Raise(&order, c.sent.Order) {
 		return outcome, nil, keepSource
 	}
 	completed := c.sent
 	c.See(&completed)
-	c.Touch(stored.LocalDate())
+	c.Touch(stored)
 	c.replacedStart = max(c.replacedStart, stored.Start)
 	return outcome, &completed, keepSource
 }

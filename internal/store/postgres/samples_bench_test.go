@@ -16,6 +16,7 @@ import (
 
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/store/postgres"
 	"github.com/health-export/health-export/internal/testdb"
 )
@@ -150,7 +151,7 @@ func benchmarkSample(metric string, i int, random *rand.Rand) health.Sample {
 
 func (p *person) write(s *postgres.Store, batches [][]health.Sample) error {
 	for _, batch := range batches {
-		if _, err := s.WriteSamples(p.ctx, p.user, batch); err != nil {
+		if _, err := s.WriteSamples(p.ctx, store.Body{User: p.user}, batch); err != nil {
 			return err
 		}
 	}

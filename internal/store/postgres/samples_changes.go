@@ -55,6 +55,9 @@ func (w *sampleWriter) updateSummaries(tx pgx.Tx) (err error) {
 	for name, id := range w.sources {
 		t.names[id], t.ids[name] = name, id
 	}
+	if err := w.writeSpans(t); err != nil {
+		return err
+	}
 	refused := len(w.written.Refused) > 0
 	changes := make([]*backend.Change[metric], len(w.changes))
 	for i, c := range w.changes {

@@ -132,7 +132,7 @@ func (w *sampleWriter) collectInserts() {
 
 // defaultsFor returns what the rows of a series are expected to have: the values of the first sample that is sent. When a
 // row was received matters only where it was received later than the sample, or where it may be the summary of a day (see
-// health.Sample.Complete).
+// health.Sample.Complete) or may be given another order (see store.Body.Raise).
 func (w *sampleWriter) defaultsFor(keys []sampleKey) rowDefaults {
 	key := &keys[0]
 	e := rowDefaults{
@@ -142,7 +142,7 @@ func (w *sampleWriter) defaultsFor(keys []sampleKey) rowDefaults {
 	for i := range keys {
 		e.received = min(e.received, w.batch[keys[i].index].Order)
 	}
-	if e.grain >= health.GrainDay {
+	if e.grain >= health.GrainDay || w.body.Unprocessed > 0 {
 		e.received = health.InstantOf(minTime)
 	}
 	return e
@@ -223,7 +223,7 @@ func (m *rowMatcher) passedKeys() int {
 
 // compareWith decides what becomes of a sample for which there is a row.
 func (w *sampleWriter) compareWith(change *metricChange, key *sampleKey, row *storedRow) {
-	outcome, rewritten, keepSource := change.Compare(&w.batch[key.index], &row.sample)
+	outcome, rewritten, keepSource := change.Compare(w.body, &w.batch[key.index], &row.sample)
 	w.written.Outcomes[key.index] = outcome
 	if rewritten == nil {
 		return

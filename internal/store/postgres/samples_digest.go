@@ -62,8 +62,12 @@ func (w *sampleWriter) digest(keys []sampleKey) (digest uint64, ok bool) {
 }
 
 // leaveOutUnchanged marks the ranges of keys whose rows are stored and the same, and returns the others. A summary of a day
-// is always compared: it may be unchanged and yet has to be written (see health.Sample.Replaces).
+// is always compared: it may be unchanged and yet has to be written (see health.Sample.Replaces). So may any sample while older
+// bodies are unprocessed.
 func (w *sampleWriter) leaveOutUnchanged(ranges [][]sampleKey) (left [][]sampleKey, err error) {
+	if w.body.Unprocessed > 0 {
+		return ranges, nil
+	}
 	var probes, long [][]sampleKey
 	for _, keys := range ranges {
 		if len(keys) < digestFrom || keys[0].grain >= health.GrainDay {

@@ -21,7 +21,7 @@ import (
 //
 // The comparison stays valid because every writer of a user's samples takes the locks of their metrics first. A row that
 // appears all the same makes the COPY fail, and the batch is compared again.
-func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
+func (s *Store) WriteSamples(ctx context.Context, body store.Body, batch []health.Sample, said ...health.Span) (store.Written, error) {
 	const operation = "write samples"
 	if len(batch) == 0 {
 		return store.Written{}, nil
@@ -34,7 +34,7 @@ func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health
 	if err := s.coverKeys(ctx, keys); err != nil {
 		return store.Written{}, translate(ctx, operation, err)
 	}
-	w := &sampleWriter{store: s, user: user, batch: batch, keys: keys}
+	w := &sampleWriter{store: s, user: body.User, body: body, batch: batch, said: said, keys: keys}
 	for attempt := 1; ; attempt++ {
 		err = s.onConnection(ctx, operation, func(ctx context.Context, conn *pgxpool.Conn) error {
 			w.ctx, w.conn = ctx, conn
@@ -118,7 +118,9 @@ func uncoveredTimes(known []span, keys []sampleKey, missing func(at time.Time)) 
 type sampleWriter struct {
 	store *Store
 	user  uuid.UUID
+	body  store.Body
 	batch []health.Sample
+	said  []health.Span
 	keys  []sampleKey
 	// distrustTotals is set when there were rows outside of the key times that the totals have, isolateRows when the database
 	// has refused a row, which is then found by writing halves.

@@ -25,8 +25,9 @@ ON CONFLICT (user_id, date, id) DO UPDATE SET sleep_start = excluded.sleep_start
 	awake = excluded.awake, in_bed = excluded.in_bed, attributes = excluded.attributes, received_at = excluded.received_at`
 
 // WriteNights stores summed sleep.
-func (s *Store) WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (store.Written, error) {
-	return s.writeElements(ctx, user, "write nights", len(batch), func() health.Instant { return batch[0].Order }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
+func (s *Store) WriteNights(ctx context.Context, body store.Body, batch []health.Night) (store.Written, error) {
+	return s.writeElements(ctx, body, "write nights", len(batch), func(ctx context.Context, tx pgx.Tx, p *plan) error {
+		user := body.User
 		type evening struct {
 			date   health.Date
 			source string
@@ -60,6 +61,8 @@ func (s *Store) WriteNights(ctx context.Context, user uuid.UUID, batch []health.
 				p.write(i, health.Inserted, statement{sql: putNight, args: nightArgs(user, &night)})
 			case existing[at][known].MergeFrom(sent):
 				p.write(i, health.Updated, statement{sql: putNight, args: nightArgs(user, existing[at][known])})
+			case body.Raise(&existing[at][known].Order, sent.Order):
+				p.write(i, health.Unchanged, statement{sql: putNight, args: nightArgs(user, existing[at][known])})
 			default:
 				p.outcomes[i] = health.Unchanged
 			}
@@ -116,8 +119,9 @@ func newSegmentKey(s *health.Segment) segmentKey {
 }
 
 // WriteSegments stores stages of sleep.
-func (s *Store) WriteSegments(ctx context.Context, user uuid.UUID, batch []health.Segment) (store.Written, error) {
-	return s.writeElements(ctx, user, "write segments", len(batch), func() health.Instant { return batch[0].Order }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
+func (s *Store) WriteSegments(ctx context.Context, body store.Body, batch []health.Segment) (store.Written, error) {
+	return s.writeElements(ctx, body, "write segments", len(batch), func(ctx context.Context, tx pgx.Tx, p *plan) error {
+		user := body.User
 		starts := make([]pgtype.Timestamptz, len(batch))
 		for i := range batch {
 			starts[i] = timestamp(batch[i].Start)

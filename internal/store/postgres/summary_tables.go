@@ -30,6 +30,7 @@ type summaryTables struct {
 	ids   map[string]int32
 	// ranges are the key times of what is stored of a metric, by grain up to a day. A metric that is not in it is looked up.
 	ranges     map[int16][]grainRange
+	spans      map[int16]knownSpans // of a metric that is not in it they are looked up
 	prefetched []*windowSamples
 }
 
@@ -38,7 +39,7 @@ var _ backend.SummaryTables[metric] = (*summaryTables)(nil)
 func newSummaryTables(ctx context.Context, s *Store, tx pgx.Tx, user uuid.UUID) *summaryTables {
 	return &summaryTables{
 		ctx: ctx, store: s, tx: tx, user: user, names: map[int32]string{0: ""}, ids: map[string]int32{"": 0},
-		ranges: map[int16][]grainRange{},
+		ranges: map[int16][]grainRange{}, spans: map[int16]knownSpans{},
 	}
 }
 

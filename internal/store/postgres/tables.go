@@ -54,11 +54,12 @@ func newTable(of *backend.SampleTable) *table {
 	t.replace = "INSERT INTO " + name + " (" + all + ") SELECT * FROM unnest(" + strings.Join(arrays, ", ") + ")" +
 		" ON CONFLICT (user_id, metric_id, grain, recorded_at, ended_at, key_source) DO UPDATE SET " + strings.Join(set, ", ")
 
-	t.read = "t.recorded_at, t.ended_at, t.received_at, t.key_source, t.source_id, t.utc_offset, t.attributes, t.other_values"
+	t.read = "t.recorded_at, t.ended_at, t.received_at, t.key_source, t.source_id, t.utc_offset, t.attributes, t.other_values," +
+		" t.zone_assumed"
 	// What is as expected is NULL: sending a value costs the server more than comparing it.
 	compared := "t.recorded_at, nullif(t.ended_at, t.recorded_at), CASE WHEN t.received_at > $6 THEN t.received_at END," +
 		" nullif(t.key_source, $7), nullif(t.source_id, $8), nullif(t.utc_offset, $9), nullif(t.attributes, '')," +
-		" nullif(t.other_values, '')"
+		" nullif(t.other_values, ''), nullif(t.zone_assumed, false)"
 	for _, v := range of.Values {
 		t.read += ", t." + v.Column
 		compared += ", t." + v.Column

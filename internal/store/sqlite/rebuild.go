@@ -81,7 +81,7 @@ func (r rebuild) Recount(ctx context.Context, m metric) error {
 func (r rebuild) Update(ctx context.Context, do func(u *backend.SummaryUpdater[metric]) error) error {
 	check := func(*sql.Tx) error { return nil }
 	return r.store.writeDirectly(ctx, r.user, 0, "rebuild summaries of days", check, func(conn *connection, userID int64) error {
-		return do(r.store.newSummaryUpdater(ctx, conn, userID, nil))
+		return do(backend.NewSummaryUpdater(r.store.newSummaryTables(ctx, conn, userID, nil), r.store.catalog))
 	})
 }
 

@@ -13,6 +13,7 @@ const (
 	columnStartShift
 	columnOffset
 	columnReceived
+	columnZoneAssumed
 	columnAttributes
 	columnOtherValues
 
@@ -43,6 +44,7 @@ func (t *table) sample(row []driver.Value, key *sampleKey, s *health.Sample) err
 	s.End = s.Start + health.Instant(key.length)
 	s.Offset = int32(integer(rest[columnOffset]))
 	s.Order = health.Instant(integer(rest[columnReceived]))
+	s.AsOf, s.ZoneAssumed = s.Order, integer(rest[columnZoneAssumed]) != 0
 	s.Attributes, _ = rest[columnAttributes].(string)
 	if others, ok := rest[columnOtherValues].(string); ok {
 		if err := setOtherValues(s, others); err != nil {

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/store/backend"
@@ -19,10 +17,12 @@ import (
 // Both are in the order of the primary key, so that the comparison is one scan of the table, and new rows are inserted next
 // to each other. Statements are run on the driver's connection: database/sql checks and converts each of the thousands of
 // parameters of a batch, which would take a quarter of the time.
-func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
+func (s *Store) WriteSamples(ctx context.Context, body store.Body, batch []health.Sample, said ...health.Span) (store.Written, error) {
 	w := sampleWriter{
 		store:   s,
+		body:    body,
 		batch:   batch,
+		said:    said,
 		written: store.Written{Outcomes: make([]health.Outcome, len(batch))},
 		totals:  map[totalKey]int64{},
 	}
@@ -35,7 +35,7 @@ func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health
 			return store.Written{}, err
 		}
 		w.keys, w.sources = newSampleKeys(batch, names), names.Sources
-		err = s.writeDirectly(ctx, user, batch[0].Order, "write samples",
+		err = s.writeDirectly(ctx, body.User, body.Order, "write samples",
 			func(tx *sql.Tx) error { return s.verifySources(ctx, tx, names.Sources) },
 			func(conn *connection, userID int64) error {
 				w.ctx, w.conn, w.user = ctx, conn, userID
@@ -57,7 +57,9 @@ type sampleWriter struct {
 	ctx   context.Context
 	conn  *connection
 	user  int64
+	body  store.Body
 	batch []health.Sample
+	said  []health.Span
 	keys  []sampleKey
 
 	// What is to be written to each table: rows that are new, and rows that replace one.
@@ -134,7 +136,7 @@ func (w *sampleWriter) compareMetric(keys []sampleKey) error {
 		}
 		var rewritten *health.Sample
 		var keepSource bool
-		if *outcome, rewritten, keepSource = change.Compare(sample, old); keepSource {
+		if *outcome, rewritten, keepSource = change.Compare(w.body, sample, old); keepSource {
 			key.mergedSource = stored.at.mergedSource
 		}
 		if rewritten != nil {
@@ -161,7 +163,13 @@ func (w *sampleWriter) updateSummaries() (err error) {
 			c.Days.Written = nil // some of it is not stored
 		}
 	}
-	w.written.Summaries, err = w.store.newSummaryUpdater(w.ctx, w.conn, w.user, w.sources).Update(w.changes, refused)
+	tables := w.store.newSummaryTables(w.ctx, w.conn, w.user, w.sources)
+	for _, c := range w.changes {
+		if err := w.writeSpans(tables, c); err != nil {
+			return err
+		}
+	}
+	w.written.Summaries, err = backend.NewSummaryUpdater(tables, w.store.catalog).Update(w.changes, refused)
 	return err
 }
 

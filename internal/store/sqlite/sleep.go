@@ -15,13 +15,13 @@ const nightColumns = `date, source, id, sleep_start, sleep_end, in_bed_start, in
 	total, asleep, core, deep, rem, awake, in_bed, attributes, received`
 
 // WriteNights stores summed sleep.
-func (s *Store) WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (store.Written, error) {
-	return s.writeElements(ctx, user, "write nights", len(batch), func() health.Instant { return batch[0].Order }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
-		return writeNight(ctx, tx, user, &batch[i])
+func (s *Store) WriteNights(ctx context.Context, body store.Body, batch []health.Night) (store.Written, error) {
+	return s.writeElements(ctx, body, "write nights", len(batch), func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+		return writeNight(ctx, tx, body, user, &batch[i])
 	})
 }
 
-func writeNight(ctx context.Context, tx *sql.Tx, user int64, sent *health.Night) (health.Outcome, error) {
+func writeNight(ctx context.Context, tx *sql.Tx, body store.Body, user int64, sent *health.Night) (health.Outcome, error) {
 	stored, err := list(ctx, tx, scanNight, `SELECT `+nightColumns+
 		` FROM sleep_metrics WHERE user_id = ? AND date = ? AND source = ? ORDER BY sleep_start, in_bed_start, id`,
 		user, int64(sent.Date), sent.Source)
@@ -30,10 +30,13 @@ func writeNight(ctx context.Context, tx *sql.Tx, user int64, sent *health.Night)
 	}
 	for i := range stored {
 		if night := &stored[i]; night.SameNight(sent) {
-			if !night.MergeFrom(sent) {
-				return health.Unchanged, nil
+			switch {
+			case night.MergeFrom(sent):
+				return health.Updated, putNight(ctx, tx, user, night)
+			case body.Raise(&night.Order, sent.Order):
+				return health.Unchanged, putNight(ctx, tx, user, night)
 			}
-			return health.Updated, putNight(ctx, tx, user, night)
+			return health.Unchanged, nil
 		}
 	}
 	night := *sent
@@ -74,8 +77,8 @@ func (s *Store) Nights(ctx context.Context, user uuid.UUID, first, last health.D
 const segmentColumns = `start_time, end_time, source, stage, utc_offset, attributes`
 
 // WriteSegments stores stages of sleep.
-func (s *Store) WriteSegments(ctx context.Context, user uuid.UUID, batch []health.Segment) (store.Written, error) {
-	return s.writeElements(ctx, user, "write segments", len(batch), func() health.Instant { return batch[0].Order }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+func (s *Store) WriteSegments(ctx context.Context, body store.Body, batch []health.Segment) (store.Written, error) {
+	return s.writeElements(ctx, body, "write segments", len(batch), func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
 		return writeSegment(ctx, tx, user, &batch[i])
 	})
 }

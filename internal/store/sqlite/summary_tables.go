@@ -27,17 +27,15 @@ type summaryTables struct {
 
 var _ backend.SummaryTables[metric] = (*summaryTables)(nil)
 
-// newSummaryUpdater returns an updater for one transaction. sources are those whose ids are known.
-func (s *Store) newSummaryUpdater(
-	ctx context.Context, conn *connection, user int64, sources map[string]int64,
-) *backend.SummaryUpdater[metric] {
+// newSummaryTables returns the tables for one transaction. sources are those whose ids are known.
+func (s *Store) newSummaryTables(ctx context.Context, conn *connection, user int64, sources map[string]int64) *summaryTables {
 	t := &summaryTables{
 		ctx: ctx, store: s, conn: conn, user: user, names: map[int64]string{0: ""}, ids: map[string]int64{"": 0},
 	}
 	for name, id := range sources {
 		t.names[id], t.ids[name] = name, id
 	}
-	return backend.NewSummaryUpdater(t, s.catalog)
+	return t
 }
 
 // SourceOrder returns the order of sources that the user has set, and its version.

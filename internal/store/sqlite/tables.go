@@ -41,7 +41,7 @@ func newTable(of *backend.SampleTable) *table {
 	for _, v := range of.Values {
 		inner = append(inner, v.Column)
 	}
-	inner = append(inner, "merged_source_id", "start_shift", "utc_offset", "received", "attributes", "other_values")
+	inner = append(inner, "merged_source_id", "start_shift", "utc_offset", "received", "zone_assumed", "attributes", "other_values")
 	columns := strings.Join(slices.Concat(key, inner), ", ")
 	all := "user_id, metric_id, " + columns
 

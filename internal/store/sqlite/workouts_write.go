@@ -13,13 +13,13 @@ import (
 )
 
 // WriteWorkouts stores workouts with their series and routes.
-func (s *Store) WriteWorkouts(ctx context.Context, user uuid.UUID, batch []health.Workout) (store.Written, error) {
-	return s.writeElements(ctx, user, "write workouts", len(batch), func() health.Instant { return batch[0].Order }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
-		return writeWorkout(ctx, tx, user, &batch[i])
+func (s *Store) WriteWorkouts(ctx context.Context, body store.Body, batch []health.Workout) (store.Written, error) {
+	return s.writeElements(ctx, body, "write workouts", len(batch), func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+		return writeWorkout(ctx, tx, body, user, &batch[i])
 	})
 }
 
-func writeWorkout(ctx context.Context, tx *sql.Tx, user int64, sent *health.Workout) (health.Outcome, error) {
+func writeWorkout(ctx context.Context, tx *sql.Tx, body store.Body, user int64, sent *health.Workout) (health.Outcome, error) {
 	found, workout, err := findWorkout(ctx, tx, user, sent)
 	if err != nil {
 		return 0, err
@@ -38,10 +38,14 @@ func writeWorkout(ctx context.Context, tx *sql.Tx, user int64, sent *health.Work
 	if err := parts.into(&workout); err != nil {
 		return 0, err
 	}
+	outcome := health.Updated
 	if !workout.MergeFrom(sent) {
-		return health.Unchanged, nil
+		outcome = health.Unchanged
+		if !body.Raise(&workout.Order, sent.Order) {
+			return outcome, nil
+		}
 	}
-	return health.Updated, putWorkout(ctx, tx, user, &workout, parts)
+	return outcome, putWorkout(ctx, tx, user, &workout, parts)
 }
 
 // findWorkout returns the stored workout that sent is a repeat of, without its series and route: the one with its app id,

@@ -120,6 +120,8 @@ var (
 			s.PerSource = rapid.Bool().Draw(t, "per source")
 		}
 		s.Order = at(0) + health.Instant(rapid.IntRange(0, 5).Draw(t, "received"))*health.Day/2
+		s.AsOf = s.Order - health.Instant(rapid.SampledFrom([]int{0, 0, 1, 3_600_000_000}).Draw(t, "made before"))
+		s.ZoneAssumed = rapid.Bool().Draw(t, "zone assumed")
 		s.Value, s.Min, s.Max = genValue.Draw(t, "value"), genValue.Draw(t, "min"), genValue.Draw(t, "max")
 		s.Systolic, s.Diastolic = genValue.Draw(t, "systolic"), genValue.Draw(t, "diastolic")
 		s.Attributes = genAttributes.Draw(t, "attributes")

@@ -21,7 +21,7 @@ func night(source string, start, end health.Instant, total float64) health.Night
 
 func writesNights(t *testing.T, s store.Store, user uuid.UUID, what string, batch []health.Night, want ...health.Outcome) {
 	t.Helper()
-	written, err := s.WriteNights(t.Context(), user, batch)
+	written, err := s.WriteNights(t.Context(), store.Body{User: user}, batch)
 	outcomes(t, what, written, err, want...)
 }
 
@@ -43,7 +43,7 @@ func holdsNights(t *testing.T, s store.Store, user uuid.UUID, want ...health.Nig
 
 func writesSegments(t *testing.T, s store.Store, user uuid.UUID, what string, batch []health.Segment, want ...health.Outcome) {
 	t.Helper()
-	written, err := s.WriteSegments(t.Context(), user, batch)
+	written, err := s.WriteSegments(t.Context(), store.Body{User: user}, batch)
 	outcomes(t, what, written, err, want...)
 }
 

@@ -37,7 +37,7 @@ func workout(appID, name string, start health.Instant) health.Workout {
 
 func writesWorkouts(t *testing.T, s store.Store, user uuid.UUID, what string, batch []health.Workout, want ...health.Outcome) {
 	t.Helper()
-	written, err := s.WriteWorkouts(t.Context(), user, batch)
+	written, err := s.WriteWorkouts(t.Context(), store.Body{User: user}, batch)
 	outcomes(t, what, written, err, want...)
 }
 

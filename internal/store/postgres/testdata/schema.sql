@@ -33,6 +33,7 @@ TABLE activity_metrics PARTITION BY RANGE (recorded_at)
     metric_id smallint NOT NULL
     attributes text NOT NULL
     other_values text NOT NULL
+    zone_assumed boolean NOT NULL DEFAULT false
     CONSTRAINT activity_metrics_grain_check CHECK ((grain >= 0))
     CONSTRAINT activity_metrics_pkey PRIMARY KEY (user_id, metric_id, grain, recorded_at, ended_at, key_source)
 TABLE alerts
@@ -117,8 +118,14 @@ TABLE blood_pressure_metrics PARTITION BY RANGE (recorded_at)
     metric_id smallint NOT NULL
     attributes text NOT NULL
     other_values text NOT NULL
+    zone_assumed boolean NOT NULL DEFAULT false
     CONSTRAINT blood_pressure_metrics_grain_check CHECK ((grain >= 0))
     CONSTRAINT blood_pressure_metrics_pkey PRIMARY KEY (user_id, metric_id, grain, recorded_at, ended_at, key_source)
+TABLE body_orders
+    user_id uuid NOT NULL
+    last_order bigint NOT NULL
+    arriving bigint[] NOT NULL
+    CONSTRAINT body_orders_pkey PRIMARY KEY (user_id)
 TABLE daily_summaries
     user_id uuid NOT NULL
     sum double precision NOT NULL
@@ -249,6 +256,7 @@ TABLE heart_rate_metrics PARTITION BY RANGE (recorded_at)
     metric_id smallint NOT NULL
     attributes text NOT NULL
     other_values text NOT NULL
+    zone_assumed boolean NOT NULL DEFAULT false
     CONSTRAINT heart_rate_metrics_grain_check CHECK ((grain >= 0))
     CONSTRAINT heart_rate_metrics_pkey PRIMARY KEY (user_id, metric_id, grain, recorded_at, ended_at, key_source)
 VIEW latest AS
@@ -285,6 +293,8 @@ TABLE latest_values
     metric_id smallint NOT NULL
     per_source boolean NOT NULL
     attributes text NOT NULL
+    as_of timestamp with time zone
+    zone_assumed boolean
     CONSTRAINT latest_values_pkey PRIMARY KEY (user_id, metric_id)
 TABLE leases
     name text COLLATE "C" NOT NULL
@@ -376,6 +386,7 @@ TABLE quantity_metrics PARTITION BY RANGE (recorded_at)
     metric_id smallint NOT NULL
     attributes text NOT NULL
     other_values text NOT NULL
+    zone_assumed boolean NOT NULL DEFAULT false
     CONSTRAINT quantity_metrics_grain_check CHECK ((grain >= 0))
     CONSTRAINT quantity_metrics_pkey PRIMARY KEY (user_id, metric_id, grain, recorded_at, ended_at, key_source)
 TABLE raw_bodies PARTITION BY RANGE (received_at)
@@ -410,9 +421,11 @@ TABLE raw_ingestions PARTITION BY RANGE (received_at)
     errors json NOT NULL
     warnings json NOT NULL
     types json NOT NULL
+    received_order bigint
     CONSTRAINT raw_ingestions_pkey PRIMARY KEY (user_id, id, received_at)
 CREATE INDEX raw_ingestions_received ON ONLY public.raw_ingestions USING brin (received_at) WITH (pages_per_range='16')
 CREATE INDEX raw_ingestions_unfinished ON ONLY public.raw_ingestions USING btree (user_id, id, claimed_until) WHERE (status = 'accepted'::text)
+CREATE INDEX raw_ingestions_unread ON ONLY public.raw_ingestions USING btree (user_id, id) WHERE (status = ANY (ARRAY['failed'::text, 'unrecognised'::text]))
 VIEW sleep AS
  SELECT sleep_metrics.user_id,
     sleep_metrics.date,

@@ -1,0 +1,72 @@
+-- What counting needs to know of bodies; see docs/adr/0019.
+
+-- +goose Up
+
+-- Order of bodies.
+
+-- received_order is health.Ingestion.Order, in microseconds; NULL is received_at, in ingestions of earlier versions.
+ALTER TABLE raw_ingestions ADD COLUMN received_order bigint;
+
+-- In the tables of samples, and where else there is a received_at beside a row that came with a body (sleep_metrics,
+-- workouts, events, ecg_recordings, latest_values), received_at is health.Sample.Order as a time. health.Sample.AsOf, where
+-- it is not the same, is in other_values, as microseconds after it.
+--
+-- zone_assumed is health.Sample.ZoneAssumed. It stands where a row was padded; a column that may be NULL would have made
+-- every row eight bytes longer.
+ALTER TABLE heart_rate_metrics ADD COLUMN zone_assumed boolean NOT NULL DEFAULT false;
+ALTER TABLE blood_pressure_metrics ADD COLUMN zone_assumed boolean NOT NULL DEFAULT false;
+ALTER TABLE activity_metrics ADD COLUMN zone_assumed boolean NOT NULL DEFAULT false;
+ALTER TABLE quantity_metrics ADD COLUMN zone_assumed boolean NOT NULL DEFAULT false;
+ALTER TABLE latest_values ADD COLUMN as_of timestamptz, ADD COLUMN zone_assumed boolean; -- NULL: received_at, false
+
+-- The order that was given to a user's bodies last, and which of them are still arriving: they have an order, and no
+-- ingestion yet.
+CREATE TABLE body_orders (
+    user_id    uuid PRIMARY KEY,
+    last_order bigint NOT NULL,
+    arriving   bigint[] NOT NULL
+);
+
+-- Bodies that could not be read, and that may be processed again.
+CREATE INDEX raw_ingestions_unread ON raw_ingestions (user_id, id) WHERE status IN ('failed', 'unrecognised');
+
+-- Spans and days.
+
+-- What bodies spoke for, see health.Span. A span is deleted when a later one supersedes it.
+CREATE TABLE spans (
+    user_id        uuid NOT NULL,
+    to_time        timestamptz NOT NULL, -- in key times, as those of samples
+    from_time      timestamptz NOT NULL,
+    received_order timestamptz NOT NULL,
+    as_of          timestamptz NOT NULL,
+    ingestion_id   uuid NOT NULL,
+    grain          integer NOT NULL CHECK (grain > 0),
+    metric_id      smallint NOT NULL,
+    session        text COLLATE "C" NOT NULL, -- of the app, or the ingestion
+    gaps           bytea, -- absent buckets, see backend.PackGaps
+    PRIMARY KEY (user_id, metric_id, to_time, from_time, grain, session)
+);
+
+-- +goose StatementBegin
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
+        RETURN;
+    END IF;
+    SET LOCAL citus.multi_shard_modify_mode TO 'sequential';
+    EXECUTE $q$SELECT create_distributed_table('body_orders', 'user_id', colocate_with => 'metric_totals')$q$;
+    EXECUTE $q$SELECT create_distributed_table('spans', 'user_id', colocate_with => 'metric_totals')$q$;
+END
+$$;
+-- +goose StatementEnd
+
+INSERT INTO body_orders (user_id, last_order, arriving)
+SELECT user_id, (extract(epoch FROM max(received_at)) * 1000000)::bigint, '{}' FROM raw_ingestions GROUP BY user_id;
+
+-- The days are summed up anew, by other rules than before, in the background.
+ALTER TABLE daily_summaries ADD COLUMN settled integer NOT NULL DEFAULT 0;
+ALTER TABLE daily_summaries ADD COLUMN unplaced double precision;
+UPDATE daily_summaries SET hours = NULL;
+INSERT INTO source_orders (user_id, sources, version, followed)
+    SELECT DISTINCT user_id, '{}', 0, 0 FROM daily_summaries ON CONFLICT DO NOTHING;
+UPDATE source_orders SET version = version + 1;

@@ -1,0 +1,59 @@
+-- What counting needs to know of bodies; see docs/adr/0019.
+
+-- +goose Up
+
+-- Order of bodies.
+
+-- received_order is health.Ingestion.Order; NULL is received_at, in ingestions of earlier versions.
+ALTER TABLE raw_ingestions ADD COLUMN received_order INTEGER;
+
+-- In the tables of samples, and in all others that have it, received is health.Sample.Order. health.Sample.AsOf, where it
+-- is not the same, is in other_values, as microseconds after it. zone_assumed is health.Sample.ZoneAssumed.
+ALTER TABLE heart_rate_metrics ADD COLUMN zone_assumed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE blood_pressure_metrics ADD COLUMN zone_assumed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE activity_metrics ADD COLUMN zone_assumed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quantity_metrics ADD COLUMN zone_assumed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE latest_values ADD COLUMN as_of INTEGER; -- NULL where it is received
+ALTER TABLE latest_values ADD COLUMN zone_assumed INTEGER NOT NULL DEFAULT 0;
+
+-- The order that was given to a user's bodies last.
+CREATE TABLE body_orders (
+    user_id    INTEGER PRIMARY KEY,
+    last_order INTEGER NOT NULL
+) STRICT;
+INSERT INTO body_orders SELECT user_id, max(received_at) FROM raw_ingestions GROUP BY user_id;
+
+-- The bodies that are still arriving: they have an order, and no ingestion yet.
+CREATE TABLE arriving_bodies (
+    user_id        INTEGER NOT NULL,
+    received_order INTEGER NOT NULL,
+    PRIMARY KEY (user_id, received_order)
+) STRICT, WITHOUT ROWID;
+
+-- Bodies that could not be read, and that may be processed again.
+CREATE INDEX raw_ingestions_unread ON raw_ingestions (user_id, id) WHERE status IN ('failed', 'unrecognised');
+
+-- Spans and days.
+
+-- What bodies spoke for, see health.Span. A span is deleted when a later one supersedes it.
+CREATE TABLE spans (
+    user_id        INTEGER NOT NULL,
+    metric_id      INTEGER NOT NULL,
+    to_time        INTEGER NOT NULL, -- in key times, as those of samples
+    from_time      INTEGER NOT NULL,
+    grain          INTEGER NOT NULL CHECK (grain > 0),
+    session        TEXT    NOT NULL, -- of the app, or the ingestion
+    received_order INTEGER NOT NULL,
+    as_of          INTEGER NOT NULL,
+    ingestion_id   BLOB    NOT NULL,
+    gaps           BLOB, -- absent buckets, see backend.PackGaps
+    PRIMARY KEY (user_id, metric_id, to_time, from_time, grain, session)
+) STRICT, WITHOUT ROWID;
+
+-- The days are summed up anew, by other rules than before, in the background.
+ALTER TABLE daily_summaries ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE daily_summaries ADD COLUMN unplaced REAL;
+UPDATE daily_summaries SET hours = NULL;
+INSERT INTO source_orders (user_id, sources, version, followed)
+    SELECT DISTINCT user_id, '{}', 0, 0 FROM daily_summaries WHERE true ON CONFLICT DO NOTHING;
+UPDATE source_orders SET version = version + 1;
