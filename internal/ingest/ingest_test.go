@@ -216,8 +216,8 @@ func TestSamples(t *testing.T) {
 		},
 		{
 			name: "a heart rate without its unit", metric: "heart_rate",
-			body:   `{"data":[{"name":"heart_rate","date":"2024-01-15T10:00:01+00:00","qty":70,"source":"Watch"}]}`,
-			want:   []shortSample{{"2024-01-15 10:00:01 +0000", 70, 0, "Watch"}},
+			body:   `{"data":[{"name":"heart_rate","date":"2024-01-15T10:00:01+01:00","qty":70,"source":"Watch"}]}`,
+			want:   []shortSample{{"2024-01-15 10:00:01 +0100", 70, 0, "Watch"}},
 			counts: health.Counts{Received: 1, Inserted: 1},
 		},
 		{
