@@ -115,10 +115,14 @@ func (m *Metric) HasDailyValue() bool {
 // accepted ones of this metric, whatever else it may be: such a value is to be kept as it was sent, never guessed at.
 //
 // Blanks around the unit are ignored, and so is its case except where case tells units apart (Cal and cal, S and s,
-// mg and Mg).
+// mg and Mg). A metric that is never in another unit needs none: a heart rate is in count/min. That is not so for
+// percentages, which some write as parts of one.
 func (m *Metric) Convert(unit string) (conversion Conversion, ok bool) {
 	if m.units == nil {
 		return Conversion{}, false
+	}
+	if unit == "" && len(m.AcceptedUnits) == 1 && m.Unit != "%" {
+		unit = m.Unit
 	}
 	sent, ok := m.units.find(unit)
 	if !ok {

@@ -53,20 +53,26 @@ func (a *appleDecoder) recordSpan(r *appleRecord) (start, end health.Instant, in
 	if !r.hasStart {
 		return 0, 0, &invalidMember{"startDate", `The field "startDate" is missing.`, timeSuggestion}
 	}
-	start, _, ok := parseTime(r.start, a.zones.home.Location())
+	start, _, ok := a.times.parse(r.start)
 	if !ok {
-		return 0, 0, &invalidMember{"startDate", `The field "startDate" is not a time that can be read.`, timeSuggestion}
+		return 0, 0, a.invalidTime("startDate", r.start)
 	}
 	end = start
 	if r.hasEnd {
-		if end, _, ok = parseTime(r.end, a.zones.home.Location()); !ok {
-			return 0, 0, &invalidMember{"endDate", `The field "endDate" is not a time that can be read.`, timeSuggestion}
+		if end, _, ok = a.times.parse(r.end); !ok {
+			return 0, 0, a.invalidTime("endDate", r.end)
 		}
 	}
 	if end < start {
 		return 0, 0, &invalidMember{"endDate", `The time in "endDate" is before the start.`, "Check the clock of the device that recorded it."}
 	}
 	return start, end, nil
+}
+
+// invalidTime says why the text of a field is not a time.
+func (a *appleDecoder) invalidTime(field string, text []byte) *invalidMember {
+	message, suggestion := a.times.explain(field, text)
+	return &invalidMember{field, message, suggestion}
 }
 
 // emitSegment emits a record of sleep, of which s has the source and the times.

@@ -21,7 +21,7 @@ type fileName struct {
 	event string
 }
 
-var workoutFileName = regexp.MustCompile(`^(.+)-(Heart Rate|Route)-(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)\.`)
+var workoutFileName = regexp.MustCompile(`^(.+)-(Heart Rate|Route)-(\p{Nd}{4})(\p{Nd}\p{Nd})(\p{Nd}\p{Nd})_(\p{Nd}\p{Nd})(\p{Nd}\p{Nd})(\p{Nd}\p{Nd})\.`)
 
 // eventFiles are the prefixes of the names of files and parts with events, without spaces and in lower case.
 var eventFiles = []struct{ name, kind string }{
@@ -64,7 +64,7 @@ func (d *csvDecoder) workoutOf(name fileName) (w health.Workout, at health.Posit
 	d.workouts++
 	w = newWorkout()
 	w.Name = name.workout
-	w.Start, w.Offset, ok = parseTime([]byte(name.start), d.options.Location)
+	w.Start, w.Offset, ok = d.times.parse([]byte(name.start))
 	return w, at, ok && unstorableText(w.Name) == ""
 }
 
@@ -78,7 +78,7 @@ func (d *csvDecoder) decodeReadings(t *table, name fileName) error {
 		w.Series["heart_rate_data"] = list
 	}, func() (p health.SeriesPoint, ok bool) {
 		p.Unit, p.Source = "count/min", d.cachedSource(t.cell(source))
-		at, offset, timed := parseTime([]byte(t.cell(when)), d.options.Location)
+		at, offset, timed := d.times.parse([]byte(t.cell(when)))
 		p.Time, p.Offset = at, offset
 		p.Value, p.Min, p.Max = t.number(average), t.number(minimum), t.number(maximum)
 		return p, timed && unstorableText(p.Source) == "" && !(health.IsAbsent(p.Value) && health.IsAbsent(p.Min) && health.IsAbsent(p.Max))
@@ -97,7 +97,7 @@ func (d *csvDecoder) decodeRoute(t *table, name fileName) error {
 		w.Route = list
 	}, func() (p health.RoutePoint, ok bool) {
 		p = newRoutePoint()
-		p.Time, _, _ = parseTime([]byte(t.cell(when)), d.options.Location)
+		p.Time, _, _ = d.times.parse([]byte(t.cell(when)))
 		p.Latitude, p.Longitude, p.Altitude = t.number(latitude), t.number(longitude), t.number(altitude)
 		p.Speed, p.Course = nonNegative(t.number(speed)), nonNegative(t.number(course))
 		p.HorizontalAccuracy, p.VerticalAccuracy = nonNegative(t.number(horizontal)), nonNegative(t.number(vertical))
@@ -114,7 +114,7 @@ func (d *csvDecoder) decodeGPX(content io.Reader, name fileName) error {
 	if !ok {
 		return d.reject(at, "", "The name of the file does not say which workout it belongs to.", "Send the file under the name the app gave it.")
 	}
-	route, err := readGPX(content, maxReadings)
+	route, err := readGPX(content, maxReadings, d.times)
 	if err != nil {
 		return err
 	}

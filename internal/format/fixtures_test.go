@@ -31,6 +31,11 @@ func fixtureZone(tb testing.TB) *time.Location {
 	return zone
 }
 
+// fixtureOptions are those that fixtures are decoded with.
+func fixtureOptions(tb testing.TB) Options {
+	return Options{Location: fixtureZone(tb), Received: fixtureReceipt}
+}
+
 // fixtures returns the folders of all fixtures; each has a body in input.json and the decoded records in expected.json.
 func fixtures(tb testing.TB) []string {
 	tb.Helper()
@@ -59,7 +64,7 @@ func TestFixtures(t *testing.T) {
 		t.Run(folder, func(t *testing.T) {
 			t.Parallel()
 			body := readFixture(t, folder, "input.json")
-			got := render(t, decodeJSON(bytes.NewReader(body), Options{Location: fixtureZone(t)}))
+			got := render(t, decodeJSON(bytes.NewReader(body), fixtureOptions(t)))
 			if *update {
 				if err := os.WriteFile(filepath.Join(folder, "expected.json"), got, 0o644); err != nil {
 					t.Fatal(err)

@@ -25,6 +25,19 @@ type Options struct {
 	// AsOf, if not nil, is called before the first record with the time at which the body was made, if it has one: its
 	// content is as of then, however late it is received.
 	AsOf func(health.Instant)
+	// Received is when the body was received: of several years that a date can mean in different calendars, it is one
+	// before that. Zero is now.
+	Received health.Instant
+
+	times *timeReader // of the body, for the decoders of its elements
+}
+
+// timeReader returns the reader of the times of the body.
+func (o Options) timeReader() *timeReader {
+	if o.times == nil {
+		return newTimeReader(o)
+	}
+	return o.times
 }
 
 // Format is one format.

@@ -3,15 +3,18 @@ package format
 import (
 	"errors"
 	"io"
+	"time"
 
 	"github.com/health-export/health-export/internal/format/xmlscan"
 	"github.com/health-export/health-export/internal/health"
 )
 
 // readGPX reads up to limit points of the tracks of a GPX 1.1 file as Apple's Health app writes it, with speed, course
-// and accuracies as extensions. Points without a valid position are dropped.
-func readGPX(file io.Reader, limit int) (route []health.RoutePoint, err error) {
+// and accuracies as extensions. Times without a zone are in UTC. Points without a valid position are dropped.
+func readGPX(file io.Reader, limit int, times *timeReader) (route []health.RoutePoint, err error) {
 	scan := xmlscan.New(file)
+	utc := *times
+	utc.location = time.UTC
 	var point health.RoutePoint
 	var element string // whose text comes next
 	for {
@@ -26,7 +29,7 @@ func readGPX(file io.Reader, limit int) (route []health.RoutePoint, err error) {
 		case kind == xmlscan.Start:
 			element = string(scan.Name())
 		case kind == xmlscan.Text:
-			setRoutePointField(&point, element, scan.Text())
+			setRoutePointField(&point, element, scan.Text(), &utc)
 		case string(scan.Name()) == "trkpt":
 			if hasValidPosition(&point) && len(route) < limit {
 				route = append(route, point)
@@ -54,9 +57,9 @@ func routePointOf(attrs []xmlscan.Attr) health.RoutePoint {
 }
 
 // setRoutePointField sets what the text of an element within a trkpt says.
-func setRoutePointField(p *health.RoutePoint, element string, text []byte) {
+func setRoutePointField(p *health.RoutePoint, element string, text []byte, times *timeReader) {
 	if element == "time" {
-		p.Time, _, _ = parseTime(text, nil)
+		p.Time, _, _ = times.parse(text)
 		return
 	}
 	v, ok := xmlNumber(text)

@@ -16,7 +16,7 @@ func (e *elementReader) route(field string, array jsontext.Value) ([]health.Rout
 // routePoint reads one point. ok is false where its position is not valid, or a time cannot be read.
 func (e *elementReader) routePoint(o *object) (p health.RoutePoint, ok bool) {
 	if m := o.find("timestamp", "recorded_at", "date", "time"); m != nil {
-		if p.Time, _, ok = parseInstant(m.value, e.location); !ok {
+		if p.Time, _, ok = e.times.parseValue(m.value); !ok {
 			return p, false
 		}
 		m.used = true

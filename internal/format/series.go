@@ -14,7 +14,7 @@ func (e *elementReader) series(field string, array jsontext.Value) ([]health.Ser
 // seriesPoint reads one reading. ok is false where it has no number, or a time that cannot be read.
 func (e *elementReader) seriesPoint(o *object) (p health.SeriesPoint, ok bool) {
 	if m := o.find("date", "timestamp", "startDate", "start"); m != nil {
-		if p.Time, p.Offset, ok = parseInstant(m.value, e.location); !ok {
+		if p.Time, p.Offset, ok = e.times.parseValue(m.value); !ok {
 			return p, false
 		}
 		m.used = true

@@ -21,10 +21,11 @@ import (
 // decodedBody is a body that has been read to its end, ready to be written. The caller closes its collector.
 type decodedBody struct {
 	*assemble.Collector
-	format  string
-	tempDir string
-	records atomic.Int64 // so far
-	err     error        // a *bodyError where the body is at fault
+	format   string
+	received health.Instant
+	tempDir  string
+	records  atomic.Int64 // so far
+	err      error        // a *bodyError where the body is at fault
 }
 
 // newDecodedBody returns an ingestion of which nothing has been read yet. It uses its headers, its order and its time of
@@ -33,6 +34,7 @@ func (s *Service) newDecodedBody(ingestion *health.Ingestion) *decodedBody {
 	return &decodedBody{
 		Collector: s.assembler.NewCollector(ingestion.ReceivedAt, ingestion.PlaceInOrder(), headerGrain(ingestion.Headers)),
 		tempDir:   s.limits.TempDir,
+		received:  health.InstantOf(ingestion.ReceivedAt),
 	}
 }
 
@@ -155,12 +157,12 @@ func (d *decodedBody) collectFile(
 		return d.collect(ctx, detected, user, decode(d.options(user)))
 	}
 	return d.collect(ctx, detected, user, decodeConcurrently(func(asOf func(health.Instant)) iter.Seq2[health.Record, error] {
-		return decode(format.Options{Location: user.Location(), AsOf: asOf})
+		return decode(format.Options{Location: user.Location(), Received: d.received, AsOf: asOf})
 	}, d.SetAsOf))
 }
 
 func (d *decodedBody) options(user account.User) format.Options {
-	return format.Options{Location: user.Location(), AsOf: d.SetAsOf}
+	return format.Options{Location: user.Location(), Received: d.received, AsOf: d.SetAsOf}
 }
 
 // collect collects the records of a body.

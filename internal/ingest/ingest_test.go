@@ -201,6 +201,27 @@ func TestSamples(t *testing.T) {
 			counts: health.Counts{Received: 1, Inserted: 1},
 		},
 		{
+			name: "times of phones of every region", metric: "step_count", headers: []string{"automation-aggregation", "minutes"},
+			body: metricJSON("step_count", "count",
+				pointJSON("٢٠٢٦-٠٣-١٠ ٠٠:٠٠:٠٠ +٠٣٠٠", 1, ""), pointJSON("۱۴۰۴-۱۲-۱۹ ۰۰:۰۰:۰۰ +۰۳۳۰", 2, ""), pointJSON("2569-03-10 00:00:00 +0700", 3, ""),
+				pointJSON("2026-03-10 7:57:00 μ.μ. +0200", 4, ""), pointJSON("١٤٤٧-٠٩-٢١ ٣:٠٠:٠٠ م \u061c+٠٣٠٠", 5, ""), pointJSON("0008-03-10 00:00:00 +0900", 6, "")),
+			want: []shortSample{
+				{"2026-03-10 00:00:00 +0900", 6, 60, ""},
+				{"2026-03-10 00:00:00 +0700", 3, 60, ""},
+				{"2026-03-10 00:00:00 +0330", 2, 60, ""},
+				{"2026-03-10 00:00:00 +0300", 1, 60, ""},
+				{"2026-03-10 15:00:00 +0300", 5, 60, ""},
+				{"2026-03-10 19:57:00 +0200", 4, 60, ""},
+			},
+			counts: health.Counts{Received: 6, Inserted: 6},
+		},
+		{
+			name: "a heart rate without its unit", metric: "heart_rate",
+			body:   `{"data":[{"name":"heart_rate","date":"2024-01-15T10:00:01+01:00","qty":70,"source":"Watch"}]}`,
+			want:   []shortSample{{"2024-01-15 10:00:01 +0100", 70, 0, "Watch"}},
+			counts: health.Counts{Received: 1, Inserted: 1},
+		},
+		{
 			name: "an alias, a unit, and raw seconds", metric: "active_energy",
 			body:   metricJSON("active_energy_burned", "kJ", pointJSON("2026-03-10 10:00:01 +0100", 41.84, "Watch")),
 			want:   []shortSample{{"2026-03-10 10:00:01 +0100", 10, 0, "Watch"}},
