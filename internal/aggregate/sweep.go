@@ -107,9 +107,9 @@ type activeSample struct {
 
 func (o *sweep) add(s *health.Sample) {
 	from, to := countedSpan(s)
-	held := to == from && o.hold > 0
-	if held {
-		to += o.hold
+	held := o.hold > 0 && (to == from || s.Grain == health.GrainMinute && s.Min == s.Max)
+	if held { // also the summary of a minute that had one reading
+		to = from + o.hold
 	}
 	length := to - from
 	from = max(from, o.now)

@@ -43,7 +43,9 @@ type Timeline struct {
 	groups     map[int64]*group
 	last       *cell // of the last sample
 	lastOffset int32
-	arena      []Aggregate
+	// sent are the offsets that samples were sent with, in order of time. A sample whose zone was assumed is placed by them.
+	sent  []sentOffset
+	arena []Aggregate
 	sources    []string // of the last aggregate, shared by all that have no other
 }
 
@@ -113,6 +115,9 @@ func NewTimeline(rule Rule, grid Grid, said []health.Span, wanted func(group int
 // Add adds the next sample, in the order of key time, grain and end, in which stores yield them. Summaries longer than a
 // day are no part of a timeline, nor are merged ones that are longer than a cell but no day.
 func (t *Timeline) Add(s *health.Sample) {
+	if !s.ZoneAssumed && s.Grain < health.GrainDay {
+		t.recordOffset(s)
+	}
 	switch {
 	case s.Grain > health.GrainDay:
 	case s.Grain == health.GrainDay:
@@ -193,19 +198,20 @@ func (t *Timeline) flushPending() {
 
 // addPiece adds a piece of a reading to its cell.
 func (t *Timeline) addPiece(p piece) {
-	c := t.cellOf(p.From, p.sample.Offset)
+	s := p.sample
+	offset := t.offsetOf(s, p.From)
+	c := t.cellOf(p.From, offset)
 	if c == nil {
 		return
 	}
-	s := p.sample
 	if t.rule.weightedByTime() {
-		t.addWeighted(c, p)
+		t.addWeighted(c, p, offset)
 		return
 	}
 	if p.first {
 		c.samples++
 	}
-	c.extend(Extent{p.From, p.From, s.Offset, s.Offset})
+	c.extend(Extent{p.From, p.From, offset, offset})
 	t.fineOf(c, s).addPiece(s, p.share, p.From)
 	if t.rule.Cumulative() && !health.IsAbsent(s.Value) {
 		c.pieces = append(c.pieces, part{p.Interval, s.Value * p.share, s.AsOf})
@@ -214,15 +220,53 @@ func (t *Timeline) addPiece(p piece) {
 
 // addWeighted adds a piece to the mean over time of a cell. A value that only lasts from the cell before is no sample of
 // this one.
-func (t *Timeline) addWeighted(c *cell, p piece) {
+func (t *Timeline) addWeighted(c *cell, p piece, offset int32) {
 	s := p.sample
 	c.weighted.addWeighted(s.Value, float64(p.held)/float64(health.Second), t.rule.Style)
 	if isMerged(s) || p.From != s.Start && s.End <= s.Start && !s.PerSource {
 		return
 	}
 	c.samples++
-	c.extend(Extent{p.From, p.From, s.Offset, s.Offset})
+	c.extend(Extent{p.From, p.From, offset, offset})
 	t.fineOf(c, s).addPiece(s, 1, p.From)
+}
+
+// sentOffset is the offset of samples that were sent with one, in an interval.
+type sentOffset struct {
+	health.Interval
+	offset int32
+}
+
+// sentHolds is how long after a sample its offset is still taken for that of the person.
+const sentHolds = 6 * 3600 * health.Second
+
+func (t *Timeline) recordOffset(s *health.Sample) {
+	_, to := countedSpan(s)
+	to = max(to, s.Start+1)
+	if n := len(t.sent); n > 0 && t.sent[n-1].offset == s.Offset && s.Start <= t.sent[n-1].To+sentHolds {
+		t.sent[n-1].To = max(t.sent[n-1].To, to)
+		return
+	}
+	t.sent = append(t.sent, sentOffset{health.Interval{From: s.Start, To: to}, s.Offset})
+}
+
+// offsetOf returns the offset by which a piece of a sample is placed. Where the zone of the sample was assumed, and another
+// offset was sent for that time, the person was there: else a day of a journey would count twice.
+func (t *Timeline) offsetOf(s *health.Sample, at health.Instant) int32 {
+	if !s.ZoneAssumed {
+		return s.Offset
+	}
+	for i := len(t.sent) - 1; i >= 0; i-- {
+		sent := &t.sent[i]
+		if sent.From <= at && at < sent.To+sentHolds {
+			t.onCrossDay(at.Date(s.Offset), at.Date(sent.offset))
+			return sent.offset
+		}
+		if sent.To+health.Day < at {
+			break
+		}
+	}
+	return s.Offset
 }
 
 // fineOf returns the aggregate of the samples of a grain in a cell.

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -24,13 +25,15 @@ type SpanChange struct {
 func AddSpans(stored []health.Span, said []health.Span, rule aggregate.Rule, others func(health.Grain) bool) (c SpanChange) {
 	c.After = slices.Clone(stored)
 	for i := range said {
-		c.Dates = append(c.Dates, affectedDates(c.After, &said[i], rule, others)...)
-		c.add(said[i])
+		before := slices.Clone(c.After)
+		whole := c.add(said[i])
+		c.Dates = append(c.Dates, affectedDates(before, c.After, &whole, rule, others)...)
 	}
 	return c
 }
 
-func (c *SpanChange) add(said health.Span) {
+// add adds a span, and returns it with the other parts of its session.
+func (c *SpanChange) add(said health.Span) (whole health.Span) {
 	drop := func(i int) {
 		if j := slices.IndexFunc(c.Added, func(a health.Span) bool { return sameSpan(&a, &c.After[i]) }); j >= 0 {
 			c.Added = slices.Delete(c.Added, j, j+1)
@@ -51,19 +54,20 @@ func (c *SpanChange) add(said health.Span) {
 		case said.Supersedes(other):
 			drop(i)
 		case other.Supersedes(&said):
-			return
+			return said
 		}
 	}
 	c.After, c.Added = append(c.After, said), append(c.Added, said)
+	return said
 }
 
 func sameSpan(a, b *health.Span) bool {
 	return a.Grain == b.Grain && a.Session == b.Session && a.Interval == b.Interval
 }
 
-// affectedDates returns the days of a span whose figures it may change: not those for which a stored one has said the same,
-// if that was said late enough to be final, or nothing else is known of them.
-func affectedDates(stored []health.Span, said *health.Span, rule aggregate.Rule, others func(health.Grain) bool) (dates []health.Date) {
+// affectedDates returns the days of a span whose figures it may change: those of which it is now said otherwise which
+// buckets are zero, and, where something else is known of the metric, those that were not final before.
+func affectedDates(before, after []health.Span, said *health.Span, rule aggregate.Rule, others func(health.Grain) bool) (dates []health.Date) {
 	first, last := said.Dates()
 	settling := max(rule.SettlingDay, rule.SettlingShorter)
 	for date := first; date <= last; date++ {
@@ -72,15 +76,67 @@ func affectedDates(stored []health.Span, said *health.Span, rule aggregate.Rule,
 			day = health.Interval{From: date.Midnight(0), To: (date + 1).Midnight(0)}
 		}
 		in := health.Interval{From: max(day.From, said.From), To: min(day.To, said.To)}
-		known := slices.ContainsFunc(stored, func(s health.Span) bool {
-			return s.Grain == said.Grain && s.From <= in.From && in.To <= s.To &&
-				slices.Equal(s.GapsIn(in), said.GapsIn(in)) && (s.AsOf >= day.To+settling+clockChange || !others(said.Grain))
-		})
-		if !known {
+		covered, gaps := statements(before, said.Grain, in)
+		coveredNow, gapsNow := statements(after, said.Grain, in)
+		final := func() bool {
+			return slices.ContainsFunc(before, func(s health.Span) bool {
+				return s.Grain == said.Grain && s.From <= in.From && in.To <= s.To && s.AsOf >= day.To+settling+clockChange
+			})
+		}
+		if !slices.Equal(covered, coveredNow) || !slices.Equal(gaps, gapsNow) || !final() && others(said.Grain) {
 			dates = append(dates, date)
 		}
 	}
 	return dates
+}
+
+// statements returns of which parts of an interval something was said, and which of those were said to be zero last.
+func statements(all []health.Span, grain health.Grain, in health.Interval) (covered, gaps []health.Interval) {
+	inOrder := slices.SortedFunc(slices.Values(all), func(a, b health.Span) int { return cmp.Compare(a.Order, b.Order) })
+	for i := range inOrder {
+		s := &inOrder[i]
+		part := health.Interval{From: max(s.From, in.From), To: min(s.To, in.To)}
+		if s.Grain != grain || part.From >= part.To {
+			continue
+		}
+		covered = union(covered, part)
+		var kept []health.Interval
+		for _, gap := range gaps {
+			if gap.From < min(gap.To, part.From) {
+				kept = append(kept, health.Interval{From: gap.From, To: min(gap.To, part.From)})
+			}
+			if max(gap.From, part.To) < gap.To {
+				kept = append(kept, health.Interval{From: max(gap.From, part.To), To: gap.To})
+			}
+		}
+		gaps = kept
+		for _, gap := range s.GapsIn(part) {
+			gaps = union(gaps, gap)
+		}
+	}
+	return covered, gaps
+}
+
+// union adds an interval to disjoint ones, which are and stay in order.
+func union(all []health.Interval, more health.Interval) (joined []health.Interval) {
+	placed := false
+	for _, in := range all {
+		switch {
+		case in.To < more.From:
+			joined = append(joined, in)
+		case more.To < in.From:
+			if !placed {
+				joined, placed = append(joined, more), true
+			}
+			joined = append(joined, in)
+		default:
+			more = health.Interval{From: min(in.From, more.From), To: max(in.To, more.To)}
+		}
+	}
+	if !placed {
+		joined = append(joined, more)
+	}
+	return joined
 }
 
 // clockChange is how much longer than usual a day may be; the end of a day's summary is not known to the hour.
