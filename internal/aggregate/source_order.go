@@ -73,6 +73,27 @@ func (o SourceOrder) For(metric string) Ranking {
 	return Ranking{names}
 }
 
+// CompareSources orders sources by trust where several measured the same: first those that HealthKit merged
+// ("Watch|iPhone"), then watches, then phones, then everything else; sources of one kind by name. The result is
+// negative when a is to be preferred.
+func CompareSources(a, b string) int {
+	return cmp.Or(cmp.Compare(sourceRank(a), sourceRank(b)), strings.Compare(a, b))
+}
+
+func sourceRank(source string) int {
+	name := strings.ToLower(source)
+	switch {
+	case strings.Contains(name, "|"):
+		return 0
+	case strings.Contains(name, "watch"):
+		return 1
+	case strings.Contains(name, "phone") && !strings.Contains(name, "headphone"):
+		return 2
+	default:
+		return 3
+	}
+}
+
 // Ranking orders the sources of one metric. The zero value is the order of CompareSources.
 type Ranking struct{ listed []string }
 
