@@ -30,6 +30,20 @@ CREATE TABLE body_orders (
 -- Bodies that could not be read, and that may be processed again.
 CREATE INDEX raw_ingestions_unread ON raw_ingestions (user_id, id) WHERE status IN ('failed', 'unrecognised');
 
+-- Devices of sources.
+
+-- Which devices recorded the samples of a source, and the starts of the earliest and the latest of those; see
+-- health.SourceDevice.
+CREATE TABLE source_devices (
+    user_id    uuid NOT NULL,
+    source     text COLLATE "C" NOT NULL,
+    model      text COLLATE "C" NOT NULL,
+    hardware   text COLLATE "C" NOT NULL,
+    first_seen timestamptz NOT NULL,
+    last_seen  timestamptz NOT NULL,
+    PRIMARY KEY (user_id, source, model, hardware)
+);
+
 -- +goose StatementBegin
 DO $$
 BEGIN
@@ -38,6 +52,7 @@ BEGIN
     END IF;
     SET LOCAL citus.multi_shard_modify_mode TO 'sequential';
     EXECUTE $q$SELECT create_distributed_table('body_orders', 'user_id', colocate_with => 'metric_totals')$q$;
+    EXECUTE $q$SELECT create_distributed_table('source_devices', 'user_id', colocate_with => 'metric_totals')$q$;
 END
 $$;
 -- +goose StatementEnd
