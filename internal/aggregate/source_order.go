@@ -81,7 +81,7 @@ func (o SourceOrder) For(metric string) Ranking {
 // The zero value knows no list and no devices.
 type Ranking struct {
 	listed  []string
-	devices map[string]deviceRank // by normalSource
+	devices map[string]deviceRank // by source and by normalSource
 }
 
 // Compare is negative when source a is to be preferred to b.
@@ -102,6 +102,9 @@ func (r Ranking) rankOf(source string) deviceRank {
 		return deviceRank{kind: rankMerged}
 	}
 	if len(r.devices) > 0 {
+		if known, ok := r.devices[source]; ok {
+			return known
+		}
 		if known, ok := r.devices[normalSource(source)]; ok {
 			return known
 		}
@@ -149,6 +152,9 @@ func rankDevices(devices []health.SourceDevice) map[string]deviceRank {
 		if known, ok := ranks[source]; !ok || rank.compare(known) < 0 {
 			ranks[source] = rank
 		}
+	}
+	for _, d := range devices {
+		ranks[d.Source] = ranks[normalSource(d.Source)] // which takes longer to look up
 	}
 	return ranks
 }
