@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"text/tabwriter"
 
 	"github.com/google/uuid"
@@ -96,13 +97,17 @@ func (p *program) importFile(ctx context.Context, service *ingest.Service, user 
 		return usageError{err}
 	}
 	defer file.Close()
-	id, err := uuid.NewV7()
-	if err != nil {
-		return err
-	}
 	name := filepath.Base(path)
-	finished := p.showImportProgress(name, func() (ingest.Progress, bool) { return service.Progress(id) })
-	ingestion, err := service.ImportFile(ctx, ingest.FileRequest{ID: id, User: user, File: file, Keep: keep})
+	var begun atomic.Pointer[uuid.UUID]
+	finished := p.showImportProgress(name, func() (ingest.Progress, bool) {
+		if id := begun.Load(); id != nil {
+			return service.Progress(*id)
+		}
+		return ingest.Progress{}, false
+	})
+	ingestion, err := service.ImportFile(ctx, ingest.FileRequest{
+		User: user, File: file, Keep: keep, Begun: func(id uuid.UUID) { begun.Store(&id) },
+	})
 	finished()
 	switch {
 	case err != nil && ctx.Err() != nil:

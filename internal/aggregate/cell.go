@@ -18,6 +18,9 @@ type cell struct {
 	// fine are the samples of both by grain, for everything but sums. weighted is their mean over time.
 	fine     Aggregates
 	weighted Stats
+	// hoursSuffice and minutesSuffice are set where the summaries of the whole group are no less than its readings: then no
+	// reading counts in their place, which may begin in one cell and be recorded in the next.
+	hoursSuffice, minutesSuffice bool
 	// samples is how many of the samples of the cell begin in it.
 	samples int
 
@@ -167,6 +170,9 @@ func (c *cell) resolveSum(rule Rule, all spans, grain health.Grain) {
 		return
 	}
 	b := bucket{c.Interval, grain, value, asOf, rule.settled(c.Interval, grain, asOf), parts, c.pieces}
+	if c.hoursSuffice {
+		b.readings = nil
+	}
 	total, after, bySummary := b.total(all)
 	if !bySummary {
 		c.Values.Sum = total
@@ -220,7 +226,7 @@ func (c *cell) resolveMinutes(rule Rule, all spans) (parts []part) {
 		from = in.To
 		inside, outside := divide(readings, in)
 		b := bucket{in, health.GrainMinute, sumOf(minutes), asOf, rule.settled(in, health.GrainMinute, asOf), inside, inside}
-		if _, _, bySummary := b.total(all); bySummary {
+		if _, _, bySummary := b.total(all); bySummary || c.minutesSuffice {
 			parts = append(parts, minutes...)
 		} else {
 			parts = append(parts, inside...)
@@ -228,6 +234,33 @@ func (c *cell) resolveMinutes(rule Rule, all spans) (parts []part) {
 		readings = outside
 	}
 	return append(parts, readings...)
+}
+
+// compareReadings adds up what summaries of hours and of minutes say, and the readings of the same time.
+func (c *cell) compareReadings(all spans, grain health.Grain, hours, minutes *struct{ said, read float64 }) {
+	if len(c.pieces) == 0 {
+		return
+	}
+	if value, asOf, ok := all.statement(c.whole, grain, c.From); ok {
+		hours.said += value
+		hours.read += sumUntil(c.pieces, max(asOf, c.From+1)).whole
+	}
+	if len(c.minutes) == 0 && !all.has(health.GrainMinute, c.Interval) {
+		return
+	}
+	readings := c.pieces
+	for from := c.From; from < c.To; {
+		in, said, _ := c.saidByMinutes(from, all)
+		if in.To == in.From {
+			from += minute
+			continue
+		}
+		from = in.To
+		var inside []part
+		inside, readings = divide(readings, in)
+		minutes.said += sumOf(said)
+		minutes.read += sumOf(inside)
+	}
 }
 
 // saidByMinutes returns the time from an instant on that minutes speak for without a break, those of them that are not

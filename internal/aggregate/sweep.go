@@ -10,27 +10,6 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// CompareSources orders sources by trust where several measured the same: first those that HealthKit merged
-// ("Watch|iPhone"), then watches, then phones, then everything else; sources of one kind by name. The result is
-// negative when a is to be preferred.
-func CompareSources(a, b string) int {
-	return cmp.Or(cmp.Compare(sourceRank(a), sourceRank(b)), strings.Compare(a, b))
-}
-
-func sourceRank(source string) int {
-	name := strings.ToLower(source)
-	switch {
-	case strings.Contains(name, "|"):
-		return 0
-	case strings.Contains(name, "watch"):
-		return 1
-	case strings.Contains(name, "phone") && !strings.Contains(name, "headphone"):
-		return 2
-	default:
-		return 3
-	}
-}
-
 // compareSourceRank orders samples of one grain by the trust in their sources. A summary that is not PerSource was
 // merged by HealthKit, whatever its source text is.
 func (r Ranking) compareSourceRank(a, b *health.Sample) int {

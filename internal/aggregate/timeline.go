@@ -44,9 +44,9 @@ type Timeline struct {
 	last       *cell // of the last sample
 	lastOffset int32
 	// sent are the offsets that samples were sent with, in order of time. A sample whose zone was assumed is placed by them.
-	sent  []sentOffset
-	arena []Aggregate
-	sources    []string // of the last aggregate, shared by all that have no other
+	sent    []sentOffset
+	arena   []Aggregate
+	sources []string // of the last aggregate, shared by all that have no other
 }
 
 // group is a Group that is being made.
@@ -352,6 +352,9 @@ func (t *Timeline) resolve(g *group) Group {
 	} else {
 		resolved.Extent = g.cells[0].extent
 	}
+	if t.rule.Cumulative() {
+		t.compareReadings(g)
+	}
 	for _, c := range g.cells {
 		slices.SortFunc(c.fine, func(a, b Aggregate) int { return cmp.Compare(a.Grain, b.Grain) })
 		if t.rule.Cumulative() {
@@ -373,6 +376,18 @@ func (t *Timeline) resolve(g *group) Group {
 	}
 	resolved.Values.roundWeight(t.rule)
 	return resolved
+}
+
+// compareReadings finds out whether the readings of a group are more than what its summaries say of the same time.
+func (t *Timeline) compareReadings(g *group) {
+	var hours, minutes struct{ said, read float64 }
+	for _, c := range g.cells {
+		c.compareReadings(t.spans, t.grid.CellGrain(), &hours, &minutes)
+	}
+	const noise = 1 + 1e-9
+	for _, c := range g.cells {
+		c.hoursSuffice, c.minutesSuffice = hours.read <= hours.said*noise, minutes.read <= minutes.said*noise
+	}
 }
 
 // joinCells returns the aggregate of all cells of a group.

@@ -44,8 +44,9 @@ type Collector struct {
 	ungroupedIDs    map[ungroupedKey]int32
 	settled         []settledGrain // of ungroupedSeries, after Finish
 
-	zone   *health.Zone // nil: every offset is kept
-	others otherElements
+	zone    *health.Zone // nil: every offset is kept
+	others  otherElements
+	devices devices
 
 	accounted atomic.Int64 // samples whose outcome is known
 	// mu guards what follows while several partitions are read.
@@ -107,6 +108,9 @@ func (c *Collector) Close() {
 func (c *Collector) Add(r *health.Record) error {
 	for _, w := range r.Warnings {
 		c.report.Warn(w)
+	}
+	if r.Device != nil {
+		c.seeDevice(r)
 	}
 	if r.Entry != c.current.entry {
 		if err := c.endEntry(); err != nil {
@@ -408,9 +412,14 @@ func (c *Collector) sortPoint(p *point, table int) error {
 	return c.sorter.add(p, c.grains)
 }
 
+// latest returns the latest time that is not refused.
+func (c *Collector) latest() health.Instant {
+	return c.received + health.Instant(maxFuture/time.Microsecond)
+}
+
 // checkTime refuses a time before 1900 or more than maxFuture after the receipt.
 func (c *Collector) checkTime(at *health.Position, field string, t health.Instant) *health.Rejection {
-	if t >= health.MinInstant && t <= c.received+health.Instant(maxFuture/time.Microsecond) {
+	if t >= health.MinInstant && t <= c.latest() {
 		return nil
 	}
 	rejection := refuse(at, field, "The time is not between 1900 and two days after the body was received.",

@@ -75,6 +75,7 @@ type appleDecoder struct {
 	attributeTexts textCache // attributes
 	stages         textCache // of sleep
 	types          map[string]*hkType
+	devices        deviceCache
 	record         appleRecord
 	sample         [1]health.Sample
 	segment        health.Segment

@@ -42,7 +42,7 @@ func (a *appleDecoder) emitRecord(r *appleRecord, at health.Position, component 
 		t.setQuantity(s, number)
 	}
 	s.Attributes = a.attributes(r, false)
-	return a.emit(health.Record{Position: at, Type: t.name, Samples: a.sample[:]})
+	return a.emit(health.Record{Position: at, Type: t.name, Samples: a.sample[:], Device: r.device})
 }
 
 // recordSpan returns the start and end of a record, or why the record is rejected.
@@ -84,7 +84,7 @@ func (a *appleDecoder) emitSegment(r *appleRecord, at health.Position, s *health
 	a.segment = health.Segment{
 		Source: s.Source, Start: s.Start, End: s.End, Offset: s.Offset, Stage: stage, Attributes: a.attributes(r, false),
 	}
-	return a.emit(health.Record{Position: at, Type: r.typ.name, Segment: &a.segment})
+	return a.emit(health.Record{Position: at, Type: r.typ.name, Segment: &a.segment, Device: r.device})
 }
 
 // stage returns the stage of sleep that a value stands for, "" for none.

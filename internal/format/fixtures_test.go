@@ -165,6 +165,9 @@ func renderRecord(r *health.Record) map[string]any {
 	if r.Merged {
 		object["merged"] = true
 	}
+	if r.Device != nil {
+		object["device"] = r.Device.Model + " " + r.Device.Hardware
+	}
 	switch {
 	case r.Night != nil:
 		object["night"] = renderNight(r.Night)

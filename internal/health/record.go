@@ -17,6 +17,8 @@ type Record struct {
 	Event    *Event
 	ECG      *ECG
 	Warnings []Warning
+	// Device recorded the element, as far as it is known; nil else. A decoder yields the same pointer for the same device.
+	Device *Device
 	// Type is the name under which an import counts the element, such as HealthKit's identifier; "" for elements that
 	// are counted by their kind alone. It is also set with a Rejection.
 	Type string

@@ -150,10 +150,10 @@ func (s *Service) forget(ctx context.Context, ingestion *health.Ingestion) {
 
 // FileRequest is a file to be imported by a process that has access to the store.
 type FileRequest struct {
-	// ID is the ingestion's, for Progress; zero for a new one.
-	ID   uuid.UUID
-	User account.User
-	File *os.File
+	// Begun, if not nil, is called with the id of the ingestion, for Progress.
+	Begun func(id uuid.UUID)
+	User  account.User
+	File  *os.File
 	// Keep archives the file.
 	Keep bool
 }
@@ -173,12 +173,12 @@ func (s *Service) ImportFile(ctx context.Context, r FileRequest) (health.Ingesti
 	if err != nil {
 		return ingestion, err
 	}
-	if r.ID != uuid.Nil {
-		ingestion.ID = r.ID
-	}
 	m := &meter{}
 	s.meters.Store(ingestion.ID, m)
 	defer s.meters.Delete(ingestion.ID)
+	if r.Begun != nil {
+		r.Begun(ingestion.ID)
+	}
 	info, err := r.File.Stat()
 	if err != nil {
 		s.forget(ctx, &ingestion)

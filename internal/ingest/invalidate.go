@@ -52,6 +52,18 @@ func (w *invalidatingWriter) addMetrics(batch []health.Sample) (metrics []string
 	return metrics
 }
 
+// WriteSourceDevices is store.Writer.WriteSourceDevices.
+func (w *invalidatingWriter) WriteSourceDevices(ctx context.Context, body store.Body, devices []health.SourceDevice) (bool, error) {
+	reranked, err := w.Writer.WriteSourceDevices(ctx, body, devices)
+	if reranked || err != nil {
+		w.mu.Lock()
+		w.others = true
+		w.mu.Unlock()
+		w.invalidator.InvalidateUser(ctx, body.User)
+	}
+	return reranked, err
+}
+
 // WriteNights is store.Writer.WriteNights.
 func (w *invalidatingWriter) WriteNights(ctx context.Context, body store.Body, batch []health.Night) (store.Written, error) {
 	written, err := w.Writer.WriteNights(ctx, body, batch)

@@ -29,10 +29,13 @@ type bodyWriter struct {
 
 // write writes everything that was collected. Call it once.
 func (w *bodyWriter) write(ctx context.Context) error {
+	c := w.collector
+	if _, err := w.store.WriteSourceDevices(ctx, w.body, c.Devices()); err != nil {
+		return err
+	}
 	if err := w.writeSamples(ctx); err != nil {
 		return err
 	}
-	c := w.collector
 	return errors.Join(
 		writeElements(ctx, w.body, c.Nights(), w.store.WriteNights),
 		writeElements(ctx, w.body, c.Segments(), w.store.WriteSegments),

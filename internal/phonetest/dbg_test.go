@@ -1,9 +1,9 @@
 package phonetest_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
-	"fmt"
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/phonetest"
@@ -31,7 +31,9 @@ func TestDbg(t *testing.T) {
 		}
 		h := sm.Start - (sm.Start-key)%(3600*health.Second)
 		byHour[h] += sm.Value
-		if sm.Offset != 19800 { fmt.Println("offset", sm.Start, sm.Offset, sm.Value, sm.Grain, sm.PerSource) }
+		if sm.Offset != 19800 {
+			fmt.Println("offset", sm.Start, sm.Offset, sm.Value, sm.Grain, sm.PerSource)
+		}
 	}
 	d := health.DateOf(time.Date(2025, 11, 2, 0, 0, 0, 0, time.UTC))
 	days, _ := db.DaySummaries(t.Context(), v.user.ID, store.DayQuery{Metric: "walking_running_distance", Unit: "km", First: d, Last: d, Hours: true})

@@ -260,6 +260,10 @@ type Writer interface {
 	// is joined with it, see health.Span.Join, and one that is superseded is deleted. The summaries of the days that this
 	// changes, and the latest values, are updated in the same transaction.
 	WriteSamples(ctx context.Context, body Body, batch []health.Sample, said ...health.Span) (Written, error)
+	// WriteSourceDevices notes which devices recorded the samples of sources, each as long as it was seen in all bodies. It is
+	// called before the samples of a body are written, which are then ranked by their devices. Where the ranking of sources
+	// changes that have samples already, the user's days become Stale, and reranked is true.
+	WriteSourceDevices(ctx context.Context, body Body, devices []health.SourceDevice) (reranked bool, err error)
 	// WriteNights stores summed sleep. See health.Night.SameNight and MergeFrom.
 	WriteNights(ctx context.Context, body Body, batch []health.Night) (Written, error)
 	// WriteSegments stores stages of sleep; a stored segment is Unchanged, or Updated where its attributes differ.
@@ -432,7 +436,8 @@ type Series struct{ Metric, Unit string }
 type SummaryReader interface {
 	// DaySummaries returns the summaries of local days.
 	DaySummaries(ctx context.Context, user uuid.UUID, query DayQuery) (DaySummaries, error)
-	// SourceOrder returns the order of sources that the user has set; the zero value where there is none.
+	// SourceOrder returns the order of sources that the user has set, with the devices that are known of the sources; the zero
+	// value where there is neither.
 	SourceOrder(ctx context.Context, user uuid.UUID) (aggregate.SourceOrder, error)
 }
 
@@ -445,7 +450,7 @@ type Rebuilt struct {
 
 // SummaryWriter updates summaries where writing samples does not.
 type SummaryWriter interface {
-	// SetSourceOrder replaces the user's order of sources. Where it differs from the one before, the user's days are
+	// SetSourceOrder replaces the user's order of sources, but not their devices. Where it differs from the one before, the user's days are
 	// Stale until Rebuild has been through all of them. NotFound: there is no such user.
 	SetSourceOrder(ctx context.Context, user uuid.UUID, order aggregate.SourceOrder) error
 	// Rebuild sums up all days and latest values of a user from the samples, and writes those that differ; it also counts

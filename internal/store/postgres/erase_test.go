@@ -84,8 +84,8 @@ func TestErasureAndWritingAtOnce(t *testing.T) {
 	go func() {
 		for i := range 20 {
 			sample := reading("weight", march.Add(time.Duration(i)*time.Second), float64(i))
-			sample.Order = health.InstantOf(received)
-			if _, err := other.WriteSamples(t.Context(), store.Body{User: ada}, []health.Sample{sample}); err != nil {
+			body := store.Body{User: ada, Order: health.InstantOf(received)}
+			if _, err := other.WriteSamples(t.Context(), body, []health.Sample{sample}); err != nil {
 				done <- err
 				return
 			}

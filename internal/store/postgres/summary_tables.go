@@ -51,12 +51,22 @@ func (t *summaryTables) SourceOrder() (aggregate.SourceOrder, int64, error) {
 }
 
 func readSourceOrder(ctx context.Context, conn *pgconn.PgConn, user uuid.UUID) (order aggregate.SourceOrder, version int64, err error) {
-	rows := conn.ExecParams(ctx, `SELECT sources, version FROM source_orders WHERE user_id = $1`,
+	pipeline := conn.StartPipeline(ctx)
+	pipeline.SendQueryParams(`SELECT sources, version FROM source_orders WHERE user_id = $1`,
 		[][]byte{user[:]}, nil, binaryFormat, binaryFormat)
-	err = readRows(rows, func(columns [][]byte) error {
-		version = int64(binary.BigEndian.Uint64(columns[1]))
-		return json.Unmarshal(columns[0], &order)
-	})
+	pipeline.SendQueryParams(selectDevices, [][]byte{user[:]}, nil, binaryFormat, binaryFormat)
+	if err = pipeline.Sync(); err == nil {
+		err = eachRow(pipeline, func(columns [][]byte) error {
+			version = int64(binary.BigEndian.Uint64(columns[1]))
+			return json.Unmarshal(columns[0], &order)
+		})
+	}
+	if err == nil {
+		order.Devices, err = readDevices(pipeline)
+	}
+	if closed := pipeline.Close(); err == nil {
+		err = closed
+	}
 	return order, version, err
 }
 

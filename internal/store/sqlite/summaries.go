@@ -94,11 +94,15 @@ func (s *Store) appendSummaries(
 // SourceOrder returns the order of sources that the user has set.
 func (s *Store) SourceOrder(ctx context.Context, user uuid.UUID) (order aggregate.SourceOrder, err error) {
 	err = s.readOf(ctx, user, "read order of sources", func(tx *sql.Tx, userID int64) error {
+		order = aggregate.SourceOrder{}
 		found, text, err := one(ctx, tx, scanText, `SELECT sources FROM source_orders WHERE user_id = ?`, userID)
-		if err != nil || !found {
-			return err
+		if err == nil && found {
+			err = json.Unmarshal([]byte(text), &order)
 		}
-		return json.Unmarshal([]byte(text), &order)
+		if err == nil {
+			order.Devices, err = list(ctx, tx, scanDevice, selectDevices, userID)
+		}
+		return err
 	})
 	return order, err
 }

@@ -45,6 +45,18 @@ func (t *summaryTables) SourceOrder() (order aggregate.SourceOrder, version int6
 		version = integer(row[1])
 		return json.Unmarshal([]byte(text), &order)
 	}, `SELECT sources, version FROM source_orders WHERE user_id = ?`, t.user)
+	if err != nil {
+		return order, version, err
+	}
+	err = t.each(func(row []driver.Value) error {
+		var d health.SourceDevice
+		d.Source, _ = row[0].(string)
+		d.Model, _ = row[1].(string)
+		d.Hardware, _ = row[2].(string)
+		d.First, d.Last = health.Instant(integer(row[3])), health.Instant(integer(row[4]))
+		order.Devices = append(order.Devices, d)
+		return nil
+	}, selectDevices, t.user)
 	return order, version, err
 }
 

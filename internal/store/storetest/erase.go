@@ -45,6 +45,10 @@ func Fill(t *testing.T, s store.Store, user uuid.UUID, received time.Time) {
 	undeliverable := message(t, user, "filled", "message about "+user.String())
 	undeliverable.Kind = "unregistered"
 	enqueues(t, s, 1, undeliverable)
+	_, err = s.WriteSourceDevices(t.Context(), store.Body{User: user}, []health.SourceDevice{
+		device(OwnSource(user), "Model of "+user.String(), "Watch6,6", at(0), at(0)),
+	})
+	ok(t, "devices", err)
 	_, err = s.NextOrder(t.Context(), user, received)
 	ok(t, "order of a body that arrives", err)
 }
@@ -89,6 +93,8 @@ func refusesAll(t *testing.T, s store.Store, user uuid.UUID, received time.Time,
 	body := store.Body{User: user, Order: health.InstantOf(received)}
 	_, err := s.WriteSamples(ctx, body, batch.samples)
 	fails(t, "samples", err, kind)
+	_, err = s.WriteSourceDevices(ctx, body, []health.SourceDevice{device("Blue", "Watch", "", at(0), at(0))})
+	fails(t, "devices", err, kind)
 	_, err = s.WriteNights(ctx, body, batch.nights)
 	fails(t, "nights", err, kind)
 	_, err = s.WriteSegments(ctx, body, batch.segments)

@@ -47,6 +47,20 @@ CREATE TABLE spans (
     PRIMARY KEY (user_id, metric_id, to_time, from_time, grain, session)
 );
 
+-- Devices of sources.
+
+-- Which devices recorded the samples of a source, and the starts of the earliest and the latest of those; see
+-- health.SourceDevice.
+CREATE TABLE source_devices (
+    user_id    uuid NOT NULL,
+    source     text COLLATE "C" NOT NULL,
+    model      text COLLATE "C" NOT NULL,
+    hardware   text COLLATE "C" NOT NULL,
+    first_seen timestamptz NOT NULL,
+    last_seen  timestamptz NOT NULL,
+    PRIMARY KEY (user_id, source, model, hardware)
+);
+
 -- +goose StatementBegin
 DO $$
 BEGIN
@@ -56,6 +70,7 @@ BEGIN
     SET LOCAL citus.multi_shard_modify_mode TO 'sequential';
     EXECUTE $q$SELECT create_distributed_table('body_orders', 'user_id', colocate_with => 'metric_totals')$q$;
     EXECUTE $q$SELECT create_distributed_table('spans', 'user_id', colocate_with => 'metric_totals')$q$;
+    EXECUTE $q$SELECT create_distributed_table('source_devices', 'user_id', colocate_with => 'metric_totals')$q$;
 END
 $$;
 -- +goose StatementEnd

@@ -482,6 +482,14 @@ VIEW sleep_stages AS
     sleep_segments.source,
     sleep_segments.attributes
    FROM sleep_segments;
+TABLE source_devices
+    user_id uuid NOT NULL
+    source text COLLATE "C" NOT NULL
+    model text COLLATE "C" NOT NULL
+    hardware text COLLATE "C" NOT NULL
+    first_seen timestamp with time zone NOT NULL
+    last_seen timestamp with time zone NOT NULL
+    CONSTRAINT source_devices_pkey PRIMARY KEY (user_id, source, model, hardware)
 TABLE source_orders
     user_id uuid NOT NULL
     sources text NOT NULL

@@ -33,6 +33,20 @@ CREATE TABLE arriving_bodies (
 -- Bodies that could not be read, and that may be processed again.
 CREATE INDEX raw_ingestions_unread ON raw_ingestions (user_id, id) WHERE status IN ('failed', 'unrecognised');
 
+-- Devices of sources.
+
+-- Which devices recorded the samples of a source, and the starts of the earliest and the latest of those; see
+-- health.SourceDevice.
+CREATE TABLE source_devices (
+    user_id    INTEGER NOT NULL,
+    source     TEXT    NOT NULL,
+    model      TEXT    NOT NULL,
+    hardware   TEXT    NOT NULL,
+    first_seen INTEGER NOT NULL,
+    last_seen  INTEGER NOT NULL,
+    PRIMARY KEY (user_id, source, model, hardware)
+) STRICT, WITHOUT ROWID;
+
 -- Spans and days.
 
 -- What bodies spoke for, see health.Span. A span is deleted when a later one supersedes it.

@@ -354,6 +354,16 @@ CREATE TABLE sleep_segments (
 
 CREATE INDEX sleep_segments_by_end ON sleep_segments (user_id, end_time);
 
+CREATE TABLE source_devices (
+    user_id    INTEGER NOT NULL,
+    source     TEXT    NOT NULL,
+    model      TEXT    NOT NULL,
+    hardware   TEXT    NOT NULL,
+    first_seen INTEGER NOT NULL,
+    last_seen  INTEGER NOT NULL,
+    PRIMARY KEY (user_id, source, model, hardware)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE source_orders (
     user_id  INTEGER PRIMARY KEY,
     sources  TEXT    NOT NULL, -- JSON object, see health.SourceOrder
