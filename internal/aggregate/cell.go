@@ -18,9 +18,8 @@ type cell struct {
 	// fine are the samples of both by grain, for everything but sums. weighted is their mean over time.
 	fine     Aggregates
 	weighted Stats
-	// hoursSuffice and minutesSuffice are set where the summaries of the whole group are no less than its readings: then no
-	// reading counts in their place, which may begin in one cell and be recorded in the next.
-	hoursSuffice, minutesSuffice bool
+	// byHours and byMinutes compare the readings with the summaries of hours and of minutes.
+	byHours, byMinutes comparison
 	// samples is how many of the samples of the cell begin in it.
 	samples int
 
@@ -111,6 +110,27 @@ type bucket struct {
 	settled bool
 	// parts make the bucket where the summary does not, readings are those of them that no summary has said.
 	parts, readings []part
+	compared        comparison
+}
+
+// comparison is whether the readings of consecutive cells are more than what summaries say of the same time. It is made for
+// all of them together, because a reading may come without its length, which reaches into the next cell.
+type comparison int
+
+const (
+	notCompared comparison = iota
+	readingsLess
+	readingsMore
+)
+
+// said is what summaries say of a time, and what its readings amount to.
+type said struct{ summaries, readings float64 }
+
+func (s said) compare() comparison {
+	if s.readings > s.summaries*(1+1e-9) {
+		return readingsMore
+	}
+	return readingsLess
 }
 
 // total resolves a bucket that has a summary. The summary speaks for the time until it was made, and counts for that,
@@ -133,6 +153,10 @@ func (b *bucket) total(all spans) (total, after float64, bySummary bool) {
 	}
 	sum := within.whole + within.after
 	switch {
+	case b.compared == readingsMore && len(b.readings) > 0:
+		return sum, within.after, false
+	case b.compared == readingsLess && until < speaks.To && !hasSummaries(b.parts, b.readings):
+		return b.value + within.after, within.after, true
 	case until == speaks.To, later && within.begun >= b.value:
 		return sum, within.after, false
 	case readings.begun > b.value && readings.begun >= within.begun:
@@ -142,6 +166,9 @@ func (b *bucket) total(all spans) (total, after float64, bySummary bool) {
 	}
 	return b.value + within.after, within.after, true
 }
+
+// hasSummaries reports whether parts are more than the readings among them.
+func hasSummaries(parts, readings []part) bool { return len(parts) != len(readings) }
 
 // partialSum is what parts amount to at an instant: before it (whole) and after it, where those that it cuts are shared by
 // time, and what has begun before it, whole.
@@ -169,10 +196,7 @@ func (c *cell) resolveSum(rule Rule, all spans, grain health.Grain) {
 	if !ok {
 		return
 	}
-	b := bucket{c.Interval, grain, value, asOf, rule.settled(c.Interval, grain, asOf), parts, c.pieces}
-	if c.hoursSuffice {
-		b.readings = nil
-	}
+	b := bucket{c.Interval, grain, value, asOf, rule.settled(c.Interval, grain, asOf), parts, c.pieces, c.byHours}
 	total, after, bySummary := b.total(all)
 	if !bySummary {
 		c.Values.Sum = total
@@ -225,8 +249,8 @@ func (c *cell) resolveMinutes(rule Rule, all spans) (parts []part) {
 		}
 		from = in.To
 		inside, outside := divide(readings, in)
-		b := bucket{in, health.GrainMinute, sumOf(minutes), asOf, rule.settled(in, health.GrainMinute, asOf), inside, inside}
-		if _, _, bySummary := b.total(all); bySummary || c.minutesSuffice {
+		b := bucket{in, health.GrainMinute, sumOf(minutes), asOf, rule.settled(in, health.GrainMinute, asOf), inside, inside, c.byMinutes}
+		if _, _, bySummary := b.total(all); bySummary {
 			parts = append(parts, minutes...)
 		} else {
 			parts = append(parts, inside...)
@@ -237,20 +261,17 @@ func (c *cell) resolveMinutes(rule Rule, all spans) (parts []part) {
 }
 
 // compareReadings adds up what summaries of hours and of minutes say, and the readings of the same time.
-func (c *cell) compareReadings(all spans, grain health.Grain, hours, minutes *struct{ said, read float64 }) {
-	if len(c.pieces) == 0 {
-		return
-	}
+func (c *cell) compareReadings(all spans, grain health.Grain, hours, minutes *said) {
 	if value, asOf, ok := all.statement(c.whole, grain, c.From); ok {
-		hours.said += value
-		hours.read += sumUntil(c.pieces, max(asOf, c.From+1)).whole
+		hours.summaries += value
+		hours.readings += sumUntil(c.pieces, max(asOf, c.From+1)).whole
 	}
 	if len(c.minutes) == 0 && !all.has(health.GrainMinute, c.Interval) {
 		return
 	}
 	readings := c.pieces
 	for from := c.From; from < c.To; {
-		in, said, _ := c.saidByMinutes(from, all)
+		in, sums, _ := c.saidByMinutes(from, all)
 		if in.To == in.From {
 			from += minute
 			continue
@@ -258,8 +279,8 @@ func (c *cell) compareReadings(all spans, grain health.Grain, hours, minutes *st
 		from = in.To
 		var inside []part
 		inside, readings = divide(readings, in)
-		minutes.said += sumOf(said)
-		minutes.read += sumOf(inside)
+		minutes.summaries += sumOf(sums)
+		minutes.readings += sumOf(inside)
 	}
 }
 

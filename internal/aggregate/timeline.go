@@ -378,15 +378,30 @@ func (t *Timeline) resolve(g *group) Group {
 	return resolved
 }
 
-// compareReadings finds out whether the readings of a group are more than what its summaries say of the same time.
+// compareReadings compares the readings of each run of cells that have some with the summaries of the same time. The cell
+// after a run belongs to it: what began in the last one may have been recorded there.
 func (t *Timeline) compareReadings(g *group) {
-	var hours, minutes struct{ said, read float64 }
-	for _, c := range g.cells {
-		c.compareReadings(t.spans, t.grid.CellGrain(), &hours, &minutes)
-	}
-	const noise = 1 + 1e-9
-	for _, c := range g.cells {
-		c.hoursSuffice, c.minutesSuffice = hours.read <= hours.said*noise, minutes.read <= minutes.said*noise
+	for from := 0; from < len(g.cells); {
+		to := from
+		var hours, minutes said
+		for to < len(g.cells) && len(g.cells[to].pieces) > 0 && (to == from || g.cells[to].From <= g.cells[to-1].To) {
+			to++
+		}
+		if to == from {
+			from++
+			continue
+		}
+		last := to
+		if to < len(g.cells) && g.cells[to].From <= g.cells[to-1].To {
+			last++
+		}
+		for _, c := range g.cells[from:last] {
+			c.compareReadings(t.spans, t.grid.CellGrain(), &hours, &minutes)
+		}
+		for _, c := range g.cells[from:to] {
+			c.byHours, c.byMinutes = hours.compare(), minutes.compare()
+		}
+		from = to
 	}
 }
 
