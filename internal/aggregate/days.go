@@ -56,6 +56,7 @@ type Window struct{ Raw, Summaries health.Interval }
 func (r Rule) readWindow(first, last health.Date) (w Window) {
 	w.Summaries = health.Interval{From: first.Midnight(0) - clocksAhead, To: (last + 1).Midnight(0) + clocksBehind}
 	w.Raw = w.Summaries
+	w.Raw.From -= placedAfter + hourLength
 	if r.Cumulative() || r.weightedByTime() {
 		w.Raw.From -= health.Day // a reading may begin on the day before
 	}
@@ -109,22 +110,37 @@ func (r Rule) sumUp(run []health.Date, from Reader, affected map[health.Date]boo
 	if err != nil {
 		return nil, err
 	}
-	t := NewTimeline(r, localHours{}, said, func(key int64) bool {
-		return requested(health.Date(key)) // #nosec G115 -- localHours made it of a date
-	})
-	t.onCrossDay = func(a, b health.Date) {
-		if a == b {
-			return
-		}
-		if isRequested := requested(a); isRequested != requested(b) {
-			if isRequested {
-				a = b
+	newTimeline := func(p *Placement) *Timeline {
+		t := NewTimeline(r, localHours{}, said, func(key int64) bool {
+			return requested(health.Date(key)) // #nosec G115 -- localHours made it of a date
+		})
+		t.Place(p)
+		t.onCrossDay = func(a, b health.Date) {
+			if a == b {
+				return
 			}
-			affected[a] = true
+			if isRequested := requested(a); isRequested != requested(b) {
+				if isRequested {
+					a = b
+				}
+				affected[a] = true
+			}
 		}
+		return t
 	}
+	t := newTimeline(nil)
 	if err := from.Samples(window, t.Add); err != nil {
 		return nil, err
+	}
+	if t.SeveralOffsets() {
+		placement := NewPlacement()
+		if err := from.Samples(window, placement.Add); err != nil {
+			return nil, err
+		}
+		t = newTimeline(placement)
+		if err := from.Samples(window, t.Add); err != nil {
+			return nil, err
+		}
 	}
 	for _, g := range t.Finish() {
 		summaries = append(summaries, DaySummary{

@@ -43,10 +43,12 @@ type Timeline struct {
 	groups     map[int64]*group
 	last       *cell // of the last sample
 	lastOffset int32
-	// sent are the offsets that samples were sent with, in order of time. A sample whose zone was assumed is placed by them.
-	sent    []sentOffset
-	arena   []Aggregate
-	sources []string // of the last aggregate, shared by all that have no other
+	// placement is nil where all samples have one offset: the first, unless several is set.
+	placement *Placement
+	first     *int32
+	several   bool
+	arena     []Aggregate
+	sources   []string // of the last aggregate, shared by all that have no other
 }
 
 // group is a Group that is being made.
@@ -115,9 +117,11 @@ func NewTimeline(rule Rule, grid Grid, said []health.Span, wanted func(group int
 // Add adds the next sample, in the order of key time, grain and end, in which stores yield them. Summaries longer than a
 // day are no part of a timeline, nor are merged ones that are longer than a cell but no day.
 func (t *Timeline) Add(s *health.Sample) {
-	if !s.ZoneAssumed && s.Grain < health.GrainDay {
-		t.recordOffset(s)
+	if t.first == nil {
+		offset := s.Offset
+		t.first = &offset
 	}
+	t.several = t.several || s.Offset != *t.first
 	switch {
 	case s.Grain > health.GrainDay:
 	case s.Grain == health.GrainDay:
@@ -135,7 +139,8 @@ func (t *Timeline) Add(s *health.Sample) {
 
 // addSummary adds a merged summary of a cell or of a minute. One that does not fit the clock is taken as a reading.
 func (t *Timeline) addSummary(s *health.Sample) {
-	in, _ := t.grid.Cell(s.Start, s.Offset)
+	offset := t.offsetOf(s, s.Start)
+	in, _ := t.grid.Cell(s.Start, offset)
 	length := health.Instant(s.Grain) * health.Second
 	if (s.Start-in.From)%length != 0 || s.Start+length > in.To {
 		t.addReading(s)
@@ -144,11 +149,11 @@ func (t *Timeline) addSummary(s *health.Sample) {
 	if t.rule.weightedByTime() && s.Grain < t.grid.CellGrain() {
 		t.sweep.add(s)
 	}
-	c := t.cellOf(s.Start, s.Offset)
+	c := t.cellOf(s.Start, offset)
 	if c == nil {
 		return
 	}
-	c.extend(ExtentOf(s))
+	c.extend(Extent{s.Start, s.Start, offset, offset})
 	if s.Grain == t.grid.CellGrain() {
 		copied := *s
 		c.whole = &copied
@@ -231,43 +236,24 @@ func (t *Timeline) addWeighted(c *cell, p piece, offset int32) {
 	t.fineOf(c, s).addPiece(s, 1, p.From)
 }
 
-// sentOffset is the offset of samples that were sent with one, in an interval.
-type sentOffset struct {
-	health.Interval
-	offset int32
-}
-
-// sentHolds is how long after a sample its offset is still taken for that of the person.
-const sentHolds = 6 * 3600 * health.Second
-
-func (t *Timeline) recordOffset(s *health.Sample) {
-	_, to := countedSpan(s)
-	to = max(to, s.Start+1)
-	if n := len(t.sent); n > 0 && t.sent[n-1].offset == s.Offset && s.Start <= t.sent[n-1].To+sentHolds {
-		t.sent[n-1].To = max(t.sent[n-1].To, to)
-		return
-	}
-	t.sent = append(t.sent, sentOffset{health.Interval{From: s.Start, To: to}, s.Offset})
-}
-
-// offsetOf returns the offset by which a piece of a sample is placed. Where the zone of the sample was assumed, and another
-// offset was sent for that time, the person was there: else a day of a journey would count twice.
+// offsetOf returns the offset by which what a sample says of an instant is placed.
 func (t *Timeline) offsetOf(s *health.Sample, at health.Instant) int32 {
-	if !s.ZoneAssumed {
+	if t.placement == nil {
 		return s.Offset
 	}
-	for i := len(t.sent) - 1; i >= 0; i-- {
-		sent := &t.sent[i]
-		if sent.From <= at && at < sent.To+sentHolds {
-			t.onCrossDay(at.Date(s.Offset), at.Date(sent.offset))
-			return sent.offset
-		}
-		if sent.To+health.Day < at {
-			break
-		}
+	offset := t.placement.offset(s, at)
+	if offset != s.Offset {
+		t.onCrossDay(at.Date(s.Offset), at.Date(offset))
 	}
-	return s.Offset
+	return offset
 }
+
+// SeveralOffsets reports whether the samples had several offsets. Then they have to be placed: collect them in a Placement,
+// and add them to a new timeline that has it.
+func (t *Timeline) SeveralOffsets() bool { return t.several && t.placement == nil }
+
+// Place sets the placement of the samples. Call it before the first one is added.
+func (t *Timeline) Place(p *Placement) { t.placement = p }
 
 // fineOf returns the aggregate of the samples of a grain in a cell.
 func (t *Timeline) fineOf(c *cell, s *health.Sample) *Aggregate {

@@ -106,15 +106,33 @@ func (s *Service) loadBuckets(ctx context.Context, user uuid.UUID, sel selector,
 	if err != nil {
 		return nil, err
 	}
-	bb := newBucketBuilder(c, ruleFor(sel, order, cumulative), said, first, last)
-	var sample health.Sample // one for all: it escapes
-	for next, err := range s.Config.Samples.Samples(ctx, user, query) {
-		if err != nil {
+	read := func(add func(*health.Sample)) error {
+		var sample health.Sample // one for all: it escapes
+		for next, err := range s.Config.Samples.Samples(ctx, user, query) {
+			if err != nil {
+				return err
+			}
+			if next.Unit == sel.storedUnit {
+				sample = next
+				add(&sample)
+			}
+		}
+		return nil
+	}
+	rule := ruleFor(sel, order, cumulative)
+	bb := newBucketBuilder(c, rule, said, first, last)
+	if err := read(bb.add); err != nil {
+		return nil, err
+	}
+	if c.zone == nil && bb.timeline.SeveralOffsets() {
+		placement := aggregate.NewPlacement()
+		if err := read(placement.Add); err != nil {
 			return nil, err
 		}
-		if next.Unit == sel.storedUnit {
-			sample = next
-			bb.add(&sample)
+		bb = newBucketBuilder(c, rule, said, first, last)
+		bb.timeline.Place(placement)
+		if err := read(bb.add); err != nil {
+			return nil, err
 		}
 	}
 	return bb.finish(), nil
