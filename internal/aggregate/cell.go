@@ -35,6 +35,14 @@ type part struct {
 	health.Interval
 	value float64
 	asOf  health.Instant
+	// reading is what a part of a reading is a part of.
+	reading reading
+}
+
+// reading is a reading as it was sent.
+type reading struct {
+	start health.Instant
+	value float64
 }
 
 // before returns how much of the part lies before an instant: a value is shared by time.
@@ -49,7 +57,8 @@ func (p *part) before(t health.Instant) float64 {
 }
 
 func (p *part) clip(in health.Interval) part {
-	clipped := part{health.Interval{From: max(p.From, in.From), To: min(p.To, in.To)}, p.value, p.asOf}
+	clipped := *p
+	clipped.Interval = health.Interval{From: max(p.From, in.From), To: min(p.To, in.To)}
 	if p.To > p.From {
 		clipped.value = p.before(clipped.To) - p.before(clipped.From)
 	}
@@ -258,6 +267,21 @@ func (c *cell) resolveMinutes(rule Rule, all spans) (parts []part) {
 		readings = outside
 	}
 	return append(parts, readings...)
+}
+
+// saidReadings adds to known the readings of the cell that a minute has whole. The app puts all of what a person has entered
+// into the minute in which it began, however long it was.
+func (c *cell) saidReadings(known map[reading]bool) {
+	next := 0
+	for i := range c.pieces {
+		p := &c.pieces[i]
+		for next < len(c.minutes) && c.minutes[next].To <= p.reading.start {
+			next++
+		}
+		if next < len(c.minutes) && c.minutes[next].From <= p.reading.start && health.SameValue(c.minutes[next].value, p.reading.value) {
+			known[p.reading] = true
+		}
+	}
 }
 
 // compareReadings adds up what summaries of hours and of minutes say, and the readings of the same time.

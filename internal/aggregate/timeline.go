@@ -165,7 +165,7 @@ func (t *Timeline) addSummary(s *health.Sample) {
 		return
 	}
 	if value, asOf, ok := t.spans.statement(s, health.GrainMinute, s.Start); ok {
-		c.minutes = append(c.minutes, part{health.Interval{From: s.Start, To: s.Start + length}, value, asOf})
+		c.minutes = append(c.minutes, part{Interval: health.Interval{From: s.Start, To: s.Start + length}, value: value, asOf: asOf})
 	}
 }
 
@@ -219,7 +219,7 @@ func (t *Timeline) addPiece(p piece) {
 	c.extend(Extent{p.From, p.From, offset, offset})
 	t.fineOf(c, s).addPiece(s, p.share, p.From)
 	if t.rule.Cumulative() && !health.IsAbsent(s.Value) {
-		c.pieces = append(c.pieces, part{p.Interval, s.Value * p.share, s.AsOf})
+		c.pieces = append(c.pieces, part{p.Interval, s.Value * p.share, s.AsOf, reading{s.Start, s.Value}})
 	}
 }
 
@@ -367,6 +367,18 @@ func (t *Timeline) resolve(g *group) Group {
 // compareReadings compares the readings of each run of cells that have some with the summaries of the same time. The cell
 // after a run belongs to it: what began in the last one may have been recorded there.
 func (t *Timeline) compareReadings(g *group) {
+	known := map[reading]bool{}
+	for _, c := range g.cells {
+		if len(c.minutes) > 0 {
+			slices.SortStableFunc(c.pieces, func(a, b part) int { return cmp.Compare(a.reading.start, b.reading.start) })
+			c.saidReadings(known)
+		}
+	}
+	if len(known) > 0 {
+		for _, c := range g.cells {
+			c.pieces = slices.DeleteFunc(c.pieces, func(p part) bool { return known[p.reading] })
+		}
+	}
 	for from := 0; from < len(g.cells); {
 		to := from
 		var hours, minutes said
@@ -467,7 +479,7 @@ func (c *cell) partsFor(asOf health.Instant) []part {
 		in.To = min(in.To, c.wholeAsOf)
 	}
 	if asOf <= c.From || asOf >= c.To || c.byWhole || c.Values.Sum == 0 {
-		return []part{{in, c.Values.Sum, c.asOf()}}
+		return []part{{Interval: in, value: c.Values.Sum, asOf: c.asOf()}}
 	}
 	fine := slices.Concat(c.minutes, c.pieces)
 	if sum := sumOf(fine); sum > 0 {
@@ -476,7 +488,7 @@ func (c *cell) partsFor(asOf health.Instant) []part {
 		}
 		return fine
 	}
-	return []part{{in, c.Values.Sum, c.asOf()}}
+	return []part{{Interval: in, value: c.Values.Sum, asOf: c.asOf()}}
 }
 
 // applyDayMean makes the mean of a day that of its summary where that is settled, or where there is nothing else.
