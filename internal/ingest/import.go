@@ -153,7 +153,7 @@ type FileRequest struct {
 	// Begun, if not nil, is called with the id of the ingestion, for Progress.
 	Begun func(id uuid.UUID)
 	User  account.User
-	File *os.File
+	File  *os.File
 	// Keep archives the file.
 	Keep bool
 }
