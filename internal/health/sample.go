@@ -47,7 +47,7 @@ type Sample struct {
 	// then is the source part of a summary's identity.
 	PerSource bool
 	// Inferred is set for a reading that came without any sign of what it is: it may be a summary, of which the body had too
-	// few to tell. A summary of the same metric, start and value replaces it, see Settles.
+	// few to tell. A summary of the same metric, start and value replaces it, see Restates.
 	Inferred bool
 	// Component is set for a sample inside a group of samples that the body usually also has in its list of all
 	// samples. The two are one, also where the values of a metric add up.
@@ -196,6 +196,7 @@ func (s *Sample) fillFrom(o *Sample) bool {
 // After the call s is what has to be in the store; rewrite is true when that differs from what is stored: on every
 // update, and when a summary that was partial is now complete.
 func (s *Sample) Replaces(old *Sample) (outcome Outcome, rewrite bool) {
+	inferred := s.Inferred && old.Inferred
 	if s.Order < old.Order {
 		late := *s
 		*s = *old
@@ -205,6 +206,7 @@ func (s *Sample) Replaces(old *Sample) (outcome Outcome, rewrite bool) {
 		s.fillFrom(old)
 		s.Attributes = MergeAttributes(old.Attributes, s.Attributes)
 	}
+	s.Inferred = inferred
 	if s.SameReading(old) {
 		return Unchanged, s.Complete() && !old.Complete()
 	}

@@ -318,7 +318,7 @@ type SampleReader interface {
 	// other fields of the query are ignored. See health.Span.
 	Spans(ctx context.Context, user uuid.UUID, query SampleQuery) ([]health.Span, error)
 	// Latest returns the latest sample of every metric the user has, ordered by name and unit; of several grains with
-	// the same start, the finest.
+	// the same start, the finest. Whether it is Inferred is not among what is returned.
 	Latest(ctx context.Context, user uuid.UUID) ([]health.Sample, error)
 }
 

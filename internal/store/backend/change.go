@@ -20,6 +20,9 @@ type Change[M Metric] struct {
 	// Days are the days to be summed up anew; Dates of it is set by SummaryUpdater.Update.
 	Days Days[M]
 
+	// ReadBack says that what is stored differs from what the batch has: its days must be read.
+	ReadBack bool
+
 	replacedStart health.Instant // of the replaced samples as they were, the latest
 	sent          health.Sample
 }
@@ -50,4 +53,11 @@ func (c *Change[M]) Compare(body store.Body, sent, stored *health.Sample) (outco
 	c.Touch(stored)
 	c.replacedStart = max(c.replacedStart, stored.Start)
 	return outcome, &completed, keepSource
+}
+
+// Remove takes note of a stored sample that is removed because another one restates it.
+func (c *Change[M]) Remove(stored *health.Sample) {
+	c.Touch(stored.LocalDate())
+	c.replacedStart = max(c.replacedStart, stored.Start)
+	c.ReadBack = true
 }

@@ -95,7 +95,7 @@ func NewSummaryUpdater[M Metric](tables SummaryTables[M], c *catalog.Catalog) *S
 // Update follows what a batch has changed, and returns how many summaries of days it has written. refused says that some
 // of the changes were not made, because the database has refused a sample.
 func (u *SummaryUpdater[M]) Update(changes []*Change[M], refused bool) (differed int, err error) {
-	changed := slices.DeleteFunc(slices.Clone(changes), func(c *Change[M]) bool { return c.Latest == nil })
+	changed := slices.DeleteFunc(slices.Clone(changes), func(c *Change[M]) bool { return c.Latest == nil && !c.ReadBack })
 	if len(changed) > 0 {
 		if err := u.updateLatest(changed, refused); err != nil {
 			return 0, err
@@ -127,7 +127,7 @@ func (u *SummaryUpdater[M]) updateLatest(changes []*Change[M], refused bool) err
 	for i, c := range changes {
 		old, found := stored[metrics[i]]
 		switch {
-		case refused:
+		case refused, c.Latest == nil:
 			search = append(search, metrics[i])
 		case !found || c.Latest.LaterThan(&old):
 			write = append(write, LatestValue[M]{metrics[i], c.Latest})

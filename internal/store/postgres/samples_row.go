@@ -81,6 +81,9 @@ func columnsOf(values []backend.SampleValue) []column {
 		column{"zone_assumed", "boolean", pgtype.BoolOID, false, func(to []byte, r *sampleRow) []byte {
 			return append(appendLength(to, 1), wireBoolean(r.sample.ZoneAssumed))
 		}},
+		column{"inferred", "boolean", pgtype.BoolOID, false, func(to []byte, r *sampleRow) []byte {
+			return append(appendLength(to, 1), wireBoolean(r.sample.Inferred))
+		}},
 	)
 }
 
@@ -218,7 +221,7 @@ type rowDefaults struct {
 }
 
 // columnsBeforeValues is how many columns table.read has before the values.
-const columnsBeforeValues = 9
+const columnsBeforeValues = 10
 
 // read decodes the columns of table.read, or those that table.compare selects.
 func (r *storedRow) read(columns [][]byte) error {
@@ -238,7 +241,7 @@ func (r *storedRow) read(columns [][]byte) error {
 	if len(columns[6]) > 0 {
 		s.Attributes = string(columns[6])
 	}
-	s.AsOf, s.ZoneAssumed = s.Order, len(columns[8]) == 1 && columns[8][0] != 0
+	s.AsOf, s.ZoneAssumed, s.Inferred = s.Order, readBoolean(columns[8]), readBoolean(columns[9])
 	for i, v := range r.table.Values {
 		if column := columns[columnsBeforeValues+i]; column != nil {
 			*v.Of(s) = math.Float64frombits(binary.BigEndian.Uint64(column))
@@ -254,6 +257,9 @@ func (r *storedRow) read(columns [][]byte) error {
 	}
 	return nil
 }
+
+// readBoolean reads a column that is NULL where it is false.
+func readBoolean(column []byte) bool { return len(column) == 1 && column[0] != 0 }
 
 func instantOr(column []byte, expected health.Instant) health.Instant {
 	if column == nil {

@@ -136,12 +136,14 @@ type sampleWriter struct {
 	sources      map[string]int32 // of the batch
 	storedRanges map[int16][]grainRange
 	changes      []*metricChange // in the order of the keys
+	removals     []removal
 }
 
 func (w *sampleWriter) run(names *resolvedNames) error {
 	w.written = store.Written{Outcomes: make([]health.Outcome, len(w.batch))}
 	w.inserts, w.replacements, w.totals = map[*table][]sampleRow{}, map[*table][]sampleRow{}, map[totalKey]*totalChange{}
 	w.sources, w.storedRanges, w.changes = names.Sources, map[int16][]grainRange{}, newMetricChanges(w.keys, w.batch)
+	w.removals = nil
 	for i := range w.batch {
 		if reason, is := names.Refusal(&w.batch[i]); is {
 			w.written.Refuse(i, reason)
@@ -151,6 +153,9 @@ func (w *sampleWriter) run(names *resolvedNames) error {
 	return transact(w.ctx, w.conn, begin, func(_ context.Context, tx pgx.Tx) error {
 		all := splitSeries(w.keys)
 		if err := w.begin(all, names.Sources); err != nil {
+			return err
+		}
+		if err := w.findRestated(); err != nil {
 			return err
 		}
 		if err := w.compare(all); err != nil {
@@ -164,7 +169,13 @@ func (w *sampleWriter) run(names *resolvedNames) error {
 				return err
 			}
 		}
+		if err := w.removeRestated(tx); err != nil {
+			return err
+		}
 		if err := w.writeTotals(tx); err != nil {
+			return err
+		}
+		if err := w.narrowTotals(tx); err != nil {
 			return err
 		}
 		return w.updateSummaries(tx)

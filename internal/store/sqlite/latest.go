@@ -94,7 +94,7 @@ func (t *summaryTables) WriteLatest(values []backend.LatestValue[metric]) error 
 			[]driver.Value{
 				t.user, v.Metric.id, int64(s.Start), int64(s.End), int64(s.Offset), int64(s.Grain), perSource, source, int64(s.Order),
 				nullable(s.Value), nullable(s.Min), nullable(s.Max), nullable(s.Systolic), nullable(s.Diastolic), s.Attributes,
-				asOf, zoneAssumed(s),
+				asOf, integerOf(s.ZoneAssumed),
 			})
 		if err != nil {
 			return err

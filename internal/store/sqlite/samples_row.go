@@ -26,6 +26,7 @@ const (
 
 	flagPerSource   = 1
 	flagZoneAssumed = 2
+	flagInferred    = 4
 )
 
 // key returns the key of a row.
@@ -51,6 +52,7 @@ func (t *table) sample(row []driver.Value, key *sampleKey, s *health.Sample) err
 	s.Offset = int32(integer(rest[columnOffset]))
 	s.Order = health.Instant(integer(rest[columnReceived]))
 	s.AsOf, s.ZoneAssumed = s.Order, integer(row[columnFlags])&flagZoneAssumed != 0
+	s.Inferred = integer(row[columnFlags])&flagInferred != 0
 	s.Attributes, _ = rest[columnAttributes].(string)
 	if others, ok := rest[columnOtherValues].(string); ok {
 		if err := setOtherValues(s, others); err != nil {

@@ -36,7 +36,7 @@ func newStatements(into string, values int) (s statements) {
 	}
 	row = "(" + placeholders(4+values) + ")"
 	for _, n := range sharedSizes {
-		s.sharedConstants = append(s.sharedConstants, into+" SELECT ?, ?, column1, ?, column2, column3, ?, "+own.String()+"column4, ?, ?, ?, ?, NULL, NULL"+
+		s.sharedConstants = append(s.sharedConstants, into+" SELECT ?, ?, column1, ?, column2, column3, ?, "+own.String()+"column4, ?, ?, ?, ?, ?, NULL, NULL"+
 			" FROM (VALUES "+row+strings.Repeat(","+row, n-1)+")")
 	}
 	return s
@@ -83,7 +83,7 @@ func (r *sampleRow) hasTexts() bool {
 func (r *sampleRow) sharesConstants(o *sampleRow) bool {
 	return r.key.metric == o.key.metric && r.key.grain == o.key.grain && r.key.perSource == o.key.perSource &&
 		r.startShift() == o.startShift() && r.sample.Offset == o.sample.Offset && r.sample.Order == o.sample.Order &&
-		r.sample.ZoneAssumed == o.sample.ZoneAssumed
+		r.sample.ZoneAssumed == o.sample.ZoneAssumed && r.sample.Inferred == o.sample.Inferred
 }
 
 func (r *sampleRow) startShift() int64 { return int64(r.sample.Start) - r.key.time }
@@ -170,7 +170,8 @@ func (w *sampleWriter) bind(row *sampleRow) error {
 	w.add(row.startShift())
 	w.add(int64(sample.Offset))
 	w.add(int64(sample.Order))
-	w.add(zoneAssumed(sample))
+	w.add(integerOf(sample.ZoneAssumed))
+	w.add(integerOf(sample.Inferred))
 	w.addText(sample.Attributes)
 	w.addText(others)
 	return nil
@@ -186,7 +187,8 @@ func (w *sampleWriter) bindShared(rows []sampleRow) {
 	w.add(first.startShift())
 	w.add(int64(first.sample.Offset))
 	w.add(int64(first.sample.Order))
-	w.add(zoneAssumed(first.sample))
+	w.add(integerOf(first.sample.ZoneAssumed))
+	w.add(integerOf(first.sample.Inferred))
 	for i := range rows {
 		key := rows[i].key
 		w.add(key.time)
@@ -211,9 +213,9 @@ func (w *sampleWriter) add(v driver.Value) {
 	w.args = append(w.args, driver.NamedValue{Ordinal: len(w.args) + 1, Value: v})
 }
 
-// zoneAssumed is the value of the column zone_assumed.
-func zoneAssumed(s *health.Sample) driver.Value {
-	if s.ZoneAssumed {
+// integerOf is the value of a column that is 1 where something is so.
+func integerOf(v bool) driver.Value {
+	if v {
 		return int64(1)
 	}
 	return int64(0)

@@ -69,8 +69,9 @@ type sampleWriter struct {
 	totals  map[totalKey]int64 // by how much each changes
 	written store.Written
 
-	sources map[string]int64 // of the batch
-	changes []*backend.Change[metric]
+	sources  map[string]int64 // of the batch
+	removals []removal
+	changes  []*backend.Change[metric]
 }
 
 // sampleRow is a row to be written. replaced is the source that the row it replaces is counted under, inserted where
@@ -85,6 +86,10 @@ const inserted = -1
 
 func (w *sampleWriter) run() error {
 	w.inserts, w.replacements, w.changes = map[*table][]sampleRow{}, map[*table][]sampleRow{}, nil
+	w.removals = nil
+	if err := w.findRestated(); err != nil {
+		return err
+	}
 	for from := 0; from < len(w.keys); {
 		to := from + 1
 		for to < len(w.keys) && w.keys[to].metric == w.keys[from].metric {
@@ -102,6 +107,9 @@ func (w *sampleWriter) run() error {
 		if err := w.writeRows(&t.replace, w.replacements[t]); err != nil {
 			return err
 		}
+	}
+	if err := w.removeRestated(); err != nil {
+		return err
 	}
 	if err := w.writeTotals(); err != nil {
 		return err
@@ -125,6 +133,10 @@ func (w *sampleWriter) compareMetric(keys []sampleKey) error {
 		if err != nil {
 			return err
 		}
+		if !found && key.restated {
+			*outcome, change.ReadBack = health.Unchanged, true
+			continue
+		}
 		if !found {
 			*outcome = change.Insert(sample)
 			w.inserts[t] = append(w.inserts[t], sampleRow{key, sample, inserted})
@@ -133,6 +145,11 @@ func (w *sampleWriter) compareMetric(keys []sampleKey) error {
 		old, err := stored.sample()
 		if err != nil {
 			return err
+		}
+		if key.restated && old.Inferred {
+			*outcome = health.Updated
+			w.removals = append(w.removals, removal{change, stored.at, *old})
+			continue
 		}
 		var rewritten *health.Sample
 		var keepSource bool
@@ -143,7 +160,7 @@ func (w *sampleWriter) compareMetric(keys []sampleKey) error {
 			w.replacements[t] = append(w.replacements[t], sampleRow{key, rewritten, stored.at.countedSource()})
 		}
 	}
-	if !stored.sawRow {
+	if !stored.sawRow && !change.ReadBack {
 		change.Days.Written = make([]*health.Sample, len(keys))
 		for i := range keys {
 			change.Days.Written[i] = &w.batch[keys[i].index]

@@ -78,6 +78,19 @@ $$;
 INSERT INTO body_orders (user_id, last_order, arriving)
 SELECT user_id, (extract(epoch FROM max(received_at)) * 1000000)::bigint, '{}' FROM raw_ingestions GROUP BY user_id;
 
+-- Evidence for a grain.
+
+-- inferred is health.Sample.Inferred: a reading that a summary of the same start and value replaces. The indexes have only
+-- those, which are few. It stands where a row was padded, as zone_assumed does.
+ALTER TABLE heart_rate_metrics ADD COLUMN inferred boolean NOT NULL DEFAULT false;
+ALTER TABLE blood_pressure_metrics ADD COLUMN inferred boolean NOT NULL DEFAULT false;
+ALTER TABLE activity_metrics ADD COLUMN inferred boolean NOT NULL DEFAULT false;
+ALTER TABLE quantity_metrics ADD COLUMN inferred boolean NOT NULL DEFAULT false;
+CREATE INDEX heart_rate_metrics_inferred ON heart_rate_metrics (user_id, metric_id, recorded_at) WHERE inferred;
+CREATE INDEX blood_pressure_metrics_inferred ON blood_pressure_metrics (user_id, metric_id, recorded_at) WHERE inferred;
+CREATE INDEX activity_metrics_inferred ON activity_metrics (user_id, metric_id, recorded_at) WHERE inferred;
+CREATE INDEX quantity_metrics_inferred ON quantity_metrics (user_id, metric_id, recorded_at) WHERE inferred;
+
 -- The days are summed up anew, by other rules than before, in the background.
 ALTER TABLE daily_summaries ADD COLUMN settled integer NOT NULL DEFAULT 0;
 ALTER TABLE daily_summaries ADD COLUMN unplaced double precision;

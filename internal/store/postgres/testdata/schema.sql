@@ -34,8 +34,10 @@ TABLE activity_metrics PARTITION BY RANGE (recorded_at)
     attributes text NOT NULL
     other_values text NOT NULL
     zone_assumed boolean NOT NULL DEFAULT false
+    inferred boolean NOT NULL DEFAULT false
     CONSTRAINT activity_metrics_grain_check CHECK ((grain >= 0))
     CONSTRAINT activity_metrics_pkey PRIMARY KEY (user_id, metric_id, grain, recorded_at, ended_at, key_source)
+CREATE INDEX activity_metrics_inferred ON ONLY public.activity_metrics USING btree (user_id, metric_id, recorded_at) WHERE inferred
 TABLE alerts
     user_id uuid NOT NULL
     id uuid NOT NULL
@@ -119,8 +121,10 @@ TABLE blood_pressure_metrics PARTITION BY RANGE (recorded_at)
     attributes text NOT NULL
     other_values text NOT NULL
     zone_assumed boolean NOT NULL DEFAULT false
+    inferred boolean NOT NULL DEFAULT false
     CONSTRAINT blood_pressure_metrics_grain_check CHECK ((grain >= 0))
     CONSTRAINT blood_pressure_metrics_pkey PRIMARY KEY (user_id, metric_id, grain, recorded_at, ended_at, key_source)
+CREATE INDEX blood_pressure_metrics_inferred ON ONLY public.blood_pressure_metrics USING btree (user_id, metric_id, recorded_at) WHERE inferred
 TABLE body_orders
     user_id uuid NOT NULL
     last_order bigint NOT NULL
@@ -257,8 +261,10 @@ TABLE heart_rate_metrics PARTITION BY RANGE (recorded_at)
     attributes text NOT NULL
     other_values text NOT NULL
     zone_assumed boolean NOT NULL DEFAULT false
+    inferred boolean NOT NULL DEFAULT false
     CONSTRAINT heart_rate_metrics_grain_check CHECK ((grain >= 0))
     CONSTRAINT heart_rate_metrics_pkey PRIMARY KEY (user_id, metric_id, grain, recorded_at, ended_at, key_source)
+CREATE INDEX heart_rate_metrics_inferred ON ONLY public.heart_rate_metrics USING btree (user_id, metric_id, recorded_at) WHERE inferred
 VIEW latest AS
  SELECT l.user_id,
     m.name AS metric,
@@ -387,8 +393,10 @@ TABLE quantity_metrics PARTITION BY RANGE (recorded_at)
     attributes text NOT NULL
     other_values text NOT NULL
     zone_assumed boolean NOT NULL DEFAULT false
+    inferred boolean NOT NULL DEFAULT false
     CONSTRAINT quantity_metrics_grain_check CHECK ((grain >= 0))
     CONSTRAINT quantity_metrics_pkey PRIMARY KEY (user_id, metric_id, grain, recorded_at, ended_at, key_source)
+CREATE INDEX quantity_metrics_inferred ON ONLY public.quantity_metrics USING btree (user_id, metric_id, recorded_at) WHERE inferred
 TABLE raw_bodies PARTITION BY RANGE (received_at)
     user_id uuid NOT NULL
     ingestion_id uuid NOT NULL

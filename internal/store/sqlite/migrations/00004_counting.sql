@@ -47,6 +47,19 @@ CREATE TABLE source_devices (
     PRIMARY KEY (user_id, source, model, hardware)
 ) STRICT, WITHOUT ROWID;
 
+-- Evidence for a grain.
+
+-- inferred is health.Sample.Inferred: a reading that a summary of the same start and value replaces. The indexes have only
+-- those, which are few.
+ALTER TABLE heart_rate_metrics ADD COLUMN inferred INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE blood_pressure_metrics ADD COLUMN inferred INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE activity_metrics ADD COLUMN inferred INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quantity_metrics ADD COLUMN inferred INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX heart_rate_metrics_inferred ON heart_rate_metrics (user_id, metric_id, key_time) WHERE inferred = 1;
+CREATE INDEX blood_pressure_metrics_inferred ON blood_pressure_metrics (user_id, metric_id, key_time) WHERE inferred = 1;
+CREATE INDEX activity_metrics_inferred ON activity_metrics (user_id, metric_id, key_time) WHERE inferred = 1;
+CREATE INDEX quantity_metrics_inferred ON quantity_metrics (user_id, metric_id, key_time) WHERE inferred = 1;
+
 -- Spans and days.
 
 -- What bodies spoke for, see health.Span. A span is deleted when a later one supersedes it.

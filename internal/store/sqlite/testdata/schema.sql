@@ -12,9 +12,11 @@ CREATE TABLE activity_metrics (
     utc_offset       INTEGER NOT NULL,
     received         INTEGER NOT NULL,
     attributes       TEXT,
-    other_values     TEXT, zone_assumed INTEGER NOT NULL DEFAULT 0,
+    other_values     TEXT, zone_assumed INTEGER NOT NULL DEFAULT 0, inferred INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (user_id, metric_id, key_time, grain, length, source_id, per_source)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX activity_metrics_inferred ON activity_metrics (user_id, metric_id, key_time) WHERE inferred = 1;
 
 CREATE TABLE api_key_use (
     key_id       TEXT    NOT NULL PRIMARY KEY,
@@ -75,9 +77,11 @@ CREATE TABLE blood_pressure_metrics (
     utc_offset       INTEGER NOT NULL,
     received         INTEGER NOT NULL,
     attributes       TEXT,
-    other_values     TEXT, zone_assumed INTEGER NOT NULL DEFAULT 0,
+    other_values     TEXT, zone_assumed INTEGER NOT NULL DEFAULT 0, inferred INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (user_id, metric_id, key_time, grain, length, source_id, per_source)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX blood_pressure_metrics_inferred ON blood_pressure_metrics (user_id, metric_id, key_time) WHERE inferred = 1;
 
 CREATE TABLE body_orders (
     user_id    INTEGER PRIMARY KEY,
@@ -170,9 +174,11 @@ CREATE TABLE heart_rate_metrics (
     utc_offset       INTEGER NOT NULL, -- seconds
     received         INTEGER NOT NULL, -- when the body that said this had arrived
     attributes       TEXT,             -- JSON object
-    other_values     TEXT, zone_assumed INTEGER NOT NULL DEFAULT 0,
+    other_values     TEXT, zone_assumed INTEGER NOT NULL DEFAULT 0, inferred INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (user_id, metric_id, key_time, grain, length, source_id, per_source)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX heart_rate_metrics_inferred ON heart_rate_metrics (user_id, metric_id, key_time) WHERE inferred = 1;
 
 CREATE TABLE latest_values (
     user_id    INTEGER NOT NULL,
@@ -272,9 +278,11 @@ CREATE TABLE quantity_metrics (
     utc_offset       INTEGER NOT NULL,
     received         INTEGER NOT NULL,
     attributes       TEXT,
-    other_values     TEXT, zone_assumed INTEGER NOT NULL DEFAULT 0,
+    other_values     TEXT, zone_assumed INTEGER NOT NULL DEFAULT 0, inferred INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (user_id, metric_id, key_time, grain, length, source_id, per_source)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX quantity_metrics_inferred ON quantity_metrics (user_id, metric_id, key_time) WHERE inferred = 1;
 
 CREATE TABLE raw_bodies (
     ingestion_id BLOB    NOT NULL,
