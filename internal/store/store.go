@@ -453,8 +453,12 @@ type SummaryWriter interface {
 	// SetSourceOrder replaces the user's order of sources, but not their devices. Where it differs from the one before, the user's days are
 	// Stale until Rebuild has been through all of them. NotFound: there is no such user.
 	SetSourceOrder(ctx context.Context, user uuid.UUID, order aggregate.SourceOrder) error
-	// Rebuild sums up all days and latest values of a user from the samples, and writes those that differ; it also counts
-	// the samples again. It is a series of short transactions, may run while samples are written and again after it was
+	// SetTimeZone sets the time zone of a user, an IANA name. Where it differs from the one before, the user's days are Stale
+	// until Rebuild has been through all of them. NotFound.
+	SetTimeZone(ctx context.Context, user uuid.UUID, zone string, entries ...account.AuditEntry) error
+	// Rebuild gives the samples that are ZoneAssumed the offset of the user's zone, but for summaries of a day or more; it
+	// sums up all days and latest values of a user from the samples, and writes those that differ; it also counts the samples
+	// again. It is a series of short transactions, may run while samples are written and again after it was
 	// interrupted, and takes bounded memory.
 	Rebuild(ctx context.Context, user uuid.UUID) (Rebuilt, error)
 	// Stale returns the users whose days are Stale.

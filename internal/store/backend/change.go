@@ -57,7 +57,7 @@ func (c *Change[M]) Compare(body store.Body, sent, stored *health.Sample) (outco
 
 // Remove takes note of a stored sample that is removed because another one restates it.
 func (c *Change[M]) Remove(stored *health.Sample) {
-	c.Touch(stored.LocalDate())
+	c.Touch(stored)
 	c.replacedStart = max(c.replacedStart, stored.Start)
 	c.ReadBack = true
 }
