@@ -12,6 +12,9 @@ import (
 
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/cache"
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/query"
 )
 
 // printedUser is a user as the user commands print it.
@@ -28,8 +31,8 @@ func printUser(u account.User) printedUser {
 }
 
 func (p *program) userCommand() *cobra.Command {
-	command := &cobra.Command{Use: "user", Short: "Create, list and delete users"}
-	command.AddCommand(p.userCreateCommand(), p.userListCommand(), p.userDeleteCommand())
+	command := &cobra.Command{Use: "user", Short: "Create, list, change and delete users"}
+	command.AddCommand(p.userCreateCommand(), p.userListCommand(), p.userSetCommand(), p.userDeleteCommand())
 	return command
 }
 
@@ -72,6 +75,46 @@ func (p *program) userListCommand() *cobra.Command {
 	}
 	p.addJSONFlag(command)
 	return command
+}
+
+func (p *program) userSetCommand() *cobra.Command {
+	var zone string
+	command := &cobra.Command{
+		Use: "set EMAIL --time-zone ZONE", Short: "Set the time zone in which a user lives", Args: exactArgs(1),
+		Long: `Set the time zone in which a user lives. What was sent in UTC, or by Apple's export without a zone, moves to the local days
+of the new zone, and those days are computed again. What came with an offset of its own stays as it is. A running server
+may use the old zone for a few more minutes for what it receives.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withUser(cmd.Context(), args[0], func(ctx context.Context, db database, user account.User) error {
+				return p.withSharedCache(db, func(responses responseCache) error {
+					changed, err := p.setTimeZone(ctx, db, responses.invalidator(), user, zone)
+					if err != nil {
+						return err
+					}
+					return p.printUsers([]account.User{changed}, true)
+				})
+			})
+		},
+	}
+	command.Flags().StringVar(&zone, "time-zone", "", "IANA time zone in which the user lives, such as Europe/Paris")
+	_ = command.MarkFlagRequired("time-zone") // fails only for a flag that does not exist
+	p.addJSONFlag(command)
+	return command
+}
+
+// setTimeZone sets the time zone of a user and rebuilds the days that change by it.
+func (p *program) setTimeZone(ctx context.Context, db database, invalidator cache.Invalidator, user account.User, zone string) (account.User, error) {
+	changed, err := p.authenticator(db, invalidator).SetTimeZone(ctx, user.ID, zone)
+	if err != nil || changed.TimeZone == user.TimeZone {
+		return changed, err
+	}
+	metricCatalog, err := catalog.Load()
+	if err != nil {
+		return changed, err
+	}
+	rebuilder := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: db, Invalidator: invalidator, Catalog: metricCatalog})
+	_, err = rebuilder.Rebuild(ctx, user.ID)
+	return changed, err
 }
 
 func (p *program) userDeleteCommand() *cobra.Command {

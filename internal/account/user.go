@@ -52,6 +52,9 @@ func (u User) Location() *time.Location {
 	return time.UTC
 }
 
+// HasTimeZone reports whether it is known where the user lives. UTC is what is set where nobody said it.
+func (u User) HasTimeZone() bool { return u.TimeZone != "" && u.TimeZone != "UTC" }
+
 // CheckTimeZone returns an error of the kind Invalid unless zone is the IANA name of a time zone.
 func CheckTimeZone(zone string) error {
 	if _, err := time.LoadLocation(zone); err != nil || zone == "" || zone == "Local" {

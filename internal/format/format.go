@@ -55,6 +55,9 @@ type Format struct {
 	// LocalTimes is true where the offset of every element is that of where the person was, as far as is known, also where
 	// it is 0. Else a time in UTC may come from anywhere.
 	LocalTimes bool
+	// ByHomeZone is true where the body does not say where the person was for most of what it has: its days are those of
+	// Options.Location.
+	ByHomeZone bool
 }
 
 // DetectSize is the number of bytes of a body that suffice to detect its format.

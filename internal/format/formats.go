@@ -13,7 +13,7 @@ func Formats() []Format {
 		{Name: "typed", Detect: isJSONKind(typedJSON), Decode: decodeJSON},
 		{
 			Name: "apple", Detect: isApple, Decode: decodeApple,
-			DetectArchive: isAppleArchive, DecodeArchive: decodeAppleArchive, WithoutEntries: true, LocalTimes: true,
+			DetectArchive: isAppleArchive, DecodeArchive: decodeAppleArchive, WithoutEntries: true, LocalTimes: true, ByHomeZone: true,
 		},
 		{
 			Name: "hae-csv", Detect: isCSV, Decode: decodeCSV,

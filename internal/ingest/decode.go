@@ -173,6 +173,11 @@ func (d *decodedBody) collect(
 	if !detected.LocalTimes {
 		d.SetZone(user.Location())
 	}
+	if detected.ByHomeZone && !user.HasTimeZone() {
+		if err := d.Add(&health.Record{Warnings: []health.Warning{noTimeZone()}}); err != nil {
+			return err
+		}
+	}
 	for record, err := range records {
 		var rejection *health.Rejection
 		switch {
@@ -191,4 +196,14 @@ func (d *decodedBody) collect(
 		}
 	}
 	return d.Finish()
+}
+
+// noTimeZone warns that the days of a body may not be those that the person lived.
+func noTimeZone() health.Warning {
+	return health.Warning{
+		Position: health.Position{Type: "file", Point: -1}, Code: health.NoTimeZone,
+		Message: "The export prints all times with the offset of the day it was made, and the account has no time zone: what does not " +
+			"name its zone was put on the days of UTC, so that evenings or mornings may be on the wrong day. Set the zone with " +
+			"health-export user set EMAIL --time-zone Europe/Paris, or PUT /v1/me/time_zone: everything moves to the right days then.",
+	}
 }

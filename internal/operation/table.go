@@ -516,6 +516,10 @@ func accounts() []Operation {
 			Tag: "access", Summary: "Who the key acts for, and what it may do",
 		},
 		{
+			Name: "putMyTimeZone", Method: put, Path: "/v1/me/time_zone", Scope: account.ScopeIngest, Lens: NoData,
+			Tag: "access", Summary: "Say in which time zone you live",
+		},
+		{
 			Name: "eraseData", Method: del, Path: "/v1/data", Scope: IngestRead, Lens: AllData, Subject: true,
 			Tag: "access", Summary: "Erase everything that is stored for the user",
 		},
@@ -567,6 +571,11 @@ func accounts() []Operation {
 		{
 			Name: "getUser", Method: get, Path: "/v1/users/{id}", Scope: account.ScopeAdmin, Lens: NoData,
 			Tag: "access", Summary: "One user",
+			Parameters: []Parameter{id},
+		},
+		{
+			Name: "putTimeZone", Method: put, Path: "/v1/users/{id}/time_zone", Scope: account.ScopeAdmin, Lens: NoData,
+			Tag: "access", Summary: "Set the time zone in which a user lives",
 			Parameters: []Parameter{id},
 		},
 		{

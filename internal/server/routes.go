@@ -40,6 +40,7 @@ func (s *server) routes() []route {
 		"getMe": s.getMe, "eraseData": s.eraseData, "listAudit": s.listAudit, "listKeys": s.listKeys, "createKey": s.createKey,
 		"rotateKey": s.rotateKey, "revokeKey": s.revokeKey, "connectPhone": s.connectPhone, "listUsers": s.listUsers,
 		"createUser": s.createUser, "getUser": s.getUser, "deleteUser": s.deleteUser,
+		"putMyTimeZone": s.putMyTimeZone, "putTimeZone": s.putTimeZone,
 		"getDocumentYAML": s.getDocumentYAML, "getDocumentJSON": s.getDocumentJSON, "getDocs": s.getDocs,
 		"getDocsScript": s.getDocsScript, "getDocsStyle": s.getDocsStyle, "getHealth": s.getHealth, "getReady": s.getReady,
 	}

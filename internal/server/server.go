@@ -106,6 +106,7 @@ type Authenticator interface {
 	RotateKey(ctx context.Context, user uuid.UUID, id string, grace time.Duration) (account.APIKey, string, error)
 	EraseData(ctx context.Context, user uuid.UUID) error
 	DeleteUser(ctx context.Context, user uuid.UUID) error
+	SetTimeZone(ctx context.Context, user uuid.UUID, zone string) (account.User, error)
 }
 
 // Users stores the users.

@@ -79,6 +79,9 @@ type Users interface {
 	UserByEmail(ctx context.Context, email string) (account.User, error)
 	// Users returns all users in the order of their creation.
 	Users(ctx context.Context) ([]account.User, error)
+	// SetTimeZone sets the time zone of a user, an IANA name. Where it differs from the one before, the user's days are Stale
+	// until SummaryWriter.Rebuild has been through all of them. NotFound.
+	SetTimeZone(ctx context.Context, user uuid.UUID, zone string, entries ...account.AuditEntry) error
 }
 
 // Erasure erases users and their data. When a method has returned, nothing of what it erases is left: no row, no body, no
@@ -453,9 +456,6 @@ type SummaryWriter interface {
 	// SetSourceOrder replaces the user's order of sources, but not their devices. Where it differs from the one before, the user's days are
 	// Stale until Rebuild has been through all of them. NotFound: there is no such user.
 	SetSourceOrder(ctx context.Context, user uuid.UUID, order aggregate.SourceOrder) error
-	// SetTimeZone sets the time zone of a user, an IANA name. Where it differs from the one before, the user's days are Stale
-	// until Rebuild has been through all of them. NotFound.
-	SetTimeZone(ctx context.Context, user uuid.UUID, zone string, entries ...account.AuditEntry) error
 	// Rebuild gives the samples that are ZoneAssumed the offset of the user's zone, but for summaries of a day or more; it
 	// sums up all days and latest values of a user from the samples, and writes those that differ; it also counts the samples
 	// again. It is a series of short transactions, may run while samples are written and again after it was
