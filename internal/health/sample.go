@@ -194,7 +194,7 @@ func (s *Sample) fillFrom(o *Sample) bool {
 // lacks.
 //
 // After the call s is what has to be in the store; rewrite is true when that differs from what is stored: on every
-// update, and when a summary that was partial is now complete.
+// update, when a summary that was partial is now complete, and when a reading was Inferred that is no more.
 func (s *Sample) Replaces(old *Sample) (outcome Outcome, rewrite bool) {
 	inferred := s.Inferred && old.Inferred
 	if s.Order < old.Order {
@@ -208,7 +208,7 @@ func (s *Sample) Replaces(old *Sample) (outcome Outcome, rewrite bool) {
 	}
 	s.Inferred = inferred
 	if s.SameReading(old) {
-		return Unchanged, s.Complete() && !old.Complete()
+		return Unchanged, s.Complete() && !old.Complete() || old.Inferred && !inferred
 	}
 	return Updated, true
 }

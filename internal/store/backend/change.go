@@ -22,6 +22,7 @@ type Change[M Metric] struct {
 
 	// ReadBack says that what is stored differs from what the batch has: its days must be read.
 	ReadBack bool
+	removed  bool // a sample was, perhaps one that the batch has
 
 	replacedStart health.Instant // of the replaced samples as they were, the latest
 	sent          health.Sample
@@ -58,6 +59,5 @@ func (c *Change[M]) Compare(body store.Body, sent, stored *health.Sample) (outco
 // Remove takes note of a stored sample that is removed because another one restates it.
 func (c *Change[M]) Remove(stored *health.Sample) {
 	c.Touch(stored)
-	c.replacedStart = max(c.replacedStart, stored.Start)
-	c.ReadBack = true
+	c.ReadBack, c.removed = true, true
 }

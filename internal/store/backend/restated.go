@@ -6,43 +6,42 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
+// RestatedWithin is by how much the key time of a summary and of a reading that it restates may differ: that of a day is
+// midnight in UTC, and the reading begins at a local one.
+const RestatedWithin = health.Day
+
 // Summaries are the summaries of one metric that a batch writes, to be compared with stored inferred readings: those that
 // they restate are removed. See health.Sample.Restates. The zero value has none.
 type Summaries struct {
-	all   []*health.Sample
-	times map[health.Instant][]*health.Sample // by key time; nil until it is needed
+	byTime map[health.Instant][]*health.Sample // by key time
 }
 
 // Add adds a sample that is written, if it is a summary.
 func (s *Summaries) Add(sample *health.Sample) {
-	if sample.Grain > health.GrainRaw && !sample.PerSource {
-		s.all, s.times = append(s.all, sample), nil
+	if sample.Grain == health.GrainRaw || sample.PerSource {
+		return
 	}
-}
-
-// Readings returns from which start to which the readings are that they may restate. ok is false where there is no summary.
-func (s *Summaries) Readings() (first, last health.Instant, ok bool) {
-	if len(s.all) == 0 {
-		return 0, 0, false
+	if s.byTime == nil {
+		s.byTime = map[health.Instant][]*health.Sample{}
 	}
-	byTime := func(a, b *health.Sample) int { return int(min(max(a.KeyTime()-b.KeyTime(), -1), 1)) }
-	first, last = slices.MinFunc(s.all, byTime).KeyTime(), slices.MaxFunc(s.all, byTime).KeyTime()
-	return first - health.Day, last + health.Day, true // the local midnight may be that of any offset
+	s.byTime[sample.KeyTime()] = append(s.byTime[sample.KeyTime()], sample)
 }
 
 // Restate reports whether one of them restates a reading.
 func (s *Summaries) Restate(reading *health.Sample) bool {
 	times, ok := reading.RestatedAt()
-	if !ok {
-		return false
-	}
-	if s.times == nil {
-		s.times = make(map[health.Instant][]*health.Sample, len(s.all))
-		for _, summary := range s.all {
-			s.times[summary.KeyTime()] = append(s.times[summary.KeyTime()], summary)
-		}
-	}
-	return slices.ContainsFunc(times[:], func(at health.Instant) bool {
-		return slices.ContainsFunc(s.times[at], func(summary *health.Sample) bool { return summary.Restates(reading) })
+	return ok && slices.ContainsFunc(times[:], func(at health.Instant) bool {
+		return slices.ContainsFunc(s.byTime[at], func(summary *health.Sample) bool { return summary.Restates(reading) })
 	})
+}
+
+// RestatedAfter reports whether a stored summary restates a reading that comes with a batch, once the batch is written: sent is
+// the sample of it with the key of the summary, nil where there is none.
+func RestatedAfter(stored, sent, reading *health.Sample) bool {
+	if sent == nil {
+		return stored.Restates(reading)
+	}
+	written := *sent
+	written.Replaces(stored)
+	return written.Restates(reading)
 }

@@ -95,7 +95,7 @@ func NewSummaryUpdater[M Metric](tables SummaryTables[M], c *catalog.Catalog) *S
 // Update follows what a batch has changed, and returns how many summaries of days it has written. refused says that some
 // of the changes were not made, because the database has refused a sample.
 func (u *SummaryUpdater[M]) Update(changes []*Change[M], refused bool) (differed int, err error) {
-	changed := slices.DeleteFunc(slices.Clone(changes), func(c *Change[M]) bool { return c.Latest == nil && !c.ReadBack })
+	changed := slices.DeleteFunc(slices.Clone(changes), func(c *Change[M]) bool { return c.Latest == nil && !c.removed })
 	if len(changed) > 0 {
 		if err := u.updateLatest(changed, refused); err != nil {
 			return 0, err
@@ -123,17 +123,31 @@ func (u *SummaryUpdater[M]) updateLatest(changes []*Change[M], refused bool) err
 		return err
 	}
 	var write []LatestValue[M]
-	var search []M
+	var search, removed []M
 	for i, c := range changes {
 		old, found := stored[metrics[i]]
 		switch {
-		case refused, c.Latest == nil:
+		case c.removed:
+			removed = append(removed, metrics[i])
+		case refused:
 			search = append(search, metrics[i])
 		case !found || c.Latest.LaterThan(&old):
 			write = append(write, LatestValue[M]{metrics[i], c.Latest})
 		case c.replacedStart >= old.Start:
 			// The sample that was the latest has changed, and with its offset perhaps its start.
 			search = append(search, metrics[i])
+		}
+	}
+	if len(removed) > 0 {
+		// What is stored may be gone, and what the batch has too.
+		found, err := u.tables.FindLatest(removed)
+		if err != nil {
+			return err
+		}
+		for _, m := range removed {
+			if sample, ok := found[m]; ok {
+				write = append(write, LatestValue[M]{m, &sample})
+			}
 		}
 	}
 	if len(write) > 0 {

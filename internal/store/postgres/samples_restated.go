@@ -57,9 +57,19 @@ func (w *sampleWriter) findRestatedIn(t *table, keys []*sampleKey) error {
 		}
 		reading := &w.batch[key.index]
 		row.sample.Metric, row.sample.Unit = reading.Metric, reading.Unit
-		key.restated = key.restated || row.sample.Restates(reading)
+		at := sampleKey{metric: key.metric, grain: row.grain, time: row.time, end: row.end, keySource: mergedSource}
+		key.restated = key.restated || backend.RestatedAfter(&row.sample, w.sent(at), reading)
 		return nil
 	})
+}
+
+// sent returns the sample of the batch with a key; nil where there is none.
+func (w *sampleWriter) sent(key sampleKey) *health.Sample {
+	i, found := slices.BinarySearchFunc(w.keys, key, sampleKey.compare)
+	if !found {
+		return nil
+	}
+	return &w.batch[w.keys[i].index]
 }
 
 // removeRestated removes the inferred readings that a summary restates which the batch has, or which was there before.
@@ -92,26 +102,11 @@ func (w *sampleWriter) removeRestated(tx pgx.Tx) error {
 	return nil
 }
 
-// findReadingsOfSummaries adds to the removals what the summaries restate that the batch writes. Where the readings of a metric
-// end before, or begin after, there is nothing to look for.
+// findReadingsOfSummaries adds to the removals what the summaries restate that the batch writes.
 func (w *sampleWriter) findReadingsOfSummaries() error {
-	summaries := map[int16]*backend.Summaries{}
-	for _, written := range []map[*table][]sampleRow{w.inserts, w.replacements} {
-		for _, rows := range written {
-			for i := range rows {
-				key := rows[i].key
-				if w.written.Outcomes[key.index] == health.Rejected {
-					continue
-				}
-				if summaries[key.metric] == nil {
-					summaries[key.metric] = &backend.Summaries{}
-				}
-				summaries[key.metric].Add(rows[i].sample)
-			}
-		}
-	}
+	var readings []removal
 	for _, t := range tables {
-		metrics, first, last := w.metricsWithReadings(t, summaries)
+		metrics, first, last := w.metricsWithReadings(t)
 		if len(metrics) == 0 {
 			continue
 		}
@@ -122,38 +117,65 @@ func (w *sampleWriter) findReadingsOfSummaries() error {
 		row := storedRow{table: t}
 		args := [][]byte{w.user[:], ids, wireInstant(first), wireInstant(last)}
 		err := readRows(w.raw().ExecParams(w.ctx, t.inferred, args, nil, binaryFormat, binaryFormat), func(columns [][]byte) error {
-			id := int16(binary.BigEndian.Uint16(columns[0]))
+			change := w.changeOf(&sampleKey{metric: int16(binary.BigEndian.Uint16(columns[0]))})
 			if err := row.read(columns[1:]); err != nil {
 				return err
 			}
-			change := w.changeOf(&sampleKey{metric: id})
 			reading := row.sample
-			if reading.Metric, reading.Unit = change.Days.Metric.Metric, change.Days.Metric.Unit; summaries[id].Restate(&reading) {
-				w.removals = append(w.removals, removal{change, reading, row.source})
-			}
+			reading.Metric, reading.Unit = change.Days.Metric.Metric, change.Days.Metric.Unit
+			readings = append(readings, removal{change, reading, row.source})
 			return nil
 		})
 		if err != nil {
 			return err
 		}
 	}
+	if len(readings) == 0 {
+		return nil
+	}
+	summaries := w.summariesWritten()
+	for _, r := range readings {
+		if s := summaries[r.change.Days.Metric.id]; s != nil && s.Restate(&r.sample) {
+			w.removals = append(w.removals, r)
+		}
+	}
 	return nil
 }
 
-// metricsWithReadings returns the metrics of a table of which the batch writes summaries, and that have readings, of before or
-// of the batch, where those may restate them; and from when to when.
-func (w *sampleWriter) metricsWithReadings(t *table, summaries map[int16]*backend.Summaries) (ids []int16, first, last health.Instant) {
+// summariesWritten returns the summaries that the batch writes, by the id of their metric.
+func (w *sampleWriter) summariesWritten() map[int16]*backend.Summaries {
+	all := map[int16]*backend.Summaries{}
+	for _, written := range []map[*table][]sampleRow{w.inserts, w.replacements} {
+		for _, rows := range written {
+			for i := range rows {
+				key := rows[i].key
+				if w.written.Outcomes[key.index] == health.Rejected {
+					continue
+				}
+				if all[key.metric] == nil {
+					all[key.metric] = &backend.Summaries{}
+				}
+				all[key.metric].Add(rows[i].sample)
+			}
+		}
+	}
+	return all
+}
+
+// metricsWithReadings returns the metrics of a table of which the batch has summaries, and that have readings, of before or of
+// the batch, at a time at which those may restate them; and from when to when.
+func (w *sampleWriter) metricsWithReadings(t *table) (ids []int16, first, last health.Instant) {
 	for _, c := range w.changes {
 		id := c.Days.Metric.id
-		if c.Days.Metric.table != t || summaries[id] == nil {
+		if c.Days.Metric.table != t || !slices.ContainsFunc(c.keys, func(k sampleKey) bool { return k.grain > health.GrainRaw }) {
 			continue
 		}
-		from, to, ok := summaries[id].Readings()
+		from, to := c.first-backend.RestatedWithin, c.last+backend.RestatedWithin
 		stored := slices.ContainsFunc(w.storedRanges[id], func(g grainRange) bool {
 			return g.grain == health.GrainRaw && g.first <= to && from <= g.last
 		})
 		sent := slices.ContainsFunc(c.keys, func(k sampleKey) bool { return w.batch[k.index].Inferred })
-		if !ok || !stored && !sent && !w.distrustTotals {
+		if !stored && !sent && !w.distrustTotals {
 			continue
 		}
 		if len(ids) == 0 {

@@ -1,9 +1,11 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"io"
+	"slices"
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store/backend"
@@ -20,9 +22,10 @@ func (w *sampleWriter) findRestated() error {
 			continue
 		}
 		err := w.eachStored(key.table, key.table.summaries, []driver.Value{w.user, key.metric, int64(times[0]), int64(times[1])},
-			func(_ *sampleKey, summary *health.Sample) error {
+			func(at *sampleKey, summary *health.Sample) error {
 				summary.Metric, summary.Unit = reading.Metric, reading.Unit
-				key.restated = key.restated || summary.Restates(reading)
+				at.metric = key.metric
+				key.restated = key.restated || backend.RestatedAfter(summary, w.sent(at), reading)
 				return nil
 			})
 		if err != nil {
@@ -30,6 +33,17 @@ func (w *sampleWriter) findRestated() error {
 		}
 	}
 	return nil
+}
+
+// sent returns the sample of the batch with a key; nil where there is none.
+func (w *sampleWriter) sent(key *sampleKey) *health.Sample {
+	i, found := slices.BinarySearchFunc(w.keys, key, func(k sampleKey, key *sampleKey) int {
+		return cmp.Or(cmp.Compare(k.metric, key.metric), k.compare(key))
+	})
+	if !found {
+		return nil
+	}
+	return &w.batch[w.keys[i].index]
 }
 
 // removal is an inferred reading to be removed, as it is stored.
@@ -41,22 +55,16 @@ type removal struct {
 
 // removeRestated removes the inferred readings that a summary restates which the batch has, or which was there before.
 func (w *sampleWriter) removeRestated() error {
-	summaries := w.summariesWritten()
-	for _, change := range w.changes {
-		m := change.Days.Metric
-		first, last, any := summaries[m.id].Readings()
-		if !any {
-			continue
-		}
-		err := w.eachStored(m.table, m.table.inferred, []driver.Value{w.user, m.id, int64(first), int64(last)},
-			func(key *sampleKey, reading *health.Sample) error {
-				if reading.Metric, reading.Unit = m.Metric, m.Unit; summaries[m.id].Restate(reading) {
-					w.removals = append(w.removals, removal{change, *key, *reading})
-				}
-				return nil
-			})
-		if err != nil {
-			return err
+	readings, err := w.inferredReadings()
+	if err != nil {
+		return err
+	}
+	if len(readings) > 0 {
+		summaries := w.summariesWritten()
+		for _, r := range readings {
+			if summaries[r.change.Days.Metric.id].Restate(&r.sample) {
+				w.removals = append(w.removals, r)
+			}
 		}
 	}
 	for i := range w.removals {
@@ -65,6 +73,30 @@ func (w *sampleWriter) removeRestated() error {
 		}
 	}
 	return nil
+}
+
+// inferredReadings returns those that the samples of the batch may restate, by their times.
+func (w *sampleWriter) inferredReadings() (readings []removal, err error) {
+	keys := w.keys
+	for _, change := range w.changes {
+		m := change.Days.Metric
+		n := 0
+		for n < len(keys) && keys[n].metric == m.id {
+			n++
+		}
+		first, last := keys[0].time-int64(backend.RestatedWithin), keys[n-1].time+int64(backend.RestatedWithin)
+		keys = keys[n:]
+		err := w.eachStored(m.table, m.table.inferred, []driver.Value{w.user, m.id, first, last},
+			func(key *sampleKey, reading *health.Sample) error {
+				reading.Metric, reading.Unit = m.Metric, m.Unit
+				readings = append(readings, removal{change, *key, *reading})
+				return nil
+			})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return readings, nil
 }
 
 // summariesWritten returns the summaries that the batch writes, by the id of their metric.

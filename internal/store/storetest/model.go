@@ -18,7 +18,13 @@ import (
 type model map[health.SampleKey]health.Sample
 
 func (m model) write(batch []health.Sample) (outcomes []health.Outcome) {
-	before := maps.Clone(m)
+	before := maps.Clone(m) // as its summaries will be
+	for _, sample := range batch {
+		if old, known := m[sample.Key()]; known && sample.Grain > health.GrainRaw {
+			sample.Replaces(&old)
+			before[sample.Key()] = sample
+		}
+	}
 	var summaries []health.Sample // that are written
 	for _, sample := range batch {
 		old, known := m[sample.Key()]
