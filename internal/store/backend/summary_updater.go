@@ -123,28 +123,26 @@ func (u *SummaryUpdater[M]) updateLatest(changes []*Change[M], refused bool) err
 		return err
 	}
 	var write []LatestValue[M]
-	var search, removed []M
+	var search, outdated []M // outdated: what is stored as the latest may have changed, and with its offset its start, or is gone
 	for i, c := range changes {
 		old, found := stored[metrics[i]]
 		switch {
 		case c.removed:
-			removed = append(removed, metrics[i])
+			outdated = append(outdated, metrics[i])
 		case refused:
 			search = append(search, metrics[i])
 		case !found || c.Latest.LaterThan(&old):
 			write = append(write, LatestValue[M]{metrics[i], c.Latest})
 		case c.replacedStart >= old.Start:
-			// The sample that was the latest has changed, and with its offset perhaps its start.
-			search = append(search, metrics[i])
+			outdated = append(outdated, metrics[i])
 		}
 	}
-	if len(removed) > 0 {
-		// What is stored may be gone, and what the batch has too.
-		found, err := u.tables.FindLatest(removed)
+	if len(outdated) > 0 {
+		found, err := u.tables.FindLatest(outdated)
 		if err != nil {
 			return err
 		}
-		for _, m := range removed {
+		for _, m := range outdated {
 			if sample, ok := found[m]; ok {
 				write = append(write, LatestValue[M]{m, &sample})
 			}
