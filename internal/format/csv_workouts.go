@@ -71,9 +71,11 @@ func (d *csvDecoder) decodeWorkoutRow(t *table, c workoutColumns, at health.Posi
 		return d.reject(at, t.header[c.start].text, "The start of the workout cannot be read.", "Send a time such as 2026-04-01 07:30, from 1900 on.")
 	}
 	if text := t.cell(c.end); text != "" {
-		if w.End, _, ok = parseTime([]byte(text), d.options.Location); !ok || w.End < w.Start {
+		var offset int32
+		if w.End, offset, ok = parseTime([]byte(text), d.options.Location); !ok || w.End < w.Start {
 			return d.reject(at, t.header[c.end].text, "The end of the workout cannot be read, or is before its start.", "Send a time such as 2026-04-01 08:15.")
 		}
+		w.OffsetChange = offset - w.Offset
 	}
 	if text := t.cell(c.duration); text != "" {
 		if w.Duration, ok = cellDuration(text); !ok {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/aggregate"
-	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -219,34 +218,6 @@ func (s *Service) sortMainUnitLast(infos []store.MetricInfo) []store.MetricInfo 
 	})
 }
 
-func (s *Service) addSleep(ctx context.Context, user uuid.UUID, days []DaySummary) error {
-	first, last := days[0].Date, days[len(days)-1].Date
-	nights, err := s.Config.Sleep.Nights(ctx, user, first, last)
-	if err != nil {
-		return err
-	}
-	// A night's segments begin the evening before.
-	segments, err := s.Config.Sleep.Segments(ctx, user, localDays(first-1, last))
-	if err != nil {
-		return err
-	}
-	summed := aggregate.SumSegments(segments)
-	order, err := s.sourceOrder(ctx, user)
-	if err != nil {
-		return err
-	}
-	ranking := order.For(catalog.SleepAnalysis)
-	for i := range days {
-		ofDay := func(all []health.Night) []health.Night {
-			return slices.DeleteFunc(slices.Clone(all), func(n health.Night) bool { return n.Date != days[i].Date })
-		}
-		if days[i].Sleep = daySleep(ranking, ofDay(nights), false); days[i].Sleep == nil {
-			days[i].Sleep = daySleep(ranking, ofDay(summed), true)
-		}
-	}
-	return nil
-}
-
 // localDays returns the range that contains the days from first to last in every zone.
 func localDays(first, last health.Date) store.Range {
 	const east, west = 14 * 3600, -12 * 3600
@@ -262,7 +233,7 @@ func (s *Service) addWorkouts(ctx context.Context, user uuid.UUID, days []DaySum
 		i := int(w.Start.Date(w.Offset) - days[0].Date)
 		if i >= 0 && i < len(days) {
 			days[i].Workouts = append(days[i].Workouts, DayWorkout{
-				ID: w.ID, Name: w.Name, Start: w.Start.In(w.Offset), End: timeOrNull(w.End, w.Offset),
+				ID: w.ID, Name: w.Name, Start: w.Start.In(w.Offset), End: timeOrNull(w.End, w.EndOffset()),
 				Duration: orNull(w.Duration), Source: w.Source,
 			})
 		}

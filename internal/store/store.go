@@ -39,6 +39,7 @@ type Store interface {
 	Writer
 	SampleReader
 	SleepReader
+	SleepRules
 	WorkoutReader
 	EventReader
 	SummaryReader
@@ -229,7 +230,8 @@ type Writer interface {
 	// health.SampleKey and health.Sample.Replaces. The summaries of the days they change, and the latest values, are
 	// updated in the same transaction.
 	WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (Written, error)
-	// WriteNights stores summed sleep. See health.Night.SameNight and MergeFrom.
+	// WriteNights stores summed sleep, see health.AddNight. A night that is Unchanged may be written: that a later body has it
+	// too is kept, so that the order in which bodies are processed makes no difference.
 	WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (Written, error)
 	// WriteSegments stores stages of sleep; a stored segment is Unchanged, or Updated where its attributes differ.
 	WriteSegments(ctx context.Context, user uuid.UUID, batch []health.Segment) (Written, error)
@@ -290,6 +292,14 @@ type SleepReader interface {
 	Nights(ctx context.Context, user uuid.UUID, first, last health.Date) ([]health.Night, error)
 	// Segments returns the segments that end in the range, ordered by start, end, source and stage.
 	Segments(ctx context.Context, user uuid.UUID, r Range) ([]health.Segment, error)
+	// SleepRule returns the rule that the user has set; where there is none, that of aggregate.DefaultSleepGap.
+	SleepRule(ctx context.Context, user uuid.UUID) (aggregate.SleepRule, error)
+}
+
+// SleepRules keeps how the sleep of users is joined. Nothing that is stored depends on it.
+type SleepRules interface {
+	// SetSleepRule replaces the user's rule. NotFound: there is no such user.
+	SetSleepRule(ctx context.Context, user uuid.UUID, rule aggregate.SleepRule) error
 }
 
 // WorkoutQuery narrows a listing of workouts. Zero values do not narrow.

@@ -14,7 +14,7 @@ import (
 var userTables = []string{
 	"audit_log", "raw_ingestions", "metric_totals", "heart_rate_metrics", "blood_pressure_metrics", "activity_metrics",
 	"quantity_metrics", "sleep_metrics", "sleep_segments", "workouts", "workout_series", "workout_routes", "events",
-	"ecg_recordings", "daily_summaries", "latest_values", "source_orders",
+	"ecg_recordings", "daily_summaries", "latest_values", "source_orders", "sleep_rules",
 	"outbox_destinations", "outbox_messages",
 }
 
