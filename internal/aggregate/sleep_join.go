@@ -69,8 +69,11 @@ func (r SleepRule) joinSource(rows []health.Night) []JoinedNight {
 	beds := make([][]health.Night, len(joined))
 	var alone []health.Night
 	for i := range inBed {
-		j := slices.IndexFunc(joined, func(n JoinedNight) bool { return overlap(&n.Night, &inBed[i]) > 0 })
-		if j < 0 {
+		j := 0
+		for j < len(joined) && overlap(&joined[j].Night, &inBed[i]) <= 0 {
+			j++
+		}
+		if j == len(joined) {
 			alone = append(alone, inBed[i])
 		} else {
 			beds[j] = append(beds[j], inBed[i])

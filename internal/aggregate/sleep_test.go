@@ -268,14 +268,16 @@ func TestJoinNights(t *testing.T) {
 				row(watch, 10, 17, func(n *health.Night) { n.Total, n.Order = 6.5, 2 }),
 				row(watch, 11, 19, func(n *health.Night) { n.Total, n.Order = 7.5, 1 }),
 			},
-			[]sums{{Date: "1970-01-03", Total: 7.5}}, 1,
+			[]sums{{Date: "1970-01-03", Total: 7.5}},
+			1,
 		},
 		"ill in bed: no sleep is longer than a day": {
 			[]health.Night{
 				row(watch, 10, 20, sleptFor(9)), row(watch, 20.5, 23.5, sleptFor(3)), row(watch, 24, 29.5, sleptFor(5)),
 				row(watch, 30.2, 33.8, sleptFor(3)), row(watch, 34.5, 42, sleptFor(7)),
 			},
-			[]sums{{Date: "1970-01-03", Total: 20}, {Date: "1970-01-04", Total: 7}}, 0,
+			[]sums{{Date: "1970-01-03", Total: 20}, {Date: "1970-01-04", Total: 7}},
+			0,
 		},
 		"a rounded minute is no overlap": {
 			[]health.Night{row(watch, 10, 14.01, sleptFor(4)), row(watch, 14, 19, sleptFor(5))},

@@ -93,9 +93,10 @@ func (s *Service) Sleep(ctx context.Context, user account.User, first, last heal
 		return Sleep{}, err
 	}
 	sleep := Sleep{Unit: nightUnit, Nights: recorded.rows(first, last), Segments: []Segment{}}
+	summedOn := byDate(recorded.summed)
 	for i := range recorded.segments {
 		seg := &recorded.segments[i]
-		if date := dateOfSegment(seg, recorded.summed); first <= date && date <= last {
+		if date := dateOfSegment(seg, summedOn); first <= date && date <= last {
 			sleep.Segments = append(sleep.Segments, Segment{
 				Start: seg.Start.In(seg.Offset), End: seg.End.In(seg.EndOffset()), Stage: seg.Stage, Source: seg.Source,
 				Date: date, Attributes: objectOrNull(seg.Attributes),
@@ -106,18 +107,29 @@ func (s *Service) Sleep(ctx context.Context, user account.User, first, last heal
 }
 
 // dateOfSegment returns the date of the night that a segment was summed into.
-func dateOfSegment(s *health.Segment, summed []health.Night) health.Date {
-	for i := range summed {
-		n := &summed[i]
-		start, end := n.SleepStart, n.SleepEnd
-		if s.Stage == health.StageInBed {
-			start, end = n.InBedStart, n.InBedEnd
-		}
-		if n.Source == s.Source && start <= s.Start && s.End <= end {
-			return n.Date
+func dateOfSegment(s *health.Segment, summedOn map[health.Date][]health.Night) health.Date {
+	own := health.DateOfSleep(s.Start, s.End, s.EndOffset())
+	for date := own - 1; date <= own+1; date++ {
+		for i := range summedOn[date] {
+			n := &summedOn[date][i]
+			start, end := n.SleepStart, n.SleepEnd
+			if s.Stage == health.StageInBed {
+				start, end = n.InBedStart, n.InBedEnd
+			}
+			if n.Source == s.Source && start <= s.Start && s.End <= end {
+				return date
+			}
 		}
 	}
-	return health.DateOfSleep(s.Start, s.End, s.EndOffset())
+	return own
+}
+
+func byDate(nights []health.Night) map[health.Date][]health.Night {
+	days := map[health.Date][]health.Night{}
+	for i := range nights {
+		days[nights[i].Date] = append(days[nights[i].Date], nights[i])
+	}
+	return days
 }
 
 // recordedSleep is the sleep of some days, with a margin around them in which parts of their nights may lie.
@@ -154,13 +166,13 @@ func (s *Service) recordedSleep(ctx context.Context, user uuid.UUID, first, last
 // rows returns the rows of the nights from first to last.
 func (r *recordedSleep) rows(first, last health.Date) []SleepRow {
 	rows := []SleepRow{}
-	nights := aggregate.Nights(r.joined)
+	joinedOn := byDate(aggregate.Nights(r.joined))
 	for i := range r.joined {
 		night := &r.joined[i]
 		if night.Date < first || night.Date > last {
 			continue
 		}
-		nap := aggregate.IsNap(&night.Night, nights)
+		nap := aggregate.IsNap(&night.Night, joinedOn[night.Date])
 		add := func(sent []health.Night, counted bool) {
 			for j := range sent {
 				row := sent[j]
@@ -195,14 +207,7 @@ type nightsByDate struct {
 }
 
 func (r recordedSleep) byDate() nightsByDate {
-	days := nightsByDate{r, map[health.Date][]health.Night{}, map[health.Date][]health.Night{}}
-	for _, n := range aggregate.Nights(r.joined) {
-		days.joinedOn[n.Date] = append(days.joinedOn[n.Date], n)
-	}
-	for _, n := range r.summed {
-		days.summedOn[n.Date] = append(days.summedOn[n.Date], n)
-	}
-	return days
+	return nightsByDate{r, byDate(aggregate.Nights(r.joined)), byDate(r.summed)}
 }
 
 // of returns the night of a date, and the naps. It was summed from segments where no sums were sent, or only of time in
