@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,7 +33,7 @@ func printUser(u account.User) printedUser {
 
 func (p *program) userCommand() *cobra.Command {
 	command := &cobra.Command{Use: "user", Short: "Create, list, change and delete users"}
-	command.AddCommand(p.userCreateCommand(), p.userListCommand(), p.userSetCommand(), p.userDeleteCommand())
+	command.AddCommand(p.userCreateCommand(), p.userListCommand(), p.userSetCommand(), p.userSleepCommand(), p.userDeleteCommand())
 	return command
 }
 
@@ -98,6 +99,38 @@ may use the old zone for a few more minutes for what it receives.`,
 	}
 	command.Flags().StringVar(&zone, "time-zone", "", "IANA time zone in which the user lives, such as Europe/Paris")
 	_ = command.MarkFlagRequired("time-zone") // fails only for a flag that does not exist
+	return command
+}
+
+func (p *program) userSleepCommand() *cobra.Command {
+	var gap time.Duration
+	command := &cobra.Command{
+		Use: "sleep EMAIL", Short: "Show or set how the parts of a user's night are joined", Args: exactArgs(1),
+		Long: `Show or set how the parts of a user's night are joined: two parts with no more than this gap between them are one night.
+It is for the night; by day, from noon to 18:00, no more than an hour may lie between two parts, so that a nap stays a nap.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withUser(cmd.Context(), args[0], func(ctx context.Context, db database, user account.User) error {
+				if cmd.Flags().Changed("gap") {
+					if gap%time.Minute != 0 {
+						return usageError{errors.New("--gap is in whole minutes, such as 2h30m")}
+					}
+					if err := p.withSharedCache(db, func(responses responseCache) error {
+						rules := query.SleepRules{Store: db, Invalidator: responses.invalidator()}
+						_, err := rules.SetSleepSettings(ctx, user, query.SleepSettings{GapMinutes: int(gap / time.Minute)})
+						return err
+					}); err != nil {
+						return err
+					}
+				}
+				settings, err := query.New(query.Config{Sleep: db}).SleepSettings(ctx, user)
+				if err != nil {
+					return err
+				}
+				return p.print(settings, "GAP (MINUTES)", func(int) []string { return []string{strconv.Itoa(settings.GapMinutes)} }, 1)
+			})
+		},
+	}
+	command.Flags().DurationVar(&gap, "gap", 0, "the longest time awake within a night, from 0 to 12h; 3h where nothing was set")
 	p.addJSONFlag(command)
 	return command
 }

@@ -40,7 +40,7 @@ type Timeline struct {
 	// pending is the best of the readings with one span, for an arithmetic mean.
 	pending    health.Sample
 	hasPending bool
-	groups     map[int64]*group
+	groups     map[int64]*cellGroup
 	last       *cell // of the last sample
 	lastOffset int32
 	// placement is nil where all samples have one offset: the first, unless several is set.
@@ -51,15 +51,15 @@ type Timeline struct {
 	sources   []string // of the last aggregate, shared by all that have no other
 }
 
-// group is a Group that is being made.
-type group struct {
+// cellGroup is a Group that is being made.
+type cellGroup struct {
 	key   int64
 	cells []*cell
 	// day is the merged summary of the day, ofSource that of the best source; nil where there is none.
 	day, ofSource *health.Sample
 }
 
-func (g *group) addDay(s *health.Sample, ranking Ranking) {
+func (g *cellGroup) addDay(s *health.Sample, ranking Ranking) {
 	copied := *s
 	switch {
 	case isMerged(s):
@@ -71,7 +71,7 @@ func (g *group) addDay(s *health.Sample, ranking Ranking) {
 
 // extentOfDay returns an extent with the offsets of the summary of the day: somebody who travels may have samples on one
 // date that are far from the day as it was where the summary was made. The clock may have been changed during the day.
-func (g *group) extentOfDay(e Extent) Extent {
+func (g *cellGroup) extentOfDay(e Extent) Extent {
 	if g.day == nil {
 		return e
 	}
@@ -84,7 +84,7 @@ func (g *group) extentOfDay(e Extent) Extent {
 
 // chooseDay makes the summary of a source that of the day where there is no merged one, or an older one that was not final.
 // It is never final itself: other sources may have measured more.
-func (g *group) chooseDay(settled func(day *health.Sample) bool) {
+func (g *cellGroup) chooseDay(settled func(day *health.Sample) bool) {
 	if g.ofSource != nil && (g.day == nil || g.day.Order < g.ofSource.Order && !settled(g.day)) {
 		g.day = g.ofSource
 	}
@@ -95,7 +95,7 @@ func (g *group) chooseDay(settled func(day *health.Sample) bool) {
 func NewTimeline(rule Rule, grid Grid, said []health.Span, wanted func(group int64) bool) *Timeline {
 	t := &Timeline{
 		rule: rule, grid: grid, spans: said, wanted: wanted, onCrossDay: func(health.Date, health.Date) {},
-		groups: map[int64]*group{},
+		groups: map[int64]*cellGroup{},
 	}
 	if rule.Cumulative() || rule.weightedByTime() {
 		t.sweep = &sweep{
@@ -301,10 +301,10 @@ func (t *Timeline) cellOf(at health.Instant, offset int32) *cell {
 	return t.last
 }
 
-func (t *Timeline) groupOf(key int64) *group {
+func (t *Timeline) groupOf(key int64) *cellGroup {
 	g := t.groups[key]
 	if g == nil {
-		g = &group{key: key}
+		g = &cellGroup{key: key}
 		t.groups[key] = g
 	}
 	return g
@@ -330,7 +330,7 @@ func (t *Timeline) Finish() []Group {
 	return groups
 }
 
-func (t *Timeline) resolve(g *group) Group {
+func (t *Timeline) resolve(g *cellGroup) Group {
 	slices.SortFunc(g.cells, func(a, b *cell) int { return cmp.Compare(a.From, b.From) })
 	resolved := Group{Key: g.key}
 	if g.day != nil {
@@ -366,7 +366,7 @@ func (t *Timeline) resolve(g *group) Group {
 
 // compareReadings compares the readings of each run of cells that have some with the summaries of the same time. The cell
 // after a run belongs to it: what began in the last one may have been recorded there.
-func (t *Timeline) compareReadings(g *group) {
+func (t *Timeline) compareReadings(g *cellGroup) {
 	known := map[reading]bool{}
 	for _, c := range g.cells {
 		if len(c.minutes) > 0 {
@@ -404,7 +404,7 @@ func (t *Timeline) compareReadings(g *group) {
 }
 
 // joinCells returns the aggregate of all cells of a group.
-func (t *Timeline) joinCells(g *group) Aggregate {
+func (t *Timeline) joinCells(g *cellGroup) Aggregate {
 	if len(g.cells) == 0 {
 		return New(health.GrainDay)
 	}
@@ -424,7 +424,7 @@ func (t *Timeline) joinCells(g *group) Aggregate {
 }
 
 // applyDay resolves a group that is a day, of which there may be a summary.
-func (t *Timeline) applyDay(g *group, resolved *Group) {
+func (t *Timeline) applyDay(g *cellGroup, resolved *Group) {
 	date := resolved.Earliest.Date(resolved.EarliestOffset)
 	if key, ok := t.grid.Day(date, resolved.EarliestOffset); !ok || key != g.key {
 		return
@@ -492,7 +492,7 @@ func (c *cell) partsFor(asOf health.Instant) []part {
 }
 
 // applyDayMean makes the mean of a day that of its summary where that is settled, or where there is nothing else.
-func (t *Timeline) applyDayMean(g *group, resolved *Group, settled bool) {
+func (t *Timeline) applyDayMean(g *cellGroup, resolved *Group, settled bool) {
 	switch {
 	case g.day == nil:
 	case len(g.cells) == 0:

@@ -82,7 +82,8 @@ func (a *appleDecoder) emitSegment(r *appleRecord, at health.Position, s *health
 		return a.reject(at, r.typ.name, "value", "The stretch of sleep does not say its stage.", exportAgain)
 	}
 	a.segment = health.Segment{
-		Source: s.Source, Start: s.Start, End: s.End, Offset: s.Offset, Stage: stage, Attributes: a.attributes(r, false),
+		Source: s.Source, Start: s.Start, End: s.End, Offset: s.Offset, OffsetChange: a.zones.offset(s.End, r.zone) - s.Offset,
+		Stage: stage, Attributes: a.attributes(r, false),
 	}
 	return a.emit(health.Record{Position: at, Type: r.typ.name, Segment: &a.segment, Device: r.device})
 }

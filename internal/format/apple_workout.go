@@ -64,7 +64,11 @@ func (a *appleDecoder) emitWorkout(n *node) error {
 			return a.reject(at, n.name, "endDate", `The field "endDate" is not a time after the start.`, timeSuggestion)
 		}
 	}
-	w.Offset = a.zones.offset(w.Start, []byte(n.metadata("HKTimeZone")))
+	zone := []byte(n.metadata("HKTimeZone"))
+	w.Offset = a.zones.offset(w.Start, zone)
+	if w.End != 0 {
+		w.OffsetChange = a.zones.offset(w.End, zone) - w.Offset
+	}
 	w.Duration = durationSeconds(n.attr("duration"), n.attr("durationUnit"))
 	for statistics := range n.all("WorkoutStatistics") {
 		addStatistics(&w, statistics)

@@ -71,12 +71,14 @@ func (d *csvDecoder) decodeWorkoutRow(t *table, c workoutColumns, at health.Posi
 		return d.rejectTime(at, t, c.start)
 	}
 	if text := t.cell(c.end); text != "" {
-		if w.End, _, ok = d.times.parse([]byte(text)); !ok {
+		var offset int32
+		if w.End, offset, ok = d.times.parse([]byte(text)); !ok {
 			return d.rejectTime(at, t, c.end)
 		}
 		if w.End < w.Start {
 			return d.reject(at, printable(t.header[c.end].text), "The end of the workout is before its start.", "Send an end that is not before the start, or none.")
 		}
+		w.OffsetChange = offset - w.Offset
 	}
 	if text := t.cell(c.duration); text != "" {
 		if w.Duration, ok = cellDuration(text); !ok {

@@ -195,8 +195,8 @@ func renderSample(s *health.Sample) any {
 func renderNight(n *health.Night) any {
 	return withoutEmpty(map[string]any{
 		"source": n.Source, "date": n.Date.String(), "offset": n.Offset,
-		"sleep_start": local(n.SleepStart, n.Offset), "sleep_end": local(n.SleepEnd, n.Offset),
-		"in_bed_start": local(n.InBedStart, n.Offset), "in_bed_end": local(n.InBedEnd, n.Offset),
+		"sleep_start": local(n.SleepStart, n.StartOffset()), "sleep_end": local(n.SleepEnd, n.Offset),
+		"in_bed_start": local(n.InBedStart, n.StartOffset()), "in_bed_end": local(n.InBedEnd, n.Offset),
 		"total": n.Total, "asleep": n.Asleep, "core": n.Core, "deep": n.Deep, "rem": n.REM,
 		"awake": n.Awake, "in_bed": n.InBed, "attributes": jsontext.Value(n.Attributes),
 	})
@@ -204,7 +204,7 @@ func renderNight(n *health.Night) any {
 
 func renderSegment(s *health.Segment) any {
 	return withoutEmpty(map[string]any{
-		"source": s.Source, "start": local(s.Start, s.Offset), "end": local(s.End, s.Offset),
+		"source": s.Source, "start": local(s.Start, s.Offset), "end": local(s.End, s.EndOffset()),
 		"stage": string(s.Stage), "attributes": jsontext.Value(s.Attributes),
 	})
 }
@@ -229,7 +229,7 @@ func renderWorkout(w *health.Workout) any {
 		}))
 	}
 	return withoutEmpty(map[string]any{
-		"app_id": w.AppID, "name": w.Name, "start": local(w.Start, w.Offset), "end": local(w.End, w.Offset),
+		"app_id": w.AppID, "name": w.Name, "start": local(w.Start, w.Offset), "end": local(w.End, w.EndOffset()),
 		"source": w.Source, "duration": w.Duration, "quantities": w.Quantities, "series": series, "route": route,
 		"attributes": jsontext.Value(w.Attributes),
 	})

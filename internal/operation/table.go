@@ -333,6 +333,17 @@ func (q questions) health() []Operation {
 			},
 		},
 		{
+			Name: "getSleepSettings", Method: get, Path: "/v1/sleep/settings", Scope: account.ScopeRead, Lens: AllData, Subject: true,
+			Tag: "sleep", Summary: "How the parts of a night are joined",
+			Run: func(ctx context.Context, a Access, _ Values) (any, error) {
+				return q.Query.SleepSettings(ctx, a.Subject)
+			},
+		},
+		{
+			Name: "putSleepSettings", Method: put, Path: "/v1/sleep/settings", Scope: account.ScopeIngest, Lens: NoData,
+			Tag: "sleep", Summary: "Set how the parts of a night are joined",
+		},
+		{
 			Name: "listWorkouts", Method: get, Path: "/v1/workouts", Scope: account.ScopeRead, Lens: AllData, Subject: true,
 			Tag: "workouts", Summary: "Workouts, newest first",
 			Parameters: []Parameter{

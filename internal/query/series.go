@@ -86,6 +86,9 @@ type seriesPosition struct {
 // a bucket; grains are never added. A summary longer than the bucket counts in the bucket it begins in, unless there is
 // a finer sample in its time.
 func (s *Service) Series(ctx context.Context, user account.User, request SeriesRequest) (Series, error) {
+	if s.isSleepSeries(request) {
+		return s.sleepSeries(ctx, user, request)
+	}
 	plan, err := s.planSeries(ctx, user, request)
 	if err != nil {
 		return Series{}, err

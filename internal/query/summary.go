@@ -12,7 +12,6 @@ import (
 
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/aggregate"
-	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -233,40 +232,6 @@ func (s *Service) sortMainUnitLast(infos []store.MetricInfo) []store.MetricInfo 
 	})
 }
 
-func (s *Service) addSleep(ctx context.Context, user uuid.UUID, zone *time.Location, days []DaySummary) error {
-	first, last := days[0].Date, days[len(days)-1].Date
-	if zone != nil { // which may move sleep by a day
-		first, last = first-1, last+1
-	}
-	nights, err := s.Config.Sleep.Nights(ctx, user, first, last)
-	if err != nil {
-		return err
-	}
-	// A night's segments begin the evening before.
-	segments, err := s.Config.Sleep.Segments(ctx, user, localDays(first-1, last))
-	if err != nil {
-		return err
-	}
-	if zone != nil {
-		moveSleep(zone, nights, segments)
-	}
-	summed := aggregate.SumSegments(segments)
-	order, err := s.sourceOrder(ctx, user)
-	if err != nil {
-		return err
-	}
-	ranking := order.For(catalog.SleepAnalysis)
-	for i := range days {
-		ofDay := func(all []health.Night) []health.Night {
-			return slices.DeleteFunc(slices.Clone(all), func(n health.Night) bool { return n.Date != days[i].Date })
-		}
-		if days[i].Sleep = daySleep(ranking, ofDay(nights), false); days[i].Sleep == nil {
-			days[i].Sleep = daySleep(ranking, ofDay(summed), true)
-		}
-	}
-	return nil
-}
-
 // moveSleep gives sleep the offsets of a zone, and nights the date of waking there. A night without times stays on its date.
 func moveSleep(zone *time.Location, nights []health.Night, segments []health.Segment) {
 	offsets := health.NewZone(zone)
@@ -274,11 +239,13 @@ func moveSleep(zone *time.Location, nights []health.Night, segments []health.Seg
 		n := &nights[i]
 		if waking := cmp.Or(n.SleepEnd, n.InBedEnd); waking != 0 {
 			n.Offset = offsets.OffsetAt(waking)
-			n.Date = waking.Date(n.Offset)
+			n.OffsetChange = n.Offset - offsets.OffsetAt(cmp.Or(n.SleepStart, n.InBedStart, waking))
+			n.SetDate()
 		}
 	}
 	for i := range segments {
-		segments[i].Offset = offsets.OffsetAt(segments[i].End)
+		segments[i].Offset = offsets.OffsetAt(segments[i].Start)
+		segments[i].OffsetChange = offsets.OffsetAt(segments[i].End) - segments[i].Offset
 	}
 }
 
@@ -301,7 +268,7 @@ func (s *Service) addWorkouts(ctx context.Context, user uuid.UUID, zone *time.Lo
 		i := int(w.Start.Date(w.Offset) - days[0].Date)
 		if i >= 0 && i < len(days) {
 			days[i].Workouts = append(days[i].Workouts, DayWorkout{
-				ID: w.ID, Name: w.Name, Start: w.Start.In(w.Offset), End: timeOrNull(w.End, w.Offset),
+				ID: w.ID, Name: w.Name, Start: w.Start.In(w.Offset), End: timeOrNull(w.End, w.EndOffset()),
 				Duration: orNull(w.Duration), Source: w.Source,
 			})
 		}

@@ -238,7 +238,7 @@ func TestSleepMarksNapsOfEachSource(t *testing.T) {
 	for _, n := range sleep.Nights {
 		naps = append(naps, n.Nap)
 	}
-	if diff := cmp.Diff([]bool{true, false, false}, naps); diff != "" {
+	if diff := cmp.Diff([]bool{false, true, false}, naps); diff != "" {
 		t.Errorf("naps (-want +got):\n%s", diff)
 	}
 }

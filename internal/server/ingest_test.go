@@ -285,7 +285,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-var changing = regexp.MustCompile(`"(ingestion_id|processing_time_ms|id|workout)":("[^"]*"|\d+)`)
+var changing = regexp.MustCompile(`"(ingestion_id|processing_time_ms|id|night_id|workout)":("[^"]*"|\d+)`)
 
 // golden compares JSON with a file, what changes from run to run left out.
 func golden(t *testing.T, name string, got []byte) {

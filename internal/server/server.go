@@ -35,12 +35,14 @@ type Config struct {
 	Query      Query
 	// SourcePriority keeps the orders of sources.
 	SourcePriority SourcePriority
-	Authenticator  Authenticator
-	Users          Users
-	Keys           Keys
-	Archive        Archive
-	AuditReader    AuditReader
-	Audit          AuditBuffer
+	// SleepSettings keeps how sleep is joined.
+	SleepSettings SleepSettings
+	Authenticator Authenticator
+	Users         Users
+	Keys          Keys
+	Archive       Archive
+	AuditReader   AuditReader
+	Audit         AuditBuffer
 	// Catalog has the codes that exports contain.
 	Catalog *catalog.Catalog
 	// Limits counts requests; nil limits none.
@@ -96,6 +98,11 @@ type Query interface {
 // SourcePriority stores which sources a user prefers to others.
 type SourcePriority interface {
 	SetSourcePriority(ctx context.Context, user account.User, order aggregate.SourceOrder) (query.SourcePriority, error)
+}
+
+// SleepSettings stores how a user's sleep is joined.
+type SleepSettings interface {
+	SetSleepSettings(ctx context.Context, user account.User, settings query.SleepSettings) (query.SleepSettings, error)
 }
 
 // Authenticator authenticates requests, manages keys, and erases users and their data.

@@ -39,6 +39,7 @@ type Store interface {
 	Writer
 	SampleReader
 	SleepReader
+	SleepRules
 	WorkoutReader
 	EventReader
 	SummaryReader
@@ -267,7 +268,8 @@ type Writer interface {
 	// called before the samples of a body are written, which are then ranked by their devices. Where the ranking of sources
 	// changes that have samples already, the user's days become Stale, and reranked is true.
 	WriteSourceDevices(ctx context.Context, body Body, devices []health.SourceDevice) (reranked bool, err error)
-	// WriteNights stores summed sleep. See health.Night.SameNight and MergeFrom.
+	// WriteNights stores summed sleep, see health.AddNight. A night that is Unchanged may be written: that a later body has it
+	// too is kept, so that the order in which bodies are processed makes no difference.
 	WriteNights(ctx context.Context, body Body, batch []health.Night) (Written, error)
 	// WriteSegments stores stages of sleep; a stored segment is Unchanged, or Updated where its attributes differ.
 	WriteSegments(ctx context.Context, body Body, batch []health.Segment) (Written, error)
@@ -331,6 +333,14 @@ type SleepReader interface {
 	Nights(ctx context.Context, user uuid.UUID, first, last health.Date) ([]health.Night, error)
 	// Segments returns the segments that end in the range, ordered by start, end, source and stage.
 	Segments(ctx context.Context, user uuid.UUID, r Range) ([]health.Segment, error)
+	// SleepRule returns the rule that the user has set; where there is none, that of aggregate.DefaultSleepGap.
+	SleepRule(ctx context.Context, user uuid.UUID) (aggregate.SleepRule, error)
+}
+
+// SleepRules keeps how the sleep of users is joined. Nothing that is stored depends on it.
+type SleepRules interface {
+	// SetSleepRule replaces the user's rule. NotFound: there is no such user.
+	SetSleepRule(ctx context.Context, user uuid.UUID, rule aggregate.SleepRule) error
 }
 
 // WorkoutQuery narrows a listing of workouts. Zero values do not narrow.

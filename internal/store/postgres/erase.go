@@ -16,7 +16,7 @@ import (
 var userTables = []string{
 	"raw_bodies", "raw_ingestions", "audit_log", "metric_totals", "heart_rate_metrics", "blood_pressure_metrics",
 	"activity_metrics", "quantity_metrics", "sleep_metrics", "sleep_segments", "workouts", "workout_series",
-	"workout_routes", "events", "ecg_recordings", "daily_summaries", "latest_values", "spans", "source_orders", "alerts", "body_orders", "source_devices",
+	"workout_routes", "events", "ecg_recordings", "daily_summaries", "latest_values", "spans", "source_orders", "alerts", "body_orders", "source_devices", "sleep_rules",
 	"outbox_destinations", "outbox_messages", // in this order: who delivers locks them in it, too
 }
 

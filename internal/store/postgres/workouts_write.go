@@ -17,11 +17,11 @@ import (
 const putWorkout = `
 INSERT INTO workouts (user_id, name_folded, ` + workoutColumns + `)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
-	$8::integer[], $9::text[], $10::double precision[], $11::json[], $12::text[], $13::timestamptz[])
+	$8::integer[], $9::text[], $10::double precision[], $11::json[], $12::text[], $13::timestamptz[], $14::integer[])
 ON CONFLICT (user_id, id) DO UPDATE SET name_folded = excluded.name_folded, app_id = excluded.app_id, name = excluded.name,
 	started_at = excluded.started_at, ended_at = excluded.ended_at, utc_offset = excluded.utc_offset, source = excluded.source,
 	duration = excluded.duration, quantities = excluded.quantities, attributes = excluded.attributes,
-	received_at = excluded.received_at`
+	received_at = excluded.received_at, end_offset = excluded.end_offset`
 
 // WriteWorkouts stores workouts with their series and routes.
 func (s *Store) WriteWorkouts(ctx context.Context, body store.Body, batch []health.Workout) (store.Written, error) {
@@ -176,5 +176,6 @@ func (w *knownWorkouts) row(workout *health.Workout) (statement, error) {
 	return statement{sql: putWorkout, batched: true, args: []any{
 		w.User, backend.FoldCase(workout.Name), workout.ID, workout.AppID, workout.Name, timestamp(workout.Start), nullableInstant(workout.End),
 		workout.Offset, workout.Source, nullableFloat(workout.Duration), quantities, workout.Attributes, timestamp(workout.Order),
+		workout.EndOffset(),
 	}}, err
 }

@@ -15,7 +15,7 @@ var userTables = []string{
 	"audit_log", "raw_ingestions", "metric_totals", "heart_rate_metrics", "blood_pressure_metrics", "activity_metrics",
 	"quantity_metrics", "sleep_metrics", "sleep_segments", "workouts", "workout_series", "workout_routes", "events",
 	"ecg_recordings", "daily_summaries", "latest_values", "spans", "source_orders",
-	"body_orders", "arriving_bodies", "source_devices",
+	"body_orders", "arriving_bodies", "source_devices", "sleep_rules",
 	"outbox_destinations", "outbox_messages",
 }
 

@@ -154,12 +154,13 @@ func putWorkoutRow(ctx context.Context, tx *sql.Tx, user int64, w *health.Workou
 		return errNotFinite
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO workouts (user_id, name_folded, `+workoutColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		INSERT INTO workouts (user_id, name_folded, `+workoutColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (user_id, id) DO UPDATE SET name_folded = excluded.name_folded, app_id = excluded.app_id,
 			name = excluded.name, start_time = excluded.start_time, end_time = excluded.end_time,
 			utc_offset = excluded.utc_offset, source = excluded.source, duration = excluded.duration,
-			quantities = excluded.quantities, attributes = excluded.attributes, received = excluded.received`,
+			quantities = excluded.quantities, attributes = excluded.attributes, received = excluded.received,
+			end_offset = excluded.end_offset`,
 		user, backend.FoldCase(w.Name), w.ID[:], w.AppID, w.Name, int64(w.Start), int64(w.End), w.Offset, w.Source,
-		nullableFloat(w.Duration), quantities, w.Attributes, int64(w.Order))
+		nullableFloat(w.Duration), quantities, w.Attributes, int64(w.Order), w.EndOffset())
 	return err
 }

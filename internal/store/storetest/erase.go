@@ -41,6 +41,7 @@ func Fill(t *testing.T, s store.Store, user uuid.UUID, received time.Time) {
 	createKey(t, s, user, id)
 	ok(t, "touch", s.TouchKeys(t.Context(), map[string]time.Time{id: noon}))
 	ok(t, "order", s.SetSourceOrder(t.Context(), user, aggregate.SourceOrder{Sources: []string{OwnSource(user)}}))
+	ok(t, "sleep rule", s.SetSleepRule(t.Context(), user, aggregate.SleepRule{Gap: health.Second}))
 	ok(t, "audit", s.AppendAudit(t.Context(), []account.AuditEntry{auditEntry(account.ActionExport, user, user.String(), received)}))
 	undeliverable := message(t, user, "filled", "message about "+user.String())
 	undeliverable.Kind = "unregistered"

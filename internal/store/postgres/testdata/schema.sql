@@ -442,7 +442,11 @@ VIEW sleep AS
     sleep_metrics.sleep_end,
     sleep_metrics.in_bed_start,
     sleep_metrics.in_bed_end,
-    sleep_metrics.total,
+        CASE
+            WHEN (sleep_metrics.total IS NOT NULL) THEN sleep_metrics.total
+            WHEN ((sleep_metrics.core IS NOT NULL) OR (sleep_metrics.deep IS NOT NULL) OR (sleep_metrics.rem IS NOT NULL)) THEN ((COALESCE(sleep_metrics.core, (0)::double precision) + COALESCE(sleep_metrics.deep, (0)::double precision)) + COALESCE(sleep_metrics.rem, (0)::double precision))
+            ELSE sleep_metrics.asleep
+        END AS total,
     sleep_metrics.asleep,
     sleep_metrics.core,
     sleep_metrics.deep,
@@ -471,7 +475,13 @@ TABLE sleep_metrics
     utc_offset integer NOT NULL
     source text COLLATE "C" NOT NULL
     attributes text NOT NULL
+    start_offset integer
+    field_orders text
     CONSTRAINT sleep_metrics_pkey PRIMARY KEY (user_id, date, id)
+TABLE sleep_rules
+    user_id uuid NOT NULL
+    gap bigint NOT NULL
+    CONSTRAINT sleep_rules_pkey PRIMARY KEY (user_id)
 TABLE sleep_segments
     user_id uuid NOT NULL
     started_at timestamp with time zone NOT NULL
@@ -480,6 +490,7 @@ TABLE sleep_segments
     source text COLLATE "C" NOT NULL
     stage text COLLATE "C" NOT NULL
     attributes text NOT NULL
+    end_offset integer
     CONSTRAINT sleep_segments_pkey PRIMARY KEY (user_id, started_at, ended_at, source, stage)
 CREATE INDEX sleep_segments_by_end ON public.sleep_segments USING btree (user_id, ended_at)
 VIEW sleep_stages AS
@@ -569,6 +580,7 @@ TABLE workouts
     source text NOT NULL
     quantities json NOT NULL
     attributes text NOT NULL
+    end_offset integer
     CONSTRAINT workouts_pkey PRIMARY KEY (user_id, id)
 CREATE UNIQUE INDEX workouts_by_app_id ON public.workouts USING btree (user_id, app_id) WHERE (app_id <> ''::text)
 CREATE INDEX workouts_by_start ON public.workouts USING btree (user_id, started_at, id)

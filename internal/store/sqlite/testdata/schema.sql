@@ -345,9 +345,14 @@ CREATE TABLE sleep_metrics (
     awake        REAL,
     in_bed       REAL,
     attributes   TEXT    NOT NULL,
-    received     INTEGER NOT NULL,
+    received     INTEGER NOT NULL, start_offset INTEGER, field_orders TEXT,
     PRIMARY KEY (user_id, date, source, id)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sleep_rules (
+    user_id INTEGER PRIMARY KEY,
+    gap     INTEGER NOT NULL -- microseconds
+) STRICT;
 
 CREATE TABLE sleep_segments (
     user_id    INTEGER NOT NULL,
@@ -356,7 +361,7 @@ CREATE TABLE sleep_segments (
     source     TEXT    NOT NULL,
     stage      TEXT    NOT NULL,
     utc_offset INTEGER NOT NULL,
-    attributes TEXT    NOT NULL,
+    attributes TEXT    NOT NULL, end_offset INTEGER,
     PRIMARY KEY (user_id, start_time, end_time, source, stage)
 ) STRICT, WITHOUT ROWID;
 
@@ -451,7 +456,7 @@ CREATE TABLE workouts (
     duration    REAL, -- seconds
     quantities  TEXT    NOT NULL, -- JSON object
     attributes  TEXT    NOT NULL,
-    received    INTEGER NOT NULL,
+    received    INTEGER NOT NULL, end_offset INTEGER,
     PRIMARY KEY (user_id, id)
 ) STRICT;
 
