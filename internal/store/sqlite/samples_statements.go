@@ -26,7 +26,7 @@ var (
 // newStatements returns the statements that begin with into, for a table with so many columns of values. The order of the
 // columns is that in newTable.
 func newStatements(into string, values int) (s statements) {
-	row := "(" + placeholders(keyColumns+2+values+columnsAfterValues+1) + ")"
+	row := "(" + placeholders(keyColumns+2+values+columnsAfterValues+2) + ")"
 	for _, n := range statementSizes {
 		s.allColumns = append(s.allColumns, into+" VALUES "+row+strings.Repeat(","+row, n-1))
 	}

@@ -75,7 +75,7 @@ func testSpans(t *testing.T, s store.Store) {
 	t.Run("the parts of a session are one", func(t *testing.T) {
 		user := createUser(t, s)
 		write(user, steps(later, 8), span("a", 8, 9, later, later))
-		write(user, steps(later+2, 9, 10, 11), span("other", 9, 12, later-5, later-5))
+		write(user, steps(later-5, 9, 10, 11), span("other", 9, 12, later-5, later-5))
 		write(user, steps(later+1, 12), span("a", 12, 13, later+1, later+1))
 		check(user, 200, span("a", 8, 13, later+1, later, gap(9, 12)))
 	})

@@ -229,6 +229,6 @@ var summaryTests = []test{
 func steps(grain health.Grain, source string, start health.Instant, value float64) health.Sample {
 	s := health.NewSample()
 	s.Metric, s.Unit, s.Grain, s.Source, s.Value = "step_count", "count", grain, source, value
-	s.Start, s.End, s.Order = start, start, at(0)
+	s.Start, s.End, s.Order, s.AsOf = start, start, at(0), at(0)
 	return s
 }
