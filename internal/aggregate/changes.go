@@ -32,7 +32,17 @@ func (c *Changes) Touch(s *health.Sample) {
 	if to == from {
 		to += maxHold
 	}
-	for date := from.Date(s.Offset); date <= (to - 1).Date(s.Offset); date++ {
+	c.touchDates(from.Date(s.Offset), (to - 1).Date(s.Offset))
+}
+
+// TouchAround adds the local days on which a sample counts that is removed: it may have counted by the offset of another
+// one, see Placement, and what it had covered may count again.
+func (c *Changes) TouchAround(s *health.Sample) {
+	c.touchDates(s.LocalDate()-2, s.LocalDate()+2)
+}
+
+func (c *Changes) touchDates(first, last health.Date) {
+	for date := first; date <= last; date++ {
 		if n := len(c.Dates); n == 0 || c.Dates[n-1] != date {
 			c.Dates = append(c.Dates, date)
 		}

@@ -58,6 +58,6 @@ func (c *Change[M]) Compare(body store.Body, sent, stored *health.Sample) (outco
 
 // Remove takes note of a stored sample that is removed because another one restates it.
 func (c *Change[M]) Remove(stored *health.Sample) {
-	c.Touch(stored)
+	c.TouchAround(stored)
 	c.ReadBack, c.removed = true, true
 }

@@ -227,7 +227,7 @@ func (m *rowMatcher) passedKeys() int {
 
 // compareWith decides what becomes of a sample for which there is a row.
 func (w *sampleWriter) compareWith(change *metricChange, key *sampleKey, row *storedRow) {
-	if key.restated && row.sample.Inferred {
+	if key.restated && row.sample.Inferred && w.batch[key.index].Order >= row.sample.Order {
 		w.written.Outcomes[key.index] = health.Updated
 		w.removals = append(w.removals, removal{change, row.sample, row.source})
 		return

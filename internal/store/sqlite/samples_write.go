@@ -146,7 +146,7 @@ func (w *sampleWriter) compareMetric(keys []sampleKey) error {
 		if err != nil {
 			return err
 		}
-		if key.restated && old.Inferred {
+		if key.restated && old.Inferred && sample.Order >= old.Order {
 			*outcome = health.Updated
 			w.removals = append(w.removals, removal{change, stored.at, *old})
 			continue
