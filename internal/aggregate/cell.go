@@ -101,6 +101,14 @@ func tidy(sum float64) float64 {
 	return sum
 }
 
+// difference returns a − b, without noise.
+func difference(a, b float64) float64 {
+	if health.SameValue(a, b) {
+		return 0
+	}
+	return tidy(a - b)
+}
+
 func (c *cell) extend(e Extent) {
 	if !c.counted {
 		c.counted, c.extent = true, e

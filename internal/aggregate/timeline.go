@@ -409,7 +409,10 @@ func (t *Timeline) joinCells(g *cellGroup) Aggregate {
 		return New(health.GrainDay)
 	}
 	if len(g.cells) == 1 {
-		return g.cells[0].Aggregate
+		joined := g.cells[0].Aggregate
+		_, days := t.grid.Day(0, 0)
+		joined.Settled = joined.Settled && !days // an hour is final, the day that it is all of is not
+		return joined
 	}
 	cells := make([]Aggregate, len(g.cells))
 	for i, c := range g.cells {
@@ -468,7 +471,7 @@ func (t *Timeline) applyDay(g *cellGroup, resolved *Group) {
 		resolved.Values.Sum = total
 	}
 	if !settled {
-		resolved.Unplaced = tidy(total - cells)
+		resolved.Unplaced = difference(total, cells)
 	}
 }
 

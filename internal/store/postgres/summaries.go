@@ -131,10 +131,10 @@ func (s *Store) SetSourceOrder(ctx context.Context, user uuid.UUID, order aggreg
 	})
 }
 
-// SetTimeZone sets the time zone of a user. Users are on every node and their data is not, so that it takes two statements
-// of which only the second is of one shard.
+// SetTimeZone changes where a user lives. Users are on every node and their data is not, so that it takes two statements of
+// which only the second is of one shard.
 func (s *Store) SetTimeZone(ctx context.Context, user uuid.UUID, zone string, entries ...account.AuditEntry) error {
-	return s.writeAuditEntries(ctx, "set time zone", lockStatement(userLock(user)), entries, func(ctx context.Context, tx pgx.Tx) error {
+	return s.writeAuditEntries(ctx, "change time zone", lockStatement(userLock(user)), entries, func(ctx context.Context, tx pgx.Tx) error {
 		if err := checkUser(ctx, tx, user); err != nil {
 			return err
 		}

@@ -125,7 +125,7 @@ func (s *Store) SetSourceOrder(ctx context.Context, user uuid.UUID, order aggreg
 
 // SetTimeZone sets the time zone of a user.
 func (s *Store) SetTimeZone(ctx context.Context, user uuid.UUID, zone string, entries ...account.AuditEntry) error {
-	return s.writeOf(ctx, user, "set time zone", func(tx *sql.Tx, userID int64) error {
+	return s.writeOf(ctx, user, "change time zone", func(tx *sql.Tx, userID int64) error {
 		result, err := tx.ExecContext(ctx, `UPDATE users SET time_zone = ? WHERE id = ? AND time_zone <> ?`, zone, userID, zone)
 		if err != nil {
 			return err

@@ -127,7 +127,7 @@ CREATE INDEX activity_metrics_inferred ON activity_metrics (user_id, metric_id, 
 CREATE INDEX quantity_metrics_inferred ON quantity_metrics (user_id, metric_id, recorded_at) WHERE inferred;
 
 -- The days are summed up anew, by other rules than before, in the background.
-ALTER TABLE daily_summaries ADD COLUMN settled integer NOT NULL DEFAULT 0;
+ALTER TABLE daily_summaries ADD COLUMN settled integer; -- 1: HealthKit's own, which can no longer grow
 ALTER TABLE daily_summaries ADD COLUMN unplaced double precision;
 UPDATE daily_summaries SET hours = NULL;
 INSERT INTO source_orders (user_id, sources, version, followed)

@@ -156,6 +156,8 @@ TABLE daily_summaries
     metric_id smallint NOT NULL
     source_ids text NOT NULL
     hours bytea
+    settled integer NOT NULL DEFAULT 0
+    unplaced double precision
     CONSTRAINT daily_summaries_pkey PRIMARY KEY (user_id, metric_id, date)
 VIEW daily_summary AS
  SELECT d.user_id,
@@ -521,6 +523,19 @@ TABLE sources
     CONSTRAINT sources_id_check CHECK ((id > 0))
     CONSTRAINT sources_name_key UNIQUE (name)
     CONSTRAINT sources_pkey PRIMARY KEY (id)
+TABLE spans
+    user_id uuid NOT NULL
+    to_time timestamp with time zone NOT NULL
+    from_time timestamp with time zone NOT NULL
+    received_order timestamp with time zone NOT NULL
+    as_of timestamp with time zone NOT NULL
+    ingestion_id uuid NOT NULL
+    grain integer NOT NULL
+    metric_id smallint NOT NULL
+    session text COLLATE "C" NOT NULL
+    gaps bytea
+    CONSTRAINT spans_grain_check CHECK ((grain > 0))
+    CONSTRAINT spans_pkey PRIMARY KEY (user_id, metric_id, to_time, from_time, grain, session)
 TABLE trust
     only_row boolean NOT NULL
     epoch bigint NOT NULL

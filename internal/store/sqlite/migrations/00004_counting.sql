@@ -78,7 +78,7 @@ CREATE TABLE spans (
 ) STRICT, WITHOUT ROWID;
 
 -- The days are summed up anew, by other rules than before, in the background.
-ALTER TABLE daily_summaries ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE daily_summaries ADD COLUMN settled INTEGER; -- 1: HealthKit's own, which can no longer grow
 ALTER TABLE daily_summaries ADD COLUMN unplaced REAL;
 UPDATE daily_summaries SET hours = NULL;
 INSERT INTO source_orders (user_id, sources, version, followed)
