@@ -56,7 +56,7 @@ type Window struct{ Raw, Summaries health.Interval }
 func (r Rule) readWindow(first, last health.Date) (w Window) {
 	w.Summaries = health.Interval{From: first.Midnight(0) - clocksAhead, To: (last + 1).Midnight(0) + clocksBehind}
 	w.Raw = w.Summaries
-	w.Raw.From -= placedAfter + hourLength
+	w.Raw.From -= hourLength // see Placement
 	if r.Cumulative() || r.weightedByTime() {
 		w.Raw.From -= health.Day // a reading may begin on the day before
 	}

@@ -12,11 +12,7 @@ type slot struct {
 	offset int32
 }
 
-const (
-	slotLength = hourLength
-	// placedAfter is how long after a sample its offset is still taken for that of the person.
-	placedAfter = 6 * 3600 * health.Second
-)
+const slotLength = hourLength
 
 // NewPlacement returns a placement that knows nothing.
 func NewPlacement() *Placement { return &Placement{map[health.Instant]slot{}} }
@@ -42,11 +38,6 @@ func (p *Placement) offset(s *health.Sample, at health.Instant) int32 {
 	var first *slot
 	for t := at - at%slotLength; t < to; t += slotLength {
 		if have, ok := p.slots[t]; ok && (first == nil || have.order < first.order) {
-			first = &have
-		}
-	}
-	for t := at - at%slotLength; first == nil && s.ZoneAssumed && t > at-placedAfter; t -= slotLength {
-		if have, ok := p.slots[t]; ok {
 			first = &have
 		}
 	}
