@@ -99,6 +99,7 @@ may use the old zone for a few more minutes for what it receives.`,
 	}
 	command.Flags().StringVar(&zone, "time-zone", "", "IANA time zone in which the user lives, such as Europe/Paris")
 	_ = command.MarkFlagRequired("time-zone") // fails only for a flag that does not exist
+	p.addJSONFlag(command)
 	return command
 }
 
