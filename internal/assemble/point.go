@@ -37,6 +37,11 @@ const pointSize = 16 + 40 + 36 // without the attributes
 
 func (p *point) component() bool { return p.typ&1 == 1 }
 
+func (p *point) hasValue() bool {
+	s := p.unpack()
+	return s.HasValue()
+}
+
 // write appends the packed form.
 func (p *point) write(w *bufio.Writer) error {
 	le := binary.LittleEndian

@@ -43,6 +43,8 @@ const (
 	UnknownUnit      = "unknown_unit"           // stored as sent, not converted
 	UnknownField     = "unknown_field"          // an unknown field; kept in the archive, and as an attribute where the element has any
 	UnknownType      = "unknown_type"           // an unknown type of element; stored as an event
+	UnknownShape     = "unknown_shape"          // a point of a metric without a value that is known; its parts are stored as attributes
+	UnknownMember    = "unknown_member"         // a single value beside the lists of elements, such as a version; not stored
 	DroppedPoint     = "dropped_point"          // a reading or place within an element that cannot be read; kept in the archive only
 	MissingFile      = "missing_file"           // a file of the archive that an element refers to is not there, or cannot be read
 	RecoveryAsSeries = "recovery_as_heart_rate" // a workout whose heart rate series holds the recovery, an app fault

@@ -280,7 +280,7 @@ type SampleReader interface {
 	// at the first error. The caller must not write to the same user while it iterates.
 	Samples(ctx context.Context, user uuid.UUID, query SampleQuery) iter.Seq2[health.Sample, error]
 	// Latest returns the latest sample of every metric the user has, ordered by name and unit; of several grains with
-	// the same start, the finest.
+	// the same start, the finest. One without a value is returned only where the metric has no other.
 	Latest(ctx context.Context, user uuid.UUID) ([]health.Sample, error)
 }
 
