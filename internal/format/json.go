@@ -31,6 +31,9 @@ type jsonDecoder struct {
 	deferredBytes int
 	// unknownMembers counts the unknown members of the envelope.
 	unknownMembers int
+	scalars        unknownScalars
+	found          bool // an element, accepted or not
+	lone           loneMetric
 
 	// The structs that records point to, and the buffers to decode in, are reused from point to point.
 	point       metricPoint
@@ -49,9 +52,9 @@ func newJSONDecoder(body io.Reader, options Options, e emitter) *jsonDecoder {
 	if options.Location == nil {
 		options.Location = time.UTC
 	}
-	return &jsonDecoder{
+	d := &jsonDecoder{
 		scanner:     newScanner(body),
-		emitter:     e,
+		lone:        loneMetric{index: -1},
 		options:     options,
 		point:       metricPoint{location: options.Location},
 		emptySample: health.NewSample(),
@@ -59,6 +62,11 @@ func newJSONDecoder(body io.Reader, options Options, e emitter) *jsonDecoder {
 		objects:     textCache{},
 		stages:      textCache{},
 	}
+	d.yield = func(record health.Record, err error) bool {
+		d.found = true
+		return e.yield(record, err)
+	}
+	return d
 }
 
 // decode decodes the whole body.
@@ -84,7 +92,7 @@ func (d *jsonDecoder) decode() error {
 	if !d.recognised {
 		return unrecognised()
 	}
-	return nil
+	return d.reportScalars()
 }
 
 var byteOrderMark = []byte("\ufeff")
@@ -136,7 +144,7 @@ func (d *jsonDecoder) decodeEnvelope() error {
 		}
 		switch {
 		case name == "data":
-			return d.decodeData()
+			return d.decodeData(&unknown)
 		case name == "payload":
 			return d.decodePayload()
 		case name == "received_at":
@@ -148,12 +156,15 @@ func (d *jsonDecoder) decodeEnvelope() error {
 		if err := d.countUnknown(); err != nil {
 			return err
 		}
-		if d.recognised {
+		if d.recognised && !isEntryMember(name) {
 			return d.decodeUnknownList(name)
 		}
 		return d.deferMember(&unknown, name)
 	})
 	if err != nil || !d.recognised {
+		return err
+	}
+	if err := d.endLone(&unknown); err != nil {
 		return err
 	}
 	return d.decodeDeferred(&unknown)
@@ -179,8 +190,8 @@ func (d *jsonDecoder) skipValue() error {
 }
 
 // decodeData decodes the member "data": an object of lists. Shortcuts and older versions send a list of flat points or
-// a single one instead.
-func (d *jsonDecoder) decodeData() error {
+// a single one instead. unknown has the members before it.
+func (d *jsonDecoder) decodeData(unknown *deferredMembers) error {
 	c, err := d.peek()
 	if err != nil {
 		return err
@@ -190,8 +201,7 @@ func (d *jsonDecoder) decodeData() error {
 		d.recognised = true
 		return d.decodeLists()
 	case '[':
-		d.recognised = true
-		return d.eachElement(d.decodeEntry)
+		return d.decodeDataList(unknown)
 	case 'n':
 		d.recognised = true
 	}
@@ -214,15 +224,20 @@ func (d *jsonDecoder) decodeLists() error {
 			return err
 		}
 		c, err := d.peek()
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if c == '[' || len(seen) > 0 || unknown.overflowed {
+		case name == "data" && c == '[':
+			return d.decodeDataList(&unknown)
+		case c == '[' || len(seen) > 0 || unknown.overflowed:
 			return d.decodeUnknownList(name)
 		}
 		return d.deferMember(&unknown, name)
 	})
 	if err != nil {
+		return err
+	}
+	if err := d.endLone(&unknown); err != nil {
 		return err
 	}
 	if len(seen) == 0 && unknown.isFlat() {
@@ -271,9 +286,23 @@ func (d *jsonDecoder) decodeUnknownList(name string) error {
 		reason = "is empty"
 	}
 	if reason != "" {
-		return d.decodeElements(cmp.Or(printable(name), "unknown"), rejectAll(reason))
+		return d.decodeUnknownElements(cmp.Or(printable(name), "unknown"), rejectAll(reason))
 	}
-	return d.decodeElements(name, unknownDecoder(name))
+	return d.decodeUnknownElements(name, unknownDecoder(name))
+}
+
+// decodeUnknownElements decodes the elements of an unknown list, which single values are not.
+func (d *jsonDecoder) decodeUnknownElements(name string, decode elementDecoder) error {
+	return d.eachElementOrSingle(func(index int) error {
+		c, err := d.peek()
+		if err != nil {
+			return err
+		}
+		if isScalar(c) {
+			return d.skipScalar(name, c)
+		}
+		return d.decodeElement(decode, health.Position{Type: elementType(name), Entry: index, Point: -1})
+	})
 }
 
 func (d *jsonDecoder) decodeElements(name string, decode elementDecoder) error {
