@@ -18,7 +18,8 @@ const (
 	PartitionsAtOnce = 3
 )
 
-// Batch is elements to be written in one transaction. No two of them have the same identity.
+// Batch is elements to be written in one transaction. No two of them have the same identity, but for events, see
+// health.Event.DigestAmong.
 type Batch[T any] struct {
 	Elements []T
 	account  func(outcomes []health.Outcome, refused map[int]string)

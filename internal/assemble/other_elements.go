@@ -45,7 +45,7 @@ func newOtherElements(dir string, report *health.Report) otherElements {
 		events: &elementBuffer[health.Event]{
 			dir: dir, report: report,
 			keys:  func(e *health.Event) []string { return []string{fmt.Sprintf("%q", e.Key())} },
-			same:  func(a, b *health.Event) bool { return true },
+			same:  func(first, later *health.Event) bool { return later.Repeats(first) },
 			merge: func(e, later *health.Event) { e.MergeFrom(later) },
 			size:  func(e *health.Event) int { return 300 + len(e.Attributes) },
 		},

@@ -237,7 +237,8 @@ type Writer interface {
 	// workout with an app id is compared first with the one that has the same id, then with one without an id that has
 	// the same name, start and end.
 	WriteWorkouts(ctx context.Context, user uuid.UUID, batch []health.Workout) (Written, error)
-	// WriteEvents stores events. See health.EventKey and health.Event.MergeFrom.
+	// WriteEvents stores events. See health.EventKey and health.Event.MergeFrom. Several of a batch may have one kind,
+	// start and name: each is stored under a Digest of its own, see health.Event.DigestAmong.
 	WriteEvents(ctx context.Context, user uuid.UUID, batch []health.Event) (Written, error)
 	// WriteECGs stores electrocardiograms. See health.ECG.
 	WriteECGs(ctx context.Context, user uuid.UUID, batch []health.ECG) (Written, error)
