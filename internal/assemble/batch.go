@@ -169,7 +169,7 @@ func (c *Collector) finishSamples() {
 	c.compounds = nil
 }
 
-// Nights yields the nights. It, and the four methods that follow, must be called when all samples are accounted for, one
+// Nights yields the nights. It, and the five methods that follow, must be called when all samples are accounted for, one
 // after the other, and each batch accounted for before the next is taken.
 func (c *Collector) Nights() iter.Seq2[*Batch[health.Night], error] {
 	c.finishSamples()
@@ -186,6 +186,12 @@ func (c *Collector) Segments() iter.Seq2[*Batch[health.Segment], error] {
 func (c *Collector) Workouts() iter.Seq2[*Batch[health.Workout], error] {
 	c.finishSamples()
 	return c.others.workouts.batches()
+}
+
+// WorkoutParts yields the files of workouts, see health.Workout.Part; see Nights. They are written after the workouts.
+func (c *Collector) WorkoutParts() iter.Seq2[*Batch[health.Workout], error] {
+	c.finishSamples()
+	return c.others.parts.batches()
 }
 
 // Events yields the events; see Nights.

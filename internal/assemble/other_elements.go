@@ -11,11 +11,21 @@ type otherElements struct {
 	nights   *elementBuffer[health.Night]
 	segments *elementBuffer[health.Segment]
 	workouts *elementBuffer[health.Workout]
+	parts    *elementBuffer[health.Workout]
 	events   *elementBuffer[health.Event]
 	ecgs     *elementBuffer[health.ECG]
 }
 
 func newOtherElements(dir string, report *health.Report) otherElements {
+	workouts := func(refusal func(health.Position, string) *health.Rejection) *elementBuffer[health.Workout] {
+		return &elementBuffer[health.Workout]{
+			dir: dir, report: report, refusal: refusal,
+			keys:  workoutKeys,
+			same:  (*health.Workout).SameWorkout,
+			merge: func(w, later *health.Workout) { w.MergeFrom(later) },
+			size:  workoutSize,
+		}
+	}
 	return otherElements{
 		nights: &elementBuffer[health.Night]{
 			dir: dir, report: report,
@@ -35,13 +45,8 @@ func newOtherElements(dir string, report *health.Report) otherElements {
 			},
 			size: func(s *health.Segment) int { return 250 + len(s.Attributes) },
 		},
-		workouts: &elementBuffer[health.Workout]{
-			dir: dir, report: report,
-			keys:  workoutKeys,
-			same:  (*health.Workout).SameWorkout,
-			merge: func(w, later *health.Workout) { w.MergeFrom(later) },
-			size:  workoutSize,
-		},
+		workouts: workouts(databaseRefused),
+		parts:    workouts(withoutWorkout),
 		events: &elementBuffer[health.Event]{
 			dir: dir, report: report,
 			keys:  func(e *health.Event) []string { return []string{fmt.Sprintf("%q", e.Key())} },
@@ -80,6 +85,7 @@ func (o *otherElements) close() {
 	o.nights.close()
 	o.segments.close()
 	o.workouts.close()
+	o.parts.close()
 	o.events.close()
 	o.ecgs.close()
 }
@@ -109,6 +115,9 @@ func (c *Collector) addOther(r *health.Record) error {
 		if rejection = c.checkTimes(at, w.Start, w.End); rejection == nil {
 			w.Order = c.asOf
 			c.resolver.convertWorkout(w)
+			if w.Part {
+				return c.others.parts.add(r, w)
+			}
 			return c.others.workouts.add(r, w)
 		}
 	case r.Event != nil:

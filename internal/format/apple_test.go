@@ -207,8 +207,8 @@ func FuzzAppleFiles(f *testing.F) {
 	f.Add(zipFolder(f, "testdata/apple/archive"))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		route, _ := readGPX(bytes.NewReader(file), 10)
-		for i := range route {
-			if !hasValidPosition(&route[i]) || len(route) > 10 {
+		for i := range route.points {
+			if routePointFault(&route.points[i]) != "" || len(route.points) > 10 {
 				t.Fatalf("%+v", route)
 			}
 		}

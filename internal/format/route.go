@@ -13,11 +13,12 @@ func (e *elementReader) route(field string, array jsontext.Value) ([]health.Rout
 	return readPoints(e, field, array, e.routePoint, sortRoute)
 }
 
-// routePoint reads one point. ok is false where its position is not valid, or a time cannot be read.
-func (e *elementReader) routePoint(o *object) (p health.RoutePoint, ok bool) {
+// routePoint reads one point. fault says why it cannot be read: its position is not valid, or its time cannot be read.
+func (e *elementReader) routePoint(o *object) (p health.RoutePoint, fault string) {
 	if m := o.find("timestamp", "recorded_at", "date", "time"); m != nil {
+		var ok bool
 		if p.Time, _, ok = parseInstant(m.value, e.location); !ok {
-			return p, false
+			return p, unreadableTime
 		}
 		m.used = true
 	}
@@ -30,8 +31,20 @@ func (e *elementReader) routePoint(o *object) (p health.RoutePoint, ok bool) {
 	p.VerticalAccuracy = nonNegative(o.number("verticalAccuracy"))
 	p.SpeedAccuracy = nonNegative(o.number("speedAccuracy"))
 	p.CourseAccuracy = nonNegative(o.number("courseAccuracy"))
-	return p, hasValidPosition(&p) && finite(p.Altitude, p.Speed, p.Course,
-		p.HorizontalAccuracy, p.VerticalAccuracy, p.SpeedAccuracy, p.CourseAccuracy)
+	return p, routePointFault(&p)
+}
+
+// routePointFault returns what is impossible about a point, "" where nothing is.
+func routePointFault(p *health.RoutePoint) string {
+	switch {
+	case health.IsAbsent(p.Latitude) || health.IsAbsent(p.Longitude):
+		return "it has no latitude or no longitude"
+	case math.Abs(p.Latitude) > 90 || math.Abs(p.Longitude) > 180:
+		return "its latitude or its longitude is not on the globe"
+	case !finite(p.Altitude, p.Speed, p.Course, p.HorizontalAccuracy, p.VerticalAccuracy, p.SpeedAccuracy, p.CourseAccuracy):
+		return numberTooLarge
+	}
+	return ""
 }
 
 // newRoutePoint returns a point without any value.
@@ -41,11 +54,6 @@ func newRoutePoint() health.RoutePoint {
 		Latitude: absent, Longitude: absent, Altitude: absent, Speed: absent, Course: absent,
 		HorizontalAccuracy: absent, VerticalAccuracy: absent, SpeedAccuracy: absent, CourseAccuracy: absent,
 	}
-}
-
-// hasValidPosition reports whether the point has a position on the globe.
-func hasValidPosition(p *health.RoutePoint) bool {
-	return math.Abs(p.Latitude) <= 90 && math.Abs(p.Longitude) <= 180 // false where one is absent, which is NaN
 }
 
 // nonNegative returns v, or absent where it is negative, which is how Core Location marks a speed, a course or an

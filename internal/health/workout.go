@@ -27,6 +27,9 @@ type Workout struct {
 	Attributes string
 	// Order is the place of the body, see Sample.Order.
 	Order Instant
+	// Part is set where this is not a workout but what a file has of one, its readings or its route. It is stored with the
+	// workout it belongs to, see WholeOf, or not at all.
+	Part bool
 }
 
 // Quantity is a value with its unit.

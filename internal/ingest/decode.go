@@ -23,14 +23,17 @@ type decodedBody struct {
 	*assemble.Collector
 	format  string
 	tempDir string
-	records atomic.Int64 // so far
-	err     error        // a *bodyError where the body is at fault
+	// fileName is that of the body, "" where it is not known.
+	fileName string
+	records  atomic.Int64 // so far
+	err      error        // a *bodyError where the body is at fault
 }
 
 // newDecodedBody returns an ingestion of which nothing has been read yet. It uses its headers and its time of receipt.
 func (s *Service) newDecodedBody(ingestion *health.Ingestion) *decodedBody {
 	return &decodedBody{
 		Collector: s.assembler.NewCollector(ingestion.ReceivedAt, headerGrain(ingestion.Headers)), tempDir: s.limits.TempDir,
+		fileName: fileName(ingestion.Headers),
 	}
 }
 
@@ -153,12 +156,12 @@ func (d *decodedBody) collectFile(
 		return d.collect(ctx, detected.Name, decode(d.options(user)))
 	}
 	return d.collect(ctx, detected.Name, decodeConcurrently(func(asOf func(health.Instant)) iter.Seq2[health.Record, error] {
-		return decode(format.Options{Location: user.Location(), AsOf: asOf})
+		return decode(format.Options{Location: user.Location(), AsOf: asOf, FileName: d.fileName})
 	}, d.SetAsOf))
 }
 
 func (d *decodedBody) options(user account.User) format.Options {
-	return format.Options{Location: user.Location(), AsOf: d.SetAsOf}
+	return format.Options{Location: user.Location(), AsOf: d.SetAsOf, FileName: d.fileName}
 }
 
 // collect collects the records of a body.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
@@ -153,7 +154,7 @@ func (s *Service) ImportFile(ctx context.Context, r FileRequest) (health.Ingesti
 	}
 	defer end()
 	s.metrics.received()
-	ingestion, err := s.newIngestion(r.User, "", nil)
+	ingestion, err := s.newIngestion(r.User, "", fileHeaders(filepath.Base(r.File.Name())))
 	if err != nil {
 		return ingestion, err
 	}

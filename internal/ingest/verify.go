@@ -155,7 +155,7 @@ func (s *Service) expectBody(ctx context.Context, c *comparison, ingestion *heal
 	var faulty *bodyError
 	err = decoded.err
 	if err == nil {
-		err = (&bodyWriter{collector: decoded.Collector, user: c.User.ID, store: c.Expected}).write(ctx)
+		err = (&bodyWriter{collector: decoded.Collector, user: c.User.ID, store: c.Expected, workouts: c.Expected}).write(ctx)
 	}
 	switch {
 	case errors.As(err, &faulty):

@@ -20,6 +20,7 @@ type bodyWriter struct {
 	collector *assemble.Collector
 	user      uuid.UUID
 	store     store.Writer
+	workouts  store.WorkoutReader
 
 	mu        sync.Mutex
 	summaries int           // of days that were written
@@ -36,6 +37,7 @@ func (w *bodyWriter) write(ctx context.Context) error {
 		writeElements(ctx, w.user, c.Nights(), w.store.WriteNights),
 		writeElements(ctx, w.user, c.Segments(), w.store.WriteSegments),
 		writeElements(ctx, w.user, c.Workouts(), w.store.WriteWorkouts),
+		writeElements(ctx, w.user, c.WorkoutParts(), w.writeParts),
 		writeElements(ctx, w.user, c.Events(), w.store.WriteEvents),
 		writeElements(ctx, w.user, c.ECGs(), w.store.WriteECGs),
 	)
