@@ -51,7 +51,11 @@ func (c *Collector) Samples(p Partition) iter.Seq2[*Batch[health.Sample], error]
 				yield(nil, err)
 				return
 			}
-			batch.Elements = append(batch.Elements, c.sample(&merged, m.perSource(&merged)))
+			s := c.sample(&merged, m.perSource(&merged))
+			if c.series[merged.series].bloodPressure && !c.checkPressure(&s, &merged.elementRef) {
+				continue
+			}
+			batch.Elements = append(batch.Elements, s)
 			batch.refs = append(batch.refs, merged.elementRef)
 			if batch.bytes += len(merged.attributes); len(batch.Elements) == MaxBatch || batch.bytes >= MaxBatchBytes {
 				if !yield(&batch.Batch, nil) {
@@ -140,9 +144,16 @@ func (c *Collector) count(ref *elementRef, o health.Outcome) {
 
 // countRefused counts an element of which the database refused a sample; the caller holds mu.
 func (c *Collector) countRefused(ref *elementRef, reason string) {
-	rejection := databaseRefused(health.Position{
-		Type: "metric", Entry: int(ref.entry), Point: int(ref.index), Metric: c.series[ref.series].name,
-	}, reason)
+	c.rejectSample(ref, databaseRefused(ref.position(c), reason))
+}
+
+// position returns where in the body a point is.
+func (r *elementRef) position(c *Collector) health.Position {
+	return health.Position{Type: "metric", Entry: int(r.entry), Point: int(r.index), Metric: c.series[r.series].name}
+}
+
+// rejectSample counts an element of which a sample is refused; the caller holds mu.
+func (c *Collector) rejectSample(ref *elementRef, rejection *health.Rejection) {
 	if ref.compound >= 0 {
 		c.count(ref, health.Rejected)
 		c.report.List(rejection)

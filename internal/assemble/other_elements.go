@@ -98,6 +98,9 @@ func (c *Collector) addOther(r *health.Record) error {
 	case r.Night != nil:
 		n := r.Night
 		if rejection = c.checkTimes(at, n.SleepStart, n.SleepEnd, n.InBedStart, n.InBedEnd, n.Date.Midnight(n.Offset)); rejection == nil {
+			rejection = c.checkNight(n, at)
+		}
+		if rejection == nil {
 			n.Order = c.asOf
 			return c.others.nights.add(r, n)
 		}
@@ -105,6 +108,9 @@ func (c *Collector) addOther(r *health.Record) error {
 		s := r.Segment
 		if rejection = c.checkTimes(at, s.Start, s.End); rejection == nil && s.End < s.Start {
 			rejection = refuse(at, "endDate", "The segment ends before it starts.", "Check the clock of the device that recorded it.")
+		}
+		if rejection == nil && !health.PossibleNight(s.Start, s.End) {
+			rejection = refuse(at, "endDate", "The segment is longer than a day, which no sleep is.", "Check the start and the end.")
 		}
 		if rejection == nil {
 			s.Order = c.asOf
@@ -115,6 +121,7 @@ func (c *Collector) addOther(r *health.Record) error {
 		if rejection = c.checkTimes(at, w.Start, w.End); rejection == nil {
 			w.Order = c.asOf
 			c.resolver.convertWorkout(w)
+			c.checkWorkout(w, at)
 			if w.Part {
 				return c.others.parts.add(r, w)
 			}

@@ -94,6 +94,8 @@ func (d *csvDecoder) decodeReadings(t *table, name fileName) error {
 			return p, "its source cannot be kept"
 		case health.IsAbsent(p.Value) && health.IsAbsent(p.Min) && health.IsAbsent(p.Max):
 			return p, noValue
+		case !health.InOrder(p.Min, p.Value, p.Max):
+			return p, contradiction
 		}
 		return p, ""
 	})

@@ -154,6 +154,7 @@ const (
 	unreadablePoint = "it is no object that can be read"
 	unreadableTime  = "its time cannot be read"
 	noValue         = "it has no number"
+	contradiction   = "its minimum, average and maximum contradict each other"
 	numberTooLarge  = "one of its numbers is too large"
 )
 

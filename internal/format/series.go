@@ -35,6 +35,9 @@ func (e *elementReader) seriesPoint(o *object) (p health.SeriesPoint, fault stri
 	if health.IsAbsent(p.Value) && health.IsAbsent(p.Min) && health.IsAbsent(p.Max) {
 		return p, noValue
 	}
+	if !health.InOrder(p.Min, p.Value, p.Max) {
+		return p, contradiction
+	}
 	return p, ""
 }
 

@@ -49,7 +49,9 @@ const (
 	IncompleteFile   = "incomplete_file"        // a file of an element that breaks off; what could be read of it is kept
 	MissingFile      = "missing_file"           // a file of the archive that an element refers to is not there, or cannot be read
 	RecoveryAsSeries = "recovery_as_heart_rate" // a workout whose heart rate series holds the recovery, an app fault
-	ImplausibleSleep = "implausible_sleep"      // a night whose sums and times disagree
+	ImplausibleSleep = "implausible_sleep"      // a night whose sums and times disagree; what cannot be was left out
+	ImpossibleFigure = "impossible_figure"      // a figure that its element cannot have; it was left out
+	MissingPressure  = "missing_pressure"       // a blood pressure with one of its two values; stored with that one
 )
 
 // Warning is about an element that was stored.
