@@ -200,6 +200,6 @@ func (a *appleDecoder) routePoint(n *node) gpxPoint {
 	}
 	p.Latitude, p.Longitude, p.Altitude = number("latitude"), number("longitude"), number("altitude")
 	p.Speed, p.Course = nonNegative(number("speed")), nonNegative(number("course"))
-	p.HorizontalAccuracy, p.VerticalAccuracy = nonNegative(number("horizontalAccuracy")), nonNegative(number("verticalAccuracy"))
+	p.HorizontalAccuracy, p.VerticalAccuracy = number("horizontalAccuracy"), nonNegative(number("verticalAccuracy"))
 	return p
 }

@@ -121,7 +121,7 @@ func (d *csvDecoder) decodeRoute(t *table, name fileName) error {
 		}
 		p.Latitude, p.Longitude, p.Altitude = t.number(latitude), t.number(longitude), t.number(altitude)
 		p.Speed, p.Course = nonNegative(t.number(speed)), nonNegative(t.number(course))
-		p.HorizontalAccuracy, p.VerticalAccuracy = nonNegative(t.number(horizontal)), nonNegative(t.number(vertical))
+		p.HorizontalAccuracy, p.VerticalAccuracy = t.number(horizontal), nonNegative(t.number(vertical))
 		return p, routePointFault(&p)
 	})
 }

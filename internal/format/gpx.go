@@ -134,7 +134,7 @@ func (p *gpxPoint) set(element string, text []byte) {
 	case "course":
 		p.Course = nonNegative(v)
 	case "hAcc":
-		p.HorizontalAccuracy = nonNegative(v)
+		p.HorizontalAccuracy = v
 	case "vAcc":
 		p.VerticalAccuracy = nonNegative(v)
 	}

@@ -27,7 +27,7 @@ func (e *elementReader) routePoint(o *object) (p health.RoutePoint, fault string
 	p.Altitude = o.number("altitude", "altitude_meters")
 	p.Speed = nonNegative(o.number("speed"))
 	p.Course = nonNegative(o.number("course"))
-	p.HorizontalAccuracy = nonNegative(o.number("horizontalAccuracy"))
+	p.HorizontalAccuracy = o.number("horizontalAccuracy")
 	p.VerticalAccuracy = nonNegative(o.number("verticalAccuracy"))
 	p.SpeedAccuracy = nonNegative(o.number("speedAccuracy"))
 	p.CourseAccuracy = nonNegative(o.number("courseAccuracy"))
@@ -57,7 +57,7 @@ func newRoutePoint() health.RoutePoint {
 }
 
 // nonNegative returns v, or absent where it is negative, which is how Core Location marks a speed, a course or an
-// accuracy as unknown.
+// accuracy as unknown. A horizontal accuracy stays as it is: a negative one says that the position is not valid.
 func nonNegative(v float64) float64 {
 	if v < 0 {
 		return health.Absent()

@@ -49,7 +49,7 @@ type SeriesPoint struct {
 
 // RoutePoint is one position of a route. Latitude and longitude are degrees in WGS 84, altitude and accuracies metres,
 // speed m/s, course degrees; a value that was not sent, or that Core Location marks as unknown by a negative number, is
-// absent (NaN).
+// absent (NaN). A negative horizontal accuracy is kept: it says that the position is not valid, see Outliers.
 type RoutePoint struct {
 	Time                                 Instant // 0 where the point was sent without one
 	Latitude, Longitude, Altitude        float64
