@@ -27,12 +27,11 @@ var secondsOf = map[string]float64{"s": 1, "min": 60, "hr": 3600}
 
 // longerThanSpan reports whether a value that is a stretch of time is longer than that in which it was spent.
 func (m *resolvedMetric) longerThanSpan(s *health.Sample) bool {
-	seconds := secondsOf[m.unit]
-	if seconds == 0 || !m.cumulative() || s.End <= s.Start {
+	if m.seconds == 0 || s.End <= s.Start {
 		return false
 	}
 	span := float64(s.End-s.Start) / float64(health.Second)
-	return s.Value*seconds > span*1.01+1 // figures are rounded
+	return s.Value*m.seconds > span*1.01+1 // figures are rounded
 }
 
 // checkPressure refuses a merged blood pressure whose values came as two elements and cannot be together, and warns where

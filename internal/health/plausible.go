@@ -24,6 +24,9 @@ func PossibleNight(start, end Instant) bool { return end >= start && end-start <
 // InOrder reports whether a minimum, a mean and a maximum may be those of the same readings, as far as each is there. They
 // may have been rounded.
 func InOrder(low, mean, high float64) bool {
+	if IsAbsent(low) && IsAbsent(high) {
+		return true
+	}
 	above := func(a, b float64) bool { return a-b > rounding*math.Max(math.Abs(a), math.Abs(b)) } // false where one is absent
 	return !above(low, mean) && !above(mean, high) && !above(low, high)
 }
