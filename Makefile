@@ -5,6 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 TAGS := grpcnotrace
 LDFLAGS := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 30s
+PLANS ?= 1000
 
 .PHONY: help
 help: ## List the targets
@@ -33,6 +34,10 @@ test-client: ## Type-check the TypeScript client and run its tests against a ser
 .PHONY: fuzz
 fuzz: ## Fuzz every decoder and parser, FUZZTIME (30s) each
 	scripts/fuzz $(FUZZTIME)
+
+.PHONY: nightly
+nightly: ## Try 1,000 random plans of a phone (PLANS), which takes minutes
+	go test ./internal/phonetest -run 'TestPhonePlans$$' -timeout 2h -plans $(PLANS)
 
 .PHONY: bench
 bench: ## Measure everything against the plainest way to do the same (BENCH=-long, -quick, -help …)

@@ -69,6 +69,7 @@ func start(ctx context.Context, address string, wait time.Duration) (*instance, 
 	}
 	i.handler = server.New(server.Config{
 		Ingestion: i.ingest, Operations: operations, Query: answers, SourcePriority: summaries,
+		SleepSettings: &query.SleepRules{Store: db},
 		Authenticator: i.authenticator, Users: db, Keys: db, Archive: db, Catalog: catalogue, AuditReader: db, Audit: (*access.AuditBuffer)(nil), Ping: db.Ping,
 		Logger: logger, Registerer: registry, Version: "benchmark",
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
 )
 
 // metricRead is the metric that is read: one whose summaries have a minimum, an average and a maximum.
@@ -105,7 +106,7 @@ func (i *instance) storeSamples(ctx context.Context, p testUser, begin time.Time
 			}
 			batch[n] = s
 		}
-		if _, err := i.store.WriteSamples(ctx, p.ID, batch); err != nil {
+		if _, err := i.store.WriteSamples(ctx, store.Body{User: p.ID}, batch); err != nil {
 			return err
 		}
 		at += len(batch)

@@ -27,7 +27,7 @@ var allowedImports = map[string][]string{
 	"problem":         {},
 	"account":         {"problem"},
 	"health":          {},
-	"aggregate":       {"health", "problem"},
+	"aggregate":       {"catalog", "health", "problem"},
 	"format":          {"catalog", "health", "problem"},
 	"export":          {"account", "catalog", "health", "problem"},
 	"connect":         {},
@@ -37,7 +37,7 @@ var allowedImports = map[string][]string{
 	"store/backend":   {"aggregate", "catalog", "health", "problem", "store", "tracing"},
 	"store/postgres":  {"account", "aggregate", "catalog", "health", "problem", "store", "store/backend"},
 	"store/sqlite":    {"account", "aggregate", "catalog", "health", "problem", "store", "store/backend"},
-	"store/storetest": {"account", "aggregate", "health", "problem", "store"},
+	"store/storetest": {"account", "aggregate", "catalog", "health", "problem", "store"},
 	"access":          {"account", "cache", "problem", "store", "tracing"},
 	"query":           {"account", "aggregate", "cache", "catalog", "health", "problem", "store"},
 	"operation":       {"access", "account", "cache", "health", "problem", "query"},
@@ -54,8 +54,9 @@ var allowedImports = map[string][]string{
 		"access", "account", "aggregate", "catalog", "connect", "export", "health", "ingest", "operation", "problem",
 		"query", "store", "tracing",
 	},
-	"testdb":  {"store", "store/postgres", "store/sqlite"},
-	"testlog": {},
+	"testdb":    {"store", "store/postgres", "store/sqlite"},
+	"testlog":   {},
+	"phonetest": {},
 	"cmd/health-export": {
 		"access", "account", "cache", "catalog", "connect", "delivery", "export", "health", "ingest", "job", "operation",
 		"problem", "query", "server", "store", "store/postgres", "store/sqlite", "tracing",
@@ -73,6 +74,7 @@ var testsMayImport = []string{"store/postgres", "store/sqlite", "store/storetest
 var testImports = map[string][]string{
 	"delivery":          {"account"},
 	"server":            {"cache"},
+	"phonetest":         {"account", "catalog", "health", "ingest", "query", "store"},
 	"cmd/health-export": {"format"},
 }
 

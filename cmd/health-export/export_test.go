@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/store/sqlite"
 )
 
@@ -93,7 +94,7 @@ func storeSteps(t *testing.T, path string) {
 	s.Metric, s.Unit, s.Source, s.Grain, s.Value = "step_count", "count", "Watch", health.GrainRaw, 12
 	s.Start, s.Offset = health.InstantOf(time.Date(2026, 3, 10, 7, 0, 0, 0, time.UTC)), 3600
 	s.End = s.Start
-	if _, err := db.WriteSamples(t.Context(), user.ID, []health.Sample{s}); err != nil {
+	if _, err := db.WriteSamples(t.Context(), store.Body{User: user.ID}, []health.Sample{s}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"text/tabwriter"
 
 	"github.com/google/uuid"
@@ -60,6 +62,9 @@ func (p *program) importFiles(ctx context.Context, db database, invalidator cach
 	if err != nil {
 		return err
 	}
+	if user, err = p.askTimeZone(ctx, db, invalidator, user, paths); err != nil {
+		return err
+	}
 	metricCatalog, err := catalog.Load()
 	if err != nil {
 		return err
@@ -79,6 +84,33 @@ func (p *program) importFiles(ctx context.Context, db database, invalidator cach
 	return errors.Join(err, service.Stop(context.WithoutCancel(ctx)))
 }
 
+// askTimeZone asks at a terminal where a user lives who has no time zone and whose files may be Apple's export, which does not
+// say it. Without an answer, or without a terminal, it says what will happen. It returns the user as they are then.
+func (p *program) askTimeZone(
+	ctx context.Context, db database, invalidator cache.Invalidator, user account.User, paths []string,
+) (account.User, error) {
+	if user.HasTimeZone() || !slices.ContainsFunc(paths, mayBeApple) {
+		return user, nil
+	}
+	if isTerminal(p.in) {
+		fmt.Fprintf(p.err, "An export of Apple's does not say in which time zone most of it was recorded.\n"+
+			"In which does %s live? Give a name such as Europe/Paris, or nothing for UTC: ", user.Email)
+		answer, _ := bufio.NewReader(p.in).ReadString('\n') // an incomplete line is an answer too
+		if zone := strings.TrimSpace(answer); zone != "" {
+			return p.setTimeZone(ctx, db, invalidator, user, zone)
+		}
+	}
+	fmt.Fprintf(p.err, "%[1]s has no time zone, and an export of Apple's does not say where it was recorded. The days will be those of UTC:\n"+
+		"evenings or mornings may be on the wrong day. Set the zone, now or later: health-export user set %[1]s --time-zone Europe/Paris\n", user.Email)
+	return user, nil
+}
+
+// mayBeApple reports whether a file may be Apple's export, by its name.
+func mayBeApple(path string) bool {
+	extension := strings.ToLower(filepath.Ext(path))
+	return extension == ".zip" || extension == ".xml"
+}
+
 // importMemory is the memory limit of the Go runtime, in bytes, during an import. SQLite and the program itself need
 // memory on top.
 const importMemory = 64 << 20
@@ -96,13 +128,17 @@ func (p *program) importFile(ctx context.Context, service *ingest.Service, user 
 		return usageError{err}
 	}
 	defer file.Close()
-	id, err := uuid.NewV7()
-	if err != nil {
-		return err
-	}
 	name := filepath.Base(path)
-	finished := p.showImportProgress(name, func() (ingest.Progress, bool) { return service.Progress(id) })
-	ingestion, err := service.ImportFile(ctx, ingest.FileRequest{ID: id, User: user, File: file, Keep: keep})
+	var begun atomic.Pointer[uuid.UUID]
+	finished := p.showImportProgress(name, func() (ingest.Progress, bool) {
+		if id := begun.Load(); id != nil {
+			return service.Progress(*id)
+		}
+		return ingest.Progress{}, false
+	})
+	ingestion, err := service.ImportFile(ctx, ingest.FileRequest{
+		User: user, File: file, Keep: keep, Begun: func(id uuid.UUID) { begun.Store(&id) },
+	})
 	finished()
 	switch {
 	case err != nil && ctx.Err() != nil:

@@ -80,6 +80,35 @@ func TestImportCommand(t *testing.T) {
 	}
 }
 
+// The days of Apple's export are those of the user's zone. Who has none is told so before, and after in the report.
+func TestImportCommandWithoutATimeZone(t *testing.T) {
+	t.Chdir(t.TempDir())
+	database := databaseOfAnna(t)
+	command := func(args ...string) string {
+		t.Helper()
+		var out, errOut bytes.Buffer
+		if code := run(t.Context(), append(args, "--database", database), nil, nil, &out, &errOut); code != exitOK {
+			t.Fatalf("exit code %d: %s", code, errOut.String())
+		}
+		return out.String()
+	}
+	write(t, "export.xml", `<HealthData><Record type="HKQuantityTypeIdentifierStepCount" sourceName="Watch" unit="count" value="7" `+
+		`startDate="2026-03-10 23:30:00 +0000" endDate="2026-03-10 23:31:00 +0000"/></HealthData>`)
+
+	_, out, errOut := importing(t, database, "export.xml", "--json")
+	if strings.Contains(out, "no_time_zone") || strings.Contains(errOut, "time zone") {
+		t.Errorf("somebody in Paris is warned: %s%s", out, errOut)
+	}
+	command("user", "create", "bob@example.org")
+	code, out, errOut := importing(t, database, "--user", "bob@example.org", "export.xml", "--json")
+	if code != exitOK || !strings.Contains(out, "no_time_zone") || !strings.Contains(errOut, "health-export user set bob@example.org --time-zone") {
+		t.Errorf("exit code %d, somebody without a zone is not warned: %s%s", code, out, errOut)
+	}
+	if out := command("user", "set", "anna@example.org", "--time-zone", "America/New_York", "--json"); !strings.Contains(out, "America/New_York") {
+		t.Errorf("the zone is not set: %s", out)
+	}
+}
+
 func TestImportCommandRefuses(t *testing.T) {
 	t.Chdir(t.TempDir())
 	database := databaseOfAnna(t)

@@ -83,21 +83,14 @@ func upgrade(t *testing.T, folder, kind string) {
 	if code, out, errOut := tool(t, database, "migrate", "up"); code != exitOK || !strings.Contains(out, "up to date") {
 		t.Fatalf("migrate up: exit code %d: %s%s", code, out, errOut)
 	}
-	_, out, _ := tool(t, database, "verify")
-	var differs []string
-	for line := range strings.Lines(out) {
-		if fields := strings.Fields(line); len(fields) > 3 && slices.Contains([]string{"missing", "extra", "different"}, fields[0]) {
-			differs = append(differs, strings.Join(fields[:4], " "))
-		}
-	}
-	if diff := cmp.Diff(readOtherwise[filepath.Base(filepath.Dir(folder))], differs); diff != "" {
-		t.Errorf("verify (-want +got):\n%s%s", diff, out)
-	}
-	server, _, _ := start(t, database)
+	server, _, stop := start(t, database)
 	server.key = fixture.Key
 	var answers map[string]any
 	decode(t, unpack(t, filepath.Join(folder, "answers.json.gz")), &answers)
 	for path, want := range answers {
+		if reason := countedAnew[path]; reason != "" {
+			continue
+		}
 		if status, got := server.call("GET", path, ""); status != http.StatusOK || !contains(got, want) {
 			t.Errorf("%s\nanswers %d %v\n    and was %v", path, status, got, want)
 		}
@@ -108,6 +101,26 @@ func upgrade(t *testing.T, folder, kind string) {
 	if status, report := server.call("POST", "/v1/ingest", minutes(99)); status != http.StatusOK || counts(report)["inserted"] != 60.0 {
 		t.Errorf("something new is sent: %d %v", status, report)
 	}
+	stop()
+	// Nights of 0.1.0 may have fields of several spans. Processing the bodies again takes them apart; some cannot be read.
+	if code, out, errOut := tool(t, database, "replay", "--all"); code != exitOK && !strings.Contains(errOut, "could not be processed") {
+		t.Errorf("replay: exit code %d: %s%s", code, out, errOut)
+	}
+	_, out, _ := tool(t, database, "verify")
+	var differs []string
+	for line := range strings.Lines(out) {
+		if fields := strings.Fields(line); len(fields) > 3 && slices.Contains([]string{"missing", "extra", "different"}, fields[0]) {
+			differs = append(differs, strings.Join(fields[:4], " "))
+		}
+	}
+	if diff := cmp.Diff(readOtherwise[filepath.Base(filepath.Dir(folder))], differs); diff != "" {
+		t.Errorf("verify (-want +got):\n%s%s", diff, out)
+	}
+}
+
+// countedAnew are the paths whose answers changed with the rules after 0.1.0, and why.
+var countedAnew = map[string]string{
+	"/v1/sleep?start=1900-01-01&end=2100-01-01": "a night sent without times is a row of its own, and total is that of the stages where none was sent",
 }
 
 // contains reports whether a response has everything that it had before; it may have more.

@@ -145,6 +145,7 @@ func (p *program) openComponents(ctx context.Context, logger *slog.Logger, trace
 	})
 	c.handler = server.New(server.Config{
 		Ingestion: c.ingest, Operations: operations, Query: service, SourcePriority: c.summaries,
+		SleepSettings: &query.SleepRules{Store: db, Invalidator: c.cache.invalidator()},
 		Authenticator: c.authenticator, Users: db, Keys: db, Archive: db, Catalog: metricCatalog,
 		AuditReader: db, Audit: c.audit, Ping: db.Ping, PingRedis: c.cache.ping(), Drain: c.drain,
 		Limits: access.NewLimits(access.LimitOptions{

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +13,9 @@ import (
 
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/cache"
+	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/query"
 )
 
 // printedUser is a user as the user commands print it.
@@ -28,8 +32,8 @@ func printUser(u account.User) printedUser {
 }
 
 func (p *program) userCommand() *cobra.Command {
-	command := &cobra.Command{Use: "user", Short: "Create, list and delete users"}
-	command.AddCommand(p.userCreateCommand(), p.userListCommand(), p.userDeleteCommand())
+	command := &cobra.Command{Use: "user", Short: "Create, list, change and delete users"}
+	command.AddCommand(p.userCreateCommand(), p.userListCommand(), p.userSetCommand(), p.userSleepCommand(), p.userDeleteCommand())
 	return command
 }
 
@@ -72,6 +76,78 @@ func (p *program) userListCommand() *cobra.Command {
 	}
 	p.addJSONFlag(command)
 	return command
+}
+
+func (p *program) userSetCommand() *cobra.Command {
+	var zone string
+	command := &cobra.Command{
+		Use: "set EMAIL --time-zone ZONE", Short: "Set the time zone in which a user lives", Args: exactArgs(1),
+		Long: `Set the time zone in which a user lives. What was sent in UTC, or by Apple's export without a zone, moves to the local days
+of the new zone, and those days are computed again. What came with an offset of its own stays as it is. A running server
+may use the old zone for a few more minutes for what it receives.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withUser(cmd.Context(), args[0], func(ctx context.Context, db database, user account.User) error {
+				return p.withSharedCache(db, func(responses responseCache) error {
+					changed, err := p.setTimeZone(ctx, db, responses.invalidator(), user, zone)
+					if err != nil {
+						return err
+					}
+					return p.printUsers([]account.User{changed}, true)
+				})
+			})
+		},
+	}
+	command.Flags().StringVar(&zone, "time-zone", "", "IANA time zone in which the user lives, such as Europe/Paris")
+	_ = command.MarkFlagRequired("time-zone") // fails only for a flag that does not exist
+	return command
+}
+
+func (p *program) userSleepCommand() *cobra.Command {
+	var gap time.Duration
+	command := &cobra.Command{
+		Use: "sleep EMAIL", Short: "Show or set how the parts of a user's night are joined", Args: exactArgs(1),
+		Long: `Show or set how the parts of a user's night are joined: two parts with no more than this gap between them are one night.
+It is for the night; by day, from noon to 18:00, no more than an hour may lie between two parts, so that a nap stays a nap.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withUser(cmd.Context(), args[0], func(ctx context.Context, db database, user account.User) error {
+				if cmd.Flags().Changed("gap") {
+					if gap%time.Minute != 0 {
+						return usageError{errors.New("--gap is in whole minutes, such as 2h30m")}
+					}
+					if err := p.withSharedCache(db, func(responses responseCache) error {
+						rules := query.SleepRules{Store: db, Invalidator: responses.invalidator()}
+						_, err := rules.SetSleepSettings(ctx, user, query.SleepSettings{GapMinutes: int(gap / time.Minute)})
+						return err
+					}); err != nil {
+						return err
+					}
+				}
+				settings, err := query.New(query.Config{Sleep: db}).SleepSettings(ctx, user)
+				if err != nil {
+					return err
+				}
+				return p.print(settings, "GAP (MINUTES)", func(int) []string { return []string{strconv.Itoa(settings.GapMinutes)} }, 1)
+			})
+		},
+	}
+	command.Flags().DurationVar(&gap, "gap", 0, "the longest time awake within a night, from 0 to 12h; 3h where nothing was set")
+	p.addJSONFlag(command)
+	return command
+}
+
+// setTimeZone sets the time zone of a user and rebuilds the days that change by it.
+func (p *program) setTimeZone(ctx context.Context, db database, invalidator cache.Invalidator, user account.User, zone string) (account.User, error) {
+	changed, err := p.authenticator(db, invalidator).SetTimeZone(ctx, user.ID, zone)
+	if err != nil || changed.TimeZone == user.TimeZone {
+		return changed, err
+	}
+	metricCatalog, err := catalog.Load()
+	if err != nil {
+		return changed, err
+	}
+	rebuilder := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: db, Invalidator: invalidator, Catalog: metricCatalog})
+	_, err = rebuilder.Rebuild(ctx, user.ID)
+	return changed, err
 }
 
 func (p *program) userDeleteCommand() *cobra.Command {

@@ -4,9 +4,12 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"maps"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 const (
@@ -99,6 +102,14 @@ func (c *keyCache) remove(id string) {
 	defer c.mu.Unlock()
 	c.current++
 	delete(c.keys, id)
+}
+
+// removeOf removes the keys of a user, as remove does.
+func (c *keyCache) removeOf(user uuid.UUID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.current++
+	maps.DeleteFunc(c.keys, func(_ string, known cachedKey) bool { return known.actor.User.ID == user })
 }
 
 // digest returns the hash of the pepper and the key. Both have a fixed length, so no two different pairs have the same

@@ -26,7 +26,9 @@ const (
 	ActionLimitHit    Action = "limit.hit"    // a request was refused because a limit was reached
 	ActionUserCreate  Action = "user.create"  // an account was made
 	ActionUserDelete  Action = "user.delete"  // an account was deleted with everything in it
-	ActionAdminRead   Action = "admin.read"   // an administrator read the data of another user
+	// ActionUserTimeZone: the zone that somebody lives in was changed.
+	ActionUserTimeZone Action = "user.time_zone"
+	ActionAdminRead    Action = "admin.read" // an administrator read the data of another user
 )
 
 // maxUserAgent is the greatest length of a user agent, in bytes.

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"net/mail"
 	"strings"
 	"time"
@@ -32,11 +33,9 @@ func NewUser(email, name, zone string, now time.Time) (User, error) {
 	if utf8.RuneCountInString(name) > 200 || strings.ContainsFunc(name, unicode.IsControl) {
 		return User{}, problem.New(problem.Invalid, "invalid_name", "The name is too long or has control characters. Give at most 200 characters of text.").In("name")
 	}
-	if zone == "" {
-		zone = "UTC"
-	}
-	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
-		return User{}, problem.New(problem.Invalid, "invalid_time_zone", "This is not an IANA time zone. Give one such as Europe/Paris.").In("time_zone")
+	zone = cmp.Or(zone, "UTC")
+	if err := CheckTimeZone(zone); err != nil {
+		return User{}, err
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -51,4 +50,15 @@ func (u User) Location() *time.Location {
 		return zone
 	}
 	return time.UTC
+}
+
+// HasTimeZone reports whether it is known where the user lives. UTC is what is set where nobody said it.
+func (u User) HasTimeZone() bool { return u.TimeZone != "" && u.TimeZone != "UTC" }
+
+// CheckTimeZone returns an error of the kind Invalid unless zone is the IANA name of a time zone.
+func CheckTimeZone(zone string) error {
+	if _, err := time.LoadLocation(zone); err != nil || zone == "" || zone == "Local" {
+		return problem.New(problem.Invalid, "invalid_time_zone", "This is not an IANA time zone. Give one such as Europe/Paris.").In("time_zone")
+	}
+	return nil
 }

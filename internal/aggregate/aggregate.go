@@ -4,12 +4,14 @@ import (
 	"math"
 	"slices"
 
+	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 )
 
 // Stats are the mean and the extremes of values.
 type Stats struct {
-	// Sum and Weight make the mean; Sum is the total of a cumulative metric.
+	// Sum and Weight make the mean; Sum is the total of a cumulative metric. Weight is the number of values, or the time in
+	// seconds for which they were valid where the mean is weighted by time.
 	Sum, Weight float64
 	// Min and Max are absent (NaN) where there was no value.
 	Min, Max float64
@@ -45,15 +47,56 @@ func (s *Stats) add(v float64) {
 	}
 }
 
-func (s *Stats) merge(o Stats) {
-	s.Sum += o.Sum
-	s.Weight += o.Weight
+// weigh sets the mean and its weight.
+func (s *Stats) weigh(mean, weight float64) { s.Sum, s.Weight = mean*weight, weight }
+
+// roundWeight makes the weight whole seconds, as it is stored.
+func (s *Stats) roundWeight(rule Rule) {
+	if rule.weightedByTime() && s.Weight > 0 {
+		s.weigh(s.Mean(), math.Max(1, math.Round(s.Weight)))
+	}
+}
+
+// addWeighted adds a value to the mean.
+func (s *Stats) addWeighted(v, weight float64, style catalog.Style) {
+	if !health.IsAbsent(v) && weight > 0 {
+		s.mergeMean(Stats{Sum: v * weight, Weight: weight}, style)
+	}
+}
+
+// mergeMean adds the values of another mean. Of sound levels the energy is added up.
+func (s *Stats) mergeMean(o Stats, style catalog.Style) {
+	if style != catalog.StyleEquivalentLevel || s.Weight == 0 || o.Weight == 0 {
+		s.Sum += o.Sum
+		s.Weight += o.Weight
+		return
+	}
+	weight := s.Weight + o.Weight
+	energy := math.Pow(10, s.Mean()/10)*s.Weight + math.Pow(10, o.Mean()/10)*o.Weight
+	s.weigh(10*math.Log10(energy/weight), weight)
+}
+
+func (s *Stats) merge(o Stats, style catalog.Style) {
+	s.mergeMean(o, style)
+	s.includeExtremes(o)
+}
+
+func (s *Stats) includeExtremes(o Stats) {
 	s.include(o.Min)
 	s.include(o.Max)
 }
 
-// Aggregate is what the samples of one metric, unit and grain amount to in an interval.
+// unitWeight returns the stats with the weight of a single value.
+func (s Stats) unitWeight() Stats {
+	if s.Weight > 0 {
+		s.Sum, s.Weight = s.Mean(), 1
+	}
+	return s
+}
+
+// Aggregate is what samples of one metric and unit amount to in an interval.
 type Aggregate struct {
+	// Grain is that of the samples, the coarsest where there are several.
 	Grain health.Grain
 	// Count is the number of samples.
 	Count int
@@ -62,8 +105,10 @@ type Aggregate struct {
 	// Last is the value of the sample that began last, at LastStart.
 	Last      float64
 	LastStart health.Instant
-	// Complete is set when one of the samples was, see Sample.Complete.
-	Complete bool
+	// Settled is set where the sum or the mean is HealthKit's own, from a summary that could not grow any more.
+	Settled bool
+	// Unplaced is what the sum of a day has beyond that of its hours, from a summary of the day; it may be negative.
+	Unplaced float64
 	// Sources are in order, without "", which stands for a source that was not sent.
 	Sources []string
 }
@@ -76,7 +121,17 @@ func New(grain health.Grain) Aggregate {
 	}
 }
 
-func (a *Aggregate) add(s *health.Sample, share float64) {
+// Of returns the aggregate of one sample.
+func Of(s *health.Sample) Aggregate {
+	a := New(s.Grain)
+	a.add(s, 1)
+	return a
+}
+
+func (a *Aggregate) add(s *health.Sample, share float64) { a.addPiece(s, share, s.Start) }
+
+// addPiece adds a part of a sample that begins at an instant.
+func (a *Aggregate) addPiece(s *health.Sample, share float64, start health.Instant) {
 	a.Count++
 	a.Values.add(s.Value * share)
 	if share == 1 {
@@ -85,17 +140,19 @@ func (a *Aggregate) add(s *health.Sample, share float64) {
 	}
 	a.Systolic.add(s.Systolic)
 	a.Diastolic.add(s.Diastolic)
-	a.Complete = a.Complete || s.Complete()
-	a.updateLast(s.Value*share, s.Start)
+	a.updateLast(s.Value*share, start)
 	a.addSource(s.Source)
 }
 
-func (a *Aggregate) merge(o *Aggregate) {
+// mergeWith adds what other samples amount to.
+func (a *Aggregate) mergeWith(o *Aggregate, style catalog.Style) {
+	a.Grain = max(a.Grain, o.Grain)
 	a.Count += o.Count
-	a.Values.merge(o.Values)
-	a.Systolic.merge(o.Systolic)
-	a.Diastolic.merge(o.Diastolic)
-	a.Complete = a.Complete || o.Complete
+	a.Values.merge(o.Values, style)
+	a.Systolic.merge(o.Systolic, style)
+	a.Diastolic.merge(o.Diastolic, style)
+	a.Unplaced += o.Unplaced
+	a.Settled = a.Settled && o.Settled
 	a.updateLast(o.Last, o.LastStart)
 	for _, source := range o.Sources {
 		a.addSource(source)
@@ -110,81 +167,49 @@ func (a *Aggregate) updateLast(value float64, start health.Instant) {
 
 func (a *Aggregate) addSource(source string) {
 	if i, found := slices.BinarySearch(a.Sources, source); !found && source != "" {
-		a.Sources = slices.Insert(a.Sources, i, source)
+		a.Sources = slices.Insert(slices.Clip(a.Sources), i, source) // they may be shared
 	}
 }
 
-// Aggregates are the aggregates of one interval, one per grain. They are alternatives: those of two grains are never
-// added.
+// Aggregates are the aggregates of the samples of one interval, one per grain.
 type Aggregates []Aggregate
 
-// Add adds a sample with the share that a Resolver gave it.
-func (a *Aggregates) Add(s *health.Sample, share float64) {
-	i := slices.IndexFunc(*a, func(have Aggregate) bool { return have.Grain == s.Grain })
-	if i < 0 {
-		i = len(*a)
-		*a = append(*a, New(s.Grain))
-	}
-	(*a)[i].add(s, share)
-}
-
-// Largest selects the grain that answers for a cumulative metric. It is a complete summary of exactly this interval (of
-// the grain whole), since HealthKit has merged the sources in it; else the grain with the largest sum, since missing
-// samples only make a sum smaller, and of equal ones the coarsest. a is not empty.
-func (a Aggregates) Largest(whole health.Grain) Aggregate {
-	best := a[0]
-	for _, other := range a {
-		if other.Grain == whole && other.Complete {
-			return other
-		}
-		if other.Values.Sum > best.Values.Sum || other.Values.Sum == best.Values.Sum && other.Grain > best.Grain {
-			best = other
-		}
-	}
-	return best
-}
-
-// Finest selects the grain that answers for any other metric: the finest has the best extremes. a is not empty.
+// Finest returns that of the finest grain, which has the best extremes. a is not empty.
 func (a Aggregates) Finest() Aggregate {
 	return slices.MinFunc(a, func(a, b Aggregate) int { return int(a.Grain - b.Grain) })
 }
 
-// Answer selects the grain that answers: Largest for a cumulative metric, Finest for any other. whole is the grain of
-// summaries as long as the interval. a is not empty.
-func (a Aggregates) Answer(cumulative bool, whole health.Grain) Aggregate {
-	if cumulative {
-		return a.Largest(whole)
-	}
-	return a.Finest()
-}
-
-// SumDays combines the aggregates of consecutive days. Means are weighted by the count of samples where all days have
-// the same grain; else counts are not comparable, and each day of a metric that is not cumulative weighs the same.
-// Grain is the coarsest of the days. days is not empty.
-func SumDays(days []Aggregate, cumulative bool) Aggregate {
-	sum := New(days[0].Grain)
-	mixed := slices.ContainsFunc(days, func(day Aggregate) bool { return day.Grain != days[0].Grain })
-	for _, day := range days {
-		if mixed && !cumulative {
-			day.Values, day.Systolic, day.Diastolic = day.Values.unitWeight(), day.Systolic.unitWeight(), day.Diastolic.unitWeight()
+// Join combines the aggregates of consecutive intervals. An arithmetic mean is weighted by the count of samples where all
+// have the same grain; else counts are not comparable, and each interval weighs the same. all is not empty.
+func Join(all []Aggregate, style catalog.Style) Aggregate {
+	sum := New(all[0].Grain)
+	sum.Settled = style == catalog.StyleCumulative
+	mixed := style != catalog.StyleTimeWeighted && style != catalog.StyleEquivalentLevel && style != catalog.StyleCumulative &&
+		slices.ContainsFunc(all, func(a Aggregate) bool { return a.Grain != all[0].Grain })
+	for i := range all {
+		a := all[i]
+		if mixed {
+			a.Values, a.Systolic, a.Diastolic = a.Values.unitWeight(), a.Systolic.unitWeight(), a.Diastolic.unitWeight()
 		}
-		sum.Grain = max(sum.Grain, day.Grain)
-		sum.Count += day.Count
-		sum.Values.merge(day.Values)
-		sum.Systolic.merge(day.Systolic)
-		sum.Diastolic.merge(day.Diastolic)
-		sum.updateLast(day.Last, day.LastStart)
-		for _, source := range day.Sources {
-			sum.addSource(source)
-		}
+		sum.mergeWith(&a, style)
 	}
 	return sum
 }
 
-// unitWeight returns the stats with the weight of a single value.
-func (s Stats) unitWeight() Stats {
-	if s.Weight > 0 {
-		s.Sum, s.Weight = s.Mean(), 1
+// Whole resolves a bucket longer than a day, which ends at an instant, of which there is a summary. Where that was made
+// after the bucket had ended, it is the answer; else parts, which may be none, unless it is a larger sum.
+func (r Rule) Whole(s *health.Sample, end health.Instant, parts []Aggregate) Aggregate {
+	whole := Of(s)
+	if whole.Settled = s.AsOf >= end+r.SettlingDay; len(parts) == 0 {
+		return whole
 	}
-	return s
+	joined := Join(parts, r.Style)
+	switch {
+	case whole.Settled && !r.Cumulative():
+		joined.setMean(s)
+		return joined
+	case whole.Settled, r.Cumulative() && whole.Values.Sum > joined.Values.Sum:
+		return whole
+	}
+	return joined
 }

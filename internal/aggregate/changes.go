@@ -17,14 +17,24 @@ func (c *Changes) See(s *health.Sample) {
 	if c.Latest == nil || s.LaterThan(c.Latest) {
 		c.Latest = s
 	}
-	if s.Grain <= health.GrainDay {
-		c.Touch(s.LocalDate())
-	}
+	c.Touch(s)
 }
 
-// Touch adds the local day of a sample before a change.
-func (c *Changes) Touch(date health.Date) {
-	if n := len(c.Dates); n == 0 || c.Dates[n-1] != date {
-		c.Dates = append(c.Dates, date)
+// maxHold is longer than any metric's catalog.Metric.Hold.
+const maxHold = 300 * health.Second
+
+// Touch adds the local days that a sample counts on, before a change.
+func (c *Changes) Touch(s *health.Sample) {
+	if s.Grain > health.GrainDay {
+		return
+	}
+	from, to := countedSpan(s)
+	if to == from {
+		to += maxHold
+	}
+	for date := from.Date(s.Offset); date <= (to - 1).Date(s.Offset); date++ {
+		if n := len(c.Dates); n == 0 || c.Dates[n-1] != date {
+			c.Dates = append(c.Dates, date)
+		}
 	}
 }

@@ -8,19 +8,18 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// DaySummary is the aggregate of the samples of one metric, in one unit, on one local day, by the grain that answers
-// for the day. A sample belongs to the local day it begins on, by the offset it was sent with; summaries of more than a
-// day are not part of it. It depends on stored samples only, never on the current time.
+// DaySummary is what the samples of one metric, in one unit, amount to on one local day, by the offset that each was sent
+// with. Summaries of more than a day are not part of it. It depends on what is stored only, never on the current time.
 type DaySummary struct {
 	Metric, Unit string
 	Date         health.Date
 	Aggregate
 	Extent
-	// Hours are the hours in which a sample began, in order; nil where they were not requested.
+	// Hours are the hours with samples, in order; nil where they were not requested.
 	Hours []Hour
 }
 
-// Extent is the first and the last start of the samples that count in an interval, of any grain, with their offsets.
+// Extent is the first and the last start of the samples that count in an interval, with their offsets.
 type Extent struct {
 	Earliest, Latest             health.Instant
 	EarliestOffset, LatestOffset int32
@@ -46,42 +45,46 @@ const (
 	clocksBehind = 12 * 3600 * health.Second
 )
 
-// maxHops is how often SumUpDays continues with days that a changed day affects. The second time is for summaries of
-// one instant that were recorded under different dates.
+// maxHops is how often SumUpDays continues with days that a changed day affects. The second time is for samples of one
+// time that were recorded under different dates.
 const maxHops = 2
 
-// Window is the range of key times of the samples, of GrainDay and finer, that affect some days: of raw samples Raw; of
+// Window is the range of key times of the samples, of GrainDay and finer, that affect some days: of readings Raw; of
 // summaries Summaries, which the reader widens at both ends by the length of the summaries' grain. To is not included.
-type Window struct {
-	Raw, Summaries struct{ From, To health.Instant }
-}
+type Window struct{ Raw, Summaries health.Interval }
 
 func (r Rule) readWindow(first, last health.Date) (w Window) {
-	from, to := first.Midnight(0)-clocksAhead, (last+1).Midnight(0)+clocksBehind
-	w.Raw.From, w.Raw.To = from, to
-	if r.Cumulative {
-		w.Raw.From, w.Raw.To = from-health.Day, to+health.Day
+	w.Summaries = health.Interval{From: first.Midnight(0) - clocksAhead, To: (last + 1).Midnight(0) + clocksBehind}
+	w.Raw = w.Summaries
+	w.Raw.From -= placedAfter + hourLength
+	if r.Cumulative() || r.weightedByTime() {
+		w.Raw.From -= health.Day // a reading may begin on the day before
 	}
-	w.Summaries.From, w.Summaries.To = from, to
 	return w
 }
 
+// Reader reads what SumUpDays needs of one metric in one unit.
+type Reader struct {
+	// Spans returns the spans that overlap an interval, whatever their grain.
+	Spans func(in health.Interval) ([]health.Span, error)
+	// Samples passes the samples of a window to add, in the order of key time, grain and end. Others do no harm.
+	Samples func(w Window, add func(*health.Sample)) error
+}
+
 // SumUpDays recomputes days of one metric in one unit, with their hours: those dates, in order, and the neighbours that
-// may have changed with them, because a sample of one overlaps a sample of the other. read passes the samples of a
-// window to add, in the order of key time, grain and end. Samples outside the window do no harm.
+// may have changed with them, because a sample of one overlaps a sample of the other.
 //
 // The summaries are in order of the dates; a date without samples has none. done are all dates that were computed.
-func (r Rule) SumUpDays(dates []health.Date, read func(w Window, add func(*health.Sample)) error) (summaries []DaySummary, done []health.Date, err error) {
+func (r Rule) SumUpDays(dates []health.Date, from Reader) (summaries []DaySummary, done []health.Date, err error) {
 	finished := map[health.Date]bool{}
 	for range 1 + maxHops {
 		affected := map[health.Date]bool{}
 		for run := range dateRuns(dates) {
-			d, err := r.sumUp(run, read)
+			summed, err := r.sumUp(run, from, affected)
 			if err != nil {
 				return nil, nil, err
 			}
-			summaries = append(summaries, d.summaries()...)
-			maps.Copy(affected, d.affected)
+			summaries = append(summaries, summed...)
 		}
 		for _, date := range dates {
 			finished[date] = true
@@ -95,24 +98,57 @@ func (r Rule) SumUpDays(dates []health.Date, read func(w Window, add func(*healt
 	return summaries, slices.Sorted(maps.Keys(finished)), nil
 }
 
-// sumUp reads what affects a run of days; a second time, with a wider window, where summaries extend beyond their
-// hours.
-func (r Rule) sumUp(run []health.Date, read func(w Window, add func(*health.Sample)) error) (*dayAggregator, error) {
-	window := r.readWindow(run[0], run[len(run)-1])
-	d := newDayAggregator(r, run, false)
-	if err := read(window, d.add); err != nil || !d.crossesHour {
-		return d, err
+// sumUp sums up a run of days, and adds to affected the dates that were not requested and have a sample which affects one
+// that was.
+func (r Rule) sumUp(run []health.Date, from Reader, affected map[health.Date]bool) (summaries []DaySummary, err error) {
+	requested := func(date health.Date) bool {
+		_, found := slices.BinarySearch(run, date)
+		return found
 	}
-	d = newDayAggregator(r, run, true)
-	return d, read(window.widened(), d.add)
-}
-
-// widened returns the window for summaries that extend beyond their hour: whether a neighbour's counts depends on what
-// else there is in its time.
-func (w Window) widened() Window {
-	w.Raw.From, w.Raw.To = w.Summaries.From-health.Day, w.Summaries.To+health.Day
-	w.Summaries = w.Raw
-	return w
+	window := r.readWindow(run[0], run[len(run)-1])
+	said, err := from.Spans(window.Summaries)
+	if err != nil {
+		return nil, err
+	}
+	newTimeline := func(p *Placement) *Timeline {
+		t := NewTimeline(r, localHours{}, said, func(key int64) bool {
+			return requested(health.Date(key)) // #nosec G115 -- localHours made it of a date
+		})
+		t.Place(p)
+		t.onCrossDay = func(a, b health.Date) {
+			if a == b {
+				return
+			}
+			if isRequested := requested(a); isRequested != requested(b) {
+				if isRequested {
+					a = b
+				}
+				affected[a] = true
+			}
+		}
+		return t
+	}
+	t := newTimeline(nil)
+	if err := from.Samples(window, t.Add); err != nil {
+		return nil, err
+	}
+	if t.SeveralOffsets() {
+		placement := NewPlacement()
+		if err := from.Samples(window, placement.Add); err != nil {
+			return nil, err
+		}
+		t = newTimeline(placement)
+		if err := from.Samples(window, t.Add); err != nil {
+			return nil, err
+		}
+	}
+	for _, g := range t.Finish() {
+		summaries = append(summaries, DaySummary{
+			Date:      health.Date(g.Key), // #nosec G115 -- localHours made it of a date
+			Aggregate: g.Aggregate, Extent: g.Extent, Hours: g.Cells,
+		})
+	}
+	return summaries, nil
 }
 
 // Windows returns the windows that SumUpDays reads first for some dates, in order.
@@ -144,156 +180,6 @@ func dateRuns(dates []health.Date) func(yield func([]health.Date) bool) {
 	}
 }
 
-// dayAggregator aggregates some local days of one metric in one unit.
-type dayAggregator struct {
-	rule      Rule
-	dates     []health.Date // in order
-	resolver  *Resolver
-	byDate    map[health.Date]*dayBuilder
-	current   *dayBuilder // the day of the last sample
-	hoursHint int         // how many hours the day before it has
-	arena     []Aggregate // for those of hours
-	// affected are the dates that were not requested and have a sample which affects one that was.
-	affected map[health.Date]bool
-
-	long *LongSummaries // beyond their hour
-	// hourResolver resolves the samples within an hour. It is nil where resolver does: where only summaries of a day
-	// extend beyond an hour. crossesHour is set when others do.
-	hourResolver *Resolver
-	crossesHour  bool
-}
-
-// dayBuilder has the aggregates of one day.
-type dayBuilder struct {
-	summary    DaySummary
-	counted    bool // whether a sample counts on the day; some count in an hour only
-	aggregates Aggregates
-	hours      hourBuilder
-}
-
-func newDayAggregator(rule Rule, dates []health.Date, maxGap bool) *dayAggregator {
-	d := &dayAggregator{rule: rule, dates: dates, byDate: map[health.Date]*dayBuilder{}, affected: map[health.Date]bool{}}
-	d.resolver = NewResolver(rule, d.addToDay)
-	d.long = NewLongSummaries(rule, reachesBeyondHour, d.addToHour)
-	if maxGap {
-		d.hourResolver = NewResolver(rule, d.addToHour)
-		d.hourResolver.onCrossDay = d.onCrossDay
-	}
-	d.resolver.onCrossDay, d.long.onCrossDay, d.long.resolver.onCrossDay = d.onCrossDay, d.onCrossDay, d.onCrossDay
-	return d
-}
-
-func (d *dayAggregator) requested(date health.Date) bool {
-	_, found := slices.BinarySearch(d.dates, date)
-	return found
-}
-
-func (d *dayAggregator) onCrossDay(a, b health.Date) {
-	if a == b {
-		return
-	}
-	if requested := d.requested(a); requested != d.requested(b) {
-		if requested {
-			a = b
-		}
-		d.affected[a] = true
-	}
-}
-
-func (d *dayAggregator) add(s *health.Sample) {
-	if s.Grain > health.GrainDay {
-		return
-	}
-	d.resolver.Add(s)
-	isLong := d.long.Observe(s)
-	switch {
-	case d.hourResolver == nil:
-		d.crossesHour = d.crossesHour || isLong && s.Grain < health.GrainDay
-	case !isLong:
-		d.hourResolver.Add(s)
-	}
-}
-
-// dayOf returns the builder of a sample's day; nil where the day was not requested.
-func (d *dayAggregator) dayOf(s *health.Sample) *dayBuilder {
-	date := s.LocalDate()
-	if d.current == nil || d.current.summary.Date != date {
-		if d.current != nil {
-			d.hoursHint = len(d.current.hours.hours)
-		}
-		if d.current = d.byDate[date]; d.current == nil && d.requested(date) {
-			d.current = &dayBuilder{summary: DaySummary{Date: date}, hours: hourBuilder{hours: make([]Hour, 0, d.hoursHint)}}
-			d.byDate[date] = d.current
-		}
-	}
-	return d.current
-}
-
-// addToDay adds a sample to its day. Without an hourResolver, one shorter than a day is added to its hour, and
-// mergeHours adds the hours to the day at the end.
-func (d *dayAggregator) addToDay(s *health.Sample, share float64) {
-	day := d.dayOf(s)
-	if day == nil {
-		return
-	}
-	if d.hourResolver == nil && s.Grain < health.GrainDay {
-		day.hours.add(s, share, &d.arena)
-		return
-	}
-	day.extend(ExtentOf(s))
-	day.aggregates.Add(s, share)
-}
-
-// addToHour adds a sample to its hour only: resolver has added it to its day.
-func (d *dayAggregator) addToHour(s *health.Sample, share float64) {
-	if day := d.dayOf(s); day != nil {
-		day.hours.add(s, share, &d.arena)
-	}
-}
-
-func (d *dayAggregator) summaries() []DaySummary {
-	d.resolver.Finish()
-	if d.hourResolver == nil {
-		for _, day := range d.byDate {
-			day.mergeHours()
-		}
-	} else {
-		d.hourResolver.Finish()
-	}
-	_ = d.long.Finish(health.MaxInstant, nil)
-	summaries := make([]DaySummary, 0, len(d.byDate))
-	for _, day := range d.byDate {
-		if !day.counted {
-			continue
-		}
-		day.summary.Aggregate = day.aggregates.Answer(d.rule.Cumulative, health.GrainDay)
-		day.summary.Hours = day.hours.finish()
-		summaries = append(summaries, day.summary)
-	}
-	return summaries
-}
-
-// mergeHours adds the samples within hours to the day.
-func (d *dayBuilder) mergeHours() {
-	for i := range d.hours.hours {
-		hour := &d.hours.hours[i]
-		for j := range hour.Aggregates {
-			if agg := &hour.Aggregates[j]; agg.Grain < health.GrainDay {
-				d.extend(hour.Extent)
-				d.aggregates.merge(agg)
-			}
-		}
-	}
-}
-
-func (d *dayBuilder) extend(e Extent) {
-	if !d.counted {
-		d.counted, d.summary.Extent = true, e
-		return
-	}
-	d.summary.Extent.Join(e)
-}
-
 // SameDay reports whether two summaries of one metric and day are equal, with their hours, but for noise in the last
 // digits.
 func (d *DaySummary) SameDay(o *DaySummary) bool {
@@ -301,12 +187,16 @@ func (d *DaySummary) SameDay(o *DaySummary) bool {
 		slices.EqualFunc(d.Hours, o.Hours, func(a, b Hour) bool { return a.Same(&b) })
 }
 
-func (t *Aggregate) same(o *Aggregate) bool {
-	return t.Grain == o.Grain && t.Count == o.Count && t.LastStart == o.LastStart && health.SameValue(t.Last, o.Last) &&
-		t.Values.same(o.Values) && t.Systolic.same(o.Systolic) && t.Diastolic.same(o.Diastolic) &&
-		slices.Equal(t.Sources, o.Sources)
+func (a *Aggregate) same(o *Aggregate) bool {
+	return a.Grain == o.Grain && a.Count == o.Count && a.LastStart == o.LastStart && health.SameValue(a.Last, o.Last) &&
+		a.Settled == o.Settled && sameSum(a.Unplaced, o.Unplaced) &&
+		a.Values.same(o.Values) && a.Systolic.same(o.Systolic) && a.Diastolic.same(o.Diastolic) &&
+		slices.Equal(a.Sources, o.Sources)
 }
 
 func (s Stats) same(o Stats) bool {
-	return s.Weight == o.Weight && health.SameValue(s.Sum, o.Sum) && health.SameValue(s.Min, o.Min) && health.SameValue(s.Max, o.Max)
+	return health.SameValue(s.Weight, o.Weight) && sameSum(s.Sum, o.Sum) && health.SameValue(s.Min, o.Min) && health.SameValue(s.Max, o.Max)
 }
+
+// sameSum is health.SameValue for sums, of which one that cancels out is noise around zero.
+func sameSum(a, b float64) bool { return health.SameValue(a, b) || max(a, b)-min(a, b) < 1e-9 }

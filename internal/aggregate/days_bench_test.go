@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/health-export/health-export/internal/aggregate"
+	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -17,6 +18,7 @@ func BenchmarkSumUpDays(b *testing.B) {
 		{"minutes that add up", cumulative, health.GrainMinute},
 		{"raw samples that add up", cumulative, health.GrainRaw},
 		{"minutes of a mean", aggregate.Rule{}, health.GrainMinute},
+		{"minutes weighted by time", aggregate.Rule{Style: catalog.StyleTimeWeighted, Hold: 40 * health.Second}, health.GrainMinute},
 		{"hours that add up", cumulative, health.GrainHour},
 		{"days that add up", cumulative, health.GrainDay},
 	} {
@@ -35,12 +37,12 @@ func BenchmarkSumUpDays(b *testing.B) {
 				dates = append(dates, date)
 			}
 			for b.Loop() {
-				if days, _, err := bench.rule.SumUpDays(dates, func(_ aggregate.Window, add func(*health.Sample)) error {
+				if days, _, err := bench.rule.SumUpDays(dates, aggregate.Reader{Spans: noSpans, Samples: func(_ aggregate.Window, add func(*health.Sample)) error {
 					for i := range samples {
 						add(&samples[i])
 					}
 					return nil
-				}); err != nil || len(days) != 7 {
+				}}); err != nil || len(days) != 7 {
 					b.Fatalf("%d days, error %v", len(days), err)
 				}
 			}

@@ -11,18 +11,19 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/health-export/health-export/internal/aggregate"
+	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 )
 
 // reading returns a read function for SumUpDays that yields the samples in a window, as a store does, and counts them.
-func reading(samples []health.Sample, passed *int) func(aggregate.Window, func(*health.Sample)) error {
+func reading(samples []health.Sample, passed *int) aggregate.Reader {
 	ordered := slices.Clone(samples)
 	slices.SortFunc(ordered, func(a, b health.Sample) int {
 		return cmp.Or(cmp.Compare(a.KeyTime(), b.KeyTime()), cmp.Compare(a.Grain, b.Grain), cmp.Compare(a.End, b.End),
 			cmp.Compare(a.Source, b.Source))
 	})
-	return func(w aggregate.Window, add func(*health.Sample)) error {
+	return aggregate.Reader{Spans: noSpans, Samples: func(w aggregate.Window, add func(*health.Sample)) error {
 		for _, s := range ordered {
 			at, within := s.KeyTime(), w.Raw
 			if s.Grain > health.GrainRaw {
@@ -36,8 +37,10 @@ func reading(samples []health.Sample, passed *int) func(aggregate.Window, func(*
 			}
 		}
 		return nil
-	}
+	}}
 }
+
+func noSpans(health.Interval) ([]health.Span, error) { return nil, nil }
 
 func sumUp(t interface{ Fatal(...any) }, rule aggregate.Rule, dates []health.Date, samples []health.Sample) ([]aggregate.DaySummary, []health.Date) {
 	passed := 0
@@ -55,7 +58,7 @@ func totals(days []aggregate.DaySummary) (lines []string) {
 	return lines
 }
 
-var cumulative = aggregate.Rule{Cumulative: true}
+var cumulative = aggregate.Rule{Style: catalog.StyleCumulative, SettlingDay: 60 * 60 * health.Second, SettlingShorter: 12 * 60 * 60 * health.Second}
 
 // day0 is the first day of the tests, whose minutes are counted from its midnight in UTC.
 const day0 = health.Date(0)
@@ -70,26 +73,19 @@ func TestSumUpDays(t *testing.T) {
 		done    int
 	}{
 		"a day without samples has no summary": {cumulative, []health.Date{day0}, nil, nil, 1},
-		"a sample belongs to the day it begins on": {
+		"a sample is shared by the days it was recorded on": {
 			cumulative,
 			[]health.Date{day0, day0 + 1},
 			[]health.Sample{at(phone, 1430, 1450, 10)},
-			[]string{"1970-01-01 10 by 0 of [" + phone + "]"},
+			[]string{"1970-01-01 5 by 0 of [" + phone + "]", "1970-01-02 5 by 0 of [" + phone + "]"},
 			2,
 		},
-		"a neighbour that is covered over midnight changes too": {
-			cumulative,
-			[]health.Date{day0},
-			[]health.Sample{at(watch, 1430, 1460, 30), at(phone, 1450, 1460, 7), at(phone, 1500, 1510, 5)},
-			[]string{"1970-01-01 30 by 0 of [" + watch + "]", "1970-01-02 5 by 0 of [" + phone + "]"},
-			2,
-		},
-		"and so does the day before": {
+		"one that is covered after midnight counts before it": {
 			cumulative,
 			[]health.Date{day0 + 1},
 			[]health.Sample{at(phone, 1430, 1450, 20), at(watch, 1440, 1460, 7)},
-			[]string{"1970-01-01 10 by 0 of [" + phone + "]", "1970-01-02 7 by 0 of [" + watch + "]"},
-			2,
+			[]string{"1970-01-02 7 by 0 of [" + watch + "]"},
+			1,
 		},
 		"a neighbour that is apart does not": {
 			cumulative,
@@ -109,7 +105,7 @@ func TestSumUpDays(t *testing.T) {
 			cumulative, []health.Date{day0}, []health.Sample{summary(health.GrainWeek, merged, 0, 900)}, nil, 1,
 		},
 		"the person's order decides": {
-			aggregate.Rule{Cumulative: true, Ranking: aggregate.SourceOrder{Sources: []string{"anna's  IPHONE"}}.For("step_count")},
+			aggregate.Rule{Style: catalog.StyleCumulative, Ranking: aggregate.SourceOrder{Sources: []string{"anna's  IPHONE"}}.For("step_count")},
 			[]health.Date{day0},
 			[]health.Sample{at(watch, 0, 10, 9), at(phone, 0, 10, 6)},
 			[]string{"1970-01-01 6 by 0 of [" + phone + "]"},
@@ -137,7 +133,7 @@ func TestSumUpDays(t *testing.T) {
 func TestSumUpDaysInStepsEqualsAtOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		rule := aggregate.Rule{Cumulative: rapid.Bool().Draw(t, "cumulative")}
+		rule := genRule.Draw(t, "rule")
 		samples := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) health.Sample {
 			from := rapid.IntRange(0, 6*1440).Draw(t, "from")
 			s := at(rapid.SampledFrom([]string{watch, phone, merged}).Draw(t, "source"), from,
@@ -146,21 +142,26 @@ func TestSumUpDaysInStepsEqualsAtOnce(t *testing.T) {
 			if rapid.Bool().Draw(t, "is a summary") {
 				s.Grain, s.End = rapid.SampledFrom([]health.Grain{60, 3600, health.GrainDay}).Draw(t, "grain"), s.Start
 				s.PerSource = rapid.Bool().Draw(t, "per source")
-				s.Order = s.Start + health.Instant(rapid.IntRange(0, 3).Draw(t, "received"))*health.Day
 			}
+			s.AsOf = s.Start + health.Instant(rapid.IntRange(0, 60).Draw(t, "made"))*3600*health.Second
+			s.Order = s.AsOf
 			return s
 		}), 1, 40, func(s health.Sample) health.SampleKey { return s.Key() }).Draw(t, "samples")
 		known := map[health.Date]aggregate.DaySummary{}
 		all := map[health.Date]bool{}
 		for i := range samples {
-			days, done := sumUp(t, rule, []health.Date{samples[i].LocalDate()}, samples[:i+1])
+			var changes aggregate.Changes
+			changes.See(&samples[i])
+			days, done := sumUp(t, rule, changes.Dates, samples[:i+1])
 			for _, date := range done {
 				delete(known, date)
 			}
 			for _, d := range days {
 				known[d.Date] = d
 			}
-			all[samples[i].LocalDate()] = true
+			for _, date := range changes.Dates {
+				all[date] = true
+			}
 		}
 		dates := make([]health.Date, 0, len(all))
 		for date := range all {
@@ -179,6 +180,15 @@ func TestSumUpDaysInStepsEqualsAtOnce(t *testing.T) {
 		}
 	})
 }
+
+var genRule = rapid.Custom(func(t *rapid.T) aggregate.Rule {
+	return aggregate.Rule{
+		Style: rapid.SampledFrom([]catalog.Style{
+			catalog.StyleCumulative, catalog.StyleCumulative, catalog.StyleArithmetic, catalog.StyleTimeWeighted, catalog.StyleEquivalentLevel,
+		}).Draw(t, "style"),
+		Hold: 40 * health.Second, SettlingDay: 3600 * health.Second, SettlingShorter: 12 * 3600 * health.Second,
+	}
+})
 
 // What is read for a day does not grow with the samples of other days.
 func TestSumUpDaysReadsAWindow(t *testing.T) {

@@ -9,15 +9,67 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// napGap is how long nothing must have been recorded for what follows to be another sleep.
-const napGap = 3 * 3600 * health.Second
+// DefaultSleepGap is the gap of a SleepRule that nobody has set.
+const DefaultSleepGap = 3 * hour
 
-// evening is how long before midnight sleep belongs to the next day.
-const evening = 6 * 3600 * health.Second
+const hour = 3600 * health.Second
 
-// DateOfSleep returns the day that sleep belongs to by its end: the local day, or the next where it ended at 18:00 or
-// later, so that a fragment before midnight belongs to the night it begins.
-func DateOfSleep(end health.Instant, offset int32) health.Date { return (end + evening).Date(offset) }
+// shortGap is how long somebody may be awake in the middle of a sleep of any time of day.
+const shortGap = hour
+
+// SleepRule decides which parts are one sleep.
+//
+// A part belongs to the sleep before it if no more than Gap lies between them. That is for the night: where one of the two
+// began in the afternoon, from noon to 18:00 by its own clock, no more than an hour may lie between them, so that a nap
+// stays a nap. A sleep is never joined to more than a day. Examples, with a gap of 3 hours:
+//
+//   - 23:35–02:05 and 02:21–06:25 are one night, and so are 21:30–22:10 and 00:30–07:00.
+//   - 22:00–11:00 and 13:30–18:20 are two: the second began in the afternoon. It is a nap of its day, although it ended in
+//     the evening, and is not joined to a night that begins at 20:30 either.
+//   - 14:00–14:40 and 15:00–15:30 are one nap.
+type SleepRule struct {
+	// Gap is the longest time awake within a night. With 0 only what touches or overlaps is joined.
+	Gap health.Instant
+}
+
+// period is a time of sleep, or the joined parts of one.
+type period struct {
+	start, end  health.Instant
+	startOffset int32
+}
+
+// joins reports whether a part that begins later belongs to the sleep so far.
+func (r SleepRule) joins(sleep, part period) bool {
+	gap := r.Gap
+	if sleep.inAfternoon() || part.inAfternoon() {
+		gap = min(gap, shortGap)
+	}
+	return part.start-sleep.end <= gap && max(sleep.end, part.end)-sleep.start <= health.Day
+}
+
+// inAfternoon reports whether it began between noon and 18:00.
+func (p period) inAfternoon() bool {
+	clock := p.start - p.start.Date(p.startOffset).Midnight(p.startOffset)
+	return 12*hour <= clock && clock < 18*hour
+}
+
+// group splits parts, in order of start, into sleeps.
+func group[T any](r SleepRule, parts []T, of func(*T) period) [][]T {
+	var groups [][]T
+	var sleep period
+	for i := range parts {
+		part := of(&parts[i])
+		if len(groups) == 0 || !r.joins(sleep, part) {
+			groups, sleep = append(groups, nil), part
+		}
+		last := len(groups) - 1
+		groups[last] = append(groups[last], parts[i])
+		sleep.end = max(sleep.end, part.end)
+	}
+	return groups
+}
+
+func periodOfSegment(s *health.Segment) period { return period{s.Start, s.End, s.Offset} }
 
 // stagesByDepth is the order in which stages win where a source recorded several at once. Sleep of unknown stage comes
 // last: a source that records stages may write the whole night as asleep besides.
@@ -25,9 +77,9 @@ var stagesByDepth = []health.Stage{health.StageDeep, health.StageREM, health.Sta
 
 // SumSegments sums segments into nights, for sources that do not: one night for each period of sleep of each source, in
 // order of source and date. Time that several segments cover counts once. Time in bed is separate from sleep, and makes
-// a night of its own only where the source recorded no sleep with it. A night's date is that of DateOfSleep. Segments
-// of unknown stages are ignored. SumSegments sorts the slice.
-func SumSegments(segments []health.Segment) []health.Night {
+// a night of its own only where the source recorded no sleep with it. A night's date is that of health.DateOfSleep.
+// Segments of unknown stages are ignored. SumSegments sorts the slice.
+func (r SleepRule) SumSegments(segments []health.Segment) []health.Night {
 	slices.SortFunc(segments, func(a, b health.Segment) int {
 		return cmp.Or(strings.Compare(a.Source, b.Source), cmp.Compare(a.Start, b.Start))
 	})
@@ -37,14 +89,14 @@ func SumSegments(segments []health.Segment) []health.Night {
 		for n < len(segments) && segments[n].Source == segments[0].Source {
 			n++
 		}
-		nights = append(nights, sumSource(segments[:n])...)
+		nights = append(nights, r.sumSource(segments[:n])...)
 		segments = segments[n:]
 	}
 	return nights
 }
 
 // sumSource sums the segments of one source, which are in order of start.
-func sumSource(segments []health.Segment) []health.Night {
+func (r SleepRule) sumSource(segments []health.Segment) []health.Night {
 	var inBed, sleep []health.Segment
 	for _, s := range segments {
 		switch {
@@ -55,7 +107,7 @@ func sumSource(segments []health.Segment) []health.Night {
 			sleep = append(sleep, s)
 		}
 	}
-	periods := periodsOf(sleep)
+	periods := group(r, sleep, periodOfSegment)
 	var inBedOnly []health.Segment
 	for _, bed := range inBed {
 		i := slices.IndexFunc(periods, func(period []health.Segment) bool {
@@ -67,29 +119,13 @@ func sumSource(segments []health.Segment) []health.Night {
 		}
 		periods[i] = append(periods[i], bed)
 	}
-	periods = append(periods, periodsOf(inBedOnly)...)
+	periods = append(periods, group(r, inBedOnly, periodOfSegment)...)
 	nights := make([]health.Night, len(periods))
 	for i, period := range periods {
 		nights[i] = sumPeriod(period)
 	}
 	slices.SortStableFunc(nights, func(a, b health.Night) int { return cmp.Compare(a.Date, b.Date) })
 	return nights
-}
-
-// periodsOf splits segments, in order of start, where nothing was recorded for napGap.
-func periodsOf(segments []health.Segment) [][]health.Segment {
-	var periods [][]health.Segment
-	var end health.Instant
-	for _, s := range segments {
-		if len(periods) == 0 || s.Start-end > napGap {
-			periods = append(periods, nil)
-			end = s.End
-		}
-		last := len(periods) - 1
-		periods[last] = append(periods[last], s)
-		end = max(end, s.End)
-	}
-	return periods
 }
 
 func endOf(segments []health.Segment) health.Instant {
@@ -117,16 +153,18 @@ func sumPeriod(segments []health.Segment) health.Night {
 			*end = s.End
 		}
 	}
-	end := night.SleepEnd
-	if end == 0 {
-		end = night.InBedEnd
-	}
+	start, end, _ := night.Span()
+	startOffset := segments[0].Offset
 	for _, s := range segments {
+		if s.Start == start {
+			startOffset = s.Offset
+		}
 		if s.End == end {
-			night.Offset = s.Offset
+			night.Offset = s.EndOffset()
 		}
 	}
-	night.Date = DateOfSleep(end, night.Offset)
+	night.OffsetChange = night.Offset - startOffset
+	night.SetDate()
 	night.InBed = hours(union(spans[health.StageInBed]))
 	durations := map[health.Stage]*float64{
 		health.StageDeep: &night.Deep, health.StageREM: &night.REM, health.StageCore: &night.Core,
@@ -152,7 +190,7 @@ func hours(d health.Instant) float64 {
 	if d == 0 {
 		return health.Absent()
 	}
-	return float64(d) / float64(3600*health.Second)
+	return float64(d) / float64(hour)
 }
 
 type span struct{ from, to health.Instant }
@@ -221,7 +259,10 @@ func compareLengths(a, b *health.Night) int {
 	)
 }
 
-// detailRank is 0 for a night with stages, 1 for one with sleep, 2 for one with time in bed only.
+// withoutSleep is the detailRank of a night in which no sleep was recorded.
+const withoutSleep = 2
+
+// detailRank is 0 for a night with stages, 1 for one with sleep, withoutSleep for one with time in bed only.
 func detailRank(n *health.Night) int {
 	recorded := func(hours ...float64) bool {
 		return slices.ContainsFunc(hours, func(h float64) bool { return h > 0 })
@@ -229,10 +270,10 @@ func detailRank(n *health.Night) int {
 	switch {
 	case recorded(n.Core, n.Deep, n.REM):
 		return 0
-	case recorded(n.Total, n.Asleep):
+	case recorded(n.TotalSleep()):
 		return 1
 	default:
-		return 2
+		return withoutSleep
 	}
 }
 
@@ -242,10 +283,10 @@ func length(n *health.Night) health.Instant {
 		return end - start
 	}
 	longest := 0.0
-	for _, h := range []float64{n.Total, n.Asleep, n.InBed} {
+	for _, h := range []float64{n.TotalSleep(), n.InBed} {
 		if h > longest {
 			longest = h
 		}
 	}
-	return health.Instant(longest * float64(3600*health.Second))
+	return health.Instant(longest * float64(hour))
 }

@@ -1,6 +1,8 @@
 package aggregate_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,6 +42,8 @@ func sumsOf(nights []health.Night) []sums {
 	return all
 }
 
+var rule = aggregate.SleepRule{Gap: aggregate.DefaultSleepGap}
+
 func TestSumSegments(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -74,6 +78,22 @@ func TestSumSegments(t *testing.T) {
 			[]health.Segment{slept(watch, "core", 4, 5.9)},
 			[]sums{{Date: "1970-01-02", Total: 1.9, Core: 1.9}},
 		},
+		"a nap that ends in the evening belongs to its day": {
+			[]health.Segment{slept(watch, "asleep", -14, -1), slept(watch, "asleep", 1.5, 6.3), slept(watch, "asleep", 11.8, 19)},
+			[]sums{{Date: "1970-01-02", Total: 13, Asleep: 13}, {Date: "1970-01-02", Total: 4.8, Asleep: 4.8}, {Date: "1970-01-03", Total: 7.2, Asleep: 7.2}},
+		},
+		"an evening nap is not joined to an early night": {
+			[]health.Segment{slept(watch, "core", 4, 6.3), slept(watch, "core", 8.5, 16)},
+			[]sums{{Date: "1970-01-02", Total: 2.3, Core: 2.3}, {Date: "1970-01-03", Total: 7.5, Core: 7.5}},
+		},
+		"a nap of two parts": {
+			[]health.Segment{slept(watch, "core", 2, 2.6), slept(watch, "core", 3, 3.5)},
+			[]sums{{Date: "1970-01-02", Total: 1.1, Core: 1.1}},
+		},
+		"two hours awake in the night": {
+			[]health.Segment{slept(watch, "core", 10, 13), slept(watch, "core", 15, 19)},
+			[]sums{{Date: "1970-01-03", Total: 7, Core: 7}},
+		},
 		"sources are not mixed": {
 			[]health.Segment{slept(watch, "core", 10, 17), slept(app, "asleep", 10, 18)},
 			[]sums{{Date: "1970-01-03", Total: 7, Core: 7}, {Date: "1970-01-03", Total: 8, Asleep: 8}},
@@ -93,7 +113,7 @@ func TestSumSegments(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(test.want, sumsOf(aggregate.SumSegments(test.segments)), cmpopts.EquateApprox(0, 1e-9)); diff != "" {
+			if diff := cmp.Diff(test.want, sumsOf(rule.SumSegments(test.segments)), cmpopts.EquateApprox(0, 1e-9)); diff != "" {
 				t.Errorf("nights (-want +got):\n%s", diff)
 			}
 		})
@@ -104,7 +124,7 @@ func TestSumSegmentsUsesTheDayOfWaking(t *testing.T) {
 	t.Parallel()
 	early := slept(watch, health.StageCore, 4, 10.5) // until 22:30 UTC, which is half past midnight
 	early.Offset = 2 * 3600
-	night := aggregate.SumSegments([]health.Segment{early})[0]
+	night := rule.SumSegments([]health.Segment{early})[0]
 	if night.Date.String() != "1970-01-03" || night.Offset != early.Offset {
 		t.Errorf("date %s, offset %d", night.Date, night.Offset)
 	}
@@ -120,7 +140,7 @@ func TestSumSegmentsNeverExceedsTheSpan(t *testing.T) {
 			length := rapid.IntRange(0, 8).Draw(t, "length")
 			segments = append(segments, slept(watch, rapid.SampledFrom(stages).Draw(t, "stage"), float64(from), float64(from+length)))
 		}
-		for _, night := range aggregate.SumSegments(segments) {
+		for _, night := range rule.SumSegments(segments) {
 			slept := sumsOf([]health.Night{night})[0]
 			span := float64(night.SleepEnd-night.SleepStart) / float64(3600*health.Second)
 			if slept.Total+slept.Awake > span+1e-9 {
@@ -185,4 +205,203 @@ func TestMainSleep(t *testing.T) {
 	if _, _, ok := none.MainSleep(nil); ok {
 		t.Error("there is a night among none")
 	}
+}
+
+// row returns a row of a night as it was sent, see slept.
+func row(source string, from, to float64, set func(*health.Night)) health.Night {
+	n := night(source, from, to, set)
+	n.SetDate()
+	return n
+}
+
+func sleptFor(hours float64) func(*health.Night) {
+	return func(n *health.Night) { n.Total = hours }
+}
+
+func inBedOnly(hours float64) func(*health.Night) {
+	return func(n *health.Night) {
+		n.InBedStart, n.InBedEnd, n.SleepStart, n.SleepEnd, n.InBed = n.SleepStart, n.SleepEnd, 0, 0, hours
+	}
+}
+
+func withoutTimes(date health.Date, set func(*health.Night)) func(*health.Night) {
+	return func(n *health.Night) { n.SleepStart, n.SleepEnd, n.Date = 0, 0, date; set(n) }
+}
+
+func TestJoinNights(t *testing.T) {
+	t.Parallel()
+	staged := func(core, deep float64) func(*health.Night) {
+		return func(n *health.Night) { n.Core, n.Deep = core, deep }
+	}
+	for name, test := range map[string]struct {
+		rows    []health.Night
+		want    []sums
+		leftOut int
+	}{
+		"awake for a quarter of an hour": {
+			[]health.Night{row(watch, 11.5, 14, sleptFor(2.5)), row(watch, 14.25, 18.5, sleptFor(4))},
+			[]sums{{Date: "1970-01-03", Total: 6.5}},
+			0,
+		},
+		"the evening part": {
+			[]health.Night{row(watch, 9, 10, sleptFor(0.9)), row(watch, 12.5, 19, sleptFor(6))},
+			[]sums{{Date: "1970-01-03", Total: 6.9}},
+			0,
+		},
+		"stages are summed, and are the total": {
+			[]health.Night{row(watch, 11, 14, staged(2, 0.5)), row(watch, 15, 19, staged(3, 0.5))},
+			[]sums{{Date: "1970-01-03", Total: 6, Core: 5, Deep: 1}},
+			0,
+		},
+		"a nap stays a nap": {
+			[]health.Night{row(watch, 10, 17, sleptFor(7)), row(watch, 25, 26, sleptFor(1))},
+			[]sums{{Date: "1970-01-03", Total: 7}, {Date: "1970-01-03", Total: 1}},
+			0,
+		},
+		"of overlapping rows the longest": {
+			[]health.Night{row(watch, 10, 17, sleptFor(6.5)), row(watch, 11, 19, sleptFor(7.5))},
+			[]sums{{Date: "1970-01-03", Total: 7.5}},
+			1,
+		},
+		"of overlapping rows the longest, also of an earlier body": {
+			[]health.Night{
+				row(watch, 10, 17, func(n *health.Night) { n.Total, n.Order = 6.5, 2 }),
+				row(watch, 11, 19, func(n *health.Night) { n.Total, n.Order = 7.5, 1 }),
+			},
+			[]sums{{Date: "1970-01-03", Total: 7.5}},
+			1,
+		},
+		"ill in bed: no sleep is longer than a day": {
+			[]health.Night{
+				row(watch, 10, 20, sleptFor(9)), row(watch, 20.5, 23.5, sleptFor(3)), row(watch, 24, 29.5, sleptFor(5)),
+				row(watch, 30.2, 33.8, sleptFor(3)), row(watch, 34.5, 42, sleptFor(7)),
+			},
+			[]sums{{Date: "1970-01-03", Total: 20}, {Date: "1970-01-04", Total: 7}},
+			0,
+		},
+		"a rounded minute is no overlap": {
+			[]health.Night{row(watch, 10, 14.01, sleptFor(4)), row(watch, 14, 19, sleptFor(5))},
+			[]sums{{Date: "1970-01-03", Total: 9}},
+			0,
+		},
+		"in bed around the sleep": {
+			[]health.Night{row(watch, 10, 17, sleptFor(6)), row(watch, 9, 18, inBedOnly(9))},
+			[]sums{{Date: "1970-01-03", Total: 6, InBed: 9}},
+			0,
+		},
+		"in bed only": {
+			[]health.Night{row(phone, 11.5, 18.5, inBedOnly(7))},
+			[]sums{{Date: "1970-01-03", InBed: 7}},
+			0,
+		},
+		"in bed for both parts": {
+			[]health.Night{
+				row(watch, 11, 14, func(n *health.Night) {
+					n.Total, n.InBed, n.InBedStart, n.InBedEnd = 3, 9, n.SleepStart-health.Day/24, n.SleepEnd+health.Day/4
+				}),
+				row(watch, 15, 19, func(n *health.Night) {
+					n.Total, n.InBed, n.InBedStart, n.InBedEnd = 4, 9, n.SleepStart-health.Day/24*5, n.SleepEnd+health.Day/24
+				}),
+			},
+			[]sums{{Date: "1970-01-03", Total: 7, InBed: 9}},
+			0,
+		},
+		"a date adds what is missing": {
+			[]health.Night{row(watch, 10, 17, sleptFor(6)), row(watch, 25, 26, sleptFor(1)), row(watch, 1, 2, withoutTimes(2, func(n *health.Night) { n.InBed = 8 }))},
+			[]sums{{Date: "1970-01-03", Total: 6, InBed: 8}, {Date: "1970-01-03", Total: 1}},
+			0,
+		},
+		"a date does not change what is there": {
+			[]health.Night{row(watch, 10, 17, sleptFor(6)), row(watch, 1, 2, withoutTimes(2, sleptFor(6.5)))},
+			[]sums{{Date: "1970-01-03", Total: 6}},
+			1,
+		},
+		"a date beside its nap": {
+			[]health.Night{row(watch, 25, 26, sleptFor(1)), row(watch, 1, 2, withoutTimes(2, sleptFor(7)))},
+			[]sums{{Date: "1970-01-03", Total: 1}, {Date: "1970-01-03", Total: 7}},
+			0,
+		},
+		"sources are not joined": {
+			[]health.Night{row(watch, 10, 14, sleptFor(4)), row(phone, 15, 19, sleptFor(3))},
+			[]sums{{Date: "1970-01-03", Total: 4}, {Date: "1970-01-03", Total: 3}},
+			0,
+		},
+		"corrupt nights do not join their neighbours": {
+			[]health.Night{row(watch, -20, 20, sleptFor(34.5)), row(watch, 34, 41, sleptFor(7))},
+			[]sums{{Date: "1970-01-03", Total: 34.5}, {Date: "1970-01-04", Total: 7}},
+			0,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			joined := rule.JoinNights(test.rows)
+			leftOut, rows := 0, 0
+			for _, n := range joined {
+				leftOut, rows = leftOut+len(n.LeftOut), rows+len(n.Rows)
+			}
+			got := sumsOf(aggregate.Nights(joined))
+			slices.SortStableFunc(got, func(a, b sums) int { return strings.Compare(a.Date, b.Date) })
+			if diff := cmp.Diff(test.want, got, cmpopts.EquateApprox(0, 1e-9), cmpopts.SortSlices(func(a, b sums) bool {
+				return a.Date < b.Date || a.Date == b.Date && a.Total < b.Total
+			})); diff != "" {
+				t.Errorf("nights (-want +got):\n%s", diff)
+			}
+			if leftOut != test.leftOut || leftOut+rows != len(test.rows) {
+				t.Errorf("%d rows count, %d are left out, want %d", rows, leftOut, test.leftOut)
+			}
+		})
+	}
+}
+
+func TestJoinedNightSpansItsRows(t *testing.T) {
+	t.Parallel()
+	first, second := row(watch, 11, 14, sleptFor(3)), row(watch, 15, 19, sleptFor(4))
+	first.Offset, second.Offset, second.OffsetChange = -4*3600, -5*3600, 0
+	got := rule.JoinNights([]health.Night{second, first})[0]
+	if got.SleepStart != first.SleepStart || got.SleepEnd != second.SleepEnd || got.StartOffset() != first.Offset || got.Offset != second.Offset || got.ID != first.ID {
+		t.Errorf("the night is %+v", got.Night)
+	}
+}
+
+// The answer does not depend on the order of the rows. Every row is in one night, and no sleep is longer than its span.
+func TestJoinNightsInAnyOrder(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		gap := aggregate.SleepRule{Gap: health.Instant(rapid.IntRange(0, 6).Draw(t, "gap")) * 3600 * health.Second}
+		var rows []health.Night
+		for i := range rapid.IntRange(1, 8).Draw(t, "count") {
+			from := float64(rapid.IntRange(-6, 30).Draw(t, "from"))
+			length := float64(rapid.IntRange(1, 9).Draw(t, "length"))
+			set := sleptFor(length - 0.5)
+			switch rapid.SampledFrom([]string{"sleep", "sleep", "in bed", "date"}).Draw(t, "kind") {
+			case "in bed":
+				set = inBedOnly(length)
+			case "date":
+				set = withoutTimes(health.Date(2+i), sleptFor(length)) // a store has one of each date
+			}
+			n := row(rapid.SampledFrom([]string{watch, phone}).Draw(t, "source"), from, from+length, set)
+			n.ID, n.Order = uuid.UUID{byte(i + 1)}, health.Instant(i)
+			rows = append(rows, n)
+		}
+		joined := gap.JoinNights(slices.Clone(rows))
+		again := gap.JoinNights(rapid.Permutation(rows).Draw(t, "order"))
+		if diff := cmp.Diff(joined, again, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("in another order (-want +got):\n%s", diff)
+		}
+		seen := map[uuid.UUID]bool{}
+		for _, n := range joined {
+			for _, r := range slices.Concat(n.Rows, n.LeftOut) {
+				if seen[r.ID] || r.Source != n.Source {
+					t.Fatalf("%s is in two nights, or in another source's", r.ID)
+				}
+				seen[r.ID] = true
+			}
+			if start, end, ok := n.Span(); ok && n.Total > float64(end-start)/float64(3600*health.Second) {
+				t.Fatalf("%v h of sleep from %s to %s", n.Total, start, end)
+			}
+		}
+		if len(seen) != len(rows) {
+			t.Fatalf("%d of %d rows are in a night", len(seen), len(rows))
+		}
+	})
 }

@@ -5,16 +5,19 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 )
 
 // SourceOrder is a user's own order of sources, the most trusted first. Sources that are not in it come after those
-// that are, in the order of CompareSources. The zero value is no order.
+// that are, in the order of their devices, see Ranking. The zero value is no order.
 type SourceOrder struct {
 	// Sources is the order for every metric that has none in Metrics.
 	Sources []string `json:"sources"`
 	// Metrics has the orders of single metrics, by the catalogue's name; sleep is sleep_analysis.
 	Metrics map[string][]string `json:"metrics"`
+	// Devices are those that recorded the samples of sources, as far as is known. Nobody sets them.
+	Devices []health.SourceDevice `json:"-"`
 }
 
 // The limits of a SourceOrder.
@@ -63,18 +66,23 @@ func (o SourceOrder) For(metric string) Ranking {
 	if !own {
 		listed = o.Sources
 	}
-	if len(listed) == 0 {
-		return Ranking{}
+	r := Ranking{devices: rankDevices(o.Devices)}
+	for _, source := range listed {
+		r.listed = append(r.listed, normalSource(source))
 	}
-	names := make([]string, len(listed))
-	for i, source := range listed {
-		names[i] = normalSource(source)
-	}
-	return Ranking{names}
+	return r
 }
 
-// Ranking orders the sources of one metric. The zero value is the order of CompareSources.
-type Ranking struct{ listed []string }
+// Ranking orders the sources of one metric: first those that the user has listed. Then those that HealthKit merged
+// ("Watch|iPhone"), then watches, then phones, then everything else. Watches, and phones, are ordered by their hardware, the
+// newest first, and by when they were last seen; sources that are equal in all that, by name. What a source is, its device
+// says, and its name where no device is known.
+//
+// The zero value knows no list and no devices.
+type Ranking struct {
+	listed  []string
+	devices map[string]deviceRank // by source and by normalSource
+}
 
 // Compare is negative when source a is to be preferred to b.
 func (r Ranking) Compare(a, b string) int {
@@ -83,7 +91,83 @@ func (r Ranking) Compare(a, b string) int {
 			return c
 		}
 	}
-	return CompareSources(a, b)
+	return cmp.Or(r.rankOf(a).compare(r.rankOf(b)), strings.Compare(a, b))
+}
+
+// CompareSources is Compare of the zero Ranking.
+func CompareSources(a, b string) int { return Ranking{}.Compare(a, b) }
+
+func (r Ranking) rankOf(source string) deviceRank {
+	if strings.Contains(source, "|") {
+		return deviceRank{kind: rankMerged}
+	}
+	if len(r.devices) > 0 {
+		if known, ok := r.devices[source]; ok {
+			return known
+		}
+		if known, ok := r.devices[normalSource(source)]; ok {
+			return known
+		}
+	}
+	return deviceRank{kind: rankOfKind(health.KindOfDevice(source))}
+}
+
+// deviceRank is how far a source is trusted for its device.
+type deviceRank struct {
+	kind         int // the least first
+	major, minor int // of the hardware
+	last         health.Instant
+}
+
+const (
+	rankMerged = iota
+	rankWatch
+	rankPhone
+	rankOther
+)
+
+func rankOfKind(kind health.DeviceKind) int {
+	switch kind {
+	case health.DeviceWatch:
+		return rankWatch
+	case health.DevicePhone:
+		return rankPhone
+	}
+	return rankOther
+}
+
+// rankDevices returns the rank of each source whose device is known: that of its best one.
+func rankDevices(devices []health.SourceDevice) map[string]deviceRank {
+	if len(devices) == 0 {
+		return nil
+	}
+	ranks := make(map[string]deviceRank, len(devices))
+	for _, d := range devices {
+		rank := deviceRank{kind: rankOfKind(d.Kind())}
+		if rank.kind != rankOther {
+			rank.major, rank.minor = d.Generation()
+			rank.last = d.Last
+		}
+		source := normalSource(d.Source)
+		if known, ok := ranks[source]; !ok || rank.compare(known) < 0 {
+			ranks[source] = rank
+		}
+	}
+	for _, d := range devices {
+		ranks[d.Source] = ranks[normalSource(d.Source)] // which takes longer to look up
+	}
+	return ranks
+}
+
+// compare is negative where r is to be preferred to o.
+func (r deviceRank) compare(o deviceRank) int {
+	return cmp.Or(cmp.Compare(r.kind, o.kind), cmp.Compare(o.major, r.major), cmp.Compare(o.minor, r.minor), cmp.Compare(o.last, r.last))
+}
+
+// SameRanking reports whether two orders rank some sources in the same way, for a metric without an order of its own.
+func SameRanking(a, b SourceOrder, sources []string) bool {
+	ranked := func(o SourceOrder) []string { return slices.SortedFunc(slices.Values(sources), o.For("").Compare) }
+	return slices.Equal(ranked(a), ranked(b))
 }
 
 // position returns the position of a source in the user's order; that after the last where it is not in it.

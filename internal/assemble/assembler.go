@@ -35,12 +35,13 @@ func New(c *catalog.Catalog, workoutUnits map[string]string, tempDir string) (*A
 	return &Assembler{resolver: resolver, tempDir: tempDir}, nil
 }
 
-// NewCollector returns a collector for a body that was received at a time. Its points have the given grain unless they
-// have their own; with health.GrainUnknown it is detected from their times. The caller closes the collector.
-func (a *Assembler) NewCollector(received time.Time, grain health.Grain) *Collector {
+// NewCollector returns a collector for a body that was received at a time and has an order (health.Ingestion.Order). Its
+// points have the given grain unless they have their own; with health.GrainUnknown it is that for which their times are evidence.
+// The caller closes the collector.
+func (a *Assembler) NewCollector(received time.Time, order health.Instant, grain health.Grain) *Collector {
 	c := &Collector{
-		resolver: a.resolver, received: health.InstantOf(received), grain: grain,
-		metrics: map[metricName]*bodyMetric{}, seriesIDs: map[metricName]uint32{}, sourceIDs: map[string]uint32{},
+		resolver: a.resolver, received: health.InstantOf(received), order: order, grain: grain,
+		metrics: map[metricName]*bodyMetric{}, seriesIDs: map[metricName]uint32{}, sourceIDs: map[string]uint32{}, ungroupedIDs: map[ungroupedKey]int32{},
 		types: []string{""}, typeIDs: map[string]uint32{"": 0},
 		buffers: &a.buffers, sorter: sorter{dir: a.tempDir, buffers: &a.buffers},
 		current: openEntry{pending: pointBuffer{dir: a.tempDir}},

@@ -22,7 +22,9 @@ const (
 // health.Event.DigestAmong.
 type Batch[T any] struct {
 	Elements []T
-	account  func(outcomes []health.Outcome, refused map[int]string)
+	// Spans are what the body speaks for with the samples of a batch, without the session and the ingestion.
+	Spans   []health.Span
+	account func(outcomes []health.Outcome, refused map[int]string)
 }
 
 // Account adds to the report what became of the elements: outcomes has one entry for each, and refused the reason for
@@ -45,19 +47,28 @@ func (c *Collector) Partitions() []Partition { return c.sorter.partitions(maxPar
 func (c *Collector) Samples(p Partition) iter.Seq2[*Batch[health.Sample], error] {
 	return func(yield func(*Batch[health.Sample], error) bool) {
 		m := &merger{collector: c, grains: c.grains(), partition: p}
+		if c.zone != nil {
+			zone := *c.zone
+			m.zone = &zone
+		}
 		batch := c.newSampleBatch()
+		var spans spanBuilder
+		saysZeros := !c.anyRejected() // else an absent bucket may be one that was rejected
 		for merged, err := range m.points() {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			s := c.sample(&merged, m.perSource(&merged))
-			if c.series[merged.series].bloodPressure && !c.checkPressure(&s, &merged.elementRef) {
+			sample := c.sample(&merged, m.perSource(&merged))
+			if c.series[merged.series].bloodPressure && !c.checkPressure(&sample, &merged.elementRef) {
 				continue
 			}
-			batch.Elements = append(batch.Elements, s)
+			placeSample(m.zone, &sample)
+			batch.Elements = append(batch.Elements, sample)
+			spans.add(merged.series, &sample, saysZeros && c.series[merged.series].cumulative)
 			batch.refs = append(batch.refs, merged.elementRef)
 			if batch.bytes += len(merged.attributes); len(batch.Elements) == MaxBatch || batch.bytes >= MaxBatchBytes {
+				batch.Spans = spans.take()
 				if !yield(&batch.Batch, nil) {
 					return
 				}
@@ -68,6 +79,7 @@ func (c *Collector) Samples(p Partition) iter.Seq2[*Batch[health.Sample], error]
 			batch.Account(nil, nil)
 			return
 		}
+		batch.Spans = spans.take()
 		yield(&batch.Batch, nil)
 	}
 }
@@ -99,7 +111,7 @@ func (c *Collector) sample(p *mergedPoint, perSource bool) health.Sample {
 	s := p.unpack()
 	series := &c.series[p.series]
 	s.Metric, s.Unit, s.Source = series.name, series.unit, c.sources[p.source]
-	s.PerSource, s.Order, s.AsOf = perSource, c.asOf, c.asOf
+	s.PerSource, s.Inferred, s.Order, s.AsOf = perSource, p.inferred, c.order, c.asOf
 	if s.Grain != health.GrainRaw {
 		s.End = s.Start
 	}
@@ -117,8 +129,15 @@ func (c *Collector) accountSamples(b *sampleBatch, outcomes []health.Outcome, re
 		c.count(&b.refs[i], outcome)
 	}
 	c.accounted.Add(int64(len(b.refs)))
-	b.Elements, b.refs, b.bytes = b.Elements[:0], b.refs[:0], 0
+	b.Elements, b.Spans, b.refs, b.bytes = b.Elements[:0], nil, b.refs[:0], 0
 	c.unused = append(c.unused, b)
+}
+
+// anyRejected reports whether a metric point was rejected.
+func (c *Collector) anyRejected() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.report.Counts[health.Metrics].Rejected > 0
 }
 
 // countMerged counts an element that is the same as another.

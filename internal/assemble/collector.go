@@ -24,8 +24,9 @@ const maxFuture = 48 * time.Hour
 type Collector struct {
 	resolver *resolver
 	received health.Instant
-	asOf     health.Instant // of what the body states: when it was received, unless it was made earlier
-	grain    health.Grain   // of points without one; GrainUnknown: to be detected
+	order    health.Instant // see health.Sample.Order
+	asOf     health.Instant // see health.Sample.AsOf
+	grain    health.Grain   // of points without one; GrainUnknown: by the evidence of all points
 
 	metrics   map[metricName]*bodyMetric // by name and unit as sent
 	series    []series
@@ -38,7 +39,14 @@ type Collector struct {
 	sorter    sorter
 	sequence  uint32
 	current   openEntry
-	others    otherElements
+
+	ungroupedSeries []ungroupedSeries
+	ungroupedIDs    map[ungroupedKey]int32
+	settled         []settledGrain // of ungroupedSeries, after Finish
+
+	zone    *health.Zone // nil: every offset is kept
+	others  otherElements
+	devices devices
 
 	accounted atomic.Int64 // samples whose outcome is known
 	// mu guards what follows while several partitions are read.
@@ -57,7 +65,7 @@ type series struct {
 	name, unit    string
 	cumulative    bool
 	bloodPressure bool
-	detector      grainDetector
+	sampling      sampling
 }
 
 // bodyMetric is a name and a unit as sent, resolved, with the series of this body that its points belong to.
@@ -101,6 +109,9 @@ func (c *Collector) Add(r *health.Record) error {
 	for _, w := range r.Warnings {
 		c.report.Warn(w)
 	}
+	if r.Device != nil {
+		c.seeDevice(r)
+	}
 	if r.Entry != c.current.entry {
 		if err := c.endEntry(); err != nil {
 			return err
@@ -124,15 +135,16 @@ func (c *Collector) Add(r *health.Record) error {
 }
 
 // SetAsOf sets when the body was made, if that is earlier than its receipt: its elements do not replace what was received
-// in between. Call it before the first record is added.
+// in between, so their order is as much earlier. Call it before the first record is added.
 func (c *Collector) SetAsOf(at health.Instant) {
-	if at >= health.MinInstant && at < c.received {
+	if at >= health.MinInstant && at < c.asOf {
+		c.order -= c.asOf - at
 		c.asOf = at
 	}
 }
 
-// AsOf returns the time of receipt that the elements are stored with.
-func (c *Collector) AsOf() health.Instant { return c.asOf }
+// Order returns the order that the elements are stored with.
+func (c *Collector) Order() health.Instant { return c.order }
 
 // Reject adds to the report an element that the decoder refused.
 func (c *Collector) Reject(kind health.ElementKind, typ string, rejection *health.Rejection) {
@@ -160,7 +172,7 @@ func (c *Collector) addSample(r *health.Record) error {
 		c.Reject(r.Kind(), r.Type, rejection)
 		return nil
 	}
-	return c.sortPoint(&p)
+	return c.sortPoint(&p, r.Table)
 }
 
 // readSample returns the normalised point of a sample that has its own metric name.
@@ -194,7 +206,7 @@ func (c *Collector) addSamples(r *health.Record) error {
 	c.compounds = append(c.compounds, compoundElement{typ: c.typeID(r.Type)})
 	for i := range points {
 		points[i].compound = int32(len(c.compounds) - 1)
-		if err := c.sortPoint(&points[i]); err != nil {
+		if err := c.sortPoint(&points[i], r.Table); err != nil {
 			return err
 		}
 	}
@@ -250,6 +262,18 @@ func (c *Collector) Finish() error {
 	if err := c.endEntry(); err != nil {
 		return err
 	}
+	grains := c.grains()
+	if err := c.sorter.finish(grains); err != nil {
+		return err
+	}
+	apart, err := c.findApart(grains)
+	if err != nil {
+		return err
+	}
+	c.settled = c.settle()
+	if !apart {
+		return nil
+	}
 	return c.sorter.finish(c.grains())
 }
 
@@ -283,7 +307,7 @@ func (c *Collector) addResolvedPoint(p *point) error {
 		c.Reject(health.Metrics, "", rejection)
 		return nil
 	}
-	return c.sortPoint(p)
+	return c.sortPoint(p, 0)
 }
 
 // resolve resolves a metric name and a unit, as sent, and assigns them a series of this body.
@@ -305,6 +329,7 @@ func (c *Collector) resolve(name, unit string, at *health.Position) (*bodyMetric
 		id = uint32(len(c.series))
 		c.series = append(c.series, series{
 			name: m.name, unit: m.unit, cumulative: m.cumulative(), bloodPressure: m.metric == c.resolver.bloodPressure,
+			sampling: c.resolver.sampling(&m.resolvedMetric),
 		})
 		c.seriesIDs[stored] = id
 	}
@@ -382,26 +407,22 @@ func (c *Collector) normalise(p *point, m *bodyMetric, at *health.Position) *hea
 	return nil
 }
 
-// sortPoint adds a normalised point to the sorter.
-func (c *Collector) sortPoint(p *point) error {
+// sortPoint adds a normalised point of a table to the sorter.
+func (c *Collector) sortPoint(p *point, table int) error {
 	if p.grain == health.GrainUnknown {
-		c.series[p.series].detector.add(p.start, p.offset)
+		p.grain = c.ungrouped(p, table)
 	}
 	return c.sorter.add(p, c.grains)
 }
 
-// grains returns the grain that is detected of each series so far.
-func (c *Collector) grains() []health.Grain {
-	grains := make([]health.Grain, len(c.series))
-	for i := range c.series {
-		grains[i] = c.series[i].detector.grain()
-	}
-	return grains
+// latest returns the latest time that is not refused.
+func (c *Collector) latest() health.Instant {
+	return c.received + health.Instant(maxFuture/time.Microsecond)
 }
 
 // checkTime refuses a time before 1900 or more than maxFuture after the receipt.
 func (c *Collector) checkTime(at *health.Position, field string, t health.Instant) *health.Rejection {
-	if t >= health.MinInstant && t <= c.received+health.Instant(maxFuture/time.Microsecond) {
+	if t >= health.MinInstant && t <= c.latest() {
 		return nil
 	}
 	rejection := refuse(at, field, "The time is not between 1900 and two days after the body was received.",

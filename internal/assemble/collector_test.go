@@ -53,7 +53,8 @@ func TestCollectorAccountsForEveryElement(t *testing.T) {
 	}
 	received := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	now := health.InstantOf(received)
-	c := a.NewCollector(received, health.GrainUnknown)
+	const ahead = 5 // by so much the order is after the clock
+	c := a.NewCollector(received, health.InstantOf(received)+ahead, health.GrainUnknown)
 	defer c.Close()
 
 	made := now - health.Day
@@ -91,11 +92,11 @@ func TestCollectorAccountsForEveryElement(t *testing.T) {
 	var got []float64
 	for _, s := range samples {
 		got = append(got, s.Value)
-		if s.Order != made || s.Grain != health.GrainRaw {
-			t.Errorf("received %s with grain %d", s.Order, s.Grain)
+		if s.Order != made+ahead || s.AsOf != made || s.Grain != health.GrainRaw {
+			t.Errorf("order %s, as of %s, grain %d", s.Order, s.AsOf, s.Grain)
 		}
 	}
-	if diff := cmp.Diff([]float64{12, 1, 3, 2}, got); diff != "" || len(events) != 1 || c.AsOf() != made {
+	if diff := cmp.Diff([]float64{12, 1, 3, 2}, got); diff != "" || len(events) != 1 || c.Order() != made+ahead {
 		t.Errorf("%d events, samples (-want +got):\n%s", len(events), diff)
 	}
 	report := c.Report()

@@ -2,7 +2,6 @@ package assemble
 
 import (
 	"iter"
-	"strings"
 
 	"github.com/health-export/health-export/internal/health"
 )
@@ -13,6 +12,7 @@ type merger struct {
 	collector *Collector
 	grains    []health.Grain
 	partition Partition
+	zone      *health.Zone // of its own, see Collector.SetZone
 
 	// group holds the points with one series, key time and grain, merged where end and source are the same. Whether the source
 	// is part of a summary's identity depends on whether the group has several single sources, so it is known when the group
@@ -24,6 +24,8 @@ type merger struct {
 type mergedPoint struct {
 	point
 	latest uint32 // sequence of the latest of them
+	// inferred: of all of them, see settledGrain.
+	inferred bool
 	// components is the sum of the points that are components, and standalone of those that are not; absent where there are
 	// none.
 	components, standalone float64
@@ -63,11 +65,12 @@ func (m *merger) points() iter.Seq2[mergedPoint, error] {
 				yield(mergedPoint{}, err)
 				return
 			}
+			inferred := p.grain < health.GrainRaw && m.collector.settled[-1-p.grain].inferred
 			p.grain = p.resolvedGrain(m.grains)
 			if len(m.group) > 0 && !sameGroup(&m.group[0].point, p) && !m.flush(yield) {
 				return
 			}
-			m.add(p)
+			m.add(p, inferred)
 		}
 		m.flush(yield)
 	}
@@ -78,15 +81,17 @@ func sameGroup(a, b *point) bool {
 }
 
 // add adds a point to the group. Points with the same end and source arrive one after the other.
-func (m *merger) add(p *point) {
+func (m *merger) add(p *point, inferred bool) {
 	if n := len(m.group); n > 0 {
 		last := &m.group[n-1]
 		if last.source == p.source && (p.grain != health.GrainRaw || last.end == p.end) {
 			m.merge(last, p, p.sequence)
+			last.inferred = last.inferred && inferred
 			return
 		}
 	}
 	m.group = append(m.group, newMergedPoint(p))
+	m.group[len(m.group)-1].inferred = inferred
 }
 
 // merge merges p, whose latest element has the given sequence, into a merged point.
@@ -108,7 +113,8 @@ func (m *merger) merge(merged *mergedPoint, p *point, latest uint32) {
 	}
 	if newer {
 		merged.attributes = health.MergeAttributes(merged.attributes, p.attributes)
-		merged.latest, merged.offset, merged.start, merged.source = latest, p.offset, p.start, p.source
+		merged.latest, merged.start, merged.source = latest, p.start, p.source
+		merged.offset, merged.assumed = p.offset, p.assumed
 	} else {
 		merged.attributes = health.MergeAttributes(p.attributes, merged.attributes)
 	}
@@ -160,8 +166,7 @@ func (m *merger) mergeSummaries() {
 
 // singleSource reports whether a point names exactly one source.
 func (m *merger) singleSource(merged *mergedPoint) bool {
-	source := m.collector.sources[merged.source]
-	return source != "" && !strings.Contains(source, "|")
+	return m.collector.isSingle(merged.source)
 }
 
 // severalSources reports whether more than one point of the group names exactly one source.

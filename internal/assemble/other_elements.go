@@ -93,6 +93,7 @@ func (o *otherElements) close() {
 // addOther takes a record that is not a sample: it checks its times, converts its units, and buffers it.
 func (c *Collector) addOther(r *health.Record) error {
 	at := &r.Position
+	c.placeOther(r)
 	var rejection *health.Rejection
 	switch {
 	case r.Night != nil:
@@ -101,7 +102,7 @@ func (c *Collector) addOther(r *health.Record) error {
 			rejection = c.checkNight(n, at)
 		}
 		if rejection == nil {
-			n.Order = c.asOf
+			n.Order = c.order
 			return c.others.nights.add(r, n)
 		}
 	case r.Segment != nil:
@@ -113,13 +114,13 @@ func (c *Collector) addOther(r *health.Record) error {
 			rejection = refuse(at, "endDate", "The segment is longer than a day, which no sleep is.", "Check the start and the end.")
 		}
 		if rejection == nil {
-			s.Order = c.asOf
+			s.Order = c.order
 			return c.others.segments.add(r, s)
 		}
 	case r.Workout != nil:
 		w := r.Workout
 		if rejection = c.checkTimes(at, w.Start, w.End); rejection == nil {
-			w.Order = c.asOf
+			w.Order = c.order
 			c.resolver.convertWorkout(w)
 			c.checkWorkout(w, at)
 			if w.Part {
@@ -130,13 +131,13 @@ func (c *Collector) addOther(r *health.Record) error {
 	case r.Event != nil:
 		e := r.Event
 		if rejection = c.checkTimes(at, e.Start, e.End); rejection == nil {
-			e.Order = c.asOf
+			e.Order = c.order
 			return c.others.events.add(r, e)
 		}
 	case r.ECG != nil:
 		e := r.ECG
 		if rejection = c.checkTimes(at, e.Start, e.End); rejection == nil {
-			e.Order = c.asOf
+			e.Order = c.order
 			return c.others.ecgs.add(r, e)
 		}
 	}

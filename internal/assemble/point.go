@@ -20,7 +20,8 @@ type point struct {
 	source   uint32 // index into Collector.sources
 	sequence uint32 // order of arrival in the body
 	offset   int32
-	grain    health.Grain // GrainUnknown: that of the series
+	assumed  bool         // health.Sample.ZoneAssumed
+	grain    health.Grain // below 0: that of an ungroupedSeries, see Collector.ungrouped
 }
 
 // elementRef refers to the element of the body that a point comes from, for reports.
@@ -42,6 +43,15 @@ func (p *point) hasValue() bool {
 	return s.HasValue()
 }
 
+// packedOffset is the offset with assumed as its last bit.
+func (p *point) packedOffset() uint32 {
+	packed := uint32(p.offset) << 1
+	if p.assumed {
+		packed |= 1
+	}
+	return packed
+}
+
 // write appends the packed form.
 func (p *point) write(w *bufio.Writer) error {
 	le := binary.LittleEndian
@@ -53,7 +63,7 @@ func (p *point) write(w *bufio.Writer) error {
 	}
 	for _, v := range [...]uint32{
 		p.series, p.source, p.sequence, p.entry,
-		uint32(p.index), uint32(p.offset), uint32(p.grain), uint32(p.compound), p.typ,
+		uint32(p.index), p.packedOffset(), uint32(p.grain), uint32(p.compound), p.typ,
 	} {
 		b = le.AppendUint32(b, v)
 	}
@@ -82,7 +92,8 @@ func (p *point) read(r *bufio.Reader, cache attributeCache) error {
 		p.values[i] = math.Float64frombits(le.Uint64(b[16+8*i:]))
 	}
 	p.series, p.source, p.sequence, p.entry = le.Uint32(b[56:]), le.Uint32(b[60:]), le.Uint32(b[64:]), le.Uint32(b[68:])
-	p.index, p.offset = int32(le.Uint32(b[72:])), int32(le.Uint32(b[76:]))
+	p.index = int32(le.Uint32(b[72:]))
+	p.offset, p.assumed = int32(le.Uint32(b[76:]))>>1, le.Uint32(b[76:])&1 == 1
 	p.grain, p.compound = health.Grain(le.Uint32(b[80:])), int32(le.Uint32(b[84:]))
 	p.typ = le.Uint32(b[88:])
 	n := le.Uint32(b[pointSize:])
@@ -138,7 +149,7 @@ func unexpectedEOF(err error) error {
 // pack returns a sample as a point; the caller sets what refers to the collector's tables.
 func pack(s *health.Sample) point {
 	return point{
-		start: s.Start, end: s.End, offset: s.Offset, grain: s.Grain, attributes: s.Attributes, elementRef: elementRef{compound: -1},
+		start: s.Start, end: s.End, offset: s.Offset, assumed: s.ZoneAssumed, grain: s.Grain, attributes: s.Attributes, elementRef: elementRef{compound: -1},
 		values: [5]float64{s.Value, s.Min, s.Max, s.Systolic, s.Diastolic},
 	}
 }
@@ -146,7 +157,7 @@ func pack(s *health.Sample) point {
 // unpack is the reverse of pack.
 func (p *point) unpack() health.Sample {
 	return health.Sample{
-		Start: p.start, End: p.end, Offset: p.offset, Grain: p.grain, Attributes: p.attributes,
+		Start: p.start, End: p.end, Offset: p.offset, ZoneAssumed: p.assumed, Grain: p.grain, Attributes: p.attributes,
 		Value: p.values[0], Min: p.values[1], Max: p.values[2], Systolic: p.values[3], Diastolic: p.values[4],
 	}
 }
@@ -160,7 +171,7 @@ func (p *point) keyTime(grain health.Grain) health.Instant {
 }
 
 // comparePoints is the order in which points are written, with those of one identity side by side: by
-// series, key time, grain, then end (of raw samples only), source and arrival. grains has the grain of each series.
+// series, key time, grain, then end (of raw samples only), source and arrival. grains has the grain of each ungroupedSeries.
 func comparePoints(a, b *point, grains []health.Grain) int {
 	if a.series != b.series {
 		return cmp.Compare(a.series, b.series)
@@ -181,10 +192,10 @@ func comparePoints(a, b *point, grains []health.Grain) int {
 	return cmp.Compare(a.sequence, b.sequence)
 }
 
-// resolvedGrain returns the grain of the point once that of its series is known.
+// resolvedGrain returns the grain of the point, given those of each ungroupedSeries.
 func (p *point) resolvedGrain(grains []health.Grain) health.Grain {
-	if p.grain != health.GrainUnknown {
+	if p.grain >= health.GrainRaw {
 		return p.grain
 	}
-	return grains[p.series]
+	return grains[-1-p.grain]
 }

@@ -15,6 +15,7 @@ type resolver struct {
 	workoutUnits map[string]string
 	// bloodPressure is the metric that the other two become values of.
 	bloodPressure, systolic, diastolic *catalog.Metric
+	heartRate                          *catalog.Metric
 }
 
 func newResolver(c *catalog.Catalog, workoutUnits map[string]string) (*resolver, error) {
@@ -23,6 +24,7 @@ func newResolver(c *catalog.Catalog, workoutUnits map[string]string) (*resolver,
 		"blood_pressure":           &r.bloodPressure,
 		"blood_pressure_systolic":  &r.systolic,
 		"blood_pressure_diastolic": &r.diastolic,
+		"heart_rate":               &r.heartRate,
 	} {
 		found, ok := c.Lookup(name)
 		if !ok {
@@ -69,6 +71,20 @@ func (r *resolver) resolve(name, unit string) resolvedMetric {
 
 // cumulative reports whether values of the metric add up.
 func (m *resolvedMetric) cumulative() bool { return m.metric != nil && m.metric.Cumulative() }
+
+// sampling returns how the values of the metric come about.
+func (r *resolver) sampling(m *resolvedMetric) sampling {
+	switch {
+	case m.metric == nil:
+		return unknown
+	case m.metric.UserEntered:
+		return userEntered
+	case m.metric == r.heartRate:
+		return bySeconds
+	default:
+		return summarised
+	}
+}
 
 // convert converts a sample's values in place and moves the half of a blood pressure to its field.
 func (m *resolvedMetric) convert(s *health.Sample) {

@@ -41,7 +41,7 @@ type run struct {
 	file     *os.File
 	at, size int64 // in bytes
 	begins   []seriesBegin
-	// grains is what the run was sorted with: later points may change the grain of a series.
+	// grains is what the run was sorted with, of each ungroupedSeries: later points may change them.
 	grains []health.Grain
 }
 
@@ -59,7 +59,7 @@ func (s *sorter) close() {
 	s.file, s.runs, s.points = nil, nil, nil
 }
 
-// add takes a point. grains returns the grain detected of each series so far.
+// add takes a point. grains returns the grain of each ungroupedSeries by the points so far.
 func (s *sorter) add(p *point, grains func() []health.Grain) error {
 	if len(s.points) == runSize || s.attributes > runAttributes {
 		if err := s.flush(grains()); err != nil {
@@ -78,7 +78,7 @@ func (s *sorter) add(p *point, grains func() []health.Grain) error {
 	return nil
 }
 
-// finish sorts what is in memory, now that the grains of all series are known, and once more the runs whose order no
+// finish sorts what is in memory, now that all grains are known, and once more the runs whose order no
 // longer holds.
 func (s *sorter) finish(grains []health.Grain) error {
 	sortPoints(s.points, grains)

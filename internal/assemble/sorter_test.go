@@ -5,8 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -18,8 +16,9 @@ func randomPoints(n int) []point {
 		points[i] = point{
 			start: health.Instant(random.IntN(400)) * health.Day / 4, values: [5]float64{random.Float64()},
 			elementRef: elementRef{series: uint32(random.IntN(2)), compound: -1}, source: uint32(random.IntN(3)), sequence: uint32(i),
-			offset: int32(random.IntN(3)) * 3600, grain: health.GrainUnknown,
+			offset: int32(random.IntN(3)-1) * 3600, assumed: i%3 == 0,
 		}
+		points[i].grain = -1 - health.Grain(points[i].series)
 		if i%7 == 0 {
 			points[i].attributes = `{"context":1}`
 		}
@@ -94,30 +93,5 @@ func TestPointBufferKeepsOrder(t *testing.T) {
 	b.clear()
 	for range b.all() {
 		t.Fatal("a cleared buffer is not empty")
-	}
-}
-
-func TestGrainDetector(t *testing.T) {
-	t.Parallel()
-	const minute, hour = 60 * health.Second, 3600 * health.Second
-	for name, c := range map[string]struct {
-		starts []health.Instant
-		offset int32
-		want   health.Grain
-	}{
-		"local midnights":      {[]health.Instant{-2 * hour, health.Day - 2*hour}, 7200, health.GrainDay},
-		"one on the hour":      {[]health.Instant{-2 * hour, 3 * hour}, 7200, health.GrainHour},
-		"one on the minute":    {[]health.Instant{0, hour, minute}, 0, health.GrainMinute},
-		"one with seconds":     {[]health.Instant{0, hour, minute, health.Second}, 0, health.GrainRaw},
-		"half-hour zone, hour": {[]health.Instant{30 * minute, 90 * minute}, 19800, health.GrainHour},
-		"before 1970":          {[]health.Instant{-health.Day, -3 * health.Day}, 0, health.GrainDay},
-	} {
-		var d grainDetector
-		for _, s := range c.starts {
-			d.add(s, c.offset)
-		}
-		if diff := cmp.Diff(c.want, d.grain()); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
-		}
 	}
 }

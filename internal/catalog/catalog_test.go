@@ -172,6 +172,28 @@ func TestRings(t *testing.T) {
 	}
 }
 
+// What people enter one by one, and what is measured once, is told from what the app makes summaries of.
+func TestUserEnteredMetrics(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	for _, m := range c.Metrics() {
+		samples := m.Shape != ShapeEvent && m.Shape != ShapeCorrelation
+		if (m.Category == "nutrition" || m.Category == "body") && samples && !m.UserEntered {
+			t.Errorf("%s is not user_entered", m.Name)
+		}
+	}
+	for name, want := range map[string]bool{
+		"insulin_delivery": true, "blood_glucose": true, "blood_pressure": true, "blood_pressure_systolic": true,
+		"mindful_minutes": true, "inhaler_usage": true, "toothbrushing": true, "body_temperature": true, "vo2_max": true,
+		"step_count": false, "active_energy": false, "heart_rate": false, "flights_climbed": false, "apple_stand_hour": false,
+		"resting_heart_rate": false, "blood_oxygen_saturation": false, "environmental_audio_exposure": false,
+	} {
+		if m := lookup(t, c, name); m.UserEntered != want {
+			t.Errorf("%s: user_entered is %v", name, m.UserEntered)
+		}
+	}
+}
+
 func TestHalvesOfABloodPressureAreStoredInOne(t *testing.T) {
 	t.Parallel()
 	c := load(t)

@@ -63,6 +63,8 @@ are those above; the others are:
   with the greatest or smallest single value. ` + "`record_order`" + ` is its place in the list of records; no two are equal.
 - ` + "`ring`, `goal`" + `: the ring that the metric fills (` + "`move`, `exercise` or `stand`" + `) and the metric, of the same unit, that has the
   goal of a day.
+- ` + "`user_entered`" + `: ` + "`yes`" + ` where each value is one entry of a person or one measurement, such as a meal or a weighing. It is a
+  reading then, unless the sender says how it grouped its data (the column "By hand"; [ADR 20](adr/0020-evidence-for-a-grain.md)).
 
 A category is a line of ` + "`internal/catalog/categories.tsv`" + `, with the FHIR category of its metrics; metrics.tsv is in the same
 order. A unit is a line of ` + "`internal/catalog/units.tsv`" + `.
@@ -101,8 +103,8 @@ func document(c *Catalog) string {
 }
 
 func writeMetrics(b *strings.Builder, metrics []*Metric) {
-	line(b, "Metric", "Unit", "Other accepted units", "Over time", "Valid", "Likely", "Also known as", "LOINC", "UCUM", "Notes")
-	line(b, "---", "---", "---", "---", "---", "---", "---", "---", "---", "---")
+	line(b, "Metric", "Unit", "Other accepted units", "Over time", "By hand", "Valid", "Likely", "Also known as", "LOINC", "UCUM", "Notes")
+	line(b, "---", "---", "---", "---", "---", "---", "---", "---", "---", "---", "---")
 	for _, m := range metrics {
 		others := slices.DeleteFunc(slices.Clone(m.AcceptedUnits), func(u string) bool { return u == m.Unit })
 		known := slices.Clone(m.Aliases)
@@ -113,7 +115,7 @@ func writeMetrics(b *strings.Builder, metrics []*Metric) {
 		if m.Shape == ShapeEvent || m.Shape == ShapeCorrelation {
 			over = string(m.Shape)
 		}
-		line(b, "`"+m.Name+"`", m.Unit, strings.Join(others, ", "), over, between(m.Min, m.Max),
+		line(b, "`"+m.Name+"`", m.Unit, strings.Join(others, ", "), over, yes(m.UserEntered), between(m.Min, m.Max),
 			between(m.SuspiciousMin, m.SuspiciousMax), code(known), strings.Join(m.LOINC, ", "), code(nonEmpty(m.UCUM)), m.Notes)
 	}
 }
@@ -138,11 +140,8 @@ func writeUnits(b *strings.Builder, units *unitTable) {
 	line(b, "Unit", "Measures", "Other spellings", "Case matters")
 	line(b, "---", "---", "---", "---")
 	for _, u := range units.list {
-		matters := "yes"
-		if units.folded[strings.ToLower(normalUnit(u.name))] == u {
-			matters = ""
-		}
-		line(b, "`"+u.name+"`", u.dimension, code(u.spellings), matters)
+		matters := units.folded[strings.ToLower(normalUnit(u.name))] != u
+		line(b, "`"+u.name+"`", u.dimension, code(u.spellings), yes(matters))
 	}
 }
 
@@ -152,6 +151,13 @@ func line(b *strings.Builder, cells ...string) {
 		b.WriteString(" " + strings.ReplaceAll(cell, "|", "\\|") + " |")
 	}
 	b.WriteString("\n")
+}
+
+func yes(v bool) string {
+	if v {
+		return "yes"
+	}
+	return ""
 }
 
 func nonEmpty(text string) []string {

@@ -1,5 +1,7 @@
 package catalog
 
+import "time"
+
 // Shape is which values a sample of a metric has, if it is a sample at all.
 type Shape string
 
@@ -58,6 +60,14 @@ type Metric struct {
 	// of the unit table. Convert also accepts their other spellings.
 	AcceptedUnits []string
 	Aggregation   Aggregation
+	// Style is how HealthKit makes one value of several.
+	Style Style
+	// Hold is how long a value without a length is valid at most, until the next one of its source, where the mean is
+	// weighted by time. HealthKit's figures for heart rates are met best with 40 s.
+	Hold time.Duration
+	// SettlingDay and SettlingShorter are how long after the end of a day, and of a shorter bucket, a watch may still
+	// deliver what belongs to it. A summary that was made later than that is final.
+	SettlingDay, SettlingShorter time.Duration
 	// Min and Max bound the values that are possible, in Unit; a value outside is refused. NaN: no bound.
 	//
 	// Where Aggregation is AggregationSum they hold for one day and everything shorter. For a summary of n days the
@@ -83,6 +93,11 @@ type Metric struct {
 	Ring Ring
 	Goal *Metric
 
+	// UserEntered is set where each value is one entry of a person or one measurement: a meal, a dose, a weighing, a blood
+	// pressure. The app does not make summaries of them unless it is told to, so such a value is a reading wherever the
+	// sender does not say otherwise.
+	UserEntered bool
+
 	recordOrder float64
 	units       *unitTable
 	conversions map[*unit]Conversion
@@ -100,10 +115,14 @@ func (m *Metric) HasDailyValue() bool {
 // accepted ones of this metric, whatever else it may be: such a value is to be kept as it was sent, never guessed at.
 //
 // Blanks around the unit are ignored, and so is its case except where case tells units apart (Cal and cal, S and s,
-// mg and Mg).
+// mg and Mg). A metric that is never in another unit needs none: a heart rate is in count/min. That is not so for
+// percentages, which some write as parts of one.
 func (m *Metric) Convert(unit string) (conversion Conversion, ok bool) {
 	if m.units == nil {
 		return Conversion{}, false
+	}
+	if unit == "" && len(m.AcceptedUnits) == 1 && m.Unit != "%" {
+		unit = m.Unit
 	}
 	sent, ok := m.units.find(unit)
 	if !ok {

@@ -11,7 +11,7 @@ import (
 var metricColumns = []string{
 	"name", "healthkit_identifier", "category", "shape", "unit", "accepted_units", "aggregation",
 	"min", "max", "suspicious_min", "suspicious_max", "aliases", "notes", "ucum", "loinc",
-	"record", "record_order", "ring", "goal",
+	"record", "record_order", "ring", "goal", "user_entered", "style", "hold", "settling",
 }
 
 // Parse builds a catalogue from the texts of its three tables and checks them: no text names two metrics, every
@@ -84,6 +84,7 @@ func (c *Catalog) add(r row, fhirCategories map[string]string) error {
 
 // metric parses and checks one line by itself.
 func (c *Catalog) metric(r row) (*Metric, error) {
+	var err error
 	m := &Metric{
 		Name:        r.value("name"),
 		HealthKitID: r.value("healthkit_identifier"),
@@ -114,6 +115,9 @@ func (c *Catalog) metric(r row) (*Metric, error) {
 	if err := m.acceptUnits(r.list("accepted_units")); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
 	}
+	if err := m.setStyle(r); err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Name, err)
+	}
 	if err := m.setRanges(r); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
 	}
@@ -125,6 +129,12 @@ func (c *Catalog) metric(r row) (*Metric, error) {
 	}
 	if (m.Ring == "") != (r.value("goal") == "") {
 		return nil, fmt.Errorf("%s: a metric has a goal when it has a ring, and only then", m.Name)
+	}
+	if m.UserEntered, err = r.flag("user_entered"); err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Name, err)
+	}
+	if m.UserEntered && (m.Shape == ShapeEvent || m.Shape == ShapeCorrelation) {
+		return nil, fmt.Errorf("%s: what has the shape %s has no values that somebody enters", m.Name, m.Shape)
 	}
 	if (m.UCUM == "") != (m.Unit == "") {
 		return nil, fmt.Errorf("%s: a metric has a UCUM code when it has a unit, and only then", m.Name)

@@ -6,12 +6,12 @@ import (
 )
 
 const (
-	metricHeader   = "name\thealthkit_identifier\tcategory\tshape\tunit\taccepted_units\taggregation\tmin\tmax\tsuspicious_min\tsuspicious_max\taliases\tnotes\tucum\tloinc\trecord\trecord_order\tring\tgoal\n"
+	metricHeader   = "name\thealthkit_identifier\tcategory\tshape\tunit\taccepted_units\taggregation\tmin\tmax\tsuspicious_min\tsuspicious_max\taliases\tnotes\tucum\tloinc\trecord\trecord_order\tring\tgoal\tuser_entered\tstyle\thold\tsettling\n"
 	unitHeader     = "unit\tspellings\tcase\tdimension\tfactor\toffset\n"
 	goodUnits      = unitHeader + "kg\t\tany\tmass\t1000\t0\nlb\tlbs\tany\tmass\t453.59237\t0\nm\t\texact\tlength\t1\t0\n"
 	goodCategories = "category\tfhir_category\nbody\tvital-signs\nnutrition\t\n"
-	noColumns      = "\t\t\t\t\n" // the end of a metric without a record and a ring
-	goodMetric     = "weight\tHKWeight\tbody\tquantity\tkg\tkg|lb\tlatest\t1\t700\t20\t300\tmass|body_mass\tnotes\tkg\t29463-7|8302-2\t\t\t\t\n"
+	noColumns      = "\t\t\t\t\t\t\t\t\n" // the end of a metric without a record and a ring
+	goodMetric     = "weight\tHKWeight\tbody\tquantity\tkg\tkg|lb\tlatest\t1\t700\t20\t300\tmass|body_mass\tnotes\tkg\t29463-7|8302-2\t\t\t\t\t\t\t\t\n"
 )
 
 func TestParse(t *testing.T) {
@@ -42,8 +42,8 @@ func TestParseRefusesBadMetrics(t *testing.T) {
 	for name, test := range map[string]struct{ table, want string }{
 		"empty":                    {"", "metrics.tsv is empty"},
 		"other columns":            {"name\tunit\n", "metrics.tsv, line 1: the columns must be"},
-		"missing column":           {second("x\ty\n"), "line 3: there must be 19 columns, not 2"},
-		"blank line":               {second("\n"), "line 3: there must be 19 columns, not 1"},
+		"missing column":           {second("x\ty\n"), "line 3: there must be 23 columns, not 2"},
+		"blank line":               {second("\n"), "line 3: there must be 23 columns, not 1"},
 		"no name":                  {second(other("other", "")), "line 3: the name"},
 		"upper case name":          {second(other("other", "Other")), "line 3: the name"},
 		"name twice":               {second(goodMetric), `line 3: "weight" names both weight and weight`},
@@ -80,20 +80,22 @@ func TestParseRefusesBadMetrics(t *testing.T) {
 		"LOINC code without digit": {metricHeader + with("29463-7", "29463"), `line 2: weight: "29463" is not a LOINC code`},
 		"LOINC code in letters":    {metricHeader + with("29463-7", "LA63-7"), `line 2: weight: "LA63-7" is not a LOINC code`},
 		"unknown category":         {metricHeader + with("body\tquantity", "bdy\tquantity"), `line 2: weight: the category "bdy" is not in categories.tsv`},
-		"unknown record":           {metricHeader + with(noColumns, "\tbest\t1\t\t\n"), `line 2: weight: the record "best" is unknown`},
-		"record without order":     {metricHeader + with(noColumns, "\tlowest\t\t\t\n"), "line 2: weight: a metric has a record_order when"},
-		"order without record":     {metricHeader + with(noColumns, "\t\t1\t\t\n"), "line 2: weight: a metric has a record_order when"},
-		"order is no number":       {metricHeader + with(noColumns, "\tlowest\tfirst\t\t\n"), `line 2: weight: record_order: "first" is not a number`},
-		"order of two":             {metricHeader + with(noColumns, "\tlowest\t1\t\t\n") + other(noColumns, "\thighest\t1\t\t\n"), "line 3: other: weight has the record_order 1 already"},
-		"record of an event":       {metricHeader + "fall\t\tbody\tevent\t\t\tsum\t\t\t\t\t\t\t\t\tlowest\t1\t\t\n", "line 2: fall: a metric of the shape event has no record"},
-		"unknown ring":             {metricHeader + with(noColumns, "\t\t\tsit\tother\n") + other("", ""), `line 2: weight: the ring "sit" is unknown`},
-		"ring without goal":        {metricHeader + with(noColumns, "\t\t\tmove\t\n"), "line 2: weight: a metric has a goal when it has a ring"},
-		"goal without ring":        {metricHeader + with(noColumns, "\t\t\t\tother\n") + other("", ""), "line 2: weight: a metric has a goal when it has a ring"},
-		"ring of two":              {metricHeader + with(noColumns, "\t\t\tmove\tother\n") + other(noColumns, "\t\t\tmove\tweight\n"), "line 3: other: the ring move is that of weight already"},
-		"goal is no metric":        {metricHeader + with(noColumns, "\t\t\tmove\tgoal\n"), `line 2: weight: the goal "goal" is not the name of a metric`},
-		"goal is an alias":         {metricHeader + with(noColumns, "\t\t\tmove\tmass\n"), `line 2: weight: the goal "mass" is not the name of a metric`},
-		"goal of other unit":       {metricHeader + with(noColumns, "\t\t\tmove\tother\n") + other("\tkg\tkg|lb", "\tlb\tkg|lb"), "line 2: weight: the goal other is in lb, not in kg"},
+		"unknown record":           {metricHeader + with(noColumns, "\tbest\t1\t\t\t\t\t\t\n"), `line 2: weight: the record "best" is unknown`},
+		"record without order":     {metricHeader + with(noColumns, "\tlowest\t\t\t\t\t\t\t\n"), "line 2: weight: a metric has a record_order when"},
+		"order without record":     {metricHeader + with(noColumns, "\t\t1\t\t\t\t\t\t\n"), "line 2: weight: a metric has a record_order when"},
+		"order is no number":       {metricHeader + with(noColumns, "\tlowest\tfirst\t\t\t\t\t\t\n"), `line 2: weight: record_order: "first" is not a number`},
+		"order of two":             {metricHeader + with(noColumns, "\tlowest\t1\t\t\t\t\t\t\n") + other(noColumns, "\thighest\t1\t\t\t\t\t\t\n"), "line 3: other: weight has the record_order 1 already"},
+		"record of an event":       {metricHeader + "fall\t\tbody\tevent\t\t\tsum\t\t\t\t\t\t\t\t\tlowest\t1\t\t\t\t\t\t\n", "line 2: fall: a metric of the shape event has no record"},
+		"unknown ring":             {metricHeader + with(noColumns, "\t\t\tsit\tother\t\t\t\t\n") + other("", ""), `line 2: weight: the ring "sit" is unknown`},
+		"ring without goal":        {metricHeader + with(noColumns, "\t\t\tmove\t\t\t\t\t\n"), "line 2: weight: a metric has a goal when it has a ring"},
+		"goal without ring":        {metricHeader + with(noColumns, "\t\t\t\tother\t\t\t\t\n") + other("", ""), "line 2: weight: a metric has a goal when it has a ring"},
+		"ring of two":              {metricHeader + with(noColumns, "\t\t\tmove\tother\t\t\t\t\n") + other(noColumns, "\t\t\tmove\tweight\t\t\t\t\n"), "line 3: other: the ring move is that of weight already"},
+		"goal is no metric":        {metricHeader + with(noColumns, "\t\t\tmove\tgoal\t\t\t\t\n"), `line 2: weight: the goal "goal" is not the name of a metric`},
+		"goal is an alias":         {metricHeader + with(noColumns, "\t\t\tmove\tmass\t\t\t\t\n"), `line 2: weight: the goal "mass" is not the name of a metric`},
+		"goal of other unit":       {metricHeader + with(noColumns, "\t\t\tmove\tother\t\t\t\t\n") + other("\tkg\tkg|lb", "\tlb\tkg|lb"), "line 2: weight: the goal other is in lb, not in kg"},
 		"lone maximum below valid": {metricHeader + with("\t20\t300", "\t\t0.5"), "line 2: weight: the ranges must be ordered"},
+		"unknown flag":             {metricHeader + with(noColumns, "\t\t\t\t\tno\t\t\t\n"), `line 2: weight: user_entered: "no" is neither yes nor empty`},
+		"entered without a value":  {metricHeader + "fall\t\tbody\tevent\t\t\tsum\t\t\t\t\t\t\t\t\t\t\t\t\tyes\t\t\t\n", "line 2: fall: what has the shape event has no values"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

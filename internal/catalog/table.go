@@ -68,6 +68,18 @@ func (r row) number(column string) (float64, error) {
 	return v, nil
 }
 
+// flag returns whether a column says yes; an empty one is no.
+func (r row) flag(column string) (bool, error) {
+	switch text := r.value(column); text {
+	case "yes":
+		return true, nil
+	case "":
+		return false, nil
+	default:
+		return false, fmt.Errorf("%s: %q is neither yes nor empty", column, text)
+	}
+}
+
 // errorf returns an error with the file and the line.
 func (r row) errorf(format string, args ...any) error {
 	return fmt.Errorf("%s, line %d: %w", r.file, r.line, fmt.Errorf(format, args...))

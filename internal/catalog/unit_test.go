@@ -75,6 +75,7 @@ func TestConvert(t *testing.T) {
 		{"step_count", "steps", 10, 10},
 		{"step_count", "", 10, 10},
 		{"step_count", "??", 10, 10},
+		{"heart_rate", "", 70, 70}, // it is in no other unit
 		{"sexual_activity", "times", 1, 1},
 		{"number_of_times_fallen", "falls", 1, 1},
 		{"apple_stand_hour", "hours", 12, 12},
@@ -109,6 +110,8 @@ func TestConvertRefuses(t *testing.T) {
 		{"active_energy", "MJ"},               // a factor of 1000 is not guessed at
 		{"active_energy", "CAL"},              // Cal or cal?
 		{"active_energy", ""},                 // kcal or kJ?
+		{"weight_body_mass", ""},              // kg or lb?
+		{"blood_oxygen_saturation", ""},       // 97 or 0.97?
 		{"vitamin_d", "IU"},                   // its mass depends on the substance
 		{"dietary_cholesterol", "Mg"},         // megagrams
 		{"dietary_water", "ML"},               // megalitres

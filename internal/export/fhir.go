@@ -73,7 +73,7 @@ func (f *fhirEncoder) writeObservation(o *fhirObservation, source string, key ..
 }
 
 // setEffective sets the time of an Observation: an instant, or a period, which has no end where end is before start.
-func (f *fhirEncoder) setEffective(o *fhirObservation, start, end health.Instant, offset int32) {
+func (f *fhirEncoder) setEffective(o *fhirObservation, start, end health.Instant, offset, endOffset int32) {
 	from := string(f.times.append(nil, start, offset))
 	if end == start {
 		o.DateTime = from
@@ -81,7 +81,7 @@ func (f *fhirEncoder) setEffective(o *fhirObservation, start, end health.Instant
 	}
 	o.Period = &fhirPeriod{Start: from}
 	if end > start {
-		o.Period.End = string(f.times.append(nil, end, offset))
+		o.Period.End = string(f.times.append(nil, end, endOffset))
 	}
 }
 
@@ -89,7 +89,7 @@ func (f *fhirEncoder) sample(s *health.Sample) error {
 	metric, _ := f.catalog.Lookup(s.Metric)
 	o := &fhirObservation{Code: codeOf(metric, s.Metric), Category: categoryOf(metric)}
 	_, end := s.Span()
-	f.setEffective(o, s.Start, end, s.Offset)
+	f.setEffective(o, s.Start, end, s.Offset, s.Offset)
 	o.Quantity = f.quantity(metric, s.Value, s.Unit)
 	o.addComponent("minimum", f.quantity(metric, s.Min, s.Unit))
 	o.addComponent("maximum", f.quantity(metric, s.Max, s.Unit))
@@ -158,15 +158,15 @@ func (o *fhirObservation) addComponent(name string, value *fhirQuantity, codes .
 func (f *fhirEncoder) night(n *health.Night) error {
 	start, end, ok := n.Span()
 	if !ok {
-		start, end = n.Date.Midnight(n.Offset), (n.Date + 1).Midnight(n.Offset)
+		start, end = n.Date.Midnight(n.StartOffset()), (n.Date + 1).Midnight(n.Offset)
 	}
 	o := &fhirObservation{
 		Category: category("activity"),
 		Code:     fhirConcept{Coding: []fhirCoding{{systemLOINC, "93832-4"}}, Text: "sleep"},
 	}
-	f.setEffective(o, start, end, n.Offset)
+	f.setEffective(o, start, end, n.StartOffset(), n.Offset)
 	hours := func(v float64) *fhirQuantity { return f.quantity(nil, v, "hr") }
-	o.Quantity = hours(n.Total)
+	o.Quantity = hours(n.TotalSleep())
 	o.addComponent("asleep, stage unknown", hours(n.Asleep))
 	o.addComponent("core", hours(n.Core))
 	o.addComponent("deep", hours(n.Deep), fhirCoding{systemLOINC, "93831-6"})
@@ -188,7 +188,7 @@ func (f *fhirEncoder) workout(w *health.Workout) error {
 	if name := fhirText(w.Name); name != "" {
 		o.Concept = &fhirConcept{Text: name}
 	}
-	f.setEffective(o, w.Start, w.End, w.Offset)
+	f.setEffective(o, w.Start, w.End, w.Offset, w.EndOffset())
 	o.addComponent("duration", f.quantity(nil, w.Duration, "s"), fhirCoding{systemLOINC, "55411-3"})
 	for _, name := range slices.Sorted(maps.Keys(w.Quantities)) {
 		metric, _ := f.catalog.Lookup(name)
@@ -208,7 +208,7 @@ func (f *fhirEncoder) ecg(e *health.ECG) error {
 			Coding: []fhirCoding{{systemLOINC, "11524-6"}, {systemMDC, "131328"}}, Text: "electrocardiogram",
 		},
 	}
-	f.setEffective(o, e.Start, e.End, e.Offset)
+	f.setEffective(o, e.Start, e.End, e.Offset, e.Offset)
 	if classification := fhirText(e.Classification); classification != "" {
 		o.Interpretation = []fhirConcept{{Text: classification}}
 	}

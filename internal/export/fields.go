@@ -48,11 +48,11 @@ func sleepFields(f fieldWriter, n *health.Night, stage health.Stage) {
 	start, end := n.SleepStart, n.SleepEnd
 	f.text("stage", string(stage))
 	f.text("date", n.Date.String())
-	f.optionalTimestamp("start", start, n.Offset)
+	f.optionalTimestamp("start", start, n.StartOffset())
 	f.optionalTimestamp("end", end, n.Offset)
-	f.optionalTimestamp("in_bed_start", n.InBedStart, n.Offset)
+	f.optionalTimestamp("in_bed_start", n.InBedStart, n.StartOffset())
 	f.optionalTimestamp("in_bed_end", n.InBedEnd, n.Offset)
-	f.number("total", n.Total)
+	f.number("total", n.TotalSleep())
 	f.number("asleep", n.Asleep)
 	f.number("core", n.Core)
 	f.number("deep", n.Deep)
@@ -63,11 +63,12 @@ func sleepFields(f fieldWriter, n *health.Night, stage health.Stage) {
 	f.json("attributes", n.Attributes)
 }
 
-// segmentAsNight returns a segment as a row of the table of sleep: without durations, on the date on which it ends.
+// segmentAsNight returns a segment as a row of the table of sleep: without durations, on the date of health.DateOfSleep.
 func segmentAsNight(s *health.Segment) *health.Night {
 	n := health.NewNight()
-	n.Source, n.Date, n.SleepStart, n.SleepEnd = s.Source, s.End.Date(s.Offset), s.Start, s.End
-	n.Offset, n.Attributes = s.Offset, s.Attributes
+	n.Source, n.SleepStart, n.SleepEnd = s.Source, s.Start, s.End
+	n.Offset, n.OffsetChange, n.Attributes = s.EndOffset(), s.OffsetChange, s.Attributes
+	n.SetDate()
 	return &n
 }
 
@@ -76,7 +77,7 @@ func workoutFields(f fieldWriter, w *health.Workout) {
 	f.text("app_id", w.AppID)
 	f.text("name", w.Name)
 	f.timestamp("start", w.Start, w.Offset)
-	f.optionalTimestamp("end", w.End, w.Offset)
+	f.optionalTimestamp("end", w.End, w.EndOffset())
 	f.number("duration", w.Duration)
 	f.text("source", w.Source)
 	f.json("quantities", string(appendQuantities(nil, w.Quantities)))

@@ -56,7 +56,7 @@ func GeoJSON(w io.Writer, workout *health.Workout) error {
 	f := feature{
 		Type: "Feature", ID: workout.ID, Geometry: geometryOf(workout.Route),
 		Properties: properties{
-			Name: workout.Name, Start: workout.Start.In(workout.Offset), End: optionalTime(workout.End, workout.Offset),
+			Name: workout.Name, Start: workout.Start.In(workout.Offset), End: optionalTime(workout.End, workout.EndOffset()),
 			Duration: optionalNumber(workout.Duration), Source: workout.Source, Outliers: outliers,
 			Length: health.RouteLength(withoutOutliers(workout.Route, outliers)),
 		},

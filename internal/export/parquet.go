@@ -18,7 +18,7 @@ const (
 )
 
 // The rows. Times are microseconds in UTC; offset is that of the recording in seconds, so that start + offset is the
-// person's local time. Attributes and quantities are JSON as text. Optional columns are null where the value is absent:
+// person's local time; end_offset is the same for the end. Attributes and quantities are JSON as text. Optional columns are null where the value is absent:
 // a text where it is "".
 type (
 	sampleRow struct {
@@ -44,7 +44,8 @@ type (
 		End        *int64   `parquet:"end,optional,timestamp(microsecond)"`
 		InBedStart *int64   `parquet:"in_bed_start,optional,timestamp(microsecond)"`
 		InBedEnd   *int64   `parquet:"in_bed_end,optional,timestamp(microsecond)"`
-		Offset     int32    `parquet:"offset,dict"`
+		Offset     int32    `parquet:"offset,dict"`     // of the starts
+		EndOffset  int32    `parquet:"end_offset,dict"` // of the ends
 		Total      *float64 `parquet:"total,optional"`
 		Asleep     *float64 `parquet:"asleep,optional"`
 		Core       *float64 `parquet:"core,optional"`
@@ -61,7 +62,8 @@ type (
 		Name       string   `parquet:"name,dict"`
 		Start      int64    `parquet:"start,timestamp(microsecond)"`
 		End        *int64   `parquet:"end,optional,timestamp(microsecond)"`
-		Offset     int32    `parquet:"offset,dict"`
+		Offset     int32    `parquet:"offset,dict"`     // of the starts
+		EndOffset  int32    `parquet:"end_offset,dict"` // of the ends
 		Duration   *float64 `parquet:"duration,optional"`
 		Source     string   `parquet:"source,dict"`
 		Quantities string   `parquet:"quantities,optional"`
@@ -139,8 +141,9 @@ func (p *parquetEncoder) segment(s *health.Segment) error {
 func (p *parquetEncoder) addSleep(n *health.Night, stage health.Stage) error {
 	return p.sleep.add(sleepRow{
 		Stage: string(stage), Date: int32(n.Date), Start: optionalMicros(n.SleepStart), End: optionalMicros(n.SleepEnd),
-		InBedStart: optionalMicros(n.InBedStart), InBedEnd: optionalMicros(n.InBedEnd), Offset: n.Offset,
-		Total: optionalNumber(n.Total), Asleep: optionalNumber(n.Asleep), Core: optionalNumber(n.Core), Deep: optionalNumber(n.Deep),
+		InBedStart: optionalMicros(n.InBedStart), InBedEnd: optionalMicros(n.InBedEnd),
+		Offset: n.StartOffset(), EndOffset: n.Offset,
+		Total: optionalNumber(n.TotalSleep()), Asleep: optionalNumber(n.Asleep), Core: optionalNumber(n.Core), Deep: optionalNumber(n.Deep),
 		REM: optionalNumber(n.REM), Awake: optionalNumber(n.Awake), InBed: optionalNumber(n.InBed),
 		Source: n.Source, Attributes: n.Attributes,
 	})
@@ -149,7 +152,7 @@ func (p *parquetEncoder) addSleep(n *health.Night, stage health.Stage) error {
 func (p *parquetEncoder) workout(w *health.Workout) error {
 	return p.workouts.add(workoutRow{
 		ID: w.ID.String(), AppID: w.AppID, Name: w.Name, Start: int64(w.Start), End: optionalMicros(w.End),
-		Offset: w.Offset, Duration: optionalNumber(w.Duration), Source: w.Source,
+		Offset: w.Offset, EndOffset: w.EndOffset(), Duration: optionalNumber(w.Duration), Source: w.Source,
 		Quantities: string(appendQuantities(nil, w.Quantities)),
 		Points:     int32(len(w.Route)), Attributes: w.Attributes,
 	})

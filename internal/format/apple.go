@@ -69,11 +69,13 @@ type appleDecoder struct {
 	directory      string          // of the main file in the archive
 	referenced     map[string]bool // files of the archive that the main file refers to
 	options        Options
+	times          *timeReader
 	zones          zoneCache
 	texts          textCache // sources and units
 	attributeTexts textCache // attributes
 	stages         textCache // of sleep
 	types          map[string]*hkType
+	devices        deviceCache
 	record         appleRecord
 	sample         [1]health.Sample
 	segment        health.Segment
@@ -83,7 +85,7 @@ type appleDecoder struct {
 
 func newAppleDecoder(o Options, archive *Archive, directory string, e emitter) *appleDecoder {
 	return &appleDecoder{
-		emitter: e, archive: archive, directory: directory, referenced: map[string]bool{}, options: o, zones: newZoneCache(o.Location),
+		emitter: e, archive: archive, directory: directory, referenced: map[string]bool{}, options: o, times: o.timeReader(), zones: newZoneCache(o.Location),
 		texts: textCache{}, attributeTexts: textCache{}, stages: textCache{}, types: map[string]*hkType{}, counts: map[string]int{},
 	}
 }

@@ -44,7 +44,7 @@ func (a *appleDecoder) readElement() error {
 
 // readExportDate passes the time of the export to Options.AsOf.
 func (a *appleDecoder) readExportDate(n *node) {
-	if at, _, ok := parseTime([]byte(n.attr("value")), a.zones.home.location); ok && a.options.AsOf != nil {
+	if at, _, ok := a.times.parse([]byte(n.attr("value"))); ok && a.options.AsOf != nil {
 		a.options.AsOf(at)
 	}
 }
@@ -59,11 +59,11 @@ func (a *appleDecoder) emitEvent(n *node, typ, name string, object map[string]an
 	at := a.nextPosition(n.name, kind)
 	e := &health.Event{Kind: kind, Name: name, Source: n.attr("sourceName"), AppID: cmp.Or(n.attr("identifier"), n.attr("uuid"))}
 	for _, field := range []string{"startDate", "receivedDate", "dateIssued", "date"} {
-		if start, _, ok := parseTime([]byte(n.attr(field)), a.zones.home.location); ok && e.Start == 0 {
+		if start, _, ok := a.times.parse([]byte(n.attr(field))); ok && e.Start == 0 {
 			e.Start, e.Offset = start, a.zones.offset(start, []byte(n.metadata("HKTimeZone")))
 		}
 	}
-	if end, _, ok := parseTime([]byte(n.attr("endDate")), a.zones.home.location); ok && e.Start != 0 {
+	if end, _, ok := a.times.parse([]byte(n.attr("endDate"))); ok && e.Start != 0 {
 		if end < e.Start {
 			return a.reject(at, typ, "endDate", `The time in "endDate" is before the start.`, "Correct or delete the entry in the Health app and export again.")
 		}

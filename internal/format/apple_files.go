@@ -47,7 +47,7 @@ func (a *appleDecoder) emitUnreferencedRoute(name string) error {
 		return reject("it cannot be read.")
 	}
 	defer file.Close()
-	route, err := readGPX(file, maxPoints)
+	route, err := readGPX(file, maxPoints, a.times)
 	points := route.points
 	switch {
 	case err != nil:
@@ -129,7 +129,7 @@ func (a *appleDecoder) emitECG(name string) error {
 		return err
 	}
 	defer file.Close()
-	ecg, reason := readECGFile(file, a.zones.home.location)
+	ecg, reason := readECGFile(file, a.times)
 	if reason != "" {
 		return a.reject(at, "Electrocardiogram", "", reason, exportAgain)
 	}

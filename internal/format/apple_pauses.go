@@ -20,7 +20,7 @@ func (a *appleDecoder) addPauses(w *health.Workout, n *node) {
 	for e := range n.all("WorkoutEvent") {
 		kind := strings.TrimPrefix(e.attr("type"), hkWorkoutEvent)
 		pauses, resumes := kind == "Pause" || kind == "MotionPaused", kind == "Resume" || kind == "MotionResumed"
-		at, _, ok := parseTime([]byte(e.attr("date")), a.zones.home.location)
+		at, _, ok := a.times.parse([]byte(e.attr("date")))
 		if ok && (pauses || resumes) {
 			events = append(events, event{at, pauses})
 		}

@@ -2,6 +2,7 @@ package format
 
 import (
 	"github.com/health-export/health-export/internal/format/xmlscan"
+	"github.com/health-export/health-export/internal/health"
 )
 
 // appleRecord is one Record element, in buffers that are reused for the next one.
@@ -12,6 +13,7 @@ type appleRecord struct {
 	hasValue, hasStart               bool
 	hasEnd, tooLong                  bool
 	zone                             []byte
+	device                           *health.Device
 	metadata, beats, otherAttributes []byte // pairs of appendPair
 }
 
@@ -33,8 +35,11 @@ func (a *appleDecoder) readRecord() error {
 	a.reset(r)
 	attrs := a.scan.Attrs()
 	for i := range attrs {
-		if !isIgnoredAttribute(attrs[i].Name) {
-			a.setAttribute(r, attrs[i].Name, a.scan.Value(&attrs[i]))
+		switch name := attrs[i].Name; {
+		case string(name) == "device":
+			r.device = a.device(&attrs[i])
+		case !isIgnoredAttribute(name):
+			a.setAttribute(r, name, a.scan.Value(&attrs[i]))
 		}
 	}
 	depth := a.scan.Depth()
@@ -59,8 +64,8 @@ func (a *appleDecoder) reset(r *appleRecord) {
 	}
 }
 
-// isIgnoredAttribute reports whether an attribute of a record is dropped: the version and the device that recorded it,
-// and when it was written.
+// isIgnoredAttribute reports whether an attribute of a record is no attribute of its sample: the version of what recorded it,
+// the device, see appleRecord, and when it was written.
 func isIgnoredAttribute(name []byte) bool {
 	switch string(name) {
 	case "sourceVersion", "device", "creationDate":

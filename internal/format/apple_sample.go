@@ -22,6 +22,7 @@ func (a *appleDecoder) emitRecord(r *appleRecord, at health.Position, component 
 	*s = health.NewSample()
 	s.Metric, s.Unit, s.Source, s.Grain = t.name, r.unit, r.source, health.GrainRaw
 	s.Start, s.End, s.Offset, s.Component = start, end, a.zones.offset(start, r.zone), component
+	s.ZoneAssumed = a.zones.isHome(r.zone)
 	number, isNumber := xmlNumber(r.value)
 	switch {
 	case t.kind == hkSleepKind:
@@ -41,7 +42,7 @@ func (a *appleDecoder) emitRecord(r *appleRecord, at health.Position, component 
 		t.setQuantity(s, number)
 	}
 	s.Attributes = a.attributes(r, false)
-	return a.emit(health.Record{Position: at, Type: t.name, Samples: a.sample[:]})
+	return a.emit(health.Record{Position: at, Type: t.name, Samples: a.sample[:], Device: r.device})
 }
 
 // recordSpan returns the start and end of a record, or why the record is rejected.
@@ -52,20 +53,26 @@ func (a *appleDecoder) recordSpan(r *appleRecord) (start, end health.Instant, in
 	if !r.hasStart {
 		return 0, 0, &invalidMember{"startDate", `The field "startDate" is missing.`, timeSuggestion}
 	}
-	start, _, ok := parseTime(r.start, a.zones.home.location)
+	start, _, ok := a.times.parse(r.start)
 	if !ok {
-		return 0, 0, &invalidMember{"startDate", `The field "startDate" is not a time that can be read.`, timeSuggestion}
+		return 0, 0, a.invalidTime("startDate", r.start)
 	}
 	end = start
 	if r.hasEnd {
-		if end, _, ok = parseTime(r.end, a.zones.home.location); !ok {
-			return 0, 0, &invalidMember{"endDate", `The field "endDate" is not a time that can be read.`, timeSuggestion}
+		if end, _, ok = a.times.parse(r.end); !ok {
+			return 0, 0, a.invalidTime("endDate", r.end)
 		}
 	}
 	if end < start {
 		return 0, 0, &invalidMember{"endDate", `The time in "endDate" is before the start.`, "Check the clock of the device that recorded it."}
 	}
 	return start, end, nil
+}
+
+// invalidTime says why the text of a field is not a time.
+func (a *appleDecoder) invalidTime(field string, text []byte) *invalidMember {
+	message, suggestion := a.times.explain(field, text)
+	return &invalidMember{field, message, suggestion}
 }
 
 // emitSegment emits a record of sleep, of which s has the source and the times.
@@ -75,9 +82,10 @@ func (a *appleDecoder) emitSegment(r *appleRecord, at health.Position, s *health
 		return a.reject(at, r.typ.name, "value", "The stretch of sleep does not say its stage.", exportAgain)
 	}
 	a.segment = health.Segment{
-		Source: s.Source, Start: s.Start, End: s.End, Offset: s.Offset, Stage: stage, Attributes: a.attributes(r, false),
+		Source: s.Source, Start: s.Start, End: s.End, Offset: s.Offset, OffsetChange: a.zones.offset(s.End, r.zone) - s.Offset,
+		Stage: stage, Attributes: a.attributes(r, false),
 	}
-	return a.emit(health.Record{Position: at, Type: r.typ.name, Segment: &a.segment})
+	return a.emit(health.Record{Position: at, Type: r.typ.name, Segment: &a.segment, Device: r.device})
 }
 
 // stage returns the stage of sleep that a value stands for, "" for none.

@@ -30,7 +30,7 @@ func (a *appleDecoder) emitActivitySummary(n *node) error {
 	if err != nil {
 		return a.reject(at, n.name, "dateComponents", "The summary does not say its day.", exportAgain)
 	}
-	start := day.In(a.zones.home.location)
+	start := day.In(a.zones.home.Location())
 	_, offset := start.Zone()
 	var samples []health.Sample
 	for _, f := range summaryQuantities {

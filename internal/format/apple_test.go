@@ -35,7 +35,7 @@ func TestAppleFixtures(t *testing.T) {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			t.Parallel()
 			var asOf []string
-			options := Options{Location: fixtureZone(t), AsOf: func(at health.Instant) { asOf = append(asOf, at.String()) }}
+			options := Options{Location: fixtureZone(t), Received: fixtureReceipt, AsOf: func(at health.Instant) { asOf = append(asOf, at.String()) }}
 			var records iter.Seq2[health.Record, error]
 			if text, err := os.ReadFile(filepath.Join(folder, "export.xml")); err == nil {
 				format, err := Detect(text[:min(len(text), DetectSize)])
@@ -159,7 +159,7 @@ func appleExport(tb testing.TB, bytesOfXML int64) ([]byte, generator.Export) {
 func TestAppleDoesNotAllocate(t *testing.T) {
 	export, made := appleExport(t, 4<<20)
 	took := testing.AllocsPerRun(3, func() {
-		for _, err := range decodeApple(bytes.NewReader(export), Options{Location: fixtureZone(t)}) {
+		for _, err := range decodeApple(bytes.NewReader(export), fixtureOptions(t)) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -206,13 +206,13 @@ func FuzzAppleFiles(f *testing.F) {
 	f.Add(readFixture(f, folder, "electrocardiograms/ecg_2026-05-19.csv"))
 	f.Add(zipFolder(f, "testdata/apple/archive"))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		route, _ := readGPX(bytes.NewReader(file), 10)
+		route, _ := readGPX(bytes.NewReader(file), 10, newTimeReader(Options{}))
 		for i := range route.points {
 			if routePointFault(&route.points[i]) != "" || len(route.points) > 10 {
 				t.Fatalf("%+v", route)
 			}
 		}
-		if ecg, reason := readECGFile(bytes.NewReader(file), nil); reason == "" {
+		if ecg, reason := readECGFile(bytes.NewReader(file), newTimeReader(Options{})); reason == "" {
 			checkDecoded(t, health.Record{ECG: &ecg}, nil)
 		}
 		archive, err := OpenArchive(bytes.NewReader(file), int64(len(file)))

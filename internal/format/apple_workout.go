@@ -21,20 +21,15 @@ var workoutTotals = []struct{ attr, unitAttr, name string }{
 	{"totalFlightsClimbed", "totalFlightsClimbedUnit", "flights_climbed"},
 }
 
-// workoutMetadata are the metadata entries that are quantities, written with their unit: "6575 cm". factor corrects
-// those whose percent are hundredths of a percent.
-var workoutMetadata = []struct {
-	key, name string
-	factor    float64
-}{
-	{"HKElevationAscended", "elevation_up", 1},
-	{"HKElevationDescended", "elevation_down", 1},
-	{"HKWeatherTemperature", "temperature", 1},
-	{"HKWeatherHumidity", "humidity", 0.01},
-	{"HKAverageMETs", "intensity", 1},
-	{"HKLapLength", "lap_length", 1},
-	{"HKAverageSpeed", "avg_speed", 1},
-	{"HKMaximumSpeed", "max_speed", 1},
+// workoutMetadata are the metadata entries that are quantities, written with their unit: "6575 cm".
+var workoutMetadata = []struct{ key, name string }{
+	{"HKElevationAscended", "elevation_up"},
+	{"HKElevationDescended", "elevation_down"},
+	{"HKWeatherTemperature", "temperature"},
+	{"HKAverageMETs", "intensity"},
+	{"HKLapLength", "lap_length"},
+	{"HKAverageSpeed", "avg_speed"},
+	{"HKMaximumSpeed", "max_speed"},
 }
 
 // workoutStatistics are the names of statistics in Workout.Quantities, by their HealthKit quantity. Others are named
@@ -62,21 +57,25 @@ func (a *appleDecoder) emitWorkout(n *node) error {
 		return a.reject(at, n.name, "workoutActivityType", "The workout does not say what it was.", exportAgain)
 	}
 	var ok bool
-	if w.Start, _, ok = parseTime([]byte(n.attr("startDate")), a.zones.home.location); !ok {
-		return a.reject(at, n.name, "startDate", `The field "startDate" is not a time that can be read.`, timeSuggestion)
+	if w.Start, _, ok = a.times.parse([]byte(n.attr("startDate"))); !ok {
+		return a.emitRejection(health.Record{Type: n.name}, a.times.reject(at, "startDate", []byte(n.attr("startDate"))))
 	}
 	if end := n.attr("endDate"); end != "" {
-		if w.End, _, ok = parseTime([]byte(end), a.zones.home.location); !ok || w.End < w.Start {
+		if w.End, _, ok = a.times.parse([]byte(end)); !ok || w.End < w.Start {
 			return a.reject(at, n.name, "endDate", `The field "endDate" is not a time after the start.`, timeSuggestion)
 		}
 	}
-	w.Offset = a.zones.offset(w.Start, []byte(n.metadata("HKTimeZone")))
+	zone := []byte(n.metadata("HKTimeZone"))
+	w.Offset = a.zones.offset(w.Start, zone)
+	if w.End != 0 {
+		w.OffsetChange = a.zones.offset(w.End, zone) - w.Offset
+	}
 	w.Duration = durationSeconds(n.attr("duration"), n.attr("durationUnit"))
 	for statistics := range n.all("WorkoutStatistics") {
 		addStatistics(&w, statistics)
 	}
 	addTotals(&w, n)
-	var warnings []health.Warning
+	warnings := addHumidity(&w, n)
 	for route := range n.all("WorkoutRoute") {
 		warnings = append(warnings, a.addRoute(&w, route)...)
 	}
@@ -118,28 +117,51 @@ func addStatistics(w *health.Workout, n *node) {
 		{"minimum", named.minimum, name + "_min"},
 		{"maximum", named.maximum, name + "_max"},
 	} {
-		addQuantity(w, cmp.Or(statistic.name, statistic.fallback), n.attr(statistic.attr), unit, 1)
+		addQuantity(w, cmp.Or(statistic.name, statistic.fallback), n.attr(statistic.attr), unit)
 	}
 }
 
 // addTotals adds the quantities in attributes and metadata.
 func addTotals(w *health.Workout, n *node) {
 	for _, total := range workoutTotals {
-		addQuantity(w, total.name, n.attr(total.attr), n.attr(total.unitAttr), 1)
+		addQuantity(w, total.name, n.attr(total.attr), n.attr(total.unitAttr))
 	}
 	for _, entry := range workoutMetadata {
 		number, unit, _ := strings.Cut(n.metadata(entry.key), " ")
-		addQuantity(w, entry.name, number, unit, entry.factor)
+		addQuantity(w, entry.name, number, unit)
 	}
 }
 
+// addHumidity adds the humidity, which exports of old phones have in percent, "96 %", and newer ones in hundredths of a
+// percent, "6400 %". Which it is follows from the range: no air is above 100 %, and air below 1 % is nowhere. Where
+// neither makes a humidity, the value is left among the metadata, with a warning.
+func addHumidity(w *health.Workout, n *node) (warnings []health.Warning) {
+	text, unit, _ := strings.Cut(n.metadata("HKWeatherHumidity"), " ")
+	v, ok := xmlNumber([]byte(text))
+	switch {
+	case !ok || unit != "%" && unit != "":
+		return nil
+	case v > 100:
+		v /= 100
+	}
+	if v != 0 && v < 1 || v < 0 || v > 100 {
+		return []health.Warning{{
+			Code:    health.SuspiciousValue,
+			Message: "The humidity is neither in percent nor in hundredths of a percent. It is kept among the attributes only.",
+			Details: map[string]any{"field": "HKWeatherHumidity"},
+		}}
+	}
+	w.Quantities["humidity"] = health.Quantity{Value: v, Unit: "%"}
+	return nil
+}
+
 // addQuantity adds a quantity unless there is one of that name.
-func addQuantity(w *health.Workout, name, text, unit string, factor float64) {
+func addQuantity(w *health.Workout, name, text, unit string) {
 	v, ok := xmlNumber([]byte(text))
 	if _, taken := w.Quantities[name]; taken || !ok || len(name)+len(unit) > maxText {
 		return
 	}
-	w.Quantities[name] = health.Quantity{Value: v * factor, Unit: unit}
+	w.Quantities[name] = health.Quantity{Value: v, Unit: unit}
 }
 
 // addRoute adds the points of a route: those of the file it refers to, or those within it, as iOS 12 wrote them.
@@ -179,7 +201,7 @@ func (a *appleDecoder) readRoute(file string, limit int) (gpxRoute, error) {
 		return gpxRoute{}, err
 	}
 	defer content.Close()
-	return readGPX(content, limit)
+	return readGPX(content, limit, a.times)
 }
 
 // routePoint reads a Location within the export.
@@ -187,7 +209,7 @@ func (a *appleDecoder) routePoint(n *node) gpxPoint {
 	p := gpxPoint{RoutePoint: newRoutePoint()}
 	if date := n.attr("date"); date != "" {
 		var ok bool
-		if p.Time, _, ok = parseTime([]byte(date), a.zones.home.location); !ok {
+		if p.Time, _, ok = a.times.parse([]byte(date)); !ok {
 			p.fault = unreadableTime
 		}
 	}

@@ -113,11 +113,22 @@ func TestPointsDoNotAllocate(t *testing.T) {
 }
 
 func BenchmarkParseTime(b *testing.B) {
-	text := []byte("2026-05-19 07:30:00 -0700")
-	for b.Loop() {
-		if _, _, ok := parseTime(text, nil); !ok {
-			b.Fatal("not read")
-		}
+	for name, text := range map[string]string{
+		"standard": "2026-05-19 07:30:00 -0700",
+		"wall":     "2026-05-19 07:30:00",
+		"iso":      "2026-05-19T07:30:00Z",
+		"12-hour":  "2026-05-19 7:30:00\u202fAM -0700",
+		"persian":  "۱۴۰۵-۰۲-۲۹ ۷:۳۰:۰۰ قبل\u200cازظهر +۰۳۳۰",
+	} {
+		b.Run(name, func(b *testing.B) {
+			times, sent := fixtureTimes(nil), []byte(text)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, ok := times.parse(sent); !ok {
+					b.Fatal("not read")
+				}
+			}
+		})
 	}
 }
 

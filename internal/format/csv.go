@@ -10,7 +10,6 @@ import (
 	"iter"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
@@ -26,9 +25,11 @@ func decodeCSV(body io.Reader, options Options) iter.Seq2[health.Record, error] 
 type csvDecoder struct {
 	emitter
 	options Options
+	times   *timeReader
 
 	// The numbers of elements so far, for positions.
 	metrics, workouts, events, files int
+	tables                           int // of metrics
 
 	// The structs that records point to, and the buffers to decode in, are reused from row to row.
 	samples     [1]health.Sample
@@ -38,10 +39,8 @@ type csvDecoder struct {
 }
 
 func newCSVDecoder(options Options, e emitter) *csvDecoder {
-	if options.Location == nil {
-		options.Location = time.UTC
-	}
-	return &csvDecoder{emitter: e, options: options, values: map[string]float64{}, emptySample: health.NewSample(), sources: textCache{}}
+	options.times = options.timeReader()
+	return &csvDecoder{emitter: e, options: options, times: options.times, values: map[string]float64{}, emptySample: health.NewSample(), sources: textCache{}}
 }
 
 func (d *csvDecoder) decode(body io.Reader) error {
@@ -263,4 +262,9 @@ func peek(body io.Reader) (head []byte, whole io.Reader, err error) {
 
 func (d *csvDecoder) reject(at health.Position, field, message, suggestion string) error {
 	return d.emitRejection(health.Record{}, newRejection(at, field, message, suggestion))
+}
+
+// rejectTime rejects an element because of the time in a column of the current row.
+func (d *csvDecoder) rejectTime(at health.Position, t *table, column int) error {
+	return d.emitRejection(health.Record{}, d.times.reject(at, printable(t.header[column].text), []byte(t.cell(column))))
 }

@@ -31,10 +31,10 @@ func (d *csvDecoder) decodeEventRow(t *table, c eventColumns) error {
 	d.events++
 	e := health.Event{Kind: c.kind, Name: strings.Clone(t.cell(c.name)), Source: d.cachedSource(t.cell(c.source))}
 	var ok bool
-	if e.Start, e.Offset, ok = parseTime([]byte(t.cell(c.start)), d.options.Location); !ok {
-		return d.reject(at, printable(t.header[c.start].text), "The time of the row cannot be read.", "Send a time such as 2026-04-01 07:30:00, from 1900 on.")
+	if e.Start, e.Offset, ok = d.times.parse([]byte(t.cell(c.start))); !ok {
+		return d.rejectTime(at, t, c.start)
 	}
-	if e.End, _, ok = parseTime([]byte(t.cell(c.end)), d.options.Location); !ok || e.End < e.Start {
+	if e.End, _, ok = d.times.parse([]byte(t.cell(c.end))); !ok || e.End < e.Start {
 		e.End = 0
 	}
 	attributes := map[string]any{}

@@ -45,7 +45,8 @@ func (d *csvDecoder) decodeMetrics(t *table) error {
 	groups := groupColumns(t.header, when, source, context)
 	first := d.metrics
 	d.metrics += len(groups)
-	times := localTimeParser{cachedZone{location: d.options.Location}}
+	d.tables++
+	times := localTimeParser{d.times, health.NewZone(d.times.location)}
 	var previous health.Instant
 	return t.eachRow(func() error {
 		if t.isEmptyRow(groups) {
@@ -134,8 +135,7 @@ func (d *csvDecoder) decodeMetricCells(t *table, g *metricColumns, at health.Pos
 		return nil
 	}
 	if !timed {
-		return d.reject(at, t.header[findColumn(t.header, timeColumns...)].text, "The time of the row cannot be read.",
-			"Send a time such as 2026-04-01 07:30:00, from 1900 on.")
+		return d.rejectTime(at, t, findColumn(t.header, timeColumns...))
 	}
 	if len(s.Source) > maxText || strings.ContainsRune(s.Source, 0) {
 		return d.reject(at, "Source", "The source is too long or holds a NUL character.", fmt.Sprintf("Send at most %d bytes of plain text.", maxText))
@@ -167,7 +167,7 @@ func (d *csvDecoder) decodeMetricCells(t *table, g *metricColumns, at health.Pos
 	}
 	addCounts(&s, g, values)
 	d.samples[0] = s
-	return d.emit(health.Record{Position: at, Samples: d.samples[:]})
+	return d.emit(health.Record{Position: at, Table: d.tables, Samples: d.samples[:]})
 }
 
 func valueOf(values map[string]float64, name string) float64 {

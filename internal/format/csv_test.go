@@ -94,7 +94,7 @@ func TestCSVFixtures(t *testing.T) {
 	for folder, body := range csvFixtures(t) {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			t.Parallel()
-			options := Options{Location: fixtureZone(t)}
+			options := fixtureOptions(t)
 			got := render(t, recordsOf(t, body, options))
 			if *update {
 				if err := os.WriteFile(filepath.Join(folder, "expected.json"), got, 0o644); err != nil {
@@ -219,4 +219,16 @@ func FuzzCSV(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestFileNamesOfRegions reads the start of a workout in the name of a file as phones of other regions write it.
+func TestFileNamesOfRegions(t *testing.T) {
+	t.Parallel()
+	for _, start := range []string{"20260401_164521", "25690401_164521", "٢٠٢٦٠٤٠١_١٦٤٥٢١", "۱۴۰۵۰۱۱۲_۱۶۴۵۲۱"} {
+		name := parseFileName("Outdoor Run-Heart Rate-"+start+".csv", "")
+		at, _, ok := fixtureTimes(nil).parse([]byte(name.start))
+		if name.workout != "Outdoor Run" || !ok || at.String() != "2026-04-01T16:45:21Z" {
+			t.Errorf("%s: %+v is %v, ok %t", start, name, at, ok)
+		}
+	}
 }

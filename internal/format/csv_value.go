@@ -9,11 +9,10 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// cellNumber reads a number in the only form the app writes: digits, perhaps with a decimal point. A number with a
-// comma is not read, since 1,234 is ambiguous.
+// cellNumber reads a number: digits, perhaps with a decimal point, or as people of any region write it.
 func cellNumber(text string) (v float64, ok bool) {
 	if strings.Trim(text, "0123456789+-.eE") != "" {
-		return 0, false
+		return regionalNumber([]byte(text))
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	return v, err == nil && !math.IsInf(v, 0)
@@ -21,7 +20,12 @@ func cellNumber(text string) (v float64, ok bool) {
 
 // cellDuration reads HH:MM:SS as seconds; the hours may have any number of digits.
 func cellDuration(text string) (seconds float64, ok bool) {
-	parts := strings.Split(text, ":")
+	var buffer [maxTimeText]byte
+	plain, ok := plainTime(buffer[:0], []byte(text))
+	if !ok {
+		return 0, false
+	}
+	parts := strings.Split(string(plain), ":")
 	if len(parts) != 3 {
 		return 0, false
 	}
@@ -37,33 +41,37 @@ func cellDuration(text string) (seconds float64, ok bool) {
 
 // localTimeParser parses the times of a table. It caches the offset of the zone, which would take longer to look up for
 // each row than everything else.
-type localTimeParser struct{ zone cachedZone }
+type localTimeParser struct {
+	times *timeReader
+	zone  health.Zone
+}
 
 // parse returns the instant and the offset of a time. after is that of the row before: rows are in order, which decides
 // between the two instants of a time that occurs twice because clocks are set back.
 func (p *localTimeParser) parse(text []byte, after health.Instant) (at health.Instant, offset int32, ok bool) {
-	wall, ok := parseWallTime(text)
-	if !ok {
+	wall, fault := p.times.parseWallTime(text)
+	if fault != noFault {
 		return 0, 0, false
 	}
 	if wall.zoned {
 		at = wall.instant()
 		return at, wall.offset, inRange(at)
 	}
-	wall.offset = p.zone.offset
-	if at = wall.instant(); at-health.Day > p.zone.from && at+health.Day < p.zone.to { // far from any change of the offset
+	wall.offset, _ = p.zone.Around(0)
+	at = wall.instant()
+	if _, ok := p.zone.Around(at); ok { // far from any change of the offset
 		return at, wall.offset, inRange(at)
 	}
-	if at, offset, ok = parseTime(text, p.zone.location); !ok {
+	if at, offset, ok = p.times.parse(text); !ok {
 		return 0, 0, false
 	}
-	if first, second, ambiguous := ambiguousInstants(at, p.zone.location); ambiguous {
+	if first, second, ambiguous := ambiguousInstants(at, p.zone.Location()); ambiguous {
 		if at = first; first <= after {
 			at = second
 		}
-		return at, p.zone.offsetAt(at), true
+		return at, p.zone.OffsetAt(at), true
 	}
-	p.zone.offsetAt(at) // caches it
+	p.zone.OffsetAt(at) // caches it
 	return at, offset, true
 }
 

@@ -21,7 +21,7 @@ type fileName struct {
 	event string
 }
 
-var workoutFileName = regexp.MustCompile(`^(.+)-(Heart Rate|Route)-(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)\.`)
+var workoutFileName = regexp.MustCompile(`^(.+)-(Heart Rate|Route)-(\p{Nd}{4})(\p{Nd}\p{Nd})(\p{Nd}\p{Nd})_(\p{Nd}\p{Nd})(\p{Nd}\p{Nd})(\p{Nd}\p{Nd})\.`)
 
 // eventFiles are the prefixes of the names of files and parts with events, without spaces and in lower case.
 var eventFiles = []struct{ name, kind string }{
@@ -70,7 +70,7 @@ func (d *csvDecoder) partOf(name fileName) (w health.Workout, at health.Position
 	d.workouts++
 	w = newWorkout()
 	w.Name, w.Part = name.workout, true
-	w.Start, w.Offset, ok = parseTime([]byte(name.start), d.options.Location)
+	w.Start, w.Offset, ok = d.times.parse([]byte(name.start))
 	return w, at, ok && w.Name != "" && unstorableText(w.Name) == ""
 }
 
@@ -85,7 +85,7 @@ func (d *csvDecoder) decodeReadings(t *table, name fileName) error {
 	}, func() (p health.SeriesPoint, fault string) {
 		p.Unit, p.Source = "count/min", d.cachedSource(t.cell(source))
 		var timed bool
-		p.Time, p.Offset, timed = parseTime([]byte(t.cell(when)), d.options.Location)
+		p.Time, p.Offset, timed = d.times.parse([]byte(t.cell(when)))
 		p.Value, p.Min, p.Max = t.number(average), t.number(minimum), t.number(maximum)
 		switch {
 		case !timed:
@@ -115,7 +115,7 @@ func (d *csvDecoder) decodeRoute(t *table, name fileName) error {
 		p = newRoutePoint()
 		if text := t.cell(when); text != "" {
 			var timed bool
-			if p.Time, _, timed = parseTime([]byte(text), d.options.Location); !timed {
+			if p.Time, _, timed = d.times.parse([]byte(text)); !timed {
 				return p, unreadableTime
 			}
 		}
@@ -132,7 +132,7 @@ func (d *csvDecoder) decodeGPX(content io.Reader, name fileName) error {
 	if !ok || name.content != "Route" {
 		return d.reject(at, "", unnamedPart, sendUnderName)
 	}
-	route, err := readGPX(content, maxReadings)
+	route, err := readGPX(content, maxReadings, d.times)
 	if err != nil {
 		return err
 	}

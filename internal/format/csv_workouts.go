@@ -67,13 +67,18 @@ func (d *csvDecoder) decodeWorkoutRow(t *table, c workoutColumns, at health.Posi
 		return d.reject(at, "Workout Type", "The workout has no name that can be kept.", "Send the rows as the app wrote them.")
 	}
 	var ok bool
-	if w.Start, w.Offset, ok = parseTime([]byte(t.cell(c.start)), d.options.Location); !ok {
-		return d.reject(at, t.header[c.start].text, "The start of the workout cannot be read.", "Send a time such as 2026-04-01 07:30, from 1900 on.")
+	if w.Start, w.Offset, ok = d.times.parse([]byte(t.cell(c.start))); !ok {
+		return d.rejectTime(at, t, c.start)
 	}
 	if text := t.cell(c.end); text != "" {
-		if w.End, _, ok = parseTime([]byte(text), d.options.Location); !ok || w.End < w.Start {
-			return d.reject(at, t.header[c.end].text, "The end of the workout cannot be read, or is before its start.", "Send a time such as 2026-04-01 08:15.")
+		var offset int32
+		if w.End, offset, ok = d.times.parse([]byte(text)); !ok {
+			return d.rejectTime(at, t, c.end)
 		}
+		if w.End < w.Start {
+			return d.reject(at, printable(t.header[c.end].text), "The end of the workout is before its start.", "Send an end that is not before the start, or none.")
+		}
+		w.OffsetChange = offset - w.Offset
 	}
 	if text := t.cell(c.duration); text != "" {
 		if w.Duration, ok = cellDuration(text); !ok {

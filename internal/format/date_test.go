@@ -12,12 +12,21 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
+// fixtureReceipt is when the bodies of fixtures were received.
+var fixtureReceipt = health.InstantOf(time.Date(2026, 8, 1, 0, 0, 0, 0, time.UTC))
+
+// fixtureTimes returns a reader of the times of a body of that day.
+func fixtureTimes(loc *time.Location) *timeReader {
+	return newTimeReader(Options{Location: loc, Received: fixtureReceipt})
+}
+
 // testdata/hae/dates and bad-dates have valid and invalid forms of times.
 
 func TestParseTimeMatchesTimePackage(t *testing.T) {
 	t.Parallel()
-	first := time.Date(1900, 1, 2, 0, 0, 0, 0, time.UTC).Unix()
-	last := time.Date(9999, 12, 30, 0, 0, 0, 0, time.UTC).Unix()
+	first := time.Date(1970, 1, 2, 0, 0, 0, 0, time.UTC).Unix()
+	times := fixtureTimes(nil)
+	last := fixtureReceipt.Time().Unix()
 	rapid.Check(t, func(t *rapid.T) {
 		offset := rapid.IntRange(-14*60, 14*60).Draw(t, "offset in minutes") * 60
 		want := time.Unix(rapid.Int64Range(first, last).Draw(t, "second"), 0).In(time.FixedZone("", offset))
@@ -25,7 +34,7 @@ func TestParseTimeMatchesTimePackage(t *testing.T) {
 			"2006-01-02 15:04:05 -0700", "2006-01-02 3:04:05 PM -0700", "2006-01-02 3:04:05\u202fpm -0700", "2006-01-02T15:04:05-07:00",
 		} {
 			text := want.Format(layout)
-			at, sent, ok := parseTime([]byte(text), nil)
+			at, sent, ok := times.parse([]byte(text))
 			if !ok || at != health.InstantOf(want) || int(sent) != offset {
 				t.Fatalf("%q is read as %v, offset %d, ok %t", text, at, sent, ok)
 			}
@@ -50,22 +59,22 @@ func TestTimeWithoutZone(t *testing.T) {
 		{"2026-07-06 午後 12:57", nil, "2026-07-06T12:57:00Z", 0},
 		{"2026-07-06T12:00:00Z", berlin, "2026-07-06T12:00:00Z", 0}, // a zone in the text takes precedence
 	} {
-		at, offset, ok := parseTime([]byte(c.text), c.loc)
+		at, offset, ok := fixtureTimes(c.loc).parse([]byte(c.text))
 		if !ok || at.String() != c.want || offset != c.offset {
 			t.Errorf("%q is %v, offset %d, ok %t; wanted %s, offset %d", c.text, at, offset, ok, c.want, c.offset)
 		}
 	}
 }
 
-func TestReadDate(t *testing.T) {
+func TestReadGregorian(t *testing.T) {
 	t.Parallel()
 	for day := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC); day.Year() < 2500; day = day.AddDate(0, 0, 1) {
-		if got, ok := readDate([]byte(day.Format(time.DateOnly))); !ok || got != health.DateOf(day) {
+		if got, ok := readGregorian([]byte(day.Format(time.DateOnly))); !ok || got != health.DateOf(day) {
 			t.Fatalf("%s is read as %v, ok %t", day.Format(time.DateOnly), got, ok)
 		}
 		if day.AddDate(0, 0, 1).Day() == 1 {
 			impossible := day.Format("2006-01-") + string([]byte{byte('0' + (day.Day()+1)/10), byte('0' + (day.Day()+1)%10)})
-			if _, ok := readDate([]byte(impossible)); ok {
+			if _, ok := readGregorian([]byte(impossible)); ok {
 				t.Fatalf("%s is taken for a day", impossible)
 			}
 		}
@@ -102,7 +111,7 @@ func TestEpochTime(t *testing.T) {
 var plainForm = regexp.MustCompile(`^\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d{1,9})? [+-](?:0\d|1[0-3])[0-5]\d|T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d)|)$`)
 
 func FuzzTime(f *testing.F) {
-	for _, folder := range []string{"testdata/hae/dates", "testdata/hae/bad-dates"} {
+	for _, folder := range []string{"testdata/hae/dates", "testdata/hae/bad-dates", "testdata/hae/dates-of-regions"} {
 		for _, text := range regexp.MustCompile(`"date": ("[^"]*")`).FindAllSubmatch(readFixture(f, folder, "input.json"), -1) {
 			date, _ := unquoted(text[1])
 			f.Add(date)
@@ -110,14 +119,24 @@ func FuzzTime(f *testing.F) {
 	}
 	berlin := fixtureZone(f)
 	f.Fuzz(func(t *testing.T, text []byte) {
-		at, offset, ok := parseTime(text, berlin)
+		times := fixtureTimes(berlin)
+		at, offset, ok := times.parse(text)
+		if message, suggestion := times.explain("date", text); message == "" || suggestion == "" {
+			t.Errorf("%q is refused without a reason", text)
+		}
+		if ok {
+			plain := at.In(offset).Format("2006-01-02T15:04:05.999999-07:00")
+			if again, sent, ok := fixtureTimes(nil).parse([]byte(plain)); !ok || again != at || sent != offset {
+				t.Errorf("%q is %s, which is read as %v, offset %d, ok %t", text, plain, again, sent, ok)
+			}
+		}
 		if ok && (at < health.MinInstant || at > health.MaxInstant) {
 			t.Errorf("%q is %v, which is out of range", text, at)
 		}
 		if ok && (offset < -maxOffsetHours*3600-59*60 || offset > maxOffsetHours*3600+59*60) {
 			t.Errorf("%q has an offset of %d s", text, offset)
 		}
-		if !plainForm.Match(text) {
+		if !plainForm.Match(text) || string(text[:4]) < "1970" || string(text[:4]) >= "2026" {
 			return
 		}
 		want, err := parseWithTimePackage(string(text), berlin)

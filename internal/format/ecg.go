@@ -109,7 +109,7 @@ func (r *voltageTimeReader) read(o *object) (at health.Instant, ok bool) {
 	}
 	m.used = true
 	if m.value.Kind() != '0' {
-		at, _, ok = parseInstant(m.value, r.element.location)
+		at, _, ok = r.element.times.parseValue(m.value)
 		return at, ok
 	}
 	v, ok := parseNumberValue(m.value)

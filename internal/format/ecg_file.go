@@ -8,7 +8,6 @@ import (
 	"io"
 	"math"
 	"strings"
-	"time"
 
 	"github.com/health-export/health-export/internal/health"
 )
@@ -33,7 +32,7 @@ const maxVoltages = 160_000
 
 // readECGFile reads an electrocardiogram of Apple's export: lines with a name and a value, then one voltage per line,
 // with a decimal point or comma. reason says why it cannot be read, "" where it can.
-func readECGFile(file io.Reader, loc *time.Location) (ecg health.ECG, reason string) {
+func readECGFile(file io.Reader, times *timeReader) (ecg health.ECG, reason string) {
 	ecg = health.ECG{AverageHeartRate: health.Absent(), SamplingFrequency: health.Absent()}
 	lines := bufio.NewScanner(file)
 	var fields [][2]string
@@ -57,7 +56,7 @@ func readECGFile(file io.Reader, loc *time.Location) (ecg health.ECG, reason str
 	if lines.Err() != nil {
 		return ecg, "The file of the electrocardiogram cannot be read."
 	}
-	return ecg, parseECGHeader(&ecg, fields, loc)
+	return ecg, parseECGHeader(&ecg, fields, times)
 }
 
 // parseVoltage reads a line that is a number, with a decimal point or comma.
@@ -85,13 +84,13 @@ func parseECGLine(line []byte) (field [2]string) {
 
 // parseECGHeader sets what the lines before the voltages say. The name and the date of birth, which are the person's,
 // are dropped.
-func parseECGHeader(ecg *health.ECG, fields [][2]string, loc *time.Location) (reason string) {
+func parseECGHeader(ecg *health.ECG, fields [][2]string, times *timeReader) (reason string) {
 	if len(fields) != ecgKeys {
 		return "The file of the electrocardiogram does not begin with the ten lines that describe it."
 	}
 	value := func(i int) string { return fields[i][1] }
 	var ok bool
-	if ecg.Start, _, ok = parseTime([]byte(value(ecgRecorded)), loc); !ok {
+	if ecg.Start, _, ok = times.parse([]byte(value(ecgRecorded))); !ok {
 		return "The electrocardiogram does not say when it was recorded."
 	}
 	ecg.Classification, ecg.Unit = value(ecgClassification), value(ecgUnit)

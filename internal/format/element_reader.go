@@ -3,7 +3,6 @@ package format
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/health-export/health-export/internal/health"
 )
@@ -47,7 +46,7 @@ func elementType(key string) string {
 type elementReader struct {
 	object
 	at        health.Position // its Type may change while the element is read
-	location  *time.Location
+	times     *timeReader
 	warnings  []health.Warning
 	rejection *health.Rejection
 
@@ -58,10 +57,7 @@ type elementReader struct {
 }
 
 func newElementReader(at health.Position, o Options) *elementReader {
-	e := &elementReader{at: at, location: o.Location}
-	if e.location == nil {
-		e.location = time.UTC
-	}
+	e := &elementReader{at: at, times: o.timeReader()}
 	return e
 }
 
@@ -183,16 +179,15 @@ func (e *elementReader) objectName(m *member) string {
 	return name
 }
 
-const timeSuggestion = "Send a time such as 2026-05-19 07:30:00 -0700 or 2026-05-19T07:30:00-07:00, from 1900 on."
-
 // instant uses the first of the named fields that is present. One that cannot be read as a time rejects the element.
 func (e *elementReader) instant(names ...string) (at health.Instant, offset int32, ok bool) {
 	m := e.find(names...)
 	if m == nil {
 		return 0, 0, false
 	}
-	if at, offset, ok = parseInstant(m.value, e.location); !ok {
-		e.reject(string(m.name), fmt.Sprintf("The field %q is not a time that can be read.", m.name), timeSuggestion)
+	if at, offset, ok = e.times.parseValue(m.value); !ok {
+		message, suggestion := e.times.explainValue(string(m.name), m.value)
+		e.reject(string(m.name), message, suggestion)
 		return 0, 0, false
 	}
 	m.used = true

@@ -129,7 +129,7 @@ func (e *elementReader) lenientInstant(names ...string) (at health.Instant, offs
 		if m == nil {
 			continue
 		}
-		if at, offset, ok := parseInstant(m.value, e.location); ok {
+		if at, offset, ok := e.times.parseValue(m.value); ok {
 			m.used = true
 			return at, offset
 		}

@@ -31,6 +31,11 @@ func fixtureZone(tb testing.TB) *time.Location {
 	return zone
 }
 
+// fixtureOptions are those that fixtures are decoded with.
+func fixtureOptions(tb testing.TB) Options {
+	return Options{Location: fixtureZone(tb), Received: fixtureReceipt}
+}
+
 // fixtures returns the folders of all fixtures; each has a body in input.json and the decoded records in expected.json.
 func fixtures(tb testing.TB) []string {
 	tb.Helper()
@@ -59,7 +64,7 @@ func TestFixtures(t *testing.T) {
 		t.Run(folder, func(t *testing.T) {
 			t.Parallel()
 			body := readFixture(t, folder, "input.json")
-			got := render(t, decodeJSON(bytes.NewReader(body), Options{Location: fixtureZone(t)}))
+			got := render(t, decodeJSON(bytes.NewReader(body), fixtureOptions(t)))
 			if *update {
 				if err := os.WriteFile(filepath.Join(folder, "expected.json"), got, 0o644); err != nil {
 					t.Fatal(err)
@@ -160,6 +165,9 @@ func renderRecord(r *health.Record) map[string]any {
 	if r.Merged {
 		object["merged"] = true
 	}
+	if r.Device != nil {
+		object["device"] = r.Device.Model + " " + r.Device.Hardware
+	}
 	switch {
 	case r.Night != nil:
 		object["night"] = renderNight(r.Night)
@@ -187,8 +195,8 @@ func renderSample(s *health.Sample) any {
 func renderNight(n *health.Night) any {
 	return withoutEmpty(map[string]any{
 		"source": n.Source, "date": n.Date.String(), "offset": n.Offset,
-		"sleep_start": local(n.SleepStart, n.Offset), "sleep_end": local(n.SleepEnd, n.Offset),
-		"in_bed_start": local(n.InBedStart, n.Offset), "in_bed_end": local(n.InBedEnd, n.Offset),
+		"sleep_start": local(n.SleepStart, n.StartOffset()), "sleep_end": local(n.SleepEnd, n.Offset),
+		"in_bed_start": local(n.InBedStart, n.StartOffset()), "in_bed_end": local(n.InBedEnd, n.Offset),
 		"total": n.Total, "asleep": n.Asleep, "core": n.Core, "deep": n.Deep, "rem": n.REM,
 		"awake": n.Awake, "in_bed": n.InBed, "attributes": jsontext.Value(n.Attributes),
 	})
@@ -196,7 +204,7 @@ func renderNight(n *health.Night) any {
 
 func renderSegment(s *health.Segment) any {
 	return withoutEmpty(map[string]any{
-		"source": s.Source, "start": local(s.Start, s.Offset), "end": local(s.End, s.Offset),
+		"source": s.Source, "start": local(s.Start, s.Offset), "end": local(s.End, s.EndOffset()),
 		"stage": string(s.Stage), "attributes": jsontext.Value(s.Attributes),
 	})
 }
@@ -221,7 +229,7 @@ func renderWorkout(w *health.Workout) any {
 		}))
 	}
 	return withoutEmpty(map[string]any{
-		"app_id": w.AppID, "name": w.Name, "start": local(w.Start, w.Offset), "end": local(w.End, w.Offset),
+		"app_id": w.AppID, "name": w.Name, "start": local(w.Start, w.Offset), "end": local(w.End, w.EndOffset()),
 		"source": w.Source, "duration": w.Duration, "quantities": w.Quantities, "series": series, "route": route,
 		"attributes": jsontext.Value(w.Attributes),
 	})

@@ -28,6 +28,19 @@ type Options struct {
 	// FileName is the name of the file that the body is, "" where it is not known. It tells what the content of some files
 	// does not: which workout they belong to. What a file is is told by its content.
 	FileName string
+	// Received is when the body was received: of several years that a date can mean in different calendars, it is one
+	// before that. Zero is now.
+	Received health.Instant
+
+	times *timeReader // of the body, for the decoders of its elements
+}
+
+// timeReader returns the reader of the times of the body.
+func (o Options) timeReader() *timeReader {
+	if o.times == nil {
+		return newTimeReader(o)
+	}
+	return o.times
 }
 
 // Format is one format.
@@ -42,6 +55,12 @@ type Format struct {
 	DecodeArchive func(*Archive, Options) iter.Seq2[health.Record, error]
 	// WithoutEntries is true where no record has an Entry: the samples have their metric and unit themselves.
 	WithoutEntries bool
+	// LocalTimes is true where the offset of every element is that of where the person was, as far as is known, also where
+	// it is 0. Else a time in UTC may come from anywhere.
+	LocalTimes bool
+	// ByHomeZone is true where the body does not say where the person was for most of what it has: its days are those of
+	// Options.Location.
+	ByHomeZone bool
 }
 
 // DetectSize is the number of bytes of a body that suffice to detect its format.

@@ -13,11 +13,11 @@ func Formats() []Format {
 		{Name: "typed", Detect: isJSONKind(typedJSON), Decode: decodeJSON},
 		{
 			Name: "apple", Detect: isApple, Decode: decodeApple,
-			DetectArchive: isAppleArchive, DecodeArchive: decodeAppleArchive, WithoutEntries: true,
+			DetectArchive: isAppleArchive, DecodeArchive: decodeAppleArchive, WithoutEntries: true, LocalTimes: true, ByHomeZone: true,
 		},
 		{
 			Name: "hae-csv", Detect: isCSV, Decode: decodeCSV,
-			DetectArchive: isCSVArchive, DecodeArchive: decodeCSVArchive, WithoutEntries: true,
+			DetectArchive: isCSVArchive, DecodeArchive: decodeCSVArchive, WithoutEntries: true, LocalTimes: true,
 		},
 	}
 }

@@ -123,21 +123,21 @@ func TestNewMetricIsOneLine(t *testing.T) {
 		is   func(*catalogTables) bool
 	}{
 		"nutrient": {
-			"choline\tHKQuantityTypeIdentifierDietaryCholine\tnutrition\tquantity\tmg\tmg|g\tsum\t0\t100000\t\t\t\t\tmg\t\t\t\t\t\n",
+			"choline\tHKQuantityTypeIdentifierDietaryCholine\tnutrition\tquantity\tmg\tmg|g\tsum\t0\t100000\t\t\t\t\tmg\t\t\t\t\t\t\t\t\t\n",
 			func(t *catalogTables) bool {
 				return slices.Contains(t.schemas["nutrition"].fields, typedField{name: "dietary_choline", metric: "choline", unit: "mg"})
 			},
 		},
 		"fraction": {
-			"hydration\tHKQuantityTypeIdentifierHydration\tvitals\tquantity\t%\t%\tavg\t0\t100\t\t\t\t\t%\t\t\t\t\t\n",
+			"hydration\tHKQuantityTypeIdentifierHydration\tvitals\tquantity\t%\t%\tavg\t0\t100\t\t\t\t\t%\t\t\t\t\t\t\t\t\t\n",
 			func(t *catalogTables) bool { return t.fractions["Hydration"] },
 		},
 		"duration": {
-			"flossing\tHKCategoryTypeIdentifierFlossingEvent\thygiene\tquantity\ts\ts|min\tsum\t0\t86400\t\t\t\t\ts\t\t\t\t\t\n",
+			"flossing\tHKCategoryTypeIdentifierFlossingEvent\thygiene\tquantity\ts\ts|min\tsum\t0\t86400\t\t\t\t\ts\t\t\t\t\t\t\t\t\t\n",
 			func(t *catalogTables) bool { return t.durations["FlossingEvent"] },
 		},
 		"symptom": {
-			"symptom_hiccups\tHKCategoryTypeIdentifierHiccups\tsymptom\tevent\t\t\tlatest\t\t\t\t\t\t\t\t\t\t\t\t\n",
+			"symptom_hiccups\tHKCategoryTypeIdentifierHiccups\tsymptom\tevent\t\t\tlatest\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\n",
 			func(t *catalogTables) bool { return t.kinds["Hiccups"] == "symptom" },
 		},
 	} {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/health-export/health-export/internal/format/xmlscan"
 	"github.com/health-export/health-export/internal/health"
@@ -38,10 +39,12 @@ func (g *gpxRoute) warnings(file string) []health.Warning {
 }
 
 // readGPX reads up to limit points of the tracks of a GPX 1.1 file as Apple's Health app writes it, with speed, course
-// and accuracies as extensions. Points that are impossible are dropped. The error is one of reading that does not come
-// from the file itself.
-func readGPX(file io.Reader, limit int) (route gpxRoute, err error) {
+// and accuracies as extensions. Times without a zone are in UTC. Points that are impossible are dropped. The error is one
+// of reading that does not come from the file itself.
+func readGPX(file io.Reader, limit int, times *timeReader) (route gpxRoute, err error) {
 	scan := xmlscan.New(file)
+	utc := *times
+	utc.location = time.UTC
 	point := gpxPoint{fault: "it has no latitude or no longitude"}
 	var element string // whose text comes next
 	for i := 0; ; {
@@ -57,7 +60,7 @@ func readGPX(file io.Reader, limit int) (route gpxRoute, err error) {
 		case kind == xmlscan.Start:
 			element = string(scan.Name())
 		case kind == xmlscan.Text:
-			point.set(element, scan.Text())
+			point.set(element, scan.Text(), &utc)
 		case string(scan.Name()) == "trkpt":
 			route.add(i, &point, limit)
 			i++
@@ -114,10 +117,10 @@ func gpxPointOf(attrs []xmlscan.Attr) gpxPoint {
 }
 
 // set sets what the text of an element within a trkpt says.
-func (p *gpxPoint) set(element string, text []byte) {
+func (p *gpxPoint) set(element string, text []byte, times *timeReader) {
 	if element == "time" {
 		var ok bool
-		if p.Time, _, ok = parseTime(text, nil); !ok {
+		if p.Time, _, ok = times.parse(text); !ok {
 			p.fault = unreadableTime
 		}
 		return

@@ -14,8 +14,9 @@ func (e *elementReader) healthKit(identifier string) (health.Record, error) {
 	s.Metric, s.Grain = identifier, health.GrainRaw
 	s.Start, s.Offset = e.requireInstant("startDate", "start", "date")
 	s.End = s.Start
-	if end, _, ok := e.instant("endDate", "end"); ok {
-		s.End = end
+	endOffset := s.Offset
+	if end, offset, ok := e.instant("endDate", "end"); ok {
+		s.End, endOffset = end, offset
 	}
 	e.checkSpan("endDate", s.Start, s.End)
 	s.Source = e.source()
@@ -24,7 +25,7 @@ func (e *elementReader) healthKit(identifier string) (health.Record, error) {
 		e.reject("type", fmt.Sprintf("The type %q is neither a quantity nor a category of HealthKit.", printable(identifier)),
 			"Send elements whose type begins with "+hkQuantity+" or "+hkCategory+".")
 	case hkSleepKind:
-		return e.hkSegment(&s)
+		return e.hkSegment(&s, endOffset)
 	case hkStandHourKind:
 		e.hkStandHour(&s)
 	case hkDurationKind:
@@ -71,10 +72,11 @@ func (e *elementReader) hkStandHour(s *health.Sample) {
 }
 
 // hkSegment returns a sample of sleep as a segment.
-func (e *elementReader) hkSegment(s *health.Sample) (health.Record, error) {
+func (e *elementReader) hkSegment(s *health.Sample, endOffset int32) (health.Record, error) {
 	stage, _ := health.ParseStage(e.requireText("value"))
 	segment := health.Segment{
-		Source: s.Source, Start: s.Start, End: s.End, Offset: s.Offset, Stage: stage, Attributes: e.attributes(),
+		Source: s.Source, Start: s.Start, End: s.End, Offset: s.Offset, OffsetChange: endOffset - s.Offset, Stage: stage,
+		Attributes: e.attributes(),
 	}
 	return e.finish(health.Record{Segment: &segment})
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 	"slices"
-	"time"
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
@@ -49,14 +48,12 @@ type jsonDecoder struct {
 }
 
 func newJSONDecoder(body io.Reader, options Options, e emitter) *jsonDecoder {
-	if options.Location == nil {
-		options.Location = time.UTC
-	}
+	options.times = options.timeReader()
 	d := &jsonDecoder{
 		scanner:     newScanner(body),
 		lone:        loneMetric{index: -1},
 		options:     options,
-		point:       metricPoint{location: options.Location},
+		point:       metricPoint{times: options.times},
 		emptySample: health.NewSample(),
 		sources:     textCache{},
 		objects:     textCache{},

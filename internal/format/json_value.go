@@ -3,7 +3,6 @@ package format
 import (
 	"bytes"
 	"math"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -22,8 +21,21 @@ func unquoted(value []byte) (text []byte, ok bool) {
 	return text, err == nil
 }
 
-// parseNumberValue reads a number, or a string that holds one. A number too large for a float64 is infinite.
+// parseNumberValue reads a number, or a string that holds one, as people of any region write it. A number too large for
+// a float64 is infinite.
 func parseNumberValue(value jsontext.Value) (v float64, ok bool) {
+	if v, ok = parsePlainNumber(value); ok {
+		return v, true
+	}
+	text, ok := unquoted(value)
+	if !ok {
+		return 0, false
+	}
+	return regionalNumber(text)
+}
+
+// parsePlainNumber reads a number of JSON, or a string that holds one.
+func parsePlainNumber(value jsontext.Value) (v float64, ok bool) {
 	text := []byte(value)
 	if value.Kind() == '"' {
 		if text, ok = unquoted(value); !ok {
@@ -40,23 +52,22 @@ func parseNumberValue(value jsontext.Value) (v float64, ok bool) {
 	return v, true
 }
 
-// parseInstant reads a time: text in any form that parseTime reads, or a number of seconds or milliseconds since 1970.
-// offset is the one that was sent, or the one in force at location where none was.
-func parseInstant(value jsontext.Value, location *time.Location) (at health.Instant, offset int32, ok bool) {
+// parseValue reads a time: text in any form that parse reads, or a number of seconds or milliseconds since 1970.
+// offset is the one that was sent, that of the reader's location where text has none, and 0 for a number, which is a time in UTC.
+func (r *timeReader) parseValue(value jsontext.Value) (at health.Instant, offset int32, ok bool) {
 	if text, isText := unquoted(value); isText {
-		if at, offset, ok = parseTime(text, location); ok {
-			return at, offset, inRange(at)
+		if at, offset, ok = r.parse(text); ok {
+			return at, offset, true
 		}
 	}
-	v, ok := parseNumberValue(value)
+	v, ok := parsePlainNumber(value)
 	if !ok || math.IsInf(v, 0) {
 		return 0, 0, false
 	}
 	if at, ok = epochTime(v); !ok || !inRange(at) {
 		return 0, 0, false
 	}
-	_, east := at.Time().In(location).Zone()
-	return at, int32(east), true
+	return at, 0, true
 }
 
 func inRange(at health.Instant) bool { return at >= health.MinInstant && at <= health.MaxInstant }

@@ -3,7 +3,6 @@ package format
 import (
 	"bytes"
 	"fmt"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -106,9 +105,9 @@ var entryFields = setOf(fieldName, fieldUnits)
 // return errors.
 type metricPoint struct {
 	rawObject
-	at       health.Position
-	entry    *health.MetricEntry
-	location *time.Location
+	at    health.Position
+	entry *health.MetricEntry
+	times *timeReader
 	// present are the fields that are neither null nor "", index their places in members.
 	present    fieldSet
 	index      [fieldCount]int
@@ -169,6 +168,9 @@ func (p *metricPoint) number(f field) float64 {
 	if raw[0] == '"' {
 		text, _ := unquoted(raw)
 		if raw = bytes.TrimSpace(text); !raw.IsValid() {
+			if v, ok := regionalNumber(text); ok {
+				return v
+			}
 			raw = jsontext.Value("null")
 		}
 	}
@@ -196,13 +198,14 @@ func (p *metricPoint) time(f field) (at health.Instant, offset int32, ok bool) {
 	}
 	raw := p.raw(f)
 	if raw[0] == '"' {
-		if at, offset, ok = parseStandard(raw[1 : len(raw)-1]); ok {
+		if at, offset, ok = p.times.parseStandard(raw[1 : len(raw)-1]); ok {
 			return at, offset, true
 		}
 	}
-	if at, offset, ok = parseInstant(raw, p.location); !ok {
+	if at, offset, ok = p.times.parseValue(raw); !ok {
 		name := p.nameOf(f)
-		p.reject(name, fmt.Sprintf("The field %q is not a time that can be read.", name), timeSuggestion)
+		message, suggestion := p.times.explainValue(name, raw)
+		p.reject(name, message, suggestion)
 	}
 	return at, offset, ok
 }

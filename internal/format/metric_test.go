@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -176,7 +175,7 @@ func (p slowPoint) times(s *health.Sample, rest map[string]jsontext.Value) bool 
 			continue
 		}
 		var ok bool
-		if at[i], offset[i], ok = parseInstant(p[name], time.UTC); !ok && name == "end" {
+		if at[i], offset[i], ok = newTimeReader(Options{}).parseValue(p[name]); !ok && name == "end" {
 			readable = false // it matters only where it is the end of the sample
 		} else if !ok {
 			return false

@@ -17,7 +17,7 @@ func (e *elementReader) route(field string, array jsontext.Value) ([]health.Rout
 func (e *elementReader) routePoint(o *object) (p health.RoutePoint, fault string) {
 	if m := o.find("timestamp", "recorded_at", "date", "time"); m != nil {
 		var ok bool
-		if p.Time, _, ok = parseInstant(m.value, e.location); !ok {
+		if p.Time, _, ok = e.times.parseValue(m.value); !ok {
 			return p, unreadableTime
 		}
 		m.used = true

@@ -37,10 +37,10 @@ func TestEveryWindowGivesTheSame(t *testing.T) {
 		t.Run(folder, func(t *testing.T) {
 			t.Parallel()
 			body := readFixture(t, folder, "input.json")
-			want := string(render(t, decodeJSON(bytes.NewReader(body), Options{Location: fixtureZone(t)})))
+			want := string(render(t, decodeJSON(bytes.NewReader(body), fixtureOptions(t))))
 			for _, window := range []int{3, 4, 5, 8, 13, 64, 1000} {
 				reader := iotest.HalfReader(bytes.NewReader(body))
-				got := render(t, decodeWithWindow(reader, window, maxElement, Options{Location: fixtureZone(t)}))
+				got := render(t, decodeWithWindow(reader, window, maxElement, fixtureOptions(t)))
 				if diff := cmp.Diff(want, string(got)); diff != "" {
 					t.Fatalf("a window of %d bytes gives something else:\n%s", window, diff)
 				}

@@ -15,7 +15,7 @@ func (e *elementReader) series(field string, array jsontext.Value) ([]health.Ser
 func (e *elementReader) seriesPoint(o *object) (p health.SeriesPoint, fault string) {
 	if m := o.find("date", "timestamp", "startDate", "start"); m != nil {
 		var ok bool
-		if p.Time, p.Offset, ok = parseInstant(m.value, e.location); !ok {
+		if p.Time, p.Offset, ok = e.times.parseValue(m.value); !ok {
 			return p, unreadableTime
 		}
 		m.used = true

@@ -71,8 +71,8 @@ func (d *jsonDecoder) decodeSegment(p *metricPoint) error {
 	s := &d.segment
 	*s = health.Segment{}
 	s.Start, s.Offset, _ = p.time(fieldStart)
-	end, _, ended := p.time(fieldEnd)
-	s.End = end
+	end, endOffset, ended := p.time(fieldEnd)
+	s.End, s.OffsetChange = end, endOffset-s.Offset
 	switch {
 	case !ended:
 		p.reject("endDate", "The stretch of sleep has no end.", timeSuggestion)

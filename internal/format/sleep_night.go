@@ -103,35 +103,48 @@ func durationsOf(n *health.Night) []duration {
 // nightTimes reads the times of a night and its date, which is that of waking.
 func (p *metricPoint) nightTimes(pending *pendingNight) {
 	n := &pending.night
-	var sleepOffset, bedOffset int32
-	n.SleepStart, n.SleepEnd, sleepOffset = p.interval(pending, fieldSleepStart, fieldSleepEnd)
-	n.InBedStart, n.InBedEnd, bedOffset = p.interval(pending, fieldInBedStart, fieldInBedEnd)
+	var asleep, inBed offsets
+	n.SleepStart, n.SleepEnd, asleep = p.interval(pending, fieldSleepStart, fieldSleepEnd)
+	n.InBedStart, n.InBedEnd, inBed = p.interval(pending, fieldInBedStart, fieldInBedEnd)
 	date, dateOffset, dated := p.time(fieldDate)
+	used := asleep
 	switch {
 	case n.SleepEnd != 0:
-		n.Date, n.Offset = n.SleepEnd.Date(sleepOffset), sleepOffset
+		n.Date = n.SleepEnd.Date(asleep.end)
+	case n.InBedEnd != 0 && (n.InBedStart != 0 || !dated):
+		n.Date, used = n.InBedEnd.Date(inBed.end), inBed
 	case dated:
-		n.Date, n.Offset = date.Date(dateOffset), dateOffset
-	case n.InBedEnd != 0:
-		n.Date, n.Offset = n.InBedEnd.Date(bedOffset), bedOffset
+		n.Date, used = date.Date(dateOffset), offsets{dateOffset, dateOffset}
 	default:
 		p.reject("date", "The night has no date.", "Send date, or sleepStart and sleepEnd.")
 	}
+	if n.SleepStart == 0 && n.InBedStart != 0 {
+		used.start = inBed.start
+	}
+	n.Offset, n.OffsetChange = used.end, used.end-used.start
+	n.SetDate()
 }
 
+// offsets are those from UTC at the start and at the end of an interval, the same where only one end was sent.
+type offsets struct{ start, end int32 }
+
 // interval reads the start and end of a part of a night. Times that cannot be of one night are dropped with a warning.
-func (p *metricPoint) interval(pending *pendingNight, from, to field) (start, end health.Instant, offset int32) {
-	start, offset, started := p.time(from)
+func (p *metricPoint) interval(pending *pendingNight, from, to field) (start, end health.Instant, at offsets) {
+	start, startOffset, started := p.time(from)
 	end, endOffset, ended := p.time(to)
-	if ended {
-		offset = endOffset
+	at = offsets{startOffset, endOffset}
+	switch {
+	case !started:
+		at.start = endOffset
+	case !ended:
+		at.end = startOffset
 	}
 	if started && ended && !health.PossibleNight(start, end) {
 		pending.warn(fmt.Sprintf("The times %s and %s cannot be those of one night and were left out.", p.nameOf(from), p.nameOf(to)),
 			p.nameOf(from), p.nameOf(to))
-		return 0, 0, offset
+		return 0, 0, at
 	}
-	return start, end, offset
+	return start, end, at
 }
 
 func (p *pendingNight) warn(message string, fields ...string) {

@@ -215,12 +215,15 @@ func (e *elementReader) finishEvent(kind string, event health.Event) (health.Rec
 // typedSleep reads one night. Durations are minutes; zero means not recorded.
 func (e *elementReader) typedSleep() (health.Record, error) {
 	night := health.NewNight()
-	var ok bool
-	night.SleepStart, night.Offset, _ = e.instant("sleep_start", "start_time", "started_at")
+	var started, ended bool
+	night.SleepStart, night.Offset, started = e.instant("sleep_start", "start_time", "started_at")
 	if at, offset, sent := e.instant("sleep_end", "end_time", "ended_at"); sent {
-		night.SleepEnd, night.Offset, ok = at, offset, true
+		if started {
+			night.OffsetChange = offset - night.Offset
+		}
+		night.SleepEnd, night.Offset, ended = at, offset, true
 	}
-	if ok {
+	if ended {
 		night.Date = night.SleepEnd.Date(night.Offset)
 	} else if at, offset, sent := e.instant("recorded_at", "date"); sent {
 		night.Date, night.Offset = at.Date(offset), offset
@@ -229,10 +232,11 @@ func (e *elementReader) typedSleep() (health.Record, error) {
 	}
 	e.checkSpan("sleep_end", night.SleepStart, night.SleepEnd)
 	if night.SleepStart != 0 && night.SleepEnd != 0 && !health.PossibleNight(night.SleepStart, night.SleepEnd) {
-		night.SleepStart, night.SleepEnd = 0, 0
+		night.SleepStart, night.SleepEnd, night.OffsetChange = 0, 0, 0
 		e.warn(health.ImplausibleSleep, "The times sleep_start and sleep_end cannot be those of one night and were left out.",
 			map[string]any{"fields": []string{"sleep_start", "sleep_end"}})
 	}
+	night.SetDate()
 	night.Source = e.source()
 	for _, d := range []struct {
 		field string

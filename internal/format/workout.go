@@ -118,7 +118,9 @@ func newWorkout() health.Workout {
 // workoutFields reads the fields that the forms of a workout have in common; the others become attributes.
 func (e *elementReader) workoutFields(w *health.Workout) {
 	w.Start, w.Offset = e.requireInstant("start", "start_time", "started_at", "startDate")
-	w.End, _, _ = e.instant("end", "end_time", "ended_at", "endDate")
+	if end, offset, sent := e.instant("end", "end_time", "ended_at", "endDate"); sent {
+		w.End, w.OffsetChange = end, offset-w.Offset
+	}
 	e.checkSpan("end", w.Start, w.End)
 	w.Source = e.source()
 	w.Duration = e.workoutDuration()

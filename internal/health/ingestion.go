@@ -1,6 +1,7 @@
 package health
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,11 +22,14 @@ const (
 
 // Ingestion is one received body and its result. The body itself is in the archive.
 type Ingestion struct {
-	ID     uuid.UUID // version 7: sorts by time of arrival
+	ID     uuid.UUID // sorts by Order among the ingestions of a user, see NewIngestionID
 	UserID uuid.UUID
 	KeyID  string // the API key that brought it; "" for an import from the command line
-	// ReceivedAt is when the body began to arrive: its contents are older.
+	// ReceivedAt is when the body began to arrive, by the server's clock.
 	ReceivedAt time.Time
+	// Order is the place of the body among those of the user, see Sample.Order; unlike ReceivedAt it follows no clock that
+	// steps back. 0 stands for ReceivedAt.
+	Order Instant
 	// Headers are those that describe the body (content type, the app's automation-…, session-id), with lower-case
 	// names. Never credentials.
 	Headers map[string]string
@@ -46,4 +50,21 @@ type Ingestion struct {
 	Report               Report
 	// Duration is how long the last processing took.
 	Duration time.Duration
+}
+
+// NewIngestionID returns a UUID of version 7 for a body with this Order, which is in it to the microsecond.
+func NewIngestionID(order Instant) uuid.UUID {
+	id := uuid.New()
+	random := id[7] & 3
+	milliseconds, microseconds := uint64(order/1000), uint16(order%1000)
+	binary.BigEndian.PutUint64(id[:8], milliseconds<<16|uint64(0x7000|microseconds<<2)|uint64(random))
+	return id
+}
+
+// PlaceInOrder returns Order, or what it stands for.
+func (i *Ingestion) PlaceInOrder() Instant {
+	if i.Order != 0 {
+		return i.Order
+	}
+	return InstantOf(i.ReceivedAt)
 }

@@ -109,6 +109,11 @@ func (m *MergedWorkout) Complete() {
 		whole.complete(&m.Also[i])
 	}
 	whole.complete(&m.Workout)
+	endOffset := whole.EndOffset()
+	if m.End != 0 {
+		endOffset = m.EndOffset()
+	}
+	whole.OffsetChange = endOffset - m.Offset
 	whole.ID, whole.Offset, whole.Order = m.ID, m.Offset, m.Order
 	m.Workout = whole
 }

@@ -17,9 +17,14 @@ type Record struct {
 	Event    *Event
 	ECG      *ECG
 	Warnings []Warning
+	// Device recorded the element, as far as it is known; nil else. A decoder yields the same pointer for the same device.
+	Device *Device
 	// Type is the name under which an import counts the element, such as HealthKit's identifier; "" for elements that
 	// are counted by their kind alone. It is also set with a Rejection.
 	Type string
+	// Table is the number of the table that Samples are a row of, from 1 on: its rows are buckets of time with the values of
+	// all metrics. 0 is for all that is no such row.
+	Table int
 	// Merged is set, and nothing else is, for an element that only groups others.
 	Merged bool
 }

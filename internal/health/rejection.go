@@ -41,6 +41,7 @@ func (r *Rejection) Error() string {
 const (
 	SuspiciousValue  = "suspicious_value"       // stored, but unlikely
 	UnknownUnit      = "unknown_unit"           // stored as sent, not converted
+	NoTimeZone       = "no_time_zone"           // the user has no time zone, and the body does not say where the person was
 	UnknownField     = "unknown_field"          // an unknown field; kept in the archive, and as an attribute where the element has any
 	UnknownType      = "unknown_type"           // an unknown type of element; stored as an event
 	UnknownShape     = "unknown_shape"          // a point of a metric without a value that is known; its parts are stored as attributes

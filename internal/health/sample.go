@@ -46,6 +46,9 @@ type Sample struct {
 	// PerSource is set for a summary of one source among several that one body had for the same metric and time. Only
 	// then is the source part of a summary's identity.
 	PerSource bool
+	// Inferred is set for a reading that came without any sign of what it is: it may be a summary, of which the body had too
+	// few to tell. A summary of the same metric, start and value replaces it, see Restates.
+	Inferred bool
 	// Component is set for a sample inside a group of samples that the body usually also has in its list of all
 	// samples. The two are one, also where the values of a metric add up.
 	Component bool
@@ -204,8 +207,9 @@ func (s *Sample) fillFrom(o *Sample) bool {
 // lacks.
 //
 // After the call s is what has to be in the store; rewrite is true when that differs from what is stored: on every
-// update, and when a summary that was partial is now complete.
+// update, when a summary that was partial is now complete, and when a reading was Inferred that is no more.
 func (s *Sample) Replaces(old *Sample) (outcome Outcome, rewrite bool) {
+	inferred := s.Inferred && old.Inferred
 	if s.Order < old.Order {
 		late := *s
 		*s = *old
@@ -215,8 +219,9 @@ func (s *Sample) Replaces(old *Sample) (outcome Outcome, rewrite bool) {
 		s.fillFrom(old)
 		s.Attributes = MergeAttributes(old.Attributes, s.Attributes)
 	}
+	s.Inferred = inferred
 	if s.SameReading(old) {
-		return Unchanged, s.Complete() && !old.Complete()
+		return Unchanged, s.Complete() && !old.Complete() || old.Inferred && !inferred
 	}
 	return Updated, true
 }

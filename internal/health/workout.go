@@ -13,8 +13,9 @@ type Workout struct {
 	// Name is the activity as sent, in the phone's language.
 	Name       string
 	Start, End Instant // End is 0 where it was not sent
-	Offset     int32
-	Source     string
+	// Offset is that of the start, OffsetChange by how much that of the end is more.
+	Offset, OffsetChange int32
+	Source               string
 	// Duration is the active time in seconds, pauses left out; absent (NaN) where it was not sent.
 	Duration float64
 	// Quantities are single values of the workout by name (active_energy, distance, avg_heart_rate …), in canonical
@@ -90,6 +91,10 @@ func (w *Workout) merge(later *Workout) bool {
 	if w.End == 0 || !later.truncates(later.End, w.End) {
 		m.instant(&w.End, later.End)
 	}
+	endOffset := w.EndOffset()
+	if later.End != 0 {
+		endOffset = later.EndOffset()
+	}
 	m.value(&w.Duration, later.Duration)
 	for name, sent := range later.Quantities {
 		have, ok := w.Quantities[name]
@@ -114,8 +119,14 @@ func (w *Workout) merge(later *Workout) bool {
 		w.Route, m.changed = later.Route, true
 	}
 	m.attributes(&w.Attributes, later.Attributes)
+	if m.changed {
+		w.OffsetChange = endOffset - later.Offset
+	}
 	return m.finish(&w.Offset, later.Offset, &w.Order, later.Order)
 }
+
+// EndOffset returns the offset from UTC at which the workout ended.
+func (w *Workout) EndOffset() int32 { return w.Offset + w.OffsetChange }
 
 func sameSeries(a, b []SeriesPoint) bool {
 	if len(a) != len(b) {

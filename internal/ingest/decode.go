@@ -21,19 +21,23 @@ import (
 // decodedBody is a body that has been read to its end, ready to be written. The caller closes its collector.
 type decodedBody struct {
 	*assemble.Collector
-	format  string
-	tempDir string
+	format   string
+	received health.Instant
+	tempDir  string
 	// fileName is that of the body, "" where it is not known.
 	fileName string
 	records  atomic.Int64 // so far
 	err      error        // a *bodyError where the body is at fault
 }
 
-// newDecodedBody returns an ingestion of which nothing has been read yet. It uses its headers and its time of receipt.
+// newDecodedBody returns an ingestion of which nothing has been read yet. It uses its headers, its order and its time of
+// receipt.
 func (s *Service) newDecodedBody(ingestion *health.Ingestion) *decodedBody {
 	return &decodedBody{
-		Collector: s.assembler.NewCollector(ingestion.ReceivedAt, headerGrain(ingestion.Headers)), tempDir: s.limits.TempDir,
-		fileName: fileName(ingestion.Headers),
+		Collector: s.assembler.NewCollector(ingestion.ReceivedAt, ingestion.PlaceInOrder(), headerGrain(ingestion.Headers)),
+		tempDir:   s.limits.TempDir,
+		received:  health.InstantOf(ingestion.ReceivedAt),
+		fileName:  fileName(ingestion.Headers),
 	}
 }
 
@@ -92,7 +96,7 @@ func (d *decodedBody) readStream(ctx context.Context, detect detectFunc, user ac
 	if err != nil {
 		return asBodyError(err)
 	}
-	return d.collect(ctx, detected.Name, detected.Decode(buffered, d.options(user)))
+	return d.collect(ctx, &detected, user, detected.Decode(buffered, d.options(user)))
 }
 
 func (d *decodedBody) readFile(
@@ -153,20 +157,32 @@ func (d *decodedBody) collectFile(
 	ctx context.Context, user account.User, detected *format.Format, decode func(format.Options) iter.Seq2[health.Record, error],
 ) error {
 	if !detected.WithoutEntries {
-		return d.collect(ctx, detected.Name, decode(d.options(user)))
+		return d.collect(ctx, detected, user, decode(d.options(user)))
 	}
-	return d.collect(ctx, detected.Name, decodeConcurrently(func(asOf func(health.Instant)) iter.Seq2[health.Record, error] {
-		return decode(format.Options{Location: user.Location(), AsOf: asOf, FileName: d.fileName})
+	return d.collect(ctx, detected, user, decodeConcurrently(func(asOf func(health.Instant)) iter.Seq2[health.Record, error] {
+		options := d.options(user)
+		options.AsOf = asOf
+		return decode(options)
 	}, d.SetAsOf))
 }
 
 func (d *decodedBody) options(user account.User) format.Options {
-	return format.Options{Location: user.Location(), AsOf: d.SetAsOf, FileName: d.fileName}
+	return format.Options{Location: user.Location(), Received: d.received, AsOf: d.SetAsOf, FileName: d.fileName}
 }
 
 // collect collects the records of a body.
-func (d *decodedBody) collect(ctx context.Context, format string, records iter.Seq2[health.Record, error]) error {
-	d.format = format
+func (d *decodedBody) collect(
+	ctx context.Context, detected *format.Format, user account.User, records iter.Seq2[health.Record, error],
+) error {
+	d.format = detected.Name
+	if !detected.LocalTimes {
+		d.SetZone(user.Location())
+	}
+	if detected.ByHomeZone && !user.HasTimeZone() {
+		if err := d.Add(&health.Record{Warnings: []health.Warning{noTimeZone()}}); err != nil {
+			return err
+		}
+	}
 	for record, err := range records {
 		var rejection *health.Rejection
 		switch {
@@ -185,4 +201,14 @@ func (d *decodedBody) collect(ctx context.Context, format string, records iter.S
 		}
 	}
 	return d.Finish()
+}
+
+// noTimeZone warns that the days of a body may not be those that the person lived.
+func noTimeZone() health.Warning {
+	return health.Warning{
+		Position: health.Position{Type: "file", Point: -1}, Code: health.NoTimeZone,
+		Message: "The export prints all times with the offset of the day it was made, and the account has no time zone: what does not " +
+			"name its zone was put on the days of UTC, so that evenings or mornings may be on the wrong day. Set the zone with " +
+			"health-export user set EMAIL --time-zone Europe/Paris, or PUT /v1/me/time_zone: everything moves to the right days then.",
+	}
 }

@@ -46,10 +46,15 @@ func (s *Service) receiveImport(ctx context.Context, r Request, keep bool) (_ he
 			end()
 		}
 	}()
-	ingestion, err := s.newIngestion(r.User, r.KeyID, r.Headers)
+	ingestion, err := s.newIngestion(ctx, r.User, r.KeyID, r.Headers)
 	if err != nil {
 		return ingestion, err
 	}
+	defer func() {
+		if err != nil {
+			s.forget(ctx, &ingestion)
+		}
+	}()
 	ingestion.ImportDir = s.uploads.Name()
 	if err := s.receiveUpload(&ingestion, r); err != nil {
 		return ingestion, err
@@ -124,21 +129,32 @@ func headOf(file io.ReaderAt) ([]byte, error) {
 	return head[:n], nil
 }
 
-// newIngestion returns the ingestion of a body that is received now.
-func (s *Service) newIngestion(user account.User, keyID string, headers map[string]string) (health.Ingestion, error) {
-	id, err := uuid.NewV7()
+// newIngestion returns the ingestion of a body that begins to arrive now. Its order is taken: a body that is not stored in
+// the end has to be forgotten.
+func (s *Service) newIngestion(
+	ctx context.Context, user account.User, keyID string, headers map[string]string,
+) (health.Ingestion, error) {
+	received := s.now().UTC().Truncate(time.Microsecond)
+	order, err := s.store.NextOrder(ctx, user.ID, received)
 	return health.Ingestion{
-		ID: id, UserID: user.ID, KeyID: keyID, ReceivedAt: s.now().UTC().Truncate(time.Microsecond), Headers: keepHeaders(headers),
-		Status: health.StatusAccepted, Attempts: 1,
+		ID: health.NewIngestionID(order), UserID: user.ID, KeyID: keyID, ReceivedAt: received, Order: order,
+		Headers: keepHeaders(headers), Status: health.StatusAccepted, Attempts: 1,
 	}, err
+}
+
+// forget gives up the order of a body that did not arrive. Where that fails, nothing is lost.
+func (s *Service) forget(ctx context.Context, ingestion *health.Ingestion) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_ = s.store.ForgetOrder(ctx, ingestion.UserID, ingestion.Order)
 }
 
 // FileRequest is a file to be imported by a process that has access to the store.
 type FileRequest struct {
-	// ID is the ingestion's, for Progress; zero for a new one.
-	ID   uuid.UUID
-	User account.User
-	File *os.File
+	// Begun, if not nil, is called with the id of the ingestion, for Progress.
+	Begun func(id uuid.UUID)
+	User  account.User
+	File  *os.File
 	// Keep archives the file.
 	Keep bool
 }
@@ -154,22 +170,24 @@ func (s *Service) ImportFile(ctx context.Context, r FileRequest) (health.Ingesti
 	}
 	defer end()
 	s.metrics.received()
-	ingestion, err := s.newIngestion(r.User, "", fileHeaders(filepath.Base(r.File.Name())))
+	ingestion, err := s.newIngestion(ctx, r.User, "", fileHeaders(filepath.Base(r.File.Name())))
 	if err != nil {
 		return ingestion, err
-	}
-	if r.ID != uuid.Nil {
-		ingestion.ID = r.ID
 	}
 	m := &meter{}
 	s.meters.Store(ingestion.ID, m)
 	defer s.meters.Delete(ingestion.ID)
+	if r.Begun != nil {
+		r.Begun(ingestion.ID)
+	}
 	info, err := r.File.Stat()
 	if err != nil {
+		s.forget(ctx, &ingestion)
 		return ingestion, err
 	}
 	ingestion.Size, ingestion.WireSize = info.Size(), info.Size()
 	if err := s.recordImport(ctx, &ingestion, r.File, r.Keep); err != nil {
+		s.forget(ctx, &ingestion)
 		return ingestion, err
 	}
 	return s.processFile(ctx, ingestion, r, m)

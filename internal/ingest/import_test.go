@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/health-export/health-export/internal/assemble"
@@ -363,7 +362,7 @@ func TestUploadResumedAfterACrash(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, s store.Store) {
 		limits := importLimits(t)
 		crashed := newHarness(t, s, nil, limits)
-		i, err := crashed.newIngestion(crashed.user, "k", nil)
+		i, err := crashed.newIngestion(t.Context(), crashed.user, "k", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -436,7 +435,7 @@ func TestStopDoesNotWaitForAnImport(t *testing.T) {
 func TestUploadWithoutItsFile(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, testdb.New(t), nil, importLimits(t))
-	i, err := h.newIngestion(h.user, "k", nil)
+	i, err := h.newIngestion(t.Context(), h.user, "k", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -466,7 +465,7 @@ func TestInterruptedImportGoesOn(t *testing.T) {
 	}
 	defer file.Close()
 	ctx, cancel := context.WithCancel(t.Context())
-	i, err := h.newIngestion(h.user, "", nil)
+	i, err := h.newIngestion(t.Context(), h.user, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -503,7 +502,7 @@ func TestSweepKeepsUnfinishedUploads(t *testing.T) {
 		files[filepath.Base(path)] = stays
 	}
 	fresh := func() health.Ingestion {
-		i, err := h.newIngestion(h.user, "", nil)
+		i, err := h.newIngestion(t.Context(), h.user, "", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -602,7 +601,7 @@ type batchSizes struct {
 	largest int
 }
 
-func (w *batchSizes) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
+func (w *batchSizes) WriteSamples(ctx context.Context, body store.Body, batch []health.Sample, said ...health.Span) (store.Written, error) {
 	bytes := 0
 	for i := range batch {
 		bytes += len(batch[i].Attributes)
@@ -610,7 +609,7 @@ func (w *batchSizes) WriteSamples(ctx context.Context, user uuid.UUID, batch []h
 	w.mu.Lock()
 	w.largest = max(w.largest, bytes)
 	w.mu.Unlock()
-	return w.Store.WriteSamples(ctx, user, batch)
+	return w.Store.WriteSamples(ctx, body, batch, said...)
 }
 
 // Batches of records with much metadata have fewer records.

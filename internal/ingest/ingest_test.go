@@ -182,21 +182,43 @@ func TestSamples(t *testing.T) {
 		counts  health.Counts
 	}{
 		{
-			name: "detected days", metric: "step_count",
+			name: "evidence for days", metric: "step_count",
 			body:   metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 9900, "Watch"), pointJSON("2026-03-11 00:00:00 +0100", 100, "Watch")),
 			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 9900, 86400, "Watch"}, {"2026-03-11 00:00:00 +0100", 100, 86400, "Watch"}},
 			counts: health.Counts{Received: 2, Inserted: 2},
 		},
 		{
-			name: "detected hours", metric: "step_count",
-			body:   metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 1, ""), pointJSON("2026-03-10 05:00:00 +0100", 2, "")),
-			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 1, 3600, ""}, {"2026-03-10 05:00:00 +0100", 2, 3600, ""}},
-			counts: health.Counts{Received: 2, Inserted: 2},
+			name: "evidence for hours", metric: "step_count",
+			body: metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 1, ""),
+				pointJSON("2026-03-10 05:00:00 +0100", 2, ""), pointJSON("2026-03-10 06:00:00 +0100", 3, "")),
+			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 1, 3600, ""}, {"2026-03-10 05:00:00 +0100", 2, 3600, ""}, {"2026-03-10 06:00:00 +0100", 3, 3600, ""}},
+			counts: health.Counts{Received: 3, Inserted: 3},
 		},
 		{
-			name: "the header overrides detection", metric: "step_count", headers: []string{"automation-aggregation", "minutes"},
+			name: "the header comes before any evidence", metric: "step_count", headers: []string{"automation-aggregation", "minutes"},
 			body:   metricJSON("step_count", "count", pointJSON("2026-03-10 00:00:00 +0100", 1, "")),
 			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 1, 60, ""}},
+			counts: health.Counts{Received: 1, Inserted: 1},
+		},
+		{
+			name: "times of phones of every region", metric: "step_count", headers: []string{"automation-aggregation", "minutes"},
+			body: metricJSON("step_count", "count",
+				pointJSON("٢٠٢٦-٠٣-١٠ ٠٠:٠٠:٠٠ +٠٣٠٠", 1, ""), pointJSON("۱۴۰۴-۱۲-۱۹ ۰۰:۰۰:۰۰ +۰۳۳۰", 2, ""), pointJSON("2569-03-10 00:00:00 +0700", 3, ""),
+				pointJSON("2026-03-10 7:57:00 μ.μ. +0200", 4, ""), pointJSON("١٤٤٧-٠٩-٢١ ٣:٠٠:٠٠ م \u061c+٠٣٠٠", 5, ""), pointJSON("0008-03-10 00:00:00 +0900", 6, "")),
+			want: []shortSample{
+				{"2026-03-10 00:00:00 +0900", 6, 60, ""},
+				{"2026-03-10 00:00:00 +0700", 3, 60, ""},
+				{"2026-03-10 00:00:00 +0330", 2, 60, ""},
+				{"2026-03-10 00:00:00 +0300", 1, 60, ""},
+				{"2026-03-10 15:00:00 +0300", 5, 60, ""},
+				{"2026-03-10 19:57:00 +0200", 4, 60, ""},
+			},
+			counts: health.Counts{Received: 6, Inserted: 6},
+		},
+		{
+			name: "a heart rate without its unit", metric: "heart_rate",
+			body:   `{"data":[{"name":"heart_rate","date":"2024-01-15T10:00:01+01:00","qty":70,"source":"Watch"}]}`,
+			want:   []shortSample{{"2024-01-15 10:00:01 +0100", 70, 0, "Watch"}},
 			counts: health.Counts{Received: 1, Inserted: 1},
 		},
 		{
@@ -234,7 +256,7 @@ func TestSamples(t *testing.T) {
 		{
 			name: "name and unit after the points", metric: "walking_running_distance",
 			body:   `{"data":{"metrics":[{"data":[` + pointJSON("2026-03-10 00:00:00 +0100", 2, "W") + `],"units":"mi","name":"walking_running_distance"}]}}`,
-			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 3.218688, 86400, "W"}},
+			want:   []shortSample{{"2026-03-10 00:00:00 +0100", 3.218688, 0, "W"}},
 			counts: health.Counts{Received: 1, Inserted: 1},
 		},
 		{
@@ -301,11 +323,12 @@ func TestSamples(t *testing.T) {
 // the earlier body then changes nothing.
 func TestGrowingBucketAndReplay(t *testing.T) {
 	t.Parallel()
+	byDays := []string{"automation-aggregation", "Days"}
 	testdb.Each(t, func(t *testing.T, s store.Store) {
 		h := newHarness(t, s, nil, Limits{})
-		morning := h.send(metricJSON("step_count", "count", pointJSON("2026-06-01 00:00:00 +0200", 1000, "Watch")))
+		morning := h.send(metricJSON("step_count", "count", pointJSON("2026-06-01 00:00:00 +0200", 1000, "Watch")), byDays...)
 		h.at("2026-06-01T20:00:00Z")
-		evening := h.send(metricJSON("step_count", "count", pointJSON("2026-06-01 00:00:00 +0100", 8000, "iPhone|Watch")))
+		evening := h.send(metricJSON("step_count", "count", pointJSON("2026-06-01 00:00:00 +0100", 8000, "iPhone|Watch")), byDays...)
 		if diff := cmp.Diff(health.Counts{Received: 1, Updated: 1}, metricCounts(evening)); diff != "" {
 			t.Errorf("counts (-want +got):\n%s", diff)
 		}
@@ -514,11 +537,11 @@ type unavailableStore struct {
 	failures atomic.Int32
 }
 
-func (f *unavailableStore) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
+func (f *unavailableStore) WriteSamples(ctx context.Context, body store.Body, batch []health.Sample, said ...health.Span) (store.Written, error) {
 	if f.failures.Add(-1) >= 0 {
 		return store.Written{}, problem.New(problem.Unavailable, "database_unavailable", "The database is away.")
 	}
-	return f.Store.WriteSamples(ctx, user, batch)
+	return f.Store.WriteSamples(ctx, body, batch, said...)
 }
 
 // A body that is accepted while the database is unavailable is stored when it is available again.
@@ -579,13 +602,13 @@ type blockedStore struct {
 	open chan struct{}
 }
 
-func (g *blockedStore) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
+func (g *blockedStore) WriteSamples(ctx context.Context, body store.Body, batch []health.Sample, said ...health.Span) (store.Written, error) {
 	select {
 	case <-g.open:
 	case <-ctx.Done():
 		return store.Written{}, ctx.Err()
 	}
-	return g.Store.WriteSamples(ctx, user, batch)
+	return g.Store.WriteSamples(ctx, body, batch, said...)
 }
 
 func TestReceiveReturnsBeforeProcessingEnds(t *testing.T) {

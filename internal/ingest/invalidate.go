@@ -28,10 +28,10 @@ type invalidatingWriter struct {
 }
 
 // WriteSamples is store.Writer.WriteSamples.
-func (w *invalidatingWriter) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
-	written, err := w.Writer.WriteSamples(ctx, user, batch)
+func (w *invalidatingWriter) WriteSamples(ctx context.Context, body store.Body, batch []health.Sample, said ...health.Span) (store.Written, error) {
+	written, err := w.Writer.WriteSamples(ctx, body, batch, said...)
 	if w.mayHaveChanged(written, err) {
-		w.invalidator.InvalidateMetrics(ctx, user, w.addMetrics(batch))
+		w.invalidator.InvalidateMetrics(ctx, body.User, w.addMetrics(batch))
 	}
 	return written, err
 }
@@ -52,34 +52,46 @@ func (w *invalidatingWriter) addMetrics(batch []health.Sample) (metrics []string
 	return metrics
 }
 
+// WriteSourceDevices is store.Writer.WriteSourceDevices.
+func (w *invalidatingWriter) WriteSourceDevices(ctx context.Context, body store.Body, devices []health.SourceDevice) (bool, error) {
+	reranked, err := w.Writer.WriteSourceDevices(ctx, body, devices)
+	if reranked || err != nil {
+		w.mu.Lock()
+		w.others = true
+		w.mu.Unlock()
+		w.invalidator.InvalidateUser(ctx, body.User)
+	}
+	return reranked, err
+}
+
 // WriteNights is store.Writer.WriteNights.
-func (w *invalidatingWriter) WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (store.Written, error) {
-	written, err := w.Writer.WriteNights(ctx, user, batch)
-	return written, w.invalidated(ctx, user, written, err)
+func (w *invalidatingWriter) WriteNights(ctx context.Context, body store.Body, batch []health.Night) (store.Written, error) {
+	written, err := w.Writer.WriteNights(ctx, body, batch)
+	return written, w.invalidated(ctx, body.User, written, err)
 }
 
 // WriteSegments is store.Writer.WriteSegments.
-func (w *invalidatingWriter) WriteSegments(ctx context.Context, user uuid.UUID, batch []health.Segment) (store.Written, error) {
-	written, err := w.Writer.WriteSegments(ctx, user, batch)
-	return written, w.invalidated(ctx, user, written, err)
+func (w *invalidatingWriter) WriteSegments(ctx context.Context, body store.Body, batch []health.Segment) (store.Written, error) {
+	written, err := w.Writer.WriteSegments(ctx, body, batch)
+	return written, w.invalidated(ctx, body.User, written, err)
 }
 
 // WriteWorkouts is store.Writer.WriteWorkouts.
-func (w *invalidatingWriter) WriteWorkouts(ctx context.Context, user uuid.UUID, batch []health.Workout) (store.Written, error) {
-	written, err := w.Writer.WriteWorkouts(ctx, user, batch)
-	return written, w.invalidated(ctx, user, written, err)
+func (w *invalidatingWriter) WriteWorkouts(ctx context.Context, body store.Body, batch []health.Workout) (store.Written, error) {
+	written, err := w.Writer.WriteWorkouts(ctx, body, batch)
+	return written, w.invalidated(ctx, body.User, written, err)
 }
 
 // WriteEvents is store.Writer.WriteEvents.
-func (w *invalidatingWriter) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.Event) (store.Written, error) {
-	written, err := w.Writer.WriteEvents(ctx, user, batch)
-	return written, w.invalidated(ctx, user, written, err)
+func (w *invalidatingWriter) WriteEvents(ctx context.Context, body store.Body, batch []health.Event) (store.Written, error) {
+	written, err := w.Writer.WriteEvents(ctx, body, batch)
+	return written, w.invalidated(ctx, body.User, written, err)
 }
 
 // WriteECGs is store.Writer.WriteECGs.
-func (w *invalidatingWriter) WriteECGs(ctx context.Context, user uuid.UUID, batch []health.ECG) (store.Written, error) {
-	written, err := w.Writer.WriteECGs(ctx, user, batch)
-	return written, w.invalidated(ctx, user, written, err)
+func (w *invalidatingWriter) WriteECGs(ctx context.Context, body store.Body, batch []health.ECG) (store.Written, error) {
+	written, err := w.Writer.WriteECGs(ctx, body, batch)
+	return written, w.invalidated(ctx, body.User, written, err)
 }
 
 // invalidated invalidates after a write of elements that are not samples, and returns err.
@@ -108,7 +120,7 @@ func (w *invalidatingWriter) invalidateAgain(ctx context.Context, user uuid.UUID
 
 // mayHaveChanged reports whether a write may have changed something, which one that failed may too.
 func (w *invalidatingWriter) mayHaveChanged(written store.Written, err error) bool {
-	return w.repeated || err != nil || slices.ContainsFunc(written.Outcomes, func(o health.Outcome) bool {
+	return w.repeated || err != nil || written.Summaries > 0 || slices.ContainsFunc(written.Outcomes, func(o health.Outcome) bool {
 		return o == health.Inserted || o == health.Updated
 	})
 }

@@ -74,8 +74,8 @@ type failingWriter struct {
 	failing bool
 }
 
-func (w *failingWriter) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
-	written, err := w.Store.WriteSamples(ctx, user, batch)
+func (w *failingWriter) WriteSamples(ctx context.Context, body store.Body, batch []health.Sample, said ...health.Span) (store.Written, error) {
+	written, err := w.Store.WriteSamples(ctx, body, batch, said...)
 	if err == nil && w.failing {
 		return store.Written{}, errors.New("failed after the write")
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/tracing"
 )
 
@@ -115,11 +116,14 @@ func (s *Service) process(ctx context.Context, ingestion health.Ingestion, user 
 		}
 		defer decoded.Close()
 	}
-	err = decoded.err
+	body := store.Body{User: user.ID, Order: ingestion.PlaceInOrder()}
+	if err = decoded.err; err == nil {
+		body.Unprocessed, err = s.store.Unprocessed(ctx, user.ID, body.Order)
+	}
 	if err == nil {
 		invalidating := &invalidatingWriter{Writer: s.store, invalidator: s.invalidator, repeated: ingestion.Attempts > 1}
 		defer invalidating.invalidateAgain(ctx, user.ID)
-		w := &bodyWriter{collector: decoded.Collector, user: user.ID, store: invalidating, workouts: s.store}
+		w := &bodyWriter{collector: decoded.Collector, body: body, ingestion: &ingestion, store: invalidating, workouts: s.store}
 		err = w.write(ctx)
 		s.metrics.summariesWritten(w.summaries, w.summingUp)
 	}

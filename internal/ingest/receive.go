@@ -79,7 +79,7 @@ func (s *Service) await(ctx context.Context, ingestion health.Ingestion, result 
 // archive streams the body, compressed, into a spool and from there into the archive: a slow phone must not hold a
 // database transaction open. It returns what has been decoded of the body meanwhile, or nil.
 func (s *Service) archive(ctx context.Context, r Request) (health.Ingestion, *decodedBody, error) {
-	ingestion, err := s.newIngestion(r.User, r.KeyID, r.Headers)
+	ingestion, err := s.newIngestion(ctx, r.User, r.KeyID, r.Headers)
 	if err != nil {
 		return health.Ingestion{}, nil, err
 	}
@@ -98,6 +98,7 @@ func (s *Service) archive(ctx context.Context, r Request) (health.Ingestion, *de
 	}
 	if err != nil {
 		decoder.abandon()
+		s.forget(ctx, &ingestion)
 		return health.Ingestion{}, nil, err
 	}
 	return ingestion, decoder.finish(), nil

@@ -92,6 +92,13 @@ func (s *Service) Verify(ctx context.Context, v Verification) (Verified, error) 
 		return Verified{}, fmt.Errorf("prepare the expected data: %w", err)
 	}
 	c := &comparison{Verification: v, received: map[health.Instant]bool{}, begun: health.InstantOf(s.now())}
+	newest, err := s.store.Ingestions(ctx, v.User.ID, store.IngestionQuery{Limit: 1})
+	if err != nil {
+		return Verified{}, fmt.Errorf("list the ingestions: %w", err)
+	}
+	if len(newest) > 0 { // the clock may have been ahead
+		c.begun = max(c.begun, newest[0].Order)
+	}
 	if err := s.buildExpected(ctx, c); err != nil {
 		return c.Verified, err
 	}
@@ -124,7 +131,7 @@ func (s *Service) buildExpected(ctx context.Context, c *comparison) error {
 		if err != nil {
 			return fmt.Errorf("list the ingestions: %w", err)
 		}
-		if health.InstantOf(ingestion.ReceivedAt) > c.begun {
+		if ingestion.Order > c.begun {
 			return nil
 		}
 		if err := s.expectBody(ctx, c, &ingestion); err != nil {
@@ -155,7 +162,10 @@ func (s *Service) expectBody(ctx context.Context, c *comparison, ingestion *heal
 	var faulty *bodyError
 	err = decoded.err
 	if err == nil {
-		err = (&bodyWriter{collector: decoded.Collector, user: c.User.ID, store: c.Expected, workouts: c.Expected}).write(ctx)
+		w := &bodyWriter{
+			collector: decoded.Collector, body: store.Body{User: c.User.ID}, ingestion: ingestion, store: c.Expected, workouts: c.Expected,
+		}
+		err = w.write(ctx)
 	}
 	switch {
 	case errors.As(err, &faulty):
@@ -164,7 +174,7 @@ func (s *Service) expectBody(ctx context.Context, c *comparison, ingestion *heal
 		return err
 	default:
 		c.Bodies++
-		c.received[decoded.AsOf()] = true
+		c.received[decoded.Order()] = true
 	}
 	if c.Progress != nil {
 		c.Progress(c.Bodies + c.Faulty)
@@ -176,13 +186,13 @@ func (s *Service) expectBody(ctx context.Context, c *comparison, ingestion *heal
 type comparison struct {
 	Verification
 	Verified
-	received map[health.Instant]bool // assemble.Collector.AsOf of the decoded bodies
-	begun    health.Instant
+	received map[health.Instant]bool // assemble.Collector.Order of the decoded bodies
+	begun    health.Instant          // bodies with a greater order are left out
 }
 
 func (c *comparison) user() uuid.UUID { return c.User.ID }
 
-// report counts a finding and passes it to Found. received is the time of receipt of the stored element, 0 if unknown.
+// report counts a finding and passes it to Found. received is the order of the stored element, 0 if unknown.
 func (c *comparison) report(f Finding, received health.Instant) {
 	switch {
 	case f.Kind == Missing:

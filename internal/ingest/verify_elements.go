@@ -22,7 +22,7 @@ func (c *comparison) nights(ctx context.Context) error {
 		return err
 	}
 	return mergeJoin(sequenceOf(archived), sequenceOf(stored), func(n *health.Night) health.Date { return n.Date }, func(archived, stored []health.Night) {
-		match(c, archived, stored, (*health.Night).SameNight, nightsAgree, func(n *health.Night) (Finding, health.Instant) {
+		match(c, archived, stored, (*health.Night).SameNight, (*health.Night).SameFigures, func(n *health.Night) (Finding, health.Instant) {
 			start, _, _ := n.Span()
 			if start == 0 {
 				start = n.Date.Midnight(n.Offset)
@@ -41,12 +41,6 @@ func bothSides[T any](c *comparison, read func(StoredData) (T, error)) (archived
 }
 
 // Two elements agree if merging either into the other changes nothing.
-
-func nightsAgree(a, b *health.Night) bool {
-	x, y := *a, *b
-	x.Order = y.Order
-	return !x.MergeFrom(&y) && !y.MergeFrom(&x)
-}
 
 func eventsAgree(a, b *health.Event) bool {
 	x, y := *a, *b

@@ -136,27 +136,27 @@ func TestVerifyFindsWhatIsDifferent(t *testing.T) {
 		added := steps[0]
 		added.Start += health.Second
 		added.End = added.Start
-		must(s.WriteSamples(ctx, h.user.ID, []health.Sample{steps[0], added}))
+		must(s.WriteSamples(ctx, store.Body{User: h.user.ID}, []health.Sample{steps[0], added}))
 		nights, err := s.Nights(ctx, h.user.ID, 0, 40000)
 		if err != nil {
 			t.Fatal(err)
 		}
 		nights[0].Total++
-		must(s.WriteNights(ctx, h.user.ID, nights))
-		must(s.WriteSegments(ctx, h.user.ID, []health.Segment{{Source: "Watch", Start: 1, End: 2, Stage: health.StageCore}}))
+		must(s.WriteNights(ctx, store.Body{User: h.user.ID}, nights))
+		must(s.WriteSegments(ctx, store.Body{User: h.user.ID}, []health.Segment{{Source: "Watch", Start: 1, End: 2, Stage: health.StageCore}}))
 		workout, err := s.Workouts(ctx, h.user.ID, store.WorkoutQuery{Limit: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
 		workout[0].Route = []health.RoutePoint{{Latitude: 1, Longitude: 2}}
-		must(s.WriteWorkouts(ctx, h.user.ID, workout))
-		must(s.WriteEvents(ctx, h.user.ID, []health.Event{{Kind: "symptom", Name: "Fever", Start: 5, Order: received}}))
+		must(s.WriteWorkouts(ctx, store.Body{User: h.user.ID}, workout))
+		must(s.WriteEvents(ctx, store.Body{User: h.user.ID}, []health.Event{{Kind: "symptom", Name: "Fever", Start: 5, Order: received}}))
 		ecgs, err := s.ECGs(ctx, h.user.ID, store.Range{}, true)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ecgs[0].Voltages[0]++
-		must(s.WriteECGs(ctx, h.user.ID, ecgs))
+		must(s.WriteECGs(ctx, store.Body{User: h.user.ID}, ecgs))
 
 		got, findings := h.verify()
 		want := map[string]int{
@@ -180,7 +180,7 @@ func TestVerifyReportsWhatItCannotProve(t *testing.T) {
 		steps[0].Value, steps[0].Order = 50, steps[0].Order+1
 		steps[1].Start, steps[1].Order = steps[1].Start+health.Second, steps[1].Order+1
 		steps[1].End = steps[1].Start
-		if _, err := s.WriteSamples(t.Context(), h.user.ID, steps); err != nil {
+		if _, err := s.WriteSamples(t.Context(), store.Body{User: h.user.ID}, steps); err != nil {
 			t.Fatal(err)
 		}
 		got, findings := h.verify()
@@ -234,7 +234,7 @@ func TestVerifyUsesTheDateOfAnExport(t *testing.T) {
 		}
 		steps := h.samples("step_count")
 		steps[0].Value++
-		if _, err := s.WriteSamples(t.Context(), h.user.ID, steps); err != nil {
+		if _, err := s.WriteSamples(t.Context(), store.Body{User: h.user.ID}, steps); err != nil {
 			t.Fatal(err)
 		}
 		got, findings = h.verify()

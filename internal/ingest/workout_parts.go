@@ -3,8 +3,6 @@ package ingest
 import (
 	"context"
 
-	"github.com/google/uuid"
-
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
@@ -14,12 +12,12 @@ const maxWorkoutsAtOnce = 100
 
 // writeParts stores the files of workouts with the workouts that they belong to, which are stored by then. One without a
 // workout is refused. A part of a workout that came in the same body is merged into it.
-func (w *bodyWriter) writeParts(ctx context.Context, user uuid.UUID, parts []health.Workout) (store.Written, error) {
+func (w *bodyWriter) writeParts(ctx context.Context, body store.Body, parts []health.Workout) (store.Written, error) {
 	written := store.Written{Outcomes: make([]health.Outcome, len(parts))}
 	for i := range parts {
 		part := parts[i]
 		near := store.Range{From: part.StartMinute(), To: part.StartMinute() + 60*health.Second}
-		workouts, err := w.workouts.Workouts(ctx, user, store.WorkoutQuery{Range: near, Limit: maxWorkoutsAtOnce})
+		workouts, err := w.workouts.Workouts(ctx, body.User, store.WorkoutQuery{Range: near, Limit: maxWorkoutsAtOnce})
 		if err != nil {
 			return store.Written{}, err
 		}
@@ -30,7 +28,7 @@ func (w *bodyWriter) writeParts(ctx context.Context, user uuid.UUID, parts []hea
 			continue
 		}
 		part.Join(whole)
-		one, err := w.store.WriteWorkouts(ctx, user, []health.Workout{part})
+		one, err := w.store.WriteWorkouts(ctx, body, []health.Workout{part})
 		if err != nil {
 			return store.Written{}, err
 		}

@@ -1,13 +1,13 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/health-export/health-export/internal/assemble"
@@ -18,7 +18,8 @@ import (
 // bodyWriter writes the elements of one body to a store, and reports their outcomes to the collector.
 type bodyWriter struct {
 	collector *assemble.Collector
-	user      uuid.UUID
+	ingestion *health.Ingestion
+	body      store.Body
 	store     store.Writer
 	workouts  store.WorkoutReader
 
@@ -29,17 +30,20 @@ type bodyWriter struct {
 
 // write writes everything that was collected. Call it once.
 func (w *bodyWriter) write(ctx context.Context) error {
+	c := w.collector
+	if _, err := w.store.WriteSourceDevices(ctx, w.body, c.Devices()); err != nil {
+		return err
+	}
 	if err := w.writeSamples(ctx); err != nil {
 		return err
 	}
-	c := w.collector
 	return errors.Join(
-		writeElements(ctx, w.user, c.Nights(), w.store.WriteNights),
-		writeElements(ctx, w.user, c.Segments(), w.store.WriteSegments),
-		writeElements(ctx, w.user, c.Workouts(), w.store.WriteWorkouts),
-		writeElements(ctx, w.user, c.WorkoutParts(), w.writeParts),
-		writeElements(ctx, w.user, c.Events(), w.store.WriteEvents),
-		writeElements(ctx, w.user, c.ECGs(), w.store.WriteECGs),
+		writeElements(ctx, w.body, c.Nights(), w.store.WriteNights),
+		writeElements(ctx, w.body, c.Segments(), w.store.WriteSegments),
+		writeElements(ctx, w.body, c.Workouts(), w.store.WriteWorkouts),
+		writeElements(ctx, w.body, c.WorkoutParts(), w.writeParts),
+		writeElements(ctx, w.body, c.Events(), w.store.WriteEvents),
+		writeElements(ctx, w.body, c.ECGs(), w.store.WriteECGs),
 	)
 }
 
@@ -83,10 +87,14 @@ type batchWrite struct {
 
 func (w *bodyWriter) begin(ctx context.Context, batch *assemble.Batch[health.Sample]) *batchWrite {
 	b := &batchWrite{batch: batch, done: make(chan struct{})}
+	for i := range batch.Spans {
+		s := &batch.Spans[i]
+		s.Ingestion, s.Session = w.ingestion.ID, cmp.Or(w.ingestion.Headers["session-id"], w.ingestion.ID.String())
+	}
 	go func() {
 		defer close(b.done)
 		defer recoverAs(&b.err)
-		b.written, b.err = w.store.WriteSamples(ctx, w.user, batch.Elements)
+		b.written, b.err = w.store.WriteSamples(ctx, w.body, batch.Elements, batch.Spans...)
 	}()
 	return b
 }
@@ -109,14 +117,14 @@ func (w *bodyWriter) finish(b *batchWrite) error {
 }
 
 func writeElements[T any](
-	ctx context.Context, user uuid.UUID, batches iter.Seq2[*assemble.Batch[T], error],
-	write func(context.Context, uuid.UUID, []T) (store.Written, error),
+	ctx context.Context, body store.Body, batches iter.Seq2[*assemble.Batch[T], error],
+	write func(context.Context, store.Body, []T) (store.Written, error),
 ) error {
 	for batch, err := range batches {
 		if err != nil {
 			return err
 		}
-		written, err := write(ctx, user, batch.Elements)
+		written, err := write(ctx, body, batch.Elements)
 		if err != nil {
 			return err
 		}

@@ -84,6 +84,11 @@ var (
 		Name: "tz", Kind: Text, Example: "local", Default: "local", Examples: []string{"local", "Europe/Berlin"},
 		Doc: "The IANA zone by whose clock buckets begin; `local` is the clock that the samples were recorded with.",
 	}
+	dayZone = Parameter{
+		Name: "tz", Kind: Text, Example: "local", Default: "local", Examples: []string{"local", "Europe/Berlin"},
+		Doc: "The IANA zone by whose clock days begin and end: samples, workouts by their start and sleep by waking are put on " +
+			"its days. `local` is the days as they were recorded.",
+	}
 	aggregation = Parameter{
 		Name: "agg", Kind: Text, Pattern: "^(sum|avg|min|max|count|last|p[1-9][0-9]?)$", Examples: []string{"avg", "p50", "p95"},
 		Doc: "Which figure is the `value`; what suits the metric if it is left out. `p1` to `p99` are percentiles of the values of " +
@@ -205,10 +210,10 @@ func (q questions) metrics() []Operation {
 		{
 			Name: "getSummary", Method: get, Path: "/v1/summary", Scope: account.ScopeRead, Lens: AllData, Subject: true,
 			Tag: "metrics", Summary: "One day, or several, as the person lived them",
-			Parameters: []Parameter{{Name: "date", Kind: Date, Doc: "The day."}, firstDay, lastDay},
+			Parameters: []Parameter{{Name: "date", Kind: Date, Doc: "The day."}, firstDay, lastDay, dayZone},
 			Cache: func(_ Access, v Values) (CacheEntry, bool) {
 				first, last, single := q.summaryDays(v)
-				return CacheEntry{Details: []any{first, last, single}}, !v.Has("date") || !v.Has("start") && !v.Has("end")
+				return CacheEntry{Details: []any{first, last, single, v.Text("tz")}}, !v.Has("date") || !v.Has("start") && !v.Has("end")
 			},
 			Run: q.summary,
 		},
@@ -326,6 +331,17 @@ func (q questions) health() []Operation {
 				first, last := v.Days(q.Now())
 				return q.Query.Sleep(ctx, a.Subject, first, last)
 			},
+		},
+		{
+			Name: "getSleepSettings", Method: get, Path: "/v1/sleep/settings", Scope: account.ScopeRead, Lens: AllData, Subject: true,
+			Tag: "sleep", Summary: "How the parts of a night are joined",
+			Run: func(ctx context.Context, a Access, _ Values) (any, error) {
+				return q.Query.SleepSettings(ctx, a.Subject)
+			},
+		},
+		{
+			Name: "putSleepSettings", Method: put, Path: "/v1/sleep/settings", Scope: account.ScopeIngest, Lens: NoData,
+			Tag: "sleep", Summary: "Set how the parts of a night are joined",
 		},
 		{
 			Name: "listWorkouts", Method: get, Path: "/v1/workouts", Scope: account.ScopeRead, Lens: AllData, Subject: true,
@@ -511,6 +527,10 @@ func accounts() []Operation {
 			Tag: "access", Summary: "Who the key acts for, and what it may do",
 		},
 		{
+			Name: "putMyTimeZone", Method: put, Path: "/v1/me/time_zone", Scope: account.ScopeIngest, Lens: NoData,
+			Tag: "access", Summary: "Say in which time zone you live",
+		},
+		{
 			Name: "eraseData", Method: del, Path: "/v1/data", Scope: IngestRead, Lens: AllData, Subject: true,
 			Tag: "access", Summary: "Erase everything that is stored for the user",
 		},
@@ -562,6 +582,11 @@ func accounts() []Operation {
 		{
 			Name: "getUser", Method: get, Path: "/v1/users/{id}", Scope: account.ScopeAdmin, Lens: NoData,
 			Tag: "access", Summary: "One user",
+			Parameters: []Parameter{id},
+		},
+		{
+			Name: "putTimeZone", Method: put, Path: "/v1/users/{id}/time_zone", Scope: account.ScopeAdmin, Lens: NoData,
+			Tag: "access", Summary: "Set the time zone in which a user lives",
 			Parameters: []Parameter{id},
 		},
 		{
@@ -632,16 +657,19 @@ func (q questions) summary(ctx context.Context, a Access, v Values) (any, error)
 	}
 	first, last, single := q.summaryDays(v)
 	if !single {
-		days, err := q.Query.Days(ctx, a.Subject, first, last)
+		days, err := q.Query.DaysIn(ctx, a.Subject, v.Text("tz"), first, last)
 		return struct {
 			Days []query.DaySummary `json:"days"`
 		}{days}, err
 	}
-	day, err := q.Query.Day(ctx, a.Subject, first)
+	days, err := q.Query.DaysIn(ctx, a.Subject, v.Text("tz"), first, first)
 	if known, ok := errors.AsType[*problem.Error](err); ok && known.Field == "start" {
 		return nil, known.In("date")
 	}
-	return day, err
+	if err != nil {
+		return nil, err
+	}
+	return days[0], nil
 }
 
 // compare compares one period with another, or with the one just before it.

@@ -2,6 +2,7 @@ package query
 
 import (
 	"github.com/health-export/health-export/internal/aggregate"
+	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 )
 
@@ -14,6 +15,17 @@ const (
 	aggregateCount = "count"
 	aggregateLast  = "last"
 )
+
+// The values of Aggregate.Basis.
+const (
+	basisHealthKit = "healthkit"
+	basisComputed  = "computed"
+)
+
+// weightings are the values of Aggregate.Weighting.
+var weightings = map[catalog.Style]string{
+	catalog.StyleArithmetic: "samples", catalog.StyleTimeWeighted: "time", catalog.StyleEquivalentLevel: "energy",
+}
 
 // Aggregate is what the samples of one metric amount to in an interval. What does not apply is null.
 type Aggregate struct {
@@ -32,6 +44,17 @@ type Aggregate struct {
 	// Grain is the length in seconds of the samples that were aggregated, 0 for raw ones; where the days of a longer
 	// bucket used different grains, the longest.
 	Grain *health.Grain `json:"grain"`
+	// Basis is healthkit where the sum or the mean is HealthKit's own, from a summary that was made when nothing could be
+	// added to the bucket any more; else it was computed from what there is. Empty where nothing was recorded.
+	Basis string `json:"basis,omitempty"`
+	// Weighting is how values make the mean: samples (each weighs the same), time (each weighs as long as it was valid) or
+	// energy (that of sound levels, over time); empty for sums.
+	Weighting string `json:"weighting,omitempty"`
+	// CoveredSeconds is for how long values are known, where the mean is weighted by time.
+	CoveredSeconds *float64 `json:"covered_seconds,omitempty"`
+	// Unplaced is what the sum of a day has beyond that of its hours; set where a summary of the day was made before
+	// the day had ended.
+	Unplaced *float64 `json:"unplaced,omitempty"`
 	// Sources are the sources of the samples that were aggregated, in order.
 	Sources []string `json:"sources"`
 }
@@ -43,20 +66,30 @@ type Range struct {
 	Max *float64 `json:"max"`
 }
 
-func aggregateOf(a *aggregate.Aggregate, cumulative bool, aggregation string) Aggregate {
+func aggregateOf(a *aggregate.Aggregate, rule aggregate.Rule, aggregation string) Aggregate {
 	// The values that pointers refer to are allocated in one piece: a year has thousands of buckets.
 	fields := &struct {
-		sum, avg, min, max, value float64
-		grain                     health.Grain
-	}{a.Values.Sum, a.Values.Mean(), a.Values.Min, a.Values.Max, health.Absent(), a.Grain}
+		sum, avg, min, max, value, covered, unplaced float64
+		grain                                        health.Grain
+	}{a.Values.Sum, a.Values.Mean(), a.Values.Min, a.Values.Max, health.Absent(), a.Values.Weight, a.Unplaced, a.Grain}
 	f := Aggregate{
 		Avg: refOrNull(&fields.avg), Min: refOrNull(&fields.min), Max: refOrNull(&fields.max),
 		Count:    a.Count,
 		Systolic: rangeOfStats(a.Systolic), Diastolic: rangeOfStats(a.Diastolic),
 		Grain: &fields.grain, Sources: orEmpty(a.Sources),
 	}
-	if cumulative && a.Values.Weight > 0 {
+	f.Basis, f.Weighting = basisComputed, weightings[rule.Style]
+	if a.Settled {
+		f.Basis = basisHealthKit
+	}
+	switch {
+	case rule.Cumulative() && (a.Values.Weight > 0 || a.Grain > health.GrainRaw):
 		f.Sum = refOrNull(&fields.sum)
+		if a.Unplaced != 0 {
+			f.Unplaced = &fields.unplaced
+		}
+	case rule.Style == catalog.StyleTimeWeighted || rule.Style == catalog.StyleEquivalentLevel:
+		f.CoveredSeconds = &fields.covered
 	}
 	switch aggregation {
 	case aggregateSum:

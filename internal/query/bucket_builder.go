@@ -5,7 +5,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -15,21 +14,21 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
+type extent = aggregate.Extent
+
 // readMargin is how far beyond a range samples are read: a day recorded in another zone lies up to 26 hours off, and a
 // sample of a better source, which lasts a day at most, may overlap a sample across the edge.
 const readMargin = (26 + 24) * 3600 * health.Second
 
 // bucketBuilder aggregates the samples of one metric into the buckets of a range. Samples are added in the order in
-// which the store yields them. In memory are the aggregates of each bucket and the few samples that later ones may
-// still affect.
+// which the store yields them.
 type bucketBuilder struct {
 	calendar    calendar
+	rule        aggregate.Rule
 	first, last int64 // the keys of the first and the last bucket of the range
+	timeline    *aggregate.Timeline
 	buckets     map[int64]*bucket
-
-	resolver   *aggregate.Resolver
-	long       *aggregate.LongSummaries // those longer than their bucket
-	lastBounds bounds                   // of the last sample: the next one is nearly always in the same bucket
+	long        []health.Sample // summaries longer than a day
 }
 
 // bucket has the aggregates of one bucket.
@@ -37,17 +36,18 @@ type bucket struct {
 	bounds bounds
 	extent aggregate.Extent
 	days   []day
-	long   aggregate.Aggregates // of summaries longer than a day, where the bucket is too
+	// whole is the summary that is as long as the bucket, where that is longer than a day.
+	whole *health.Sample
+	// longer are summaries of more than a day within the bucket, of days of which nothing else is known.
+	longer []aggregate.Aggregate
 }
 
-// newBucket allocates a bucket with one day and one aggregate in one piece: most have no more.
+// newBucket allocates a bucket with one day in one piece: most have no more.
 func newBucket(in bounds, extent aggregate.Extent) *bucket {
 	b := &struct {
 		bucket
-		days       [1]day
-		aggregates [1]aggregate.Aggregate
+		days [1]day
 	}{bucket: bucket{bounds: in, extent: extent}}
-	b.days[0].aggregates = b.aggregates[:0]
 	b.bucket.days = b.days[:0]
 	return &b.bucket
 }
@@ -65,20 +65,30 @@ func (b *bucket) extend(extent aggregate.Extent, first, last bounds) {
 	}
 }
 
-// day is the part of a bucket within which grains are compared: a local day, or the whole bucket where that is shorter.
+// day is a local day of a bucket, or the whole bucket where that is shorter.
 type day struct {
-	date       health.Date
-	aggregates aggregate.Aggregates
+	date health.Date
+	aggregate.Aggregate
 }
 
-func newBucketBuilder(c calendar, rule aggregate.Rule, first, last bounds) *bucketBuilder {
-	bb := &bucketBuilder{
-		calendar: c, first: first.key, last: last.key,
-		buckets: map[int64]*bucket{},
+func newBucketBuilder(c calendar, rule aggregate.Rule, said []health.Span, first, last bounds) *bucketBuilder {
+	bb := &bucketBuilder{calendar: c, rule: rule, first: first.key, last: last.key, buckets: map[int64]*bucket{}}
+	wanted := func(key int64) bool { return bb.first <= key && key <= bb.last }
+	if c.minutes == 0 {
+		from, to := health.DateOf(first.start), health.DateOf(last.end)
+		wanted = func(key int64) bool { return int64(from) <= key && key < int64(to) }
 	}
-	bb.resolver = aggregate.NewResolver(rule, bb.add)
-	bb.long = aggregate.NewLongSummaries(rule, bb.exceedsBucket, bb.add)
+	bb.timeline = aggregate.NewTimeline(rule, newGrid(c), said, wanted)
 	return bb
+}
+
+// ruleFor returns the rule of a metric. A metric that the catalogue does not have is added up where that is requested.
+func ruleFor(sel selector, order aggregate.SourceOrder, cumulative bool) aggregate.Rule {
+	rule := aggregate.RuleFor(sel.known, order.For(sel.metric))
+	if cumulative {
+		rule.Style = catalog.StyleCumulative
+	}
+	return rule
 }
 
 // loadBuckets returns the buckets from first to last that have samples, in order, in the unit they are stored in.
@@ -90,139 +100,140 @@ func (s *Service) loadBuckets(ctx context.Context, user uuid.UUID, sel selector,
 	if err != nil {
 		return nil, err
 	}
-	bb := newBucketBuilder(c, aggregate.Rule{Cumulative: cumulative, Ranking: order.For(sel.metric)}, first, last)
 	query := store.SampleQuery{Metric: sel.metric, Unit: sel.storedUnit}
 	query.From, query.To = health.InstantOf(first.start)-readMargin, health.InstantOf(last.end)+readMargin
-	var sample health.Sample // one for all: it escapes
-	for next, err := range s.Config.Samples.Samples(ctx, user, query) {
-		if err != nil {
-			return nil, err
-		}
-		if next.Unit != sel.storedUnit {
-			continue
-		}
-		sample = next
-		if !bb.long.Observe(&sample) {
-			bb.resolver.Add(&sample)
-		}
-	}
-	bb.resolver.Finish()
-	err = bb.long.Finish(query.To, func(summary *health.Sample, from, to health.Instant) (bool, error) {
-		query.From, query.To = from, to
-		return s.hasFinerSample(ctx, user, query, summary)
-	})
+	said, err := s.Config.Samples.Spans(ctx, user, query)
 	if err != nil {
 		return nil, err
 	}
-	return slices.SortedFunc(maps.Values(bb.buckets), func(a, b *bucket) int {
-		return cmp.Compare(a.bounds.key, b.bounds.key)
-	}), nil
-}
-
-// hasFinerSample reports whether a sample finer than a summary lies in the part of its time that was not read: weeks
-// and longer extend beyond the margin.
-func (s *Service) hasFinerSample(ctx context.Context, user uuid.UUID, query store.SampleQuery, summary *health.Sample) (bool, error) {
-	for sample, err := range s.Config.Samples.Samples(ctx, user, query) {
-		if err != nil || aggregate.FinerWithin(&sample, summary) {
-			return err == nil, err
+	read := func(add func(*health.Sample)) error {
+		var sample health.Sample // one for all: it escapes
+		for next, err := range s.Config.Samples.Samples(ctx, user, query) {
+			if err != nil {
+				return err
+			}
+			if next.Unit == sel.storedUnit {
+				sample = next
+				add(&sample)
+			}
+		}
+		return nil
+	}
+	rule := ruleFor(sel, order, cumulative)
+	bb := newBucketBuilder(c, rule, said, first, last)
+	if err := read(bb.add); err != nil {
+		return nil, err
+	}
+	if c.zone == nil && bb.timeline.SeveralOffsets() {
+		placement := aggregate.NewPlacement()
+		if err := read(placement.Add); err != nil {
+			return nil, err
+		}
+		bb = newBucketBuilder(c, rule, said, first, last)
+		bb.timeline.Place(placement)
+		if err := read(bb.add); err != nil {
+			return nil, err
 		}
 	}
-	return false, nil
+	return bb.finish(), nil
 }
 
-// exceedsBucket reports whether a summary ends after its bucket. Summaries of a day or more are compared by their
-// dates. A shorter one belongs to the day it begins on, even if it ends on the next.
-func (bb *bucketBuilder) exceedsBucket(s *health.Sample) bool {
-	if s.Grain == health.GrainRaw || s.Grain < health.GrainDay && bb.calendar.minutes == 0 {
-		return false
-	}
-	in := bb.boundsOf(s)
-	from, to := s.Span()
-	if s.Grain >= health.GrainDay {
-		return s.LocalDate()+health.Date((to-from)/health.Day) > health.DateOf(in.end)
-	}
-	return to > health.InstantOf(in.end)
-}
-
-// boundsOf returns the bounds of the bucket of a sample.
-func (bb *bucketBuilder) boundsOf(s *health.Sample) bounds {
-	t := bb.calendar.timeOf(s)
-	if !t.Before(bb.lastBounds.start) && t.Before(bb.lastBounds.end) && sameOffset(t, bb.lastBounds.start, bb.calendar.zone) {
-		return bb.lastBounds
-	}
-	bb.lastBounds = bb.calendar.bounds(t)
-	return bb.lastBounds
-}
-
-func sameOffset(a, b time.Time, zone *time.Location) bool {
-	if zone != nil {
-		return true
-	}
-	_, aOffset := a.Zone()
-	_, bOffset := b.Zone()
-	return aOffset == bOffset
-}
-
-// add adds a share of a sample to its bucket.
-func (bb *bucketBuilder) add(s *health.Sample, share float64) {
-	in := bb.boundsOf(s)
-	if in.key < bb.first || in.key > bb.last {
-		return
-	}
-	b := bb.buckets[in.key]
-	if b == nil {
-		b = newBucket(in, aggregate.ExtentOf(s))
-		bb.buckets[in.key] = b
-	}
-	b.extend(aggregate.ExtentOf(s), in, in)
-	if !bb.calendar.ofDays() {
-		b.aggregatesOf(0).Add(s, share)
-		return
-	}
+func (bb *bucketBuilder) add(s *health.Sample) {
 	if s.Grain > health.GrainDay {
-		b.long.Add(s, share)
+		bb.long = append(bb.long, *s)
 		return
 	}
-	b.aggregatesOf(health.DateOf(bb.calendar.timeOf(s))).Add(s, share)
+	bb.timeline.Add(s)
 }
 
-// aggregatesOf returns the aggregates of a day, which it creates where there are none. The days are in no order, but
-// the one asked for is nearly always the last.
-func (b *bucket) aggregatesOf(date health.Date) *aggregate.Aggregates {
-	for i := len(b.days) - 1; i >= 0; i-- {
-		if b.days[i].date == date {
-			return &b.days[i].aggregates
+func (bb *bucketBuilder) finish() []*bucket {
+	dates := map[health.Date]bool{}
+	for _, g := range bb.timeline.Finish() {
+		begins, ends := bb.boundsOf(&g)
+		b := bb.bucketOf(begins, ends, g.Extent)
+		next := day{Aggregate: g.Aggregate}
+		if bb.calendar.minutes == 0 {
+			next.date = health.Date(g.Key) // #nosec G115 -- grid made it of a date
+			dates[next.date] = true
+		}
+		if b != nil {
+			b.days = append(b.days, next)
 		}
 	}
-	next := day{date: date}
-	if len(b.days) == 0 && cap(b.days) > 0 {
-		next.aggregates = b.days[:1][0].aggregates
+	for i := range bb.long {
+		bb.addLong(&bb.long[i], dates)
 	}
-	b.days = append(b.days, next)
-	return &b.days[len(b.days)-1].aggregates
+	return slices.SortedFunc(maps.Values(bb.buckets), func(a, b *bucket) int { return cmp.Compare(a.bounds.key, b.bounds.key) })
 }
 
-// aggregate selects the grain that answers for each day and for the bucket, and returns the result in the unit of the
-// conversion.
-func (b *bucket) aggregate(length interval, cumulative bool, c catalog.Conversion) aggregate.Aggregate {
-	if len(b.days) == 1 && len(b.long) == 0 { // as nearly always
-		whole := health.GrainDay
-		if length.minutes > 0 { // a day's summary covers more than an hour of it, however complete it is
-			whole = length.grain()
-		}
-		return converted(b.days[0].aggregates.Answer(cumulative, whole), c)
+// boundsOf returns the buckets in which a group begins and ends, by the offsets of its first and last sample.
+func (bb *bucketBuilder) boundsOf(g *aggregate.Group) (begins, ends bounds) {
+	c := bb.calendar
+	if c.minutes > 0 {
+		return c.bounds(c.at(g.Earliest, g.EarliestOffset)), c.bounds(c.at(g.Latest, g.LatestOffset))
 	}
-	slices.SortFunc(b.days, func(a, b day) int { return int(a.date - b.date) })
-	days := make([]aggregate.Aggregate, len(b.days))
+	date := health.Date(g.Key) // #nosec G115 -- grid made it of a date
+	return c.bounds(c.midnight(date, g.EarliestOffset)), c.bounds(c.midnight(date, g.LatestOffset))
+}
+
+// bucketOf returns a bucket, widened by what lies in it; nil where it is not in the range.
+func (bb *bucketBuilder) bucketOf(begins, ends bounds, e aggregate.Extent) *bucket {
+	if begins.key < bb.first || begins.key > bb.last {
+		return nil
+	}
+	b := bb.buckets[begins.key]
+	if b == nil {
+		in := begins
+		in.end = ends.end
+		b = newBucket(in, e)
+		bb.buckets[begins.key] = b
+		return b
+	}
+	b.extend(e, begins, ends)
+	return b
+}
+
+// addLong adds a summary of more than a day: to the bucket that is as long, or to a longer one that it begins in, if
+// nothing is known of its days. It is no part of a shorter bucket.
+func (bb *bucketBuilder) addLong(s *health.Sample, dates map[health.Date]bool) {
+	if !bb.calendar.ofDays() {
+		return
+	}
+	in := bb.calendar.bounds(bb.calendar.timeOf(s))
+	first, last := s.LocalDate(), s.LastDate()
+	exact := s.Grain == bb.calendar.interval.grain() && first == health.DateOf(in.start)
+	if !exact && last >= health.DateOf(in.end) {
+		return
+	}
+	for date := first; date <= last && !exact; date++ {
+		if dates[date] {
+			return
+		}
+	}
+	b := bb.bucketOf(in, in, aggregate.ExtentOf(s))
+	switch {
+	case b == nil:
+	case exact:
+		copied := *s
+		b.whole = &copied
+	default:
+		b.longer = append(b.longer, aggregate.Of(s))
+	}
+}
+
+// aggregate returns what a bucket amounts to, in the unit of the conversion.
+func (b *bucket) aggregate(rule aggregate.Rule, c catalog.Conversion) aggregate.Aggregate {
+	if len(b.days) == 1 && b.whole == nil && len(b.longer) == 0 { // as nearly always
+		return converted(b.days[0].Aggregate, c)
+	}
+	slices.SortStableFunc(b.days, func(a, b day) int { return int(a.date - b.date) })
+	parts := make([]aggregate.Aggregate, 0, len(b.days)+len(b.longer))
 	for i := range b.days {
-		days[i] = b.days[i].aggregates.Answer(cumulative, health.GrainDay)
+		parts = append(parts, b.days[i].Aggregate)
 	}
-	if len(days) == 0 {
-		return converted(b.long.Answer(cumulative, length.grain()), c)
+	parts = append(parts, b.longer...)
+	if b.whole != nil {
+		return converted(rule.Whole(b.whole, health.InstantOf(b.bounds.end), parts), c)
 	}
-	sum := aggregate.SumDays(days, cumulative)
-	if len(b.long) > 0 && cumulative {
-		sum = append(slices.Clone(b.long), sum).Largest(length.grain())
-	}
-	return converted(sum, c)
+	return converted(aggregate.Join(parts, rule.Style), c)
 }

@@ -118,10 +118,15 @@ func (c calendar) timeOf(s *health.Sample) time.Time {
 	if s.Grain < health.GrainDay {
 		return c.at(s.Start, s.Offset)
 	}
+	return c.midnight(s.LocalDate(), s.Offset)
+}
+
+// midnight returns the beginning of a date in the calendar's zone, or in the offset where the calendar has no zone.
+func (c calendar) midnight(date health.Date, offset int32) time.Time {
 	if c.zone == nil {
-		return s.LocalDate().Midnight(s.Offset).In(s.Offset)
+		return date.Midnight(offset).In(offset)
 	}
-	return s.LocalDate().In(c.zone)
+	return date.In(c.zone)
 }
 
 // bounds returns the bucket that contains t, in the zone of t.

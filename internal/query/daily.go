@@ -4,10 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/google/uuid"
-
 	"github.com/health-export/health-export/internal/account"
-	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
@@ -28,6 +25,7 @@ type dailyValue struct {
 	value, low, high float64
 	grain            health.Grain
 	sources          []string
+	offset           int32 // from UTC when the night ended; only of sleep
 }
 
 // daily returns the values of a metric day by day, in order, without the days that have none. Days are local days as
@@ -81,48 +79,6 @@ func dailyValueOf(p *Point, metric string) (dailyValue, bool) {
 		day.grain = *p.Grain
 	}
 	return day, true
-}
-
-// dailySleep returns the hours asleep of each date. It leaves out nights of more than a day, which some devices write.
-func (s *Service) dailySleep(ctx context.Context, user uuid.UUID, first, last health.Date) ([]dailyValue, error) {
-	nights, err := s.Config.Sleep.Nights(ctx, user, first, last)
-	if err != nil {
-		return nil, err
-	}
-	segments, err := s.Config.Sleep.Segments(ctx, user, localDays(first-1, last))
-	if err != nil {
-		return nil, err
-	}
-	order, err := s.sourceOrder(ctx, user)
-	if err != nil {
-		return nil, err
-	}
-	byDate := map[health.Date][]health.Night{}
-	for _, night := range nights {
-		byDate[night.Date] = append(byDate[night.Date], night)
-	}
-	summed := map[health.Date][]health.Night{}
-	for _, night := range aggregate.SumSegments(segments) {
-		if _, sent := byDate[night.Date]; !sent && first <= night.Date && night.Date <= last {
-			summed[night.Date] = append(summed[night.Date], night)
-		}
-	}
-	for date, nights := range summed {
-		byDate[date] = nights
-	}
-	var values []dailyValue
-	for date, nights := range byDate {
-		night, _, ok := order.For(catalog.SleepAnalysis).MainSleep(nights)
-		if !ok || !(night.Total > 0 && night.Total <= 24) {
-			continue
-		}
-		values = append(values, dailyValue{
-			date: date, value: night.Total, low: night.Total, high: night.Total, grain: health.GrainDay,
-			sources: sourcesOf(night.Source),
-		})
-	}
-	slices.SortFunc(values, func(a, b dailyValue) int { return int(a.date - b.date) })
-	return values, nil
 }
 
 func sourcesOf(source string) []string {

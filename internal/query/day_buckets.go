@@ -34,7 +34,7 @@ func (s *Service) loadBucketsFromSummaries(
 		return nil, false, err
 	}
 	if ofHours {
-		buckets, known = c.bucketsOfHours(found.Days, first, last)
+		buckets, known = c.bucketsOfHours(found.Days, ruleFor(sel, aggregate.SourceOrder{}, cumulative).Style, first, last)
 		return buckets, known, nil
 	}
 	return c.bucketsOfDays(found.Days), true, nil
@@ -52,7 +52,7 @@ func (c calendar) bucketsOfDays(days []aggregate.DaySummary) (buckets []*bucket)
 		}
 		b := buckets[len(buckets)-1]
 		b.extend(d.Extent, begins, ends)
-		b.days = append(b.days, day{d.Date, aggregate.Aggregates{d.Aggregate}})
+		b.days = append(b.days, day{d.Date, d.Aggregate})
 	}
 	return buckets
 }

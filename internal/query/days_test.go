@@ -53,6 +53,7 @@ var genDaySample = rapid.Custom(func(t *rapid.T) health.Sample {
 		s.PerSource = s.Source != "" && rapid.Bool().Draw(t, "per source")
 	}
 	s.Order = s.Start + health.Instant(rapid.IntRange(0, 4).Draw(t, "received"))*health.Day/2
+	s.AsOf = s.Order
 	if s.Metric == "blood_pressure" {
 		s.Systolic, s.Diastolic = float64(rapid.IntRange(90, 160).Draw(t, "systolic")), 80
 		return s
@@ -97,7 +98,7 @@ func TestSummariesAnswerAsSamplesDo(t *testing.T) {
 				slices.SortStableFunc(batch, func(a, b health.Sample) int {
 					return cmp.Or(cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.KeyTime(), b.KeyTime()))
 				})
-				_, err := s.WriteSamples(t.Context(), user.ID, batch)
+				_, err := s.WriteSamples(t.Context(), store.Body{User: user.ID}, batch)
 				check(err)
 			}
 			same := func(what string, ask func(s *query.Service) (any, error)) {

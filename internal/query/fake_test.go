@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
@@ -100,6 +101,10 @@ func (m *memory) Samples(ctx context.Context, _ uuid.UUID, q store.SampleQuery) 
 	}
 }
 
+func (m *memory) Spans(context.Context, uuid.UUID, store.SampleQuery) ([]health.Span, error) {
+	return nil, nil
+}
+
 func (m *memory) Latest(context.Context, uuid.UUID) ([]health.Sample, error) {
 	latest := map[[2]string]health.Sample{}
 	for _, s := range m.samples {
@@ -126,6 +131,10 @@ func (m *memory) Nights(_ context.Context, _ uuid.UUID, first, last health.Date)
 
 func (m *memory) Segments(_ context.Context, _ uuid.UUID, r store.Range) ([]health.Segment, error) {
 	return slices.DeleteFunc(slices.Clone(m.segments), func(s health.Segment) bool { return !within(s.End, r) }), nil
+}
+
+func (m *memory) SleepRule(context.Context, uuid.UUID) (aggregate.SleepRule, error) {
+	return aggregate.SleepRule{Gap: aggregate.DefaultSleepGap}, nil
 }
 
 func (m *memory) Workouts(_ context.Context, _ uuid.UUID, q store.WorkoutQuery) ([]health.Workout, error) {

@@ -78,7 +78,7 @@ func (s *Service) heartRates(ctx context.Context, user uuid.UUID, w *health.Work
 		return heartRates{}, err
 	}
 	found := map[health.Grain]*heartRates{}
-	resolver := aggregate.NewResolver(aggregate.Rule{Ranking: order.For(known.Name)}, func(sample *health.Sample, _ float64) {
+	resolver := aggregate.NewResolver(aggregate.RuleFor(known, order.For(known.Name)), func(sample *health.Sample, _ float64) {
 		ofGrain := found[sample.Grain]
 		if ofGrain == nil {
 			grain := sample.Grain

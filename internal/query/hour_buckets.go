@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/health-export/health-export/internal/aggregate"
+	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 )
 
 // bucketsOfHours makes buckets from first to last of the hours of days. known is false where the hours of the
 // calendar's zone are not those that were recorded.
-func (c calendar) bucketsOfHours(days []aggregate.DaySummary, first, last bounds) (buckets []*bucket, known bool) {
-	hours := hoursBetween(days, first.start, last.end)
+func (c calendar) bucketsOfHours(days []aggregate.DaySummary, style catalog.Style, first, last bounds) (buckets []*bucket, known bool) {
+	hours := hoursBetween(days, style, first.start, last.end)
 	all, whole := make([]bucket, len(hours)), make([]day, len(hours)) // in one piece each: a year has thousands
 	buckets = make([]*bucket, len(hours))
 	for i := range hours {
@@ -22,7 +23,7 @@ func (c calendar) bucketsOfHours(days []aggregate.DaySummary, first, last bounds
 			return nil, false
 		}
 		begins.end = ends.end
-		whole[i].aggregates = h.Aggregates
+		whole[i].Aggregate = h.Aggregate
 		all[i] = bucket{bounds: begins, extent: h.Extent, days: whole[i : i+1]}
 		buckets[i] = &all[i]
 	}
@@ -31,7 +32,7 @@ func (c calendar) bucketsOfHours(days []aggregate.DaySummary, first, last bounds
 
 // hoursBetween returns the hours that begin in a range, in order. Days overlap after travel and where two clocks
 // differ; then both have the same hour.
-func hoursBetween(days []aggregate.DaySummary, from, to time.Time) []aggregate.Hour {
+func hoursBetween(days []aggregate.DaySummary, style catalog.Style, from, to time.Time) []aggregate.Hour {
 	count := 0
 	for i := range days {
 		count += len(days[i].Hours)
@@ -49,15 +50,15 @@ func hoursBetween(days []aggregate.DaySummary, from, to time.Time) []aggregate.H
 	if !slices.IsSortedFunc(hours, inOrder) {
 		slices.SortStableFunc(hours, inOrder)
 	}
-	return mergeEqualHours(hours)
+	return mergeEqualHours(hours, style)
 }
 
 // mergeEqualHours merges hours with the same start.
-func mergeEqualHours(hours []aggregate.Hour) []aggregate.Hour {
+func mergeEqualHours(hours []aggregate.Hour, style catalog.Style) []aggregate.Hour {
 	kept := hours[:0]
 	for i := range hours {
 		if n := len(kept); n > 0 && kept[n-1].Start == hours[i].Start {
-			kept[n-1].Join(&hours[i])
+			kept[n-1].Merge(&hours[i], style)
 			continue
 		}
 		kept = append(kept, hours[i])
@@ -71,15 +72,10 @@ func (c calendar) hourBounds(start health.Instant, offset int32) bounds {
 	return bounds{key: begins.UnixMicro(), start: begins, end: begins.Add(time.Hour)}
 }
 
-// matchesHour reports whether an hour is also an hour in the calendar's zone, with the same samples in it. Summaries of
-// a day or more move with midnight, so for them the zone's offset must be the recorded one.
+// matchesHour reports whether an hour is also an hour in the calendar's zone, with the same samples in it.
 func (c calendar) matchesHour(h *aggregate.Hour) bool {
 	begins := h.Start.Time().In(c.zone)
 	_, offset := begins.Zone()
 	_, later := begins.Add(time.Hour - time.Microsecond).Zone()
-	if begins.Minute() != 0 || begins.Second() != 0 || (later-offset)%3600 != 0 {
-		return false
-	}
-	ofDay := slices.ContainsFunc(h.Aggregates, func(t aggregate.Aggregate) bool { return t.Grain >= health.GrainDay })
-	return !ofDay || int32(offset) == h.EarliestOffset && int32(offset) == h.LatestOffset
+	return begins.Minute() == 0 && begins.Second() == 0 && (later-offset)%3600 == 0
 }

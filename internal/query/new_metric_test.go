@@ -14,8 +14,8 @@ import (
 // A line of the catalogue is all that a new metric needs to have a category, a unit, a trend, a record and a ring.
 func TestNewMetricIsOneLine(t *testing.T) {
 	t.Parallel()
-	const line = "push_ups\t\tactivity\tquantity\tcount\tcount\tsum\t0\t5000\t\t\tpushups\t\t{count}\t\thighest_day\t5\tmove\tpush_ups_goal\n" +
-		"push_ups_goal\t\tactivity\tquantity\tcount\tcount\tlatest\t0\t5000\t\t\t\t\t{count}\t\t\t\t\t\n"
+	const line = "push_ups\t\tactivity\tquantity\tcount\tcount\tsum\t0\t5000\t\t\tpushups\t\t{count}\t\thighest_day\t5\tmove\tpush_ups_goal\t\t\t\t\n" +
+		"push_ups_goal\t\tactivity\tquantity\tcount\tcount\tlatest\t0\t5000\t\t\t\t\t{count}\t\t\t\t\t\t\t\t\t\n"
 	values := []float64{10, 11, 10, 11, 10, 11, 10, 11, 10, 11, 10, 11, 10, 11, 30, 31, 32}
 	m := all(
 		daysOf(t, "push_ups", "count", "2026-02-23", values...),
@@ -60,7 +60,7 @@ func catalogWith(t *testing.T, lines string) *catalog.Catalog {
 		}
 		return string(text)
 	}
-	metrics := strings.Replace(table("metrics.tsv"), "\tmove\tactive_energy_goal\n", "\t\t\n", 1)
+	metrics := strings.Replace(table("metrics.tsv"), "\tmove\tactive_energy_goal\t", "\t\t\t", 1)
 	c, err := catalog.Parse(metrics+lines, table("categories.tsv"), table("units.tsv"))
 	if err != nil {
 		t.Fatal(err)

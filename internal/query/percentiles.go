@@ -60,13 +60,12 @@ func (s *Service) addPercentiles(ctx context.Context, user uuid.UUID, p seriesPl
 	if err != nil {
 		return err
 	}
-	rule := aggregate.Rule{Cumulative: p.cumulative, Ranking: order.For(p.metric)}
-	builder := newBucketBuilder(p.calendar, rule, bounds{}, bounds{}) // only for the bucket of a sample
+	rule := ruleFor(p.selector, order, p.cumulative)
 	count := 0
 	resolver := aggregate.NewResolver(rule, func(sample *health.Sample, share float64) {
-		in := builder.boundsOf(sample)
+		in := p.bounds(p.timeOf(sample))
 		i, shown := indexByKey[in.key]
-		if !shown || health.IsAbsent(sample.Value) || builder.exceedsBucket(sample) {
+		if !shown || health.IsAbsent(sample.Value) || p.exceeds(in, sample) {
 			return
 		}
 		if buckets[i] == nil {
@@ -102,6 +101,19 @@ func (s *Service) addPercentiles(ctx context.Context, user uuid.UUID, p seriesPl
 		points[i].setPercentile(grains, percent)
 	}
 	return nil
+}
+
+// exceeds reports whether a summary ends after its bucket. Summaries of a day or more are compared by their dates. A
+// shorter one belongs to the day it begins on, even if it ends on the next.
+func (c calendar) exceeds(in bounds, s *health.Sample) bool {
+	if s.Grain == health.GrainRaw || s.Grain < health.GrainDay && c.minutes == 0 {
+		return false
+	}
+	if s.Grain >= health.GrainDay {
+		return s.LastDate() >= health.DateOf(in.end)
+	}
+	_, to := s.Span()
+	return to > health.InstantOf(in.end)
 }
 
 func (p *Point) setPercentile(grains map[health.Grain]*grainValues, percent float64) {

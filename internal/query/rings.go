@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -25,7 +26,7 @@ type Ring struct {
 }
 
 // addRings comes after addMetrics, whose values it reads.
-func (s *Service) addRings(_ context.Context, _ uuid.UUID, days []DaySummary) error {
+func (s *Service) addRings(_ context.Context, _ uuid.UUID, _ *time.Location, days []DaySummary) error {
 	metrics := s.Catalog.Rings()
 	for i := range days {
 		rings := Rings{

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
@@ -85,6 +86,9 @@ type seriesPosition struct {
 // a bucket; grains are never added. A summary longer than the bucket counts in the bucket it begins in, unless there is
 // a finer sample in its time.
 func (s *Service) Series(ctx context.Context, user account.User, request SeriesRequest) (Series, error) {
+	if s.isSleepSeries(request) {
+		return s.sleepSeries(ctx, user, request)
+	}
 	plan, err := s.planSeries(ctx, user, request)
 	if err != nil {
 		return Series{}, err
@@ -109,6 +113,7 @@ type seriesPlan struct {
 	request     SeriesRequest
 	aggregation string
 	cumulative  bool
+	rule        aggregate.Rule // without the order of sources
 	from        time.Time
 	last        bounds
 	limit       int
@@ -137,6 +142,7 @@ func (s *Service) planSeries(ctx context.Context, user account.User, request Ser
 		return p, err
 	}
 	p.aggregation, p.cumulative, err = aggregationFor(p.known, request.Aggregation)
+	p.rule = ruleFor(p.selector, aggregate.SourceOrder{}, p.cumulative)
 	return p, err
 }
 
@@ -262,8 +268,8 @@ func (p *seriesPlan) points(buckets []*bucket, first, last bounds) []Point {
 	}
 	for _, b := range buckets {
 		fill(b.bounds.key)
-		agg := b.aggregate(p.interval, p.cumulative, p.conversion)
-		points = append(points, Point{Start: b.bounds.start, End: b.bounds.end, Aggregate: aggregateOf(&agg, p.cumulative, p.aggregation)})
+		agg := b.aggregate(p.rule, p.conversion)
+		points = append(points, Point{Start: b.bounds.start, End: b.bounds.end, Aggregate: aggregateOf(&agg, p.rule, p.aggregation)})
 		empty = p.bounds(b.bounds.end)
 	}
 	fill(last.key + 1)

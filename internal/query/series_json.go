@@ -61,6 +61,23 @@ func (p *Point) appendJSON(to []byte) ([]byte, error) {
 	} else {
 		to = strconv.AppendInt(to, int64(*p.Grain), 10)
 	}
+	if p.Basis != "" {
+		to = appendText(append(to, `,"basis":`...), p.Basis)
+	}
+	if p.Weighting != "" {
+		to = appendText(append(to, `,"weighting":`...), p.Weighting)
+	}
+	for _, field := range [...]struct {
+		name   string
+		number *float64
+	}{{`,"covered_seconds":`, p.CoveredSeconds}, {`,"unplaced":`, p.Unplaced}} {
+		if field.number == nil {
+			continue
+		}
+		if to, err = appendNumber(append(to, field.name...), field.number); err != nil {
+			return to, err
+		}
+	}
 	to = append(to, `,"sources":[`...)
 	for i, source := range p.Sources {
 		if i > 0 {

@@ -118,7 +118,7 @@ func TestPagesOfEveryStoreStayStable(t *testing.T) {
 					batch = append(batch, minute(2*(i+30*j)+1))
 				}
 				slices.SortFunc(batch, func(a, b health.Sample) int { return cmp.Compare(a.Start, b.Start) })
-				if _, err := s.WriteSamples(t.Context(), anna.ID, batch); err != nil {
+				if _, err := s.WriteSamples(t.Context(), store.Body{User: anna.ID}, batch); err != nil {
 					written <- err
 					return
 				}

@@ -75,12 +75,22 @@ func write(t *testing.T, s store.Store, m *memory) {
 		return cmp.Or(cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.KeyTime(), b.KeyTime()))
 	})
 	for _, write := range []func() (store.Written, error){
-		func() (store.Written, error) { return s.WriteSamples(t.Context(), anna.ID, sorted) },
-		func() (store.Written, error) { return s.WriteNights(t.Context(), anna.ID, slices.Clone(m.nights)) },
-		func() (store.Written, error) { return s.WriteSegments(t.Context(), anna.ID, slices.Clone(m.segments)) },
-		func() (store.Written, error) { return s.WriteWorkouts(t.Context(), anna.ID, slices.Clone(m.workouts)) },
-		func() (store.Written, error) { return s.WriteEvents(t.Context(), anna.ID, slices.Clone(m.events)) },
-		func() (store.Written, error) { return s.WriteECGs(t.Context(), anna.ID, slices.Clone(m.ecgs)) },
+		func() (store.Written, error) { return s.WriteSamples(t.Context(), store.Body{User: anna.ID}, sorted) },
+		func() (store.Written, error) {
+			return s.WriteNights(t.Context(), store.Body{User: anna.ID}, slices.Clone(m.nights))
+		},
+		func() (store.Written, error) {
+			return s.WriteSegments(t.Context(), store.Body{User: anna.ID}, slices.Clone(m.segments))
+		},
+		func() (store.Written, error) {
+			return s.WriteWorkouts(t.Context(), store.Body{User: anna.ID}, slices.Clone(m.workouts))
+		},
+		func() (store.Written, error) {
+			return s.WriteEvents(t.Context(), store.Body{User: anna.ID}, slices.Clone(m.events))
+		},
+		func() (store.Written, error) {
+			return s.WriteECGs(t.Context(), store.Body{User: anna.ID}, slices.Clone(m.ecgs))
+		},
 	} {
 		written, err := write()
 		if err != nil {

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/aggregate"
-	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
 	"github.com/health-export/health-export/internal/store"
@@ -63,6 +63,16 @@ func (s *Service) Day(ctx context.Context, user account.User, date health.Date) 
 
 // Days returns the summaries of the days from first to last, both included, at most 366, also of days without data.
 func (s *Service) Days(ctx context.Context, user account.User, first, last health.Date) ([]DaySummary, error) {
+	return s.DaysIn(ctx, user, recordedZone, first, last)
+}
+
+// DaysIn is Days by the clock of the zone tz, an IANA name: what was recorded is put on the days of that zone, a night on the
+// day of waking there. "" and "local" are the days as they were recorded.
+func (s *Service) DaysIn(ctx context.Context, user account.User, tz string, first, last health.Date) ([]DaySummary, error) {
+	zone, err := parseZone(cmp.Or(tz, recordedZone))
+	if err != nil {
+		return nil, err
+	}
 	if err := checkDates(first, last); err != nil {
 		return nil, err
 	}
@@ -76,19 +86,21 @@ func (s *Service) Days(ctx context.Context, user account.User, first, last healt
 			Date: first + health.Date(i), Metrics: map[string]map[string]DayValue{}, Workouts: []DayWorkout{},
 		}
 	}
-	for _, add := range []func(context.Context, uuid.UUID, []DaySummary) error{
+	for _, add := range []func(context.Context, uuid.UUID, *time.Location, []DaySummary) error{
 		s.addMetrics, s.addSleep, s.addWorkouts, s.addRings,
 	} {
-		if err := add(ctx, user.ID, days); err != nil {
+		if err := add(ctx, user.ID, zone, days); err != nil {
 			return nil, err
 		}
 	}
 	return days, nil
 }
 
-func (s *Service) addMetrics(ctx context.Context, user uuid.UUID, days []DaySummary) error {
-	if summedUp, err := s.addMetricsFromSummaries(ctx, user, days); summedUp || err != nil {
-		return err
+func (s *Service) addMetrics(ctx context.Context, user uuid.UUID, zone *time.Location, days []DaySummary) error {
+	if zone == nil {
+		if summedUp, err := s.addMetricsFromSummaries(ctx, user, days); summedUp || err != nil {
+			return err
+		}
 	}
 	infos, err := s.Config.Samples.Metrics(ctx, user)
 	if err != nil {
@@ -98,17 +110,18 @@ func (s *Service) addMetrics(ctx context.Context, user uuid.UUID, days []DaySumm
 		if info.Last < days[0].Date.Midnight(0)-readMargin || info.First > (days[len(days)-1].Date+1).Midnight(0)+readMargin {
 			continue
 		}
-		if err := s.addMetric(ctx, user, info.Metric, info.Unit, days); err != nil {
+		if err := s.addMetric(ctx, user, info.Metric, info.Unit, zone, days); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// addMetric adds one metric in one unit.
-func (s *Service) addMetric(ctx context.Context, user uuid.UUID, metric, unit string, days []DaySummary) error {
-	calendar := calendar{interval: interval{days: 1}}
-	first, last := calendar.bounds(days[0].Date.Time()), calendar.bounds(days[len(days)-1].Date.Time())
+// addMetric adds one metric in one unit, of the days of a zone or, where it is nil, as they were recorded.
+func (s *Service) addMetric(ctx context.Context, user uuid.UUID, metric, unit string, zone *time.Location, days []DaySummary) error {
+	calendar := calendar{interval: interval{days: 1}, zone: zone}
+	in := cmp.Or(zone, time.UTC)
+	first, last := calendar.bounds(days[0].Date.In(in)), calendar.bounds(days[len(days)-1].Date.In(in))
 	known, _ := s.Catalog.Lookup(metric)
 	_, cumulative, err := aggregationFor(known, "")
 	if err != nil {
@@ -128,14 +141,14 @@ func (s *Service) addBuckets(sel selector, buckets []*bucket, days []DaySummary)
 	if err != nil {
 		return err
 	}
-	category := categoryOf(sel.known)
+	category, rule := categoryOf(sel.known), ruleFor(sel, aggregate.SourceOrder{}, cumulative)
 	for _, b := range buckets {
-		agg := b.aggregate(interval{days: 1}, cumulative, sel.conversion)
+		agg := b.aggregate(rule, sel.conversion)
 		groups := days[health.DateOf(b.bounds.start)-days[0].Date].Metrics
 		if groups[category] == nil {
 			groups[category] = map[string]DayValue{}
 		}
-		groups[category][sel.metric] = DayValue{sel.storedUnit, aggregation, aggregateOf(&agg, cumulative, aggregation)}
+		groups[category][sel.metric] = DayValue{sel.storedUnit, aggregation, aggregateOf(&agg, rule, aggregation)}
 	}
 	return nil
 }
@@ -163,7 +176,7 @@ func (s *Service) addMetricsFromSummaries(ctx context.Context, user uuid.UUID, d
 	}
 	for _, series := range inOrder {
 		if byMetric[series] == nil {
-			err = s.addMetric(ctx, user, series.Metric, series.Unit, days)
+			err = s.addMetric(ctx, user, series.Metric, series.Unit, nil, days)
 		} else {
 			known, _ := s.Catalog.Lookup(series.Metric)
 			sel := selector{metric: series.Metric, known: known, storedUnit: series.Unit, unit: series.Unit, conversion: identity}
@@ -219,32 +232,21 @@ func (s *Service) sortMainUnitLast(infos []store.MetricInfo) []store.MetricInfo 
 	})
 }
 
-func (s *Service) addSleep(ctx context.Context, user uuid.UUID, days []DaySummary) error {
-	first, last := days[0].Date, days[len(days)-1].Date
-	nights, err := s.Config.Sleep.Nights(ctx, user, first, last)
-	if err != nil {
-		return err
-	}
-	// A night's segments begin the evening before.
-	segments, err := s.Config.Sleep.Segments(ctx, user, localDays(first-1, last))
-	if err != nil {
-		return err
-	}
-	summed := aggregate.SumSegments(segments)
-	order, err := s.sourceOrder(ctx, user)
-	if err != nil {
-		return err
-	}
-	ranking := order.For(catalog.SleepAnalysis)
-	for i := range days {
-		ofDay := func(all []health.Night) []health.Night {
-			return slices.DeleteFunc(slices.Clone(all), func(n health.Night) bool { return n.Date != days[i].Date })
-		}
-		if days[i].Sleep = daySleep(ranking, ofDay(nights), false); days[i].Sleep == nil {
-			days[i].Sleep = daySleep(ranking, ofDay(summed), true)
+// moveSleep gives sleep the offsets of a zone, and nights the date of waking there. A night without times stays on its date.
+func moveSleep(zone *time.Location, nights []health.Night, segments []health.Segment) {
+	offsets := health.NewZone(zone)
+	for i := range nights {
+		n := &nights[i]
+		if waking := cmp.Or(n.SleepEnd, n.InBedEnd); waking != 0 {
+			n.Offset = offsets.OffsetAt(waking)
+			n.OffsetChange = n.Offset - offsets.OffsetAt(cmp.Or(n.SleepStart, n.InBedStart, waking))
+			n.SetDate()
 		}
 	}
-	return nil
+	for i := range segments {
+		segments[i].Offset = offsets.OffsetAt(segments[i].Start)
+		segments[i].OffsetChange = offsets.OffsetAt(segments[i].End) - segments[i].Offset
+	}
 }
 
 // localDays returns the range that contains the days from first to last in every zone.
@@ -253,16 +255,20 @@ func localDays(first, last health.Date) store.Range {
 	return store.Range{From: first.Midnight(east), To: (last + 1).Midnight(west)}
 }
 
-func (s *Service) addWorkouts(ctx context.Context, user uuid.UUID, days []DaySummary) error {
+func (s *Service) addWorkouts(ctx context.Context, user uuid.UUID, zone *time.Location, days []DaySummary) error {
+	offsets := health.NewZone(zone)
 	query := store.WorkoutQuery{Range: widenForMerging(localDays(days[0].Date, days[len(days)-1].Date), nil), Limit: maxWorkouts}
 	for w, err := range mergedWorkouts(store.AllWorkouts(ctx, s.Config.Workouts, user, query)) {
 		if err != nil {
 			return err
 		}
+		if zone != nil {
+			w.Offset = offsets.OffsetAt(w.Start)
+		}
 		i := int(w.Start.Date(w.Offset) - days[0].Date)
 		if i >= 0 && i < len(days) {
 			days[i].Workouts = append(days[i].Workouts, DayWorkout{
-				ID: w.ID, Name: w.Name, Start: w.Start.In(w.Offset), End: timeOrNull(w.End, w.Offset),
+				ID: w.ID, Name: w.Name, Start: w.Start.In(w.Offset), End: timeOrNull(w.End, w.EndOffset()),
 				Duration: orNull(w.Duration), Source: w.Source,
 			})
 		}

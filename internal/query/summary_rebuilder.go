@@ -14,6 +14,7 @@ import (
 	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/cache"
 	"github.com/health-export/health-export/internal/catalog"
+	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
 
@@ -70,6 +71,17 @@ type SourcePriority struct {
 	Sources []string            `json:"sources"`
 	Metrics map[string][]string `json:"metrics"`
 	Applied bool                `json:"applied"`
+	Devices []SourceDevice      `json:"devices"`
+}
+
+// SourceDevice is a device that is known to have recorded samples of a source.
+type SourceDevice struct {
+	Source    string            `json:"source"`
+	Kind      health.DeviceKind `json:"kind"`
+	Model     string            `json:"model"`
+	Hardware  string            `json:"hardware"`
+	FirstSeen time.Time         `json:"first_seen"`
+	LastSeen  time.Time         `json:"last_seen"`
 }
 
 // SourcePriority returns the user's source order.
@@ -87,6 +99,10 @@ func priorityOf(order aggregate.SourceOrder, applied bool) SourcePriority {
 	p := SourcePriority{Sources: orEmpty(order.Sources), Metrics: order.Metrics, Applied: applied}
 	if p.Metrics == nil {
 		p.Metrics = map[string][]string{}
+	}
+	p.Devices = make([]SourceDevice, len(order.Devices))
+	for i, d := range order.Devices {
+		p.Devices[i] = SourceDevice{d.Source, d.Kind(), d.Model, d.Hardware, d.First.Time(), d.Last.Time()}
 	}
 	return p
 }

@@ -40,7 +40,7 @@ func TestAnOrderOfSourcesHoldsAtOnce(t *testing.T) {
 		until(t, steps(t, 0, watch, "2026-03-10T08:00:00+02:00", 900), "2026-03-10T09:00:00+02:00"),
 		until(t, steps(t, 0, phone, "2026-03-10T08:00:00+02:00", 650), "2026-03-10T09:00:00+02:00"),
 	}
-	if _, err := s.WriteSamples(t.Context(), user.ID, walk); err != nil {
+	if _, err := s.WriteSamples(t.Context(), store.Body{User: user.ID}, walk); err != nil {
 		t.Fatal(err)
 	}
 	responses := query.New(query.Config{Samples: s, Sleep: s, Workouts: s, Events: s, Summaries: s, Catalog: known})

@@ -40,6 +40,43 @@ func TestDaysFollowTheRecordedOffset(t *testing.T) {
 	}
 }
 
+// With a zone the days are those of its clock: for samples, for workouts by their start, for sleep by waking.
+func TestDaysOfAZone(t *testing.T) {
+	t.Parallel()
+	run := aWorkout(t)
+	run.Start, run.Offset = parseInstant(t, "2026-03-11T01:30:00+01:00") // the 10th in New York
+	night := health.NewNight()
+	night.Source, night.Total = watch, 4
+	night.SleepStart, _ = parseInstant(t, "2026-03-11T00:30:00+01:00")
+	night.SleepEnd, night.Offset = parseInstant(t, "2026-03-11T04:30:00+01:00") // 23:30 on the 10th in New York
+	night.Date = night.SleepEnd.Date(night.Offset)
+	m := &memory{
+		samples: []health.Sample{
+			steps(t, 3600, phone, "2026-03-11T04:00:00+01:00", 1), // 23:00 on the 10th
+			steps(t, 3600, phone, "2026-03-11T05:00:00+01:00", 2), // 00:00 on the 11th
+		},
+		workouts: []health.Workout{run}, nights: []health.Night{night},
+	}
+	days, err := newService(t, m).DaysIn(t.Context(), anna, "America/New_York", date(t, "2026-03-10"), date(t, "2026-03-11"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []float64{1, 2} {
+		if got := *days[i].Metrics["activity"]["step_count"].Value; got != want {
+			t.Errorf("%s: %v steps, want %v", days[i].Date, got, want)
+		}
+	}
+	if len(days[0].Workouts) != 1 || len(days[1].Workouts) != 0 || days[0].Sleep == nil || days[1].Sleep != nil {
+		t.Fatalf("the run and the night are not on the 10th: %+v", days)
+	}
+	if got := days[0].Workouts[0].Start.Format("15:04 -0700"); got != "20:30 -0400" {
+		t.Errorf("the run begins at %s", got)
+	}
+	if _, err := newService(t, m).DaysIn(t.Context(), anna, "Mars/Olympus", 0, 0); err == nil {
+		t.Error("a zone that does not exist is taken")
+	}
+}
+
 func TestDayHasWorkoutsInOrder(t *testing.T) {
 	t.Parallel()
 	m := &memory{}
@@ -201,7 +238,7 @@ func TestSleepMarksNapsOfEachSource(t *testing.T) {
 	for _, n := range sleep.Nights {
 		naps = append(naps, n.Nap)
 	}
-	if diff := cmp.Diff([]bool{true, false, false}, naps); diff != "" {
+	if diff := cmp.Diff([]bool{false, true, false}, naps); diff != "" {
 		t.Errorf("naps (-want +got):\n%s", diff)
 	}
 }

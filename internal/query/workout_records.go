@@ -95,7 +95,7 @@ func (s *Service) workoutRecords(ctx context.Context, user uuid.UUID, first, las
 func (s *Service) considerQuantities(best bestWorkouts, w *health.Workout) {
 	r := WorkoutRecord{
 		Name: w.Name, Date: w.Start.Date(w.Offset), Source: w.Source, Workout: w.ID,
-		Start: w.Start.In(w.Offset), End: timeOrNull(w.End, w.Offset),
+		Start: w.Start.In(w.Offset), End: timeOrNull(w.End, w.EndOffset()),
 	}
 	consider := func(record string, value float64, unit string) {
 		if value > 0 {

@@ -175,7 +175,7 @@ func (s *Service) Route(ctx context.Context, user account.User, id uuid.UUID) (h
 func workoutOf(merged *health.MergedWorkout) Workout {
 	w := &merged.Workout
 	shown := Workout{
-		ID: w.ID, AppID: appID(w), Name: w.Name, Start: w.Start.In(w.Offset), End: timeOrNull(w.End, w.Offset),
+		ID: w.ID, AppID: appID(w), Name: w.Name, Start: w.Start.In(w.Offset), End: timeOrNull(w.End, w.EndOffset()),
 		Duration: orNull(w.Duration), Source: w.Source,
 		Quantities: map[string]health.Quantity{}, Attributes: objectOrNull(w.Attributes),
 	}

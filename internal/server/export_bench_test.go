@@ -56,7 +56,7 @@ func BenchmarkExport(b *testing.B) {
 			}
 			var batch []health.Sample
 			flush := func() {
-				if _, err := db.WriteSamples(b.Context(), user.ID, batch); err != nil {
+				if _, err := db.WriteSamples(b.Context(), store.Body{User: user.ID}, batch); err != nil {
 					b.Fatal(err)
 				}
 				batch = batch[:0]

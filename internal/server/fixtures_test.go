@@ -21,7 +21,7 @@ const bodyOfEverything = `{"data":{
    {"date":"2026-03-10 08:00:00 +0100","qty":1200,"source":"Watch|iPhone"},
    {"date":"2026-03-10 09:00:00 +0100","qty":800,"source":"Watch|iPhone"}]},
   {"name":"heart_rate","units":"count/min","data":[
-   {"date":"2026-03-10 08:00:00 +0100","Min":58,"Avg":61.5,"Max":66,"source":"Watch"}]},
+   {"date":"2026-03-10 10:00:00 +0100","Min":58,"Avg":61.5,"Max":66,"source":"Watch"}]},
   {"name":"blood_pressure","units":"mmHg","data":[
    {"date":"2026-03-10 08:05:00 +0100","systolic":121,"diastolic":79,"source":"Cuff"}]},
   {"name":"sleep_analysis","units":"hr","data":[

@@ -15,6 +15,7 @@ import (
 
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/operation"
@@ -59,6 +60,10 @@ func (smallStore) Nights(context.Context, uuid.UUID, health.Date, health.Date) (
 
 func (smallStore) Segments(context.Context, uuid.UUID, store.Range) ([]health.Segment, error) {
 	return nil, nil
+}
+
+func (smallStore) SleepRule(context.Context, uuid.UUID) (aggregate.SleepRule, error) {
+	return aggregate.SleepRule{}, nil
 }
 
 func (smallStore) Workouts(context.Context, uuid.UUID, store.WorkoutQuery) ([]health.Workout, error) {

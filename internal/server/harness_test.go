@@ -73,6 +73,7 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	summaries := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: a.store, Invalidator: responses, Catalog: metricCatalog, Logger: logger})
 	config := Config{
 		Ingestion: received, Query: service, SourcePriority: summaries,
+		SleepSettings: &query.SleepRules{Store: a.store, Invalidator: responses},
 		Authenticator: a.authenticator, Users: a.store, Keys: a.store, Archive: a.store, Catalog: metricCatalog, AuditReader: a.store, Audit: a.auditBuffer, Limits: access.NewLimits(access.LimitOptions{Now: a.now}),
 		Ping:   a.store.Ping,
 		Logger: logger, Registerer: a.registry,

@@ -280,12 +280,12 @@ func TestReport(t *testing.T) {
 		if name == "report_partial" {
 			body = strings.NewReplacer(`"qty":1200`, `"qty":null`, `"qty":800`, `"qty":801`, "2026-03-10 14:00:00", "2026-13-10 14:00:00").Replace(body)
 		}
-		got := a.do(http.MethodPost, "/v1/ingest", key, body).wants(http.StatusOK).body
+		got := a.do(http.MethodPost, "/v1/ingest", key, body, "automation-aggregation", "Hours").wants(http.StatusOK).body
 		golden(t, name+".json", got)
 	}
 }
 
-var changing = regexp.MustCompile(`"(ingestion_id|processing_time_ms|id|workout)":("[^"]*"|\d+)`)
+var changing = regexp.MustCompile(`"(ingestion_id|processing_time_ms|id|night_id|workout)":("[^"]*"|\d+)`)
 
 // golden compares JSON with a file, what changes from run to run left out.
 func golden(t *testing.T, name string, got []byte) {

@@ -36,10 +36,11 @@ func (s *server) routes() []route {
 	own := map[string]handler{
 		"ingest": s.ingest, "importFile": s.importFile, "listIngestions": s.listIngestions, "getIngestion": s.getIngestion,
 		"getIngestionRaw": s.getIngestionRaw, "replayIngestion": s.replayIngestion,
-		"putSourcePriority": s.putSourcePriority, "getRoute": s.getRoute, "listECGs": s.listECGs, "export": s.export,
+		"putSourcePriority": s.putSourcePriority, "putSleepSettings": s.putSleepSettings, "getRoute": s.getRoute, "listECGs": s.listECGs, "export": s.export,
 		"getMe": s.getMe, "eraseData": s.eraseData, "listAudit": s.listAudit, "listKeys": s.listKeys, "createKey": s.createKey,
 		"rotateKey": s.rotateKey, "revokeKey": s.revokeKey, "connectPhone": s.connectPhone, "listUsers": s.listUsers,
 		"createUser": s.createUser, "getUser": s.getUser, "deleteUser": s.deleteUser,
+		"putMyTimeZone": s.putMyTimeZone, "putTimeZone": s.putTimeZone,
 		"getDocumentYAML": s.getDocumentYAML, "getDocumentJSON": s.getDocumentJSON, "getDocs": s.getDocs,
 		"getDocsScript": s.getDocsScript, "getDocsStyle": s.getDocsStyle, "getHealth": s.getHealth, "getReady": s.getReady,
 	}

@@ -35,12 +35,14 @@ type Config struct {
 	Query      Query
 	// SourcePriority keeps the orders of sources.
 	SourcePriority SourcePriority
-	Authenticator  Authenticator
-	Users          Users
-	Keys           Keys
-	Archive        Archive
-	AuditReader    AuditReader
-	Audit          AuditBuffer
+	// SleepSettings keeps how sleep is joined.
+	SleepSettings SleepSettings
+	Authenticator Authenticator
+	Users         Users
+	Keys          Keys
+	Archive       Archive
+	AuditReader   AuditReader
+	Audit         AuditBuffer
 	// Catalog has the codes that exports contain.
 	Catalog *catalog.Catalog
 	// Limits counts requests; nil limits none.
@@ -98,6 +100,11 @@ type SourcePriority interface {
 	SetSourcePriority(ctx context.Context, user account.User, order aggregate.SourceOrder) (query.SourcePriority, error)
 }
 
+// SleepSettings stores how a user's sleep is joined.
+type SleepSettings interface {
+	SetSleepSettings(ctx context.Context, user account.User, settings query.SleepSettings) (query.SleepSettings, error)
+}
+
 // Authenticator authenticates requests, manages keys, and erases users and their data.
 type Authenticator interface {
 	Authenticate(ctx context.Context, presented string) (access.Actor, error)
@@ -106,6 +113,7 @@ type Authenticator interface {
 	RotateKey(ctx context.Context, user uuid.UUID, id string, grace time.Duration) (account.APIKey, string, error)
 	EraseData(ctx context.Context, user uuid.UUID) error
 	DeleteUser(ctx context.Context, user uuid.UUID) error
+	SetTimeZone(ctx context.Context, user uuid.UUID, zone string) (account.User, error)
 }
 
 // Users stores the users.

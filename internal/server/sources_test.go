@@ -1,12 +1,15 @@
 package server
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/query"
 )
 
@@ -37,23 +40,55 @@ func TestSourcePriority(t *testing.T) {
 			t.Errorf("the day has %+v, want %v of %s", got, want, source)
 		}
 	}
-	none := query.SourcePriority{Sources: []string{}, Metrics: map[string][]string{}, Applied: true}
+	unknown := []query.SourceDevice{}
+	none := query.SourcePriority{Sources: []string{}, Metrics: map[string][]string{}, Applied: true, Devices: unknown}
 	expect(a.get(path, ada.key), none)
 	a.send(ada.key, walkOfAda, "automation-aggregation", "None")
 	steps(900, "Ada’s Apple Watch")
 
-	phone := query.SourcePriority{Sources: []string{"ada's iphone"}, Metrics: map[string][]string{}, Applied: true}
+	phone := query.SourcePriority{Sources: []string{"ada's iphone"}, Metrics: map[string][]string{}, Applied: true, Devices: unknown}
 	expect(a.do(http.MethodPut, path, ada.key, `{"sources":["ada's iphone"]}`), phone)
 	steps(650, "Ada’s iPhone")
 	expect(a.get(path, ada.key), phone)
 
 	expect(a.do(http.MethodPut, path, ada.key, `{"sources":["ada's iphone"],"metrics":{"HKQuantityTypeIdentifierStepCount":["Ada's Apple Watch"]}}`),
 		query.SourcePriority{
-			Sources: phone.Sources, Metrics: map[string][]string{"step_count": {"Ada's Apple Watch"}}, Applied: true,
+			Sources: phone.Sources, Metrics: map[string][]string{"step_count": {"Ada's Apple Watch"}}, Applied: true, Devices: unknown,
 		})
 	steps(900, "Ada’s Apple Watch")
 	expect(a.do(http.MethodPut, path, ada.key, `{}`), none)
 	steps(900, "Ada’s Apple Watch")
+}
+
+// A watch with a name of its own is one because its device is.
+func TestSourceDevices(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	ada := a.ada()
+	a.send(ada.key, `<?xml version="1.0"?><HealthData><ExportDate value="2026-03-10 20:00:00 +0100"/>`+
+		walkRecord("Blue", "Apple Watch, manufacturer:Apple Inc., model:Watch, hardware:Watch6,6, software:10.1", 1000)+
+		walkRecord("Ada iPhone", "iPhone, manufacturer:Apple Inc., model:iPhone, hardware:iPhone14,5", 700)+`</HealthData>`, "content-type", "application/xml")
+	var day query.DaySummary
+	a.get("/v1/summary?date=2026-03-10", ada.key).wants(http.StatusOK).into(&day)
+	if got := day.Metrics["activity"]["step_count"]; got.Sum == nil || *got.Sum != 1000 || len(got.Sources) != 1 || got.Sources[0] != "Blue" {
+		t.Errorf("the day has %+v, want 1000 of Blue", got)
+	}
+	var priority query.SourcePriority
+	a.get("/v1/sources/priority", ada.key).wants(http.StatusOK).into(&priority)
+	start := time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC)
+	want := []query.SourceDevice{
+		{Source: "Ada iPhone", Kind: health.DevicePhone, Model: "iPhone", Hardware: "iPhone14,5", FirstSeen: start, LastSeen: start},
+		{Source: "Blue", Kind: health.DeviceWatch, Model: "Watch", Hardware: "Watch6,6", FirstSeen: start, LastSeen: start},
+	}
+	if diff := cmp.Diff(want, priority.Devices); diff != "" {
+		t.Errorf("devices (-want +got):\n%s", diff)
+	}
+}
+
+func walkRecord(source, device string, steps int) string {
+	return fmt.Sprintf(`<Record type="HKQuantityTypeIdentifierStepCount" sourceName="%s" unit="count" value="%d"`+
+		` device="&lt;&lt;HKDevice: 0x1&gt;, name:%s&gt;"`+
+		` startDate="2026-03-10 10:00:00 +0100" endDate="2026-03-10 10:10:00 +0100"/>`, source, steps, device)
 }
 
 func TestSourcePriorityRefuses(t *testing.T) {

@@ -87,3 +87,27 @@ func (s *server) deleteUser(w http.ResponseWriter, r *request) error {
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
+
+// putMyTimeZone sets where the user of the key lives.
+func (s *server) putMyTimeZone(w http.ResponseWriter, r *request) error {
+	return s.setTimeZone(w, r, r.Actor.User.ID)
+}
+
+// putTimeZone sets where a user lives.
+func (s *server) putTimeZone(w http.ResponseWriter, r *request) error {
+	return s.setTimeZone(w, r, r.values.ID("id"))
+}
+
+func (s *server) setTimeZone(w http.ResponseWriter, r *request, id uuid.UUID) error {
+	var sent struct {
+		TimeZone string `json:"time_zone"`
+	}
+	if err := readJSON(w, r.Request, &sent); err != nil {
+		return err
+	}
+	changed, err := s.Authenticator.SetTimeZone(r.Context(), id, sent.TimeZone)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, userOf(changed))
+}

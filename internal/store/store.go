@@ -39,6 +39,7 @@ type Store interface {
 	Writer
 	SampleReader
 	SleepReader
+	SleepRules
 	WorkoutReader
 	EventReader
 	SummaryReader
@@ -79,6 +80,9 @@ type Users interface {
 	UserByEmail(ctx context.Context, email string) (account.User, error)
 	// Users returns all users in the order of their creation.
 	Users(ctx context.Context) ([]account.User, error)
+	// SetTimeZone sets the time zone of a user, an IANA name. Where it differs from the one before, the user's days are Stale
+	// until SummaryWriter.Rebuild has been through all of them. NotFound.
+	SetTimeZone(ctx context.Context, user uuid.UUID, zone string, entries ...account.AuditEntry) error
 }
 
 // Erasure erases users and their data. When a method has returned, nothing of what it erases is left: no row, no body, no
@@ -141,6 +145,12 @@ type Keys interface {
 
 // Archive stores every body as it was received.
 type Archive interface {
+	// NextOrder returns the Order of a body of a user that begins to arrive now: the time, but greater than that of every body
+	// before it, of any process and whatever the clocks say, and than what was erased. Until Put has stored the body, or
+	// ForgetOrder gives it up, it counts as unprocessed. NotFound: there is no such user.
+	NextOrder(ctx context.Context, user uuid.UUID, now time.Time) (health.Instant, error)
+	// ForgetOrder notes that a body did not arrive. An order that nobody forgets does no harm: it makes Writer compare more.
+	ForgetOrder(ctx context.Context, user uuid.UUID, order health.Instant) error
 	// Put stores a new ingestion with its body, read to its end from body and stored as it is (the caller has
 	// compressed it), claimed by owner until the given time as by Inbox.ClaimNext. When Put returns nil the body is durable.
 	// An ingestion whose body is elsewhere has one of no bytes, see Ingestion.ImportDir.
@@ -192,6 +202,10 @@ type Inbox interface {
 	Reopen(ctx context.Context, user, id uuid.UUID, owner string, until time.Time) (health.Ingestion, error)
 	// ReleaseAll ends every claim of every owner. Only for a store with Capabilities.SingleServer, at start.
 	ReleaseAll(ctx context.Context) error
+	// Unprocessed returns how far the order of a user's older bodies is open, seen by a body of this order: the greatest order
+	// below it of a body that is not processed yet (or could not be read and is kept, so that it may be one day), and its own
+	// order where an import is unfinished, whose elements may turn out to be older. 0: there is none.
+	Unprocessed(ctx context.Context, user uuid.UUID, order health.Instant) (health.Instant, error)
 	// Backlog counts the unfinished ingestions and returns when the oldest of them was received (zero for none).
 	Backlog(ctx context.Context) (count int, oldest time.Time, err error)
 }
@@ -217,31 +231,57 @@ func (w *Written) Refuse(index int, reason string) {
 	w.Refused[index] = reason
 }
 
+// Body is the body that a batch came with.
+type Body struct {
+	User uuid.UUID
+	// Order is health.Ingestion.Order, by which Erasure tells what is refused. 0: the batch came with no body.
+	Order health.Instant
+	// Unprocessed is what Inbox.Unprocessed has returned before the first batch of the body.
+	Unprocessed health.Instant
+}
+
+// Raise gives a stored element the order of its repeat, which has not changed it, where another body may still be stored
+// that comes between the two: it would replace what the repeat says too. It reports whether the element has to be written.
+func (b Body) Raise(stored *health.Instant, repeat health.Instant) bool {
+	if *stored >= repeat || *stored >= b.Unprocessed {
+		return false
+	}
+	*stored = repeat
+	return true
+}
+
 // Writer stores the elements of one body in batches. Package health defines which elements have the same identity, and how
 // a repeat is merged; a store compares a batch with what is stored and writes only what differs. An unchanged batch writes
-// nothing.
+// nothing, unless older bodies are unprocessed: then an element that is Unchanged may get another order, see Body.Raise. So
+// bodies may be processed in any order.
 //
 // No two elements of a batch have the same identity. Batches that are written at the same time, also by several processes,
 // have the result of being written one after the other. A store may wait for one before it begins another. All elements of
 // a batch came with one body. NotFound: there is no such user. Conflict: see Erasure.
 type Writer interface {
 	// WriteSamples stores normalised samples: those of one metric and unit stand together, ordered by key time. See
-	// health.SampleKey and health.Sample.Replaces. The summaries of the days they change, and the latest values, are
-	// updated in the same transaction.
-	WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (Written, error)
-	// WriteNights stores summed sleep. See health.Night.SameNight and MergeFrom.
-	WriteNights(ctx context.Context, user uuid.UUID, batch []health.Night) (Written, error)
+	// health.SampleKey and health.Sample.Replaces. said is what their body spoke for with them; a span of the same session
+	// is joined with it, see health.Span.Join, and one that is superseded is deleted. The summaries of the days that this
+	// changes, and the latest values, are updated in the same transaction.
+	WriteSamples(ctx context.Context, body Body, batch []health.Sample, said ...health.Span) (Written, error)
+	// WriteSourceDevices notes which devices recorded the samples of sources, each as long as it was seen in all bodies. It is
+	// called before the samples of a body are written, which are then ranked by their devices. Where the ranking of sources
+	// changes that have samples already, the user's days become Stale, and reranked is true.
+	WriteSourceDevices(ctx context.Context, body Body, devices []health.SourceDevice) (reranked bool, err error)
+	// WriteNights stores summed sleep, see health.AddNight. A night that is Unchanged may be written: that a later body has it
+	// too is kept, so that the order in which bodies are processed makes no difference.
+	WriteNights(ctx context.Context, body Body, batch []health.Night) (Written, error)
 	// WriteSegments stores stages of sleep; a stored segment is Unchanged, or Updated where its attributes differ.
-	WriteSegments(ctx context.Context, user uuid.UUID, batch []health.Segment) (Written, error)
+	WriteSegments(ctx context.Context, body Body, batch []health.Segment) (Written, error)
 	// WriteWorkouts stores workouts with their series and routes. See health.Workout.SameWorkout and MergeFrom. A
 	// workout with an app id is compared first with the one that has the same id, then with one without an id that has
 	// the same name, start and end.
-	WriteWorkouts(ctx context.Context, user uuid.UUID, batch []health.Workout) (Written, error)
+	WriteWorkouts(ctx context.Context, body Body, batch []health.Workout) (Written, error)
 	// WriteEvents stores events. See health.EventKey and health.Event.MergeFrom. Several of a batch may have one kind,
 	// start and name: each is stored under a Digest of its own, see health.Event.DigestAmong.
-	WriteEvents(ctx context.Context, user uuid.UUID, batch []health.Event) (Written, error)
+	WriteEvents(ctx context.Context, body Body, batch []health.Event) (Written, error)
 	// WriteECGs stores electrocardiograms. See health.ECG.
-	WriteECGs(ctx context.Context, user uuid.UUID, batch []health.ECG) (Written, error)
+	WriteECGs(ctx context.Context, body Body, batch []health.ECG) (Written, error)
 }
 
 // Range is a time interval: From is in it, To is not. A zero value leaves that end open.
@@ -280,8 +320,12 @@ type SampleReader interface {
 	// Samples yields samples whose Start is in the range, ordered by key time, grain, end, source and unit. It stops
 	// at the first error. The caller must not write to the same user while it iterates.
 	Samples(ctx context.Context, user uuid.UUID, query SampleQuery) iter.Seq2[health.Sample, error]
+	// Spans returns what bodies spoke for of the metric and unit of the query, where it overlaps the range, in no order. The
+	// other fields of the query are ignored. See health.Span.
+	Spans(ctx context.Context, user uuid.UUID, query SampleQuery) ([]health.Span, error)
 	// Latest returns the latest sample of every metric the user has, ordered by name and unit; of several grains with
-	// the same start, the finest. One without a value is returned only where the metric has no other.
+	// the same start, the finest. One without a value is returned only where the metric has no other. Whether it is
+	// Inferred is not among what is returned.
 	Latest(ctx context.Context, user uuid.UUID) ([]health.Sample, error)
 }
 
@@ -291,6 +335,14 @@ type SleepReader interface {
 	Nights(ctx context.Context, user uuid.UUID, first, last health.Date) ([]health.Night, error)
 	// Segments returns the segments that end in the range, ordered by start, end, source and stage.
 	Segments(ctx context.Context, user uuid.UUID, r Range) ([]health.Segment, error)
+	// SleepRule returns the rule that the user has set; where there is none, that of aggregate.DefaultSleepGap.
+	SleepRule(ctx context.Context, user uuid.UUID) (aggregate.SleepRule, error)
+}
+
+// SleepRules keeps how the sleep of users is joined. Nothing that is stored depends on it.
+type SleepRules interface {
+	// SetSleepRule replaces the user's rule. NotFound: there is no such user.
+	SetSleepRule(ctx context.Context, user uuid.UUID, rule aggregate.SleepRule) error
 }
 
 // WorkoutQuery narrows a listing of workouts. Zero values do not narrow.
@@ -399,7 +451,8 @@ type Series struct{ Metric, Unit string }
 type SummaryReader interface {
 	// DaySummaries returns the summaries of local days.
 	DaySummaries(ctx context.Context, user uuid.UUID, query DayQuery) (DaySummaries, error)
-	// SourceOrder returns the order of sources that the user has set; the zero value where there is none.
+	// SourceOrder returns the order of sources that the user has set, with the devices that are known of the sources; the zero
+	// value where there is neither.
 	SourceOrder(ctx context.Context, user uuid.UUID) (aggregate.SourceOrder, error)
 }
 
@@ -412,11 +465,12 @@ type Rebuilt struct {
 
 // SummaryWriter updates summaries where writing samples does not.
 type SummaryWriter interface {
-	// SetSourceOrder replaces the user's order of sources. Where it differs from the one before, the user's days are
+	// SetSourceOrder replaces the user's order of sources, but not their devices. Where it differs from the one before, the user's days are
 	// Stale until Rebuild has been through all of them. NotFound: there is no such user.
 	SetSourceOrder(ctx context.Context, user uuid.UUID, order aggregate.SourceOrder) error
-	// Rebuild sums up all days and latest values of a user from the samples, and writes those that differ; it also counts
-	// the samples again. It is a series of short transactions, may run while samples are written and again after it was
+	// Rebuild gives the samples that are ZoneAssumed the offset of the user's zone, but for summaries of a day or more; it
+	// sums up all days and latest values of a user from the samples, and writes those that differ; it also counts the samples
+	// again. It is a series of short transactions, may run while samples are written and again after it was
 	// interrupted, and takes bounded memory.
 	Rebuild(ctx context.Context, user uuid.UUID) (Rebuilt, error)
 	// Stale returns the users whose days are Stale.

@@ -20,6 +20,10 @@ type Change[M Metric] struct {
 	// Days are the days to be summed up anew; Dates of it is set by SummaryUpdater.Update.
 	Days Days[M]
 
+	// ReadBack says that what is stored differs from what the batch has: its days must be read.
+	ReadBack bool
+	removed  bool // a sample was, perhaps one that the batch has
+
 	replacedStart health.Instant // of the replaced samples as they were, the latest
 	sent          health.Sample
 }
@@ -35,19 +39,25 @@ func (c *Change[M]) Insert(sample *health.Sample) health.Outcome {
 	return health.Inserted
 }
 
-// Compare decides what becomes of a sample, given the stored one with its key. It returns the sample to be written, which
+// Compare decides what becomes of a sample of a body, given the stored one with its key. It returns the sample to be written, which
 // is a new one, or nil where nothing is. keepSource reports that a summary whose source is no part of its key keeps the
 // stored source: the stored one was received later.
-func (c *Change[M]) Compare(sent, stored *health.Sample) (outcome health.Outcome, write *health.Sample, keepSource bool) {
+func (c *Change[M]) Compare(body store.Body, sent, stored *health.Sample) (outcome health.Outcome, write *health.Sample, keepSource bool) {
 	c.sent = *sent // Replaces completes it, and the batch is the caller's
 	keepSource = c.sent.Order < stored.Order
 	outcome, rewrite := c.sent.Replaces(stored)
-	if !rewrite {
+	if order := stored.Order; !rewrite && !body.Raise(&order, c.sent.Order) {
 		return outcome, nil, keepSource
 	}
 	completed := c.sent
 	c.See(&completed)
-	c.Touch(stored.LocalDate())
+	c.Touch(stored)
 	c.replacedStart = max(c.replacedStart, stored.Start)
 	return outcome, &completed, keepSource
+}
+
+// Remove takes note of a stored sample that is removed because another one restates it.
+func (c *Change[M]) Remove(stored *health.Sample) {
+	c.Touch(stored)
+	c.ReadBack, c.removed = true, true
 }

@@ -1,9 +1,6 @@
 package backend
 
 import (
-	"bytes"
-	"cmp"
-	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -56,13 +53,3 @@ func EncodeQuantities(quantities map[string]health.Quantity) (string, error) {
 
 // FoldCase returns the form in which texts are compared without regard to case, in every database and locale alike.
 func FoldCase(s string) string { return strings.ToLower(s) }
-
-// SortNights puts nights in the order of SleepReader.Nights.
-func SortNights(nights []health.Night) {
-	slices.SortFunc(nights, func(a, b health.Night) int {
-		aStart, _, _ := a.Span()
-		bStart, _, _ := b.Span()
-		return cmp.Or(cmp.Compare(a.Date, b.Date), cmp.Compare(aStart, bStart), cmp.Compare(a.Source, b.Source),
-			bytes.Compare(a.ID[:], b.ID[:]))
-	})
-}

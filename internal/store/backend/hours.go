@@ -15,7 +15,7 @@ import (
 // of a source. The result is nil where the hours follow from the day, as where a weight is measured once a day.
 //
 // The encoding is a sequence of varints of encoding/binary, times as seconds since the time before: lists of sources; hours;
-// for each hour its start, extent and grains; for each grain its values. A float is encoded with its bytes reversed, as in
+// for each hour its start, extent and values. A float is encoded with its bytes reversed, as in
 // encoding/gob: measured values have few digits, and stay short.
 func PackHours(day *aggregate.DaySummary, id func(source string) int64) []byte {
 	if whole := day.WholeHour(); len(day.Hours) == 1 && day.Hours[0].Same(&whole) {
@@ -40,23 +40,17 @@ func PackHours(day *aggregate.DaySummary, id func(source string) int64) []byte {
 		p.integer(int64(h.EarliestOffset - offset))
 		p.integer(int64(h.LatestOffset - h.EarliestOffset))
 		last, offset = h.Start, h.EarliestOffset
-		p.count(len(h.Aggregates))
-		for j := range h.Aggregates {
-			t := &h.Aggregates[j]
-			list := slices.IndexFunc(lists, func(l []string) bool { return slices.Equal(l, t.Sources) })
-			p.aggregate(t, h.Latest, list)
-		}
+		list := slices.IndexFunc(lists, func(l []string) bool { return slices.Equal(l, h.Sources) })
+		p.aggregate(&h.Aggregate, h.Latest, list)
 	}
 	return p.to
 }
 
 func sourceLists(hours []aggregate.Hour) (lists [][]string) {
 	for i := range hours {
-		for j := range hours[i].Aggregates {
-			sources := hours[i].Aggregates[j].Sources
-			if !slices.ContainsFunc(lists, func(l []string) bool { return slices.Equal(l, sources) }) {
-				lists = append(lists, sources)
-			}
+		sources := hours[i].Sources
+		if !slices.ContainsFunc(lists, func(l []string) bool { return slices.Equal(l, sources) }) {
+			lists = append(lists, sources)
 		}
 	}
 	return lists
@@ -67,6 +61,7 @@ const (
 	hasLast = 1 << iota
 	hasSystolic
 	hasDiastolic
+	isSettled
 )
 
 type packer struct{ to []byte }
@@ -94,7 +89,7 @@ func (p *packer) float(v float64) {
 const absentBits = 0x7ff8 << 48
 
 func (p *packer) stats(s *aggregate.Stats) {
-	p.count(int(s.Weight))
+	p.count(int(math.Round(s.Weight)))
 	p.float(s.Sum)
 	p.float(s.Min)
 	p.float(s.Max)
@@ -110,6 +105,9 @@ func (p *packer) aggregate(t *aggregate.Aggregate, latest health.Instant, list i
 	}
 	if t.Diastolic.Weight > 0 {
 		has |= hasDiastolic
+	}
+	if t.Settled {
+		has |= isSettled
 	}
 	p.count(int(t.Grain))
 	p.count(t.Count)
@@ -162,7 +160,6 @@ func UnpackHours(packed []byte, day *aggregate.DaySummary, name func(id int64) (
 		lists[i] = slices.Clip(lists[i]) // they are shared
 	}
 	day.Hours = make([]aggregate.Hour, u.length())
-	aggregates := make([]aggregate.Aggregate, 0, len(day.Hours))
 	last, offset := day.Date.Midnight(0), int32(0)
 	for i := range day.Hours {
 		h := &day.Hours[i]
@@ -172,11 +169,7 @@ func UnpackHours(packed []byte, day *aggregate.DaySummary, name func(id int64) (
 		h.EarliestOffset = offset + u.offset()
 		h.LatestOffset = h.EarliestOffset + u.offset()
 		last, offset = h.Start, h.EarliestOffset
-		first := len(aggregates)
-		for range u.length() {
-			aggregates = append(aggregates, u.aggregate(h.Latest, lists))
-		}
-		h.Aggregates = aggregates[first:len(aggregates):len(aggregates)]
+		h.Aggregate = u.aggregate(h.Latest, lists)
 	}
 	return u.err
 }
@@ -255,6 +248,7 @@ func (u *unpacker) aggregate(latest health.Instant, lists [][]string) aggregate.
 		u.fail()
 	}
 	has := u.count()
+	t.Settled = has&isSettled != 0
 	t.Values = u.stats()
 	if has&hasLast != 0 {
 		t.Last = u.float()

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/health-export/health-export/internal/aggregate"
+	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store/backend"
 )
@@ -26,9 +27,23 @@ func name(id int64) (string, error) {
 	return names[id], nil
 }
 
+func readerOf(samples []health.Sample) aggregate.Reader {
+	return aggregate.Reader{
+		Spans: func(health.Interval) ([]health.Span, error) { return nil, nil },
+		Samples: func(_ aggregate.Window, add func(*health.Sample)) error {
+			for i := range samples {
+				add(&samples[i])
+			}
+			return nil
+		},
+	}
+}
+
 // genDay is a day as it comes out of samples.
 var genDay = rapid.Custom(func(t *rapid.T) aggregate.DaySummary {
-	rule := aggregate.Rule{Cumulative: rapid.Bool().Draw(t, "adds up")}
+	rule := aggregate.Rule{Style: rapid.SampledFrom([]catalog.Style{
+		catalog.StyleCumulative, catalog.StyleArithmetic, catalog.StyleTimeWeighted, catalog.StyleEquivalentLevel,
+	}).Draw(t, "style"), Hold: 40 * health.Second}
 	samples := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) health.Sample {
 		s := health.NewSample()
 		s.Source = rapid.SampledFrom(names).Draw(t, "source")
@@ -44,12 +59,7 @@ var genDay = rapid.Custom(func(t *rapid.T) aggregate.DaySummary {
 	slices.SortStableFunc(samples, func(a, b health.Sample) int {
 		return cmp.Or(cmp.Compare(a.KeyTime(), b.KeyTime()), cmp.Compare(a.Grain, b.Grain))
 	})
-	days, _, _ := rule.SumUpDays([]health.Date{20_000}, func(_ aggregate.Window, add func(*health.Sample)) error {
-		for i := range samples {
-			add(&samples[i])
-		}
-		return nil
-	})
+	days, _, _ := rule.SumUpDays([]health.Date{20_000}, readerOf(samples))
 	return days[0]
 })
 
@@ -71,11 +81,9 @@ func TestPackedHoursAreTheHours(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, hour := range got.Hours {
-			for _, aggregated := range hour.Aggregates {
-				for _, source := range aggregated.Sources {
-					if packed != nil && !slices.Contains(ids, id(source)) {
-						t.Fatalf("%q is not among the sources %v", source, ids)
-					}
+			for _, source := range hour.Sources {
+				if packed != nil && !slices.Contains(ids, id(source)) {
+					t.Fatalf("%q is not among the sources %v", source, ids)
 				}
 			}
 		}
@@ -94,12 +102,7 @@ func TestPackedHoursAreSmall(t *testing.T) {
 			s.Min, s.Value, s.Max = 50, 61.5+float64(i%20), 120
 			all = append(all, s)
 		}
-		days, _, _ := aggregate.Rule{}.SumUpDays([]health.Date{20_000}, func(_ aggregate.Window, add func(*health.Sample)) error {
-			for i := range all {
-				add(&all[i])
-			}
-			return nil
-		})
+		days, _, _ := aggregate.Rule{}.SumUpDays([]health.Date{20_000}, readerOf(all))
 		return days[0]
 	}
 	full, once := day(1440), day(1)

@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
@@ -13,8 +14,12 @@ const rebuildBatch = 20_000
 
 // RebuildTransactions are the transactions of a rebuild for one user. Each method is one.
 type RebuildTransactions[M Metric] interface {
-	// StoredMetrics returns what the user has, and the version of the order of sources.
-	StoredMetrics(ctx context.Context) (all []RebuiltMetric[M], version int64, err error)
+	// StoredMetrics returns what the user has, the version of the order of sources, and the user's zone.
+	StoredMetrics(ctx context.Context) (all []RebuiltMetric[M], version int64, zone *time.Location, err error)
+	// Place gives the samples of a metric that are ZoneAssumed the offset of the user's zone, those whose key time is in [from,
+	// to) and that are no summaries of a day or more. AnyAssumed reports whether a metric has some.
+	Place(ctx context.Context, metric M, zone *time.Location, from, to health.Instant) error
+	AnyAssumed(ctx context.Context, metric M) (bool, error)
 	// Recount brings the totals of a metric in step with its samples, which somebody may have removed by hand.
 	Recount(ctx context.Context, metric M) error
 	Update(ctx context.Context, do func(u *SummaryUpdater[M]) error) error
@@ -31,8 +36,11 @@ type RebuiltMetric[M Metric] struct {
 
 // Rebuild sums up all totals, days and latest values of a user from the samples.
 func Rebuild[M Metric](ctx context.Context, in RebuildTransactions[M]) (result store.Rebuilt, err error) {
-	all, version, err := in.StoredMetrics(ctx)
+	all, version, zone, err := in.StoredMetrics(ctx)
 	if err != nil {
+		return result, err
+	}
+	if err := placeAssumed(ctx, in, all, zone); err != nil {
 		return result, err
 	}
 	metrics := make([]M, len(all))
@@ -62,6 +70,44 @@ func Rebuild[M Metric](ctx context.Context, in RebuildTransactions[M]) (result s
 		return result, err
 	}
 	return result, in.Finish(ctx, version)
+}
+
+// placeAssumed gives all samples that are ZoneAssumed the offset of the user's zone. It goes through all of them before any day
+// is summed up: a sample may move to the day before or after.
+func placeAssumed[M Metric](ctx context.Context, in RebuildTransactions[M], all []RebuiltMetric[M], zone *time.Location) error {
+	for i := range all {
+		assumed, err := in.AnyAssumed(ctx, all[i].Metric)
+		if err != nil {
+			return err
+		}
+		if !assumed {
+			continue
+		}
+		for _, dates := range all[i].parts() {
+			from, to := dates[0].Midnight(0), (dates[len(dates)-1] + 1).Midnight(0)
+			if err := in.Place(ctx, all[i].Metric, zone, from, to); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Offsets yields the intervals of [from, to) in which a zone has one offset, and the offset.
+func Offsets(zone *time.Location, from, to health.Instant, yield func(from, to health.Instant, offset int32) error) error {
+	for from < to {
+		at := from.Time().In(zone)
+		_, offset := at.Zone()
+		until := to
+		if _, end := at.ZoneBounds(); !end.IsZero() {
+			until = min(to, health.InstantOf(end))
+		}
+		if err := yield(from, until, int32(offset)); err != nil {
+			return err
+		}
+		from = until
+	}
+	return nil
 }
 
 // parts cuts the days of a metric into parts that have about rebuildBatch samples if they are spread evenly.

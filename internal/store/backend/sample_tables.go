@@ -75,6 +75,9 @@ func TableFor(c *catalog.Catalog, first *health.Sample) *SampleTable {
 
 // HasOthers reports whether a sample has a value that the table has no column for.
 func (t *SampleTable) HasOthers(s *health.Sample) bool {
+	if s.AsOf != s.Order && s.AsOf != 0 { // see AsOf, which would take longer
+		return true
+	}
 	for _, v := range t.Others {
 		if !health.IsAbsent(*v.Of(s)) {
 			return true
@@ -89,6 +92,9 @@ func (t *SampleTable) OtherValues(s *health.Sample) map[string]float64 {
 		return nil
 	}
 	others := map[string]float64{}
+	if asOf, differs := AsOf(s); differs {
+		others[asOfKey] = float64(asOf - s.Order)
+	}
 	for _, v := range t.Others {
 		if number := *v.Of(s); !health.IsAbsent(number) {
 			others[v.Key] = number
@@ -97,11 +103,23 @@ func (t *SampleTable) OtherValues(s *health.Sample) map[string]float64 {
 	return others
 }
 
-// SetOtherValues sets the values of a sample that OtherValues returned. Other keys are ignored.
+// SetOtherValues sets the values of a sample that OtherValues returned. Its Order must be set. Other keys are ignored.
 func SetOtherValues(s *health.Sample, others map[string]float64) {
+	if after, ok := others[asOfKey]; ok {
+		s.AsOf = s.Order + health.Instant(after)
+	}
 	for _, v := range allValues {
 		if number, ok := others[v.Key]; ok {
 			*v.Of(s) = number
 		}
 	}
+}
+
+// asOfKey is the key of Sample.AsOf in other_values: microseconds after the order.
+const asOfKey = "as_of"
+
+// AsOf returns when the body of a sample was made. differs is false where that is the order of the body, as it nearly always
+// is, so that it is not stored twice.
+func AsOf(s *health.Sample) (at health.Instant, differs bool) {
+	return s.AsOf, s.AsOf != 0 && s.AsOf != s.Order
 }

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -57,7 +58,7 @@ func summaryColumns() []SummaryColumn {
 	stats := func(prefix, minimum, maximum string, of func(*day) *aggregate.Stats) []SummaryColumn {
 		return []SummaryColumn{
 			real(prefix+"sum", func(d *day) *float64 { return &of(d).Sum }),
-			integer(prefix+"weight", func(d *day) int64 { return int64(of(d).Weight) }, func(d *day, v int64) { of(d).Weight = float64(v) }),
+			integer(prefix+"weight", func(d *day) int64 { return int64(math.Round(of(d).Weight)) }, func(d *day, v int64) { of(d).Weight = float64(v) }),
 			real(prefix+minimum, func(d *day) *float64 { return &of(d).Min }),
 			real(prefix+maximum, func(d *day) *float64 { return &of(d).Max }),
 		}
@@ -86,6 +87,13 @@ func summaryColumns() []SummaryColumn {
 		time("latest", func(d *day) *health.Instant { return &d.Latest }),
 		offset("earliest_offset", func(d *day) *int32 { return &d.EarliestOffset }),
 		offset("latest_offset", func(d *day) *int32 { return &d.LatestOffset }),
+		integer("settled", func(d *day) int64 {
+			if d.Settled {
+				return 1
+			}
+			return 0
+		}, func(d *day, v int64) { d.Settled = v != 0 }),
+		real("unplaced", func(d *day) *float64 { return &d.Unplaced }),
 	)
 }
 

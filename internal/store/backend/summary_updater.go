@@ -19,6 +19,9 @@ type SummaryTables[M Metric] interface {
 	FindLatest(metrics []M) (map[M]health.Sample, error)
 	WriteLatest(values []LatestValue[M]) error
 
+	// Spans returns the spans of a metric that overlap an interval.
+	Spans(m M, in health.Interval) ([]health.Span, error)
+
 	// Prefetch is told which windows ReadWindow will be called for, so that they can be read in one round trip.
 	Prefetch(requests []WindowRequest[M]) error
 	// ReadWindow passes on the samples of a window as aggregate.Rule.SumUpDays needs them.
@@ -92,12 +95,11 @@ func NewSummaryUpdater[M Metric](tables SummaryTables[M], c *catalog.Catalog) *S
 // Update follows what a batch has changed, and returns how many summaries of days it has written. refused says that some
 // of the changes were not made, because the database has refused a sample.
 func (u *SummaryUpdater[M]) Update(changes []*Change[M], refused bool) (differed int, err error) {
-	changes = slices.DeleteFunc(slices.Clone(changes), func(c *Change[M]) bool { return c.Latest == nil })
-	if len(changes) == 0 {
-		return 0, nil
-	}
-	if err := u.updateLatest(changes, refused); err != nil {
-		return 0, err
+	changed := slices.DeleteFunc(slices.Clone(changes), func(c *Change[M]) bool { return c.Latest == nil && !c.removed })
+	if len(changed) > 0 {
+		if err := u.updateLatest(changed, refused); err != nil {
+			return 0, err
+		}
 	}
 	var all []*Days[M]
 	for _, c := range changes {
@@ -121,17 +123,29 @@ func (u *SummaryUpdater[M]) updateLatest(changes []*Change[M], refused bool) err
 		return err
 	}
 	var write []LatestValue[M]
-	var search []M
+	var search, outdated []M // outdated: what is stored as the latest may have changed, and with its offset its start, or is gone
 	for i, c := range changes {
 		old, found := stored[metrics[i]]
 		switch {
+		case c.removed:
+			outdated = append(outdated, metrics[i])
 		case refused:
 			search = append(search, metrics[i])
 		case !found || c.Latest.LaterThan(&old):
 			write = append(write, LatestValue[M]{metrics[i], c.Latest})
 		case c.replacedStart >= old.Start:
-			// The sample that was the latest has changed, and with its offset perhaps its start.
-			search = append(search, metrics[i])
+			outdated = append(outdated, metrics[i])
+		}
+	}
+	if len(outdated) > 0 {
+		found, err := u.tables.FindLatest(outdated)
+		if err != nil {
+			return err
+		}
+		for _, m := range outdated {
+			if sample, ok := found[m]; ok {
+				write = append(write, LatestValue[M]{m, &sample})
+			}
 		}
 	}
 	if len(write) > 0 {
@@ -217,7 +231,7 @@ func (u *SummaryUpdater[M]) updateSome(all []*Days[M]) (differed int, err error)
 	rules := make([]aggregate.Rule, len(all))
 	var requests []WindowRequest[M]
 	for i, of := range all {
-		rules[i] = u.rule(of.Metric.Name().Metric)
+		rules[i] = RuleOf(u.catalog, of.Metric.Name().Metric, *u.order)
 		if len(of.Dates) <= prefetchedDates {
 			for _, window := range rules[i].Windows(of.Dates) {
 				requests = append(requests, WindowRequest[M]{of, window})
@@ -229,8 +243,11 @@ func (u *SummaryUpdater[M]) updateSome(all []*Days[M]) (differed int, err error)
 	}
 	summed := make([]SummedDays[M], len(all))
 	for i, of := range all {
-		days, done, err := rules[i].SumUpDays(of.Dates, func(window aggregate.Window, add func(*health.Sample)) error {
-			return u.tables.ReadWindow(of, window, add)
+		days, done, err := rules[i].SumUpDays(of.Dates, aggregate.Reader{
+			Spans: func(in health.Interval) ([]health.Span, error) { return u.tables.Spans(of.Metric, in) },
+			Samples: func(window aggregate.Window, add func(*health.Sample)) error {
+				return u.tables.ReadWindow(of, window, add)
+			},
 		})
 		if err != nil {
 			return 0, err
@@ -248,9 +265,10 @@ func (u *SummaryUpdater[M]) updateSome(all []*Days[M]) (differed int, err error)
 	return differed, u.tables.WriteDays(changes)
 }
 
-func (u *SummaryUpdater[M]) rule(metric string) aggregate.Rule {
-	known, ok := u.catalog.Lookup(metric)
-	return aggregate.Rule{Cumulative: ok && known.Cumulative(), Ranking: u.order.For(metric)}
+// RuleOf returns the rule of a metric.
+func RuleOf(c *catalog.Catalog, metric string, order aggregate.SourceOrder) aggregate.Rule {
+	known, _ := c.Lookup(metric)
+	return aggregate.RuleFor(known, order.For(metric))
 }
 
 // compareDays returns how summaries differ from the stored ones.

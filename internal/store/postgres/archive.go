@@ -73,7 +73,7 @@ func (s *Store) putOnce(
 	defer conn.Release()
 	begin := s.begin + synchronousCommit + sharedLockStatement(archiveLock(ingestion.UserID))
 	return transact(ctx, conn, begin, func(ctx context.Context, tx pgx.Tx) (err error) {
-		if err := checkReceived(ctx, tx, ingestion.UserID, health.InstantOf(ingestion.ReceivedAt)); err != nil {
+		if err := checkReceived(ctx, tx, ingestion.UserID, ingestion.PlaceInOrder()); err != nil {
 			return err
 		}
 		ingestion.StoredSize, err = putBody(ctx, tx, &ingestion, body, func() { limit.Reset(s.timeout) })

@@ -25,8 +25,9 @@ ON CONFLICT (user_id, started_at) DO UPDATE SET ended_at = excluded.ended_at, ut
 	voltages = excluded.voltages`
 
 // WriteECGs stores electrocardiograms.
-func (s *Store) WriteECGs(ctx context.Context, user uuid.UUID, batch []health.ECG) (store.Written, error) {
-	return s.writeElements(ctx, user, "write ECGs", len(batch), func() health.Instant { return batch[0].Order }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
+func (s *Store) WriteECGs(ctx context.Context, body store.Body, batch []health.ECG) (store.Written, error) {
+	return s.writeElements(ctx, body, "write ECGs", len(batch), func(ctx context.Context, tx pgx.Tx, p *plan) error {
+		user := body.User
 		starts := make([]pgtype.Timestamptz, len(batch))
 		for i := range batch {
 			starts[i] = timestamp(batch[i].Start)
@@ -43,11 +44,15 @@ func (s *Store) WriteECGs(ctx context.Context, user uuid.UUID, batch []health.EC
 		for i := range batch {
 			ecg, outcome := batch[i], health.Inserted
 			if known := existing[ecg.Start]; known != nil {
+				outcome = health.Updated
 				if !known.MergeFrom(&ecg) {
-					p.outcomes[i] = health.Unchanged
-					continue
+					outcome = health.Unchanged
+					if !body.Raise(&known.Order, ecg.Order) {
+						p.outcomes[i] = outcome
+						continue
+					}
 				}
-				ecg, outcome = *known, health.Updated
+				ecg = *known
 			}
 			p.write(i, outcome, statement{sql: putECG, args: ecgArgs(user, &ecg)})
 		}

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/health-export/health-export/internal/health"
@@ -42,16 +41,16 @@ func (p *plan) write(index int, outcome health.Outcome, statements ...statement)
 
 // writeElements compares a batch with the stored elements and writes what differs, in one transaction and with all
 // statements in one round trip. When the database refuses an element, the batch is written again, one element at a time, so
-// that only the one at fault is rolled back. received returns when the body of a non-empty batch was received.
+// that only the one at fault is rolled back.
 func (s *Store) writeElements(
-	ctx context.Context, user uuid.UUID, operation string, count int, received func() health.Instant,
+	ctx context.Context, body store.Body, operation string, count int,
 	compare func(ctx context.Context, tx pgx.Tx, p *plan) error,
 ) (written store.Written, err error) {
 	if count == 0 {
 		return written, nil
 	}
 	for _, oneByOne := range []bool{false, true} {
-		err = s.writeReceived(ctx, user, received(), operation, func(ctx context.Context, tx pgx.Tx) error {
+		err = s.writeReceived(ctx, body.User, body.Order, operation, func(ctx context.Context, tx pgx.Tx) error {
 			p := &plan{outcomes: make([]health.Outcome, count)}
 			if err := compare(ctx, tx, p); err != nil {
 				return err

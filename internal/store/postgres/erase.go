@@ -9,13 +9,14 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/health"
 )
 
 // userTables are the tables that are distributed by user: all of a user's data but the account.
 var userTables = []string{
 	"raw_bodies", "raw_ingestions", "audit_log", "metric_totals", "heart_rate_metrics", "blood_pressure_metrics",
 	"activity_metrics", "quantity_metrics", "sleep_metrics", "sleep_segments", "workouts", "workout_series",
-	"workout_routes", "events", "ecg_recordings", "daily_summaries", "latest_values", "source_orders", "alerts",
+	"workout_routes", "events", "ecg_recordings", "daily_summaries", "latest_values", "spans", "source_orders", "alerts", "body_orders", "source_devices", "sleep_rules",
 	"outbox_destinations", "outbox_messages", // in this order: who delivers locks them in it, too
 }
 
@@ -29,17 +30,24 @@ const (
 // EraseData erases everything that was stored for a user, and keeps the account and its keys.
 func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, entries ...account.AuditEntry) error {
 	return s.erase(ctx, user, "erase data", entries, func(ctx context.Context, tx pgx.Tx) error {
-		// What is archived now may be in process, and its time may be by a clock that is ahead of this server's.
-		erased := at
-		err := tx.QueryRow(ctx, `SELECT greatest($2, max(received_at)) FROM raw_ingestions WHERE user_id = $1`, user, at).
-			Scan(timeInto{&erased})
-		if err != nil {
+		// Bodies may be arriving or in process; whatever the clocks say, theirs are no greater orders than these.
+		var last, archived *int64
+		if err := tx.QueryRow(ctx, `SELECT max(last_order) FROM body_orders WHERE user_id = $1`, user).Scan(&last); err != nil {
+			return err
+		}
+		if err := tx.QueryRow(ctx, `SELECT max(`+orderOfIngestion+`) FROM raw_ingestions WHERE user_id = $1`, user).Scan(&archived); err != nil {
 			return err
 		}
 		if err := eraseRows(ctx, tx, user); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE users SET erased_at = greatest(erased_at, $2) WHERE id = $1`, user, erased)
+		erased := health.InstantOf(at)
+		for _, order := range []*int64{last, archived} {
+			if order != nil {
+				erased = max(erased, health.Instant(*order))
+			}
+		}
+		_, err := tx.Exec(ctx, `UPDATE users SET erased_at = greatest(erased_at, $2) WHERE id = $1`, user, timestamp(erased))
 		return err
 	})
 }

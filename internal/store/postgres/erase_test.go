@@ -9,6 +9,7 @@ import (
 
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/problem"
+	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/store/storetest"
 	"github.com/health-export/health-export/internal/testdb"
 )
@@ -83,8 +84,8 @@ func TestErasureAndWritingAtOnce(t *testing.T) {
 	go func() {
 		for i := range 20 {
 			sample := reading("weight", march.Add(time.Duration(i)*time.Second), float64(i))
-			sample.Order = health.InstantOf(received)
-			if _, err := other.WriteSamples(t.Context(), ada, []health.Sample{sample}); err != nil {
+			body := store.Body{User: ada, Order: health.InstantOf(received)}
+			if _, err := other.WriteSamples(t.Context(), body, []health.Sample{sample}); err != nil {
 				done <- err
 				return
 			}

@@ -38,8 +38,9 @@ func eventIdentity(key health.EventKey) (id uuid.UUID) {
 }
 
 // WriteEvents stores events.
-func (s *Store) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.Event) (store.Written, error) {
-	return s.writeElements(ctx, user, "write events", len(batch), func() health.Instant { return batch[0].Order }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
+func (s *Store) WriteEvents(ctx context.Context, body store.Body, batch []health.Event) (store.Written, error) {
+	return s.writeElements(ctx, body, "write events", len(batch), func(ctx context.Context, tx pgx.Tx, p *plan) error {
+		user := body.User
 		batch, err := identifyEvents(ctx, tx, user, batch)
 		if err != nil {
 			return err
@@ -60,11 +61,15 @@ func (s *Store) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.
 		for i := range batch {
 			event, outcome := batch[i], health.Inserted
 			if known := existing[identities[i]]; known != nil {
+				outcome = health.Updated
 				if !known.MergeFrom(&event) {
-					p.outcomes[i] = health.Unchanged
-					continue
+					outcome = health.Unchanged
+					if !body.Raise(&known.Order, event.Order) {
+						p.outcomes[i] = outcome
+						continue
+					}
 				}
-				event, outcome = *known, health.Updated
+				event = *known
 			}
 			p.write(i, outcome, statement{sql: putEvent, batched: true, args: []any{
 				user, identities[i], event.Kind, event.AppID, event.Digest, event.Name, timestamp(event.Start), nullableInstant(event.End),

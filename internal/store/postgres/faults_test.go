@@ -32,7 +32,7 @@ func TestTwoServersWriteTheSame(t *testing.T) {
 		s := openAt(t, url)
 		group.Go(func() error {
 			for i := range batches {
-				written, err := s.WriteSamples(t.Context(), user, readings("step_count", march.AddDate(0, 0, i), size))
+				written, err := s.WriteSamples(t.Context(), store.Body{User: user}, readings("step_count", march.AddDate(0, 0, i), size))
 				if err != nil {
 					return err
 				}
@@ -89,7 +89,7 @@ func TestConnectionsAreCut(t *testing.T) {
 	for i := range batches {
 		batch := readings("step_count", march.AddDate(0, 0, i), size)
 		for {
-			_, err := s.WriteSamples(t.Context(), user, batch)
+			_, err := s.WriteSamples(t.Context(), store.Body{User: user}, batch)
 			if err == nil {
 				tries.Store(tries.Load() / 2)
 				break
@@ -161,11 +161,11 @@ func TestNothingIsWrittenForAnUnknownUser(t *testing.T) {
 	night := health.NewNight()
 	for what, do := range map[string]func() error{
 		"samples": func() error {
-			_, err := s.WriteSamples(t.Context(), user, readings("step_count", march, 3))
+			_, err := s.WriteSamples(t.Context(), store.Body{User: user}, readings("step_count", march, 3))
 			return err
 		},
 		"nights": func() error {
-			_, err := s.WriteNights(t.Context(), user, []health.Night{night})
+			_, err := s.WriteNights(t.Context(), store.Body{User: user}, []health.Night{night})
 			return err
 		},
 		"a body": func() error {
@@ -195,7 +195,7 @@ func TestSlowCallsAreEnded(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), `BEGIN; LOCK TABLE activity_metrics IN ACCESS EXCLUSIVE MODE`); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.WriteSamples(t.Context(), user, readings("step_count", march, 3)); !errors.Is(err, problem.Unavailable) {
+	if _, err := s.WriteSamples(t.Context(), store.Body{User: user}, readings("step_count", march, 3)); !errors.Is(err, problem.Unavailable) {
 		t.Errorf("a write that waits: %v", err)
 	}
 	for _, err := range s.Samples(t.Context(), user, store.SampleQuery{Metric: "step_count"}) {

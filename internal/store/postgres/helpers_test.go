@@ -96,7 +96,7 @@ func reading(metric string, at time.Time, value float64) health.Sample {
 	s := health.NewSample()
 	s.Metric, s.Unit, s.Source, s.Grain, s.Value = metric, "count", "Watch", health.GrainRaw, value
 	s.Start = health.InstantOf(at)
-	s.End, s.Order = s.Start, s.Start
+	s.End, s.Order, s.AsOf = s.Start, s.Start, s.Start
 	return s
 }
 
@@ -117,7 +117,7 @@ func distinct(batch []health.Sample) []health.Sample {
 
 func write(t testing.TB, s *postgres.Store, user uuid.UUID, batch ...health.Sample) store.Written {
 	t.Helper()
-	written, err := s.WriteSamples(t.Context(), user, batch)
+	written, err := s.WriteSamples(t.Context(), store.Body{User: user}, batch)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -165,3 +165,29 @@ func (s *Store) Backlog(ctx context.Context) (count int, oldest time.Time, err e
 	})
 	return count, oldest, err
 }
+
+// selectUnprocessed is one statement, so that a body that is stored meanwhile is either seen as arriving or as unfinished.
+const selectUnprocessed = `
+SELECT max(place) FROM (
+	SELECT least(` + orderOfIngestion + `, $2) AS place FROM raw_ingestions WHERE user_id = $1 AND status = 'accepted'
+		AND (` + orderOfIngestion + ` < $2 OR ` + orderOfIngestion + ` > $2 AND (spool <> '' OR stored_size = 0))
+	UNION ALL
+	SELECT ` + orderOfIngestion + ` FROM raw_ingestions WHERE user_id = $1 AND status IN ('failed', 'unrecognised')
+		AND stored_size > 0 AND ` + orderOfIngestion + ` < $2
+	UNION ALL
+	SELECT place FROM body_orders, unnest(arriving) place WHERE user_id = $1 AND place < $2
+) unprocessed`
+
+// Unprocessed returns how far the order of a user's older bodies is open.
+func (s *Store) Unprocessed(ctx context.Context, user uuid.UUID, order health.Instant) (until health.Instant, err error) {
+	err = s.read(ctx, "look for unprocessed bodies", func(ctx context.Context, conn querier) error {
+		var found *int64
+		err := conn.QueryRow(ctx, selectUnprocessed, user, int64(order)).Scan(&found)
+		until = 0
+		if found != nil {
+			until = health.Instant(*found)
+		}
+		return err
+	})
+	return until, err
+}

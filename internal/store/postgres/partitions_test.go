@@ -67,7 +67,7 @@ func TestPartitionsAreCreatedByManyAtOnce(t *testing.T) {
 			}
 			batch = distinct(batch)
 			group.Go(func() error {
-				written, err := s.WriteSamples(t.Context(), user, batch)
+				written, err := s.WriteSamples(t.Context(), store.Body{User: user}, batch)
 				if err == nil && written.Refused != nil {
 					t.Error(written.Refused)
 				}

@@ -2,11 +2,15 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/health-export/health-export/internal/account"
+	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/store/backend"
 )
@@ -22,13 +26,18 @@ type rebuild struct {
 	user  uuid.UUID
 }
 
-// StoredMetrics returns what the user has, and the version of the order of sources.
-func (r rebuild) StoredMetrics(ctx context.Context) (all []backend.RebuiltMetric[metric], version int64, err error) {
+// StoredMetrics returns what the user has, the version of the order of sources, and the user's zone.
+func (r rebuild) StoredMetrics(ctx context.Context) (all []backend.RebuiltMetric[metric], version int64, zone *time.Location, err error) {
 	err = r.inTransaction(ctx, func(t *summaryTables) (err error) {
 		all = nil
 		if _, version, err = t.SourceOrder(); err != nil {
 			return err
 		}
+		var name string
+		if err := t.tx.QueryRow(t.ctx, `SELECT time_zone FROM users WHERE id = $1`, t.user).Scan(&name); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		zone = account.User{TimeZone: name}.Location()
 		metrics, err := storedMetrics(t.ctx, t.tx, t.user)
 		for _, stored := range metrics {
 			first, last := stored.grains[0].first, stored.grains[0].last
@@ -42,7 +51,28 @@ func (r rebuild) StoredMetrics(ctx context.Context) (all []backend.RebuiltMetric
 		}
 		return err
 	})
-	return all, version, err
+	return all, version, zone, err
+}
+
+// AnyAssumed reports whether a metric has samples that are ZoneAssumed.
+func (r rebuild) AnyAssumed(ctx context.Context, m metric) (assumed bool, err error) {
+	err = r.store.read(ctx, "look for assumed zones", func(ctx context.Context, conn querier) error {
+		return conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM `+m.table.Name+`
+			WHERE user_id = $1 AND metric_id = $2 AND zone_assumed)`, r.user, m.id).Scan(&assumed)
+	})
+	return assumed, err
+}
+
+// Place gives samples that are ZoneAssumed the offset of a zone.
+func (r rebuild) Place(ctx context.Context, m metric, zone *time.Location, from, to health.Instant) error {
+	return r.inTransaction(ctx, func(t *summaryTables) error {
+		return backend.Offsets(zone, from, to, func(from, to health.Instant, offset int32) error {
+			_, err := t.tx.Exec(t.ctx, `UPDATE `+m.table.Name+` SET utc_offset = $1
+				WHERE user_id = $2 AND metric_id = $3 AND recorded_at >= $4 AND recorded_at < $5 AND zone_assumed AND grain < 86400
+				AND utc_offset <> $1`, offset, t.user, m.id, from.Time(), to.Time())
+			return err
+		})
+	})
 }
 
 // Recount brings the totals of a metric in step with its samples.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/store/postgres"
 	"github.com/health-export/health-export/internal/testdb"
 )
@@ -141,6 +142,7 @@ func benchmarkSample(metric string, i int, random *rand.Rand) health.Sample {
 	sample.Metric, sample.Unit, sample.Source, sample.Grain = metric, "count", "Ada’s Watch|Ada’s iPhone", health.GrainMinute
 	sample.Start = health.InstantOf(time.Date(2026, 3, 1, 0, i, 0, 0, time.UTC))
 	sample.End, sample.Offset, sample.Order = sample.Start, 3600, sample.Start+health.Day
+	sample.AsOf = sample.Order
 	sample.Value = random.Float64() * 100
 	if metric == "heart_rate" {
 		sample.Min, sample.Max = sample.Value-1, sample.Value+1
@@ -150,7 +152,7 @@ func benchmarkSample(metric string, i int, random *rand.Rand) health.Sample {
 
 func (p *person) write(s *postgres.Store, batches [][]health.Sample) error {
 	for _, batch := range batches {
-		if _, err := s.WriteSamples(p.ctx, p.user, batch); err != nil {
+		if _, err := s.WriteSamples(p.ctx, store.Body{User: p.user}, batch); err != nil {
 			return err
 		}
 	}

@@ -55,6 +55,9 @@ func (w *sampleWriter) updateSummaries(tx pgx.Tx) (err error) {
 	for name, id := range w.sources {
 		t.names[id], t.ids[name] = name, id
 	}
+	if err := w.writeSpans(t); err != nil {
+		return err
+	}
 	refused := len(w.written.Refused) > 0
 	changes := make([]*backend.Change[metric], len(w.changes))
 	for i, c := range w.changes {
@@ -64,7 +67,7 @@ func (w *sampleWriter) updateSummaries(tx pgx.Tx) (err error) {
 		overlap := slices.ContainsFunc(t.ranges[id], func(g grainRange) bool { return g.first <= c.last && c.first <= g.last })
 		switch {
 		case len(c.Dates) == 0: // no day changes
-		case !refused && !w.distrustTotals && !overlap:
+		case !refused && !w.distrustTotals && !overlap && !c.ReadBack:
 			c.Days.Written, c.Days.WrittenFirst, c.Days.WrittenLast = writtenInOrder(c.keys, w.batch), c.first, c.last
 		default:
 			t.ranges[id] = widenByKeys(t.ranges[id], c.keys)

@@ -109,7 +109,7 @@ func (w *sampleWriter) reset(all []keySeries) {
 func (w *sampleWriter) collectInserts() {
 	fresh := map[*table]int{}
 	for i := range w.keys {
-		if !w.keys[i].found {
+		if !w.keys[i].found && !w.keys[i].restated {
 			fresh[w.keys[i].table]++
 		}
 	}
@@ -122,7 +122,11 @@ func (w *sampleWriter) collectInserts() {
 		if key.metric != changes[0].Days.Metric.id {
 			changes = changes[1:]
 		}
-		if !key.found {
+		switch {
+		case key.found:
+		case key.restated:
+			w.written.Outcomes[key.index], changes[0].ReadBack = health.Unchanged, true
+		default:
 			sample := &w.batch[key.index]
 			w.written.Outcomes[key.index] = changes[0].Insert(sample)
 			w.inserts[key.table] = append(w.inserts[key.table], sampleRow{user: &w.user, key: key, sample: sample, source: key.source})
@@ -132,7 +136,7 @@ func (w *sampleWriter) collectInserts() {
 
 // defaultsFor returns what the rows of a series are expected to have: the values of the first sample that is sent. When a
 // row was received matters only where it was received later than the sample, or where it may be the summary of a day (see
-// health.Sample.Complete).
+// health.Sample.Complete) or may be given another order (see store.Body.Raise).
 func (w *sampleWriter) defaultsFor(keys []sampleKey) rowDefaults {
 	key := &keys[0]
 	e := rowDefaults{
@@ -142,7 +146,7 @@ func (w *sampleWriter) defaultsFor(keys []sampleKey) rowDefaults {
 	for i := range keys {
 		e.received = min(e.received, w.batch[keys[i].index].Order)
 	}
-	if e.grain >= health.GrainDay {
+	if e.grain >= health.GrainDay || w.body.Unprocessed > 0 {
 		e.received = health.InstantOf(minTime)
 	}
 	return e
@@ -223,7 +227,12 @@ func (m *rowMatcher) passedKeys() int {
 
 // compareWith decides what becomes of a sample for which there is a row.
 func (w *sampleWriter) compareWith(change *metricChange, key *sampleKey, row *storedRow) {
-	outcome, rewritten, keepSource := change.Compare(&w.batch[key.index], &row.sample)
+	if key.restated && row.sample.Inferred {
+		w.written.Outcomes[key.index] = health.Updated
+		w.removals = append(w.removals, removal{change, row.sample, row.source})
+		return
+	}
+	outcome, rewritten, keepSource := change.Compare(w.body, &w.batch[key.index], &row.sample)
 	w.written.Outcomes[key.index] = outcome
 	if rewritten == nil {
 		return

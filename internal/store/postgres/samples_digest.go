@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"strconv"
 
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -28,6 +29,8 @@ const (
 	probed = 256
 	// digested is how many keys share a digest: so many rows are compared because of one that has changed.
 	digested = 1024
+	// inferredHash is added to the source of inferred readings; no source has so high an id.
+	inferredHash = 1 << 30
 )
 
 // digestSQL is the hash of a row t of a table with the given values. Of the texts of a row it includes only their length,
@@ -35,7 +38,8 @@ const (
 func digestSQL(values []backend.SampleValue) string {
 	hash := "hashfloat8extended(date_part('epoch', t.recorded_at), 0)"
 	hash = "interval_hash_extended(t.ended_at - t.recorded_at, " + hash + ")"
-	hash = "hashint4extended(t.key_source + octet_length(t.attributes) + octet_length(t.other_values), " + hash + ")"
+	hash = "hashint4extended(t.key_source + octet_length(t.attributes) + octet_length(t.other_values)" +
+		" + CASE WHEN t.inferred THEN " + strconv.Itoa(inferredHash) + " ELSE 0 END, " + hash + ")"
 	for _, v := range values {
 		hash = "hashfloat8extended(coalesce(t." + v.Column + ", 'NaN'), " + hash + ")"
 	}
@@ -52,7 +56,11 @@ func (w *sampleWriter) digest(keys []sampleKey) (digest uint64, ok bool) {
 		}
 		hash := hashFloat(float64(key.time)/1e6, 0)
 		hash = hashInterval(int64(key.end-key.time), hash)
-		hash = hashInteger(key.keySource, hash)
+		source := key.keySource
+		if sample.Inferred {
+			source += inferredHash
+		}
+		hash = hashInteger(source, hash)
 		for _, v := range key.table.Values {
 			hash = hashFloat(*v.Of(sample), hash)
 		}
@@ -62,8 +70,12 @@ func (w *sampleWriter) digest(keys []sampleKey) (digest uint64, ok bool) {
 }
 
 // leaveOutUnchanged marks the ranges of keys whose rows are stored and the same, and returns the others. A summary of a day
-// is always compared: it may be unchanged and yet has to be written (see health.Sample.Replaces).
+// is always compared: it may be unchanged and yet has to be written (see health.Sample.Replaces). So may any sample while older
+// bodies are unprocessed.
 func (w *sampleWriter) leaveOutUnchanged(ranges [][]sampleKey) (left [][]sampleKey, err error) {
+	if w.body.Unprocessed > 0 {
+		return ranges, nil
+	}
 	var probes, long [][]sampleKey
 	for _, keys := range ranges {
 		if len(keys) < digestFrom || keys[0].grain >= health.GrainDay {

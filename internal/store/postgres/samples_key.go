@@ -18,6 +18,7 @@ type sampleKey struct {
 	keySource, source int32
 	metric            int16
 	found             bool // whether there is a row with that key
+	restated          bool // a stored summary says the same as this inferred reading
 	index             int
 }
 

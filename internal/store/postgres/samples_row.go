@@ -78,6 +78,12 @@ func columnsOf(values []backend.SampleValue) []column {
 		column{"other_values", "text", pgtype.TextOID, false, func(to []byte, r *sampleRow) []byte {
 			return append(appendLength(to, len(r.others)), r.others...)
 		}},
+		column{"zone_assumed", "boolean", pgtype.BoolOID, false, func(to []byte, r *sampleRow) []byte {
+			return append(appendLength(to, 1), wireBoolean(r.sample.ZoneAssumed))
+		}},
+		column{"inferred", "boolean", pgtype.BoolOID, false, func(to []byte, r *sampleRow) []byte {
+			return append(appendLength(to, 1), wireBoolean(r.sample.Inferred))
+		}},
 	)
 }
 
@@ -104,6 +110,13 @@ const epoch health.Instant = 946_684_800_000_000
 
 func wireInstant(i health.Instant) []byte {
 	return binary.BigEndian.AppendUint64(make([]byte, 0, 8), uint64(i-epoch))
+}
+
+func wireBoolean(v bool) byte {
+	if v {
+		return 1
+	}
+	return 0
 }
 
 func wireSmallint(v int16) []byte { return binary.BigEndian.AppendUint16(nil, uint16(v)) }
@@ -207,6 +220,9 @@ type rowDefaults struct {
 	received          health.Instant
 }
 
+// columnsBeforeValues is how many columns table.read has before the values.
+const columnsBeforeValues = 10
+
 // read decodes the columns of table.read, or those that table.compare selects.
 func (r *storedRow) read(columns [][]byte) error {
 	s := &r.sample
@@ -225,8 +241,9 @@ func (r *storedRow) read(columns [][]byte) error {
 	if len(columns[6]) > 0 {
 		s.Attributes = string(columns[6])
 	}
+	s.AsOf, s.ZoneAssumed, s.Inferred = s.Order, readBoolean(columns[8]), readBoolean(columns[9])
 	for i, v := range r.table.Values {
-		if column := columns[8+i]; column != nil {
+		if column := columns[columnsBeforeValues+i]; column != nil {
 			*v.Of(s) = math.Float64frombits(binary.BigEndian.Uint64(column))
 		}
 	}
@@ -240,6 +257,9 @@ func (r *storedRow) read(columns [][]byte) error {
 	}
 	return nil
 }
+
+// readBoolean reads a column that is NULL where it is false.
+func readBoolean(column []byte) bool { return len(column) == 1 && column[0] != 0 }
 
 func instantOr(column []byte, expected health.Instant) health.Instant {
 	if column == nil {

@@ -88,7 +88,7 @@ func (w *sampleWriter) begin(all []keySeries, sources map[string]int32) error {
 	if err == nil {
 		err = eachRow(pipeline, func(columns [][]byte) error {
 			refusal = nil
-			if columns[0] != nil && w.batch[0].Order != 0 && w.batch[0].Order <= readInstant(columns[0]) {
+			if columns[0] != nil && w.body.Order != 0 && w.body.Order <= readInstant(columns[0]) {
 				refusal = backend.ErrErased
 			} else if binary.BigEndian.Uint64(columns[1]) != expected {
 				w.store.names.InvalidateSources()

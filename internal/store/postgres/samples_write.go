@@ -21,7 +21,7 @@ import (
 //
 // The comparison stays valid because every writer of a user's samples takes the locks of their metrics first. A row that
 // appears all the same makes the COPY fail, and the batch is compared again.
-func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
+func (s *Store) WriteSamples(ctx context.Context, body store.Body, batch []health.Sample, said ...health.Span) (store.Written, error) {
 	const operation = "write samples"
 	if len(batch) == 0 {
 		return store.Written{}, nil
@@ -34,7 +34,7 @@ func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health
 	if err := s.coverKeys(ctx, keys); err != nil {
 		return store.Written{}, translate(ctx, operation, err)
 	}
-	w := &sampleWriter{store: s, user: user, batch: batch, keys: keys}
+	w := &sampleWriter{store: s, user: body.User, body: body, batch: batch, said: said, keys: keys}
 	for attempt := 1; ; attempt++ {
 		err = s.onConnection(ctx, operation, func(ctx context.Context, conn *pgxpool.Conn) error {
 			w.ctx, w.conn = ctx, conn
@@ -118,7 +118,9 @@ func uncoveredTimes(known []span, keys []sampleKey, missing func(at time.Time)) 
 type sampleWriter struct {
 	store *Store
 	user  uuid.UUID
+	body  store.Body
 	batch []health.Sample
+	said  []health.Span
 	keys  []sampleKey
 	// distrustTotals is set when there were rows outside of the key times that the totals have, isolateRows when the database
 	// has refused a row, which is then found by writing halves.
@@ -134,12 +136,14 @@ type sampleWriter struct {
 	sources      map[string]int32 // of the batch
 	storedRanges map[int16][]grainRange
 	changes      []*metricChange // in the order of the keys
+	removals     []removal
 }
 
 func (w *sampleWriter) run(names *resolvedNames) error {
 	w.written = store.Written{Outcomes: make([]health.Outcome, len(w.batch))}
 	w.inserts, w.replacements, w.totals = map[*table][]sampleRow{}, map[*table][]sampleRow{}, map[totalKey]*totalChange{}
 	w.sources, w.storedRanges, w.changes = names.Sources, map[int16][]grainRange{}, newMetricChanges(w.keys, w.batch)
+	w.removals = nil
 	for i := range w.batch {
 		if reason, is := names.Refusal(&w.batch[i]); is {
 			w.written.Refuse(i, reason)
@@ -149,6 +153,9 @@ func (w *sampleWriter) run(names *resolvedNames) error {
 	return transact(w.ctx, w.conn, begin, func(_ context.Context, tx pgx.Tx) error {
 		all := splitSeries(w.keys)
 		if err := w.begin(all, names.Sources); err != nil {
+			return err
+		}
+		if err := w.findRestated(); err != nil {
 			return err
 		}
 		if err := w.compare(all); err != nil {
@@ -162,7 +169,13 @@ func (w *sampleWriter) run(names *resolvedNames) error {
 				return err
 			}
 		}
+		if err := w.removeRestated(tx); err != nil {
+			return err
+		}
 		if err := w.writeTotals(tx); err != nil {
+			return err
+		}
+		if err := w.narrowTotals(tx); err != nil {
 			return err
 		}
 		return w.updateSummaries(tx)

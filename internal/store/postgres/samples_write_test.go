@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/testdb"
 )
 
@@ -267,7 +268,7 @@ func TestViewsHaveNames(t *testing.T) {
 	}
 	n := health.NewNight()
 	n.Source, n.Date, n.Total = "Watch", health.DateOf(march), 7.5
-	if _, err := s.WriteNights(t.Context(), user, []health.Night{n}); err != nil {
+	if _, err := s.WriteNights(t.Context(), store.Body{User: user}, []health.Night{n}); err != nil {
 		t.Fatal(err)
 	}
 	if got := query[string](t, url, `SELECT concat_ws(' ', date, source, total, asleep) FROM sleep`); got[0] != "2026-03-01 Watch 7.5" {

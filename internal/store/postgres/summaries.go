@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
@@ -130,7 +131,25 @@ func (s *Store) SetSourceOrder(ctx context.Context, user uuid.UUID, order aggreg
 	})
 }
 
-// Stale returns the users whose days are not all summed up by their present order of sources.
+// SetTimeZone sets the time zone of a user. Users are on every node and their data is not, so that it takes two statements
+// of which only the second is of one shard.
+func (s *Store) SetTimeZone(ctx context.Context, user uuid.UUID, zone string, entries ...account.AuditEntry) error {
+	return s.writeAuditEntries(ctx, "set time zone", lockStatement(userLock(user)), entries, func(ctx context.Context, tx pgx.Tx) error {
+		if err := checkUser(ctx, tx, user); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `UPDATE users SET time_zone = $2 WHERE id = $1 AND time_zone <> $2`, user, zone)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			INSERT INTO source_orders AS o (user_id, sources, version, followed) VALUES ($1, '{}', 1, 0)
+			ON CONFLICT (user_id) DO UPDATE SET version = o.version + 1`, user)
+		return err
+	})
+}
+
+// Stale returns the users whose days are not all summed up by their present order of sources and their zone.
 func (s *Store) Stale(ctx context.Context) (users []uuid.UUID, err error) {
 	err = s.read(ctx, "list stale users", func(ctx context.Context, conn querier) error {
 		users, err = list(ctx, conn, func(row pgx.Row) (id uuid.UUID, err error) {

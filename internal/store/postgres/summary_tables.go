@@ -30,6 +30,7 @@ type summaryTables struct {
 	ids   map[string]int32
 	// ranges are the key times of what is stored of a metric, by grain up to a day. A metric that is not in it is looked up.
 	ranges     map[int16][]grainRange
+	spans      map[int16]knownSpans // of a metric that is not in it they are looked up
 	prefetched []*windowSamples
 }
 
@@ -38,7 +39,7 @@ var _ backend.SummaryTables[metric] = (*summaryTables)(nil)
 func newSummaryTables(ctx context.Context, s *Store, tx pgx.Tx, user uuid.UUID) *summaryTables {
 	return &summaryTables{
 		ctx: ctx, store: s, tx: tx, user: user, names: map[int32]string{0: ""}, ids: map[string]int32{"": 0},
-		ranges: map[int16][]grainRange{},
+		ranges: map[int16][]grainRange{}, spans: map[int16]knownSpans{},
 	}
 }
 
@@ -50,12 +51,22 @@ func (t *summaryTables) SourceOrder() (aggregate.SourceOrder, int64, error) {
 }
 
 func readSourceOrder(ctx context.Context, conn *pgconn.PgConn, user uuid.UUID) (order aggregate.SourceOrder, version int64, err error) {
-	rows := conn.ExecParams(ctx, `SELECT sources, version FROM source_orders WHERE user_id = $1`,
+	pipeline := conn.StartPipeline(ctx)
+	pipeline.SendQueryParams(`SELECT sources, version FROM source_orders WHERE user_id = $1`,
 		[][]byte{user[:]}, nil, binaryFormat, binaryFormat)
-	err = readRows(rows, func(columns [][]byte) error {
-		version = int64(binary.BigEndian.Uint64(columns[1]))
-		return json.Unmarshal(columns[0], &order)
-	})
+	pipeline.SendQueryParams(selectDevices, [][]byte{user[:]}, nil, binaryFormat, binaryFormat)
+	if err = pipeline.Sync(); err == nil {
+		err = eachRow(pipeline, func(columns [][]byte) error {
+			version = int64(binary.BigEndian.Uint64(columns[1]))
+			return json.Unmarshal(columns[0], &order)
+		})
+	}
+	if err == nil {
+		order.Devices, err = readDevices(pipeline)
+	}
+	if closed := pipeline.Close(); err == nil {
+		err = closed
+	}
 	return order, version, err
 }
 

@@ -28,6 +28,9 @@ type table struct {
 	// as expected.
 	compare, compareAt string
 	digest             string // see digestSQL
+	// summaries selects the summaries of all sources at given times, and inferred the inferred readings of given metrics in a
+	// range. remove deletes readings without length; narrow corrects the totals of a source after that.
+	summaries, inferred, remove, narrow string
 }
 
 var (
@@ -54,11 +57,12 @@ func newTable(of *backend.SampleTable) *table {
 	t.replace = "INSERT INTO " + name + " (" + all + ") SELECT * FROM unnest(" + strings.Join(arrays, ", ") + ")" +
 		" ON CONFLICT (user_id, metric_id, grain, recorded_at, ended_at, key_source) DO UPDATE SET " + strings.Join(set, ", ")
 
-	t.read = "t.recorded_at, t.ended_at, t.received_at, t.key_source, t.source_id, t.utc_offset, t.attributes, t.other_values"
+	t.read = "t.recorded_at, t.ended_at, t.received_at, t.key_source, t.source_id, t.utc_offset, t.attributes, t.other_values," +
+		" t.zone_assumed, t.inferred"
 	// What is as expected is NULL: sending a value costs the server more than comparing it.
 	compared := "t.recorded_at, nullif(t.ended_at, t.recorded_at), CASE WHEN t.received_at > $6 THEN t.received_at END," +
 		" nullif(t.key_source, $7), nullif(t.source_id, $8), nullif(t.utc_offset, $9), nullif(t.attributes, '')," +
-		" nullif(t.other_values, '')"
+		" nullif(t.other_values, ''), nullif(t.zone_assumed, false), nullif(t.inferred, false)"
 	for _, v := range of.Values {
 		t.read += ", t." + v.Column
 		compared += ", t." + v.Column
@@ -78,6 +82,20 @@ func newTable(of *backend.SampleTable) *table {
 		" WITH ORDINALITY k (first_at, last_at, most, position) CROSS JOIN LATERAL (SELECT count(*), bit_xor(hash) FROM" +
 		" (SELECT " + digestSQL(of.Values) + " AS hash" + from + ofSeries + " AND t.recorded_at BETWEEN k.first_at AND k.last_at" +
 		" LIMIT k.most) t) t"
+	t.summaries = "SELECT k.position, t.grain, " + t.read + " FROM unnest($2::smallint[], $3::timestamptz[]) WITH ORDINALITY" +
+		" k (metric_id, at, position) JOIN " + name + " t ON t.user_id = $1 AND t.metric_id = k.metric_id AND t.recorded_at = k.at" +
+		" AND t.grain > 0 AND t.key_source = " + strconv.Itoa(mergedSource) + " WHERE t.recorded_at BETWEEN $4 AND $5"
+	t.inferred = "SELECT t.metric_id, " + t.read + from + "t.metric_id = ANY ($2::smallint[]) AND t.inferred" +
+		" AND t.recorded_at BETWEEN $3 AND $4"
+	t.remove = "DELETE FROM " + name + " t USING unnest($2::smallint[], $3::timestamptz[], $4::integer[]) k (metric_id, at, source_id)" +
+		" WHERE t.user_id = $1 AND t.metric_id = k.metric_id AND t.grain = 0 AND t.recorded_at = k.at AND t.ended_at = k.at" +
+		" AND t.key_source = k.source_id"
+	edge := func(order string) string {
+		return "(SELECT recorded_at FROM " + name + " WHERE user_id = $1 AND metric_id = $2 AND grain = 0 AND source_id = $3" +
+			" ORDER BY recorded_at " + order + " LIMIT 1)"
+	}
+	t.narrow = "UPDATE metric_totals SET first_at = " + edge("ASC") + ", last_at = " + edge("DESC") +
+		" WHERE user_id = $1 AND metric_id = $2 AND grain = 0 AND source_id = $3 AND samples > 0"
 	t.edges = "SELECT k.position, t.* FROM unnest($2::smallint[], $3::integer[], $4::timestamptz[], $5::timestamptz[]," +
 		" $6::bigint[]) WITH ORDINALITY k (metric_id, grain, first_at, last_at, most, position)" +
 		" CROSS JOIN LATERAL (SELECT " + t.read + from + "t.metric_id = k.metric_id AND t.grain = k.grain" +

@@ -62,18 +62,23 @@ func checkUser(ctx context.Context, tx pgx.Tx, user uuid.UUID) error {
 	return checkReceived(ctx, tx, user, 0)
 }
 
-// checkReceived returns NotFound for a user who does not exist, and ErrErased for what was received before the user's data
-// was erased. received is 0 for what was not received with a body.
+// checkReceived returns NotFound for a user who does not exist, and ErrErased for what came with a body that began to arrive
+// before the user's data was erased. received is its order, 0 for what came with no body.
 func checkReceived(ctx context.Context, tx pgx.Tx, user uuid.UUID, received health.Instant) error {
-	var erased health.Instant
-	err := tx.QueryRow(ctx, `SELECT erased_at FROM users WHERE id = $1`, user).Scan(instantInto{&erased})
-	switch {
-	case isNoRows(err):
-		return backend.NotFound("user")
-	case err == nil && received != 0 && received <= erased:
+	erased, err := readErased(ctx, tx, user)
+	if err == nil && received != 0 && received <= erased {
 		return backend.ErrErased
 	}
 	return err
+}
+
+// readErased returns the order up to which what a user sent was erased; 0 where nothing was. NotFound.
+func readErased(ctx context.Context, tx pgx.Tx, user uuid.UUID) (erased health.Instant, err error) {
+	err = tx.QueryRow(ctx, `SELECT erased_at FROM users WHERE id = $1`, user).Scan(instantInto{&erased})
+	if isNoRows(err) {
+		return 0, backend.NotFound("user")
+	}
+	return erased, err
 }
 
 // onConnection runs a function on a connection of the pool, within the time limit, with retries.

@@ -12,14 +12,19 @@ import (
 	"github.com/health-export/health-export/internal/store/backend"
 )
 
-const workoutColumns = `id, app_id, name, started_at, ended_at, utc_offset, source, duration, quantities, attributes, received_at`
+const workoutColumns = `id, app_id, name, started_at, ended_at, utc_offset, source, duration, quantities, attributes, received_at,
+	end_offset`
 
 const selectWorkouts = `SELECT ` + workoutColumns + ` FROM workouts WHERE `
 
 func scanWorkout(row pgx.Row) (w health.Workout, err error) {
 	var quantities []byte
+	var endOffset *int32
 	err = row.Scan(&w.ID, &w.AppID, &w.Name, instantInto{&w.Start}, instantInto{&w.End}, &w.Offset, &w.Source,
-		floatInto{&w.Duration}, &quantities, &w.Attributes, instantInto{&w.Order})
+		floatInto{&w.Duration}, &quantities, &w.Attributes, instantInto{&w.Order}, &endOffset)
+	if endOffset != nil {
+		w.OffsetChange = *endOffset - w.Offset
+	}
 	if err != nil || string(quantities) == "{}" {
 		return w, err
 	}

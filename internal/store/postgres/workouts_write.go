@@ -17,16 +17,16 @@ import (
 const putWorkout = `
 INSERT INTO workouts (user_id, name_folded, ` + workoutColumns + `)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
-	$8::integer[], $9::text[], $10::double precision[], $11::json[], $12::text[], $13::timestamptz[])
+	$8::integer[], $9::text[], $10::double precision[], $11::json[], $12::text[], $13::timestamptz[], $14::integer[])
 ON CONFLICT (user_id, id) DO UPDATE SET name_folded = excluded.name_folded, app_id = excluded.app_id, name = excluded.name,
 	started_at = excluded.started_at, ended_at = excluded.ended_at, utc_offset = excluded.utc_offset, source = excluded.source,
 	duration = excluded.duration, quantities = excluded.quantities, attributes = excluded.attributes,
-	received_at = excluded.received_at`
+	received_at = excluded.received_at, end_offset = excluded.end_offset`
 
 // WriteWorkouts stores workouts with their series and routes.
-func (s *Store) WriteWorkouts(ctx context.Context, user uuid.UUID, batch []health.Workout) (store.Written, error) {
-	return s.writeElements(ctx, user, "write workouts", len(batch), func() health.Instant { return batch[0].Order }, func(ctx context.Context, tx pgx.Tx, p *plan) error {
-		existing, err := candidateWorkouts(ctx, tx, user, batch)
+func (s *Store) WriteWorkouts(ctx context.Context, body store.Body, batch []health.Workout) (store.Written, error) {
+	return s.writeElements(ctx, body, "write workouts", len(batch), func(ctx context.Context, tx pgx.Tx, p *plan) error {
+		existing, err := candidateWorkouts(ctx, tx, body, batch)
 		if err != nil {
 			return err
 		}
@@ -42,8 +42,8 @@ func (s *Store) WriteWorkouts(ctx context.Context, user uuid.UUID, batch []healt
 // knownWorkouts are the stored workouts that a batch may update, in the order of their ids, and those of the batch itself
 // that were planned so far.
 type knownWorkouts struct {
-	user uuid.UUID
-	all  []*knownWorkout
+	store.Body
+	all []*knownWorkout
 }
 
 // knownWorkout is a workout whose parts are read when they are needed.
@@ -52,7 +52,7 @@ type knownWorkout struct {
 	complete bool
 }
 
-func candidateWorkouts(ctx context.Context, tx pgx.Tx, user uuid.UUID, batch []health.Workout) (*knownWorkouts, error) {
+func candidateWorkouts(ctx context.Context, tx pgx.Tx, body store.Body, batch []health.Workout) (*knownWorkouts, error) {
 	var appIDs []string
 	minutes := make([]pgtype.Timestamptz, len(batch))
 	first, last := health.MaxInstant, health.MinInstant
@@ -67,8 +67,8 @@ func candidateWorkouts(ctx context.Context, tx pgx.Tx, user uuid.UUID, batch []h
 	stored, err := list(ctx, tx, scanWorkout, selectWorkouts+`
 		user_id = $1 AND (app_id <> '' AND app_id = ANY ($2)
 			OR started_at >= $4 AND started_at < $5 AND date_trunc('minute', started_at, 'UTC') = ANY ($3))
-		ORDER BY id`, user, appIDs, minutes, timestamp(first), timestamp(last))
-	existing := &knownWorkouts{user: user}
+		ORDER BY id`, body.User, appIDs, minutes, timestamp(first), timestamp(last))
+	existing := &knownWorkouts{Body: body}
 	for i := range stored {
 		existing.all = append(existing.all, &knownWorkout{Workout: stored[i]})
 	}
@@ -117,18 +117,22 @@ func (w *knownWorkouts) compare(ctx context.Context, tx pgx.Tx, p *plan, index i
 		return w.put(p, index, health.Inserted, &existing.Workout, &health.Workout{})
 	}
 	if !existing.complete {
-		if err := readParts(ctx, tx, w.user, &existing.Workout); err != nil {
+		if err := readParts(ctx, tx, w.User, &existing.Workout); err != nil {
 			return err
 		}
 		existing.complete = true
 	}
 	before := existing.Workout
 	before.Series = maps.Clone(before.Series)
+	outcome := health.Updated
 	if !existing.MergeFrom(sent) {
-		p.outcomes[index] = health.Unchanged
-		return nil
+		outcome = health.Unchanged
+		if !w.Raise(&existing.Order, sent.Order) {
+			p.outcomes[index] = outcome
+			return nil
+		}
 	}
-	return w.put(p, index, health.Updated, &existing.Workout, &before)
+	return w.put(p, index, outcome, &existing.Workout, &before)
 }
 
 // put plans to write the row, and those parts that differ from before.
@@ -144,11 +148,11 @@ func (w *knownWorkouts) put(p *plan, index int, outcome health.Outcome, workout,
 	statements := []statement{row}
 	for name, points := range workout.Series {
 		if len(points) > 0 && !isSame(points, before.Series[name]) {
-			statements = append(statements, statement{sql: putSeries, args: seriesArgs(w.user, workout.ID, name, points)})
+			statements = append(statements, statement{sql: putSeries, args: seriesArgs(w.User, workout.ID, name, points)})
 		}
 	}
 	if len(workout.Route) > 0 && !isSame(workout.Route, before.Route) {
-		args, err := routeArgs(w.user, workout.ID, workout.Route)
+		args, err := routeArgs(w.User, workout.ID, workout.Route)
 		if err != nil {
 			p.refuse(index, err)
 			return nil
@@ -170,7 +174,8 @@ func (w *knownWorkouts) row(workout *health.Workout) (statement, error) {
 		err = invalidElement("The element has a number that is not finite, or a text that is not Unicode.")
 	}
 	return statement{sql: putWorkout, batched: true, args: []any{
-		w.user, backend.FoldCase(workout.Name), workout.ID, workout.AppID, workout.Name, timestamp(workout.Start), nullableInstant(workout.End),
+		w.User, backend.FoldCase(workout.Name), workout.ID, workout.AppID, workout.Name, timestamp(workout.Start), nullableInstant(workout.End),
 		workout.Offset, workout.Source, nullableFloat(workout.Duration), quantities, workout.Attributes, timestamp(workout.Order),
+		workout.EndOffset(),
 	}}, err
 }

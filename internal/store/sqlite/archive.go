@@ -20,8 +20,7 @@ func (s *Store) Put(ctx context.Context, ingestion health.Ingestion, body io.Rea
 	if owner != "" {
 		ingestion.Attempts = 1
 	}
-	received := health.InstantOf(ingestion.ReceivedAt)
-	return s.writeReceived(ctx, ingestion.UserID, received, "archive body", func(tx *sql.Tx, user int64) (err error) {
+	return s.writeReceived(ctx, ingestion.UserID, ingestion.PlaceInOrder(), "archive body", func(tx *sql.Tx, user int64) (err error) {
 		if ingestion.StoredSize, err = putBody(ctx, tx, ingestion.ID, body); err != nil {
 			return err
 		}

@@ -15,13 +15,13 @@ const ecgColumns = `start_time, end_time, utc_offset, source, classification, se
 	sampling_frequency, unit, attributes, received, `
 
 // WriteECGs stores electrocardiograms.
-func (s *Store) WriteECGs(ctx context.Context, user uuid.UUID, batch []health.ECG) (store.Written, error) {
-	return s.writeElements(ctx, user, "write ECGs", len(batch), func() health.Instant { return batch[0].Order }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
-		return writeECG(ctx, tx, user, &batch[i])
+func (s *Store) WriteECGs(ctx context.Context, body store.Body, batch []health.ECG) (store.Written, error) {
+	return s.writeElements(ctx, body, "write ECGs", len(batch), func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+		return writeECG(ctx, tx, body, user, &batch[i])
 	})
 }
 
-func writeECG(ctx context.Context, tx *sql.Tx, user int64, sent *health.ECG) (health.Outcome, error) {
+func writeECG(ctx context.Context, tx *sql.Tx, body store.Body, user int64, sent *health.ECG) (health.Outcome, error) {
 	found, ecg, err := one(ctx, tx, scanECG,
 		`SELECT `+ecgColumns+`voltages FROM ecg_recordings WHERE user_id = ? AND start_time = ?`, user, int64(sent.Start))
 	if err != nil {
@@ -31,10 +31,12 @@ func writeECG(ctx context.Context, tx *sql.Tx, user int64, sent *health.ECG) (he
 	switch {
 	case !found:
 		ecg = *sent
-	case !ecg.MergeFrom(sent):
-		return health.Unchanged, nil
-	default:
+	case ecg.MergeFrom(sent):
 		outcome = health.Updated
+	case body.Raise(&ecg.Order, sent.Order):
+		outcome = health.Unchanged
+	default:
+		return health.Unchanged, nil
 	}
 	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO ecg_recordings (user_id, `+ecgColumns+`voltages)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,

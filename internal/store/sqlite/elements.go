@@ -4,24 +4,21 @@ import (
 	"context"
 	"database/sql"
 
-	"github.com/google/uuid"
-
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 )
 
 // writeElements writes a batch one element after the other, in one transaction: there are few elements that are not samples.
-// Only an element that the database refuses is rolled back. received returns when the body of a non-empty batch was
-// received.
+// Only an element that the database refuses is rolled back.
 func (s *Store) writeElements(
-	ctx context.Context, user uuid.UUID, operation string, count int, received func() health.Instant,
+	ctx context.Context, body store.Body, operation string, count int,
 	write func(tx *sql.Tx, user int64, index int) (health.Outcome, error),
 ) (store.Written, error) {
 	written := store.Written{Outcomes: make([]health.Outcome, count)}
 	if count == 0 {
 		return written, nil
 	}
-	err := s.writeReceived(ctx, user, received(), operation, func(tx *sql.Tx, userID int64) error {
+	err := s.writeReceived(ctx, body.User, body.Order, operation, func(tx *sql.Tx, userID int64) error {
 		for i := range count {
 			if _, err := tx.ExecContext(ctx, `SAVEPOINT element`); err != nil {
 				return err

@@ -14,7 +14,8 @@ import (
 var userTables = []string{
 	"audit_log", "raw_ingestions", "metric_totals", "heart_rate_metrics", "blood_pressure_metrics", "activity_metrics",
 	"quantity_metrics", "sleep_metrics", "sleep_segments", "workouts", "workout_series", "workout_routes", "events",
-	"ecg_recordings", "daily_summaries", "latest_values", "source_orders",
+	"ecg_recordings", "daily_summaries", "latest_values", "spans", "source_orders",
+	"body_orders", "arriving_bodies", "source_devices", "sleep_rules",
 	"outbox_destinations", "outbox_messages",
 }
 
@@ -24,10 +25,11 @@ const erasedKeysKept = 24 * time.Hour
 // EraseData erases everything that was stored for a user, and keeps the account and its keys.
 func (s *Store) EraseData(ctx context.Context, user uuid.UUID, at time.Time, entries ...account.AuditEntry) error {
 	return s.erase(ctx, user, "erase data", entries, func(tx *sql.Tx, userID int64) error {
-		// What is archived now may be in process, and its time may be by a clock that is ahead.
+		// Bodies may be arriving or in process; whatever the clocks say, theirs are no greater orders than these.
 		_, err := tx.ExecContext(ctx, `
 			UPDATE users SET erased_at = max(erased_at, ?,
-				coalesce((SELECT max(received_at) FROM raw_ingestions WHERE user_id = users.id), 0)) WHERE id = ?`,
+				coalesce((SELECT last_order FROM body_orders WHERE user_id = users.id), 0),
+				coalesce((SELECT max(`+orderOfIngestion+`) FROM raw_ingestions WHERE user_id = users.id), 0)) WHERE id = ?`,
 			toMicros(at), userID)
 		if err != nil {
 			return err

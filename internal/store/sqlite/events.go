@@ -15,9 +15,9 @@ const eventColumns = `kind, app_id, digest, name, start_time, end_time, utc_offs
 const eventByKey = ` FROM events WHERE user_id = ? AND kind = ? AND app_id = ? AND key_name = ? AND key_start = ? AND digest = ?`
 
 // WriteEvents stores events.
-func (s *Store) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.Event) (store.Written, error) {
+func (s *Store) WriteEvents(ctx context.Context, body store.Body, batch []health.Event) (store.Written, error) {
 	taken := map[health.EventKey]bool{}
-	return s.writeElements(ctx, user, "write events", len(batch), func() health.Instant { return batch[0].Order }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+	return s.writeElements(ctx, body, "write events", len(batch), func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
 		sent := batch[i]
 		if sent.Numbered() {
 			stored, err := list(ctx, tx, scanEvent, `SELECT `+eventColumns+` FROM events
@@ -28,11 +28,11 @@ func (s *Store) WriteEvents(ctx context.Context, user uuid.UUID, batch []health.
 			}
 			sent.Digest = sent.DigestAmong(stored, taken)
 		}
-		return writeEvent(ctx, tx, user, &sent)
+		return writeEvent(ctx, tx, body, user, &sent)
 	})
 }
 
-func writeEvent(ctx context.Context, tx *sql.Tx, user int64, sent *health.Event) (health.Outcome, error) {
+func writeEvent(ctx context.Context, tx *sql.Tx, body store.Body, user int64, sent *health.Event) (health.Outcome, error) {
 	key := sent.Key()
 	found, event, err := one(ctx, tx, scanEvent, `SELECT `+eventColumns+eventByKey,
 		user, key.Kind, key.AppID, key.Name, int64(key.Start), key.Digest)
@@ -43,10 +43,12 @@ func writeEvent(ctx context.Context, tx *sql.Tx, user int64, sent *health.Event)
 	switch {
 	case !found:
 		event = *sent
-	case !event.MergeFrom(sent):
-		return health.Unchanged, nil
-	default:
+	case event.MergeFrom(sent):
 		outcome = health.Updated
+	case body.Raise(&event.Order, sent.Order):
+		outcome = health.Unchanged
+	default:
+		return health.Unchanged, nil
 	}
 	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO events (user_id, key_name, key_start, `+eventColumns+`)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,

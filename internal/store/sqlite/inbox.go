@@ -148,3 +148,22 @@ func requireClaim(result sql.Result, err error) error {
 	}
 	return err
 }
+
+const selectUnprocessed = `
+SELECT coalesce(max(place), 0) FROM (
+	SELECT min(` + orderOfIngestion + `, ?2) AS place FROM raw_ingestions WHERE user_id = ?1 AND status = 'accepted'
+		AND (` + orderOfIngestion + ` < ?2 OR ` + orderOfIngestion + ` > ?2 AND (spool <> '' OR stored_size = 0))
+	UNION ALL
+	SELECT ` + orderOfIngestion + ` FROM raw_ingestions WHERE user_id = ?1 AND status IN ('failed', 'unrecognised')
+		AND stored_size > 0 AND ` + orderOfIngestion + ` < ?2
+	UNION ALL
+	SELECT received_order FROM arriving_bodies WHERE user_id = ?1 AND received_order < ?2
+)`
+
+// Unprocessed returns how far the order of a user's older bodies is open.
+func (s *Store) Unprocessed(ctx context.Context, user uuid.UUID, order health.Instant) (until health.Instant, err error) {
+	err = s.readOf(ctx, user, "look for unprocessed bodies", func(tx *sql.Tx, userID int64) error {
+		return tx.QueryRowContext(ctx, selectUnprocessed, userID, int64(order)).Scan(&until)
+	})
+	return until, err
+}

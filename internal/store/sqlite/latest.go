@@ -12,7 +12,7 @@ import (
 )
 
 const latestColumns = `start_time, end_time, utc_offset, grain, per_source, source_id, received, value, minimum, maximum,
-	systolic, diastolic, attributes`
+	systolic, diastolic, attributes, as_of, zone_assumed`
 
 // readLatest reads a row of latestColumns without the names, and returns the id of its source.
 func readLatest(row []driver.Value, s *health.Sample) (source int64) {
@@ -22,6 +22,10 @@ func readLatest(row []driver.Value, s *health.Sample) (source int64) {
 		Value: real(row[7]), Min: real(row[8]), Max: real(row[9]), Systolic: real(row[10]), Diastolic: real(row[11]),
 	}
 	s.Attributes, _ = row[12].(string)
+	s.AsOf, s.ZoneAssumed = s.Order, integer(row[14]) != 0
+	if asOf, differs := row[13].(int64); differs {
+		s.AsOf = health.Instant(asOf)
+	}
 	return integer(row[5])
 }
 
@@ -86,10 +90,15 @@ func (t *summaryTables) WriteLatest(values []backend.LatestValue[metric]) error 
 		if s.PerSource {
 			perSource = 1
 		}
-		err = t.exec(`INSERT OR REPLACE INTO latest_values (user_id, metric_id, `+latestColumns+`) VALUES (`+placeholders(15)+`)`,
+		var asOf driver.Value // NULL where it is the order
+		if at, differs := backend.AsOf(s); differs {
+			asOf = int64(at)
+		}
+		err = t.exec(`INSERT OR REPLACE INTO latest_values (user_id, metric_id, `+latestColumns+`) VALUES (`+placeholders(17)+`)`,
 			[]driver.Value{
 				t.user, v.Metric.id, int64(s.Start), int64(s.End), int64(s.Offset), int64(s.Grain), perSource, source, int64(s.Order),
 				nullable(s.Value), nullable(s.Min), nullable(s.Max), nullable(s.Systolic), nullable(s.Diastolic), s.Attributes,
+				asOf, integerOf(s.ZoneAssumed),
 			})
 		if err != nil {
 			return err

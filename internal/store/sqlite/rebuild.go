@@ -3,9 +3,11 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/store/backend"
@@ -22,8 +24,8 @@ type rebuild struct {
 	user  uuid.UUID
 }
 
-// StoredMetrics returns what the user has, and the version of the order of sources.
-func (r rebuild) StoredMetrics(ctx context.Context) (all []backend.RebuiltMetric[metric], version int64, err error) {
+// StoredMetrics returns what the user has, the version of the order of sources, and the user's zone.
+func (r rebuild) StoredMetrics(ctx context.Context) (all []backend.RebuiltMetric[metric], version int64, zone *time.Location, err error) {
 	err = r.store.readOf(ctx, r.user, "list metrics", func(tx *sql.Tx, userID int64) error {
 		metrics, err := storedMetrics(ctx, tx, userID)
 		if err != nil {
@@ -36,10 +38,38 @@ func (r rebuild) StoredMetrics(ctx context.Context) (all []backend.RebuiltMetric
 			}
 			all = append(all, backend.RebuiltMetric[metric]{Metric: stored.metric, Samples: stored.samples, First: first, Last: last})
 		}
+		_, name, err := one(ctx, tx, scanText, `SELECT time_zone FROM users WHERE id = ?`, userID)
+		if err != nil {
+			return err
+		}
+		zone = account.User{TimeZone: name}.Location()
 		_, version, err = one(ctx, tx, scanInteger, `SELECT version FROM source_orders WHERE user_id = ?`, userID)
 		return err
 	})
-	return all, version, err
+	return all, version, zone, err
+}
+
+// AnyAssumed reports whether a metric has samples that are ZoneAssumed.
+func (r rebuild) AnyAssumed(ctx context.Context, m metric) (assumed bool, err error) {
+	err = r.store.readOf(ctx, r.user, "look for assumed zones", func(tx *sql.Tx, userID int64) error {
+		// #nosec G202 -- the names of the tables are constants
+		return tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM `+m.table.Name+`
+			WHERE user_id = ? AND metric_id = ? AND zone_assumed = 1)`, userID, m.id).Scan(&assumed)
+	})
+	return assumed, err
+}
+
+// Place gives samples that are ZoneAssumed the offset of a zone.
+func (r rebuild) Place(ctx context.Context, m metric, zone *time.Location, from, to health.Instant) error {
+	return r.store.writeOf(ctx, r.user, "place samples in a zone", func(tx *sql.Tx, userID int64) error {
+		return backend.Offsets(zone, from, to, func(from, to health.Instant, offset int32) error {
+			// #nosec G202 -- the names of the tables are constants
+			_, err := tx.ExecContext(ctx, `UPDATE `+m.table.Name+` SET utc_offset = ?1
+				WHERE user_id = ?2 AND metric_id = ?3 AND key_time >= ?4 AND key_time < ?5 AND zone_assumed = 1 AND grain < 86400
+				AND utc_offset <> ?1`, offset, userID, m.id, int64(from), int64(to))
+			return err
+		})
+	})
 }
 
 // datesOf returns the first and the last date that a metric may have a summary of.
@@ -81,7 +111,7 @@ func (r rebuild) Recount(ctx context.Context, m metric) error {
 func (r rebuild) Update(ctx context.Context, do func(u *backend.SummaryUpdater[metric]) error) error {
 	check := func(*sql.Tx) error { return nil }
 	return r.store.writeDirectly(ctx, r.user, 0, "rebuild summaries of days", check, func(conn *connection, userID int64) error {
-		return do(r.store.newSummaryUpdater(ctx, conn, userID, nil))
+		return do(backend.NewSummaryUpdater(r.store.newSummaryTables(ctx, conn, userID, nil), r.store.catalog))
 	})
 }
 

@@ -87,7 +87,7 @@ func writeAll(b *testing.B, s *Store, user uuid.UUID, batches [][]health.Sample,
 	b.Helper()
 	begin := time.Now()
 	for _, batch := range batches {
-		written, err := s.WriteSamples(context.Background(), user, batch)
+		written, err := s.WriteSamples(context.Background(), store.Body{User: user}, batch)
 		if err != nil || written.Outcomes[0] != first {
 			b.Fatalf("the first sample is %v, error %v", written.Outcomes[0], err)
 		}
@@ -118,7 +118,7 @@ func insertBarely(b *testing.B, batches [][]health.Sample) time.Duration {
 			for i := from; i < from+100; i++ {
 				sample := &batch[i]
 				args = append(args, int64(1), int64(metric), int64(sample.Start), int64(sample.Grain), int64(0), int64(0), int64(0),
-					sample.Value, int64(1), int64(0), int64(sample.Offset), int64(sample.Order), nil, nil)
+					sample.Value, int64(1), int64(0), int64(sample.Offset), int64(sample.Order), int64(0), nil, nil)
 			}
 			if _, err := statement.ExecContext(ctx, args...); err != nil {
 				b.Fatal(err)

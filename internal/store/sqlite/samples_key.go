@@ -14,6 +14,7 @@ type sampleKey struct {
 	time, grain, length, source, perSource int64 // perSource is 1 for a summary that is PerSource
 	mergedSource                           int64 // no part of the key: the source of a merged summary
 	index                                  int
+	restated                               bool // a stored summary says the same as this inferred reading
 }
 
 func newSampleKeys(batch []health.Sample, names *resolvedNames) []sampleKey {

@@ -7,7 +7,8 @@ import (
 	"github.com/health-export/health-export/internal/health"
 )
 
-// The rows of a query that begins with table.read: five columns of the key, the table's values, and these.
+// The rows of a query that begins with table.read: five columns of the key, the last of them with flags, the table's values,
+// and these.
 const (
 	columnMergedSource = iota
 	columnStartShift
@@ -19,12 +20,19 @@ const (
 	columnsAfterValues
 )
 
-const keyColumns = 5
+const (
+	keyColumns  = 5
+	columnFlags = 4
+
+	flagPerSource   = 1
+	flagZoneAssumed = 2
+	flagInferred    = 4
+)
 
 // key returns the key of a row.
 func (t *table) key(row []driver.Value) sampleKey {
 	return sampleKey{
-		time: integer(row[0]), grain: integer(row[1]), length: integer(row[2]), source: integer(row[3]), perSource: integer(row[4]),
+		time: integer(row[0]), grain: integer(row[1]), length: integer(row[2]), source: integer(row[3]), perSource: integer(row[columnFlags]) & flagPerSource,
 		mergedSource: integer(row[keyColumns+len(t.Values)+columnMergedSource]),
 	}
 }
@@ -43,6 +51,8 @@ func (t *table) sample(row []driver.Value, key *sampleKey, s *health.Sample) err
 	s.End = s.Start + health.Instant(key.length)
 	s.Offset = int32(integer(rest[columnOffset]))
 	s.Order = health.Instant(integer(rest[columnReceived]))
+	s.AsOf, s.ZoneAssumed = s.Order, integer(row[columnFlags])&flagZoneAssumed != 0
+	s.Inferred = integer(row[columnFlags])&flagInferred != 0
 	s.Attributes, _ = rest[columnAttributes].(string)
 	if others, ok := rest[columnOtherValues].(string); ok {
 		if err := setOtherValues(s, others); err != nil {

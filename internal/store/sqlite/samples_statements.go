@@ -26,7 +26,7 @@ var (
 // newStatements returns the statements that begin with into, for a table with so many columns of values. The order of the
 // columns is that in newTable.
 func newStatements(into string, values int) (s statements) {
-	row := "(" + placeholders(keyColumns+2+values+columnsAfterValues) + ")"
+	row := "(" + placeholders(keyColumns+2+values+columnsAfterValues+2) + ")"
 	for _, n := range statementSizes {
 		s.allColumns = append(s.allColumns, into+" VALUES "+row+strings.Repeat(","+row, n-1))
 	}
@@ -36,7 +36,7 @@ func newStatements(into string, values int) (s statements) {
 	}
 	row = "(" + placeholders(4+values) + ")"
 	for _, n := range sharedSizes {
-		s.sharedConstants = append(s.sharedConstants, into+" SELECT ?, ?, column1, ?, column2, column3, ?, "+own.String()+"column4, ?, ?, ?, NULL, NULL"+
+		s.sharedConstants = append(s.sharedConstants, into+" SELECT ?, ?, column1, ?, column2, column3, ?, "+own.String()+"column4, ?, ?, ?, ?, ?, NULL, NULL"+
 			" FROM (VALUES "+row+strings.Repeat(","+row, n-1)+")")
 	}
 	return s
@@ -82,7 +82,8 @@ func (r *sampleRow) hasTexts() bool {
 
 func (r *sampleRow) sharesConstants(o *sampleRow) bool {
 	return r.key.metric == o.key.metric && r.key.grain == o.key.grain && r.key.perSource == o.key.perSource &&
-		r.startShift() == o.startShift() && r.sample.Offset == o.sample.Offset && r.sample.Order == o.sample.Order
+		r.startShift() == o.startShift() && r.sample.Offset == o.sample.Offset && r.sample.Order == o.sample.Order &&
+		r.sample.ZoneAssumed == o.sample.ZoneAssumed && r.sample.Inferred == o.sample.Inferred
 }
 
 func (r *sampleRow) startShift() int64 { return int64(r.sample.Start) - r.key.time }
@@ -169,6 +170,8 @@ func (w *sampleWriter) bind(row *sampleRow) error {
 	w.add(row.startShift())
 	w.add(int64(sample.Offset))
 	w.add(int64(sample.Order))
+	w.add(integerOf(sample.ZoneAssumed))
+	w.add(integerOf(sample.Inferred))
 	w.addText(sample.Attributes)
 	w.addText(others)
 	return nil
@@ -184,6 +187,8 @@ func (w *sampleWriter) bindShared(rows []sampleRow) {
 	w.add(first.startShift())
 	w.add(int64(first.sample.Offset))
 	w.add(int64(first.sample.Order))
+	w.add(integerOf(first.sample.ZoneAssumed))
+	w.add(integerOf(first.sample.Inferred))
 	for i := range rows {
 		key := rows[i].key
 		w.add(key.time)
@@ -206,6 +211,14 @@ func (w *sampleWriter) addValues(row *sampleRow) {
 
 func (w *sampleWriter) add(v driver.Value) {
 	w.args = append(w.args, driver.NamedValue{Ordinal: len(w.args) + 1, Value: v})
+}
+
+// integerOf is the value of a column that is 1 where something is so.
+func integerOf(v bool) driver.Value {
+	if v {
+		return int64(1)
+	}
+	return int64(0)
 }
 
 func (w *sampleWriter) addText(text string) {

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/health-export/health-export/internal/health"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/store/backend"
@@ -19,10 +17,12 @@ import (
 // Both are in the order of the primary key, so that the comparison is one scan of the table, and new rows are inserted next
 // to each other. Statements are run on the driver's connection: database/sql checks and converts each of the thousands of
 // parameters of a batch, which would take a quarter of the time.
-func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health.Sample) (store.Written, error) {
+func (s *Store) WriteSamples(ctx context.Context, body store.Body, batch []health.Sample, said ...health.Span) (store.Written, error) {
 	w := sampleWriter{
 		store:   s,
+		body:    body,
 		batch:   batch,
+		said:    said,
 		written: store.Written{Outcomes: make([]health.Outcome, len(batch))},
 		totals:  map[totalKey]int64{},
 	}
@@ -35,7 +35,7 @@ func (s *Store) WriteSamples(ctx context.Context, user uuid.UUID, batch []health
 			return store.Written{}, err
 		}
 		w.keys, w.sources = newSampleKeys(batch, names), names.Sources
-		err = s.writeDirectly(ctx, user, batch[0].Order, "write samples",
+		err = s.writeDirectly(ctx, body.User, body.Order, "write samples",
 			func(tx *sql.Tx) error { return s.verifySources(ctx, tx, names.Sources) },
 			func(conn *connection, userID int64) error {
 				w.ctx, w.conn, w.user = ctx, conn, userID
@@ -57,7 +57,9 @@ type sampleWriter struct {
 	ctx   context.Context
 	conn  *connection
 	user  int64
+	body  store.Body
 	batch []health.Sample
+	said  []health.Span
 	keys  []sampleKey
 
 	// What is to be written to each table: rows that are new, and rows that replace one.
@@ -67,8 +69,9 @@ type sampleWriter struct {
 	totals  map[totalKey]int64 // by how much each changes
 	written store.Written
 
-	sources map[string]int64 // of the batch
-	changes []*backend.Change[metric]
+	sources  map[string]int64 // of the batch
+	removals []removal
+	changes  []*backend.Change[metric]
 }
 
 // sampleRow is a row to be written. replaced is the source that the row it replaces is counted under, inserted where
@@ -83,6 +86,10 @@ const inserted = -1
 
 func (w *sampleWriter) run() error {
 	w.inserts, w.replacements, w.changes = map[*table][]sampleRow{}, map[*table][]sampleRow{}, nil
+	w.removals = nil
+	if err := w.findRestated(); err != nil {
+		return err
+	}
 	for from := 0; from < len(w.keys); {
 		to := from + 1
 		for to < len(w.keys) && w.keys[to].metric == w.keys[from].metric {
@@ -100,6 +107,9 @@ func (w *sampleWriter) run() error {
 		if err := w.writeRows(&t.replace, w.replacements[t]); err != nil {
 			return err
 		}
+	}
+	if err := w.removeRestated(); err != nil {
+		return err
 	}
 	if err := w.writeTotals(); err != nil {
 		return err
@@ -123,6 +133,10 @@ func (w *sampleWriter) compareMetric(keys []sampleKey) error {
 		if err != nil {
 			return err
 		}
+		if !found && key.restated {
+			*outcome, change.ReadBack = health.Unchanged, true
+			continue
+		}
 		if !found {
 			*outcome = change.Insert(sample)
 			w.inserts[t] = append(w.inserts[t], sampleRow{key, sample, inserted})
@@ -132,16 +146,21 @@ func (w *sampleWriter) compareMetric(keys []sampleKey) error {
 		if err != nil {
 			return err
 		}
+		if key.restated && old.Inferred {
+			*outcome = health.Updated
+			w.removals = append(w.removals, removal{change, stored.at, *old})
+			continue
+		}
 		var rewritten *health.Sample
 		var keepSource bool
-		if *outcome, rewritten, keepSource = change.Compare(sample, old); keepSource {
+		if *outcome, rewritten, keepSource = change.Compare(w.body, sample, old); keepSource {
 			key.mergedSource = stored.at.mergedSource
 		}
 		if rewritten != nil {
 			w.replacements[t] = append(w.replacements[t], sampleRow{key, rewritten, stored.at.countedSource()})
 		}
 	}
-	if !stored.sawRow {
+	if !stored.sawRow && !change.ReadBack {
 		change.Days.Written = make([]*health.Sample, len(keys))
 		for i := range keys {
 			change.Days.Written[i] = &w.batch[keys[i].index]
@@ -161,7 +180,13 @@ func (w *sampleWriter) updateSummaries() (err error) {
 			c.Days.Written = nil // some of it is not stored
 		}
 	}
-	w.written.Summaries, err = w.store.newSummaryUpdater(w.ctx, w.conn, w.user, w.sources).Update(w.changes, refused)
+	tables := w.store.newSummaryTables(w.ctx, w.conn, w.user, w.sources)
+	for _, c := range w.changes {
+		if err := w.writeSpans(tables, c); err != nil {
+			return err
+		}
+	}
+	w.written.Summaries, err = backend.NewSummaryUpdater(tables, w.store.catalog).Update(w.changes, refused)
 	return err
 }
 

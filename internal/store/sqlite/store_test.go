@@ -59,7 +59,7 @@ func TestReopenedFileHasEverything(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "health.db")
 	s := openTest(t, path)
 	user := addUser(t, s)
-	if _, err := s.WriteSamples(t.Context(), user, steps(300)); err != nil {
+	if _, err := s.WriteSamples(t.Context(), store.Body{User: user}, steps(300)); err != nil {
 		t.Fatal(err)
 	}
 	body := bytes.Repeat([]byte("0123456789"), 300_000)
@@ -82,7 +82,7 @@ func TestReopenedFileHasEverything(t *testing.T) {
 	if got, err := io.ReadAll(reader); err != nil || !bytes.Equal(got, body) {
 		t.Errorf("the body came back with %d bytes, error %v", len(got), err)
 	}
-	written, err := s.WriteSamples(t.Context(), user, steps(300))
+	written, err := s.WriteSamples(t.Context(), store.Body{User: user}, steps(300))
 	if err != nil || written.Outcomes[299] != health.Unchanged {
 		t.Errorf("the same samples again: %v, error %v", written.Outcomes[299], err)
 	}
@@ -94,7 +94,7 @@ func TestAcknowledgedIsOnDisk(t *testing.T) {
 	folder := t.TempDir()
 	s := openTest(t, filepath.Join(folder, "health.db"))
 	user := addUser(t, s)
-	if _, err := s.WriteSamples(t.Context(), user, steps(10)); err != nil {
+	if _, err := s.WriteSamples(t.Context(), store.Body{User: user}, steps(10)); err != nil {
 		t.Fatal(err)
 	}
 	crashed := t.TempDir()
@@ -131,7 +131,7 @@ func TestUnchangedWritesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "health.db")
 	s := openTest(t, path)
 	user := addUser(t, s)
-	if _, err := s.WriteSamples(t.Context(), user, steps(1000)); err != nil {
+	if _, err := s.WriteSamples(t.Context(), store.Body{User: user}, steps(1000)); err != nil {
 		t.Fatal(err)
 	}
 	logged := func() int64 {
@@ -143,14 +143,14 @@ func TestUnchangedWritesNothing(t *testing.T) {
 	}
 	before := logged()
 	for range 3 {
-		if _, err := s.WriteSamples(t.Context(), user, steps(1000)); err != nil {
+		if _, err := s.WriteSamples(t.Context(), store.Body{User: user}, steps(1000)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if after := logged(); after != before {
 		t.Errorf("the log grew from %d to %d bytes", before, after)
 	}
-	if _, err := s.WriteSamples(t.Context(), user, steps(1001)); err != nil {
+	if _, err := s.WriteSamples(t.Context(), store.Body{User: user}, steps(1001)); err != nil {
 		t.Fatal(err)
 	}
 	if logged() == before {
@@ -164,7 +164,7 @@ func TestReadersDoNotWaitForAWriter(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "health.db")
 	s, other := openTest(t, path), openTest(t, path)
 	user := addUser(t, s)
-	if _, err := s.WriteSamples(t.Context(), user, steps(5)); err != nil {
+	if _, err := s.WriteSamples(t.Context(), store.Body{User: user}, steps(5)); err != nil {
 		t.Fatal(err)
 	}
 	err := s.write(t.Context(), "hold the lock", func(tx *sql.Tx) error {
@@ -181,7 +181,7 @@ func TestReadersDoNotWaitForAWriter(t *testing.T) {
 	if err == nil || err.Error() != "hold the lock: undo" {
 		t.Errorf("write: %v", err)
 	}
-	written, err := other.WriteSamples(t.Context(), user, steps(6))
+	written, err := other.WriteSamples(t.Context(), store.Body{User: user}, steps(6))
 	if err != nil || written.Outcomes[5] != health.Inserted || written.Outcomes[4] != health.Unchanged {
 		t.Errorf("another process's write: %v, error %v", written.Outcomes, err)
 	}
@@ -203,12 +203,12 @@ func TestFullDatabaseIsUnavailable(t *testing.T) {
 	if _, err := s.Ingestion(t.Context(), user, ingestion.ID); !errors.Is(err, problem.NotFound) {
 		t.Errorf("the ingestion is half there: %v", err)
 	}
-	_, err = s.WriteSamples(t.Context(), user, steps(100_000))
+	_, err = s.WriteSamples(t.Context(), store.Body{User: user}, steps(100_000))
 	checkUnavailable(t, "write samples", err, "store_full")
 	if n := count(t, s, user); n != 0 {
 		t.Errorf("%d samples of a failed batch are there", n)
 	}
-	if _, err := s.WriteSamples(t.Context(), user, steps(10)); err != nil {
+	if _, err := s.WriteSamples(t.Context(), store.Body{User: user}, steps(10)); err != nil {
 		t.Errorf("a small batch that has room: %v", err)
 	}
 }
@@ -220,7 +220,7 @@ func TestReadOnlyDatabaseIsUnavailable(t *testing.T) {
 	if _, err := s.writer.ExecContext(t.Context(), `PRAGMA query_only = 1`); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.WriteSamples(t.Context(), user, steps(1))
+	_, err := s.WriteSamples(t.Context(), store.Body{User: user}, steps(1))
 	checkUnavailable(t, "write samples", err, "store_read_only")
 }
 
@@ -275,7 +275,7 @@ func TestClosedStoreIsUnavailable(t *testing.T) {
 		}
 	}
 	checkUnavailable(t, "ping", s.Ping(t.Context()), "store_closed")
-	_, err = s.WriteSamples(t.Context(), uuid.New(), steps(1))
+	_, err = s.WriteSamples(t.Context(), store.Body{User: uuid.New()}, steps(1))
 	checkUnavailable(t, "write", err, "store_closed")
 }
 
@@ -309,7 +309,7 @@ func TestRebuildCountsAgain(t *testing.T) {
 	t.Parallel()
 	s := openTest(t, filepath.Join(t.TempDir(), "health.db"))
 	user := addUser(t, s)
-	if _, err := s.WriteSamples(t.Context(), user, steps(10)); err != nil {
+	if _, err := s.WriteSamples(t.Context(), store.Body{User: user}, steps(10)); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {

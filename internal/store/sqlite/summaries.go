@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
+	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/store"
 	"github.com/health-export/health-export/internal/store/backend"
@@ -94,11 +95,15 @@ func (s *Store) appendSummaries(
 // SourceOrder returns the order of sources that the user has set.
 func (s *Store) SourceOrder(ctx context.Context, user uuid.UUID) (order aggregate.SourceOrder, err error) {
 	err = s.readOf(ctx, user, "read order of sources", func(tx *sql.Tx, userID int64) error {
+		order = aggregate.SourceOrder{}
 		found, text, err := one(ctx, tx, scanText, `SELECT sources FROM source_orders WHERE user_id = ?`, userID)
-		if err != nil || !found {
-			return err
+		if err == nil && found {
+			err = json.Unmarshal([]byte(text), &order)
 		}
-		return json.Unmarshal([]byte(text), &order)
+		if err == nil {
+			order.Devices, err = list(ctx, tx, scanDevice, selectDevices, userID)
+		}
+		return err
 	})
 	return order, err
 }
@@ -118,7 +123,27 @@ func (s *Store) SetSourceOrder(ctx context.Context, user uuid.UUID, order aggreg
 	})
 }
 
-// Stale returns the users whose days are not all summed up by their present order of sources.
+// SetTimeZone sets the time zone of a user.
+func (s *Store) SetTimeZone(ctx context.Context, user uuid.UUID, zone string, entries ...account.AuditEntry) error {
+	return s.writeOf(ctx, user, "set time zone", func(tx *sql.Tx, userID int64) error {
+		result, err := tx.ExecContext(ctx, `UPDATE users SET time_zone = ? WHERE id = ? AND time_zone <> ?`, zone, userID, zone)
+		if err != nil {
+			return err
+		}
+		if changed, err := result.RowsAffected(); changed == 0 || err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `
+			INSERT INTO source_orders (user_id, sources, version, followed) VALUES (?, '{}', 1, 0)
+			ON CONFLICT DO UPDATE SET version = version + 1`, userID)
+		if err != nil {
+			return err
+		}
+		return insertAudit(ctx, tx, entries)
+	})
+}
+
+// Stale returns the users whose days are not all summed up by their present order of sources and their zone.
 func (s *Store) Stale(ctx context.Context) (users []uuid.UUID, err error) {
 	err = s.read(ctx, "list stale users", func(tx *sql.Tx) error {
 		users, err = list(ctx, tx, func(row row) (id uuid.UUID, err error) {

@@ -27,17 +27,15 @@ type summaryTables struct {
 
 var _ backend.SummaryTables[metric] = (*summaryTables)(nil)
 
-// newSummaryUpdater returns an updater for one transaction. sources are those whose ids are known.
-func (s *Store) newSummaryUpdater(
-	ctx context.Context, conn *connection, user int64, sources map[string]int64,
-) *backend.SummaryUpdater[metric] {
+// newSummaryTables returns the tables for one transaction. sources are those whose ids are known.
+func (s *Store) newSummaryTables(ctx context.Context, conn *connection, user int64, sources map[string]int64) *summaryTables {
 	t := &summaryTables{
 		ctx: ctx, store: s, conn: conn, user: user, names: map[int64]string{0: ""}, ids: map[string]int64{"": 0},
 	}
 	for name, id := range sources {
 		t.names[id], t.ids[name] = name, id
 	}
-	return backend.NewSummaryUpdater(t, s.catalog)
+	return t
 }
 
 // SourceOrder returns the order of sources that the user has set, and its version.
@@ -47,6 +45,18 @@ func (t *summaryTables) SourceOrder() (order aggregate.SourceOrder, version int6
 		version = integer(row[1])
 		return json.Unmarshal([]byte(text), &order)
 	}, `SELECT sources, version FROM source_orders WHERE user_id = ?`, t.user)
+	if err != nil {
+		return order, version, err
+	}
+	err = t.each(func(row []driver.Value) error {
+		var d health.SourceDevice
+		d.Source, _ = row[0].(string)
+		d.Model, _ = row[1].(string)
+		d.Hardware, _ = row[2].(string)
+		d.First, d.Last = health.Instant(integer(row[3])), health.Instant(integer(row[4]))
+		order.Devices = append(order.Devices, d)
+		return nil
+	}, selectDevices, t.user)
 	return order, version, err
 }
 

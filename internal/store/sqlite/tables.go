@@ -21,6 +21,9 @@ type table struct {
 	compare, read, latest, latestValue string
 	// window selects the samples that some days depend on, in the order of the key.
 	window string
+	// inferred selects the inferred readings of one user's metric in a range, summaries the summaries of all sources at two key
+	// times, and remove deletes a reading without length.
+	inferred, summaries, remove string
 	// extent returns the earliest and the latest start of one user's metric.
 	extent string
 }
@@ -41,14 +44,19 @@ func newTable(of *backend.SampleTable) *table {
 	for _, v := range of.Values {
 		inner = append(inner, v.Column)
 	}
-	inner = append(inner, "merged_source_id", "start_shift", "utc_offset", "received", "attributes", "other_values")
-	columns := strings.Join(slices.Concat(key, inner), ", ")
-	all := "user_id, metric_id, " + columns
+	inner = append(inner, "merged_source_id", "start_shift", "utc_offset", "received", "zone_assumed", "inferred", "attributes", "other_values")
+	all := "user_id, metric_id, " + strings.Join(slices.Concat(key, inner), ", ")
+	// One column less to read, which takes longer than to compute it.
+	columns := strings.NewReplacer("user_id, metric_id, ", "", "per_source", "per_source + 2 * zone_assumed + 4 * inferred", "zone_assumed, ", "", "inferred, ", "").Replace(all)
 
 	t := &table{SampleTable: of}
 	t.insert = newStatements("INSERT INTO "+name+" ("+all+")", len(of.Values))
 	t.replace = newStatements("INSERT OR REPLACE INTO "+name+" ("+all+")", len(of.Values))
 	t.read = "SELECT " + columns + " FROM " + name + " WHERE user_id = ? AND metric_id = ?"
+	t.inferred = strings.Replace(t.read, "FROM "+name, "FROM "+name+" INDEXED BY "+name+"_inferred", 1) +
+		" AND key_time >= ? AND key_time <= ? AND inferred = 1"
+	t.summaries = t.read + " AND key_time IN (?, ?) AND grain > 0 AND per_source = 0"
+	t.remove = "DELETE FROM " + name + " WHERE user_id = ? AND metric_id = ? AND key_time = ? AND grain = 0 AND length = 0 AND source_id = ?"
 	t.compare = t.read + " AND key_time >= ? AND key_time <= ? ORDER BY " + strings.Join(key, ", ")
 	t.window = "SELECT " + strings.Replace(columns, "attributes", "NULL", 1) + " FROM " + name +
 		" WHERE user_id = ? AND metric_id = ? AND key_time >= ? AND key_time < ? AND grain <= 86400" +

@@ -12,14 +12,19 @@ import (
 	"github.com/health-export/health-export/internal/store/backend"
 )
 
-const workoutColumns = `id, app_id, name, start_time, end_time, utc_offset, source, duration, quantities, attributes, received`
+const workoutColumns = `id, app_id, name, start_time, end_time, utc_offset, source, duration, quantities, attributes, received,
+	end_offset`
 
 const selectWorkouts = `SELECT ` + workoutColumns + ` FROM workouts WHERE user_id = ?`
 
 func scanWorkout(row row) (w health.Workout, err error) {
 	var quantities string
+	var endOffset sql.Null[int32]
 	err = row.Scan(&w.ID, &w.AppID, &w.Name, &w.Start, &w.End, &w.Offset, &w.Source, floatInto{&w.Duration}, &quantities,
-		&w.Attributes, &w.Order)
+		&w.Attributes, &w.Order, &endOffset)
+	if endOffset.Valid {
+		w.OffsetChange = endOffset.V - w.Offset
+	}
 	if err != nil || quantities == "{}" {
 		return w, err
 	}

@@ -13,13 +13,13 @@ import (
 )
 
 // WriteWorkouts stores workouts with their series and routes.
-func (s *Store) WriteWorkouts(ctx context.Context, user uuid.UUID, batch []health.Workout) (store.Written, error) {
-	return s.writeElements(ctx, user, "write workouts", len(batch), func() health.Instant { return batch[0].Order }, func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
-		return writeWorkout(ctx, tx, user, &batch[i])
+func (s *Store) WriteWorkouts(ctx context.Context, body store.Body, batch []health.Workout) (store.Written, error) {
+	return s.writeElements(ctx, body, "write workouts", len(batch), func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
+		return writeWorkout(ctx, tx, body, user, &batch[i])
 	})
 }
 
-func writeWorkout(ctx context.Context, tx *sql.Tx, user int64, sent *health.Workout) (health.Outcome, error) {
+func writeWorkout(ctx context.Context, tx *sql.Tx, body store.Body, user int64, sent *health.Workout) (health.Outcome, error) {
 	found, workout, err := findWorkout(ctx, tx, user, sent)
 	if err != nil {
 		return 0, err
@@ -38,10 +38,14 @@ func writeWorkout(ctx context.Context, tx *sql.Tx, user int64, sent *health.Work
 	if err := parts.into(&workout); err != nil {
 		return 0, err
 	}
+	outcome := health.Updated
 	if !workout.MergeFrom(sent) {
-		return health.Unchanged, nil
+		outcome = health.Unchanged
+		if !body.Raise(&workout.Order, sent.Order) {
+			return outcome, nil
+		}
 	}
-	return health.Updated, putWorkout(ctx, tx, user, &workout, parts)
+	return outcome, putWorkout(ctx, tx, user, &workout, parts)
 }
 
 // findWorkout returns the stored workout that sent is a repeat of, without its series and route: the one with its app id,
@@ -150,12 +154,13 @@ func putWorkoutRow(ctx context.Context, tx *sql.Tx, user int64, w *health.Workou
 		return errNotFinite
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO workouts (user_id, name_folded, `+workoutColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		INSERT INTO workouts (user_id, name_folded, `+workoutColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (user_id, id) DO UPDATE SET name_folded = excluded.name_folded, app_id = excluded.app_id,
 			name = excluded.name, start_time = excluded.start_time, end_time = excluded.end_time,
 			utc_offset = excluded.utc_offset, source = excluded.source, duration = excluded.duration,
-			quantities = excluded.quantities, attributes = excluded.attributes, received = excluded.received`,
+			quantities = excluded.quantities, attributes = excluded.attributes, received = excluded.received,
+			end_offset = excluded.end_offset`,
 		user, backend.FoldCase(w.Name), w.ID[:], w.AppID, w.Name, int64(w.Start), int64(w.End), w.Offset, w.Source,
-		nullableFloat(w.Duration), quantities, w.Attributes, int64(w.Order))
+		nullableFloat(w.Duration), quantities, w.Attributes, int64(w.Order), w.EndOffset())
 	return err
 }

@@ -19,10 +19,10 @@ import (
 )
 
 // newIngestion returns an ingestion that was received now; the store counts the first attempt.
-func newIngestion(t *testing.T, user uuid.UUID, received time.Time, body string) health.Ingestion {
+func newIngestion(t tester, user uuid.UUID, received time.Time, body string) health.Ingestion {
 	t.Helper()
 	return health.Ingestion{
-		ID: newID(t), UserID: user, KeyID: "k1", ReceivedAt: received,
+		ID: newID(t), UserID: user, KeyID: "k1", ReceivedAt: received, Order: health.InstantOf(received),
 		Headers: map[string]string{"content-type": "application/json", "automation-name": "täglich"},
 		Size:    int64(len(body) * 3), WireSize: int64(len(body) * 2), StoredSize: int64(len(body)),
 		SHA256: sha256.Sum256([]byte(body)), Status: health.StatusAccepted, Attempts: 1,

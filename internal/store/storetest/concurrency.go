@@ -30,7 +30,7 @@ var concurrencyTests = []test{
 			group.Go(func() error {
 				// Everybody writes the same samples, each begins with another batch.
 				for i := range batches {
-					written, err := s.WriteSamples(t.Context(), user, minutes("step_count", (i+writer)%batches, size))
+					written, err := s.WriteSamples(t.Context(), store.Body{User: user}, minutes("step_count", (i+writer)%batches, size))
 					if err != nil {
 						return err
 					}
@@ -64,7 +64,7 @@ var concurrencyTests = []test{
 				for part := range 4 {
 					// Names that all users bring at the same time, and one of their own.
 					for _, metric := range []string{fmt.Sprint("metric ", part), fmt.Sprint("own ", i)} {
-						if _, err := s.WriteSamples(t.Context(), user, minutes(metric, part, size)); err != nil {
+						if _, err := s.WriteSamples(t.Context(), store.Body{User: user}, minutes(metric, part, size)); err != nil {
 							return err
 						}
 					}
@@ -137,7 +137,7 @@ var concurrencyTests = []test{
 			batch := minutes(metric, 0, 2000)
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Duration(i)*time.Millisecond, cancel)
-			_, err := s.WriteSamples(ctx, user, batch)
+			_, err := s.WriteSamples(ctx, store.Body{User: user}, batch)
 			cancel()
 			stored := len(samples(t, s, user, store.SampleQuery{Metric: metric}))
 			switch {

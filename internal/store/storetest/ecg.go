@@ -13,7 +13,7 @@ import (
 
 func writesECGs(t *testing.T, s store.Store, user uuid.UUID, what string, batch []health.ECG, want ...health.Outcome) {
 	t.Helper()
-	written, err := s.WriteECGs(t.Context(), user, batch)
+	written, err := s.WriteECGs(t.Context(), store.Body{User: user}, batch)
 	outcomes(t, what, written, err, want...)
 }
 

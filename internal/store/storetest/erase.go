@@ -25,7 +25,11 @@ func OwnSource(user uuid.UUID) string { return "Watch of " + user.String() }
 func Fill(t *testing.T, s store.Store, user uuid.UUID, received time.Time) {
 	t.Helper()
 	batch := batchOf(user, received)
-	written, err := s.WriteSamples(t.Context(), user, batch.samples)
+	first := &batch.samples[0]
+	written, err := s.WriteSamples(t.Context(), store.Body{User: user}, batch.samples, health.Span{
+		Metric: first.Metric, Unit: first.Unit, Grain: health.GrainHour, Session: "run",
+		Interval: health.Interval{From: first.Start, To: first.Start + health.Day}, Order: first.Order, AsOf: first.AsOf, Ingestion: user,
+	})
 	outcomes(t, "samples", written, err, all(health.Inserted, len(batch.samples))...)
 	writesNights(t, s, user, "night", batch.nights, health.Inserted)
 	writesSegments(t, s, user, "segment", batch.segments, health.Inserted)
@@ -37,10 +41,17 @@ func Fill(t *testing.T, s store.Store, user uuid.UUID, received time.Time) {
 	createKey(t, s, user, id)
 	ok(t, "touch", s.TouchKeys(t.Context(), map[string]time.Time{id: noon}))
 	ok(t, "order", s.SetSourceOrder(t.Context(), user, aggregate.SourceOrder{Sources: []string{OwnSource(user)}}))
+	ok(t, "sleep rule", s.SetSleepRule(t.Context(), user, aggregate.SleepRule{Gap: health.Second}))
 	ok(t, "audit", s.AppendAudit(t.Context(), []account.AuditEntry{auditEntry(account.ActionExport, user, user.String(), received)}))
 	undeliverable := message(t, user, "filled", "message about "+user.String())
 	undeliverable.Kind = "unregistered"
 	enqueues(t, s, 1, undeliverable)
+	_, err = s.WriteSourceDevices(t.Context(), store.Body{User: user}, []health.SourceDevice{
+		device(OwnSource(user), "Model of "+user.String(), "Watch6,6", at(0), at(0)),
+	})
+	ok(t, "devices", err)
+	_, err = s.NextOrder(t.Context(), user, received)
+	ok(t, "order of a body that arrives", err)
 }
 
 // everything is a batch of each kind that came with one body.
@@ -80,17 +91,20 @@ func batchOf(user uuid.UUID, received time.Time) (e everything) {
 func refusesAll(t *testing.T, s store.Store, user uuid.UUID, received time.Time, kind problem.Kind) {
 	t.Helper()
 	batch, ctx := batchOf(user, received), t.Context()
-	_, err := s.WriteSamples(ctx, user, batch.samples)
+	body := store.Body{User: user, Order: health.InstantOf(received)}
+	_, err := s.WriteSamples(ctx, body, batch.samples)
 	fails(t, "samples", err, kind)
-	_, err = s.WriteNights(ctx, user, batch.nights)
+	_, err = s.WriteSourceDevices(ctx, body, []health.SourceDevice{device("Blue", "Watch", "", at(0), at(0))})
+	fails(t, "devices", err, kind)
+	_, err = s.WriteNights(ctx, body, batch.nights)
 	fails(t, "nights", err, kind)
-	_, err = s.WriteSegments(ctx, user, batch.segments)
+	_, err = s.WriteSegments(ctx, body, batch.segments)
 	fails(t, "segments", err, kind)
-	_, err = s.WriteWorkouts(ctx, user, batch.workouts)
+	_, err = s.WriteWorkouts(ctx, body, batch.workouts)
 	fails(t, "workouts", err, kind)
-	_, err = s.WriteEvents(ctx, user, batch.events)
+	_, err = s.WriteEvents(ctx, body, batch.events)
 	fails(t, "events", err, kind)
-	_, err = s.WriteECGs(ctx, user, batch.ecgs)
+	_, err = s.WriteECGs(ctx, body, batch.ecgs)
 	fails(t, "ECGs", err, kind)
 	fails(t, "body", s.Put(ctx, newIngestion(t, user, received, "x"), strings.NewReader("x"), worker, later), kind)
 }
@@ -148,6 +162,21 @@ var eraseTests = []test{
 		equal(t, "sources of what comes afterwards", samples(t, s, ada, store.SampleQuery{Metric: "weight"})[0].Source, OwnSource(ada))
 		equal(t, "Bob's sources", samples(t, s, bob, store.SampleQuery{Metric: "weight"})[0].Source, OwnSource(bob))
 		fails(t, "erase somebody unknown", s.EraseData(t.Context(), newID(t), later), problem.NotFound)
+	}},
+	{"erase/refuses what had begun to arrive, and nothing that begins afterwards, whatever the clocks say", func(t *testing.T, s store.Store) {
+		ada := createUser(t, s)
+		ahead := nextOrder(t, s, ada, noon.AddDate(1, 0, 0)) // a clock that is a year ahead
+		behind := nextOrder(t, s, ada, noon)
+		ok(t, "erase", s.EraseData(t.Context(), ada, noon))
+		for _, order := range []health.Instant{ahead, behind} {
+			refusesAll(t, s, ada, order.Time(), problem.Conflict)
+		}
+		next := nextOrder(t, s, ada, noon.Add(-time.Minute))
+		fresh := newIngestion(t, ada, noon.Add(-time.Minute), "x")
+		fresh.Order = next
+		ok(t, "put", s.Put(t.Context(), fresh, strings.NewReader("x"), worker, later))
+		batch := batchOf(ada, next.Time())
+		writes(t, s, ada, "what comes afterwards", batch.samples, all(health.Inserted, len(batch.samples))...)
 	}},
 	{"erase/ends what is in work", func(t *testing.T, s store.Store) {
 		ada := createUser(t, s)

@@ -15,7 +15,7 @@ import (
 
 func writesEvents(t *testing.T, s store.Store, user uuid.UUID, what string, batch []health.Event, want ...health.Outcome) {
 	t.Helper()
-	written, err := s.WriteEvents(t.Context(), user, batch)
+	written, err := s.WriteEvents(t.Context(), store.Body{User: user}, batch)
 	outcomes(t, what, written, err, want...)
 }
 

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"testing"
 
@@ -16,18 +17,45 @@ import (
 type model map[health.SampleKey]health.Sample
 
 func (m model) write(batch []health.Sample) (outcomes []health.Outcome) {
+	before := maps.Clone(m) // as its summaries will be
+	for _, sample := range batch {
+		if old, known := m[sample.Key()]; known && sample.Grain > health.GrainRaw {
+			sample.Replaces(&old)
+			before[sample.Key()] = sample
+		}
+	}
+	var summaries []health.Sample // that are written
 	for _, sample := range batch {
 		old, known := m[sample.Key()]
 		outcome, rewrite := health.Inserted, true
-		if known {
+		switch restated := before.restates(&sample); {
+		case restated && !known:
+			outcome, rewrite = health.Unchanged, false
+		case restated && old.Inferred:
+			outcome, rewrite = health.Updated, false
+			delete(m, sample.Key())
+		case known:
 			outcome, rewrite = sample.Replaces(&old)
 		}
 		if rewrite {
 			m[sample.Key()] = sample
+			summaries = append(summaries, sample)
 		}
 		outcomes = append(outcomes, outcome)
 	}
+	maps.DeleteFunc(m, func(_ health.SampleKey, reading health.Sample) bool {
+		return slices.ContainsFunc(summaries, func(s health.Sample) bool { return s.Restates(&reading) })
+	})
 	return outcomes
+}
+
+func (m model) restates(reading *health.Sample) bool {
+	for _, s := range m {
+		if s.Restates(reading) {
+			return true
+		}
+	}
+	return false
 }
 
 func (m model) of(metric string) (samples []health.Sample) {
@@ -80,7 +108,9 @@ func checkLatest(t tester, s store.Store, user uuid.UUID, m model) {
 		t.Fatalf("%d latest samples of %d metrics", len(latest), len(infos))
 	}
 	for i, got := range latest {
-		equal(t, "latest sample", got, m[got.Key()])
+		want := m[got.Key()]
+		want.Inferred = false
+		equal(t, "latest sample", got, want)
 		equal(t, "latest metric", [2]string{got.Metric, got.Unit}, [2]string{infos[i].Metric, infos[i].Unit})
 		for _, sample := range m {
 			if sample.Metric == infos[i].Metric && sample.Unit == infos[i].Unit && sample.LaterThan(&got) {
@@ -112,13 +142,23 @@ var (
 		s.End = s.Start
 		if s.Grain == health.GrainRaw {
 			s.End += health.Instant(rapid.SampledFrom([]int{0, 0, 1, 90_000_000}).Draw(t, "length"))
+			s.Inferred = rapid.Bool().Draw(t, "inferred")
 		} else {
 			s.PerSource = rapid.Bool().Draw(t, "per source")
 		}
 		s.Order = at(0) + health.Instant(rapid.IntRange(0, 5).Draw(t, "received"))*health.Day/2
+		s.AsOf = s.Order - health.Instant(rapid.SampledFrom([]int{0, 0, 1, 3_600_000_000}).Draw(t, "made before"))
+		s.ZoneAssumed = rapid.Bool().Draw(t, "zone assumed")
 		s.Value, s.Min, s.Max = genValue.Draw(t, "value"), genValue.Draw(t, "min"), genValue.Draw(t, "max")
 		s.Systolic, s.Diastolic = genValue.Draw(t, "systolic"), genValue.Draw(t, "diastolic")
 		s.Attributes = genAttributes.Draw(t, "attributes")
+		if rapid.Bool().Draw(t, "alike") { // few enough that summaries restate readings
+			nan := health.Absent()
+			s.Metric, s.Unit, s.Min, s.Max, s.Systolic, s.Diastolic = "step_count", "count", nan, nan, nan, nan
+			s.Value = rapid.SampledFrom([]float64{1, 2}).Draw(t, "value")
+			s.Start = at(0) + health.Instant(rapid.SampledFrom([]int{-14, -12, 0, 1}).Draw(t, "hour"))*3600*health.Second
+			s.End = s.Start
+		}
 		return s
 	})
 

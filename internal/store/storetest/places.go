@@ -49,7 +49,7 @@ var placeTests = []test{
 				places := rapid.SliceOfN(genPlace, 0, 4).Draw(t, "route")
 				workouts = append(workouts, placed(fmt.Sprint("app ", i), places...))
 			}
-			written, err := s.WriteWorkouts(t.Context(), user, workouts)
+			written, err := s.WriteWorkouts(t.Context(), store.Body{User: user}, workouts)
 			outcomes(t, "write", written, err, all(inserted, len(workouts))...)
 
 			a, b := genPlace.Draw(t, "corner of the box"), genPlace.Draw(t, "other corner")
@@ -73,7 +73,7 @@ var placeTests = []test{
 	{"places/the shortest way bends towards the pole", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
 		flight := placed("app", health.Place{Latitude: 60, Longitude: -60}, health.Place{Latitude: 60, Longitude: 60})
-		written, err := s.WriteWorkouts(t.Context(), user, []health.Workout{flight})
+		written, err := s.WriteWorkouts(t.Context(), store.Body{User: user}, []health.Workout{flight})
 		outcomes(t, "write", written, err, inserted)
 		for latitude, want := range map[float64][]string{60: nil, 73.9: {"app"}, 85: nil} {
 			near := &health.Circle{Center: health.Place{Latitude: latitude}, Radius: 10_000}
@@ -88,7 +88,7 @@ var placeTests = []test{
 			w.Start -= health.Instant(i)
 			batch = append(batch, w)
 		}
-		written, err := s.WriteWorkouts(t.Context(), user, batch)
+		written, err := s.WriteWorkouts(t.Context(), store.Body{User: user}, batch)
 		outcomes(t, "write", written, err, all(inserted, len(batch))...)
 		query := store.WorkoutQuery{Box: &health.Box{South: 49, North: 51, West: 6.5, East: 7.5}}
 		equal(t, "pages of two", pagesOfWorkouts(t, s, user, query, 2), []string{"app 07", "app 27", "app 47"})

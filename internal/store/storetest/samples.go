@@ -18,7 +18,7 @@ import (
 func quantity(metric string, start health.Instant, value float64) health.Sample {
 	s := health.NewSample()
 	s.Metric, s.Unit, s.Source = metric, "count", "Watch"
-	s.Start, s.End, s.Grain, s.Value, s.Order = start, start, health.GrainRaw, value, at(0)
+	s.Start, s.End, s.Grain, s.Value, s.Order, s.AsOf = start, start, health.GrainRaw, value, at(0), at(0)
 	return s
 }
 
@@ -48,7 +48,7 @@ func samples(t tester, s store.Store, user uuid.UUID, query store.SampleQuery) [
 // writes checks what becomes of a batch of samples.
 func writes(t tester, s store.Store, user uuid.UUID, what string, batch []health.Sample, want ...health.Outcome) {
 	t.Helper()
-	written, err := s.WriteSamples(t.Context(), user, batch)
+	written, err := s.WriteSamples(t.Context(), store.Body{User: user}, batch)
 	outcomes(t, what, written, err, want...)
 }
 
@@ -75,6 +75,7 @@ var sampleTests = []test{
 		full := health.Sample{
 			Metric: "heart_rate", Unit: "count/min", Source: "Ada’s Watch ⌚", Start: at(time.Second), End: at(time.Minute),
 			Offset: -34200, Grain: health.GrainRaw, Order: at(time.Hour) + 1,
+			AsOf: at(time.Minute) + 2, ZoneAssumed: true,
 			Value: 61.25, Min: -0.1, Max: math.MaxFloat64, Systolic: nan, Diastolic: nan,
 			Attributes: `{"context":"Sedentary","n":1.10,"☂":[null]}`,
 		}
@@ -84,13 +85,19 @@ var sampleTests = []test{
 				Metric: "blood_pressure", Unit: "mmHg", Start: health.MinInstant, End: health.MinInstant, Grain: health.GrainRaw,
 				Value: nan, Min: nan, Max: nan, Systolic: 120, Diastolic: 80.5,
 			},
-			with(summary("step_count", wake, health.GrainDay, 1e-300), func(s *health.Sample) { s.PerSource = true }),
+			with(summary("step_count", wake, health.GrainDay, 1e-300), func(s *health.Sample) { s.PerSource, s.ZoneAssumed = true, true }),
 			with(quantity("basal_body_temperature", health.MaxInstant, 36.6), func(s *health.Sample) { s.Source = "" }),
 		}
 		writes(t, s, user, "write", batch, all(inserted, 4)...)
 		for _, want := range batch {
 			holds(t, s, user, want.Metric, want)
 		}
+		latest, err := s.Latest(t.Context(), user)
+		ok(t, "latest", err)
+		equal(t, "latest", latest, []health.Sample{batch[3], batch[1], batch[0], batch[2]})
+		replaced := with(full, func(s *health.Sample) { s.Order, s.AsOf, s.ZoneAssumed, s.Value = s.Order+1, s.Order, false, 1 })
+		writes(t, s, user, "a later body", []health.Sample{replaced}, updated)
+		holds(t, s, user, full.Metric, replaced)
 	}},
 	{"samples/any metric keeps any value", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
@@ -257,7 +264,7 @@ var sampleTests = []test{
 		for _, i := range []int{0, 77, 199, 249} {
 			batch[i].Grain, want[i] = health.GrainUnknown, rejected // was never normalised
 		}
-		written, err := s.WriteSamples(t.Context(), user, batch)
+		written, err := s.WriteSamples(t.Context(), store.Body{User: user}, batch)
 		outcomes(t, "write", written, err, want...)
 		for i, reason := range written.Refused {
 			if reason == "" || want[i] != rejected {
@@ -283,7 +290,7 @@ var sampleTests = []test{
 			with(quantity("a", at(2*time.Second), 1), func(s *health.Sample) { s.Source = strings.Repeat("long ", 20_000) }),
 			with(quantity("a", at(3*time.Second), 1), func(s *health.Sample) { s.Source = `'"; DROP TABLE users; --` }),
 		}
-		written, err := s.WriteSamples(t.Context(), user, batch)
+		written, err := s.WriteSamples(t.Context(), store.Body{User: user}, batch)
 		ok(t, "write", err)
 		var want []health.Sample
 		for i, outcome := range written.Outcomes {
@@ -321,7 +328,7 @@ var sampleTests = []test{
 		user := createUser(t, s)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := s.WriteSamples(ctx, user, []health.Sample{quantity("a", at(0), 1)}); !errors.Is(err, context.Canceled) {
+		if _, err := s.WriteSamples(ctx, store.Body{User: user}, []health.Sample{quantity("a", at(0), 1)}); !errors.Is(err, context.Canceled) {
 			t.Errorf("write: %v, want the context's error", err)
 		}
 		for _, err := range s.Samples(ctx, user, store.SampleQuery{Metric: "a"}) {

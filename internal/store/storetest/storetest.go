@@ -39,8 +39,8 @@ type tester interface {
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	t.Helper()
 	for _, test := range slices.Concat(
-		userTests, keyTests, rotateTests, auditTests, eraseTests, archiveTests, inboxTests, sampleTests, sampleReadTests, largeBatchTests, metricTests,
-		modelTests, summaryTests,
+		userTests, keyTests, rotateTests, auditTests, eraseTests, archiveTests, bodyOrderTests, inboxTests, unprocessedTests, sampleTests, restatedTests, zoneTests, sampleReadTests, largeBatchTests, metricTests,
+		modelTests, summaryTests, spanTests, sourceDeviceTests,
 		sleepTests, workoutTests, placeTests, eventTests, ecgTests, cacheFenceTests, leaseTests, outboxTests, upkeepTests, concurrencyTests,
 	) {
 		t.Run(test.name, func(t *testing.T) {

@@ -22,7 +22,7 @@ func workout(appID, name string, start health.Instant) health.Workout {
 	next := point
 	next.Time, next.Latitude, next.Course = start+health.Second, 52.501, 359.9
 	return health.Workout{
-		AppID: appID, Name: name, Start: start, End: start + 3600*health.Second, Offset: 3600, Source: "Watch", Duration: 3500.5,
+		AppID: appID, Name: name, Start: start, End: start + 3600*health.Second, Offset: 3600, OffsetChange: -3600, Source: "Watch", Duration: 3500.5,
 		Quantities: map[string]health.Quantity{"active_energy": {Value: 512.25, Unit: "kcal"}, "distance": {Value: 10, Unit: "km"}},
 		Series: map[string][]health.SeriesPoint{"heart_rate_data": {
 			{Time: start, Offset: 3600, Value: 120, Min: 110, Max: 130, Unit: "count/min", Source: "Watch"},
@@ -37,7 +37,7 @@ func workout(appID, name string, start health.Instant) health.Workout {
 
 func writesWorkouts(t *testing.T, s store.Store, user uuid.UUID, what string, batch []health.Workout, want ...health.Outcome) {
 	t.Helper()
-	written, err := s.WriteWorkouts(t.Context(), user, batch)
+	written, err := s.WriteWorkouts(t.Context(), store.Body{User: user}, batch)
 	outcomes(t, what, written, err, want...)
 }
 
@@ -89,6 +89,7 @@ var workoutTests = []test{
 		bare.Quantities["distance"] = health.Quantity{Value: 11, Unit: "km"}
 		writesWorkouts(t, s, user, "with something more", []health.Workout{bare}, updated)
 		want.Series["step_count"], want.Quantities["distance"] = steps, bare.Quantities["distance"]
+		want.OffsetChange = want.EndOffset() - bare.Offset
 		want.Offset, want.Order = bare.Offset, bare.Order
 		equal(t, "the id stays", holdsWorkouts(t, s, user, want)[0].ID, id)
 	}},

@@ -33,8 +33,11 @@ TABLE activity_metrics PARTITION BY RANGE (recorded_at)
     metric_id smallint NOT NULL
     attributes text NOT NULL
     other_values text NOT NULL
+    zone_assumed boolean NOT NULL DEFAULT false
+    inferred boolean NOT NULL DEFAULT false
     CONSTRAINT activity_metrics_grain_check CHECK ((grain >= 0))
     CONSTRAINT activity_metrics_pkey PRIMARY KEY (user_id, metric_id, grain, recorded_at, ended_at, key_source)
+CREATE INDEX activity_metrics_inferred ON ONLY public.activity_metrics USING btree (user_id, metric_id, recorded_at) WHERE inferred
 TABLE alerts
     user_id uuid NOT NULL
     id uuid NOT NULL
@@ -117,8 +120,16 @@ TABLE blood_pressure_metrics PARTITION BY RANGE (recorded_at)
     metric_id smallint NOT NULL
     attributes text NOT NULL
     other_values text NOT NULL
+    zone_assumed boolean NOT NULL DEFAULT false
+    inferred boolean NOT NULL DEFAULT false
     CONSTRAINT blood_pressure_metrics_grain_check CHECK ((grain >= 0))
     CONSTRAINT blood_pressure_metrics_pkey PRIMARY KEY (user_id, metric_id, grain, recorded_at, ended_at, key_source)
+CREATE INDEX blood_pressure_metrics_inferred ON ONLY public.blood_pressure_metrics USING btree (user_id, metric_id, recorded_at) WHERE inferred
+TABLE body_orders
+    user_id uuid NOT NULL
+    last_order bigint NOT NULL
+    arriving bigint[] NOT NULL
+    CONSTRAINT body_orders_pkey PRIMARY KEY (user_id)
 TABLE daily_summaries
     user_id uuid NOT NULL
     sum double precision NOT NULL
@@ -249,8 +260,11 @@ TABLE heart_rate_metrics PARTITION BY RANGE (recorded_at)
     metric_id smallint NOT NULL
     attributes text NOT NULL
     other_values text NOT NULL
+    zone_assumed boolean NOT NULL DEFAULT false
+    inferred boolean NOT NULL DEFAULT false
     CONSTRAINT heart_rate_metrics_grain_check CHECK ((grain >= 0))
     CONSTRAINT heart_rate_metrics_pkey PRIMARY KEY (user_id, metric_id, grain, recorded_at, ended_at, key_source)
+CREATE INDEX heart_rate_metrics_inferred ON ONLY public.heart_rate_metrics USING btree (user_id, metric_id, recorded_at) WHERE inferred
 VIEW latest AS
  SELECT l.user_id,
     m.name AS metric,
@@ -285,6 +299,8 @@ TABLE latest_values
     metric_id smallint NOT NULL
     per_source boolean NOT NULL
     attributes text NOT NULL
+    as_of timestamp with time zone
+    zone_assumed boolean
     CONSTRAINT latest_values_pkey PRIMARY KEY (user_id, metric_id)
 TABLE leases
     name text COLLATE "C" NOT NULL
@@ -376,8 +392,11 @@ TABLE quantity_metrics PARTITION BY RANGE (recorded_at)
     metric_id smallint NOT NULL
     attributes text NOT NULL
     other_values text NOT NULL
+    zone_assumed boolean NOT NULL DEFAULT false
+    inferred boolean NOT NULL DEFAULT false
     CONSTRAINT quantity_metrics_grain_check CHECK ((grain >= 0))
     CONSTRAINT quantity_metrics_pkey PRIMARY KEY (user_id, metric_id, grain, recorded_at, ended_at, key_source)
+CREATE INDEX quantity_metrics_inferred ON ONLY public.quantity_metrics USING btree (user_id, metric_id, recorded_at) WHERE inferred
 TABLE raw_bodies PARTITION BY RANGE (received_at)
     user_id uuid NOT NULL
     ingestion_id uuid NOT NULL
@@ -410,9 +429,11 @@ TABLE raw_ingestions PARTITION BY RANGE (received_at)
     errors json NOT NULL
     warnings json NOT NULL
     types json NOT NULL
+    received_order bigint
     CONSTRAINT raw_ingestions_pkey PRIMARY KEY (user_id, id, received_at)
 CREATE INDEX raw_ingestions_received ON ONLY public.raw_ingestions USING brin (received_at) WITH (pages_per_range='16')
 CREATE INDEX raw_ingestions_unfinished ON ONLY public.raw_ingestions USING btree (user_id, id, claimed_until) WHERE (status = 'accepted'::text)
+CREATE INDEX raw_ingestions_unread ON ONLY public.raw_ingestions USING btree (user_id, id) WHERE (status = ANY (ARRAY['failed'::text, 'unrecognised'::text]))
 VIEW sleep AS
  SELECT sleep_metrics.user_id,
     sleep_metrics.date,
@@ -421,7 +442,11 @@ VIEW sleep AS
     sleep_metrics.sleep_end,
     sleep_metrics.in_bed_start,
     sleep_metrics.in_bed_end,
-    sleep_metrics.total,
+        CASE
+            WHEN (sleep_metrics.total IS NOT NULL) THEN sleep_metrics.total
+            WHEN ((sleep_metrics.core IS NOT NULL) OR (sleep_metrics.deep IS NOT NULL) OR (sleep_metrics.rem IS NOT NULL)) THEN ((COALESCE(sleep_metrics.core, (0)::double precision) + COALESCE(sleep_metrics.deep, (0)::double precision)) + COALESCE(sleep_metrics.rem, (0)::double precision))
+            ELSE sleep_metrics.asleep
+        END AS total,
     sleep_metrics.asleep,
     sleep_metrics.core,
     sleep_metrics.deep,
@@ -450,7 +475,13 @@ TABLE sleep_metrics
     utc_offset integer NOT NULL
     source text COLLATE "C" NOT NULL
     attributes text NOT NULL
+    start_offset integer
+    field_orders text
     CONSTRAINT sleep_metrics_pkey PRIMARY KEY (user_id, date, id)
+TABLE sleep_rules
+    user_id uuid NOT NULL
+    gap bigint NOT NULL
+    CONSTRAINT sleep_rules_pkey PRIMARY KEY (user_id)
 TABLE sleep_segments
     user_id uuid NOT NULL
     started_at timestamp with time zone NOT NULL
@@ -459,6 +490,7 @@ TABLE sleep_segments
     source text COLLATE "C" NOT NULL
     stage text COLLATE "C" NOT NULL
     attributes text NOT NULL
+    end_offset integer
     CONSTRAINT sleep_segments_pkey PRIMARY KEY (user_id, started_at, ended_at, source, stage)
 CREATE INDEX sleep_segments_by_end ON public.sleep_segments USING btree (user_id, ended_at)
 VIEW sleep_stages AS
@@ -469,6 +501,14 @@ VIEW sleep_stages AS
     sleep_segments.source,
     sleep_segments.attributes
    FROM sleep_segments;
+TABLE source_devices
+    user_id uuid NOT NULL
+    source text COLLATE "C" NOT NULL
+    model text COLLATE "C" NOT NULL
+    hardware text COLLATE "C" NOT NULL
+    first_seen timestamp with time zone NOT NULL
+    last_seen timestamp with time zone NOT NULL
+    CONSTRAINT source_devices_pkey PRIMARY KEY (user_id, source, model, hardware)
 TABLE source_orders
     user_id uuid NOT NULL
     sources text NOT NULL
@@ -540,6 +580,7 @@ TABLE workouts
     source text NOT NULL
     quantities json NOT NULL
     attributes text NOT NULL
+    end_offset integer
     CONSTRAINT workouts_pkey PRIMARY KEY (user_id, id)
 CREATE UNIQUE INDEX workouts_by_app_id ON public.workouts USING btree (user_id, app_id) WHERE (app_id <> ''::text)
 CREATE INDEX workouts_by_start ON public.workouts USING btree (user_id, started_at, id)

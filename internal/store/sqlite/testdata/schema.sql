@@ -12,9 +12,11 @@ CREATE TABLE activity_metrics (
     utc_offset       INTEGER NOT NULL,
     received         INTEGER NOT NULL,
     attributes       TEXT,
-    other_values     TEXT,
+    other_values     TEXT, zone_assumed INTEGER NOT NULL DEFAULT 0, inferred INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (user_id, metric_id, key_time, grain, length, source_id, per_source)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX activity_metrics_inferred ON activity_metrics (user_id, metric_id, key_time) WHERE inferred = 1;
 
 CREATE TABLE api_key_use (
     key_id       TEXT    NOT NULL PRIMARY KEY,
@@ -36,6 +38,12 @@ CREATE TABLE api_keys (
 CREATE INDEX api_keys_of_user ON api_keys (user_id, created_at, id);
 
 CREATE INDEX api_keys_revoked ON api_keys (revoked_at) WHERE revoked_at > 0;
+
+CREATE TABLE arriving_bodies (
+    user_id        INTEGER NOT NULL,
+    received_order INTEGER NOT NULL,
+    PRIMARY KEY (user_id, received_order)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE audit_log (
     user_id     INTEGER NOT NULL,
@@ -69,9 +77,16 @@ CREATE TABLE blood_pressure_metrics (
     utc_offset       INTEGER NOT NULL,
     received         INTEGER NOT NULL,
     attributes       TEXT,
-    other_values     TEXT,
+    other_values     TEXT, zone_assumed INTEGER NOT NULL DEFAULT 0, inferred INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (user_id, metric_id, key_time, grain, length, source_id, per_source)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX blood_pressure_metrics_inferred ON blood_pressure_metrics (user_id, metric_id, key_time) WHERE inferred = 1;
+
+CREATE TABLE body_orders (
+    user_id    INTEGER PRIMARY KEY,
+    last_order INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE daily_summaries (
     user_id           INTEGER NOT NULL,
@@ -98,7 +113,7 @@ CREATE TABLE daily_summaries (
     earliest_offset   INTEGER NOT NULL,
     latest_offset     INTEGER NOT NULL,
     sources           TEXT    NOT NULL, -- ids, separated by blanks
-    hours             BLOB, -- see store.PackHours
+    hours             BLOB, settled INTEGER NOT NULL DEFAULT 0, unplaced REAL, -- see store.PackHours
     PRIMARY KEY (user_id, metric_id, date)
 ) STRICT, WITHOUT ROWID;
 
@@ -159,9 +174,11 @@ CREATE TABLE heart_rate_metrics (
     utc_offset       INTEGER NOT NULL, -- seconds
     received         INTEGER NOT NULL, -- when the body that said this had arrived
     attributes       TEXT,             -- JSON object
-    other_values     TEXT,
+    other_values     TEXT, zone_assumed INTEGER NOT NULL DEFAULT 0, inferred INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (user_id, metric_id, key_time, grain, length, source_id, per_source)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX heart_rate_metrics_inferred ON heart_rate_metrics (user_id, metric_id, key_time) WHERE inferred = 1;
 
 CREATE TABLE latest_values (
     user_id    INTEGER NOT NULL,
@@ -178,7 +195,7 @@ CREATE TABLE latest_values (
     maximum    REAL,
     systolic   REAL,
     diastolic  REAL,
-    attributes TEXT    NOT NULL,
+    attributes TEXT    NOT NULL, as_of INTEGER, zone_assumed INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (user_id, metric_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -261,9 +278,11 @@ CREATE TABLE quantity_metrics (
     utc_offset       INTEGER NOT NULL,
     received         INTEGER NOT NULL,
     attributes       TEXT,
-    other_values     TEXT,
+    other_values     TEXT, zone_assumed INTEGER NOT NULL DEFAULT 0, inferred INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (user_id, metric_id, key_time, grain, length, source_id, per_source)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX quantity_metrics_inferred ON quantity_metrics (user_id, metric_id, key_time) WHERE inferred = 1;
 
 CREATE TABLE raw_bodies (
     ingestion_id BLOB    NOT NULL,
@@ -298,13 +317,15 @@ CREATE TABLE raw_ingestions (
     errors        TEXT    NOT NULL, -- JSON array
     warnings      TEXT    NOT NULL, -- JSON array
     types         TEXT    NOT NULL  -- JSON array, one entry per type of element, of imports
-) STRICT;
+, received_order INTEGER) STRICT;
 
 CREATE INDEX raw_ingestions_of_user ON raw_ingestions (user_id, id);
 
 CREATE INDEX raw_ingestions_received ON raw_ingestions (received_at, user_id);
 
 CREATE INDEX raw_ingestions_unfinished ON raw_ingestions (user_id, id, claimed_until) WHERE status = 'accepted';
+
+CREATE INDEX raw_ingestions_unread ON raw_ingestions (user_id, id) WHERE status IN ('failed', 'unrecognised');
 
 CREATE TABLE sleep_metrics (
     user_id      INTEGER NOT NULL,
@@ -324,9 +345,14 @@ CREATE TABLE sleep_metrics (
     awake        REAL,
     in_bed       REAL,
     attributes   TEXT    NOT NULL,
-    received     INTEGER NOT NULL,
+    received     INTEGER NOT NULL, start_offset INTEGER, field_orders TEXT,
     PRIMARY KEY (user_id, date, source, id)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sleep_rules (
+    user_id INTEGER PRIMARY KEY,
+    gap     INTEGER NOT NULL -- microseconds
+) STRICT;
 
 CREATE TABLE sleep_segments (
     user_id    INTEGER NOT NULL,
@@ -335,11 +361,21 @@ CREATE TABLE sleep_segments (
     source     TEXT    NOT NULL,
     stage      TEXT    NOT NULL,
     utc_offset INTEGER NOT NULL,
-    attributes TEXT    NOT NULL,
+    attributes TEXT    NOT NULL, end_offset INTEGER,
     PRIMARY KEY (user_id, start_time, end_time, source, stage)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX sleep_segments_by_end ON sleep_segments (user_id, end_time);
+
+CREATE TABLE source_devices (
+    user_id    INTEGER NOT NULL,
+    source     TEXT    NOT NULL,
+    model      TEXT    NOT NULL,
+    hardware   TEXT    NOT NULL,
+    first_seen INTEGER NOT NULL,
+    last_seen  INTEGER NOT NULL,
+    PRIMARY KEY (user_id, source, model, hardware)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE source_orders (
     user_id  INTEGER PRIMARY KEY,
@@ -352,6 +388,20 @@ CREATE TABLE sources (
     id   INTEGER PRIMARY KEY CHECK (id > 0),
     name TEXT UNIQUE
 ) STRICT;
+
+CREATE TABLE spans (
+    user_id        INTEGER NOT NULL,
+    metric_id      INTEGER NOT NULL,
+    to_time        INTEGER NOT NULL, -- in key times, as those of samples
+    from_time      INTEGER NOT NULL,
+    grain          INTEGER NOT NULL CHECK (grain > 0),
+    session        TEXT    NOT NULL, -- of the app, or the ingestion
+    received_order INTEGER NOT NULL,
+    as_of          INTEGER NOT NULL,
+    ingestion_id   BLOB    NOT NULL,
+    gaps           BLOB, -- absent buckets, see backend.PackGaps
+    PRIMARY KEY (user_id, metric_id, to_time, from_time, grain, session)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE trust (
     only_row         INTEGER PRIMARY KEY CHECK (only_row = 1),
@@ -406,7 +456,7 @@ CREATE TABLE workouts (
     duration    REAL, -- seconds
     quantities  TEXT    NOT NULL, -- JSON object
     attributes  TEXT    NOT NULL,
-    received    INTEGER NOT NULL,
+    received    INTEGER NOT NULL, end_offset INTEGER,
     PRIMARY KEY (user_id, id)
 ) STRICT;
 
