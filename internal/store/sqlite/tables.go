@@ -68,11 +68,14 @@ func newTable(of *backend.SampleTable) *table {
 	}
 	const latestFirst = " ORDER BY key_time + start_shift DESC, grain, length, source_id LIMIT 1"
 	t.latest = "SELECT " + columns + " FROM " + name + ofMetric + " AND key_time >= " + edge("max") + " - ?3" + latestFirst
-	hasValue := "other_values <> ''"
+	var hasValue []string // one of them
 	for _, v := range of.Values {
-		hasValue += " OR " + v.Column + " IS NOT NULL"
+		hasValue = append(hasValue, v.Column+" IS NOT NULL")
 	}
-	t.latestValue = "SELECT " + columns + " FROM " + name + ofMetric + " AND (" + hasValue + ")" + latestFirst
+	for _, v := range of.Others { // other_values may have other keys, too
+		hasValue = append(hasValue, "json_extract(other_values, '$."+v.Key+"') IS NOT NULL")
+	}
+	t.latestValue = "SELECT " + columns + " FROM " + name + ofMetric + " AND (" + strings.Join(hasValue, " OR ") + ")" + latestFirst
 	// Starts are not quite in the order of key times, see backend.StartBeforeKey.
 	around := strconv.Itoa(int(backend.StartBeforeKey + backend.StartAfterKey))
 	t.extent = "SELECT" +
