@@ -30,7 +30,7 @@ func TestPointsOfUnknownShape(t *testing.T) {
 		"/v1/metrics/beat_to_beat_intervals/series?start=2026-03-10&end=2026-03-11&tz=UTC":       {`"points":[]`},
 		"/v1/metrics/heart_rate/series?start=2026-03-10&end=2026-03-11":                          {`"min":50`, `"max":72`, `"avg":61`},
 		"/v1/metrics/step_count/series?start=2026-03-10&end=2026-03-11":                          {`"sum":500`},
-		"/v1/metrics/step_count/series?start=2026-03-10&end=2026-03-11&bucket=1h&tz=Asia/Tehran": {`"sum":500`},
+		"/v1/metrics/step_count/series?start=2026-03-10&end=2026-03-11&bucket=1h&tz=Asia/Tehran": {`"sum":250`}, // half in each hour
 		"/v1/summary?date=2026-03-10":                                                            {`"step_count":{"unit":"count","aggregation":"sum","value":500`},
 		"/v1/metrics/latest":                                                                     {`"avg":62`, `"value":500`, `"attributes":{"series"`},
 		"/v1/metrics":                                                                            {`"name":"beat_to_beat_intervals"`},
