@@ -32,16 +32,19 @@ type printedConnection struct {
 type printedAutomation struct {
 	Name  string `json:"name"`
 	Title string `json:"title"`
+	About string `json:"about"`
+	Check string `json:"check,omitempty"`
 	Link  string `json:"link"`
 }
 
 func (p *program) connectCommand() *cobra.Command {
 	var flags connectFlags
 	command := &cobra.Command{
-		Use: "connect --user EMAIL", Short: "Set up the app on a phone with two QR codes", Args: exactArgs(0),
-		Long: `Make a key that may only send, and print two links that create automations in the app Health Auto Export, each with its QR
-code: what is recent every hour, and once a day the last seven days again, for entries that reach the phone late. Point the
-phone's camera at the codes one after the other. They hold the key: do not show them to others.`,
+		Use: "connect --user EMAIL", Short: "Set up the app on a phone with four QR codes", Args: exactArgs(0),
+		Long: `Make a key that may only send, and print four links that create automations in the app Health Auto Export, each with its
+QR code: recent data by minutes, every hour; and once a day the last seven days by whole days, which are Apple's own
+figures, the heart rate of the last seven days by minutes, and the workouts. With --data there are two, for what it names.
+Point the phone's camera at the codes one after the other. They hold the key: do not show them to others.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !slices.Contains(connect.DataTypes, flags.dataType) {
 				return usageError{fmt.Errorf("--data: %q is none of %s", flags.dataType, strings.Join(connect.DataTypes, ", "))}
@@ -76,7 +79,7 @@ func (p *program) connect(ctx context.Context, flags connectFlags) error {
 			connection.Warning = fmt.Sprintf("The server listens on %s, which no phone can reach. Start it with --listen 0.0.0.0:8080, or name its address with --public-url.", p.settings.listen)
 		}
 		for _, a := range connect.Automations(addresses[0], secret, flags.dataType) {
-			connection.Automations = append(connection.Automations, printedAutomation{a.Name, a.Title, a.Link})
+			connection.Automations = append(connection.Automations, printedAutomation(a))
 		}
 		if p.json {
 			return p.printJSON(connection)
@@ -106,12 +109,16 @@ func (p *program) addresses(asked string) ([]string, error) {
 }
 
 func (p *program) printConnection(c *printedConnection) error {
-	for _, a := range c.Automations {
+	p.explainAutomations(c.Automations)
+	for i, a := range c.Automations {
 		code, err := connect.NewCode(a.Link)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(p.out, "\n%s\n\n%s\n%s\n", automationHeadings[a.Name], code.Terminal(), a.Link)
+		fmt.Fprintf(p.out, "\n%d. %s\n\n%s\n%s\n", i+1, a.Title, code.Terminal(), a.Link)
+		if a.Check != "" {
+			fmt.Fprintf(p.out, "\n%s\n", wrapped("Then look in the app: "+a.Check, ""))
+		}
 	}
 	fmt.Fprintf(p.out, "\nThe phone will send to %s with the key %s, which is called %q.\n", c.URL, c.Key.ID, c.Key.Name)
 	if len(c.Addresses) > 1 {
@@ -123,8 +130,35 @@ func (p *program) printConnection(c *printedConnection) error {
 	return nil
 }
 
-// automationHeadings describe what each automation is for.
-var automationHeadings = map[string]string{
-	"recent":  "1. What is recent, every hour",
-	"overlap": "2. The last seven days again, once a day",
+// explainAutomations says, before the first code, what the codes will set up and why.
+func (p *program) explainAutomations(list []printedAutomation) {
+	numbers := map[int]string{2: "two", 4: "four"}
+	fmt.Fprintf(p.out, "This sets up %s automations in the app Health Auto Export.\n\n%s\n\n", numbers[len(list)], wrapped(connect.Why, ""))
+	for i, a := range list {
+		fmt.Fprintln(p.out, wrapped(fmt.Sprintf("%d. %s", i+1, a.About), "   "))
+	}
+	fmt.Fprintf(p.out, "\n%s\n", wrapped("Point the phone's camera at the codes below, one after the other, and open the link that it shows. The codes hold the key: do not show them to others.", ""))
+}
+
+// terminalWidth is how many columns of text are printed at most.
+const terminalWidth = 78
+
+// wrapped breaks a text into lines of a terminal; indent is put before all but the first.
+func wrapped(text, indent string) string {
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Fields(text) {
+		switch width := len([]rune(word)); {
+		case i == 0:
+			column = width
+		case column+1+width > terminalWidth:
+			b.WriteString("\n" + indent)
+			column = len(indent) + width
+		default:
+			b.WriteByte(' ')
+			column += 1 + width
+		}
+		b.WriteString(word)
+	}
+	return b.String()
 }

@@ -15,9 +15,11 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/health-export/health-export/internal/testdb"
@@ -32,6 +34,23 @@ type releaseFixture struct {
 	Key string `json:"key"`
 	// Migrations are the digests of the steps of the schema that the release knew, by name.
 	Migrations map[string]string `json:"migrations"`
+}
+
+// readOtherwise has what later versions read otherwise in the bodies of a release, as verify says it: what is missing comes
+// with a replay, what is extra stays.
+var readOtherwise = map[string][]string{
+	"0.1.0": {
+		// The heart rates of a workout in a file without a name, which is refused.
+		"extra sample heart_rate 2026-04-01T07:30:12+02:00",
+		"extra sample heart_rate 2026-04-01T07:31:12+02:00",
+		// Points of unknown shape, which were refused.
+		"missing sample sexual_activity 2026-03-10T00:00:00+01:00",
+		"missing sample step_count 2026-03-10T00:00:00+01:00",
+		// Single values, which are no events.
+		"extra event beats 1970-01-01T00:00:00Z",
+		"extra event heartbeatSeries 1970-01-01T00:00:00Z",
+		"extra event version 1970-01-01T00:00:00Z",
+	},
 }
 
 // The database of every release is brought up to date, holds what its archive holds, and gives the answers that the
@@ -87,8 +106,15 @@ func upgrade(t *testing.T, folder, kind string) {
 	if code, out, errOut := tool(t, database, "replay", "--all"); code != exitOK && !strings.Contains(errOut, "could not be processed") {
 		t.Errorf("replay: exit code %d: %s%s", code, out, errOut)
 	}
-	if code, out, errOut := tool(t, database, "verify"); code != exitOK || !strings.Contains(out, " 0 missing, 0 extra, 0 different") {
-		t.Errorf("verify: exit code %d: %s%s", code, out, errOut)
+	_, out, _ := tool(t, database, "verify")
+	var differs []string
+	for line := range strings.Lines(out) {
+		if fields := strings.Fields(line); len(fields) > 3 && slices.Contains([]string{"missing", "extra", "different"}, fields[0]) {
+			differs = append(differs, strings.Join(fields[:4], " "))
+		}
+	}
+	if diff := cmp.Diff(readOtherwise[filepath.Base(filepath.Dir(folder))], differs); diff != "" {
+		t.Errorf("verify (-want +got):\n%s%s", diff, out)
 	}
 }
 

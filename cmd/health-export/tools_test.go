@@ -28,15 +28,21 @@ func TestConnect(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &made); err != nil || code != exitOK {
 		t.Fatalf("exit code %d, %v: %s%s", code, err, out, errOut)
 	}
-	if made.URL != "http://127.0.0.1:8080" || !strings.Contains(made.Warning, "--listen 0.0.0.0:8080") || len(made.Automations) != 2 ||
+	if made.URL != "http://127.0.0.1:8080" || !strings.Contains(made.Warning, "--listen 0.0.0.0:8080") || len(made.Automations) != 4 ||
 		!strings.Contains(made.Automations[0].Link, "headers=X-API-Key,"+made.Key.Key+"&") || len(made.Key.Scopes) != 1 || made.Key.Scopes[0] != "ingest" {
 		t.Errorf("printed %s", out)
 	}
 	code, out, errOut = tool(t, database, "connect", "--user", "anna@example.org", "--public-url", "https://health.example.org/")
-	if code != exitOK || strings.Count(out, "com.HealthExport://automation?url=https%3A%2F%2Fhealth.example.org%2Fv1%2Fingest&") != 2 || errOut != "" {
+	if code != exitOK || strings.Count(out, "com.HealthExport://automation?url=https%3A%2F%2Fhealth.example.org%2Fv1%2Fingest&") != 4 || errOut != "" {
 		t.Errorf("exit code %d: %s%s", code, out, errOut)
 	}
+	if before, _, _ := strings.Cut(out, "\x1b["); !strings.Contains(before, "four automations") || !strings.Contains(before, "4. The workouts") {
+		t.Errorf("what the codes do is not explained before the first of them:\n%s", before)
+	}
 	for widest := range strings.Lines(out) {
+		if n := strings.Count(widest, "") - 2; n > 80 && !strings.HasPrefix(widest, "\x1b[") && !strings.HasPrefix(widest, "com.") && !strings.Contains(widest, "The phone will") {
+			t.Errorf("a line of %d columns: %s", n, widest)
+		}
 		if n := strings.Count(widest, "") - 1; strings.HasPrefix(widest, "\x1b[") && n > 80+len("\x1b[30;47m\x1b[0m\n") {
 			t.Errorf("a QR code is %d columns wide", n)
 		}

@@ -23,8 +23,11 @@ func NewResolver(rule Rule, emit func(s *health.Sample, share float64)) *Resolve
 }
 
 // Add adds the next sample, in the order of key time, grain and end, in which stores yield them. The resolver keeps a
-// copy while later samples may affect it: those whose times overlap.
+// copy while later samples may affect it: those whose times overlap. A sample without a value never counts.
 func (r *Resolver) Add(s *health.Sample) {
+	if !s.HasValue() {
+		return
+	}
 	if r.rule.Cumulative() {
 		r.sweepOf(s.Grain).add(s)
 		return

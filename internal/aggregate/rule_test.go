@@ -187,7 +187,8 @@ func TestMeansOfADay(t *testing.T) {
 var genDayOfSteps = rapid.Custom(func(t *rapid.T) (d struct {
 	samples []health.Sample
 	said    []health.Span
-}) {
+},
+) {
 	for i := range rapid.IntRange(1, 4).Draw(t, "bodies") {
 		asOf := rapid.IntRange(1, 3*dayMinutes).Draw(t, "made")
 		grain := rapid.SampledFrom([]health.Grain{health.GrainRaw, health.GrainMinute, health.GrainHour, health.GrainDay}).Draw(t, "grain")

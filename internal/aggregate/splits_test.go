@@ -12,7 +12,7 @@ import (
 func TestSplits(t *testing.T) {
 	t.Parallel()
 	track := aggregate.TrackOf(straight([]float64{10, 15, 14, 30, 12},
-		[2]float64{0, 0}, [2]float64{300, 900}, [2]float64{340, 1100}, [2]float64{600, 2000}, [2]float64{700, 2250}))
+		[2]float64{0, 0}, [2]float64{300, 900}, [2]float64{340, 1100}, [2]float64{600, 2000}, [2]float64{700, 2250}), "Run")
 	rates := []aggregate.HeartRate{{Time: health.Second * 1000, BPM: 100}, {Time: health.Second * 1300, BPM: 150}, {Time: health.Second * 1360, BPM: 170}}
 	type row struct{ metres, seconds, gain, loss float64 }
 	want := []row{{1000, 320, 5, 0}, {1000, 280, 15, 0}, {250, 100, 0, 18}}
@@ -33,7 +33,7 @@ func TestSplits(t *testing.T) {
 	if !health.IsAbsent(got[2].HeartRate) {
 		t.Errorf("nothing was measured, yet the heart rate is %v", got[2].HeartRate)
 	}
-	even := aggregate.TrackOf(straight(nil, [2]float64{0, 0}, [2]float64{600, 2000}))
+	even := aggregate.TrackOf(straight(nil, [2]float64{0, 0}, [2]float64{600, 2000}), "Run")
 	if n := len(aggregate.Splits(even, even.Length()/2, nil, nil)); n != 2 {
 		t.Errorf("twice a half is %d splits", n)
 	}
@@ -129,7 +129,7 @@ func TestClimbIsTheDifferenceOfTheEnds(t *testing.T) {
 // A pause is divided among the splits in which it was.
 func TestSplitsKnowPauses(t *testing.T) {
 	t.Parallel()
-	track := aggregate.TrackOf(straight(nil, [2]float64{0, 0}, [2]float64{720, 2000}))
+	track := aggregate.TrackOf(straight(nil, [2]float64{0, 0}, [2]float64{720, 2000}), "Run")
 	from := track[0].Time
 	pause := func(after, seconds float64) health.SeriesPoint {
 		return health.SeriesPoint{Time: from + health.Instant(after*1e6), Value: seconds}

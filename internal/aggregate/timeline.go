@@ -115,8 +115,11 @@ func NewTimeline(rule Rule, grid Grid, said []health.Span, wanted func(group int
 }
 
 // Add adds the next sample, in the order of key time, grain and end, in which stores yield them. Summaries longer than a
-// day are no part of a timeline, nor are merged ones that are longer than a cell but no day.
+// day are no part of a timeline, nor are merged ones that are longer than a cell but no day, nor any without a value.
 func (t *Timeline) Add(s *health.Sample) {
+	if !s.HasValue() {
+		return
+	}
 	if t.first == nil {
 		offset := s.Offset
 		t.first = &offset

@@ -19,14 +19,15 @@ type TrackPoint struct {
 	Altitude float64
 }
 
-// TrackOf measures a route. It leaves out points without a time or place, and those that are not later than the one
-// before.
-func TrackOf(route []health.RoutePoint) Track {
+// TrackOf measures the route of a workout of the given name. It leaves out the outliers, see health.Outliers, points
+// without a time or place, and those that are not later than the one before.
+func TrackOf(route []health.RoutePoint, activity string) Track {
 	var track Track
 	var last *health.RoutePoint
+	outliers := health.Outliers(route, activity)
 	for i := range route {
 		p := &route[i]
-		if p.Time == 0 || health.IsAbsent(p.Latitude) || health.IsAbsent(p.Longitude) || last != nil && p.Time <= last.Time {
+		if outliers != nil && outliers[i] || p.Time == 0 || health.IsAbsent(p.Latitude) || health.IsAbsent(p.Longitude) || last != nil && p.Time <= last.Time {
 			continue
 		}
 		distance := 0.0

@@ -35,11 +35,11 @@ func TestTrackOf(t *testing.T) {
 	timeless.Time = 0
 	nowhere.Time, nowhere.Latitude = nowhere.Time+1, health.Absent()
 	route = append(route[:2:2], append([]health.RoutePoint{timeless, nowhere}, route[2:]...)...)
-	track := aggregate.TrackOf(route)
+	track := aggregate.TrackOf(route, "Run")
 	if len(track) != 3 || !near(track.Length(), 100, 1e-6) {
 		t.Errorf("a track of %d points and %v m, want those at 0, 10 and 20 s: 100 m", len(track), track.Length())
 	}
-	if track := aggregate.TrackOf(nil); track.Length() != 0 {
+	if track := aggregate.TrackOf(nil, "Run"); track.Length() != 0 {
 		t.Errorf("no route is %v m long", track.Length())
 	}
 }
@@ -72,7 +72,7 @@ func TestTrackOfDistances(t *testing.T) {
 func TestFastest(t *testing.T) {
 	t.Parallel()
 	track := aggregate.TrackOf(straight(nil,
-		[2]float64{0, 0}, [2]float64{100, 200}, [2]float64{150, 400}, [2]float64{200, 400}, [2]float64{240, 600}, [2]float64{340, 700}))
+		[2]float64{0, 0}, [2]float64{100, 200}, [2]float64{150, 400}, [2]float64{200, 400}, [2]float64{240, 600}, [2]float64{340, 700}), "Run")
 	for length, want := range map[float64]float64{200: 40, 100: 20, 400: 140, 700: 340} {
 		from, to, ok := track.Fastest(length)
 		if got := float64(to-from) / float64(health.Second); !ok || !near(got, want, 1e-3) {
@@ -124,7 +124,7 @@ func TestFastestIsFastest(t *testing.T) {
 
 func TestFittedTo(t *testing.T) {
 	t.Parallel()
-	track := aggregate.TrackOf(straight(nil, [2]float64{0, 0}, [2]float64{100, 500}, [2]float64{200, 1000}))
+	track := aggregate.TrackOf(straight(nil, [2]float64{0, 0}, [2]float64{100, 500}, [2]float64{200, 1000}), "Run")
 	fitted, ok := track.FittedTo(900)
 	if !ok || !near(fitted.Length(), 900, 1e-6) || !near(fitted[1].Distance, 450, 1e-6) || !near(track.Length(), 1000, 1e-6) {
 		t.Errorf("1000 m fitted to 900 are %v (%v), and were %v", fitted, ok, track)

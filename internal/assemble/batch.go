@@ -18,7 +18,8 @@ const (
 	PartitionsAtOnce = 3
 )
 
-// Batch is elements to be written in one transaction. No two of them have the same identity.
+// Batch is elements to be written in one transaction. No two of them have the same identity, but for events, see
+// health.Event.DigestAmong.
 type Batch[T any] struct {
 	Elements []T
 	// Spans are what the body speaks for with the samples of a batch, without the session and the ingestion.
@@ -59,6 +60,9 @@ func (c *Collector) Samples(p Partition) iter.Seq2[*Batch[health.Sample], error]
 				return
 			}
 			sample := c.sample(&merged, m.perSource(&merged))
+			if c.series[merged.series].bloodPressure && !c.checkPressure(&sample, &merged.elementRef) {
+				continue
+			}
 			placeSample(m.zone, &sample)
 			batch.Elements = append(batch.Elements, sample)
 			spans.add(merged.series, &sample, saysZeros && c.series[merged.series].cumulative)
@@ -159,9 +163,16 @@ func (c *Collector) count(ref *elementRef, o health.Outcome) {
 
 // countRefused counts an element of which the database refused a sample; the caller holds mu.
 func (c *Collector) countRefused(ref *elementRef, reason string) {
-	rejection := databaseRefused(health.Position{
-		Type: "metric", Entry: int(ref.entry), Point: int(ref.index), Metric: c.series[ref.series].name,
-	}, reason)
+	c.rejectSample(ref, databaseRefused(ref.position(c), reason))
+}
+
+// position returns where in the body a point is.
+func (r *elementRef) position(c *Collector) health.Position {
+	return health.Position{Type: "metric", Entry: int(r.entry), Point: int(r.index), Metric: c.series[r.series].name}
+}
+
+// rejectSample counts an element of which a sample is refused; the caller holds mu.
+func (c *Collector) rejectSample(ref *elementRef, rejection *health.Rejection) {
 	if ref.compound >= 0 {
 		c.count(ref, health.Rejected)
 		c.report.List(rejection)
@@ -188,7 +199,7 @@ func (c *Collector) finishSamples() {
 	c.compounds = nil
 }
 
-// Nights yields the nights. It, and the four methods that follow, must be called when all samples are accounted for, one
+// Nights yields the nights. It, and the five methods that follow, must be called when all samples are accounted for, one
 // after the other, and each batch accounted for before the next is taken.
 func (c *Collector) Nights() iter.Seq2[*Batch[health.Night], error] {
 	c.finishSamples()
@@ -205,6 +216,12 @@ func (c *Collector) Segments() iter.Seq2[*Batch[health.Segment], error] {
 func (c *Collector) Workouts() iter.Seq2[*Batch[health.Workout], error] {
 	c.finishSamples()
 	return c.others.workouts.batches()
+}
+
+// WorkoutParts yields the files of workouts, see health.Workout.Part; see Nights. They are written after the workouts.
+func (c *Collector) WorkoutParts() iter.Seq2[*Batch[health.Workout], error] {
+	c.finishSamples()
+	return c.others.parts.batches()
 }
 
 // Events yields the events; see Nights.

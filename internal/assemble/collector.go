@@ -391,6 +391,9 @@ func (c *Collector) normalise(p *point, m *bodyMetric, at *health.Position) *hea
 			return outOfRange(at, v, m.unit)
 		}
 	}
+	if rejection := c.checkPossible(&s, m, at); rejection != nil {
+		return rejection
+	}
 	for _, v := range values[:n] {
 		if v.suspicious(p.grain) {
 			c.report.Warn(suspicious(at, v, m.unit))

@@ -29,6 +29,8 @@ type elementBuffer[T any] struct {
 	same   func(a, b *T) bool
 	merge  func(first, later *T)
 	size   func(*T) int
+	// refusal returns the rejection of an element that was refused when it was to be written; databaseRefused where nil.
+	refusal func(at health.Position, reason string) *health.Rejection
 
 	elements []bufferedElement[T]
 	index    map[string][]int
@@ -174,7 +176,11 @@ func (b *elementBuffer[T]) batch(elements []bufferedElement[T]) *Batch[T] {
 		for i, outcome := range outcomes {
 			e := &elements[i]
 			if outcome == health.Rejected {
-				b.report.Reject(e.Kind, e.Type, databaseRefused(e.Position, refused[i]))
+				refuse := databaseRefused
+				if b.refusal != nil {
+					refuse = b.refusal
+				}
+				b.report.Reject(e.Kind, e.Type, refuse(e.Position, refused[i]))
 				continue
 			}
 			b.report.Count(e.Kind, e.Type, outcome)

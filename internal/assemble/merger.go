@@ -108,7 +108,7 @@ func (m *merger) merge(merged *mergedPoint, p *point, latest uint32) {
 				merged.values[i] = v
 			}
 		}
-	case newer:
+	case newer && p.hasValue():
 		merged.values = p.values
 	}
 	if newer {

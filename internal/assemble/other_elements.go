@@ -11,11 +11,21 @@ type otherElements struct {
 	nights   *elementBuffer[health.Night]
 	segments *elementBuffer[health.Segment]
 	workouts *elementBuffer[health.Workout]
+	parts    *elementBuffer[health.Workout]
 	events   *elementBuffer[health.Event]
 	ecgs     *elementBuffer[health.ECG]
 }
 
 func newOtherElements(dir string, report *health.Report) otherElements {
+	workouts := func(refusal func(health.Position, string) *health.Rejection) *elementBuffer[health.Workout] {
+		return &elementBuffer[health.Workout]{
+			dir: dir, report: report, refusal: refusal,
+			keys:  workoutKeys,
+			same:  (*health.Workout).SameWorkout,
+			merge: func(w, later *health.Workout) { w.MergeFrom(later) },
+			size:  workoutSize,
+		}
+	}
 	return otherElements{
 		nights: &elementBuffer[health.Night]{
 			dir: dir, report: report,
@@ -35,17 +45,12 @@ func newOtherElements(dir string, report *health.Report) otherElements {
 			},
 			size: func(s *health.Segment) int { return 250 + len(s.Attributes) },
 		},
-		workouts: &elementBuffer[health.Workout]{
-			dir: dir, report: report,
-			keys:  workoutKeys,
-			same:  (*health.Workout).SameWorkout,
-			merge: func(w, later *health.Workout) { w.MergeFrom(later) },
-			size:  workoutSize,
-		},
+		workouts: workouts(databaseRefused),
+		parts:    workouts(withoutWorkout),
 		events: &elementBuffer[health.Event]{
 			dir: dir, report: report,
 			keys:  func(e *health.Event) []string { return []string{fmt.Sprintf("%q", e.Key())} },
-			same:  func(a, b *health.Event) bool { return true },
+			same:  func(first, later *health.Event) bool { return later.Repeats(first) },
 			merge: func(e, later *health.Event) { e.MergeFrom(later) },
 			size:  func(e *health.Event) int { return 300 + len(e.Attributes) },
 		},
@@ -80,6 +85,7 @@ func (o *otherElements) close() {
 	o.nights.close()
 	o.segments.close()
 	o.workouts.close()
+	o.parts.close()
 	o.events.close()
 	o.ecgs.close()
 }
@@ -93,6 +99,9 @@ func (c *Collector) addOther(r *health.Record) error {
 	case r.Night != nil:
 		n := r.Night
 		if rejection = c.checkTimes(at, n.SleepStart, n.SleepEnd, n.InBedStart, n.InBedEnd, n.Date.Midnight(n.Offset)); rejection == nil {
+			rejection = c.checkNight(n, at)
+		}
+		if rejection == nil {
 			n.Order = c.order
 			return c.others.nights.add(r, n)
 		}
@@ -100,6 +109,9 @@ func (c *Collector) addOther(r *health.Record) error {
 		s := r.Segment
 		if rejection = c.checkTimes(at, s.Start, s.End); rejection == nil && s.End < s.Start {
 			rejection = refuse(at, "endDate", "The segment ends before it starts.", "Check the clock of the device that recorded it.")
+		}
+		if rejection == nil && !health.PossibleNight(s.Start, s.End) {
+			rejection = refuse(at, "endDate", "The segment is longer than a day, which no sleep is.", "Check the start and the end.")
 		}
 		if rejection == nil {
 			s.Order = c.order
@@ -110,6 +122,10 @@ func (c *Collector) addOther(r *health.Record) error {
 		if rejection = c.checkTimes(at, w.Start, w.End); rejection == nil {
 			w.Order = c.order
 			c.resolver.convertWorkout(w)
+			c.checkWorkout(w, at)
+			if w.Part {
+				return c.others.parts.add(r, w)
+			}
 			return c.others.workouts.add(r, w)
 		}
 	case r.Event != nil:

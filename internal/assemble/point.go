@@ -38,6 +38,11 @@ const pointSize = 16 + 40 + 36 // without the attributes
 
 func (p *point) component() bool { return p.typ&1 == 1 }
 
+func (p *point) hasValue() bool {
+	s := p.unpack()
+	return s.HasValue()
+}
+
 // packedOffset is the offset with assumed as its last bit.
 func (p *point) packedOffset() uint32 {
 	packed := uint32(p.offset) << 1

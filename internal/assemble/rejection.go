@@ -60,3 +60,11 @@ func databaseRefused(at health.Position, reason string) *health.Rejection {
 		Suggestion: "The element is kept in the archive; replay the ingestion once the cause is gone.",
 	}
 }
+
+// withoutWorkout returns the rejection of a file of a workout that is not there.
+func withoutWorkout(at health.Position, reason string) *health.Rejection {
+	return &health.Rejection{
+		Position: at, Code: health.ValidationError, Message: reason,
+		Suggestion: "Send the workout first, or in the same body, and the file under the name that the app gave it. It is kept in the archive: replay the ingestion once the workout is there.",
+	}
+}

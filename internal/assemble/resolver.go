@@ -43,6 +43,8 @@ type resolvedMetric struct {
 	// conversion converts a value as sent to unit; known is false where unit is the one sent because there is none.
 	conversion catalog.Conversion
 	known      bool
+	// seconds is the length of the unit, of a metric whose values are stretches of time that add up; 0 for others.
+	seconds float64
 	// half is set for the two parts of a blood pressure that some senders write as metrics of their own.
 	half *catalog.Metric
 }
@@ -57,6 +59,9 @@ func (r *resolver) resolve(name, unit string) resolvedMetric {
 	m := resolvedMetric{metric: metric, name: metric.Name, unit: sent, conversion: catalog.Conversion{Factor: 1}}
 	if conversion, ok := metric.Convert(sent); ok {
 		m.unit, m.conversion, m.known = metric.Unit, conversion, true
+	}
+	if m.cumulative() {
+		m.seconds = secondsOf[m.unit]
 	}
 	if metric == r.systolic || metric == r.diastolic {
 		m.half, m.metric, m.name = metric, r.bloodPressure, r.bloodPressure.Name

@@ -12,23 +12,67 @@ import (
 
 // Automation is one automation of the app.
 type Automation struct {
-	// Name is recent or overlap.
+	// Name is one of Names.
 	Name string
 	// Title is what the app shows.
 	Title string
+	// About says, to the person who sets up the phone, what it sends and why.
+	About string
+	// Check says what to look at in the app afterwards, "" where there is nothing: versions of the app that do not know a
+	// part of the link leave it out.
+	Check string
 	// Link is the deep link that makes the app create it. It holds the key.
 	Link string
 }
 
-// Automations returns the two automations that together send everything: recent data every hour, and once a day the last
-// seven days again, for entries that reach the phone late. base is the address of the server, such as
-// http://192.168.1.2:8080; dataType is one of DataTypes.
+// Names are the names of automations, in the order in which they are set up.
+var Names = []string{"recent", "overlap", "heart_rate", "workouts"}
+
+// Why says why there is more than one automation.
+const Why = "An automation of the app sends one kind of data, in one detail. Minutes show the course of a day, but the app's " +
+	"minutes add up to more than the Health app shows; whole days are Apple's own figures, and count. And what reaches the " +
+	"phone late, such as a watch that was away, is sent only by what looks back."
+
+const sevenDays = "the last seven days"
+
+// Automations returns the automations that together send everything so that it counts best: recent data by minutes, every
+// hour; once a day the last seven days, by days, and those of the heart rate by minutes; and the workouts. Of another
+// dataType than DataTypes[0] it returns two, which send that: recent data, and the last seven days. base is the address of
+// the server, such as http://192.168.1.2:8080; dataType is one of DataTypes.
 func Automations(base, key, dataType string) []Automation {
-	recent := Automation{Name: "recent", Title: "Health Export"}
-	recent.Link = link(base, key, dataType, recent.Title, "period", "none", "syncinterval", "hours", "syncquantity", "1")
-	overlap := Automation{Name: "overlap", Title: "Health Export 7 days"}
-	overlap.Link = link(base, key, dataType, overlap.Title, "period", "previous7Days", "syncinterval", "days", "syncquantity", "1")
-	return []Automation{recent, overlap}
+	s := sender{base: strings.TrimSuffix(base, "/"), key: key}
+	hourly := []string{"syncinterval", "hours", "syncquantity", "1"}
+	daily := []string{"syncinterval", "days", "syncquantity", "1"}
+	recent := Automation{
+		Name: "recent", Title: "Health Export",
+		About: "What is recent, every hour: yesterday and today, minute by minute. It shows the course of a day while it goes on.",
+	}
+	overlap := Automation{
+		Name: "overlap", Title: "Health Export 7 days",
+		About: "The days, once a day: each of " + sevenDays + " as a whole. These are the figures that the Health app shows, with what reached the phone late.",
+	}
+	if dataType != DataTypes[0] {
+		recent.About = "What is recent, every hour: yesterday and today."
+		overlap.About = "Once a day, " + sevenDays + " again: what reached the phone late."
+		recent.Link = s.link(recent.Title, dataType, "none", hourly, detailOf(dataType)...)
+		overlap.Link = s.link(overlap.Title, dataType, "previous7Days", daily, detailOf(dataType)...)
+		return []Automation{recent, overlap}
+	}
+	heart := Automation{
+		Name: "heart_rate", Title: "Health Export heart",
+		About: "The heart rate, once a day: that of " + sevenDays + ", minute by minute. Its course is what matters, and the watch sends some of it late.",
+		Check: "Heart Rate alone is chosen under Health Metrics.",
+	}
+	workouts := Automation{
+		Name: "workouts", Title: "Health Export workouts",
+		About: "The workouts, once a day: those of " + sevenDays + ", with heart rate and route.",
+		Check: "Include Route Data and Include Workout Metrics are on, by minutes.",
+	}
+	recent.Link = s.link(recent.Title, dataType, "none", hourly, summarised("minutes")...)
+	overlap.Link = s.link(overlap.Title, dataType, "previous7Days", daily, summarised("days")...)
+	heart.Link = s.link(heart.Title, dataType, "previous7Days", daily, append(summarised("minutes"), "metrics", "Heart Rate")...)
+	workouts.Link = s.link(workouts.Title, "workouts", "previous7Days", daily, detailOf("workouts")...)
+	return []Automation{recent, overlap, heart, workouts}
 }
 
 // DataTypes are the values of the app for what an automation sends; each sends one.
@@ -36,16 +80,29 @@ var DataTypes = []string{
 	"healthmetrics", "workouts", "symptoms", "ecg", "heartratenotifications", "stateofmind", "cycletracking", "medications",
 }
 
-// link returns a deep link. Both automations send minutes, so that overlapping data replaces itself.
-func link(base, key, dataType, title string, schedule ...string) string {
-	parameters := []string{
-		"url", strings.TrimSuffix(base, "/") + "/v1/ingest", "name", title, "headers", "X-API-Key," + key, "format", "json",
-		"datatype", dataType, "aggregatedata", "true",
+// summarised are the parameters of metrics that are summed up by an interval.
+func summarised(interval string) []string {
+	return []string{"aggregatedata", "true", "interval", interval}
+}
+
+// detailOf are the parameters that say in which detail a data type is sent. The links of workouts leave out what means
+// nothing for them, because a QR code on a terminal is 80 columns wide at most.
+func detailOf(dataType string) []string {
+	if dataType == "workouts" {
+		return []string{"includeroutes", "true", "includeworkoutmetadata", "true", "workoutsmetadatainterval", "minutes"}
 	}
-	parameters = append(parameters, schedule[:2]...)
-	parameters = append(parameters, "interval", "minutes")
-	parameters = append(parameters, schedule[2:]...)
-	parameters = append(parameters, "exportversion", "v2", "batchrequests", "true")
+	return summarised("minutes")
+}
+
+// sender is where the automations send, and with what.
+type sender struct{ base, key string }
+
+// link returns a deep link. schedule and detail are names and values of parameters.
+func (s sender) link(title, dataType, period string, schedule []string, detail ...string) string {
+	parameters := slices.Concat([]string{
+		"url", s.base + "/v1/ingest", "name", title, "headers", "X-API-Key," + s.key, "format", "json",
+		"datatype", dataType, "period", period,
+	}, detail, schedule, []string{"exportversion", "v2", "batchrequests", "true"})
 	var b strings.Builder
 	b.WriteString("com.HealthExport://automation")
 	for i := 0; i < len(parameters); i += 2 {

@@ -17,16 +17,33 @@ import (
 func TestAutomations(t *testing.T) {
 	t.Parallel()
 	got := Automations("http://192.168.1.2:8080/", "hea_abc_def", "healthmetrics")
-	want := []Automation{
-		{"recent", "Health Export", "com.HealthExport://automation?url=http%3A%2F%2F192.168.1.2%3A8080%2Fv1%2Fingest&name=Health%20Export" +
-			"&headers=X-API-Key,hea_abc_def&format=json&datatype=healthmetrics&aggregatedata=true&period=none&interval=minutes" +
-			"&syncinterval=hours&syncquantity=1&exportversion=v2&batchrequests=true"},
-		{"overlap", "Health Export 7 days", "com.HealthExport://automation?url=http%3A%2F%2F192.168.1.2%3A8080%2Fv1%2Fingest&name=Health%20Export%207%20days" +
-			"&headers=X-API-Key,hea_abc_def&format=json&datatype=healthmetrics&aggregatedata=true&period=previous7Days&interval=minutes" +
-			"&syncinterval=days&syncquantity=1&exportversion=v2&batchrequests=true"},
+	const (
+		start = "com.HealthExport://automation?url=http%3A%2F%2F192.168.1.2%3A8080%2Fv1%2Fingest&name="
+		key   = "&headers=X-API-Key,hea_abc_def&format=json&datatype="
+		end   = "&syncquantity=1&exportversion=v2&batchrequests=true"
+	)
+	want := map[string]string{
+		"recent":     start + "Health%20Export" + key + "healthmetrics&period=none&aggregatedata=true&interval=minutes&syncinterval=hours" + end,
+		"overlap":    start + "Health%20Export%207%20days" + key + "healthmetrics&period=previous7Days&aggregatedata=true&interval=days&syncinterval=days" + end,
+		"heart_rate": start + "Health%20Export%20heart" + key + "healthmetrics&period=previous7Days&aggregatedata=true&interval=minutes&metrics=Heart%20Rate&syncinterval=days" + end,
+		"workouts": start + "Health%20Export%20workouts" + key + "workouts&period=previous7Days&includeroutes=true&includeworkoutmetadata=true" +
+			"&workoutsmetadatainterval=minutes&syncinterval=days" + end,
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	for i, a := range got {
+		if a.Name != Names[i] || a.About == "" || a.Title == "" {
+			t.Errorf("automation %d: %+v", i, a)
+		}
+		if diff := cmp.Diff(want[a.Name], a.Link); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", a.Name, diff)
+		}
+	}
+	if len(got) != len(Names) {
+		t.Errorf("%d automations", len(got))
+	}
+	for _, dataType := range DataTypes[1:] {
+		if some := Automations("http://h", "k", dataType); len(some) != 2 || some[0].Name != "recent" || some[1].Name != "overlap" {
+			t.Errorf("%s: %+v", dataType, some)
+		}
 	}
 	parsed, err := url.Parse(Automations("https://h.example/a b&c", "k", "workouts")[0].Link)
 	if err != nil || parsed.Query().Get("url") != "https://h.example/a b&c/v1/ingest" || parsed.Query().Get("datatype") != "workouts" {
@@ -79,7 +96,7 @@ func TestAddresses(t *testing.T) {
 // The pictures must show the same modules: each is read back and compared with the code.
 func TestPicturesAgree(t *testing.T) {
 	t.Parallel()
-	code, err := NewCode(Automations("http://192.168.1.2:8080", "hea_abc_"+strings.Repeat("x", 49), "healthmetrics")[1].Link)
+	code, err := NewCode(Automations("http://192.168.1.2:8080", "hea_abc_"+strings.Repeat("x", 49), "healthmetrics")[3].Link)
 	if err != nil {
 		t.Fatal(err)
 	}

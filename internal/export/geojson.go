@@ -40,6 +40,8 @@ type properties struct {
 	VerticalAccuracies   []*float64   `json:"vertical_accuracies,omitempty"`
 	SpeedAccuracies      []*float64   `json:"speed_accuracies,omitempty"`
 	CourseAccuracies     []*float64   `json:"course_accuracies,omitempty"`
+	// Outliers has true for each position that does not belong to the way, see health.Outliers.
+	Outliers []bool `json:"outliers,omitempty"`
 }
 
 // GeoJSON writes the route of a workout as a GeoJSON Feature. Its geometry is a LineString of [longitude, latitude,
@@ -47,13 +49,16 @@ type properties struct {
 //
 // The properties are name, start, end, duration (s), source, length (m along the route), and lists with one entry per
 // position: times, speeds (m/s), courses (degrees), and horizontal_, vertical_ (m), speed_ (m/s) and course_accuracies
-// (degrees). An entry is null where the point has no such value, and a list is omitted where no point has.
+// (degrees). An entry is null where the point has no such value, and a list is omitted where no point has. Of a route with
+// points that do not belong to the way, outliers has true for each of those; the length is without them.
 func GeoJSON(w io.Writer, workout *health.Workout) error {
+	outliers := health.Outliers(workout.Route, workout.Name)
 	f := feature{
 		Type: "Feature", ID: workout.ID, Geometry: geometryOf(workout.Route),
 		Properties: properties{
 			Name: workout.Name, Start: workout.Start.In(workout.Offset), End: optionalTime(workout.End, workout.EndOffset()),
-			Duration: optionalNumber(workout.Duration), Source: workout.Source, Length: health.RouteLength(workout.Route),
+			Duration: optionalNumber(workout.Duration), Source: workout.Source, Outliers: outliers,
+			Length: health.RouteLength(withoutOutliers(workout.Route, outliers)),
 		},
 	}
 	p := &f.Properties
@@ -73,6 +78,19 @@ func GeoJSON(w io.Writer, workout *health.Workout) error {
 		*list = nilIfEmpty(*list)
 	}
 	return json.MarshalWrite(w, f, jsontext.AllowInvalidUTF8(true))
+}
+
+// withoutOutliers returns the points that belong to the way.
+func withoutOutliers(route []health.RoutePoint, outliers []bool) (kept []health.RoutePoint) {
+	if outliers == nil {
+		return route
+	}
+	for i := range route {
+		if !outliers[i] {
+			kept = append(kept, route[i])
+		}
+	}
+	return kept
 }
 
 func geometryOf(route []health.RoutePoint) *geometry {

@@ -13,6 +13,7 @@ type gpx struct {
 	XMLName   xml.Name    `xml:"gpx"`
 	Namespace string      `xml:"xmlns,attr"`
 	Extension string      `xml:"xmlns:gpxtpx,attr"`
+	Own       string      `xml:"xmlns:he,attr,omitempty"`
 	Version   string      `xml:"version,attr"`
 	Creator   string      `xml:"creator,attr"`
 	Metadata  gpxMetadata `xml:"metadata"`
@@ -42,7 +43,9 @@ type gpxPoint struct {
 // gpxExtensions holds Garmin's TrackPointExtension, version 2, in which other programs look for speed (m/s) and course
 // (degrees), which GPX itself does not have.
 type gpxExtensions struct {
-	Point gpxExtension `xml:"gpxtpx:TrackPointExtension"`
+	Point *gpxExtension `xml:"gpxtpx:TrackPointExtension"`
+	// Outlier is true for a point that does not belong to the way, see health.Outliers.
+	Outlier bool `xml:"he:outlier,omitempty"`
 }
 
 type gpxExtension struct {
@@ -58,7 +61,7 @@ func (d decimal) MarshalText() ([]byte, error) {
 }
 
 // GPX writes the route of a workout as a GPX 1.1 track of one segment: points with elevation (m) and time (UTC), speed
-// and course as an extension.
+// and course as an extension, and he:outlier for points that do not belong to the way.
 func GPX(w io.Writer, workout *health.Workout) error {
 	var times timeFormatter
 	utc := func(i health.Instant) string { return string(times.append(nil, i, 0)) }
@@ -68,6 +71,10 @@ func GPX(w io.Writer, workout *health.Workout) error {
 		Version:   "1.1", Creator: "health-export",
 		Metadata: gpxMetadata{Name: workout.Name, Time: utc(workout.Start)},
 		Track:    gpxTrack{Name: workout.Name, Source: workout.Source, Type: workout.Name},
+	}
+	outliers := health.Outliers(workout.Route, workout.Name)
+	if outliers != nil {
+		document.Own = "https://github.com/health-export/health-export/gpx"
 	}
 	document.Track.Points = make([]gpxPoint, len(workout.Route))
 	for i := range workout.Route {
@@ -80,12 +87,22 @@ func GPX(w io.Writer, workout *health.Workout) error {
 		if from.Time != 0 {
 			to.Time = utc(from.Time)
 		}
-		if extension := (gpxExtension{(*decimal)(optionalNumber(from.Speed)), (*decimal)(optionalNumber(from.Course))}); extension != (gpxExtension{}) {
-			to.Extensions = &gpxExtensions{extension}
-		}
+		to.Extensions = extensionsOf(from, outliers != nil && outliers[i])
 	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
 	}
 	return xml.NewEncoder(w).Encode(document)
+}
+
+func extensionsOf(p *health.RoutePoint, outlier bool) *gpxExtensions {
+	extensions := gpxExtensions{Outlier: outlier}
+	extension := gpxExtension{(*decimal)(optionalNumber(p.Speed)), (*decimal)(optionalNumber(p.Course))}
+	if extension != (gpxExtension{}) {
+		extensions.Point = &extension
+	}
+	if extensions == (gpxExtensions{}) {
+		return nil
+	}
+	return &extensions
 }

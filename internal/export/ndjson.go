@@ -44,7 +44,14 @@ func (n *ndjsonEncoder) workout(w *health.Workout) error {
 	}
 	if len(w.Route) > 0 {
 		n.current.key("route")
-		n.current.objects(len(w.Route), func(i int) { routeFields(&n.current, &w.Route[i], w.Offset) })
+		outliers := health.Outliers(w.Route, w.Name)
+		n.current.objects(len(w.Route), func(i int) {
+			routeFields(&n.current, &w.Route[i], w.Offset)
+			if outliers != nil && outliers[i] {
+				n.current.key("outlier")
+				n.current.bytes = append(n.current.bytes, "true"...)
+			}
+		})
 	}
 	return n.endLine()
 }

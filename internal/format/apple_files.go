@@ -48,18 +48,19 @@ func (a *appleDecoder) emitUnreferencedRoute(name string) error {
 	}
 	defer file.Close()
 	route, err := readGPX(file, maxPoints, a.times)
+	points := route.points
 	switch {
 	case err != nil:
 		return reject("it cannot be read.")
-	case len(route) == 0:
-		return reject("it has no point.")
+	case len(points) == 0:
+		return reject("it has no point that can be read.")
 	}
-	sortRoute(route)
+	sortRoute(points)
 	e := &health.Event{
-		Kind: "route", Name: path.Base(name), Start: route[0].Time, End: route[len(route)-1].Time, Attributes: mustCanonicalObject(routeColumns(route)),
+		Kind: "route", Name: path.Base(name), Start: points[0].Time, End: points[len(points)-1].Time, Attributes: mustCanonicalObject(routeColumns(points)),
 	}
 	e.Offset = a.zones.offset(e.Start, nil)
-	return a.emitFile(at, typ, e)
+	return a.emitFile(at, typ, e, route.warnings(printable(path.Base(name)))...)
 }
 
 // routeColumns returns the points of a route as one list for each of their values.
@@ -109,7 +110,7 @@ func (a *appleDecoder) emitUnreferencedResource(name string) error {
 }
 
 // emitFile emits the event in a file.
-func (a *appleDecoder) emitFile(at health.Position, typ string, e *health.Event) error {
+func (a *appleDecoder) emitFile(at health.Position, typ string, e *health.Event, warnings ...health.Warning) error {
 	if reason := unstorable([]byte(e.Name)); reason != "" || len(e.Attributes) > maxElement {
 		return a.reject(at, typ, "", "The file, or its name, is too large.", exportAgain)
 	}
@@ -117,7 +118,7 @@ func (a *appleDecoder) emitFile(at health.Position, typ string, e *health.Event)
 	if e.Start == 0 {
 		e.Digest = digestOf(e.Attributes)
 	}
-	return a.emit(health.Record{Position: at, Type: typ, Event: e})
+	return a.emit(health.Record{Position: at, Type: typ, Event: e, Warnings: warnings})
 }
 
 // emitECG emits the electrocardiogram in a file.

@@ -207,8 +207,8 @@ func FuzzAppleFiles(f *testing.F) {
 	f.Add(zipFolder(f, "testdata/apple/archive"))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		route, _ := readGPX(bytes.NewReader(file), 10, newTimeReader(Options{}))
-		for i := range route {
-			if !hasValidPosition(&route[i]) || len(route) > 10 {
+		for i := range route.points {
+			if routePointFault(&route.points[i]) != "" || len(route.points) > 10 {
 				t.Fatalf("%+v", route)
 			}
 		}
@@ -223,4 +223,32 @@ func FuzzAppleFiles(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Of a route whose file breaks off, what can be read is kept with its workout.
+func TestAppleRouteThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	const route = `<gpx><trk><trkseg><trkpt lat="52.5" lon="13.4"><time>2026-05-19T16:00:00Z</time></trkpt>` +
+		`<trkpt lat="52.6" lon="13.4"><time>not a time</time></trkpt><trkpt lat="52.7" lon="13.4"><time>2026-05-19T16:01:00Z</time></trkpt><trkpt lat="5`
+	body := makeZip(t, "apple_health_export/workout-routes/r.gpx", route, "apple_health_export/export.xml",
+		`<HealthData><Workout workoutActivityType="HKWorkoutActivityTypeRunning" startDate="2026-05-19 18:00:00 +0200" endDate="2026-05-19 18:30:00 +0200">`+
+			`<WorkoutRoute><FileReference path="/workout-routes/r.gpx"/></WorkoutRoute></Workout></HealthData>`)
+	archive, err := OpenArchive(bytes.NewReader(body), int64(len(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	workouts := 0
+	for record, err := range decodeAppleArchive(archive, Options{}) {
+		if err != nil || record.Workout == nil {
+			t.Fatalf("%+v, %v", record, err)
+		}
+		workouts++
+		w := record.Warnings
+		if len(record.Workout.Route) != 2 || len(w) != 2 || w[0].Code != health.DroppedPoint || w[0].Details["reason"] != unreadableTime || w[1].Code != health.IncompleteFile {
+			t.Errorf("%d points, warnings %+v", len(record.Workout.Route), w)
+		}
+	}
+	if workouts != 1 {
+		t.Errorf("%d workouts", workouts)
+	}
 }

@@ -3,6 +3,7 @@ package format
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/health-export/health-export/internal/health"
@@ -165,14 +166,23 @@ func addQuantity(w *health.Workout, name, text, unit string) {
 
 // addRoute adds the points of a route: those of the file it refers to, or those within it, as iOS 12 wrote them.
 func (a *appleDecoder) addRoute(w *health.Workout, n *node) (warnings []health.Warning) {
+	within := gpxRoute{points: w.Route}
+	i := 0
 	for location := range n.all("Location") {
-		if p, ok := a.routePoint(location); ok && len(w.Route) < maxPoints {
-			w.Route = append(w.Route, p)
-		}
+		p := a.routePoint(location)
+		within.add(i, &p, maxPoints)
+		i++
 	}
+	w.Route = within.points
+	warnings = within.droppedPoints.warnings("Location")
 	for reference := range n.all("FileReference") {
 		file := reference.attr("path")
-		if err := a.readRoute(w, file); err != nil {
+		route, err := a.readRoute(file, maxPoints-len(w.Route))
+		w.Route = append(w.Route, route.points...)
+		switch {
+		case err == nil && !(route.broken && len(route.points) == 0):
+			warnings = append(warnings, route.warnings(printable(path.Base(file)))...)
+		default:
 			warnings = append(warnings, health.Warning{
 				Code:    health.MissingFile,
 				Message: fmt.Sprintf("The route of this workout, %q, is not in the archive or cannot be read. The workout is kept without it.", printable(file)),
@@ -182,24 +192,27 @@ func (a *appleDecoder) addRoute(w *health.Workout, n *node) (warnings []health.W
 	return warnings
 }
 
-func (a *appleDecoder) readRoute(w *health.Workout, file string) error {
+func (a *appleDecoder) readRoute(file string, limit int) (gpxRoute, error) {
 	if a.archive == nil {
-		return problem.New(problem.NotFound, "no_such_file", "The XML was sent without the files it refers to.")
+		return gpxRoute{}, problem.New(problem.NotFound, "no_such_file", "The XML was sent without the files it refers to.")
 	}
 	content, err := a.archive.Open(a.resolvePath(file))
 	if err != nil {
-		return err
+		return gpxRoute{}, err
 	}
 	defer content.Close()
-	route, err := readGPX(content, maxPoints-len(w.Route), a.times)
-	w.Route = append(w.Route, route...)
-	return err
+	return readGPX(content, limit, a.times)
 }
 
 // routePoint reads a Location within the export.
-func (a *appleDecoder) routePoint(n *node) (p health.RoutePoint, ok bool) {
-	p = newRoutePoint()
-	p.Time, _, _ = a.times.parse([]byte(n.attr("date")))
+func (a *appleDecoder) routePoint(n *node) gpxPoint {
+	p := gpxPoint{RoutePoint: newRoutePoint()}
+	if date := n.attr("date"); date != "" {
+		var ok bool
+		if p.Time, _, ok = a.times.parse([]byte(date)); !ok {
+			p.fault = unreadableTime
+		}
+	}
 	number := func(name string) float64 {
 		v, ok := xmlNumber([]byte(n.attr(name)))
 		if !ok {
@@ -209,6 +222,6 @@ func (a *appleDecoder) routePoint(n *node) (p health.RoutePoint, ok bool) {
 	}
 	p.Latitude, p.Longitude, p.Altitude = number("latitude"), number("longitude"), number("altitude")
 	p.Speed, p.Course = nonNegative(number("speed")), nonNegative(number("course"))
-	p.HorizontalAccuracy, p.VerticalAccuracy = nonNegative(number("horizontalAccuracy")), nonNegative(number("verticalAccuracy"))
-	return p, hasValidPosition(&p)
+	p.HorizontalAccuracy, p.VerticalAccuracy = number("horizontalAccuracy"), nonNegative(number("verticalAccuracy"))
+	return p
 }

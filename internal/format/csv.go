@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/health-export/health-export/internal/health"
@@ -47,15 +48,19 @@ func (d *csvDecoder) decode(body io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if isFormData(head) {
+	name := parseFileName(d.options.FileName, "")
+	switch {
+	case isFormData(head):
 		return d.decodeMultipart(body, head)
+	case isGPX(head):
+		return d.decodeGPX(body, name)
 	}
-	return d.decodeTable(body, fileName{})
+	return d.decodeTable(body, name)
 }
 
-// isCSV recognises CSV of the app, and multipart forms.
+// isCSV recognises CSV of the app, its GPX files, and multipart forms.
 func isCSV(head []byte) bool {
-	if isFormData(head) {
+	if isFormData(head) || isGPX(head) {
 		return true
 	}
 	header := firstRow(head)
@@ -115,9 +120,9 @@ func tableKindOf(header []string, name fileName) tableKind {
 		return noTable
 	case has("workout type", "workout name") && has("start", "start date", "date"):
 		return workoutsTable
-	case name.content == "Heart Rate" && has(timeColumns...):
+	case has(timeColumns...) && (name.content == "Heart Rate" || onlyReadings(columns)):
 		return readingsTable
-	case name.content == "Route" && has("latitude") && has("longitude"):
+	case has("latitude") && has("longitude"):
 		return routeTable
 	case name.event != "" && has(eventStarts...):
 		return eventsTable
@@ -125,6 +130,23 @@ func tableKindOf(header []string, name fileName) tableKind {
 		return metricsTable
 	}
 	return noTable
+}
+
+// onlyReadings reports whether a table has the columns of the heart rates of one workout, and no other: Min, Max and Avg by
+// themselves, which are no metrics.
+func onlyReadings(columns []columnHeader) bool {
+	known := slices.Concat(timeColumns, contextColumns, sourceColumns, rangeQualifiers)
+	ranges := 0
+	for _, c := range columns {
+		name := c.normalizedName()
+		if name != "" && (c.qualifier != "" || !slices.Contains(known, name)) {
+			return false
+		}
+		if slices.Contains(rangeQualifiers, name) {
+			ranges++
+		}
+	}
+	return ranges > 0
 }
 
 func hasUnits(columns []columnHeader) bool {

@@ -118,7 +118,7 @@ func columnOf(h columnHeader) (g metricColumns, part string) {
 	g = metricColumns{metric: metricName(h.name), unit: h.unit}
 	part = strings.ToLower(h.qualifier)
 	switch {
-	case h.qualifier == "" && h.unit == "" && slices.Contains(rangeQualifiers, strings.ToLower(h.name)):
+	case h.qualifier == "" && (h.unit == "" || h.unit == "count/min" || h.unit == "bpm") && slices.Contains(rangeQualifiers, strings.ToLower(h.name)):
 		return metricColumns{metric: "heart_rate", unit: "count/min"}, strings.ToLower(h.name)
 	case isSleep(g.metric) && slices.Contains(sleepQualifiers, part):
 		g.sleep = true

@@ -58,17 +58,23 @@ func parseFileName(file, part string) fileName {
 // maxReadings bounds the rows of the table of one workout: more than a day of one per second.
 const maxReadings = 100_000
 
-// workoutOf returns the workout that a file belongs to.
-func (d *csvDecoder) workoutOf(name fileName) (w health.Workout, at health.Position, ok bool) {
+// unnamedPart is the reason to refuse a file of one workout whose name does not say of which.
+const (
+	unnamedPart   = "The file holds the readings or the route of one workout, and which one only its name says."
+	sendUnderName = "Send the file under the name the app gave it, such as Outdoor Run-Heart Rate-20260401_073012.csv: in a form, in a zip, or with the header Content-Disposition."
+)
+
+// partOf returns the part of a workout that a file is. ok is false where its name does not say which workout that is.
+func (d *csvDecoder) partOf(name fileName) (w health.Workout, at health.Position, ok bool) {
 	at = health.Position{Type: "workout", Entry: d.workouts, Point: -1}
 	d.workouts++
 	w = newWorkout()
-	w.Name = name.workout
+	w.Name, w.Part = name.workout, true
 	w.Start, w.Offset, ok = d.times.parse([]byte(name.start))
-	return w, at, ok && unstorableText(w.Name) == ""
+	return w, at, ok && w.Name != "" && unstorableText(w.Name) == ""
 }
 
-// decodeReadings emits the workout with the heart rates of the table.
+// decodeReadings emits the heart rates in the table as a part of their workout.
 func (d *csvDecoder) decodeReadings(t *table, name fileName) error {
 	when := findColumn(t.header, timeColumns...)
 	minimum, maximum, average := findColumn(t.header, "min"), findColumn(t.header, "max"), findColumn(t.header, "avg", "heart rate")
@@ -76,16 +82,26 @@ func (d *csvDecoder) decodeReadings(t *table, name fileName) error {
 	return decodeWorkoutFile(d, t, name, func(w *health.Workout, list []health.SeriesPoint) {
 		sortSeries(list)
 		w.Series["heart_rate_data"] = list
-	}, func() (p health.SeriesPoint, ok bool) {
+	}, func() (p health.SeriesPoint, fault string) {
 		p.Unit, p.Source = "count/min", d.cachedSource(t.cell(source))
-		at, offset, timed := d.times.parse([]byte(t.cell(when)))
-		p.Time, p.Offset = at, offset
+		var timed bool
+		p.Time, p.Offset, timed = d.times.parse([]byte(t.cell(when)))
 		p.Value, p.Min, p.Max = t.number(average), t.number(minimum), t.number(maximum)
-		return p, timed && unstorableText(p.Source) == "" && !(health.IsAbsent(p.Value) && health.IsAbsent(p.Min) && health.IsAbsent(p.Max))
+		switch {
+		case !timed:
+			return p, unreadableTime
+		case unstorableText(p.Source) != "":
+			return p, "its source cannot be kept"
+		case health.IsAbsent(p.Value) && health.IsAbsent(p.Min) && health.IsAbsent(p.Max):
+			return p, noValue
+		case !health.InOrder(p.Min, p.Value, p.Max):
+			return p, contradiction
+		}
+		return p, ""
 	})
 }
 
-// decodeRoute emits the workout with the route in the table.
+// decodeRoute emits the route in the table as a part of its workout.
 func (d *csvDecoder) decodeRoute(t *table, name fileName) error {
 	column := func(names ...string) int { return findColumn(t.header, names...) }
 	when := column(timeColumns...)
@@ -95,44 +111,49 @@ func (d *csvDecoder) decodeRoute(t *table, name fileName) error {
 	return decodeWorkoutFile(d, t, name, func(w *health.Workout, list []health.RoutePoint) {
 		sortRoute(list)
 		w.Route = list
-	}, func() (p health.RoutePoint, ok bool) {
+	}, func() (p health.RoutePoint, fault string) {
 		p = newRoutePoint()
-		p.Time, _, _ = d.times.parse([]byte(t.cell(when)))
+		if text := t.cell(when); text != "" {
+			var timed bool
+			if p.Time, _, timed = d.times.parse([]byte(text)); !timed {
+				return p, unreadableTime
+			}
+		}
 		p.Latitude, p.Longitude, p.Altitude = t.number(latitude), t.number(longitude), t.number(altitude)
 		p.Speed, p.Course = nonNegative(t.number(speed)), nonNegative(t.number(course))
-		p.HorizontalAccuracy, p.VerticalAccuracy = nonNegative(t.number(horizontal)), nonNegative(t.number(vertical))
-		return p, hasValidPosition(&p)
+		p.HorizontalAccuracy, p.VerticalAccuracy = t.number(horizontal), nonNegative(t.number(vertical))
+		return p, routePointFault(&p)
 	})
 }
 
-// decodeGPX emits the workout with the route in a GPX file.
+// decodeGPX emits the route in a GPX file as a part of its workout.
 func (d *csvDecoder) decodeGPX(content io.Reader, name fileName) error {
-	if name.content != "Route" {
-		return unknownTable()
-	}
-	w, at, ok := d.workoutOf(name)
-	if !ok {
-		return d.reject(at, "", "The name of the file does not say which workout it belongs to.", "Send the file under the name the app gave it.")
+	w, at, ok := d.partOf(name)
+	if !ok || name.content != "Route" {
+		return d.reject(at, "", unnamedPart, sendUnderName)
 	}
 	route, err := readGPX(content, maxReadings, d.times)
 	if err != nil {
 		return err
 	}
-	if len(route) == 0 {
-		return d.reject(at, "", "The file has no places.", "Send the file as the app wrote it.")
+	if len(route.points) == 0 {
+		return d.reject(at, "", "No place in the file can be read.", "Send the file as the app wrote it.")
 	}
-	sortRoute(route)
-	w.Route = route
-	return d.emit(health.Record{Position: at, Workout: &w})
+	sortRoute(route.points)
+	w.Route = route.points
+	return d.emit(health.Record{Position: at, Workout: &w, Warnings: route.warnings(printable(name.name))})
 }
 
-// decodeWorkoutFile emits the workout of a table with the points in its rows, which read reads and set adds to the
-// workout. Rows that cannot be read are dropped with a warning.
-func decodeWorkoutFile[T any](d *csvDecoder, t *table, name fileName, set func(*health.Workout, []T), read func() (T, bool)) error {
-	w, at, ok := d.workoutOf(name)
+// decodeWorkoutFile emits the part of a workout that the rows of a table are, which read reads and set adds to it. read
+// returns why a row is to be dropped, "" where it is not.
+func decodeWorkoutFile[T any](d *csvDecoder, t *table, name fileName, set func(*health.Workout, []T), read func() (T, string)) error {
+	w, at, ok := d.partOf(name)
+	if !ok {
+		return d.reject(at, "", unnamedPart, sendUnderName)
+	}
 	var list []T
-	dropped := 0
-	for {
+	var left droppedPoints
+	for i := 0; ; i++ {
 		_, err := t.next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -140,10 +161,10 @@ func decodeWorkoutFile[T any](d *csvDecoder, t *table, name fileName, set func(*
 		if err != nil {
 			return err
 		}
-		point, readable := read()
+		point, fault := read()
 		switch {
-		case !readable:
-			dropped++
+		case fault != "":
+			left.drop(i, fault)
 		case len(list) == maxReadings:
 			return d.reject(at, "", fmt.Sprintf("The table has more than %d rows.", maxReadings), "Send it in several files.")
 		default:
@@ -151,22 +172,13 @@ func decodeWorkoutFile[T any](d *csvDecoder, t *table, name fileName, set func(*
 		}
 	}
 	switch {
-	case !ok:
-		return d.reject(at, "", "The name of the file does not say which workout it belongs to.", "Send the file under the name the app gave it.")
-	case len(list) == 0 && dropped == 0:
+	case len(list) == 0 && left.dropped == 0:
 		return nil
 	case len(list) == 0:
 		return d.reject(at, "", "No row of the table can be read.", "Send the file as the app wrote it.")
 	}
 	set(&w, list)
-	record := health.Record{Position: at, Workout: &w}
-	if dropped > 0 {
-		record.Warnings = []health.Warning{{
-			Code: health.DroppedPoint, Message: fmt.Sprintf("Rows of the table could not be read and were left out: %d.", dropped),
-			Details: map[string]any{"count": dropped},
-		}}
-	}
-	return d.emit(record)
+	return d.emit(health.Record{Position: at, Workout: &w, Warnings: left.warnings(printable(name.name))})
 }
 
 // number returns the number in a column, absent where there is none.

@@ -58,6 +58,10 @@ func (d *jsonDecoder) deferMember(m *deferredMembers, name string) error {
 	if err == errTooLong {
 		return d.reject(nil, newTooLongRejection(at))
 	}
+	if isScalar(raw[0]) {
+		d.scalars.note(name)
+		return nil
+	}
 	record, err := unknownDecoder(name)(raw, at, d.options)
 	return d.emitDecoded(record, err)
 }

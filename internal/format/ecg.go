@@ -65,7 +65,7 @@ func (e *elementReader) voltages(ecg *health.ECG, field string, array jsontext.V
 	timed := false
 	for i, o := range points.each(e, field, array) {
 		if o == nil {
-			points.drop(i)
+			points.drop(i, unreadablePoint)
 			continue
 		}
 		voltage := o.number("voltage", "qty", "value")
@@ -78,7 +78,7 @@ func (e *elementReader) voltages(ecg *health.ECG, field string, array jsontext.V
 			ecg.Unit = unit
 		}
 		if !ok || health.IsAbsent(voltage) || !finite(voltage) || unit != ecg.Unit {
-			points.drop(i)
+			points.drop(i, "it has no time or no voltage, or is in another unit")
 			continue
 		}
 		timed = timed || time != 0

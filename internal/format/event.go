@@ -34,7 +34,7 @@ var (
 	cycleTracking = eventSchema{kind: "cycle_tracking", name: []string{"name"}, start: startFields, flow: true}
 	stateOfMind   = eventSchema{kind: "state_of_mind", name: []string{"kind"}, start: startFields, nameless: true}
 	medications   = eventSchema{
-		kind: "medication", name: []string{"displayText", "nickname", "name"},
+		kind: health.Medication, name: []string{"displayText", "nickname", "name"},
 		start: append([]string{"start", "scheduledDate"}, startFields[1:]...), alsoAttribute: "scheduledDate",
 	}
 	heartRateNotifications = eventSchema{

@@ -25,6 +25,9 @@ type Options struct {
 	// AsOf, if not nil, is called before the first record with the time at which the body was made, if it has one: its
 	// content is as of then, however late it is received.
 	AsOf func(health.Instant)
+	// FileName is the name of the file that the body is, "" where it is not known. It tells what the content of some files
+	// does not: which workout they belong to. What a file is is told by its content.
+	FileName string
 	// Received is when the body was received: of several years that a date can mean in different calendars, it is one
 	// before that. Zero is now.
 	Received health.Instant

@@ -1,48 +1,108 @@
 package format
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"time"
 
 	"github.com/health-export/health-export/internal/format/xmlscan"
 	"github.com/health-export/health-export/internal/health"
+	"github.com/health-export/health-export/internal/problem"
 )
 
+// isGPX recognises a GPX file by its root element.
+func isGPX(head []byte) bool {
+	head = bytes.TrimLeft(bytes.TrimPrefix(head, byteOrderMark), " \t\r\n")
+	return bytes.HasPrefix(head, []byte("<")) && bytes.Contains(head[:min(len(head), 4096)], []byte("<gpx"))
+}
+
+// gpxRoute is what can be read of a GPX file.
+type gpxRoute struct {
+	points []health.RoutePoint
+	droppedPoints
+	// broken is set where the file breaks off, or cannot be read from some place on.
+	broken bool
+}
+
+// warnings returns what is to be said of a file that was not read whole.
+func (g *gpxRoute) warnings(file string) []health.Warning {
+	list := g.droppedPoints.warnings(file)
+	if g.broken {
+		list = append(list, health.Warning{
+			Code:    health.IncompleteFile,
+			Message: "The file of the route breaks off, or cannot be read from some place on. The points before that are kept.",
+			Details: map[string]any{"file": file, "points": len(g.points)},
+		})
+	}
+	return list
+}
+
 // readGPX reads up to limit points of the tracks of a GPX 1.1 file as Apple's Health app writes it, with speed, course
-// and accuracies as extensions. Times without a zone are in UTC. Points without a valid position are dropped.
-func readGPX(file io.Reader, limit int, times *timeReader) (route []health.RoutePoint, err error) {
+// and accuracies as extensions. Times without a zone are in UTC. Points that are impossible are dropped. The error is one
+// of reading that does not come from the file itself.
+func readGPX(file io.Reader, limit int, times *timeReader) (route gpxRoute, err error) {
 	scan := xmlscan.New(file)
 	utc := *times
 	utc.location = time.UTC
-	var point health.RoutePoint
+	point := gpxPoint{fault: "it has no latitude or no longitude"}
 	var element string // whose text comes next
-	for {
+	for i := 0; ; {
 		kind, err := scan.Next()
 		switch {
 		case errors.Is(err, io.EOF):
 			return route, nil
 		case err != nil:
-			return route, xmlProblem(err)
+			route.broken = true
+			return route, unlessOfFile(xmlProblem(err))
 		case kind == xmlscan.Start && string(scan.Name()) == "trkpt":
-			point = routePointOf(scan.Attrs())
+			point = gpxPointOf(scan.Attrs())
 		case kind == xmlscan.Start:
 			element = string(scan.Name())
 		case kind == xmlscan.Text:
-			setRoutePointField(&point, element, scan.Text(), &utc)
+			point.set(element, scan.Text(), &utc)
 		case string(scan.Name()) == "trkpt":
-			if hasValidPosition(&point) && len(route) < limit {
-				route = append(route, point)
-			}
+			route.add(i, &point, limit)
+			i++
 		default:
 			element = ""
 		}
 	}
 }
 
-// routePointOf returns a point with the position in the attributes of a trkpt.
-func routePointOf(attrs []xmlscan.Attr) health.RoutePoint {
-	p := newRoutePoint()
+// unlessOfFile returns err, or nil where it is one of the file that was read.
+func unlessOfFile(err error) error {
+	if failure, ok := errors.AsType[*problem.Error](err); ok && isFileProblem(failure) {
+		return nil
+	}
+	return err
+}
+
+// add adds the point with index i, or drops it.
+func (g *gpxRoute) add(i int, p *gpxPoint, limit int) {
+	fault := p.fault
+	if fault == "" {
+		fault = routePointFault(&p.RoutePoint)
+	}
+	if fault == "" && len(g.points) >= limit {
+		fault = "the element has too many points"
+	}
+	if fault != "" {
+		g.drop(i, fault)
+		return
+	}
+	g.points = append(g.points, p.RoutePoint)
+}
+
+// gpxPoint is a trkpt while it is read. fault is what is wrong with it, "" so far.
+type gpxPoint struct {
+	health.RoutePoint
+	fault string
+}
+
+// gpxPointOf returns a point with the position in the attributes of a trkpt.
+func gpxPointOf(attrs []xmlscan.Attr) gpxPoint {
+	p := gpxPoint{RoutePoint: newRoutePoint()}
 	for _, attr := range attrs {
 		v, ok := xmlNumber(attr.Raw)
 		switch {
@@ -56,10 +116,13 @@ func routePointOf(attrs []xmlscan.Attr) health.RoutePoint {
 	return p
 }
 
-// setRoutePointField sets what the text of an element within a trkpt says.
-func setRoutePointField(p *health.RoutePoint, element string, text []byte, times *timeReader) {
+// set sets what the text of an element within a trkpt says.
+func (p *gpxPoint) set(element string, text []byte, times *timeReader) {
 	if element == "time" {
-		p.Time, _, _ = times.parse(text)
+		var ok bool
+		if p.Time, _, ok = times.parse(text); !ok {
+			p.fault = unreadableTime
+		}
 		return
 	}
 	v, ok := xmlNumber(text)
@@ -74,7 +137,7 @@ func setRoutePointField(p *health.RoutePoint, element string, text []byte, times
 	case "course":
 		p.Course = nonNegative(v)
 	case "hAcc":
-		p.HorizontalAccuracy = nonNegative(v)
+		p.HorizontalAccuracy = v
 	case "vAcc":
 		p.VerticalAccuracy = nonNegative(v)
 	}

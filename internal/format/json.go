@@ -30,6 +30,9 @@ type jsonDecoder struct {
 	deferredBytes int
 	// unknownMembers counts the unknown members of the envelope.
 	unknownMembers int
+	scalars        unknownScalars
+	found          bool // an element, accepted or not
+	lone           loneMetric
 
 	// The structs that records point to, and the buffers to decode in, are reused from point to point.
 	point       metricPoint
@@ -46,9 +49,9 @@ type jsonDecoder struct {
 
 func newJSONDecoder(body io.Reader, options Options, e emitter) *jsonDecoder {
 	options.times = options.timeReader()
-	return &jsonDecoder{
+	d := &jsonDecoder{
 		scanner:     newScanner(body),
-		emitter:     e,
+		lone:        loneMetric{index: -1},
 		options:     options,
 		point:       metricPoint{times: options.times},
 		emptySample: health.NewSample(),
@@ -56,6 +59,11 @@ func newJSONDecoder(body io.Reader, options Options, e emitter) *jsonDecoder {
 		objects:     textCache{},
 		stages:      textCache{},
 	}
+	d.yield = func(record health.Record, err error) bool {
+		d.found = true
+		return e.yield(record, err)
+	}
+	return d
 }
 
 // decode decodes the whole body.
@@ -81,7 +89,7 @@ func (d *jsonDecoder) decode() error {
 	if !d.recognised {
 		return unrecognised()
 	}
-	return nil
+	return d.reportScalars()
 }
 
 var byteOrderMark = []byte("\ufeff")
@@ -133,7 +141,7 @@ func (d *jsonDecoder) decodeEnvelope() error {
 		}
 		switch {
 		case name == "data":
-			return d.decodeData()
+			return d.decodeData(&unknown)
 		case name == "payload":
 			return d.decodePayload()
 		case name == "received_at":
@@ -145,12 +153,15 @@ func (d *jsonDecoder) decodeEnvelope() error {
 		if err := d.countUnknown(); err != nil {
 			return err
 		}
-		if d.recognised {
+		if d.recognised && !isEntryMember(name) {
 			return d.decodeUnknownList(name)
 		}
 		return d.deferMember(&unknown, name)
 	})
 	if err != nil || !d.recognised {
+		return err
+	}
+	if err := d.endLone(&unknown); err != nil {
 		return err
 	}
 	return d.decodeDeferred(&unknown)
@@ -176,8 +187,8 @@ func (d *jsonDecoder) skipValue() error {
 }
 
 // decodeData decodes the member "data": an object of lists. Shortcuts and older versions send a list of flat points or
-// a single one instead.
-func (d *jsonDecoder) decodeData() error {
+// a single one instead. unknown has the members before it.
+func (d *jsonDecoder) decodeData(unknown *deferredMembers) error {
 	c, err := d.peek()
 	if err != nil {
 		return err
@@ -187,8 +198,7 @@ func (d *jsonDecoder) decodeData() error {
 		d.recognised = true
 		return d.decodeLists()
 	case '[':
-		d.recognised = true
-		return d.eachElement(d.decodeEntry)
+		return d.decodeDataList(unknown)
 	case 'n':
 		d.recognised = true
 	}
@@ -211,15 +221,20 @@ func (d *jsonDecoder) decodeLists() error {
 			return err
 		}
 		c, err := d.peek()
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if c == '[' || len(seen) > 0 || unknown.overflowed {
+		case name == "data" && c == '[':
+			return d.decodeDataList(&unknown)
+		case c == '[' || len(seen) > 0 || unknown.overflowed:
 			return d.decodeUnknownList(name)
 		}
 		return d.deferMember(&unknown, name)
 	})
 	if err != nil {
+		return err
+	}
+	if err := d.endLone(&unknown); err != nil {
 		return err
 	}
 	if len(seen) == 0 && unknown.isFlat() {
@@ -268,9 +283,23 @@ func (d *jsonDecoder) decodeUnknownList(name string) error {
 		reason = "is empty"
 	}
 	if reason != "" {
-		return d.decodeElements(cmp.Or(printable(name), "unknown"), rejectAll(reason))
+		return d.decodeUnknownElements(cmp.Or(printable(name), "unknown"), rejectAll(reason))
 	}
-	return d.decodeElements(name, unknownDecoder(name))
+	return d.decodeUnknownElements(name, unknownDecoder(name))
+}
+
+// decodeUnknownElements decodes the elements of an unknown list, which single values are not.
+func (d *jsonDecoder) decodeUnknownElements(name string, decode elementDecoder) error {
+	return d.eachElementOrSingle(func(index int) error {
+		c, err := d.peek()
+		if err != nil {
+			return err
+		}
+		if isScalar(c) {
+			return d.skipScalar(name, c)
+		}
+		return d.decodeElement(decode, health.Position{Type: elementType(name), Entry: index, Point: -1})
+	})
 }
 
 func (d *jsonDecoder) decodeElements(name string, decode elementDecoder) error {

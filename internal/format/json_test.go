@@ -23,7 +23,7 @@ func TestDeferredMembersOverflow(t *testing.T) {
 	}{
 		"object in data": {
 			`{"data":{"version":1,"device":{"a":` + long + `},"name":"x","metrics":[]}}`,
-			[]string{"device 0.-1", "name 0.-1", "version 0.-1"},
+			[]string{"device 0.-1", "body 0.-1"},
 		},
 		"after data": {
 			`{"data":{},"device":{"a":` + long + `}}`,
@@ -43,7 +43,7 @@ func TestDeferredMembersOverflow(t *testing.T) {
 func TestTooLongToBeDeferred(t *testing.T) {
 	t.Parallel()
 	long := `{"a":"` + strings.Repeat("x", 2000) + `"}`
-	want := []string{"device 0.-1 refused", "version 0.-1"}
+	want := []string{"device 0.-1 refused", "body 0.-1"}
 	body := `{"data":{"device":` + long + `,"version":1}}`
 	if diff := cmp.Diff(want, outcomes(t, decodeWithWindow(strings.NewReader(body), 64, 512, Options{}))); diff != "" {
 		t.Error(diff)

@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,12 +44,17 @@ func (d *jsonDecoder) decodeSample(p *metricPoint) error {
 	s := &d.samples[0]
 	*s = d.emptySample
 	consumed := consumedBySample
+	p.setAsideNested()
 	s.Start, s.End, s.Offset = p.span(&consumed)
-	if p.present&valueFields == 0 {
-		s.Value = p.sumNamedCounts()
-	} else {
+	var warnings []health.Warning
+	if p.present&valueFields != 0 {
 		s.Value, s.Min, s.Max = p.number(fieldQty), p.number(fieldMin), p.number(fieldMax)
 		s.Systolic, s.Diastolic = p.number(fieldSystolic), p.number(fieldDiastolic)
+	} else if sum, counted := p.sumNamedCounts(); counted {
+		s.Value = sum
+	} else {
+		s.Grain = health.GrainRaw
+		warnings = p.keepParts()
 	}
 	if p.present.has(fieldAvg) {
 		s.Value = p.number(fieldAvg)
@@ -60,7 +66,53 @@ func (d *jsonDecoder) decodeSample(p *metricPoint) error {
 	if p.rejection != nil {
 		return d.reject(p.entry, p.rejection)
 	}
-	return d.emit(health.Record{Position: p.at, Entry: p.entry, Samples: d.samples[:]})
+	return d.emit(health.Record{Position: p.at, Entry: p.entry, Samples: d.samples[:], Warnings: warnings})
+}
+
+// setAsideNested makes attributes of fields of a value that hold an object or a list: a form of the point that is not
+// known.
+func (p *metricPoint) setAsideNested() {
+	for f := fieldQty; f <= fieldDiastolic; f++ {
+		if p.present.has(f) && (p.raw(f)[0] == '{' || p.raw(f)[0] == '[') {
+			p.present &^= setOf(f)
+			p.attributes = append(p.attributes, p.index[f])
+		}
+	}
+}
+
+// keepParts returns the warning about a point without a value that is known, whose parts become attributes. It rejects
+// the point where it has no parts.
+func (p *metricPoint) keepParts() []health.Warning {
+	names := p.parts()
+	if len(names) == 0 {
+		p.reject("qty", "The point has no value.",
+			"Send qty as a number; or Min, Avg and Max; or systolic and diastolic.")
+	}
+	return []health.Warning{{
+		Position: p.at, Code: health.UnknownShape,
+		Message: "The point has no value in a form that is known. It is stored with its parts, without a value.",
+		Details: map[string]any{"fields": names},
+	}}
+}
+
+// annotations are fields that say something about a value, and are none themselves.
+var annotations = []string{"metadata", "context", "source_uuid"}
+
+// parts returns the names of the fields, up to maxListedNames, that may hold the value of a point of unknown shape.
+func (p *metricPoint) parts() (names []string) {
+	add := func(i int) {
+		name := printable(p.members[i].nameIn(p.text))
+		if !p.isEmpty(i) && !slices.Contains(annotations, name) && len(names) < maxListedNames {
+			names = append(names, name)
+		}
+	}
+	for _, i := range p.attributes {
+		add(i)
+	}
+	if p.present.has(fieldValue) {
+		add(p.index[fieldValue])
+	}
+	return names
 }
 
 // span returns the start and end of the point: date, or start and end where they were sent. A date that differs from
@@ -93,10 +145,9 @@ func (p *metricPoint) span(consumed *fieldSet) (start, end health.Instant, offse
 	return start, end, offset
 }
 
-// sumNamedCounts returns the sum of the named counts of a point, which also become attributes. It rejects the point
-// where there is none.
-func (p *metricPoint) sumNamedCounts() float64 {
-	sum, counted := 0.0, false
+// sumNamedCounts returns the sum of the named counts of a point, which also become attributes; counted is false where
+// there is none.
+func (p *metricPoint) sumNamedCounts() (sum float64, counted bool) {
 	for _, i := range p.attributes {
 		m := &p.members[i]
 		name := strings.ToLower(string(m.nameIn(p.text)))
@@ -106,11 +157,7 @@ func (p *metricPoint) sumNamedCounts() float64 {
 			}
 		}
 	}
-	if !counted {
-		p.reject("qty", "The point has no value.",
-			"Send qty as a number; or Min, Avg and Max; or systolic and diastolic.")
-	}
-	return sum
+	return sum, counted
 }
 
 // pointSource returns the source in a field: text, or the name in an object. A field that is not text is removed from

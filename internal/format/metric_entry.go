@@ -235,6 +235,9 @@ func (d *jsonDecoder) decodeFlatPoint(p *metricPoint) error {
 		}
 	}
 	if entry.Name == "" && entry.invalid == nil {
+		if ok, err := d.decodeBarePoint(p); ok {
+			return err
+		}
 		p.reject("name", "The point does not say of which metric it is.", "Send name with each point, or the points in the data of a metric.")
 	}
 	entry.unitKnown = true

@@ -18,8 +18,34 @@ const maxListedNames = 20
 // pointArray is an array of small objects within an element: the readings of a series, the points of a route, the
 // voltages of an ECG. Points that cannot be read are dropped and counted, and warn reports them.
 type pointArray struct {
+	droppedPoints
+	unknown []string // names of unused fields, up to maxListedNames
+}
+
+// droppedPoints counts the points of an element that cannot be read, and says why the first of them was left out.
+type droppedPoints struct {
 	dropped, firstDropped int
-	unknown               []string // names of unused fields, up to maxListedNames
+	reason                string
+}
+
+// drop counts the point with index i as dropped.
+func (d *droppedPoints) drop(i int, reason string) {
+	if d.dropped == 0 {
+		d.firstDropped, d.reason = i, reason
+	}
+	d.dropped++
+}
+
+// warnings returns the warning about the dropped points of a field or file, none where there are none.
+func (d *droppedPoints) warnings(field string) []health.Warning {
+	if d.dropped == 0 {
+		return nil
+	}
+	return []health.Warning{{
+		Code:    health.DroppedPoint,
+		Message: fmt.Sprintf("%d of the points in %q cannot be read and were left out. The first: %s.", d.dropped, field, d.reason),
+		Details: map[string]any{"field": field, "dropped": d.dropped, "first_index": d.firstDropped, "reason": d.reason},
+	}}
 }
 
 // maxPoints bounds the points of one element, in all its arrays together: nearly three days at one a second. A decoded
@@ -79,14 +105,6 @@ func pointAt(o *object, array []byte, start int) (point *object, end int, ok boo
 	return nil, end, err == nil
 }
 
-// drop counts the point with index i as dropped.
-func (p *pointArray) drop(i int) {
-	if p.dropped == 0 {
-		p.firstDropped = i
-	}
-	p.dropped++
-}
-
 // noteUnknown collects the names of the unused fields of a point.
 func (p *pointArray) noteUnknown(o *object) {
 	for m := range o.unused() {
@@ -98,11 +116,7 @@ func (p *pointArray) noteUnknown(o *object) {
 
 // warn adds warnings to e about dropped points and unknown fields of the array field.
 func (p *pointArray) warn(e *elementReader, field string) {
-	if p.dropped > 0 {
-		e.warn(health.DroppedPoint,
-			fmt.Sprintf("%d of the points in %q cannot be read and were left out.", p.dropped, field),
-			map[string]any{"field": field, "dropped": p.dropped, "first_index": p.firstDropped})
-	}
+	e.warnings = append(e.warnings, p.warnings(field)...)
 	if len(p.unknown) > 0 {
 		slices.Sort(p.unknown)
 		e.warn(health.UnknownField,
@@ -111,26 +125,38 @@ func (p *pointArray) warn(e *elementReader, field string) {
 	}
 }
 
-// readPoints reads the points of an array with read, and sorts them by time. read returns false for a point to be
-// dropped.
+// readPoints reads the points of an array with read, and sorts them by time. read returns why a point is to be dropped, ""
+// where it is not.
 func readPoints[P any](
-	e *elementReader, field string, array jsontext.Value, read func(*object) (P, bool), sort func([]P),
+	e *elementReader, field string, array jsontext.Value, read func(*object) (P, string), sort func([]P),
 ) ([]P, *pointArray) {
 	list := slices.Grow([]P(nil), e.capacity(array))
 	var points pointArray
 	for i, o := range points.each(e, field, array) {
-		if o != nil {
-			if point, ok := read(o); ok {
-				points.noteUnknown(o)
-				list = append(list, point)
-				continue
-			}
+		if o == nil {
+			points.drop(i, unreadablePoint)
+			continue
 		}
-		points.drop(i)
+		point, fault := read(o)
+		if fault != "" {
+			points.drop(i, fault)
+			continue
+		}
+		points.noteUnknown(o)
+		list = append(list, point)
 	}
 	sort(list)
 	return list, &points
 }
+
+// Why a point is dropped.
+const (
+	unreadablePoint = "it is no object that can be read"
+	unreadableTime  = "its time cannot be read"
+	noValue         = "it has no number"
+	contradiction   = "its minimum, average and maximum contradict each other"
+	numberTooLarge  = "one of its numbers is too large"
+)
 
 func sortSeries(series []health.SeriesPoint) {
 	sortByTime(series, func(p *health.SeriesPoint) health.Instant { return p.Time })

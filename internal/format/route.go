@@ -13,11 +13,12 @@ func (e *elementReader) route(field string, array jsontext.Value) ([]health.Rout
 	return readPoints(e, field, array, e.routePoint, sortRoute)
 }
 
-// routePoint reads one point. ok is false where its position is not valid, or a time cannot be read.
-func (e *elementReader) routePoint(o *object) (p health.RoutePoint, ok bool) {
+// routePoint reads one point. fault says why it cannot be read: its position is not valid, or its time cannot be read.
+func (e *elementReader) routePoint(o *object) (p health.RoutePoint, fault string) {
 	if m := o.find("timestamp", "recorded_at", "date", "time"); m != nil {
+		var ok bool
 		if p.Time, _, ok = e.times.parseValue(m.value); !ok {
-			return p, false
+			return p, unreadableTime
 		}
 		m.used = true
 	}
@@ -26,12 +27,24 @@ func (e *elementReader) routePoint(o *object) (p health.RoutePoint, ok bool) {
 	p.Altitude = o.number("altitude", "altitude_meters")
 	p.Speed = nonNegative(o.number("speed"))
 	p.Course = nonNegative(o.number("course"))
-	p.HorizontalAccuracy = nonNegative(o.number("horizontalAccuracy"))
+	p.HorizontalAccuracy = o.number("horizontalAccuracy")
 	p.VerticalAccuracy = nonNegative(o.number("verticalAccuracy"))
 	p.SpeedAccuracy = nonNegative(o.number("speedAccuracy"))
 	p.CourseAccuracy = nonNegative(o.number("courseAccuracy"))
-	return p, hasValidPosition(&p) && finite(p.Altitude, p.Speed, p.Course,
-		p.HorizontalAccuracy, p.VerticalAccuracy, p.SpeedAccuracy, p.CourseAccuracy)
+	return p, routePointFault(&p)
+}
+
+// routePointFault returns what is impossible about a point, "" where nothing is.
+func routePointFault(p *health.RoutePoint) string {
+	switch {
+	case health.IsAbsent(p.Latitude) || health.IsAbsent(p.Longitude):
+		return "it has no latitude or no longitude"
+	case math.Abs(p.Latitude) > 90 || math.Abs(p.Longitude) > 180:
+		return "its latitude or its longitude is not on the globe"
+	case !finite(p.Altitude, p.Speed, p.Course, p.HorizontalAccuracy, p.VerticalAccuracy, p.SpeedAccuracy, p.CourseAccuracy):
+		return numberTooLarge
+	}
+	return ""
 }
 
 // newRoutePoint returns a point without any value.
@@ -43,13 +56,8 @@ func newRoutePoint() health.RoutePoint {
 	}
 }
 
-// hasValidPosition reports whether the point has a position on the globe.
-func hasValidPosition(p *health.RoutePoint) bool {
-	return math.Abs(p.Latitude) <= 90 && math.Abs(p.Longitude) <= 180 // false where one is absent, which is NaN
-}
-
 // nonNegative returns v, or absent where it is negative, which is how Core Location marks a speed, a course or an
-// accuracy as unknown.
+// accuracy as unknown. A horizontal accuracy stays as it is: a negative one says that the position is not valid.
 func nonNegative(v float64) float64 {
 	if v < 0 {
 		return health.Absent()

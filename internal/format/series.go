@@ -11,11 +11,12 @@ func (e *elementReader) series(field string, array jsontext.Value) ([]health.Ser
 	return readPoints(e, field, array, e.seriesPoint, sortSeries)
 }
 
-// seriesPoint reads one reading. ok is false where it has no number, or a time that cannot be read.
-func (e *elementReader) seriesPoint(o *object) (p health.SeriesPoint, ok bool) {
+// seriesPoint reads one reading. fault says why it cannot be read: it has no number, or a time that cannot be read.
+func (e *elementReader) seriesPoint(o *object) (p health.SeriesPoint, fault string) {
 	if m := o.find("date", "timestamp", "startDate", "start"); m != nil {
+		var ok bool
 		if p.Time, p.Offset, ok = e.times.parseValue(m.value); !ok {
-			return p, false
+			return p, unreadableTime
 		}
 		m.used = true
 	}
@@ -23,7 +24,7 @@ func (e *elementReader) seriesPoint(o *object) (p health.SeriesPoint, ok bool) {
 	p.Min = o.number("Min", "min")
 	p.Max = o.number("Max", "max")
 	if !finite(p.Value, p.Min, p.Max) {
-		return p, false
+		return p, numberTooLarge
 	}
 	if m := o.find("units", "unit"); m != nil {
 		p.Unit, _ = e.internText(m)
@@ -31,7 +32,13 @@ func (e *elementReader) seriesPoint(o *object) (p health.SeriesPoint, ok bool) {
 	if m := o.find("source"); m != nil {
 		p.Source = e.pointSource(m)
 	}
-	return p, !health.IsAbsent(p.Value) || !health.IsAbsent(p.Min) || !health.IsAbsent(p.Max)
+	if health.IsAbsent(p.Value) && health.IsAbsent(p.Min) && health.IsAbsent(p.Max) {
+		return p, noValue
+	}
+	if !health.InOrder(p.Min, p.Value, p.Max) {
+		return p, contradiction
+	}
+	return p, ""
 }
 
 func (e *elementReader) pointSource(m *member) string {

@@ -139,7 +139,7 @@ func (p *metricPoint) interval(pending *pendingNight, from, to field) (start, en
 	case !ended:
 		at.end = startOffset
 	}
-	if started && ended && (end < start || end-start > health.Day) {
+	if started && ended && !health.PossibleNight(start, end) {
 		pending.warn(fmt.Sprintf("The times %s and %s cannot be those of one night and were left out.", p.nameOf(from), p.nameOf(to)),
 			p.nameOf(from), p.nameOf(to))
 		return 0, 0, at
@@ -178,36 +178,7 @@ func (d *jsonDecoder) emitNight(p *pendingNight, entry *metricEntry) error {
 	for _, duration := range durationsOf(n) {
 		*duration.hours *= perUnit
 	}
-	p.dropImplausible()
-	if _, _, spans := n.Span(); !spans && !anyDuration(n) {
-		return d.reject(entry.MetricEntry, newRejection(p.at, "totalSleep", "None of the night's durations can be right: each is negative or longer than a day.",
-			"Send durations in the unit that units names."))
-	}
 	return d.emit(health.Record{Position: p.at, Entry: entry.MetricEntry, Night: n, Warnings: p.warnings})
-}
-
-// dropImplausible drops negative durations and those longer than a day, with a warning. A total that is longer than the
-// time from sleepStart to sleepEnd only gets a warning, since either may be wrong.
-func (p *pendingNight) dropImplausible() {
-	const longest, minute = 24, 1.0 / 60
-	var dropped []string
-	for _, duration := range durationsOf(&p.night) {
-		if *duration.hours < 0 || *duration.hours > longest {
-			*duration.hours = health.Absent()
-			dropped = append(dropped, duration.name)
-		}
-	}
-	if len(dropped) > 0 {
-		p.warn(fmt.Sprintf("Durations that no night has (%s) were left out.", strings.Join(dropped, ", ")), dropped...)
-	}
-	n := &p.night
-	if n.SleepStart == 0 || n.SleepEnd == 0 {
-		return
-	}
-	span := float64(n.SleepEnd-n.SleepStart) / float64(3600*health.Second)
-	if n.Total > span+minute {
-		p.warn("The night's totalSleep is longer than the time from sleepStart to sleepEnd.", "totalSleep", "sleepStart", "sleepEnd")
-	}
 }
 
 // hoursPer returns the hours in one unit. "" is the hour, which the app uses.

@@ -159,6 +159,9 @@ func (e *elementReader) checkRange(field string, v float64, allowed *valueRange)
 	if allowed == nil || health.IsAbsent(v) || v >= allowed.min && v <= allowed.max {
 		return
 	}
+	if e.rejection != nil {
+		return // the details are those of the first fault
+	}
 	e.reject(field, fmt.Sprintf("The field %q is outside %g to %g %s.", field, allowed.min, allowed.max, allowed.unit),
 		"Check the value and its unit.")
 	e.rejection.Details["min"], e.rejection.Details["max"] = allowed.min, allowed.max
@@ -228,6 +231,11 @@ func (e *elementReader) typedSleep() (health.Record, error) {
 		e.rejectWithoutTime("sleep_end")
 	}
 	e.checkSpan("sleep_end", night.SleepStart, night.SleepEnd)
+	if night.SleepStart != 0 && night.SleepEnd != 0 && !health.PossibleNight(night.SleepStart, night.SleepEnd) {
+		night.SleepStart, night.SleepEnd, night.OffsetChange = 0, 0, 0
+		e.warn(health.ImplausibleSleep, "The times sleep_start and sleep_end cannot be those of one night and were left out.",
+			map[string]any{"fields": []string{"sleep_start", "sleep_end"}})
+	}
 	night.SetDate()
 	night.Source = e.source()
 	for _, d := range []struct {
@@ -242,7 +250,7 @@ func (e *elementReader) typedSleep() (health.Record, error) {
 	} {
 		*d.hours = e.hoursFromMinutes(d.field)
 	}
-	if _, _, spans := night.Span(); !spans && !anyDuration(&night) {
+	if !night.HasFigures() {
 		e.reject("type", "This night has neither a start and an end nor any duration.",
 			"Send sleep_start and sleep_end, or at least duration_minutes.")
 	}

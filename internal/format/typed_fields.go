@@ -49,8 +49,6 @@ type valueRange struct {
 // The ranges that the typed form prescribes.
 var (
 	heartRateRange = &valueRange{20, 300, "beats per minute"}
-	systolicRange  = &valueRange{40, 250, "mmHg"}
-	diastolicRange = &valueRange{30, 150, "mmHg"}
 )
 
 // valueKind is which of the values of a sample a field holds.
@@ -126,8 +124,8 @@ var typedSchemas = map[string]typedSchema{
 	},
 	"bloodpressure": {
 		fields: []typedField{
-			{name: "systolic", metric: "blood_pressure", unit: "mmHg", kind: systolicValue, allowed: systolicRange},
-			{name: "diastolic", metric: "blood_pressure", unit: "mmHg", kind: diastolicValue, allowed: diastolicRange},
+			{name: "systolic", metric: "blood_pressure", unit: "mmHg", kind: systolicValue},
+			{name: "diastolic", metric: "blood_pressure", unit: "mmHg", kind: diastolicValue},
 			{name: "pulse", metric: "heart_rate", unit: "count/min", allowed: heartRateRange},
 		},
 	},

@@ -24,11 +24,8 @@ func MergeAttributes(have, later string) string {
 		return have
 	}
 	for name, value := range sent {
-		switch string(value) {
-		case "null", `""`, "[]", "{}":
-			if _, ok := members[name]; ok {
-				continue
-			}
+		if _, ok := members[name]; ok && emptyJSON(value) {
+			continue
 		}
 		members[name] = value
 	}
@@ -41,6 +38,15 @@ func MergeAttributes(have, later string) string {
 		return have
 	}
 	return text
+}
+
+// emptyJSON reports whether a value says nothing.
+func emptyJSON(value jsontext.Value) bool {
+	switch string(value) {
+	case "null", `""`, "[]", "{}":
+		return true
+	}
+	return false
 }
 
 // CanonicalJSON returns a JSON value without white space and with the members of its objects in order of their names,

@@ -4,7 +4,8 @@ package health
 // medication, a cycle entry, a heart notification, or an unknown type.
 //
 // Its identity is the app's id where it sent one, else kind, start and name; an event of an unknown type that has
-// neither id nor time is identified by its Digest.
+// neither id nor time is identified by its Digest. Several events may have one kind, start and name, such as two doses
+// of a medicine in one minute: see DigestAmong.
 type Event struct {
 	// Kind is symptom, state_of_mind, medication, cycle_tracking, heart_rate_notification, or the key of the array it
 	// came in.
@@ -18,7 +19,8 @@ type Event struct {
 	Source     string
 	// Attributes is the JSON object of every other field as it was sent.
 	Attributes string
-	// Digest identifies an event that has neither id nor time; "" otherwise.
+	// Digest identifies an event that has neither id nor time. Of events with one kind, start and name it is "" for the
+	// first, and a number for each of the others; a store gives it.
 	Digest string
 	// Order is the place of the body, see Sample.Order.
 	Order Instant

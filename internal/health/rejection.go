@@ -44,10 +44,15 @@ const (
 	NoTimeZone       = "no_time_zone"           // the user has no time zone, and the body does not say where the person was
 	UnknownField     = "unknown_field"          // an unknown field; kept in the archive, and as an attribute where the element has any
 	UnknownType      = "unknown_type"           // an unknown type of element; stored as an event
+	UnknownShape     = "unknown_shape"          // a point of a metric without a value that is known; its parts are stored as attributes
+	UnknownMember    = "unknown_member"         // a single value beside the lists of elements, such as a version; not stored
 	DroppedPoint     = "dropped_point"          // a reading or place within an element that cannot be read; kept in the archive only
+	IncompleteFile   = "incomplete_file"        // a file of an element that breaks off; what could be read of it is kept
 	MissingFile      = "missing_file"           // a file of the archive that an element refers to is not there, or cannot be read
 	RecoveryAsSeries = "recovery_as_heart_rate" // a workout whose heart rate series holds the recovery, an app fault
-	ImplausibleSleep = "implausible_sleep"      // a night whose sums and times disagree
+	ImplausibleSleep = "implausible_sleep"      // a night whose sums and times disagree; what cannot be was left out
+	ImpossibleFigure = "impossible_figure"      // a figure that its element cannot have; it was left out
+	MissingPressure  = "missing_pressure"       // a blood pressure with one of its two values; stored with that one
 )
 
 // Warning is about an element that was stored.

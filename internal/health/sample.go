@@ -83,6 +83,12 @@ func NewSample() Sample {
 	return Sample{Grain: GrainUnknown, Value: nan, Min: nan, Max: nan, Systolic: nan, Diastolic: nan}
 }
 
+// HasValue reports whether the sample has any value. One without was sent in a form that is not known: its parts are in
+// Attributes, and no figure is made of it.
+func (s *Sample) HasValue() bool {
+	return !(IsAbsent(s.Value) && IsAbsent(s.Min) && IsAbsent(s.Max) && IsAbsent(s.Systolic) && IsAbsent(s.Diastolic))
+}
+
 // Complete reports whether the sample is a summary of a day or more that was received after its last day had ended, so
 // that it cannot grow any more. An hour is added for the day on which clocks go back.
 func (s *Sample) Complete() bool {
@@ -143,8 +149,12 @@ func (k SampleKey) Compare(o SampleKey) int {
 	)
 }
 
-// LaterThan reports whether s is a later value than o: the later start, of one start the finer grain.
+// LaterThan reports whether s is a later value than o: the later start, of one start the finer grain. Any value is later
+// than a sample without one.
 func (s *Sample) LaterThan(o *Sample) bool {
+	if has := s.HasValue(); has != o.HasValue() {
+		return has
+	}
 	return s.Start > o.Start || s.Start == o.Start && s.Grain < o.Grain
 }
 
@@ -176,9 +186,12 @@ func (s *Sample) SameReading(o *Sample) bool {
 }
 
 // fillFrom sets the blood-pressure values that s lacks from o: systolic and diastolic may arrive as two elements, or in
-// two bodies, and make one sample. It reports whether any was set.
+// two bodies, and make one sample. A sample without any value takes those of o. It reports whether any was set.
 func (s *Sample) fillFrom(o *Sample) bool {
-	filled := false
+	filled := !s.HasValue() && o.HasValue()
+	if filled {
+		s.Value, s.Min, s.Max = o.Value, o.Min, o.Max
+	}
 	if IsAbsent(s.Systolic) && !IsAbsent(o.Systolic) {
 		s.Systolic, filled = o.Systolic, true
 	}

@@ -28,6 +28,9 @@ type Workout struct {
 	Attributes string
 	// Order is the place of the body, see Sample.Order.
 	Order Instant
+	// Part is set where this is not a workout but what a file has of one, its readings or its route. It is stored with the
+	// workout it belongs to, see WholeOf, or not at all.
+	Part bool
 }
 
 // Quantity is a value with its unit.
@@ -47,7 +50,7 @@ type SeriesPoint struct {
 
 // RoutePoint is one position of a route. Latitude and longitude are degrees in WGS 84, altitude and accuracies metres,
 // speed m/s, course degrees; a value that was not sent, or that Core Location marks as unknown by a negative number, is
-// absent (NaN).
+// absent (NaN). A negative horizontal accuracy is kept: it says that the position is not valid, see Outliers.
 type RoutePoint struct {
 	Time                                 Instant // 0 where the point was sent without one
 	Latitude, Longitude, Altitude        float64

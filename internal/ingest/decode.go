@@ -24,6 +24,8 @@ type decodedBody struct {
 	format   string
 	received health.Instant
 	tempDir  string
+	// fileName is that of the body, "" where it is not known.
+	fileName string
 	records  atomic.Int64 // so far
 	err      error        // a *bodyError where the body is at fault
 }
@@ -35,6 +37,7 @@ func (s *Service) newDecodedBody(ingestion *health.Ingestion) *decodedBody {
 		Collector: s.assembler.NewCollector(ingestion.ReceivedAt, ingestion.PlaceInOrder(), headerGrain(ingestion.Headers)),
 		tempDir:   s.limits.TempDir,
 		received:  health.InstantOf(ingestion.ReceivedAt),
+		fileName:  fileName(ingestion.Headers),
 	}
 }
 
@@ -157,12 +160,14 @@ func (d *decodedBody) collectFile(
 		return d.collect(ctx, detected, user, decode(d.options(user)))
 	}
 	return d.collect(ctx, detected, user, decodeConcurrently(func(asOf func(health.Instant)) iter.Seq2[health.Record, error] {
-		return decode(format.Options{Location: user.Location(), Received: d.received, AsOf: asOf})
+		options := d.options(user)
+		options.AsOf = asOf
+		return decode(options)
 	}, d.SetAsOf))
 }
 
 func (d *decodedBody) options(user account.User) format.Options {
-	return format.Options{Location: user.Location(), Received: d.received, AsOf: d.SetAsOf}
+	return format.Options{Location: user.Location(), Received: d.received, AsOf: d.SetAsOf, FileName: d.fileName}
 }
 
 // collect collects the records of a body.

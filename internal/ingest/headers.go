@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"mime"
 	"strings"
 
 	"github.com/health-export/health-export/internal/health"
@@ -9,7 +10,24 @@ import (
 // keptHeaders are the request headers that describe the body.
 var keptHeaders = []string{
 	"content-type", "automation-name", "automation-id", "automation-aggregation", "automation-period", "session-id",
-	"user-agent",
+	"user-agent", contentDisposition,
+}
+
+// contentDisposition is the header with the name of the file that a body is.
+const contentDisposition = "content-disposition"
+
+// fileName returns the name of the file that a body is, "" where no header says it.
+func fileName(headers map[string]string) string {
+	_, parameters, err := mime.ParseMediaType(headers[contentDisposition])
+	if err != nil {
+		return ""
+	}
+	return parameters["filename"]
+}
+
+// fileHeaders returns the headers of a file that did not come with any.
+func fileHeaders(name string) map[string]string {
+	return map[string]string{contentDisposition: mime.FormatMediaType("attachment", map[string]string{"filename": name})}
 }
 
 // keepHeaders returns the headers to be stored, cut to 1000 bytes each, with invalid UTF-8 replaced: a header is any bytes,

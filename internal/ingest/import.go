@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
@@ -169,7 +170,7 @@ func (s *Service) ImportFile(ctx context.Context, r FileRequest) (health.Ingesti
 	}
 	defer end()
 	s.metrics.received()
-	ingestion, err := s.newIngestion(ctx, r.User, "", nil)
+	ingestion, err := s.newIngestion(ctx, r.User, "", fileHeaders(filepath.Base(r.File.Name())))
 	if err != nil {
 		return ingestion, err
 	}

@@ -30,6 +30,7 @@ type Store interface {
 	store.Archive
 	store.Inbox
 	store.Writer
+	store.WorkoutReader
 }
 
 // Limits bound what one body may cost. The zero value of a field means its default.

@@ -123,7 +123,7 @@ func (s *Service) process(ctx context.Context, ingestion health.Ingestion, user 
 	if err == nil {
 		invalidating := &invalidatingWriter{Writer: s.store, invalidator: s.invalidator, repeated: ingestion.Attempts > 1}
 		defer invalidating.invalidateAgain(ctx, user.ID)
-		w := &bodyWriter{collector: decoded.Collector, body: body, ingestion: &ingestion, store: invalidating}
+		w := &bodyWriter{collector: decoded.Collector, body: body, ingestion: &ingestion, store: invalidating, workouts: s.store}
 		err = w.write(ctx)
 		s.metrics.summariesWritten(w.summaries, w.summingUp)
 	}

@@ -162,7 +162,10 @@ func (s *Service) expectBody(ctx context.Context, c *comparison, ingestion *heal
 	var faulty *bodyError
 	err = decoded.err
 	if err == nil {
-		err = (&bodyWriter{collector: decoded.Collector, body: store.Body{User: c.User.ID}, ingestion: ingestion, store: c.Expected}).write(ctx)
+		w := &bodyWriter{
+			collector: decoded.Collector, body: store.Body{User: c.User.ID}, ingestion: ingestion, store: c.Expected, workouts: c.Expected,
+		}
+		err = w.write(ctx)
 	}
 	switch {
 	case errors.As(err, &faulty):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"maps"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -45,6 +46,21 @@ func eventsAgree(a, b *health.Event) bool {
 	x, y := *a, *b
 	x.Order = y.Order
 	return !x.MergeFrom(&y) && !y.MergeFrom(&x)
+}
+
+// numberAlike gives the archived events, of one start, the numbers of the stored ones that they are: numbers depend on
+// the order in which bodies were processed, see health.Event.DigestAmong.
+func numberAlike(archived, stored []health.Event) {
+	taken := map[health.EventKey]bool{}
+	for i := range archived {
+		e := &archived[i]
+		if !e.Numbered() {
+			continue
+		}
+		e.Digest = e.DigestAmong(slices.DeleteFunc(slices.Clone(stored), func(s health.Event) bool {
+			return !s.Numbered() || s.Kind != e.Kind || s.Name != e.Name
+		}), taken)
+	}
 }
 
 func ecgsAgree(a, b *health.ECG) bool {
@@ -123,6 +139,7 @@ func (c *comparison) events(ctx context.Context) error {
 	every := store.EventQuery{Limit: pageSize}
 	return mergeJoin(store.AllEvents(ctx, c.Expected, c.user(), every), store.AllEvents(ctx, c.Stored, c.user(), every),
 		func(e *health.Event) health.Instant { return e.Start }, func(archived, stored []health.Event) {
+			numberAlike(archived, stored)
 			match(c, archived, stored, func(a, b *health.Event) bool { return a.Key() == b.Key() }, eventsAgree, func(e *health.Event) (Finding, health.Instant) {
 				return Finding{Element: "event", Name: e.Kind, Start: e.Start, Offset: e.Offset, Source: e.Source}, e.Order
 			})

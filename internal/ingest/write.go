@@ -21,6 +21,7 @@ type bodyWriter struct {
 	ingestion *health.Ingestion
 	body      store.Body
 	store     store.Writer
+	workouts  store.WorkoutReader
 
 	mu        sync.Mutex
 	summaries int           // of days that were written
@@ -40,6 +41,7 @@ func (w *bodyWriter) write(ctx context.Context) error {
 		writeElements(ctx, w.body, c.Nights(), w.store.WriteNights),
 		writeElements(ctx, w.body, c.Segments(), w.store.WriteSegments),
 		writeElements(ctx, w.body, c.Workouts(), w.store.WriteWorkouts),
+		writeElements(ctx, w.body, c.WorkoutParts(), w.writeParts),
 		writeElements(ctx, w.body, c.Events(), w.store.WriteEvents),
 		writeElements(ctx, w.body, c.ECGs(), w.store.WriteECGs),
 	)

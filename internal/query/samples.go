@@ -15,7 +15,9 @@ import (
 const (
 	samplesOnPage = 1000
 	maxSamples    = 10_000
-	samplesCursor = "samples"
+	// maxSampleBytes is the size of the attributes with which a page ends early: those of points of unknown shape may be long.
+	maxSampleBytes = 8 << 20
+	samplesCursor  = "samples"
 )
 
 // Object is a JSON object as it was sent.
@@ -106,11 +108,12 @@ func (s *Service) Samples(ctx context.Context, user account.User, request Sample
 	}
 	page := SamplesPage{Metric: sel.metric, Unit: sel.unit, Samples: []Sample{}}
 	var last health.SampleKey
+	bytes := 0
 	for sample, err := range s.Config.Samples.Samples(ctx, user.ID, query) {
 		if err != nil {
 			return SamplesPage{}, err
 		}
-		if len(page.Samples) == limit {
+		if bytes += len(sample.Attributes); len(page.Samples) == limit || bytes > maxSampleBytes && len(page.Samples) > 0 {
 			page.NextCursor, err = encodeCursor(samplesCursor, last)
 			return page, err
 		}

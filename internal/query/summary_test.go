@@ -47,7 +47,7 @@ func TestDaysOfAZone(t *testing.T) {
 	run.Start, run.Offset = parseInstant(t, "2026-03-11T01:30:00+01:00") // the 10th in New York
 	night := health.NewNight()
 	night.Source, night.Total = watch, 4
-	night.SleepStart, _ = parseInstant(t, "2026-03-10T22:30:00+01:00") // 17:30
+	night.SleepStart, _ = parseInstant(t, "2026-03-10T22:30:00+01:00")          // 17:30
 	night.SleepEnd, night.Offset = parseInstant(t, "2026-03-11T04:30:00+01:00") // 23:30 on the 10th in New York
 	night.Date = night.SleepEnd.Date(night.Offset)
 	m := &memory{

@@ -77,7 +77,7 @@ func (s *Service) analyse(ctx context.Context, user uuid.UUID, w *health.Workout
 // track returns the distance over time: of the route, fitted to the distance of the workout, or of a distance series
 // where the route has no times.
 func (s *Service) track(w *health.Workout) (track aggregate.Track, from string) {
-	if track = aggregate.TrackOf(w.Route); track.Length() > 0 {
+	if track = aggregate.TrackOf(w.Route, w.Name); track.Length() > 0 {
 		track, _ = track.FittedTo(s.workoutQuantity(w, "distance", "m"))
 		return track, "route"
 	}

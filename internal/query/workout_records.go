@@ -149,7 +149,7 @@ func (s *Service) considerEfforts(ctx context.Context, user uuid.UUID, best best
 	}
 	w := &merged.Workout
 	// A route whose length is not the distance has gaps, or jumps that would be the fastest ever.
-	track, fits := aggregate.TrackOf(w.Route).FittedTo(distance)
+	track, fits := aggregate.TrackOf(w.Route, w.Name).FittedTo(distance)
 	if !fits {
 		return nil
 	}

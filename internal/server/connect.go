@@ -31,6 +31,8 @@ type connection struct {
 type automation struct {
 	Name  string `json:"name"`
 	Title string `json:"title"`
+	About string `json:"about"`
+	Check string `json:"check,omitzero"`
 	Link  string `json:"link"`
 	SVG   string `json:"svg"`
 }
@@ -78,7 +80,7 @@ func (s *server) connectPhone(w http.ResponseWriter, r *request) error {
 		if err != nil {
 			return err
 		}
-		answer.Automations = append(answer.Automations, automation{a.Name, a.Title, a.Link, string(code.SVG())})
+		answer.Automations = append(answer.Automations, automation{a.Name, a.Title, a.About, a.Check, a.Link, string(code.SVG())})
 	}
 	return writeJSON(w, http.StatusCreated, answer)
 }
@@ -92,8 +94,12 @@ func (s *server) checkPhone(r *http.Request, sent *phone) (base string, err erro
 		return "", problem.New(problem.Invalid, "invalid_data_type",
 			"This is nothing the app sends. Give one of "+strings.Join(connect.DataTypes, ", ")+".").In("data_type")
 	}
-	if sent.Automation != "recent" && sent.Automation != "overlap" {
-		return "", problem.New(problem.Invalid, "invalid_automation", "Give recent or overlap.").In("automation")
+	of := connect.Names
+	if sent.DataType != connect.DataTypes[0] {
+		of = of[:2]
+	}
+	if !slices.Contains(of, sent.Automation) {
+		return "", problem.New(problem.Invalid, "invalid_automation", "Give one of "+strings.Join(of, ", ")+".").In("automation")
 	}
 	scheme := "http"
 	if r.TLS != nil {

@@ -20,16 +20,16 @@ func TestConnectPhone(t *testing.T) {
 	var made connection
 	answer := a.do(http.MethodPost, "/v1/connect", ada.key, `{"name":"Ada's iPhone"}`).wants(http.StatusCreated)
 	answer.into(&made)
-	if made.URL != a.url || made.Warning == "" || len(made.Automations) != 2 || made.Key.Name != "Ada's iPhone" || len(made.Key.Scopes) != 1 {
+	if made.URL != a.url || made.Warning == "" || len(made.Automations) != 4 || made.Key.Name != "Ada's iPhone" || len(made.Key.Scopes) != 1 {
 		t.Errorf("the answer is %s", answer.body)
 	}
 	if answer.header.Get("Location") != "/v1/keys/"+made.Key.ID || answer.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("the headers are %v", answer.header)
 	}
-	for i, name := range []string{"recent", "overlap"} {
+	for i, name := range []string{"recent", "overlap", "heart_rate", "workouts"} {
 		one := made.Automations[i]
 		link, err := url.Parse(one.Link)
-		if err != nil || one.Name != name || !strings.HasPrefix(one.SVG, "<svg ") {
+		if err != nil || one.Name != name || one.About == "" || !strings.HasPrefix(one.SVG, "<svg ") {
 			t.Fatalf("automation %d is %+v, %v", i, one, err)
 		}
 		header, key, _ := strings.Cut(link.Query().Get("headers"), ",")
@@ -70,12 +70,13 @@ func TestPhonesThatAreNotConnected(t *testing.T) {
 	a := newAPI(t)
 	ada := a.ada()
 	for body, code := range map[string]string{
-		`{"url":"ftp://h"}`:         "invalid_url",
-		`{"url":"https://h?key=x"}`: "invalid_url",
-		`{"data_type":"dreams"}`:    "invalid_data_type",
-		`{"automation":"x"}`:        "invalid_automation",
-		`{"token":"x"}`:             "unknown_member",
-		`{"name":"a\u0007b"}`:       "invalid_name",
+		`{"url":"ftp://h"}`:                                  "invalid_url",
+		`{"url":"https://h?key=x"}`:                          "invalid_url",
+		`{"data_type":"dreams"}`:                             "invalid_data_type",
+		`{"automation":"x"}`:                                 "invalid_automation",
+		`{"automation":"heart_rate","data_type":"ecg"}`:      "invalid_automation",
+		`{"token":"x"}`:                                      "unknown_member",
+		`{"name":"a\u0007b"}`:                                "invalid_name",
 		`{"url":"https://` + strings.Repeat("h", 300) + `"}`: "invalid_url",
 	} {
 		a.do(http.MethodPost, "/v1/connect", ada.key, body).refused(http.StatusBadRequest, code)

@@ -58,7 +58,9 @@ func (smallStore) Nights(context.Context, uuid.UUID, health.Date, health.Date) (
 	return nil, nil
 }
 
-func (smallStore) Spans(context.Context, uuid.UUID, store.SampleQuery) ([]health.Span, error) { return nil, nil }
+func (smallStore) Spans(context.Context, uuid.UUID, store.SampleQuery) ([]health.Span, error) {
+	return nil, nil
+}
 
 func (smallStore) Segments(context.Context, uuid.UUID, store.Range) ([]health.Segment, error) {
 	return nil, nil

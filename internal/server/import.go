@@ -20,16 +20,20 @@ func (s *server) importFile(w http.ResponseWriter, r *request) error {
 			"The file is larger than %d MiB, the limit for imports. Import it with health-export import on the server, or raise import.max_size.",
 			s.MaxImport>>20))
 	}
-	file, err := uploadedFile(r.Request)
+	file, name, err := uploadedFile(r.Request)
 	if err != nil {
 		return err
+	}
+	headers := archivedHeaders(r.Header)
+	if name != "" {
+		headers["content-disposition"] = mime.FormatMediaType("attachment", map[string]string{"filename": name})
 	}
 	ingestion, err := s.Ingestion.Import(r.Context(), ingest.Request{
 		User:            r.Actor.User,
 		KeyID:           r.Actor.KeyID,
 		Body:            file,
 		ContentEncoding: strings.Join(r.Header.Values("Content-Encoding"), ", "),
-		Headers:         archivedHeaders(r.Header),
+		Headers:         headers,
 	}, r.values.Flag("keep"))
 	if err != nil {
 		return encodingError(err)
@@ -37,25 +41,25 @@ func (s *server) importFile(w http.ResponseWriter, r *request) error {
 	return writeIngestion(w, r, &ingestion)
 }
 
-// uploadedFile returns the body, or the first file of a multipart form.
-func uploadedFile(r *http.Request) (io.Reader, error) {
+// uploadedFile returns the body, or the first file of a multipart form with its name.
+func uploadedFile(r *http.Request) (file io.Reader, name string, err error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "multipart/form-data" {
-		return r.Body, nil
+		return r.Body, "", nil
 	}
 	form, err := r.MultipartReader()
 	if err != nil {
-		return nil, formError(err)
+		return nil, "", formError(err)
 	}
 	for {
 		part, err := form.NextPart()
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil, problem.New(problem.Invalid, "no_file", "The form holds no file. Send one, for example with curl -F file=@export.zip.")
+			return nil, "", problem.New(problem.Invalid, "no_file", "The form holds no file. Send one, for example with curl -F file=@export.zip.")
 		case err != nil:
-			return nil, formError(err)
+			return nil, "", formError(err)
 		case part.FileName() != "":
-			return part, nil
+			return part, part.FileName(), nil
 		}
 	}
 }

@@ -277,7 +277,8 @@ type Writer interface {
 	// workout with an app id is compared first with the one that has the same id, then with one without an id that has
 	// the same name, start and end.
 	WriteWorkouts(ctx context.Context, body Body, batch []health.Workout) (Written, error)
-	// WriteEvents stores events. See health.EventKey and health.Event.MergeFrom.
+	// WriteEvents stores events. See health.EventKey and health.Event.MergeFrom. Several of a batch may have one kind,
+	// start and name: each is stored under a Digest of its own, see health.Event.DigestAmong.
 	WriteEvents(ctx context.Context, body Body, batch []health.Event) (Written, error)
 	// WriteECGs stores electrocardiograms. See health.ECG.
 	WriteECGs(ctx context.Context, body Body, batch []health.ECG) (Written, error)
@@ -323,7 +324,8 @@ type SampleReader interface {
 	// other fields of the query are ignored. See health.Span.
 	Spans(ctx context.Context, user uuid.UUID, query SampleQuery) ([]health.Span, error)
 	// Latest returns the latest sample of every metric the user has, ordered by name and unit; of several grains with
-	// the same start, the finest. Whether it is Inferred is not among what is returned.
+	// the same start, the finest. One without a value is returned only where the metric has no other. Whether it is
+	// Inferred is not among what is returned.
 	Latest(ctx context.Context, user uuid.UUID) ([]health.Sample, error)
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -39,6 +41,10 @@ func eventIdentity(key health.EventKey) (id uuid.UUID) {
 func (s *Store) WriteEvents(ctx context.Context, body store.Body, batch []health.Event) (store.Written, error) {
 	return s.writeElements(ctx, body, "write events", len(batch), func(ctx context.Context, tx pgx.Tx, p *plan) error {
 		user := body.User
+		batch, err := identifyEvents(ctx, tx, user, batch)
+		if err != nil {
+			return err
+		}
 		identities := make([]uuid.UUID, len(batch))
 		for i := range batch {
 			identities[i] = eventIdentity(batch[i].Key())
@@ -72,6 +78,41 @@ func (s *Store) WriteEvents(ctx context.Context, body store.Body, batch []health
 		}
 		return nil
 	})
+}
+
+// identifyEvents returns the batch with the digests that its events are stored under.
+func identifyEvents(ctx context.Context, tx pgx.Tx, user uuid.UUID, batch []health.Event) ([]health.Event, error) {
+	var kinds []string
+	var starts []time.Time
+	for i := range batch {
+		if batch[i].Numbered() {
+			kinds, starts = append(kinds, batch[i].Kind), append(starts, batch[i].Start.Time())
+		}
+	}
+	if len(kinds) == 0 {
+		return batch, nil
+	}
+	found, err := list(ctx, tx, scanEvent, `SELECT `+eventColumns+` FROM events
+		WHERE user_id = $1 AND app_id = '' AND (kind, started_at) IN (SELECT * FROM unnest($2::text[], $3::timestamptz[]))
+		ORDER BY digest`, user, kinds, starts)
+	if err != nil {
+		return nil, err
+	}
+	stored := map[health.EventKey][]health.Event{}
+	for _, e := range found {
+		key := e.Key()
+		key.Digest = ""
+		stored[key] = append(stored[key], e)
+	}
+	batch, taken := slices.Clone(batch), map[health.EventKey]bool{}
+	for i := range batch {
+		if e := &batch[i]; e.Numbered() {
+			key := e.Key()
+			key.Digest = ""
+			e.Digest = e.DigestAmong(stored[key], taken)
+		}
+	}
+	return batch, nil
 }
 
 func scanEvent(row pgx.Row) (e health.Event, err error) {

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -118,7 +117,6 @@ func (t *summaryTables) FindLatest(metrics []metric) (map[metric]health.Sample, 
 	samples, sources := make([]health.Sample, len(stored)), make([]int32, len(stored))
 	edges := &edgeQuery{user: t.user}
 	for i, s := range stored {
-		samples[i].Start = math.MinInt64
 		for _, g := range s.grains {
 			if g.grain >= health.GrainDay {
 				edges.add(i, s.metric, g.grain, g.last-backend.StartBeforeKey-backend.StartAfterKey, g.last, math.MaxInt64)
@@ -127,14 +125,26 @@ func (t *summaryTables) FindLatest(metrics []metric) (map[metric]health.Sample, 
 			}
 		}
 	}
-	err = edges.run(t.ctx, t.raw(), func(i int, row *storedRow) {
+	take := func(i int, row *storedRow) {
 		best, found := &samples[i], &row.sample
-		if cmp.Or(-cmp.Compare(best.Start, found.Start), cmp.Compare(best.Grain, found.Grain)) > 0 {
+		if best.Metric == "" || found.LaterThan(best) {
 			*best, sources[i] = *found, row.source
 			best.Metric, best.Unit = stored[i].Metric, stored[i].Unit
 		}
-	})
-	if err != nil {
+	}
+	if err := edges.run(t.ctx, t.raw(), take); err != nil {
+		return nil, err
+	}
+	// Where the edge holds samples without a value only, which is rare, one with a value is looked for everywhere.
+	everywhere := &edgeQuery{user: t.user}
+	for i, s := range stored {
+		for _, g := range s.grains {
+			if samples[i].Metric != "" && !samples[i].HasValue() {
+				everywhere.add(i, s.metric, g.grain, g.first, g.last, math.MaxInt64)
+			}
+		}
+	}
+	if err := everywhere.run(t.ctx, t.raw(), take); err != nil {
 		return nil, err
 	}
 	names, err := t.sourceNames(sources)

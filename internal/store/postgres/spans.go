@@ -19,8 +19,10 @@ const spanColumns = `metric_id, to_time, from_time, received_order, as_of, inges
 
 // Spans returns what bodies spoke for of a metric.
 func (s *Store) Spans(ctx context.Context, user uuid.UUID, query store.SampleQuery) (all []health.Span, err error) {
-	c := condition{text: `user_id = $1 AND metric_id = (SELECT id FROM metric_names WHERE name = $2 AND unit = $3)`,
-		args: []any{user, query.Metric, query.Unit}}
+	c := condition{
+		text: `user_id = $1 AND metric_id = (SELECT id FROM metric_names WHERE name = $2 AND unit = $3)`,
+		args: []any{user, query.Metric, query.Unit},
+	}
 	if query.From != 0 {
 		c.and(`to_time > `, query.From.Time())
 	}

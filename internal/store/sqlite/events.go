@@ -16,8 +16,19 @@ const eventByKey = ` FROM events WHERE user_id = ? AND kind = ? AND app_id = ? A
 
 // WriteEvents stores events.
 func (s *Store) WriteEvents(ctx context.Context, body store.Body, batch []health.Event) (store.Written, error) {
+	taken := map[health.EventKey]bool{}
 	return s.writeElements(ctx, body, "write events", len(batch), func(tx *sql.Tx, user int64, i int) (health.Outcome, error) {
-		return writeEvent(ctx, tx, body, user, &batch[i])
+		sent := batch[i]
+		if sent.Numbered() {
+			stored, err := list(ctx, tx, scanEvent, `SELECT `+eventColumns+` FROM events
+				WHERE user_id = ? AND kind = ? AND app_id = '' AND key_name = ? AND key_start = ? ORDER BY digest`,
+				user, sent.Kind, sent.Name, int64(sent.Start))
+			if err != nil {
+				return 0, err
+			}
+			sent.Digest = sent.DigestAmong(stored, taken)
+		}
+		return writeEvent(ctx, tx, body, user, &sent)
 	})
 }
 

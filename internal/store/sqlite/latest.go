@@ -43,11 +43,15 @@ func (t *summaryTables) StoredLatest(metrics []metric) (map[metric]health.Sample
 // FindLatest returns the latest of the samples of metrics.
 func (t *summaryTables) FindLatest(metrics []metric) (map[metric]health.Sample, error) {
 	return t.latest(metrics, func(m metric, s *health.Sample) (source int64, found bool, err error) {
-		err = t.each(func(row []driver.Value) error {
+		read := func(row []driver.Value) error {
 			key := m.table.key(row)
 			source, found = key.countedSource(), true
 			return m.table.sample(row, &key, s)
-		}, m.table.latest, t.user, m.id, int64(backend.StartAfterKey))
+		}
+		err = t.each(read, m.table.latest, t.user, m.id, int64(backend.StartAfterKey))
+		if err == nil && found && !s.HasValue() {
+			err = t.each(read, m.table.latestValue, t.user, m.id)
+		}
 		return source, found, err
 	})
 }

@@ -17,8 +17,8 @@ type table struct {
 	*backend.SampleTable
 	insert, replace statements
 	// compare selects a range of one user's metric for sampleScan. read begins a query for appendSamples. latest selects the
-	// latest sample.
-	compare, read, latest string
+	// latest sample, latestValue the latest that has a value.
+	compare, read, latest, latestValue string
 	// window selects the samples that some days depend on, in the order of the key.
 	window string
 	// inferred selects the inferred readings of one user's metric in a range, summaries the summaries of all sources at two key
@@ -66,8 +66,16 @@ func newTable(of *backend.SampleTable) *table {
 	edge := func(function string) string {
 		return "(SELECT " + function + "(key_time) FROM " + name + ofMetric + ")"
 	}
-	t.latest = "SELECT " + columns + " FROM " + name + ofMetric +
-		" AND key_time >= " + edge("max") + " - ?3 ORDER BY key_time + start_shift DESC, grain, length, source_id LIMIT 1"
+	const latestFirst = " ORDER BY key_time + start_shift DESC, grain, length, source_id LIMIT 1"
+	t.latest = "SELECT " + columns + " FROM " + name + ofMetric + " AND key_time >= " + edge("max") + " - ?3" + latestFirst
+	var hasValue []string // one of them
+	for _, v := range of.Values {
+		hasValue = append(hasValue, v.Column+" IS NOT NULL")
+	}
+	for _, v := range of.Others { // other_values may have other keys, too
+		hasValue = append(hasValue, "json_extract(other_values, '$."+v.Key+"') IS NOT NULL")
+	}
+	t.latestValue = "SELECT " + columns + " FROM " + name + ofMetric + " AND (" + strings.Join(hasValue, " OR ") + ")" + latestFirst
 	// Starts are not quite in the order of key times, see backend.StartBeforeKey.
 	around := strconv.Itoa(int(backend.StartBeforeKey + backend.StartAfterKey))
 	t.extent = "SELECT" +

@@ -60,6 +60,46 @@ var eventTests = []test{
 		bare.Attributes, bare.Source, bare.Order = "", "", at(2*time.Hour)
 		writesEvents(t, s, user, "what is absent erases nothing", []health.Event{bare}, unchanged)
 	}},
+	{"events/several of one kind, name and start", func(t *testing.T, s store.Store) {
+		user := createUser(t, s)
+		dose := func(attributes string, order time.Duration) health.Event {
+			e := symptom("Ibuprofen", at(0))
+			e.Kind, e.Attributes, e.Order = health.Medication, attributes, at(order)
+			return e
+		}
+		numbered := func(e health.Event, digest string) health.Event {
+			e.Digest = digest
+			return e
+		}
+		one, two := dose(`{"dosage":1,"status":"Taken"}`, 0), dose(`{"dosage":2,"status":"Taken"}`, 0)
+		batch := []health.Event{one, two, two}
+		writesEvents(t, s, user, "write", batch, all(inserted, 3)...)
+		equal(t, "the caller's batch", batch, []health.Event{one, two, two})
+		stored := []health.Event{one, numbered(two, "2"), numbered(two, "3")}
+		holdsEvents(t, s, user, store.EventQuery{}, stored...)
+		writesEvents(t, s, user, "again, in another order", []health.Event{two, one, two}, all(unchanged, 3)...)
+
+		skipped := dose(`{"dosage":2,"status":"Skipped"}`, time.Hour)
+		writesEvents(t, s, user, "the status of one", []health.Event{skipped}, updated)
+		stored[1] = numbered(skipped, "2")
+		holdsEvents(t, s, user, store.EventQuery{}, stored...)
+		var paged []health.Event
+		for after := (*health.EventKey)(nil); len(paged) < 5; {
+			page, err := s.Events(t.Context(), user, store.EventQuery{Limit: 1, After: after})
+			ok(t, "events", err)
+			if len(page) == 0 {
+				break
+			}
+			key := page[0].Place()
+			paged, after = append(paged, page...), &key
+		}
+		equal(t, "in pages of one", paged, stored)
+
+		mild, severe := symptom("Headache", at(0)), symptom("Headache", at(0))
+		severe.Attributes = `{"severity":"severe"}`
+		writesEvents(t, s, user, "two symptoms", []health.Event{mild, severe}, inserted, inserted)
+		writesEvents(t, s, user, "one of them", []health.Event{severe}, unchanged)
+	}},
 	{"events/with an id: all else may change", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
 		first := symptom("Fatigue", at(0))

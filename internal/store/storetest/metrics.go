@@ -57,6 +57,31 @@ var metricTests = []test{
 		ok(t, "latest", err)
 		equal(t, "latest", got, []health.Sample{evening, raw, later})
 	}},
+	{"metrics/the latest is the latest with a value", func(t *testing.T, s store.Store) {
+		user := createUser(t, s)
+		// parts is a sample of a form that is not known.
+		parts := func(metric string, start health.Instant) health.Sample {
+			return with(quantity(metric, start, health.Absent()), func(s *health.Sample) { s.Attributes = `{"rr":[812]}` })
+		}
+		var value, only, none []health.Sample
+		for _, metric := range []string{"blood_pressure", "heart_rate", "nobody_knows_this", "step_count"} {
+			value = append(value, with(quantity(metric, at(0), health.Absent()), func(s *health.Sample) { s.Min = 7 }))
+			none = append(none, parts(metric, at(40*24*time.Hour)), parts(metric, at(80*24*time.Hour)))
+		}
+		only = append(only, parts("beats", at(0)), parts("beats", at(time.Hour)))
+		writes(t, s, user, "only parts", only, inserted, inserted)
+		writes(t, s, user, "values", value, all(inserted, 4)...)
+		writes(t, s, user, "parts that are later", none, all(inserted, 8)...)
+		// The latest changes, so that it is looked for again.
+		for i := range value {
+			value[i].Min, value[i].Order = 8, at(time.Hour)
+		}
+		writes(t, s, user, "values again", value, all(updated, 4)...)
+		want := []health.Sample{only[1], value[0], value[1], value[2], value[3]}
+		got, err := s.Latest(t.Context(), user)
+		ok(t, "latest", err)
+		equal(t, "latest", got, want)
+	}},
 	{"metrics/the latest start, where the dates of days run ahead of the clock", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
 		// The local date is the 10th, but the day began on the 9th in UTC, before the raw sample.

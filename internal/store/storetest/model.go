@@ -3,7 +3,6 @@ package storetest
 import (
 	"cmp"
 	"maps"
-	"math"
 	"slices"
 	"testing"
 
@@ -109,18 +108,15 @@ func checkLatest(t tester, s store.Store, user uuid.UUID, m model) {
 		t.Fatalf("%d latest samples of %d metrics", len(latest), len(infos))
 	}
 	for i, got := range latest {
-		finest := health.Grain(math.MaxInt32)
-		for _, sample := range m {
-			if sample.Metric == infos[i].Metric && sample.Unit == infos[i].Unit && sample.Start == infos[i].Last {
-				finest = min(finest, sample.Grain)
-			}
-		}
 		want := m[got.Key()]
 		want.Inferred = false
 		equal(t, "latest sample", got, want)
 		equal(t, "latest metric", [2]string{got.Metric, got.Unit}, [2]string{infos[i].Metric, infos[i].Unit})
-		equal(t, "latest start", got.Start, infos[i].Last)
-		equal(t, "latest grain", got.Grain, finest)
+		for _, sample := range m {
+			if sample.Metric == infos[i].Metric && sample.Unit == infos[i].Unit && sample.LaterThan(&got) {
+				t.Fatalf("%+v is later than the latest, %+v", sample, got)
+			}
+		}
 	}
 }
 
