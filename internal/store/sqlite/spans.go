@@ -103,7 +103,8 @@ func (w *sampleWriter) writeSpans(t *summaryTables, change *backend.Change[metri
 		if gaps := backend.PackGaps(s); gaps != nil {
 			row[len(row)-1] = gaps
 		}
-		if err := t.exec(`INSERT OR REPLACE INTO spans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, row); err != nil {
+		if err := t.exec(`INSERT OR REPLACE INTO spans
+			(user_id, metric_id, to_time, from_time, grain, session, received_order, as_of, ingestion_id, gaps) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, row); err != nil {
 			return err
 		}
 	}

@@ -156,7 +156,7 @@ TABLE daily_summaries
     metric_id smallint NOT NULL
     source_ids text NOT NULL
     hours bytea
-    settled integer NOT NULL DEFAULT 0
+    settled integer
     unplaced double precision
     CONSTRAINT daily_summaries_pkey PRIMARY KEY (user_id, metric_id, date)
 VIEW daily_summary AS
