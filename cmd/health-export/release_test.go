@@ -40,12 +40,44 @@ type releaseFixture struct {
 // with a replay, what is extra stays.
 var readOtherwise = map[string][]string{
 	"0.1.0": {
-		// The heart rates of a workout in a file without a name, which is refused.
+		// Where the app did not say how a body was grouped, 0.1.0 took a point on the minute or at midnight for a summary. It
+		// is a reading now. The stored summary stays, and stands for a reading with its value.
+		// A heart rate at 07:30:12 or 07:31:12 is one of a workout in a file without a name, which is refused.
+		"missing sample a 2026-03-10T00:00:00+01:00",
+		"extra sample a 2026-03-10T00:00:00+01:00",
+		"missing sample active_energy 2026-03-10T00:00:00+01:00",
+		"extra sample active_energy 2026-03-10T00:00:00+01:00",
+		"extra sample apple_sleeping_wrist_temperature 2026-03-09T23:10:00+01:00",
+		"extra sample apple_sleeping_wrist_temperature 2026-03-10T00:00:00+01:00",
+		"extra sample blood_glucose 2026-03-10T00:00:00+01:00",
+		"missing sample body_temperature 2026-04-01T07:30:00+02:00",
+		"extra sample body_temperature 2026-04-01T07:30:00+02:00",
+		"missing sample e 2026-03-10T00:00:00+01:00",
+		"extra sample e 2026-03-10T00:00:00+01:00",
+		"missing sample flights_climbed 2026-04-01T07:30:00+02:00",
+		"extra sample flights_climbed 2026-04-01T07:30:00+02:00",
+		"extra sample handwashing 2026-03-10T00:00:00+01:00",
+		"missing sample heart_rate 2026-03-10T00:00:00+01:00",
+		"extra sample heart_rate 2026-03-10T00:00:00+01:00",
 		"extra sample heart_rate 2026-04-01T07:30:12+02:00",
 		"extra sample heart_rate 2026-04-01T07:31:12+02:00",
-		// Points of unknown shape, which were refused.
-		"missing sample sexual_activity 2026-03-10T00:00:00+01:00",
+		"extra sample insulin_delivery 2026-03-10T00:00:00+01:00",
+		"missing sample " + strings.Repeat("n", 200) + " 2026-03-10T00:00:00+01:00",
+		"extra sample " + strings.Repeat("n", 200) + " 2026-03-10T00:00:00+01:00",
+		"missing sample nothing_said 2026-03-10T00:00:00+01:00",
+		"extra sample nothing_said 2026-03-10T00:00:00+01:00",
+		"extra sample sexual_activity 2026-03-10T00:00:00+01:00",
 		"missing sample step_count 2026-03-10T00:00:00+01:00",
+		"extra sample step_count 2026-03-10T00:00:00+01:00",
+		"different sample step_count 2026-03-10T00:00:00+01:00",
+		"extra sample step_count 2026-03-10T00:00:00+01:00",
+		"extra sample step_count 2026-03-10T00:00:00+01:00",
+		"extra sample step_count 2026-03-10T00:00:00+01:00",
+		"missing sample step_count 2026-04-01T07:30:00+02:00",
+		"extra sample step_count 2026-04-01T07:30:00+02:00",
+		"missing sample step_count 2026-04-01T07:31:00+02:00",
+		"extra sample step_count 2026-04-01T07:31:00+02:00",
+		"extra sample weight_body_mass 2026-03-10T00:00:00+01:00",
 		// Single values, which are no events.
 		"extra event beats 1970-01-01T00:00:00Z",
 		"extra event heartbeatSeries 1970-01-01T00:00:00Z",
@@ -120,7 +152,16 @@ func upgrade(t *testing.T, folder, kind string) {
 
 // countedAnew are the paths whose answers changed with the rules after 0.1.0, and why.
 var countedAnew = map[string]string{
-	"/v1/sleep?start=1900-01-01&end=2100-01-01": "a night sent without times is a row of its own, and total is that of the stages where none was sent",
+	"/v1/sleep?start=1900-01-01&end=2100-01-01":   "a night sent without times is a row of its own, and total is that of the stages where none was sent",
+	"/v1/sources/priority":                        "the days are counted again after the upgrade, which takes a while",
+	"/v1/summary?start=2026-03-01&end=2026-03-31": "a settled summary of the day has the mean, and beyond it extremes count from all grains",
+	monthly("heart_rate"):                         "means are weighted by time",
+	monthly("apple_sleeping_wrist_temperature"):   "extremes count from all grains",
+	monthly("active_energy"):                      "a sum has twelve digits",
+}
+
+func monthly(metric string) string {
+	return "/v1/metrics/" + metric + "/series?bucket=1mo&limit=1000&start=1900-01-01&end=2100-01-01"
 }
 
 // contains reports whether a response has everything that it had before; it may have more.

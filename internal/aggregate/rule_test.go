@@ -62,6 +62,17 @@ func readingOf(source string, from, to int, value float64, asOf int) health.Samp
 	return made(at(source, from, to, value), asOf)
 }
 
+// A day of which there is only its summary has what that says, of two values as of one.
+func TestDayOfBloodPressure(t *testing.T) {
+	t.Parallel()
+	s := dayOf(math.NaN(), late)
+	s.Systolic, s.Diastolic = 121, 79
+	got := summedUp(t, aggregate.Rule{}, nil, s)
+	if got.Count != 1 || got.Systolic.Mean() != 121 || got.Diastolic.Mean() != 79 || !got.Settled {
+		t.Errorf("got %+v", got.Aggregate)
+	}
+}
+
 func TestSumsOfADay(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -437,7 +437,10 @@ func (t *Timeline) applyDay(g *cellGroup, resolved *Group) {
 	}
 	value, asOf, ok := t.spans.statement(g.day, health.GrainDay, health.Instant(date)*health.Day)
 	if !ok {
-		return
+		if g.day == nil || t.rule.Cumulative() {
+			return
+		}
+		asOf = g.day.AsOf // a blood pressure has two values
 	}
 	bounds := t.grid.Bounds(g.key, g.extentOfDay(resolved.Extent))
 	settled := asOf >= bounds.To+t.rule.SettlingDay && (g.day == nil || isMerged(g.day))

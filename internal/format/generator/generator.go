@@ -140,13 +140,13 @@ func (b *bodyWriter) quantity(m *metric, minute int) {
 func (b *bodyWriter) summary(m *metric, minute int) {
 	b.scratch = append(b.scratch[:0], `{"Min":`...)
 	middle := m.low + b.random.Float64()*(m.high-m.low)
-	b.number(m, m.low, middle)
+	b.number(m, m.low, middle-1) // number rounds up
 	b.scratch = append(b.scratch, `,"date":"`...)
 	b.date(minute)
 	b.scratch = append(b.scratch, `","Avg":`...)
 	b.number(m, middle, middle)
 	b.scratch = append(b.scratch, `,"Max":`...)
-	b.number(m, middle, m.high)
+	b.number(m, middle+1, m.high+1)
 	b.source()
 }
 

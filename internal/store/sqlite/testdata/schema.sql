@@ -113,7 +113,7 @@ CREATE TABLE daily_summaries (
     earliest_offset   INTEGER NOT NULL,
     latest_offset     INTEGER NOT NULL,
     sources           TEXT    NOT NULL, -- ids, separated by blanks
-    hours             BLOB, settled INTEGER NOT NULL DEFAULT 0, unplaced REAL, -- see store.PackHours
+    hours             BLOB, settled INTEGER, unplaced REAL, -- see store.PackHours
     PRIMARY KEY (user_id, metric_id, date)
 ) STRICT, WITHOUT ROWID;
 
