@@ -50,7 +50,7 @@ func (r *Resolver) sweepOf(grain health.Grain) *sweep {
 	if o == nil {
 		o = &sweep{
 			ranking: r.rule.Ranking, now: health.MinInstant - health.Day,
-			edge:       func(health.Instant, int32) health.Instant { return health.MaxInstant + health.Day },
+			edge:       func(*health.Sample, health.Instant) health.Instant { return health.MaxInstant + health.Day },
 			emit:       func(p piece) { r.emit(p.sample, p.share) },
 			onCrossDay: func(health.Date, health.Date) {},
 		}

@@ -51,8 +51,8 @@ type sweep struct {
 	ranking Ranking
 	// hold is how long a sample without a length lasts, until the next one of its source; 0 where it is an instant.
 	hold health.Instant
-	// edge returns the end of the cell that contains an instant at an offset: pieces are cut there.
-	edge func(t health.Instant, offset int32) health.Instant
+	// edge returns the end of the cell in which what a sample says of an instant counts: pieces are cut there.
+	edge func(s *health.Sample, t health.Instant) health.Instant
 	emit func(piece)
 	// onCrossDay is called with the dates that two samples of different offsets have at a time at which they overlap.
 	onCrossDay func(a, b health.Date)
@@ -105,7 +105,7 @@ func (o *sweep) add(s *health.Sample) {
 	state.active++
 	a := o.newActive()
 	*a = activeSample{
-		sample: *s, Interval: health.Interval{From: from, To: min(to, o.edge(from, s.Offset))}, end: to, length: length,
+		sample: *s, Interval: health.Interval{From: from, To: min(to, o.edge(s, from))}, end: to, length: length,
 		source: state, counted: state.counted, emitted: math.MinInt32,
 	}
 	if held {
@@ -171,7 +171,7 @@ func (o *sweep) endPiece(a *activeSample) {
 		o.release(a)
 		return
 	}
-	a.From, a.To = a.To, min(a.end, o.edge(a.To, a.sample.Offset))
+	a.From, a.To = a.To, min(a.end, o.edge(&a.sample, a.To))
 	a.counted = a.source.counted
 	heap.Fix(&o.active, 0)
 }

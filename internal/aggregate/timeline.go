@@ -100,8 +100,8 @@ func NewTimeline(rule Rule, grid Grid, said []health.Span, wanted func(group int
 	if rule.Cumulative() || rule.weightedByTime() {
 		t.sweep = &sweep{
 			ranking: rule.Ranking, now: health.MinInstant - health.Day,
-			edge: func(at health.Instant, offset int32) health.Instant {
-				in, _ := grid.Cell(at, offset)
+			edge: func(s *health.Sample, at health.Instant) health.Instant {
+				in, _ := grid.Cell(at, t.offsetOf(s, at))
 				return in.To
 			},
 			emit:       t.addPiece,

@@ -100,42 +100,49 @@ func (s *Service) loadBuckets(ctx context.Context, user uuid.UUID, sel selector,
 	if err != nil {
 		return nil, err
 	}
+	rule := ruleFor(sel, order, cumulative)
+	if c.minutes == 60 {
+		if buckets, known, err := s.loadHours(ctx, user, sel, c, rule, first, last); known || err != nil {
+			return buckets, err
+		}
+	}
 	query := store.SampleQuery{Metric: sel.metric, Unit: sel.storedUnit}
 	query.From, query.To = health.InstantOf(first.start)-readMargin, health.InstantOf(last.end)+readMargin
 	said, err := s.Config.Samples.Spans(ctx, user, query)
 	if err != nil {
 		return nil, err
 	}
-	read := func(add func(*health.Sample)) error {
-		var sample health.Sample // one for all: it escapes
-		for next, err := range s.Config.Samples.Samples(ctx, user, query) {
-			if err != nil {
-				return err
-			}
-			if next.Unit == sel.storedUnit {
-				sample = next
-				add(&sample)
-			}
-		}
-		return nil
-	}
-	rule := ruleFor(sel, order, cumulative)
 	bb := newBucketBuilder(c, rule, said, first, last)
-	if err := read(bb.add); err != nil {
+	if err := s.eachSample(ctx, user, query, bb.add); err != nil {
 		return nil, err
 	}
 	if c.zone == nil && bb.timeline.SeveralOffsets() {
 		placement := aggregate.NewPlacement()
-		if err := read(placement.Add); err != nil {
+		if err := s.eachSample(ctx, user, query, placement.Add); err != nil {
 			return nil, err
 		}
 		bb = newBucketBuilder(c, rule, said, first, last)
 		bb.timeline.Place(placement)
-		if err := read(bb.add); err != nil {
+		if err := s.eachSample(ctx, user, query, bb.add); err != nil {
 			return nil, err
 		}
 	}
 	return bb.finish(), nil
+}
+
+// eachSample passes the samples of one unit to add, which must not keep them.
+func (s *Service) eachSample(ctx context.Context, user uuid.UUID, query store.SampleQuery, add func(*health.Sample)) error {
+	var sample health.Sample // one for all: it escapes
+	for next, err := range s.Config.Samples.Samples(ctx, user, query) {
+		if err != nil {
+			return err
+		}
+		if next.Unit == query.Unit {
+			sample = next
+			add(&sample)
+		}
+	}
+	return nil
 }
 
 func (bb *bucketBuilder) add(s *health.Sample) {

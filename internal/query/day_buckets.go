@@ -30,7 +30,7 @@ func (s *Service) loadBucketsFromSummaries(
 		query.First, query.Last = query.First-2, query.Last+3
 	}
 	found, err := s.Summaries.DaySummaries(ctx, user, query)
-	if err != nil || found.Stale || len(found.Longer) > 0 {
+	if err != nil || found.Stale || ofDays && len(found.Longer) > 0 {
 		return nil, false, err
 	}
 	if ofHours {
@@ -38,6 +38,34 @@ func (s *Service) loadBucketsFromSummaries(
 		return buckets, known, nil
 	}
 	return c.bucketsOfDays(found.Days), true, nil
+}
+
+// loadHours returns the buckets of hours from samples as loadBucketsFromSummaries returns them from summaries: from the
+// recorded days, whose readings are compared with their summaries over several hours. known is false where the hours of
+// the calendar's zone are not those that were recorded.
+func (s *Service) loadHours(
+	ctx context.Context, user uuid.UUID, sel selector, c calendar, rule aggregate.Rule, first, last bounds,
+) (buckets []*bucket, known bool, err error) {
+	var dates []health.Date
+	for date := health.DateOf(first.start) - 2; date < health.DateOf(last.end)+3; date++ {
+		dates = append(dates, date)
+	}
+	query := store.SampleQuery{Metric: sel.metric, Unit: sel.storedUnit}
+	days, _, err := rule.SumUpDays(dates, aggregate.Reader{
+		Spans: func(in health.Interval) ([]health.Span, error) {
+			query.From, query.To = in.From, in.To
+			return s.Config.Samples.Spans(ctx, user, query)
+		},
+		Samples: func(w aggregate.Window, add func(*health.Sample)) error {
+			query.From, query.To = min(w.Raw.From, w.Summaries.From-health.Day), max(w.Raw.To, w.Summaries.To+health.Day)
+			return s.eachSample(ctx, user, query, add)
+		},
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	buckets, known = c.bucketsOfHours(days, rule.Style, first, last)
+	return buckets, known, nil
 }
 
 // bucketsOfDays makes buckets of the days of one metric, which are in order.
