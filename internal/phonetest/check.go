@@ -570,10 +570,28 @@ func (c *cells) bounds() (low, high float64) {
 		}
 		high += most
 	}
+	if slices.Contains(c.singles, true) {
+		high += c.cut()
+	}
 	if c.inflated() {
 		high *= 1 + c.plan.Habits.Inflation
 	}
 	return low, high
+}
+
+// cut returns what the samples have over which a run began or ended that tells minutes. Sent singly, without their lengths,
+// they count in full where they begin, beside what the minutes after that have of them.
+func (c *cells) cut() (sum float64) {
+	samples := c.now.touching(c.metric.Name, c.outer.start, c.outer.end)
+	for i := range samples {
+		s := &samples[i]
+		if slices.ContainsFunc(c.runs, func(r run) bool {
+			return !r.single(c.metric) && (s.Start.Before(r.from) && r.from.Before(s.End) || s.Start.Before(r.to) && r.to.Before(s.End))
+		}) {
+			sum += s.Value
+		}
+	}
+	return sum
 }
 
 // least returns what the day has at least by a group.
