@@ -123,8 +123,9 @@ type bucket struct {
 	grain health.Grain
 	value float64 // of the summary
 	asOf  health.Instant
-	// settled is set where the summary was made when nothing could be added to the bucket any more.
-	settled bool
+	// settled is set where the summary was made when nothing could be added to the bucket any more, but entries of a
+	// person, which entered says.
+	settled, entered bool
 	// parts make the bucket where the summary does not, readings are those of them that no summary has said.
 	parts, readings []part
 	compared        comparison
@@ -156,6 +157,9 @@ func (s said) compare() comparison {
 // after the summary was made is added. after is that. bySummary is false where the parts answer alone.
 func (b *bucket) total(all spans) (total, after float64, bySummary bool) {
 	if b.settled {
+		if later := b.laterEntries(); later > b.value*(1+1e-9) {
+			return later, 0, false
+		}
 		return b.value, 0, true
 	}
 	speaks := health.Interval{From: b.From, To: min(b.To, b.asOf)}
@@ -182,6 +186,16 @@ func (b *bucket) total(all spans) (total, after float64, bySummary bool) {
 		return readings.whole + within.after, within.after, false
 	}
 	return b.value + within.after, within.after, true
+}
+
+// laterEntries returns the sum of the entries that were there after the summary was made. Earlier ones may be deleted.
+func (b *bucket) laterEntries() (sum float64) {
+	for i := range b.readings {
+		if p := &b.readings[i]; b.entered && p.asOf > b.asOf {
+			sum += p.value
+		}
+	}
+	return sum
 }
 
 // hasSummaries reports whether parts are more than the readings among them.
@@ -213,7 +227,7 @@ func (c *cell) resolveSum(rule Rule, all spans, grain health.Grain) {
 	if !ok {
 		return
 	}
-	b := bucket{c.Interval, grain, value, asOf, rule.settled(c.Interval, grain, asOf), parts, c.pieces, c.byHours}
+	b := bucket{c.Interval, grain, value, asOf, rule.settled(c.Interval, grain, asOf), rule.UserEntered, parts, c.pieces, c.byHours}
 	total, after, bySummary := b.total(all)
 	if !bySummary {
 		c.Values.Sum = total
@@ -257,16 +271,19 @@ func (c *cell) resolveMinutes(rule Rule, all spans) (parts []part) {
 	case len(c.minutes) == 0 && !all.has(health.GrainMinute, c.Interval):
 		return c.pieces
 	}
-	readings := c.pieces
+	readings, to := c.pieces, c.To
 	for from := c.From; from < c.To; {
-		in, minutes, asOf := c.saidByMinutes(from, all)
+		if rule.UserEntered { // entries are instants: each minute has its own
+			to = from + minute
+		}
+		in, minutes, asOf := c.saidByMinutes(from, to, all)
 		if in.To == in.From {
 			from += minute
 			continue
 		}
 		from = in.To
 		inside, outside := divide(readings, in)
-		b := bucket{in, health.GrainMinute, sumOf(minutes), asOf, rule.settled(in, health.GrainMinute, asOf), inside, inside, c.byMinutes}
+		b := bucket{in, health.GrainMinute, sumOf(minutes), asOf, rule.settled(in, health.GrainMinute, asOf), rule.UserEntered, inside, inside, c.byMinutes}
 		if _, _, bySummary := b.total(all); bySummary {
 			parts = append(parts, minutes...)
 		} else {
@@ -279,10 +296,13 @@ func (c *cell) resolveMinutes(rule Rule, all spans) (parts []part) {
 
 // saidReadings adds to known the readings of the cell that a minute has whole. The app puts all of what a person has entered
 // into the minute in which it began, however long it was.
-func (c *cell) saidReadings(known map[reading]bool) {
+func (c *cell) saidReadings(rule Rule, known map[reading]bool) {
 	next := 0
 	for i := range c.pieces {
 		p := &c.pieces[i]
+		if rule.UserEntered && p.From == p.To { // compared with its minute
+			continue
+		}
 		for next < len(c.minutes) && c.minutes[next].To <= p.reading.start {
 			next++
 		}
@@ -303,7 +323,7 @@ func (c *cell) compareReadings(all spans, grain health.Grain, hours, minutes *sa
 	}
 	readings := c.pieces
 	for from := c.From; from < c.To; {
-		in, sums, _ := c.saidByMinutes(from, all)
+		in, sums, _ := c.saidByMinutes(from, c.To, all)
 		if in.To == in.From {
 			from += minute
 			continue
@@ -316,12 +336,12 @@ func (c *cell) compareReadings(all spans, grain health.Grain, hours, minutes *sa
 	}
 }
 
-// saidByMinutes returns the time from an instant on that minutes speak for without a break, those of them that are not
-// zero, and when the oldest of what they say was made. The time is empty where they do not speak for the first minute.
-func (c *cell) saidByMinutes(from health.Instant, all spans) (in health.Interval, minutes []part, asOf health.Instant) {
+// saidByMinutes returns the time between two instants, from the first on, that minutes speak for without a break, those of
+// them that are not zero, and when the oldest of what they say was made. The time is empty where they do not speak for the first minute.
+func (c *cell) saidByMinutes(from, to health.Instant, all spans) (in health.Interval, minutes []part, asOf health.Instant) {
 	in, asOf = health.Interval{From: from, To: from}, health.MaxInstant
 	next := 0
-	for ; in.To < c.To; in.To += minute {
+	for ; in.To < to; in.To += minute {
 		for next < len(c.minutes) && c.minutes[next].From < in.To {
 			next++
 		}

@@ -14,6 +14,9 @@ type Rule struct {
 	// SettlingDay and SettlingShorter are how long after the end of a day, and of a shorter bucket, its summary may still
 	// grow.
 	SettlingDay, SettlingShorter health.Instant
+	// UserEntered is set where each reading is an entry of a person: one that was made later was entered later, even where
+	// a summary was final.
+	UserEntered bool
 	// Ranking orders the sources.
 	Ranking Ranking
 }
@@ -27,6 +30,7 @@ func RuleFor(known *catalog.Metric, ranking Ranking) Rule {
 	return Rule{
 		Style: known.Style, Hold: micros(known.Hold), Ranking: ranking,
 		SettlingDay: micros(known.SettlingDay), SettlingShorter: micros(known.SettlingShorter),
+		UserEntered: known.UserEntered,
 	}
 }
 

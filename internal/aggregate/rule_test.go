@@ -62,6 +62,34 @@ func readingOf(source string, from, to int, value float64, asOf int) health.Samp
 	return made(at(source, from, to, value), asOf)
 }
 
+// An entry of a person counts whenever it was entered, beside summaries that were final before.
+func TestLateEntries(t *testing.T) {
+	t.Parallel()
+	rule := cumulative
+	rule.UserEntered = true
+	said := []health.Span{spoken(health.GrainMinute, 0, dayMinutes, 2*dayMinutes)}
+	minutesSaid := []health.Sample{minuteOf(10, 200, 2*dayMinutes), minuteOf(30, 450, 2*dayMinutes)}
+	entry := func(minute int, value float64) health.Sample { return readingOf("Health", minute, minute, value, late) }
+	for name, test := range map[string]struct {
+		samples []health.Sample
+		want    float64
+	}{
+		"an entry in a minute of which nothing was said": {append(minutesSaid, entry(20, 100)), 750},
+		"the entries that were said, and one more":       {append(minutesSaid, entry(10, 200), entry(20, 100), entry(30, 450)), 750},
+		"one more in a minute that was said":             {append(minutesSaid, entry(30, 450), entry(30, 100)), 750},
+		"one of two of a minute":                         {append(minutesSaid, entry(30, 400)), 650},
+		"one more than the final day has":                {append(minutesSaid, dayOf(650, 2*dayMinutes), entry(10, 200), entry(20, 100), entry(30, 450)), 750},
+		"some of what the final day has":                 {[]health.Sample{dayOf(650, 2*dayMinutes), entry(30, 450)}, 650},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := summedUp(t, rule, said, test.samples...); got.Values.Sum != test.want {
+				t.Errorf("got %v, want %v", got.Values.Sum, test.want)
+			}
+		})
+	}
+}
+
 // A day of which there is only its summary has what that says, of two values as of one.
 func TestDayOfBloodPressure(t *testing.T) {
 	t.Parallel()

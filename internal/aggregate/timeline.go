@@ -244,9 +244,9 @@ func (t *Timeline) offsetOf(s *health.Sample, at health.Instant) int32 {
 	if t.placement == nil {
 		return s.Offset
 	}
-	offset := t.placement.offset(s, at)
-	if offset != s.Offset {
-		t.onCrossDay(at.Date(s.Offset), at.Date(offset))
+	offset, low, high := t.placement.offset(s, at)
+	for date := at.Date(low); date <= at.Date(high); date++ {
+		t.onCrossDay(date, at.Date(offset))
 	}
 	return offset
 }
@@ -374,13 +374,16 @@ func (t *Timeline) compareReadings(g *cellGroup) {
 	for _, c := range g.cells {
 		if len(c.minutes) > 0 {
 			slices.SortStableFunc(c.pieces, func(a, b part) int { return cmp.Compare(a.reading.start, b.reading.start) })
-			c.saidReadings(known)
+			c.saidReadings(t.rule, known)
 		}
 	}
 	if len(known) > 0 {
 		for _, c := range g.cells {
 			c.pieces = slices.DeleteFunc(c.pieces, func(p part) bool { return known[p.reading] })
 		}
+	}
+	if t.rule.UserEntered { // entries are instants: each bucket is compared on its own
+		return
 	}
 	for from := 0; from < len(g.cells); {
 		to := from
@@ -448,8 +451,8 @@ func (t *Timeline) applyDay(g *cellGroup, resolved *Group) {
 		t.applyDayMean(g, resolved, settled)
 		return
 	}
-	b := bucket{Interval: bounds, grain: health.GrainDay, value: value, asOf: asOf, settled: settled}
-	if !settled {
+	b := bucket{Interval: bounds, grain: health.GrainDay, value: value, asOf: asOf, settled: settled, entered: t.rule.UserEntered}
+	if !settled || b.entered {
 		for _, c := range g.cells {
 			b.parts = append(b.parts, c.partsFor(asOf)...)
 			b.readings = append(b.readings, c.pieces...)
@@ -476,7 +479,7 @@ func (t *Timeline) applyDay(g *cellGroup, resolved *Group) {
 	default:
 		resolved.Values.Sum = total
 	}
-	if !settled {
+	if !settled || !bySummary {
 		resolved.Unplaced = difference(total, cells)
 	}
 }

@@ -31,7 +31,7 @@ func (m model) write(batch []health.Sample) (outcomes []health.Outcome) {
 		switch restated := before.restates(&sample); {
 		case restated && !known:
 			outcome, rewrite = health.Unchanged, false
-		case restated && old.Inferred:
+		case restated && old.Inferred && sample.Order >= old.Order:
 			outcome, rewrite = health.Updated, false
 			delete(m, sample.Key())
 		case known:
