@@ -90,6 +90,27 @@ func TestLateEntries(t *testing.T) {
 	}
 }
 
+// A reading that the summary of its minute is made of does not hold a second time after it.
+func TestReadingsOfAMinute(t *testing.T) {
+	t.Parallel()
+	rule := aggregate.Rule{Style: catalog.StyleTimeWeighted, Hold: 40 * health.Second}
+	rest, run := minuteOf(10, 60, late), minuteOf(30, 140, late)
+	rest.Min, rest.Max, run.Min, run.Max = 60, 60, 130, 150
+	inRest, inRun := readingOf(watch, 10, 10, 60, late), readingOf(watch, 30, 30, 135, late)
+	for _, s := range []*health.Sample{&inRest, &inRun} {
+		s.Start += 37 * health.Second
+		s.End = s.Start
+	}
+	want := summedUp(t, rule, nil, rest, run).Values
+	if got := summedUp(t, rule, nil, rest, inRest, run, inRun).Values; got.Mean() != want.Mean() || got.Weight != want.Weight {
+		t.Errorf("got a mean of %v over %v s, want %v over %v s", got.Mean(), got.Weight, want.Mean(), want.Weight)
+	}
+	inRest.Value = 90 // of which the minute knew nothing
+	if got := summedUp(t, rule, nil, rest, inRest, run).Values; got.Weight <= want.Weight {
+		t.Errorf("a new reading counts for no time: %v s", got.Weight)
+	}
+}
+
 // A day of which there is only its summary has what that says, of two values as of one.
 func TestDayOfBloodPressure(t *testing.T) {
 	t.Parallel()

@@ -63,6 +63,8 @@ type sweep struct {
 	free    []*activeSample // for reuse
 	// instants are the samples of no length at now.
 	instants []health.Sample
+	// minute is the last merged summary of a minute.
+	minute health.Sample
 }
 
 // sourceState is the state of a source, or of one snapshot of it.
@@ -85,6 +87,9 @@ type activeSample struct {
 }
 
 func (o *sweep) add(s *health.Sample) {
+	if o.inMinute(s) {
+		return
+	}
 	from, to := countedSpan(s)
 	held := o.hold > 0 && (to == from || s.Grain == health.GrainMinute && s.Min == s.Max)
 	if held { // also the summary of a minute that had one reading
@@ -112,6 +117,22 @@ func (o *sweep) add(s *health.Sample) {
 		state.held = a
 	}
 	heap.Push(&o.active, a)
+}
+
+// inMinute reports whether values hold and a summary of a minute is made of the sample. Else a reading in the middle of its
+// minute would hold once for each of both.
+func (o *sweep) inMinute(s *health.Sample) bool {
+	switch {
+	case o.hold == 0:
+		return false
+	case isMerged(s):
+		if s.Grain == health.GrainMinute {
+			o.minute = *s
+		}
+		return false
+	}
+	m := &o.minute
+	return m.Grain > 0 && m.Start <= s.Start && s.End < m.Start+minute && m.Min <= s.Value && s.Value <= m.Max
 }
 
 // crossOffsets reports the dates of a new sample and of those it overlaps, where their offsets differ.
