@@ -20,6 +20,8 @@ type cell struct {
 	weighted Stats
 	// byHours and byMinutes compare the readings with the summaries of hours and of minutes.
 	byHours, byMinutes comparison
+	// entries is set where the readings are entries of a person at instants: then each bucket is compared on its own.
+	entries bool
 	// samples is how many of the samples of the cell begin in it.
 	samples int
 
@@ -44,6 +46,8 @@ type reading struct {
 	start health.Instant
 	value float64
 }
+
+func (p part) hasLength() bool { return p.To > p.From }
 
 // before returns how much of the part lies before an instant: a value is shared by time.
 func (p *part) before(t health.Instant) float64 {
@@ -227,7 +231,7 @@ func (c *cell) resolveSum(rule Rule, all spans, grain health.Grain) {
 	if !ok {
 		return
 	}
-	b := bucket{c.Interval, grain, value, asOf, rule.settled(c.Interval, grain, asOf), rule.UserEntered, parts, c.pieces, c.byHours}
+	b := bucket{c.Interval, grain, value, asOf, rule.settled(c.Interval, grain, asOf), c.entries, parts, c.pieces, c.byHours}
 	total, after, bySummary := b.total(all)
 	if !bySummary {
 		c.Values.Sum = total
@@ -273,7 +277,7 @@ func (c *cell) resolveMinutes(rule Rule, all spans) (parts []part) {
 	}
 	readings, to := c.pieces, c.To
 	for from := c.From; from < c.To; {
-		if rule.UserEntered { // entries are instants: each minute has its own
+		if c.entries {
 			to = from + minute
 		}
 		in, minutes, asOf := c.saidByMinutes(from, to, all)
@@ -283,7 +287,7 @@ func (c *cell) resolveMinutes(rule Rule, all spans) (parts []part) {
 		}
 		from = in.To
 		inside, outside := divide(readings, in)
-		b := bucket{in, health.GrainMinute, sumOf(minutes), asOf, rule.settled(in, health.GrainMinute, asOf), rule.UserEntered, inside, inside, c.byMinutes}
+		b := bucket{in, health.GrainMinute, sumOf(minutes), asOf, rule.settled(in, health.GrainMinute, asOf), c.entries, inside, inside, c.byMinutes}
 		if _, _, bySummary := b.total(all); bySummary {
 			parts = append(parts, minutes...)
 		} else {
@@ -296,13 +300,10 @@ func (c *cell) resolveMinutes(rule Rule, all spans) (parts []part) {
 
 // saidReadings adds to known the readings of the cell that a minute has whole. The app puts all of what a person has entered
 // into the minute in which it began, however long it was.
-func (c *cell) saidReadings(rule Rule, known map[reading]bool) {
+func (c *cell) saidReadings(known map[reading]bool) {
 	next := 0
 	for i := range c.pieces {
 		p := &c.pieces[i]
-		if rule.UserEntered && p.From == p.To { // compared with its minute
-			continue
-		}
 		for next < len(c.minutes) && c.minutes[next].To <= p.reading.start {
 			next++
 		}

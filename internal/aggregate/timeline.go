@@ -370,20 +370,23 @@ func (t *Timeline) resolve(g *cellGroup) Group {
 // compareReadings compares the readings of each run of cells that have some with the summaries of the same time. The cell
 // after a run belongs to it: what began in the last one may have been recorded there.
 func (t *Timeline) compareReadings(g *cellGroup) {
+	if t.rule.UserEntered && !slices.ContainsFunc(g.cells, func(c *cell) bool { return slices.ContainsFunc(c.pieces, part.hasLength) }) {
+		for _, c := range g.cells {
+			c.entries = true
+		}
+		return
+	}
 	known := map[reading]bool{}
 	for _, c := range g.cells {
 		if len(c.minutes) > 0 {
 			slices.SortStableFunc(c.pieces, func(a, b part) int { return cmp.Compare(a.reading.start, b.reading.start) })
-			c.saidReadings(t.rule, known)
+			c.saidReadings(known)
 		}
 	}
 	if len(known) > 0 {
 		for _, c := range g.cells {
 			c.pieces = slices.DeleteFunc(c.pieces, func(p part) bool { return known[p.reading] })
 		}
-	}
-	if t.rule.UserEntered { // entries are instants: each bucket is compared on its own
-		return
 	}
 	for from := 0; from < len(g.cells); {
 		to := from
@@ -451,7 +454,8 @@ func (t *Timeline) applyDay(g *cellGroup, resolved *Group) {
 		t.applyDayMean(g, resolved, settled)
 		return
 	}
-	b := bucket{Interval: bounds, grain: health.GrainDay, value: value, asOf: asOf, settled: settled, entered: t.rule.UserEntered}
+	b := bucket{Interval: bounds, grain: health.GrainDay, value: value, asOf: asOf, settled: settled}
+	b.entered = len(g.cells) > 0 && g.cells[0].entries
 	if !settled || b.entered {
 		for _, c := range g.cells {
 			b.parts = append(b.parts, c.partsFor(asOf)...)
