@@ -83,7 +83,7 @@ test('hyparquet reads the samples as Parquet', async () => {
 test('DuckDB reads every other table', async () => {
   for (const [types, sql, want] of [
     ['sleep', 'SELECT stage, "date"::VARCHAR AS day, total, rem FROM', [
-      { stage: '', day: '2026-03-10', total: 7, rem: 2 }, { stage: 'core', day: '2026-03-09', total: null, rem: null }]],
+      { stage: '', day: '2026-03-10', total: 7, rem: 2 }, { stage: 'core', day: '2026-03-10', total: null, rem: null }]],
     ['workouts', "SELECT name, duration, route_points, (quantities->>'$.active_energy.qty')::DOUBLE AS energy FROM", [
       { name: 'Outdoor Run', duration: 1800, route_points: 1, energy: 300 }]],
     ['events', "SELECT kind, name, attributes->>'severity' AS severity FROM", [{ kind: 'symptom', name: 'Headache', severity: 'Mild' }]],
