@@ -229,7 +229,7 @@ func (m *rowMatcher) passedKeys() int {
 func (w *sampleWriter) compareWith(change *metricChange, key *sampleKey, row *storedRow) {
 	if key.restated && row.sample.Inferred && w.batch[key.index].Order >= row.sample.Order {
 		w.written.Outcomes[key.index] = health.Updated
-		w.removals = append(w.removals, removal{change, row.sample, row.source})
+		w.removeLater(removal{change, row.sample, row.source})
 		return
 	}
 	outcome, rewritten, keepSource := change.Compare(w.body, &w.batch[key.index], &row.sample)

@@ -18,6 +18,26 @@ type removal struct {
 	source int32
 }
 
+// removalKey identifies a reading.
+type removalKey struct {
+	metric int16
+	start  health.Instant
+	source int32
+}
+
+// removeLater adds to the removals. One reading may be restated by what the batch has and by what was there before.
+func (w *sampleWriter) removeLater(r removal) {
+	key := removalKey{r.change.Days.Metric.id, r.sample.Start, r.source}
+	if w.removed[key] {
+		return
+	}
+	if w.removed == nil {
+		w.removed = map[removalKey]bool{}
+	}
+	w.removed[key] = true
+	w.removals = append(w.removals, r)
+}
+
 // findRestated marks the keys of inferred readings that a stored summary restates. A metric without summaries needs no query.
 func (w *sampleWriter) findRestated() error {
 	byTable := map[*table][]*sampleKey{}
@@ -136,7 +156,7 @@ func (w *sampleWriter) findReadingsOfSummaries() error {
 	summaries := w.summariesWritten()
 	for _, r := range readings {
 		if s := summaries[r.change.Days.Metric.id]; s != nil && s.Restate(&r.sample) {
-			w.removals = append(w.removals, r)
+			w.removeLater(r)
 		}
 	}
 	return nil

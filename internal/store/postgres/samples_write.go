@@ -137,13 +137,14 @@ type sampleWriter struct {
 	storedRanges map[int16][]grainRange
 	changes      []*metricChange // in the order of the keys
 	removals     []removal
+	removed      map[removalKey]bool
 }
 
 func (w *sampleWriter) run(names *resolvedNames) error {
 	w.written = store.Written{Outcomes: make([]health.Outcome, len(w.batch))}
 	w.inserts, w.replacements, w.totals = map[*table][]sampleRow{}, map[*table][]sampleRow{}, map[totalKey]*totalChange{}
 	w.sources, w.storedRanges, w.changes = names.Sources, map[int16][]grainRange{}, newMetricChanges(w.keys, w.batch)
-	w.removals = nil
+	w.removals, w.removed = nil, nil
 	for i := range w.batch {
 		if reason, is := names.Refusal(&w.batch[i]); is {
 			w.written.Refuse(i, reason)

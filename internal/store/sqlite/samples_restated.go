@@ -53,6 +53,22 @@ type removal struct {
 	sample health.Sample
 }
 
+// removalKey identifies a reading.
+type removalKey struct{ metric, time, source int64 }
+
+// removeLater adds to the removals. One reading may be restated by what the batch has and by what was there before.
+func (w *sampleWriter) removeLater(r removal) {
+	key := removalKey{r.change.Days.Metric.id, r.key.time, r.key.source}
+	if w.removed[key] {
+		return
+	}
+	if w.removed == nil {
+		w.removed = map[removalKey]bool{}
+	}
+	w.removed[key] = true
+	w.removals = append(w.removals, r)
+}
+
 // removeRestated removes the inferred readings that a summary restates which the batch has, or which was there before.
 func (w *sampleWriter) removeRestated() error {
 	readings, err := w.inferredReadings()
@@ -63,7 +79,7 @@ func (w *sampleWriter) removeRestated() error {
 		summaries := w.summariesWritten()
 		for _, r := range readings {
 			if summaries[r.change.Days.Metric.id].Restate(&r.sample) {
-				w.removals = append(w.removals, r)
+				w.removeLater(r)
 			}
 		}
 	}

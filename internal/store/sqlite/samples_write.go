@@ -71,6 +71,7 @@ type sampleWriter struct {
 
 	sources  map[string]int64 // of the batch
 	removals []removal
+	removed  map[removalKey]bool
 	changes  []*backend.Change[metric]
 }
 
@@ -86,7 +87,7 @@ const inserted = -1
 
 func (w *sampleWriter) run() error {
 	w.inserts, w.replacements, w.changes = map[*table][]sampleRow{}, map[*table][]sampleRow{}, nil
-	w.removals = nil
+	w.removals, w.removed = nil, nil
 	if err := w.findRestated(); err != nil {
 		return err
 	}
@@ -148,7 +149,7 @@ func (w *sampleWriter) compareMetric(keys []sampleKey) error {
 		}
 		if key.restated && old.Inferred && sample.Order >= old.Order {
 			*outcome = health.Updated
-			w.removals = append(w.removals, removal{change, stored.at, *old})
+			w.removeLater(removal{change, stored.at, *old})
 			continue
 		}
 		var rewritten *health.Sample

@@ -60,6 +60,23 @@ var restatedTests = []test{
 		holds(t, s, user, "step_count", stored...)
 		checkDays(t, s, user, modelOf(stored), aggregate.SourceOrder{})
 	}},
+	{"samples/a reading that two of a batch replace is removed once", func(t *testing.T, s store.Store) {
+		user := createUser(t, s)
+		hour := at(5 * time.Hour)
+		writes(t, s, user, "a summary", []health.Sample{summary("step_count", hour, health.GrainMinute, 6)}, inserted)
+		writes(t, s, user, "a reading", []health.Sample{inferred(hour, 5)}, inserted)
+		// The minute says what is sent of the reading now, and the hour what was sent of it before.
+		stored := []health.Sample{
+			with(inferred(at(time.Hour), 1), func(s *health.Sample) { s.Inferred = false }), summary("step_count", hour, health.GrainMinute, 6),
+			summary("step_count", hour, health.GrainHour, 5),
+		}
+		batch := []health.Sample{stored[0], inferred(hour, 6), stored[2]}
+		writes(t, s, user, "both", batch, inserted, updated, inserted)
+		holds(t, s, user, "step_count", stored...)
+		infos, err := s.Metrics(t.Context(), user)
+		ok(t, "metrics", err)
+		equal(t, "metrics", infos, modelOf(stored).metrics())
+	}},
 	{"samples/the latest value follows a reading that is replaced", func(t *testing.T, s store.Store) {
 		user := createUser(t, s)
 		hour := at(5 * time.Hour)
