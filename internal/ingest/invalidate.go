@@ -56,10 +56,7 @@ func (w *invalidatingWriter) addMetrics(batch []health.Sample) (metrics []string
 func (w *invalidatingWriter) WriteSourceDevices(ctx context.Context, body store.Body, devices []health.SourceDevice) (bool, error) {
 	reranked, err := w.Writer.WriteSourceDevices(ctx, body, devices)
 	if reranked || err != nil {
-		w.mu.Lock()
-		w.others = true
-		w.mu.Unlock()
-		w.invalidator.InvalidateUser(ctx, body.User)
+		w.invalidateOthers(ctx, body.User)
 	}
 	return reranked, err
 }
@@ -96,14 +93,18 @@ func (w *invalidatingWriter) WriteECGs(ctx context.Context, body store.Body, bat
 
 // invalidated invalidates after a write of elements that are not samples, and returns err.
 func (w *invalidatingWriter) invalidated(ctx context.Context, user uuid.UUID, written store.Written, err error) error {
-	if !w.mayHaveChanged(written, err) {
-		return err
+	if w.mayHaveChanged(written, err) {
+		w.invalidateOthers(ctx, user)
 	}
+	return err
+}
+
+// invalidateOthers invalidates what is derived from more than samples.
+func (w *invalidatingWriter) invalidateOthers(ctx context.Context, user uuid.UUID) {
 	w.mu.Lock()
 	w.others = true
 	w.mu.Unlock()
 	w.invalidator.InvalidateUser(ctx, user)
-	return err
 }
 
 // invalidateAgain repeats all invalidations when what is derived from the writes is up to date too.

@@ -91,15 +91,8 @@ func aggregateOf(a *aggregate.Aggregate, rule aggregate.Rule, aggregation string
 	case rule.Style == catalog.StyleTimeWeighted || rule.Style == catalog.StyleEquivalentLevel:
 		f.CoveredSeconds = &fields.covered
 	}
+	f.Value = f.valueOf(aggregation)
 	switch aggregation {
-	case aggregateSum:
-		f.Value = f.Sum
-	case aggregateAvg:
-		f.Value = f.Avg
-	case aggregateMin:
-		f.Value = f.Min
-	case aggregateMax:
-		f.Value = f.Max
 	case aggregateCount:
 		fields.value = float64(a.Count)
 		f.Value = &fields.value
@@ -108,6 +101,21 @@ func aggregateOf(a *aggregate.Aggregate, rule aggregate.Rule, aggregation string
 		f.Value = refOrNull(&fields.value)
 	}
 	return f
+}
+
+// valueOf returns the field that an aggregation names; nil where none does.
+func (f *Aggregate) valueOf(aggregation string) *float64 {
+	switch aggregation {
+	case aggregateSum:
+		return f.Sum
+	case aggregateAvg:
+		return f.Avg
+	case aggregateMin:
+		return f.Min
+	case aggregateMax:
+		return f.Max
+	}
+	return nil
 }
 
 func rangeOfStats(s aggregate.Stats) *Range {

@@ -14,8 +14,6 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-type extent = aggregate.Extent
-
 // readMargin is how far beyond a range samples are read: a day recorded in another zone lies up to 26 hours off, and a
 // sample of a better source, which lasts a day at most, may overlap a sample across the edge.
 const readMargin = (26 + 24) * 3600 * health.Second
@@ -93,19 +91,22 @@ func ruleFor(sel selector, order aggregate.SourceOrder, cumulative bool) aggrega
 
 // loadBuckets returns the buckets from first to last that have samples, in order, in the unit they are stored in.
 func (s *Service) loadBuckets(ctx context.Context, user uuid.UUID, sel selector, c calendar, cumulative bool, first, last bounds) ([]*bucket, error) {
-	if buckets, known, err := s.loadBucketsFromSummaries(ctx, user, sel, c, cumulative, first, last); known || err != nil {
-		return buckets, err
+	switch {
+	case c.minutes == 60:
+		if buckets, known, err := s.loadHours(ctx, user, sel, c, cumulative, first, last); known || err != nil {
+			return buckets, err
+		}
+	case c.minutes == 0 && c.zone == nil:
+		query := store.DayQuery{First: health.DateOf(first.start), Last: health.DateOf(last.end) - 1}
+		if days, known, err := s.storedDays(ctx, user, sel, cumulative, query); known || err != nil {
+			return c.bucketsOfDays(days), err
+		}
 	}
 	order, err := s.sourceOrder(ctx, user)
 	if err != nil {
 		return nil, err
 	}
 	rule := ruleFor(sel, order, cumulative)
-	if c.minutes == 60 {
-		if buckets, known, err := s.loadHours(ctx, user, sel, c, rule, first, last); known || err != nil {
-			return buckets, err
-		}
-	}
 	query := store.SampleQuery{Metric: sel.metric, Unit: sel.storedUnit}
 	query.From, query.To = health.InstantOf(first.start)-readMargin, health.InstantOf(last.end)+readMargin
 	said, err := s.Config.Samples.Spans(ctx, user, query)

@@ -185,3 +185,23 @@ func firstOf(months int) health.Date {
 }
 
 func floorMod(a, b int) int { return (a%b + b) % b }
+
+// bucketFinder finds the buckets of times that come in order: the next one is nearly always in the bucket of the last.
+type bucketFinder struct {
+	calendar
+	last bounds
+}
+
+// find is calendar.bounds.
+func (f *bucketFinder) find(t time.Time) bounds {
+	if t.Before(f.last.start) || !t.Before(f.last.end) || f.zone == nil && !sameOffset(t, f.last.start) {
+		f.last = f.bounds(t)
+	}
+	return f.last
+}
+
+func sameOffset(a, b time.Time) bool {
+	_, aOffset := a.Zone()
+	_, bOffset := b.Zone()
+	return aOffset == bOffset
+}

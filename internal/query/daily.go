@@ -34,7 +34,7 @@ type dailyValue struct {
 func (s *Service) daily(ctx context.Context, user account.User, metric string, first, last health.Date) (Measure, []dailyValue, error) {
 	known, ok := s.Catalog.Lookup(metric)
 	if ok && known.Shape == catalog.ShapeSleep {
-		values, err := s.dailySleep(ctx, user.ID, first, last)
+		values, err := s.dailySleep(ctx, user.ID, nil, first, last)
 		return Measure{known.Name, nightUnit, aggregateSum}, values, err
 	}
 	if ok && !known.HasDailyValue() {

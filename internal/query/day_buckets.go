@@ -11,47 +11,56 @@ import (
 	"github.com/health-export/health-export/internal/store"
 )
 
-// loadBucketsFromSummaries is loadBuckets from the summaries of days and of their hours. known is false where those are
-// not sufficient: for buckets that are neither hours nor whole local days, samples longer than a day, sums of a metric
-// that the catalogue does not sum, summaries that do not follow the source order yet, and zones other than the recorded
-// offset.
-func (s *Service) loadBucketsFromSummaries(
-	ctx context.Context, user uuid.UUID, sel selector, c calendar, cumulative bool, first, last bounds,
-) (buckets []*bucket, known bool, err error) {
+// storedDays returns the stored summaries of the days of a metric. known is false where those are not sufficient: for sums
+// of a metric that the catalogue does not sum, summaries that do not follow the source order yet, and days of which there
+// are also samples longer than a day, which hours have none of.
+func (s *Service) storedDays(
+	ctx context.Context, user uuid.UUID, sel selector, cumulative bool, query store.DayQuery,
+) (days []aggregate.DaySummary, known bool, err error) {
 	summedUp := sel.known != nil && sel.known.Cumulative()
-	ofDays, ofHours := c.minutes == 0 && c.zone == nil, c.minutes == 60
-	if s.Summaries == nil || !ofDays && !ofHours || cumulative != summedUp {
+	if s.Summaries == nil || cumulative != summedUp {
 		return nil, false, nil
 	}
-	query := store.DayQuery{
-		Metric: sel.metric, Unit: sel.storedUnit, First: health.DateOf(first.start), Last: health.DateOf(last.end) - 1, Hours: ofHours,
-	}
-	if ofHours { // days of other offsets may have hours in the range
-		query.First, query.Last = query.First-2, query.Last+3
-	}
+	query.Metric, query.Unit = sel.metric, sel.storedUnit
 	found, err := s.Summaries.DaySummaries(ctx, user, query)
-	if err != nil || found.Stale || ofDays && len(found.Longer) > 0 {
+	if err != nil || found.Stale || !query.Hours && len(found.Longer) > 0 {
 		return nil, false, err
 	}
-	if ofHours {
-		buckets, known = c.bucketsOfHours(found.Days, ruleFor(sel, aggregate.SourceOrder{}, cumulative).Style, first, last)
-		return buckets, known, nil
-	}
-	return c.bucketsOfDays(found.Days), true, nil
+	return found.Days, true, nil
 }
 
-// loadHours returns the buckets of hours from samples as loadBucketsFromSummaries returns them from summaries: from the
-// recorded days, whose readings are compared with their summaries over several hours. known is false where the hours of
-// the calendar's zone are not those that were recorded.
+// loadHours returns the buckets of hours: from the recorded days, whose readings are compared with their summaries over
+// several hours. known is false where the hours of the calendar's zone are not those that were recorded.
 func (s *Service) loadHours(
-	ctx context.Context, user uuid.UUID, sel selector, c calendar, rule aggregate.Rule, first, last bounds,
+	ctx context.Context, user uuid.UUID, sel selector, c calendar, cumulative bool, first, last bounds,
 ) (buckets []*bucket, known bool, err error) {
+	// Days of other offsets may have hours in the range.
+	query := store.DayQuery{First: health.DateOf(first.start) - 2, Last: health.DateOf(last.end) + 2, Hours: true}
+	days, known, err := s.storedDays(ctx, user, sel, cumulative, query)
+	if !known && err == nil {
+		days, err = s.sumUpDays(ctx, user, sel, cumulative, query.First, query.Last)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	buckets, known = c.bucketsOfHours(days, ruleFor(sel, aggregate.SourceOrder{}, cumulative).Style, first, last)
+	return buckets, known, nil
+}
+
+// sumUpDays computes what storedDays returns from samples.
+func (s *Service) sumUpDays(
+	ctx context.Context, user uuid.UUID, sel selector, cumulative bool, first, last health.Date,
+) ([]aggregate.DaySummary, error) {
+	order, err := s.sourceOrder(ctx, user)
+	if err != nil {
+		return nil, err
+	}
 	var dates []health.Date
-	for date := health.DateOf(first.start) - 2; date < health.DateOf(last.end)+3; date++ {
+	for date := first; date <= last; date++ {
 		dates = append(dates, date)
 	}
 	query := store.SampleQuery{Metric: sel.metric, Unit: sel.storedUnit}
-	days, _, err := rule.SumUpDays(dates, aggregate.Reader{
+	days, _, err := ruleFor(sel, order, cumulative).SumUpDays(dates, aggregate.Reader{
 		Spans: func(in health.Interval) ([]health.Span, error) {
 			query.From, query.To = in.From, in.To
 			return s.Config.Samples.Spans(ctx, user, query)
@@ -61,11 +70,7 @@ func (s *Service) loadHours(
 			return s.eachSample(ctx, user, query, add)
 		},
 	})
-	if err != nil {
-		return nil, false, err
-	}
-	buckets, known = c.bucketsOfHours(days, rule.Style, first, last)
-	return buckets, known, nil
+	return days, err
 }
 
 // bucketsOfDays makes buckets of the days of one metric, which are in order.

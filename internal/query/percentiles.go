@@ -61,9 +61,9 @@ func (s *Service) addPercentiles(ctx context.Context, user uuid.UUID, p seriesPl
 		return err
 	}
 	rule := ruleFor(p.selector, order, p.cumulative)
-	count := 0
+	count, finder := 0, bucketFinder{calendar: p.calendar}
 	resolver := aggregate.NewResolver(rule, func(sample *health.Sample, share float64) {
-		in := p.bounds(p.timeOf(sample))
+		in := finder.find(p.timeOf(sample))
 		i, shown := indexByKey[in.key]
 		if !shown || health.IsAbsent(sample.Value) || p.exceeds(in, sample) {
 			return

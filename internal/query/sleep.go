@@ -265,18 +265,13 @@ func (s *Service) addSleep(ctx context.Context, user uuid.UUID, zone *time.Locat
 }
 
 // dailySleep returns the hours asleep of each date: of its night, without the naps. It leaves out nights of more than a
-// day, which some devices write.
-func (s *Service) dailySleep(ctx context.Context, user uuid.UUID, first, last health.Date) ([]dailyValue, error) {
-	recorded, err := s.recordedSleep(ctx, user, nil, first, last)
+// day, which some devices write. With a zone, the dates are those of its clock.
+func (s *Service) dailySleep(ctx context.Context, user uuid.UUID, zone *time.Location, first, last health.Date) (values []dailyValue, err error) {
+	recorded, err := s.recordedSleep(ctx, user, zone, first, last)
 	if err != nil {
 		return nil, err
 	}
-	return recorded.daily(first, last), nil
-}
-
-// daily returns the values of the dates from first to last that have a night, in order.
-func (r recordedSleep) daily(first, last health.Date) (values []dailyValue) {
-	nights := r.byDate()
+	nights := recorded.byDate()
 	dates := slices.AppendSeq(slices.Collect(maps.Keys(nights.joinedOn)), maps.Keys(nights.summedOn))
 	slices.Sort(dates)
 	for _, date := range slices.Compact(dates) {
@@ -289,5 +284,5 @@ func (r recordedSleep) daily(first, last health.Date) (values []dailyValue) {
 			date: date, value: hours, low: hours, high: hours, grain: health.GrainDay, sources: sourcesOf(night.Source), offset: night.Offset,
 		})
 	}
-	return values
+	return values, nil
 }

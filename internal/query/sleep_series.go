@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/aggregate"
 	"github.com/health-export/health-export/internal/catalog"
@@ -40,7 +38,7 @@ func (s *Service) sleepSeries(ctx context.Context, user account.User, request Se
 	if p.aggregation, p.cumulative, err = aggregationFor(&summed, requested); err != nil {
 		return Series{}, err
 	}
-	nights, err := s.nightsIn(ctx, user.ID, p.zone, health.DateOf(p.from), health.DateOf(p.last.end.Add(-time.Microsecond)))
+	nights, err := s.dailySleep(ctx, user.ID, p.zone, health.DateOf(p.from), health.DateOf(p.last.end.Add(-time.Microsecond)))
 	if err != nil {
 		return Series{}, err
 	}
@@ -55,33 +53,6 @@ func (s *Service) sleepSeries(ctx context.Context, user account.User, request Se
 		series.NextCursor, err = encodeCursor(seriesCursor, next)
 	}
 	return series, err
-}
-
-// nightsIn returns the hours asleep of the dates from first to last. With a zone, the dates are those of its clock.
-func (s *Service) nightsIn(ctx context.Context, user uuid.UUID, zone *time.Location, first, last health.Date) ([]dailyValue, error) {
-	recorded, err := s.recordedSleep(ctx, user, nil, first, last)
-	if err != nil {
-		return nil, err
-	}
-	if zone != nil {
-		for i := range recorded.joined {
-			recorded.joined[i].Date = dateIn(&recorded.joined[i].Night, zone)
-		}
-		for i := range recorded.summed {
-			recorded.summed[i].Date = dateIn(&recorded.summed[i], zone)
-		}
-	}
-	return recorded.daily(first, last), nil
-}
-
-// dateIn returns the date of a night by the clock of a zone; that of one without times is as it was sent.
-func dateIn(n *health.Night, zone *time.Location) health.Date {
-	start, end, ok := n.Span()
-	if !ok {
-		return n.Date
-	}
-	_, offset := end.Time().In(zone).Zone()
-	return health.DateOfSleep(start, end, int32(offset))
 }
 
 // sleepPoints returns the buckets of nights, which are in order: one more than fit on the page, where there are more.
@@ -131,15 +102,8 @@ func (p *seriesPlan) sleepPoint(start, end time.Time, nights []dailyValue) Point
 		Sum: &sum, Avg: orNull(aggregate.Mean(hours)), Min: orNull(slices.Min(hours)), Max: orNull(slices.Max(hours)),
 		Count: len(hours), Grain: &grain, Sources: sourcesIn(nights),
 	}}
+	point.Value = point.valueOf(p.aggregation)
 	switch p.aggregation {
-	case aggregateSum:
-		point.Value = point.Sum
-	case aggregateAvg:
-		point.Value = point.Avg
-	case aggregateMin:
-		point.Value = point.Min
-	case aggregateMax:
-		point.Value = point.Max
 	case aggregateCount:
 		point.Value = orNull(float64(len(hours)))
 	case aggregateLast:

@@ -118,7 +118,7 @@ func (s *Service) metricsSince(ctx context.Context, user account.User, first hea
 			names = append(names, info.Metric)
 		}
 	}
-	nights, err := s.dailySleep(ctx, user.ID, first, first+recentDays+baselineDays-1)
+	nights, err := s.dailySleep(ctx, user.ID, nil, first, first+recentDays+baselineDays-1)
 	if err != nil {
 		return nil, err
 	}
