@@ -27,15 +27,7 @@ type removalKey struct {
 
 // removeLater adds to the removals. One reading may be restated by what the batch has and by what was there before.
 func (w *sampleWriter) removeLater(r removal) {
-	key := removalKey{r.change.Days.Metric.id, r.sample.Start, r.source}
-	if w.removed[key] {
-		return
-	}
-	if w.removed == nil {
-		w.removed = map[removalKey]bool{}
-	}
-	w.removed[key] = true
-	w.removals = append(w.removals, r)
+	w.removals[removalKey{r.change.Days.Metric.id, r.sample.Start, r.source}] = r
 }
 
 // findRestated marks the keys of inferred readings that a stored summary restates. A metric without summaries needs no query.

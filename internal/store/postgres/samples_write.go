@@ -136,15 +136,14 @@ type sampleWriter struct {
 	sources      map[string]int32 // of the batch
 	storedRanges map[int16][]grainRange
 	changes      []*metricChange // in the order of the keys
-	removals     []removal
-	removed      map[removalKey]bool
+	removals     map[removalKey]removal
 }
 
 func (w *sampleWriter) run(names *resolvedNames) error {
 	w.written = store.Written{Outcomes: make([]health.Outcome, len(w.batch))}
 	w.inserts, w.replacements, w.totals = map[*table][]sampleRow{}, map[*table][]sampleRow{}, map[totalKey]*totalChange{}
 	w.sources, w.storedRanges, w.changes = names.Sources, map[int16][]grainRange{}, newMetricChanges(w.keys, w.batch)
-	w.removals, w.removed = nil, nil
+	w.removals = map[removalKey]removal{}
 	for i := range w.batch {
 		if reason, is := names.Refusal(&w.batch[i]); is {
 			w.written.Refuse(i, reason)

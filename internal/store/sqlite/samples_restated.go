@@ -58,15 +58,7 @@ type removalKey struct{ metric, time, source int64 }
 
 // removeLater adds to the removals. One reading may be restated by what the batch has and by what was there before.
 func (w *sampleWriter) removeLater(r removal) {
-	key := removalKey{r.change.Days.Metric.id, r.key.time, r.key.source}
-	if w.removed[key] {
-		return
-	}
-	if w.removed == nil {
-		w.removed = map[removalKey]bool{}
-	}
-	w.removed[key] = true
-	w.removals = append(w.removals, r)
+	w.removals[removalKey{r.change.Days.Metric.id, r.key.time, r.key.source}] = r
 }
 
 // removeRestated removes the inferred readings that a summary restates which the batch has, or which was there before.
@@ -83,8 +75,8 @@ func (w *sampleWriter) removeRestated() error {
 			}
 		}
 	}
-	for i := range w.removals {
-		if err := w.remove(&w.removals[i]); err != nil {
+	for _, r := range w.removals {
+		if err := w.remove(&r); err != nil {
 			return err
 		}
 	}

@@ -70,8 +70,7 @@ type sampleWriter struct {
 	written store.Written
 
 	sources  map[string]int64 // of the batch
-	removals []removal
-	removed  map[removalKey]bool
+	removals map[removalKey]removal
 	changes  []*backend.Change[metric]
 }
 
@@ -87,7 +86,7 @@ const inserted = -1
 
 func (w *sampleWriter) run() error {
 	w.inserts, w.replacements, w.changes = map[*table][]sampleRow{}, map[*table][]sampleRow{}, nil
-	w.removals, w.removed = nil, nil
+	w.removals = map[removalKey]removal{}
 	if err := w.findRestated(); err != nil {
 		return err
 	}
