@@ -657,19 +657,16 @@ func (q questions) summary(ctx context.Context, a Access, v Values) (any, error)
 	}
 	first, last, single := q.summaryDays(v)
 	if !single {
-		days, err := q.Query.DaysIn(ctx, a.Subject, v.Text("tz"), first, last)
+		days, err := q.Query.Days(ctx, a.Subject, v.Text("tz"), first, last)
 		return struct {
 			Days []query.DaySummary `json:"days"`
 		}{days}, err
 	}
-	days, err := q.Query.DaysIn(ctx, a.Subject, v.Text("tz"), first, first)
+	day, err := q.Query.Day(ctx, a.Subject, v.Text("tz"), first)
 	if known, ok := errors.AsType[*problem.Error](err); ok && known.Field == "start" {
 		return nil, known.In("date")
 	}
-	if err != nil {
-		return nil, err
-	}
-	return days[0], nil
+	return day, err
 }
 
 // compare compares one period with another, or with the one just before it.

@@ -104,7 +104,7 @@ func (v *server) importFile(ctx context.Context, content []byte) (health.Ingesti
 
 func (v *server) Days(ctx context.Context, at, first, last time.Time) (phonetest.Days, error) {
 	v.clock.Store(&at)
-	days, err := v.query.Days(ctx, v.user, health.DateOf(first), health.DateOf(last))
+	days, err := v.query.Days(ctx, v.user, "", health.DateOf(first), health.DateOf(last))
 	if err != nil {
 		return nil, err
 	}

@@ -111,7 +111,7 @@ func TestSummariesAnswerAsSamplesDo(t *testing.T) {
 				}
 			}
 			first := date(t, "2026-03-26")
-			same("days", func(s *query.Service) (any, error) { return s.Days(t.Context(), user, first, first+45) })
+			same("days", func(s *query.Service) (any, error) { return s.Days(t.Context(), user, "", first, first+45) })
 			infos, err := s.Metrics(t.Context(), user.ID)
 			check(err)
 			for _, info := range infos {

@@ -267,9 +267,9 @@ func TestListingsRefuse(t *testing.T) {
 		"events: range":                  {func() error { _, err := s.Events(ctx, anna, query.EventsRequest{Start: now, End: now}); return err }, "invalid_range", "end"},
 		"ecg: range":                     {func() error { _, err := s.ECGs(ctx, anna, query.ECGRequest{Start: now, End: now}); return err }, "invalid_range", "end"},
 		"sleep: backwards":               {func() error { _, err := s.Sleep(ctx, anna, 1, 0); return err }, "invalid_range", "end"},
-		"days: backwards":                {func() error { _, err := s.Days(ctx, anna, 1, 0); return err }, "invalid_range", "end"},
-		"days: too many":                 {func() error { _, err := s.Days(ctx, anna, 0, 366); return err }, "range_too_large", "end"},
-		"days: before there was anybody": {func() error { _, err := s.Day(ctx, anna, date(t, "1899-12-31")); return err }, "invalid_range", "start"},
+		"days: backwards":                {func() error { _, err := s.Days(ctx, anna, "", 1, 0); return err }, "invalid_range", "end"},
+		"days: too many":                 {func() error { _, err := s.Days(ctx, anna, "", 0, 366); return err }, "range_too_large", "end"},
+		"days: before there was anybody": {func() error { _, err := s.Day(ctx, anna, "", date(t, "1899-12-31")); return err }, "invalid_range", "start"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -309,7 +309,7 @@ func TestErrorsOfTheStoreArePassedOn(t *testing.T) {
 			return err
 		},
 		"summary": func() error {
-			_, err := s.Day(t.Context(), anna, health.DateOf(start))
+			_, err := s.Day(t.Context(), anna, "", health.DateOf(start))
 			return err
 		},
 	} {

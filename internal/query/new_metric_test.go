@@ -37,7 +37,7 @@ func TestNewMetricIsOneLine(t *testing.T) {
 	if err != nil || i < 0 || trends.Trends[i].Direction == nil || *trends.Trends[i].Direction != "up" {
 		t.Errorf("trends %+v, error %v, want push_ups going up", trends.Trends, err)
 	}
-	day, err := s.Day(t.Context(), anna, date(t, "2026-03-11"))
+	day, err := s.Day(t.Context(), anna, "", date(t, "2026-03-11"))
 	if err != nil || day.Rings == nil || day.Rings.Move == nil || !day.Rings.Move.Closed || day.Rings.Move.Unit != "count" {
 		t.Errorf("rings %+v, error %v, want a closed Move ring", day.Rings, err)
 	}

@@ -255,7 +255,7 @@ func TestRings(t *testing.T) {
 		daysOf(t, "stand_hour_goal", "count", "2026-03-10", 12),
 		daysOf(t, "exercise_time_goal", "min", "2026-03-10", 30),
 	)
-	days, err := newService(t, m).Days(t.Context(), anna, date(t, "2026-03-10"), date(t, "2026-03-12"))
+	days, err := newService(t, m).Days(t.Context(), anna, "", date(t, "2026-03-10"), date(t, "2026-03-12"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -120,7 +120,7 @@ func TestStagesAnswerBeforeTimeInBed(t *testing.T) {
 	bed.InBedStart, bed.Offset = parseInstant(t, "2026-03-09T22:00:00+02:00")
 	bed.InBedEnd, _ = parseInstant(t, "2026-03-10T07:00:00+02:00")
 	bed.SetDate()
-	day, err := newService(t, &memory{nights: []health.Night{bed}, segments: segments(t)}).Day(t.Context(), anna, bed.Date)
+	day, err := newService(t, &memory{nights: []health.Night{bed}, segments: segments(t)}).Day(t.Context(), anna, "", bed.Date)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -110,7 +110,7 @@ func everyQuery(t *testing.T) map[string]func(*query.Service) (any, error) {
 	questions := map[string]func(*query.Service) (any, error){
 		"metrics":  func(s *query.Service) (any, error) { return s.Metrics(ctx, anna) },
 		"latest":   func(s *query.Service) (any, error) { return s.Latest(ctx, anna) },
-		"days":     func(s *query.Service) (any, error) { return s.Days(ctx, anna, day-1, day+1) },
+		"days":     func(s *query.Service) (any, error) { return s.Days(ctx, anna, "", day-1, day+1) },
 		"sleep":    func(s *query.Service) (any, error) { return s.Sleep(ctx, anna, day-1, day+1) },
 		"workouts": func(s *query.Service) (any, error) { return s.Workouts(ctx, anna, query.WorkoutsRequest{}) },
 		"events":   func(s *query.Service) (any, error) { return s.Events(ctx, anna, query.EventsRequest{}) },

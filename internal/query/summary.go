@@ -52,23 +52,19 @@ type DayWorkout struct {
 	Source   string     `json:"source"`
 }
 
-// Day returns the summary of one day.
-func (s *Service) Day(ctx context.Context, user account.User, date health.Date) (DaySummary, error) {
-	days, err := s.Days(ctx, user, date, date)
+// Day returns the summary of one day, see Days.
+func (s *Service) Day(ctx context.Context, user account.User, tz string, date health.Date) (DaySummary, error) {
+	days, err := s.Days(ctx, user, tz, date, date)
 	if err != nil {
 		return DaySummary{}, err
 	}
 	return days[0], nil
 }
 
-// Days returns the summaries of the days from first to last, both included, at most 366, also of days without data.
-func (s *Service) Days(ctx context.Context, user account.User, first, last health.Date) ([]DaySummary, error) {
-	return s.DaysIn(ctx, user, recordedZone, first, last)
-}
-
-// DaysIn is Days by the clock of the zone tz, an IANA name: what was recorded is put on the days of that zone, a night on the
-// day of waking there. "" and "local" are the days as they were recorded.
-func (s *Service) DaysIn(ctx context.Context, user account.User, tz string, first, last health.Date) ([]DaySummary, error) {
+// Days returns the summaries of the days from first to last, both included, at most 366, also of days without data. They are
+// days by the clock of the zone tz, an IANA name: what was recorded is put on the days of that zone, a night on the day of
+// waking there. "" and "local" are the days as they were recorded.
+func (s *Service) Days(ctx context.Context, user account.User, tz string, first, last health.Date) ([]DaySummary, error) {
 	zone, err := parseZone(cmp.Or(tz, recordedZone))
 	if err != nil {
 		return nil, err

@@ -46,7 +46,7 @@ func TestAnOrderOfSourcesHoldsAtOnce(t *testing.T) {
 	responses := query.New(query.Config{Samples: s, Sleep: s, Workouts: s, Events: s, Summaries: s, Catalog: known})
 	expect := func(want float64) {
 		t.Helper()
-		day, err := responses.Day(t.Context(), user, date(t, "2026-03-10"))
+		day, err := responses.Day(t.Context(), user, "", date(t, "2026-03-10"))
 		if err != nil {
 			t.Fatal(err)
 		}

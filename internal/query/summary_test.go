@@ -24,7 +24,7 @@ func TestDaysFollowTheRecordedOffset(t *testing.T) {
 		},
 		workouts: []health.Workout{late, early},
 	}
-	days, err := newService(t, m).Days(t.Context(), anna, date(t, "2026-03-10"), date(t, "2026-03-12"))
+	days, err := newService(t, m).Days(t.Context(), anna, "", date(t, "2026-03-10"), date(t, "2026-03-12"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestDaysOfAZone(t *testing.T) {
 		},
 		workouts: []health.Workout{run}, nights: []health.Night{night},
 	}
-	days, err := newService(t, m).DaysIn(t.Context(), anna, "America/New_York", date(t, "2026-03-10"), date(t, "2026-03-11"))
+	days, err := newService(t, m).Days(t.Context(), anna, "America/New_York", date(t, "2026-03-10"), date(t, "2026-03-11"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestDaysOfAZone(t *testing.T) {
 	if got := days[0].Workouts[0].Start.Format("15:04 -0700"); got != "20:30 -0400" {
 		t.Errorf("the run begins at %s", got)
 	}
-	if _, err := newService(t, m).DaysIn(t.Context(), anna, "Mars/Olympus", 0, 0); err == nil {
+	if _, err := newService(t, m).Days(t.Context(), anna, "Mars/Olympus", 0, 0); err == nil {
 		t.Error("a zone that does not exist is taken")
 	}
 }
@@ -87,7 +87,7 @@ func TestDayHasWorkoutsInOrder(t *testing.T) {
 		w.Name = fmt.Sprint(i)
 		m.workouts = append(m.workouts, w)
 	}
-	day, err := newService(t, m).Day(t.Context(), anna, date(t, "2026-03-10"))
+	day, err := newService(t, m).Day(t.Context(), anna, "", date(t, "2026-03-10"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestDayAnswersInTheMainUnit(t *testing.T) {
 		point(t, "aura", "b", 0, phone, "2026-03-10T10:00:00+02:00", 2),
 		point(t, "aura", "b", 0, phone, "2026-03-10T11:00:00+02:00", 2),
 	}}
-	day, err := newService(t, m).Day(t.Context(), anna, date(t, "2026-03-10"))
+	day, err := newService(t, m).Day(t.Context(), anna, "", date(t, "2026-03-10"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func segments(t testing.TB) []health.Segment {
 func TestDaySumsSegmentsWhereNoNightIs(t *testing.T) {
 	t.Parallel()
 	m := &memory{segments: segments(t)}
-	days, err := newService(t, m).Days(t.Context(), anna, date(t, "2026-03-09"), date(t, "2026-03-11"))
+	days, err := newService(t, m).Days(t.Context(), anna, "", date(t, "2026-03-09"), date(t, "2026-03-11"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestDaySumsSegmentsWhereNoNightIs(t *testing.T) {
 	if days[2].Sleep != nil {
 		t.Error("there is sleep on a day without")
 	}
-	alone, err := newService(t, m).Day(t.Context(), anna, date(t, "2026-03-10"))
+	alone, err := newService(t, m).Day(t.Context(), anna, "", date(t, "2026-03-10"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestDaySumsSegmentsWhereNoNightIs(t *testing.T) {
 	summed := health.NewNight()
 	summed.Source, summed.Date, summed.Total = "Oura", date(t, "2026-03-10"), 6
 	m.nights = []health.Night{summed}
-	day, err := newService(t, m).Day(t.Context(), anna, summed.Date)
+	day, err := newService(t, m).Day(t.Context(), anna, "", summed.Date)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestDaySumsTheWholeNightInTheFarEast(t *testing.T) {
 		s.End, _ = parseInstant(t, times[1])
 		m.segments = append(m.segments, s)
 	}
-	day, err := newService(t, m).Day(t.Context(), anna, date(t, "2026-03-10"))
+	day, err := newService(t, m).Day(t.Context(), anna, "", date(t, "2026-03-10"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -233,7 +233,7 @@ func (p *pitfall) ask(t *testing.T, s *query.Service, user account.User) (answer
 func (q *pitfallQuestion) ask(t *testing.T, s *query.Service, user account.User) pitfallAnswer {
 	t.Helper()
 	if q.Metric == "sleep" {
-		day, err := s.Day(t.Context(), user, q.Date)
+		day, err := s.Day(t.Context(), user, "", q.Date)
 		if err != nil || day.Sleep == nil || day.Sleep.Total == nil {
 			t.Fatalf("no sleep on %s: %v", q.Date, err)
 		}
