@@ -40,16 +40,23 @@ days before in line; after rows were removed by hand, the numbers of samples.`,
 	return command
 }
 
+func newRebuilder(db database, invalidator cache.Invalidator) (*query.SummaryRebuilder, error) {
+	metricCatalog, err := catalog.Load()
+	if err != nil {
+		return nil, err
+	}
+	return query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: db, Invalidator: invalidator, Catalog: metricCatalog}), nil
+}
+
 func (p *program) rebuild(ctx context.Context, db database, invalidator cache.Invalidator, email string) error {
 	users, err := usersNamed(ctx, db, email)
 	if err != nil {
 		return err
 	}
-	metricCatalog, err := catalog.Load()
+	rebuilder, err := newRebuilder(db, invalidator)
 	if err != nil {
 		return err
 	}
-	rebuilder := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: db, Invalidator: invalidator, Catalog: metricCatalog})
 	list := make([]printedRebuild, 0, len(users))
 	for _, user := range users {
 		start := time.Now()

@@ -14,7 +14,6 @@ import (
 	"github.com/health-export/health-export/internal/access"
 	"github.com/health-export/health-export/internal/account"
 	"github.com/health-export/health-export/internal/cache"
-	"github.com/health-export/health-export/internal/catalog"
 	"github.com/health-export/health-export/internal/query"
 )
 
@@ -111,19 +110,20 @@ func (p *program) userSleepCommand() *cobra.Command {
 It is for the night; by day, from noon to 18:00, no more than an hour may lie between two parts, so that a nap stays a nap.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withUser(cmd.Context(), args[0], func(ctx context.Context, db database, user account.User) error {
-				if cmd.Flags().Changed("gap") {
-					if gap%time.Minute != 0 {
-						return usageError{errors.New("--gap is in whole minutes, such as 2h30m")}
-					}
-					if err := p.withSharedCache(db, func(responses responseCache) error {
+				var settings query.SleepSettings
+				var err error
+				switch {
+				case !cmd.Flags().Changed("gap"):
+					settings, err = query.New(query.Config{Sleep: db}).SleepSettings(ctx, user)
+				case gap%time.Minute != 0:
+					return usageError{errors.New("--gap is in whole minutes, such as 2h30m")}
+				default:
+					err = p.withSharedCache(db, func(responses responseCache) error {
 						rules := query.SleepRules{Store: db, Invalidator: responses.invalidator()}
-						_, err := rules.SetSleepSettings(ctx, user, query.SleepSettings{GapMinutes: int(gap / time.Minute)})
+						settings, err = rules.SetSleepSettings(ctx, user, query.SleepSettings{GapMinutes: int(gap / time.Minute)})
 						return err
-					}); err != nil {
-						return err
-					}
+					})
 				}
-				settings, err := query.New(query.Config{Sleep: db}).SleepSettings(ctx, user)
 				if err != nil {
 					return err
 				}
@@ -142,11 +142,10 @@ func (p *program) setTimeZone(ctx context.Context, db database, invalidator cach
 	if err != nil || changed.TimeZone == user.TimeZone {
 		return changed, err
 	}
-	metricCatalog, err := catalog.Load()
+	rebuilder, err := newRebuilder(db, invalidator)
 	if err != nil {
 		return changed, err
 	}
-	rebuilder := query.NewSummaryRebuilder(query.SummaryRebuilderConfig{Store: db, Invalidator: invalidator, Catalog: metricCatalog})
 	_, err = rebuilder.Rebuild(ctx, user.ID)
 	return changed, err
 }

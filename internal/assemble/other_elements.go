@@ -114,7 +114,6 @@ func (c *Collector) addOther(r *health.Record) error {
 			rejection = refuse(at, "endDate", "The segment is longer than a day, which no sleep is.", "Check the start and the end.")
 		}
 		if rejection == nil {
-			s.Order = c.order
 			return c.others.segments.add(r, s)
 		}
 	case r.Workout != nil:

@@ -353,8 +353,6 @@ type Segment struct {
 	Offset, OffsetChange int32
 	Stage                Stage
 	Attributes           string // JSON object of what else was sent, as Sample.Attributes
-	// Order is the place of the body, see Sample.Order. It is not stored: a segment has nothing to update.
-	Order Instant
 }
 
 // EndOffset returns the offset from UTC at which the segment ended.

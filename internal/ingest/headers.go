@@ -25,8 +25,8 @@ func fileName(headers map[string]string) string {
 	return parameters["filename"]
 }
 
-// fileHeaders returns the headers of a file that did not come with any.
-func fileHeaders(name string) map[string]string {
+// FileHeaders returns the headers of a file that did not come with any.
+func FileHeaders(name string) map[string]string {
 	return map[string]string{contentDisposition: mime.FormatMediaType("attachment", map[string]string{"filename": name})}
 }
 

@@ -170,7 +170,7 @@ func (s *Service) ImportFile(ctx context.Context, r FileRequest) (health.Ingesti
 	}
 	defer end()
 	s.metrics.received()
-	ingestion, err := s.newIngestion(ctx, r.User, "", fileHeaders(filepath.Base(r.File.Name())))
+	ingestion, err := s.newIngestion(ctx, r.User, "", FileHeaders(filepath.Base(r.File.Name())))
 	if err != nil {
 		return ingestion, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"strings"
@@ -26,7 +27,7 @@ func (s *server) importFile(w http.ResponseWriter, r *request) error {
 	}
 	headers := archivedHeaders(r.Header)
 	if name != "" {
-		headers["content-disposition"] = mime.FormatMediaType("attachment", map[string]string{"filename": name})
+		maps.Copy(headers, ingest.FileHeaders(name))
 	}
 	ingestion, err := s.Ingestion.Import(r.Context(), ingest.Request{
 		User:            r.Actor.User,

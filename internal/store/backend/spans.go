@@ -80,7 +80,7 @@ func affectedDates(before, after []health.Span, said *health.Span, rule aggregat
 		coveredNow, gapsNow := statements(after, said.Grain, in)
 		final := func() bool {
 			return slices.ContainsFunc(before, func(s health.Span) bool {
-				return s.Grain == said.Grain && s.From <= in.From && in.To <= s.To && s.AsOf >= day.To+settling+clockChange
+				return s.Grain == said.Grain && s.From <= in.From && in.To <= s.To && s.AsOf >= day.To+settling+dayUncertainty
 			})
 		}
 		if !slices.Equal(covered, coveredNow) || !slices.Equal(gaps, gapsNow) || !final() && others(said.Grain) {
@@ -139,8 +139,8 @@ func union(all []health.Interval, more health.Interval) (joined []health.Interva
 	return joined
 }
 
-// clockChange is how much longer than usual a day may be; the end of a day's summary is not known to the hour.
-const clockChange = 26 * 3600 * health.Second
+// dayUncertainty is how much later than that of the same date in UTC a local day may end, with a change of the clock.
+const dayUncertainty = 26 * 3600 * health.Second
 
 // PackGaps encodes the gaps of a span as varints: how many seconds each begins after the one before has ended, and its
 // length. It is nil where there are none.

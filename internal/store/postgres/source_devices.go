@@ -42,7 +42,7 @@ func (s *Store) WriteSourceDevices(ctx context.Context, body store.Body, devices
 			batch.Queue(putDevices, deviceArgs(body.User, changed)...)
 		}
 		if reranked {
-			batch.Queue(rerank, body.User)
+			batch.Queue(makeStale, body.User)
 		}
 		if batch.Len() == 0 {
 			return nil
@@ -56,11 +56,6 @@ const putDevices = `
 INSERT INTO source_devices (user_id, source, model, hardware, first_seen, last_seen)
 SELECT $1::uuid, * FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
 ON CONFLICT (user_id, source, model, hardware) DO UPDATE SET first_seen = excluded.first_seen, last_seen = excluded.last_seen`
-
-// rerank makes the days of a user stale. Who has set no order gets an empty one.
-const rerank = `
-INSERT INTO source_orders AS o (user_id, sources, version, followed) VALUES ($1, '{}', 1, 0)
-ON CONFLICT (user_id) DO UPDATE SET version = o.version + 1`
 
 func deviceArgs(user uuid.UUID, devices []health.SourceDevice) []any {
 	n := len(devices)

@@ -142,12 +142,15 @@ func (s *Store) SetTimeZone(ctx context.Context, user uuid.UUID, zone string, en
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
-		_, err = tx.Exec(ctx, `
-			INSERT INTO source_orders AS o (user_id, sources, version, followed) VALUES ($1, '{}', 1, 0)
-			ON CONFLICT (user_id) DO UPDATE SET version = o.version + 1`, user)
+		_, err = tx.Exec(ctx, makeStale, user)
 		return err
 	})
 }
+
+// makeStale makes the days of a user stale. Who has set no order gets an empty one.
+const makeStale = `
+INSERT INTO source_orders AS o (user_id, sources, version, followed) VALUES ($1, '{}', 1, 0)
+ON CONFLICT (user_id) DO UPDATE SET version = o.version + 1`
 
 // Stale returns the users whose days are not all summed up by their present order of sources and their zone.
 func (s *Store) Stale(ctx context.Context) (users []uuid.UUID, err error) {

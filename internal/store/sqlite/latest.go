@@ -86,17 +86,13 @@ func (t *summaryTables) WriteLatest(values []backend.LatestValue[metric]) error 
 		if err != nil {
 			return err
 		}
-		perSource := int64(0)
-		if s.PerSource {
-			perSource = 1
-		}
 		var asOf driver.Value // NULL where it is the order
 		if at, differs := backend.AsOf(s); differs {
 			asOf = int64(at)
 		}
 		err = t.exec(`INSERT OR REPLACE INTO latest_values (user_id, metric_id, `+latestColumns+`) VALUES (`+placeholders(17)+`)`,
 			[]driver.Value{
-				t.user, v.Metric.id, int64(s.Start), int64(s.End), int64(s.Offset), int64(s.Grain), perSource, source, int64(s.Order),
+				t.user, v.Metric.id, int64(s.Start), int64(s.End), int64(s.Offset), int64(s.Grain), integerOf(s.PerSource), source, int64(s.Order),
 				nullable(s.Value), nullable(s.Min), nullable(s.Max), nullable(s.Systolic), nullable(s.Diastolic), s.Attributes,
 				asOf, integerOf(s.ZoneAssumed),
 			})

@@ -2,9 +2,7 @@ package sqlite
 
 import (
 	"cmp"
-	"context"
 	"database/sql/driver"
-	"io"
 	"slices"
 
 	"github.com/health-export/health-export/internal/health"
@@ -92,8 +90,12 @@ func (w *sampleWriter) inferredReadings() (readings []removal, err error) {
 		for n < len(keys) && keys[n].metric == m.id {
 			n++
 		}
-		first, last := keys[0].time-int64(backend.RestatedWithin), keys[n-1].time+int64(backend.RestatedWithin)
+		sent := keys[:n]
 		keys = keys[n:]
+		if !slices.ContainsFunc(sent, func(k sampleKey) bool { return k.grain > 0 && k.perSource == 0 }) {
+			continue // without a summary there is nothing to restate a reading
+		}
+		first, last := sent[0].time-int64(backend.RestatedWithin), sent[n-1].time+int64(backend.RestatedWithin)
 		err := w.eachStored(m.table, m.table.inferred, []driver.Value{w.user, m.id, first, last},
 			func(key *sampleKey, reading *health.Sample) error {
 				reading.Metric, reading.Unit = m.Metric, m.Unit
@@ -147,26 +149,12 @@ func (w *sampleWriter) eachStored(t *table, query string, args []driver.Value, d
 	for i, v := range args {
 		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
 	}
-	rows, err := w.conn.QueryContext(context.WithoutCancel(w.ctx), query, named)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	row := make([]driver.Value, len(rows.Columns()))
-	for {
-		switch err := rows.Next(row); {
-		case err == io.EOF:
-			return nil
-		case err != nil:
-			return err
-		}
+	return eachRow(w.ctx, w.conn, query, named, func(row []driver.Value) error {
 		key := t.key(row)
 		var sample health.Sample
 		if err := t.sample(row, &key, &sample); err != nil {
 			return err
 		}
-		if err := do(&key, &sample); err != nil {
-			return err
-		}
-	}
+		return do(&key, &sample)
+	})
 }

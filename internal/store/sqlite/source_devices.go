@@ -43,10 +43,7 @@ func (s *Store) WriteSourceDevices(ctx context.Context, body store.Body, devices
 		if !reranked {
 			return nil
 		}
-		// Who has set no order gets an empty one.
-		_, err = tx.ExecContext(ctx, `
-			INSERT INTO source_orders (user_id, sources, version, followed) VALUES (?, '{}', 1, 0)
-			ON CONFLICT DO UPDATE SET version = version + 1`, user)
+		_, err = tx.ExecContext(ctx, makeStale, user)
 		return err
 	})
 	return reranked && err == nil, err

@@ -123,6 +123,11 @@ func (s *Store) SetSourceOrder(ctx context.Context, user uuid.UUID, order aggreg
 	})
 }
 
+// makeStale makes the days of a user stale. Who has set no order gets an empty one.
+const makeStale = `
+INSERT INTO source_orders (user_id, sources, version, followed) VALUES (?, '{}', 1, 0)
+ON CONFLICT DO UPDATE SET version = version + 1`
+
 // SetTimeZone sets the time zone of a user.
 func (s *Store) SetTimeZone(ctx context.Context, user uuid.UUID, zone string, entries ...account.AuditEntry) error {
 	return s.writeOf(ctx, user, "change time zone", func(tx *sql.Tx, userID int64) error {
@@ -133,9 +138,7 @@ func (s *Store) SetTimeZone(ctx context.Context, user uuid.UUID, zone string, en
 		if changed, err := result.RowsAffected(); changed == 0 || err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `
-			INSERT INTO source_orders (user_id, sources, version, followed) VALUES (?, '{}', 1, 0)
-			ON CONFLICT DO UPDATE SET version = version + 1`, userID)
+		_, err = tx.ExecContext(ctx, makeStale, userID)
 		if err != nil {
 			return err
 		}

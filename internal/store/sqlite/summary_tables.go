@@ -206,10 +206,15 @@ func (t *summaryTables) bind(args []driver.Value) []driver.NamedValue {
 
 // each passes on the rows of a query; a row is good until the next one.
 func (t *summaryTables) each(take func(row []driver.Value) error, text string, args ...driver.Value) error {
-	if err := t.ctx.Err(); err != nil {
+	return eachRow(t.ctx, t.conn, text, t.bind(args), take)
+}
+
+// eachRow passes on the rows of a query; a row is good until the next one.
+func eachRow(ctx context.Context, conn driver.QueryerContext, text string, args []driver.NamedValue, take func(row []driver.Value) error) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	rows, err := t.conn.QueryContext(context.WithoutCancel(t.ctx), text, t.bind(args))
+	rows, err := conn.QueryContext(context.WithoutCancel(ctx), text, args)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func batchOf(user uuid.UUID, received time.Time) (e everything) {
 	e.nights = []health.Night{night(OwnSource(user), at(-12*time.Hour), at(-4*time.Hour), 8)}
 	e.nights[0].Order = when
 	e.segments = []health.Segment{{
-		Source: OwnSource(user), Start: at(-5 * time.Hour), End: at(-4 * time.Hour), Stage: health.StageREM, Order: when,
+		Source: OwnSource(user), Start: at(-5 * time.Hour), End: at(-4 * time.Hour), Stage: health.StageREM,
 	}}
 	e.workouts = []health.Workout{workout("w1", "Running", at(0))}
 	e.workouts[0].Order = when
