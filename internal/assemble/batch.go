@@ -46,14 +46,14 @@ func (c *Collector) Partitions() []Partition { return c.sorter.partitions(maxPar
 // the same time, and batches of them accounted for by any goroutine.
 func (c *Collector) Samples(p Partition) iter.Seq2[*Batch[health.Sample], error] {
 	return func(yield func(*Batch[health.Sample], error) bool) {
-		m := &merger{collector: c, grains: c.grains(), partition: p}
+		m := &merger{collector: c, grains: resolvedGrains(c.settled), partition: p}
+		var zone *health.Zone // of its own: it is not for concurrent use
 		if c.zone != nil {
-			zone := *c.zone
-			m.zone = &zone
+			copied := *c.zone
+			zone = &copied
 		}
 		batch := c.newSampleBatch()
 		var spans spanBuilder
-		saysZeros := !c.anyRejected() // else an absent bucket may be one that was rejected
 		for merged, err := range m.points() {
 			if err != nil {
 				yield(nil, err)
@@ -63,9 +63,9 @@ func (c *Collector) Samples(p Partition) iter.Seq2[*Batch[health.Sample], error]
 			if c.series[merged.series].bloodPressure && !c.checkPressure(&sample, &merged.elementRef) {
 				continue
 			}
-			placeSample(m.zone, &sample)
+			placeSample(zone, &sample)
 			batch.Elements = append(batch.Elements, sample)
-			spans.add(merged.series, &sample, saysZeros && c.series[merged.series].cumulative)
+			spans.add(merged.series, &sample, c.saysZeros && c.series[merged.series].cumulative)
 			batch.refs = append(batch.refs, merged.elementRef)
 			if batch.bytes += len(merged.attributes); len(batch.Elements) == MaxBatch || batch.bytes >= MaxBatchBytes {
 				batch.Spans = spans.take()
@@ -131,13 +131,6 @@ func (c *Collector) accountSamples(b *sampleBatch, outcomes []health.Outcome, re
 	c.accounted.Add(int64(len(b.refs)))
 	b.Elements, b.Spans, b.refs, b.bytes = b.Elements[:0], nil, b.refs[:0], 0
 	c.unused = append(c.unused, b)
-}
-
-// anyRejected reports whether a metric point was rejected.
-func (c *Collector) anyRejected() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.report.Counts[health.Metrics].Rejected > 0
 }
 
 // countMerged counts an element that is the same as another.

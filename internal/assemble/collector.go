@@ -5,7 +5,6 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/health-export/health-export/internal/health"
 )
@@ -15,9 +14,6 @@ const (
 	maxSeries  = 10_000
 	maxSources = 100_000
 )
-
-// maxFuture is how far after its receipt a time may be: clocks and zones differ.
-const maxFuture = 48 * time.Hour
 
 // Collector takes the records of one body and yields them as batches of samples and of other elements. It is not safe for
 // concurrent use, but for what Samples and Batch.Account allow.
@@ -43,6 +39,8 @@ type Collector struct {
 	ungroupedSeries []ungroupedSeries
 	ungroupedIDs    map[ungroupedKey]int32
 	settled         []settledGrain // of ungroupedSeries, after Finish
+	// saysZeros is set by Finish where no metric point was rejected: else a bucket that is absent may be one of those.
+	saysZeros bool
 
 	zone    *health.Zone // nil: every offset is kept
 	others  otherElements
@@ -271,10 +269,11 @@ func (c *Collector) Finish() error {
 		return err
 	}
 	c.settled = c.settle()
+	c.saysZeros = c.report.Counts[health.Metrics].Rejected == 0
 	if !apart {
 		return nil
 	}
-	return c.sorter.finish(c.grains())
+	return c.sorter.finish(resolvedGrains(c.settled))
 }
 
 // resolveEntry resolves the name and unit of the entry, and adds the points that were pending for them. Where they cannot be
@@ -417,10 +416,10 @@ func (c *Collector) sortPoint(p *point, table int) error {
 
 // latest returns the latest time that is not refused.
 func (c *Collector) latest() health.Instant {
-	return c.received + health.Instant(maxFuture/time.Microsecond)
+	return c.received + health.MaxFuture
 }
 
-// checkTime refuses a time before 1900 or more than maxFuture after the receipt.
+// checkTime refuses a time before 1900 or more than health.MaxFuture after the receipt.
 func (c *Collector) checkTime(at *health.Position, field string, t health.Instant) *health.Rejection {
 	if t >= health.MinInstant && t <= c.latest() {
 		return nil

@@ -1,8 +1,6 @@
 package assemble
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/health-export/health-export/internal/health"
@@ -48,7 +46,7 @@ func (d *devices) see(device *health.Device, source string, start health.Instant
 // all returns the devices, ordered by source, model and hardware.
 func (d *devices) all() []health.SourceDevice {
 	list := make([]health.SourceDevice, 0, len(d.seen))
-	for _, at := range slices.Collect(maps.Values(d.seen)) {
+	for _, at := range d.seen {
 		list = append(list, *at)
 	}
 	return health.MergeSourceDevices(list, nil)

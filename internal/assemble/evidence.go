@@ -178,8 +178,9 @@ func (c *Collector) samplingOf(series uint32, table int) sampling {
 }
 
 // grains returns the grain that each ungroupedSeries has by the points so far.
-func (c *Collector) grains() []health.Grain {
-	settled := c.settle()
+func (c *Collector) grains() []health.Grain { return resolvedGrains(c.settle()) }
+
+func resolvedGrains(settled []settledGrain) []health.Grain {
 	grains := make([]health.Grain, len(settled))
 	for i := range settled {
 		grains[i] = settled[i].grain

@@ -12,7 +12,6 @@ type merger struct {
 	collector *Collector
 	grains    []health.Grain
 	partition Partition
-	zone      *health.Zone // of its own, see Collector.SetZone
 
 	// group holds the points with one series, key time and grain, merged where end and source are the same. Whether the source
 	// is part of a summary's identity depends on whether the group has several single sources, so it is known when the group

@@ -25,7 +25,7 @@ func contradicting(at *health.Position, field, message string) *health.Rejection
 // secondsOf are the lengths of the units of time, in seconds.
 var secondsOf = map[string]float64{"s": 1, "min": 60, "hr": 3600}
 
-// longerThanSpan reports whether a value that is a stretch of time is longer than that in which it was spent.
+// longerThanSpan reports whether a value that is a duration is longer than that in which it was spent.
 func (m *resolvedMetric) longerThanSpan(s *health.Sample) bool {
 	if m.seconds == 0 || s.End <= s.Start {
 		return false

@@ -43,7 +43,7 @@ type resolvedMetric struct {
 	// conversion converts a value as sent to unit; known is false where unit is the one sent because there is none.
 	conversion catalog.Conversion
 	known      bool
-	// seconds is the length of the unit, of a metric whose values are stretches of time that add up; 0 for others.
+	// seconds is the length of the unit, of a metric whose values are durations that add up; 0 for others.
 	seconds float64
 	// half is set for the two parts of a blood pressure that some senders write as metrics of their own.
 	half *catalog.Metric

@@ -209,7 +209,7 @@ func (d *csvDecoder) emitNight(g *metricColumns, at health.Position, s *health.S
 	n.Date, n.Offset, n.Source = s.LocalDate(), s.Offset, s.Source
 	n.Total, n.Asleep, n.InBed = recorded("total"), recorded("asleep"), recorded("in bed")
 	n.Core, n.Deep, n.REM, n.Awake = recorded("core"), recorded("deep"), recorded("rem"), recorded("awake")
-	if !anyDuration(&n) {
+	if !n.HasDurations() {
 		return nil
 	}
 	if !health.IsAbsent(n.Core) || !health.IsAbsent(n.Deep) || !health.IsAbsent(n.REM) {

@@ -28,9 +28,6 @@ type timeReader struct {
 	told calendarFamily
 }
 
-// maxFuture is how far after its receipt a body's times may be: clocks and zones differ.
-const maxFuture = 2 * health.Day
-
 func newTimeReader(o Options) *timeReader {
 	r := &timeReader{location: o.Location, latest: o.Received}
 	if r.location == nil {
@@ -39,7 +36,7 @@ func newTimeReader(o Options) *timeReader {
 	if r.latest == 0 {
 		r.latest = health.InstantOf(time.Now())
 	}
-	r.latest += maxFuture
+	r.latest += health.MaxFuture
 	r.latestDate = health.DateOf(r.latest.Time()) + 1
 	return r
 }

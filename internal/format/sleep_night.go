@@ -2,7 +2,6 @@ package format
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/health-export/health-export/internal/health"
@@ -72,31 +71,9 @@ func (p *metricPoint) nightDurations(n *health.Night, consumed *fieldSet) {
 		n.Total = recorded(fieldQty) // a plain sum, as Shortcuts write it
 		*consumed |= setOf(fieldQty)
 	}
-	if p.present&nightFields&^durationFields == 0 && !anyDuration(n) {
+	if p.present&nightFields&^durationFields == 0 && !n.HasDurations() {
 		p.reject("totalSleep", "The night has no sleep in it.",
 			"Send totalSleep or other durations that are not 0, or sleepStart and sleepEnd; for a stretch of one stage, startDate, endDate and value.")
-	}
-}
-
-func anyDuration(n *health.Night) bool {
-	return slices.ContainsFunc(durationsOf(n), func(d duration) bool { return !health.IsAbsent(*d.hours) })
-}
-
-// duration is one of the durations of a night, with the name of its field.
-type duration struct {
-	name  string
-	hours *float64
-}
-
-func durationsOf(n *health.Night) []duration {
-	return []duration{
-		{"totalSleep", &n.Total},
-		{"asleep", &n.Asleep},
-		{"core", &n.Core},
-		{"deep", &n.Deep},
-		{"rem", &n.REM},
-		{"awake", &n.Awake},
-		{"inBed", &n.InBed},
 	}
 }
 
@@ -175,8 +152,8 @@ func (d *jsonDecoder) emitNight(p *pendingNight, entry *metricEntry) error {
 		return d.reject(entry.MetricEntry, newRejection(p.at, "units", "The unit of the night's durations is not one of time.", "Send hr, min or s."))
 	}
 	n := &p.night
-	for _, duration := range durationsOf(n) {
-		*duration.hours *= perUnit
+	for _, hours := range n.Durations() {
+		*hours *= perUnit
 	}
 	return d.emit(health.Record{Position: p.at, Entry: entry.MetricEntry, Night: n, Warnings: p.warnings})
 }

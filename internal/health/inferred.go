@@ -1,9 +1,8 @@
 package health
 
 // Restates reports whether s, a summary of all sources, says the same as an inferred reading: the same metric, unit and
-// values, from the same start on, which for a summary of a day or more is the midnight of its date, by the offset
-// of the reading or in UTC. The two are one fact, of which
-// the reading did not say what it is.
+// values, from the same start on, which for a summary of a day or more is the midnight of its date, by the offset of the
+// reading or in UTC. The two are one fact, of which the reading did not say what it is.
 func (s *Sample) Restates(reading *Sample) bool {
 	return reading.mayBeSummary() && s.Grain > GrainRaw && !s.PerSource && s.Metric == reading.Metric && s.Unit == reading.Unit &&
 		(s.KeyTime() == reading.Start || s.Grain >= GrainDay && s.KeyTime() == reading.localStart()) &&

@@ -27,11 +27,11 @@ func (m *merger) attributes(have *string, later string) {
 	}
 }
 
-// finish sets what only a change sets: the offset of the later entry, and when the later body was received. It reports
-// whether there was a change.
-func (m *merger) finish(offset *int32, laterOffset int32, received *Instant, laterReceived Instant) bool {
+// finish sets what only a change sets: the offset of the later entry, and the place of the later body. It reports whether
+// there was a change.
+func (m *merger) finish(offset *int32, laterOffset int32, order *Instant, laterOrder Instant) bool {
 	if m.changed {
-		*offset, *received = laterOffset, max(*received, laterReceived)
+		*offset, *order = laterOffset, max(*order, laterOrder)
 	}
 	return m.changed
 }

@@ -100,12 +100,17 @@ func (n *Night) HasFigures() bool {
 	if _, _, spans := n.Span(); spans {
 		return true
 	}
-	for _, v := range []float64{n.Total, n.Asleep, n.Core, n.Deep, n.REM, n.Awake, n.InBed} {
-		if !IsAbsent(v) {
-			return true
-		}
-	}
-	return false
+	return n.HasDurations()
+}
+
+// HasDurations reports whether one of the Durations is known.
+func (n *Night) HasDurations() bool {
+	return slices.ContainsFunc(n.Durations(), func(hours *float64) bool { return !IsAbsent(*hours) })
+}
+
+// Durations returns the durations of the night, in hours, which may be absent.
+func (n *Night) Durations() []*float64 {
+	return []*float64{&n.Total, &n.Asleep, &n.Core, &n.Deep, &n.REM, &n.Awake, &n.InBed}
 }
 
 // LeaveOutImpossible removes the duration of a workout that it cannot have, and quantities below zero of which none can

@@ -22,6 +22,9 @@ const (
 	Day    Instant = 86_400 * Second
 )
 
+// MaxFuture is how far after its receipt a time in a body may be: clocks and zones differ.
+const MaxFuture = 2 * Day
+
 // InstantOf returns t as an Instant.
 func InstantOf(t time.Time) Instant { return Instant(t.UnixMicro()) }
 
