@@ -60,12 +60,17 @@ func (e *Event) likeness(stored *Event) int {
 		merged.Order = more.Order
 		return merged.MergeFrom(more)
 	}
-	switch mine, its := e.dose(), stored.dose(); {
-	case !adds(stored, e) && !adds(e, stored):
+	saysAll := !adds(stored, e)
+	switch {
+	case saysAll && !adds(e, stored):
 		return 4
-	case !adds(stored, e):
+	case saysAll:
 		return 3
-	case e.Kind != Medication, mine == its:
+	case e.Kind != Medication:
+		return 2
+	}
+	switch mine, its := e.dose(), stored.dose(); {
+	case mine == its:
 		return 2
 	case mine == "", its == "":
 		return 1
@@ -73,11 +78,8 @@ func (e *Event) likeness(stored *Event) int {
 	return 0
 }
 
-// dose returns the size of a dose, "" where it is not known.
+// dose returns the size of the dose of a medication, "" where it is not known.
 func (e *Event) dose() string {
-	if e.Kind != Medication {
-		return ""
-	}
 	members := attributeMembers(e.Attributes)
 	for _, name := range []string{"dosage", "Dosage"} { // in JSON, and in a table
 		text := strings.Trim(string(members[name]), `"`)
